@@ -1,0 +1,41 @@
+# Two commands for everybody: `make demo` and `make test`. Both do all the set-up they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench format schema clean help
+
+help:           ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## run the hub with three simulated channels; ARGS=--once ends by itself
+	$(BIN)/serial-hub demo $(ARGS)
+
+lint: $(STAMP)  ## style, types, import contracts, schema snapshot
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/yamllint --strict docker
+	$(BIN)/serial-hub schema | diff graphql/schema.graphql - || (echo "graphql/schema.graphql is old: make schema" && exit 1)
+
+test: lint      ## everything, on SQLite and on PostgreSQL, in parallel
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+bench: $(STAMP) ## every benchmark, one JSON line each
+	@for name in $$($(BIN)/python -m tests.benchmarks --list); do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+schema: $(STAMP) ## write graphql/schema.graphql from the code
+	$(BIN)/serial-hub schema > graphql/schema.graphql
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache artefacts

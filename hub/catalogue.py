@@ -1,0 +1,167 @@
+"""The catalogue: manufacturers, products and locations.
+
+Registering the same code again changes what is registered.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hub.clock import micros, new_id
+from hub.errors import InvalidInput, UnknownReference
+from hub.identifiers import gtin14
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+
+# The two places outside every building; the first migration makes them.
+CUSTOMER = "00000000-0000-7000-8000-000000000001"
+IN_TRANSIT = "00000000-0000-7000-8000-000000000002"
+
+
+class LocationKind(StrEnum):
+    """What a place is for."""
+
+    WAREHOUSE = "warehouse"
+    STORE = "store"
+    RETURNS = "returns"
+    REPAIR = "repair"
+    CUSTOMER = "customer"
+    IN_TRANSIT = "in_transit"
+
+
+SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManufacturerCard:
+    """What is known of a manufacturer. `serial_pattern` is a regular expression for its serials."""
+
+    code: str
+    name: str
+    serial_pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCard:
+    """What is known of a product; `manufacturer` is a manufacturer's code."""
+
+    sku: str
+    name: str
+    manufacturer: str
+    gtin: str | None = None
+    model_number: str | None = None
+    warranty_months: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationCard:
+    """What is known of a place; `site` is the code of the building that a bin belongs to."""
+
+    code: str
+    name: str
+    kind: LocationKind
+    site: str | None = None
+
+
+def register_manufacturer(tx: Transaction, occasion: Occasion, card: ManufacturerCard) -> str:
+    """Make or change a manufacturer and return its id."""
+    _named(card.code, card.name)
+    row = tx.row(
+        "INSERT INTO manufacturer(id, code, name, serial_pattern, created_at) "
+        "VALUES(:id, :code, :name, :pattern, :now) ON CONFLICT(code) DO UPDATE "
+        "SET name = excluded.name, serial_pattern = excluded.serial_pattern RETURNING id",
+        id=new_id(),
+        code=card.code,
+        name=card.name,
+        pattern=card.serial_pattern,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> str:
+    """Make or change a product and return its id; its manufacturer can not be changed."""
+    _named(card.sku, card.name)
+    maker = reference(tx, "manufacturer", "code", card.manufacturer)
+    known = tx.row("SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku)
+    if known is not None and known["manufacturer_id"] != maker["id"]:
+        raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
+    row = tx.row(
+        "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
+        "created_at) VALUES(:id, :sku, :name, :maker, :gtin, :model, :months, :now) "
+        "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
+        "model_number = excluded.model_number, warranty_months = excluded.warranty_months "
+        "RETURNING id",
+        id=new_id(),
+        sku=card.sku,
+        name=card.name,
+        maker=maker["id"],
+        gtin=gtin14(card.gtin) if card.gtin else None,
+        model=card.model_number,
+        months=card.warranty_months,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def register_location(tx: Transaction, occasion: Occasion, card: LocationCard) -> str:
+    """Make or change a location and return its id; a place outside every building can not be."""
+    _named(card.code, card.name)
+    if card.kind in {LocationKind.CUSTOMER, LocationKind.IN_TRANSIT}:
+        raise InvalidInput(f"there is one {card.kind} location already", field="kind")
+    own_id = new_id()
+    site_id = reference(tx, "location", "code", card.site)["id"] if card.site else own_id
+    row = tx.row(
+        "INSERT INTO location(id, code, name, kind, site_id, created_at) "
+        "VALUES(:id, :code, :name, :kind, :site_id, :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING id",
+        id=own_id,
+        code=card.code,
+        name=card.name,
+        kind=card.kind,
+        site_id=site_id,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def reference(tx: Transaction, table: str, column: str, value: str) -> Row:
+    """Return the row that a caller names by its code, or raise UnknownReference."""
+    # Table and column are our own words, never input.
+    row = tx.row(f"SELECT * FROM {table} WHERE {column} = :value", value=value)
+    if row is None:
+        raise UnknownReference(f"there is no {table.replace('_', ' ')} {value!r}", field=table)
+    return row
+
+
+def location(tx: Transaction, code: str) -> Row:
+    """Return a location inside one of our buildings by its code, or refuse."""
+    row = reference(tx, "location", "code", code)
+    if row["kind"] in {LocationKind.CUSTOMER, LocationKind.IN_TRANSIT}:
+        raise InvalidInput(f"nothing can be put into {code}", field="location")
+    return row
+
+
+def _named(code: str, name: str) -> None:
+    for field, value, chars_max in (("code", code, 64), ("name", name, 200)):
+        if not value.strip() or len(value) > chars_max:
+            raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
+
+
+def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, dict[str, Any]]:
+    """Find products by SKU or GTIN, with their manufacturer's serial rule, keyed by the code."""
+    rows = tx.rows(
+        "SELECT product.*, manufacturer.serial_pattern, manufacturer.code AS manufacturer_code "
+        "FROM product JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
+        "WHERE sku IN (:codes...) OR gtin IN (:gtins...)",
+        codes=codes,
+        gtins=[code.zfill(14) for code in codes if code.isdigit()],
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        found[row["sku"]] = row
+        found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})
+    return found

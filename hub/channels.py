@@ -1,0 +1,207 @@
+"""Channels: one account at a marketplace, a POS or a manufacturer; its health; its cursors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from hub import listings
+from hub.catalogue import reference
+from hub.clock import micros, new_id
+from hub.errors import InvalidInput, UnknownReference
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+
+ACTIVE, PAUSED = "active", "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCard:
+    """What is known of a channel; `settings` are sealed (`hub.vault`), sites are codes."""
+
+    code: str
+    name: str
+    connector: str
+    settings: str
+    capabilities: Sequence[str]
+    manufacturer: str | None = None
+    sites: Sequence[str] = ()
+    safety_buffer: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How far a channel is behind: what waits, since when, and what was given up."""
+
+    levels_waiting: int
+    facts_waiting: int
+    inbox_waiting: int
+    dead: int
+    oldest_unsent_at: int | None
+    last_success_at: int | None
+
+
+def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
+    """Make or change a channel and return its id; a change has all its levels told anew."""
+    if card.safety_buffer < 0:
+        raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
+    maker = None
+    if card.manufacturer is not None:
+        maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
+    sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
+    row = tx.row(
+        "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
+        "site_ids, safety_buffer, state, created_at) VALUES(:id, :code, :name, :connector, "
+        ":settings, :capabilities, :maker, :sites, :buffer, 'active', :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
+        "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
+        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer "
+        "RETURNING id, connector",
+        id=new_id(),
+        code=card.code,
+        name=card.name,
+        connector=card.connector,
+        settings=card.settings,
+        capabilities=orjson.dumps(list(card.capabilities)).decode(),
+        maker=maker,
+        sites=orjson.dumps(sites).decode() if sites else None,
+        buffer=card.safety_buffer,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    if row["connector"] != card.connector:
+        raise InvalidInput("the connector of a channel can not be changed", field="connector")
+    listings.touch_channel(tx, row["id"], occasion.now)
+    return str(row["id"])
+
+
+def get(tx: Transaction, code: str) -> Row:
+    """Return a channel by its code, or raise UnknownReference."""
+    return reference(tx, "channel", "code", code)
+
+
+def by_id(tx: Transaction, channel_id: str) -> Row:
+    """Return a channel by its id, or raise UnknownReference."""
+    return reference(tx, "channel", "id", channel_id)
+
+
+def with_capability(tx: Transaction, *capabilities: str) -> list[Row]:
+    """Return the active channels that can do all of these, oldest first."""
+    rows = tx.rows("SELECT * FROM channel WHERE state = 'active' ORDER BY created_at, id")
+    return [row for row in rows if set(capabilities) <= set(orjson.loads(row["capabilities"]))]
+
+
+def can(channel: Row, capability: str) -> bool:
+    """Say whether a channel's connector has a capability."""
+    return capability in orjson.loads(channel["capabilities"])
+
+
+def pause(tx: Transaction, channel_id: str, reason: str) -> None:
+    """Stop talking to a channel until a person resumes it; what is to be told waits."""
+    tx.run(
+        "UPDATE channel SET state = 'paused', paused_reason = :reason WHERE id = :id",
+        reason=reason[:300],
+        id=channel_id,
+    )
+
+
+def resume(tx: Transaction, channel_id: str) -> None:
+    """Talk to a channel again."""
+    tx.run(
+        "UPDATE channel SET state = 'active', paused_reason = NULL, waits_until = 0 WHERE id = :id",
+        id=channel_id,
+    )
+    tx.wake("levels", "facts", "inbox")
+
+
+def slow_down(tx: Transaction, channel_id: str, until: datetime) -> None:
+    """Leave a channel alone until then: it asked for it."""
+    tx.run(
+        "UPDATE channel SET waits_until = :until WHERE id = :id AND waits_until < :until",
+        until=micros(until),
+        id=channel_id,
+    )
+
+
+def cursor(tx: Transaction, channel_id: str, stream: str) -> str:
+    """Return how far a stream was read; an empty text is its beginning."""
+    value = tx.value(
+        "SELECT value FROM cursor WHERE channel_id = :channel AND stream = :stream",
+        channel=channel_id,
+        stream=stream,
+    )
+    return str(value or "")
+
+
+def move_cursor(tx: Transaction, channel_id: str, stream: str, value: str, now: datetime) -> None:
+    """Note how far a stream was read; call it only in the transaction that stored the page."""
+    tx.run(
+        "INSERT INTO cursor(id, channel_id, stream, value, moved_at) "
+        "VALUES(:id, :channel, :stream, :value, :now) ON CONFLICT(channel_id, stream) "
+        "DO UPDATE SET value = excluded.value, moved_at = excluded.moved_at",
+        id=new_id(),
+        channel=channel_id,
+        stream=stream,
+        value=value,
+        now=micros(now),
+    )
+
+
+def health(tx: Transaction, channel_id: str) -> Health:
+    """Measure how far a channel is behind."""
+    levels = tx.row(
+        "SELECT COUNT(*) AS waiting, MIN(wanted_at) AS oldest FROM listing_level "
+        "WHERE channel_id = :id AND wanted_version > done_version AND state = 'live'",
+        id=channel_id,
+    )
+    facts = tx.row(
+        "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM outbox "
+        "WHERE channel_id = :id AND state IN ('waiting', 'leased')",
+        id=channel_id,
+    )
+    assert levels is not None
+    assert facts is not None
+    oldest = [row["oldest"] for row in (levels, facts) if row["oldest"] is not None]
+    return Health(
+        levels_waiting=levels["waiting"],
+        facts_waiting=facts["waiting"],
+        inbox_waiting=tx.value(
+            "SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state IN ('waiting', 'leased')",
+            id=channel_id,
+        ),
+        dead=tx.value(
+            "SELECT (SELECT COUNT(*) FROM outbox WHERE channel_id = :id AND state = 'dead') + "
+            "(SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state = 'dead') + "
+            "(SELECT COUNT(*) FROM listing_level WHERE channel_id = :id AND state = 'dead')",
+            id=channel_id,
+        ),
+        oldest_unsent_at=min(oldest, default=None),
+        last_success_at=_last_success(tx, channel_id),
+    )
+
+
+def _last_success(tx: Transaction, channel_id: str) -> int | None:
+    moments = [
+        tx.value(
+            "SELECT MAX(acknowledged_at) FROM listing_level WHERE channel_id = :id", id=channel_id
+        ),
+        tx.value("SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id", id=channel_id),
+        tx.value(
+            "SELECT MAX(settled_at) FROM outbox WHERE channel_id = :id AND state = 'sent'",
+            id=channel_id,
+        ),
+    ]
+    return max((each for each in moments if each is not None), default=None)
+
+
+def named(tx: Transaction, codes: Sequence[str]) -> list[Row]:
+    """Return channels by their codes, in that order, or raise UnknownReference for the first."""
+    rows = {
+        row["code"]: row
+        for row in tx.rows("SELECT * FROM channel WHERE code IN (:codes...)", codes=list(codes))
+    }
+    for code in codes:
+        if code not in rows:
+            raise UnknownReference(f"there is no channel {code!r}", field="channel")
+    return [rows[code] for code in codes]

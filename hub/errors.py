@@ -1,0 +1,105 @@
+"""What the ledger refuses, in words that a person at the dock can act on.
+
+One class for each thing that the caller can do about it; `code` is part of the API and never
+changes. A refusal is an answer: the request was understood and nothing was written.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class Refused(Exception):
+    """Base: the request was understood and refused, and nothing was written.
+
+    `details` are further facts by name, such as what would have been allowed.
+    """
+
+    code: ClassVar[str] = "REFUSED"
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message or (self.__doc__ or "").partition("\n")[0])
+        self.details: Mapping[str, Any] = details
+
+
+class InvalidInput(Refused):
+    """A value is malformed; correct it and send again."""
+
+    code = "INVALID_INPUT"
+
+
+class InvalidBarcode(InvalidInput):
+    """What was read can not be a serial: scan the serial label of the unit."""
+
+    code = "INVALID_BARCODE"
+
+
+class UnknownUnit(Refused):
+    """No unit bears this identifier: check the label, or receive the unit first."""
+
+    code = "UNKNOWN_UNIT"
+
+
+class AmbiguousUnit(Refused):
+    """Several units bear this identifier: name the product too."""
+
+    code = "AMBIGUOUS_UNIT"
+
+
+class UnknownReference(Refused):
+    """A product, location, order, channel or other record that is named does not exist."""
+
+    code = "UNKNOWN_REFERENCE"
+
+
+class DuplicateSerial(Refused):
+    """A unit of this product already bears the serial."""
+
+    code = "DUPLICATE_SERIAL"
+
+
+class StepNotAllowed(Refused):
+    """The unit is not in a state that permits this step; `allowed` lists what it permits."""
+
+    code = "STEP_NOT_ALLOWED"
+
+
+class UnitPromised(Refused):
+    """The unit is promised to somebody else."""
+
+    code = "UNIT_PROMISED"
+
+
+class UnitBlocked(Refused):
+    """The unit is blocked by a quality, recall or fraud hold."""
+
+    code = "UNIT_BLOCKED"
+
+
+class VersionConflict(Refused):
+    """The unit changed since it was read: read it again and decide anew."""
+
+    code = "VERSION_CONFLICT"
+
+
+class KeyReused(Refused):
+    """The idempotency key was used for another input: use a new key for a new command."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class NotEnoughStock(Refused):
+    """Fewer units are available than are asked for."""
+
+    code = "NOT_ENOUGH_STOCK"
+
+
+class Forbidden(Refused):
+    """The key that was used may not do this."""
+
+    code = "FORBIDDEN"
+
+
+class LimitExceeded(Refused):
+    """More was asked for than one request may carry."""
+
+    code = "LIMIT_EXCEEDED"

@@ -1,0 +1,60 @@
+"""Serials and trade numbers as people, scanners and labels write them: canonical forms, checks."""
+
+import re
+import unicodedata
+
+from hub.errors import InvalidBarcode, InvalidInput
+
+SERIAL_CHARS_MAX = 100
+
+_SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # AIM identifier that a scanner puts in front
+_LABEL = re.compile(r"^(?:S/?N|SERIAL(?: ?(?:NO|NUMBER))?)\.?\s*[:#]\s*", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def verbatim(text: str) -> str:
+    """Return a serial as it stands on the label, without what a scanner put around it.
+
+    Raises InvalidBarcode for what can not be a serial: nothing at all, control characters inside,
+    or more than `SERIAL_CHARS_MAX` characters.
+    """
+    serial = _LABEL.sub("", _SYMBOLOGY.sub("", text.strip())).strip()
+    if not serial or not _SEPARATORS.sub("", serial):
+        raise InvalidBarcode("nothing was read: scan the serial label again", read=text)
+    if len(serial) > SERIAL_CHARS_MAX:
+        raise InvalidBarcode(
+            f"a serial has at most {SERIAL_CHARS_MAX} characters, this has {len(serial)}",
+            read=serial[:SERIAL_CHARS_MAX],
+        )
+    if any(unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs", "Cn"} for letter in serial):
+        raise InvalidBarcode("the barcode holds control characters: not a serial label", read=text)
+    return serial
+
+
+def canonical(text: str) -> str:
+    """Return the one form that all ways of writing a serial share: case, blanks, dashes folded."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text has the form of one of our own ids."""
+    return _UUID.fullmatch(text) is not None
+
+
+def check_digit(digits: str) -> str:
+    """Compute the GS1 check digit (General Specifications, section 7.9) of the digits before it."""
+    total = sum(
+        int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits[::-1])
+    )
+    return str(-total % 10)
+
+
+def gtin14(text: str) -> str:
+    """Return a GTIN-8, -12, -13 or -14 as fourteen digits, or raise InvalidInput."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) in {8, 12, 13, 14}):
+        raise InvalidInput(f"not a GTIN: {text!r} (8, 12, 13 or 14 digits)", field="gtin")
+    if check_digit(digits[:-1]) != digits[-1]:
+        raise InvalidInput(f"the check digit of GTIN {digits} is wrong", field="gtin")
+    return digits.zfill(14)

@@ -1,0 +1,170 @@
+"""Which action may follow which state. A table, so that it can be read aloud.
+
+`promised` says what the action needs: True a promise, False none, None does not matter. A blocked
+unit (quality, recall, fraud) may only do what `blocked` permits.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hub.errors import StepNotAllowed, UnitBlocked, UnitPromised
+from hub.vocabulary import BizStep, Disposition
+
+
+class Status(StrEnum):
+    """Where a unit stands in its life: one at a time, the fold of its events."""
+
+    RECEIVED = "received"  # recorded, not yet put away
+    IN_STOCK = "in_stock"
+    PICKED = "picked"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    SOLD = "sold"  # over a counter
+    IN_TRANSFER = "in_transfer"  # between two of our own sites
+    RETURNED = "returned"  # back, its disposition not yet decided
+    IN_REPAIR = "in_repair"
+    CONDEMNED = "condemned"  # inspected and given up, to be written off
+    WRITTEN_OFF = "written_off"
+
+
+class Action(StrEnum):
+    """What can be commanded."""
+
+    RECEIVE = "receive"
+    PUT_AWAY = "put_away"
+    MOVE = "move"
+    TRANSFER_OUT = "transfer_out"
+    TRANSFER_IN = "transfer_in"
+    HOLD = "hold"
+    UNBLOCK = "unblock"
+    ALLOCATE = "allocate"
+    RELEASE = "release"
+    PICK = "pick"
+    PACK = "pack"
+    SHIP = "ship"
+    SELL = "sell"
+    ACCEPT_RETURN = "accept_return"
+    RESTOCK = "restock"
+    REPAIR = "repair"
+    QUARANTINE = "quarantine"
+    CONDEMN = "condemn"
+    WRITE_OFF = "write_off"
+
+
+class Place(StrEnum):
+    """Where a unit is after an action."""
+
+    STAYS = "stays"
+    SITE = "site"  # the given location, which must belong to the site where the unit is
+    GIVEN = "given"  # the given location, wherever it is
+    TRANSIT = "transit"  # between two sites
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the table; `to` None leaves the status as it is."""
+
+    step: BizStep
+    when: frozenset[Status]
+    to: Status | None
+    place: Place
+    promised: bool | None = None
+    blocked: bool = False
+
+
+S, A, B, P = Status, Action, BizStep, Place
+IN_HOUSE = frozenset({S.RECEIVED, S.IN_STOCK, S.PICKED, S.PACKED, S.RETURNED, S.IN_REPAIR})
+WITH_CUSTOMER = frozenset({S.SHIPPED, S.SOLD})
+PROMISABLE = frozenset({S.IN_STOCK, S.PICKED, S.PACKED})
+INSPECTED = frozenset({S.RETURNED, S.IN_REPAIR})
+MOVABLE = IN_HOUSE | {S.CONDEMNED}
+DISPOSABLE = MOVABLE - {S.PICKED, S.PACKED} | {S.IN_TRANSFER}
+ANY = frozenset(S)
+LIVING = ANY - {S.WRITTEN_OFF}
+
+
+def _in(*statuses: Status) -> frozenset[Status]:
+    return frozenset(statuses)
+
+
+# fmt: off
+LIFECYCLE: dict[Action, Rule] = {
+    A.PUT_AWAY:      Rule(B.STORING, _in(S.RECEIVED), S.IN_STOCK, P.SITE, blocked=True),
+    A.MOVE:          Rule(B.STORING, MOVABLE, None, P.SITE, blocked=True),
+    A.TRANSFER_OUT:  Rule(B.SHIPPING, _in(S.IN_STOCK), S.IN_TRANSFER, P.TRANSIT, promised=False),
+    A.TRANSFER_IN:   Rule(B.RECEIVING, _in(S.IN_TRANSFER), S.IN_STOCK, P.GIVEN, blocked=True),
+    A.HOLD:          Rule(B.HOLDING, LIVING, None, P.STAYS, blocked=True),
+    A.UNBLOCK:       Rule(B.RELEASING, ANY, None, P.STAYS, blocked=True),
+    A.ALLOCATE:      Rule(B.ALLOCATING, _in(S.IN_STOCK), None, P.STAYS, promised=False),
+    A.RELEASE:       Rule(B.RELEASING, PROMISABLE, S.IN_STOCK, P.STAYS, promised=True,
+                          blocked=True),
+    A.PICK:          Rule(B.PICKING, _in(S.IN_STOCK), S.PICKED, P.STAYS, promised=True),
+    A.PACK:          Rule(B.PACKING, _in(S.PICKED), S.PACKED, P.STAYS, promised=True),
+    A.SHIP:          Rule(B.SHIPPING, _in(S.PICKED, S.PACKED), S.SHIPPED, P.CUSTOMER,
+                          promised=True),
+    A.SELL:          Rule(B.RETAIL_SELLING, _in(S.IN_STOCK), S.SOLD, P.CUSTOMER),
+    A.ACCEPT_RETURN: Rule(B.RECEIVING, WITH_CUSTOMER, S.RETURNED, P.GIVEN, blocked=True),
+    A.RESTOCK:       Rule(B.INSPECTING, INSPECTED, S.IN_STOCK, P.SITE),
+    A.REPAIR:        Rule(B.REPAIRING, _in(S.RETURNED), S.IN_REPAIR, P.SITE, blocked=True),
+    A.QUARANTINE:    Rule(B.INSPECTING, INSPECTED, None, P.SITE, blocked=True),
+    A.CONDEMN:       Rule(B.INSPECTING, INSPECTED, S.CONDEMNED, P.SITE, blocked=True),
+    A.WRITE_OFF:     Rule(B.DESTROYING, DISPOSABLE, S.WRITTEN_OFF, P.STAYS, promised=False,
+                          blocked=True),
+}
+# fmt: on
+
+DISPOSITIONS = {
+    S.RECEIVED: Disposition.IN_PROGRESS,
+    S.PICKED: Disposition.IN_PROGRESS,
+    S.PACKED: Disposition.IN_PROGRESS,
+    S.SHIPPED: Disposition.IN_TRANSIT,
+    S.SOLD: Disposition.RETAIL_SOLD,
+    S.IN_TRANSFER: Disposition.IN_TRANSIT,
+    S.RETURNED: Disposition.RETURNED,
+    S.IN_REPAIR: Disposition.NON_SELLABLE_OTHER,
+    S.CONDEMNED: Disposition.DAMAGED,
+    S.WRITTEN_OFF: Disposition.DESTROYED,
+}
+
+
+def disposition(
+    status: Status, location_kind: str, *, blocked: bool, recalled: bool
+) -> Disposition:
+    """Say in CBV's words what a unit is, from its status, its place and its blocks."""
+    if recalled:
+        return Disposition.RECALLED
+    if status is Status.IN_STOCK:
+        if blocked:
+            return Disposition.NON_SELLABLE_OTHER
+        on_shelf = location_kind == "store"
+        return Disposition.SELLABLE_ACCESSIBLE if on_shelf else Disposition.SELLABLE_NOT_ACCESSIBLE
+    return DISPOSITIONS[status]
+
+
+def allowed(status: Status, *, promised: bool, blocked: bool) -> list[Action]:
+    """List what a unit permits next."""
+    return [
+        action
+        for action, rule in LIFECYCLE.items()
+        if status in rule.when
+        and (rule.promised is None or rule.promised == promised)
+        and (rule.blocked or not blocked)
+    ]
+
+
+def check(action: Action, status: Status, *, promised: bool, blocked: bool) -> Rule:
+    """Return the rule of an action, or refuse with what would be allowed instead."""
+    rule = LIFECYCLE[action]
+    options = [str(each) for each in allowed(status, promised=promised, blocked=blocked)]
+    what = action.replace("_", " ")
+    if status not in rule.when:
+        text = f"{what} is not possible while the unit is {status.replace('_', ' ')}"
+        raise StepNotAllowed(text, allowed=options)
+    if blocked and not rule.blocked:
+        raise UnitBlocked(f"{what} is not possible: the unit is blocked", allowed=options)
+    if rule.promised is False and promised:
+        raise UnitPromised(f"{what} is not possible: the unit is promised", allowed=options)
+    if rule.promised is True and not promised:
+        raise StepNotAllowed(f"{what} needs a promise, and the unit has none", allowed=options)
+    return rule

@@ -1,0 +1,31 @@
+"""Who does something, when, how and why: what every command and every event carries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub.vocabulary import CaptureMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The business document behind an event, by its CBV transaction type: po, desadv, inv, rma."""
+
+    type: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """The circumstances of a command.
+
+    `now` is when the ledger learns of it, `occurred_at` when it happened (None: now). `scope` is
+    where idempotency keys live: the API key's id, or a job's name.
+    """
+
+    actor: str
+    now: datetime
+    scope: str = "hub"
+    occurred_at: datetime | None = None
+    captured_by: CaptureMethod = CaptureMethod.API
+    document: Document | None = None
+    reason: str | None = None

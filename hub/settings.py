@@ -1,0 +1,84 @@
+"""The settings of a hub: read once from the environment, then never changed.
+
+Every variable starts with SERIAL_HUB_; README.md lists them all, and a test keeps it so.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from hub.database import Database, open_database
+from hub.vault import Vault, key_beside
+
+PREFIX = "SERIAL_HUB_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What can be set from outside."""
+
+    database: str = "sqlite:///serial-hub.db"
+    """``sqlite:///path`` or ``postgresql://user@host/name``."""
+    secret_key: str = field(default="", repr=False)
+    """Seals channels' credentials and console sessions. Empty: made once beside the database."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = 8000
+    """The port to listen on."""
+    public_url: str = ""
+    """How others reach this hub; webhooks are registered under it."""
+    graphiql: bool = True
+    """Whether GET /graphql shows GraphiQL to browsers."""
+    body_bytes_max: int = 4 * 1024 * 1024
+    """The largest request body that is read."""
+    log_level: str = "info"
+    """How much is logged: debug, info, warning, error."""
+    reconcile_seconds: int = 900
+    """How often every channel is compared with the ledger."""
+    poll_seconds: int = 60
+    """How often orders are pulled from channels; webhooks make it sooner."""
+
+    def vault(self) -> Vault:
+        """Open the vault with the key that was set, or with the one kept beside the database."""
+        return Vault(self.secret_key or key_beside(self.directory()))
+
+    def directory(self) -> Path:
+        """Return where the hub keeps files of its own: beside the SQLite file, else here."""
+        if self.database.startswith("sqlite:///"):
+            return Path(self.database.removeprefix("sqlite:///")).parent
+        return Path()
+
+    def open_database(self) -> Database:
+        """Open the database; `hub.migrations.migrate` must have made its tables."""
+        return open_database(self.database)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; raises ValueError naming the variable that can not be read."""
+    values: dict[str, str | int | bool] = {}
+    for each in fields(Settings):
+        name = PREFIX + each.name.upper()
+        if name not in environment:
+            continue
+        text = environment[name]
+        if each.type in {bool, "bool"}:
+            values[each.name] = _switch(name, text)
+        elif each.type in {int, "int"}:
+            values[each.name] = _whole(name, text)
+        else:
+            values[each.name] = text
+    return Settings(**values)  # type: ignore[arg-type] # each value was read by its field's type
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in {"0", "1", "true", "false", "yes", "no"}:
+        raise ValueError(f"{name} is a switch: true or false, not {text!r}")
+    return text.lower() in {"1", "true", "yes"}
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is a whole number, not {text!r}") from error

@@ -1,0 +1,162 @@
+"""Finding units: by their own id, their serial in any writing, or any further identifier."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.errors import AmbiguousUnit, Refused, UnknownUnit
+from hub.identifiers import canonical, is_id
+from hub.lifecycle import Status
+from hub.sql import Row, Transaction
+
+COLUMNS = (
+    "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
+    "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
+    "unit.grade, unit.received_at, unit.sold_at, unit.hash, unit.serial_canonical, "
+    "location.kind AS location_kind, location.site_id, location.code AS location_code, "
+    "product.sku, product.gtin, product.model_number"
+)
+TABLES = (
+    "unit JOIN location ON location.id = unit.location_id "
+    "JOIN product ON product.id = unit.product_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was read of a unit: any identifier, and the product where one was read too."""
+
+    identifier: str
+    sku: str | None = None
+    expected_version: int | None = None
+
+
+@dataclass(slots=True)
+class UnitState:
+    """A unit as a command sees and changes it; written back by `hub.ledger` only."""
+
+    id: str
+    product_id: str
+    manufacturer_id: str
+    serial: str
+    sku: str
+    version: int
+    status: Status
+    disposition: str
+    location_id: str
+    location_kind: str
+    site_id: str
+    promised_to: str | None
+    order_line_id: str | None
+    blocks: int
+    grade: str | None
+    received_at: int | None
+    sold_at: int | None
+    hash: str
+    holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
+
+    @property
+    def is_available(self) -> bool:
+        """Say whether the unit can be promised now."""
+        return self.status is Status.IN_STOCK and self.promised_to is None and self.blocks == 0
+
+
+def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
+    """Find and lock the unit of every scan; what can not be found is a refusal in its place.
+
+    Rows are locked in the order of their ids, so that two commands never wait for each other.
+    """
+    sought: list[str | Refused] = [_sought(scan) for scan in scans]
+    keys = [key for key in sought if isinstance(key, str)]
+    names = _unit_ids(tx, keys)
+    rows = _locked(tx, sorted({unit_id for found in names.values() for unit_id in found}))
+    states: dict[str, UnitState] = {}
+    return [
+        key if isinstance(key, Refused) else _one(scan, [rows[each] for each in names[key]], states)
+        for scan, key in zip(scans, sought, strict=True)
+    ]
+
+
+def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
+    """Return one unit by any of its identifiers, or raise UnknownUnit or AmbiguousUnit."""
+    key = identifier if is_id(identifier) else canonical(identifier)
+    ids = _unit_ids(tx, [key])[key]
+    rows = tx.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE unit.id IN (:ids...)", ids=list(ids))
+    return _choose(identifier, [row for row in rows if sku is None or row["sku"] == sku])
+
+
+def _sought(scan: Scan) -> str | Refused:
+    if is_id(scan.identifier):
+        return scan.identifier
+    try:
+        return canonical(scan.identifier)
+    except Refused as refusal:
+        return refusal
+
+
+def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {key: {key} if is_id(key) else set() for key in keys}
+    names = [key for key in found if not found[key]]
+    if names:
+        for row in tx.rows(
+            "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:names...) "
+            "UNION ALL "
+            "SELECT canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
+            names=names,
+        ):
+            found[row["name"]].add(row["id"])
+    return found
+
+
+def _locked(tx: Transaction, ids: list[str]) -> dict[str, Row | None]:
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE unit.id IN (:ids...) "
+        "ORDER BY unit.id FOR UPDATE OF unit",
+        ids=ids,
+    )
+    return dict.fromkeys(ids) | {row["id"]: row for row in rows}
+
+
+def _one(scan: Scan, rows: list[Row | None], states: dict[str, UnitState]) -> UnitState | Refused:
+    try:
+        present = [row for row in rows if row and (scan.sku is None or row["sku"] == scan.sku)]
+        row = _choose(scan.identifier, present)
+    except Refused as refusal:
+        return refusal
+    # The same unit twice in one batch is one state: the second scan sees what the first did.
+    return states.setdefault(row["id"], _state(row))
+
+
+def _choose(identifier: str, rows: list[Row]) -> Row:
+    if not rows:
+        raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
+    if len(rows) > 1:
+        skus = sorted(row["sku"] for row in rows)
+        raise AmbiguousUnit(
+            f"{len(rows)} units bear {identifier!r}: name the product ({', '.join(skus)})",
+            identifier=identifier,
+            skus=skus,
+        )
+    return rows[0]
+
+
+def _state(row: Row) -> UnitState:
+    return UnitState(
+        id=row["id"],
+        product_id=row["product_id"],
+        manufacturer_id=row["manufacturer_id"],
+        serial=row["serial"],
+        sku=row["sku"],
+        version=row["version"],
+        status=Status(row["status"]),
+        disposition=row["disposition"],
+        location_id=row["location_id"],
+        location_kind=row["location_kind"],
+        site_id=row["site_id"],
+        promised_to=row["promised_to"],
+        order_line_id=row["order_line_id"],
+        blocks=row["blocks"],
+        grade=row["grade"],
+        received_at=row["received_at"],
+        sold_at=row["sold_at"],
+        hash=row["hash"],
+    )

@@ -1,0 +1,52 @@
+"""The vault: credentials of channels are sealed before they reach the database.
+
+The key comes from the settings; without one it is made once and kept beside the database in a
+file that only its owner can read. Several keys, separated by commas, open what older ones sealed;
+the first one seals.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class WrongKey(RuntimeError):
+    """The sealed settings were sealed with a key that is not at hand."""
+
+
+class Vault:
+    """Seals and opens settings."""
+
+    def __init__(self, keys: str) -> None:
+        self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+
+    def __repr__(self) -> str:
+        return "Vault()"
+
+    def seal(self, settings: dict[str, Any]) -> str:
+        """Encrypt settings for the database."""
+        return self._fernet.encrypt(orjson.dumps(settings)).decode()
+
+    def open(self, sealed: str) -> dict[str, Any]:
+        """Decrypt settings, or raise WrongKey."""
+        try:
+            opened: dict[str, Any] = orjson.loads(self._fernet.decrypt(sealed.encode()))
+        except InvalidToken as error:
+            raise WrongKey("the secret key can not open the settings of this channel") from error
+        return opened
+
+
+def key_beside(directory: Path) -> str:
+    """Return the key kept in a directory, made on first use, readable by its owner only."""
+    path = directory / "serial-hub.key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    key = Fernet.generate_key().decode()
+    with os.fdopen(handle, "w") as file:
+        file.write(key + "\n")
+    return key

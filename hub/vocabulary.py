@@ -1,0 +1,197 @@
+"""The words of the house: GS1 terms for what happens to a unit, and what crosses its borders.
+
+Everything here is a frozen value. This module imports nothing but the standard library, so that a
+connector author can read it in one sitting and a test can build any of it in one line. Business
+steps and dispositions are those of the GS1 Core Business Vocabulary (CBV 2.0) unless marked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class BizStep(StrEnum):
+    """What was done to a unit (GS1 CBV business step, unless marked as a house word)."""
+
+    COMMISSIONING = "commissioning"  # the serial was put on the unit; its record is born
+    RECEIVING = "receiving"  # a receipt; also a transfer or a return that arrives
+    STORING = "storing"  # putaway, or a move to another bin
+    ALLOCATING = "allocating"  # house word: promised to an order line (CBV `reserving` differs)
+    RELEASING = "releasing"  # house word: the promise or the block is taken back
+    HOLDING = "holding"  # quality, recall, fraud
+    PICKING = "picking"
+    PACKING = "packing"
+    SHIPPING = "shipping"  # to a customer; also a transfer that leaves
+    RETAIL_SELLING = "retail_selling"  # sold over a counter
+    INSPECTING = "inspecting"  # a returned unit is graded and its disposition decided
+    REPAIRING = "repairing"
+    DESTROYING = "destroying"  # written off
+
+
+class Disposition(StrEnum):
+    """What a unit is after the step (GS1 CBV disposition)."""
+
+    ACTIVE = "active"  # commissioned, not yet received
+    IN_PROGRESS = "in_progress"  # received, picked or packed: on its way through the building
+    SELLABLE_NOT_ACCESSIBLE = "sellable_not_accessible"  # in the warehouse or the back room
+    SELLABLE_ACCESSIBLE = "sellable_accessible"  # on the shelf of a shop
+    NON_SELLABLE_OTHER = "non_sellable_other"  # blocked
+    IN_TRANSIT = "in_transit"
+    RETAIL_SOLD = "retail_sold"
+    RETURNED = "returned"
+    DAMAGED = "damaged"
+    NEEDS_REPLACEMENT = "needs_replacement"
+    RECALLED = "recalled"
+    DESTROYED = "destroyed"
+
+
+SELLABLE = frozenset({Disposition.SELLABLE_ACCESSIBLE, Disposition.SELLABLE_NOT_ACCESSIBLE})
+
+
+class CaptureMethod(StrEnum):
+    """How the serial reached the ledger."""
+
+    SCAN = "scan"
+    MANUAL = "manual"
+    IMPORT = "import"
+    API = "api"
+    RFID = "rfid"
+
+
+class OrderState(StrEnum):
+    """Where an order stands, in the few words that every channel can be read into."""
+
+    PENDING = "pending"  # placed, not yet payable or paid: units are promised, nothing leaves
+    OPEN = "open"  # to be fulfilled
+    FULFILLED = "fulfilled"  # everything left, or was handed over at the counter
+    CANCELLED = "cancelled"
+
+
+class WarrantyStatus(StrEnum):
+    """What a manufacturer says about a serial. Unknown never turns into "not covered"."""
+
+    COVERED = "covered"
+    EXPIRED = "expired"
+    NOT_COVERED = "not_covered"
+    UNKNOWN = "unknown"  # the manufacturer does not know the serial, or could not say
+    INVALID = "invalid"  # the manufacturer says that this can not be one of its serials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockLevel:
+    """The quantity that one listing of a channel is to show: absolute, never a change.
+
+    `remote` holds the channel's own references of the listing, as its connector stored them.
+    `expected` is the quantity last seen there, for channels that compare before they set; None
+    means: not known, do not compare. `key` is the idempotency key: it derives from what was
+    observed and from the version wanted, never from the value alone, so that writing the same
+    value again after a foreign edit is a new request.
+    """
+
+    listing: str
+    sku: str
+    available: int
+    remote: Mapping[str, str]
+    expected: int | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedLevel:
+    """What a channel shows for one of its listings right now."""
+
+    sku: str
+    quantity: int
+    remote: Mapping[str, str]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line of an order, in the channel's own references."""
+
+    ref: str
+    sku: str
+    quantity: int  # ordered, less what was cancelled
+    fulfilled: int = 0  # what the channel believes has left
+    serials: tuple[str, ...] = ()  # named by the channel: a POS that sold a known unit
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order as the channel states it now. Personal data stays in the channel.
+
+    `remote_state` is the channel's own word, kept for people; `state` is what we make of it.
+    `at_counter` says that the goods were handed over when the order was made.
+    """
+
+    ref: str
+    number: str  # what people call it
+    state: OrderState
+    remote_state: str
+    lines: tuple[OrderLine, ...]
+    placed_at: datetime
+    updated_at: datetime
+    at_counter: bool = False
+    customer_ref: str | None = None  # the channel's id of the customer, a pseudonym
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FulfillmentLine:
+    """Which units of one order line left."""
+
+    order_line_ref: str
+    serials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fulfillment:
+    """One shipment of an order. `reference` is ours and never changes between repeats."""
+
+    reference: str
+    order_ref: str
+    lines: tuple[FulfillmentLine, ...]
+    shipped_at: datetime
+    carrier: str | None = None
+    tracking: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarrantyQuestion:
+    """One serial to look up. The manufacturer comes from the product, never from the serial."""
+
+    serial: str
+    product: str  # the manufacturer's own product number where known, else the SKU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """One entitlement of a unit; both days belong to it."""
+
+    name: str
+    starts_on: date | None
+    ends_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warranty:
+    """A manufacturer's answer about one serial."""
+
+    serial: str
+    status: WarrantyStatus
+    registered: bool = False  # a sale or an owner is on record there
+    starts_on: date | None = None
+    ends_on: date | None = None
+    coverages: tuple[Coverage, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A unit was sold: the manufacturer is told, so that its warranty starts on the right day."""
+
+    reference: str  # ours; the same for every repeat
+    serial: str
+    product: str
+    sold_on: date

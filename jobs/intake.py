@@ -1,0 +1,110 @@
+"""The intake: from the inbox to the ledger.
+
+A webhook is a hint: the order is read again from its channel and worked in as it is now. What was
+pulled carries the order itself. One delivery that can not be worked in holds up no other.
+"""
+
+import asyncio
+import logging
+
+from pydantic import TypeAdapter
+
+from connectors import Connector, PullOrders, ReceiveWebhooks
+from hub import channels, inbox, orders
+from hub.sql import Row, Transaction
+from hub.vocabulary import Order
+from jobs.recovery import Decision, apply_to_channel, decide, report_dead
+from jobs.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+MESSAGES_MAX = 50  # leased at a time
+IDLE_SECONDS = 1.0
+ORDERS = TypeAdapter(Order)
+
+
+async def run(runtime: Runtime) -> None:
+    """Empty the inbox whenever something comes in, until cancelled."""
+    with runtime.database.signals.listen("inbox") as woken:
+        while True:
+            woken.clear()
+            try:
+                worked = await intake(runtime)
+            except Exception:
+                logger.exception("the intake stumbled")
+                worked = 0
+            if not worked:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await woken.wait()
+                except TimeoutError:
+                    continue
+
+
+async def intake(runtime: Runtime) -> int:
+    """Work in what is due; return how many deliveries were looked at."""
+    now = runtime.clock()
+    waiting = await runtime.database.read(
+        lambda tx: tx.row("SELECT 1 AS due FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1")
+    )
+    if waiting is None:
+        return 0
+    messages = await runtime.database.write(lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX))
+    for message in messages:
+        await _work_in(runtime, message)
+    return len(messages)
+
+
+async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
+    """Work in everything that is due now; return how many deliveries were looked at."""
+    total = 0
+    for _ in range(rounds_max):
+        worked = await intake(runtime)
+        if not worked:
+            break
+        total += worked
+    return total
+
+
+async def _work_in(runtime: Runtime, message: Row) -> None:
+    channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
+    try:
+        found = await _orders(runtime, channel, message)
+        await runtime.database.write(lambda tx: _accept(tx, runtime, channel, message, found))
+    except Exception as error:
+        failed = error
+        await runtime.database.write(lambda tx: _failed(tx, runtime, channel, message, failed))
+
+
+async def _orders(runtime: Runtime, channel: Row, message: Row) -> list[Order]:
+    body = bytes(message["body"])
+    if message["source"] != "webhook":
+        return [ORDERS.validate_json(body)]
+    connector: Connector[object] = runtime.connections.of(channel)  # type: ignore[type-var]
+    if not isinstance(connector, ReceiveWebhooks) or not isinstance(connector, PullOrders):
+        raise TypeError(f"{channel['connector']} can not read a webhook back")
+    refs = dict.fromkeys(hint.order_ref for hint in connector.read(message["topic"], body))
+    return [await connector.read_order(ref) for ref in refs]
+
+
+def _accept(
+    tx: Transaction, runtime: Runtime, channel: Row, message: Row, found: list[Order]
+) -> None:
+    occasion = runtime.occasion("intake")
+    subject = found[0].ref if found else None
+    if not inbox.done(tx, message, subject, occasion.now):
+        return  # the lease was lost: whoever has it now does the work
+    for order in found:
+        orders.accept(tx, occasion, channel, order)
+
+
+def _failed(
+    tx: Transaction, runtime: Runtime, channel: Row, message: Row, error: BaseException
+) -> None:
+    now = runtime.clock()
+    decision: Decision = decide(error, message["attempts"], now)
+    apply_to_channel(tx, channel, decision, now)
+    if decision.due_at is not None:
+        inbox.retry(tx, message, decision.error, decision.due_at, counted=decision.counted)
+    elif inbox.give_up(tx, message, decision.error, now):
+        report_dead(tx, channel, message["delivery"], message["topic"], decision, now)

@@ -1,0 +1,98 @@
+"""What a failed call leads to: the six errors of connectors, each with what happens next.
+
+| error       | attempts | the message              | the channel | a person         |
+|-------------|----------|--------------------------|-------------|------------------|
+| Transient   | + 1      | waits, then dead letter  | goes on     | the dead letter  |
+| RateLimited | -        | waits                    | waits       | no               |
+| AuthFailed  | -        | waits                    | paused      | at once          |
+| Rejected    | -        | dead letter              | goes on     | yes              |
+| NotFound    | -        | dead letter              | goes on     | yes              |
+| Conflict    | + 1      | built anew               | goes on     | no               |
+| a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
+"""
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors import AuthFailed, Conflict, ConnectorError, NotFound, RateLimited, Rejected
+from hub import cases, channels
+from hub.cases import CaseKind, Finding, Severity
+from hub.sql import Row, Transaction
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1_800, 3_600, 7_200)
+ATTEMPTS_MAX = len(BACKOFF_SECONDS)
+CONFLICTS_AT_ONCE_MAX = 3
+JITTER = 0.2
+_random = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a message: told again at `due_at`, or given up (None)."""
+
+    error: str
+    due_at: datetime | None
+    counted: bool = False
+    slow_down_until: datetime | None = None
+    pauses: bool = False
+
+
+def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
+    """Say what happens after a failed call; `attempts` are those before it."""
+    text = f"{type(error).__name__}: {error}"
+    match error:
+        case RateLimited():
+            until = now + timedelta(seconds=error.retry_after)
+            return Decision(text, until, slow_down_until=until)
+        case AuthFailed():
+            return Decision(text, now, pauses=True)
+        case Rejected() | NotFound():
+            return Decision(text, None)
+        case Conflict() if attempts < CONFLICTS_AT_ONCE_MAX:
+            return Decision(text, now, counted=True)
+        case ConnectorError():
+            if attempts + 1 >= ATTEMPTS_MAX:
+                return Decision(text, None)
+            return Decision(text, now + _backoff(attempts), counted=True)
+    logger.error("a connector failed in a way that it should not", exc_info=error)
+    return Decision(f"bug: {text}", None)
+
+
+def _backoff(attempts: int) -> timedelta:
+    spread = _random.uniform(1 - JITTER, 1 + JITTER)
+    return timedelta(seconds=BACKOFF_SECONDS[attempts] * spread)
+
+
+def apply_to_channel(tx: Transaction, channel: Row, decision: Decision, now: datetime) -> None:
+    """Slow a channel down, or pause it and call a person, where the decision says so."""
+    if decision.slow_down_until is not None:
+        channels.slow_down(tx, channel["id"], decision.slow_down_until)
+    if decision.pauses:
+        channels.pause(tx, channel["id"], decision.error)
+        finding = Finding(
+            kind=CaseKind.AUTHENTICATION,
+            subject=channel["code"],
+            channel_id=channel["id"],
+            severity=Severity.HIGH,
+            summary=f"{channel['name']} refuses our credentials; it is paused.",
+            details={"error": decision.error},
+        )
+        cases.report(tx, finding, now)
+
+
+def report_dead(
+    tx: Transaction, channel: Row, subject: str, what: str, decision: Decision, now: datetime
+) -> None:
+    """Open a case for a message that was given up."""
+    finding = Finding(
+        kind=CaseKind.SYNC_FAILURE,
+        subject=subject,
+        channel_id=channel["id"],
+        summary=f"{channel['name']} could not be told {what}: {decision.error}",
+        details={"error": decision.error},
+    )
+    cases.report(tx, finding, now)

@@ -1,0 +1,306 @@
+"""The relay: from the ledger to the channels, levels and facts, one loop for each channel.
+
+A slow or broken channel holds up nobody else. What is told is read at the moment of telling, and
+an outcome is written only by the worker that still holds the lease.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from connectors import (
+    Conflict,
+    Connector,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    RegisterWarranty,
+)
+from hub import cases, channels, listings, outbox, reconciliation, registrations, warranty
+from hub.cases import CaseKind
+from hub.clock import micros, moment
+from hub.listings import LeasedLevel
+from hub.orders import TOPIC as FULFILLMENT
+from hub.sql import Row, Transaction
+from hub.vocabulary import (
+    Fulfillment,
+    FulfillmentLine,
+    Registration,
+    StockLevel,
+    Warranty,
+)
+from jobs.recovery import Decision, apply_to_channel, decide, report_dead
+from jobs.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+FACTS_MAX = 20  # leased at a time
+IDLE_SECONDS = 1.0  # how long a loop sleeps when no signal comes
+CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
+
+
+async def run(runtime: Runtime) -> None:
+    """Serve every channel until cancelled."""
+    loops: dict[str, asyncio.Task[None]] = {}
+    try:
+        while True:
+            rows = await runtime.database.read(
+                lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
+            )
+            for row in rows:
+                if row["id"] not in loops or loops[row["id"]].done():
+                    loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
+            await asyncio.sleep(CHANNELS_SECONDS)
+    finally:
+        for task in loops.values():
+            task.cancel()
+        await asyncio.gather(*loops.values(), return_exceptions=True)
+
+
+async def _serve(runtime: Runtime, channel_id: str) -> None:
+    with runtime.database.signals.listen("levels", "facts") as woken:
+        while True:
+            woken.clear()
+            try:
+                worked = await relay(runtime, channel_id)
+            except Exception:
+                logger.exception("the relay of channel %s stumbled", channel_id)
+                worked = 0
+            if not worked:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await woken.wait()
+                except TimeoutError:
+                    continue
+
+
+async def relay(runtime: Runtime, channel_id: str) -> int:
+    """Tell a channel what is due; return how many messages were worked on."""
+    now = micros(runtime.clock())
+    channel = await runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
+    if channel["state"] != channels.ACTIVE or channel["waits_until"] > now:
+        return 0
+    connector = runtime.connections.of(channel)
+    worked = 0
+    if isinstance(connector, PushStock):
+        worked += await _push_levels(runtime, channel, connector)
+    return worked + await _tell_facts(runtime, channel, connector)
+
+
+async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -> int:
+    """Tell a channel everything that is due now; return how many messages were worked on."""
+    total = 0
+    for _ in range(rounds_max):
+        worked = await relay(runtime, channel_id)
+        if not worked:
+            break
+        total += worked
+    return total
+
+
+async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> int:
+    if not await _anything_due(runtime, channel):
+        return 0
+    started = runtime.clock()
+    limit = connector.levels_max
+    leased = await runtime.database.write(
+        lambda tx: listings.lease(tx, channel, started, limit=limit)
+    )
+    if not leased:
+        return 0
+    outcomes = await _pushed(connector, leased)
+    await runtime.database.write(lambda tx: _settle(tx, runtime, channel, leased, outcomes))
+    return len(leased)
+
+
+async def _anything_due(runtime: Runtime, channel: Row) -> bool:
+    """Look before taking the writer's turn: most wake-ups are about another channel."""
+    now = micros(runtime.clock())
+    row = await runtime.database.read(
+        lambda tx: tx.row(
+            "SELECT 1 AS due FROM listing_level WHERE channel_id = :channel "
+            "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
+            "AND state = 'live' LIMIT 1",
+            channel=channel["id"],
+            now=now,
+        )
+    )
+    return row is not None
+
+
+async def _pushed(
+    connector: PushStock, leased: Sequence[LeasedLevel]
+) -> dict[str, PushedLevel | BaseException]:
+    """Push levels; return the outcome of each by its listing."""
+    wanted = [
+        StockLevel(
+            listing=level.listing_id,
+            sku=level.sku,
+            available=level.desired,
+            remote=level.remote,
+            expected=level.observed,
+            key=level.key,
+        )
+        for level in leased
+    ]
+    try:
+        answers = await connector.push_stock(wanted)
+    except Exception as error:
+        return {level.listing_id: error for level in leased}
+    return {answer.listing: answer for answer in answers}
+
+
+def _settle(
+    tx: Transaction,
+    runtime: Runtime,
+    channel: Row,
+    leased: Sequence[LeasedLevel],
+    outcomes: dict[str, PushedLevel | BaseException],
+) -> None:
+    now = runtime.clock()
+    arrived = []
+    for level in leased:
+        outcome = outcomes.get(level.listing_id)
+        if isinstance(outcome, PushedLevel) and outcome.quantity == level.desired:
+            if listings.acknowledge(tx, level, level.desired, now):
+                reconciliation.healed_listing(tx, level.listing_id, now)
+                arrived.append(level.sku)
+            continue
+        error, observed = _failure(outcome)
+        if observed is not None and observed == level.desired:
+            # The channel moved on by itself to what it should show: its own sale, most likely.
+            listings.acknowledge(tx, level, observed, now)
+            arrived.append(level.sku)
+            continue
+        decision = decide(error, level.attempts, now)
+        apply_to_channel(tx, channel, decision, now)
+        _put_back(tx, channel, level, decision, observed, runtime)
+    cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
+
+
+def _failure(outcome: PushedLevel | BaseException | None) -> tuple[BaseException, int | None]:
+    if outcome is None:
+        return RuntimeError("the connector did not answer for this listing"), None
+    if isinstance(outcome, BaseException):
+        return outcome, None
+    if outcome.error is not None:
+        observed = outcome.error.observed if isinstance(outcome.error, Conflict) else None
+        return outcome.error, observed
+    return Conflict("the channel shows another quantity", outcome.quantity), outcome.quantity
+
+
+def _put_back(
+    tx: Transaction,
+    channel: Row,
+    level: LeasedLevel,
+    decision: Decision,
+    observed: int | None,
+    runtime: Runtime,
+) -> None:
+    if decision.due_at is not None:
+        listings.retry(
+            tx,
+            level,
+            decision.error,
+            decision.due_at,
+            counted=decision.counted,
+            observed=observed,
+        )
+    elif listings.give_up(tx, level, decision.error):
+        what = f"that {level.sku} has {level.desired} left"
+        report_dead(tx, channel, level.sku, what, decision, runtime.clock())
+
+
+async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any]) -> int:
+    now = runtime.clock()
+    due = await runtime.database.read(
+        lambda tx: tx.row(
+            "SELECT 1 AS due FROM outbox WHERE channel_id = :channel "
+            "AND state IN ('waiting', 'leased') AND due_at <= :now AND lease_until <= :now LIMIT 1",
+            channel=channel["id"],
+            now=micros(now),
+        )
+    )
+    if due is None:
+        return 0
+    facts = await runtime.database.write(
+        lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX)
+    )
+    for fact in facts:
+        await _tell(runtime, channel, connector, fact)
+    return len(facts)
+
+
+async def _tell(runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row) -> None:
+    try:
+        async with asyncio.timeout(outbox.LEASE / timedelta(seconds=1) * 0.8):
+            answer = await _deliver(runtime, channel, connector, fact)
+    except Exception as error:
+        failed = error
+        await runtime.database.write(lambda tx: _fact_failed(tx, runtime, channel, fact, failed))
+        return
+    await runtime.database.write(lambda tx: _fact_arrived(tx, runtime, channel, fact, answer))
+
+
+async def _deliver(
+    runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row
+) -> str | Warranty:
+    payload = orjson.loads(fact["payload"])
+    if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
+        return await connector.push_fulfillment(_fulfillment(payload))
+    if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
+        asked = await runtime.database.read(lambda tx: warranty.question(tx, payload["unit"]))
+        assert asked is not None  # the channel was chosen by the unit's manufacturer
+        return await connector.register_warranty(
+            Registration(
+                reference=fact["id"],
+                serial=asked[1].serial,
+                product=asked[1].product,
+                sold_on=moment(payload["sold_at"]).date(),
+            )
+        )
+    raise TypeError(f"{channel['connector']} can not be told a {fact['topic']}")
+
+
+def _fulfillment(payload: dict[str, Any]) -> Fulfillment:
+    return Fulfillment(
+        reference=payload["reference"],
+        order_ref=payload["order_ref"],
+        lines=tuple(
+            FulfillmentLine(order_line_ref=ref, serials=tuple(serials))
+            for ref, serials in payload["lines"].items()
+        ),
+        shipped_at=moment(payload["shipped_at"]),
+        carrier=payload["carrier"],
+        tracking=payload["tracking"],
+    )
+
+
+def _fact_arrived(
+    tx: Transaction, runtime: Runtime, channel: Row, fact: Row, answer: str | Warranty
+) -> None:
+    now = runtime.clock()
+    text = answer if isinstance(answer, str) else str(answer.status)
+    if not outbox.sent(tx, fact, text, now):
+        return
+    if isinstance(answer, Warranty):
+        warranty.remember(tx, fact["subject"], channel["id"], answer, now)
+    reconciliation.healed_fact(tx, fact, now)
+    cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
+
+
+def _fact_failed(
+    tx: Transaction, runtime: Runtime, channel: Row, fact: Row, error: BaseException
+) -> None:
+    now = runtime.clock()
+    decision = decide(error, fact["attempts"], now)
+    apply_to_channel(tx, channel, decision, now)
+    if decision.due_at is not None:
+        outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
+    elif outbox.give_up(tx, fact, decision.error, now):
+        what = f"a {fact['topic']}"
+        report_dead(tx, channel, fact["subject"], what, decision, now)

@@ -1,0 +1,30 @@
+"""What every job works with: the database, the open connectors, the clock, its own name."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connectors.connections import Connections
+from hub.clock import now
+from hub.database import Database
+from hub.occasion import Occasion
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One process's share of the work."""
+
+    database: Database
+    connections: Connections
+    clock: Callable[[], datetime] = now
+    holder: str = field(default_factory=_own_name)
+
+    def occasion(self, job: str) -> Occasion:
+        """Return the circumstances of what a job does in the ledger."""
+        return Occasion(actor=f"job:{job}", now=self.clock(), scope=f"job:{job}")

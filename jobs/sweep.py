@@ -1,0 +1,37 @@
+"""The sweep: promises that ran out are released, back-orders are tried again."""
+
+from dataclasses import replace
+
+from hub import ledger, orders
+from hub.clock import micros, new_id
+from hub.instruction import Instruction
+from hub.lifecycle import Action
+from hub.sql import Transaction
+from hub.units import Scan
+from jobs.runtime import Runtime
+
+ROWS_MAX = 500  # in one run
+
+
+async def sweep(runtime: Runtime) -> str:
+    """Release promises that ran out, then promise again what became free; return a summary."""
+
+    def release(tx: Transaction) -> int:
+        occasion = replace(runtime.occasion("sweep"), reason="expired")
+        expired = tx.rows(
+            "SELECT unit_id FROM hold WHERE released_at IS NULL AND kind = 'sale' "
+            "AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY unit_id LIMIT :limit",
+            now=micros(occasion.now),
+            limit=ROWS_MAX,
+        )
+        if not expired:
+            return 0
+        scans = [Scan(row["unit_id"]) for row in expired]
+        verdicts = ledger.record(tx, occasion, new_id(), Instruction(action=Action.RELEASE), scans)
+        return sum(verdict.accepted for verdict in verdicts)
+
+    released = await runtime.database.write(release)
+    tried = await runtime.database.write(
+        lambda tx: orders.retry_backorders(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    return f"{released} promises ran out, {tried} back-ordered lines tried"
