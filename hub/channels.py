@@ -6,10 +6,10 @@ from datetime import datetime
 
 import orjson
 
-from hub import listings
+from hub import inbox, listings, outbox
 from hub.catalogue import reference
 from hub.clock import micros, new_id
-from hub.errors import InvalidInput, UnknownReference
+from hub.errors import InvalidInput
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 
@@ -195,13 +195,19 @@ def _last_success(tx: Transaction, channel_id: str) -> int | None:
     return max((each for each in moments if each is not None), default=None)
 
 
-def named(tx: Transaction, codes: Sequence[str]) -> list[Row]:
-    """Return channels by their codes, in that order, or raise UnknownReference for the first."""
-    rows = {
-        row["code"]: row
-        for row in tx.rows("SELECT * FROM channel WHERE code IN (:codes...)", codes=list(codes))
-    }
-    for code in codes:
-        if code not in rows:
-            raise UnknownReference(f"there is no channel {code!r}", field="channel")
-    return [rows[code] for code in codes]
+def replay(tx: Transaction, code: str, ids: Sequence[str] | None, now: datetime) -> int:
+    """Put dead letters of a channel back; without ids all of them, and its dead levels too."""
+    channel = get(tx, code)
+    dead = "channel_id = :channel AND state = 'dead'"
+    values = {"channel": channel["id"]}
+    facts = tx.rows(f"SELECT id FROM outbox WHERE {dead}", **values)
+    deliveries = tx.rows(f"SELECT id FROM inbox WHERE {dead}", **values)
+    wanted = None if ids is None else set(ids)
+    chosen = [
+        [row["id"] for row in rows if wanted is None or row["id"] in wanted]
+        for rows in (facts, deliveries)
+    ]
+    count = outbox.replay(tx, chosen[0], now) + inbox.replay(tx, chosen[1], now)
+    if ids is None:
+        count += listings.revive(tx, channel["id"], now)
+    return count

@@ -225,6 +225,17 @@ def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
     return touched == 1
 
 
+def revive(tx: Transaction, channel_id: str, now: datetime) -> int:
+    """Tell the levels of a channel again that were given up; return how many."""
+    tx.wake("levels")
+    return tx.run(
+        "UPDATE listing_level SET state = 'live', due_at = :now, attempts = 0 "
+        "WHERE channel_id = :channel AND state = 'dead'",
+        now=micros(now),
+        channel=channel_id,
+    )
+
+
 def correct(tx: Transaction, listing_id: str, observed: int, now: datetime) -> None:
     """Have a level told again because the channel shows something else: the only way to heal it."""
     tx.run(

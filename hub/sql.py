@@ -13,7 +13,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import psycopg
@@ -43,6 +43,8 @@ class Transaction(ABC):
 
     What `wake` names is told to those who wait for it once the transaction has committed.
     """
+
+    dialect: ClassVar[str]
 
     def __init__(self) -> None:
         self.woken: set[str] = set()
@@ -81,6 +83,8 @@ class Transaction(ABC):
 class SqliteTransaction(Transaction):
     """A transaction on the standard library's driver."""
 
+    dialect = "sqlite"
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__()
         self._connection = connection
@@ -107,6 +111,8 @@ class SqliteTransaction(Transaction):
 
 class PostgresTransaction(Transaction):
     """A transaction on psycopg 3."""
+
+    dialect = "postgresql"
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         super().__init__()

@@ -20,6 +20,18 @@ TABLES = (
     "JOIN product ON product.id = unit.product_id"
 )
 
+# What people look at: the unit with its product, manufacturer and place.
+UNITS = (
+    "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
+    "product.model_number, product.warranty_months, manufacturer.code AS maker_code, "
+    "manufacturer.name AS maker_name, location.code AS location_code, "
+    "location.name AS location_name, location.kind AS location_kind, "
+    "location.site_id AS location_site_id FROM unit "
+    "JOIN product ON product.id = unit.product_id "
+    "JOIN manufacturer ON manufacturer.id = unit.manufacturer_id "
+    "JOIN location ON location.id = unit.location_id "
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -77,10 +89,10 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
 
 
 def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
-    """Return one unit by any of its identifiers, or raise UnknownUnit or AmbiguousUnit."""
+    """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit."""
     key = identifier if is_id(identifier) else canonical(identifier)
     ids = _unit_ids(tx, [key])[key]
-    rows = tx.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE unit.id IN (:ids...)", ids=list(ids))
+    rows = tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(ids))
     return _choose(identifier, [row for row in rows if sku is None or row["sku"] == sku])
 
 

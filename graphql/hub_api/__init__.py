@@ -1,0 +1,1 @@
+"""The GraphQL API, the webhooks and the console: everything that speaks HTTP inwards."""

@@ -1,0 +1,261 @@
+"""The catalogue: manufacturers, products, locations; and how many units can be promised where."""
+
+from datetime import datetime
+
+import strawberry
+
+from hub import catalogue, listings, serials, views
+from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
+from hub.clock import moment
+from hub.keys import Scope
+from hub.sql import Row, Transaction
+from hub_api.context import Context
+from hub_api.problems import answer
+
+Info = strawberry.Info[Context, None]
+
+strawberry.enum(LocationKind, description="What a place is for.")
+
+SKUS_MAX = 200
+
+
+@strawberry.type(description="Who issues the serials.")
+class Manufacturer:
+    """Who issues the serials."""
+
+    code: str
+    name: str
+
+
+@strawberry.type(description="A place where units are.")
+class Location:
+    """A place where units are."""
+
+    id: strawberry.ID
+    code: str
+    name: str
+    kind: LocationKind
+
+    @classmethod
+    def of(cls, row: Row) -> "Location":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            code=row["code"],
+            name=row["name"],
+            kind=LocationKind(row["kind"]),
+        )
+
+
+@strawberry.type(description="What is sold: one SKU.")
+class Product:
+    """What is sold."""
+
+    id: strawberry.ID
+    sku: str
+    name: str
+    gtin: str | None
+    model_number: str | None
+    warranty_months: int
+    manufacturer: Manufacturer
+
+    @classmethod
+    def of(cls, row: Row) -> "Product":
+        """Show a row that is joined with its manufacturer."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            sku=row["sku"],
+            name=row["name"],
+            gtin=row["gtin"],
+            model_number=row["model_number"],
+            warranty_months=row["warranty_months"],
+            manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
+        )
+
+
+@strawberry.type(description="The units of a product at one place.")
+class LocationStock:
+    """The units of a product at one place."""
+
+    location: str
+    name: str
+    available: int = strawberry.field(description="Sellable, unpromised, unblocked.")
+    promised: int
+    blocked: int
+    units: int = strawberry.field(description="All that are there.")
+
+
+@strawberry.type(description="What one channel shows of a product.")
+class ChannelStock:
+    """What one channel shows of a product."""
+
+    channel: str
+    name: str
+    desired: int = strawberry.field(description="What it is to show now.")
+    acknowledged: int | None = strawberry.field(description="What it last accepted.")
+    acknowledged_at: datetime | None
+    observed: int | None = strawberry.field(description="What it was last seen to show.")
+    observed_at: datetime | None
+    is_pending: bool = strawberry.field(description="A newer figure is on its way.")
+    last_error: str | None
+
+
+@strawberry.type(description="How many units of a product can be promised, and where.")
+class Availability:
+    """How many units of a product can be promised."""
+
+    sku: str
+    available: int
+    locations: list[LocationStock]
+    channels: list[ChannelStock]
+
+
+@strawberry.input(description="A manufacturer; the same code again changes it.")
+class ManufacturerInput:
+    """A manufacturer."""
+
+    code: str
+    name: str
+    serial_pattern: str | None = strawberry.field(
+        description="A regular expression that its serials follow.", default=None
+    )
+
+
+@strawberry.input(description="A product; the same SKU again changes it.")
+class ProductInput:
+    """A product."""
+
+    sku: str
+    name: str
+    manufacturer: str = strawberry.field(description="The manufacturer's code.")
+    gtin: str | None = None
+    model_number: str | None = None
+    warranty_months: int = 0
+
+
+@strawberry.input(description="A location; the same code again renames it.")
+class LocationInput:
+    """A location."""
+
+    code: str
+    name: str
+    kind: LocationKind
+    site: str | None = strawberry.field(
+        description="For a bin: the code of the warehouse or shop that it belongs to.", default=None
+    )
+
+
+@strawberry.type(description="What is in the catalogue now.")
+class CatalogueChanged:
+    """What was registered."""
+
+    manufacturers: int
+    products: int
+    locations: int
+
+
+@strawberry.type
+class CatalogueQuery:
+    """Reading the catalogue."""
+
+    @strawberry.field(description="Where products are available and what each channel shows.")
+    async def availability(self, info: Info, skus: list[str]) -> list[Availability]:
+        """Count units; nothing is asked of a channel."""
+        return await info.context.read(lambda tx: _availability(tx, skus[:SKUS_MAX]))
+
+    @strawberry.field(description="All products, by SKU.")
+    async def products(self, info: Info, first: int = 100, after_sku: str = "") -> list[Product]:
+        """List products."""
+        rows = await info.context.read(
+            lambda tx: tx.rows(
+                "SELECT product.*, manufacturer.code AS maker_code, manufacturer.name AS "
+                "maker_name FROM product "
+                "JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
+                "WHERE product.sku > :after ORDER BY product.sku LIMIT :limit",
+                after=after_sku,
+                limit=views.page_size(first),
+            )
+        )
+        return [Product.of(row) for row in rows]
+
+    @strawberry.field(description="All places, by code.")
+    async def locations(self, info: Info) -> list[Location]:
+        """List places."""
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: tx.rows("SELECT * FROM location ORDER BY code LIMIT 10000")
+        )
+        return [Location.of(row) for row in rows]
+
+
+def _availability(tx: Transaction, skus: list[str]) -> list[Availability]:
+    places, channels = views.stock(tx, skus), views.shown(tx, skus)
+    return [
+        Availability(
+            sku=sku,
+            available=sum(row["available"] for row in places[sku]),
+            locations=[
+                LocationStock(
+                    location=row["code"],
+                    name=row["name"],
+                    available=row["available"],
+                    promised=row["promised"],
+                    blocked=row["blocked"],
+                    units=row["units"],
+                )
+                for row in places[sku]
+            ],
+            channels=[_channel_stock(tx, row) for row in channels[sku]],
+        )
+        for sku in skus
+    ]
+
+
+def _channel_stock(tx: Transaction, row: Row) -> ChannelStock:
+    return ChannelStock(
+        channel=row["code"],
+        name=row["name"],
+        desired=listings.available(tx, row, [row["product_id"]])[row["product_id"]],
+        acknowledged=row["acknowledged"],
+        acknowledged_at=moment(row["acknowledged_at"]) if row["acknowledged_at"] else None,
+        observed=row["observed"],
+        observed_at=moment(row["observed_at"]) if row["observed_at"] else None,
+        is_pending=row["wanted_version"] > row["done_version"] and row["level"] == "live",
+        last_error=row["last_error"],
+    )
+
+
+@strawberry.type
+class CatalogueMutation:
+    """Changing the catalogue."""
+
+    @strawberry.mutation(
+        description="Register manufacturers, products and locations: all of them, or none.",
+        graphql_type=answer("RegisterCatalogueResult", CatalogueChanged),
+    )
+    async def register_catalogue(
+        self,
+        info: Info,
+        manufacturers: list[ManufacturerInput] | None = None,
+        products: list[ProductInput] | None = None,
+        locations: list[LocationInput] | None = None,
+    ) -> CatalogueChanged:
+        """Register what the hub works with. Repeating it changes nothing."""
+        info.context.require(Scope.ADMIN)
+        occasion = info.context.occasion()
+
+        def work(tx: Transaction) -> CatalogueChanged:
+            for maker in manufacturers or []:
+                serials.check_pattern(maker.serial_pattern or "")
+                catalogue.register_manufacturer(tx, occasion, ManufacturerCard(**vars(maker)))
+            for product in products or []:
+                catalogue.register_product(tx, occasion, ProductCard(**vars(product)))
+            for place in locations or []:
+                catalogue.register_location(tx, occasion, LocationCard(**vars(place)))
+            return CatalogueChanged(
+                manufacturers=tx.value("SELECT COUNT(*) FROM manufacturer"),
+                products=tx.value("SELECT COUNT(*) FROM product"),
+                locations=tx.value("SELECT COUNT(*) FROM location"),
+            )
+
+        return await info.context.write(work)

@@ -1,0 +1,115 @@
+"""What every resolver may reach: who asks, the database, and what was loaded already."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from connectors import Connector
+from hub import views
+from hub.database import Database
+from hub.keys import Caller, Scope
+from hub.occasion import Document, Occasion
+from hub.reconciliation import Scope as Comparison
+from hub.sql import Row, Transaction
+from hub.vault import Vault
+from hub.vocabulary import CaptureMethod
+from hub.warranty import Known
+
+Result = TypeVar("Result")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Services(Protocol):
+    """What the API asks of the jobs; `hub.__main__` brings the two together."""
+
+    async def warranty(self, unit_id: str) -> Known | None:
+        """Answer a unit's warranty, asking the manufacturer if need be."""
+
+    async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
+        """Reconcile a channel now and return the ids of the runs."""
+
+    async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
+        """Heal one difference now."""
+
+    async def check(self, channel: Row) -> None:
+        """Make the cheapest call that proves that a channel's credentials work."""
+
+    def connector(self, channel: Row) -> Connector[Any]:
+        """Return the open connector of a channel."""
+
+
+@dataclass(slots=True)
+class Loaders:
+    """Batches of one request: what many rows ask for is read once."""
+
+    database: Database
+    _made: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    def of(self, read: Callable[[Transaction, list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
+        """Return the loader of a batch read, such as `hub.views.history`."""
+        if read.__name__ not in self._made:
+            self._made[read.__name__] = DataLoader(load_fn=_batched(self.database, read))
+        return self._made[read.__name__]
+
+
+def _batched(
+    database: Database, read: Callable[[Transaction, list[Key]], dict[Key, Value]]
+) -> Callable[[list[Key]], Awaitable[list[Value | None]]]:
+    async def load(keys: list[Key]) -> list[Value | None]:
+        found = await database.read(lambda tx: read(tx, keys))
+        return [found.get(key) for key in keys]
+
+    return load
+
+
+@dataclass(slots=True)
+class Context:
+    """One request."""
+
+    caller: Caller
+    database: Database
+    services: Services
+    vault: Vault
+    clock: Callable[[], datetime]
+    loaders: Loaders
+
+    def require(self, *scopes: Scope) -> None:
+        """Raise Forbidden unless the caller has one of the scopes."""
+        if not any(self.caller.may(scope) for scope in scopes):
+            self.caller.require(scopes[0])
+
+    async def read(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a short read."""
+        return await self.database.read(work)
+
+    async def write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a piece of work that writes: all of it, or nothing."""
+        return await self.database.write(work)
+
+    def occasion(
+        self,
+        *,
+        captured_by: CaptureMethod = CaptureMethod.API,
+        occurred_at: datetime | None = None,
+        reason: str | None = None,
+        document: Document | None = None,
+    ) -> Occasion:
+        """Return the circumstances of what the caller commands now."""
+        return Occasion(
+            actor=self.caller.name,
+            now=self.clock(),
+            scope=self.caller.key_id,
+            occurred_at=occurred_at,
+            captured_by=captured_by,
+            document=document,
+            reason=reason,
+        )
+
+    async def units(self, unit_id: str) -> Row | None:
+        """Load one unit's row together with the others that are asked for."""
+        found: Row | None = await self.loaders.of(views.units_by_id).load(unit_id)
+        return found

@@ -1,0 +1,121 @@
+"""Orders: what was sold where, and which units serve it."""
+
+from datetime import datetime
+
+import strawberry
+
+from hub import views
+from hub.clock import moment
+from hub.errors import UnknownReference
+from hub.keys import Scope
+from hub.sql import Row
+from hub.vocabulary import OrderState
+from hub_api.context import Context
+from hub_api.paging import Connection, page, position
+from hub_api.units import Unit
+
+Info = strawberry.Info[Context, None]
+
+strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
+
+
+@strawberry.type(description="One line of an order.")
+class OrderLine:
+    """One line of an order."""
+
+    id: strawberry.ID
+    ref: str
+    sku: str
+    title: str
+    quantity: int
+
+    @strawberry.field(description="The units that are promised to it or left on it.")
+    async def units(self, info: Info) -> list[Unit]:
+        """Load the units."""
+        rows = await info.context.loaders.of(views.line_units).load(self.id)
+        return [Unit.of(row) for row in rows]
+
+
+@strawberry.type(description="An order of a channel.")
+class Order:
+    """An order of a channel."""
+
+    id: strawberry.ID
+    number: str
+    ref: str = strawberry.field(description="The channel's own reference.")
+    channel: str
+    channel_name: str
+    state: OrderState
+    remote_state: str = strawberry.field(description="In the channel's own word.")
+    at_counter: bool
+    placed_at: datetime
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, row: Row) -> "Order":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            number=row["number"],
+            ref=row["ref"],
+            channel=row["channel_code"],
+            channel_name=row["channel_name"],
+            state=OrderState(row["state"]),
+            remote_state=row["remote_state"],
+            at_counter=bool(row["at_counter"]),
+            placed_at=moment(row["placed_at"]),
+            recorded_at=moment(row["recorded_at"]),
+        )
+
+    @strawberry.field
+    async def lines(self, info: Info) -> list[OrderLine]:
+        """Load the lines."""
+        rows = await info.context.loaders.of(views.order_lines).load(self.id)
+        return [
+            OrderLine(
+                id=strawberry.ID(row["id"]),
+                ref=row["ref"],
+                sku=row["sku"],
+                title=row["title"],
+                quantity=row["quantity"],
+            )
+            for row in rows
+        ]
+
+
+@strawberry.type
+class OrderQuery:
+    """Reading orders."""
+
+    @strawberry.field(description="One order by its id.")
+    async def order(self, info: Info, id: strawberry.ID) -> Order:  # noqa: A002
+        """Load one order."""
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        row = await info.context.loaders.of(views.orders_by_id).load(id)
+        if row is None:
+            raise UnknownReference(f"there is no order {id}", field="id")
+        return Order.of(row)
+
+    @strawberry.field(description="Orders, the newest first.")
+    async def orders(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        channel: str | None = None,
+        state: OrderState | None = None,
+        number: str | None = None,
+    ) -> Connection[Order]:
+        """List orders."""
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: views.orders(
+                tx,
+                first=first,
+                before=position(after),
+                channel=channel,
+                state=str(state) if state else None,
+                number=number,
+            )
+        )
+        return page(rows, first, after, Order.of)

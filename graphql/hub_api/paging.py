@@ -1,0 +1,73 @@
+"""Pages in the style of Relay: edges with cursors, and whether there is more."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import strawberry
+
+from hub.errors import InvalidInput
+from hub.sql import Row
+
+Node = TypeVar("Node")
+
+
+@strawberry.type(description="Where a page ends.")
+class PageInfo:
+    """Where a page ends."""
+
+    has_next_page: bool
+    end_cursor: str | None
+    has_previous_page: bool
+    start_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[Node]):
+    """One item and the cursor that stands behind it."""
+
+    node: Node
+    cursor: str
+
+
+@strawberry.type
+class Connection(Generic[Node]):
+    """One page."""
+
+    edges: list[Edge[Node]]
+    page_info: PageInfo
+
+    @strawberry.field(description="The items of `edges`, for those who need no cursors.")
+    def nodes(self) -> list[Node]:
+        """Return the items alone."""
+        return [edge.node for edge in self.edges]
+
+
+def page(
+    rows: Sequence[Row], first: int, after: str | None, make: Callable[[Row], Node]
+) -> Connection[Node]:
+    """Make a page of rows, of which one more than `first` was read."""
+    edges = [Edge(node=make(row), cursor=_cursor(row["id"])) for row in rows[:first]]
+    return Connection(
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=len(rows) > first,
+            end_cursor=edges[-1].cursor if edges else None,
+            has_previous_page=after is not None,
+            start_cursor=edges[0].cursor if edges else None,
+        ),
+    )
+
+
+def _cursor(row_id: str) -> str:
+    return base64.urlsafe_b64encode(row_id.encode()).decode()
+
+
+def position(cursor: str | None) -> str | None:
+    """Read a cursor, or refuse one that is not ours."""
+    if cursor is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode("ascii")
+    except ValueError as error:
+        raise InvalidInput("this is no cursor of this list", field="after") from error

@@ -1,0 +1,61 @@
+"""Subscriptions: events as they are recorded, in the order of their commits."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import strawberry
+
+from hub import views
+from hub.keys import Scope
+from hub.sql import Row, Transaction
+from hub_api.context import Context
+from hub_api.units import UnitEvent
+
+Info = strawberry.Info[Context, None]
+
+EVENTS_MAX = 200  # read at a time
+IDLE_SECONDS = 1.0  # another process may have written without telling this one
+
+
+@strawberry.type
+class Subscription:
+    """What is told as it happens."""
+
+    @strawberry.subscription(
+        description="Every event from now on, of all units or of one product or place."
+    )
+    async def unit_events(
+        self, info: Info, sku: str | None = None, location: str | None = None
+    ) -> AsyncGenerator[UnitEvent, None]:
+        """Tell events until the client goes."""
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        database = info.context.database
+        with database.signals.listen("events") as woken:
+            here = await database.read(views.feed_end)
+            while True:
+                woken.clear()
+                rows, here = await database.read(_next(here))
+                for row in rows:
+                    if sku in (None, row["sku"]) and location in (None, row["to_code"]):
+                        yield UnitEvent.of(row)
+                if not rows:
+                    await _wait(woken)
+
+
+class _next:  # noqa: N801 # a function with its argument bound
+    def __init__(self, position: tuple[int, int]) -> None:
+        self._position = position
+
+    def __call__(self, tx: Transaction) -> tuple[list[Row], tuple[int, int]]:
+        rows = views.events_after(tx, *self._position, limit=EVENTS_MAX)
+        if not rows:
+            return rows, self._position
+        return rows, (rows[-1]["transaction_id"], rows[-1]["seq"])
+
+
+async def _wait(woken: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            await woken.wait()
+    except TimeoutError:
+        return
