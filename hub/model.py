@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    DefaultClause,
     ForeignKey,
     Index,
     Integer,
@@ -19,8 +20,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import Field, SQLModel
 
 metadata = SQLModel.metadata
@@ -552,3 +556,22 @@ class JobRun(SQLModel, table=True):
     started_at: int = _time()
     finished_at: int | None = _time(nullable=True)
     outcome: str | None = _long()
+
+
+def _default_in_the_database() -> None:
+    """Give every default to the database too: the hub's own SQL names only what it sets."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            default = column.default
+            if column.server_default or not isinstance(default, ScalarElementColumnDefault):
+                continue
+            value = default.arg
+            if isinstance(value, bool):
+                column.server_default = DefaultClause(true() if value else false())
+            elif isinstance(value, int):
+                column.server_default = DefaultClause(text(str(value)))
+            else:
+                column.server_default = DefaultClause(text(f"'{value}'"))
+
+
+_default_in_the_database()

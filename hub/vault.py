@@ -5,6 +5,8 @@ file that only its owner can read. Several keys, separated by commas, open what 
 the first one seals.
 """
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,16 @@ class Vault:
     """Seals and opens settings."""
 
     def __init__(self, keys: str) -> None:
-        self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+        each = [key.strip() for key in keys.split(",") if key.strip()]
+        self._first = each[0].encode()
+        self._fernet = MultiFernet([Fernet(key) for key in each])
 
     def __repr__(self) -> str:
         return "Vault()"
+
+    def derive(self, purpose: str) -> str:
+        """Derive a key for another purpose, such as signing sessions, from the first key."""
+        return hmac.new(self._first, purpose.encode(), hashlib.sha256).hexdigest()
 
     def seal(self, settings: dict[str, Any]) -> str:
         """Encrypt settings for the database."""

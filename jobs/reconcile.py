@@ -4,8 +4,10 @@ What disagrees at the first look may be on its way, so orders are pulled again a
 looked at once more before anything is called a difference. Batches keep the memory bounded.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 WINDOW = timedelta(days=2)
+HEAL_SECONDS_MAX = 5.0
+HEAL_POLL_SECONDS = 0.05
 GRACE = timedelta(seconds=60)  # an order that is younger may simply be on its way
 
 
@@ -117,6 +121,21 @@ async def heal(runtime: Runtime, channel: Row, differences: Sequence[Row]) -> No
     if safe:
         await intake.drain(runtime)
         await relay.drain(runtime, channel["id"])
+        await _until_told(runtime, [row["id"] for row in safe])
+
+
+async def _until_told(runtime: Runtime, difference_ids: list[str]) -> None:
+    """Wait, not for ever, while another worker still holds what heals the differences."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HEAL_SECONDS_MAX):
+            while await runtime.database.read(
+                lambda tx: tx.value(
+                    "SELECT COUNT(*) FROM reconciliation_difference "
+                    "WHERE id IN (:ids...) AND state = 'healing'",
+                    ids=difference_ids,
+                )
+            ):
+                await asyncio.sleep(HEAL_POLL_SECONDS)
 
 
 async def heal_one(runtime: Runtime, channel: Row, difference: Row, occasion: Occasion) -> None:

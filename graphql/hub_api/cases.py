@@ -90,6 +90,17 @@ class CaseQuery:
         )
         return page(rows, first, after, Case.of)
 
+    @strawberry.field(description="One case.")
+    async def case(self, info: Info, id: strawberry.ID) -> Case:  # noqa: A002
+        """Find one case."""
+        info.context.require(Scope.OPS)
+
+        def read(tx: Transaction) -> Case:
+            reference(tx, "exception_case", "id", id)
+            return _shown(tx, id)
+
+        return await info.context.read(read)
+
 
 def _shown(tx: Transaction, case_id: str) -> Case:
     row = tx.row(

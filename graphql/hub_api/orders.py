@@ -16,6 +16,9 @@ from hub_api.units import Unit
 
 Info = strawberry.Info[Context, None]
 
+# What the cost of a question assumes of an order: so many lines, and units of a line.
+USUAL_SIZE = 5
+
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
 
 
@@ -29,7 +32,10 @@ class OrderLine:
     title: str
     quantity: int
 
-    @strawberry.field(description="The units that are promised to it or left on it.")
+    @strawberry.field(
+        description="The units that are promised to it or left on it.",
+        metadata={"size": USUAL_SIZE},
+    )
     async def units(self, info: Info) -> list[Unit]:
         """Load the units."""
         rows = await info.context.loaders.of(views.line_units).load(self.id)
@@ -67,7 +73,7 @@ class Order:
             recorded_at=moment(row["recorded_at"]),
         )
 
-    @strawberry.field
+    @strawberry.field(metadata={"size": USUAL_SIZE})
     async def lines(self, info: Info) -> list[OrderLine]:
         """Load the lines."""
         rows = await info.context.loaders.of(views.order_lines).load(self.id)

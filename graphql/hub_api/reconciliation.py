@@ -134,7 +134,9 @@ class ReconciliationRun:
 class ReconciliationStarted:
     """The runs that were started."""
 
-    runs: list[ReconciliationRun]
+    runs: list[ReconciliationRun] = strawberry.field(
+        metadata={"size": len(Comparison)}, description="One for each scope."
+    )
 
 
 @strawberry.type

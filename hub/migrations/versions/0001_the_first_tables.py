@@ -76,9 +76,11 @@ def upgrade() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("capabilities", sa.Text(), nullable=False),
         sa.Column("manufacturer_id", sa.String(length=36), nullable=True),
-        sa.Column("safety_buffer", sa.Integer(), nullable=False),
+        sa.Column("safety_buffer", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("site_ids", sa.Text(), nullable=True),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state", sa.String(length=20), server_default=sa.text("'active'"), nullable=False
+        ),
         sa.Column("paused_reason", sa.String(length=300), nullable=True),
         sa.Column("waits_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -97,7 +99,7 @@ def upgrade() -> None:
         sa.Column("manufacturer_id", sa.String(length=36), nullable=False),
         sa.Column("gtin", sa.String(length=14), nullable=True),
         sa.Column("model_number", sa.String(length=100), nullable=True),
-        sa.Column("warranty_months", sa.Integer(), nullable=False),
+        sa.Column("warranty_months", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["manufacturer_id"],
@@ -130,9 +132,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=True),
-        sa.Column("channel_key", sa.String(length=36), nullable=False),
+        sa.Column(
+            "channel_key", sa.String(length=36), server_default=sa.text("('')"), nullable=False
+        ),
         sa.Column("severity", sa.String(length=10), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), server_default=sa.text("'open'"), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("details", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("owner", sa.String(length=100), nullable=True),
@@ -166,7 +170,9 @@ def upgrade() -> None:
         sa.Column("topic", sa.String(length=100), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state", sa.String(length=20), server_default=sa.text("'waiting'"), nullable=False
+        ),
         sa.Column("due_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -232,7 +238,9 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("key", sa.String(length=128), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state", sa.String(length=20), server_default=sa.text("'waiting'"), nullable=False
+        ),
         sa.Column("due_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -270,7 +278,9 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state", sa.String(length=20), server_default=sa.text("'running'"), nullable=False
+        ),
         sa.Column("trigger", sa.String(length=20), nullable=False),
         sa.Column("compared", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("matched", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -299,7 +309,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(length=100), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("remote_state", sa.String(length=100), nullable=False),
-        sa.Column("at_counter", sa.Boolean(), nullable=False),
+        sa.Column("at_counter", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.Column("customer_ref", sa.String(length=200), nullable=True),
         sa.Column("placed_at", sa.BigInteger(), nullable=False),
         sa.Column("remote_updated_at", sa.BigInteger(), nullable=False),
@@ -330,7 +340,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), server_default=sa.text("'live'"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
@@ -361,10 +371,10 @@ def upgrade() -> None:
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=200), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
-        sa.Column("title", sa.String(length=300), nullable=False),
+        sa.Column("title", sa.String(length=300), server_default=sa.text("('')"), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=True),
-        sa.Column("quantity", sa.Integer(), nullable=False),
-        sa.Column("remote_fulfilled", sa.Integer(), nullable=False),
+        sa.Column("quantity", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("remote_fulfilled", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"],
             ["sales_order.id"],
@@ -390,7 +400,7 @@ def upgrade() -> None:
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("promised_to", sa.String(length=36), nullable=True),
         sa.Column("order_line_id", sa.String(length=36), nullable=True),
-        sa.Column("blocks", sa.Integer(), nullable=False),
+        sa.Column("blocks", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("grade", sa.String(length=20), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=True),
         sa.Column("sold_at", sa.BigInteger(), nullable=True),
@@ -556,7 +566,7 @@ def upgrade() -> None:
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("severity", sa.String(length=10), nullable=False),
         sa.Column("fix", sa.String(length=40), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), server_default=sa.text("'open'"), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("found_at", sa.BigInteger(), nullable=False),
         sa.Column("healed_at", sa.BigInteger(), nullable=True),
@@ -603,7 +613,7 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("registered", sa.Boolean(), nullable=False),
+        sa.Column("registered", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.Column("starts_on", sa.String(length=10), nullable=True),
         sa.Column("ends_on", sa.String(length=10), nullable=True),
         sa.Column("coverages", sa.Text(), server_default=sa.text("'[]'"), nullable=False),

@@ -1,0 +1,124 @@
+"""The ASGI application: the API, the webhooks, the console, and whether the hub is well."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+
+from hub.clock import now
+from hub.database import Database
+from hub.keys import Scope
+from hub.settings import Settings
+from hub_api import graphiql
+from hub_api.access import Access
+from hub_api.console.pages import Console
+from hub_api.context import Context, Services
+from hub_api.documents import Documents, read_documents
+from hub_api.execution import Execution
+from hub_api.graphiql import GraphiQL
+from hub_api.limiter import Limiter
+from hub_api.limits import Limits
+from hub_api.problems import expose
+from hub_api.schema import schema
+from hub_api.sockets import GraphQLSockets
+from hub_api.view import GraphQLView
+from hub_api.webhooks import Webhooks
+
+OPERATIONS = Path(__file__).parent / "operations"
+SESSION_SECONDS = 12 * 3600
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the application is put together from; `hub.__main__` brings them."""
+
+    database: Database
+    services: Services
+    settings: Settings
+    clock: Callable[[], datetime] = now
+    beside: Callable[[], AbstractAsyncContextManager[None]] = field(default=_nothing)
+    """What runs while the application runs: the jobs, in a process that also works."""
+
+
+def create_app(parts: Parts) -> Starlette:
+    """Build the application around one database."""
+    vault = parts.settings.vault()
+    access = Access(parts.database, parts.services, vault, parts.clock)
+    examples = read_documents(OPERATIONS)
+    execution = _execution(examples)
+    view = GraphQLView(
+        execution,
+        access.by_request,
+        body_bytes_max=parts.settings.body_bytes_max,
+        graphiql=GraphiQL(examples) if parts.settings.graphiql else None,
+        sockets=GraphQLSockets(execution, access.by_socket),
+    )
+    webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
+    console = Console(execution, access, examples)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with parts.beside():
+            yield
+
+    session = Middleware(
+        SessionMiddleware,
+        secret_key=vault.derive("console sessions"),
+        session_cookie="serial_hub_session",
+        max_age=SESSION_SECONDS,
+        same_site="lax",
+        https_only=parts.settings.public_url.startswith("https://"),
+    )
+    return Starlette(
+        routes=[
+            Route("/", lambda _: RedirectResponse("/console/")),
+            Route("/graphql", view),
+            WebSocketRoute("/graphql", view),
+            Mount("/static/graphiql", graphiql.files()),
+            Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
+            Route("/healthz", lambda _: JSONResponse({"status": "alive"})),
+            Route("/readyz", _ready(parts.database)),
+            Mount("/console", routes=console.routes(), middleware=[session]),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _execution(examples: Mapping[str, str]) -> Execution:
+    return Execution(
+        schema,
+        Documents(schema, Limits(), trusted=examples.values()),
+        expose=expose,
+        may_introspect=_may_introspect,
+        spend=Limiter().spend,
+    )
+
+
+def _may_introspect(context: Context) -> bool:
+    # A storefront key lies in a page that anybody reads: it need not draw a map of the house.
+    return any(context.caller.may(scope) for scope in (Scope.SCANNER, Scope.POS, Scope.OPS))
+
+
+def _ready(database: Database) -> Callable[[Request], object]:
+    async def ready(_: Request) -> Response:
+        try:
+            await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM channel"))
+        except Exception as error:
+            answer = {"status": "not ready", "reason": type(error).__name__}
+            return JSONResponse(answer, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    return ready

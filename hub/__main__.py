@@ -1,0 +1,196 @@
+"""The command `serial-hub`: the one place that knows every room and puts them together."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import uvicorn
+from starlette.applications import Starlette
+
+from connectors import capabilities, installed
+from connectors.connections import Connections
+from hub import chain, demo, keys
+from hub.clock import moment, now
+from hub.database import Database
+from hub.errors import Refused
+from hub.keys import Scope
+from hub.migrations import is_current, migrate
+from hub.settings import Settings, from_environment
+from hub_api.app import Parts, create_app
+from hub_api.schema import schema
+from jobs import schedule
+from jobs.runtime import Runtime
+from jobs.services import JobServices
+
+logger = logging.getLogger("serial_hub")
+
+ROLES = ("all", "api", "worker")
+
+
+def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:
+    """Put the application together; `works` has the jobs run beside it."""
+    runtime = Runtime(database, Connections(settings.vault().open))
+    parts = Parts(database=database, services=JobServices(runtime), settings=settings)
+    if works:
+        parts = Parts(
+            database=database,
+            services=JobServices(runtime),
+            settings=settings,
+            beside=lambda: schedule.working(runtime, settings),
+        )
+    return create_app(parts)
+
+
+def prepare(settings: Settings) -> Database:
+    """Open the database. The embedded one is brought up to date; a server's is left to people."""
+    if settings.database.startswith("sqlite:///"):
+        settings.directory().mkdir(parents=True, exist_ok=True)
+        migrate(settings.database)
+    elif not is_current(settings.database):
+        sys.exit("The tables are not those of this version: run serial-hub migrate first.")
+    return settings.open_database()
+
+
+def serve(settings: Settings, role: str) -> None:
+    """Run the hub until it is told to stop."""
+    database = prepare(settings)
+    try:
+        if role == "worker":
+            asyncio.run(_work(settings, database))
+            return
+        uvicorn.run(
+            compose(settings, database, works=role == "all"),
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            timeout_graceful_shutdown=10,
+        )
+    finally:
+        database.close()
+
+
+async def _work(settings: Settings, database: Database) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    runtime = Runtime(database, Connections(settings.vault().open))
+    async with schedule.working(runtime, settings):
+        logger.info("working as %s", runtime.holder)
+        await stop.wait()
+
+
+def verify(settings: Settings) -> None:
+    """Verify the whole ledger; exit with 1 if it does not hold."""
+    database = prepare(settings)
+    try:
+        proof = database.read_now(chain.verify)
+    finally:
+        database.close()
+    for each in proof.breaks:
+        sys.stdout.write(f"unit {each.unit_id} version {each.version}: {each.what}\n")
+    sys.stdout.write(f"{proof.events} events of {proof.units} units, {len(proof.breaks)} breaks\n")
+    if proof.breaks:
+        sys.exit(1)
+
+
+def create_key(settings: Settings, name: str, scopes: Sequence[str]) -> None:
+    """Make an API key and print its secret."""
+    wanted = [Scope(scope) for scope in scopes]
+    database = prepare(settings)
+    try:
+        _, secret = database.write_now(lambda tx: keys.create(tx, name, wanted, now()))
+    finally:
+        database.close()
+    sys.stdout.write(f"{secret}\n")
+
+
+def list_keys(settings: Settings) -> None:
+    """Print every API key, without secrets."""
+    database = prepare(settings)
+    try:
+        rows = database.read_now(lambda tx: tx.rows("SELECT * FROM api_key ORDER BY id"))
+    finally:
+        database.close()
+    for row in rows:
+        state = "revoked" if row["revoked_at"] else "active"
+        made = f"{moment(row['created_at']):%Y-%m-%d}"
+        sys.stdout.write(f"{row['id']}  {made}  {state:8}{row['scopes']}  {row['name']}\n")
+
+
+def revoke_key(settings: Settings, key_id: str) -> None:
+    """Refuse an API key from now on."""
+    database = prepare(settings)
+    try:
+        database.write_now(lambda tx: keys.revoke(tx, key_id, now()))
+    finally:
+        database.close()
+
+
+def list_connectors() -> None:
+    """Print every installed connector with what it can do."""
+    for key, connector in installed().items():
+        sys.stdout.write(f"{key}: {', '.join(capabilities(connector))}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = from_environment()
+    except ValueError as error:
+        sys.exit(str(error))
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for chatty in ("httpx", "apscheduler", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    commands: dict[str, Callable[[], None]] = {
+        "serve": lambda: serve(settings, options.role),
+        "migrate": lambda: migrate(settings.database),
+        "schema": lambda: print(schema.as_str()),  # noqa: T201 # it is what was asked for
+        "verify": lambda: verify(settings),
+        "connectors": list_connectors,
+        "keys create": lambda: create_key(settings, options.name, options.scope),
+        "keys list": lambda: list_keys(settings),
+        "keys revoke": lambda: revoke_key(settings, options.id),
+        "demo": lambda: demo.run(compose, once=options.once, port=options.port),
+    }
+    asked = options.command
+    if asked == "keys":
+        asked = f"keys {options.action}"
+    try:
+        with suppress(KeyboardInterrupt):
+            commands[asked]()
+    except Refused as refusal:
+        sys.exit(f"{refusal.code}: {refusal}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="serial-hub", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serving = commands.add_parser("serve", help="run the hub")
+    serving.add_argument("--role", choices=ROLES, default="all")
+    commands.add_parser("migrate", help="bring the tables to this version")
+    commands.add_parser("schema", help="print the GraphQL schema")
+    commands.add_parser("verify", help="verify every event's seal and every unit's state")
+    commands.add_parser("connectors", help="list the installed connectors")
+    key_actions = commands.add_parser("keys", help="API keys").add_subparsers(
+        dest="action", required=True
+    )
+    making = key_actions.add_parser("create", help="make a key; its secret is printed once")
+    making.add_argument("name")
+    making.add_argument("--scope", action="append", required=True, choices=[*Scope])
+    key_actions.add_parser("list", help="list the keys")
+    key_actions.add_parser("revoke", help="refuse a key from now on").add_argument("id")
+    showing = commands.add_parser("demo", help="the hub with three simulated channels")
+    showing.add_argument("--once", action="store_true", help="end when the story is told")
+    showing.add_argument("--port", type=int, default=8000)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

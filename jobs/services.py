@@ -1,0 +1,41 @@
+"""What the jobs do for those who ask in between: `hub_api.context.Services`, made real."""
+
+from typing import Any
+
+from connectors import Connector
+from hub import warranty as _warranty
+from hub.occasion import Occasion
+from hub.reconciliation import Scope
+from hub.sql import Row
+from jobs import intake, reconcile, relay, warranty
+from jobs.runtime import Runtime
+
+
+class JobServices:
+    """The jobs of one process, for its API."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def warranty(self, unit_id: str) -> _warranty.Known | None:
+        """Answer a unit's warranty, asking the manufacturer if need be."""
+        return await warranty.answer(self._runtime, unit_id)
+
+    async def reconcile(self, channel: Row, scope: Scope | None, actor: str) -> list[str]:
+        """Reconcile a channel now and return the ids of the runs."""
+        policy = reconcile.Policy(trigger=actor)
+        return await reconcile.reconcile(self._runtime, channel, policy, scope)
+
+    async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
+        """Heal one difference now, and tell the channel."""
+        await reconcile.heal_one(self._runtime, channel, difference, occasion)
+        await intake.drain(self._runtime)
+        await relay.drain(self._runtime, channel["id"])
+
+    async def check(self, channel: Row) -> None:
+        """Make the cheapest call that proves that a channel's credentials work."""
+        await self.connector(channel).check()
+
+    def connector(self, channel: Row) -> Connector[Any]:
+        """Return the open connector of a channel."""
+        return self._runtime.connections.of(channel)
