@@ -20,9 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    false,
     text,
-    true,
 )
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import Field, SQLModel
@@ -567,7 +565,7 @@ def _default_in_the_database() -> None:
                 continue
             value = default.arg
             if isinstance(value, bool):
-                column.server_default = DefaultClause(true() if value else false())
+                column.server_default = DefaultClause(text(str(value).lower()))
             elif isinstance(value, int):
                 column.server_default = DefaultClause(text(str(value)))
             else:

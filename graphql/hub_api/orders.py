@@ -19,8 +19,6 @@ Info = strawberry.Info[Context, None]
 # What the cost of a question assumes of an order: so many lines, and units of a line.
 USUAL_SIZE = 5
 
-strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
-
 
 @strawberry.type(description="One line of an order.")
 class OrderLine:

@@ -1,7 +1,7 @@
 """Units: what they are, where they are, and how it came to be so."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import orjson
 import strawberry
@@ -14,14 +14,11 @@ from hub.identifiers import canonical
 from hub.keys import Scope
 from hub.lifecycle import Action, Status
 from hub.sql import Row, Transaction
-from hub.vocabulary import BizStep, CaptureMethod, Disposition, WarrantyStatus
+from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState, WarrantyStatus
 from hub.warranty import Known
 from hub_api.catalogue import Location, Manufacturer, Product
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
-
-if TYPE_CHECKING:
-    from hub_api.orders import Order
 
 Info = strawberry.Info[Context, None]
 
@@ -32,6 +29,7 @@ strawberry.enum(Disposition, description="GS1 CBV disposition.")
 strawberry.enum(CaptureMethod, description="How a serial reached the ledger.")
 strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or blocked.")
 strawberry.enum(WarrantyStatus, description="What a manufacturer says; UNKNOWN stays unknown.")
+strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
 
 STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
@@ -157,6 +155,18 @@ class Warranty:
         )
 
 
+@strawberry.type(description="The order of a unit; ask `order` for its lines.")
+class UnitOrder:
+    """The order of a unit."""
+
+    id: strawberry.ID
+    number: str
+    channel: str
+    channel_name: str
+    state: OrderState
+    placed_at: datetime
+
+
 @strawberry.type(description="One physical unit.")
 class Unit:
     """One physical unit."""
@@ -245,18 +255,21 @@ class Unit:
         ]
 
     @strawberry.field(description="The order that it is promised to or was sold on.")
-    async def order(
-        self, info: Info
-    ) -> Annotated["Order", strawberry.lazy("hub_api.orders")] | None:
+    async def order(self, info: Info) -> UnitOrder | None:
         """Load the order."""
-        from hub_api.orders import Order
-
         info.context.require(*STAFF)
         if self.line_id is None:
             return None
         order_id = await info.context.loaders.of(views.line_orders).load(self.line_id)
         row = await info.context.loaders.of(views.orders_by_id).load(order_id)
-        return Order.of(row)
+        return UnitOrder(
+            id=strawberry.ID(row["id"]),
+            number=row["number"],
+            channel=row["channel_code"],
+            channel_name=row["channel_name"],
+            state=OrderState(row["state"]),
+            placed_at=moment(row["placed_at"]),
+        )
 
     @strawberry.field(
         description="What the manufacturer says; asked at once when nothing fresh is known."

@@ -1,0 +1,201 @@
+"""The connector contract: what a channel must be to join the hub.
+
+A connector translates between the words of `hub.vocabulary` and one remote API. It keeps no state,
+opens no database, sets no timers and never retries: the jobs do all that, and ask one thing of a
+failed call: which of the six errors was it?
+
+Capabilities are not declared, they are inherited: what a class inherits is what it can do. Reading
+is liberal: an unknown field or enum value of the remote never stops an import.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from connectors.errors import ConnectorError
+from connectors.remote import Remote, RemoteApi
+from hub.vocabulary import (
+    Fulfillment,
+    ObservedLevel,
+    Order,
+    Registration,
+    StockLevel,
+    Warranty,
+    WarrantyQuestion,
+)
+
+Item = TypeVar("Item")
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items, and the cursor to ask for what comes after them.
+
+    A cursor is an opaque string that only its connector reads. Items may repeat across pages (the
+    inbox drops doubles); they may never be skipped. `more` asks for the next page at once.
+    """
+
+    items: tuple[Item, ...]
+    cursor: str
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One verified webhook call: the remote's own id for it, and its topic."""
+
+    id: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a stored delivery is about. The jobs re-read the order; they never trust the payload."""
+
+    order_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushedLevel:
+    """What became of one level: the quantity that the channel now shows, or why not."""
+
+    listing: str
+    quantity: int | None = None
+    error: ConnectorError | None = None
+
+
+class Connector(ABC, Generic[Settings]):
+    """One kind of channel. Subclass it, add capabilities, register it as an entry point."""
+
+    key: ClassVar[str]
+    """Stable name, as in ``shopify``: stored with every channel and seen in webhook URLs."""
+
+    settings_model: ClassVar[type[BaseModel]]
+    """What one account needs; secrets are ``SecretStr``."""
+
+    def __init__(self, settings: Settings, api: RemoteApi) -> None:
+        self.settings = settings
+        self.api = api
+
+    @classmethod
+    @abstractmethod
+    def remote(cls, settings: Settings) -> Remote:
+        """Describe the other side: base URL, credentials, pace. No call is made."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Make the cheapest call that proves that the credentials and the permissions work."""
+
+
+class PullOrders(ABC):
+    """The channel sells: it can list orders by time of change, and read one."""
+
+    @abstractmethod
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders changed after `cursor` ("" is the beginning)."""
+
+    @abstractmethod
+    async def read_order(self, ref: str) -> Order:
+        """Read one order as it is now, or raise NotFound."""
+
+
+class PushStock(ABC):
+    """The channel shows quantities."""
+
+    levels_max: ClassVar[int] = 50
+    """How many levels one call may carry."""
+
+    @abstractmethod
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Set, never add, the remote quantities; answer for each level by its listing.
+
+        Safe to repeat with the same keys. A failure of the whole call is raised; a failure of one
+        level is its `error`, so that one bad listing never blocks the others.
+        """
+
+
+class SnapshotStock(ABC):
+    """The channel can be compared with the ledger."""
+
+    @abstractmethod
+    def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield every quantity that the channel shows right now, page by page."""
+
+
+class SnapshotOrders(ABC):
+    """The orders of a window can be read again, whatever their time of change says."""
+
+    @abstractmethod
+    def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window, both ends included."""
+
+
+class PushFulfillment(ABC):
+    """The channel wants to know what left, and under which serials."""
+
+    @abstractmethod
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Report a shipment; return a link or reference that a person can follow.
+
+        Safe to repeat: where the channel has no idempotency key, look before creating.
+        """
+
+
+class ReceiveWebhooks(ABC):
+    """The channel calls us."""
+
+    @abstractmethod
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw bytes in constant time, or raise AuthFailed.
+
+        `headers` has lower-case names. Nothing is parsed before the signature is right.
+        """
+
+    @abstractmethod
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Say which orders a stored delivery is about; an unknown topic is an empty answer."""
+
+
+class LookupWarranty(ABC):
+    """A manufacturer's database that knows serials."""
+
+    questions_max: ClassVar[int] = 1
+    """How many serials one call may ask about."""
+
+    @abstractmethod
+    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+        """Answer every question, in its order; a serial not known there is UNKNOWN."""
+
+
+class RegisterWarranty(ABC):
+    """The manufacturer wants to know which serial was sold, and when."""
+
+    @abstractmethod
+    async def register_warranty(self, registration: Registration) -> Warranty:
+        """Register one sold unit and return what the manufacturer now says. Safe to repeat."""
+
+
+CAPABILITIES: tuple[type, ...] = (
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+    LookupWarranty,
+    RegisterWarranty,
+)
+
+
+def capabilities(connector: type[Connector[BaseModel]]) -> tuple[str, ...]:
+    """Name what a connector can do, in snake case: ``pull_orders``, ``push_stock`` ..."""
+    inherited = (each.__name__ for each in CAPABILITIES if issubclass(connector, each))
+    return tuple(
+        "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+        for name in inherited
+    )

@@ -1,0 +1,73 @@
+"""Find every connector that is installed: ours and yours come in by the same door."""
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from connectors.contract import Connector
+from connectors.remote import RemoteApi
+
+GROUP = "serial_hub.connectors"
+
+
+class SettingsInvalid(ValueError):
+    """The settings of an account do not fit its connector. Next: a person corrects them.
+
+    `fields` maps the dotted name of each wrong field to what is wrong with it. Values are never
+    repeated: one of them may be a secret.
+    """
+
+    def __init__(self, connector: str, fields: Mapping[str, str]) -> None:
+        told = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"settings of {connector}: {told}")
+        self.connector = connector
+        self.fields = dict(fields)
+
+
+class ConnectorUnknown(LookupError):
+    """No installed package brings a connector of this name. Next: install it, or correct it."""
+
+
+def installed() -> dict[str, type[Connector[Any]]]:
+    """Return connector classes by key; two packages claiming one key is an error, not a race."""
+    points = entry_points(group=GROUP)
+    return {key: _load(key, points) for key in sorted(points.names)}
+
+
+def connect(
+    key: str,
+    settings: Mapping[str, Any],
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Connector[Any]:
+    """Build the connector of one account. No call is made; close it with ``api.aclose()``."""
+    connector = _load(key, entry_points(group=GROUP))
+    try:
+        valid = connector.settings_model.model_validate(dict(settings))
+    except ValidationError as error:
+        raise SettingsInvalid(key, _problems(error)) from None
+    return connector(valid, RemoteApi(connector.remote(valid), transport=transport))
+
+
+def _load(key: str, points: EntryPoints) -> type[Connector[Any]]:
+    """Load one connector; the others stay unloaded, so that a broken one harms only itself."""
+    found = {point.value: point for point in points.select(name=key)}
+    if not found:
+        raise ConnectorUnknown(f"no connector {key!r} is installed")
+    if len(found) > 1:
+        raise ValueError(f"several installed packages claim the connector {key!r}")
+    connector: type[Connector[Any]] = next(iter(found.values())).load()
+    if connector.key != key:
+        raise ValueError(f"entry point {key!r} loads connector {connector.key!r}")
+    return connector
+
+
+def _problems(error: ValidationError) -> dict[str, str]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return {
+        ".".join(str(part) for part in detail["loc"]) or "settings": detail["msg"]
+        for detail in details
+    }

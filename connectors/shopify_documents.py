@@ -1,0 +1,155 @@
+"""What we ask Shopify: every GraphQL document, checked in tests against the official schema."""
+
+_ORDER = """
+fragment OrderParts on Order {
+  id name createdAt updatedAt cancelledAt sourceName
+  displayFinancialStatus displayFulfillmentStatus
+  customer { id }
+  lineItems(first: $lines) { ...LineParts }
+}
+"""
+_LINES = """
+fragment LineParts on LineItemConnection {
+  nodes { id sku name currentQuantity unfulfilledQuantity }
+  pageInfo { hasNextPage endCursor }
+}
+"""
+_QUANTITY = """
+fragment QuantityParts on InventoryItem {
+  id
+  inventoryLevel(locationId: $location) { quantities(names: ["available"]) { name quantity } }
+}
+"""
+
+CHECK = """
+query Check($location: ID!) {
+  currentAppInstallation { accessScopes { handle } }
+  location(id: $location) { id }
+}
+"""
+
+ORDERS = (
+    """
+query Orders(
+  $first: Int!, $after: String, $sort: OrderSortKeys!, $query: String, $lines: Int!
+) {
+  orders(first: $first, after: $after, sortKey: $sort, query: $query) {
+    nodes { ...OrderParts }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _ORDER
+    + _LINES
+)
+
+ORDER = (
+    """
+query Order($id: ID!, $lines: Int!) { order(id: $id) { ...OrderParts } }
+"""
+    + _ORDER
+    + _LINES
+)
+
+LINES = (
+    """
+query Lines($id: ID!, $lines: Int!, $after: String) {
+  order(id: $id) { lineItems(first: $lines, after: $after) { ...LineParts } }
+}
+"""
+    + _LINES
+)
+
+ITEMS = (
+    """
+query Items($first: Int!, $after: String, $location: ID!) {
+  inventoryItems(first: $first, after: $after) {
+    nodes { sku tracked variants(first: 1) { nodes { displayName } } ...QuantityParts }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _QUANTITY
+)
+
+QUANTITIES = (
+    """
+query Quantities($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) { ...QuantityParts }
+}
+"""
+    + _QUANTITY
+)
+
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    userErrors { code field message }
+  }
+}
+"""
+
+FULFILLABLE = """
+query Fulfillable($id: ID!, $namespace: String!, $key: String!) {
+  order(id: $id) {
+    id
+    metafield(namespace: $namespace, key: $key) { value compareDigest }
+    fulfillments(first: 100) { id status }
+    fulfillmentOrders(first: 50) {
+      nodes { id status assignedLocation { location { id } } }
+    }
+  }
+}
+"""
+
+SHIPPED_LINES = """
+query ShippedLines($id: ID!, $first: Int!, $after: String) {
+  fulfillment(id: $id) {
+    fulfillmentLineItems(first: $first, after: $after) {
+      nodes { quantity lineItem { id } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+OPEN_LINES = """
+query OpenLines($id: ID!, $first: Int!, $after: String) {
+  fulfillmentOrder(id: $id) {
+    lineItems(first: $first, after: $after) {
+      nodes { id remainingQuantity lineItem { id } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+FULFILL = """
+mutation Fulfill($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment { id }
+    userErrors { field message }
+  }
+}
+"""
+
+SET_METAFIELDS = """
+mutation SetMetafields($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) { userErrors { code field message } }
+}
+"""
+
+ALL = (
+    CHECK,
+    ORDERS,
+    ORDER,
+    LINES,
+    ITEMS,
+    QUANTITIES,
+    SET_QUANTITIES,
+    FULFILLABLE,
+    SHIPPED_LINES,
+    OPEN_LINES,
+    FULFILL,
+    SET_METAFIELDS,
+)

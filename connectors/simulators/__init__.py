@@ -1,0 +1,13 @@
+"""The other side of the wire: stateful twins of remote APIs, served over real HTTP.
+
+They import nothing of the hub. Tests and the demo tell them what happens: an order is placed, stock
+changes behind our back, webhooks get lost, the next call fails.
+"""
+
+from connectors.simulators.serving import serve
+from connectors.simulators.shopify import ShopifyTwin
+from connectors.simulators.square import SquareTwin
+from connectors.simulators.twin import Fault, Webhook
+from connectors.simulators.warranty import WarrantyTwin
+
+__all__ = ["Fault", "ShopifyTwin", "SquareTwin", "WarrantyTwin", "Webhook", "serve"]

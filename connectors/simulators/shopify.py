@@ -1,0 +1,89 @@
+"""A Shopify shop: orders, stock at one location, fulfilments and metafields over GraphQL."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+from graphql import build_schema, graphql_sync
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.simulators.shopify_resolvers import root_of
+from connectors.simulators.shopify_shop import Shop
+from connectors.simulators.twin import Fault, Webhook
+
+SCHEMA = build_schema(files("connectors.simulators").joinpath("shopify.graphql").read_text())
+POINTS_MAX, POINTS_PER_SECOND = 2000, 100
+
+
+class ShopifyTwin(Shop):
+    """One shop with one location, one access token and one webhook secret."""
+
+    def __init__(
+        self,
+        access_token: str = "shpat_twin_access_token",  # noqa: S107 guards nothing
+        webhook_secret: str = "twin-webhook-secret",  # noqa: S107 guards nothing
+        location_id: str = "gid://shopify/Location/1",
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.access_token = access_token
+        self.webhook_secret = webhook_secret
+        route = Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"])
+        super().__init__([route], location_id, clock)
+
+    def settings(self, url: str) -> dict[str, Any]:
+        """Return the settings with which the connector `shopify` reaches this twin."""
+        return {
+            "shop_url": url,
+            "access_token": self.access_token,
+            "webhook_secret": self.webhook_secret,
+            "location_id": self.location_id,
+            "calls_per_second": 1000,
+        }
+
+    def sign(self, webhook: Webhook) -> Mapping[str, str]:
+        """Sign as Shopify does: base64 of HMAC-SHA256 over the raw body."""
+        digest = hmac.new(self.webhook_secret.encode(), webhook.body, hashlib.sha256).digest()
+        return {
+            "X-Shopify-Hmac-Sha256": base64.b64encode(digest).decode(),
+            "X-Shopify-Topic": webhook.topic,
+            "X-Shopify-Webhook-Id": webhook.id,
+            "X-Shopify-Event-Id": f"evt-{webhook.id}",
+            "X-Shopify-Shop-Domain": "twin.myshopify.com",
+        }
+
+    def answer_fault(self, fault: Fault) -> Response:
+        """Throttle as Shopify does: status 200, an error code and the state of the bucket."""
+        if fault is not Fault.THROTTLED:
+            return super().answer_fault(fault)
+        error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
+        return JSONResponse({"errors": [error], "extensions": _cost(500, available=100)})
+
+    async def _graphql(self, request: Request) -> Response:
+        if request.headers.get("x-shopify-access-token") != self.access_token:
+            return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
+        asked = await request.json()
+        result = graphql_sync(
+            SCHEMA, asked["query"], root_of(self), variable_values=asked.get("variables")
+        )
+        return JSONResponse({**result.formatted, "extensions": _cost(12, POINTS_MAX - 12)})
+
+
+def _cost(requested: int, available: int) -> dict[str, Any]:
+    status = {
+        "maximumAvailable": POINTS_MAX,
+        "currentlyAvailable": available,
+        "restoreRate": POINTS_PER_SECOND,
+    }
+    return {
+        "cost": {
+            "requestedQueryCost": requested,
+            "actualQueryCost": requested,
+            "throttleStatus": status,
+        }
+    }

@@ -1,0 +1,75 @@
+"""What we ask Vendure: every GraphQL document, checked in tests against its schema."""
+
+_ORDER = """
+fragment OrderParts on Order {
+  id code state updatedAt orderPlacedAt createdAt
+  customer { id }
+  lines { id quantity productVariant { sku name } }
+  payments { updatedAt refunds { updatedAt } }
+  fulfillments { id state updatedAt lines { orderLineId quantity } customFields { serials } }
+}
+"""
+
+CHECK = """
+query Check($location: ID!) {
+  stockLocation(id: $location) { id }
+  fulfillmentHandlers { code }
+  orders(options: { take: 1 }) { totalItems }
+  productVariants(options: { take: 1 }) { totalItems }
+}
+"""
+
+ORDERS = (
+    """
+query Orders($options: OrderListOptions) {
+  orders(options: $options) { totalItems items { ...OrderParts } }
+}
+"""
+    + _ORDER
+)
+
+ORDER = (
+    """
+query Order($id: ID!) { order(id: $id) { ...OrderParts } }
+"""
+    + _ORDER
+)
+
+VARIANTS = """
+query Variants($options: ProductVariantListOptions) {
+  productVariants(options: $options) {
+    totalItems
+    items { id sku name stockLevels { stockLocationId stockOnHand stockAllocated } }
+  }
+}
+"""
+
+SET_STOCK = """
+mutation SetStock($input: [UpdateProductVariantInput!]!) {
+  updateProductVariants(input: $input) {
+    id stockLevels { stockLocationId stockOnHand stockAllocated }
+  }
+}
+"""
+
+FULFILL = """
+mutation Fulfill($input: FulfillOrderInput!) {
+  addFulfillmentToOrder(input: $input) {
+    __typename
+    ... on Fulfillment { id state }
+    ... on ErrorResult { errorCode message }
+  }
+}
+"""
+
+SHIP = """
+mutation Ship($id: ID!, $state: String!) {
+  transitionFulfillmentToState(id: $id, state: $state) {
+    __typename
+    ... on Fulfillment { id state }
+    ... on ErrorResult { errorCode message }
+  }
+}
+"""
+
+ALL = (CHECK, ORDERS, ORDER, VARIANTS, SET_STOCK, FULFILL, SHIP)

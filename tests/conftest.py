@@ -1,0 +1,68 @@
+"""What all tests share: a database of either kind for each of them, and a small world in it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import postgres
+from hub.database import Database, open_database
+from hub.migrations import migrate
+from world import World
+
+ROOT = Path(__file__).parent.parent
+
+if (ROOT / "graphql" / "__init__.py").exists():
+    pytest.exit(
+        "graphql/ has become a package (graphql/__init__.py) and hides graphql-core.\n"
+        "It is a folder on purpose: see graphql/README.md.",
+        returncode=4,
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Run a test on both backends."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_template() -> Iterator[str]:
+    url = postgres.create()
+    migrate(url)
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give an empty database with the newest tables."""
+    if backend == "sqlite":
+        shutil.copy(request.getfixturevalue("_sqlite_template"), tmp_path / "hub.db")
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    url = postgres.create(request.getfixturevalue("_postgres_template"))
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """Open the empty database."""
+    opened = open_database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    """Give a database with a catalogue: two makers, three products, a warehouse and a shop."""
+    return World.build(database)

@@ -1,0 +1,67 @@
+"""Our four connectors keep the promises of the contract."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from connectors.shopify import Shopify
+from connectors.square import Square
+from connectors.testing import ConnectorSuite
+from connectors.vendure import Vendure
+from connectors.warranty_rest import WarrantyRest
+
+
+class TestShopify(ConnectorSuite):
+    connector = Shopify
+    settings: ClassVar[Mapping[str, Any]] = {
+        "shop_url": "https://shop.test",
+        "access_token": "shpat_not_a_real_token",
+        "webhook_secret": "shopify-webhook-secret",
+        "location_id": "gid://shopify/Location/1",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {
+        "inventory_item_id": "gid://shopify/InventoryItem/1"
+    }
+    order_ref = "gid://shopify/Order/1"
+    empty_page: ClassVar[Any] = {
+        "data": {"orders": {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
+    }
+
+
+class TestSquare(ConnectorSuite):
+    connector = Square
+    settings: ClassVar[Mapping[str, Any]] = {
+        "access_token": "square-access-token",
+        "location_id": "L1",
+        "webhook_signature_key": "square-signature-key",
+        "notification_url": "https://hub.test/webhooks/square",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"catalog_object_id": "V1", "location_id": "L1"}
+    empty_page: ClassVar[Any] = {}
+
+
+class TestVendure(ConnectorSuite):
+    connector = Vendure
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://shop.test/admin-api",
+        "api_key": "vendure-api-key-value",
+        "webhook_secret": "vendure-webhook-secret",
+        "stock_location_id": "1",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "location_id": "1"}
+    empty_page: ClassVar[Any] = {"data": {"orders": {"items": [], "totalItems": 0}}}
+
+
+class TestWarrantyRest(ConnectorSuite):
+    connector = WarrantyRest
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://maker.test",
+        "token": "warranty-token-value",
+        "registration_path": "/registrations",
+    }
+
+
+class TestWarrantyRestInBatches(TestWarrantyRest):
+    settings: ClassVar[Mapping[str, Any]] = {
+        **TestWarrantyRest.settings,
+        "batch_path": "/warranties?serials={serials}",
+    }

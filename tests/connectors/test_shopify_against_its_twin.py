@@ -1,0 +1,333 @@
+"""The Shopify connector talks to its twin over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
+from connectors.registry import connect
+from connectors.shopify import Shopify
+from connectors.simulators import Fault, ShopifyTwin, serve
+from hub.vocabulary import (
+    Fulfillment,
+    FulfillmentLine,
+    ObservedLevel,
+    Order,
+    OrderState,
+    StockLevel,
+)
+
+Story = Callable[[ShopifyTwin, Shopify], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(twin: ShopifyTwin) -> AsyncIterator[Shopify]:
+    async with serve(twin.app) as url:
+        connector: Any = connect("shopify", twin.settings(url))
+        try:
+            yield connector
+        finally:
+            await connector.api.aclose()
+            await twin.aclose()
+
+
+def run(story: Story, twin: ShopifyTwin | None = None) -> None:
+    async def told() -> None:
+        shop = twin or ShopifyTwin()
+        async with connected(shop) as connector:
+            await story(shop, connector)
+
+    asyncio.run(told())
+
+
+def level(
+    listing: str, item: str, available: int, expected: int | None = None, key: str = "v1"
+) -> StockLevel:
+    return StockLevel(
+        listing=listing,
+        sku=listing,
+        available=available,
+        remote={"inventory_item_id": item, "location_id": "gid://shopify/Location/1"},
+        expected=expected,
+        key=f"{listing}:{key}",
+    )
+
+
+async def stock_of(connector: Shopify) -> list[ObservedLevel]:
+    return [each async for each in connector.snapshot_stock()]
+
+
+async def pull_all(connector: Shopify, cursor: str = "") -> tuple[list[Order], str]:
+    orders: list[Order] = []
+    more = True
+    while more:
+        page = await connector.pull_orders(cursor)
+        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
+    return orders, cursor
+
+
+def shipped(order: Order, *serials: str, line: int = 0, reference: str = "F1") -> Fulfillment:
+    return Fulfillment(
+        reference=reference,
+        order_ref=order.ref,
+        lines=(FulfillmentLine(order_line_ref=order.lines[line].ref, serials=serials),),
+        shipped_at=datetime(2026, 11, 1, tzinfo=UTC),
+        carrier="UPS",
+        tracking="1Z999",
+    )
+
+
+def test_check_proves_token_scopes_and_location() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        await connector.check()
+        twin.scopes = tuple(scope for scope in twin.scopes if scope != "write_inventory")
+        with pytest.raises(AuthFailed, match="write_inventory"):
+            await connector.check()
+        twin.access_token = "revoked"
+        with pytest.raises(AuthFailed):
+            await connector.check()
+
+    run(story)
+
+
+def test_orders_are_read_in_the_words_of_the_house() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5, "Camera")
+        web = twin.place_order({"CAM": 2})
+        pos = twin.place_order({"CAM": 1}, at_counter=True)
+        unpaid = twin.place_order({"CAM": 1}, paid=False)
+        cancelled = twin.place_order({"CAM": 1})
+        twin.cancel_order(cancelled)
+        orders = {order.ref: order for order in (await pull_all(connector))[0]}
+        assert [line.quantity for line in orders[web].lines] == [2]
+        assert (orders[web].state, orders[web].at_counter) == (OrderState.OPEN, False)
+        assert (orders[pos].state, orders[pos].at_counter) == (OrderState.FULFILLED, True)
+        assert orders[pos].lines[0].fulfilled == 1
+        assert orders[unpaid].state is OrderState.PENDING
+        assert orders[cancelled].state is OrderState.CANCELLED
+        assert orders[web].lines[0].title == "Camera"
+        assert await connector.read_order(web) == orders[web]
+        with pytest.raises(NotFound):
+            await connector.read_order("gid://shopify/Order/1")
+
+    run(story)
+
+
+def test_the_walk_pages_through_everything_and_reads_an_overlap_again() -> None:
+    clock = [datetime(2026, 11, 1, tzinfo=UTC)]
+    twin = ShopifyTwin(clock=lambda: clock[0])
+
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 500)
+        placed = []
+        for _ in range(35):
+            clock[0] += timedelta(minutes=1)
+            placed.append(twin.place_order({"CAM": 1}))
+        orders, cursor = await pull_all(connector)
+        assert {order.ref for order in orders} == set(placed)
+        again, cursor = await pull_all(connector, cursor)
+        assert {order.ref for order in again} == set(placed[-6:])
+        twin.cancel_order(placed[0])
+        changed, _ = await pull_all(connector, cursor)
+        assert placed[0] in {order.ref for order in changed}
+
+    run(story, twin)
+
+
+def test_many_lines_are_read_to_the_last() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        for index in range(120):
+            twin.add_item(f"SKU-{index}", 5)
+        ref = twin.place_order({f"SKU-{index}": 1 for index in range(120)})
+        assert len((await connector.read_order(ref)).lines) == 120
+
+    run(story)
+
+
+def test_orders_of_a_window_are_read_whatever_changed_since() -> None:
+    clock = [datetime(2026, 11, 1, tzinfo=UTC)]
+    twin = ShopifyTwin(clock=lambda: clock[0])
+
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 500)
+        placed = []
+        for _ in range(24):
+            clock[0] += timedelta(minutes=1)
+            placed.append(twin.place_order({"CAM": 1}))
+        since, until = clock[0] - timedelta(minutes=21), clock[0] - timedelta(minutes=2)
+        seen = [order.ref async for order in connector.snapshot_orders(since, until)]
+        assert seen == placed[2:22]
+
+    run(story, twin)
+
+
+def test_stock_is_set_in_one_call_and_a_repeat_changes_nothing() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        items = [twin.add_item(f"SKU-{index}", 1) for index in range(60)]
+        levels = [level(f"SKU-{index}", item, 7, 1) for index, item in enumerate(items)]
+        twin.calls.clear()
+        results = await connector.push_stock(levels)
+        assert len(twin.calls) == 1
+        assert {each.quantity for each in results} == {7}
+        assert len(results) == 60
+        twin.set_quantity("SKU-0", 3)
+        await connector.push_stock(levels)
+        assert twin.quantity("SKU-0") == 3, "the key was used: the sale in between stays"
+        assert {each.sku: each.quantity for each in await stock_of(connector)}["SKU-1"] == 7
+
+    run(story)
+
+
+def test_a_stale_quantity_and_a_bad_listing_do_not_block_the_others() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        first, second, third = (twin.add_item(sku, 5) for sku in ("A", "B", "C"))
+        twin.set_quantity("B", 4)
+        results = await connector.push_stock(
+            [
+                level("A", first, 9, 5),
+                level("B", second, 9, 5),
+                level("ghost", "gid://shopify/InventoryItem/1", 9, 5),
+                level("negative", third, -1, 5),
+                level("C", third, 9, 5),
+            ]
+        )
+        answers = {each.listing: each for each in results}
+        assert (twin.quantity("A"), twin.quantity("B"), twin.quantity("C")) == (9, 4, 9)
+        assert answers["A"].quantity == answers["C"].quantity == 9
+        assert isinstance(stale := answers["B"].error, Conflict)
+        assert stale.observed == 4
+        assert isinstance(answers["ghost"].error, NotFound)
+        assert isinstance(answers["negative"].error, Rejected)
+
+    run(story)
+
+
+def test_a_stale_quantity_that_is_already_right_is_a_success() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        item = twin.add_item("A", 9)
+        (result,) = await connector.push_stock([level("A", item, 9, 5)])
+        assert (result.quantity, result.error) == (9, None)
+
+    run(story)
+
+
+def test_a_lost_answer_is_repeated_at_once_because_the_key_makes_it_safe() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        item = twin.add_item("A", 5)
+        twin.fail_next(Fault.LOST_ANSWER, containing="inventorySetQuantities")
+        (result,) = await connector.push_stock([level("A", item, 9, 5)])
+        assert result.quantity == twin.quantity("A") == 9
+
+    run(story)
+
+
+def test_throttling_says_how_long_to_wait() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.fail_next(Fault.THROTTLED)
+        with pytest.raises(RateLimited) as caught:
+            await connector.pull_orders("")
+        assert caught.value.retry_after == pytest.approx(4.0)
+        twin.fail_next(Fault.RATE_LIMITED)
+        with pytest.raises(RateLimited) as caught:
+            await connector.pull_orders("")
+        assert caught.value.retry_after == pytest.approx(2.0)
+        twin.fail_next(Fault.SERVER_ERROR, times=3)
+        with pytest.raises(Transient):
+            await connector.pull_orders("")
+
+    run(story)
+
+
+def test_a_shipment_is_told_once_with_its_serials() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5)
+        ref = twin.place_order({"CAM": 3})
+        order = await connector.read_order(ref)
+        line = order.lines[0].ref
+        link = await connector.push_fulfillment(shipped(order, "SN1", "SN2"))
+        await connector.push_fulfillment(shipped(order, "SN1", "SN2"))
+        assert link.endswith(f"/admin/orders/{ref.rsplit('/', 1)[1]}")
+        assert [each.quantities for each in twin.orders[ref].shipments] == [{line: 2}]
+        assert twin.serials(ref) == {line: ["SN1", "SN2"]}
+        await connector.push_fulfillment(shipped(order, "SN3", reference="F2"))
+        assert twin.serials(ref) == {line: ["SN1", "SN2", "SN3"]}
+        assert (await connector.read_order(ref)).state is OrderState.FULFILLED
+
+    run(story)
+
+
+def test_a_shipment_whose_answer_got_lost_is_not_created_twice() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 2}))
+        twin.fail_next(Fault.LOST_ANSWER, containing="fulfillmentCreate")
+        with pytest.raises(Unknown):
+            await connector.push_fulfillment(shipped(order, "SN1"))
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        twin.fail_next(Fault.LOST_ANSWER, containing="metafieldsSet")
+        with pytest.raises(Unknown):
+            await connector.push_fulfillment(shipped(order, "SN2", reference="F2"))
+        await connector.push_fulfillment(shipped(order, "SN2", reference="F2"))
+        assert len(twin.orders[order.ref].shipments) == 2
+        assert twin.serials(order.ref) == {order.lines[0].ref: ["SN1", "SN2"]}
+
+    run(story)
+
+
+def test_an_order_on_hold_is_a_conflict_and_nothing_is_created() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 1}))
+        twin.hold(order.ref)
+        with pytest.raises(Conflict):
+            await connector.push_fulfillment(shipped(order, "SN1"))
+        twin.hold(order.ref, on_hold=False)
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert len(twin.orders[order.ref].shipments) == 1
+
+    run(story)
+
+
+def test_serials_written_by_somebody_else_meanwhile_are_kept() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 1}))
+        entry = '[{"line": "gid://shopify/LineItem/1", "serials": ["THEIRS"]}]'
+        twin.orders[order.ref].metafields["serial_hub", "serials"] = entry
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert twin.serials(order.ref) == {
+            "gid://shopify/LineItem/1": ["THEIRS"],
+            order.lines[0].ref: ["SN1"],
+        }
+
+    run(story)
+
+
+def test_a_counter_sale_gets_its_serials_and_no_second_shipment() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        twin.add_item("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 1}, at_counter=True))
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert len(twin.orders[order.ref].shipments) == 1
+        assert twin.serials(order.ref) == {order.lines[0].ref: ["SN1"]}
+
+    run(story)
+
+
+def test_a_mutation_without_its_key_is_refused_by_the_twin() -> None:
+    async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+        item = twin.add_item("A", 5)
+        sent = {"inventoryItemId": item, "locationId": twin.location_id, "quantity": 1}
+        document = "mutation($i: InventorySetQuantitiesInput!) %s"
+        call = "{ inventorySetQuantities(input: $i) { userErrors { code } } }"
+        given = {"name": "available", "reason": "correction", "quantities": [sent]}
+        body = {"query": document % call, "variables": {"i": given}}
+        answer = await connector.api.json("POST", "/graphql.json", json=body)
+        assert "idempotent" in answer["errors"][0]["message"]
+        assert twin.quantity("A") == 5
+
+    run(story)

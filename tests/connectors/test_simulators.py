@@ -1,0 +1,151 @@
+"""The twins call back with signed webhooks, lose them on order, and fail when told to."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors import AuthFailed, Hint
+from connectors.registry import connect
+from connectors.simulators import Fault, ShopifyTwin, SquareTwin, WarrantyTwin, serve
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class Hook:
+    """Somebody who listens for webhooks."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.app = Starlette(routes=[Route("/hook", self._receive, methods=["POST"])])
+
+    async def _receive(self, request: Request) -> Response:
+        self.received.append((dict(request.headers), await request.body()))
+        return Response(status_code=202)
+
+
+def verified(connector: Any, received: list[tuple[dict[str, str], bytes]]) -> list[tuple[str, Any]]:
+    found = []
+    for headers, body in received:
+        delivery = connector.verify(headers, body, NOW)
+        found.append((delivery.topic, connector.read(delivery.topic, body)))
+        with pytest.raises(AuthFailed):
+            connector.verify(headers, body + b" ", NOW)
+    return found
+
+
+def test_shopify_tells_about_orders_with_a_signature() -> None:
+    async def story() -> None:
+        twin, hook = ShopifyTwin(), Hook()
+        async with serve(hook.app) as url:
+            twin.subscribers.append(f"{url}/hook")
+            twin.add_item("CAM", 5)
+            ref = twin.place_order({"CAM": 1})
+            twin.cancel_order(ref)
+            await twin.settle()
+            connector = connect("shopify", twin.settings("https://shop.test"))
+            said = verified(connector, hook.received)
+            assert said == [("orders/create", (Hint(ref),)), ("orders/cancelled", (Hint(ref),))]
+            assert [each.status for each in twin.sent] == [202, 202]
+            twin.lose_webhooks = True
+            twin.place_order({"CAM": 1})
+            twin.lose_webhooks, twin.duplicate_webhooks = False, True
+            twin.place_order({"CAM": 1})
+            await twin.settle()
+            ids = [headers["x-shopify-webhook-id"] for headers, _ in hook.received]
+            assert len(ids) == 4
+            assert ids[2] == ids[3]
+            await connector.api.aclose()
+
+    asyncio.run(story())
+
+
+def test_square_tells_about_orders_with_a_signature_over_the_url() -> None:
+    async def story() -> None:
+        twin, hook = SquareTwin(), Hook()
+        async with serve(hook.app) as url:
+            twin.subscribers.append(f"{url}/hook")
+            twin.add_variation("CAM", 5)
+            ref = twin.sell("CAM", serials=["A1"])
+            await twin.settle()
+            settings = twin.settings("https://square.test", notification_url=f"{url}/hook")
+            connector = connect("square", settings)
+            assert verified(connector, hook.received) == [("order.created", (Hint(ref),))]
+            other = connect("square", {**settings, "notification_url": f"{url}/other"})
+            with pytest.raises(AuthFailed):
+                other.verify(*hook.received[0], NOW)  # type: ignore[attr-defined]
+            await connector.api.aclose()
+            await other.api.aclose()
+
+    asyncio.run(story())
+
+
+def test_nobody_listening_stops_nobody() -> None:
+    twin = SquareTwin()
+    twin.subscribers.append("http://127.0.0.1:9/hook")
+    twin.add_variation("CAM", 5)
+    twin.sell("CAM")
+    asyncio.run(twin.settle())
+    assert [each.status for each in twin.sent] == [None]
+
+
+def test_faults_come_in_turn_and_only_where_they_are_meant() -> None:
+    async def story() -> None:
+        twin = WarrantyTwin()
+        twin.add_unit("SN1", "P1")
+        headers = {"authorization": f"Bearer {twin.token}"}
+        async with serve(twin.app) as url, httpx.AsyncClient(headers=headers) as client:
+            twin.fail_next(Fault.RATE_LIMITED, containing="SN2")
+            twin.fail_next(Fault.SERVER_ERROR)
+            statuses = [
+                (await client.get(f"{url}/warranties/SN{n}")).status_code for n in (1, 1, 2)
+            ]
+            assert statuses == [500, 200, 429]
+            for fault in (Fault.LOST_REQUEST, Fault.LOST_ANSWER):
+                twin.fail_next(fault)
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await client.get(f"{url}/warranties/SN1")
+            assert twin.calls[0] == "GET /warranties/SN1"
+
+    asyncio.run(story())
+
+
+def test_a_registration_needs_its_key_and_keeps_it() -> None:
+    async def story() -> None:
+        twin = WarrantyTwin()
+        twin.add_unit("SN1", "P1")
+        headers = {"authorization": f"Bearer {twin.token}"}
+        async with serve(twin.app) as url, httpx.AsyncClient(headers=headers) as client:
+
+            async def register(key: str, sold_on: str) -> int:
+                body = {"serial": "SN1", "sold_on": sold_on}
+                sent = {"Idempotency-Key": key} if key else {}
+                return (
+                    await client.post(f"{url}/registrations", json=body, headers=sent)
+                ).status_code
+
+            assert await register("", "2026-11-01") == 400
+            assert await register("k1", "2026-11-01") == 201
+            assert await register("k1", "2026-11-01") == 201
+            assert await register("k1", "2026-11-02") == 422
+            assert await register("k2", "2026-11-01") == 409
+
+    asyncio.run(story())
+
+
+def test_a_server_can_be_started_again_on_its_port() -> None:
+    async def story() -> None:
+        twin = WarrantyTwin()
+        async with serve(twin.app) as url:
+            port = int(url.rsplit(":", 1)[1])
+        async with serve(twin.app, port=port) as again, httpx.AsyncClient() as client:
+            assert again == url
+            assert (await client.get(f"{url}/warranties/X")).status_code == 401
+
+    asyncio.run(story())

@@ -1,0 +1,227 @@
+"""The Square connector talks to its twin over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
+from connectors.registry import connect
+from connectors.simulators import Fault, SquareTwin, serve
+from connectors.square import Square
+from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+
+Story = Callable[[SquareTwin, Square], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(twin: SquareTwin) -> AsyncIterator[Square]:
+    async with serve(twin.app) as url:
+        connector: Any = connect("square", twin.settings(url))
+        try:
+            yield connector
+        finally:
+            await connector.api.aclose()
+            await twin.aclose()
+
+
+def run(story: Story, twin: SquareTwin | None = None) -> None:
+    async def told() -> None:
+        seller = twin or SquareTwin()
+        async with connected(seller) as connector:
+            await story(seller, connector)
+
+    asyncio.run(told())
+
+
+def level(listing: str, variation: str, available: int, key: str = "v1") -> StockLevel:
+    return StockLevel(
+        listing=listing,
+        sku=listing,
+        available=available,
+        remote={"catalog_object_id": variation, "location_id": "LTWIN"},
+        key=f"{listing}:{key}",
+    )
+
+
+def shipped(order: Order, *serials: str, reference: str = "F1") -> Fulfillment:
+    return Fulfillment(
+        reference=reference,
+        order_ref=order.ref,
+        lines=(FulfillmentLine(order_line_ref=order.lines[0].ref, serials=serials),),
+        shipped_at=datetime(2026, 11, 1, tzinfo=UTC),
+        carrier="UPS",
+        tracking="1Z999",
+    )
+
+
+async def pull_all(connector: Square, cursor: str = "") -> tuple[list[Order], str]:
+    orders: list[Order] = []
+    more = True
+    while more:
+        page = await connector.pull_orders(cursor)
+        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
+    return orders, cursor
+
+
+def test_check_proves_token_and_location() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        await connector.check()
+        twin.location_id = "ELSEWHERE"
+        with pytest.raises(NotFound):
+            await connector.check()
+        twin.access_token = "revoked"
+        with pytest.raises(AuthFailed):
+            await connector.check()
+
+    run(story)
+
+
+def test_a_counter_sale_brings_its_serials_and_skus() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5, "Camera")
+        ref = twin.sell("CAM", 2, ["C-1", "C-2"])
+        online = twin.place_order({"CAM": 1})
+        orders = {order.ref: order for order in (await pull_all(connector))[0]}
+        sold = orders[ref]
+        assert (sold.state, sold.at_counter) == (OrderState.FULFILLED, True)
+        assert (sold.lines[0].sku, sold.lines[0].serials) == ("CAM", ("C-1", "C-2"))
+        assert (sold.lines[0].quantity, sold.lines[0].fulfilled) == (2, 2)
+        assert (orders[online].state, orders[online].at_counter) == (OrderState.OPEN, False)
+        twin.cancel_order(online)
+        assert (await connector.read_order(online)).state is OrderState.CANCELLED
+        with pytest.raises(NotFound):
+            await connector.read_order("NOPE")
+
+    run(story)
+
+
+def test_the_walk_pages_through_everything() -> None:
+    clock = [datetime(2026, 11, 1, tzinfo=UTC)]
+    twin = SquareTwin(clock=lambda: clock[0])
+
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 500)
+        placed = []
+        for _ in range(230):
+            clock[0] += timedelta(seconds=30)
+            placed.append(twin.sell("CAM"))
+        orders, cursor = await pull_all(connector)
+        assert {order.ref for order in orders} == set(placed)
+        late = twin.sell("CAM")
+        again, _ = await pull_all(connector, cursor)
+        assert {order.ref for order in again} == {*placed[-11:], late}
+        since, until = clock[0] - timedelta(minutes=10), clock[0] - timedelta(minutes=5)
+        window = [order.ref async for order in connector.snapshot_orders(since, until)]
+        assert window == placed[-21:-10]
+
+    run(story, twin)
+
+
+def test_counts_are_set_and_seen() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        ids = [twin.add_variation(f"SKU-{index}", 1) for index in range(130)]
+        twin.add_variation("UNCOUNTED", None)
+        levels = [level(f"SKU-{i}", ids[i], 7) for i in range(100)]
+        results = await connector.push_stock(levels)
+        assert {each.quantity for each in results} == {7}
+        seen = {each.sku: each async for each in connector.snapshot_stock()}
+        assert (len(seen), seen["SKU-99"].quantity, seen["SKU-100"].quantity) == (131, 7, 1)
+        assert seen["UNCOUNTED"].quantity == 0
+        assert seen["SKU-3"].remote == {"catalog_object_id": ids[3], "location_id": "LTWIN"}
+
+    run(story)
+
+
+def test_a_repeat_after_a_sale_does_not_take_the_sale_back() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        item = twin.add_variation("CAM", 1)
+        assert (await connector.push_stock([level("CAM", item, 5)]))[0].quantity == 5
+        # The time of the count differs, so Square sees the key with another body.
+        assert (await connector.push_stock([level("CAM", item, 5)]))[0].quantity == 5
+        twin.sell("CAM")
+        (result,) = await connector.push_stock([level("CAM", item, 5)])
+        assert isinstance(result.error, Conflict)
+        assert result.error.observed == twin.quantity("CAM") == 4
+        (result,) = await connector.push_stock([level("CAM", item, 5, key="v2")])
+        assert result.quantity == twin.quantity("CAM") == 5
+
+    run(story)
+
+
+def test_a_bad_listing_does_not_block_the_others() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        first, last = twin.add_variation("A", 1), twin.add_variation("Z", 1)
+        levels = [level("A", first, 4), level("ghost", "NOPE", 4), level("neg", first, -1)]
+        results = await connector.push_stock([*levels, level("Z", last, 4)])
+        answers = {each.listing: each for each in results}
+        assert (twin.quantity("A"), twin.quantity("Z")) == (4, 4)
+        assert isinstance(answers["ghost"].error, NotFound)
+        assert isinstance(answers["neg"].error, Rejected)
+        assert answers["Z"].error is None
+
+    run(story)
+
+
+def test_faults_become_the_right_errors() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        item = twin.add_variation("A", 1)
+        twin.fail_next(Fault.RATE_LIMITED)
+        with pytest.raises(RateLimited):
+            await connector.pull_orders("")
+        twin.fail_next(Fault.SERVER_ERROR, times=3)
+        with pytest.raises(Transient):
+            await connector.push_stock([level("A", item, 4)])
+        twin.fail_next(Fault.LOST_ANSWER, containing="PHYSICAL_COUNT")
+        assert (await connector.push_stock([level("A", item, 4)]))[0].quantity == 4
+
+    run(story)
+
+
+def test_an_online_shipment_moves_and_names_its_serials() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 2}))
+        line = order.lines[0].ref
+        assert await connector.push_fulfillment(shipped(order, "SN1")) == order.ref
+        shipment = twin.orders[order.ref].fulfillments[0]
+        assert shipment["state"] == "PREPARED"
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert twin.orders[order.ref].version == 2, "the repeat changed nothing"
+        await connector.push_fulfillment(shipped(order, "SN2", reference="F2"))
+        assert shipment["state"] == "COMPLETED"
+        assert shipment["shipment_details"] == {"carrier": "UPS", "tracking_number": "1Z999"}
+        assert twin.serials(order.ref) == {line: ["SN1", "SN2"]}
+        assert (await connector.read_order(order.ref)).state is OrderState.FULFILLED
+
+    run(story)
+
+
+def test_a_lost_answer_of_a_shipment_is_looked_up() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5)
+        order = await connector.read_order(twin.place_order({"CAM": 1}))
+        twin.fail_next(Fault.LOST_ANSWER, containing="PUT ")
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert twin.orders[order.ref].version == 2
+        twin.fail_next(Fault.LOST_ANSWER, times=3, containing="bulk-upsert")
+        with pytest.raises(Unknown):
+            await connector.push_fulfillment(shipped(order, "SN1", "SN2"))
+        await connector.push_fulfillment(shipped(order, "SN1", "SN2"))
+        assert twin.serials(order.ref) == {order.lines[0].ref: ["SN1", "SN2"]}
+
+    run(story)
+
+
+def test_a_till_sale_takes_no_update_but_the_attribute() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5)
+        order = await connector.read_order(twin.sell("CAM"))
+        await connector.push_fulfillment(shipped(order, "SN1"))
+        assert "PUT" not in {call.split()[0] for call in twin.calls}
+        assert twin.serials(order.ref) == {order.lines[0].ref: ["SN1"]}
+
+    run(story)

@@ -1,0 +1,46 @@
+"""The hash chain: whoever changes what was recorded is found out."""
+
+import pytest
+
+from hub import chain
+from hub.lifecycle import Action
+from hub.sql import Transaction
+from world import World
+
+TAMPERINGS = {
+    "an event's actor": "UPDATE event SET actor = 'nobody' WHERE version = 2",
+    "an event's time": "UPDATE event SET occurred_at = occurred_at - 1 WHERE version = 1",
+    "an event's details": "UPDATE event SET details = NULL WHERE version = 1",
+    "a missing event": "DELETE FROM event WHERE version = 2",
+    "a missing last event": "DELETE FROM event WHERE version = 3",
+    "a unit's status": "UPDATE unit SET status = 'written_off'",
+    "a unit's serial": "UPDATE unit SET serial = 'SN-2'",
+    "a unit's place": "UPDATE unit SET location_id = '00000000-0000-7000-8000-000000000001'",
+    "all events": "DELETE FROM event",
+}
+
+
+def _unguarded(tx: Transaction, statement: str) -> None:
+    """Do what an intruder with the database's password can do: remove the guards first."""
+    if tx.dialect == "sqlite":
+        tx.run("DROP TRIGGER event_refuses_update")
+        tx.run("DROP TRIGGER event_refuses_delete")
+    else:
+        tx.run("DROP TRIGGER event_refuses_change ON event")
+    tx.run(statement)
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_tampering_shows(world: World, what: str) -> None:
+    world.receive("SN-1")
+    world.do(Action.MOVE, "SN-1", place="WH-A1")
+    assert world.read(chain.verify).breaks == ()
+    world.write(lambda tx: _unguarded(tx, TAMPERINGS[what]))
+    proof = world.read(chain.verify)
+    assert proof.breaks, what
+    assert {each.unit_id for each in proof.breaks} == {world.value("SELECT id FROM unit")}
+
+
+def test_an_empty_ledger_holds(world: World) -> None:
+    proof = world.read(chain.verify)
+    assert (proof.events, proof.units, proof.breaks) == (0, 0, ())

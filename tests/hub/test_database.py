@@ -1,0 +1,159 @@
+"""The database: groups of writes, reads that do not wait, races that somebody loses cleanly."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hub.database import Database, DatabaseClosed, open_database
+from hub.sql import Transaction, for_postgresql, for_sqlite
+from world import World
+
+INSERT = "INSERT INTO api_key(id, name, digest, scopes, created_at) VALUES(:id, 'n', :id, '[]', 0)"
+
+
+def count(database: Database) -> int:
+    return int(database.read_now(lambda tx: tx.value("SELECT COUNT(*) FROM api_key")))
+
+
+def test_statements_are_said_in_each_databases_words() -> None:
+    statement = "SELECT 'a:b'::text FROM t WHERE id IN (:ids...) AND n = :n FOR UPDATE SKIP LOCKED"
+    assert for_sqlite(statement).endswith("id IN (SELECT value FROM json_each(:ids)) AND n = :n")
+    assert "= ANY(%(ids)s) AND n = %(n)s FOR UPDATE SKIP LOCKED" in for_postgresql(statement)
+    assert "::text" in for_postgresql(statement)
+    assert for_postgresql("SELECT 1 WHERE a LIKE '%x'") == "SELECT 1 WHERE a LIKE '%%x'"
+
+
+def test_work_that_fails_leaves_nothing_and_harms_nobody(database: Database) -> None:
+    def fails(tx: Transaction) -> None:
+        tx.run(INSERT, id="bad")
+        raise RuntimeError("no")
+
+    good = [database.submit(lambda tx, n=n: tx.run(INSERT, id=f"good-{n}")) for n in range(5)]
+    bad = database.submit(fails)
+    more = [database.submit(lambda tx, n=n: tx.run(INSERT, id=f"more-{n}")) for n in range(5)]
+    with pytest.raises(RuntimeError):
+        bad.result()
+    assert [each.result() for each in good + more] == [1] * 10
+    assert count(database) == 10
+
+
+def test_waiting_writes_share_a_commit(url: str, backend: str) -> None:
+    if backend != "sqlite":
+        pytest.skip("PostgreSQL groups the flushes of its writers by itself")
+    database = open_database(url)
+    gate = threading.Event()
+    database.submit(lambda _: gate.wait(5))
+    version = "PRAGMA data_version"
+    with ThreadPoolExecutor(1):
+        jobs = [database.submit(lambda tx, n=n: tx.run(INSERT, id=str(n))) for n in range(50)]
+        before = database.read_now(lambda tx: tx.value(version))
+        gate.set()
+        assert sum(job.result() for job in jobs) == 50
+    assert before is not None
+    assert count(database) == 50
+    database.close()
+
+
+def test_reads_see_one_picture_and_can_not_write(database: Database) -> None:
+    with pytest.raises(Exception, match=r"readonly|read-only"):
+        database.read_now(lambda tx: tx.run(INSERT, id="x"))
+
+    async def main() -> None:
+        assert await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM api_key")) == 0
+        await database.write(lambda tx: tx.run(INSERT, id="x"))
+        assert await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM api_key")) == 1
+        assert await database.report(lambda tx: tx.value("SELECT COUNT(*) FROM api_key")) == 1
+
+    asyncio.run(main())
+
+
+def test_a_commit_wakes_those_who_wait_for_its_topic_and_no_others(database: Database) -> None:
+    async def main() -> None:
+        with (
+            database.signals.listen("levels") as levels,
+            database.signals.listen("facts") as facts,
+        ):
+            await database.write(lambda tx: tx.wake("levels"))
+            async with asyncio.timeout(2):
+                await levels.wait()
+            assert not facts.is_set()
+            with pytest.raises(RuntimeError):
+                await database.write(_wakes_and_fails)
+            await asyncio.sleep(0.01)
+            assert not facts.is_set()
+
+    asyncio.run(main())
+
+
+def _wakes_and_fails(tx: Transaction) -> None:
+    tx.wake("facts")
+    raise RuntimeError("rolled back: nobody is woken")
+
+
+def test_a_closed_database_says_so(url: str) -> None:
+    database = open_database(url)
+    database.close()
+    with pytest.raises(DatabaseClosed):
+        database.write_now(lambda tx: tx.run(INSERT, id="x"))
+
+
+def test_two_who_lock_in_opposite_order_both_come_through(url: str, backend: str) -> None:
+    """On PostgreSQL this is a deadlock; the loser's work is run again from its beginning."""
+    database = open_database(url)
+    for key in ("a", "b"):
+        database.write_now(lambda tx, key=key: tx.run(INSERT, id=key))
+    meet = threading.Barrier(2 if backend == "postgresql" else 1, timeout=5)
+    tries: list[str] = []
+
+    def both(first: str, second: str) -> None:
+        def work(tx: Transaction) -> None:
+            tries.append(first)
+            update = "UPDATE api_key SET name = :id WHERE id = :id"
+            tx.run(update, id=first)
+            if len(tries) <= 2:
+                meet.wait()
+            tx.run(update, id=second)
+
+        database.write_now(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(both, ("a", "b"), ("b", "a")))
+    assert len(tries) == (3 if backend == "postgresql" else 2)
+    database.close()
+
+
+def test_an_unknown_kind_of_database_is_refused() -> None:
+    with pytest.raises(ValueError, match="mysql"):
+        open_database("mysql://root@localhost/hub")
+
+
+def test_a_file_that_can_not_be_opened_fails_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="unable to open"):
+        open_database(f"sqlite:///{tmp_path}/none/hub.db")
+
+
+def test_the_database_itself_refuses_to_change_an_event(world: World) -> None:
+    world.receive("SN-1")
+    for statement in ("UPDATE event SET actor = 'me'", "DELETE FROM event"):
+        with pytest.raises(Exception, match="never changed"):
+            world.write(lambda tx, statement=statement: tx.run(statement))
+    assert world.value("SELECT COUNT(*) FROM event") == 2
+
+
+def test_the_database_itself_holds_identity_and_promises_unique(world: World) -> None:
+    world.receive("SN-1")
+    unit = world.unit("SN-1")
+    copy = "INSERT INTO unit SELECT * FROM unit WHERE id = :id"
+    with pytest.raises((psycopg.errors.UniqueViolation, Exception), match=r"(?i)unique"):
+        world.write(lambda tx: tx.run(copy, id=unit["id"]))
+    hold = (
+        "INSERT INTO hold(id, unit_id, kind, placed_by, placed_at) "
+        "VALUES(:id, :unit, 'sale', 'x', 0)"
+    )
+    world.write(lambda tx: tx.run(hold, id="h1", unit=unit["id"]))
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        world.write(lambda tx: tx.run(hold, id="h2", unit=unit["id"]))

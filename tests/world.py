@@ -1,0 +1,191 @@
+"""A small world for tests: a catalogue, and short ways to say what happens in it."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from cryptography.fernet import Fernet
+
+from connectors.connections import Connections
+from connectors.contract import capabilities
+from connectors.registry import installed
+from hub import catalogue, channels, ledger, listings, orders, units, views
+from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
+from hub.channels import ChannelCard
+from hub.clock import new_id
+from hub.database import Database
+from hub.instruction import Instruction
+from hub.ledger import Arrival, Verdict
+from hub.lifecycle import Action
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+from hub.units import Scan
+from hub.vault import Vault
+from hub.vocabulary import Order, OrderLine, OrderState
+from jobs.runtime import Runtime
+
+Result = TypeVar("Result")
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+KEY = Fernet.generate_key().decode()
+
+
+@dataclass
+class World:
+    """A database, a clock that stands still until told, and what happens."""
+
+    database: Database
+    now: datetime = NOON
+    vault: Vault = field(default_factory=lambda: Vault(KEY))
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    @classmethod
+    def build(cls, database: Database) -> "World":
+        """Register the catalogue."""
+        world = cls(database)
+        world.write(world._register)
+        return world
+
+    def _register(self, tx: Transaction) -> None:
+        occasion = self.occasion()
+        for code in ("ACME", "BOLT"):
+            catalogue.register_manufacturer(tx, occasion, ManufacturerCard(code=code, name=code))
+        for sku, maker, gtin in (
+            ("CAM", "ACME", "4006381333931"),
+            ("LENS", "ACME", None),
+            ("SAW", "BOLT", None),
+        ):
+            card = ProductCard(
+                sku=sku, name=sku.title(), manufacturer=maker, gtin=gtin, model_number=f"{sku}-M1"
+            )
+            catalogue.register_product(tx, occasion, card)
+        for code, kind, site in (
+            ("WH", LocationKind.WAREHOUSE, None),
+            ("WH-A1", LocationKind.WAREHOUSE, "WH"),
+            ("SHOP", LocationKind.STORE, None),
+            ("RETURNS", LocationKind.RETURNS, None),
+        ):
+            card = LocationCard(code=code, name=code, kind=kind, site=site)
+            catalogue.register_location(tx, occasion, card)
+
+    def write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run work that writes."""
+        return self.database.write_now(work)
+
+    def read(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run work that reads."""
+        return self.database.read_now(work)
+
+    def rows(self, statement: str, **values: Any) -> list[Row]:
+        """Read rows."""
+        return self.read(lambda tx: tx.rows(statement, **values))
+
+    def value(self, statement: str, **values: Any) -> Any:
+        """Read one value."""
+        return self.read(lambda tx: tx.value(statement, **values))
+
+    def occasion(self, **changes: Any) -> Occasion:
+        """Return circumstances of now."""
+        return replace(Occasion(actor="tester", now=self.now), **changes)
+
+    def pass_time(self, **span: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**span)
+
+    def receive(
+        self, *serials: str, sku: str = "CAM", place: str = "WH", put_away: bool = True
+    ) -> list[Verdict]:
+        """Receive units."""
+        arrivals = [Arrival(serial=serial, product=sku) for serial in serials]
+
+        def work(tx: Transaction) -> list[Verdict]:
+            return ledger.receive(
+                tx,
+                self.occasion(),
+                new_id(),
+                arrivals,
+                catalogue.location(tx, place),
+                put_away=put_away,
+            )
+
+        return self.write(work)
+
+    def do(
+        self,
+        action: Action,
+        *serials: str | Scan,
+        place: str | None = None,
+        reason: str | None = None,
+        **more: Any,
+    ) -> list[Verdict]:
+        """Do something to units."""
+        scans = [each if isinstance(each, Scan) else Scan(each) for each in serials]
+
+        def work(tx: Transaction) -> list[Verdict]:
+            location = catalogue.location(tx, place) if place else None
+            instruction = Instruction(action=action, location=location, **more)
+            return ledger.record(tx, self.occasion(reason=reason), new_id(), instruction, scans)
+
+        return self.write(work)
+
+    def unit(self, serial: str) -> Row:
+        """Read a unit."""
+        return self.read(lambda tx: units.find(tx, serial))
+
+    def history(self, serial: str) -> list[Row]:
+        """Read a unit's events."""
+        unit = self.unit(serial)
+        return self.read(lambda tx: views.history(tx, [unit["id"]]))[unit["id"]]
+
+    def channel(
+        self,
+        code: str = "shop",
+        connector: str = "shopify",
+        settings: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> Row:
+        """Connect a channel."""
+        can = more.pop("capabilities", None) or capabilities(installed()[connector])
+        card = ChannelCard(
+            code=code,
+            name=code.title(),
+            connector=connector,
+            settings=self.vault.seal(settings or {}),
+            capabilities=can,
+            **more,
+        )
+        channel_id = self.write(lambda tx: channels.register(tx, self.occasion(), card))
+        return self.read(lambda tx: channels.by_id(tx, channel_id))
+
+    def list_product(
+        self, channel: Row, sku: str = "CAM", remote: dict[str, str] | None = None
+    ) -> str:
+        """Bind a product to a channel under its own SKU."""
+
+        def work(tx: Transaction) -> str:
+            product = catalogue.reference(tx, "product", "sku", sku)
+            return listings.bind(tx, channel["id"], product["id"], sku, remote or {}, self.now)
+
+        return self.write(work)
+
+    def order(self, ref: str = "o-1", lines: Sequence[OrderLine] = (), **more: Any) -> Order:
+        """Write down an order as a channel would state it."""
+        given: dict[str, Any] = {
+            "ref": ref,
+            "number": f"#{ref}",
+            "state": OrderState.OPEN,
+            "remote_state": "open",
+            "lines": tuple(lines) or (OrderLine(ref="l-1", sku="CAM", quantity=1),),
+            "placed_at": self.now,
+            "updated_at": self.now,
+        }
+        return Order(**(given | more))
+
+    def accept(self, channel: Row, order: Order) -> str | None:
+        """Take an order in."""
+        return self.write(lambda tx: orders.accept(tx, self.occasion(), channel, order))
+
+    def runtime(self, **more: Any) -> Runtime:
+        """Return a runtime for jobs; the clock is this world's."""
+        return Runtime(self.database, Connections(self.vault.open), clock=lambda: self.now, **more)
