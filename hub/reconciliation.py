@@ -203,8 +203,7 @@ def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
 
     Orders are fixed by the caller, who reads them again from the channel.
     """
-    if difference["state"] not in {"open", "healing"}:
-        raise StepNotAllowed(f"the difference is {difference['state']}", allowed=[])
+    difference = _live(tx, difference["id"])
     match Fix(difference["fix"]):
         case Fix.PUSH_LEVEL:
             seen = orjson.loads(difference["remote_claim"])["quantity"]
@@ -234,6 +233,17 @@ def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
         actor=occasion.actor,
         id=difference["id"],
     )
+
+
+def _live(tx: Transaction, difference_id: str) -> Row:
+    """Read a difference as it is now; what is settled already can not be settled again."""
+    row = tx.row(
+        "SELECT * FROM reconciliation_difference WHERE id = :id FOR UPDATE", id=difference_id
+    )
+    assert row is not None  # differences are never deleted
+    if row["state"] not in {"open", "healing"}:
+        raise StepNotAllowed(f"the difference is {row['state']}", allowed=[])
+    return row
 
 
 def _tell_again(tx: Transaction, occasion: Occasion, difference: Row) -> None:
@@ -298,8 +308,7 @@ def healed_fact(tx: Transaction, fact: Row, now: datetime) -> None:
 
 def dismiss(tx: Transaction, occasion: Occasion, difference: Row, reason: str) -> None:
     """Close a difference that a person has explained."""
-    if difference["state"] not in {"open", "healing"}:
-        raise StepNotAllowed(f"the difference is {difference['state']}", allowed=[])
+    difference = _live(tx, difference["id"])
     tx.run(
         "UPDATE reconciliation_difference SET state = 'dismissed', resolved_by = :actor, "
         "evidence = :evidence WHERE id = :id",

@@ -25,13 +25,8 @@ def test_an_order_takes_the_oldest_units(world: World) -> None:
     world.pass_time(hours=1)
     world.receive("NEW-1")
     world.accept(shop, world.order(lines=TWO))
-    assert [
-        world.unit(each)["promised_to"] is not None for each in ("OLD-1", "OLD-2", "NEW-1")
-    ] == [
-        True,
-        True,
-        False,
-    ]
+    taken = [world.unit(each)["promised_to"] for each in ("OLD-1", "OLD-2", "NEW-1")]
+    assert [each is not None for each in taken] == [True, True, False]
     assert world.history("OLD-1")[-1]["document_ref"] == "#o-1"
 
 

@@ -1,0 +1,229 @@
+"""Reconciliation: what drifted is found, explained, healed, and adds up."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from connectors import Rejected, Transient
+from hub import orders, reconciliation
+from hub.errors import StepNotAllowed
+from hub.lifecycle import Action
+from hub.orders import Shipment
+from hub.reconciliation import Scope
+from hub.sql import Row
+from hub.units import Scan
+from hub.vocabulary import OrderLine, OrderState
+from jobs import reconcile, relay
+from jobs.reconcile import Policy
+from jobs.runtime import Runtime
+from recording import Recording, stage
+from world import World
+
+NOW = Policy(trigger="test", grace=timedelta())
+LOOK = replace(NOW, heal=False)
+
+
+def run(
+    world: World, runtime: Runtime, channel: Row, scope: Scope, policy: Policy = NOW
+) -> tuple[Row, list[Row]]:
+    asyncio.run(reconcile.reconcile(runtime, channel, policy, scope))
+    (last,) = world.rows("SELECT * FROM reconciliation_run ORDER BY id DESC LIMIT 1")
+    found = world.rows(
+        "SELECT * FROM reconciliation_difference WHERE run_id = :run ORDER BY id", run=last["id"]
+    )
+    if last["state"] == "finished":
+        assert last["compared"] == last["matched"] + last["in_flight"] + last["differences"]
+        assert last["differences"] == len(found)
+    return last, found
+
+
+def stocked(world: World) -> tuple[Recording, Runtime, Row]:
+    connector, runtime, channel = stage(world)
+    world.list_product(channel)
+    world.receive("SN-1", "SN-2", "SN-3")
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    return connector, runtime, channel
+
+
+def test_agreement_is_a_run_without_differences(world: World) -> None:
+    _, runtime, channel = stocked(world)
+    last, found = run(world, runtime, channel, Scope.LEVELS)
+    assert (last["state"], last["matched"], found) == ("finished", 1, [])
+
+
+def test_a_foreign_edit_is_proved_and_healed(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    connector.shown["CAM"] = 9
+    last, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert (found["kind"], found["cause"], found["severity"]) == (
+        "quantity",
+        "foreign_edit",
+        "high",
+    )
+    assert orjson.loads(found["ledger_claim"]) == {"quantity": 3}
+    assert orjson.loads(found["remote_claim"]) == {"quantity": 9}
+    assert "We set 3" in found["evidence"]
+    assert (found["state"], last["healed"]) == ("healed", 1)
+    assert connector.shown == {"CAM": 3}
+    _, found_again = run(world, runtime, channel, Scope.LEVELS)
+    assert found_again == []
+
+
+def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    connector.shown["CAM"] = 9
+    _, (found,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
+    assert (found["state"], connector.shown) == ("open", {"CAM": 9})
+    world.pass_time(hours=1)
+    _, (again,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
+    assert again["first_seen_at"] == found["first_seen_at"]  # its age counts from the first look
+    assert world.value("SELECT COUNT(*) FROM reconciliation_difference WHERE state = 'open'") == 1
+    asyncio.run(reconcile.heal_one(runtime, channel, again, world.occasion(actor="ann")))
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert connector.shown == {"CAM": 3}
+    assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
+    with pytest.raises(StepNotAllowed):
+        world.write(lambda tx: reconciliation.dismiss(tx, world.occasion(), found, "old"))
+
+
+def test_what_the_channel_refuses_is_a_failed_push(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    connector.level_failures["CAM"] = Rejected("listing is locked")
+    world.receive("SN-4")
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    last, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert found["cause"] == "failed_push"
+    assert "listing is locked" in found["evidence"]
+    assert last["healed"] == 0
+
+
+def test_a_change_on_its_way_is_no_difference(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    world.receive("SN-4")
+    connector.level_failures["CAM"] = Transient("busy")
+    last, found = run(world, runtime, channel, Scope.LEVELS)
+    assert (last["in_flight"], found) == (1, [])
+
+
+def test_a_listing_that_nobody_bound_is_bound_and_told(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    world.receive("S-1", sku="SAW")
+    connector.shown["SAW"] = 40
+    connector.shown["GHOST"] = 2
+    _, found = run(world, runtime, channel, Scope.LEVELS)
+    assert {row["subject"]: row["kind"] for row in found} == {
+        "SAW": "unbound_listing",
+        "GHOST": "unknown_listing",
+    }
+    assert connector.shown["SAW"] == 1
+    assert world.value("SELECT kind FROM exception_case") == "disagreement"
+
+
+def test_a_listing_that_vanished_is_a_question(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    world.pass_time(minutes=1)
+    del connector.shown["CAM"]
+    _, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert (found["kind"], found["fix"], found["state"]) == ("missing_listing", "ask", "open")
+
+
+def test_a_lost_order_is_found_and_taken_in(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    lost = world.order("lost")
+    connector.orders["lost"] = lost
+    world.pass_time(minutes=10)
+    connector.shown["CAM"] = 2  # the channel sold it
+    last, (found,) = run(world, runtime, channel, Scope.ORDERS)
+    assert (found["kind"], found["cause"]) == ("missing_order", "missed_order")
+    assert (found["state"], last["healed"]) == ("healed", 1)
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 1
+    _, levels = run(world, runtime, channel, Scope.LEVELS)
+    assert levels == []
+
+
+def test_a_young_order_is_on_its_way(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    connector.orders["young"] = world.order("young")
+    last, found = run(world, runtime, channel, Scope.ORDERS, Policy(trigger="test"))
+    assert (last["in_flight"], found) == (1, [])
+
+
+def test_a_cancellation_that_never_came_is_healed(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    order = world.order("a")
+    world.accept(channel, order)
+    world.pass_time(minutes=5)
+    connector.orders["a"] = replace(order, state=OrderState.CANCELLED, updated_at=world.now)
+    _, (found,) = run(world, runtime, channel, Scope.ORDERS)
+    assert (found["kind"], found["state"]) == ("order_state", "healed")
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 0
+
+
+def test_a_shipment_that_the_channel_missed_is_told_again(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    order = world.order("a")
+    connector.orders["a"] = order
+    world.accept(channel, order)
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    world.do(Action.PICK, "SN-1")
+    shipment = Shipment("UPS", "1Z")
+    world.write(lambda tx: orders.ship(tx, world.occasion(), "c1", [Scan("SN-1")], shipment))
+    connector.failures = [Rejected("500 in disguise")]
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert world.value("SELECT state FROM outbox") == "dead"
+    last, (found,) = run(world, runtime, channel, Scope.ORDERS)
+    assert (found["kind"], found["state"], last["healed"]) == ("missing_fulfillment", "healed", 1)
+    assert [line.serials for line in connector.fulfillments[0].lines] == [("SN-1",)]
+
+
+def test_a_shipment_that_only_the_channel_knows_is_a_question(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    order = world.order("a")
+    world.accept(channel, order)
+    line = OrderLine(ref="l-1", sku="CAM", quantity=1, fulfilled=1)
+    connector.orders["a"] = replace(order, lines=(line,))
+    _, (found,) = run(world, runtime, channel, Scope.ORDERS)
+    assert (found["kind"], found["state"]) == ("foreign_fulfillment", "open")
+    assert world.value("SELECT kind FROM exception_case") == "disagreement"
+    world.write(
+        lambda tx: reconciliation.dismiss(tx, world.occasion(), found, "sent by the supplier")
+    )
+    assert world.value("SELECT state FROM exception_case") == "resolved"
+
+
+def test_registrations_are_compared_with_the_maker(world: World) -> None:
+    connector, runtime, channel = stage(world, manufacturer="ACME")
+    world.receive("SN-1", "SN-2", "FAKE-1", place="SHOP")
+    world.do(Action.SELL, "SN-1", "SN-2", "FAKE-1")
+    connector.serials = {"SN-1", "SN-2"}
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    del connector.registrations["SN-2"]
+    del connector.registrations["FAKE-1"]
+    last, found = run(world, runtime, channel, Scope.WARRANTIES)
+    assert {row["subject"]: row["kind"] for row in found} == {
+        "SN-2": "missing_registration",
+        "FAKE-1": "unknown_serial",
+    }
+    assert "SN-2" in connector.registrations
+    assert last["healed"] == 1
+    assert (
+        world.value("SELECT subject FROM exception_case WHERE kind = 'unknown_serial'") == "FAKE-1"
+    )
+
+
+def test_a_run_that_breaks_off_is_kept_with_its_reason(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    connector.failures = [Transient("poll"), Transient("the snapshot broke")]
+    last, _ = run(world, runtime, channel, Scope.LEVELS)
+    assert last["state"] == "failed"
+    assert "the snapshot broke" in last["error"]
+
+
+def test_every_scope_runs_for_every_channel_by_schedule(world: World) -> None:
+    _, runtime, _ = stocked(world)
+    assert asyncio.run(reconcile.reconcile_all(runtime)) == "3 runs over 1 channels"
+    states = world.rows("SELECT scope, state FROM reconciliation_run ORDER BY scope")
+    assert {row["state"] for row in states} == {"finished"}

@@ -1,0 +1,179 @@
+"""The schedule: each firing runs once in a cluster, and what runs out is swept."""
+
+import asyncio
+from datetime import timedelta
+
+from hub import runs, warranty
+from hub.clock import micros
+from hub.lifecycle import Action
+from hub.settings import Settings
+from hub.vocabulary import WarrantyStatus
+from jobs import integrity, schedule, sweep
+from jobs import warranty as warranties
+from jobs.runtime import Runtime
+from jobs.schedule import Job
+from recording import stage
+from world import World
+
+MINUTE = timedelta(minutes=1)
+LEASE = timedelta(seconds=60)
+
+
+def take(world: World, holder: str) -> runs.Run | None:
+    return world.write(lambda tx: runs.take(tx, "job", MINUTE, holder, world.now, LEASE))
+
+
+def test_a_slot_is_run_by_one_process_only(world: World) -> None:
+    first = take(world, "a")
+    assert first is not None
+    assert take(world, "b") is None
+    world.write(lambda tx: runs.finish(tx, first, "done", world.now))
+    assert take(world, "b") is None
+    world.pass_time(minutes=1)
+    assert take(world, "b") is not None
+
+
+def test_a_run_that_lasts_keeps_the_next_slot_from_starting(world: World) -> None:
+    first = take(world, "a")
+    assert first is not None
+    world.pass_time(seconds=50)
+    assert world.write(lambda tx: runs.beat(tx, first, world.now, LEASE))
+    world.pass_time(seconds=50)
+    assert take(world, "b") is None
+
+
+def test_a_run_of_a_dead_process_is_taken_over_and_can_not_be_finished_late(world: World) -> None:
+    first = take(world, "a")
+    assert first is not None
+    world.pass_time(seconds=61)
+    second = take(world, "b")
+    assert second is not None
+    if second.slot == first.slot:
+        assert not world.write(lambda tx: runs.finish(tx, first, "late", world.now))
+
+
+def test_many_processes_firing_together_run_a_job_once(world: World) -> None:
+    ran: list[str] = []
+
+    async def work(runtime: Runtime) -> str:
+        ran.append(runtime.holder)
+        return "worked"
+
+    async def main() -> None:
+        processes = [world.runtime(holder=f"p{number}") for number in range(6)]
+        job = Job("job", MINUTE, work)
+        answers = await asyncio.gather(*[schedule.fire(each, job) for each in processes])
+        assert sorted(map(str, answers)) == ["None"] * 5 + ["worked"]
+
+    asyncio.run(main())
+    assert len(ran) == 1
+    (row,) = world.rows("SELECT * FROM job_run")
+    assert (row["outcome"], row["holder"]) == ("worked", ran[0])
+
+
+def test_a_job_that_fails_says_so_in_its_history(world: World) -> None:
+    async def work(_: Runtime) -> str:
+        raise ValueError("no")
+
+    outcome = asyncio.run(schedule.fire(world.runtime(), Job("job", MINUTE, work)))
+    assert outcome == "failed: ValueError: no"
+    assert world.value("SELECT outcome FROM job_run") == outcome
+
+
+def test_the_timetable_can_be_set(world: World) -> None:
+    jobs = {job.name: job for job in schedule.timetable(Settings(reconcile_seconds=5))}
+    assert jobs["reconcile"].every == timedelta(seconds=5)
+    assert set(jobs) == {"poll", "reconcile", "sweep", "warranty", "integrity"}
+
+
+def test_the_real_clock_fires_the_jobs(world: World) -> None:
+    settings = Settings(poll_seconds=1, reconcile_seconds=3600)
+
+    async def main() -> None:
+        runtime = Runtime(world.database, world.runtime().connections)
+        async with schedule.working(runtime, settings), asyncio.timeout(15):
+            while not await world.database.read(
+                lambda tx: tx.value("SELECT COUNT(*) FROM job_run WHERE finished_at IS NOT NULL")
+            ):
+                await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert world.value("SELECT outcome FROM job_run") == "0 new orders or changes from 0 channels"
+
+
+def test_a_promise_that_ran_out_is_released(world: World) -> None:
+    world.receive("SN-1", "SN-2")
+    soon = micros(world.now + timedelta(minutes=15))
+    world.do(Action.ALLOCATE, "SN-1", hold_reference="cart", expires_at=soon)
+    world.do(Action.ALLOCATE, "SN-2", hold_reference="order")
+    asyncio.run(sweep.sweep(world.runtime()))
+    assert world.unit("SN-1")["promised_to"] is not None
+    world.pass_time(minutes=16)
+    assert asyncio.run(sweep.sweep(world.runtime())).startswith("1 promises ran out")
+    assert world.unit("SN-1")["promised_to"] is None
+    assert world.unit("SN-2")["promised_to"] is not None
+    assert world.history("SN-1")[-1]["reason"] == "expired"
+
+
+def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
+    world.receive("SN-1")
+    assert asyncio.run(integrity.verify(world.runtime())) == "2 events of 1 units hold"
+    world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-9'"))
+    assert asyncio.run(integrity.verify(world.runtime())) == "1 breaks"
+    assert world.value("SELECT kind FROM exception_case") == "ledger_broken"
+
+
+def test_a_warranty_is_asked_once_remembered_and_asked_again_when_old(world: World) -> None:
+    connector, runtime, _ = stage(world, manufacturer="ACME")
+    world.receive("SN-1", place="SHOP")
+    connector.serials = {"SN-1"}
+    unit = world.unit("SN-1")["id"]
+
+    def ask() -> warranty.Known | None:
+        return asyncio.run(warranties.answer(runtime, unit))
+
+    known = ask()
+    assert known is not None
+    assert (known.warranty.status, known.source, known.observed_at) == (
+        WarrantyStatus.COVERED,
+        "rec",
+        world.now,
+    )
+    connector.failures = [ConnectionError("must not be asked")]
+    assert ask() == known
+    connector.failures = []
+    world.pass_time(days=8)
+    assert asyncio.run(warranties.refresh(runtime)) == "1 of 1 old answers refreshed"
+    renewed = ask()
+    assert renewed is not None
+    assert renewed.observed_at == world.now
+
+
+def test_an_old_answer_is_given_with_its_age_when_the_maker_is_away(world: World) -> None:
+    from connectors import Transient
+
+    connector, runtime, _ = stage(world, manufacturer="ACME")
+    world.receive("SN-1", place="SHOP")
+    connector.serials = {"SN-1"}
+    unit = world.unit("SN-1")["id"]
+    first = asyncio.run(warranties.answer(runtime, unit))
+    world.pass_time(days=30)
+    connector.failures = [Transient("away")]
+    later = asyncio.run(warranties.answer(runtime, unit))
+    assert first is not None
+    assert later is not None
+    assert (later.is_stale, later.observed_at) == (True, first.observed_at)
+
+
+def test_unknown_stays_unknown_and_is_asked_again_soon(world: World) -> None:
+    connector, runtime, _ = stage(world, manufacturer="ACME")
+    world.receive("SN-1", place="SHOP")
+    unit = world.unit("SN-1")["id"]
+    known = asyncio.run(warranties.answer(runtime, unit))
+    assert known is not None
+    assert known.warranty.status is WarrantyStatus.UNKNOWN
+    connector.serials = {"SN-1"}
+    world.pass_time(hours=2)
+    later = asyncio.run(warranties.answer(runtime, unit))
+    assert later is not None
+    assert later.warranty.status is WarrantyStatus.COVERED

@@ -1,0 +1,80 @@
+"""The house keeps its own rules."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import graphql
+
+from connectors import installed
+from hub_api.schema import schema
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("hub", "connectors", "jobs", "graphql/hub_api")
+MODULE_LINES_MAX = 480
+
+
+def test_graphql_is_graphql_core() -> None:
+    """The folder graphql/ does not shadow the library graphql."""
+    assert ROOT / "graphql" not in Path(graphql.__file__).parents
+    assert not list((ROOT / "graphql").glob("*.py"))
+
+
+def test_no_test_folder_is_a_package() -> None:
+    """tests/hub/__init__.py would become the package `hub` and hide ours."""
+    assert not [
+        path for path in (ROOT / "tests").rglob("__init__.py") if "node_modules" not in path.parts
+    ]
+
+
+def test_the_contract_is_up_to_date() -> None:
+    """graphql/schema.graphql is what the server serves; renew it: make schema."""
+    assert (ROOT / "graphql/schema.graphql").read_text() == schema.as_str() + "\n"
+
+
+def test_the_floors_hold() -> None:
+    """Imports go down the stairs only (pyproject.toml, tool.importlinter)."""
+    checked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as c; c()",
+            "--no-cache",
+            "--no-logo",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_no_module_takes_everything_in() -> None:
+    large = {
+        str(path.relative_to(ROOT)): lines
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > MODULE_LINES_MAX
+        and "versions" not in path.parts
+    }
+    assert large == {}
+
+
+def test_every_connector_and_every_room_has_its_page() -> None:
+    manual = (ROOT / "connectors/README.md").read_text()
+    assert [key for key in installed() if key not in manual] == []
+    for room in ("hub", "connectors", "graphql", "jobs", "docker"):
+        assert (ROOT / room / "README.md").exists(), room
+
+
+def test_nothing_that_is_committed_names_a_package_registry() -> None:
+    listed = subprocess.run(
+        ["git", "grep", "-lE", r'"resolved": *"http|--(extra-)?index-url|--find-links', "--", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [name for name in listed.stdout.splitlines() if name != "tests/test_house.py"]
+    assert names == []
