@@ -15,8 +15,11 @@ COLUMNS = (
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number"
 )
-TABLES = (
-    "unit JOIN location ON location.id = unit.location_id "
+# Locked before they are joined: PostgreSQL looks again at a row that it had to wait for, but beside
+# the place that was joined before, and a unit that had moved meanwhile would seem unknown.
+LOCKED = (
+    "(SELECT * FROM unit WHERE id IN (:ids...) ORDER BY id FOR UPDATE) AS unit "
+    "JOIN location ON location.id = unit.location_id "
     "JOIN product ON product.id = unit.product_id"
 )
 
@@ -120,11 +123,7 @@ def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
 
 
 def _locked(tx: Transaction, ids: list[str]) -> dict[str, Row | None]:
-    rows = tx.rows(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE unit.id IN (:ids...) "
-        "ORDER BY unit.id FOR UPDATE OF unit",
-        ids=ids,
-    )
+    rows = tx.rows(f"SELECT {COLUMNS} FROM {LOCKED}", ids=ids)
     return dict.fromkeys(ids) | {row["id"]: row for row in rows}
 
 
