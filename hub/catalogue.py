@@ -82,7 +82,11 @@ def register_manufacturer(tx: Transaction, occasion: Occasion, card: Manufacture
 
 def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> str:
     """Make or change a product and return its id; its manufacturer can not be changed."""
-    _named(card.sku, card.name)
+    _named(card.sku, card.name, code_chars_max=100)
+    if len(card.model_number or "") > 100:
+        raise InvalidInput("a model number has at most 100 characters", field="modelNumber")
+    if not 0 <= card.warranty_months <= 1_200:
+        raise InvalidInput("a warranty lasts 0 to 1,200 months", field="warrantyMonths")
     maker = reference(tx, "manufacturer", "code", card.manufacturer)
     known = tx.row("SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku)
     if known is not None and known["manufacturer_id"] != maker["id"]:
@@ -145,8 +149,8 @@ def location(tx: Transaction, code: str) -> Row:
     return row
 
 
-def _named(code: str, name: str) -> None:
-    for field, value, chars_max in (("code", code, 64), ("name", name, 200)):
+def _named(code: str, name: str, *, code_chars_max: int = 64) -> None:
+    for field, value, chars_max in (("code", code, code_chars_max), ("name", name, 200)):
         if not value.strip() or len(value) > chars_max:
             raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
 

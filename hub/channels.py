@@ -1,5 +1,6 @@
 """Channels: one account at a marketplace, a POS or a manufacturer; its health; its cursors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from hub.errors import InvalidInput
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 
+CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it stands in the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
 
 
@@ -44,6 +46,10 @@ class Health:
 
 def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     """Make or change a channel and return its id; a change has all its levels told anew."""
+    if not CODE.fullmatch(card.code):
+        raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
+    if not 0 < len(card.name) <= 200:
+        raise InvalidInput("the name needs 1 to 200 characters", field="name")
     if card.safety_buffer < 0:
         raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
     maker = None

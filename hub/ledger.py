@@ -5,6 +5,7 @@ every accepted scan it appends an event, folds it into the unit, and in the same
 the listings whose quantity changed and queues the facts that a channel must be told.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ from hub.units import Scan, UnitState, locate
 from hub.vocabulary import BizStep, Disposition
 
 SCANS_MAX = 20_000  # in one command
+SCHEME = re.compile(r"[a-z0-9_]{1,20}")
 
 EVENT_COLUMNS = (
     "id", "unit_id", "version", "action", "biz_step", "status_from", "status", "disposition_from",
@@ -394,12 +396,19 @@ def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | 
             if product is None:
                 raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
             follows_rule(arrival.serial, product)
+            _known_schemes(arrival)
             _claim(arrival, product, taken)
         except Refused as refusal:
             checked.append(refusal)
         else:
             checked.append(product)
     return checked
+
+
+def _known_schemes(arrival: Arrival) -> None:
+    for scheme, _ in arrival.identifiers:
+        if not SCHEME.fullmatch(scheme):
+            raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
 
 
 def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], str]:

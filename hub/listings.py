@@ -110,21 +110,29 @@ def available(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> dict
     Only units at the channel's sites count (all selling sites, where it names none), less the
     safety buffer that is kept back from it.
     """
-    sites = orjson.loads(channel["site_ids"]) if channel["site_ids"] else []
-    at_site = "AND location.site_id IN (:sites...) " if sites else ""
-    values: dict[str, Any] = {"sites": sites} if sites else {}
+    condition, values = sellable(channel)
     counted = tx.rows(
         "SELECT unit.product_id, COUNT(*) AS units FROM unit "
         "JOIN location ON location.id = unit.location_id "
-        "WHERE unit.product_id IN (:ids...) AND unit.status = 'in_stock' "
-        "AND unit.promised_to IS NULL AND unit.blocks = 0 "
-        f"AND location.kind IN (:kinds...) {at_site}GROUP BY unit.product_id",
+        f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id",
         ids=list(product_ids),
-        kinds=[str(kind) for kind in SELLING_KINDS],
         **values,
     )
     found = {row["product_id"]: row["units"] for row in counted}
     return {each: max(0, found.get(each, 0) - channel["safety_buffer"]) for each in product_ids}
+
+
+def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
+    """Say which units, joined with their locations, a channel may sell: condition and values."""
+    condition = (
+        "unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
+        "AND location.kind IN (:kinds...)"
+    )
+    values: dict[str, Any] = {"kinds": [str(kind) for kind in SELLING_KINDS]}
+    if channel["site_ids"]:
+        condition += " AND location.site_id IN (:sites...)"
+        values["sites"] = orjson.loads(channel["site_ids"])
+    return condition, values
 
 
 def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[LeasedLevel]:

@@ -286,7 +286,7 @@ class Event(SQLModel, table=True):
     location_to: str = Field(max_length=36)
     document_type: str | None = Field(default=None, max_length=40)
     document_ref: str | None = Field(default=None, max_length=200)
-    reason: str | None = Field(default=None, max_length=100)
+    reason: str | None = Field(default=None, max_length=200)
     actor: str = Field(max_length=100)
     captured_by: str = Field(max_length=20)
     command_id: str = Field(max_length=36)

@@ -6,9 +6,8 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hub import cases, channels, ledger, outbox
+from hub import cases, channels, ledger, listings, outbox
 from hub.cases import CaseKind, Finding, Severity
-from hub.catalogue import SELLING_KINDS
 from hub.clock import micros, new_id
 from hub.identifiers import canonical
 from hub.instruction import Instruction
@@ -72,10 +71,10 @@ def _keep(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> st
         id=new_id(),
         channel=channel["id"],
         ref=order.ref,
-        number=order.number,
+        number=order.number[:100],
         # Fulfilled is what our own units say, not what the channel says.
         state=str(OrderState.OPEN if order.state is OrderState.FULFILLED else order.state),
-        remote_state=order.remote_state,
+        remote_state=order.remote_state[:100],
         at_counter=order.at_counter,
         customer=order.customer_ref,
         placed_at=micros(order.placed_at),
@@ -152,14 +151,14 @@ def allocate(
     tx: Transaction, occasion: Occasion, channel: Row, line: Row, quantity: int, reference: str
 ) -> int:
     """Promise the oldest available units to an order line; return how many there were."""
+    condition, values = listings.sellable(channel)
     chosen = tx.rows(
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        "WHERE unit.product_id = :product AND unit.status = 'in_stock' "
-        "AND unit.promised_to IS NULL AND unit.blocks = 0 AND location.kind IN (:kinds...) "
+        f"WHERE unit.product_id = :product AND {condition} "
         "ORDER BY unit.received_at, unit.id LIMIT :quantity FOR UPDATE OF unit SKIP LOCKED",
         product=line["product_id"],
-        kinds=[str(kind) for kind in SELLING_KINDS],
         quantity=quantity,
+        **values,
     )
     if not chosen:
         return 0

@@ -7,9 +7,13 @@ from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers import canonical, verbatim
 from hub.sql import Row
 
+PATTERN_CHARS_MAX = 200
+
 
 def check_pattern(pattern: str) -> None:
     """Raise InvalidInput when a manufacturer's rule is not a regular expression."""
+    if len(pattern) > PATTERN_CHARS_MAX:
+        raise InvalidInput(f"at most {PATTERN_CHARS_MAX} characters", field="serialPattern")
     try:
         re.compile(pattern)
     except re.error as error:

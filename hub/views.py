@@ -99,11 +99,6 @@ def events_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
     On PostgreSQL a reader never passes the oldest transaction that still runs, so that an event
     that commits late is not skipped; SQLite's single writer commits in order by itself.
     """
-    horizon = ""
-    if tx.dialect == "postgresql":
-        horizon = (
-            "AND event.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
-        )
     return tx.rows(
         "SELECT event.*, place_from.code AS from_code, place_to.code AS to_code, "
         "place_to.name AS to_name, product.sku FROM event "
@@ -111,7 +106,7 @@ def events_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
         "LEFT JOIN location AS place_from ON place_from.id = event.location_from "
         "JOIN location AS place_to ON place_to.id = event.location_to "
         "WHERE (event.transaction_id, event.seq) > (:transaction_id, :seq) "
-        f"{horizon}ORDER BY event.transaction_id, event.seq LIMIT :limit",
+        f"AND {_settled(tx)} ORDER BY event.transaction_id, event.seq LIMIT :limit",
         transaction_id=transaction_id,
         seq=seq,
         limit=limit,
@@ -119,11 +114,19 @@ def events_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
 
 
 def feed_end(tx: Transaction) -> tuple[int, int]:
-    """Return the position of the newest event that a feed may show."""
+    """Return the position behind the newest event before which nothing can still appear."""
     row = tx.row(
-        "SELECT transaction_id, seq FROM event ORDER BY transaction_id DESC, seq DESC LIMIT 1"
+        f"SELECT transaction_id, seq FROM event WHERE {_settled(tx)} "
+        "ORDER BY transaction_id DESC, seq DESC LIMIT 1"
     )
     return (row["transaction_id"], row["seq"]) if row else (0, 0)
+
+
+def _settled(tx: Transaction) -> str:
+    """Select events that no running transaction can still slip in before."""
+    if tx.dialect == "postgresql":
+        return "event.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    return "event.transaction_id = 0"
 
 
 def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:

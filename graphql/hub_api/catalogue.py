@@ -190,6 +190,7 @@ class CatalogueQuery:
 
 def _availability(tx: Transaction, skus: list[str]) -> list[Availability]:
     places, channels = views.stock(tx, skus), views.shown(tx, skus)
+    desired = _desired(tx, [row for rows in channels.values() for row in rows])
     return [
         Availability(
             sku=sku,
@@ -205,17 +206,31 @@ def _availability(tx: Transaction, skus: list[str]) -> list[Availability]:
                 )
                 for row in places[sku]
             ],
-            channels=[_channel_stock(tx, row) for row in channels[sku]],
+            channels=[_channel_stock(row, desired) for row in channels[sku]],
         )
         for sku in skus
     ]
 
 
-def _channel_stock(tx: Transaction, row: Row) -> ChannelStock:
+def _desired(tx: Transaction, rows: list[Row]) -> dict[tuple[str, str], int]:
+    """Count what each channel is to show of each product: one count for each channel."""
+    by_channel: dict[str, list[Row]] = {}
+    for row in rows:
+        by_channel.setdefault(row["id"], []).append(row)
+    return {
+        (channel_id, product_id): count
+        for channel_id, listed in by_channel.items()
+        for product_id, count in listings.available(
+            tx, listed[0], [row["product_id"] for row in listed]
+        ).items()
+    }
+
+
+def _channel_stock(row: Row, desired: dict[tuple[str, str], int]) -> ChannelStock:
     return ChannelStock(
         channel=row["code"],
         name=row["name"],
-        desired=listings.available(tx, row, [row["product_id"]])[row["product_id"]],
+        desired=desired[row["id"], row["product_id"]],
         acknowledged=row["acknowledged"],
         acknowledged_at=moment(row["acknowledged_at"]) if row["acknowledged_at"] else None,
         observed=row["observed"],

@@ -30,7 +30,8 @@ from hub_api.problems import Problem, answer, problem
 from hub_api.units import Unit
 
 Info = strawberry.Info[Context, None]
-TEXT_CHARS_MAX = 200
+TEXT_CHARS_MAX = {"reason": 200, "document_type": 40, "document_ref": 200}
+REFERENCE_CHARS_MAX = 200
 
 
 @strawberry.enum(description="What an inspection decides.")
@@ -171,9 +172,9 @@ async def _command(
 def _occasion(context: Context, given: OccasionInput | None) -> Occasion:
     if given is None:
         return context.occasion()
-    for field in ("reason", "document_type", "document_ref"):
-        if len(getattr(given, field) or "") > TEXT_CHARS_MAX:
-            raise InvalidInput(f"at most {TEXT_CHARS_MAX} characters", field=field)
+    for field, chars_max in TEXT_CHARS_MAX.items():
+        if len(getattr(given, field) or "") > chars_max:
+            raise InvalidInput(f"at most {chars_max} characters", field=field)
     if given.occurred_at is not None and given.occurred_at.tzinfo is None:
         raise InvalidInput("say the time zone of occurredAt", field="occurredAt")
     if given.occurred_at is not None and given.occurred_at > context.clock():
@@ -340,6 +341,8 @@ class MovementMutation:
         """Hold. A promise may end by itself at `expiresAt`."""
         info.context.require(Scope.SCANNER, Scope.POS)
         sale = kind is HoldKind.SALE
+        if len(reference or "") > REFERENCE_CHARS_MAX:
+            raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field="reference")
         if expires_at is not None and (expires_at.tzinfo is None or not sale):
             raise InvalidInput(
                 "only a promise (SALE) expires, at a time with its zone", field="expiresAt"
@@ -455,8 +458,10 @@ class MovementMutation:
     ) -> Movement:
         """Sell; with `holdReference` also units that are promised under that reference."""
         info.context.require(Scope.POS)
-        if not 0 < len(receipt) <= TEXT_CHARS_MAX:
-            raise InvalidInput(f"a receipt has 1 to {TEXT_CHARS_MAX} characters", field="receipt")
+        if not 0 < len(receipt) <= REFERENCE_CHARS_MAX:
+            raise InvalidInput(
+                f"a receipt has 1 to {REFERENCE_CHARS_MAX} characters", field="receipt"
+            )
         sale = occasion or OccasionInput()
         sale.document_type, sale.document_ref = "inv", receipt
         return await _move(

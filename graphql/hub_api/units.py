@@ -272,7 +272,8 @@ class Unit:
         )
 
     @strawberry.field(
-        description="What the manufacturer says; asked at once when nothing fresh is known."
+        description="What the manufacturer says; asked at once when nothing fresh is known.",
+        metadata={"cost": 50},
     )
     async def warranty(self, info: Info) -> Warranty | None:
         """Answer the warranty."""

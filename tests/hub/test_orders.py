@@ -172,3 +172,14 @@ class TestCounter:
         assert world.unit("SN-2")["status"] == "sold"
         assert world.unit("SN-1")["promised_to"] is None
         assert world.value("SELECT state FROM exception_case") == "resolved"
+
+
+def test_an_order_is_served_from_the_sites_of_its_channel_only(world: World) -> None:
+    outlet = world.channel("outlet", sites=["WH"])
+    world.receive("IN-SHOP", place="SHOP")
+    world.accept(outlet, world.order())
+    assert world.unit("IN-SHOP")["promised_to"] is None
+    assert world.value("SELECT kind FROM exception_case") == "oversold"
+    world.receive("IN-WH", place="WH")
+    world.accept(outlet, world.order())
+    assert world.unit("IN-WH")["promised_to"] is not None

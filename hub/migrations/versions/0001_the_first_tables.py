@@ -466,7 +466,7 @@ def upgrade() -> None:
         sa.Column("location_to", sa.String(length=36), nullable=False),
         sa.Column("document_type", sa.String(length=40), nullable=True),
         sa.Column("document_ref", sa.String(length=200), nullable=True),
-        sa.Column("reason", sa.String(length=100), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("captured_by", sa.String(length=20), nullable=False),
         sa.Column("command_id", sa.String(length=36), nullable=False),
