@@ -197,7 +197,7 @@ class Square(
         self,
         headers: Mapping[str, str],
         body: bytes,
-        received_at: datetime,  # noqa: ARG002 asked of every connector
+        received_at: datetime,
     ) -> Delivery:
         """Check the signature over the registered URL and the raw body."""
         key = self.settings.webhook_signature_key.get_secret_value().encode()

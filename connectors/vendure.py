@@ -217,7 +217,7 @@ class Vendure(
         self,
         headers: Mapping[str, str],
         body: bytes,
-        received_at: datetime,  # noqa: ARG002 asked of every connector
+        received_at: datetime,
     ) -> Delivery:
         """Check the signature that the plugin made over the raw body."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
@@ -228,7 +228,7 @@ class Vendure(
         delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
         return Delivery(delivery_id, headers.get("x-hub-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:  # noqa: ARG002 the body says it
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
         """Name the order, if the event is about one."""
         try:
             payload = json.loads(body)

@@ -60,8 +60,8 @@ class WarrantyRestSettings(BaseModel):
 
     base_url: HttpUrl
     token: SecretStr
-    token_header: str = "Authorization"  # noqa: S105 a header's name
-    token_prefix: str = "Bearer "  # noqa: S105 a word before the token
+    token_header: str = "Authorization"
+    token_prefix: str = "Bearer "
     lookup_path: str = Field(
         "/warranties/{serial}", description="{serial} and {product} are filled"
     )

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
+from hub.errors import InvalidInput
 from hub.sql import PostgresTransaction, Row, SqliteTransaction, Transaction
 
 Result = TypeVar("Result")
@@ -45,6 +46,9 @@ RACES = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,
 )
+# Texts that PostgreSQL does not take: too long for their column, or with the character U+0000, of
+# which psycopg complains before the server does.
+UNFIT = (None, "22001", "22021")
 
 
 class DatabaseClosed(RuntimeError):
@@ -335,6 +339,8 @@ class PostgresDatabase(Database):
                 if attempt == ATTEMPTS_MAX:
                     raise
                 time.sleep(0.002 * attempt)
+            except psycopg.DataError as error:
+                raise _unfit(error) from error
             else:
                 self.signals.send(transaction.woken)
                 return result
@@ -349,6 +355,15 @@ class PostgresDatabase(Database):
                 return work(PostgresTransaction(connection))
         except psycopg.errors.QueryCanceled as error:
             raise ReadTooLong(f"a read took more than {seconds_max} s") from error
+        except psycopg.DataError as error:
+            raise _unfit(error) from error
+
+
+def _unfit(error: psycopg.DataError) -> Exception:
+    """Turn a text that can not be stored into a refusal; anything else is our own mistake."""
+    if error.sqlstate not in UNFIT:
+        return error
+    return InvalidInput("a text is too long, or holds a character that can not be stored")
 
 
 def open_database(url: str) -> Database:

@@ -234,7 +234,7 @@ async def _stock(stage: Stage) -> None:
         receiving = progress.add_task("receiving units", total=UNITS)
         for start in range(0, UNITS, BATCH):
             units = [_new_unit(stage, number) for number in range(start, start + BATCH)]
-            place = random.choice(("WH-A1", "WH-B1", "SHOP"))  # noqa: S311 # only scenery
+            place = random.choice(("WH-A1", "WH-B1", "SHOP"))
             await stage.hub.ask(RECEIVE, key=f"receive-{start}", units=units, place=place)
             progress.advance(receiving, BATCH)
     # The first reconciliation binds every listing whose SKU is a product of ours.
@@ -379,6 +379,6 @@ def _where_to_look(stage: Stage, *, agreed: bool, once: bool) -> None:
 async def _go_on(stage: Stage) -> None:
     """Let an order arrive now and then, so that there is something to see."""
     while True:
-        await asyncio.sleep(random.uniform(3, 8))  # noqa: S311 # only scenery
-        sku = random.choice(stage.skus)  # noqa: S311 # only scenery
+        await asyncio.sleep(random.uniform(3, 8))
+        sku = random.choice(stage.skus)
         stage.shop.place_order({sku: 1})

@@ -26,8 +26,8 @@ class ShopifyTwin(Shop):
 
     def __init__(
         self,
-        access_token: str = "shpat_twin_access_token",  # noqa: S107 guards nothing
-        webhook_secret: str = "twin-webhook-secret",  # noqa: S107 guards nothing
+        access_token: str = "shpat_twin_access_token",
+        webhook_secret: str = "twin-webhook-secret",
         location_id: str = "gid://shopify/Location/1",
         clock: Callable[[], datetime] | None = None,
     ) -> None:

@@ -24,7 +24,7 @@ class SquareTwin(Shop):
 
     def __init__(
         self,
-        access_token: str = "twin-square-token",  # noqa: S107 guards nothing
+        access_token: str = "twin-square-token",
         signature_key: str = "twin-signature-key",
         location_id: str = "LTWIN",
         clock: Callable[[], datetime] | None = None,

@@ -27,7 +27,7 @@ class WarrantyTwin(Twin):
 
     def __init__(
         self,
-        token: str = "twin-warranty-token",  # noqa: S107 guards nothing
+        token: str = "twin-warranty-token",
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.token = token

@@ -131,7 +131,7 @@ class AdministrationMutation:
     async def revoke_api_key(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
     ) -> Viewer:
         """Revoke a key."""
         info.context.require(Scope.ADMIN)

@@ -91,7 +91,7 @@ class CaseQuery:
         return page(rows, first, after, Case.of)
 
     @strawberry.field(description="One case.")
-    async def case(self, info: Info, id: strawberry.ID) -> Case:  # noqa: A002
+    async def case(self, info: Info, id: strawberry.ID) -> Case:
         """Find one case."""
         info.context.require(Scope.OPS)
 
@@ -123,7 +123,7 @@ class CaseMutation:
     async def assign_case(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
         owner: str,
     ) -> Case:
         """Assign a case."""
@@ -144,7 +144,7 @@ class CaseMutation:
     async def resolve_case(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
         resolution: str,
     ) -> Case:
         """Resolve a case."""

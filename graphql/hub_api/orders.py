@@ -92,7 +92,7 @@ class OrderQuery:
     """Reading orders."""
 
     @strawberry.field(description="One order by its id.")
-    async def order(self, info: Info, id: strawberry.ID) -> Order:  # noqa: A002
+    async def order(self, info: Info, id: strawberry.ID) -> Order:
         """Load one order."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         row = await info.context.loaders.of(views.orders_by_id).load(id)

@@ -158,7 +158,7 @@ class ReconciliationQuery:
     async def reconciliation_run(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
     ) -> ReconciliationRun:
         """Find one run."""
         info.context.require(Scope.OPS)
@@ -234,7 +234,7 @@ class ReconciliationMutation:
     async def heal_difference(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
     ) -> Difference:
         """Heal one difference."""
         info.context.require(Scope.OPS)
@@ -252,7 +252,7 @@ class ReconciliationMutation:
     async def dismiss_difference(
         self,
         info: Info,
-        id: strawberry.ID,  # noqa: A002
+        id: strawberry.ID,
         reason: str,
     ) -> Difference:
         """Dismiss one difference."""

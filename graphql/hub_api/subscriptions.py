@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import strawberry
 
@@ -12,6 +13,7 @@ from hub_api.context import Context
 from hub_api.units import UnitEvent
 
 Info = strawberry.Info[Context, None]
+Position = tuple[int, int]  # of the feed: transaction and sequence number
 
 EVENTS_MAX = 200  # read at a time
 IDLE_SECONDS = 1.0  # another process may have written without telling this one
@@ -34,7 +36,7 @@ class Subscription:
             here = await database.read(views.feed_end)
             while True:
                 woken.clear()
-                rows, here = await database.read(_next(here))
+                rows, here = await database.read(partial(_next, here=here))
                 for row in rows:
                     if sku in (None, row["sku"]) and location in (None, row["to_code"]):
                         yield UnitEvent.of(row)
@@ -42,15 +44,9 @@ class Subscription:
                     await _wait(woken)
 
 
-class _next:  # noqa: N801 # a function with its argument bound
-    def __init__(self, position: tuple[int, int]) -> None:
-        self._position = position
-
-    def __call__(self, tx: Transaction) -> tuple[list[Row], tuple[int, int]]:
-        rows = views.events_after(tx, *self._position, limit=EVENTS_MAX)
-        if not rows:
-            return rows, self._position
-        return rows, (rows[-1]["transaction_id"], rows[-1]["seq"])
+def _next(tx: Transaction, here: Position) -> tuple[list[Row], Position]:
+    rows = views.events_after(tx, *here, limit=EVENTS_MAX)
+    return rows, (rows[-1]["transaction_id"], rows[-1]["seq"]) if rows else here
 
 
 async def _wait(woken: asyncio.Event) -> None:

@@ -42,7 +42,7 @@ def measured(
     schema: GraphQLSchema = SCHEMA,
 ) -> Measure:
     document = parse(query)
-    return measure(schema, document, document.definitions[0], variables or {}, limits)  # type: ignore[arg-type]
+    return measure(schema, document, document.definitions[0], variables or {}, limits)
 
 
 def bomb(doublings: int) -> str:
@@ -179,7 +179,7 @@ def test_a_document_that_nests_for_ever_ends_at_the_limit() -> None:
 
     with pytest.raises(LimitExceeded) as refused:
         measured(deep)
-    assert refused.value.extensions["code"] == "DEPTH_LIMIT"  # type: ignore[index]
+    assert refused.value.extensions["code"] == "DEPTH_LIMIT"
 
 
 def test_circles_and_unknown_names_do_no_harm() -> None:

@@ -75,7 +75,7 @@ class Unit(Thing):
 
     @strawberry.field
     def later(self, info: strawberry.Info) -> "Unit | None":
-        return info.context.units.load(self.version % 2)  # type: ignore[no-any-return]
+        return info.context.units.load(self.version % 2)
 
     @strawberry.field
     def shout(self, word: str = "hey", times: int = 1) -> str:
@@ -83,7 +83,7 @@ class Unit(Thing):
 
     @strawberry.field
     def where(self, info: strawberry.Info) -> str:
-        return f"{info.path.as_list()} {sorted(info.variable_values)} {info.field_name}"  # type: ignore[attr-defined]
+        return f"{info.path.as_list()} {sorted(info.variable_values)} {info.field_name}"
 
     @strawberry.field
     async def things(self, first: int = 2) -> list[Thing]:
@@ -147,12 +147,12 @@ class Query:
     @strawberry.field
     def hollow(self) -> Unit | None:
         strange = unit(1)
-        strange.serial = None  # type: ignore[assignment]
+        strange.serial = None
         return strange
 
     @strawberry.field
     def numbers(self) -> list[int]:
-        return (number for number in range(3))  # type: ignore[return-value]
+        return (number for number in range(3))
 
     @strawberry.field
     async def breaks(self) -> str | None:
@@ -160,7 +160,7 @@ class Query:
 
     @strawberry.field
     def wrong(self) -> Thing | None:
-        return "nothing"  # type: ignore[return-value]
+        return "nothing"
 
 
 SCHEMA = strawberry.Schema(Query, types=[Box, Unit])

@@ -162,7 +162,7 @@ def test_a_key_is_asked_again_for_every_operation() -> None:
         return await connect(socket, params)
 
     sockets = make()
-    sockets._connect = sockets.schema._connect = counting  # type: ignore[attr-defined]
+    sockets._connect = sockets.schema._connect = counting
 
     async def talking(client: Client) -> None:
         await client.open()

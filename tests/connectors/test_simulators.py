@@ -79,7 +79,7 @@ def test_square_tells_about_orders_with_a_signature_over_the_url() -> None:
             assert verified(connector, hook.received) == [("order.created", (Hint(ref),))]
             other = connect("square", {**settings, "notification_url": f"{url}/other"})
             with pytest.raises(AuthFailed):
-                other.verify(*hook.received[0], NOW)  # type: ignore[attr-defined]
+                other.verify(*hook.received[0], NOW)
             await connector.api.aclose()
             await other.api.aclose()
 

@@ -210,7 +210,7 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
     world.receive("SN-1")
 
     def sell(key: str, serial: str) -> commands.Answer:
-        def work(tx):  # type: ignore[no-untyped-def]
+        def work(tx):
             def do(command_id: str) -> list[str | None]:
                 instruction = ledger.Instruction(action=Action.SELL)
                 return codes(

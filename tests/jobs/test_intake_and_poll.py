@@ -53,7 +53,7 @@ def test_a_crash_between_page_and_cursor_is_no_crash_at_all(world: World) -> Non
     _, _, channel = stage(world)
     message = inbox.Message(channel["id"], "d1", "pull", "order", b"{}")
 
-    def crashes(tx):  # type: ignore[no-untyped-def]
+    def crashes(tx):
         inbox.accept(tx, [message], world.now)
         channels.move_cursor(tx, channel["id"], poll.STREAM, "c9", world.now)
         raise KeyboardInterrupt

@@ -1,0 +1,166 @@
+"""Webhooks: real signatures of the twins; stored once, answered at once, or refused unread."""
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from api.api_client import Hub, play
+from connectors.simulators import ShopifyTwin, SquareTwin, Webhook
+from hub.sql import Row
+from hub_api.webhooks import BODY_BYTES_MAX
+from world import World
+
+Twin = ShopifyTwin | SquareTwin
+TWINS = {"shopify": ShopifyTwin, "square": SquareTwin}
+each_twin = pytest.mark.parametrize("connector", TWINS)
+
+
+def connected(world: World, connector: str) -> Twin:
+    """Connect a twin as the channel `shop`; its webhooks go to that channel's address."""
+    twin: Any = TWINS[connector]()
+    address = "http://hub/webhooks/shop"
+    settings = twin.settings("http://twin.test")
+    if connector == "square":
+        settings = twin.settings("http://twin.test", address)  # which Square signs too
+    world.channel(connector=connector, settings=settings)
+    twin.subscribers.append(address)
+    return twin  # type: ignore[no-any-return]
+
+
+def delivery_of_an_order(twin: Twin) -> Webhook:
+    """Sell something and take the webhook that says so, signed and not yet sent."""
+    if isinstance(twin, ShopifyTwin):
+        twin.add_item("CAM", 3)
+    else:
+        twin.add_item("CAM", 3)
+    twin.place_order({"CAM": 1})
+    return twin._waiting.pop(0)
+
+
+async def deliver(hub: Hub, webhook: Webhook, **changes: Any) -> httpx.Response:
+    """Deliver a webhook as the twin would."""
+    caller = await hub.with_secret(None)
+    given: dict[str, Any] = {"content": webhook.body, "headers": dict(webhook.headers)}
+    address = changes.pop("url", webhook.url)
+    return await caller.http.post(address, **(given | changes))
+
+
+def inbox(world: World) -> list[Row]:
+    return world.rows("SELECT * FROM inbox")
+
+
+@each_twin
+def test_a_delivery_is_stored_as_it_came_and_answered_at_once(world: World, connector: str) -> None:
+    twin = connected(world, connector)
+    webhook = delivery_of_an_order(twin)
+
+    async def story(hub: Hub) -> None:
+        answer = await deliver(hub, webhook)
+        assert answer.status_code == 202
+        assert answer.json() == {"accepted": True, "duplicate": False}
+
+    play(world, story)
+    (row,) = inbox(world)
+    assert (bytes(row["body"]), row["source"], row["state"]) == (webhook.body, "webhook", "waiting")
+    assert row["topic"]
+    assert twin.calls == []  # nothing is asked before it is answered
+
+
+@each_twin
+def test_a_delivery_that_comes_again_is_answered_like_the_first_and_stored_once(
+    world: World, connector: str
+) -> None:
+    webhook = delivery_of_an_order(connected(world, connector))
+
+    async def story(hub: Hub) -> None:
+        answers = [await deliver(hub, webhook) for _ in range(3)]
+        assert [each.status_code for each in answers] == [202] * 3
+        assert [each.json()["duplicate"] for each in answers] == [False, True, True]
+
+    play(world, story)
+    assert len(inbox(world)) == 1
+
+
+@each_twin
+@pytest.mark.parametrize("forgery", ["body", "signature", "nothing"])
+def test_a_delivery_that_is_not_signed_rightly_is_refused_and_not_stored(
+    world: World, connector: str, forgery: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    twin = connected(world, connector)
+    webhook = delivery_of_an_order(twin)
+    stranger = TWINS[connector](**{_secret_of(connector): "another secret"})
+    changes: dict[str, Any] = {
+        "body": {"content": webhook.body.replace(b"{", b"{ ", 1)},
+        "signature": {"headers": dict(stranger.sign(webhook))},
+        "nothing": {"headers": {}},
+    }[forgery]
+
+    async def story(hub: Hub) -> None:
+        answer = await deliver(hub, webhook, **changes)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "BAD_SIGNATURE"
+
+    with caplog.at_level(logging.DEBUG):
+        play(world, story)
+    assert inbox(world) == []
+    assert "a webhook for shop was refused" in caplog.text
+    assert getattr(twin, _secret_of(connector)) not in caplog.text
+
+
+def _secret_of(connector: str) -> str:
+    return "webhook_secret" if connector == "shopify" else "signature_key"
+
+
+def test_a_delivery_for_an_unknown_channel_is_not_found(world: World) -> None:
+    webhook = delivery_of_an_order(connected(world, "shopify"))
+
+    async def story(hub: Hub) -> None:
+        answer = await deliver(hub, webhook, url="http://hub/webhooks/nobody")
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "NOT_FOUND"
+
+    play(world, story)
+    assert inbox(world) == []
+
+
+def test_a_channel_that_sends_no_webhooks_has_no_address(world: World) -> None:
+    settings = {"base_url": "http://maker.test", "token": "t", "lookup_path": "/{serial}"}
+    world.channel("maker", "warranty_rest", settings=settings)
+    webhook = delivery_of_an_order(connected(world, "shopify"))
+
+    async def story(hub: Hub) -> None:
+        of_maker = await deliver(hub, webhook, url="http://hub/webhooks/maker")
+        of_nobody = await deliver(hub, webhook, url="http://hub/webhooks/nobody")
+        assert (of_maker.status_code, of_maker.json()) == (404, of_nobody.json())
+
+    play(world, story)
+    assert inbox(world) == []
+
+
+def test_a_delivery_that_is_too_large_is_refused_however_it_is_signed(world: World) -> None:
+    twin = connected(world, "shopify")
+    webhook = delivery_of_an_order(twin)
+    fits = Webhook(webhook.url, webhook.topic, "fits", b"x" * BODY_BYTES_MAX)
+    large = Webhook(webhook.url, webhook.topic, "large", b"x" * (BODY_BYTES_MAX + 1))
+
+    async def story(hub: Hub) -> None:
+        answers = [
+            await deliver(hub, each, headers=dict(twin.sign(each))) for each in (fits, large)
+        ]
+        assert [each.status_code for each in answers] == [202, 413]
+        assert answers[1].json()["error"]["code"] == "BODY_TOO_LARGE"
+
+    play(world, story)
+    assert [row["delivery"] for row in inbox(world)] == ["fits"]
+
+
+def test_a_webhook_is_posted_and_nothing_else(world: World) -> None:
+    connected(world, "shopify")
+
+    async def story(hub: Hub) -> None:
+        caller = await hub.with_secret(None)
+        assert (await caller.http.get("/webhooks/shop")).status_code == 405
+
+    play(world, story)
