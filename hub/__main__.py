@@ -2,18 +2,21 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
 from connectors import capabilities, installed
 from connectors.connections import Connections
-from hub import chain, demo, keys
+from hub import certificate, chain, checkpoints, demo, keys
+from hub.checkpoints import Signer
 from hub.clock import moment, now
 from hub.database import Database
 from hub.errors import Refused
@@ -84,37 +87,65 @@ async def _work(settings: Settings, database: Database) -> None:
 
 
 def verify(settings: Settings) -> None:
-    """Verify the whole ledger; exit with 1 if it does not hold."""
+    """Verify the whole ledger: chains, units, checkpoints; exit with 1 if it does not hold."""
+    trusted = Signer(settings.vault()).trusted
+    with opened(settings) as database:
+        proof = database.read_now(chain.verify)
+        signed = database.read_now(lambda tx: checkpoints.verify(tx, trusted))
+    breaks = [f"unit {each.unit_id} version {each.version}: {each.what}" for each in proof.breaks]
+    breaks += signed.breaks
+    sys.stdout.writelines(f"{each}\n" for each in breaks)
+    sys.stdout.write(
+        f"{proof.events} events of {proof.units} units, {signed.checkpoints} checkpoints, "
+        f"{len(breaks)} breaks\n"
+    )
+    if breaks:
+        sys.exit(1)
+
+
+def issue_certificate(settings: Settings, identifier: str, sku: str | None) -> None:
+    """Print the custody certificate of a unit, as JSON; everything is signed first."""
+    signer = Signer(settings.vault())
+    with opened(settings) as database:
+        while database.write_now(lambda tx: checkpoints.make(tx, signer, now())):
+            continue
+        paper = database.read_now(lambda tx: certificate.issue(tx, signer, identifier, sku, now()))
+    sys.stdout.write(json.dumps(paper, indent=2) + "\n")
+
+
+def check_certificate(file: Path, public_key: str) -> None:
+    """Verify a certificate without a database; exit with 1 if it does not hold."""
+    try:
+        found = certificate.problems(json.loads(file.read_text()), public_key)
+    except (OSError, ValueError) as error:
+        found = [f"{file} can not be read: {error}"]
+    sys.stdout.writelines(f"{each}\n" for each in found or ["The certificate holds."])
+    if found:
+        sys.exit(1)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """Open the database for one command."""
     database = prepare(settings)
     try:
-        proof = database.read_now(chain.verify)
+        yield database
     finally:
         database.close()
-    for each in proof.breaks:
-        sys.stdout.write(f"unit {each.unit_id} version {each.version}: {each.what}\n")
-    sys.stdout.write(f"{proof.events} events of {proof.units} units, {len(proof.breaks)} breaks\n")
-    if proof.breaks:
-        sys.exit(1)
 
 
 def create_key(settings: Settings, name: str, scopes: Sequence[str]) -> None:
     """Make an API key and print its secret."""
     wanted = [Scope(scope) for scope in scopes]
-    database = prepare(settings)
-    try:
+    with opened(settings) as database:
         _, secret = database.write_now(lambda tx: keys.create(tx, name, wanted, now()))
-    finally:
-        database.close()
     sys.stdout.write(f"{secret}\n")
 
 
 def list_keys(settings: Settings) -> None:
     """Print every API key, without secrets."""
-    database = prepare(settings)
-    try:
+    with opened(settings) as database:
         rows = database.read_now(lambda tx: tx.rows("SELECT * FROM api_key ORDER BY id"))
-    finally:
-        database.close()
     for row in rows:
         state = "revoked" if row["revoked_at"] else "active"
         made = f"{moment(row['created_at']):%Y-%m-%d}"
@@ -123,11 +154,8 @@ def list_keys(settings: Settings) -> None:
 
 def revoke_key(settings: Settings, key_id: str) -> None:
     """Refuse an API key from now on."""
-    database = prepare(settings)
-    try:
+    with opened(settings) as database:
         database.write_now(lambda tx: keys.revoke(tx, key_id, now()))
-    finally:
-        database.close()
 
 
 def list_connectors() -> None:
@@ -151,8 +179,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands: dict[str, Callable[[], None]] = {
         "serve": lambda: serve(settings, options.role),
         "migrate": lambda: migrate(settings.database),
-        "schema": lambda: print(schema.as_str()),  # noqa: T201 # it is what was asked for
+        "schema": lambda: print(schema.as_str()),
         "verify": lambda: verify(settings),
+        "certificate": lambda: issue_certificate(settings, options.identifier, options.sku),
+        "check-certificate": lambda: check_certificate(options.file, options.public_key),
+        "public-key": lambda: print(Signer(settings.vault()).public_key),
         "connectors": list_connectors,
         "keys create": lambda: create_key(settings, options.name, options.scope),
         "keys list": lambda: list_keys(settings),
@@ -176,7 +207,14 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--role", choices=ROLES, default="all")
     commands.add_parser("migrate", help="bring the tables to this version")
     commands.add_parser("schema", help="print the GraphQL schema")
-    commands.add_parser("verify", help="verify every event's seal and every unit's state")
+    commands.add_parser("verify", help="verify every seal, unit and signature")
+    issuing = commands.add_parser("certificate", help="print the custody certificate of a unit")
+    issuing.add_argument("identifier")
+    issuing.add_argument("--sku")
+    checking = commands.add_parser("check-certificate", help="verify a certificate, offline")
+    checking.add_argument("file", type=Path)
+    checking.add_argument("--public-key", required=True)
+    commands.add_parser("public-key", help="print the key that certificates are verified with")
     commands.add_parser("connectors", help="list the installed connectors")
     key_actions = commands.add_parser("keys", help="API keys").add_subparsers(
         dest="action", required=True

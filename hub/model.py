@@ -301,6 +301,22 @@ class Event(SQLModel, table=True):
     )
 
 
+class Checkpoint(SQLModel, table=True):
+    """A signature over all events since the checkpoint before, in the order of their commits."""
+
+    id: str = _id()
+    number: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True), default=None)
+    events: int = _number()
+    root: str = Field(max_length=64)  # of the Merkle tree of the events' hashes
+    previous_hash: str = Field(max_length=64)
+    hash: str = Field(max_length=64)
+    signature: str = Field(max_length=100)
+    public_key: str = Field(max_length=60)
+    through_transaction: int = _number()
+    through_seq: int = _number()
+    made_at: int = _time()
+
+
 class Hold(SQLModel, table=True):
     """A unit is promised (kind sale) or blocked (quality, recall, fraud)."""
 

@@ -24,7 +24,7 @@ class Vault:
 
     def __init__(self, keys: str) -> None:
         each = [key.strip() for key in keys.split(",") if key.strip()]
-        self._first = each[0].encode()
+        self._keys = [key.encode() for key in each]
         self._fernet = MultiFernet([Fernet(key) for key in each])
 
     def __repr__(self) -> str:
@@ -32,7 +32,11 @@ class Vault:
 
     def derive(self, purpose: str) -> str:
         """Derive a key for another purpose, such as signing sessions, from the first key."""
-        return hmac.new(self._first, purpose.encode(), hashlib.sha256).hexdigest()
+        return self.derive_all(purpose)[0]
+
+    def derive_all(self, purpose: str) -> list[str]:
+        """Derive a key for another purpose from each key, the present one first."""
+        return [hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest() for key in self._keys]
 
     def seal(self, settings: dict[str, Any]) -> str:
         """Encrypt settings for the database."""

@@ -113,6 +113,18 @@ def events_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
     )
 
 
+def sealed_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) -> list[Row]:
+    """Return the seals of events in commit order, after a position."""
+    return tx.rows(
+        "SELECT id, hash, transaction_id, seq FROM event "
+        f"WHERE (transaction_id, seq) > (:transaction_id, :seq) AND {_settled(tx)} "
+        "ORDER BY transaction_id, seq LIMIT :limit",
+        transaction_id=transaction_id,
+        seq=seq,
+        limit=limit,
+    )
+
+
 def feed_end(tx: Transaction) -> tuple[int, int]:
     """Return the position behind the newest event before which nothing can still appear."""
     row = tx.row(

@@ -1,17 +1,33 @@
-"""Integrity: the whole ledger is verified by schedule; a break is a case at once."""
+"""Integrity: the ledger is signed and verified by schedule; a break is a case at once."""
 
-from hub import cases, chain
+from functools import partial
+
+from hub import cases, chain, checkpoints
 from hub.cases import CaseKind, Finding, Severity
+from hub.checkpoints import Signer
 from hub.sql import Transaction
 from jobs.runtime import Runtime
 
 BREAKS_MAX = 20  # named in a case
 
 
-async def verify(runtime: Runtime) -> str:
-    """Verify every unit's chain and state; return a summary."""
+async def sign(signer: Signer, runtime: Runtime) -> str:
+    """Sign everything that was recorded since the last checkpoint; return a summary."""
+    total = 0
+    while signed := await runtime.database.write(
+        partial(checkpoints.make, signer=signer, now=runtime.clock())
+    ):
+        total += signed
+    return f"{total} events signed"
+
+
+async def verify(signer: Signer, runtime: Runtime) -> str:
+    """Verify every unit's chain and state, and every checkpoint; return a summary."""
     proof = await runtime.database.report(chain.verify)
-    if not proof.breaks:
+    signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
+    breaks = [f"{each.unit_id} at version {each.version}: {each.what}" for each in proof.breaks]
+    breaks += signed.breaks
+    if not breaks:
         return f"{proof.events} events of {proof.units} units hold"
 
     def report(tx: Transaction) -> None:
@@ -19,15 +35,10 @@ async def verify(runtime: Runtime) -> str:
             kind=CaseKind.LEDGER_BROKEN,
             subject="ledger",
             severity=Severity.HIGH,
-            summary=f"{len(proof.breaks)} events or units are not what was sealed.",
-            details={
-                "breaks": [
-                    f"{each.unit_id} at version {each.version}: {each.what}"
-                    for each in proof.breaks[:BREAKS_MAX]
-                ]
-            },
+            summary=f"{len(breaks)} events, units or checkpoints are not what was sealed.",
+            details={"breaks": breaks[:BREAKS_MAX]},
         )
         cases.report(tx, finding, runtime.clock())
 
     await runtime.database.write(report)
-    return f"{len(proof.breaks)} breaks"
+    return f"{len(breaks)} breaks"

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from hub import runs
+from hub.checkpoints import Signer
 from hub.runs import Run
 from hub.settings import Settings
 from jobs import intake, integrity, poll, reconcile, relay, sweep, warranty
@@ -37,12 +39,14 @@ class Job:
 
 def timetable(settings: Settings) -> list[Job]:
     """Return what runs, and how often."""
+    signer = Signer(settings.vault())
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
-        Job("integrity", timedelta(hours=24), integrity.verify),
+        Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
+        Job("integrity", timedelta(hours=24), partial(integrity.verify, signer)),
     ]
 
 

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hub.database import open_database
+from world import World
+
 
 def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     told = subprocess.run(
@@ -30,3 +33,26 @@ def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     )
     assert proved.returncode == 0, proved.stderr
     assert ", 0 breaks" in proved.stdout
+
+
+def test_a_certificate_is_issued_and_verified_offline(tmp_path: Path) -> None:
+    def hub(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "hub", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    assert hub("keys", "create", "first", "--scope", "admin").startswith("shk_")
+    database = open_database(f"sqlite:///{tmp_path}/serial-hub.db")
+    World.build(database).receive("SN-1")
+    database.close()
+    (tmp_path / "paper.json").write_text(hub("certificate", "sn 1"))
+    key = hub("public-key").strip()
+    (tmp_path / "serial-hub.db").unlink()
+    told = hub("check-certificate", "paper.json", "--public-key", key)
+    assert told == "The certificate holds.\n"

@@ -31,7 +31,7 @@ class Limiter:
         key = context.caller.key_id
         left, since = self._left.get(key, (float(self._cost_max), now))
         left = min(float(self._cost_max), left + (now - since) * self._cost_per_second)
-        # An operation dearer than a full bucket passes when the bucket is full, and empties it.
+        # An operation dearer than a full bucket passes when it is full, and is paid off afterwards.
         if left < min(cost, self._cost_max):
             self._left[key] = (left, now)
             return (min(cost, self._cost_max) - left) / self._cost_per_second

@@ -10,6 +10,7 @@ from hub_api.channels import ChannelMutation, ChannelQuery
 from hub_api.movements import MovementMutation
 from hub_api.orders import OrderQuery
 from hub_api.problems import HANDLERS, TYPES
+from hub_api.proof import ProofQuery
 from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
 from hub_api.subscriptions import Subscription
 from hub_api.units import UnitQuery
@@ -23,6 +24,7 @@ class Query(
     ChannelQuery,
     CaseQuery,
     ReconciliationQuery,
+    ProofQuery,
     AdministrationQuery,
 ):
     """Questions."""

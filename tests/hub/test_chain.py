@@ -4,7 +4,7 @@ import pytest
 
 from hub import chain
 from hub.lifecycle import Action
-from hub.sql import Transaction
+from tampering import unguarded
 from world import World
 
 TAMPERINGS = {
@@ -20,22 +20,12 @@ TAMPERINGS = {
 }
 
 
-def _unguarded(tx: Transaction, statement: str) -> None:
-    """Do what an intruder with the database's password can do: remove the guards first."""
-    if tx.dialect == "sqlite":
-        tx.run("DROP TRIGGER event_refuses_update")
-        tx.run("DROP TRIGGER event_refuses_delete")
-    else:
-        tx.run("DROP TRIGGER event_refuses_change ON event")
-    tx.run(statement)
-
-
 @pytest.mark.parametrize("what", TAMPERINGS)
 def test_tampering_shows(world: World, what: str) -> None:
     world.receive("SN-1")
     world.do(Action.MOVE, "SN-1", place="WH-A1")
     assert world.read(chain.verify).breaks == ()
-    world.write(lambda tx: _unguarded(tx, TAMPERINGS[what]))
+    world.write(lambda tx: unguarded(tx, TAMPERINGS[what]))
     proof = world.read(chain.verify)
     assert proof.breaks, what
     assert {each.unit_id for each in proof.breaks} == {world.value("SELECT id FROM unit")}

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from hub import runs, warranty
+from hub.checkpoints import Signer
 from hub.clock import micros
 from hub.lifecycle import Action
 from hub.settings import Settings
@@ -13,7 +15,7 @@ from jobs import warranty as warranties
 from jobs.runtime import Runtime
 from jobs.schedule import Job
 from recording import stage
-from world import World
+from world import KEY, World
 
 MINUTE = timedelta(minutes=1)
 LEASE = timedelta(seconds=60)
@@ -80,14 +82,15 @@ def test_a_job_that_fails_says_so_in_its_history(world: World) -> None:
     assert world.value("SELECT outcome FROM job_run") == outcome
 
 
-def test_the_timetable_can_be_set(world: World) -> None:
-    jobs = {job.name: job for job in schedule.timetable(Settings(reconcile_seconds=5))}
+def test_the_timetable_can_be_set(tmp_path: Path) -> None:
+    settings = Settings(database=f"sqlite:///{tmp_path}/hub.db", reconcile_seconds=5)
+    jobs = {job.name: job for job in schedule.timetable(settings)}
     assert jobs["reconcile"].every == timedelta(seconds=5)
-    assert set(jobs) == {"poll", "reconcile", "sweep", "warranty", "integrity"}
+    assert set(jobs) == {"poll", "reconcile", "sweep", "warranty", "sign", "integrity"}
 
 
 def test_the_real_clock_fires_the_jobs(world: World) -> None:
-    settings = Settings(poll_seconds=1, reconcile_seconds=3600)
+    settings = Settings(secret_key=KEY, poll_seconds=1, reconcile_seconds=3600)
 
     async def main() -> None:
         runtime = Runtime(world.database, world.runtime().connections)
@@ -117,9 +120,12 @@ def test_a_promise_that_ran_out_is_released(world: World) -> None:
 
 def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
     world.receive("SN-1")
-    assert asyncio.run(integrity.verify(world.runtime())) == "2 events of 1 units hold"
+    assert (
+        asyncio.run(integrity.verify(Signer(world.vault), world.runtime()))
+        == "2 events of 1 units hold"
+    )
     world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-9'"))
-    assert asyncio.run(integrity.verify(world.runtime())) == "1 breaks"
+    assert asyncio.run(integrity.verify(Signer(world.vault), world.runtime())) == "1 breaks"
     assert world.value("SELECT kind FROM exception_case") == "ledger_broken"
 
 

@@ -21,6 +21,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest"),
     )
     op.create_table(
+        "checkpoint",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("root", sa.String(length=64), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.String(length=100), nullable=False),
+        sa.Column("public_key", sa.String(length=60), nullable=False),
+        sa.Column(
+            "through_transaction", sa.BigInteger(), server_default=sa.text("0"), nullable=False
+        ),
+        sa.Column("through_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("number"),
+    )
+    op.create_table(
         "command",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=100), nullable=False),

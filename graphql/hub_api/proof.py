@@ -1,0 +1,34 @@
+"""Proof: the custody certificate of a unit, and the key that others verify it with."""
+
+import strawberry
+
+from hub import certificate
+from hub.checkpoints import Signer
+from hub.keys import Scope
+from hub_api.context import Context
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class ProofQuery:
+    """Reading proofs."""
+
+    @strawberry.field(
+        description="The signed history of one unit; verify it offline with `publicKey`.",
+        metadata={"cost": 100},
+    )
+    async def custody_certificate(
+        self, info: Info, identifier: str, sku: str | None = None
+    ) -> strawberry.scalars.JSON:
+        """Write the certificate; events of the last minute may not be signed yet."""
+        info.context.require(Scope.POS, Scope.SCANNER, Scope.OPS)
+        signer, now = Signer(info.context.vault), info.context.clock()
+        return await info.context.read(
+            lambda tx: certificate.issue(tx, signer, identifier, sku, now)
+        )
+
+    @strawberry.field(description="The Ed25519 key, in base64, that certificates are signed with.")
+    async def public_key(self, info: Info) -> str:
+        """Say the public key."""
+        return Signer(info.context.vault).public_key
