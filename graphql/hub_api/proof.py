@@ -24,9 +24,10 @@ class ProofQuery:
         """Write the certificate; events of the last minute may not be signed yet."""
         info.context.require(Scope.POS, Scope.SCANNER, Scope.OPS)
         signer, now = Signer(info.context.vault), info.context.clock()
-        return await info.context.read(
+        paper = await info.context.read(
             lambda tx: certificate.issue(tx, signer, identifier, sku, now)
         )
+        return strawberry.scalars.JSON(paper)
 
     @strawberry.field(description="The Ed25519 key, in base64, that certificates are signed with.")
     async def public_key(self, info: Info) -> str:
