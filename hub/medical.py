@@ -1,0 +1,139 @@
+"""Medical device identifiers (UDI) in the forms of HIBCC and ICCBBA; GS1's are GS1 barcodes.
+
+HIBC: ANSI/HIBC 2.6 (primary and secondary data, joined by a slash, one check character over all).
+ICCBBA: ISBT 128 data structures as the FDA's UDI form tables list them.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from hub.errors import InvalidBarcode
+
+HIBC_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
+
+
+@dataclass(frozen=True, slots=True)
+class Udi:
+    """What a device label says; the device identifier with its issuing agency in front."""
+
+    device: str | None = None
+    serial: str | None = None
+    lot: str | None = None
+    expiry: date | None = None
+    produced: date | None = None
+
+
+def hibc_check(text: str) -> str:
+    """Compute the check character of a HIBC text: the sum of its letters' places, modulo 43."""
+    return HIBC_LETTERS[sum(HIBC_LETTERS.index(letter) for letter in text) % 43]
+
+
+def read_hibc(text: str) -> Udi:
+    """Read a HIBC label, or raise InvalidBarcode."""
+    text = text.strip("*").upper()
+    if len(text) < 4 or any(letter not in HIBC_LETTERS for letter in text):
+        raise InvalidBarcode("this is no HIBC label", read=text)
+    if hibc_check(text[:-1]) != text[-1]:
+        raise InvalidBarcode("the check character of the HIBC label is wrong", read=text)
+    parts = text[1:-1].split("/")
+    udi = Udi()
+    for part in parts:
+        udi = _hibc_part(part, udi, text)
+    return udi
+
+
+_PRIMARY = re.compile(r"(?P<labeler>[A-Z][A-Z0-9]{3})(?P<product>[A-Z0-9]{1,18})(?P<unit>\d)")
+
+
+def _hibc_part(part: str, udi: Udi, text: str) -> Udi:
+    if part.startswith("$"):
+        return _hibc_secondary(part, udi, text)
+    if part.startswith("14D"):
+        return replace(udi, expiry=_day(part[3:], "%Y%m%d", text))
+    if part.startswith("16D"):
+        return replace(udi, produced=_day(part[3:], "%Y%m%d", text))
+    if part.startswith("S") and udi.device is not None:
+        return replace(udi, serial=part[1:])
+    primary = _PRIMARY.fullmatch(part)
+    if primary is None:
+        raise InvalidBarcode(f"{part!r} is no part of a HIBC label", read=text)
+    return replace(udi, device=f"HIBCC:{primary['labeler']}{primary['product']}{primary['unit']}")
+
+
+_DATES = {
+    "2": (6, "%m%d%y"),
+    "3": (6, "%y%m%d"),
+    "4": (8, "%y%m%d%H"),
+    "5": (5, "%y%j"),
+    "6": (7, "%y%j%H"),
+    "7": (0, ""),
+}
+
+
+def _hibc_secondary(part: str, udi: Udi, text: str) -> Udi:
+    dated = part.startswith("$$")
+    rest = part[2:] if dated else part[1:]
+    is_serial = rest.startswith("+")
+    rest = rest.removeprefix("+")
+    expiry = None
+    if dated:
+        expiry, rest = _hibc_date(_without_quantity(rest), text)
+    udi = replace(udi, expiry=expiry or udi.expiry)
+    return replace(udi, serial=rest or None) if is_serial else replace(udi, lot=rest or None)
+
+
+def _without_quantity(rest: str) -> str:
+    digits = {"8": 2, "9": 5}.get(rest[:1])
+    return rest if digits is None else rest[1 + digits :]
+
+
+def _hibc_date(rest: str, text: str) -> tuple[date | None, str]:
+    if rest[:1] in _DATES:
+        length, form = _DATES[rest[0]]
+        value, rest = rest[1 : 1 + length], rest[1 + length :]
+        return (_day(value, form, text) if form else None), rest
+    if rest[:4].isdigit():
+        return _day(rest[:4], "%m%y", text), rest[4:]
+    return None, rest
+
+
+def _day(value: str, form: str, text: str) -> date:
+    try:
+        return datetime.strptime(value, form).date()  # noqa: DTZ007 # a day has no zone
+    except ValueError as error:
+        raise InvalidBarcode(f"{value!r} is no date", read=text) from error
+
+
+# Flag characters, then a fixed or known length; FDA UDI formats by issuing agency, ICCBBA.
+_ICCBBA = {
+    "device": re.compile(r"=/([A-Z0-9]{16})"),
+    "serial": re.compile(r"=,([A-Z0-9]{6})"),
+    "expiry": re.compile(r"=>(0\d{5})"),
+    "produced": re.compile(r"=\}(0\d{5})"),
+    "lot": re.compile(r"&,1([A-Z0-9]{1,18})"),
+}
+
+
+def read_iccbba(text: str) -> Udi:
+    """Read an ISBT 128 label, or raise InvalidBarcode."""
+    found = {name: match[1] for name, form in _ICCBBA.items() if (match := form.search(text))}
+    if not found:
+        raise InvalidBarcode("this is no ISBT 128 label of a device", read=text)
+    return Udi(
+        device=f"ICCBBA:{found['device']}" if "device" in found else None,
+        serial=found.get("serial"),
+        lot=found["lot"].lstrip("0") if "lot" in found else None,
+        expiry=_ordinal(found.get("expiry"), text),
+        produced=_ordinal(found.get("produced"), text),
+    )
+
+
+def _ordinal(value: str | None, text: str) -> date | None:
+    """Read cyyjjj: the century's last digit, the year, the day of the year."""
+    if value is None:
+        return None
+    year, day = 2000 + int(value[1:3]), int(value[3:])
+    if not 1 <= day <= 366:
+        raise InvalidBarcode(f"{value!r} is no date", read=text)
+    return date(year, 1, 1) + timedelta(days=day - 1)
