@@ -22,7 +22,7 @@ from hub.database import Database
 from hub.errors import Refused
 from hub.keys import Scope
 from hub.migrations import is_current, migrate
-from hub.settings import Settings, from_environment
+from hub.settings import SettingMissing, Settings, from_environment
 from hub_api.app import Parts, create_app
 from hub_api.schema import schema
 from jobs import schedule
@@ -65,6 +65,8 @@ def serve(settings: Settings, role: str) -> None:
         if role == "worker":
             asyncio.run(_work(settings, database))
             return
+        # uvicorn raises the signal again when it has shut down: leave by the door, and close up.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.run(
             compose(settings, database, works=role == "all"),
             host=settings.host,
@@ -198,6 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             commands[asked]()
     except Refused as refusal:
         sys.exit(f"{refusal.code}: {refusal}")
+    except SettingMissing as missing:
+        sys.exit(str(missing))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -116,10 +116,8 @@ def _digital_link(raw: str, text: str) -> Barcode:
 def _gs1(raw: str, text: str, symbology: str | None = None) -> Barcode:
     bracketed = text.startswith("(")
     try:
-        if bracketed:
-            message = GS1Message.parse_hri(text)
-        else:
-            message = GS1Message.parse(text.strip(FNC1))
+        parse = GS1Message.parse_hri if bracketed else GS1Message.parse
+        message = parse(text.strip(FNC1))
     except ParseError as error:
         raise InvalidBarcode(f"this is no whole GS1 barcode: {error}", read=raw) from error
     elements = _elements(raw, message.element_strings)

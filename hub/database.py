@@ -27,7 +27,6 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
-from hub.errors import InvalidInput
 from hub.sql import PostgresTransaction, Row, SqliteTransaction, Transaction
 
 Result = TypeVar("Result")
@@ -40,6 +39,12 @@ READ_SECONDS_MAX = 5.0
 PROGRESS_STEPS = 10_000  # SQLite instructions between two looks at the clock
 POSTGRES_WRITERS = 8
 POSTGRES_READERS = 8
+# Said once at the start of a reader's connection, not at the start of every read.
+READER_OPTIONS = (
+    "-c default_transaction_read_only=on "
+    "-c default_transaction_isolation=repeatable\\ read "
+    f"-c statement_timeout={int(READ_SECONDS_MAX * 1000)}"
+)
 ATTEMPTS_MAX = 10  # of work that lost a race over locks on PostgreSQL
 RACES = (
     psycopg.errors.DeadlockDetected,
@@ -318,10 +323,12 @@ class PostgresDatabase(Database):
         for connection in self._connections:
             connection.close()
 
-    def _connection(self) -> psycopg.Connection[Row]:
+    def _connection(self, options: str = "") -> psycopg.Connection[Row]:
         connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
-            connection = psycopg.connect(self.url, autocommit=True, row_factory=dict_row)
+            connection = psycopg.connect(
+                self.url, autocommit=True, row_factory=dict_row, options=options
+            )
             with self._lock:
                 self._connections = [each for each in self._connections if not each.closed]
                 self._connections.append(connection)
@@ -339,31 +346,20 @@ class PostgresDatabase(Database):
                 if attempt == ATTEMPTS_MAX:
                     raise
                 time.sleep(0.002 * attempt)
-            except psycopg.DataError as error:
-                raise _unfit(error) from error
             else:
                 self.signals.send(transaction.woken)
                 return result
         raise AssertionError("the loop returns or raises")
 
     def _read(self, work: Work[Result], seconds_max: float) -> Result:
-        connection = self._connection()
+        connection = self._connection(READER_OPTIONS)
         try:
             with connection.transaction():
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                connection.execute(f"SET LOCAL statement_timeout = {int(seconds_max * 1000)}")
+                if not seconds_max:
+                    connection.execute("SET LOCAL statement_timeout = 0")
                 return work(PostgresTransaction(connection))
         except psycopg.errors.QueryCanceled as error:
             raise ReadTooLong(f"a read took more than {seconds_max} s") from error
-        except psycopg.DataError as error:
-            raise _unfit(error) from error
-
-
-def _unfit(error: psycopg.DataError) -> Exception:
-    """Turn a text that can not be stored into a refusal; anything else is our own mistake."""
-    if error.sqlstate not in UNFIT:
-        return error
-    return InvalidInput("a text is too long, or holds a character that can not be stored")
 
 
 def open_database(url: str) -> Database:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from hub.errors import InvalidBarcode, InvalidInput
 
@@ -20,6 +21,8 @@ def verbatim(text: str) -> str:
     or more than `SERIAL_CHARS_MAX` characters.
     """
     serial = _LABEL.sub("", _SYMBOLOGY.sub("", text.strip())).strip()
+    if serial.isalnum() and serial.isascii() and len(serial) <= SERIAL_CHARS_MAX:
+        return serial  # most are so plain that nothing more can be wrong with them
     if not serial or not _SEPARATORS.sub("", serial):
         raise InvalidBarcode("nothing was read: scan the serial label again", read=text)
     if len(serial) > SERIAL_CHARS_MAX:
@@ -32,6 +35,7 @@ def verbatim(text: str) -> str:
     return serial
 
 
+@lru_cache(50_000)
 def canonical(text: str) -> str:
     """Return the one form that all ways of writing a serial share: case, blanks, dashes folded."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()

@@ -78,6 +78,19 @@ class Verdict:
         """Say whether the scan changed the ledger."""
         return self.code is None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, as they are kept for the idempotency key."""
+        return {
+            "index": self.index,
+            "identifier": self.identifier,
+            "unit_id": self.unit_id,
+            "version": self.version,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+        }
+
 
 class Journal:
     """The events of one command, sealed as they are appended, written in one go."""
@@ -348,12 +361,8 @@ def _tell(
     units: Iterable[UnitState],
     was_available: dict[str, bool],
 ) -> None:
-    moved = action in {Action.MOVE, Action.PUT_AWAY}
-    touched = {
-        unit.product_id
-        for unit in units
-        if unit.is_available != was_available[unit.id] or (moved and unit.is_available)
-    }
+    # A move inside a site tells nobody anything new: channels count by site, not by bin.
+    touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
     listings.touch(tx, touched, occasion.now)
     if action in {Action.SHIP, Action.SELL}:
         registrations.request(tx, units, occasion.now)

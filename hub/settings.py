@@ -14,6 +14,10 @@ from hub.vault import Vault, key_beside
 PREFIX = "SERIAL_HUB_"
 
 
+class SettingMissing(RuntimeError):
+    """A setting is needed here and was not given."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What can be set from outside."""
@@ -27,7 +31,7 @@ class Settings:
     port: int = 8000
     """The port to listen on."""
     public_url: str = ""
-    """How others reach this hub; webhooks are registered under it."""
+    """How others reach this hub; ``https://…`` makes the console's session cookie secure."""
     graphiql: bool = True
     """Whether GET /graphql shows GraphiQL to browsers."""
     body_bytes_max: int = 4 * 1024 * 1024
@@ -40,7 +44,12 @@ class Settings:
     """How often orders are pulled from channels; webhooks make it sooner."""
 
     def vault(self) -> Vault:
-        """Open the vault with the key that was set, or with the one kept beside the database."""
+        """Open the vault with the key that was set, or with the one kept beside the database.
+
+        Raises SettingMissing on PostgreSQL without a key: each node would make one of its own.
+        """
+        if not self.secret_key and not self.database.startswith("sqlite:///"):
+            raise SettingMissing(f"set {PREFIX}SECRET_KEY: all nodes need the same one")
         return Vault(self.secret_key or key_beside(self.directory()))
 
     def directory(self) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hub.catalogue import SELLING_KINDS
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
 from hub.identifiers import canonical, is_id
 from hub.lifecycle import Status
@@ -71,8 +72,9 @@ class UnitState:
 
     @property
     def is_available(self) -> bool:
-        """Say whether the unit can be promised now."""
-        return self.status is Status.IN_STOCK and self.promised_to is None and self.blocks == 0
+        """Say whether the unit can be promised now, and so counts for channels."""
+        free = self.promised_to is None and self.blocks == 0
+        return self.status is Status.IN_STOCK and free and self.location_kind in SELLING_KINDS
 
 
 def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
@@ -94,8 +96,12 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
 def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
     """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit."""
     key = identifier if is_id(identifier) else canonical(identifier)
-    ids = _unit_ids(tx, [key])[key]
-    rows = tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(ids))
+    rows = tx.rows(
+        f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical = :key "
+        "UNION SELECT unit_id FROM identifier WHERE canonical = :key "
+        "UNION SELECT id FROM unit WHERE id = :key)",
+        key=key,
+    )
     return _choose(identifier, [row for row in rows if sku is None or row["sku"] == sku])
 
 

@@ -63,7 +63,7 @@ def create_app(parts: Parts) -> Starlette:
         execution,
         access.by_request,
         body_bytes_max=parts.settings.body_bytes_max,
-        graphiql=GraphiQL(examples) if parts.settings.graphiql else None,
+        graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
         sockets=GraphQLSockets(execution, access.by_socket),
     )
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
@@ -105,6 +105,11 @@ def _execution(examples: Mapping[str, str]) -> Execution:
         may_introspect=_may_introspect,
         spend=Limiter().spend,
     )
+
+
+def _for_people(examples: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the console's own operations: they are no place to start from."""
+    return {name: text for name, text in examples.items() if not name.startswith("console_")}
 
 
 def _may_introspect(context: Context) -> bool:

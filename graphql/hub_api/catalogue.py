@@ -18,6 +18,10 @@ strawberry.enum(LocationKind, description="What a place is for.")
 
 SKUS_MAX = 200
 
+# What the cost of a question assumes of a product: so many places and channels where it is.
+USUAL_PLACES = 10
+USUAL_CHANNELS = 5
+
 
 @strawberry.type(description="Who issues the serials.")
 class Manufacturer:
@@ -106,8 +110,8 @@ class Availability:
 
     sku: str
     available: int
-    locations: list[LocationStock]
-    channels: list[ChannelStock]
+    locations: list[LocationStock] = strawberry.field(metadata={"size": USUAL_PLACES})
+    channels: list[ChannelStock] = strawberry.field(metadata={"size": USUAL_CHANNELS})
 
 
 @strawberry.input(description="A manufacturer; the same code again changes it.")

@@ -5,7 +5,6 @@ loses the good ones.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -154,7 +153,7 @@ async def _command(
             key=key,
             name=name,
             given=given,
-            work=lambda command_id: [asdict(each) for each in do(tx, circumstances, command_id)],
+            work=lambda command_id: [each.as_json() for each in do(tx, circumstances, command_id)],
         )
 
     done = await info.context.write(work)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import strawberry
 
 from hub.errors import InvalidInput
+from hub.identifiers import is_id
 from hub.sql import Row
 
 Node = TypeVar("Node")
@@ -64,10 +65,13 @@ def _cursor(row_id: str) -> str:
 
 
 def position(cursor: str | None) -> str | None:
-    """Read a cursor, or refuse one that is not ours."""
-    if cursor is None:
+    """Read a cursor, or refuse one that is not ours; an empty one is the beginning."""
+    if not cursor:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode("ascii")
-    except ValueError as error:
-        raise InvalidInput("this is no cursor of this list", field="after") from error
+        row_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
+        row_id = ""
+    if not is_id(row_id):
+        raise InvalidInput("this is no cursor of this list", field="after")
+    return row_id

