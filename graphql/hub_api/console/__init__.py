@@ -1,0 +1,1 @@
+"""The console: the pages where operations people see whether everything is in step, and act."""

@@ -1,0 +1,119 @@
+"""What people do in the console: each action is one mutation, then a message on the next page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from hub_api.console.client import Unanswered
+from hub_api.console.session import HOME, Form, read_form, value
+from hub_api.console.visit import Visit
+from hub_api.console.words import DIFFERENCE_STATE, number
+
+Act = Callable[[Visit], Awaitable[Response]]
+Result = Mapping[str, Any]
+
+
+async def _do(visit: Visit, operation: str, **variables: Any) -> Result:
+    """Run a mutation; raise `Unanswered` when it was refused."""
+    answer = await visit.ask(operation, **variables)
+    result: Result = answer.data["result"]
+    if "code" in result:
+        raise Unanswered(str(result["message"]), str(result["code"]))
+    return result
+
+
+def _action(home: str, work: Callable[[Visit, Form], Awaitable[tuple[str, str, str]]]) -> Act:
+    """Make an action; a refusal is told on the page that the action came from."""
+
+    async def act(visit: Visit) -> Response:
+        form = await read_form(visit.request)
+        target = value(form, "back") or HOME + home.format(**visit.request.path_params)
+        try:
+            where, tone, text = await work(visit, form)
+        except Unanswered as refusal:
+            return visit.back(target, "danger", str(refusal), refusal.code)
+        return visit.back(where or target, tone, text)
+
+    return act
+
+
+async def _reconcile(visit: Visit, form: Form) -> tuple[str, str, str]:
+    channel, scope = value(form, "channel"), value(form, "scope") or None
+    runs = (await _do(visit, "reconcile", channel=channel, scope=scope))["runs"]
+    failed = [run["error"] for run in runs if run["error"]]
+    if failed:
+        return "", "danger", f"{channel} could not be compared: {failed[0]}"
+    if not runs:
+        return "", "attention", f"There is nothing of {channel} that can be compared."
+    compared, found, healed = (
+        sum(run[name] for run in runs) for name in ("compared", "differencesFound", "healed")
+    )
+    text = f"Compared {number(compared)}, found {number(found)} differences"
+    text += f", healed {number(healed)} at once." if healed else "."
+    where = f"runs/{runs[0]['id']}" if len(runs) == 1 else f"runs?channel={quote(channel)}"
+    return HOME + where, "ok", text
+
+
+async def _heal(visit: Visit, _: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "heal", id=visit.part("id"))
+    if result["state"] == "healed":
+        return "", "ok", f"{result['subject']} is healed."
+    if result["state"] == "healing":
+        return "", "info", f"{result['subject']}: the fix is queued; healed when it is confirmed."
+    state = DIFFERENCE_STATE.get(result["state"], result["state"]).lower()
+    return "", "attention", f"{result['subject']} is {state}."
+
+
+async def _dismiss(visit: Visit, form: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "dismiss", id=visit.part("id"), reason=value(form, "reason"))
+    return "", "ok", f"{result['subject']} is dismissed."
+
+
+async def _assign(visit: Visit, _: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "assign", id=visit.part("id"), owner=visit.context.caller.name)
+    return "", "ok", f"The case belongs to {result['owner']} now."
+
+
+async def _resolve(visit: Visit, form: Form) -> tuple[str, str, str]:
+    await _do(visit, "resolve", id=visit.part("id"), resolution=value(form, "resolution"))
+    return "", "ok", "The case is resolved."
+
+
+async def _pause(visit: Visit, form: Form) -> tuple[str, str, str]:
+    if not (reason := value(form, "reason")):
+        raise Unanswered("Say why: the next person will want to know.", "INVALID_INPUT")
+    result = await _do(visit, "pause", code=visit.part("code"), reason=reason)
+    return "", "attention", f"{result['name']} is paused; what is to be told waits."
+
+
+async def _resume(visit: Visit, _: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "resume", code=visit.part("code"))
+    return "", "ok", f"{result['name']} is active again."
+
+
+async def _check(visit: Visit, _: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "check", code=visit.part("code"))
+    return "", "ok" if result["ok"] else "danger", str(result["message"])
+
+
+async def _replay(visit: Visit, form: Form) -> tuple[str, str, str]:
+    result = await _do(visit, "replay", channel=visit.part("code"), ids=form.get("id"))
+    count = int(result["messages"])
+    if count == 0:
+        return "", "attention", "There was nothing to put back."
+    return "", "ok", f"{number(count)} {'message is' if count == 1 else 'messages are'} told again."
+
+
+ACTIONS: Mapping[str, Act] = {
+    "/runs": _action("runs", _reconcile),
+    "/differences/{id}/heal": _action("differences", _heal),
+    "/differences/{id}/dismiss": _action("differences", _dismiss),
+    "/cases/{id}/assign": _action("cases/{id}", _assign),
+    "/cases/{id}/resolve": _action("cases/{id}", _resolve),
+    "/channels/{code}/pause": _action("channels/{code}", _pause),
+    "/channels/{code}/resume": _action("channels/{code}", _resume),
+    "/channels/{code}/check": _action("channels/{code}", _check),
+    "/channels/{code}/replay": _action("channels/{code}", _replay),
+}

@@ -1,0 +1,283 @@
+"""The words of the console: what each value of the API is called, how serious it is, how old."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+Words = Mapping[str, str]
+
+STATUS: Words = {
+    "RECEIVED": "Received",
+    "IN_STOCK": "In stock",
+    "PICKED": "Picked",
+    "PACKED": "Packed",
+    "SHIPPED": "Shipped",
+    "SOLD": "Sold",
+    "IN_TRANSFER": "In transfer",
+    "RETURNED": "Returned",
+    "IN_REPAIR": "In repair",
+    "CONDEMNED": "Condemned",
+    "WRITTEN_OFF": "Written off",
+}
+# What happened, as a line of a history; what may be done next.
+HAPPENED: Words = {
+    "RECEIVE": "Received",
+    "PUT_AWAY": "Put into stock",
+    "MOVE": "Moved",
+    "TRANSFER_OUT": "Sent to another site",
+    "TRANSFER_IN": "Arrived from another site",
+    "HOLD": "Held",
+    "UNBLOCK": "Block lifted",
+    "ALLOCATE": "Promised to an order",
+    "RELEASE": "Promise taken back",
+    "PICK": "Picked",
+    "PACK": "Packed",
+    "SHIP": "Handed to the carrier",
+    "SELL": "Sold over the counter",
+    "ACCEPT_RETURN": "Returned by the customer",
+    "RESTOCK": "Inspected: back into stock",
+    "REPAIR": "Sent to repair",
+    "QUARANTINE": "Inspected: quarantined",
+    "CONDEMN": "Inspected: condemned",
+    "WRITE_OFF": "Written off",
+}
+ACTION: Words = {
+    "RECEIVE": "Receive",
+    "PUT_AWAY": "Put away",
+    "MOVE": "Move",
+    "TRANSFER_OUT": "Transfer out",
+    "TRANSFER_IN": "Transfer in",
+    "HOLD": "Hold",
+    "UNBLOCK": "Lift a block",
+    "ALLOCATE": "Promise to an order",
+    "RELEASE": "Take the promise back",
+    "PICK": "Pick",
+    "PACK": "Pack",
+    "SHIP": "Ship",
+    "SELL": "Sell",
+    "ACCEPT_RETURN": "Accept as return",
+    "RESTOCK": "Restock",
+    "REPAIR": "Repair",
+    "QUARANTINE": "Quarantine",
+    "CONDEMN": "Condemn",
+    "WRITE_OFF": "Write off",
+}
+DISPOSITION: Words = {
+    "ACTIVE": "Active",
+    "IN_PROGRESS": "In progress",
+    "SELLABLE_NOT_ACCESSIBLE": "Sellable, in the warehouse",
+    "SELLABLE_ACCESSIBLE": "Sellable, on the shelf",
+    "NON_SELLABLE_OTHER": "Not sellable",
+    "IN_TRANSIT": "In transit",
+    "RETAIL_SOLD": "Sold",
+    "RETURNED": "Returned",
+    "DAMAGED": "Damaged",
+    "NEEDS_REPLACEMENT": "Needs replacement",
+    "RECALLED": "Recalled",
+    "DESTROYED": "Destroyed",
+}
+HOLD: Words = {
+    "SALE": "Promised",
+    "QUALITY": "Quality block",
+    "RECALL": "Recall",
+    "FRAUD": "Fraud block",
+}
+CAPTURE: Words = {
+    "SCAN": "scanned",
+    "MANUAL": "typed in",
+    "IMPORT": "imported",
+    "API": "by API",
+    "RFID": "by RFID",
+}
+PLACE: Words = {
+    "WAREHOUSE": "Warehouse",
+    "STORE": "Store",
+    "RETURNS": "Returns desk",
+    "REPAIR": "Repair shop",
+    "CUSTOMER": "With the customer",
+    "IN_TRANSIT": "Between two sites",
+}
+WARRANTY: Words = {
+    "COVERED": "Covered",
+    "EXPIRED": "Expired",
+    "NOT_COVERED": "Not covered",
+    "UNKNOWN": "Unknown",
+    "INVALID": "Serial not valid there",
+}
+ORDER: Words = {
+    "PENDING": "Pending",
+    "OPEN": "Open",
+    "FULFILLED": "Fulfilled",
+    "CANCELLED": "Cancelled",
+}
+SEVERITY: Words = {"LOW": "Low", "MEDIUM": "Medium", "HIGH": "High"}
+CASE_KIND: Words = {
+    "OVERSOLD": "Oversold",
+    "UNMAPPED_LISTING": "Unmapped listing",
+    "UNKNOWN_SERIAL": "Unknown serial",
+    "WRONG_STATUS": "Wrong status",
+    "MISSING_CAPTURE": "Serial not captured",
+    "SYNC_FAILURE": "Sync failure",
+    "AUTHENTICATION": "Credentials refused",
+    "DISAGREEMENT": "Disagreement",
+    "LEDGER_BROKEN": "Ledger broken",
+}
+CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}
+SCOPE: Words = {"LEVELS": "Stock levels", "ORDERS": "Orders", "WARRANTIES": "Warranties"}
+RUN_STATE: Words = {"running": "Running", "finished": "Finished", "failed": "Failed"}
+DIFFERENCE: Words = {
+    "QUANTITY": "Quantity differs",
+    "UNBOUND_LISTING": "Listing not bound",
+    "UNKNOWN_LISTING": "Unknown listing",
+    "MISSING_LISTING": "Listing missing there",
+    "MISSING_ORDER": "Order missing here",
+    "ORDER_STATE": "Order changed there",
+    "MISSING_FULFILLMENT": "Fulfillment missing there",
+    "FOREIGN_FULFILLMENT": "Fulfilled there, not here",
+    "UNKNOWN_ORDER": "Order gone there",
+    "MISSING_REGISTRATION": "Sale not registered",
+    "UNKNOWN_SERIAL": "Serial unknown to the maker",
+}
+CAUSE: Words = {
+    "FOREIGN_EDIT": "Somebody edited it on the channel",
+    "LOST_WEBHOOK": "The channel's webhook never arrived",
+    "MISSED_ORDER": "The change was never taken in",
+    "FAILED_PUSH": "The channel refused what we sent",
+    "UNTOLD_CHANGE": "Our change has not reached the channel",
+    "MAPPING_GAP": "The listing is not bound to a product",
+    "UNKNOWN_SERIAL": "The manufacturer does not know the serial",
+    "UNEXPLAINED": "No cause could be proved",
+}
+FIX: Words = {
+    "PUSH_LEVEL": "Send our quantity again",
+    "BIND_LISTING": "Bind the listing to our product",
+    "ACCEPT_ORDER": "Read the order again and take it in",
+    "TELL_FULFILLMENT": "Tell the channel again what left",
+    "REGISTER_AGAIN": "Register the sale again",
+    "ASK": "A person has to decide",
+}
+DIFFERENCE_STATE: Words = {
+    "open": "Open",
+    "healing": "Healing",
+    "healed": "Healed",
+    "dismissed": "Dismissed",
+    "superseded": "Superseded",
+}
+DOCUMENT: Words = {
+    "po": "Purchase order",
+    "desadv": "Despatch advice",
+    "recadv": "Receiving advice",
+    "inv": "Order",
+    "rma": "Return",
+}
+# Both sides have names of their own for some of what they claim.
+CLAIM: Words = {
+    "left": "Units that left",
+    "fulfilled": "Units that left",
+    "product": "Name",
+    "title": "Name",
+    "ref": "Reference",
+    "placed_at": "Placed",
+    "acknowledged": "Last accepted",
+    "lines": "Ordered",
+    "sku": "SKU",
+    "remote": "Their",
+}
+VOCABULARIES: Mapping[str, Words] = {
+    "status": STATUS,
+    "happened": HAPPENED,
+    "action": ACTION,
+    "disposition": DISPOSITION,
+    "hold": HOLD,
+    "capture": CAPTURE,
+    "place": PLACE,
+    "warranty": WARRANTY,
+    "order": ORDER,
+    "severity": SEVERITY,
+    "case_kind": CASE_KIND,
+    "case_state": CASE_STATE,
+    "scope": SCOPE,
+    "run_state": RUN_STATE,
+    "difference": DIFFERENCE,
+    "cause": CAUSE,
+    "fix": FIX,
+    "difference_state": DIFFERENCE_STATE,
+    "document": DOCUMENT,
+    "claim": CLAIM,
+}
+
+# How serious a value is; what is not named here is neutral.
+TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "happened": {
+        "ok": ("PUT_AWAY", "TRANSFER_IN", "UNBLOCK", "RESTOCK"),
+        "info": ("RECEIVE", "ALLOCATE", "PICK", "PACK", "SHIP", "SELL", "TRANSFER_OUT"),
+        "attention": ("HOLD", "ACCEPT_RETURN", "REPAIR", "QUARANTINE"),
+        "danger": ("CONDEMN", "WRITE_OFF"),
+    },
+    "status": {
+        "ok": ("IN_STOCK",),
+        "info": ("RECEIVED", "PICKED", "PACKED", "SHIPPED", "SOLD", "IN_TRANSFER"),
+        "attention": ("RETURNED", "IN_REPAIR"),
+        "danger": ("CONDEMNED",),
+    },
+    "hold": {"info": ("SALE",), "attention": ("QUALITY",), "danger": ("RECALL", "FRAUD")},
+    "warranty": {
+        "ok": ("COVERED",),
+        "attention": ("EXPIRED", "NOT_COVERED"),
+        "danger": ("INVALID",),
+    },
+    "order": {"info": ("OPEN",), "ok": ("FULFILLED",), "attention": ("PENDING",)},
+    "severity": {"danger": ("HIGH",), "attention": ("MEDIUM",)},
+    "case_state": {"attention": ("open",), "info": ("assigned",), "ok": ("resolved",)},
+    "run_state": {"info": ("running",), "ok": ("finished",), "danger": ("failed",)},
+    "difference_state": {"attention": ("open",), "info": ("healing",), "ok": ("healed",)},
+}  # fmt: skip
+
+
+def humane(value: object) -> str:
+    """Turn a name of the API into words: ``push_level`` and ``safetyBuffer`` into plain ones."""
+    spaced = "".join(f" {each}" if each.isupper() else each for each in str(value))
+    text = (spaced if not str(value).isupper() else str(value).lower()).replace("_", " ")
+    return " ".join(text.split()).lower().capitalize()
+
+
+def word(vocabulary: str, value: str) -> str:
+    """Return what people call a value; a value that is new is shown in its own letters."""
+    return VOCABULARIES[vocabulary].get(value) or humane(value)
+
+
+def tone(vocabulary: str, value: str) -> str:
+    """Return how serious a value is: ok, info, attention, danger, or neutral."""
+    tones = TONES.get(vocabulary, {})
+    return next((name for name, values in tones.items() if value in values), "neutral")
+
+
+def number(value: float) -> str:
+    """Write a count with its thousands apart."""
+    return f"{value:,}"
+
+
+def age(seconds: float) -> str:
+    """Say how long something took or is ago, in one unit."""
+    if seconds < 1:
+        return "0 s"
+    for limit, size, unit in ((60, 1, "s"), (3_600, 60, "min"), (48 * 3_600, 3_600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86_400)} days"
+
+
+def moment(text: str) -> datetime:
+    """Read a time or a day of the API."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def exact(text: str) -> str:
+    """Write a time of the API to the second, in UTC."""
+    return moment(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration(started: str, finished: str) -> str:
+    """Say how long something took."""
+    seconds = (moment(finished) - moment(started)).total_seconds()
+    return f"{max(0, round(seconds * 1000))} ms" if seconds < 1 else age(seconds)
