@@ -35,6 +35,7 @@ SEALED = (
     "actor",
     "captured_by",
     "command_id",
+    "corrects",
     "details",
     "occurred_at",
     "recorded_at",

@@ -41,6 +41,17 @@ def canonical(text: str) -> str:
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()
 
 
+_LOOK_ALIKES = str.maketrans(
+    {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "B": "8"}
+)
+
+
+@lru_cache(50_000)
+def skeleton(text: str) -> str:
+    """Return what is left of a serial when letters and digits that look alike are made one."""
+    return canonical(text).translate(_LOOK_ALIKES)
+
+
 def is_id(text: str) -> bool:
     """Say whether a text has the form of one of our own ids."""
     return _UUID.fullmatch(text) is not None

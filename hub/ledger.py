@@ -8,6 +8,7 @@ the listings whose quantity changed and queues the facts that a channel must be 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ from hub.errors import (
     VersionConflict,
 )
 from hub.holds import Holds
-from hub.identifiers import canonical, verbatim
+from hub.identifiers import canonical, skeleton, verbatim
 from hub.instruction import Instruction
 from hub.lifecycle import Action, Place, Rule, Status, check, disposition
 from hub.occasion import Occasion
@@ -37,17 +38,19 @@ from hub.units import Scan, UnitState, locate
 from hub.vocabulary import BizStep, Disposition
 
 SCANS_MAX = 20_000  # in one command
+LOT_CHARS_MAX = 50
 SCHEME = re.compile(r"[a-z0-9_]{1,20}")
 
 EVENT_COLUMNS = (
     "id", "unit_id", "version", "action", "biz_step", "status_from", "status", "disposition_from",
     "disposition", "location_from", "location_to", "document_type", "document_ref", "reason",
-    "actor", "captured_by", "command_id", "details", "occurred_at", "recorded_at",
+    "actor", "captured_by", "command_id", "corrects", "details", "occurred_at", "recorded_at",
     "previous_hash", "hash",
 )  # fmt: skip
 UNIT_COLUMNS = (
     "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "version", "status",
-    "disposition", "location_id", "blocks", "received_at", "changed_at", "hash",
+    "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on", "expires_on",
+    "received_at", "changed_at", "hash",
 )  # fmt: skip
 
 
@@ -58,6 +61,9 @@ class Arrival:
     serial: str
     product: str
     identifiers: tuple[tuple[str, str], ...] = ()  # scheme and value: ("imei", "49…")
+    lot: str | None = None
+    produced_on: date | None = None
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +119,7 @@ class Journal:
         details = fields.pop("details", None)
         event = self._common | fields
         event["id"] = new_id()
+        event.setdefault("corrects", None)
         event["details"] = orjson.dumps(details).decode() if details else None
         event["hash"] = seal(event)
         self.rows.append(tuple(event[name] for name in EVENT_COLUMNS))
@@ -183,7 +190,8 @@ def receive(
         units.append((
             unit.id, unit.product_id, unit.manufacturer_id, unit.serial,
             canonical(arrival.serial), unit.version, str(unit.status), unit.disposition,
-            unit.location_id, 0, now, now, unit.hash,
+            unit.location_id, 0, skeleton(arrival.serial), arrival.lot, _text(arrival.produced_on),
+            _text(arrival.expires_on), now, now, unit.hash,
         ))  # fmt: skip
         identifiers += [
             (new_id(), unit.id, scheme, value.strip(), canonical(value), now)
@@ -405,7 +413,7 @@ def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | 
             if product is None:
                 raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
             follows_rule(arrival.serial, product)
-            _known_schemes(arrival)
+            _well_formed(arrival)
             _claim(arrival, product, taken)
         except Refused as refusal:
             checked.append(refusal)
@@ -414,7 +422,9 @@ def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | 
     return checked
 
 
-def _known_schemes(arrival: Arrival) -> None:
+def _well_formed(arrival: Arrival) -> None:
+    if len(arrival.lot or "") > LOT_CHARS_MAX:
+        raise InvalidInput(f"a lot has at most {LOT_CHARS_MAX} characters", field="lot")
     for scheme, _ in arrival.identifiers:
         if not SCHEME.fullmatch(scheme):
             raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
@@ -497,10 +507,17 @@ def _born(journal: Journal, arrival: Arrival, product: Row, place: Row) -> UnitS
             "product": unit.product_id,
             "manufacturer": unit.manufacturer_id,
             "identifiers": [list(each) for each in arrival.identifiers],
+            "lot": arrival.lot,
+            "produced_on": _text(arrival.produced_on),
+            "expires_on": _text(arrival.expires_on),
         },
         previous_hash=GENESIS,
     )
     return unit
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _shelve(journal: Journal, unit: UnitState, place: Row) -> None:

@@ -81,6 +81,10 @@ class Product(SQLModel, table=True):
     gtin: str | None = Field(default=None, unique=True, max_length=14)  # always 14 digits
     model_number: str | None = Field(default=None, max_length=100)  # the manufacturer's own
     warranty_months: int = Field(default=0)
+    tracking: str = Field(default="serial", max_length=20)  # none, lot, serial, serial_lot
+    capture_points: str = _long(
+        nullable=False, default="[]"
+    )  # JSON list of actions that need a scan
     created_at: int = _time()
 
 
@@ -237,6 +241,11 @@ class Unit(SQLModel, table=True):
     order_line_id: str | None = _to("order_line", nullable=True, index=True)
     blocks: int = Field(default=0)  # active holds that block
     grade: str | None = Field(default=None, max_length=20)
+    # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.
+    skeleton: str = Field(max_length=100, index=True)
+    lot: str | None = Field(default=None, max_length=50, index=True)
+    produced_on: str | None = Field(default=None, max_length=10)  # ISO days
+    expires_on: str | None = Field(default=None, max_length=10)
     received_at: int | None = _time(nullable=True)
     sold_at: int | None = _time(nullable=True)
     changed_at: int = _time()
@@ -258,6 +267,22 @@ class Identifier(SQLModel, table=True):
     value: str = Field(max_length=100)
     canonical: str = Field(max_length=100)
     created_at: int = _time()
+
+
+class UnitField(SQLModel, table=True):
+    """A custom field of a unit."""
+
+    __tablename__ = "unit_field"
+    __table_args__ = (
+        UniqueConstraint("unit_id", "name"),
+        Index("unit_field_value", "name", "value"),
+    )
+
+    id: str = _id()
+    unit_id: str = _to("unit")
+    name: str = Field(max_length=60)
+    value: str = Field(max_length=500)
+    changed_at: int = _time()
 
 
 class Event(SQLModel, table=True):
@@ -290,6 +315,7 @@ class Event(SQLModel, table=True):
     actor: str = Field(max_length=100)
     captured_by: str = Field(max_length=20)
     command_id: str = Field(max_length=36)
+    corrects: str | None = Field(default=None, max_length=36, index=True)  # the event in error
     details: str | None = _long()  # JSON
     occurred_at: int = _time()
     recorded_at: int = _time()

@@ -7,6 +7,7 @@ import strawberry
 from hub import catalogue, listings, serials, views
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import moment
+from hub.errors import InvalidInput
 from hub.keys import Scope
 from hub.sql import Row, Transaction
 from hub_api.context import Context
@@ -165,7 +166,9 @@ class CatalogueQuery:
     @strawberry.field(description="Where products are available and what each channel shows.")
     async def availability(self, info: Info, skus: list[str]) -> list[Availability]:
         """Count units; nothing is asked of a channel."""
-        return await info.context.read(lambda tx: _availability(tx, skus[:SKUS_MAX]))
+        if len(skus) > SKUS_MAX:
+            raise InvalidInput(f"at most {SKUS_MAX} SKUs at once", field="skus")
+        return await info.context.read(lambda tx: _availability(tx, skus))
 
     @strawberry.field(description="All products, by SKU.")
     async def products(self, info: Info, first: int = 100, after_sku: str = "") -> list[Product]:

@@ -5,7 +5,7 @@ loses the good ones.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -71,6 +71,9 @@ class ArrivalInput:
     serial: str
     product: str = strawberry.field(description="SKU or GTIN.")
     identifiers: list[IdentifierInput] = strawberry.field(default_factory=list)
+    lot: str | None = None
+    produced_on: date | None = None
+    expires_on: date | None = None
 
 
 @strawberry.input(description="Who, when, how and why, as far as it is not now and by this key.")
@@ -248,6 +251,9 @@ class MovementMutation:
                 serial=unit.serial,
                 product=unit.product,
                 identifiers=tuple((each.scheme, each.value) for each in unit.identifiers),
+                lot=unit.lot,
+                produced_on=unit.produced_on,
+                expires_on=unit.expires_on,
             )
             for unit in units
         ]
@@ -256,7 +262,17 @@ class MovementMutation:
             place = catalogue.location(tx, location)
             return ledger.receive(tx, circumstances, command_id, arrivals, place, put_away=put_away)
 
-        rows = [[unit.serial, unit.product, unit.identifiers] for unit in arrivals]
+        rows = [
+            [
+                unit.serial,
+                unit.product,
+                unit.identifiers,
+                unit.lot,
+                unit.produced_on,
+                unit.expires_on,
+            ]
+            for unit in arrivals
+        ]
         given = [rows, location, put_away, vars(occasion) if occasion else None]
         return await _command(info, idempotency_key, "receive", given, occasion, do)
 

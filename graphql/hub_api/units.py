@@ -179,6 +179,9 @@ class Unit:
     location: Location
     version: int = strawberry.field(description="Counts its events; give it as expectedVersion.")
     grade: str | None
+    lot: str | None
+    produced_on: date | None
+    expires_on: date | None
     is_promised: bool
     is_blocked: bool
     received_at: datetime | None
@@ -211,6 +214,9 @@ class Unit:
             ),
             version=row["version"],
             grade=row["grade"],
+            lot=row["lot"],
+            produced_on=date.fromisoformat(row["produced_on"]) if row["produced_on"] else None,
+            expires_on=date.fromisoformat(row["expires_on"]) if row["expires_on"] else None,
             is_promised=row["promised_to"] is not None,
             is_blocked=row["blocks"] > 0,
             received_at=_moment(row["received_at"]),

@@ -118,6 +118,10 @@ def upgrade() -> None:
         sa.Column("gtin", sa.String(length=14), nullable=True),
         sa.Column("model_number", sa.String(length=100), nullable=True),
         sa.Column("warranty_months", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "tracking", sa.String(length=20), server_default=sa.text("'serial'"), nullable=False
+        ),
+        sa.Column("capture_points", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["manufacturer_id"],
@@ -420,6 +424,10 @@ def upgrade() -> None:
         sa.Column("order_line_id", sa.String(length=36), nullable=True),
         sa.Column("blocks", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("grade", sa.String(length=20), nullable=True),
+        sa.Column("skeleton", sa.String(length=100), nullable=False),
+        sa.Column("lot", sa.String(length=50), nullable=True),
+        sa.Column("produced_on", sa.String(length=10), nullable=True),
+        sa.Column("expires_on", sa.String(length=10), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=True),
         sa.Column("sold_at", sa.BigInteger(), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
@@ -443,8 +451,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("serial_canonical", "manufacturer_id", "product_id"),
     )
+    op.create_index(op.f("ix_unit_lot"), "unit", ["lot"], unique=False)
     op.create_index(op.f("ix_unit_order_line_id"), "unit", ["order_line_id"], unique=False)
     op.create_index(op.f("ix_unit_product_id"), "unit", ["product_id"], unique=False)
+    op.create_index(op.f("ix_unit_skeleton"), "unit", ["skeleton"], unique=False)
     op.create_index("unit_at", "unit", ["location_id", "product_id"], unique=False)
     op.create_index(
         "unit_available",
@@ -488,6 +498,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("captured_by", sa.String(length=20), nullable=False),
         sa.Column("command_id", sa.String(length=36), nullable=False),
+        sa.Column("corrects", sa.String(length=36), nullable=True),
         sa.Column("details", sa.Text(), nullable=True),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
@@ -511,6 +522,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("document_ref IS NOT NULL"),
     )
     op.create_index("event_feed", "event", ["transaction_id", "seq"], unique=False)
+    op.create_index(op.f("ix_event_corrects"), "event", ["corrects"], unique=False)
     op.create_table(
         "hold",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -626,6 +638,21 @@ def upgrade() -> None:
     op.create_index(
         "difference_run", "reconciliation_difference", ["run_id", "subject"], unique=False
     )
+    op.create_table(
+        "unit_field",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("unit_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("value", sa.String(length=500), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["unit_id"],
+            ["unit.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("unit_id", "name"),
+    )
+    op.create_index("unit_field_value", "unit_field", ["name", "value"], unique=False)
     op.create_table(
         "warranty_record",
         sa.Column("unit_id", sa.String(length=36), nullable=False),
