@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench format schema clean help
+.PHONY: demo test lint bench requirements format schema clean help
 
 help:           ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,6 +27,11 @@ lint: $(STAMP)  ## style, types, import contracts, schema snapshot
 
 test: lint      ## everything, on SQLite and on PostgreSQL, in parallel
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+requirements: $(STAMP) ## which requirements have passing tests
+	@mkdir -p artefacts
+	$(BIN)/pytest -m req --numprocesses 2 --quiet --junit-xml artefacts/requirements.xml $(ARGS)
+	$(BIN)/python tests/requirements.py artefacts/requirements.xml
 
 bench: $(STAMP) ## every benchmark, one JSON line each
 	@for name in $$($(BIN)/python -m tests.benchmarks --list); do $(BIN)/python -m tests.benchmarks $$name || exit 1; done

@@ -21,6 +21,13 @@ if (ROOT / "graphql" / "__init__.py").exists():
     )
 
 
+@pytest.fixture(autouse=True)
+def _requirements(request: pytest.FixtureRequest) -> None:
+    """Carry the requirements that a test shows into the report of the run."""
+    for mark in request.node.iter_markers("req"):
+        request.node.user_properties += [("req", number) for number in mark.args]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Run a test on both backends."""

@@ -106,6 +106,7 @@ def paper(world: World) -> dict[str, Any]:
     return issued(world)
 
 
+@pytest.mark.req("R166", "R169")
 def test_a_certificate_verifies_with_the_public_key_alone(
     world: World, paper: dict[str, Any]
 ) -> None:

@@ -15,6 +15,7 @@ def codes(verdicts: list[Verdict]) -> list[str | None]:
     return [verdict.code for verdict in verdicts]
 
 
+@pytest.mark.req("R1", "R3", "R36", "R37", "R38")
 def test_a_received_unit_has_its_record_and_its_first_two_events(world: World) -> None:
     (verdict,) = world.receive("SN-0001")
     assert verdict.accepted
@@ -29,6 +30,7 @@ def test_a_unit_in_a_shop_is_on_the_shelf(world: World) -> None:
     assert world.unit("SN-0001")["disposition"] == "sellable_accessible"
 
 
+@pytest.mark.req("R24", "R29", "R141")
 @pytest.mark.parametrize(
     "written", ["SN-0001", "sn0001", " sn 0001 ", "S/N: SN-0001", "]C1SN-0001"]
 )
@@ -37,6 +39,7 @@ def test_a_unit_is_found_by_its_serial_in_any_writing(world: World, written: str
     assert world.unit(written)["serial"] == "SN-0001"
 
 
+@pytest.mark.req("R20", "R22", "R208")
 def test_one_bad_row_never_loses_the_good_ones(world: World) -> None:
     world.receive("SN-1")
     verdicts = world.receive("SN-2", "sn 1", "", "SN-3", "SN-3", "x" * 101, "4006381333931")
@@ -53,6 +56,7 @@ def test_one_bad_row_never_loses_the_good_ones(world: World) -> None:
     assert world.value("SELECT COUNT(*) FROM event") == 6
 
 
+@pytest.mark.req("R1")
 def test_two_products_may_bear_the_same_serial_and_then_the_product_must_be_named(
     world: World,
 ) -> None:
@@ -65,17 +69,20 @@ def test_two_products_may_bear_the_same_serial_and_then_the_product_must_be_name
     assert verdict.accepted
 
 
+@pytest.mark.req("R16")
 def test_a_wrong_barcode_is_recognised(world: World) -> None:
     verdicts = world.receive("4006381333931", "CAM", "CAM-M1")
     for verdict, word in zip(verdicts, ("GTIN", "SKU", "model number"), strict=True):
         assert word in (verdict.message or "")
 
 
+@pytest.mark.req("R3")
 def test_an_unknown_product_or_unit_is_a_refusal_of_its_row(world: World) -> None:
     assert codes(world.receive("SN-1", sku="NONE")) == ["UNKNOWN_REFERENCE"]
     assert codes(world.do(Action.MOVE, "SN-1", place="WH-A1")) == ["UNKNOWN_UNIT"]
 
 
+@pytest.mark.req("R7", "R39", "R40", "R81")
 def test_the_whole_life_of_a_unit_is_one_unbroken_chain(world: World) -> None:
     world.receive("SN-1", put_away=False)
     steps = [
@@ -105,6 +112,7 @@ def test_the_whole_life_of_a_unit_is_one_unbroken_chain(world: World) -> None:
     assert (proof.events, proof.units, proof.breaks) == (len(steps) + 1, 1, ())
 
 
+@pytest.mark.req("R39")
 def test_an_illegal_step_says_what_would_be_allowed(world: World) -> None:
     world.receive("SN-1")
     (verdict,) = world.do(Action.PACK, "SN-1")
@@ -115,6 +123,7 @@ def test_an_illegal_step_says_what_would_be_allowed(world: World) -> None:
     assert world.unit("SN-1")["version"] == 2
 
 
+@pytest.mark.req("R74", "R77")
 def test_a_promised_unit_can_not_be_sold_to_somebody_else(world: World) -> None:
     world.receive("SN-1")
     world.do(Action.ALLOCATE, "SN-1", hold_reference="cart-1")
@@ -124,6 +133,7 @@ def test_a_promised_unit_can_not_be_sold_to_somebody_else(world: World) -> None:
     assert world.unit("SN-1")["promised_to"] is None
 
 
+@pytest.mark.req("R117")
 def test_a_blocked_unit_can_not_be_promised_and_two_blocks_are_two(world: World) -> None:
     world.receive("SN-1")
     world.do(Action.HOLD, "SN-1", hold_kind="recall")
@@ -157,6 +167,7 @@ def test_a_unit_scanned_twice_in_one_batch_is_one_unit(world: World) -> None:
     assert [verdict.version for verdict in verdicts] == [4, 5]
 
 
+@pytest.mark.req("R57", "R81")
 def test_a_move_to_another_site_is_a_transfer(world: World) -> None:
     world.receive("SN-1")
     assert codes(world.do(Action.MOVE, "SN-1", place="SHOP")) == ["STEP_NOT_ALLOWED"]
@@ -166,6 +177,7 @@ def test_a_move_to_another_site_is_a_transfer(world: World) -> None:
     assert orjson.loads(world.history("SN-1")[-1]["details"]) == {"destination": "SHOP"}
 
 
+@pytest.mark.req("R91", "R97", "R48")
 def test_a_returned_unit_is_not_sellable_before_it_is_inspected(world: World) -> None:
     world.receive("SN-1", place="SHOP")
     world.do(Action.SELL, "SN-1")
@@ -179,6 +191,7 @@ def test_a_returned_unit_is_not_sellable_before_it_is_inspected(world: World) ->
     assert world.history("SN-1")[3]["reason"] == "defect"
 
 
+@pytest.mark.req("R15")
 def test_a_serial_rule_of_the_manufacturer_is_enforced(world: World) -> None:
     world.write(
         lambda tx: tx.run(
@@ -192,6 +205,7 @@ def test_a_serial_rule_of_the_manufacturer_is_enforced(world: World) -> None:
     ]
 
 
+@pytest.mark.req("R26", "R28", "R30")
 def test_further_identifiers_find_the_unit_and_are_unique(world: World) -> None:
     def receive(serial: str, imei: str) -> list[Verdict]:
         arrival = ledger.Arrival(serial=serial, product="CAM", identifiers=(("imei", imei),))
@@ -241,6 +255,7 @@ def test_a_command_of_no_units_or_too_many_is_refused(world: World) -> None:
             world.do(Action.MOVE, *scans, place="WH")
 
 
+@pytest.mark.req("R20")
 def test_no_serial_is_ever_two_units_however_many_race(world: World) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -250,6 +265,7 @@ def test_no_serial_is_ever_two_units_however_many_race(world: World) -> None:
     assert world.value("SELECT COUNT(*) FROM unit") == 2
 
 
+@pytest.mark.req("R74")
 def test_no_unit_is_promised_twice_however_many_race(world: World) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -1,5 +1,7 @@
 """Orders: promises on named units, and never an order lost."""
 
+import pytest
+
 from hub import orders
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -19,6 +21,7 @@ def ship(world: World, *serials: str, command: str = "c-1") -> None:
     assert all(verdict.accepted for verdict in verdicts), verdicts
 
 
+@pytest.mark.req("R67", "R69")
 def test_an_order_takes_the_oldest_units(world: World) -> None:
     shop = world.channel()
     world.receive("OLD-1", "OLD-2")
@@ -72,6 +75,7 @@ def test_an_edited_order_releases_and_takes_units(world: World) -> None:
     assert world.value(promised) == 1
 
 
+@pytest.mark.req("R142")
 def test_an_oversold_order_is_kept_and_served_when_stock_comes(world: World) -> None:
     shop = world.channel()
     world.receive("SN-1")
@@ -85,6 +89,7 @@ def test_an_oversold_order_is_kept_and_served_when_stock_comes(world: World) -> 
     assert world.unit("SN-2")["promised_to"] is not None
 
 
+@pytest.mark.req("R74", "R129")
 def test_two_channels_never_get_the_same_unit(world: World) -> None:
     shop, other = world.channel("shop"), world.channel("other")
     world.receive("SN-1")
@@ -101,6 +106,7 @@ def test_an_order_for_what_nobody_knows_is_a_case(world: World) -> None:
     assert world.value("SELECT state FROM sales_order") == "open"
 
 
+@pytest.mark.req("R75", "R132")
 def test_what_left_is_told_to_the_channel_with_its_serials(world: World) -> None:
     shop = world.channel()
     world.receive("SN-1", "SN-2")
@@ -115,6 +121,7 @@ def test_what_left_is_told_to_the_channel_with_its_serials(world: World) -> None
     assert len({fact["subject"] for fact in facts}) == 1
 
 
+@pytest.mark.req("R71", "R73", "R74")
 def test_a_unit_of_another_order_can_not_be_shipped_on_this_one(world: World) -> None:
     shop = world.channel()
     world.receive("SN-1", "SN-2")

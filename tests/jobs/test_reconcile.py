@@ -54,6 +54,7 @@ def test_agreement_is_a_run_without_differences(world: World) -> None:
     assert (last["state"], last["matched"], found) == ("finished", 1, [])
 
 
+@pytest.mark.req("R145", "R146")
 def test_a_foreign_edit_is_proved_and_healed(world: World) -> None:
     connector, runtime, channel = stocked(world)
     connector.shown["CAM"] = 9
@@ -194,6 +195,7 @@ def test_a_shipment_that_only_the_channel_knows_is_a_question(world: World) -> N
     assert world.value("SELECT state FROM exception_case") == "resolved"
 
 
+@pytest.mark.req("R135", "R145")
 def test_registrations_are_compared_with_the_maker(world: World) -> None:
     connector, runtime, channel = stage(world, manufacturer="ACME")
     world.receive("SN-1", "SN-2", "FAKE-1", place="SHOP")
@@ -222,6 +224,7 @@ def test_a_run_that_breaks_off_is_kept_with_its_reason(world: World) -> None:
     assert "the snapshot broke" in last["error"]
 
 
+@pytest.mark.req("R145")
 def test_every_scope_runs_for_every_channel_by_schedule(world: World) -> None:
     _, runtime, _ = stocked(world)
     assert asyncio.run(reconcile.reconcile_all(runtime)) == "3 runs over 1 channels"

@@ -129,6 +129,7 @@ def test_a_transient_failure_waits_and_comes_through(world: World, error: Transi
     assert level(world)["attempts"] == 0
 
 
+@pytest.mark.req("R142")
 def test_a_failure_that_never_ends_becomes_a_dead_letter_and_can_be_replayed(
     world: World,
 ) -> None:
@@ -243,6 +244,7 @@ def test_a_worker_that_died_loses_its_lease_and_can_not_settle_late(world: World
     assert len(connector.fulfillments) == 1
 
 
+@pytest.mark.req("R107", "R135")
 def test_a_sold_unit_is_registered_with_its_manufacturer_once(world: World) -> None:
     connector, runtime, channel = stage(world, manufacturer="ACME")
     world.receive("SN-1", place="SHOP")

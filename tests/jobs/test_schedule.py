@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from hub import runs, warranty
 from hub.checkpoints import Signer
 from hub.clock import micros
@@ -130,6 +132,7 @@ def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
     assert world.value("SELECT kind FROM exception_case") == "ledger_broken"
 
 
+@pytest.mark.req("R98", "R155")
 def test_a_warranty_is_asked_once_remembered_and_asked_again_when_old(world: World) -> None:
     connector, runtime, _ = stage(world, manufacturer="ACME")
     world.receive("SN-1", place="SHOP")
@@ -156,6 +159,7 @@ def test_a_warranty_is_asked_once_remembered_and_asked_again_when_old(world: Wor
     assert renewed.observed_at == world.now
 
 
+@pytest.mark.req("R153", "R155")
 def test_an_old_answer_is_given_with_its_age_when_the_maker_is_away(world: World) -> None:
     from connectors import Transient
 
