@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
+from hub.errors import InvalidInput
 from hub.sql import PostgresTransaction, Row, SqliteTransaction, Transaction
 
 Result = TypeVar("Result")
@@ -346,6 +347,8 @@ class PostgresDatabase(Database):
                 if attempt == ATTEMPTS_MAX:
                     raise
                 time.sleep(0.002 * attempt)
+            except psycopg.DataError as error:
+                raise _unfit(error) from error
             else:
                 self.signals.send(transaction.woken)
                 return result
@@ -360,6 +363,15 @@ class PostgresDatabase(Database):
                 return work(PostgresTransaction(connection))
         except psycopg.errors.QueryCanceled as error:
             raise ReadTooLong(f"a read took more than {seconds_max} s") from error
+        except psycopg.DataError as error:
+            raise _unfit(error) from error
+
+
+def _unfit(error: psycopg.DataError) -> Exception:
+    """Turn a text that can not be stored into a refusal; anything else is our own mistake."""
+    if error.sqlstate not in UNFIT:
+        return error
+    return InvalidInput("a text is too long, or holds a character that can not be stored")
 
 
 def open_database(url: str) -> Database:

@@ -11,6 +11,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.identifiers import canonical
 from hub.instruction import Instruction
+from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Document, Occasion
 from hub.sql import Row, Transaction
@@ -297,7 +298,7 @@ def ship(
     shipment: Shipment,
     *,
     line: str | None = None,
-) -> list[ledger.Verdict]:
+) -> list[Verdict]:
     """Record that units left, and tell the channel of each order which serials left."""
     verdicts = ledger.record(
         tx,

@@ -11,15 +11,16 @@ from cryptography.fernet import Fernet
 from connectors.connections import Connections
 from connectors.contract import capabilities
 from connectors.registry import installed
-from hub import catalogue, channels, ledger, listings, orders, units, views
+from hub import catalogue, channels, ledger, listings, orders, receiving, units, views
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.channels import ChannelCard
 from hub.clock import new_id
 from hub.database import Database
 from hub.instruction import Instruction
-from hub.ledger import Arrival, Verdict
+from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Occasion
+from hub.receiving import Arrival
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vault import Vault
@@ -100,7 +101,7 @@ class World:
         arrivals = [Arrival(serial=serial, product=sku) for serial in serials]
 
         def work(tx: Transaction) -> list[Verdict]:
-            return ledger.receive(
+            return receiving.receive(
                 tx,
                 self.occasion(),
                 new_id(),

@@ -25,14 +25,14 @@ import orjson
 import uvloop
 from cryptography.fernet import Fernet
 
-from hub import catalogue, keys, ledger
+from hub import catalogue, keys, receiving
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id, now
 from hub.database import Database, open_database
 from hub.keys import Scope
-from hub.ledger import Arrival
 from hub.migrations import migrate
 from hub.occasion import Occasion
+from hub.receiving import Arrival
 from hub.sql import Transaction
 
 ROOT = Path(__file__).parent.parent.parent
@@ -311,7 +311,7 @@ def receive(tx: Transaction, serials: Sequence[str], skus: Sequence[str]) -> Non
         for number, serial in enumerate(serials)
     ]
     place = catalogue.location(tx, BINS[0])
-    verdicts = ledger.receive(tx, occasion(), new_id(), arrivals, place, put_away=True)
+    verdicts = receiving.receive(tx, occasion(), new_id(), arrivals, place, put_away=True)
     assert all(verdict.accepted for verdict in verdicts)
 
 

@@ -16,6 +16,7 @@ from hub import (
     listings,
     orders,
     outbox,
+    receiving,
     reconciliation,
     runs,
     warranty,
@@ -27,12 +28,12 @@ from hub.clock import micros
 from hub.database import Database, open_database
 from hub.errors import StepNotAllowed
 from hub.instruction import Instruction
-from hub.ledger import Arrival
 from hub.lifecycle import Action
 from hub.migrations import migrate
 from hub.occasion import Document, Occasion
 from hub.orders import Shipment
 from hub.outbox import Fact
+from hub.receiving import Arrival
 from hub.reconciliation import Cause, Difference, Fix, Kind, Totals
 from hub.reconciliation import Scope as Comparison
 from hub.settings import Settings
@@ -224,11 +225,11 @@ class Shop:
             ]
             po = Document("po", "PO-2291")
             occasion = self.occasion("Ines, dock 2", days=21, document=po)
-            ledger.receive(tx, occasion, f"receive-{sku}", arrivals, where, put_away=True)
+            receiving.receive(tx, occasion, f"receive-{sku}", arrivals, where, put_away=True)
         twins = [Arrival(serial="TWIN-1", product=sku) for sku in ("AX-200", "HL-7")]
         odd = [Arrival(serial=HOSTILE, product="HL-9")]
         occasion = self.occasion("Ines, dock 2", days=20, captured_by=CaptureMethod.MANUAL)
-        ledger.receive(tx, occasion, "twins", [*twins, *odd], place)
+        receiving.receive(tx, occasion, "twins", [*twins, *odd], place)
         for row in tx.rows("SELECT id, serial FROM unit"):
             self.ids[row["serial"]] = row["id"]
 

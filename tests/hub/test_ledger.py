@@ -3,9 +3,10 @@
 import orjson
 import pytest
 
-from hub import chain, commands, ledger
+from hub import chain, commands, journal, ledger, receiving
 from hub.errors import InvalidInput, KeyReused
-from hub.ledger import Verdict
+from hub.instruction import Instruction
+from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.units import Scan
 from world import World
@@ -208,9 +209,9 @@ def test_a_serial_rule_of_the_manufacturer_is_enforced(world: World) -> None:
 @pytest.mark.req("R26", "R28", "R30")
 def test_further_identifiers_find_the_unit_and_are_unique(world: World) -> None:
     def receive(serial: str, imei: str) -> list[Verdict]:
-        arrival = ledger.Arrival(serial=serial, product="CAM", identifiers=(("imei", imei),))
+        arrival = receiving.Arrival(serial=serial, product="CAM", identifiers=(("imei", imei),))
         return world.write(
-            lambda tx: ledger.receive(
+            lambda tx: receiving.receive(
                 tx, world.occasion(), "c", [arrival], tx.rows("SELECT * FROM location")[0]
             )
         )
@@ -226,7 +227,7 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
     def sell(key: str, serial: str) -> commands.Answer:
         def work(tx):
             def do(command_id: str) -> list[str | None]:
-                instruction = ledger.Instruction(action=Action.SELL)
+                instruction = Instruction(action=Action.SELL)
                 return codes(
                     ledger.record(tx, world.occasion(), command_id, instruction, [Scan(serial)])
                 )
@@ -250,7 +251,7 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
 
 
 def test_a_command_of_no_units_or_too_many_is_refused(world: World) -> None:
-    for scans in ([], ["SN"] * (ledger.SCANS_MAX + 1)):
+    for scans in ([], ["SN"] * (journal.SCANS_MAX + 1)):
         with pytest.raises(InvalidInput):
             world.do(Action.MOVE, *scans, place="WH")
 

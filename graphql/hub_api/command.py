@@ -1,0 +1,220 @@
+"""What every command takes and answers: units, circumstances, an idempotency key; verdicts."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import strawberry
+
+from hub import catalogue, commands, ledger, views
+from hub.errors import InvalidInput
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.lifecycle import Action
+from hub.occasion import Document, Occasion
+from hub.sql import Row, Transaction
+from hub.units import Scan
+from hub.vocabulary import CaptureMethod
+from hub_api.context import Context
+from hub_api.problems import Problem, answer, problem
+from hub_api.units import Unit
+
+Info = strawberry.Info[Context, None]
+
+
+TEXT_CHARS_MAX = {"reason": 200, "document_type": 40, "document_ref": 200}
+
+
+REFERENCE_CHARS_MAX = 200
+
+
+@strawberry.input(description="What was read of a unit.")
+class UnitInput:
+    """What was read of a unit."""
+
+    identifier: str = strawberry.field(description="Its id, serial, or another identifier.")
+    sku: str | None = strawberry.field(
+        description="Its product, where two makers use the same serial.", default=None
+    )
+    expected_version: int | None = strawberry.field(
+        description="Refuse if the unit has changed since it was at this version.", default=None
+    )
+
+
+@strawberry.input(description="A further name of a unit that arrives.")
+class IdentifierInput:
+    """A further name."""
+
+    scheme: str
+    value: str
+
+
+@strawberry.input(description="A unit that arrives for the first time.")
+class ArrivalInput:
+    """A unit that arrives."""
+
+    serial: str
+    product: str = strawberry.field(description="SKU or GTIN.")
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list)
+    lot: str | None = None
+    produced_on: date | None = None
+    expires_on: date | None = None
+
+
+@strawberry.input(description="Who, when, how and why, as far as it is not now and by this key.")
+class OccasionInput:
+    """The circumstances of a command."""
+
+    captured_by: CaptureMethod = CaptureMethod.API
+    occurred_at: datetime | None = strawberry.field(
+        description="When it happened, if that was before now.", default=None
+    )
+    reason: str | None = None
+    document_type: str | None = strawberry.field(
+        description="CBV transaction type: po, desadv, recadv, inv, rma.", default=None
+    )
+    document_ref: str | None = None
+
+
+@strawberry.type(description="What became of one unit of a command.")
+class UnitVerdict:
+    """What became of one unit."""
+
+    index: int = strawberry.field(description="Its place in the input, from 0.")
+    identifier: str
+    accepted: bool
+    status: str | None
+    version: int | None
+    problem: Problem | None
+    unit_id: strawberry.ID | None
+
+    @classmethod
+    def of(cls, verdict: dict[str, Any]) -> "UnitVerdict":
+        """Show a verdict."""
+        code = verdict["code"]
+        return cls(
+            index=verdict["index"],
+            identifier=verdict["identifier"],
+            accepted=code is None,
+            status=verdict["status"],
+            version=verdict["version"],
+            problem=problem(code, verdict["message"], verdict["details"]) if code else None,
+            unit_id=strawberry.ID(verdict["unit_id"]) if verdict["unit_id"] else None,
+        )
+
+    @strawberry.field(description="The unit as it is now.")
+    async def unit(self, info: Info) -> Unit | None:
+        """Load the unit."""
+        if self.unit_id is None:
+            return None
+        row = await info.context.loaders.of(views.units_by_id).load(self.unit_id)
+        return Unit.of(row) if row else None
+
+
+@strawberry.type(description="What became of a command.")
+class Movement:
+    """What became of a command."""
+
+    command_id: strawberry.ID
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+    accepted: int
+    refused: int
+    verdicts: list[UnitVerdict]
+
+
+MovementResult = answer("MovementResult", Movement)
+
+
+Do = Callable[[Transaction, Occasion, str], list[Verdict]]
+
+
+async def command(
+    info: Info, key: str, name: str, given: Any, occasion: OccasionInput | None, do: Do
+) -> Movement:
+    """Run one idempotent command and show what became of it."""
+    circumstances = circumstances_of(info.context, occasion)
+
+    def work(tx: Transaction) -> commands.Answer:
+        return commands.once(
+            tx,
+            circumstances,
+            key=key,
+            name=name,
+            given=given,
+            work=lambda command_id: [each.as_json() for each in do(tx, circumstances, command_id)],
+        )
+
+    done = await info.context.write(work)
+    verdicts = [UnitVerdict.of(each) for each in done.value]
+    accepted = sum(verdict.accepted for verdict in verdicts)
+    return Movement(
+        command_id=strawberry.ID(done.command_id),
+        replayed=done.replayed,
+        accepted=accepted,
+        refused=len(verdicts) - accepted,
+        verdicts=verdicts,
+    )
+
+
+def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
+    """Read who, when, how and why; refuse what is too long or in the future."""
+    if given is None:
+        return context.occasion()
+    for field, chars_max in TEXT_CHARS_MAX.items():
+        if len(getattr(given, field) or "") > chars_max:
+            raise InvalidInput(f"at most {chars_max} characters", field=field)
+    if given.occurred_at is not None and given.occurred_at.tzinfo is None:
+        raise InvalidInput("say the time zone of occurredAt", field="occurredAt")
+    if given.occurred_at is not None and given.occurred_at > context.clock():
+        raise InvalidInput("occurredAt is in the future", field="occurredAt")
+    document = None
+    if given.document_ref is not None:
+        document = Document(given.document_type or "other", given.document_ref)
+    return context.occasion(
+        captured_by=given.captured_by,
+        occurred_at=given.occurred_at,
+        reason=given.reason,
+        document=document,
+    )
+
+
+def scans_of(units: Sequence[UnitInput]) -> list[Scan]:
+    """Turn what was read into scans."""
+    return [Scan(unit.identifier, unit.sku, unit.expected_version) for unit in units]
+
+
+def given_by(units: Sequence[UnitInput], occasion: OccasionInput | None, **more: Any) -> Any:
+    """Return a command's input in plain values, to be compared when its key comes again."""
+    rows = [[unit.identifier, unit.sku, unit.expected_version] for unit in units]
+    return [rows, vars(occasion) if occasion else None, more]
+
+
+def place_of(tx: Transaction, code: str | None) -> Row | None:
+    """Find the place that a code names; None where none is named."""
+    return catalogue.location(tx, code) if code is not None else None
+
+
+async def move(
+    info: Info,
+    key: str,
+    action: Action,
+    units: Sequence[UnitInput],
+    occasion: OccasionInput | None,
+    location: str | None = None,
+    **more: Any,
+) -> Movement:
+    """Do one action to units, at a location where one is named."""
+
+    def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        instruction = Instruction(action=action, location=place_of(tx, location), **more)
+        return ledger.record(tx, circumstances, command_id, instruction, scans_of(units))
+
+    given = given_by(units, occasion, location=location, **more)
+    return await command(info, key, action, given, occasion, do)
+
+
+def order_line_of(tx: Transaction, line_id: str | None) -> str | None:
+    """Check that an order line exists; None where none is named."""
+    return catalogue.reference(tx, "order_line", "id", line_id)["id"] if line_id else None

@@ -1,0 +1,135 @@
+"""The tables that people look at: warranties, cases, reconciliation, API keys."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+)
+from sqlmodel import Field, SQLModel
+
+from hub.model.columns import instant, integer, own_id, to, where, words
+
+
+class WarrantyRecord(SQLModel, table=True):
+    """What the manufacturer said about a unit, with source and age; and what it was told."""
+
+    __tablename__ = "warranty_record"
+
+    unit_id: str = Field(sa_column=Column(String(36), ForeignKey("unit.id"), primary_key=True))
+    channel_id: str = to("channel", index=True)
+    status: str = Field(max_length=20)
+    registered: bool = Field(default=False)
+    starts_on: str | None = Field(default=None, max_length=10)
+    ends_on: str | None = Field(default=None, max_length=10)
+    coverages: str = words(nullable=False, default="[]")
+    observed_at: int = instant()
+    stale_at: int = instant()
+
+
+class Case(SQLModel, table=True):
+    """An exception with an owner: what no rule could settle. One open case for each identity."""
+
+    __tablename__ = "exception_case"
+    __table_args__ = (
+        Index(
+            "case_open",
+            "kind",
+            "subject",
+            "channel_key",
+            unique=True,
+            **where("state <> 'resolved'"),
+        ),
+        Index("case_recent", "newest_at"),
+    )
+
+    id: str = own_id()
+    kind: str = Field(max_length=40)
+    subject: str = Field(max_length=200)
+    channel_id: str | None = to("channel", nullable=True)
+    channel_key: str = Field(
+        default="", max_length=36
+    )  # channel_id, or empty: NULLs are not unique
+    severity: str = Field(max_length=10)
+    state: str = Field(default="open", max_length=20)  # open, assigned, resolved
+    summary: str = words(nullable=False)
+    details: str = words(nullable=False, default="{}")
+    owner: str | None = Field(default=None, max_length=100)
+    resolution: str | None = words()
+    occurrences: int = integer(1)
+    opened_at: int = instant()
+    newest_at: int = instant()
+    resolved_at: int | None = instant(nullable=True)
+    resolved_by: str | None = Field(default=None, max_length=100)
+
+
+class ReconciliationRun(SQLModel, table=True):
+    """One comparison of a channel with the ledger; its totals must add up."""
+
+    __tablename__ = "reconciliation_run"
+    __table_args__ = (
+        Index("reconciliation_run_recent", "started_at"),
+        CheckConstraint(
+            "state <> 'finished' OR compared = matched + in_flight + differences",
+            name="reconciliation_run_adds_up",
+        ),
+    )
+
+    id: str = own_id()
+    channel_id: str = to("channel")
+    scope: str = Field(max_length=20)  # levels, orders, warranties
+    state: str = Field(default="running", max_length=20)  # running, finished, failed
+    trigger: str = Field(max_length=20)  # schedule, person, demo
+    compared: int = integer()
+    matched: int = integer()
+    in_flight: int = integer()
+    differences: int = integer()
+    healed: int = integer()
+    error: str | None = words()
+    started_at: int = instant()
+    finished_at: int | None = instant(nullable=True)
+
+
+class ReconciliationDifference(SQLModel, table=True):
+    """Where a channel and the ledger disagree: both claims, the cause, the fix and its outcome."""
+
+    __tablename__ = "reconciliation_difference"
+    __table_args__ = (
+        Index("difference_run", "run_id", "subject"),
+        Index("difference_open", "channel_id", "kind", "subject", **where("state <> 'healed'")),
+    )
+
+    id: str = own_id()
+    run_id: str = to("reconciliation_run")
+    channel_id: str = to("channel")
+    kind: str = Field(max_length=30)
+    subject: str = Field(max_length=200)
+    listing_id: str | None = to("listing", nullable=True)
+    product_id: str | None = to("product", nullable=True)
+    unit_id: str | None = to("unit", nullable=True)
+    order_id: str | None = to("sales_order", nullable=True)
+    ledger_claim: str = words(nullable=False)  # JSON
+    remote_claim: str = words(nullable=False)  # JSON
+    cause: str = Field(max_length=30)
+    evidence: str = words(nullable=False)
+    severity: str = Field(max_length=10)
+    fix: str = Field(max_length=40)
+    state: str = Field(default="open", max_length=20)  # open, healing, healed, dismissed
+    first_seen_at: int = instant()
+    found_at: int = instant()
+    healed_at: int | None = instant(nullable=True)
+    resolved_by: str | None = Field(default=None, max_length=100)
+
+
+class ApiKey(SQLModel, table=True):
+    """Who may call: the digest of a secret, and its scopes."""
+
+    __tablename__ = "api_key"
+
+    id: str = own_id()
+    name: str = Field(max_length=100)
+    digest: str = Field(max_length=64, unique=True)
+    scopes: str = words(nullable=False)  # JSON list
+    created_at: int = instant()
+    revoked_at: int | None = instant(nullable=True)
