@@ -37,14 +37,10 @@ ROLES = ("all", "api", "worker")
 def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:
     """Put the application together; `works` has the jobs run beside it."""
     runtime = Runtime(database, Connections(settings.vault().open))
-    parts = Parts(database=database, services=JobServices(runtime), settings=settings)
-    if works:
-        parts = Parts(
-            database=database,
-            services=JobServices(runtime),
-            settings=settings,
-            beside=lambda: schedule.working(runtime, settings),
-        )
+    beside = (lambda: schedule.working(runtime, settings)) if works else runtime.open
+    parts = Parts(
+        database=database, services=JobServices(runtime), settings=settings, beside=beside
+    )
     return create_app(parts)
 
 

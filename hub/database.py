@@ -25,6 +25,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from hub.errors import InvalidInput
@@ -324,11 +325,11 @@ class PostgresDatabase(Database):
         for connection in self._connections:
             connection.close()
 
-    def _connection(self, options: str = "") -> psycopg.Connection[Row]:
+    def _connection(self, options: str | None = None) -> psycopg.Connection[Row]:
         connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             connection = psycopg.connect(
-                self.url, autocommit=True, row_factory=dict_row, options=options
+                _with_options(self.url, options), autocommit=True, row_factory=dict_row
             )
             with self._lock:
                 self._connections = [each for each in self._connections if not each.closed]
@@ -372,6 +373,14 @@ def _unfit(error: psycopg.DataError) -> Exception:
     if error.sqlstate not in UNFIT:
         return error
     return InvalidInput("a text is too long, or holds a character that can not be stored")
+
+
+def _with_options(url: str, options: str | None) -> str:
+    """Add server options to those that the operator put into the URL."""
+    if options is None:
+        return url
+    given = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{given} {options}".strip())
 
 
 def open_database(url: str) -> Database:

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +25,14 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Close the connections to channels when the block ends."""
+        try:
+            yield
+        finally:
+            await self.connections.aclose()
 
     def occasion(self, job: str) -> Occasion:
         """Return the circumstances of what a job does in the ledger."""

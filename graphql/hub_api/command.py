@@ -10,7 +10,7 @@ from hub import catalogue, commands, ledger, views
 from hub.errors import InvalidInput
 from hub.instruction import Instruction
 from hub.journal import Verdict
-from hub.lifecycle import Action
+from hub.lifecycle import Action, Status
 from hub.occasion import Document, Occasion
 from hub.sql import Row, Transaction
 from hub.units import Scan
@@ -83,7 +83,7 @@ class UnitVerdict:
     index: int = strawberry.field(description="Its place in the input, from 0.")
     identifier: str
     accepted: bool
-    status: str | None
+    status: Status | None
     version: int | None
     problem: Problem | None
     unit_id: strawberry.ID | None
@@ -96,7 +96,7 @@ class UnitVerdict:
             index=verdict["index"],
             identifier=verdict["identifier"],
             accepted=code is None,
-            status=verdict["status"],
+            status=Status(verdict["status"]) if verdict["status"] else None,
             version=verdict["version"],
             problem=problem(code, verdict["message"], verdict["details"]) if code else None,
             unit_id=strawberry.ID(verdict["unit_id"]) if verdict["unit_id"] else None,

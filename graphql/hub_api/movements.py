@@ -4,7 +4,7 @@ Every command takes an idempotency key and answers for each unit by itself: one 
 loses the good ones.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import strawberry
@@ -37,6 +37,7 @@ from hub_api.command import (
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]
+PROMISE_MAX = timedelta(days=366)
 
 
 @strawberry.enum(description="What an inspection decides.")
@@ -47,6 +48,15 @@ class Outcome(Enum):
     REPAIR = Action.REPAIR.value
     QUARANTINE = Action.QUARANTINE.value
     CONDEMN = Action.CONDEMN.value
+
+
+def _check_expiry(expires_at: datetime, now: datetime, *, sale: bool) -> None:
+    if expires_at.tzinfo is None or not sale:
+        raise InvalidInput(
+            "only a promise (SALE) expires, at a time with its zone", field="expiresAt"
+        )
+    if not now < expires_at < now + PROMISE_MAX:
+        raise InvalidInput("a promise expires within a year from now", field="expiresAt")
 
 
 @strawberry.type
@@ -181,10 +191,8 @@ class MovementMutation:
         sale = kind is HoldKind.SALE
         if len(reference or "") > REFERENCE_CHARS_MAX:
             raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field="reference")
-        if expires_at is not None and (expires_at.tzinfo is None or not sale):
-            raise InvalidInput(
-                "only a promise (SALE) expires, at a time with its zone", field="expiresAt"
-            )
+        if expires_at is not None:
+            _check_expiry(expires_at, info.context.clock(), sale=sale)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
             instruction = Instruction(

@@ -62,13 +62,13 @@ def test_waiting_as_long_as_was_said_is_enough() -> None:
     assert bucket.spend(70) is None
 
 
-def test_an_operation_dearer_than_a_bucket_passes_when_the_bucket_is_full() -> None:
+def test_an_operation_dearer_than_a_bucket_passes_when_it_is_full_and_is_paid_off_after() -> None:
     bucket = Bucket()
     assert bucket.spend(1) is None
     assert bucket.spend(500) == pytest.approx(0.1)
     bucket.now = 1.0
     assert bucket.spend(500) is None
-    assert bucket.spend(1) == pytest.approx(0.1)
+    assert bucket.spend(1) == pytest.approx(40.1)
 
 
 def test_two_keys_have_two_buckets() -> None:

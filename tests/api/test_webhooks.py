@@ -34,7 +34,7 @@ def delivery_of_an_order(twin: Twin) -> Webhook:
     if isinstance(twin, ShopifyTwin):
         twin.add_item("CAM", 3)
     else:
-        twin.add_item("CAM", 3)
+        twin.add_variation("CAM", 3)
     twin.place_order({"CAM": 1})
     return twin._waiting.pop(0)
 

@@ -157,3 +157,14 @@ def test_the_database_itself_holds_identity_and_promises_unique(world: World) ->
     world.write(lambda tx: tx.run(hold, id="h1", unit=unit["id"]))
     with pytest.raises(Exception, match=r"(?i)unique"):
         world.write(lambda tx: tx.run(hold, id="h2", unit=unit["id"]))
+
+
+def test_an_operators_own_options_are_kept(url: str, backend: str) -> None:
+    if backend == "sqlite":
+        pytest.skip("SQLite has no server options")
+    database = open_database(f"{url}&options=-c%20search_path%3Dpublic%2Cpg_catalog")
+    show = "SELECT current_setting('search_path') AS path"
+    wanted = [{"path": "public,pg_catalog"}]
+    assert database.write_now(lambda tx: tx.rows(show)) == wanted
+    assert database.read_now(lambda tx: tx.rows(show)) == wanted
+    database.close()
