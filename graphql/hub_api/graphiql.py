@@ -4,6 +4,7 @@ The page has no inline script. Its policy lets it load scripts of this origin on
 this origin only; the API key typed into it lives in the tab's session storage.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from html import escape
@@ -48,8 +49,9 @@ POLICY = "; ".join(
 class GraphiQL:
     """The page, with one tab for each example operation.
 
-    `examples` is text by name, as `documents.read_documents` returns it; `static_path` is
-    where the application serves `files()`.
+    `examples` is text by name, as `documents.read_documents` returns it; a line
+    ``# variables: {…}`` of a text fills the tab's variables. `static_path` is where the
+    application serves `files()`.
     """
 
     def __init__(
@@ -86,7 +88,10 @@ class GraphiQL:
         scripts = "\n".join(
             f'    <script src="{escape(self._static_path)}/{name}"></script>' for name in SCRIPTS
         )
-        examples = [{"name": name, "query": text} for name, text in self._examples.items()]
+        examples = [
+            {"name": name, "query": text, "variables": _variables(text)}
+            for name, text in self._examples.items()
+        ]
         # A data block, never run as a script; only its end must not be written into it.
         data = orjson.dumps({"examples": examples}).decode().replace("<", "\\u003c")
         return f"""<!doctype html>
@@ -112,6 +117,17 @@ class GraphiQL:
   </body>
 </html>
 """
+
+
+_VARIABLES = re.compile(r"^# variables: (\{.*\})$", re.MULTILINE)
+
+
+def _variables(text: str) -> str | None:
+    """Return the variables that an example brings along, written to be read."""
+    found = _VARIABLES.search(text)
+    if found is None:
+        return None
+    return orjson.dumps(orjson.loads(found[1]), option=orjson.OPT_INDENT_2).decode()
 
 
 class _Files(StaticFiles):

@@ -827,3 +827,12 @@ def test_an_error_raised_as_a_graphql_error_is_masked_unless_exposed() -> None:
     execution = Execution(schema, Documents(schema), expose=expose, may_introspect=bool)
 
     assert "4711" not in ask("{ leak }", view=GraphQLView(execution, context)).text
+
+
+def test_graphiql_fills_in_the_variables_that_an_example_brings_along() -> None:
+    text = '# Find one.\n# variables: {"identifier": "SN-1"}\nquery Q { hello }\n'
+    page = GraphiQL({"find": text, "plain": "{ hello }"}).page().body.decode()
+    settings = page.split('<script type="application/json" id="settings">')[1].split("</script>")[0]
+    find, plain = orjson.loads(settings)["examples"]
+    assert orjson.loads(find["variables"]) == {"identifier": "SN-1"}
+    assert plain["variables"] is None

@@ -17,7 +17,7 @@
   }
 
   function tabs() {
-    return settings.examples.map((example) => ({ query: example.query }));
+    return settings.examples.map((example) => ({ query: example.query, variables: example.variables }));
   }
 
   function draw() {
