@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from hub.capture_points import checked_points
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, UnknownReference
 from hub.identifiers import gtin14
@@ -29,6 +30,17 @@ class LocationKind(StrEnum):
     IN_TRANSIT = "in_transit"
 
 
+class Tracking(StrEnum):
+    """What is kept of a product's units."""
+
+    NONE = "none"
+    LOT = "lot"
+    SERIAL = "serial"
+    SERIAL_LOT = "serial_lot"
+
+
+LOT_TRACKED = (Tracking.LOT, Tracking.SERIAL_LOT)
+SERIAL_TRACKED = (Tracking.SERIAL, Tracking.SERIAL_LOT)
 SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
 
 
@@ -43,7 +55,10 @@ class ManufacturerCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductCard:
-    """What is known of a product; `manufacturer` is a manufacturer's code."""
+    """What is known of a product; `manufacturer` is a manufacturer's code.
+
+    `capture_points` are the actions for which its units must be scanned.
+    """
 
     sku: str
     name: str
@@ -51,6 +66,8 @@ class ProductCard:
     gtin: str | None = None
     model_number: str | None = None
     warranty_months: int = 0
+    tracking: Tracking = Tracking.SERIAL
+    capture_points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +110,11 @@ def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> 
         raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
     row = tx.row(
         "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
-        "created_at) VALUES(:id, :sku, :name, :maker, :gtin, :model, :months, :now) "
+        "tracking, capture_points, created_at) VALUES(:id, :sku, :name, :maker, :gtin, :model, "
+        ":months, :tracking, :points, :now) "
         "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
-        "model_number = excluded.model_number, warranty_months = excluded.warranty_months "
-        "RETURNING id",
+        "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
+        "tracking = excluded.tracking, capture_points = excluded.capture_points RETURNING id",
         id=new_id(),
         sku=card.sku,
         name=card.name,
@@ -104,6 +122,8 @@ def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> 
         gtin=gtin14(card.gtin) if card.gtin else None,
         model=card.model_number,
         months=card.warranty_months,
+        tracking=str(card.tracking),
+        points=checked_points(card.capture_points),
         now=micros(occasion.now),
     )
     assert row is not None
@@ -158,7 +178,8 @@ def _named(code: str, name: str, *, code_chars_max: int = 64) -> None:
 def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, dict[str, Any]]:
     """Find products by SKU or GTIN, with their manufacturer's serial rule, keyed by the code."""
     rows = tx.rows(
-        "SELECT product.*, manufacturer.serial_pattern, manufacturer.code AS manufacturer_code "
+        "SELECT product.*, manufacturer.serial_pattern, manufacturer.code AS manufacturer_code, "
+        "manufacturer.code AS maker_code, manufacturer.name AS maker_name "
         "FROM product JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
         "WHERE sku IN (:codes...) OR gtin IN (:gtins...)",
         codes=codes,

@@ -51,6 +51,12 @@ class UnknownReference(Refused):
     code = "UNKNOWN_REFERENCE"
 
 
+class CaptureRequired(Refused):
+    """The product must be scanned at this step: scan the unit and send again."""
+
+    code = "CAPTURE_REQUIRED"
+
+
 class DuplicateSerial(Refused):
     """A unit of this product already bears the serial."""
 
@@ -79,6 +85,12 @@ class VersionConflict(Refused):
     """The unit changed since it was read: read it again and decide anew."""
 
     code = "VERSION_CONFLICT"
+
+
+class ContradictsHistory(Refused):
+    """A correction would make a later event impossible: correct the event it names first."""
+
+    code = "CONTRADICTS_HISTORY"
 
 
 class KeyReused(Refused):

@@ -26,7 +26,7 @@ class HoldKind(StrEnum):
 
 
 BLOCKING = frozenset({HoldKind.QUALITY, HoldKind.RECALL, HoldKind.FRAUD})
-LOOKS_AT_HOLDS = frozenset(Action) - {Action.ALLOCATE, Action.PUT_AWAY, Action.TRANSFER_OUT}
+LOOKS_AT_HOLDS = frozenset(Action) - {Action.ALLOCATE, Action.TRANSFER_OUT}
 COLUMNS = (
     "id", "unit_id", "kind", "reference", "order_line_id", "reason", "placed_by", "placed_at",
     "expires_at",

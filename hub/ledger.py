@@ -8,7 +8,7 @@ the listings whose quantity changed and queues the facts that a channel must be 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hub import listings, registrations
+from hub import capture_points, listings, registrations
 from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.errors import (
@@ -42,11 +42,15 @@ def record(
     holds.load(units, instruction.action)
     journal = Journal(occasion, command_id)
     was_available = {unit.id: unit.is_available for unit in units}
+    products = {unit.product_id for unit in units}
+    unscanned = capture_points.unscanned(tx, occasion, instruction.action, products)
     verdicts, changed = [], {}
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         try:
             if isinstance(unit, Refused):
                 raise unit
+            if unit.product_id in unscanned:
+                raise capture_points.missing(occasion, instruction.action, unit.sku)
             _apply(occasion, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
@@ -56,7 +60,7 @@ def record(
     if changed:
         journal.write(tx)
         holds.write()
-        _write_units(tx, occasion, changed.values())
+        write_units(tx, occasion, changed.values())
         _tell(tx, occasion, instruction.action, changed.values(), was_available)
     return verdicts
 
@@ -185,7 +189,8 @@ def _details(instruction: Instruction) -> dict[str, Any] | None:
     return details or None
 
 
-def _write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+    """Write units as their last events left them; only what appends their events may call this."""
     tx.run_many(
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
         "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "

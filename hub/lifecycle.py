@@ -49,6 +49,7 @@ class Action(StrEnum):
     QUARANTINE = "quarantine"
     CONDEMN = "condemn"
     WRITE_OFF = "write_off"
+    CORRECT = "correct"
 
 
 class Place(StrEnum):

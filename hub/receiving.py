@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from hub import listings
-from hub.catalogue import products_by_code
+from hub import capture_points, listings
+from hub.catalogue import LOT_TRACKED, products_by_code
 from hub.chain import GENESIS
 from hub.clock import micros, new_id
 from hub.errors import (
@@ -64,7 +64,7 @@ def receive(
 ) -> list[Verdict]:
     """Give units their records; `put_away` makes them sellable in the same step."""
     bounded(arrivals)
-    checked = _check_arrivals(tx, arrivals)
+    checked = _check_arrivals(tx, occasion, arrivals, put_away=put_away)
     journal = Journal(occasion, command_id)
     units, identifiers, verdicts = [], [], []
     for index, (arrival, product) in enumerate(zip(arrivals, checked, strict=True)):
@@ -95,10 +95,13 @@ def receive(
     return verdicts
 
 
-def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | Refused]:
+def _check_arrivals(
+    tx: Transaction, occasion: Occasion, arrivals: Sequence[Arrival], *, put_away: bool
+) -> list[Row | Refused]:
     """Return the product of every arrival that may be recorded, else its refusal."""
     products = products_by_code(tx, sorted({each.product for each in arrivals}))
     taken = _taken(tx, arrivals)
+    steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
     checked: list[Row | Refused] = []
     for arrival in arrivals:
         try:
@@ -106,7 +109,8 @@ def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | 
             if product is None:
                 raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
             follows_rule(arrival.serial, product)
-            _well_formed(arrival)
+            _well_formed(arrival, product)
+            capture_points.demand(occasion, product, *steps)
             _claim(arrival, product, taken)
         except Refused as refusal:
             checked.append(refusal)
@@ -115,7 +119,9 @@ def _check_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> list[Row | 
     return checked
 
 
-def _well_formed(arrival: Arrival) -> None:
+def _well_formed(arrival: Arrival, product: Row) -> None:
+    if product["tracking"] in LOT_TRACKED and not arrival.lot:
+        raise InvalidInput(f"{product['sku']} is tracked by lot: say which", field="lot")
     if len(arrival.lot or "") > LOT_CHARS_MAX:
         raise InvalidInput(f"a lot has at most {LOT_CHARS_MAX} characters", field="lot")
     for scheme, _ in arrival.identifiers:

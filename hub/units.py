@@ -27,7 +27,8 @@ LOCKED = (
 # What people look at: the unit with its product, manufacturer and place.
 UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
-    "product.model_number, product.warranty_months, manufacturer.code AS maker_code, "
+    "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
+    "manufacturer.code AS maker_code, "
     "manufacturer.name AS maker_name, location.code AS location_code, "
     "location.name AS location_name, location.kind AS location_kind, "
     "location.site_id AS location_site_id FROM unit "

@@ -56,6 +56,7 @@ def units(
     location: str | None = None,
     order: str | None = None,
     serial_prefix: str | None = None,
+    custom: tuple[str, str] | None = None,
 ) -> list[Row]:
     """Return units, one more than asked for: the caller sees whether there is a next page."""
     wanted = Filter()
@@ -67,6 +68,12 @@ def units(
         "unit.order_line_id IN (SELECT id FROM order_line WHERE order_id = :order_id)",
         order_id=order,
     )
+    if custom is not None:
+        wanted.add(
+            "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value)",
+            field=custom[0],
+            value=custom[1],
+        )
     if serial_prefix is not None:
         wanted.add("unit.serial_canonical >= :low", low=serial_prefix)
         wanted.add("unit.serial_canonical < :high", high=f"{serial_prefix}\U0010fffd")
@@ -144,6 +151,13 @@ def _settled(tx: Transaction) -> str:
 def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
     """Return the further identifiers of units."""
     return _grouped(tx, "SELECT * FROM identifier WHERE unit_id IN (:ids...) ORDER BY id", unit_ids)
+
+
+def unit_fields(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the custom fields of units, by name."""
+    return _grouped(
+        tx, "SELECT * FROM unit_field WHERE unit_id IN (:ids...) ORDER BY name", unit_ids
+    )
 
 
 def holds(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:

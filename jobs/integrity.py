@@ -1,8 +1,8 @@
-"""Integrity: the ledger is signed and verified by schedule; a break is a case at once."""
+"""Integrity: the ledger is signed, verified and balanced by schedule; a break is a case at once."""
 
 from functools import partial
 
-from hub import cases, chain, checkpoints
+from hub import cases, chain, checkpoints, conservation
 from hub.cases import CaseKind, Finding, Severity
 from hub.checkpoints import Signer
 from hub.sql import Transaction
@@ -42,3 +42,24 @@ async def verify(signer: Signer, runtime: Runtime) -> str:
 
     await runtime.database.write(report)
     return f"{len(breaks)} breaks"
+
+
+async def conserve(runtime: Runtime) -> str:
+    """Prove that every unit counts once, in one place; return a summary."""
+    balance = await runtime.database.report(conservation.check)
+    if balance.holds:
+        return f"{balance.units} units add up"
+    breaches = [f"{each.law}: {each.message}" for each in balance.breaches]
+
+    def report(tx: Transaction) -> None:
+        finding = Finding(
+            kind=CaseKind.LEDGER_BROKEN,
+            subject="conservation",
+            severity=Severity.HIGH,
+            summary=f"{len(breaches)} counts, places or holds of units do not add up.",
+            details={"breaches": breaches[:BREAKS_MAX]},
+        )
+        cases.report(tx, finding, runtime.clock())
+
+    await runtime.database.write(report)
+    return f"{len(breaches)} breaches"

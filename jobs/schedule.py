@@ -46,6 +46,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
+        Job("conserve", timedelta(minutes=10), integrity.conserve),
         Job("integrity", timedelta(hours=24), partial(integrity.verify, signer)),
     ]
 

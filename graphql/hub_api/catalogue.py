@@ -4,11 +4,12 @@ from datetime import datetime
 
 import strawberry
 
-from hub import catalogue, listings, serials, views
-from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
+from hub import capture_points, catalogue, listings, serials, views
+from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard, Tracking
 from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.keys import Scope
+from hub.lifecycle import Action
 from hub.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.problems import answer
@@ -16,6 +17,8 @@ from hub_api.problems import answer
 Info = strawberry.Info[Context, None]
 
 strawberry.enum(LocationKind, description="What a place is for.")
+strawberry.enum(Tracking, description="What is kept of a product's units.")
+strawberry.enum(Action, name="UnitAction", description="What can be done to a unit.")
 
 SKUS_MAX = 200
 
@@ -62,6 +65,10 @@ class Product:
     gtin: str | None
     model_number: str | None
     warranty_months: int
+    tracking: Tracking
+    capture_points: list[Action] = strawberry.field(
+        description="The steps at which its units must be scanned."
+    )
     manufacturer: Manufacturer
 
     @classmethod
@@ -74,6 +81,8 @@ class Product:
             gtin=row["gtin"],
             model_number=row["model_number"],
             warranty_months=row["warranty_months"],
+            tracking=Tracking(row["tracking"]),
+            capture_points=capture_points.points(row),
             manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
         )
 
@@ -122,7 +131,9 @@ class ManufacturerInput:
     code: str
     name: str
     serial_pattern: str | None = strawberry.field(
-        description="A regular expression that its serials follow.", default=None
+        description="A regular expression that its serials follow; a check digit is asked for by "
+        "(?#luhn), (?#gs1) or (?#mod43) in it.",
+        default=None,
     )
 
 
@@ -136,6 +147,11 @@ class ProductInput:
     gtin: str | None = None
     model_number: str | None = None
     warranty_months: int = 0
+    tracking: Tracking = Tracking.SERIAL
+    capture_points: list[Action] = strawberry.field(
+        description="Steps at which its units must be scanned (SCAN or RFID).",
+        default_factory=list,
+    )
 
 
 @strawberry.input(description="A location; the same code again renames it.")

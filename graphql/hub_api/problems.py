@@ -65,6 +65,14 @@ class DuplicateSerial(Problem):
     status: str | None = strawberry.field(description="Where that unit stands.", default=None)
 
 
+@strawberry.type(description="The product must be scanned at this step: scan the unit.")
+class CaptureRequired(Problem):
+    """The product must be scanned at this step."""
+
+    action: str | None = strawberry.field(description="The step that needs a scan.", default=None)
+    captured_by: str | None = strawberry.field(description="How it was captured.", default=None)
+
+
 @strawberry.type(description="The unit is not in a state that permits this step.")
 class StepNotAllowed(Problem):
     """The unit is not in a state that permits this step."""
@@ -91,6 +99,14 @@ class VersionConflict(Problem):
     """The unit changed since it was read."""
 
     version: int | None = strawberry.field(description="Its version now.", default=None)
+
+
+@strawberry.type(description="A later event would be impossible: correct that one first.")
+class ContradictsHistory(Problem):
+    """A later event would be impossible."""
+
+    prevented_by: strawberry.ID | None = strawberry.field(description="That event.", default=None)
+    action: str | None = strawberry.field(description="What it did.", default=None)
 
 
 @strawberry.type(description="The idempotency key was used for another input.")
@@ -122,10 +138,12 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.AmbiguousUnit: AmbiguousUnit,
     errors.UnknownReference: UnknownReference,
     errors.DuplicateSerial: DuplicateSerial,
+    errors.CaptureRequired: CaptureRequired,
     errors.StepNotAllowed: StepNotAllowed,
     errors.UnitPromised: UnitPromised,
     errors.UnitBlocked: UnitBlocked,
     errors.VersionConflict: VersionConflict,
+    errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,
     errors.NotEnoughStock: NotEnoughStock,
     errors.Forbidden: Forbidden,

@@ -4,9 +4,11 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from hub_api.administration import AdministrationMutation, AdministrationQuery
+from hub_api.capture import CaptureMutation, CaptureQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
+from hub_api.history import HistoryMutation, HistoryQuery
 from hub_api.movements import MovementMutation
 from hub_api.orders import OrderQuery
 from hub_api.problems import HANDLERS, TYPES
@@ -19,12 +21,14 @@ from hub_api.units import UnitQuery
 @strawberry.type(description="Questions. None of them changes anything.")
 class Query(
     UnitQuery,
+    CaptureQuery,
     CatalogueQuery,
     OrderQuery,
     ChannelQuery,
     CaseQuery,
     ReconciliationQuery,
     ProofQuery,
+    HistoryQuery,
     AdministrationQuery,
 ):
     """Questions."""
@@ -33,6 +37,8 @@ class Query(
 @strawberry.type(description="Commands. Each answers with its result or with a problem.")
 class Mutation(
     MovementMutation,
+    HistoryMutation,
+    CaptureMutation,
     CatalogueMutation,
     ChannelMutation,
     CaseMutation,

@@ -8,7 +8,8 @@ import strawberry
 
 from hub import lifecycle, units, views
 from hub.clock import moment
-from hub.errors import UnknownUnit
+from hub.errors import InvalidInput, UnknownUnit
+from hub.history import VIEWS, View
 from hub.holds import HoldKind
 from hub.identifiers import canonical
 from hub.keys import Scope
@@ -16,13 +17,12 @@ from hub.lifecycle import Action, Status
 from hub.sql import Row, Transaction
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState, WarrantyStatus
 from hub.warranty import Known
-from hub_api.catalogue import Location, Manufacturer, Product
+from hub_api.catalogue import Location, Product
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 
 Info = strawberry.Info[Context, None]
 
-strawberry.enum(Action, name="UnitAction", description="What can be done to a unit.")
 strawberry.enum(Status, name="UnitStatus", description="Where a unit stands in its life.")
 strawberry.enum(BizStep, description="GS1 CBV business step; allocating and releasing are ours.")
 strawberry.enum(Disposition, description="GS1 CBV disposition.")
@@ -30,6 +30,13 @@ strawberry.enum(CaptureMethod, description="How a serial reached the ledger.")
 strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or blocked.")
 strawberry.enum(WarrantyStatus, description="What a manufacturer says; UNKNOWN stays unknown.")
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
+
+strawberry.enum(
+    View,
+    name="HistoryView",
+    description="RECORDED: what was recorded, mistakes and all. CORRECTED: what is held true now. "
+    "BOTH: what was recorded, with the corrections beside it.",
+)
 
 STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
@@ -40,6 +47,23 @@ class Identifier:
 
     scheme: str
     value: str
+
+
+@strawberry.type(description="A custom field of a unit.")
+class UnitField:
+    """A custom field."""
+
+    name: str
+    value: str
+    changed_at: datetime
+
+
+@strawberry.input(description="A custom field to search by, or to set.")
+class UnitFieldInput:
+    """A custom field."""
+
+    name: str
+    value: str | None = strawberry.field(description="Null takes the field away.", default=None)
 
 
 @strawberry.type(description="A promise or a block that is in force.")
@@ -77,6 +101,12 @@ class UnitEvent:
     details: strawberry.scalars.JSON | None
     occurred_at: datetime
     recorded_at: datetime
+    corrects: strawberry.ID | None = strawberry.field(
+        description="The event that this one corrects; `details` says what was wrong."
+    )
+    corrected_by: list[strawberry.ID] = strawberry.field(
+        description="The corrections of this event in a history; the last one counts."
+    )
     hash: str = strawberry.field(description="Seals this event and, by it, all before it.")
     previous_hash: str
 
@@ -103,6 +133,8 @@ class UnitEvent:
             details=orjson.loads(row["details"]) if row["details"] else None,
             occurred_at=moment(row["occurred_at"]),
             recorded_at=moment(row["recorded_at"]),
+            corrects=strawberry.ID(row["corrects"]) if row["corrects"] else None,
+            corrected_by=[strawberry.ID(each) for each in row.get("corrected_by", ())],
             hash=row["hash"],
             previous_hash=row["previous_hash"],
         )
@@ -195,15 +227,7 @@ class Unit:
         return cls(
             id=strawberry.ID(row["id"]),
             serial=row["serial"],
-            product=Product(
-                id=strawberry.ID(row["product_id"]),
-                sku=row["sku"],
-                name=row["product_name"],
-                gtin=row["gtin"],
-                model_number=row["model_number"],
-                warranty_months=row["warranty_months"],
-                manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
-            ),
+            product=Product.of(row | {"id": row["product_id"], "name": row["product_name"]}),
             status=Status(row["status"]),
             disposition=Disposition(row["disposition"]),
             location=Location(
@@ -231,10 +255,10 @@ class Unit:
         return lifecycle.allowed(self.status, promised=self.is_promised, blocked=self.is_blocked)
 
     @strawberry.field(description="Everything that happened to it, oldest first.")
-    async def history(self, info: Info) -> list[UnitEvent]:
+    async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
         """Load the events."""
         info.context.require(*STAFF)
-        rows = await info.context.loaders.of(views.history).load(self.id)
+        rows = await info.context.loaders.of(VIEWS[view]).load(self.id)
         return [UnitEvent.of(row) for row in rows]
 
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
@@ -242,6 +266,16 @@ class Unit:
         """Load the identifiers."""
         rows = await info.context.loaders.of(views.identifiers).load(self.id)
         return [Identifier(scheme=row["scheme"], value=row["value"]) for row in rows]
+
+    @strawberry.field(description="Its custom fields, by name.", metadata={"size": 10})
+    async def fields(self, info: Info) -> list[UnitField]:
+        """Load the custom fields."""
+        info.context.require(*STAFF)
+        rows = await info.context.loaders.of(views.unit_fields).load(self.id)
+        return [
+            UnitField(name=row["name"], value=row["value"], changed_at=moment(row["changed_at"]))
+            for row in rows
+        ]
 
     @strawberry.field(description="The promises and blocks in force.")
     async def holds(self, info: Info) -> list[Hold]:
@@ -314,9 +348,12 @@ class UnitQuery:
         location: str | None = None,
         order_id: strawberry.ID | None = None,
         serial_prefix: str | None = None,
+        field: UnitFieldInput | None = None,
     ) -> Connection[Unit]:
         """List units."""
         info.context.require(*STAFF)
+        if field is not None and field.value is None:
+            raise InvalidInput("say the value to search by", field="field")
         rows = await info.context.read(
             lambda tx: views.units(
                 tx,
@@ -327,16 +364,19 @@ class UnitQuery:
                 location=location,
                 order=order_id,
                 serial_prefix=canonical(serial_prefix) if serial_prefix else None,
+                custom=(field.name, field.value) if field and field.value is not None else None,
             )
         )
         return page(rows, first, after, Unit.of)
 
     @strawberry.field(description="The history of one unit, oldest first.")
-    async def history(self, info: Info, identifier: str, sku: str | None = None) -> list[UnitEvent]:
+    async def history(
+        self, info: Info, identifier: str, sku: str | None = None, view: View = View.BOTH
+    ) -> list[UnitEvent]:
         """List the events of one unit."""
         info.context.require(*STAFF)
         unit = await info.context.read(lambda tx: units.find(tx, identifier, sku))
-        rows = await info.context.loaders.of(views.history).load(unit["id"])
+        rows = await info.context.loaders.of(VIEWS[view]).load(unit["id"])
         return [UnitEvent.of(row) for row in rows]
 
 

@@ -88,7 +88,15 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
     settings = Settings(database=f"sqlite:///{tmp_path}/hub.db", reconcile_seconds=5)
     jobs = {job.name: job for job in schedule.timetable(settings)}
     assert jobs["reconcile"].every == timedelta(seconds=5)
-    assert set(jobs) == {"poll", "reconcile", "sweep", "warranty", "sign", "integrity"}
+    assert set(jobs) == {
+        "poll",
+        "reconcile",
+        "sweep",
+        "warranty",
+        "sign",
+        "conserve",
+        "integrity",
+    }
 
 
 def test_the_real_clock_fires_the_jobs(world: World) -> None:

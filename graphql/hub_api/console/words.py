@@ -39,6 +39,7 @@ HAPPENED: Words = {
     "QUARANTINE": "Inspected: quarantined",
     "CONDEMN": "Inspected: condemned",
     "WRITE_OFF": "Written off",
+    "CORRECT": "Corrected",
 }
 ACTION: Words = {
     "RECEIVE": "Receive",
@@ -60,6 +61,7 @@ ACTION: Words = {
     "QUARANTINE": "Quarantine",
     "CONDEMN": "Condemn",
     "WRITE_OFF": "Write off",
+    "CORRECT": "Correct",
 }
 DISPOSITION: Words = {
     "ACTIVE": "Active",
@@ -210,7 +212,7 @@ TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "happened": {
         "ok": ("PUT_AWAY", "TRANSFER_IN", "UNBLOCK", "RESTOCK"),
         "info": ("RECEIVE", "ALLOCATE", "PICK", "PACK", "SHIP", "SELL", "TRANSFER_OUT"),
-        "attention": ("HOLD", "ACCEPT_RETURN", "REPAIR", "QUARANTINE"),
+        "attention": ("HOLD", "ACCEPT_RETURN", "REPAIR", "QUARANTINE", "CORRECT"),
         "danger": ("CONDEMN", "WRITE_OFF"),
     },
     "status": {

@@ -1,0 +1,120 @@
+"""What the capture firewall answers: a signal to beep on, a stable code, and what was read."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from hub.lifecycle import Action
+from hub.sql import Row
+
+
+class Signal(StrEnum):
+    """What a device shows: go on, look twice, or stop."""
+
+    ACCEPT = "accept"
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
+class Purpose(StrEnum):
+    """What is read for: a unit that arrives, or one that is known."""
+
+    RECEIVE = "receive"
+    FIND = "find"
+
+
+class CaptureCode(StrEnum):
+    """Why, in one stable word. The first in this order leads where several apply."""
+
+    SEVERAL_PRODUCTS = "several_products"  # barcodes of different products at once
+    PRODUCT_MISMATCH = "product_mismatch"  # another product than the one that is expected
+    UNKNOWN_PRODUCT = "unknown_product"  # no known product was read or named
+    DUPLICATE = "duplicate"  # the unit that arrives is known already
+    WRONG_BARCODE = "wrong_barcode"  # GTIN, SKU or model number in place of the serial
+    TRANSPOSED = "transposed"  # two neighbours exchanged, against a known or expected serial
+    LOOK_ALIKE = "look_alike"  # 0 for O, 1 for I: would be taken for a known serial
+    TRUNCATED = "truncated"  # a piece of a serial
+    RULE_BROKEN = "rule_broken"  # against the manufacturer's rule
+    SEVERAL_SERIALS = "several_serials"  # labels of more than one unit, or of two units of a name
+    AMBIGUOUS_SEPARATORS = "ambiguous_separators"  # a GS1 barcode that lost its separators
+    NO_SERIAL = "no_serial"
+    LOT_MISSING = "lot_missing"  # the product is tracked by lot
+    UNKNOWN_UNIT = "unknown_unit"
+    NOT_EXPECTED = "not_expected"  # a good serial, but none of those that are expected
+    CONTRADICTION = "contradiction"  # lot, date or identifier against what is read or known
+    BROKEN_BARCODE = "broken_barcode"  # one of the barcodes can not be read
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was noticed, in words for the person at the dock."""
+
+    signal: Signal
+    code: CaptureCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What was probably meant."""
+
+    serial: str
+    why: CaptureCode
+    unit_id: str | None = None  # None: expected, not yet known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What was read, sorted out."""
+
+    serial: str | None = None  # verbatim
+    identifiers: tuple[tuple[str, str], ...] = ()  # scheme and value
+    lot: str | None = None
+    expires_on: date | None = None
+    produced_on: date | None = None
+    ssccs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # read, and of no use: a postcode, an article's text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """The whole answer; `findings` lead with the one that decided."""
+
+    findings: tuple[Finding, ...]
+    parts: Parts = field(default_factory=Parts)
+    product: Row | None = None
+    unit: Row | None = None  # as `hub.units.UNITS` shows it
+    allowed: tuple[Action, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+    @property
+    def signal(self) -> Signal:
+        """Return what the device shows."""
+        return self.findings[0].signal
+
+    @property
+    def code(self) -> CaptureCode:
+        """Return the reason of the signal."""
+        return self.findings[0].code
+
+    @property
+    def message(self) -> str:
+        """Return the reason in words."""
+        return self.findings[0].message
+
+
+_SIGNALS = [Signal.REFUSE, Signal.WARN, Signal.ACCEPT]
+_CODES = list(CaptureCode)
+
+
+def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Put findings in order, the graver first, each once; none at all is OK."""
+    if not findings:
+        findings = [Finding(signal=Signal.ACCEPT, code=CaptureCode.OK, message="ok")]
+    return tuple(
+        sorted(
+            set(findings),
+            key=lambda each: (_SIGNALS.index(each.signal), _CODES.index(each.code), each.message),
+        )
+    )
