@@ -340,8 +340,8 @@ def fields(draw: st.DrawFn, name: str, definition: Any, depth: int) -> str:
     return text if is_leaf_type(inner) else f"{text} {draw(selections(inner, depth - 1))}"
 
 
-# Where a field fails, coroutines of its level may be left that nobody awaits. Python warns when they
-# are collected, at any time later; that must not fail a comparison of answers.
+# Where a field fails, coroutines of its level may be left that nobody awaits. Python warns when
+# they are collected, at any time later; that must not fail a comparison of answers.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=150, deadline=None)
