@@ -34,7 +34,7 @@ requirements: $(STAMP) ## which requirements have passing tests
 	$(BIN)/python tests/requirements.py artefacts/requirements.xml
 
 bench: $(STAMP) ## every benchmark, one JSON line each
-	@for name in $$($(BIN)/python -m tests.benchmarks --list); do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
+	@names=$$($(BIN)/python -m tests.benchmarks --list) && for name in $$names; do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -78,3 +78,18 @@ def test_nothing_that_is_committed_names_a_package_registry() -> None:
     )
     names = [name for name in listed.stdout.splitlines() if name != "tests/test_house.py"]
     assert names == []
+
+
+def test_every_benchmark_can_be_started() -> None:
+    """The benchmarks are not run here; what they import must be there all the same."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--list"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert {"receive_bulk", "lookup_http", "scan_concurrent", "push_latency"} <= set(
+        listed.stdout.split()
+    )
