@@ -69,15 +69,16 @@ def test_every_connector_and_every_room_has_its_page() -> None:
 
 
 def test_nothing_that_is_committed_names_a_package_registry() -> None:
+    # Put together here, so that this file does not name what it looks for.
+    pinned = "|".join(('"resolved": *"http', "--(extra-)?index" + "-url", "--find" + "-links"))
     listed = subprocess.run(
-        ["git", "grep", "-lE", r'"resolved": *"http|--(extra-)?index-url|--find-links', "--", "."],
+        ["git", "grep", "-lE", "-e", pinned, "--", "."],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    names = [name for name in listed.stdout.splitlines() if name != "tests/test_house.py"]
-    assert names == []
+    assert listed.stdout.splitlines() == []
 
 
 def test_every_benchmark_can_be_started() -> None:
