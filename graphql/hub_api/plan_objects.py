@@ -3,7 +3,6 @@
 See `plan` for what they are for.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -206,8 +205,6 @@ def coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
 
     def other(value: Any) -> Any:
         if hasattr(value, "__await__"):
-            if asyncio.iscoroutine(value):
-                value.close()  # nobody will wait for it: the second attempt makes its own
             raise Bail
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:

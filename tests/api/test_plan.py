@@ -1,6 +1,7 @@
 """A plan answers exactly as graphql-core does, or leaves the question to it."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -340,10 +341,30 @@ def fields(draw: st.DrawFn, name: str, definition: Any, depth: int) -> str:
     return text if is_leaf_type(inner) else f"{text} {draw(selections(inner, depth - 1))}"
 
 
-# Where a field fails, coroutines of its level may be left that nobody awaits. Python warns when
-# they are collected, at any time later; that must not fail a comparison of answers.
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def _collected() -> Iterator[None]:
+    """Collect what a test left behind while the test's own filters still hold."""
+    yield
+    gc.collect()
+
+
+BESIDE = "{ unit { later { serial } twin { serial } } odd { version } }"
+
+# graphql-core itself (plans=False shows it) leaves a resolver's coroutine unawaited where a root
+# field fails beside one that waits, as in `BESIDE`.
+left_by_graphql_core = pytest.mark.filterwarnings(
+    "ignore:coroutine 'GraphQLCoreConverter.* was never awaited:RuntimeWarning"
+)
+
+
+@left_by_graphql_core
+@pytest.mark.usefixtures("_collected")
+def test_a_failure_beside_a_wait_is_answered_as_graphql_core_answers_it() -> None:
+    same(BESIDE)
+
+
+@left_by_graphql_core
+@pytest.mark.usefixtures("_collected")
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), yes=st.booleans(), no=st.booleans())
 def test_any_query_is_answered_as_graphql_core_answers_it(
