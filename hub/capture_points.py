@@ -16,8 +16,12 @@ from hub.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 
 READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
-# Promises and blocks are made at a desk: nobody has the unit in hand.
-NO_POINTS = frozenset({Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE})
+# These are made at a desk, or follow from another step: nobody has the unit in hand.
+NO_POINTS = frozenset({
+    Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE, Action.LOSE,
+    Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
+    Action.ANNOTATE,
+})  # fmt: skip
 
 
 def checked_points(points: Iterable[str]) -> str:

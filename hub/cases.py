@@ -30,6 +30,14 @@ class CaseKind(StrEnum):
     AUTHENTICATION = "authentication"  # a channel refuses our credentials
     DISAGREEMENT = "disagreement"  # reconciliation found what only a person can decide
     LEDGER_BROKEN = "ledger_broken"  # the hash chain does not hold
+    FAILED_CAPTURE = "failed_capture"  # a label that could not be read or believed
+    DELIVERY_VARIANCE = "delivery_variance"  # a delivery is not what was announced
+    MISSING_UNIT = "missing_unit"  # a unit is not where the ledger has it
+    PRODUCT_MISMATCH = "product_mismatch"  # a unit is of another product than it should be
+    WRONG_LOCATION = "wrong_location"  # a unit was found at another place
+    DUPLICATE_SERIAL = "duplicate_serial"  # two things bear one serial
+    SUSPECT_RETURN = "suspect_return"  # what is brought back is not what was sold
+    UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
 
 
 class Severity(StrEnum):

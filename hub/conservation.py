@@ -14,11 +14,13 @@ from hub.sql import Row, Transaction
 
 BREAKS_MAX = 20  # named of each law
 
-# Outside our buildings a unit is where its status says; inside, it is in none of the two places.
+# Where a unit of these statuses must be; no other is outside, but for those that may be anywhere.
 OUTSIDE = {
     "customer": (Status.SHIPPED, Status.SOLD),
-    "in_transit": (Status.IN_TRANSFER, Status.WRITTEN_OFF),
+    "in_transit": (Status.IN_TRANSFER,),
+    "supplier": (Status.EXPECTED,),
 }
+ANYWHERE = (Status.IN_KIT, Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF)
 
 _LAST = (
     "last AS (SELECT unit_id, status, location_to AS location_id FROM ("
@@ -104,13 +106,14 @@ def _places(tx: Transaction) -> list[Breach]:
         "SELECT unit.id, unit.serial, unit.status, location.code FROM unit "
         "LEFT JOIN location ON location.id = unit.location_id "
         "WHERE location.id IS NULL OR NOT unit.status IN (:statuses...) "
-        "OR (location.kind = 'customer') <> (unit.status IN (:sold...)) "
-        "OR (unit.status = 'in_transfer' AND location.kind <> 'in_transit') "
-        "OR (location.kind = 'in_transit' AND NOT unit.status IN (:moving...)) "
+        "OR (NOT unit.status IN (:anywhere...) AND ("
+        "(location.kind = 'customer') <> (unit.status IN (:customer...)) "
+        "OR (location.kind = 'in_transit') <> (unit.status IN (:in_transit...)) "
+        "OR (location.kind = 'supplier') <> (unit.status IN (:supplier...)))) "
         "ORDER BY unit.id LIMIT :limit",
         statuses=[str(status) for status in Status],
-        sold=[str(status) for status in OUTSIDE["customer"]],
-        moving=[str(status) for status in OUTSIDE["in_transit"]],
+        anywhere=[str(status) for status in ANYWHERE],
+        **{kind: [str(status) for status in fitting] for kind, fitting in OUTSIDE.items()},
         limit=BREAKS_MAX,
     )
     return [

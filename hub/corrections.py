@@ -21,7 +21,7 @@ from hub.history import places_of
 from hub.holds import COLUMNS as HOLD_COLUMNS
 from hub.holds import HoldKind
 from hub.journal import Journal
-from hub.lifecycle import Action
+from hub.lifecycle import LEAVING, Action
 from hub.occasion import Document, Occasion
 from hub.replay import (
     INSPECTED,
@@ -42,15 +42,21 @@ from hub.vocabulary import OrderState
 
 REASON_CHARS_MAX = 200
 EVENTS_MAX = 5_000  # of one unit that is told again
-LEFT = frozenset({Action.SHIP, Action.SELL})
-
 # What can not be declared as not occurred, with what to do instead.
 INSTEAD = {
+    Action.COMMISSION: "a unit that has a record can not be unborn: write it off",
     Action.RECEIVE: "a unit that has a record can not be unborn: write it off",
     Action.ALLOCATE: "release the promise instead",
     Action.RELEASE: "promise the unit anew instead",
     Action.PICK: "release the unit instead: it goes back into stock",
     Action.PACK: "release the unit instead: it goes back into stock",
+    Action.LOSE: "find the unit instead",
+    Action.REPORT_STOLEN: "find the unit instead",
+    Action.ENTER_KIT: "take the unit out of its kit instead",
+    Action.LEAVE_KIT: "put the unit into the kit anew instead",
+    Action.FOLLOW_KIT: "correct what was done to its kit",
+    Action.ASSEMBLE: "take the units out of the kit instead",
+    Action.DISASSEMBLE: "put the units into the kit anew instead",
 }
 
 
@@ -106,9 +112,11 @@ def correct(
     before = tell(rows, known, places)
     after = tell(rows, known | {event_id: correction}, places)
     contradict(before, after, places)
-    if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEFT:
+    if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEAVING:
         _call_back(tx, unit, event)
     stood, stands = _last(before, places), _last(after, places)
+    if unit.members and stood.location_id != stands.location_id:
+        raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
     was_available, site_id = unit.is_available, unit.site_id
     _carry(unit, stood, stands)
     _hold(tx, occasion, unit, stood, stands)
@@ -156,7 +164,7 @@ def _correction(
             raise StepNotAllowed(f"{action.replace('_', ' ')}: {INSTEAD[action]}", allowed=[])
     elif not restated and earlier is None:
         raise InvalidInput("say what was right instead", field="changes")
-    if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEFT:
+    if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEAVING:
         raise StepNotAllowed("the sale was declared not to have occurred: record it anew")
     return {"declaration": str(declaration), "restated": restated}
 

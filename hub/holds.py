@@ -60,10 +60,13 @@ class Holds:
             case Action.ALLOCATE:
                 unit.promised_to = self._place(instruction, unit, HoldKind.SALE)
                 unit.order_line_id = instruction.line
+            case Action.LOSE | Action.REPORT_STOLEN if unit.promised_to is not None:
+                self._release(unit, HoldKind.SALE)
+                unit.promised_to = unit.order_line_id = None
             case Action.RELEASE:
                 self._release(unit, HoldKind.SALE)
                 unit.promised_to = unit.order_line_id = None
-            case Action.SHIP | Action.SELL:
+            case Action.SHIP | Action.SELL | Action.COLLECT:
                 self._fulfil(instruction, unit)
             case Action.HOLD:
                 self._block(instruction, unit, _blocking(instruction.hold_kind))

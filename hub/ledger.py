@@ -21,7 +21,7 @@ from hub.errors import (
 from hub.holds import Holds
 from hub.instruction import Instruction
 from hub.journal import Journal, Verdict, accepted, bounded, refused
-from hub.lifecycle import Action, Place, Rule, check, disposition
+from hub.lifecycle import LEAVING, Action, Place, Rule, check, disposition
 from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub.units import Scan, UnitState, locate
@@ -99,7 +99,7 @@ def _apply(
         unit_id=unit.id,
         version=unit.version,
         action=str(instruction.action),
-        biz_step=str(rule.step),
+        biz_step=str(instruction.step or rule.step),
         status_from=str(before[0]),
         status=str(unit.status),
         disposition_from=before[1],
@@ -115,8 +115,7 @@ def _same_promise(instruction: Instruction, unit: UnitState) -> None:
     bound = instruction.action in {
         Action.PICK,
         Action.PACK,
-        Action.SHIP,
-        Action.SELL,
+        *LEAVING,
         Action.RELEASE,
     }
     if not bound or unit.promised_to is None:
@@ -171,19 +170,26 @@ def _destination(instruction: Instruction, unit: UnitState) -> None:
 
 def _mark(occasion: Occasion, instruction: Instruction, unit: UnitState) -> None:
     """Keep what reports ask for beside the state: when sold, how graded, for which line."""
-    if instruction.action in {Action.SHIP, Action.SELL}:
+    if instruction.action in LEAVING:
         unit.sold_at = micros(occasion.now)
     if instruction.action is Action.RESTOCK:
         unit.sold_at = unit.order_line_id = None
-    if instruction.grade is not None:
-        unit.grade = instruction.grade
+    unit.grade = instruction.grade or unit.grade
+    unit.condition = instruction.condition or unit.condition
+    match instruction.action:
+        case Action.RECEIVE:
+            unit.received_at = micros(occasion.now)
+        case Action.ENTER_KIT | Action.LEAVE_KIT:
+            unit.kit_id = instruction.kit
+        case Action.ASSEMBLE | Action.DISASSEMBLE:
+            unit.members = instruction.members or 0
 
 
 def _details(instruction: Instruction) -> dict[str, Any] | None:
     details = dict(instruction.details or {})
     if instruction.action is Action.TRANSFER_OUT and instruction.location is not None:
         details["destination"] = instruction.location["code"]
-    for name in ("line", "hold_kind", "hold_reference", "grade"):
+    for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):
         if (value := getattr(instruction, name)) is not None:
             details[name] = value
     return details or None
@@ -194,7 +200,9 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
     tx.run_many(
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
         "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
-        "blocks = :blocks, grade = :grade, sold_at = :sold_at, changed_at = :now, hash = :hash "
+        "blocks = :blocks, grade = :grade, condition = :condition, "
+        "kit_id = :kit_id, members = :members, received_at = :received_at, sold_at = :sold_at, "
+        "changed_at = :now, hash = :hash "
         "WHERE id = :id",
         [
             {
@@ -207,6 +215,10 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
                 "line": unit.order_line_id,
                 "blocks": unit.blocks,
                 "grade": unit.grade,
+                "condition": unit.condition,
+                "kit_id": unit.kit_id,
+                "members": unit.members,
+                "received_at": unit.received_at,
                 "sold_at": unit.sold_at,
                 "now": micros(occasion.now),
                 "hash": unit.hash,
@@ -226,5 +238,5 @@ def _tell(
     # A move inside a site tells nobody anything new: channels count by site, not by bin.
     touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
     listings.touch(tx, touched, occasion.now)
-    if action in {Action.SHIP, Action.SELL}:
+    if action in LEAVING:
         registrations.request(tx, units, occasion.now)

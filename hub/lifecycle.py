@@ -14,6 +14,7 @@ from hub.vocabulary import BizStep, Disposition
 class Status(StrEnum):
     """Where a unit stands in its life: one at a time, the fold of its events."""
 
+    EXPECTED = "expected"  # announced or made, not yet here
     RECEIVED = "received"  # recorded, not yet put away
     IN_STOCK = "in_stock"
     PICKED = "picked"
@@ -23,6 +24,9 @@ class Status(StrEnum):
     IN_TRANSFER = "in_transfer"  # between two of our own sites
     RETURNED = "returned"  # back, its disposition not yet decided
     IN_REPAIR = "in_repair"
+    IN_KIT = "in_kit"  # part of another unit, where that unit is
+    MISSING = "missing"  # not where it should be: its place is where it was last
+    STOLEN = "stolen"
     CONDEMNED = "condemned"  # inspected and given up, to be written off
     WRITTEN_OFF = "written_off"
 
@@ -30,6 +34,7 @@ class Status(StrEnum):
 class Action(StrEnum):
     """What can be commanded."""
 
+    COMMISSION = "commission"
     RECEIVE = "receive"
     PUT_AWAY = "put_away"
     MOVE = "move"
@@ -43,12 +48,30 @@ class Action(StrEnum):
     PACK = "pack"
     SHIP = "ship"
     SELL = "sell"
+    COLLECT = "collect"
     ACCEPT_RETURN = "accept_return"
     RESTOCK = "restock"
     REPAIR = "repair"
     QUARANTINE = "quarantine"
     CONDEMN = "condemn"
     WRITE_OFF = "write_off"
+    TAKE_IN = "take_in"
+    HAND_BACK = "hand_back"
+    LOSE = "lose"
+    REPORT_STOLEN = "report_stolen"
+    FIND = "find"
+    COUNT = "count"
+    RELOCATE = "relocate"
+    ENTER_KIT = "enter_kit"
+    LEAVE_KIT = "leave_kit"
+    FOLLOW_KIT = "follow_kit"
+    ASSEMBLE = "assemble"
+    DISASSEMBLE = "disassemble"
+    MAINTAIN = "maintain"
+    ACTIVATE = "activate"
+    CHANGE_OWNER = "change_owner"
+    SENSE = "sense"
+    ANNOTATE = "annotate"
     CORRECT = "correct"
 
 
@@ -80,7 +103,10 @@ WITH_CUSTOMER = frozenset({S.SHIPPED, S.SOLD})
 PROMISABLE = frozenset({S.IN_STOCK, S.PICKED, S.PACKED})
 INSPECTED = frozenset({S.RETURNED, S.IN_REPAIR})
 MOVABLE = IN_HOUSE | {S.CONDEMNED}
-DISPOSABLE = MOVABLE - {S.PICKED, S.PACKED} | {S.IN_TRANSFER}
+GONE = frozenset({S.EXPECTED, S.IN_TRANSFER, S.IN_KIT, S.MISSING, S.STOLEN})
+DISPOSABLE = MOVABLE - {S.PICKED, S.PACKED} | GONE
+LOSABLE = MOVABLE | {S.EXPECTED, S.IN_TRANSFER}
+LEAVING = frozenset({A.SHIP, A.SELL, A.COLLECT})  # to a customer: a sale is fulfilled
 ANY = frozenset(S)
 LIVING = ANY - {S.WRITTEN_OFF}
 
@@ -91,6 +117,7 @@ def _in(*statuses: Status) -> frozenset[Status]:
 
 # fmt: off
 LIFECYCLE: dict[Action, Rule] = {
+    A.RECEIVE:       Rule(B.RECEIVING, _in(S.EXPECTED), S.RECEIVED, P.GIVEN, blocked=True),
     A.PUT_AWAY:      Rule(B.STORING, _in(S.RECEIVED), S.IN_STOCK, P.SITE, blocked=True),
     A.MOVE:          Rule(B.STORING, MOVABLE, None, P.SITE, blocked=True),
     A.TRANSFER_OUT:  Rule(B.SHIPPING, _in(S.IN_STOCK), S.IN_TRANSFER, P.TRANSIT, promised=False),
@@ -105,6 +132,8 @@ LIFECYCLE: dict[Action, Rule] = {
     A.SHIP:          Rule(B.SHIPPING, _in(S.PICKED, S.PACKED), S.SHIPPED, P.CUSTOMER,
                           promised=True),
     A.SELL:          Rule(B.RETAIL_SELLING, _in(S.IN_STOCK), S.SOLD, P.CUSTOMER),
+    A.COLLECT:       Rule(B.RETAIL_SELLING, _in(S.PICKED, S.PACKED), S.SOLD, P.CUSTOMER,
+                          promised=True),
     A.ACCEPT_RETURN: Rule(B.RECEIVING, WITH_CUSTOMER, S.RETURNED, P.GIVEN, blocked=True),
     A.RESTOCK:       Rule(B.INSPECTING, INSPECTED, S.IN_STOCK, P.SITE),
     A.REPAIR:        Rule(B.REPAIRING, _in(S.RETURNED), S.IN_REPAIR, P.SITE, blocked=True),
@@ -112,10 +141,36 @@ LIFECYCLE: dict[Action, Rule] = {
     A.CONDEMN:       Rule(B.INSPECTING, INSPECTED, S.CONDEMNED, P.SITE, blocked=True),
     A.WRITE_OFF:     Rule(B.DESTROYING, DISPOSABLE, S.WRITTEN_OFF, P.STAYS, promised=False,
                           blocked=True),
+    # A customer's own unit comes in for service and goes back to him: nothing is sold or returned.
+    A.TAKE_IN:       Rule(B.REPAIRING, WITH_CUSTOMER, S.IN_REPAIR, P.GIVEN, blocked=True),
+    A.HAND_BACK:     Rule(B.SHIPPING, INSPECTED, S.SOLD, P.CUSTOMER),
+    # What is lost keeps its last place; what is found is looked at before it is sold.
+    A.LOSE:          Rule(B.CYCLE_COUNTING, LOSABLE, S.MISSING, P.STAYS, blocked=True),
+    A.REPORT_STOLEN: Rule(B.HOLDING, LIVING - {S.IN_KIT, S.STOLEN}, S.STOLEN, P.STAYS,
+                          blocked=True),
+    A.FIND:          Rule(B.CYCLE_COUNTING, _in(S.MISSING, S.STOLEN), S.RETURNED, P.GIVEN,
+                          blocked=True),
+    A.COUNT:         Rule(B.CYCLE_COUNTING, LIVING, None, P.STAYS, blocked=True),
+    A.RELOCATE:      Rule(B.CYCLE_COUNTING, MOVABLE, None, P.GIVEN, blocked=True),
+    A.ENTER_KIT:     Rule(B.ASSEMBLING, _in(S.RECEIVED, S.IN_STOCK), S.IN_KIT, P.GIVEN,
+                          promised=False),
+    A.LEAVE_KIT:     Rule(B.DISASSEMBLING, _in(S.IN_KIT), S.RETURNED, P.GIVEN, blocked=True),
+    A.FOLLOW_KIT:    Rule(B.STORING, _in(S.IN_KIT), None, P.GIVEN, blocked=True),
+    A.ASSEMBLE:      Rule(B.ASSEMBLING, LIVING - {S.IN_KIT}, None, P.STAYS, blocked=True),
+    A.DISASSEMBLE:   Rule(B.DISASSEMBLING, LIVING - {S.IN_KIT}, None, P.STAYS, blocked=True),
+    A.MAINTAIN:      Rule(B.REPAIRING, LIVING, None, P.STAYS, blocked=True),
+    A.ACTIVATE:      Rule(B.INSTALLING, LIVING, None, P.STAYS, blocked=True),
+    A.CHANGE_OWNER:  Rule(B.ACCEPTING, WITH_CUSTOMER, None, P.STAYS, blocked=True),
+    A.SENSE:         Rule(B.SENSOR_REPORTING, ANY, None, P.STAYS, blocked=True),
+    A.ANNOTATE:      Rule(B.ANNOTATING, ANY, None, P.STAYS, blocked=True),
 }
 # fmt: on
 
 DISPOSITIONS = {
+    S.EXPECTED: Disposition.ACTIVE,
+    S.IN_KIT: Disposition.UNAVAILABLE,
+    S.MISSING: Disposition.UNKNOWN,
+    S.STOLEN: Disposition.STOLEN,
     S.RECEIVED: Disposition.IN_PROGRESS,
     S.PICKED: Disposition.IN_PROGRESS,
     S.PACKED: Disposition.IN_PROGRESS,

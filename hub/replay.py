@@ -20,7 +20,9 @@ from hub.sql import Row
 
 # Whoever did these said where the unit is; a unit that is inspected may stay where it was.
 PLACED = frozenset({
-    Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_IN, Action.ACCEPT_RETURN,
+    Action.COMMISSION, Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_IN,
+    Action.ACCEPT_RETURN, Action.TAKE_IN, Action.FIND, Action.RELOCATE, Action.ENTER_KIT,
+    Action.LEAVE_KIT, Action.FOLLOW_KIT,
 })  # fmt: skip
 INSPECTED = frozenset({Action.RESTOCK, Action.REPAIR, Action.QUARANTINE, Action.CONDEMN})
 
@@ -207,9 +209,9 @@ def _held(standing: Standing, event: Told) -> Standing:
     match event.action:
         case Action.ALLOCATE:
             return replace(standing, promised=True, line=line)
-        case Action.RELEASE:
+        case Action.RELEASE | Action.LOSE | Action.REPORT_STOLEN if standing.promised:
             return replace(standing, promised=False, line=None)
-        case Action.SHIP | Action.SELL:
+        case Action.SHIP | Action.SELL | Action.COLLECT:
             line = line or standing.line
             return replace(standing, promised=False, line=line, sold_at=event.recorded_at)
         case Action.RESTOCK:

@@ -12,7 +12,8 @@ from hub.sql import Row, Transaction
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
     "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
-    "unit.grade, unit.received_at, unit.sold_at, unit.hash, unit.serial_canonical, "
+    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, "
+    "unit.sold_at, unit.hash, unit.serial_canonical, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number"
 )
@@ -69,6 +70,9 @@ class UnitState:
     received_at: int | None
     sold_at: int | None
     hash: str
+    condition: str = "new"
+    kit_id: str | None = None  # the unit that this one is part of
+    members: int = 0  # how many units are part of this one
     holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
 
     @property
@@ -177,4 +181,7 @@ def _state(row: Row) -> UnitState:
         received_at=row["received_at"],
         sold_at=row["sold_at"],
         hash=row["hash"],
+        condition=row["condition"],
+        kit_id=row["kit_id"],
+        members=row["members"],
     )

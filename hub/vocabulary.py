@@ -27,6 +27,13 @@ class BizStep(StrEnum):
     INSPECTING = "inspecting"  # a returned unit is graded and its disposition decided
     REPAIRING = "repairing"
     DESTROYING = "destroying"  # written off
+    ACCEPTING = "accepting"  # the owner changes
+    ASSEMBLING = "assembling"  # a unit becomes part of a kit
+    DISASSEMBLING = "disassembling"
+    CYCLE_COUNTING = "cycle_counting"  # a count: seen, missed, found
+    INSTALLING = "installing"  # taken into use: its warranty may start
+    SENSOR_REPORTING = "sensor_reporting"
+    ANNOTATING = "annotating"  # house word: something is linked to the unit, its state stays
 
 
 class Disposition(StrEnum):
@@ -44,6 +51,9 @@ class Disposition(StrEnum):
     NEEDS_REPLACEMENT = "needs_replacement"
     RECALLED = "recalled"
     DESTROYED = "destroyed"
+    UNKNOWN = "unknown"  # missing: nobody knows where it is
+    STOLEN = "stolen"
+    UNAVAILABLE = "unavailable"  # part of a kit: it goes where the kit goes
 
 
 SELLABLE = frozenset({Disposition.SELLABLE_ACCESSIBLE, Disposition.SELLABLE_NOT_ACCESSIBLE})

@@ -5,7 +5,17 @@ from datetime import datetime
 import strawberry
 
 from hub import capture_points, catalogue, listings, serials, views
-from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard, Tracking
+from hub.catalogue import (
+    LocationCard,
+    LocationKind,
+    ManufacturerCard,
+    Picking,
+    ProductCard,
+    ReplacementCover,
+    Tracking,
+    Trait,
+    WarrantyStart,
+)
 from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.keys import Scope
@@ -18,6 +28,10 @@ Info = strawberry.Info[Context, None]
 
 strawberry.enum(LocationKind, description="What a place is for.")
 strawberry.enum(Tracking, description="What is kept of a product's units.")
+strawberry.enum(Trait, description="What makes a product worth following by serial.")
+strawberry.enum(WarrantyStart, description="What starts the warranty of a unit.")
+strawberry.enum(ReplacementCover, description="What covers the replacement of a failed unit.")
+strawberry.enum(Picking, description="Which units leave first.")
 strawberry.enum(Action, name="UnitAction", description="What can be done to a unit.")
 
 SKUS_MAX = 200
@@ -152,6 +166,21 @@ class ProductInput:
         description="Steps at which its units must be scanned (SCAN or RFID).",
         default_factory=list,
     )
+    serial_pattern: str | None = strawberry.field(
+        description="A rule for its serials that comes before its manufacturer's.", default=None
+    )
+    category: str | None = None
+    value: int | None = strawberry.field(
+        description="Of one unit, in the smallest part of the currency.", default=None
+    )
+    currency: str | None = strawberry.field(description="ISO 4217: EUR, GBP …", default=None)
+    traits: list[Trait] = strawberry.field(default_factory=list)
+    warranty_start: WarrantyStart = WarrantyStart.SALE
+    replacement_cover: ReplacementCover = ReplacementCover.REMAINDER
+    return_days: int = strawberry.field(
+        description="How long after the sale a unit may come back.", default=30
+    )
+    picking: Picking = Picking.FIFO
 
 
 @strawberry.input(description="A location; the same code again renames it.")
@@ -287,6 +316,7 @@ class CatalogueMutation:
                 serials.check_pattern(maker.serial_pattern or "")
                 catalogue.register_manufacturer(tx, occasion, ManufacturerCard(**vars(maker)))
             for product in products or []:
+                serials.check_pattern(product.serial_pattern or "")
                 catalogue.register_product(tx, occasion, ProductCard(**vars(product)))
             for place in locations or []:
                 catalogue.register_location(tx, occasion, LocationCard(**vars(place)))

@@ -131,5 +131,6 @@ class ApiKey(SQLModel, table=True):
     name: str = Field(max_length=100)
     digest: str = Field(max_length=64, unique=True)
     scopes: str = words(nullable=False)  # JSON list
+    client_id: str | None = to("client", nullable=True)  # sees this client's goods only
     created_at: int = instant()
     revoked_at: int | None = instant(nullable=True)

@@ -31,8 +31,20 @@ class Product(SQLModel, table=True):
     name: str = Field(max_length=300)
     manufacturer_id: str = to("manufacturer", index=True)
     gtin: str | None = Field(default=None, unique=True, max_length=14)  # always 14 digits
-    model_number: str | None = Field(default=None, max_length=100)  # the manufacturer's own
+    # The manufacturer's own number.
+    model_number: str | None = Field(default=None, max_length=100, index=True)
+    serial_pattern: str | None = Field(default=None, max_length=200)  # before the maker's rule
+    category: str | None = Field(default=None, max_length=60, index=True)
+    # Of one unit, in the smallest part of the currency.
+    value: int | None = Field(sa_column=Column(BigInteger), default=None)
+    currency: str | None = Field(default=None, max_length=3)  # ISO 4217
+    traits: str = words(nullable=False, default="[]")  # JSON list: regulated, theft_risk …
     warranty_months: int = Field(default=0)
+    warranty_start: str = Field(default="sale", max_length=20)  # sale, ship, activation …
+    replacement_cover: str = Field(default="remainder", max_length=20)  # remainder, fresh
+    return_days: int = Field(default=30)
+    picking: str = Field(default="fifo", max_length=10)  # fifo, fefo
+    tracked_since: int | None = instant(nullable=True)  # serials are kept since; None: always
     tracking: str = Field(default="serial", max_length=20)  # none, lot, serial, serial_lot
     capture_points: str = words(
         nullable=False, default="[]"
@@ -85,6 +97,14 @@ class Unit(SQLModel, table=True):
     order_line_id: str | None = to("order_line", nullable=True, index=True)
     blocks: int = Field(default=0)  # active holds that block
     grade: str | None = Field(default=None, max_length=20)
+    condition: str = Field(default="new", max_length=20)  # new, open_box, refurbished, used
+    birth: str = Field(default="receiving", max_length=20)  # where its record began
+    delivery_id: str | None = to("delivery", nullable=True, index=True)
+    supplier: str | None = Field(default=None, max_length=100)
+    purchase_order: str | None = Field(default=None, max_length=200)
+    client_id: str | None = to("client", nullable=True, index=True)  # whose goods; None: our own
+    kit_id: str | None = Field(default=None, max_length=36, index=True)  # the unit it is part of
+    members: int = Field(default=0)  # units that are part of it
     # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.
     skeleton: str = Field(max_length=100, index=True)
     lot: str | None = Field(default=None, max_length=50, index=True)
@@ -137,6 +157,8 @@ class Event(SQLModel, table=True):
         UniqueConstraint("unit_id", "version"),
         Index("event_feed", "transaction_id", "seq"),
         Index("event_document", "document_ref", **where("document_ref IS NOT NULL")),
+        Index("event_occurred", "occurred_at"),
+        Index("event_corrects", "unit_id", **where("corrects IS NOT NULL")),
     )
 
     seq: int | None = Field(

@@ -28,7 +28,9 @@ def test_what_is_allowed_is_what_is_not_refused(
 def test_a_blocked_unit_never_leaves_the_house() -> None:
     for status in Status:
         options = allowed(status, promised=True, blocked=True)
-        assert not {Action.SHIP, Action.SELL, Action.PICK, Action.ALLOCATE} & set(options)
+        assert not {Action.SHIP, Action.SELL, Action.COLLECT, Action.PICK, Action.ALLOCATE} & set(
+            options
+        )
 
 
 def test_a_unit_that_was_written_off_stays_so() -> None:
@@ -38,8 +40,8 @@ def test_a_unit_that_was_written_off_stays_so() -> None:
 
 
 def test_every_action_but_the_birth_and_the_correction_is_in_the_table() -> None:
-    # A receipt follows upon nothing; what a correction may do is decided by the whole history.
-    assert set(Action) - set(LIFECYCLE) == {Action.RECEIVE, Action.CORRECT}
+    # A birth follows upon nothing; what a correction may do is decided by the whole history.
+    assert set(Action) - set(LIFECYCLE) == {Action.COMMISSION, Action.CORRECT}
 
 
 def test_only_a_free_unit_in_stock_is_sellable() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 Words = Mapping[str, str]
 
 STATUS: Words = {
+    "EXPECTED": "Expected",
     "RECEIVED": "Received",
     "IN_STOCK": "In stock",
     "PICKED": "Picked",
@@ -15,11 +16,15 @@ STATUS: Words = {
     "IN_TRANSFER": "In transfer",
     "RETURNED": "Returned",
     "IN_REPAIR": "In repair",
+    "IN_KIT": "Part of a kit",
+    "MISSING": "Missing",
+    "STOLEN": "Stolen",
     "CONDEMNED": "Condemned",
     "WRITTEN_OFF": "Written off",
 }
 # What happened, as a line of a history; what may be done next.
 HAPPENED: Words = {
+    "COMMISSION": "Serial put on the unit",
     "RECEIVE": "Received",
     "PUT_AWAY": "Put into stock",
     "MOVE": "Moved",
@@ -39,9 +44,28 @@ HAPPENED: Words = {
     "QUARANTINE": "Inspected: quarantined",
     "CONDEMN": "Inspected: condemned",
     "WRITE_OFF": "Written off",
+    "COLLECT": "Collected by the customer",
+    "TAKE_IN": "Taken in for service",
+    "HAND_BACK": "Handed back to the customer",
+    "LOSE": "Found missing",
+    "REPORT_STOLEN": "Reported stolen",
+    "FIND": "Found again",
+    "COUNT": "Seen at a count",
+    "RELOCATE": "Found at another place",
+    "ENTER_KIT": "Became part of a kit",
+    "LEAVE_KIT": "Taken out of its kit",
+    "FOLLOW_KIT": "Went with its kit",
+    "ASSEMBLE": "Part put in",
+    "DISASSEMBLE": "Part taken out",
+    "MAINTAIN": "Serviced",
+    "ACTIVATE": "Taken into use",
+    "CHANGE_OWNER": "Owner changed",
+    "SENSE": "Measured",
+    "ANNOTATE": "Noted",
     "CORRECT": "Corrected",
 }
 ACTION: Words = {
+    "COMMISSION": "Commission",
     "RECEIVE": "Receive",
     "PUT_AWAY": "Put away",
     "MOVE": "Move",
@@ -61,6 +85,24 @@ ACTION: Words = {
     "QUARANTINE": "Quarantine",
     "CONDEMN": "Condemn",
     "WRITE_OFF": "Write off",
+    "COLLECT": "Hand to the collecting customer",
+    "TAKE_IN": "Take in for service",
+    "HAND_BACK": "Hand back",
+    "LOSE": "Report missing",
+    "REPORT_STOLEN": "Report stolen",
+    "FIND": "Report found",
+    "COUNT": "Count",
+    "RELOCATE": "Correct its place",
+    "ENTER_KIT": "Put into a kit",
+    "LEAVE_KIT": "Take out of its kit",
+    "FOLLOW_KIT": "Follow its kit",
+    "ASSEMBLE": "Put a part in",
+    "DISASSEMBLE": "Take a part out",
+    "MAINTAIN": "Service",
+    "ACTIVATE": "Activate",
+    "CHANGE_OWNER": "Change the owner",
+    "SENSE": "Measure",
+    "ANNOTATE": "Note",
     "CORRECT": "Correct",
 }
 DISPOSITION: Words = {
@@ -76,6 +118,9 @@ DISPOSITION: Words = {
     "NEEDS_REPLACEMENT": "Needs replacement",
     "RECALLED": "Recalled",
     "DESTROYED": "Destroyed",
+    "UNKNOWN": "Whereabouts unknown",
+    "STOLEN": "Stolen",
+    "UNAVAILABLE": "Part of a kit",
 }
 HOLD: Words = {
     "SALE": "Promised",
@@ -97,6 +142,7 @@ PLACE: Words = {
     "REPAIR": "Repair shop",
     "CUSTOMER": "With the customer",
     "IN_TRANSIT": "Between two sites",
+    "SUPPLIER": "At the supplier",
 }
 WARRANTY: Words = {
     "COVERED": "Covered",
@@ -122,6 +168,14 @@ CASE_KIND: Words = {
     "AUTHENTICATION": "Credentials refused",
     "DISAGREEMENT": "Disagreement",
     "LEDGER_BROKEN": "Ledger broken",
+    "FAILED_CAPTURE": "Capture failed",
+    "DELIVERY_VARIANCE": "Delivery differs",
+    "MISSING_UNIT": "Unit missing",
+    "PRODUCT_MISMATCH": "Wrong product",
+    "WRONG_LOCATION": "Wrong place",
+    "DUPLICATE_SERIAL": "Serial used twice",
+    "SUSPECT_RETURN": "Suspect return",
+    "UNREACHABLE_CUSTOMER": "Customer not reached",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}
 SCOPE: Words = {"LEVELS": "Stock levels", "ORDERS": "Orders", "WARRANTIES": "Warranties"}
@@ -210,16 +264,21 @@ VOCABULARIES: Mapping[str, Words] = {
 # How serious a value is; what is not named here is neutral.
 TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "happened": {
-        "ok": ("PUT_AWAY", "TRANSFER_IN", "UNBLOCK", "RESTOCK"),
-        "info": ("RECEIVE", "ALLOCATE", "PICK", "PACK", "SHIP", "SELL", "TRANSFER_OUT"),
-        "attention": ("HOLD", "ACCEPT_RETURN", "REPAIR", "QUARANTINE", "CORRECT"),
-        "danger": ("CONDEMN", "WRITE_OFF"),
+        "ok": ("PUT_AWAY", "TRANSFER_IN", "UNBLOCK", "RESTOCK", "FIND", "COUNT"),
+        "info": (
+            "RECEIVE", "ALLOCATE", "PICK", "PACK", "SHIP", "SELL", "COLLECT", "TRANSFER_OUT",
+            "COMMISSION", "HAND_BACK",
+        ),
+        "attention": (
+            "HOLD", "ACCEPT_RETURN", "REPAIR", "QUARANTINE", "CORRECT", "TAKE_IN", "RELOCATE",
+        ),
+        "danger": ("CONDEMN", "WRITE_OFF", "LOSE", "REPORT_STOLEN"),
     },
     "status": {
         "ok": ("IN_STOCK",),
-        "info": ("RECEIVED", "PICKED", "PACKED", "SHIPPED", "SOLD", "IN_TRANSFER"),
-        "attention": ("RETURNED", "IN_REPAIR"),
-        "danger": ("CONDEMNED",),
+        "info": ("RECEIVED", "PICKED", "PACKED", "SHIPPED", "SOLD", "IN_TRANSFER", "IN_KIT"),
+        "attention": ("EXPECTED", "RETURNED", "IN_REPAIR"),
+        "danger": ("CONDEMNED", "MISSING", "STOLEN"),
     },
     "hold": {"info": ("SALE",), "attention": ("QUALITY",), "danger": ("RECALL", "FRAUD")},
     "warranty": {
