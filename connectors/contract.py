@@ -20,6 +20,8 @@ from connectors.errors import ConnectorError
 from connectors.remote import Remote, RemoteApi
 from hub.vocabulary import (
     Fulfillment,
+    Notice,
+    NoticeReceipt,
     ObservedLevel,
     Order,
     Registration,
@@ -180,6 +182,18 @@ class RegisterWarranty(ABC):
         """Register one sold unit and return what the manufacturer now says. Safe to repeat."""
 
 
+class SendNotice(ABC):
+    """The channel carries messages to people: mail, text messages, an app."""
+
+    @abstractmethod
+    async def send_notice(self, notice: Notice) -> str:
+        """Send one message and return the remote's id of it. Safe to repeat by its reference."""
+
+    @abstractmethod
+    def receipts(self, topic: str, body: bytes) -> Sequence[NoticeReceipt]:
+        """Say what a stored delivery tells of messages; an unknown topic is an empty answer."""
+
+
 CAPABILITIES: tuple[type, ...] = (
     PullOrders,
     PushStock,
@@ -189,6 +203,7 @@ CAPABILITIES: tuple[type, ...] = (
     ReceiveWebhooks,
     LookupWarranty,
     RegisterWarranty,
+    SendNotice,
 )
 
 

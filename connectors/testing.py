@@ -31,6 +31,7 @@ from connectors.contract import (
     PushStock,
     ReceiveWebhooks,
     RegisterWarranty,
+    SendNotice,
     SnapshotOrders,
     SnapshotStock,
     capabilities,
@@ -47,8 +48,10 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from hub.vocabulary import (
+    Contact,
     Fulfillment,
     FulfillmentLine,
+    Notice,
     Registration,
     StockLevel,
     Warranty,
@@ -113,6 +116,9 @@ class ConnectorSuite:
         )
         question = WarrantyQuestion(serial="SN1", product="P1")
         sold = Registration(reference="R1", serial="SN1", product="P1", sold_on=date(2026, 11, 1))
+        notice = Notice(
+            reference="N1", contact=Contact(email="ann@example.org"), subject="Recall", text="Stop."
+        )
         able: list[tuple[type, str, Call]] = [
             (Connector, "check", lambda: connector.check()),
             (PullOrders, "pull_orders", lambda: connector.pull_orders("")),
@@ -123,6 +129,7 @@ class ConnectorSuite:
             (PushFulfillment, "push_fulfillment", lambda: connector.push_fulfillment(shipped)),
             (LookupWarranty, "lookup_warranty", lambda: connector.lookup_warranty([question])),
             (RegisterWarranty, "register_warranty", lambda: connector.register_warranty(sold)),
+            (SendNotice, "send_notice", lambda: connector.send_notice(notice)),
         ]
         return {name: call for kind, name, call in able if isinstance(connector, kind)}
 
@@ -215,6 +222,8 @@ class ConnectorSuite:
                     connector.verify(headers, b"{}", NOW)
             for body in (b"{}", b"[]", b"not json", b"\xff", b'{"data": 1, "order": 2}'):
                 assert not connector.read("a topic that nobody knows", body)
+                if isinstance(connector, SendNotice):
+                    assert not connector.receipts("a topic that nobody knows", body)
 
     def test_an_empty_page_is_the_end_for_now(self) -> None:
         """No orders: no items, no more, and a cursor that is taken again."""

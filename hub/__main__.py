@@ -24,6 +24,7 @@ from hub.keys import Scope
 from hub.migrations import is_current, migrate
 from hub.settings import SettingMissing, Settings, from_environment
 from hub_api.app import Parts, create_app
+from hub_api.console import certificates
 from hub_api.schema import schema
 from jobs import schedule
 from jobs.runtime import Runtime
@@ -101,21 +102,24 @@ def verify(settings: Settings) -> None:
         sys.exit(1)
 
 
-def issue_certificate(settings: Settings, identifier: str, sku: str | None) -> None:
-    """Print the custody certificate of a unit, as JSON; everything is signed first."""
+def issue_certificate(
+    settings: Settings, identifier: str, sku: str | None, *, as_page: bool
+) -> None:
+    """Print the custody certificate of a unit, as JSON or as a page; everything is signed first."""
     signer = Signer(settings.vault())
     with opened(settings) as database:
         while database.write_now(lambda tx: checkpoints.make(tx, signer, now())):
             continue
         paper = database.read_now(lambda tx: certificate.issue(tx, signer, identifier, sku, now()))
-    sys.stdout.write(json.dumps(paper, indent=2) + "\n")
+    sys.stdout.write(certificates.page(paper) if as_page else json.dumps(paper, indent=2) + "\n")
 
 
 def check_certificate(file: Path, public_key: str) -> None:
     """Verify a certificate without a database; exit with 1 if it does not hold."""
     try:
-        found = certificate.problems(json.loads(file.read_text()), public_key)
-    except (OSError, ValueError) as error:
+        paper, found = certificates.read(file.read_text())
+        found += certificate.problems(paper, public_key)
+    except (OSError, ValueError, TypeError) as error:
         found = [f"{file} can not be read: {error}"]
     sys.stdout.writelines(f"{each}\n" for each in found or ["The certificate holds."])
     if found:
@@ -179,7 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "migrate": lambda: migrate(settings.database),
         "schema": lambda: print(schema.as_str()),
         "verify": lambda: verify(settings),
-        "certificate": lambda: issue_certificate(settings, options.identifier, options.sku),
+        "certificate": lambda: issue_certificate(
+            settings, options.identifier, options.sku, as_page=options.html
+        ),
         "check-certificate": lambda: check_certificate(options.file, options.public_key),
         "public-key": lambda: print(Signer(settings.vault()).public_key),
         "connectors": list_connectors,
@@ -211,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     issuing = commands.add_parser("certificate", help="print the custody certificate of a unit")
     issuing.add_argument("identifier")
     issuing.add_argument("--sku")
+    issuing.add_argument("--html", action="store_true", help="as a page to print and keep")
     checking = commands.add_parser("check-certificate", help="verify a certificate, offline")
     checking.add_argument("file", type=Path)
     checking.add_argument("--public-key", required=True)

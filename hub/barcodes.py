@@ -17,6 +17,7 @@ from biip.gs1_element_strings import GS1ElementString
 from biip.gs1_messages import GS1Message
 from biip.symbology import SymbologyIdentifier
 
+from hub import epc
 from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers import check_digit, gtin14
 from hub.medical import Udi, read_hibc, read_iccbba
@@ -58,7 +59,7 @@ class Barcode:
     """One barcode, taken apart. `doubt` says why it could be read in another way too."""
 
     raw: str
-    form: str  # gs1, digital_link, retail, hibc, iccbba, imei, meid, vin, sscc, plain
+    form: str  # gs1, digital_link, epc, retail, hibc, iccbba, imei, meid, vin, sscc, plain
     elements: tuple[Element, ...]
     symbology: str | None = None
     doubt: str | None = None
@@ -111,6 +112,30 @@ def _digital_link(raw: str, text: str) -> Barcode:
     except ParseError as error:
         raise InvalidBarcode("this web address names no unit", read=raw) from error
     return Barcode(raw, "digital_link", _elements(raw, link.element_strings))
+
+
+def _epc(raw: str, text: str) -> Barcode:
+    tag = epc.read(text)
+    return Barcode(raw, "epc", (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial)))
+
+
+def unit_of(text: str) -> tuple[str, str] | None:
+    """Return the GTIN and serial that an EPC or a GS1 Digital Link names; None for other texts.
+
+    Raises InvalidBarcode for an EPC that names no unit.
+    """
+    text = text.strip()
+    if epc.is_epc(text):
+        tag = epc.read(text)
+        return tag.gtin, tag.serial
+    if not _is_link(text):
+        return None
+    try:
+        link = _digital_link(text, text)
+    except InvalidBarcode:
+        return None  # a web address that is no GS1 Digital Link is a text like others
+    gtins, serials = link.values(Kind.GTIN), link.values(Kind.SERIAL)
+    return (gtins[0], serials[0]) if gtins and serials else None
 
 
 def _gs1(raw: str, text: str, symbology: str | None = None) -> Barcode:
@@ -255,6 +280,7 @@ def _is_gs1(text: str) -> bool:
 # In this order: the first form that a text has is the one that it is read in.
 FORMS: tuple[tuple[Callable[[str], bool], Callable[[str, str], Barcode]], ...] = (
     (_is_link, _digital_link),
+    (epc.is_epc, _epc),
     (is_trade_number, _one("retail", Kind.GTIN)),
     (is_imei, _one("imei", Kind.IMEI)),
     (_is_sscc, _sscc),

@@ -38,6 +38,7 @@ class Law(StrEnum):
     COUNT = "count"  # per product, place and status: units and last events give the same count
     PROMISE = "promise"  # a promised unit has its own active promise, and the reverse
     BLOCK = "block"  # a unit counts as many blocks as there are active blocking holds
+    KIT = "kit"  # a part is where its one kit is, and a kit counts the parts that it has
     AVAILABLE = "available"  # per product and place: as many sellable units by events and holds
 
 
@@ -87,6 +88,7 @@ def check(tx: Transaction) -> Balance:
         kinds=_selling(),
     )
     breaches = [*_places(tx), *_counts(tx), *_promises(tx), *_blocks(tx), *_available(tx)]
+    breaches += _kits(tx)
     return Balance(
         units=totals["units"],
         available=available,
@@ -202,3 +204,24 @@ def _blocks(tx: Transaction) -> list[Breach]:
         )
         for row in rows
     ]
+
+
+def _kits(tx: Transaction) -> list[Breach]:
+    # The database holds that a unit has one active membership at most. Kits that are written off
+    # keep their parts.
+    rows = tx.rows(
+        "SELECT unit.id, unit.serial, 'is no part of the one kit that it names' AS message "
+        "FROM unit LEFT JOIN kit_membership ON kit_membership.child_id = unit.id "
+        "AND kit_membership.left_at IS NULL WHERE (unit.status = 'in_kit' "
+        "OR unit.kit_id IS NOT NULL OR kit_membership.id IS NOT NULL) "
+        "AND (NOT unit.status IN ('in_kit', 'written_off') "
+        "OR COALESCE(unit.kit_id, '') <> COALESCE(kit_membership.parent_id, 'none')) "
+        "UNION SELECT unit.id, unit.serial, 'is not where its kit is' FROM unit "
+        "JOIN unit AS kit ON kit.id = unit.kit_id WHERE unit.location_id <> kit.location_id "
+        "UNION SELECT unit.id, unit.serial, 'does not count the parts that it has' FROM unit "
+        "LEFT JOIN (SELECT parent_id, COUNT(*) AS parts FROM kit_membership "
+        "WHERE left_at IS NULL GROUP BY parent_id) AS counted ON counted.parent_id = unit.id "
+        "WHERE unit.members <> COALESCE(counted.parts, 0) ORDER BY 1 LIMIT :limit",
+        limit=BREAKS_MAX,
+    )
+    return [Breach(Law.KIT, row["id"], f"{row['serial']} {row['message']}") for row in rows]

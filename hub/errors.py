@@ -81,6 +81,18 @@ class UnitBlocked(Refused):
     code = "UNIT_BLOCKED"
 
 
+class UnitExpired(Refused):
+    """The unit is past its last day: take another one, and set this one aside."""
+
+    code = "UNIT_EXPIRED"
+
+
+class WrongUnit(Refused):
+    """Another unit is meant here; `directed` names the serials that are."""
+
+    code = "WRONG_UNIT"
+
+
 class VersionConflict(Refused):
     """The unit changed since it was read: read it again and decide anew."""
 

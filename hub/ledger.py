@@ -8,13 +8,14 @@ the listings whose quantity changed and queues the facts that a channel must be 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hub import capture_points, listings, registrations
+from hub import capture_points, kit_rules, listings, registrations
 from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.errors import (
     InvalidInput,
     Refused,
     StepNotAllowed,
+    UnitExpired,
     UnitPromised,
     VersionConflict,
 )
@@ -26,6 +27,9 @@ from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub.units import Scan, UnitState, locate
 
+# On the way to a customer: nothing that has expired goes it.
+OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
+
 
 def record(
     tx: Transaction,
@@ -34,23 +38,44 @@ def record(
     instruction: Instruction,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
-    """Do one action to many units; each scan gets its verdict, in instruction."""
+    """Do one action to many units; each scan gets its verdict, in order.
+
+    The parts of a kit go where it goes, and a block of a part blocks its kit.
+    """
     bounded(scans)
+    instructions = [instruction] * len(scans)
+    return _record(tx, occasion, command_id, instruction.action, instructions, scans)
+
+
+def _record(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    action: Action,
+    instructions: Sequence[Instruction],
+    scans: Sequence[Scan],
+    *,
+    follows: bool = False,
+) -> list[Verdict]:
+    """Do one action, with its own instruction for each scan; `follows`: upon that of a kit."""
     found = locate(tx, scans)
     units = [each for each in found if isinstance(each, UnitState)]
     holds = Holds(tx, occasion)
-    holds.load(units, instruction.action)
+    holds.load(units, action)
     journal = Journal(occasion, command_id)
     was_available = {unit.id: unit.is_available for unit in units}
+    places = {unit.id: unit.location_id for unit in units if unit.members}
     products = {unit.product_id for unit in units}
-    unscanned = capture_points.unscanned(tx, occasion, instruction.action, products)
+    unscanned = set() if follows else capture_points.unscanned(tx, occasion, action, products)
+    carried = kit_rules.carried(tx, units, instructions)
     verdicts, changed = [], {}
-    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+    for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
             if isinstance(unit, Refused):
                 raise unit
             if unit.product_id in unscanned:
-                raise capture_points.missing(occasion, instruction.action, unit.sku)
+                raise capture_points.missing(occasion, action, unit.sku)
+            kit_rules.check(instruction, unit, carried, follows=follows)
             _apply(occasion, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
@@ -61,8 +86,41 @@ def record(
         journal.write(tx)
         holds.write()
         write_units(tx, occasion, changed.values())
-        _tell(tx, occasion, instruction.action, changed.values(), was_available)
+        _tell(tx, occasion, instructions[0], changed.values(), was_available)
+        _take_along(tx, occasion, command_id, instructions[0], changed.values(), places)
     return verdicts
+
+
+def _take_along(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    changed: Iterable[UnitState],
+    places: dict[str, str],
+) -> None:
+    """Let the parts of kits follow them, and blocks of parts reach their kits."""
+    kits = [
+        unit
+        for unit in changed
+        if unit.members
+        and (
+            unit.location_id != places.get(unit.id)
+            or instruction.action in kit_rules.ALWAYS_FOLLOWED
+        )
+    ]
+    parts = [unit for unit in changed if unit.kit_id is not None]
+    for action, each in (
+        *kit_rules.following(tx, instruction, kits),
+        *kit_rules.reaching(tx, instruction, parts),
+    ):
+        scans = [Scan(unit_id) for unit_id, _ in each]
+        told = [further for _, further in each]
+        verdicts = _record(tx, occasion, command_id, action, told, scans, follows=True)
+        # A kit and its parts never disagree: rather nothing happens at all.
+        refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
+        if refusal is not None:
+            raise StepNotAllowed(f"{refusal.identifier}, a part: {refusal.message}", allowed=[])
 
 
 def _apply(
@@ -82,6 +140,8 @@ def _apply(
     promised = unit.promised_to is not None
     rule = check(instruction.action, unit.status, promised=promised, blocked=unit.blocks > 0)
     _same_promise(instruction, unit)
+    if instruction.action in OUTWARD:
+        fresh(occasion, unit)
     place = _place(instruction, rule, unit)
     before = (unit.status, unit.disposition, unit.location_id)
     holds.apply(instruction, unit)  # refuses before anything is changed
@@ -106,9 +166,16 @@ def _apply(
         disposition=str(unit.disposition),
         location_from=before[2],
         location_to=unit.location_id,
-        details=_details(instruction),
+        details=_details(instruction, scan),
         previous_hash=unit.hash,
     )
+
+
+def fresh(occasion: Occasion, unit: UnitState) -> None:
+    """Raise UnitExpired for a unit past its last day, on the day of what is done."""
+    today = (occasion.occurred_at or occasion.now).date().isoformat()
+    if unit.expires_on is not None and unit.expires_on < today:
+        raise UnitExpired(f"the unit expired on {unit.expires_on}", expires_on=unit.expires_on)
 
 
 def _same_promise(instruction: Instruction, unit: UnitState) -> None:
@@ -170,14 +237,19 @@ def _destination(instruction: Instruction, unit: UnitState) -> None:
 
 def _mark(occasion: Occasion, instruction: Instruction, unit: UnitState) -> None:
     """Keep what reports ask for beside the state: when sold, how graded, for which line."""
-    if instruction.action in LEAVING:
+    # A part is sold with its kit and comes back with it: its warranty is its own.
+    followed = _followed(instruction)
+    at_customer = instruction.action is Action.ENTER_KIT and unit.location_id == CUSTOMER
+    if instruction.action in LEAVING or followed in LEAVING or at_customer:
         unit.sold_at = micros(occasion.now)
-    if instruction.action is Action.RESTOCK:
+    if Action.RESTOCK in {instruction.action, followed}:
         unit.sold_at = unit.order_line_id = None
     unit.grade = instruction.grade or unit.grade
     unit.condition = instruction.condition or unit.condition
     match instruction.action:
         case Action.RECEIVE:
+            unit.received_at = micros(occasion.now)
+        case Action.FIND if unit.received_at is None:  # given up on its way here, and yet it came
             unit.received_at = micros(occasion.now)
         case Action.ENTER_KIT | Action.LEAVE_KIT:
             unit.kit_id = instruction.kit
@@ -185,8 +257,15 @@ def _mark(occasion: Occasion, instruction: Instruction, unit: UnitState) -> None
             unit.members = instruction.members or 0
 
 
-def _details(instruction: Instruction) -> dict[str, Any] | None:
-    details = dict(instruction.details or {})
+def _followed(instruction: Instruction) -> str | None:
+    """Return what was done to the kit that a part follows."""
+    if instruction.action is not Action.FOLLOW_KIT:
+        return None
+    return (instruction.details or {}).get("action")
+
+
+def _details(instruction: Instruction, scan: Scan) -> dict[str, Any] | None:
+    details = {**(instruction.details or {}), **(scan.facts or {})}
     if instruction.action is Action.TRANSFER_OUT and instruction.location is not None:
         details["destination"] = instruction.location["code"]
     for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):
@@ -231,12 +310,15 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
 def _tell(
     tx: Transaction,
     occasion: Occasion,
-    action: Action,
+    instruction: Instruction,
     units: Iterable[UnitState],
     was_available: dict[str, bool],
 ) -> None:
     # A move inside a site tells nobody anything new: channels count by site, not by bin.
     touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
+    if instruction.action is Action.RELOCATE:  # free before and after, but at another site
+        touched |= {unit.product_id for unit in units if unit.is_available}
     listings.touch(tx, touched, occasion.now)
-    if action in LEAVING:
+    # A part is registered with its own manufacturer when its kit is sold.
+    if instruction.action in LEAVING or _followed(instruction) in LEAVING:
         registrations.request(tx, units, occasion.now)

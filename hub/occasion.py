@@ -19,7 +19,8 @@ class Occasion:
     """The circumstances of a command.
 
     `now` is when the ledger learns of it, `occurred_at` when it happened (None: now). `scope` is
-    where idempotency keys live: the API key's id, or a job's name.
+    where idempotency keys live: the API key's id, or a job's name. `approved_by` is who answers
+    for a serial that was not read where it must be.
     """
 
     actor: str
@@ -29,3 +30,4 @@ class Occasion:
     captured_by: CaptureMethod = CaptureMethod.API
     document: Document | None = None
     reason: str | None = None
+    approved_by: str | None = None

@@ -1,56 +1,22 @@
-"""Receiving: a unit that arrives for the first time is checked and gets its record.
+"""Receiving: units that arrive are checked; new ones get their records, expected ones go on."""
 
-Beside `hub.ledger` the only room that writes units and events.
-"""
-
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import replace
 
-from hub import capture_points, listings
-from hub.catalogue import LOT_TRACKED, products_by_code
-from hub.chain import GENESIS
-from hub.clock import micros, new_id
-from hub.errors import (
-    DuplicateSerial,
-    InvalidBarcode,
-    InvalidInput,
-    Refused,
-    UnknownReference,
-)
-from hub.identifiers import canonical, skeleton, verbatim
+from hub import births, deliveries, ledger, listings
+from hub.births import RECEIPT, UNIT_COLUMNS, Admitted, Arrival, Birth, BirthPoint, Condition
+from hub.catalogue import SUPPLIER, reference
+from hub.errors import Refused
+from hub.instruction import Instruction
 from hub.journal import Journal, Verdict, accepted, bounded, refused
-from hub.lifecycle import Action, Status, disposition
+from hub.labels import own_serials
+from hub.lifecycle import Action, Status
 from hub.occasion import Occasion
-from hub.serials import follows_rule
 from hub.sql import Row, Transaction
-from hub.units import UnitState
-from hub.vocabulary import BizStep, Disposition
+from hub.units import Scan
+from hub.vocabulary import BizStep
 
-LOT_CHARS_MAX = 50
-
-
-SCHEME = re.compile(r"[a-z0-9_]{1,20}")
-
-
-UNIT_COLUMNS = (
-    "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "version", "status",
-    "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on", "expires_on",
-    "received_at", "changed_at", "hash",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A unit that arrives for the first time; `product` is its SKU or GTIN."""
-
-    serial: str
-    product: str
-    identifiers: tuple[tuple[str, str], ...] = ()  # scheme and value: ("imei", "49…")
-    lot: str | None = None
-    produced_on: date | None = None
-    expires_on: date | None = None
+__all__ = ["UNIT_COLUMNS", "Arrival", "commission", "receive", "unlabelled"]
 
 
 def receive(
@@ -61,178 +27,202 @@ def receive(
     place: Row,
     *,
     put_away: bool = False,
+    delivery: Row | None = None,
 ) -> list[Verdict]:
-    """Give units their records; `put_away` makes them sellable in the same step."""
+    """Record units that arrive; `put_away` makes them sellable in the same step.
+
+    A unit that is expected goes on with the record that it has; every other gets its own, linked
+    to the delivery that is named.
+    """
     bounded(arrivals)
-    checked = _check_arrivals(tx, occasion, arrivals, put_away=put_away)
+    if delivery is not None:
+        arrivals = [_of_delivery(each, delivery) for each in arrivals]
+    steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
+    admitted = births.admit(tx, occasion, arrivals, *steps, awaited=True)
+    delivery_id = delivery["id"] if delivery else None
+    awaited = {
+        index: each
+        for index, each in enumerate(admitted)
+        if isinstance(each, Admitted) and each.awaited
+    }
+    touched = [*_touched(tx, awaited), *([delivery_id] if delivery_id else [])]
+    deliveries.lock(tx, touched)
+    verdicts = _bear(tx, occasion, command_id, admitted, place, RECEIPT, put_away, delivery_id)
+    if awaited:
+        verdicts |= _arrived(tx, occasion, command_id, awaited, place, put_away=put_away)
+    if touched:
+        deliveries.look_again(tx, occasion, touched)
+    for index, each in enumerate(admitted):
+        if isinstance(each, Refused):
+            verdicts[index] = refused(index, arrivals[index].serial, each, None)
+    return [replace(verdicts[index], identifier=each.serial) for index, each in enumerate(arrivals)]
+
+
+def commission(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    arrivals: Sequence[Arrival],
+    place: Row | None,
+    *,
+    point: BirthPoint,
+) -> list[Verdict]:
+    """Give units their records before any receipt (CBV commissioning).
+
+    Without a place they are still with the supplier, and expected; with one they are there.
+    """
+    bounded(arrivals)
+    status = Status.RECEIVED if place else Status.EXPECTED
+    birth = Birth(point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status)
+    admitted = births.admit(tx, occasion, arrivals, Action.COMMISSION)
+    where = place or reference(tx, "location", "id", SUPPLIER)
+    verdicts = _bear(tx, occasion, command_id, admitted, where, birth, False, None)
+    for index, each in enumerate(admitted):
+        if isinstance(each, Refused):
+            verdicts[index] = refused(index, arrivals[index].serial, each, None)
+    return [verdicts[index] for index in range(len(arrivals))]
+
+
+def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
+    """Make arrivals with serials of our own, for units that bear none."""
+    return [replace(pattern, serial=serial) for serial in own_serials(count)]
+
+
+def _bear(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    admitted: Sequence[Admitted | Refused],
+    place: Row,
+    birth: Birth,
+    put_away: bool,
+    delivery_id: str | None,
+) -> dict[int, Verdict]:
+    """Write the records of those that are new; return their verdicts by their places."""
+    new = {
+        index: each
+        for index, each in enumerate(admitted)
+        if isinstance(each, Admitted) and not each.awaited
+    }
     journal = Journal(occasion, command_id)
-    units, identifiers, verdicts = [], [], []
-    for index, (arrival, product) in enumerate(zip(arrivals, checked, strict=True)):
-        if isinstance(product, Refused):
-            verdicts.append(refused(index, arrival.serial, product, None))
-            continue
-        unit = _born(journal, arrival, product, place)
-        if put_away:
-            _shelve(journal, unit, place)
-        now = micros(occasion.now)
-        units.append((
-            unit.id, unit.product_id, unit.manufacturer_id, unit.serial,
-            canonical(arrival.serial), unit.version, str(unit.status), unit.disposition,
-            unit.location_id, 0, skeleton(arrival.serial), arrival.lot, _text(arrival.produced_on),
-            _text(arrival.expires_on), now, now, unit.hash,
-        ))  # fmt: skip
-        identifiers += [
-            (new_id(), unit.id, scheme, value.strip(), canonical(value), now)
-            for scheme, value in arrival.identifiers
-        ]
-        verdicts.append(accepted(index, arrival.serial, unit))
-    tx.insert("unit", UNIT_COLUMNS, units)
-    names = ("id", "unit_id", "scheme", "value", "canonical", "created_at")
-    tx.insert("identifier", names, identifiers)
+    units = births.bear(
+        tx,
+        occasion,
+        journal,
+        list(new.values()),
+        place,
+        birth,
+        delivery_id=delivery_id,
+        put_away=put_away,
+    )
     journal.write(tx)
     if put_away:
-        listings.touch(tx, {row[1] for row in units}, occasion.now)
+        listings.touch(tx, {unit.product_id for unit in units}, occasion.now)
+    return {
+        index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
+    }
+
+
+def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
+    return replace(
+        arrival,
+        supplier=arrival.supplier or delivery["supplier"],
+        purchase_order=arrival.purchase_order or delivery["purchase_order"],
+    )
+
+
+def _arrived(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    awaited: dict[int, Admitted],
+    place: Row,
+    *,
+    put_away: bool,
+) -> dict[int, Verdict]:
+    """Record that expected units came; one that was given up meanwhile is found again."""
+    ids = sorted({str(each.awaited) for each in awaited.values()})
+    given_up = {
+        row["id"]
+        for row in tx.rows(
+            "SELECT id FROM unit WHERE id IN (:ids...) AND status = 'missing'", ids=ids
+        )
+    }
+    steps: dict[tuple[Action, Condition], dict[int, Admitted]] = {}
+    for index, each in awaited.items():
+        action = Action.FIND if each.awaited in given_up else Action.RECEIVE
+        steps.setdefault((action, each.arrival.condition), {})[index] = each
+    verdicts: dict[int, Verdict] = {}
+    for (action, condition), chosen in steps.items():
+        instruction = Instruction(action=action, location=place, condition=str(condition))
+        verdicts |= _step(tx, occasion, command_id, instruction, chosen)
+    came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
+    _complete(tx, occasion, came)
+    shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
+    if put_away and shelved:
+        instruction = Instruction(action=Action.PUT_AWAY, location=place)
+        verdicts |= _step(tx, occasion, command_id, instruction, shelved)
     return verdicts
 
 
-def _check_arrivals(
-    tx: Transaction, occasion: Occasion, arrivals: Sequence[Arrival], *, put_away: bool
-) -> list[Row | Refused]:
-    """Return the product of every arrival that may be recorded, else its refusal."""
-    products = products_by_code(tx, sorted({each.product for each in arrivals}))
-    taken = _taken(tx, arrivals)
-    steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
-    checked: list[Row | Refused] = []
-    for arrival in arrivals:
-        try:
-            product = products.get(arrival.product)
-            if product is None:
-                raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
-            follows_rule(arrival.serial, product)
-            _well_formed(arrival, product)
-            capture_points.demand(occasion, product, *steps)
-            _claim(arrival, product, taken)
-        except Refused as refusal:
-            checked.append(refusal)
-        else:
-            checked.append(product)
-    return checked
+def _step(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    chosen: dict[int, Admitted],
+) -> dict[int, Verdict]:
+    told = instruction.action is not Action.PUT_AWAY
+    scans = [
+        Scan(str(each.awaited), facts=births.facts(each.arrival) if told else None)
+        for each in chosen.values()
+    ]
+    done = ledger.record(tx, occasion, command_id, instruction, scans)
+    return {
+        index: replace(verdict, index=index) for index, verdict in zip(chosen, done, strict=True)
+    }
 
 
-def _well_formed(arrival: Arrival, product: Row) -> None:
-    if product["tracking"] in LOT_TRACKED and not arrival.lot:
-        raise InvalidInput(f"{product['sku']} is tracked by lot: say which", field="lot")
-    if len(arrival.lot or "") > LOT_CHARS_MAX:
-        raise InvalidInput(f"a lot has at most {LOT_CHARS_MAX} characters", field="lot")
-    for scheme, _ in arrival.identifiers:
-        if not SCHEME.fullmatch(scheme):
-            raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
-
-
-def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], str]:
-    """Map what is taken already, (product or scheme, canonical form), to the status of its unit."""
-    serials: set[str] = set()
-    names: set[str] = set()
-    for arrival in arrivals:
-        try:
-            serials.add(canonical(arrival.serial))
-            names.update(canonical(value) for _, value in arrival.identifiers)
-        except InvalidBarcode:
-            continue  # refused with its own words when its turn comes
-    taken = {
-        (row["product_id"], row["serial_canonical"]): row["status"]
+def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) -> None:
+    """Keep what only the receipt could tell; what was known before stays."""
+    tx.run_many(
+        "UPDATE unit SET supplier = COALESCE(supplier, :supplier), "
+        "purchase_order = COALESCE(purchase_order, :purchase_order), lot = COALESCE(lot, :lot), "
+        "produced_on = COALESCE(produced_on, :produced_on), "
+        "expires_on = COALESCE(expires_on, :expires_on), "
+        "client_id = COALESCE(client_id, :client_id) WHERE id = :id",
+        [
+            {
+                "id": each.awaited,
+                "supplier": each.arrival.supplier,
+                "purchase_order": each.arrival.purchase_order,
+                "lot": each.arrival.lot,
+                "produced_on": births.day(each.arrival.produced_on),
+                "expires_on": births.day(each.arrival.expires_on),
+                "client_id": each.client_id,
+            }
+            for each in came.values()
+        ],
+    )
+    names = [
+        (str(each.awaited), *name) for each in came.values() for name in each.arrival.identifiers
+    ]
+    known = {
+        (row["scheme"], row["canonical"])
         for row in tx.rows(
-            "SELECT product_id, serial_canonical, status FROM unit "
-            "WHERE serial_canonical IN (:serials...)",
-            serials=sorted(serials),
+            "SELECT scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
+            ids=sorted({name[0] for name in names}),
         )
     }
-    if names:
-        for row in tx.rows(
-            "SELECT scheme, canonical FROM identifier WHERE canonical IN (:names...)",
-            names=sorted(names),
-        ):
-            taken[row["scheme"], row["canonical"]] = "in use"
-    return taken
+    births.add_names(tx, occasion, [name for name in names if births.name_of(name) not in known])
 
 
-def _claim(arrival: Arrival, product: Row, taken: dict[tuple[str, str], str]) -> None:
-    claims = [(product["id"], canonical(arrival.serial))]
-    claims += [(scheme, canonical(value)) for scheme, value in arrival.identifiers]
-    for claim in claims:
-        if (status := taken.get(claim)) is not None:
-            raise DuplicateSerial(
-                f"a unit of {product['sku']} with {claim[1]} is known already ({status})",
-                status=status,
-            )
-    taken.update(dict.fromkeys(claims, "in this batch"))
-
-
-def _born(journal: Journal, arrival: Arrival, product: Row, place: Row) -> UnitState:
-    unit = UnitState(
-        id=new_id(),
-        product_id=product["id"],
-        manufacturer_id=product["manufacturer_id"],
-        serial=verbatim(arrival.serial),
-        sku=product["sku"],
-        version=1,
-        status=Status.RECEIVED,
-        disposition=str(Disposition.IN_PROGRESS),
-        location_id=place["id"],
-        location_kind=place["kind"],
-        site_id=place["site_id"],
-        promised_to=None,
-        order_line_id=None,
-        blocks=0,
-        grade=None,
-        received_at=None,
-        sold_at=None,
-        hash=GENESIS,
+def _touched(tx: Transaction, awaited: dict[int, Admitted]) -> list[str]:
+    """Return the deliveries that announced units which came."""
+    if not awaited:
+        return []
+    rows = tx.rows(
+        "SELECT DISTINCT delivery_id FROM unit WHERE id IN (:ids...) AND delivery_id IS NOT NULL",
+        ids=sorted({str(each.awaited) for each in awaited.values()}),
     )
-    unit.hash = journal.append(
-        unit_id=unit.id,
-        version=1,
-        action=str(Action.RECEIVE),
-        biz_step=str(BizStep.RECEIVING),
-        status_from=None,
-        status=str(unit.status),
-        disposition_from=None,
-        disposition=unit.disposition,
-        location_from=None,
-        location_to=place["id"],
-        # The birth seals the identity: a serial changed later shows.
-        details={
-            "serial": unit.serial,
-            "product": unit.product_id,
-            "manufacturer": unit.manufacturer_id,
-            "identifiers": [list(each) for each in arrival.identifiers],
-            "lot": arrival.lot,
-            "produced_on": _text(arrival.produced_on),
-            "expires_on": _text(arrival.expires_on),
-        },
-        previous_hash=GENESIS,
-    )
-    return unit
-
-
-def _text(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _shelve(journal: Journal, unit: UnitState, place: Row) -> None:
-    before = unit.disposition
-    unit.status, unit.version = Status.IN_STOCK, 2
-    unit.disposition = str(disposition(unit.status, place["kind"], blocked=False, recalled=False))
-    unit.hash = journal.append(
-        unit_id=unit.id,
-        version=2,
-        action=str(Action.PUT_AWAY),
-        biz_step=str(BizStep.STORING),
-        status_from=str(Status.RECEIVED),
-        status=str(unit.status),
-        disposition_from=before,
-        disposition=unit.disposition,
-        location_from=place["id"],
-        location_to=place["id"],
-        previous_hash=unit.hash,
-    )
+    return [row["delivery_id"] for row in rows]

@@ -1,8 +1,10 @@
 """Finding units: by their own id, their serial in any writing, or any further identifier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from hub.barcodes import unit_of
 from hub.catalogue import SELLING_KINDS
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
 from hub.identifiers import canonical, is_id
@@ -12,7 +14,7 @@ from hub.sql import Row, Transaction
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
     "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
-    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, "
+    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, unit.expires_on, "
     "unit.sold_at, unit.hash, unit.serial_canonical, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number"
@@ -29,6 +31,9 @@ LOCKED = (
 UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
     "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
+    "product.category, product.value, product.currency, product.traits, product.warranty_start, "
+    "product.replacement_cover, product.return_days, product.picking, "
+    "COALESCE(product.serial_pattern, manufacturer.serial_pattern) AS serial_pattern, "
     "manufacturer.code AS maker_code, "
     "manufacturer.name AS maker_name, location.code AS location_code, "
     "location.name AS location_name, location.kind AS location_kind, "
@@ -41,11 +46,15 @@ UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read of a unit: any identifier, and the product where one was read too."""
+    """What was read of a unit: any identifier, and the product where one was read too.
+
+    `facts` go into the details of its event.
+    """
 
     identifier: str
     sku: str | None = None
     expected_version: int | None = None
+    facts: dict[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ class UnitState:
     condition: str = "new"
     kit_id: str | None = None  # the unit that this one is part of
     members: int = 0  # how many units are part of this one
+    expires_on: str | None = None  # its last day, as ISO text
     holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
 
     @property
@@ -87,34 +97,74 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
 
     Rows are locked in the order of their ids, so that two commands never wait for each other.
     """
-    sought: list[str | Refused] = [_sought(scan) for scan in scans]
-    keys = [key for key in sought if isinstance(key, str)]
+    sought = [_sought(scan) for scan in scans]
+    keys = [each[0] for each in sought if not isinstance(each, Refused)]
     names = _unit_ids(tx, keys)
     rows = _locked(tx, sorted({unit_id for found in names.values() for unit_id in found}))
     states: dict[str, UnitState] = {}
     return [
-        key if isinstance(key, Refused) else _one(scan, [rows[each] for each in names[key]], states)
+        key
+        if isinstance(key, Refused)
+        else _one(scan, key[1], [rows[each] for each in names[key[0]]], states)
         for scan, key in zip(scans, sought, strict=True)
     ]
 
 
+def identify(tx: Transaction, scans: Sequence[Scan]) -> list[Row | Refused]:
+    """Find the unit of every scan as it is now, as `UNITS` shows it, without locking anything."""
+    sought = [_sought(scan) for scan in scans]
+    names = _unit_ids(tx, [each[0] for each in sought if not isinstance(each, Refused)])
+    ids = sorted({unit_id for each in names.values() for unit_id in each})
+    rows = {row["id"]: row for row in tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)}
+    found: list[Row | Refused] = []
+    for scan, key in zip(scans, sought, strict=True):
+        try:
+            if isinstance(key, Refused):
+                raise key
+            bearing = [rows.get(each) for each in names[key[0]]]
+            found.append(_choose(scan.identifier, _fitting(bearing, scan.sku, key[1])))
+        except Refused as refusal:
+            found.append(refusal)
+    return found
+
+
 def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
     """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit."""
-    key = identifier if is_id(identifier) else canonical(identifier)
+    key, gtin = _key(identifier)
     rows = tx.rows(
         f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical = :key "
         "UNION SELECT unit_id FROM identifier WHERE canonical = :key "
         "UNION SELECT id FROM unit WHERE id = :key)",
         key=key,
     )
-    return _choose(identifier, [row for row in rows if sku is None or row["sku"] == sku])
+    return _choose(identifier, _fitting(rows, sku, gtin))
 
 
-def _sought(scan: Scan) -> str | Refused:
-    if is_id(scan.identifier):
-        return scan.identifier
+def key_of(identifier: str) -> str:
+    """Return what a unit is looked up by; raises InvalidBarcode for what can be no serial."""
+    return _key(identifier)[0]
+
+
+def _key(identifier: str) -> tuple[str, str | None]:
+    """Return what a unit is looked up by, and the GTIN where an EPC or a link names that too."""
+    if is_id(identifier):
+        return identifier, None
+    if (named := unit_of(identifier)) is not None:
+        return canonical(named[1]), named[0]
+    return canonical(identifier), None
+
+
+def _fitting(rows: Iterable[Row | None], sku: str | None, gtin: str | None) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row and (sku is None or row["sku"] == sku) and (gtin is None or row["gtin"] == gtin)
+    ]
+
+
+def _sought(scan: Scan) -> tuple[str, str | None] | Refused:
     try:
-        return canonical(scan.identifier)
+        return _key(scan.identifier)
     except Refused as refusal:
         return refusal
 
@@ -138,10 +188,11 @@ def _locked(tx: Transaction, ids: list[str]) -> dict[str, Row | None]:
     return dict.fromkeys(ids) | {row["id"]: row for row in rows}
 
 
-def _one(scan: Scan, rows: list[Row | None], states: dict[str, UnitState]) -> UnitState | Refused:
+def _one(
+    scan: Scan, gtin: str | None, rows: list[Row | None], states: dict[str, UnitState]
+) -> UnitState | Refused:
     try:
-        present = [row for row in rows if row and (scan.sku is None or row["sku"] == scan.sku)]
-        row = _choose(scan.identifier, present)
+        row = _choose(scan.identifier, _fitting(rows, scan.sku, gtin))
     except Refused as refusal:
         return refusal
     # The same unit twice in one batch is one state: the second scan sees what the first did.
@@ -184,4 +235,5 @@ def _state(row: Row) -> UnitState:
         condition=row["condition"],
         kit_id=row["kit_id"],
         members=row["members"],
+        expires_on=row["expires_on"],
     )

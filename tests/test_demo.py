@@ -52,7 +52,9 @@ def test_a_certificate_is_issued_and_verified_offline(tmp_path: Path) -> None:
     World.build(database).receive("SN-1")
     database.close()
     (tmp_path / "paper.json").write_text(hub("certificate", "sn 1"))
+    (tmp_path / "paper.html").write_text(hub("certificate", "sn 1", "--html"))
     key = hub("public-key").strip()
     (tmp_path / "serial-hub.db").unlink()
-    told = hub("check-certificate", "paper.json", "--public-key", key)
-    assert told == "The certificate holds.\n"
+    for paper in ("paper.json", "paper.html"):
+        told = hub("check-certificate", paper, "--public-key", key)
+        assert told == "The certificate holds.\n"

@@ -4,10 +4,11 @@ They import nothing of the hub. Tests and the demo tell them what happens: an or
 changes behind our back, webhooks get lost, the next call fails.
 """
 
+from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
 from connectors.simulators.warranty import WarrantyTwin
 
-__all__ = ["Fault", "ShopifyTwin", "SquareTwin", "WarrantyTwin", "Webhook", "serve"]
+__all__ = ["Fault", "NoticeTwin", "ShopifyTwin", "SquareTwin", "WarrantyTwin", "Webhook", "serve"]

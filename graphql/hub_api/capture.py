@@ -5,9 +5,11 @@ from datetime import date, datetime
 import strawberry
 
 from hub import capture, custom_fields, labels, units, views
+from hub.capture import bulk
 from hub.capture.answers import Capture as Answer
 from hub.capture.answers import CaptureCode, Purpose, Signal
 from hub.capture.answers import Suggestion as Meant
+from hub.capture.bulk import Tag
 from hub.capture.statistics import count_captures
 from hub.errors import InvalidInput
 from hub.keys import Scope
@@ -16,6 +18,7 @@ from hub.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 from hub_api.catalogue import Product
 from hub_api.context import Context
+from hub_api.labels import UnitLabel
 from hub_api.problems import answer
 from hub_api.units import Identifier, Unit, UnitFieldInput
 
@@ -24,7 +27,6 @@ Info = strawberry.Info[Context, None]
 strawberry.enum(Signal, name="CaptureSignal", description="Go on, look twice, or stop.")
 strawberry.enum(Purpose, name="CapturePurpose", description="A unit that arrives, or a known one.")
 strawberry.enum(CaptureCode, description="Why a device signals what it does; it never changes.")
-strawberry.enum(LabelFormat, description="How a label is drawn.")
 
 
 @strawberry.type(description="One thing that was noticed in what was read.")
@@ -122,17 +124,44 @@ class CaptureStatistics:
     by_method: list[CaptureCount]
 
 
-@strawberry.type(description="The label of a unit; asking again prints it again.")
-class UnitLabel:
-    """The label of a unit."""
+@strawberry.type(description="One tag of a sweep.")
+class SweptTag:
+    """One tag of a sweep."""
 
-    content: str = strawberry.field(
-        description="What its code says: a GS1 Digital Link, or the unit's id."
+    read: str = strawberry.field(
+        description="As it was first read; commands take it as an identifier."
     )
-    element_string: str | None = strawberry.field(description="GS1 for people: (01)…(21)…")
-    lines: list[str]
-    media_type: str
-    body: str = strawberry.field(description="To be sent to the printer, or shown.")
+    times: int = strawberry.field(description="How often it was read.")
+    code: CaptureCode = strawberry.field(
+        description="OK, UNKNOWN_UNIT, UNKNOWN_PRODUCT, PRODUCT_MISMATCH, SEVERAL_SERIALS or "
+        "BROKEN_BARCODE."
+    )
+    gtin: str | None
+    serial: str | None
+    sku: str | None = strawberry.field(description="The product of the unit, or of the GTIN.")
+    unit: Unit | None
+
+    @classmethod
+    def of(cls, tag: Tag) -> "SweptTag":
+        """Show a tag."""
+        return cls(
+            read=tag.read,
+            times=tag.times,
+            code=tag.code,
+            gtin=tag.gtin,
+            serial=tag.serial,
+            sku=tag.sku,
+            unit=Unit.of(tag.unit) if tag.unit else None,
+        )
+
+
+@strawberry.type(description="What an RFID reader saw in one sweep.")
+class Sweep:
+    """What a reader saw in one sweep."""
+
+    reads: int
+    known: int = strawberry.field(description="Tags whose unit is known, and of the product.")
+    tags: list[SweptTag] = strawberry.field(description="Each tag once.")
 
 
 @strawberry.type
@@ -159,6 +188,21 @@ class CaptureQuery:
             )
         )
         return Capture.of(found)
+
+    @strawberry.field(
+        description="Tell the tags of one sweep, up to 20,000 reads at once: EPCs as URIs or as a "
+        "tag's hexadecimal digits, GS1 Digital Links, any names of units. Nothing is changed.",
+        metadata={"cost": 200},
+    )
+    async def sweep(self, info: Info, reads: list[str], product: str | None = None) -> Sweep:
+        """Tell tags; `product` is the SKU or GTIN of which all should be."""
+        info.context.require(Scope.SCANNER, Scope.POS)
+        tags = await info.context.database.report(lambda tx: bulk.sweep(tx, reads, product=product))
+        return Sweep(
+            reads=len(reads),
+            known=sum(tag.code is CaptureCode.OK for tag in tags),
+            tags=[SweptTag.of(tag) for tag in tags],
+        )
 
     @strawberry.field(
         description="How units were captured from `since` on and before `until`, at one place or "
@@ -197,14 +241,7 @@ class CaptureQuery:
         """Draw the label; no unit is made or changed by it."""
         info.context.require(Scope.SCANNER, Scope.POS)
         unit = await info.context.read(lambda tx: units.find(tx, identifier, sku))
-        label = labels.unit_label(unit, format)
-        return UnitLabel(
-            content=label.content,
-            element_string=label.element_string,
-            lines=list(label.lines),
-            media_type=label.media_type,
-            body=label.body,
-        )
+        return UnitLabel.of(unit, format)
 
     @strawberry.field(
         description="New serials for units that bear none, to be labelled and received.",

@@ -97,12 +97,13 @@ class CaseQuery:
 
         def read(tx: Transaction) -> Case:
             reference(tx, "exception_case", "id", id)
-            return _shown(tx, id)
+            return case_by_id(tx, id)
 
         return await info.context.read(read)
 
 
-def _shown(tx: Transaction, case_id: str) -> Case:
+def case_by_id(tx: Transaction, case_id: str) -> Case:
+    """Show a case that is known to exist."""
     row = tx.row(
         "SELECT exception_case.*, channel.code AS channel_code FROM exception_case "
         "LEFT JOIN channel ON channel.id = exception_case.channel_id "
@@ -133,7 +134,7 @@ class CaseMutation:
 
         def work(tx: Transaction) -> Case:
             cases.assign(tx, reference(tx, "exception_case", "id", id), owner)
-            return _shown(tx, id)
+            return case_by_id(tx, id)
 
         return await info.context.write(work)
 
@@ -155,6 +156,6 @@ class CaseMutation:
 
         def work(tx: Transaction) -> Case:
             cases.resolve(tx, occasion, reference(tx, "exception_case", "id", id), resolution)
-            return _shown(tx, id)
+            return case_by_id(tx, id)
 
         return await info.context.write(work)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import orjson
 import strawberry
 
 from hub import capture_points, catalogue, listings, serials, views
@@ -84,6 +85,23 @@ class Product:
         description="The steps at which its units must be scanned."
     )
     manufacturer: Manufacturer
+    serial_pattern: str | None = strawberry.field(
+        description="The rule that its serials follow: its own, else its manufacturer's."
+    )
+    category: str | None
+    currency: str | None = strawberry.field(description="Of its value, by ISO 4217.")
+    traits: list[Trait]
+    warranty_start: WarrantyStart
+    replacement_cover: ReplacementCover
+    return_days: int = strawberry.field(description="How long after the sale it may come back.")
+    picking: Picking
+    own_value: strawberry.Private[int | None]
+
+    @strawberry.field(description="Of one unit, in the smallest part of the currency.")
+    def value(self, info: Info) -> int | None:
+        """Show the value to those who may see money."""
+        info.context.require(Scope.OPS)
+        return self.own_value
 
     @classmethod
     def of(cls, row: Row) -> "Product":
@@ -98,6 +116,15 @@ class Product:
             tracking=Tracking(row["tracking"]),
             capture_points=capture_points.points(row),
             manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
+            serial_pattern=row["serial_pattern"],
+            category=row["category"],
+            currency=row["currency"],
+            traits=[Trait(each) for each in orjson.loads(row["traits"])],
+            warranty_start=WarrantyStart(row["warranty_start"]),
+            replacement_cover=ReplacementCover(row["replacement_cover"]),
+            return_days=row["return_days"],
+            picking=Picking(row["picking"]),
+            own_value=row["value"],
         )
 
 
@@ -220,8 +247,9 @@ class CatalogueQuery:
         """List products."""
         rows = await info.context.read(
             lambda tx: tx.rows(
-                "SELECT product.*, manufacturer.code AS maker_code, manufacturer.name AS "
-                "maker_name FROM product "
+                "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
+                "AS serial_pattern, manufacturer.code AS maker_code, "
+                "manufacturer.name AS maker_name FROM product "
                 "JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
                 "WHERE product.sku > :after ORDER BY product.sku LIMIT :limit",
                 after=after_sku,

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from hub import catalogue, commands, ledger, views
+from hub.births import Arrival, Condition, Fact
 from hub.errors import InvalidInput
 from hub.instruction import Instruction
 from hub.journal import Verdict
@@ -49,16 +50,50 @@ class IdentifierInput:
     value: str
 
 
-@strawberry.input(description="A unit that arrives for the first time.")
+@strawberry.input(description="Something that happened to a unit before it had its record here.")
+class FactInput:
+    """Something from before."""
+
+    what: str
+    on: date | None = None
+    reference: str | None = None
+
+
+@strawberry.input(description="A unit that gets its record, or that is expected and arrives.")
 class ArrivalInput:
     """A unit that arrives."""
 
-    serial: str
-    product: str = strawberry.field(description="SKU or GTIN.")
+    serial: str = strawberry.field(
+        description="As it stands on the label; or an EPC, as a URI or a tag's hexadecimal digits, "
+        "or a GS1 Digital Link."
+    )
+    product: str = strawberry.field(
+        description="SKU or GTIN; may be left out with an EPC or a Digital Link.", default=""
+    )
     identifiers: list[IdentifierInput] = strawberry.field(default_factory=list)
     lot: str | None = None
     produced_on: date | None = None
     expires_on: date | None = None
+    supplier: str | None = None
+    purchase_order: str | None = None
+    client: str | None = strawberry.field(
+        description="The code of the client whose goods these are; null: our own.", default=None
+    )
+    condition: Condition = Condition.NEW
+    batch: str | None = strawberry.field(description="Of its production.", default=None)
+    designed_on: date | None = None
+    tested_on: date | None = None
+    history: list[FactInput] = strawberry.field(
+        description="What happened before, sealed in its first event.", default_factory=list
+    )
+
+
+@strawberry.input(description="Names a delivery that was announced.")
+class DeliveryReference:
+    """Names a delivery."""
+
+    supplier: str
+    ref: str
 
 
 @strawberry.input(description="Who, when, how and why, as far as it is not now and by this key.")
@@ -128,6 +163,7 @@ MovementResult = answer("MovementResult", Movement)
 
 
 Do = Callable[[Transaction, Occasion, str], list[Verdict]]
+Work = Callable[[Transaction, str], Any]
 
 
 async def command(
@@ -158,6 +194,22 @@ async def command(
     )
 
 
+async def once(
+    info: Info, key: str, name: str, given: Any, circumstances: Occasion, do: Work
+) -> commands.Answer:
+    """Run one idempotent command that answers in plain JSON values."""
+    return await info.context.write(
+        lambda tx: commands.once(
+            tx,
+            circumstances,
+            key=key,
+            name=name,
+            given=given,
+            work=lambda command_id: do(tx, command_id),
+        )
+    )
+
+
 def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
     """Read who, when, how and why; refuse what is too long or in the future."""
     if given is None:
@@ -178,6 +230,35 @@ def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
         reason=given.reason,
         document=document,
     )
+
+
+def arrivals_of(units: Sequence[ArrivalInput]) -> list[Arrival]:
+    """Turn what was read of units that arrive into arrivals."""
+    return [
+        Arrival(
+            **(
+                vars(unit)
+                | {
+                    "identifiers": tuple((each.scheme, each.value) for each in unit.identifiers),
+                    "history": tuple(Fact(**vars(each)) for each in unit.history),
+                }
+            )
+        )
+        for unit in units
+    ]
+
+
+def plain_arrivals(arrivals: Sequence[Arrival]) -> list[Any]:
+    """Return arrivals in plain values, to be compared when their key comes again."""
+    return [
+        [
+            each.serial, each.product, each.identifiers, each.lot, each.produced_on,
+            each.expires_on, each.supplier, each.purchase_order, each.client, each.condition,
+            each.batch, each.designed_on, each.tested_on,
+            [[fact.what, fact.on, fact.reference] for fact in each.history],
+        ]
+        for each in arrivals
+    ]  # fmt: skip
 
 
 def scans_of(units: Sequence[UnitInput]) -> list[Scan]:

@@ -9,7 +9,8 @@ from enum import Enum
 
 import strawberry
 
-from hub import catalogue, ledger, orders, receiving
+from hub import catalogue, deliveries, ledger, orders, receiving
+from hub.births import Condition
 from hub.clock import micros
 from hub.errors import InvalidInput
 from hub.holds import HoldKind
@@ -19,19 +20,22 @@ from hub.keys import Scope
 from hub.lifecycle import Action
 from hub.occasion import Occasion
 from hub.orders import Shipment
-from hub.receiving import Arrival
+from hub.returns.receive import Disposal, accept_plainly
 from hub.sql import Transaction
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
     ArrivalInput,
+    DeliveryReference,
     Movement,
     MovementResult,
     OccasionInput,
     UnitInput,
+    arrivals_of,
     command,
     given_by,
     move,
     order_line_of,
+    plain_arrivals,
     scans_of,
 )
 from hub_api.context import Context
@@ -64,7 +68,8 @@ class MovementMutation:
     """Commands to the ledger."""
 
     @strawberry.mutation(
-        description="Give units their records when they arrive.", graphql_type=MovementResult
+        description="Record units that arrive: new ones get their records, expected ones go on.",
+        graphql_type=MovementResult,
     )
     async def receive_units(
         self,
@@ -73,40 +78,32 @@ class MovementMutation:
         units: list[ArrivalInput],
         location: str,
         put_away: bool = False,
+        delivery: DeliveryReference | None = None,
         occasion: OccasionInput | None = None,
     ) -> Movement:
         """Receive; with `putAway` they are sellable at once."""
         info.context.require(Scope.SCANNER)
-        arrivals = [
-            Arrival(
-                serial=unit.serial,
-                product=unit.product,
-                identifiers=tuple((each.scheme, each.value) for each in unit.identifiers),
-                lot=unit.lot,
-                produced_on=unit.produced_on,
-                expires_on=unit.expires_on,
-            )
-            for unit in units
-        ]
+        arrivals = arrivals_of(units)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
+            announced = deliveries.find(tx, delivery.supplier, delivery.ref) if delivery else None
             return receiving.receive(
-                tx, circumstances, command_id, arrivals, place, put_away=put_away
+                tx,
+                circumstances,
+                command_id,
+                arrivals,
+                catalogue.location(tx, location),
+                put_away=put_away,
+                delivery=announced,
             )
 
-        rows = [
-            [
-                unit.serial,
-                unit.product,
-                unit.identifiers,
-                unit.lot,
-                unit.produced_on,
-                unit.expires_on,
-            ]
-            for unit in arrivals
+        given = [
+            plain_arrivals(arrivals),
+            location,
+            put_away,
+            vars(occasion) if occasion else None,
+            vars(delivery) if delivery else None,
         ]
-        given = [rows, location, put_away, vars(occasion) if occasion else None]
         return await command(info, idempotency_key, "receive", given, occasion, do)
 
     @strawberry.mutation(
@@ -333,7 +330,14 @@ class MovementMutation:
             raise InvalidInput("a return needs its reason", field="reason")
         returned = occasion or OccasionInput()
         returned.reason = reason
-        return await move(info, idempotency_key, Action.ACCEPT_RETURN, units, returned, location)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            place = catalogue.location(tx, location)
+            instruction = Instruction(action=Action.ACCEPT_RETURN, location=place)
+            return accept_plainly(tx, circumstances, command_id, instruction, scans_of(units))
+
+        given = given_by(units, returned, location=location)
+        return await command(info, idempotency_key, Action.ACCEPT_RETURN, given, returned, do)
 
     @strawberry.mutation(
         description="Inspect returned or repaired units and decide about them.",
@@ -347,6 +351,7 @@ class MovementMutation:
         outcome: Outcome,
         grade: str | None = None,
         location: str | None = None,
+        condition: Condition | None = None,
         occasion: OccasionInput | None = None,
     ) -> Movement:
         """Inspect: grade them, and restock, repair, quarantine or condemn."""
@@ -354,7 +359,18 @@ class MovementMutation:
         if grade is not None and not 0 < len(grade) <= 20:
             raise InvalidInput("a grade has 1 to 20 characters", field="grade")
         action = Action(outcome.value)
-        return await move(info, idempotency_key, action, units, occasion, location, grade=grade)
+        resold = {"disposal": str(Disposal.RESELL)} if action is Action.RESTOCK else None
+        return await move(
+            info,
+            idempotency_key,
+            action,
+            units,
+            occasion,
+            location,
+            grade=grade,
+            condition=str(condition) if condition else None,
+            details=resold,
+        )
 
     @strawberry.mutation(
         description="Write units off: they are destroyed, lost or recycled.",
@@ -366,12 +382,16 @@ class MovementMutation:
         idempotency_key: str,
         units: list[UnitInput],
         reason: str,
+        disposal: Disposal = Disposal.SCRAP,
         occasion: OccasionInput | None = None,
     ) -> Movement:
         """Write off, with the reason: no variance is unexplained."""
         info.context.require(Scope.OPS)
         if not reason.strip():
             raise InvalidInput("a write-off needs its reason", field="reason")
+        if disposal is Disposal.RESELL:
+            raise InvalidInput("what is written off is not sold again", field="disposal")
         written = occasion or OccasionInput()
         written.reason = reason
-        return await move(info, idempotency_key, Action.WRITE_OFF, units, written)
+        details = {"disposal": str(disposal)}
+        return await move(info, idempotency_key, Action.WRITE_OFF, units, written, details=details)

@@ -94,6 +94,22 @@ class UnitBlocked(Problem):
     allowed: list[str] = strawberry.field(description="What it permits.", default_factory=list)
 
 
+@strawberry.type(description="The unit is past its last day: take another one.")
+class UnitExpired(Problem):
+    """The unit is past its last day."""
+
+    expires_on: str | None = strawberry.field(description="Its last day.", default=None)
+
+
+@strawberry.type(description="Another unit is meant here.")
+class WrongUnit(Problem):
+    """Another unit is meant here."""
+
+    directed: list[str] = strawberry.field(
+        description="The serials of those that are meant.", default_factory=list
+    )
+
+
 @strawberry.type(description="The unit changed since it was read: read it again.")
 class VersionConflict(Problem):
     """The unit changed since it was read."""
@@ -142,6 +158,8 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.StepNotAllowed: StepNotAllowed,
     errors.UnitPromised: UnitPromised,
     errors.UnitBlocked: UnitBlocked,
+    errors.UnitExpired: UnitExpired,
+    errors.WrongUnit: WrongUnit,
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,

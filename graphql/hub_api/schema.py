@@ -8,12 +8,21 @@ from hub_api.capture import CaptureMutation, CaptureQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
+from hub_api.claims import ClaimMutation, ClaimQuery
+from hub_api.counts import CountMutation, CountQuery
+from hub_api.deliveries import DeliveryMutation, DeliveryQuery
+from hub_api.failures import FailureMutation
 from hub_api.history import HistoryMutation, HistoryQuery
+from hub_api.kits import KitMutation, KitQuery
 from hub_api.movements import MovementMutation
+from hub_api.naming import AdviceQuery, NamingMutation
 from hub_api.orders import OrderQuery
+from hub_api.policies import PolicyMutation, PolicyQuery
 from hub_api.problems import HANDLERS, TYPES
 from hub_api.proof import ProofQuery
 from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
+from hub_api.returns import ReturnMutation, ReturnQuery
+from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
 from hub_api.units import UnitQuery
 
@@ -21,6 +30,8 @@ from hub_api.units import UnitQuery
 @strawberry.type(description="Questions. None of them changes anything.")
 class Query(
     UnitQuery,
+    KitQuery,
+    CountQuery,
     CaptureQuery,
     CatalogueQuery,
     OrderQuery,
@@ -29,6 +40,11 @@ class Query(
     ReconciliationQuery,
     ProofQuery,
     HistoryQuery,
+    ReturnQuery,
+    ClaimQuery,
+    PolicyQuery,
+    DeliveryQuery,
+    AdviceQuery,
     AdministrationQuery,
 ):
     """Questions."""
@@ -37,12 +53,21 @@ class Query(
 @strawberry.type(description="Commands. Each answers with its result or with a problem.")
 class Mutation(
     MovementMutation,
+    KitMutation,
+    CountMutation,
     HistoryMutation,
+    ReturnMutation,
+    ServiceMutation,
+    ClaimMutation,
+    PolicyMutation,
     CaptureMutation,
     CatalogueMutation,
     ChannelMutation,
     CaseMutation,
     ReconciliationMutation,
+    DeliveryMutation,
+    FailureMutation,
+    NamingMutation,
     AdministrationMutation,
 ):
     """Commands."""

@@ -6,20 +6,27 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import lifecycle, units, views
-from hub.clock import moment
+from hub import kit_reports, lifecycle, naming, units, views
+from hub.births import BirthPoint, Condition
+from hub.clock import micros, moment
+from hub.cover import Asked, covers
 from hub.errors import InvalidInput, UnknownUnit
 from hub.history import VIEWS, View
 from hub.holds import HoldKind
 from hub.identifiers import canonical
 from hub.keys import Scope
+from hub.labels import LabelFormat
 from hub.lifecycle import Action, Status
+from hub.naming import Audience
+from hub.repairs import service_history
 from hub.sql import Row, Transaction
-from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState, WarrantyStatus
-from hub.warranty import Known
+from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue import Location, Product
 from hub_api.context import Context
+from hub_api.cover import CoverAnswer, ServiceRecord
+from hub_api.labels import UnitLabel
 from hub_api.paging import Connection, page, position
+from hub_api.warranty_facts import Warranty
 
 Info = strawberry.Info[Context, None]
 
@@ -28,8 +35,11 @@ strawberry.enum(BizStep, description="GS1 CBV business step; allocating and rele
 strawberry.enum(Disposition, description="GS1 CBV disposition.")
 strawberry.enum(CaptureMethod, description="How a serial reached the ledger.")
 strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or blocked.")
-strawberry.enum(WarrantyStatus, description="What a manufacturer says; UNKNOWN stays unknown.")
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
+
+strawberry.enum(Condition, name="UnitCondition", description="How worn a unit is.")
+strawberry.enum(BirthPoint, description="Where the record of a unit began.")
+strawberry.enum(Audience, description="Who a serial is shown to.")
 
 strawberry.enum(
     View,
@@ -147,46 +157,6 @@ class UnitEvent:
         return Unit.of(row)
 
 
-@strawberry.type(description="One entitlement of a unit; both days belong to it.")
-class Coverage:
-    """One entitlement."""
-
-    name: str
-    starts_on: date | None
-    ends_on: date | None
-
-
-@strawberry.type(description="What the manufacturer says of a unit, with its source and age.")
-class Warranty:
-    """A remembered answer of the manufacturer."""
-
-    status: WarrantyStatus
-    registered: bool = strawberry.field(description="Whether the sale is on record there.")
-    starts_on: date | None
-    ends_on: date | None
-    coverages: list[Coverage]
-    source: str = strawberry.field(description="The channel that said it.")
-    observed_at: datetime
-    is_stale: bool = strawberry.field(description="It is old and could not be asked again.")
-
-    @classmethod
-    def of(cls, known: Known) -> "Warranty":
-        """Show an answer."""
-        return cls(
-            status=known.warranty.status,
-            registered=known.warranty.registered,
-            starts_on=known.warranty.starts_on,
-            ends_on=known.warranty.ends_on,
-            coverages=[
-                Coverage(name=each.name, starts_on=each.starts_on, ends_on=each.ends_on)
-                for each in known.warranty.coverages
-            ],
-            source=known.source,
-            observed_at=known.observed_at,
-            is_stale=known.is_stale,
-        )
-
-
 @strawberry.type(description="The order of a unit; ask `order` for its lines.")
 class UnitOrder:
     """The order of a unit."""
@@ -197,6 +167,47 @@ class UnitOrder:
     channel_name: str
     state: OrderState
     placed_at: datetime
+
+
+@strawberry.type(description="A unit is, or was, part of another.")
+class KitLink:
+    """A unit is, or was, part of another."""
+
+    role: str = strawberry.field(description="As what, in your words.")
+    joined_at: datetime
+    left_at: datetime | None = strawberry.field(description="Null: it is part of it now.")
+    kit_id: strawberry.ID
+    part_id: strawberry.ID
+
+    @classmethod
+    def of(cls, row: Row) -> "KitLink":
+        """Show a row."""
+        return cls(
+            role=row["role"],
+            joined_at=moment(row["joined_at"]),
+            left_at=_moment(row["left_at"]),
+            kit_id=strawberry.ID(row["parent_id"]),
+            part_id=strawberry.ID(row["child_id"]),
+        )
+
+    @strawberry.field(description="The kit, as it is now.")
+    async def kit(self, info: Info) -> "Unit":
+        """Load the kit."""
+        return Unit.of(await info.context.loaders.of(views.units_by_id).load(self.kit_id))
+
+    @strawberry.field(description="The part, as it is now.")
+    async def part(self, info: Info) -> "Unit":
+        """Load the part."""
+        return Unit.of(await info.context.loaders.of(views.units_by_id).load(self.part_id))
+
+
+async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | None) -> list[Row]:
+    info.context.require(*STAFF)
+    if as_of is not None and as_of.tzinfo is None:
+        raise InvalidInput("say the time zone of asOf", field="asOf")
+    rows = await info.context.loaders.of(kit_reports.links).load(unit_id)
+    instant = micros(as_of) if as_of else None
+    return [row for row in kit_reports.at(rows, instant) if row[column] == unit_id]
 
 
 @strawberry.type(description="One physical unit.")
@@ -220,6 +231,13 @@ class Unit:
     sold_at: datetime | None
     changed_at: datetime
     line_id: strawberry.Private[str | None]
+    condition: Condition
+    birth: BirthPoint = strawberry.field(description="Where its record began.")
+    supplier: str | None
+    purchase_order: str | None
+    delivery_id: strawberry.ID | None = strawberry.field(
+        description="The delivery that announced it, or that it came with."
+    )
 
     @classmethod
     def of(cls, row: Row) -> "Unit":
@@ -247,6 +265,11 @@ class Unit:
             sold_at=_moment(row["sold_at"]),
             changed_at=moment(row["changed_at"]),
             line_id=row["order_line_id"],
+            condition=Condition(row["condition"]),
+            birth=BirthPoint(row["birth"]),
+            supplier=row["supplier"],
+            purchase_order=row["purchase_order"],
+            delivery_id=strawberry.ID(row["delivery_id"]) if row["delivery_id"] else None,
         )
 
     @strawberry.field(description="What the unit permits next.")
@@ -267,6 +290,26 @@ class Unit:
         rows = await info.context.loaders.of(views.identifiers).load(self.id)
         return [Identifier(scheme=row["scheme"], value=row["value"]) for row in rows]
 
+    @strawberry.field(
+        description="The serial to show: to a customer the maker's, in the warehouse our own label "
+        "or number where it bears one, else our id."
+    )
+    async def display_serial(self, info: Info, audience: Audience) -> str:
+        """Choose the serial for who looks."""
+        if audience is Audience.CUSTOMER:
+            return self.serial
+        info.context.require(*STAFF)
+        names = await info.context.loaders.of(views.identifiers).load(self.id)
+        return naming.shown_inside(self.id, names)
+
+    @strawberry.field(description="Its label, for a printer or a page.", metadata={"cost": 10})
+    async def label(self, info: Info, format: LabelFormat = LabelFormat.ZPL) -> UnitLabel:
+        """Draw the label."""
+        info.context.require(Scope.SCANNER, Scope.POS)
+        row = await info.context.units(self.id)
+        assert row is not None  # units are never deleted
+        return UnitLabel.of(row, format)
+
     @strawberry.field(description="Its custom fields, by name.", metadata={"size": 10})
     async def fields(self, info: Info) -> list[UnitField]:
         """Load the custom fields."""
@@ -276,6 +319,28 @@ class Unit:
             UnitField(name=row["name"], value=row["value"], changed_at=moment(row["changed_at"]))
             for row in rows
         ]
+
+    @strawberry.field(description="Its own parts, now or at an instant.", metadata={"size": 20})
+    async def kit_members(self, info: Info, as_of: datetime | None = None) -> list[KitLink]:
+        """Load what is part of it."""
+        rows = await _kit_links(info, self.id, "parent_id", as_of)
+        return [KitLink.of(row) for row in rows]
+
+    @strawberry.field(description="What it is part of, now or at an instant.")
+    async def kit(self, info: Info, as_of: datetime | None = None) -> KitLink | None:
+        """Load its kit."""
+        rows = await _kit_links(info, self.id, "child_id", as_of)
+        return KitLink.of(rows[0]) if rows else None
+
+    @strawberry.field(
+        description="All that ever was part of it, and all that it ever was part of.",
+        metadata={"size": 50},
+    )
+    async def kit_history(self, info: Info) -> list[KitLink]:
+        """Load its kits and parts, oldest first."""
+        info.context.require(*STAFF)
+        rows = await info.context.loaders.of(kit_reports.links).load(self.id)
+        return [KitLink.of(row) for row in rows]
 
     @strawberry.field(description="The promises and blocks in force.")
     async def holds(self, info: Info) -> list[Hold]:
@@ -319,6 +384,28 @@ class Unit:
         """Answer the warranty."""
         known = await info.context.services.warranty(self.id)
         return Warranty.of(known) if known else None
+
+    @strawberry.field(
+        description="What covers it on a day, today if none is named: our own warranty, what was "
+        "bought beside it, and what the manufacturer said last.",
+        metadata={"cost": 5},
+    )
+    async def cover(self, info: Info, on: date | None = None) -> CoverAnswer:
+        """Answer what covers it."""
+        info.context.require(*STAFF)
+        now = info.context.clock()
+        asked = Asked(self.id, on or now.date(), now)
+        return CoverAnswer.of(await info.context.loaders.of(covers).load(asked))
+
+    @strawberry.field(
+        description="What was done to it for its customer, or to mend it, oldest first.",
+        metadata={"size": 10},
+    )
+    async def service_history(self, info: Info) -> list[ServiceRecord]:
+        """Load the service history."""
+        info.context.require(*STAFF)
+        rows = await info.context.loaders.of(service_history).load(self.id)
+        return [ServiceRecord.of(row) for row in rows]
 
 
 def _moment(value: Any) -> datetime | None:

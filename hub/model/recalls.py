@@ -73,6 +73,7 @@ class StockCount(SQLModel, table=True):
     ref: str = Field(unique=True, max_length=100)
     location_id: str = to("location", index=True)
     product_id: str | None = to("product", nullable=True)
+    category: str | None = Field(default=None, max_length=60)  # only products of this one
     # Only products that are worth at least this.
     value_from: int | None = Field(sa_column=Column(BigInteger), default=None)
     blind: bool = Field(default=False)  # the counters do not see what is expected

@@ -82,6 +82,11 @@ class Unit(SQLModel, table=True):
         Index("unit_promised", "promised_to", **where("promised_to IS NOT NULL")),
         Index("unit_at", "location_id", "product_id"),
         Index("unit_serial", "serial"),
+        # Most units have none of these: an index of the others costs nothing at the dock.
+        *(
+            Index(f"unit_{column}", f"{column}", **where(f"{column} IS NOT NULL"))
+            for column in ("lot", "order_line_id", "delivery_id", "client_id", "kit_id")
+        ),
     )
 
     id: str = own_id()
@@ -94,20 +99,22 @@ class Unit(SQLModel, table=True):
     disposition: str = Field(max_length=40)
     location_id: str = to("location")
     promised_to: str | None = Field(default=None, max_length=36)  # hold of kind sale
-    order_line_id: str | None = to("order_line", nullable=True, index=True)
+    order_line_id: str | None = to("order_line", nullable=True)
     blocks: int = Field(default=0)  # active holds that block
     grade: str | None = Field(default=None, max_length=20)
     condition: str = Field(default="new", max_length=20)  # new, open_box, refurbished, used
     birth: str = Field(default="receiving", max_length=20)  # where its record began
-    delivery_id: str | None = to("delivery", nullable=True, index=True)
+    delivery_id: str | None = to("delivery", nullable=True)
+    # The line that named its serial; None: it came without being named.
+    delivery_line_id: str | None = to("delivery_line", nullable=True)
     supplier: str | None = Field(default=None, max_length=100)
     purchase_order: str | None = Field(default=None, max_length=200)
-    client_id: str | None = to("client", nullable=True, index=True)  # whose goods; None: our own
-    kit_id: str | None = Field(default=None, max_length=36, index=True)  # the unit it is part of
+    client_id: str | None = to("client", nullable=True)  # whose goods; None: our own
+    kit_id: str | None = Field(default=None, max_length=36)  # the unit it is part of
     members: int = Field(default=0)  # units that are part of it
     # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.
     skeleton: str = Field(max_length=100, index=True)
-    lot: str | None = Field(default=None, max_length=50, index=True)
+    lot: str | None = Field(default=None, max_length=50)
     produced_on: str | None = Field(default=None, max_length=10)  # ISO days
     expires_on: str | None = Field(default=None, max_length=10)
     received_at: int | None = instant(nullable=True)
@@ -158,7 +165,7 @@ class Event(SQLModel, table=True):
         Index("event_feed", "transaction_id", "seq"),
         Index("event_document", "document_ref", **where("document_ref IS NOT NULL")),
         Index("event_occurred", "occurred_at"),
-        Index("event_corrects", "unit_id", **where("corrects IS NOT NULL")),
+        Index("event_corrects", "corrects", **where("corrects IS NOT NULL")),
     )
 
     seq: int | None = Field(
@@ -181,7 +188,7 @@ class Event(SQLModel, table=True):
     actor: str = Field(max_length=100)
     captured_by: str = Field(max_length=20)
     command_id: str = Field(max_length=36)
-    corrects: str | None = Field(default=None, max_length=36, index=True)  # the event in error
+    corrects: str | None = Field(default=None, max_length=36)  # the event in error
     details: str | None = words()  # JSON
     occurred_at: int = instant()
     recorded_at: int = instant()

@@ -21,7 +21,7 @@ from hub.reconciliation import Cause, Difference, Fix, Kind, Totals
 from hub.reconciliation import Scope as Comparison
 from hub.sql import Transaction
 from hub.vocabulary import CaptureMethod, Disposition, OrderState, WarrantyStatus
-from hub_api.console import readings, words
+from hub_api.console import certificates, readings, words
 from hub_api.console.session import FORM_BYTES_MAX, local
 from hub_api.console.sheet import cell
 from hub_api.documents import core_schema
@@ -344,6 +344,21 @@ def test_a_unit_is_found_in_any_writing_and_tells_its_life(shop: Shop) -> None:
         ):
             assert each in said
         assert re.search('title="Version 10, hash [0-9a-f]{64}"', page)
+
+    visit(shop, work)
+
+
+def test_the_certificate_of_a_unit_is_a_page_that_proves_itself(shop: Shop) -> None:
+    async def work(visitor: Visitor) -> None:
+        path = f"/units/{shop.ids[SERIAL]}/certificate"
+        assert f'href="/console{path}"' in await visitor.get(f"/units/{shop.ids[SERIAL]}")
+        answer = await visitor.client.get(f"/console{path}")
+        assert answer.headers["content-security-policy"] == certificates.POLICY
+        record, wrong = certificates.read(answer.text)
+        assert wrong == []
+        assert record["unit"]["id"] == shop.ids[SERIAL]
+        assert "of the 10 events are sealed, but not yet signed" in answer.text
+        await visitor.get("/units/nothing/certificate", 404)
 
     visit(shop, work)
 

@@ -1,15 +1,26 @@
 """Run one benchmark: ``python -m tests.benchmarks NAME``, from the root of the repository."""
 
 import argparse
+from collections.abc import Callable
 
+from tests.benchmarks.harness import Measurement
+from tests.benchmarks.hold_ship_concurrent import hold_ship_concurrent
 from tests.benchmarks.lookup_http import lookup_http
+from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
-from tests.benchmarks.receive_bulk import receive_bulk
+from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
 from tests.benchmarks.scan_concurrent import scan_concurrent
+from tests.benchmarks.vs_stateset import vs_stateset
 
-BENCHMARKS = {
+Benchmark = Callable[[str], Measurement | list[Measurement]]
+
+BENCHMARKS: dict[str, Benchmark] = {
     "receive_bulk": receive_bulk,
+    "receive_100k": receive_100k,
     "lookup_http": lookup_http,
+    "lookup_scale": lookup_scale,
+    "hold_ship_concurrent": hold_ship_concurrent,
+    "vs_stateset": vs_stateset,
     "scan_concurrent": scan_concurrent,
     "push_latency": push_latency,
     "push_latency_loaded": push_latency_loaded,
@@ -28,7 +39,9 @@ def main() -> None:
         return
     if options.name is None:
         parser.error("name a benchmark, or ask for --list")
-    print(BENCHMARKS[options.name](options.backend).line())
+    found = BENCHMARKS[options.name](options.backend)
+    for each in found if isinstance(found, list) else [found]:
+        print(each.line())
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def fresh_ground(backend: str) -> Iterator[Ground]:
             migrate(url)
             yield Ground(backend, url, folder)
             return
-        with _postgresql(folder / "postgres") as url:
+        with postgresql(folder / "postgres") as url:
             migrate(url)
             yield Ground(backend, url, folder)
     finally:
@@ -112,7 +112,8 @@ def fresh_ground(backend: str) -> Iterator[Ground]:
 
 
 @contextmanager
-def _postgresql(folder: Path) -> Iterator[str]:
+def postgresql(folder: Path) -> Iterator[str]:
+    """Run a server on a folder, which may hold a database already."""
     # A server of its own: the one that tests share does not flush to the disk.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,10 +1,10 @@
-"""Ten thousand units in one mutation, against the plain driver writing the same rows."""
+"""Ten thousand units in one mutation, and a hundred thousand in ten, against the plain driver."""
 
 import itertools
 import sqlite3
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -37,21 +37,34 @@ RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $place: String!) 
 
 def receive_bulk(backend: str) -> Measurement:
     """Measure a bulk receipt over HTTP; the ratio says how many times the driver's own work."""
+    return _measure("receive_bulk", backend, ROUNDS, statistics.median)
+
+
+def receive_100k(backend: str) -> Measurement:
+    """Measure a hundred thousand units in ten receipts, one after the other."""
+    return _measure("receive_100k", backend, 10, sum)
+
+
+def _measure(
+    name: str, backend: str, rounds: int, together: Callable[[Sequence[float]], float]
+) -> Measurement:
     with fresh_ground(backend) as ground:
         with opened(ground) as database:
             skus = database.write_now(register)
             secret = make_keys(database, 1)[0]
         with hub_server(ground) as server:
-            seconds = statistics.median(run(lambda: _rounds(server.port, server.pid, secret, skus)))
-        yardstick = statistics.median(_bare(ground))
-    return Measurement("receive_bulk", seconds, "s", yardstick, seconds / yardstick)
+            taken = run(lambda: _rounds(server.port, server.pid, secret, skus, rounds))
+        seconds, yardstick = together(taken), together(_bare(ground, rounds))
+    return Measurement(name, seconds, "s", yardstick, seconds / yardstick)
 
 
-async def _rounds(port: int, pid: int, secret: str, skus: Sequence[str]) -> list[float]:
+async def _rounds(
+    port: int, pid: int, secret: str, skus: Sequence[str], rounds: int
+) -> list[float]:
     client = await Client.connect(port, secret)
     numbers = itertools.count()
     taken = []
-    for number in range(ROUNDS + 1):
+    for number in range(rounds + 1):
         amount = UNITS if number else WARM_UP
         units = [{"serial": f"R{next(numbers):08}", "product": skus[0]} for _ in range(amount)]
         spent, started = cpu_seconds(pid), time.perf_counter()
@@ -65,9 +78,10 @@ async def _rounds(port: int, pid: int, secret: str, skus: Sequence[str]) -> list
     return taken
 
 
-def _bare(ground: Ground) -> list[float]:
+def _bare(ground: Ground, rounds: int) -> list[float]:
     """Write the rows of one command into tables of the same columns, without anything else."""
-    return _bare_sqlite(ground) if ground.backend == "sqlite" else _bare_postgresql(ground)
+    bare = _bare_sqlite if ground.backend == "sqlite" else _bare_postgresql
+    return bare(ground, rounds)
 
 
 def _chosen(table: str) -> str:
@@ -77,7 +91,7 @@ def _chosen(table: str) -> str:
     return f"SELECT {columns} FROM {table} WHERE {whose} IN ({last} LIMIT {UNITS})"
 
 
-def _bare_sqlite(ground: Ground) -> list[float]:
+def _bare_sqlite(ground: Ground, rounds: int) -> list[float]:
     connection = sqlite3.connect(ground.folder / "hub.db", isolation_level=None)
     connection.execute("PRAGMA synchronous = FULL")
     rows: dict[str, list[Any]] = {}
@@ -85,7 +99,7 @@ def _bare_sqlite(ground: Ground) -> list[float]:
         rows[table] = connection.execute(_chosen(table)).fetchall()
         connection.execute(f"CREATE TABLE bare_{table} AS {_chosen(table)} LIMIT 0")
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.perf_counter()
         connection.execute("BEGIN IMMEDIATE")
         for table, columns in TABLES.items():
@@ -97,14 +111,14 @@ def _bare_sqlite(ground: Ground) -> list[float]:
     return taken
 
 
-def _bare_postgresql(ground: Ground) -> list[float]:
+def _bare_postgresql(ground: Ground, rounds: int) -> list[float]:
     taken = []
     with psycopg.connect(ground.url, autocommit=True) as connection:
         rows: dict[str, list[Any]] = {}
         for table in TABLES:
             rows[table] = connection.execute(_chosen(table).encode()).fetchall()
             connection.execute(f"CREATE TABLE bare_{table} AS {_chosen(table)} LIMIT 0".encode())
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             started = time.perf_counter()
             with connection.transaction(), connection.cursor() as cursor:
                 for table in TABLES:

@@ -1,8 +1,9 @@
-"""Our four connectors keep the promises of the contract."""
+"""Our connectors keep the promises of the contract."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
@@ -64,4 +65,13 @@ class TestWarrantyRestInBatches(TestWarrantyRest):
     settings: ClassVar[Mapping[str, Any]] = {
         **TestWarrantyRest.settings,
         "batch_path": "/warranties?serials={serials}",
+    }
+
+
+class TestNoticeRest(ConnectorSuite):
+    connector = NoticeRest
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://messages.test",
+        "token": "notice-token-value",
+        "webhook_secret": "whsec_bm90aWNlLXNlY3JldC12YWx1ZQ==",
     }

@@ -1,7 +1,6 @@
 """Signed checkpoints and certificates: nothing vanishes, and others can verify it by themselves."""
 
 import copy
-import time
 from typing import Any
 
 import pytest
@@ -9,10 +8,11 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import certificate, checkpoints, merkle, views
+from hub import certificate, checkpoints, merkle
 from hub.checkpoints import Signer
 from hub.lifecycle import Action
 from hub.vault import Vault
+from signing import issued, sign
 from tampering import unguarded
 from world import World
 
@@ -29,20 +29,6 @@ def test_every_leaf_climbs_to_the_root_and_no_other_does(
     other = "00" * 32
     if digests[index] != other:
         assert merkle.climb(other, steps) != merkle.root(digests)
-
-
-def settle(world: World) -> None:
-    """Wait until no transaction of the server, another test's perhaps, can slip in before."""
-    events = world.value("SELECT COUNT(*) FROM event")
-    deadline = time.monotonic() + 30
-    while len(world.read(lambda tx: views.sealed_after(tx, 0, 0, limit=events + 1))) < events:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def sign(world: World) -> int:
-    settle(world)
-    return world.write(lambda tx: checkpoints.make(tx, Signer(world.vault), world.now))
 
 
 def breaks(world: World) -> list[str]:
@@ -89,12 +75,6 @@ def test_a_checkpoint_of_another_key_is_not_trusted(world: World) -> None:
     stranger = {Signer(Vault(Fernet.generate_key().decode())).public_key}
     found = world.read(lambda tx: checkpoints.verify(tx, stranger)).breaks
     assert found == ["checkpoint 1 was signed with a key that is not trusted"]
-
-
-def issued(world: World) -> dict[str, Any]:
-    return world.read(
-        lambda tx: certificate.issue(tx, Signer(world.vault), "SN-1", None, world.now)
-    )
 
 
 @pytest.fixture

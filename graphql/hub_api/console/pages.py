@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from hub.keys import Scope
 from hub_api.access import Access
+from hub_api.console import certificates
 from hub_api.console.actions import ACTIONS
 from hub_api.console.client import Client, Unanswered
 from hub_api.console.gate import Gate, to_login
@@ -141,6 +142,7 @@ PAGES: Mapping[str, Page] = {
     "/runs/{id}": _plain("run", parts=("id",), filters=PAGED),
     "/differences": _plain("differences", filters=("state", "channel", *PAGED)),
     "/units": _units,
+    "/units/{id}/certificate": certificates.show,
     "/units/{id}": _unit,
     "/cases": _plain("cases", filters=("state", "kind", *PAGED)),
     "/cases/{id}": _plain("case", parts=("id",)),

@@ -139,6 +139,7 @@ def upgrade() -> None:
         sa.Column("ref", sa.String(length=100), nullable=False),
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=True),
+        sa.Column("category", sa.String(length=60), nullable=True),
         sa.Column("value_from", sa.BigInteger(), nullable=True),
         sa.Column("blind", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("state", sa.String(length=20), server_default=sa.text("'open'"), nullable=False),
@@ -459,10 +460,11 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(length=36), sa.ForeignKey("client.id"), nullable=True),
         inline_references=True,
     )
+    op.drop_index(op.f("ix_event_corrects"), table_name="event")
     op.create_index(
         "event_corrects",
         "event",
-        ["unit_id"],
+        ["corrects"],
         unique=False,
         sqlite_where=sa.text("corrects IS NOT NULL"),
         postgresql_where=sa.text("corrects IS NOT NULL"),
@@ -520,6 +522,16 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.String(length=36), sa.ForeignKey("delivery.id"), nullable=True),
         inline_references=True,
     )
+    op.add_column(
+        "unit",
+        sa.Column(
+            "delivery_line_id",
+            sa.String(length=36),
+            sa.ForeignKey("delivery_line.id"),
+            nullable=True,
+        ),
+        inline_references=True,
+    )
     op.add_column("unit", sa.Column("supplier", sa.String(length=100), nullable=True))
     op.add_column("unit", sa.Column("purchase_order", sa.String(length=200), nullable=True))
     op.add_column(
@@ -531,9 +543,48 @@ def upgrade() -> None:
     op.add_column(
         "unit", sa.Column("members", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
-    op.create_index(op.f("ix_unit_client_id"), "unit", ["client_id"], unique=False)
-    op.create_index(op.f("ix_unit_delivery_id"), "unit", ["delivery_id"], unique=False)
-    op.create_index(op.f("ix_unit_kit_id"), "unit", ["kit_id"], unique=False)
+    op.drop_index(op.f("ix_unit_lot"), table_name="unit")
+    op.drop_index(op.f("ix_unit_order_line_id"), table_name="unit")
+    op.create_index(
+        "unit_client_id",
+        "unit",
+        ["client_id"],
+        unique=False,
+        sqlite_where=sa.text("client_id IS NOT NULL"),
+        postgresql_where=sa.text("client_id IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_delivery_id",
+        "unit",
+        ["delivery_id"],
+        unique=False,
+        sqlite_where=sa.text("delivery_id IS NOT NULL"),
+        postgresql_where=sa.text("delivery_id IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_kit_id",
+        "unit",
+        ["kit_id"],
+        unique=False,
+        sqlite_where=sa.text("kit_id IS NOT NULL"),
+        postgresql_where=sa.text("kit_id IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_lot",
+        "unit",
+        ["lot"],
+        unique=False,
+        sqlite_where=sa.text("lot IS NOT NULL"),
+        postgresql_where=sa.text("lot IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_order_line_id",
+        "unit",
+        ["order_line_id"],
+        unique=False,
+        sqlite_where=sa.text("order_line_id IS NOT NULL"),
+        postgresql_where=sa.text("order_line_id IS NOT NULL"),
+    )
     op.execute(
         "INSERT INTO location(id, code, name, kind, site_id, created_at) VALUES "
         "('00000000-0000-7000-8000-000000000003', 'SUPPLIER', 'At the supplier', 'supplier', "

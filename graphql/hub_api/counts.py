@@ -1,0 +1,290 @@
+"""Counts by serial: opened, counted by several people at once, compared, adjusted, closed."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from hub import commands, counts, views
+from hub.counts import Answer, CountCard, Kind
+from hub.errors import InvalidInput
+from hub.keys import Scope
+from hub.lifecycle import Action
+from hub.occasion import Occasion
+from hub.sql import Transaction
+from hub_api.command import (
+    OccasionInput,
+    UnitInput,
+    circumstances_of,
+    given_by,
+    scans_of,
+)
+from hub_api.context import Context
+from hub_api.count_types import (
+    Adjustment,
+    AdjustmentVerdict,
+    CountAccuracy,
+    Counted,
+    CountVerdict,
+    StockCount,
+    plain_adjusted,
+    plain_noted,
+    problem_of,
+)
+from hub_api.paging import Connection, page, position
+from hub_api.problems import answer
+
+Info = strawberry.Info[Context, None]
+COUNTERS = (Scope.SCANNER, Scope.POS)
+
+StockCountResult = answer("StockCountResult", StockCount)
+
+
+async def _once(
+    info: Info, key: str, name: str, given: Any, occasion: Occasion, do: Any
+) -> commands.Answer:
+    """Run one idempotent piece of work; `do` takes the transaction and the command's id."""
+
+    def work(tx: Transaction) -> commands.Answer:
+        return commands.once(
+            tx,
+            occasion,
+            key=key,
+            name=name,
+            given=given,
+            work=lambda command_id: do(tx, command_id),
+        )
+
+    return await info.context.write(work)
+
+
+async def _shown(info: Info, ref: str) -> StockCount:
+    return StockCount.of(await info.context.read(lambda tx: counts.by_ref(tx, ref)))
+
+
+@strawberry.type
+class CountQuery:
+    """Reading counts."""
+
+    @strawberry.field(description="One count by its reference.")
+    async def stock_count(self, info: Info, ref: str) -> StockCount:
+        """Find a count."""
+        info.context.require(*COUNTERS)
+        return await _shown(info, ref)
+
+    @strawberry.field(description="Counts, the newest first.")
+    async def stock_counts(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        location: str | None = None,
+        state: str | None = None,
+    ) -> Connection[StockCount]:
+        """List counts."""
+        info.context.require(*COUNTERS)
+        wanted = views.Filter()
+        wanted.add("stock_count.id < :before", before=position(after))
+        wanted.add("location.code = :location", location=location)
+        wanted.add("stock_count.state = :state", state=state)
+        limit = views.page_size(first) + 1
+        rows = await info.context.read(lambda tx: counts.listed(tx, wanted, limit))
+        return page(rows, first, after, StockCount.of)
+
+    @strawberry.field(
+        description="How well the last closed counts of a site, or of a bin, agreed.",
+    )
+    async def count_accuracy(
+        self, info: Info, location: str, since: datetime | None = None, last: int = 10
+    ) -> CountAccuracy:
+        """Measure the accuracy of a place."""
+        info.context.require(Scope.OPS)
+        if since is not None and since.tzinfo is None:
+            raise InvalidInput("say the time zone of since", field="since")
+        found = await info.context.read(
+            lambda tx: counts.accuracy(tx, location, since=since, last=last)
+        )
+        return CountAccuracy(
+            drift=found.drift, counts=[StockCount.of(row) for row, _ in found.counts]
+        )
+
+
+@strawberry.type
+class CountMutation:
+    """Commands to counts."""
+
+    @strawberry.mutation(
+        description="Open a count of a site or a bin; nothing is locked while people count.",
+        graphql_type=StockCountResult,
+    )
+    async def open_count(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        location: str,
+        product: str | None = None,
+        category: str | None = None,
+        value_from: int | None = None,
+        blind: bool = False,
+    ) -> StockCount:
+        """Open a count; `product` is a SKU, `blind` hides from counters what is expected."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion()
+        card = CountCard(
+            ref=ref,
+            location=location,
+            product=product,
+            category=category,
+            value_from=value_from,
+            blind=blind,
+        )
+        given = [ref, location, product, category, value_from, blind]
+        done = await _once(
+            info,
+            idempotency_key,
+            "open_count",
+            given,
+            occasion,
+            lambda tx, _: counts.open_count(tx, occasion, card),
+        )
+        return await _shown(info, done.value)
+
+    @strawberry.mutation(
+        description="Note what one counter read; the same serial again changes nothing.",
+        graphql_type=answer("CountUnitsResult", Counted),
+    )
+    async def count_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        units: list[UnitInput],
+        location: str | None = None,
+        occasion: OccasionInput | None = None,
+    ) -> Counted:
+        """Count; without `location` at the place that the count is of."""
+        info.context.require(*COUNTERS)
+        circumstances = circumstances_of(info.context, occasion)
+        scans = scans_of(units)
+
+        def do(tx: Transaction, _: str) -> Any:
+            noted = counts.count_units(tx, circumstances, ref, location, scans)
+            return [plain_noted(each) for each in noted]
+
+        given = given_by(units, occasion, ref=ref, location=location)
+        done = await _once(info, idempotency_key, "count_units", given, circumstances, do)
+        return Counted(
+            command_id=strawberry.ID(done.command_id),
+            replayed=done.replayed,
+            verdicts=[
+                CountVerdict(
+                    index=row["index"],
+                    identifier=row["identifier"],
+                    answer=Answer(row["answer"]) if row["answer"] else None,
+                    problem=problem_of(row),
+                )
+                for row in done.value
+            ],
+        )
+
+    @strawberry.mutation(
+        description="Compare what was counted with the ledger; it can be repeated.",
+        graphql_type=answer("CompareCountResult", StockCount),
+    )
+    async def compare_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
+        """Compare."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion()
+        await _once(
+            info,
+            idempotency_key,
+            "compare_count",
+            [ref],
+            occasion,
+            lambda tx, _: counts.compare(tx, occasion, ref),
+        )
+        return await _shown(info, ref)
+
+    @strawberry.mutation(
+        description="Adjust the ledger to a count, serial by serial: missing ones are lost, "
+        "misplaced ones moved, missing ones that were read found; the rest becomes cases.",
+        graphql_type=answer("AdjustCountResult", Adjustment),
+    )
+    async def adjust_count(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        reason: str,
+        subjects: list[str] | None = None,
+        kind: Kind | None = None,
+        restock: bool = False,
+    ) -> Adjustment:
+        """Adjust the named subjects, or all open differences of one kind."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion(reason=reason)
+
+        def do(tx: Transaction, command_id: str) -> Any:
+            done = counts.adjust(
+                tx, occasion, command_id, ref, subjects=subjects, kind=kind, restock=restock
+            )
+            return [plain_adjusted(each) for each in done]
+
+        given = [ref, reason, subjects, kind, restock]
+        done = await _once(info, idempotency_key, "adjust_count", given, occasion, do)
+        return Adjustment(
+            command_id=strawberry.ID(done.command_id),
+            replayed=done.replayed,
+            verdicts=[
+                AdjustmentVerdict(
+                    index=row["index"],
+                    subject=row["subject"],
+                    identifier=row["identifier"],
+                    kind=Kind(row["kind"]),
+                    action=Action(row["action"]) if row["action"] else None,
+                    case=row["case"],
+                    problem=problem_of(row),
+                )
+                for row in done.value
+            ],
+        )
+
+    @strawberry.mutation(
+        description="Close a compared count: confirmed units are recorded as seen. Differences "
+        "that were not adjusted need a reason.",
+        graphql_type=answer("CloseCountResult", StockCount),
+    )
+    async def close_count(
+        self, info: Info, idempotency_key: str, ref: str, reason: str | None = None
+    ) -> StockCount:
+        """Close."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion(reason=reason)
+        await _once(
+            info,
+            idempotency_key,
+            "close_count",
+            [ref, reason],
+            occasion,
+            lambda tx, command_id: counts.close(tx, occasion, command_id, ref),
+        )
+        return await _shown(info, ref)
+
+    @strawberry.mutation(
+        description="Give a count up; what was adjusted by then stays.",
+        graphql_type=answer("CancelCountResult", StockCount),
+    )
+    async def cancel_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
+        """Cancel."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion()
+        await _once(
+            info,
+            idempotency_key,
+            "cancel_count",
+            [ref],
+            occasion,
+            lambda tx, _: counts.cancel(tx, occasion, ref),
+        )
+        return await _shown(info, ref)

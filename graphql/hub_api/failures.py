@@ -1,0 +1,180 @@
+"""Failed captures and units that moved unread: cases with an owner, and how they end."""
+
+from typing import Any
+
+import orjson
+import strawberry
+
+from hub.capture import failures
+from hub.capture.failures import Failure, Remedy, Uncaptured
+from hub.errors import InvalidInput
+from hub.keys import Scope
+from hub.lifecycle import Action
+from hub.sql import Transaction
+from hub_api.cases import Case, case_by_id
+from hub_api.command import OccasionInput, UnitVerdict, circumstances_of, once
+from hub_api.context import Context
+from hub_api.problems import answer
+
+Info = strawberry.Info[Context, None]
+TEXTS_MAX = {"note": 300, "owner": 100, "product": 100, "lot": 50, "location": 64}
+
+strawberry.enum(Remedy, name="CaptureRemedy", description="How a failed capture ends.")
+
+
+@strawberry.input(description="A label that could not be read or believed.")
+class FailedCaptureInput:
+    """A label that could not be read or believed."""
+
+    action: Action = strawberry.field(description="What was to be done with the unit.")
+    readings: list[str] = strawberry.field(description="What the device sent, or what was seen.")
+    location: str | None = strawberry.field(
+        description="Where the unit was to go, for a step that puts it somewhere.", default=None
+    )
+    product: str | None = strawberry.field(description="SKU or GTIN, if known.", default=None)
+    lot: str | None = None
+    note: str | None = None
+    owner: str | None = strawberry.field(
+        description="Who looks after it; null: who reports it.", default=None
+    )
+
+
+@strawberry.input(description="Units that moved without being read.")
+class UncapturedInput:
+    """Units that moved without being read."""
+
+    action: Action
+    product: str = strawberry.field(description="SKU or GTIN.")
+    quantity: int
+    location: str
+    owner: str | None = strawberry.field(
+        description="Who looks after it; null: who reports it.", default=None
+    )
+    note: str | None = None
+
+
+@strawberry.type(description="A case that was reported.")
+class ReportedCase:
+    """A case that was reported."""
+
+    command_id: strawberry.ID
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+    case_id: strawberry.Private[str]
+
+    @strawberry.field(description="The case as it is now.")
+    async def case(self, info: Info) -> Case:
+        """Load the case."""
+        return await info.context.read(lambda tx: case_by_id(tx, self.case_id))
+
+
+@strawberry.type(description="What became of a failed capture.")
+class ResolvedCapture(ReportedCase):
+    """What became of a failed capture."""
+
+    label: str | None = strawberry.field(description="The new label of a unit that was relabelled.")
+    verdict: UnitVerdict = strawberry.field(
+        description="What the ledger says; while it refuses, the case stays open."
+    )
+
+
+def _short(given: Any) -> None:
+    for name, chars_max in TEXTS_MAX.items():
+        if len(getattr(given, name, None) or "") > chars_max:
+            raise InvalidInput(f"at most {chars_max} characters", field=name)
+
+
+@strawberry.type
+class FailureMutation:
+    """Reporting and ending what could not be captured."""
+
+    @strawberry.mutation(
+        description="Report a label that could not be captured: a case, and the batch goes on.",
+        graphql_type=answer("ReportFailedCaptureResult", ReportedCase),
+    )
+    async def report_failed_capture(
+        self,
+        info: Info,
+        idempotency_key: str,
+        failure: FailedCaptureInput,
+        occasion: OccasionInput | None = None,
+    ) -> ReportedCase:
+        """Report a failed capture."""
+        info.context.require(Scope.SCANNER, Scope.POS)
+        _short(failure)
+        circumstances = circumstances_of(info.context, occasion)
+        readings = failures.as_readings(failure.readings)
+        told = Failure(**(vars(failure) | {"readings": readings}))
+
+        def do(tx: Transaction, _: str) -> Any:
+            return failures.report(tx, circumstances, told)
+
+        given = [vars(failure), vars(occasion) if occasion else None]
+        done = await once(info, idempotency_key, "report_failed", given, circumstances, do)
+        return ReportedCase(
+            command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
+        )
+
+    @strawberry.mutation(
+        description="Report units that moved without their serials being read.",
+        graphql_type=answer("ReportUncapturedResult", ReportedCase),
+    )
+    async def report_uncaptured_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        moved: UncapturedInput,
+        occasion: OccasionInput | None = None,
+    ) -> ReportedCase:
+        """Report units that moved unread; no unit is changed by it."""
+        info.context.require(Scope.SCANNER, Scope.POS)
+        _short(moved)
+        circumstances = circumstances_of(info.context, occasion)
+
+        def do(tx: Transaction, _: str) -> Any:
+            return failures.report_uncaptured(tx, circumstances, Uncaptured(**vars(moved)))
+
+        given = [vars(moved), vars(occasion) if occasion else None]
+        done = await once(info, idempotency_key, "report_uncaptured", given, circumstances, do)
+        return ReportedCase(
+            command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
+        )
+
+    @strawberry.mutation(
+        description="End a failed capture: RETRY with what was read now, RELABEL a unit that is "
+        "known otherwise, or MANUAL: approve what was typed, by somebody other than the reporter.",
+        graphql_type=answer("ResolveFailedCaptureResult", ResolvedCapture),
+    )
+    async def resolve_failed_capture(
+        self,
+        info: Info,
+        idempotency_key: str,
+        case_id: strawberry.ID,
+        how: Remedy,
+        identifier: str,
+        sku: str | None = None,
+        occasion: OccasionInput | None = None,
+    ) -> ResolvedCapture:
+        """Resolve; RETRY and MANUAL do the step that the case was reported for."""
+        if how is Remedy.MANUAL:
+            info.context.require(Scope.OPS)
+        info.context.require(Scope.SCANNER, Scope.POS)
+        circumstances = circumstances_of(info.context, occasion)
+
+        def do(tx: Transaction, command_id: str) -> Any:
+            done = failures.resolve(
+                tx, circumstances, command_id, case_id, how, identifier, sku=sku
+            )
+            return [done.verdict.as_json(), done.label]
+
+        given = [case_id, how, identifier, sku, vars(occasion) if occasion else None]
+        done = await once(info, idempotency_key, "resolve_failed", given, circumstances, do)
+        verdict, label = orjson.loads(orjson.dumps(done.value))
+        return ResolvedCapture(
+            command_id=strawberry.ID(done.command_id),
+            replayed=done.replayed,
+            case_id=case_id,
+            label=label,
+            verdict=UnitVerdict.of(verdict),
+        )

@@ -1,0 +1,224 @@
+"""Policies: the rules that decide about returns, routes and claims."""
+
+from dataclasses import fields
+from typing import Any
+
+import strawberry
+
+from hub import policies
+from hub.claim_rules import CLAIM_RULES
+from hub.keys import Scope
+from hub.policies import Conditions, Facts, Rule, Topic
+from hub.returns.findings import RETURN_RULES, ROUTE_RULES
+from hub_api.context import Context
+from hub_api.once import once
+from hub_api.problems import answer
+
+Info = strawberry.Info[Context, None]
+BUILT_IN = {Topic.RETURN: RETURN_RULES, Topic.ROUTE: ROUTE_RULES, Topic.CLAIM: CLAIM_RULES}
+
+strawberry.enum(Topic, name="RuleTopic", description="What a rule decides about.")
+
+
+@strawberry.input(
+    description="When a rule fits: all that is named must hold; of a list, one is enough."
+)
+class RuleConditionsInput:
+    """When a rule fits."""
+
+    reasons: list[str] = strawberry.field(default_factory=list)
+    conditions: list[str] = strawberry.field(default_factory=list)
+    grades: list[str] = strawberry.field(default_factory=list)
+    skus: list[str] = strawberry.field(default_factory=list)
+    categories: list[str] = strawberry.field(default_factory=list)
+    channels: list[str] = strawberry.field(default_factory=list)
+    covers: list[str] = strawberry.field(
+        description="yes, no or unknown; of a claim.", default_factory=list
+    )
+    findings: list[str] = strawberry.field(
+        description="Codes of findings, in small letters.", default_factory=list
+    )
+    days_from: int | None = strawberry.field(description="Since the sale.", default=None)
+    days_to: int | None = None
+    value_from: int | None = strawberry.field(
+        description="Of the product, in the smallest part of its currency.", default=None
+    )
+    value_to: int | None = None
+    recalled: bool | None = None
+
+    def plain(self) -> Conditions:
+        """Return the conditions."""
+        given: dict[str, Any] = {
+            name: tuple(each) if isinstance(each, list) else each
+            for name, each in vars(self).items()
+        }
+        return Conditions(**given)
+
+
+@strawberry.input(description="What is known of a matter; what is left out is not known.")
+class RuleFactsInput:
+    """What is known of a matter."""
+
+    reason: str | None = None
+    condition: str | None = None
+    grade: str | None = None
+    sku: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    cover: str | None = None
+    findings: list[str] = strawberry.field(default_factory=list)
+    days: int | None = None
+    value: int | None = None
+    recalled: bool | None = None
+
+    def plain(self) -> Facts:
+        """Return the facts."""
+        return Facts(**vars(self) | {"findings": frozenset(self.findings)})
+
+
+@strawberry.type(description="When a rule fits.")
+class RuleConditions:
+    """When a rule fits."""
+
+    reasons: list[str]
+    conditions: list[str]
+    grades: list[str]
+    skus: list[str]
+    categories: list[str]
+    channels: list[str]
+    covers: list[str]
+    findings: list[str]
+    days_from: int | None
+    days_to: int | None
+    value_from: int | None
+    value_to: int | None
+    recalled: bool | None
+
+
+@strawberry.type(description="One rule. The rule of the smallest rank that fits decides.")
+class DecisionRule:
+    """One rule."""
+
+    topic: Topic
+    code: str
+    name: str
+    rank: int
+    conditions: RuleConditions
+    decision: str
+    is_fixed: bool = strawberry.field(description="It comes before all others, and stays.")
+    is_built_in: bool = strawberry.field(
+        description="It is not ours; a rule of ours with its code replaces it, unless it is fixed."
+    )
+
+    @classmethod
+    def of(cls, rule: Rule) -> "DecisionRule":
+        """Show a rule."""
+        given: dict[str, Any] = {}
+        for each in fields(Conditions):
+            value = getattr(rule.conditions, each.name)
+            given[each.name] = list(value) if isinstance(value, tuple) else value
+        return cls(
+            topic=rule.topic,
+            code=rule.code,
+            name=rule.name,
+            rank=rule.rank,
+            conditions=RuleConditions(**given),
+            decision=rule.decision,
+            is_fixed=rule.fixed,
+            is_built_in=rule.built_in,
+        )
+
+
+@strawberry.type(description="The rules of a topic after a change.")
+class DecisionRules:
+    """The rules of a topic, in the order in which they are tried."""
+
+    rules: list[DecisionRule] = strawberry.field(metadata={"size": 50})
+    replayed: bool = strawberry.field(
+        description="The key was used before: nothing was changed again."
+    )
+
+
+DecisionRulesResult = answer("DecisionRulesResult", DecisionRules)
+
+
+async def _rules(info: Info, topic: Topic) -> list[Rule]:
+    return await info.context.read(lambda tx: policies.rules(tx, topic, BUILT_IN[topic]))
+
+
+@strawberry.type
+class PolicyQuery:
+    """Reading rules."""
+
+    @strawberry.field(
+        description="The rules of a topic, in the order in which they are tried.",
+        metadata={"size": 50},
+    )
+    async def decision_rules(self, info: Info, topic: Topic) -> list[DecisionRule]:
+        """List rules."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+        return [DecisionRule.of(rule) for rule in await _rules(info, topic)]
+
+    @strawberry.field(description="The rule that would decide. Nothing is changed by it.")
+    async def preview_rule(self, info: Info, topic: Topic, facts: RuleFactsInput) -> DecisionRule:
+        """Preview which rule would decide."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+        return DecisionRule.of(policies.decide(await _rules(info, topic), facts.plain()))
+
+
+@strawberry.type
+class PolicyMutation:
+    """Changing rules."""
+
+    @strawberry.mutation(
+        description="Make or change a rule of our own.", graphql_type=DecisionRulesResult
+    )
+    async def put_decision_rule(
+        self,
+        info: Info,
+        idempotency_key: str,
+        topic: Topic,
+        code: str,
+        name: str,
+        rank: int,
+        decision: str,
+        conditions: RuleConditionsInput | None = None,
+    ) -> DecisionRules:
+        """Put a rule; `decision` is one of the topic's words, in small letters."""
+        info.context.require(Scope.ADMIN)
+        fits = conditions.plain() if conditions else Conditions()
+        rule = Rule(
+            topic=topic, code=code, name=name, rank=rank, conditions=fits, decision=decision
+        )
+        occasion = info.context.occasion()
+        given = [topic, code, name, rank, decision, fits.as_json()]
+        done = await once(
+            info.context,
+            occasion,
+            idempotency_key,
+            "put_rule",
+            given,
+            lambda tx, _: policies.put(tx, occasion, rule, BUILT_IN[topic]),
+        )
+        shown = [DecisionRule.of(each) for each in await _rules(info, topic)]
+        return DecisionRules(rules=shown, replayed=done.replayed)
+
+    @strawberry.mutation(
+        description="Remove a rule of our own; the built-in one that it replaced is back.",
+        graphql_type=DecisionRulesResult,
+    )
+    async def remove_decision_rule(
+        self, info: Info, idempotency_key: str, topic: Topic, code: str
+    ) -> DecisionRules:
+        """Remove a rule."""
+        info.context.require(Scope.ADMIN)
+        done = await once(
+            info.context,
+            info.context.occasion(),
+            idempotency_key,
+            "remove_rule",
+            [topic, code],
+            lambda tx, _: policies.remove(tx, topic, code),
+        )
+        shown = [DecisionRule.of(each) for each in await _rules(info, topic)]
+        return DecisionRules(rules=shown, replayed=done.replayed)

@@ -1,0 +1,250 @@
+"""Service: activation, registration, further cover, repairs of customers' own units."""
+
+from datetime import date
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from hub import cover, repairs, units
+from hub.cover import CoverKind, Grant
+from hub.errors import InvalidInput
+from hub.journal import Verdict
+from hub.keys import Scope
+from hub.lifecycle import Action
+from hub.occasion import Occasion
+from hub.repairs import Part, Work, WorkKind
+from hub.sql import Transaction
+from hub_api.command import (
+    Movement,
+    MovementResult,
+    OccasionInput,
+    UnitInput,
+    command,
+    given_by,
+    move,
+    scans_of,
+)
+from hub_api.context import Context
+from hub_api.once import once
+from hub_api.problems import answer
+from hub_api.units import Unit
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.input(description="A part that was replaced; serials where it has them.")
+class ReplacedPartInput:
+    """A part that was replaced."""
+
+    part: str
+    quantity: int = 1
+    serial_out: str | None = None
+    serial_in: str | None = None
+
+
+@strawberry.input(description="What was done to a unit.")
+class WorkInput:
+    """What was done to a unit."""
+
+    kind: WorkKind
+    work: str
+    technician: str | None = None
+    parts: list[ReplacedPartInput] = strawberry.field(default_factory=list)
+    cost: int | None = strawberry.field(
+        description="In the smallest part of `currency`.", default=None
+    )
+    currency: str | None = strawberry.field(description="ISO 4217.", default=None)
+
+
+@strawberry.enum(description="A cover that is attached to a unit.")
+class GrantedCover(Enum):
+    """A cover that is attached to a unit."""
+
+    EXTENDED_WARRANTY = CoverKind.EXTENDED_WARRANTY.value
+    SERVICE_AGREEMENT = CoverKind.SERVICE_AGREEMENT.value
+
+
+@strawberry.type(description="A unit whose cover was changed.")
+class CoverChanged:
+    """A unit whose cover was changed."""
+
+    id: strawberry.ID = strawberry.field(description="Of the cover.")
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+    unit_id: strawberry.Private[str]
+
+    @strawberry.field(description="The unit as it is now.")
+    async def unit(self, info: Info) -> Unit:
+        """Load the unit."""
+        row = await info.context.units(self.unit_id)
+        assert row is not None  # a cover has a unit, and units are never deleted
+        return Unit.of(row)
+
+
+CoverResult = answer("CoverResult", CoverChanged)
+
+
+@strawberry.type
+class ServiceMutation:
+    """Serving units that were sold."""
+
+    @strawberry.mutation(
+        description="Record that units were taken into use; their warranty may start with it.",
+        graphql_type=MovementResult,
+    )
+    async def activate_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[UnitInput],
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Activate."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+        return await move(info, idempotency_key, Action.ACTIVATE, units, occasion)
+
+    @strawberry.mutation(
+        description="Register a sold unit for its customer; the manufacturer is told where a "
+        "channel takes it.",
+        graphql_type=MovementResult,
+    )
+    async def register_unit(
+        self,
+        info: Info,
+        idempotency_key: str,
+        unit: UnitInput,
+        on: date,
+        reference: str | None = None,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Register; whoever keeps the goods may do it for the customer."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+        (scan,) = scans_of([unit])
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            return [repairs.register(tx, circumstances, command_id, scan, on, reference)]
+
+        given = given_by([unit], occasion, on=on, reference=reference)
+        return await command(info, idempotency_key, "register_unit", given, occasion, do)
+
+    @strawberry.mutation(
+        description="Attach an extended warranty or a service agreement to a unit.",
+        graphql_type=CoverResult,
+    )
+    async def grant_cover(
+        self,
+        info: Info,
+        idempotency_key: str,
+        unit: UnitInput,
+        kind: GrantedCover,
+        reference: str,
+        provider: str | None = None,
+        starts_on: date | None = None,
+        ends_on: date | None = None,
+    ) -> CoverChanged:
+        """Grant; `reference` is the number of the contract."""
+        info.context.require(Scope.POS)
+        occasion = info.context.occasion()
+
+        def do(tx: Transaction, _: str) -> Any:
+            unit_id = units.find(tx, unit.identifier, unit.sku)["id"]
+            grant = Grant(
+                kind=CoverKind(kind.value),
+                reference=reference,
+                provider=provider,
+                starts_on=starts_on,
+                ends_on=ends_on,
+            )
+            return [cover.grant(tx, occasion, unit_id, grant), unit_id]
+
+        given = [vars(unit), kind.value, reference, provider, starts_on, ends_on]
+        done = await once(info.context, occasion, idempotency_key, "grant_cover", given, do)
+        return CoverChanged(
+            id=strawberry.ID(done.value[0]), replayed=done.replayed, unit_id=done.value[1]
+        )
+
+    @strawberry.mutation(
+        description="End an extended warranty or a service agreement.", graphql_type=CoverResult
+    )
+    async def revoke_cover(
+        self, info: Info, idempotency_key: str, id: strawberry.ID
+    ) -> CoverChanged:
+        """Revoke."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion()
+        done = await once(
+            info.context,
+            occasion,
+            idempotency_key,
+            "revoke_cover",
+            [id],
+            lambda tx, _: cover.revoke(tx, occasion, id),
+        )
+        return CoverChanged(id=id, replayed=done.replayed, unit_id=done.value)
+
+    @strawberry.mutation(
+        description="Take customers' own units in for service: nothing is returned or refunded.",
+        graphql_type=MovementResult,
+    )
+    async def take_in_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[UnitInput],
+        location: str,
+        fault: str,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Take in."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+        if not fault.strip():
+            raise InvalidInput("say what is wrong with it", field="fault")
+        taken = occasion or OccasionInput()
+        taken.reason = fault
+        return await move(info, idempotency_key, Action.TAKE_IN, units, taken, location)
+
+    @strawberry.mutation(
+        description="Record a repair, a maintenance or a refurbishment with the parts replaced.",
+        graphql_type=MovementResult,
+    )
+    async def record_service(
+        self,
+        info: Info,
+        idempotency_key: str,
+        unit: UnitInput,
+        done: WorkInput,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Record what was done; parts that are units of ours are named, and not moved."""
+        info.context.require(Scope.SCANNER)
+        (scan,) = scans_of([unit])
+        parts = tuple(Part(**vars(part)) for part in done.parts)
+        work = Work(**vars(done) | {"parts": parts})
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            return [repairs.record_work(tx, circumstances, command_id, scan, work)]
+
+        given = given_by([unit], occasion, work=repr(work))
+        return await command(info, idempotency_key, "record_service", given, occasion, do)
+
+    @strawberry.mutation(
+        description="Hand customers' own units back after their service.",
+        graphql_type=MovementResult,
+    )
+    async def hand_back_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[UnitInput],
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Hand back."""
+        info.context.require(Scope.POS, Scope.SCANNER)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            return repairs.hand_back(tx, circumstances, command_id, scans_of(units))
+
+        given = given_by(units, occasion)
+        return await command(info, idempotency_key, "hand_back", given, occasion, do)

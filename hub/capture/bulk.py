@@ -1,0 +1,112 @@
+"""Bulk reads: what an RFID reader saw in one sweep, each tag once, with the unit that bears it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hub.barcodes import unit_of
+from hub.capture.answers import CaptureCode
+from hub.catalogue import products_by_code
+from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
+from hub.identifiers import canonical
+from hub.sql import Row, Transaction
+from hub.units import UNITS
+
+READS_MAX = 20_000  # in one sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag: as it was first read, how often, what it says, and the unit that bears it.
+
+    `code` is OK, or why there is no unit to work with: UNKNOWN_UNIT, UNKNOWN_PRODUCT,
+    PRODUCT_MISMATCH, SEVERAL_SERIALS (two units bear the name) or BROKEN_BARCODE.
+    """
+
+    read: str
+    times: int
+    code: CaptureCode
+    gtin: str | None = None
+    serial: str | None = None
+    sku: str | None = None
+    unit: Row | None = None
+
+
+@dataclass(slots=True)
+class _Seen:
+    read: str
+    gtin: str | None
+    serial: str | None  # None: it can not be read
+    times: int = 0
+
+
+def sweep(tx: Transaction, reads: Sequence[str], *, product: str | None = None) -> list[Tag]:
+    """Tell the tags of one sweep, each once, in the order in which they were first seen.
+
+    A read is an EPC (SGTIN, as a URI or as a tag's hexadecimal digits), a GS1 Digital Link, or any
+    name of a unit. `product` is the SKU or GTIN of which all should be.
+    """
+    if not 0 < len(reads) <= READS_MAX:
+        raise InvalidInput(f"1 to {READS_MAX} reads at once", field="reads")
+    seen = _each_once(reads)
+    gtins = {each.gtin for each in seen if each.gtin}
+    products = products_by_code(tx, sorted(gtins | ({product} if product else set())))
+    if product is not None and product not in products:
+        raise UnknownReference(f"there is no product {product!r}", field="product")
+    wanted = products[product]["id"] if product is not None else None
+    bearers = _bearers(tx, sorted({canonical(each.serial) for each in seen if each.serial}))
+    return [_tag(each, products, bearers, wanted) for each in seen]
+
+
+def _each_once(reads: Sequence[str]) -> list[_Seen]:
+    seen: dict[tuple[str | None, str], _Seen] = {}
+    for read in reads:
+        try:
+            named = unit_of(read)
+            gtin, serial = named or (None, read)
+            key = (gtin, canonical(serial))
+            fresh = _Seen(read, gtin, serial)
+        except InvalidBarcode:
+            key, fresh = (None, f"\x00{read}"), _Seen(read, None, None)
+        seen.setdefault(key, fresh).times += 1
+    return list(seen.values())
+
+
+def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
+    """Return the units that bear each canonical name, as their serial or as a further name."""
+    found: dict[str, dict[str, Row]] = {}
+    names = tx.rows(
+        "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:keys...) "
+        "UNION SELECT canonical, unit_id FROM identifier WHERE canonical IN (:keys...)",
+        keys=keys,
+    )
+    ids = sorted({row["id"] for row in names})
+    units = {row["id"]: row for row in tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)}
+    for row in names:
+        found.setdefault(row["name"], {})[row["id"]] = units[row["id"]]
+    return {name: list(bearing.values()) for name, bearing in found.items()}
+
+
+def _tag(
+    seen: _Seen,
+    products: dict[str, dict[str, object]],
+    bearers: dict[str, list[Row]],
+    wanted: object,
+) -> Tag:
+    if seen.serial is None:
+        return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
+    said = products.get(seen.gtin) if seen.gtin else None
+    units = bearers.get(canonical(seen.serial), [])
+    if seen.gtin is not None:
+        units = [unit for unit in units if unit["gtin"] == seen.gtin]
+    unit = units[0] if len(units) == 1 else None
+    product_id = unit["product_id"] if unit else (said or {}).get("id")
+    if len(units) > 1:
+        code = CaptureCode.SEVERAL_SERIALS
+    elif wanted is not None and product_id is not None and product_id != wanted:
+        code = CaptureCode.PRODUCT_MISMATCH
+    elif unit is None and seen.gtin is not None and said is None:
+        code = CaptureCode.UNKNOWN_PRODUCT
+    else:
+        code = CaptureCode.OK if unit else CaptureCode.UNKNOWN_UNIT
+    sku = unit["sku"] if unit else (said or {}).get("sku")
+    return Tag(seen.read, seen.times, code, seen.gtin, seen.serial, str(sku) if sku else None, unit)

@@ -1,0 +1,251 @@
+"""Labels that could not be read or believed, and units that moved without being read.
+
+Each becomes a case with an owner, so that the batch goes on and nothing is passed over. A failed
+capture ends in one of three ways: the label is read after all, the unit gets a new label, or
+somebody else answers for what was typed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub import cases, catalogue, labels, ledger, naming, orders, receiving
+from hub.births import Arrival
+from hub.cases import CaseKind, Finding
+from hub.errors import Forbidden, InvalidInput, StepNotAllowed
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.lifecycle import Action
+from hub.occasion import Document, Occasion
+from hub.orders import Shipment
+from hub.sql import Row, Transaction
+from hub.units import Scan
+from hub.vocabulary import CaptureMethod
+
+READINGS_MAX = 50
+QUANTITY_MAX = 1_000_000
+# What a case can do by itself once its unit is named: nothing but a place is needed for it.
+MOVABLE = frozenset({
+    Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_OUT, Action.TRANSFER_IN,
+    Action.PICK, Action.PACK, Action.SHIP, Action.SELL, Action.COLLECT, Action.ACCEPT_RETURN,
+    Action.REPAIR,
+})  # fmt: skip
+PLACED = frozenset({
+    Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_OUT, Action.TRANSFER_IN,
+    Action.ACCEPT_RETURN,
+})  # fmt: skip
+BY_REASON = frozenset({Action.ACCEPT_RETURN})
+
+
+class Remedy(StrEnum):
+    """How a failed capture ends."""
+
+    RETRY = "retry"  # the label was read after all
+    RELABEL = "relabel"  # the unit is known otherwise, and gets a new label
+    MANUAL = "manual"  # the serial was typed, and somebody else approves it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What was tried in vain. `product` is a SKU or GTIN, `location` where the step leads."""
+
+    action: Action
+    readings: tuple[str, ...]
+    location: str | None = None
+    product: str | None = None
+    lot: str | None = None
+    note: str | None = None
+    owner: str | None = None  # None: whoever reports it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncaptured:
+    """How many units of a product (its SKU or GTIN) moved without being read."""
+
+    action: Action
+    product: str
+    quantity: int
+    location: str
+    owner: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What became of a failed capture; refused by the ledger, the case stays open."""
+
+    case_id: str
+    verdict: Verdict
+    label: str | None = field(default=None)  # that was made for the unit
+
+
+def report(tx: Transaction, occasion: Occasion, failure: Failure) -> str:
+    """Open the case of a failed capture; the same readings again count up the open one."""
+    if failure.action not in MOVABLE:
+        possible = ", ".join(sorted(MOVABLE))
+        raise InvalidInput(f"a capture fails at one of {possible}", field="action")
+    if not 0 < len(failure.readings) <= READINGS_MAX:
+        raise InvalidInput(f"1 to {READINGS_MAX} readings", field="readings")
+    if failure.action in PLACED and failure.location is None:
+        raise InvalidInput("say where the unit was to go", field="location")
+    if failure.location is not None:
+        catalogue.location(tx, failure.location)
+    if failure.product is not None:
+        _product(tx, failure.product)
+    where = failure.location or "-"
+    read = " | ".join(failure.readings)
+    document = [occasion.document.type, occasion.document.ref] if occasion.document else None
+    finding = Finding(
+        kind=CaseKind.FAILED_CAPTURE,
+        subject=f"{failure.action} {where}: {read}",
+        summary=f"A label could not be captured to {failure.action.replace('_', ' ')}: "
+        f"{failure.note or read}"[:300],
+        details={
+            "action": failure.action,
+            "readings": list(failure.readings),
+            "location": failure.location,
+            "product": failure.product,
+            "lot": failure.lot,
+            "note": failure.note,
+            "document": document,
+            "reason": occasion.reason,
+            "reporter": occasion.actor,
+            "reporter_key": occasion.scope,
+        },
+    )
+    return _owned(tx, occasion, finding, failure.owner)
+
+
+def report_uncaptured(tx: Transaction, occasion: Occasion, moved: Uncaptured) -> str:
+    """Open the case of units that moved without being read; their number is in its details."""
+    product = _product(tx, moved.product)
+    catalogue.location(tx, moved.location)
+    if not 0 < moved.quantity <= QUANTITY_MAX:
+        raise InvalidInput(f"1 to {QUANTITY_MAX} units", field="quantity")
+    document = occasion.document.ref if occasion.document else None
+    finding = Finding(
+        kind=CaseKind.MISSING_CAPTURE,
+        subject=f"{moved.action} {moved.location}/{product['sku']}/{document or '-'}",
+        summary=f"{moved.quantity} of {product['sku']} at {moved.location}: "
+        f"{moved.action.replace('_', ' ')} without a serial being read.",
+        details={
+            "action": moved.action,
+            "sku": product["sku"],
+            "missing": moved.quantity,
+            "location": moved.location,
+            "document": document,
+            "note": moved.note,
+            "reporter": occasion.actor,
+        },
+    )
+    return _owned(tx, occasion, finding, moved.owner)
+
+
+def _product(tx: Transaction, code: str) -> Row:
+    found = catalogue.products_by_code(tx, [code])
+    return found[code] if code in found else catalogue.reference(tx, "product", "sku", code)
+
+
+def _owned(tx: Transaction, occasion: Occasion, finding: Finding, owner: str | None) -> str:
+    case_id = cases.report(tx, finding, occasion.now)
+    case = catalogue.reference(tx, "exception_case", "id", case_id)
+    if case["owner"] is None or owner is not None:
+        cases.assign(tx, case, owner or occasion.actor)
+    return case_id
+
+
+def resolve(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    case_id: str,
+    how: Remedy,
+    identifier: str,
+    *,
+    sku: str | None = None,
+) -> Resolved:
+    """End a failed capture with the unit that it was; what the step was is recorded now.
+
+    RETRY takes what was read of the unit, and MANUAL what was typed, which needs somebody other
+    than the reporter. RELABEL names a unit that is known, by any of its names, and gives it a new
+    label: its step is captured from that. Raises Forbidden and StepNotAllowed.
+    """
+    case = _open_case(tx, case_id)
+    details = orjson.loads(case["details"])
+    scan = Scan(identifier, sku)
+    if how is Remedy.RELABEL:
+        (serial,) = labels.own_serials(1)
+        verdict = naming.link(tx, occasion, command_id, scan, naming.LABEL, serial)
+        cases.resolve(tx, occasion, case, f"Relabelled as {serial}.")
+        return Resolved(case_id, replace(verdict, identifier=identifier), serial)
+    told = _circumstances(occasion, details, how)
+    verdict = _step(tx, told, command_id, details, scan, case_id)
+    if verdict.accepted:
+        words = "Read again" if how is Remedy.RETRY else f"Typed, approved by {occasion.actor}"
+        cases.resolve(tx, occasion, case, f"{words}: {identifier}.")
+    return Resolved(case_id, verdict)
+
+
+def _open_case(tx: Transaction, case_id: str) -> Row:
+    catalogue.reference(tx, "exception_case", "id", case_id)
+    case = tx.row("SELECT * FROM exception_case WHERE id = :id FOR UPDATE", id=case_id)
+    assert case is not None  # it was found, and cases are never deleted
+    if case["kind"] != CaseKind.FAILED_CAPTURE:
+        raise InvalidInput("this case is no failed capture", field="caseId")
+    if case["state"] == "resolved":
+        raise StepNotAllowed("the case is resolved already", allowed=[])
+    return case
+
+
+def _circumstances(occasion: Occasion, details: Mapping[str, Any], how: Remedy) -> Occasion:
+    document = Document(*details["document"]) if details["document"] else occasion.document
+    reason = occasion.reason or details["reason"]
+    told = replace(occasion, document=document, reason=reason)
+    if how is Remedy.RETRY:
+        if told.captured_by is CaptureMethod.MANUAL:
+            raise InvalidInput("what is typed needs approval: resolve it MANUAL", field="how")
+        return told
+    if occasion.scope == details["reporter_key"] or occasion.actor == details["reporter"]:
+        raise Forbidden("somebody other than the reporter approves what was typed")
+    return replace(told, captured_by=CaptureMethod.MANUAL, approved_by=occasion.actor)
+
+
+def _step(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    details: Mapping[str, Any],
+    scan: Scan,
+    case_id: str,
+) -> Verdict:
+    """Record the step at which the capture failed."""
+    action = Action(details["action"])
+    place = catalogue.location(tx, details["location"]) if details["location"] else None
+    if action is Action.RECEIVE:
+        assert place is not None  # a receipt was reported with its place
+        arrival = Arrival(
+            serial=scan.identifier,
+            product=scan.sku or details["product"] or "",
+            lot=details["lot"],
+        )
+        (verdict,) = receiving.receive(tx, occasion, command_id, [arrival], place)
+        return verdict
+    if action is Action.SHIP:
+        (verdict,) = orders.ship(tx, occasion, command_id, [scan], Shipment())
+        return verdict
+    if action in BY_REASON and not occasion.reason:
+        raise InvalidInput("a return needs its reason", field="reason")
+    proof = {"case": case_id}
+    if occasion.approved_by is not None:
+        proof["approved_by"] = occasion.approved_by
+    instruction = Instruction(action=action, location=place, details=proof)
+    (verdict,) = ledger.record(tx, occasion, command_id, instruction, [scan])
+    return verdict
+
+
+def as_readings(readings: Sequence[str]) -> tuple[str, ...]:
+    """Return readings as they are kept: each once, in the order of the device, not too long."""
+    return tuple(dict.fromkeys(each[:200] for each in readings if each.strip()))

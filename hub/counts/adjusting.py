@@ -1,0 +1,293 @@
+"""Adjusting the ledger to what was counted: serial by serial, each with a reason and its count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from hub import cases, ledger
+from hub.cases import CaseKind, Finding, Severity
+from hub.clock import micros, moment
+from hub.counts.counting import Kind, live
+from hub.counts.shortfall import promise_anew
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.lifecycle import Action, Status
+from hub.occasion import Document, Occasion
+from hub.sql import Row, Transaction
+from hub.units import Scan
+
+DOCUMENT_TYPE = "stock_count"  # CBV has no transaction type of its own for a count
+REASON_CHARS_MAX = 200
+SUBJECTS_MAX = 20_000
+FOUND_AGAIN = (Status.MISSING, Status.STOLEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """What became of one difference: an action of the ledger, or a case; or a refusal."""
+
+    index: int
+    subject: str
+    identifier: str
+    kind: str
+    action: str | None = None
+    case: str | None = None  # the kind of the case that was opened
+    code: str | None = None
+    message: str | None = None
+    details: dict[str, Any] | None = None
+
+
+def adjust(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    ref: str,
+    *,
+    subjects: Sequence[str] | None = None,
+    kind: Kind | None = None,
+    restock: bool = False,
+) -> list[Adjusted]:
+    """Adjust differences that are named by their subjects, or all open ones of a kind.
+
+    What is missing is recorded as lost, what is misplaced as moved, what was missing and is seen
+    as found (`restock` makes it sellable); everything else becomes a case. The occasion's reason
+    says why: raises InvalidInput without one.
+    """
+    occasion = documented(occasion, ref)
+    count = live(tx, ref)
+    if count["state"] != "compared":
+        raise StepNotAllowed("compare the count first", allowed=["compare"])
+    rows = _chosen(tx, count, subjects, kind)
+    work = _Work(tx, occasion, command_id, ref)
+    for index, row in enumerate(rows):
+        work.sort_out(index, row)
+    work.carry_out(restock=restock)
+    return [work.done[index] for index in range(len(rows))]
+
+
+def documented(occasion: Occasion, ref: str) -> Occasion:
+    """Return the occasion with the count as its document; refuse one without a reason."""
+    if not (occasion.reason or "").strip() or len(occasion.reason or "") > REASON_CHARS_MAX:
+        raise InvalidInput(
+            f"say why, in 1 to {REASON_CHARS_MAX} characters: no variance stays unexplained",
+            field="reason",
+        )
+    return replace(occasion, document=Document(DOCUMENT_TYPE, ref))
+
+
+def _chosen(
+    tx: Transaction, count: Row, subjects: Sequence[str] | None, kind: Kind | None
+) -> list[Row]:
+    if (subjects is None) == (kind is None):
+        raise InvalidInput("name the subjects, or one kind", field="subjects")
+    if kind is Kind.CONFIRMED:
+        raise InvalidInput("what is confirmed needs no adjustment", field="kind")
+    if subjects is not None and not 0 < len(subjects) <= SUBJECTS_MAX:
+        raise InvalidInput(f"name 1 to {SUBJECTS_MAX} subjects", field="subjects")
+    rows = tx.rows(
+        "SELECT count_result.*, location.site_id AS found_site FROM count_result "
+        "LEFT JOIN location ON location.id = count_result.found_at "
+        "WHERE count_id = :count AND count_result.kind <> 'confirmed' ORDER BY count_result.id",
+        count=count["id"],
+    )
+    if subjects is None:
+        # Two places at once are for a person to decide, who names the serial.
+        rows = [row for row in rows if row["kind"] == kind and row["state"] == "open"]
+        return [row for row in rows if not orjson.loads(row["evidence"]).get("conflict")]
+    by_subject = {row["subject"]: row for row in rows}
+    unknown = next((each for each in subjects if each not in by_subject), None)
+    if unknown is not None:
+        raise UnknownReference(f"the count has no difference {unknown!r}", field="subjects")
+    return [by_subject[each] for each in dict.fromkeys(subjects)]
+
+
+class _Work:
+    """What one adjustment does: grouped by action and place, so that each is one command."""
+
+    def __init__(self, tx: Transaction, occasion: Occasion, command_id: str, ref: str) -> None:
+        self.tx = tx
+        self.occasion = occasion
+        self.command_id = command_id
+        self.ref = ref
+        self.done: dict[int, Adjusted] = {}
+        self._groups: dict[tuple[Action, str | None], list[tuple[int, Row]]] = {}
+        self._cases: list[tuple[int, Row, CaseKind]] = []
+        self._places: dict[str, Row] = {}
+        self._settled: dict[str, list[str]] = {}  # ids of results, by their new state
+
+    def sort_out(self, index: int, row: Row) -> None:
+        """Decide what is done about one difference."""
+        if row["state"] != "open":
+            refusal = StepNotAllowed(f"it is {row['state']} already", allowed=[])
+            self._refuse(index, row, refusal.code, str(refusal), None)
+            return
+        action = self._action(row)
+        if action is not None:
+            place = None if action is Action.LOSE else row["found_at"]
+            self._groups.setdefault((action, place), []).append((index, row))
+        elif row["unit_id"] is None:
+            self._cases.append((index, row, CaseKind.UNKNOWN_SERIAL))
+        else:
+            self._cases.append((index, row, CaseKind.WRONG_STATUS))
+
+    def _action(self, row: Row) -> Action | None:
+        status = orjson.loads(row["evidence"]).get("status")
+        if row["kind"] == Kind.MISSING:
+            return Action.LOSE
+        if row["kind"] == Kind.MISPLACED:
+            here = self._place(row["expected_at"])["site_id"] == row["found_site"]
+            return Action.MOVE if here else Action.RELOCATE
+        return Action.FIND if status in FOUND_AGAIN else None
+
+    def _place(self, location_id: str) -> Row:
+        if location_id not in self._places:
+            for row in self.tx.rows("SELECT * FROM location"):
+                self._places[row["id"]] = row
+        return self._places[location_id]
+
+    def carry_out(self, *, restock: bool) -> None:
+        """Record all of it, and open the cases."""
+        for (action, place_id), rows in sorted(
+            self._groups.items(), key=lambda group: (group[0][0], group[0][1] or "")
+        ):
+            self._record(action, place_id, rows, restock=restock)
+        for index, row, kind in self._cases:
+            self._report(index, row, kind)
+        for state, ids in sorted(self._settled.items()):
+            self.tx.run(
+                "UPDATE count_result SET state = :state, reason = :reason, resolved_by = :actor, "
+                "resolved_at = :now WHERE id IN (:ids...)",
+                state=state,
+                reason=self.occasion.reason,
+                actor=self.occasion.actor,
+                now=micros(self.occasion.now),
+                ids=ids,
+            )
+
+    def _record(
+        self,
+        action: Action,
+        place_id: str | None,
+        rows: list[tuple[int, Row]],
+        *,
+        restock: bool,
+    ) -> None:
+        lines = self._promised_lines(rows) if action is Action.LOSE else []
+        instruction = Instruction(
+            action=action,
+            location=self._place(place_id) if place_id else None,
+            details={"count": self.ref},
+        )
+        # A unit that changed since the comparison is looked at again, and not adjusted blindly.
+        scans = [
+            Scan(row["unit_id"], None, orjson.loads(row["evidence"])["version"]) for _, row in rows
+        ]
+        verdicts = ledger.record(self.tx, self.occasion, self.command_id, instruction, scans)
+        accepted = []
+        for (index, row), verdict in zip(rows, verdicts, strict=True):
+            if verdict.accepted:
+                accepted.append((index, row, verdict))
+                self._settle(index, row, "adjusted", action=str(action))
+            else:
+                self._refuse(index, row, verdict.code, verdict.message, verdict.details)
+        self._afterwards(action, accepted, restock=restock)
+        promise_anew(self.tx, self.occasion, lines)
+
+    def _afterwards(
+        self, action: Action, accepted: list[tuple[int, Row, Verdict]], *, restock: bool
+    ) -> None:
+        if action is Action.LOSE:
+            for _, row, _ in accepted:
+                self._missing(row)
+        if action is Action.FIND and accepted:
+            names = [orjson.loads(row["evidence"])["serial"] for _, row, _ in accepted]
+            cases.settle_many(self.tx, CaseKind.MISSING_UNIT, names, None, self.occasion.now)
+            if restock:
+                # What was stolen is looked at first, whatever the counter says.
+                missing = str(Status.MISSING)
+                scans = [
+                    Scan(row["unit_id"])
+                    for _, row, _ in accepted
+                    if orjson.loads(row["evidence"])["status"] == missing
+                ]
+                again = Instruction(action=Action.RESTOCK, details={"count": self.ref})
+                if scans:
+                    ledger.record(self.tx, self.occasion, self.command_id, again, scans)
+
+    def _promised_lines(self, rows: list[tuple[int, Row]]) -> list[str]:
+        found = self.tx.rows(
+            "SELECT DISTINCT order_line_id FROM unit WHERE id IN (:ids...) "
+            "AND promised_to IS NOT NULL AND order_line_id IS NOT NULL ORDER BY order_line_id",
+            ids=[row["unit_id"] for _, row in rows],
+        )
+        return [row["order_line_id"] for row in found]
+
+    def _missing(self, row: Row) -> None:
+        evidence = orjson.loads(row["evidence"])
+        seen = evidence["last_seen"]
+        when = moment(seen["at"]).isoformat()
+        promised = f" It was promised to {evidence['promised_to']}." if _owed(evidence) else ""
+        finding = Finding(
+            kind=CaseKind.MISSING_UNIT,
+            subject=evidence["serial"],
+            severity=Severity.HIGH if promised else Severity.MEDIUM,
+            summary=f"{evidence['serial']} was not found at the count {self.ref}; last seen "
+            f"{when} at {seen['location']} by {seen['by']}.{promised}",
+            details={"count": self.ref, "unit": row["unit_id"], **evidence},
+        )
+        cases.report(self.tx, finding, self.occasion.now)
+
+    def _report(self, index: int, row: Row, kind: CaseKind) -> None:
+        evidence = orjson.loads(row["evidence"])
+        name = evidence.get("serial") or row["identifier"]
+        scan = evidence["scans"][-1]
+        known = "the ledger has it as " + str(evidence.get("status", "")).replace("_", " ")
+        what = "no unit bears it" if kind is CaseKind.UNKNOWN_SERIAL else known
+        finding = Finding(
+            kind=kind,
+            subject=name,
+            summary=f"{name} was read at the count {self.ref} in {scan['location']} by "
+            f"{scan['counter']}, but {what}.",
+            details={"count": self.ref, "unit": row["unit_id"], **evidence},
+        )
+        cases.report(self.tx, finding, self.occasion.now)
+        self._settle(index, row, "left", case=str(kind))
+
+    def _settle(
+        self,
+        index: int,
+        row: Row,
+        state: str,
+        *,
+        action: str | None = None,
+        case: str | None = None,
+    ) -> None:
+        self._settled.setdefault(state, []).append(row["id"])
+        self.done[index] = _adjusted(index, row, action=action, case=case)
+
+    def _refuse(
+        self,
+        index: int,
+        row: Row,
+        code: str | None,
+        message: str | None,
+        details: dict[str, Any] | None,
+    ) -> None:
+        self.done[index] = _adjusted(index, row, code=code, message=message, details=details)
+
+
+def _owed(evidence: dict[str, Any]) -> bool:
+    return evidence["promised_to"] is not None
+
+
+def _adjusted(index: int, row: Row, **more: Any) -> Adjusted:
+    return Adjusted(
+        index=index,
+        subject=row["subject"],
+        identifier=row["identifier"],
+        kind=row["kind"],
+        **more,
+    )

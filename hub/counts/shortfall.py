@@ -1,0 +1,42 @@
+"""Order lines that lost a unit: another one is promised, or a case says that one lacks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hub import cases, channels, orders
+from hub.cases import CaseKind, Finding, Severity
+from hub.occasion import Occasion
+from hub.sql import Transaction
+
+
+def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -> None:
+    """Promise other units to open order lines, and report what lacks: it is never silent."""
+    rows = tx.rows(
+        "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
+        "sales_order.ref AS order_ref, (SELECT COUNT(*) FROM unit "
+        "WHERE unit.order_line_id = order_line.id AND (unit.promised_to IS NOT NULL "
+        "OR unit.status IN ('shipped', 'sold'))) AS bound FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE order_line.id IN (:lines...) AND sales_order.state IN ('open', 'pending') "
+        "AND order_line.product_id IS NOT NULL ORDER BY sales_order.placed_at, order_line.id",
+        lines=list(line_ids),
+    )
+    for row in rows:
+        channel = channels.by_id(tx, row["channel_id"])
+        lacking = row["quantity"] - row["bound"]
+        if lacking > 0:
+            # The count explains the loss, not the promise that follows it.
+            afresh = replace(occasion, document=None)
+            lacking -= orders.allocate(tx, afresh, channel, row, lacking, row["number"])
+        if lacking <= 0:
+            continue
+        finding = Finding(
+            kind=CaseKind.OVERSOLD,
+            subject=f"{row['order_ref']}/{row['ref']}",
+            channel_id=channel["id"],
+            severity=Severity.HIGH,
+            summary=f"Order {row['number']} lost a unit of {row['sku']} at a count, and needs "
+            f"{lacking} more than there are.",
+            details={"order": row["number"], "sku": row["sku"], "lacking": lacking},
+        )
+        cases.report(tx, finding, occasion.now)

@@ -1,0 +1,100 @@
+"""What is in which kit, since when and until when; and stock by set or by component."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from hub.catalogue import SELLING_KINDS
+from hub.sql import Row, Transaction
+from hub.views import Filter, page_size
+
+
+class Level(StrEnum):
+    """What a report counts."""
+
+    SET = "set"  # kits that are no part of another
+    COMPONENT = "component"  # parts of kits, and loose units of the same products
+
+
+def links(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return for each unit when what was part of it, and when it was part of what."""
+    rows = tx.rows(
+        "SELECT * FROM kit_membership WHERE parent_id IN (:ids...) OR child_id IN (:ids...) "
+        "ORDER BY joined_at, id",
+        ids=list(unit_ids),
+    )
+    found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
+    for row in rows:
+        for unit_id in {row["parent_id"], row["child_id"]} & found.keys():
+            found[unit_id].append(row)
+    return found
+
+
+def at(rows: Sequence[Row], instant: int | None) -> list[Row]:
+    """Keep the links that were in force at an instant, in microseconds; None: those of now."""
+    if instant is None:
+        return [row for row in rows if row["left_at"] is None]
+    return [
+        row
+        for row in rows
+        if row["joined_at"] <= instant and (row["left_at"] is None or instant < row["left_at"])
+    ]
+
+
+def report(
+    tx: Transaction,
+    level: Level,
+    *,
+    first: int,
+    after: str | None,
+    location: str | None = None,
+    sku: str | None = None,
+) -> list[Row]:
+    """Count kits or components by product, one product more than asked for.
+
+    `units` are kits, or parts that are in kits; `loose` are components in stock outside of kits.
+    `location` is the code of a site or of a bin.
+    """
+    counted = (
+        "unit.members > 0 AND unit.kit_id IS NULL"
+        if level is Level.SET
+        else "(unit.status = 'in_kit' OR (unit.members = 0 AND unit.status = 'in_stock' "
+        "AND unit.product_id IN (SELECT part.product_id FROM kit_membership "
+        "JOIN unit AS part ON part.id = kit_membership.child_id)))"
+    )
+    wanted = Filter()
+    wanted.add(counted)
+    wanted.add("unit.status <> 'written_off'")
+    wanted.add("unit.product_id > :after", after=after)
+    wanted.add("product.sku = :sku", sku=sku)
+    wanted.add(
+        "(location.code = :location OR location.site_id IN "
+        "(SELECT id FROM location WHERE code = :location AND id = site_id))",
+        location=location,
+    )
+    return tx.rows(
+        "SELECT product.id, product.sku, product.name, "
+        f"SUM({_one('in_kit' if level is Level.COMPONENT else None)}) AS units, "
+        f"SUM({_one('loose' if level is Level.COMPONENT else 'never')}) AS loose, "
+        "SUM(unit.members) AS parts, "
+        "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
+        "AND location.kind IN (:kinds...) THEN 1 ELSE 0 END) AS available, "
+        "SUM(CASE WHEN location.kind = 'customer' THEN 1 ELSE 0 END) AS with_customers, "
+        "SUM(CASE WHEN unit.blocks > 0 THEN 1 ELSE 0 END) AS blocked "
+        "FROM unit JOIN product ON product.id = unit.product_id "
+        f"JOIN location ON location.id = unit.location_id {wanted.where()}"
+        "GROUP BY product.id, product.sku, product.name ORDER BY product.id LIMIT :limit",
+        kinds=[str(kind) for kind in SELLING_KINDS],
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )
+
+
+def _one(what: str | None) -> str:
+    """Return the SQL that counts one unit: in a kit, loose, never, or (None) always."""
+    conditions = {
+        "in_kit": "unit.status = 'in_kit'",
+        "loose": "unit.status <> 'in_kit'",
+        "never": "unit.id IS NULL",
+        None: "unit.id IS NOT NULL",
+    }
+    return f"CASE WHEN {conditions[what]} THEN 1 ELSE 0 END"

@@ -1,0 +1,131 @@
+"""Kits that come back: every part is checked by its serial before the kit is taken in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hub import cases, ledger, lifecycle
+from hub.cases import CaseKind, Finding
+from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.kits import known, leave, parts_of, together
+from hub.lifecycle import Action, Status
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+from hub.units import Scan, UnitState, identify
+
+SCANNED_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was scanned, compared with the parts that a kit has in the ledger, however deep."""
+
+    kit_id: str
+    present: tuple[str, ...]  # ids of units
+    missing: tuple[str, ...]
+    foreign: tuple[str, ...]  # as they were read
+
+    @property
+    def complete(self) -> bool:
+        """Say whether it is the kit, the whole kit and nothing else."""
+        return not self.missing and not self.foreign
+
+
+def check(tx: Transaction, kit_id: str, scanned: Sequence[Scan]) -> Check:
+    """Compare what was scanned with the parts of a kit; the kit's own label is no part."""
+    if len(scanned) > SCANNED_MAX:
+        raise InvalidInput(f"at most {SCANNED_MAX} serials", field="scanned")
+    parts = [row["id"] for row in parts_of(tx, kit_id)]
+    expected = set(parts)
+    seen: set[str] = set()
+    foreign = []
+    for scan, unit in zip(scanned, identify(tx, scanned) if scanned else [], strict=True):
+        if isinstance(unit, Refused) or unit["id"] not in expected | {kit_id}:
+            foreign.append(scan.identifier)
+        else:
+            seen.add(unit["id"])
+    return Check(
+        kit_id=kit_id,
+        present=tuple(each for each in parts if each in seen),
+        missing=tuple(each for each in parts if each not in seen),
+        foreign=tuple(foreign),
+    )
+
+
+def give_back(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    kit: Scan,
+    scanned: Sequence[Scan],
+    place: Row,
+    *,
+    accept_incomplete: bool = False,
+) -> tuple[Check, list[Verdict]]:
+    """Take a kit back after every part was checked against what was scanned.
+
+    What does not agree is refused, unless it is accepted: then the parts that did not come leave
+    the kit as missing, and a case names them and what came instead.
+    """
+    parent = known(together(tx, [kit])[0])
+    if not parent.members:
+        raise StepNotAllowed("the unit is no kit: take it back as a unit", allowed=[])
+    lifecycle.check(Action.ACCEPT_RETURN, parent.status, promised=False, blocked=False)
+    found = check(tx, parent.id, scanned)
+    if not found.complete and not accept_incomplete:
+        missing = _serials(tx, found.missing)
+        raise StepNotAllowed(
+            f"the kit is not as it was sold: {len(missing)} missing ({_few(missing)}), "
+            f"{len(found.foreign)} foreign ({_few(found.foreign)})",
+            allowed=["accept_incomplete"],
+        )
+    told = {"parts": {"present": len(found.present), "missing": list(found.missing)}}
+    instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
+    verdicts = ledger.record(tx, occasion, command_id, instruction, [kit])
+    if not found.complete and verdicts[0].accepted:
+        _lose(tx, occasion, command_id, found, place)
+        _suspect(tx, occasion, parent, found)
+    return found, verdicts
+
+
+def _lose(tx: Transaction, occasion: Occasion, command_id: str, found: Check, place: Row) -> None:
+    """Take the parts that did not come out of their kits, and record them as missing."""
+    by_kit: dict[str, list[str]] = {}
+    gone = set(found.missing)
+    for row in parts_of(tx, found.kit_id):
+        # What is missing together with its own kit stays part of that.
+        if row["id"] in gone and row["parent_id"] not in gone:
+            by_kit.setdefault(row["parent_id"], []).append(row["id"])
+    for kit_id, part_ids in sorted(by_kit.items()):
+        parent, *parts = (known(each) for each in together(
+            tx, [Scan(kit_id), *(Scan(part) for part in part_ids)]))  # fmt: skip
+        if parent.status is Status.IN_KIT:
+            raise StepNotAllowed(
+                "a part of a kit in the kit is missing: take that one out first", allowed=[]
+            )
+        leave(tx, occasion, command_id, parent, parts, place)
+        scans = [Scan(part.id) for part in parts]
+        lost = Instruction(action=Action.LOSE, details={"kit_returned_without": kit_id})
+        ledger.record(tx, occasion, command_id, lost, scans)
+
+
+def _suspect(tx: Transaction, occasion: Occasion, parent: UnitState, found: Check) -> None:
+    missing = _serials(tx, found.missing)
+    finding = Finding(
+        kind=CaseKind.SUSPECT_RETURN,
+        subject=parent.serial,
+        summary=f"The kit {parent.serial} came back without {len(missing)} of its parts, "
+        f"with {len(found.foreign)} foreign.",
+        details={"kit": parent.id, "missing": missing, "foreign": list(found.foreign)},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def _serials(tx: Transaction, unit_ids: Sequence[str]) -> list[str]:
+    rows = tx.rows("SELECT serial FROM unit WHERE id IN (:ids...) ORDER BY id", ids=list(unit_ids))
+    return [row["serial"] for row in rows]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) or "none"

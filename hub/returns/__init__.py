@@ -1,0 +1,1 @@
+"""Returns: what is brought back is checked, decided, taken in, refunded once, and routed."""

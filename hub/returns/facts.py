@@ -1,0 +1,286 @@
+"""Finding out what a returned thing is: everything is read from the ledger, no channel is asked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from hub import catalogue, units
+from hub.clock import moment
+from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
+from hub.lifecycle import WITH_CUSTOMER, Status
+from hub.occasion import Occasion
+from hub.returns.findings import Finding, ReturnFinding
+from hub.sales import Sale, Story, story_of
+from hub.serials import follows_rule
+from hub.sql import Row, Transaction
+
+F = ReturnFinding
+BACK = frozenset({Status.RETURNED, Status.IN_REPAIR, Status.CONDEMNED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is brought back, where, why, and what is said of it.
+
+    `order` is the id, number or reference of an order, or the number of a receipt; `product` the
+    SKU or GTIN that is expected; `location` the row of the place.
+    """
+
+    identifier: str
+    location: Row
+    reason: str
+    order: str | None = None
+    customer_ref: str | None = None
+    product: str | None = None
+    condition: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """What was found out. `sale` is the one in force, or the last one of a unit that is back."""
+
+    question: Question
+    unit: Row | None = None
+    product: Row | None = None
+    story: Story = field(default_factory=Story)
+    sale: Sale | None = None
+    named: list[Row] = field(default_factory=list)  # the orders that `order` names
+    named_lines: list[Row] = field(default_factory=list)
+    expected: Row | None = None  # the product that is expected
+    maker_denies: bool = False  # the maker says that this can not be one of its serials
+    holds: frozenset[str] = frozenset()
+    refunded: Row | None = None  # the return by which this sale was refunded
+    ambiguous: str | None = None
+    buyer_matches: bool | None = None  # None: nothing to compare
+    days: int | None = None  # since the sale
+    ends_on: date | None = None  # the last day on which it may come back
+    findings: list[Finding] = field(default_factory=list)
+
+    def has(self, code: ReturnFinding) -> bool:
+        """Say whether something was noticed."""
+        return any(finding.code is code for finding in self.findings)
+
+
+def find_out(tx: Transaction, occasion: Occasion, question: Question) -> Known:
+    """Find out all that is known of what is brought back; raise UnknownReference for a product."""
+    known = Known(question=question)
+    if question.product is not None:
+        known.expected = catalogue.products_by_code(tx, [question.product]).get(question.product)
+        if known.expected is None:
+            raise UnknownReference(f"there is no product {question.product!r}", field="product")
+    _unit(tx, known)
+    _orders(tx, known)
+    if known.unit is not None:
+        _sale(tx, occasion, known, known.unit)
+    known.findings = list(_findings(tx, known))
+    return known
+
+
+def _unit(tx: Transaction, known: Known) -> None:
+    question = known.question
+    try:
+        known.unit = units.find(tx, question.identifier)
+    except UnknownUnit:
+        return
+    except AmbiguousUnit as refusal:
+        if known.expected is None:
+            known.ambiguous = str(refusal)
+            return
+        try:
+            known.unit = units.find(tx, question.identifier, known.expected["sku"])
+        except UnknownUnit:
+            known.ambiguous = str(refusal)
+            return
+    known.product = catalogue.reference(tx, "product", "id", known.unit["product_id"])
+    known.story = story_of(tx, known.unit["id"])
+    known.sale = known.story.sale
+    known.holds = frozenset(
+        row["kind"]
+        for row in tx.rows(
+            "SELECT kind FROM hold WHERE unit_id = :unit AND released_at IS NULL",
+            unit=known.unit["id"],
+        )
+    )
+    says = tx.value("SELECT status FROM warranty_record WHERE unit_id = :u", u=known.unit["id"])
+    known.maker_denies = says == "invalid"
+
+
+def _orders(tx: Transaction, known: Known) -> None:
+    if known.question.order is None:
+        return
+    known.named = tx.rows(
+        "SELECT * FROM sales_order WHERE id = :name "
+        "UNION SELECT * FROM sales_order WHERE number = :name "
+        "UNION SELECT sales_order.* FROM channel JOIN sales_order "
+        "ON sales_order.channel_id = channel.id AND sales_order.ref = :name",
+        name=known.question.order,
+    )
+    known.named_lines = tx.rows(
+        "SELECT * FROM order_line WHERE order_id IN (:ids...)",
+        ids=[row["id"] for row in known.named],
+    )
+
+
+def _sale(tx: Transaction, occasion: Occasion, known: Known, unit: Row) -> None:
+    sale, buyer = known.sale, known.question.customer_ref
+    if sale is None:
+        return
+    sold_to = sale.order["customer_ref"] if sale.order else None
+    if buyer is not None and sold_to is not None:
+        known.buyer_matches = buyer == sold_to
+    known.days = (occasion.now.date() - sale.sold_on).days
+    assert known.product is not None  # a unit has a product
+    known.ends_on = sale.sold_on + timedelta(days=known.product["return_days"])
+    known.refunded = tx.row(
+        "SELECT * FROM return_case WHERE unit_id = :unit AND refund_ref IS NOT NULL "
+        "AND decided_at >= :since ORDER BY id DESC LIMIT 1",
+        unit=unit["id"],
+        since=sale.recorded_at,
+    )
+
+
+def _findings(tx: Transaction, known: Known) -> Iterator[Finding]:
+    if known.ambiguous is not None:
+        yield Finding(F.AMBIGUOUS_SERIAL, known.ambiguous)
+        return
+    if known.unit is None:
+        yield Finding(F.UNKNOWN_SERIAL, f"serial not found: {known.question.identifier}")
+        yield from _never_issued(tx, known)
+        return
+    yield from _of_state(known, known.unit)
+    yield from _of_order(tx, known, known.unit)
+    yield from _of_sale(known)
+
+
+def _never_issued(tx: Transaction, known: Known) -> Iterator[Finding]:
+    """Notice an unknown serial that breaks the maker's rule: it was never issued."""
+    skus = {row["sku"]: row for row in (known.expected,) if row is not None}
+    if not skus:
+        codes = sorted({line["sku"] for line in known.named_lines})
+        skus = catalogue.products_by_code(tx, codes) if codes else {}
+    broken = []
+    for product in skus.values():
+        try:
+            follows_rule(known.question.identifier, product)
+        except InvalidBarcode as refusal:
+            broken.append(str(refusal))
+    if broken and len(broken) == len(skus):
+        yield Finding(F.COUNTERFEIT, f"such a serial was never issued: {broken[0]}")
+
+
+def _of_state(known: Known, unit: Row) -> Iterator[Finding]:
+    status = Status(unit["status"])
+    if known.maker_denies:
+        yield Finding(F.COUNTERFEIT, "the manufacturer says that this is none of its serials")
+    if status is Status.STOLEN:
+        yield Finding(F.STOLEN, "the unit is reported stolen")
+    elif status is Status.WRITTEN_OFF:
+        yield Finding(F.WRITTEN_OFF, "the unit was written off: the true one no longer exists")
+    elif status is Status.MISSING:
+        yield Finding(F.MISSING, "the unit is missing from our stock")
+    elif status is Status.EXPECTED:
+        yield Finding(F.NOT_SOLD_BY_US, "the unit is announced and never arrived: not sold by us")
+    elif status in BACK:
+        yield Finding(F.ALREADY_RETURNED, f"the unit is with us already ({_words(status)})")
+    elif status is Status.IN_KIT and known.sale is not None:
+        yield Finding(F.PART_OF_SET, "the unit was sold as part of a set")
+    elif status not in WITH_CUSTOMER:
+        place = unit["location_code"]
+        text = f"the unit with this serial is ours ({_words(status)}, at {place}): this is another"
+        yield Finding(F.COUNTERFEIT, text)
+    if known.refunded is not None:
+        at = moment(known.refunded["refunded_at"]).date().isoformat()
+        yield Finding(F.ALREADY_REFUNDED, f"refunded on {at}: {known.refunded['refund_ref']}")
+    if "fraud" in known.holds:
+        yield Finding(F.FRAUD_HOLD, "the unit has a fraud hold")
+    if "recall" in known.holds:
+        yield Finding(F.RECALLED, "the unit is recalled")
+
+
+def _of_order(tx: Transaction, known: Known, unit: Row) -> Iterator[Finding]:
+    question, sale = known.question, known.sale
+    expected = known.expected
+    if expected is not None and expected["id"] != unit["product_id"]:
+        text = f"this is a {unit['sku']}, and a {expected['sku']} is expected"
+        yield Finding(F.PRODUCT_MISMATCH, text)
+    if question.order is None or (sale is not None and _is_named(known, sale)):
+        return
+    if any(_is_named(known, each) for each in known.story.sales):
+        yield Finding(F.ALREADY_RETURNED, "it came back from that order, and was sold anew")
+        return
+    receipt = tx.value(
+        "SELECT COUNT(*) FROM event WHERE document_ref = :ref "
+        "AND action IN ('ship', 'sell', 'collect')",
+        ref=question.order,
+    )
+    if not known.named and not receipt:
+        yield Finding(F.UNKNOWN_ORDER, f"nothing was sold under {question.order!r}")
+        return
+    yield Finding(F.SWAPPED, f"this is not the unit that was sold on {question.order}")
+    if known.named_lines and not any(
+        line["product_id"] == unit["product_id"] for line in known.named_lines
+    ):
+        text = f"this is a {unit['sku']}, which the order does not have"
+        yield Finding(F.PRODUCT_MISMATCH, text)
+
+
+def _is_named(known: Known, sale: Sale) -> bool:
+    if sale.document_ref is not None and sale.document_ref == known.question.order:
+        return True
+    return sale.order is not None and sale.order["id"] in {row["id"] for row in known.named}
+
+
+def _of_sale(known: Known) -> Iterator[Finding]:
+    sale = known.sale
+    if sale is None:
+        if known.unit is not None and Status(known.unit["status"]) in WITH_CUSTOMER:
+            yield Finding(F.NOT_SOLD_BY_US, "the unit is known, and was never sold by us")
+        return
+    if known.buyer_matches is False:
+        yield Finding(F.BUYER_MISMATCH, "another customer bought it")
+    here = known.question.location["code"]
+    if sale.order is not None and sale.place != here:
+        yield Finding(F.SOLD_ELSEWHERE, f"sold by {sale.order['channel_name']}")
+    elif sale.place is not None and sale.place != here:
+        yield Finding(F.SOLD_ELSEWHERE, f"sold at {sale.place}")
+    if known.ends_on is not None and known.days is not None:
+        allowed = (known.ends_on - sale.sold_on).days
+        if known.days > allowed:
+            text = f"sold {known.days} days ago; it may come back within {allowed}"
+            yield Finding(F.OUTSIDE_WINDOW, text)
+
+
+def _words(status: Status) -> str:
+    return status.replace("_", " ")
+
+
+def evidence_of(known: Known, occasion: Occasion) -> list[dict[str, Any]]:
+    """List every fact that the decision stands on, with its source and its time."""
+    now, unit, sale = occasion.now, known.unit, known.sale
+    facts = [_fact("read", known.question.identifier, "scan", now)]
+    if unit is not None:
+        changed = moment(unit["changed_at"])
+        facts += [
+            _fact("serial", unit["serial"], "ledger", changed),
+            _fact("status", unit["status"], f"ledger, version {unit['version']}", changed),
+            _fact("product", unit["sku"], "catalogue", now),
+        ]
+        facts += [_fact("hold", kind, "ledger", now) for kind in sorted(known.holds)]
+    if sale is not None:
+        at, event = moment(sale.occurred_at), f"event {sale.event_id}"
+        facts.append(_fact("sold", at.isoformat(), event, at))
+        if sale.document_ref is not None:
+            facts.append(_fact("receipt", sale.document_ref, event, at))
+        if sale.order is not None:
+            source, placed = f"channel {sale.channel}", moment(sale.order["placed_at"])
+            facts.append(_fact("order", sale.order["number"], source, placed))
+            facts.append(_fact("buyer", sale.order["customer_ref"], source, placed))
+        facts.append(_fact("price", None, f"{sale.channel or 'the counter'} knows it", at))
+    if known.ends_on is not None:
+        facts.append(_fact("may come back until", known.ends_on.isoformat(), "catalogue", now))
+    return facts
+
+
+def _fact(name: str, value: str | None, source: str, at: Any) -> dict[str, Any]:
+    return {"name": name, "value": value, "source": source, "at": at.isoformat()}

@@ -1,0 +1,297 @@
+"""What follows an answer at the counter: the unit is taken in, refunded once, and routed by rule.
+
+The unit and its return are locked while they go a step further: of two people who do the same, one
+wins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub import catalogue, ledger, policies
+from hub.clock import micros
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.instruction import Instruction
+from hub.journal import Verdict, refused
+from hub.lifecycle import Action
+from hub.occasion import Document, Occasion
+from hub.policies import Facts, ReturnDecision, Route, Rule, Topic
+from hub.returns.findings import ROUTE_RULES
+from hub.sales import story_of
+from hub.single import record_one
+from hub.sql import Row, Transaction
+from hub.units import Scan, UnitState, locate
+
+TEXT_CHARS_MAX = 200
+WORD_CHARS_MAX = 20
+
+
+class Disposal(StrEnum):
+    """The final disposition of a unit."""
+
+    RESELL = "resell"
+    SCRAP = "scrap"
+    RECYCLE = "recycle"
+    RECALL = "recall"  # it goes the way of its recall
+
+
+ACTIONS = {
+    Route.RESTOCK: (Action.RESTOCK, Disposal.RESELL),
+    Route.REPAIR: (Action.REPAIR, None),
+    Route.QUARANTINE: (Action.QUARANTINE, None),
+    Route.RECYCLE: (Action.WRITE_OFF, Disposal.RECYCLE),
+    Route.WRITE_OFF: (Action.WRITE_OFF, Disposal.SCRAP),
+    Route.HAND_BACK: (Action.HAND_BACK, None),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What an inspection found; `outcome` decides in place of the rules."""
+
+    grade: str | None = None
+    condition: str | None = None
+    location: Row | None = None
+    outcome: Route | None = None
+    why: str | None = None
+
+
+def accept(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    return_id: str,
+    *,
+    location: Row | None = None,
+    override: str | None = None,
+) -> None:
+    """Take the unit of a return in; it is not sellable before its disposition is decided.
+
+    `override` says why a return that was referred to a person is accepted. Raises StepNotAllowed
+    for a return that was refused, was referred and is not overridden, or was taken in already.
+    """
+    row = _locked(tx, return_id)
+    if row["state"] != "decided":
+        raise StepNotAllowed(f"the return is {row['state']} already", allowed=[])
+    decision = ReturnDecision(row["decision"])
+    if decision is ReturnDecision.REFUSE or row["unit_id"] is None:
+        raise StepNotAllowed("the return was refused: check again if something has changed")
+    if decision is ReturnDecision.REFER and not (override or "").strip():
+        raise StepNotAllowed("a person has to decide: say why it is accepted", allowed=["override"])
+    place = location or catalogue.reference(tx, "location", "id", row["location_id"])
+    details = {"return": return_id, "rule": row["rule"]}
+    if override:
+        details["override"] = _short(override, "override")
+    instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=details)
+    circumstances = replace(occasion, reason=row["reason"], document=Document("rma", return_id))
+    record_one(tx, circumstances, command_id, instruction, Scan(row["unit_id"]))
+    _received(tx, occasion, [return_id], [row["unit_id"]])
+    if override:
+        said = {"by": occasion.actor, "why": override, "at": occasion.now.isoformat()}
+        _add_evidence(tx, row, override=said)
+
+
+def accept_plainly(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    scans: Sequence[Scan],
+) -> list[Verdict]:
+    """Take units in without naming their returns; what a check refused or referred is not taken.
+
+    The newest check of a unit counts; where it accepted, its return is marked as received.
+    """
+    found = locate(tx, scans)
+    ids = [unit.id for unit in found if isinstance(unit, UnitState)]
+    newest = {
+        row["unit_id"]: row
+        for row in tx.rows(
+            "SELECT return_case.* FROM return_case JOIN unit ON unit.id = return_case.unit_id "
+            "WHERE unit_id IN (:ids...) AND return_case.state = 'decided' "
+            "AND decided_at >= COALESCE(unit.sold_at, 0) ORDER BY return_case.id",
+            ids=ids,
+        )
+    }
+    barred: dict[int, Verdict] = {}
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        check = newest.get(unit.id) if isinstance(unit, UnitState) else None
+        if check is not None and check["decision"] != ReturnDecision.ACCEPT:
+            refusal = StepNotAllowed(
+                f"its check decided {check['decision']} ({check['rule']})", allowed=[]
+            )
+            barred[index] = refused(index, scan.identifier, refusal, unit)
+    free = [index for index in range(len(scans)) if index not in barred]
+    verdicts = dict(barred)
+    if free:
+        done = ledger.record(tx, occasion, command_id, instruction, [scans[each] for each in free])
+        for index, verdict in zip(free, done, strict=True):
+            verdicts[index] = replace(verdict, index=index)
+    taken = [each.unit_id for each in verdicts.values() if each.accepted and each.unit_id]
+    _received(tx, occasion, [newest[each]["id"] for each in taken if each in newest], taken)
+    return [verdicts[index] for index in range(len(scans))]
+
+
+def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) -> None:
+    """Record the refund of a return, once; raise StepNotAllowed for a second one."""
+    if not 0 < len(reference.strip()) <= TEXT_CHARS_MAX:
+        raise InvalidInput(f"a reference has 1 to {TEXT_CHARS_MAX} characters", field="reference")
+    row = _locked(tx, return_id)
+    if row["refund_ref"] is not None:
+        raise StepNotAllowed(f"it was refunded already: {row['refund_ref']}", allowed=[])
+    if row["received_at"] is None:
+        raise StepNotAllowed("the unit was not taken in: accept the return first", allowed=[])
+    # The unit may have been sold anew since: only returns of the same sale count.
+    sales = [sale.recorded_at for sale in story_of(tx, row["unit_id"]).sales]
+    decided = row["decided_at"]
+    other = tx.row(
+        "SELECT refund_ref FROM return_case WHERE unit_id = :unit AND refund_ref IS NOT NULL "
+        "AND decided_at >= :since AND decided_at < :until LIMIT 1",
+        unit=row["unit_id"],
+        since=max((at for at in sales if at <= decided), default=decided),
+        until=min((at for at in sales if at > decided), default=micros(occasion.now) + 1),
+    )
+    if other is not None:
+        raise StepNotAllowed(f"its sale was refunded already: {other['refund_ref']}", allowed=[])
+    tx.run(
+        "UPDATE return_case SET refund_ref = :reference, refunded_at = :now, "
+        "state = CASE WHEN route IS NULL THEN 'refunded' ELSE 'closed' END, "
+        "closed_at = CASE WHEN route IS NULL THEN closed_at ELSE :now END WHERE id = :id",
+        reference=reference.strip(),
+        now=micros(occasion.now),
+        id=return_id,
+    )
+
+
+def route(
+    tx: Transaction, occasion: Occasion, command_id: str, return_id: str, inspection: Inspection
+) -> Rule | None:
+    """Decide what becomes of a unit that was taken in, and do it; return the rule that decided.
+
+    None: the inspection decided by itself. Where the rules refer to a person nothing is done.
+    """
+    _sensible(inspection)
+    row = _locked(tx, return_id)
+    if row["received_at"] is None or row["route"] is not None:
+        what = f"is routed already ({row['route']})" if row["route"] else "was not taken in"
+        raise StepNotAllowed(f"the return {what}", allowed=[])
+    facts = _facts(tx, occasion, row, inspection)
+    rule = None
+    if inspection.outcome is None:
+        rule = policies.decide(policies.rules(tx, Topic.ROUTE, ROUTE_RULES), facts)
+    decided = inspection.outcome or Route(rule.decision if rule else Route.REFER)
+    if decided is Route.REFER:
+        return rule
+    if decided is Route.HAND_BACK and row["refund_ref"] is not None:
+        raise StepNotAllowed("it was refunded: it is not handed back", allowed=[])
+    action, disposal = ACTIONS[decided]
+    if decided is Route.QUARANTINE and facts.recalled:
+        disposal = Disposal.RECALL
+    details = {"return": return_id, "rule": rule.code if rule else "by hand"}
+    if disposal is not None:
+        details["disposal"] = str(disposal)
+    instruction = Instruction(
+        action=action,
+        location=inspection.location,
+        grade=inspection.grade,
+        condition=inspection.condition,
+        details=details,
+    )
+    why = inspection.why or (rule.name if rule else None)
+    circumstances = replace(occasion, reason=why, document=Document("rma", return_id))
+    record_one(tx, circumstances, command_id, instruction, Scan(row["unit_id"]))
+    tx.run(
+        "UPDATE return_case SET route = :route, route_rule = :rule, "
+        "state = CASE WHEN refund_ref IS NULL THEN state ELSE 'closed' END, "
+        "closed_at = CASE WHEN refund_ref IS NULL THEN closed_at ELSE :now END WHERE id = :id",
+        route=str(decided),
+        rule=details["rule"],
+        now=micros(occasion.now),
+        id=return_id,
+    )
+    return rule
+
+
+def _facts(tx: Transaction, occasion: Occasion, row: Row, inspection: Inspection) -> Facts:
+    product = tx.row(
+        "SELECT product.*, unit.grade, unit.condition FROM unit "
+        "JOIN product ON product.id = unit.product_id WHERE unit.id = :unit",
+        unit=row["unit_id"],
+    )
+    assert product is not None  # a return that was taken in has a unit
+    recalled = tx.value(
+        "SELECT COUNT(*) FROM hold WHERE unit_id = :unit AND kind = 'recall' "
+        "AND released_at IS NULL",
+        unit=row["unit_id"],
+    )
+    sale = story_of(tx, row["unit_id"]).sale
+    evidence = orjson.loads(row["evidence"])
+    return Facts(
+        reason=row["reason"],
+        condition=inspection.condition or evidence.get("condition"),
+        grade=inspection.grade,
+        sku=product["sku"],
+        category=product["category"],
+        channel=sale.channel if sale else None,
+        findings=frozenset(code for code, _ in evidence.get("findings", [])),
+        days=(occasion.now.date() - sale.sold_on).days if sale else None,
+        value=product["value"],
+        recalled=bool(recalled),
+    )
+
+
+def _sensible(inspection: Inspection) -> None:
+    for name in ("grade", "condition"):
+        if not 0 < len(getattr(inspection, name) or "-") <= WORD_CHARS_MAX:
+            raise InvalidInput(f"it has 1 to {WORD_CHARS_MAX} characters", field=name)
+    _short(inspection.why or "", "reason")
+    if inspection.outcome is Route.REFER:
+        raise InvalidInput("a person decides: say what becomes of it", field="outcome")
+    if inspection.outcome is not None and not (inspection.why or "").strip():
+        raise InvalidInput("who decides in place of the rules says why", field="reason")
+
+
+def _locked(tx: Transaction, return_id: str) -> Row:
+    """Lock a return behind its unit: everybody locks in this order, so nobody waits in a circle."""
+    unit_id = tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
+    if unit_id is not None:
+        locate(tx, [Scan(unit_id)])
+    row = tx.row("SELECT * FROM return_case WHERE id = :id FOR UPDATE", id=return_id)
+    if row is None:
+        raise UnknownReference(f"there is no return {return_id!r}", field="returnId")
+    return row
+
+
+def _received(
+    tx: Transaction, occasion: Occasion, return_ids: Sequence[str], unit_ids: Sequence[str]
+) -> None:
+    """Mark returns as received; other checks of the same units are closed by it."""
+    now = micros(occasion.now)
+    tx.run(
+        "UPDATE return_case SET state = 'received', received_at = :now WHERE id IN (:ids...)",
+        now=now,
+        ids=list(return_ids),
+    )
+    tx.run(
+        "UPDATE return_case SET state = 'closed', closed_at = :now "
+        "WHERE unit_id IN (:units...) AND state = 'decided'",
+        now=now,
+        units=list(unit_ids),
+    )
+
+
+def _add_evidence(tx: Transaction, row: Row, **more: Any) -> None:
+    tx.run(
+        "UPDATE return_case SET evidence = :evidence WHERE id = :id",
+        evidence=orjson.dumps(orjson.loads(row["evidence"]) | more).decode(),
+        id=row["id"],
+    )
+
+
+def _short(text: str, name: str) -> str:
+    if len(text) > TEXT_CHARS_MAX:
+        raise InvalidInput(f"at most {TEXT_CHARS_MAX} characters", field=name)
+    return text.strip()
