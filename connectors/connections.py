@@ -33,6 +33,10 @@ class Connections:
         self._open[channel["id"]] = _Open(channel["settings"], connector)
         return connector
 
+    def unseal(self, sealed: str) -> Mapping[str, Any]:
+        """Open what the same keys have sealed, such as how to reach a person."""
+        return self._unseal(sealed)
+
     async def aclose(self) -> None:
         """Close every client."""
         kept = [each.connector for each in self._open.values()] + self._retired

@@ -20,6 +20,7 @@ from hub.checkpoints import Signer
 from hub.clock import moment, now
 from hub.database import Database
 from hub.errors import Refused
+from hub.imports import command as importing
 from hub.keys import Scope
 from hub.migrations import is_current, migrate
 from hub.settings import SettingMissing, Settings, from_environment
@@ -160,6 +161,12 @@ def revoke_key(settings: Settings, key_id: str) -> None:
         database.write_now(lambda tx: keys.revoke(tx, key_id, now()))
 
 
+def import_file(settings: Settings, options: argparse.Namespace) -> None:
+    """Read a file of units in."""
+    with opened(settings) as database:
+        importing.run(database, options)
+
+
 def list_connectors() -> None:
     """Print every installed connector with what it can do."""
     for key, connector in installed().items():
@@ -192,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "keys create": lambda: create_key(settings, options.name, options.scope),
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
+        "import": lambda: import_file(settings, options),
         "demo": lambda: demo.run(compose, once=options.once, port=options.port),
     }
     asked = options.command
@@ -231,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("--scope", action="append", required=True, choices=[*Scope])
     key_actions.add_parser("list", help="list the keys")
     key_actions.add_parser("revoke", help="refuse a key from now on").add_argument("id")
+    importing.add_arguments(commands.add_parser("import", help="read a file of units in"))
     showing = commands.add_parser("demo", help="the hub with three simulated channels")
     showing.add_argument("--once", action="store_true", help="end when the story is told")
     showing.add_argument("--port", type=int, default=8000)

@@ -93,12 +93,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birth:
-    """How units are born: the point, the step, and where it leaves them."""
+    """How units are born: the point, the step, and where it leaves them.
+
+    `gap` says what of their past is unknown, and is sealed in the event.
+    """
 
     point: BirthPoint
     action: Action
     step: BizStep
     status: Status
+    gap: str | None = None
 
 
 RECEIPT = Birth(
@@ -300,7 +304,8 @@ def bear(
     in the same step.
     """
     now = micros(occasion.now)
-    received_at = None if birth.status is Status.EXPECTED else now
+    came = micros(occasion.occurred_at or occasion.now)
+    received_at = None if birth.status is Status.EXPECTED else came
     units, rows, names = [], [], []
     for index, each in enumerate(admitted):
         arrival = each.arrival
@@ -390,6 +395,7 @@ def _sealed(unit: UnitState, arrival: Arrival, birth: Birth) -> dict[str, Any]:
         "lot": arrival.lot,
         "produced_on": day(arrival.produced_on),
         "expires_on": day(arrival.expires_on),
+        **({"gap": birth.gap} if birth.gap else {}),
         **facts(arrival),
     }
 

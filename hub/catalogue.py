@@ -163,7 +163,10 @@ def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> 
         ":category, :value, :currency, :traits, :start, :cover, :return_days, :picking, :now) "
         "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
         "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
-        "tracking = excluded.tracking, capture_points = excluded.capture_points, "
+        # Once serials are kept, a catalogue that does not know it yet never switches it off.
+        "tracking = CASE WHEN product.tracked_since IS NOT NULL AND excluded.tracking "
+        "IN ('none', 'lot') THEN product.tracking ELSE excluded.tracking END, "
+        "capture_points = excluded.capture_points, "
         "serial_pattern = excluded.serial_pattern, category = excluded.category, "
         "value = excluded.value, currency = excluded.currency, traits = excluded.traits, "
         "warranty_start = excluded.warranty_start, "

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from hub import catalogue, ledger, listings, orders, registrations
+from hub import catalogue, ledger, listings, orders, recall_rules, registrations
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, VersionConflict
 from hub.history import places_of
@@ -270,6 +270,8 @@ def _hold(
 ) -> None:
     """Release and renew the promise and the blocks that the correction changed."""
     was, now = _kinds(stood), _kinds(stands)
+    if HoldKind.RECALL in was - now and recall_rules.unresolved(tx, [unit.id]):
+        raise StepNotAllowed("the unit is under a recall: say there what was done about it")
     if was - now:
         tx.run(
             "UPDATE hold SET released_at = :now WHERE unit_id = :unit AND kind IN (:kinds...) "

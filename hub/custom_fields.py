@@ -19,6 +19,14 @@ VALUE_CHARS_MAX = 500
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _.-]{0,59}")
 
 
+def check_field(name: str, value: str | None = None) -> None:
+    """Raise InvalidInput for a name or a value that a field can not have."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput("a field's name begins with a letter and has at most 60", field="name")
+    if value is not None and not 0 < len(value) <= VALUE_CHARS_MAX:
+        raise InvalidInput(f"a value has 1 to {VALUE_CHARS_MAX} characters", field="value")
+
+
 def set_fields(
     tx: Transaction,
     occasion: Occasion,
@@ -33,12 +41,7 @@ def set_fields(
     """
     unit = find(tx, identifier, sku)
     for name, value in fields.items():
-        if not _NAME.fullmatch(name):
-            raise InvalidInput(
-                "a field's name begins with a letter and has at most 60", field="name"
-            )
-        if value is not None and not 0 < len(value) <= VALUE_CHARS_MAX:
-            raise InvalidInput(f"a value has 1 to {VALUE_CHARS_MAX} characters", field="value")
+        check_field(name, value)
     gone = sorted(name for name, value in fields.items() if value is None)
     tx.run(
         "DELETE FROM unit_field WHERE unit_id = :unit_id AND name IN (:names...)",

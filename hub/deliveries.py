@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from hub import births, cases, ledger
+from hub import births, cases, ledger, recall_catch
 from hub.births import Admitted, Arrival, Birth, BirthPoint
 from hub.cases import CaseKind, Finding
 from hub.catalogue import SUPPLIER, products_by_code, reference
@@ -170,11 +170,15 @@ def _expect(
         lines=[lines[index] for index in good],
     )
     journal.write(tx)
-    born = dict(zip(good, units, strict=True))
+    born = {
+        index: accepted(index, arrivals[index].serial, unit)
+        for index, unit in zip(good, units, strict=True)
+    }
+    born = recall_catch.catch_recorded(tx, occasion, command_id, born)
     return [
         refused(index, arrivals[index].serial, each, None)
         if isinstance(each, Refused)
-        else accepted(index, arrivals[index].serial, born[index])
+        else born[index]
         for index, each in enumerate(admitted)
     ]
 

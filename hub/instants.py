@@ -84,7 +84,7 @@ def stock_as_of(
     """Return the units that were at a place at an instant, one more than asked for."""
     place = reference(tx, "location", "code", location)
     return tx.rows(
-        f"{_standing(tx)}SELECT standing.unit_id AS id, standing.version, standing.status, "
+        f"{standing(tx)}SELECT standing.unit_id AS id, standing.version, standing.status, "
         "standing.occurred_at AS since, unit.serial, product.sku FROM standing "
         "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
         "WHERE standing.location_id = :place AND standing.unit_id > :after "
@@ -92,7 +92,7 @@ def stock_as_of(
         place=place["id"],
         after=after or "",
         limit=page_size(first) + 1,
-        **_times(at, recorded_by),
+        **times(at, recorded_by),
     )
 
 
@@ -121,9 +121,9 @@ def trial_balance(
     The number of units that existed is counted by itself, from the beginnings of their histories.
     """
     only = "AND product.sku = :sku " if sku is not None else ""
-    values = _times(at, recorded_by) | ({} if sku is None else {"sku": sku})
+    values = times(at, recorded_by) | ({} if sku is None else {"sku": sku})
     lines = tx.rows(
-        f"{_standing(tx)}SELECT product.sku, location.code AS location, "
+        f"{standing(tx)}SELECT product.sku, location.code AS location, "
         "location.name AS location_name, standing.status, COUNT(*) AS units FROM standing "
         "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
         f"JOIN location ON location.id = standing.location_id WHERE 1 = 1 {only}"
@@ -143,7 +143,8 @@ def trial_balance(
     return TrialBalance(existed, tuple(lines))
 
 
-def _times(at: datetime, recorded_by: datetime | None) -> dict[str, int]:
+def times(at: datetime, recorded_by: datetime | None) -> dict[str, int]:
+    """Return the values of a statement that begins with `standing`."""
     known = FOREVER if recorded_by is None else micros(recorded_by)
     return {"at": micros(at), "known": known}
 
@@ -164,7 +165,7 @@ def _told(tx: Transaction) -> str:
     )
 
 
-def _standing(tx: Transaction) -> str:
+def standing(tx: Transaction) -> str:
     """Begin a statement with `standing`: where each unit stood, after which event."""
     return (
         f"{_told(tx)}, ranked AS (SELECT told.*, "

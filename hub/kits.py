@@ -7,7 +7,7 @@ it goes where the kit goes; what it did before and after stays its own. Kits may
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hub import kit_rules, ledger, lifecycle
+from hub import kit_rules, ledger, lifecycle, recall_catch
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
@@ -239,6 +239,7 @@ def _enter(
     if entered:
         ids = [unit_id for unit_id, _ in entered]
         _resize(tx, occasion, command_id, parent, Action.ASSEMBLE, len(ids), ids)
+        recall_catch.catch(tx, occasion, command_id, [parent.id])
     return verdicts
 
 

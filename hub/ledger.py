@@ -8,7 +8,7 @@ the listings whose quantity changed and queues the facts that a channel must be 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hub import capture_points, kit_rules, listings, registrations
+from hub import capture_points, kit_rules, listings, recall_rules, registrations
 from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.errors import (
@@ -68,6 +68,7 @@ def _record(
     products = {unit.product_id for unit in units}
     unscanned = set() if follows else capture_points.unscanned(tx, occasion, action, products)
     carried = kit_rules.carried(tx, units, instructions)
+    recalled = recall_rules.bound(tx, instructions[0], units)
     verdicts, changed = [], {}
     for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
@@ -76,6 +77,7 @@ def _record(
             if unit.product_id in unscanned:
                 raise capture_points.missing(occasion, action, unit.sku)
             kit_rules.check(instruction, unit, carried, follows=follows)
+            recall_rules.check(unit, recalled)
             _apply(occasion, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
@@ -87,6 +89,8 @@ def _record(
         holds.write()
         write_units(tx, occasion, changed.values())
         _tell(tx, occasion, instructions[0], changed.values(), was_available)
+        followed = _followed(instructions[0]) or str(action)
+        recall_rules.note(tx, occasion, followed, changed.values())
         _take_along(tx, occasion, command_id, instructions[0], changed.values(), places)
     return verdicts
 
@@ -110,10 +114,13 @@ def _take_along(
         )
     ]
     parts = [unit for unit in changed if unit.kit_id is not None]
-    for action, each in (
+    for action, chosen in (
         *kit_rules.following(tx, instruction, kits),
         *kit_rules.reaching(tx, instruction, parts),
     ):
+        each = recall_rules.free(tx, action, chosen)
+        if not each:
+            continue
         scans = [Scan(unit_id) for unit_id, _ in each]
         told = [further for _, further in each]
         verdicts = _record(tx, occasion, command_id, action, told, scans, follows=True)
@@ -132,11 +139,7 @@ def _apply(
     journal: Journal,
 ) -> None:
     """Check everything, then change the unit in memory and append its event."""
-    if scan.expected_version is not None and scan.expected_version != unit.version:
-        raise VersionConflict(
-            f"the unit is at version {unit.version}, not {scan.expected_version}",
-            version=unit.version,
-        )
+    unchanged(scan, unit)
     promised = unit.promised_to is not None
     rule = check(instruction.action, unit.status, promised=promised, blocked=unit.blocks > 0)
     _same_promise(instruction, unit)
@@ -169,6 +172,15 @@ def _apply(
         details=_details(instruction, scan),
         previous_hash=unit.hash,
     )
+
+
+def unchanged(scan: Scan, unit: UnitState) -> None:
+    """Raise VersionConflict for a unit that is not at the version that was expected."""
+    if scan.expected_version is not None and scan.expected_version != unit.version:
+        raise VersionConflict(
+            f"the unit is at version {unit.version}, not {scan.expected_version}",
+            version=unit.version,
+        )
 
 
 def fresh(occasion: Occasion, unit: UnitState) -> None:

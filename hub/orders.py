@@ -6,7 +6,7 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hub import cases, channels, ledger, listings, outbox
+from hub import allocation, cases, channels, guard, ledger, outbox
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.identifiers import canonical
@@ -47,13 +47,15 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
         occasion, document=Document("inv", order.number), captured_by=CaptureMethod.API
     )
     order_id = _keep(tx, occasion, channel, order)
-    for line in order.lines:
-        row = _keep_line(tx, channel, order_id, line)
+    kept = [(line, _keep_line(tx, channel, order_id, line)) for line in order.lines]
+    site = None if order.at_counter else _site(tx, occasion, channel, order, kept)
+    for line, row in kept:
         if row["product_id"] is None:
             _unmapped(tx, occasion, channel, order, line)
-            continue
-        serve = _hand_over if order.at_counter else _promise
-        serve(tx, occasion, channel, order, line, row)
+        elif order.at_counter:
+            _hand_over(tx, occasion, channel, order, line, row)
+        else:
+            _promise(tx, occasion, channel, order, line, row, site)
     _drop_lines(tx, occasion, order, order_id)
     _close_if_done(tx, [order_id])
     return order_id
@@ -120,8 +122,32 @@ def _bound(tx: Transaction, line_id: str) -> list[Row]:
     )
 
 
+def _site(
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    order: Order,
+    kept: Sequence[tuple[OrderLine, Row]],
+) -> str | None:
+    """Return the site that can serve all that an order still lacks, if one can."""
+    if order.state is OrderState.CANCELLED:
+        return None
+    wanted: dict[str, int] = {}
+    for line, row in kept:
+        if row["product_id"] is not None:
+            lacking = max(0, line.quantity - len(_bound(tx, row["id"])))
+            wanted[row["product_id"]] = wanted.get(row["product_id"], 0) + lacking
+    return allocation.whole_site(tx, occasion, channel, wanted)
+
+
 def _promise(
-    tx: Transaction, occasion: Occasion, channel: Row, order: Order, line: OrderLine, row: Row
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    order: Order,
+    line: OrderLine,
+    row: Row,
+    site: str | None = None,
 ) -> None:
     """Bring the promises of a line to its quantity: allocate what lacks, release a surplus."""
     bound = _bound(tx, row["id"])
@@ -132,7 +158,7 @@ def _promise(
         _release(tx, occasion, free[: len(bound) - wanted])
     lacking = wanted - len(bound)
     if lacking > 0:
-        lacking -= allocate(tx, occasion, channel, row, lacking, order.number)
+        lacking -= allocate(tx, occasion, channel, row, lacking, order.number, site=site)
     if lacking > 0:
         summary = f"Order {order.number} needs {lacking} more of {line.sku} than there are."
         finding = Finding(
@@ -149,18 +175,23 @@ def _promise(
 
 
 def allocate(
-    tx: Transaction, occasion: Occasion, channel: Row, line: Row, quantity: int, reference: str
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    line: Row,
+    quantity: int,
+    reference: str,
+    *,
+    site: str | None = None,
 ) -> int:
-    """Promise the oldest available units to an order line; return how many there were."""
-    condition, values = listings.sellable(channel)
-    chosen = tx.rows(
-        "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id = :product AND {condition} "
-        "ORDER BY unit.received_at, unit.id LIMIT :quantity FOR UPDATE OF unit SKIP LOCKED",
-        product=line["product_id"],
-        quantity=quantity,
-        **values,
-    )
+    """Promise available units to an order line by its product's rule; return how many there were.
+
+    Units at `site` come first; where none is named, those of a site that has them all.
+    """
+    product_id = line["product_id"]
+    if site is None:
+        site = allocation.whole_site(tx, occasion, channel, {product_id: quantity})
+    chosen = allocation.choose(tx, occasion, channel, product_id, quantity, site)
     if not chosen:
         return 0
     verdicts = ledger.record(
@@ -173,7 +204,7 @@ def allocate(
             hold_reference=reference,
             details={"channel": channel["code"]},
         ),
-        [Scan(unit["id"]) for unit in chosen],
+        [Scan(unit_id) for unit_id in chosen],
     )
     return sum(verdict.accepted for verdict in verdicts)
 
@@ -299,8 +330,11 @@ def ship(
     *,
     line: str | None = None,
 ) -> list[Verdict]:
-    """Record that units left, and tell the channel of each order which serials left."""
-    verdicts = ledger.record(
+    """Record that units left, and tell the channel of each order which serials left.
+
+    A unit only leaves on the line that it is promised to, and only what that line asks for.
+    """
+    verdicts = guard.record(
         tx,
         occasion,
         command_id,

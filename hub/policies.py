@@ -1,4 +1,4 @@
-"""Policies: rules as data that decide about returns, routes and claims.
+"""Policies: rules as data that decide about returns, routes, claims and what is done first.
 
 The rule of the smallest rank that fits decides. Fixed rules come before all others and can not be
 changed: no policy pays for a stolen unit or for another one than was sold. Rules of our own come
@@ -31,6 +31,7 @@ class Topic(StrEnum):
     RETURN = "return"  # may it come back?
     ROUTE = "route"  # what becomes of it?
     CLAIM = "claim"  # does the warranty pay?
+    PRIORITY = "priority"  # what is done first?
 
 
 class ReturnDecision(StrEnum):
@@ -62,10 +63,20 @@ class ClaimDecision(StrEnum):
     REFER = "refer"  # a person decides
 
 
+class Urgency(StrEnum):
+    """How soon a piece of work is to be done; the most urgent first."""
+
+    NOW = "now"
+    SOON = "soon"
+    IN_TURN = "in_turn"
+    LATER = "later"
+
+
 DECISIONS: dict[Topic, type[StrEnum]] = {
     Topic.RETURN: ReturnDecision,
     Topic.ROUTE: Route,
     Topic.CLAIM: ClaimDecision,
+    Topic.PRIORITY: Urgency,
 }
 
 
@@ -73,8 +84,9 @@ DECISIONS: dict[Topic, type[StrEnum]] = {
 class Facts:
     """What is known of one matter; None is not known, and fits no condition.
 
-    `days` are those since the sale, `value` is that of the product in the smallest part of its
-    currency, `cover` says whether a warranty covers it: yes, no or unknown.
+    `days` are those since the sale, or for a priority since the order was placed. `value` is that
+    of the product in the smallest part of its currency, `cover` says whether a warranty covers it:
+    yes, no or unknown.
     """
 
     reason: str | None = None

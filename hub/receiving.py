@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hub import births, deliveries, ledger, listings
+from hub import births, deliveries, ledger, listings, recall_catch
 from hub.births import RECEIPT, UNIT_COLUMNS, Admitted, Arrival, Birth, BirthPoint, Condition
 from hub.catalogue import SUPPLIER, reference
 from hub.errors import Refused
@@ -16,7 +16,7 @@ from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import BizStep
 
-__all__ = ["UNIT_COLUMNS", "Arrival", "commission", "receive", "unlabelled"]
+__all__ = ["UNIT_COLUMNS", "Arrival", "born", "commission", "receive", "unlabelled"]
 
 
 def receive(
@@ -52,10 +52,16 @@ def receive(
         verdicts |= _arrived(tx, occasion, command_id, awaited, place, put_away=put_away)
     if touched:
         deliveries.look_again(tx, occasion, touched)
+    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
             verdicts[index] = refused(index, arrivals[index].serial, each, None)
-    return [replace(verdicts[index], identifier=each.serial) for index, each in enumerate(arrivals)]
+    return [_named(verdicts[index], each.serial) for index, each in enumerate(arrivals)]
+
+
+def _named(verdict: Verdict, read: str) -> Verdict:
+    """Name a unit in its verdict as it was named in the command."""
+    return verdict if verdict.identifier == read else replace(verdict, identifier=read)
 
 
 def commission(
@@ -77,10 +83,26 @@ def commission(
     admitted = births.admit(tx, occasion, arrivals, Action.COMMISSION)
     where = place or reference(tx, "location", "id", SUPPLIER)
     verdicts = _bear(tx, occasion, command_id, admitted, where, birth, False, None)
+    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
             verdicts[index] = refused(index, arrivals[index].serial, each, None)
     return [verdicts[index] for index in range(len(arrivals))]
+
+
+def born(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    admitted: Sequence[Admitted],
+    place: Row,
+    birth: Birth,
+    *,
+    put_away: bool = True,
+) -> list[Verdict]:
+    """Write the records of new units that `hub.births` has admitted, where they are."""
+    verdicts = _bear(tx, occasion, command_id, admitted, place, birth, put_away, None)
+    return [verdicts[index] for index in range(len(admitted))]
 
 
 def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:

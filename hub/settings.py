@@ -36,6 +36,8 @@ class Settings:
     """Whether GET /graphql shows GraphiQL to browsers."""
     body_bytes_max: int = 4 * 1024 * 1024
     """The largest request body that is read."""
+    import_bytes_max: int = 512 * 1024 * 1024
+    """The largest file of units that is taken over HTTP."""
     log_level: str = "info"
     """How much is logged: debug, info, warning, error."""
     reconcile_seconds: int = 900

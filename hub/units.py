@@ -48,13 +48,14 @@ UNITS = (
 class Scan:
     """What was read of a unit: any identifier, and the product where one was read too.
 
-    `facts` go into the details of its event.
+    `facts` go into the details of its event. `at` is the code of the place where it was read.
     """
 
     identifier: str
     sku: str | None = None
     expected_version: int | None = None
     facts: dict[str, Any] | None = field(default=None, hash=False)
+    at: str | None = None
 
 
 @dataclass(slots=True)

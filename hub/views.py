@@ -113,7 +113,7 @@ def events_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
         "LEFT JOIN location AS place_from ON place_from.id = event.location_from "
         "JOIN location AS place_to ON place_to.id = event.location_to "
         "WHERE (event.transaction_id, event.seq) > (:transaction_id, :seq) "
-        f"AND {_settled(tx)} ORDER BY event.transaction_id, event.seq LIMIT :limit",
+        f"AND {settled(tx)} ORDER BY event.transaction_id, event.seq LIMIT :limit",
         transaction_id=transaction_id,
         seq=seq,
         limit=limit,
@@ -124,7 +124,7 @@ def sealed_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
     """Return the seals of events in commit order, after a position."""
     return tx.rows(
         "SELECT id, hash, transaction_id, seq FROM event "
-        f"WHERE (transaction_id, seq) > (:transaction_id, :seq) AND {_settled(tx)} "
+        f"WHERE (transaction_id, seq) > (:transaction_id, :seq) AND {settled(tx)} "
         "ORDER BY transaction_id, seq LIMIT :limit",
         transaction_id=transaction_id,
         seq=seq,
@@ -135,13 +135,13 @@ def sealed_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
 def feed_end(tx: Transaction) -> tuple[int, int]:
     """Return the position behind the newest event before which nothing can still appear."""
     row = tx.row(
-        f"SELECT transaction_id, seq FROM event WHERE {_settled(tx)} "
+        f"SELECT transaction_id, seq FROM event WHERE {settled(tx)} "
         "ORDER BY transaction_id DESC, seq DESC LIMIT 1"
     )
     return (row["transaction_id"], row["seq"]) if row else (0, 0)
 
 
-def _settled(tx: Transaction) -> str:
+def settled(tx: Transaction) -> str:
     """Select events that no running transaction can still slip in before."""
     if tx.dialect == "postgresql":
         return "event.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"

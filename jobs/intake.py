@@ -1,18 +1,20 @@
 """The intake: from the inbox to the ledger.
 
 A webhook is a hint: the order is read again from its channel and worked in as it is now. What was
-pulled carries the order itself. One delivery that can not be worked in holds up no other.
+pulled carries the order itself, and a receipt says itself what became of a message. One delivery
+that can not be worked in holds up no other.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from connectors import Connector, PullOrders, ReceiveWebhooks
-from hub import channels, inbox, orders
+from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
+from hub import channels, inbox, notices, orders
 from hub.sql import Row, Transaction
-from hub.vocabulary import Order
+from hub.vocabulary import NoticeReceipt, Order
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 MESSAGES_MAX = 50  # leased at a time
 IDLE_SECONDS = 1.0
+# So often a receipt of a message that nobody knows is looked at again; then it is let pass.
+RECEIPT_ATTEMPTS_MAX = 5
 ORDERS = TypeAdapter(Order)
 
 
@@ -69,11 +73,23 @@ async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
 async def _work_in(runtime: Runtime, message: Row) -> None:
     channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
     try:
-        found = await _orders(runtime, channel, message)
-        await runtime.database.write(lambda tx: _accept(tx, runtime, channel, message, found))
+        receipts = _receipts(runtime, channel, message)
+        found = [] if receipts else await _orders(runtime, channel, message)
+        await runtime.database.write(
+            lambda tx: _accept(tx, runtime, channel, message, found, receipts)
+        )
     except Exception as error:
         failed = error
         await runtime.database.write(lambda tx: _failed(tx, runtime, channel, message, failed))
+
+
+def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeReceipt]:
+    if message["source"] != "webhook":
+        return ()
+    connector: object = runtime.connections.of(channel)
+    if not isinstance(connector, SendNotice):
+        return ()
+    return connector.receipts(message["topic"], bytes(message["body"]))
 
 
 async def _orders(runtime: Runtime, channel: Row, message: Row) -> list[Order]:
@@ -81,14 +97,23 @@ async def _orders(runtime: Runtime, channel: Row, message: Row) -> list[Order]:
     if message["source"] != "webhook":
         return [ORDERS.validate_json(body)]
     connector: Connector[object] = runtime.connections.of(channel)  # type: ignore[type-var]
-    if not isinstance(connector, ReceiveWebhooks) or not isinstance(connector, PullOrders):
-        raise TypeError(f"{channel['connector']} can not read a webhook back")
+    if not isinstance(connector, ReceiveWebhooks):
+        raise TypeError(f"{channel['connector']} takes no webhooks")
     refs = dict.fromkeys(hint.order_ref for hint in connector.read(message["topic"], body))
+    if not refs:
+        return []
+    if not isinstance(connector, PullOrders):
+        raise TypeError(f"{channel['connector']} can not read an order back")
     return [await connector.read_order(ref) for ref in refs]
 
 
 def _accept(
-    tx: Transaction, runtime: Runtime, channel: Row, message: Row, found: list[Order]
+    tx: Transaction,
+    runtime: Runtime,
+    channel: Row,
+    message: Row,
+    found: list[Order],
+    receipts: Sequence[NoticeReceipt],
 ) -> None:
     occasion = runtime.occasion("intake")
     subject = found[0].ref if found else None
@@ -96,6 +121,12 @@ def _accept(
         return  # the lease was lost: whoever has it now does the work
     for order in found:
         orders.accept(tx, occasion, channel, order)
+    if receipts:
+        unknown = notices.receive(tx, channel["id"], receipts, occasion.now)
+        if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:
+            # It may be faster than the answer to the sending; nothing of this is kept.
+            raise Transient("no message is known by this id yet")
+        notices.discard(tx, message["id"])
 
 
 def _failed(

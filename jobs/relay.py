@@ -15,12 +15,24 @@ import orjson
 from connectors import (
     Conflict,
     Connector,
+    ConnectorError,
     PushedLevel,
     PushFulfillment,
     PushStock,
     RegisterWarranty,
+    SendNotice,
 )
-from hub import cases, channels, listings, outbox, reconciliation, registrations, warranty
+from hub import (
+    cases,
+    channels,
+    listings,
+    notices,
+    outbox,
+    people,
+    reconciliation,
+    registrations,
+    warranty,
+)
 from hub.cases import CaseKind
 from hub.clock import micros, moment
 from hub.listings import LeasedLevel
@@ -29,6 +41,7 @@ from hub.sql import Row, Transaction
 from hub.vocabulary import (
     Fulfillment,
     FulfillmentLine,
+    Notice,
     Registration,
     StockLevel,
     Warranty,
@@ -263,7 +276,26 @@ async def _deliver(
                 sold_on=moment(payload["sold_at"]).date(),
             )
         )
+    if fact["topic"] == notices.TOPIC and isinstance(connector, SendNotice):
+        return await _send_notice(runtime, connector, payload["notice"])
     raise TypeError(f"{channel['connector']} can not be told a {fact['topic']}")
+
+
+async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) -> str:
+    """Send one message; how to reach the person is opened here and kept nowhere."""
+    draft = await runtime.database.read(lambda tx: notices.message(tx, notice_id))
+    if draft is None:
+        return ""  # the person was erased, or has been told meanwhile
+    contact = people.contact_of(runtime.connections.unseal(draft.sealed))
+    notice = Notice(
+        reference=draft.reference, contact=contact, subject=draft.subject, text=draft.text
+    )
+    try:
+        return await connector.send_notice(notice)
+    except ConnectorError as error:
+        # The remote's words may repeat the address, and they end in logs and cases.
+        error.args = (people.redacted(str(error), contact), *error.args[1:])
+        raise
 
 
 def _fulfillment(payload: dict[str, Any]) -> Fulfillment:
@@ -287,6 +319,8 @@ def _fact_arrived(
     text = answer if isinstance(answer, str) else str(answer.status)
     if not outbox.sent(tx, fact, text, now):
         return
+    if fact["topic"] == notices.TOPIC and text:
+        notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
         warranty.remember(tx, fact["subject"], channel["id"], answer, now)
     reconciliation.healed_fact(tx, fact, now)
@@ -302,5 +336,7 @@ def _fact_failed(
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):
+        if fact["topic"] == notices.TOPIC:
+            notices.failed(tx, fact["subject"], now)
         what = f"a {fact['topic']}"
         report_dead(tx, channel, fact["subject"], what, decision, now)

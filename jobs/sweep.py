@@ -1,8 +1,8 @@
-"""The sweep: promises that ran out are released, back-orders are tried again."""
+"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried."""
 
 from dataclasses import replace
 
-from hub import ledger, orders
+from hub import expiry, ledger, orders
 from hub.clock import micros, new_id
 from hub.instruction import Instruction
 from hub.lifecycle import Action
@@ -14,7 +14,7 @@ ROWS_MAX = 500  # in one run
 
 
 async def sweep(runtime: Runtime) -> str:
-    """Release promises that ran out, then promise again what became free; return a summary."""
+    """Release promises that ran out, set aside what expired, promise again; return a summary."""
 
     def release(tx: Transaction) -> int:
         occasion = replace(runtime.occasion("sweep"), reason="expired")
@@ -31,7 +31,10 @@ async def sweep(runtime: Runtime) -> str:
         return sum(verdict.accepted for verdict in verdicts)
 
     released = await runtime.database.write(release)
+    expired = await runtime.database.write(
+        lambda tx: expiry.set_aside(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
     tried = await runtime.database.write(
         lambda tx: orders.retry_backorders(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
-    return f"{released} promises ran out, {tried} back-ordered lines tried"
+    return f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried"

@@ -29,6 +29,7 @@ from hub_api.limits import Limits
 from hub_api.problems import expose
 from hub_api.schema import schema
 from hub_api.sockets import GraphQLSockets
+from hub_api.uploads import Uploads
 from hub_api.view import GraphQLView
 from hub_api.webhooks import Webhooks
 
@@ -67,6 +68,7 @@ def create_app(parts: Parts) -> Starlette:
         sockets=GraphQLSockets(execution, access.by_socket),
     )
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
+    uploads = Uploads(parts.database, access, parts.settings.import_bytes_max)
     console = Console(execution, access, examples)
 
     @asynccontextmanager
@@ -89,6 +91,7 @@ def create_app(parts: Parts) -> Starlette:
             WebSocketRoute("/graphql", view),
             Mount("/static/graphiql", graphiql.files()),
             Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
+            Route("/imports", uploads.receive, methods=["POST"]),
             Route("/healthz", lambda _: JSONResponse({"status": "alive"})),
             Route("/readyz", _ready(parts.database)),
             Mount("/console", routes=console.routes(), middleware=[session]),

@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, commands, ledger, views
+from hub import catalogue, commands, retrofit, views
 from hub.births import Arrival, Condition, Fact
 from hub.errors import InvalidInput
 from hub.instruction import Instruction
@@ -17,6 +17,7 @@ from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import CaptureMethod
 from hub_api.context import Context
+from hub_api.inputs import many
 from hub_api.problems import Problem, answer, problem
 from hub_api.units import Unit
 
@@ -29,6 +30,7 @@ TEXT_CHARS_MAX = {"reason": 200, "document_type": 40, "document_ref": 200}
 REFERENCE_CHARS_MAX = 200
 
 
+@many
 @strawberry.input(description="What was read of a unit.")
 class UnitInput:
     """What was read of a unit."""
@@ -40,8 +42,13 @@ class UnitInput:
     expected_version: int | None = strawberry.field(
         description="Refuse if the unit has changed since it was at this version.", default=None
     )
+    at: str | None = strawberry.field(
+        description="The place where it was read, by code: tells which old stock a serial is of.",
+        default=None,
+    )
 
 
+@many
 @strawberry.input(description="A further name of a unit that arrives.")
 class IdentifierInput:
     """A further name."""
@@ -50,6 +57,7 @@ class IdentifierInput:
     value: str
 
 
+@many
 @strawberry.input(description="Something that happened to a unit before it had its record here.")
 class FactInput:
     """Something from before."""
@@ -59,6 +67,7 @@ class FactInput:
     reference: str | None = None
 
 
+@many
 @strawberry.input(description="A unit that gets its record, or that is expected and arrives.")
 class ArrivalInput:
     """A unit that arrives."""
@@ -234,18 +243,14 @@ def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
 
 def arrivals_of(units: Sequence[ArrivalInput]) -> list[Arrival]:
     """Turn what was read of units that arrive into arrivals."""
-    return [
-        Arrival(
-            **(
-                vars(unit)
-                | {
-                    "identifiers": tuple((each.scheme, each.value) for each in unit.identifiers),
-                    "history": tuple(Fact(**vars(each)) for each in unit.history),
-                }
-            )
-        )
-        for unit in units
-    ]
+    return [_arrival(unit) for unit in units]
+
+
+def _arrival(unit: ArrivalInput) -> Arrival:
+    given = dict(vars(unit))
+    given["identifiers"] = tuple([(each.scheme, each.value) for each in unit.identifiers])
+    given["history"] = tuple([Fact(**vars(each)) for each in unit.history])
+    return Arrival(**given)
 
 
 def plain_arrivals(arrivals: Sequence[Arrival]) -> list[Any]:
@@ -263,12 +268,15 @@ def plain_arrivals(arrivals: Sequence[Arrival]) -> list[Any]:
 
 def scans_of(units: Sequence[UnitInput]) -> list[Scan]:
     """Turn what was read into scans."""
-    return [Scan(unit.identifier, unit.sku, unit.expected_version) for unit in units]
+    return [Scan(unit.identifier, unit.sku, unit.expected_version, at=unit.at) for unit in units]
 
 
 def given_by(units: Sequence[UnitInput], occasion: OccasionInput | None, **more: Any) -> Any:
     """Return a command's input in plain values, to be compared when its key comes again."""
-    rows = [[unit.identifier, unit.sku, unit.expected_version] for unit in units]
+    rows = [
+        [unit.identifier, unit.sku, unit.expected_version, *([unit.at] if unit.at else [])]
+        for unit in units
+    ]
     return [rows, vars(occasion) if occasion else None, more]
 
 
@@ -290,7 +298,7 @@ async def move(
 
     def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
         instruction = Instruction(action=action, location=place_of(tx, location), **more)
-        return ledger.record(tx, circumstances, command_id, instruction, scans_of(units))
+        return retrofit.record(tx, circumstances, command_id, instruction, scans_of(units))
 
     given = given_by(units, occasion, location=location, **more)
     return await command(info, key, action, given, occasion, do)

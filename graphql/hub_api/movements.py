@@ -9,7 +9,17 @@ from enum import Enum
 
 import strawberry
 
-from hub import catalogue, deliveries, ledger, orders, receiving
+from hub import (
+    catalogue,
+    deliveries,
+    guard,
+    ledger,
+    picking,
+    receiving,
+    retrofit,
+    selling,
+    transfers,
+)
 from hub.births import Condition
 from hub.clock import micros
 from hub.errors import InvalidInput
@@ -35,6 +45,7 @@ from hub_api.command import (
     given_by,
     move,
     order_line_of,
+    place_of,
     plain_arrivals,
     scans_of,
 )
@@ -164,9 +175,15 @@ class MovementMutation:
         location: str,
         occasion: OccasionInput | None = None,
     ) -> Movement:
-        """Transfer in."""
+        """Transfer in; what was sent to another site is taken too, and a case tells of it."""
         info.context.require(Scope.SCANNER)
-        return await move(info, idempotency_key, Action.TRANSFER_IN, units, occasion, location)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            place = catalogue.location(tx, location)
+            return transfers.arrive(tx, circumstances, command_id, scans_of(units), place)
+
+        given = given_by(units, occasion, location=location)
+        return await command(info, idempotency_key, Action.TRANSFER_IN, given, occasion, do)
 
     @strawberry.mutation(
         description="Hold units: SALE promises them to one buyer, the other kinds block them.",
@@ -241,11 +258,27 @@ class MovementMutation:
         idempotency_key: str,
         units: list[UnitInput],
         order_line_id: strawberry.ID | None = None,
+        substitute: bool = False,
         occasion: OccasionInput | None = None,
     ) -> Movement:
-        """Pick; with `orderLineId` only units that are promised to that line."""
+        """Pick; with `orderLineId` only units that are promised to that line.
+
+        With `substitute` and a reason another unit takes the place of one that was not scanned.
+        """
         info.context.require(Scope.SCANNER)
-        return await move(info, idempotency_key, Action.PICK, units, occasion, line=order_line_id)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            scans = scans_of(units)
+            instruction = Instruction(action=Action.PICK, line=order_line_id)
+            why = retrofit.at_movement(tx, circumstances, command_id, instruction, scans)
+            verdicts = picking.pick(
+                tx, circumstances, command_id, scans, line_id=order_line_id, substitute=substitute
+            )
+            return retrofit.explained(verdicts, why)
+
+        more = {"substitute": True} if substitute else {}
+        given = given_by(units, occasion, location=None, line=order_line_id, **more)
+        return await command(info, idempotency_key, Action.PICK, given, occasion, do)
 
     @strawberry.mutation(
         description="Pack picked units: each serial is checked once more.",
@@ -259,9 +292,15 @@ class MovementMutation:
         order_line_id: strawberry.ID | None = None,
         occasion: OccasionInput | None = None,
     ) -> Movement:
-        """Pack."""
+        """Pack; with `orderLineId` only units that are promised to that line."""
         info.context.require(Scope.SCANNER)
-        return await move(info, idempotency_key, Action.PACK, units, occasion, line=order_line_id)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            instruction = Instruction(action=Action.PACK, line=order_line_id)
+            return guard.record(tx, circumstances, command_id, instruction, scans_of(units))
+
+        given = given_by(units, occasion, location=None, line=order_line_id)
+        return await command(info, idempotency_key, Action.PACK, given, occasion, do)
 
     @strawberry.mutation(
         description="Hand units to the carrier; the channel of their order is told their serials.",
@@ -282,7 +321,7 @@ class MovementMutation:
         shipment = Shipment(carrier=carrier, tracking=tracking)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return orders.ship(
+            return retrofit.ship(
                 tx, circumstances, command_id, scans_of(units), shipment, line=order_line_id
             )
 
@@ -297,9 +336,13 @@ class MovementMutation:
         units: list[UnitInput],
         receipt: str,
         hold_reference: str | None = None,
+        location: str | None = None,
         occasion: OccasionInput | None = None,
     ) -> Movement:
-        """Sell; with `holdReference` also units that are promised under that reference."""
+        """Sell; with `holdReference` also units that are promised under that reference.
+
+        A unit's `sku` may be the GTIN that the till read; at `location` only what stands there.
+        """
         info.context.require(Scope.POS)
         if not 0 < len(receipt) <= REFERENCE_CHARS_MAX:
             raise InvalidInput(
@@ -307,9 +350,16 @@ class MovementMutation:
             )
         sale = occasion or OccasionInput()
         sale.document_type, sale.document_ref = "inv", receipt
-        return await move(
-            info, idempotency_key, Action.SELL, units, sale, hold_reference=hold_reference
-        )
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            instruction = Instruction(action=Action.SELL, hold_reference=hold_reference)
+            place, scans = place_of(tx, location), scans_of(units)
+            why = retrofit.at_movement(tx, circumstances, command_id, instruction, scans)
+            verdicts = selling.sell(tx, circumstances, command_id, instruction, scans, place)
+            return retrofit.explained(verdicts, why)
+
+        given = given_by(units, sale, location=location, hold_reference=hold_reference)
+        return await command(info, idempotency_key, Action.SELL, given, sale, do)
 
     @strawberry.mutation(
         description="Take sold units back; their disposition is decided later.",

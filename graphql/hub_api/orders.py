@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from hub import views
+from hub import bindings, views
 from hub.clock import moment
 from hub.errors import UnknownReference
 from hub.keys import Scope
@@ -40,6 +40,43 @@ class OrderLine:
         return [Unit.of(row) for row in rows]
 
 
+@strawberry.type(description="A unit that an order had, or has: the link stays for good.")
+class OrderUnit:
+    """A unit that an order had."""
+
+    unit_id: strawberry.ID
+    line_id: strawberry.ID
+    bound_at: datetime
+    left_at: datetime | None = strawberry.field(description="It was shipped, sold or collected.")
+    returned_at: datetime | None
+    released_at: datetime | None = strawberry.field(
+        description="The promise was taken back, or given to another unit."
+    )
+
+    @classmethod
+    def of(cls, binding: bindings.Binding) -> "OrderUnit":
+        """Show a binding."""
+        return cls(
+            unit_id=strawberry.ID(binding.unit_id),
+            line_id=strawberry.ID(binding.line_id),
+            bound_at=moment(binding.bound_at),
+            left_at=_moment(binding.left_at),
+            returned_at=_moment(binding.returned_at),
+            released_at=_moment(binding.released_at),
+        )
+
+    @strawberry.field(description="The unit as it is now, wherever it is.")
+    async def unit(self, info: Info) -> Unit:
+        """Load the unit."""
+        row = await info.context.units(self.unit_id)
+        assert row is not None  # units are never deleted
+        return Unit.of(row)
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
 @strawberry.type(description="An order of a channel.")
 class Order:
     """An order of a channel."""
@@ -52,6 +89,7 @@ class Order:
     state: OrderState
     remote_state: str = strawberry.field(description="In the channel's own word.")
     at_counter: bool
+    customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
     placed_at: datetime
     recorded_at: datetime
 
@@ -67,6 +105,7 @@ class Order:
             state=OrderState(row["state"]),
             remote_state=row["remote_state"],
             at_counter=bool(row["at_counter"]),
+            customer_ref=row["customer_ref"],
             placed_at=moment(row["placed_at"]),
             recorded_at=moment(row["recorded_at"]),
         )
@@ -85,6 +124,17 @@ class Order:
             )
             for row in rows
         ]
+
+    @strawberry.field(
+        description="Every unit that it ever had, the first first: also what came back or was "
+        "sold anew.",
+        metadata={"size": USUAL_SIZE, "cost": 5},
+    )
+    async def units(self, info: Info) -> list[OrderUnit]:
+        """Load the bindings."""
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        found = await info.context.loaders.of(bindings.of_orders).load(self.id)
+        return [OrderUnit.of(each) for each in found]
 
 
 @strawberry.type

@@ -1,4 +1,4 @@
-"""Policies: the rules that decide about returns, routes and claims."""
+"""Policies: the rules that decide about returns, routes, claims and what is done first."""
 
 from dataclasses import fields
 from typing import Any
@@ -9,13 +9,19 @@ from hub import policies
 from hub.claim_rules import CLAIM_RULES
 from hub.keys import Scope
 from hub.policies import Conditions, Facts, Rule, Topic
+from hub.priorities import PRIORITY_RULES
 from hub.returns.findings import RETURN_RULES, ROUTE_RULES
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import answer
 
 Info = strawberry.Info[Context, None]
-BUILT_IN = {Topic.RETURN: RETURN_RULES, Topic.ROUTE: ROUTE_RULES, Topic.CLAIM: CLAIM_RULES}
+BUILT_IN = {
+    Topic.RETURN: RETURN_RULES,
+    Topic.ROUTE: ROUTE_RULES,
+    Topic.CLAIM: CLAIM_RULES,
+    Topic.PRIORITY: PRIORITY_RULES,
+}
 
 strawberry.enum(Topic, name="RuleTopic", description="What a rule decides about.")
 
@@ -38,7 +44,9 @@ class RuleConditionsInput:
     findings: list[str] = strawberry.field(
         description="Codes of findings, in small letters.", default_factory=list
     )
-    days_from: int | None = strawberry.field(description="Since the sale.", default=None)
+    days_from: int | None = strawberry.field(
+        description="Since the sale; of a priority, since the order was placed.", default=None
+    )
     days_to: int | None = None
     value_from: int | None = strawberry.field(
         description="Of the product, in the smallest part of its currency.", default=None

@@ -9,38 +9,57 @@ from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
 from hub_api.claims import ClaimMutation, ClaimQuery
+from hub_api.costs import Amount, AmountValue, CostMutation, CostQuery
 from hub_api.counts import CountMutation, CountQuery
 from hub_api.deliveries import DeliveryMutation, DeliveryQuery
 from hub_api.failures import FailureMutation
+from hub_api.fulfilment import FulfilmentMutation, FulfilmentQuery
 from hub_api.history import HistoryMutation, HistoryQuery
+from hub_api.imports import ImportQuery
 from hub_api.kits import KitMutation, KitQuery
+from hub_api.licences import LicenceMutation, LicenceQuery
+from hub_api.losses import LossMutation
 from hub_api.movements import MovementMutation
 from hub_api.naming import AdviceQuery, NamingMutation
 from hub_api.orders import OrderQuery
+from hub_api.owners import OwnerMutation, OwnerQuery
+from hub_api.people import PersonMutation, PersonQuery
 from hub_api.policies import PolicyMutation, PolicyQuery
 from hub_api.problems import HANDLERS, TYPES
 from hub_api.proof import ProofQuery
+from hub_api.recalls import RecallMutation, RecallQuery
 from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
+from hub_api.retrofit import RetrofitMutation, RetrofitQuery
 from hub_api.returns import ReturnMutation, ReturnQuery
 from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
 from hub_api.units import UnitQuery
+from hub_api.work import WorkMutation, WorkQuery
 
 
 @strawberry.type(description="Questions. None of them changes anything.")
 class Query(
     UnitQuery,
     KitQuery,
+    CostQuery,
+    OwnerQuery,
+    LicenceQuery,
     CountQuery,
     CaptureQuery,
     CatalogueQuery,
     OrderQuery,
+    FulfilmentQuery,
+    WorkQuery,
     ChannelQuery,
     CaseQuery,
     ReconciliationQuery,
     ProofQuery,
     HistoryQuery,
     ReturnQuery,
+    RecallQuery,
+    PersonQuery,
+    RetrofitQuery,
+    ImportQuery,
     ClaimQuery,
     PolicyQuery,
     DeliveryQuery,
@@ -53,10 +72,19 @@ class Query(
 @strawberry.type(description="Commands. Each answers with its result or with a problem.")
 class Mutation(
     MovementMutation,
+    FulfilmentMutation,
+    WorkMutation,
+    LossMutation,
+    CostMutation,
+    OwnerMutation,
+    LicenceMutation,
     KitMutation,
     CountMutation,
     HistoryMutation,
     ReturnMutation,
+    RecallMutation,
+    PersonMutation,
+    RetrofitMutation,
     ServiceMutation,
     ClaimMutation,
     PolicyMutation,
@@ -79,5 +107,5 @@ schema = strawberry.Schema(
     subscription=Subscription,
     types=list(TYPES.values()),
     exception_handlers=HANDLERS,
-    config=StrawberryConfig(disable_field_suggestions=True),
+    config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
 )

@@ -26,6 +26,8 @@ from hub_api.context import Context
 from hub_api.cover import CoverAnswer, ServiceRecord
 from hub_api.labels import UnitLabel
 from hub_api.paging import Connection, page, position
+from hub_api.retrofit_facts import RetrofitFacts
+from hub_api.unit_sales import UnitSales
 from hub_api.warranty_facts import Warranty
 
 Info = strawberry.Info[Context, None]
@@ -211,7 +213,7 @@ async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | No
 
 
 @strawberry.type(description="One physical unit.")
-class Unit:
+class Unit(UnitSales, RetrofitFacts):
     """One physical unit."""
 
     id: strawberry.ID

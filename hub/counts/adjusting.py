@@ -6,16 +6,18 @@ from typing import Any
 
 import orjson
 
-from hub import cases, ledger
+from hub import cases, ledger, retrofit
+from hub.births import Arrival
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
 from hub.counts.counting import Kind, live
-from hub.counts.shortfall import promise_anew
-from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action, Status
 from hub.occasion import Document, Occasion
+from hub.retrofit import Sighting
+from hub.shortfall import promise_anew
 from hub.sql import Row, Transaction
 from hub.units import Scan
 
@@ -115,6 +117,7 @@ class _Work:
         self.done: dict[int, Adjusted] = {}
         self._groups: dict[tuple[Action, str | None], list[tuple[int, Row]]] = {}
         self._cases: list[tuple[int, Row, CaseKind]] = []
+        self._unknown: list[tuple[int, Row]] = []  # serials that no unit bears
         self._places: dict[str, Row] = {}
         self._settled: dict[str, list[str]] = {}  # ids of results, by their new state
 
@@ -129,7 +132,7 @@ class _Work:
             place = None if action is Action.LOSE else row["found_at"]
             self._groups.setdefault((action, place), []).append((index, row))
         elif row["unit_id"] is None:
-            self._cases.append((index, row, CaseKind.UNKNOWN_SERIAL))
+            self._unknown.append((index, row))
         else:
             self._cases.append((index, row, CaseKind.WRONG_STATUS))
 
@@ -154,6 +157,7 @@ class _Work:
             self._groups.items(), key=lambda group: (group[0][0], group[0][1] or "")
         ):
             self._record(action, place_id, rows, restock=restock)
+        self._capture()
         for index, row, kind in self._cases:
             self._report(index, row, kind)
         for state, ids in sorted(self._settled.items()):
@@ -166,6 +170,33 @@ class _Work:
                 now=micros(self.occasion.now),
                 ids=ids,
             )
+
+    def _capture(self) -> None:
+        """Give old stock whose serial was read its record; what is none of it becomes a case."""
+        products = _old_products(self.tx, self._unknown)
+        old = [(index, row) for index, row in self._unknown if row["id"] in products]
+        self._cases += [
+            (index, row, CaseKind.UNKNOWN_SERIAL)
+            for index, row in self._unknown
+            if row["id"] not in products
+        ]
+        sightings = [
+            Sighting(
+                arrival=Arrival(serial=row["identifier"], product=products[row["id"]]),
+                place=self._place(row["found_at"]),
+            )
+            for _, row in old
+        ]
+        found = retrofit.capture(
+            self.tx, self.occasion, self.command_id, sightings, Action.COMMISSION
+        )
+        for (index, row), said in zip(old, found, strict=True):
+            if isinstance(said, Verdict):
+                self._settle(index, row, "adjusted", action=str(Action.COMMISSION))
+            elif isinstance(said, DuplicateSerial):  # read elsewhere since: compare again
+                self._refuse(index, row, said.code, str(said), dict(said.details))
+            else:
+                self._cases.append((index, row, CaseKind.UNKNOWN_SERIAL))
 
     def _record(
         self,
@@ -277,6 +308,17 @@ class _Work:
         details: dict[str, Any] | None,
     ) -> None:
         self.done[index] = _adjusted(index, row, code=code, message=message, details=details)
+
+
+def _old_products(tx: Transaction, unknown: Sequence[tuple[int, Row]]) -> dict[str, str]:
+    """Return the SKUs of results that may be old stock, by the results' ids."""
+    read = {row["id"]: orjson.loads(row["evidence"]).get("product") for _, row in unknown}
+    tracked = tx.rows(
+        "SELECT id, sku FROM product WHERE id IN (:ids...) AND tracked_since IS NOT NULL",
+        ids=sorted({product_id for product_id in read.values() if product_id}),
+    )
+    skus = {row["id"]: row["sku"] for row in tracked}
+    return {row_id: skus[each] for row_id, each in read.items() if each in skus}
 
 
 def _owed(evidence: dict[str, Any]) -> bool:

@@ -128,6 +128,7 @@ def _seen(
         ]
     }
     if unit is None:
+        evidence["product"] = newest["product_id"] or count["product_id"]
         return _result(Kind.UNEXPECTED, subject, newest, None, evidence)
     evidence |= {"status": unit["status"], "version": unit["version"], "serial": unit["serial"]}
     astray = [row for row in rows if not _was_there(row, unit, moves)]

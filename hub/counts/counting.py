@@ -11,6 +11,7 @@ from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownUnit
 from hub.journal import bounded
 from hub.lifecycle import IN_HOUSE, Status
 from hub.occasion import Occasion
+from hub.retrofit import product_code
 from hub.sql import Row, Transaction
 from hub.units import Scan, identify, key_of
 from hub.views import Filter, page_size
@@ -161,7 +162,9 @@ def count_units(
         raise InvalidInput(f"{location} is not counted here: {count['code']} is", field="location")
     noted: list[Noted] = []
     rows: list[dict[str, Any]] = []
-    for index, (scan, unit) in enumerate(zip(scans, identify(tx, scans), strict=True)):
+    units = identify(tx, scans)
+    products = _products(tx, scans, units)
+    for index, (scan, unit) in enumerate(zip(scans, units, strict=True)):
         if isinstance(unit, Refused) and not isinstance(unit, UnknownUnit):
             noted.append(Noted(index=index, identifier=scan.identifier, refusal=unit))
             continue
@@ -176,6 +179,7 @@ def count_units(
                 "subject": unit_id or key_of(scan.identifier),
                 "identifier": scan.identifier[:200],
                 "unit": unit_id,
+                "product": products.get(index),
                 "location": place_id,
                 "counter": occasion.actor,
                 "captured_by": str(occasion.captured_by),
@@ -184,14 +188,28 @@ def count_units(
         )
     if rows:
         tx.run_many(
-            "INSERT INTO count_scan(id, count_id, subject, identifier, unit_id, location_id, "
-            "counter, captured_by, reads, scanned_at) VALUES(:id, :count, :subject, :identifier, "
-            ":unit, :location, :counter, :captured_by, 1, :now) "
+            "INSERT INTO count_scan(id, count_id, subject, identifier, unit_id, product_id, "
+            "location_id, counter, captured_by, reads, scanned_at) VALUES(:id, :count, :subject, "
+            ":identifier, :unit, :product, :location, :counter, :captured_by, 1, :now) "
             "ON CONFLICT(count_id, subject, location_id) DO UPDATE SET "
-            "reads = count_scan.reads + 1, scanned_at = excluded.scanned_at",
+            "reads = count_scan.reads + 1, scanned_at = excluded.scanned_at, "
+            "product_id = COALESCE(excluded.product_id, count_scan.product_id)",
             rows,
         )
     return noted
+
+
+def _products(
+    tx: Transaction, scans: Sequence[Scan], units: Sequence[Row | Refused]
+) -> dict[int, str]:
+    """Return the products that were read beside serials which no unit bears, by their indexes."""
+    codes = {
+        index: code
+        for index, (scan, unit) in enumerate(zip(scans, units, strict=True))
+        if isinstance(unit, UnknownUnit) and (code := product_code(scan.identifier, scan.sku))
+    }
+    found = catalogue.products_by_code(tx, sorted(set(codes.values()))) if codes else {}
+    return {index: found[code]["id"] for index, code in codes.items() if code in found}
 
 
 def _answer(place_id: str, unit: Row | None) -> Answer:

@@ -90,6 +90,14 @@ class Entitlement(SQLModel, table=True):
         UniqueConstraint("kind", "reference", "unit_id"),
         Index("entitlement_unit", "unit_id"),
         Index("entitlement_reference", "reference"),
+        # A licence runs on one unit at a time.
+        Index(
+            "licence_now",
+            "reference",
+            "provider",
+            unique=True,
+            **where("kind = 'licence' AND revoked_at IS NULL"),
+        ),
     )
 
     id: str = own_id()
@@ -113,6 +121,8 @@ class UnitCost(SQLModel, table=True):
     unit_id: str = to("unit")
     kind: str = Field(max_length=20)  # acquisition, freight, duty, repair, storage, other
     amount: int = integer()  # in the currency's smallest part; negative takes back
+    # The line that this one takes back: once at most.
+    takes_back: str | None = Field(default=None, max_length=36, unique=True)
     currency: str = Field(max_length=3)  # ISO 4217
     document_type: str | None = Field(default=None, max_length=40)
     document_ref: str | None = Field(default=None, max_length=200)
@@ -144,6 +154,8 @@ class Person(SQLModel, table=True):
     contact: str | None = words()  # encrypted; None: erased
     changed_at: int = instant()
     erased_at: int | None = instant(nullable=True)
+    erased_by: str | None = Field(default=None, max_length=100)
+    erased_because: str | None = Field(default=None, max_length=200)
 
 
 class Client(SQLModel, table=True):

@@ -22,6 +22,7 @@ class Channel(SQLModel, table=True):
     settings: str = words(nullable=False)  # encrypted: it holds credentials
     capabilities: str = words(nullable=False)  # JSON list
     manufacturer_id: str | None = to("manufacturer", nullable=True)
+    client_id: str | None = to("client", nullable=True)  # sells this client's goods only
     safety_buffer: int = Field(default=0)  # units kept back from this channel
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
     state: str = Field(default="active", max_length=20)
@@ -102,6 +103,8 @@ class Order(SQLModel, table=True):
     placed_at: int = instant()
     remote_updated_at: int = instant()
     recorded_at: int = instant()
+    tags: str = words(nullable=False, default="[]")  # JSON list of ours: express …
+    promised_on: str | None = Field(default=None, max_length=10)  # ISO day: it is to leave by then
 
 
 class OrderLine(SQLModel, table=True):

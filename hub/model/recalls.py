@@ -15,10 +15,14 @@ class Recall(SQLModel, table=True):
     product_id: str | None = to("product", nullable=True, index=True)
     predicate: str = words(nullable=False)  # JSON
     instructions: str = words(nullable=False, default="")  # what customers are told
+    # That tells customers of it, from the first telling on.
+    channel_id: str | None = to("channel", nullable=True)
     state: str = Field(default="open", max_length=20)  # open, closed
     opened_by: str = Field(max_length=100)
     opened_at: int = instant()
+    closed_by: str | None = Field(default=None, max_length=100)
     closed_at: int | None = instant(nullable=True)
+    closed_because: str | None = Field(default=None, max_length=200)  # with units still open
 
 
 class RecallUnit(SQLModel, table=True):
@@ -28,6 +32,7 @@ class RecallUnit(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("recall_id", "unit_id"),
         Index("recall_unit_unit", "unit_id"),
+        Index("recall_unit_customer", "recall_id", "customer_ref"),
     )
 
     id: str = own_id()
@@ -37,7 +42,9 @@ class RecallUnit(SQLModel, table=True):
     status_when_caught: str = Field(max_length=20)
     channel_id: str | None = to("channel", nullable=True)  # that sold it
     customer_ref: str | None = Field(default=None, max_length=200)
+    order_id: str | None = to("sales_order", nullable=True)
     caught_at: int = instant()
+    returned_at: int | None = instant(nullable=True)  # it came back
     resolution: str | None = Field(default=None, max_length=20)  # returned, repaired, replaced …
     resolved_by: str | None = Field(default=None, max_length=100)
     resolved_at: int | None = instant(nullable=True)
@@ -61,6 +68,7 @@ class Notice(SQLModel, table=True):
     detail: str | None = words()
     created_at: int = instant()
     sent_at: int | None = instant(nullable=True)
+    told_at: int | None = instant(nullable=True)  # of when the newest receipt speaks
     delivered_at: int | None = instant(nullable=True)
 
 
@@ -95,6 +103,8 @@ class CountScan(SQLModel, table=True):
     subject: str = Field(max_length=200)  # the unit's id; else the canonical form of what was read
     identifier: str = Field(max_length=200)
     unit_id: str | None = to("unit", nullable=True)
+    # That was read beside a serial which no unit bears.
+    product_id: str | None = to("product", nullable=True)
     location_id: str = to("location")
     counter: str = Field(max_length=100)
     captured_by: str = Field(max_length=20)

@@ -79,6 +79,12 @@ class Unit(SQLModel, table=True):
             "received_at",
             **where("status = 'in_stock' AND promised_to IS NULL AND blocks = 0"),
         ),
+        # What expires on the shelf is looked for by its day.
+        Index(
+            "unit_expiring",
+            "expires_on",
+            **where("status = 'in_stock' AND blocks = 0 AND expires_on IS NOT NULL"),
+        ),
         Index("unit_promised", "promised_to", **where("promised_to IS NOT NULL")),
         Index("unit_at", "location_id", "product_id"),
         Index("unit_serial", "serial"),

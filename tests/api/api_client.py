@@ -35,6 +35,7 @@ ARGUMENTS = {
     "location": "String!",
     "destination": "String!",
     "kind": "HoldKind!",
+    "loss": "Loss!",
     "reference": "String",
     "orderLineId": "ID",
     "expiresAt": "DateTime",

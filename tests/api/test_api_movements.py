@@ -26,6 +26,7 @@ WAYS["packed"] = [*WAYS["picked"], (Action.PACK, {})]
 WAYS["sold"] = [*WAYS["in_stock"], (Action.SELL, {})]
 WAYS["returned"] = [*WAYS["sold"], (Action.ACCEPT_RETURN, {"place": "WH", "reason": "too big"})]
 WAYS["condemned"] = [*WAYS["returned"], (Action.CONDEMN, {})]
+WAYS["stolen"] = [*WAYS["in_stock"], (Action.REPORT_STOLEN, {})]
 WAYS["written_off"] = [*WAYS["condemned"], (Action.WRITE_OFF, {"reason": "crushed"})]
 
 # Every movement but receiving: its arguments, where the unit is before, its status and place after.
@@ -48,6 +49,9 @@ MOVEMENTS: list[tuple[str, Given, str, str, str]] = [
     ("inspectUnits", {"outcome": "QUARANTINE"}, "returned", "RETURNED", "WH"),
     ("inspectUnits", {"outcome": "CONDEMN"}, "returned", "CONDEMNED", "WH"),
     ("writeOffUnits", {"reason": "crushed"}, "condemned", "WRITTEN_OFF", "WH"),
+    ("reportLosses", {"loss": "MISSING", "reason": "not there"}, "packed", "MISSING", "WH"),
+    ("reportLosses", {"loss": "STOLEN", "reason": "burglary"}, "sold", "STOLEN", "CUSTOMER"),
+    ("reportFound", {"location": "SHOP"}, "stolen", "RETURNED", "SHOP"),
 ]
 NAMES = [
     f"{name}-{'-'.join(str(each) for each in given.values())}" for name, given, *_ in MOVEMENTS
@@ -72,6 +76,8 @@ TABLE = {
     "acceptReturns": "scanner pos ops admin",
     "inspectUnits": "scanner ops admin",
     "writeOffUnits": "ops admin",
+    "reportLosses": "ops admin",
+    "reportFound": "scanner ops admin",
 }
 
 

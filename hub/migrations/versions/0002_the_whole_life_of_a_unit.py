@@ -75,6 +75,8 @@ def upgrade() -> None:
         sa.Column("contact", sa.Text(), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=True),
+        sa.Column("erased_by", sa.String(length=100), nullable=True),
+        sa.Column("erased_because", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("ref"),
     )
     op.create_table(
@@ -121,10 +123,17 @@ def upgrade() -> None:
         sa.Column("product_id", sa.String(length=36), nullable=True),
         sa.Column("predicate", sa.Text(), nullable=False),
         sa.Column("instructions", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("channel_id", sa.String(length=36), nullable=True),
         sa.Column("state", sa.String(length=20), server_default=sa.text("'open'"), nullable=False),
         sa.Column("opened_by", sa.String(length=100), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_because", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["product_id"],
             ["product.id"],
@@ -197,6 +206,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.Column("delivered_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
@@ -253,6 +263,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("identifier", sa.String(length=200), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=True),
+        sa.Column("product_id", sa.String(length=36), nullable=True),
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("counter", sa.String(length=100), nullable=False),
         sa.Column("captured_by", sa.String(length=20), nullable=False),
@@ -265,6 +276,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["location_id"],
             ["location.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"],
+            ["product.id"],
         ),
         sa.ForeignKeyConstraint(
             ["unit_id"],
@@ -293,6 +308,14 @@ def upgrade() -> None:
     )
     op.create_index("entitlement_reference", "entitlement", ["reference"], unique=False)
     op.create_index("entitlement_unit", "entitlement", ["unit_id"], unique=False)
+    op.create_index(
+        "licence_now",
+        "entitlement",
+        ["reference", "provider"],
+        unique=True,
+        sqlite_where=sa.text("kind = 'licence' AND revoked_at IS NULL"),
+        postgresql_where=sa.text("kind = 'licence' AND revoked_at IS NULL"),
+    )
     op.create_table(
         "kit_membership",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -334,13 +357,19 @@ def upgrade() -> None:
         sa.Column("status_when_caught", sa.String(length=20), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=True),
         sa.Column("customer_ref", sa.String(length=200), nullable=True),
+        sa.Column("order_id", sa.String(length=36), nullable=True),
         sa.Column("caught_at", sa.BigInteger(), nullable=False),
+        sa.Column("returned_at", sa.BigInteger(), nullable=True),
         sa.Column("resolution", sa.String(length=20), nullable=True),
         sa.Column("resolved_by", sa.String(length=100), nullable=True),
         sa.Column("resolved_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["sales_order.id"],
         ),
         sa.ForeignKeyConstraint(
             ["recall_id"],
@@ -352,6 +381,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("recall_id", "unit_id"),
+    )
+    op.create_index(
+        "recall_unit_customer", "recall_unit", ["recall_id", "customer_ref"], unique=False
     )
     op.create_index("recall_unit_unit", "recall_unit", ["unit_id"], unique=False)
     op.create_table(
@@ -418,6 +450,7 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("amount", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("takes_back", sa.String(length=36), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("document_type", sa.String(length=40), nullable=True),
         sa.Column("document_ref", sa.String(length=200), nullable=True),
@@ -429,6 +462,7 @@ def upgrade() -> None:
             ["unit.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("takes_back"),
     )
     op.create_index("unit_cost_unit", "unit_cost", ["unit_id"], unique=False)
     op.create_table(
@@ -457,6 +491,11 @@ def upgrade() -> None:
     op.create_index("warranty_claim_unit", "warranty_claim", ["unit_id", "opened_at"], unique=False)
     op.add_column(
         "api_key",
+        sa.Column("client_id", sa.String(length=36), sa.ForeignKey("client.id"), nullable=True),
+        inline_references=True,
+    )
+    op.add_column(
+        "channel",
         sa.Column("client_id", sa.String(length=36), sa.ForeignKey("client.id"), nullable=True),
         inline_references=True,
     )
@@ -505,6 +544,10 @@ def upgrade() -> None:
     op.add_column("product", sa.Column("tracked_since", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_product_category"), "product", ["category"], unique=False)
     op.create_index(op.f("ix_product_model_number"), "product", ["model_number"], unique=False)
+    op.add_column(
+        "sales_order", sa.Column("tags", sa.Text(), server_default=sa.text("'[]'"), nullable=False)
+    )
+    op.add_column("sales_order", sa.Column("promised_on", sa.String(length=10), nullable=True))
     op.add_column(
         "unit",
         sa.Column(
@@ -560,6 +603,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("delivery_id IS NOT NULL"),
         postgresql_where=sa.text("delivery_id IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_expiring",
+        "unit",
+        ["expires_on"],
+        unique=False,
+        sqlite_where=sa.text("status = 'in_stock' AND blocks = 0 AND expires_on IS NOT NULL"),
+        postgresql_where=sa.text("status = 'in_stock' AND blocks = 0 AND expires_on IS NOT NULL"),
     )
     op.create_index(
         "unit_kit_id",

@@ -25,7 +25,7 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
         channel = channels.by_id(tx, row["channel_id"])
         lacking = row["quantity"] - row["bound"]
         if lacking > 0:
-            # The count explains the loss, not the promise that follows it.
+            # The document explains the loss, not the promise that follows it.
             afresh = replace(occasion, document=None)
             lacking -= orders.allocate(tx, afresh, channel, row, lacking, row["number"])
         if lacking <= 0:
@@ -35,7 +35,7 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
             subject=f"{row['order_ref']}/{row['ref']}",
             channel_id=channel["id"],
             severity=Severity.HIGH,
-            summary=f"Order {row['number']} lost a unit of {row['sku']} at a count, and needs "
+            summary=f"Order {row['number']} lost a unit of {row['sku']}, and needs "
             f"{lacking} more than there are.",
             details={"order": row["number"], "sku": row["sku"], "lacking": lacking},
         )

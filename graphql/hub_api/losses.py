@@ -1,0 +1,79 @@
+"""Losses: units that are missing or stolen, and units that turn up again."""
+
+import strawberry
+
+from hub import catalogue, losses
+from hub.errors import InvalidInput
+from hub.journal import Verdict
+from hub.keys import Scope
+from hub.losses import Loss
+from hub.occasion import Occasion
+from hub.sql import Transaction
+from hub_api.command import (
+    Movement,
+    MovementResult,
+    OccasionInput,
+    UnitInput,
+    command,
+    given_by,
+    scans_of,
+)
+from hub_api.context import Context
+
+Info = strawberry.Info[Context, None]
+
+strawberry.enum(Loss, description="What became of a unit that is not where it should be.")
+
+
+@strawberry.type
+class LossMutation:
+    """Reporting losses and what is found again."""
+
+    @strawberry.mutation(
+        description="Report units missing or stolen: they keep their last place, their promises "
+        "end, and a case says who saw them last.",
+        graphql_type=MovementResult,
+    )
+    async def report_losses(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[UnitInput],
+        loss: Loss,
+        reason: str,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Report losses, with what is known of them."""
+        info.context.require(Scope.OPS)
+        lost = occasion or OccasionInput()
+        lost.reason = reason
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            return losses.report(tx, circumstances, command_id, loss, scans_of(units))
+
+        given = given_by(units, lost, loss=loss)
+        return await command(info, idempotency_key, "report_losses", given, lost, do)
+
+    @strawberry.mutation(
+        description="Report that lost units turned up; they are inspected before they are sold.",
+        graphql_type=MovementResult,
+    )
+    async def report_found(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[UnitInput],
+        location: str,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Report what was found."""
+        info.context.require(Scope.SCANNER)
+        if not location.strip():
+            raise InvalidInput("say where it was found", field="location")
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            place = catalogue.location(tx, location)
+            return losses.find(tx, circumstances, command_id, place, scans_of(units))
+
+        given = given_by(units, occasion, location=location)
+        return await command(info, idempotency_key, "report_found", given, occasion, do)

@@ -1,0 +1,212 @@
+"""Recalls: seen before they are opened, opened, followed to the last unit, told, closed."""
+
+from typing import Any
+
+import strawberry
+
+from hub import channels, notices, recalls, units
+from hub.keys import Scope
+from hub.occasion import Occasion
+from hub.recalls import RecallCard, Resolution
+from hub.recalls.containment import listed, of_unit, shown
+from hub.recalls.opening import affected_units
+from hub.sql import Transaction
+from hub_api.command import (
+    Movement,
+    MovementResult,
+    OccasionInput,
+    UnitInput,
+    command,
+    given_by,
+    scans_of,
+)
+from hub_api.context import Context
+from hub_api.once import once
+from hub_api.paging import Connection, page, position
+from hub_api.problems import answer
+from hub_api.recall_types import Recall, RecalledUnit, RecallPredicateInput, RecallScope
+from hub_api.units import STAFF, Unit
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type(description="A recall that a command changed.")
+class RecallChange:
+    """A recall that a command changed."""
+
+    command_id: strawberry.ID
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+    recall: Recall
+
+
+RecallChangeResult = answer("RecallChangeResult", RecallChange)
+
+
+async def _changed(info: Info, key: str, name: str, ref: str, given: Any, do: Any) -> RecallChange:
+    """Run one idempotent command on a recall; `do` takes the transaction, occasion, command."""
+    occasion = info.context.occasion()
+
+    def work(tx: Transaction, command_id: str) -> str:
+        do(tx, occasion, command_id)
+        return ref
+
+    done = await once(info.context, occasion, key, name, [ref, given], work)
+    row = await info.context.read(lambda tx: shown(tx, done.value))
+    assert row is not None  # it was changed, and recalls are never deleted
+    return RecallChange(
+        command_id=strawberry.ID(done.command_id), replayed=done.replayed, recall=Recall.of(row)
+    )
+
+
+@strawberry.type
+class RecallQuery:
+    """Reading recalls."""
+
+    @strawberry.field(
+        description="What a recall would catch, counted: all that is affected, and of how much.",
+        metadata={"cost": 100},
+    )
+    async def preview_recall(self, info: Info, predicate: RecallPredicateInput) -> RecallScope:
+        """Count what a predicate describes."""
+        info.context.require(Scope.OPS)
+        plain = predicate.plain()
+        scope, _ = await info.context.database.report(lambda tx: recalls.preview(tx, plain))
+        return RecallScope.of(scope)
+
+    @strawberry.field(
+        description="The units that a recall would catch, one by one.", metadata={"cost": 100}
+    )
+    async def preview_recall_units(
+        self, info: Info, predicate: RecallPredicateInput, first: int = 50, after: str | None = None
+    ) -> Connection[Unit]:
+        """List what a predicate describes."""
+        info.context.require(Scope.OPS)
+        plain = predicate.plain()
+        rows = await info.context.database.report(
+            lambda tx: affected_units(tx, plain, first, position(after))
+        )
+        return page(rows, first, after, Unit.of)
+
+    @strawberry.field(description="One recall by its reference; null if there is none.")
+    async def recall(self, info: Info, ref: str) -> Recall | None:
+        """Find a recall."""
+        info.context.require(*STAFF)
+        row = await info.context.read(lambda tx: shown(tx, ref))
+        return Recall.of(row) if row else None
+
+    @strawberry.field(description="Recalls, the newest first.")
+    async def recalls(
+        self, info: Info, first: int = 50, after: str | None = None, state: str | None = None
+    ) -> Connection[Recall]:
+        """List recalls."""
+        info.context.require(*STAFF)
+        rows = await info.context.read(
+            lambda tx: listed(tx, first=first, after=position(after), state=state)
+        )
+        return page(rows, first, after, Recall.of)
+
+    @strawberry.field(description="The recalls that a unit is or was under.", metadata={"size": 2})
+    async def unit_recalls(
+        self, info: Info, identifier: str, sku: str | None = None
+    ) -> list[RecalledUnit]:
+        """Find the recalls of a unit."""
+        info.context.require(*STAFF)
+        rows = await info.context.read(
+            lambda tx: of_unit(tx, units.find(tx, identifier, sku)["id"])
+        )
+        return [RecalledUnit.of(row) for row in rows]
+
+
+@strawberry.type
+class RecallMutation:
+    """Commands to recalls."""
+
+    @strawberry.mutation(
+        description="Open a recall: every unit that it describes is caught and blocked at once, "
+        "and those that come later are too. Promises are released and served from other units.",
+        graphql_type=RecallChangeResult,
+    )
+    async def open_recall(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        title: str,
+        predicate: RecallPredicateInput,
+        instructions: str = "",
+    ) -> RecallChange:
+        """Open a recall."""
+        info.context.require(Scope.OPS)
+        card = RecallCard(
+            ref=ref, title=title, predicate=predicate.plain(), instructions=instructions
+        )
+        given = [title, card.predicate, instructions]
+
+        def do(tx: Transaction, occasion: Occasion, command_id: str) -> None:
+            recalls.open_recall(tx, occasion, command_id, card)
+
+        return await _changed(info, idempotency_key, "open_recall", ref, given, do)
+
+    @strawberry.mutation(
+        description="Say what was done about units of a recall. Only REPAIRED and CLEARED release "
+        "their block, where no other recall and no part still needs it.",
+        graphql_type=MovementResult,
+    )
+    async def resolve_recall_units(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        units: list[UnitInput],
+        resolution: Resolution,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Resolve units of a recall."""
+        info.context.require(Scope.OPS)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> Any:
+            return recalls.resolve(tx, circumstances, command_id, ref, resolution, scans_of(units))
+
+        given = given_by(units, occasion, ref=ref, resolution=str(resolution))
+        return await command(info, idempotency_key, "resolve_recall_units", given, occasion, do)
+
+    @strawberry.mutation(
+        description="Close a recall: it catches no more. With units open only by `force` and with "
+        "a reason; they stay blocked and can be resolved later.",
+        graphql_type=RecallChangeResult,
+    )
+    async def close_recall(
+        self,
+        info: Info,
+        idempotency_key: str,
+        ref: str,
+        force: bool = False,
+        reason: str | None = None,
+    ) -> RecallChange:
+        """Close a recall."""
+        info.context.require(Scope.OPS)
+
+        def do(tx: Transaction, occasion: Occasion, _: str) -> None:
+            recalls.close(tx, occasion, ref, force=force, reason=reason)
+
+        given = [force, reason]
+        return await _changed(info, idempotency_key, "close_recall", ref, given, do)
+
+    @strawberry.mutation(
+        description="Tell every customer of a recall, through a channel that carries messages; "
+        "those who are found later too. Who was told is left alone, what failed is tried anew.",
+        graphql_type=RecallChangeResult,
+    )
+    async def notify_recall(
+        self, info: Info, idempotency_key: str, ref: str, channel: str
+    ) -> RecallChange:
+        """Tell the customers of a recall."""
+        info.context.require(Scope.OPS)
+
+        def do(tx: Transaction, occasion: Occasion, _: str) -> None:
+            recall = recalls.by_ref(tx, ref, lock=True)
+            notices.tell_customers(tx, occasion, recall, channels.get(tx, channel))
+
+        return await _changed(info, idempotency_key, "notify_recall", ref, [channel], do)

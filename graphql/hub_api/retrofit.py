@@ -1,0 +1,263 @@
+"""Retrofit: serial tracking for products that have stock already, phase by phase."""
+
+from datetime import datetime
+from typing import Annotated, Any, Union
+
+import orjson
+import strawberry
+
+from hub import catalogue, old_stock, retrofit
+from hub.catalogue import Tracking, Trait
+from hub.clock import moment
+from hub.journal import Verdict
+from hub.keys import Scope
+from hub.occasion import Occasion
+from hub.old_stock import OldStock, Phase, Urgency
+from hub.sql import Row, Transaction
+from hub_api.command import (
+    ArrivalInput,
+    Movement,
+    MovementResult,
+    OccasionInput,
+    arrivals_of,
+    command,
+    once,
+    plain_arrivals,
+)
+from hub_api.context import Context
+from hub_api.paging import Connection, page, position
+from hub_api.problems import AnyProblem, NotEnoughStock
+
+Info = strawberry.Info[Context, None]
+
+strawberry.enum(Urgency, name="RetrofitUrgency", description="What makes a product come first.")
+
+
+@strawberry.input(description="How much of a product is at a place, without its serials.")
+class OldStockInput:
+    """How much there is at a place."""
+
+    location: str
+    quantity: int
+
+
+@strawberry.input(description="How much of one product is at a place, without its serials.")
+class ProductStockInput:
+    """How much there is of a product at a place."""
+
+    sku: str
+    location: str
+    quantity: int
+
+
+@strawberry.type(description="Units of a product at a place whose serials were not read yet.")
+class UnserializedStock:
+    """Old stock."""
+
+    id: strawberry.ID
+    sku: str
+    name: str
+    location: str
+    quantity: int = strawberry.field(
+        description="Counted apart: none of them is available before its serial is read."
+    )
+    reason: str
+    changed_at: datetime
+    tracked_since: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> "UnserializedStock":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            sku=row["sku"],
+            name=row["name"],
+            location=row["code"],
+            quantity=row["quantity"],
+            reason=row["reason"],
+            changed_at=moment(row["changed_at"]),
+            tracked_since=_moment(row["tracked_since"]),
+        )
+
+
+@strawberry.type(description="A product whose serials are still to be read.")
+class RetrofitPriority:
+    """A product whose serials are still to be read."""
+
+    sku: str
+    name: str
+    category: str | None
+    value: int | None = strawberry.field(description="Of one unit, in the smallest part.")
+    currency: str | None
+    traits: list[Trait]
+    unread: int = strawberry.field(description="Units without a serial, as far as stated.")
+    tracking: Tracking
+    tracked_since: datetime | None = strawberry.field(
+        description="Null: its serials are not kept yet."
+    )
+
+    @classmethod
+    def of(cls, row: Row) -> "RetrofitPriority":
+        """Show a row."""
+        return cls(
+            sku=row["sku"],
+            name=row["name"],
+            category=row["category"],
+            value=row["value"],
+            currency=row["currency"],
+            traits=[Trait(each) for each in orjson.loads(row["traits"])],
+            unread=int(row["unread"]),
+            tracking=Tracking(row["tracking"]),
+            tracked_since=_moment(row["tracked_since"]),
+        )
+
+
+@strawberry.type(description="Products whose serials are kept from now on.")
+class TrackingStarted:
+    """Products that are tracked."""
+
+    skus: list[str]
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+
+
+StartTrackingResult = Annotated[
+    Union[TrackingStarted, AnyProblem, NotEnoughStock],  # noqa: UP007 # of a computed union
+    strawberry.union("StartTrackingResult"),
+]
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+@strawberry.type
+class RetrofitQuery:
+    """Reading old stock."""
+
+    @strawberry.field(description="Old stock, by product and place: units without a serial.")
+    async def unserialized_stock(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        sku: str | None = None,
+        location: str | None = None,
+    ) -> Connection[UnserializedStock]:
+        """List old stock."""
+        info.context.require(Scope.SCANNER, Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: old_stock.listed(
+                tx, first=first, after=position(after), sku=sku, location=location
+            )
+        )
+        return page(rows, first, after, UnserializedStock.of)
+
+    @strawberry.field(
+        description="Products whose serials are still to be read, the most urgent first."
+    )
+    async def retrofit_priorities(
+        self, info: Info, by: Urgency = Urgency.RISK, first: int = 50, skip: int = 0
+    ) -> list[RetrofitPriority]:
+        """List what to do first."""
+        info.context.require(Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: old_stock.priorities(tx, by, first=first, skip=skip)
+        )
+        return [RetrofitPriority.of(row) for row in rows]
+
+
+@strawberry.type
+class RetrofitMutation:
+    """Switching serial tracking on."""
+
+    @strawberry.mutation(
+        description="Keep the serials of a product from now on, and state how much of it is at "
+        "each place. Stated again, the stock of a place can only become less.",
+        graphql_type=StartTrackingResult,
+    )
+    async def start_tracking(
+        self,
+        info: Info,
+        idempotency_key: str,
+        sku: str,
+        reason: str,
+        stock: list[OldStockInput] | None = None,
+    ) -> TrackingStarted:
+        """Start with one product."""
+        info.context.require(Scope.OPS)
+        there = [
+            OldStock(sku=sku, location=each.location, quantity=each.quantity)
+            for each in stock or []
+        ]
+        occasion = info.context.occasion(reason=reason)
+        given = [sku, reason, [[each.location, each.quantity] for each in there]]
+        done = await once(
+            info,
+            idempotency_key,
+            "start_tracking",
+            given,
+            occasion,
+            lambda tx, _: old_stock.start(tx, occasion, sku, there),
+        )
+        return TrackingStarted(skus=done.value, replayed=done.replayed)
+
+    @strawberry.mutation(
+        description="Keep the serials of all products of a category, or from a value on, whose "
+        "serials are not kept yet; and state how much of them is where.",
+        graphql_type=StartTrackingResult,
+    )
+    async def start_tracking_phase(
+        self,
+        info: Info,
+        idempotency_key: str,
+        reason: str,
+        category: str | None = None,
+        value_from: int | None = None,
+        currency: str | None = None,
+        stock: list[ProductStockInput] | None = None,
+    ) -> TrackingStarted:
+        """Start with a category, or with what is worth most."""
+        info.context.require(Scope.OPS)
+        there = [OldStock(**vars(each)) for each in stock or []]
+        phase = Phase(category=category, value_from=value_from, currency=currency)
+        occasion = info.context.occasion(reason=reason)
+        given = [
+            reason,
+            [category, value_from, currency],
+            [[each.sku, each.location, each.quantity] for each in there],
+        ]
+        done = await once(
+            info,
+            idempotency_key,
+            "start_tracking_phase",
+            given,
+            occasion,
+            lambda tx, _: old_stock.start_phase(tx, occasion, phase, there),
+        )
+        return TrackingStarted(skus=done.value, replayed=done.replayed)
+
+    @strawberry.mutation(
+        description="Read the serials of old stock where it lies: each unit gets its record, and "
+        "there is one less without a serial.",
+        graphql_type=MovementResult,
+    )
+    async def capture_old_stock(
+        self,
+        info: Info,
+        idempotency_key: str,
+        units: list[ArrivalInput],
+        location: str,
+        occasion: OccasionInput | None = None,
+    ) -> Movement:
+        """Capture old stock; it is in stock where it was."""
+        info.context.require(Scope.SCANNER)
+        arrivals = arrivals_of(units)
+
+        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+            place = catalogue.location(tx, location)
+            return retrofit.capture_units(tx, circumstances, command_id, arrivals, place)
+
+        given = [plain_arrivals(arrivals), location, vars(occasion) if occasion else None]
+        return await command(info, idempotency_key, "capture_old_stock", given, occasion, do)

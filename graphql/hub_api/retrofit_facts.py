@@ -1,0 +1,26 @@
+"""What a unit says of the time before its serial was read."""
+
+import strawberry
+
+from hub import retrofit
+from hub.births import BirthPoint
+from hub_api.context import Context
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class RetrofitFacts:
+    """A part of `Unit`."""
+
+    id: strawberry.ID
+
+    @strawberry.field(
+        description="What is unknown of its past: it was stock before its serial was read."
+    )
+    async def history_gap(self, info: Info) -> str | None:
+        """Say what its history lacks; null if its record is whole."""
+        if getattr(self, "birth", None) is not BirthPoint.RETROFIT:
+            return None
+        gap: str | None = await info.context.loaders.of(retrofit.gaps).load(str(self.id))
+        return gap

@@ -1,0 +1,98 @@
+"""Which units serve an order: the oldest, or those that expire first, and from one site if it can.
+
+FIFO goes by the receipt, FEFO by the last day and then by the receipt; each product has its rule.
+What has expired serves nobody.
+"""
+
+from collections.abc import Mapping
+
+from hub import listings
+from hub.catalogue import Picking
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+
+NEVER = "9999-12-31"  # what has no last day leaves after what has one
+FRESH = "(unit.expires_on IS NULL OR unit.expires_on >= :today)"
+
+
+def _today(occasion: Occasion) -> str:
+    return occasion.now.date().isoformat()
+
+
+def _rule(tx: Transaction, product_id: str) -> Picking:
+    return Picking(tx.value("SELECT picking FROM product WHERE id = :id", id=product_id))
+
+
+def whole_site(
+    tx: Transaction, occasion: Occasion, channel: Row, wanted: Mapping[str, int]
+) -> str | None:
+    """Return the site that has all that is wanted, by product; None if no single one has.
+
+    Of several, the one with the unit that is to leave first is taken.
+    """
+    needed = {product_id: count for product_id, count in wanted.items() if count > 0}
+    if sum(needed.values()) <= 1:
+        return None  # whichever unit is first, its site has it all
+    condition, values = listings.sellable(channel)
+    rows = tx.rows(
+        "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
+        "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
+        "FROM unit JOIN location ON location.id = unit.location_id "
+        f"WHERE unit.product_id IN (:products...) AND {FRESH} AND {condition} "
+        "GROUP BY location.site_id, unit.product_id",
+        products=sorted(needed),
+        never=NEVER,
+        today=_today(occasion),
+        **values,
+    )
+    sites: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row["units"] >= needed[row["product_id"]]:
+            sites.setdefault(row["site_id"], {})[row["product_id"]] = row
+    first = next(iter(needed))
+    by_expiry = _rule(tx, first) is Picking.FEFO
+    able = [
+        (found[first]["expires"] if by_expiry else "", found[first]["received"] or 0, site_id)
+        for site_id, found in sites.items()
+        if len(found) == len(needed)
+    ]
+    return min(able)[2] if able else None
+
+
+def choose(
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    product_id: str,
+    quantity: int,
+    site: str | None,
+) -> list[str]:
+    """Lock and return the units that are to leave first, those at a site before all others.
+
+    Units that somebody else has locked are passed over: he is promising them.
+    """
+    condition, values = listings.sellable(channel)
+    rows = tx.rows(
+        "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
+        f"WHERE unit.product_id = :product AND {FRESH} AND {condition} "
+        "ORDER BY CASE WHEN location.site_id = :site THEN 0 ELSE 1 END, "
+        "CASE WHEN :rule = 'fefo' THEN COALESCE(unit.expires_on, :never) ELSE '' END, "
+        "unit.received_at, unit.id LIMIT :quantity FOR UPDATE OF unit SKIP LOCKED",
+        product=product_id,
+        today=_today(occasion),
+        site=site or "",
+        rule=str(_rule(tx, product_id)),
+        never=NEVER,
+        quantity=quantity,
+        **values,
+    )
+    return [row["id"] for row in rows]
+
+
+def broken_rule(rule: str, directed: Row, picked: Row) -> Picking | None:
+    """Return the rule that is broken when one unit leaves in the place of another."""
+    if rule == Picking.FEFO:
+        last, other = (each["expires_on"] or NEVER for each in (directed, picked))
+        return Picking.FEFO if other > last else None
+    received, later = (each["received_at"] or 0 for each in (directed, picked))
+    return Picking.FIFO if later > received else None

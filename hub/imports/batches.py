@@ -1,0 +1,234 @@
+"""One batch of an import: its rows are checked together, and written set by set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from hub import births, receiving, retrofit
+from hub.births import RECEIPT, Admitted
+from hub.catalogue import OUTSIDE_KINDS
+from hub.clock import micros, new_id
+from hub.errors import DuplicateSerial, Refused, UnknownReference
+from hub.imports.plan import Wanted, at_noon
+from hub.imports.reading import RowCode
+from hub.journal import Verdict
+from hub.lifecycle import Action
+from hub.occasion import Occasion
+from hub.old_stock import Shelf
+from hub.sql import Row, Transaction
+
+MESSAGE_CHARS_MAX = 500
+STEPS = (Action.RECEIVE, Action.PUT_AWAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowVerdict:
+    """What became of one row: its unit, or why it was refused."""
+
+    number: int
+    serial: str
+    unit_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(slots=True)
+class Tried:
+    """What a dry run has taken from old stock so far, by the rows of that stock."""
+
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def add(self, taken: Mapping[str, int]) -> None:
+        """Count what one more batch took."""
+        for row_id, count in taken.items():
+            self.taken[row_id] = self.taken.get(row_id, 0) + count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a batch."""
+
+    verdicts: dict[int, RowVerdict]
+    accepted: list[int]
+    taken: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows that are read in together, by their numbers; `refused` were refused before."""
+
+    run_id: str
+    first: int
+    count: int
+    wanted: dict[int, Wanted]
+    refused: dict[int, RowVerdict]
+    retrofit: bool
+    dry_run: bool
+    spent: dict[str, int]  # by a dry run, of old stock
+
+    def carry_out(self, tx: Transaction, occasion: Occasion) -> Outcome:
+        """Check the rows, and write their units unless it is a dry run."""
+        verdicts = dict(self.refused)
+        places = _places(tx, {each.location for each in self.wanted.values()})
+        placed = {}
+        for number, each in self.wanted.items():
+            if each.location in places:
+                placed[number] = each
+            else:
+                text = f"there is no location {each.location!r} inside"
+                verdicts[number] = self._refuse(number, RowCode.UNKNOWN_LOCATION, text)
+        admitted = self._admitted(tx, occasion, placed, verdicts)
+        taken = self._from_old_stock(tx, occasion, admitted, places, verdicts)
+        if self.dry_run:
+            for number in admitted:
+                verdicts[number] = RowVerdict(number=number, serial=self._serial(number))
+        else:
+            self._write(tx, occasion, admitted, places, verdicts)
+        accepted = [number for number, each in verdicts.items() if each.code is None]
+        return Outcome(verdicts=verdicts, accepted=accepted, taken=taken)
+
+    def _serial(self, number: int) -> str:
+        return self.wanted[number].arrival.serial[:200]
+
+    def _refuse(self, number: int, code: str, message: str) -> RowVerdict:
+        return RowVerdict(
+            number=number,
+            serial=self._serial(number),
+            code=str(code),
+            message=message[:MESSAGE_CHARS_MAX],
+        )
+
+    def _admitted(
+        self,
+        tx: Transaction,
+        occasion: Occasion,
+        placed: Mapping[int, Wanted],
+        verdicts: dict[int, RowVerdict],
+    ) -> dict[int, Admitted]:
+        """Have the births room check the units; what it refuses gets its verdict."""
+        steps = () if self.retrofit else STEPS
+        checked = births.admit(
+            tx,
+            occasion,
+            [each.arrival for each in placed.values()],
+            *steps,
+            awaited=not self.retrofit,
+        )
+        admitted = {}
+        for number, each in zip(placed, checked, strict=True):
+            if isinstance(each, Refused):
+                verdicts[number] = self._refuse(number, code_of(each), str(each))
+            else:
+                admitted[number] = each
+        return admitted
+
+    def _from_old_stock(
+        self,
+        tx: Transaction,
+        occasion: Occasion,
+        admitted: dict[int, Admitted],
+        places: Mapping[str, Row],
+        verdicts: dict[int, RowVerdict],
+    ) -> dict[str, int]:
+        """Take units of products under retrofit from the stock without serials."""
+        if not self.retrofit:
+            return {}
+        old = {
+            number: each
+            for number, each in admitted.items()
+            if each.product["tracked_since"] is not None
+        }
+        shelf = Shelf(tx, [each.product["id"] for each in old.values()], lock=not self.dry_run)
+        if self.dry_run:
+            shelf.spend(self.spent)
+        for number, each in old.items():
+            place = places[self.wanted[number].location]
+            try:
+                shelf.take(shelf.find(each.product["id"], place))
+            except Refused as refusal:
+                del admitted[number]
+                verdicts[number] = self._refuse(number, refusal.code, str(refusal))
+        if not self.dry_run:
+            shelf.write(occasion)
+        return shelf.taken
+
+    def _write(
+        self,
+        tx: Transaction,
+        occasion: Occasion,
+        admitted: Mapping[int, Admitted],
+        places: Mapping[str, Row],
+        verdicts: dict[int, RowVerdict],
+    ) -> None:
+        groups: dict[tuple[str, date | None, bool], list[int]] = {}
+        for number, each in admitted.items():
+            wanted = self.wanted[number]
+            key = (wanted.location, wanted.received_on, each.awaited is not None)
+            groups.setdefault(key, []).append(number)
+        fields: list[tuple[str, str, str]] = []
+        for (code, day, awaited), numbers in sorted(
+            groups.items(), key=lambda group: (group[0][0], str(group[0][1]), group[0][2])
+        ):
+            when = at_noon(day, occasion.now) if day else None
+            told = replace(occasion, occurred_at=when)
+            units = [admitted[number] for number in numbers]
+            done = self._group(tx, told, units, places[code], awaited=awaited)
+            for number, verdict in zip(numbers, done, strict=True):
+                verdicts[number] = RowVerdict(
+                    number=number,
+                    serial=self._serial(number),
+                    unit_id=verdict.unit_id,
+                    code=verdict.code,
+                    message=verdict.message,
+                )
+                if verdict.accepted and verdict.unit_id:
+                    fields += [(verdict.unit_id, *each) for each in self.wanted[number].fields]
+        _keep_fields(tx, occasion, fields)
+
+    def _group(
+        self,
+        tx: Transaction,
+        occasion: Occasion,
+        units: list[Admitted],
+        place: Row,
+        *,
+        awaited: bool,
+    ) -> list[Verdict]:
+        """Record units that came to one place on one day."""
+        if awaited:
+            arrivals = [each.arrival for each in units]
+            return receiving.receive(tx, occasion, self.run_id, arrivals, place, put_away=True)
+        birth = retrofit.birth_of(occasion) if self.retrofit else RECEIPT
+        return receiving.born(tx, occasion, self.run_id, units, place, birth)
+
+
+def code_of(refusal: Refused) -> str:
+    """Name a refusal as people look for it in a file."""
+    if isinstance(refusal, DuplicateSerial) and refusal.details.get("status") == "in this batch":
+        return RowCode.DUPLICATE_IN_FILE
+    if isinstance(refusal, UnknownReference) and refusal.details.get("field") == "product":
+        return RowCode.UNKNOWN_PRODUCT
+    return refusal.code
+
+
+def _places(tx: Transaction, codes: set[str]) -> dict[str, Row]:
+    rows = tx.rows("SELECT * FROM location WHERE code IN (:codes...)", codes=sorted(codes))
+    return {row["code"]: row for row in rows if row["kind"] not in OUTSIDE_KINDS}
+
+
+def _keep_fields(tx: Transaction, occasion: Occasion, fields: list[tuple[str, str, str]]) -> None:
+    tx.run_many(
+        "INSERT INTO unit_field(id, unit_id, name, value, changed_at) "
+        "VALUES(:id, :unit_id, :name, :value, :now) ON CONFLICT(unit_id, name) DO UPDATE "
+        "SET value = excluded.value, changed_at = excluded.changed_at",
+        [
+            {
+                "id": new_id(),
+                "unit_id": unit_id,
+                "name": name,
+                "value": value,
+                "now": micros(occasion.now),
+            }
+            for unit_id, name, value in fields
+        ],
+    )

@@ -1,0 +1,105 @@
+"""The command `serial-hub import`: a file is read in, with a bar to watch and a summary."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hub.clock import now
+from hub.database import Database
+from hub.errors import InvalidInput
+from hub.imports.plan import Plan
+from hub.imports.reports import export_refused, tally
+from hub.imports.running import BATCH_ROWS, Run, Told, begin, carry_out
+from hub.occasion import Occasion
+
+ACTOR = "serial-hub import"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("file", type=Path, help="CSV, XLSX or Parquet")
+    parser.add_argument("--location", help="where the units are, unless a column says so")
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=FIELD",
+        help="what a column holds: serial, product, lot, identifier:SCHEME, field:NAME, -",
+    )
+    parser.add_argument("--delimiter", help="of a CSV; found by itself otherwise")
+    parser.add_argument("--dry-run", action="store_true", help="give verdicts, change nothing")
+    parser.add_argument("--resume", action="store_true", help="go on with a run broken off")
+    parser.add_argument("--retrofit", action="store_true", help="the units are old stock")
+    parser.add_argument("--batch", type=int, default=BATCH_ROWS, help="rows in one transaction")
+    parser.add_argument("--refused", type=Path, metavar="CSV", help="write the refused rows there")
+
+
+def run(database: Database, options: argparse.Namespace) -> Run:
+    """Read a file in and print what became of it."""
+    if not options.file.is_file():
+        raise InvalidInput(f"there is no file {options.file}", field="file")
+    plan = Plan(
+        location=options.location,
+        columns=mapping(options.map),
+        delimiter=options.delimiter,
+        retrofit=options.retrofit,
+    )
+    occasion = Occasion(actor=ACTOR, now=now())
+    started = begin(
+        database, occasion, options.file, plan, dry_run=options.dry_run, resume=options.resume
+    )
+    if started.state == "finished":
+        sys.stdout.write("This file was read in before; nothing was done again.\n")
+    with _watched(started) as told:
+        done = carry_out(database, occasion, started, batch_rows=options.batch, told=told)
+    _summary(database, done)
+    if options.refused is not None:
+        count = export_refused(database, done.id, done.source, options.refused)
+        sys.stdout.write(f"{count} refused rows are in {options.refused}\n")
+    return done
+
+
+def mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Read COLUMN=FIELD; the last equals sign counts, a column's name may have others."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        column, sign, name = pair.rpartition("=")
+        if not sign or not column:
+            raise InvalidInput(f"say COLUMN=FIELD, not {pair!r}", field="map")
+        found[column] = name
+    return found
+
+
+@contextmanager
+def _watched(run: Run) -> Iterator[Told]:
+    """Show a bar on a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("rows", total=run.source.total, completed=run.done)
+        yield lambda each: bar.update(
+            task, completed=each.done, description=f"rows, {each.refused} refused"
+        )
+
+
+def _summary(database: Database, run: Run) -> None:
+    tried = " (a dry run: nothing was changed)" if run.dry_run else ""
+    sys.stdout.write(f"{run.done} rows: {run.accepted} accepted, {run.refused} refused{tried}\n")
+    for row in database.read_now(lambda tx: tally(tx, run.id)):
+        sys.stdout.write(f"  {row['code']}: {row['rows']}, first in row {row['first']}\n")
+    if run.columns.ignored:
+        sys.stdout.write(f"{run.columns.ignored} columns were left out\n")
+    sys.stdout.write(f"run {run.id}\n")

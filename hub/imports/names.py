@@ -1,0 +1,69 @@
+"""The names that the rows of one file have claimed, kept on disk: a file may have millions."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+
+import orjson
+
+from hub.barcodes import unit_of
+from hub.births import Arrival
+from hub.errors import InvalidBarcode
+from hub.identifiers import canonical
+from hub.retrofit import product_code
+from hub.sql import Row
+
+
+class Names:
+    """Which row was the first that was accepted with a name; closed when its block ends.
+
+    It lives in a database of its own, which SQLite keeps in memory while it is small and removes
+    when it is closed.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")
+        self._database.execute(
+            "CREATE TABLE claimed(name TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID"
+        )
+
+    def __enter__(self) -> "Names":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def claimed(self, names: Iterable[str]) -> dict[str, int]:
+        """Return which of the names were claimed before, and by which row."""
+        return dict(
+            self._database.execute(
+                "SELECT name, number FROM claimed WHERE name IN (SELECT value FROM json_each(?))",
+                (orjson.dumps(list(names)).decode(),),
+            )
+        )
+
+    def claim(self, claims: Iterable[tuple[str, int]]) -> None:
+        """Keep names with the numbers of their rows."""
+        self._database.executemany("INSERT OR IGNORE INTO claimed VALUES(?, ?)", claims)
+
+
+def names_of(arrival: Arrival, products: Mapping[str, Row]) -> Sequence[str]:
+    """Return what must be unique of an arrival: its serial within its product, its other names.
+
+    Nothing for a row that is refused for what it is.
+    """
+    try:
+        product = products.get(product_code(arrival.serial, arrival.product) or "")
+        if product is None:
+            return ()
+        tag = unit_of(arrival.serial)
+        serial = canonical(tag[1] if tag else arrival.serial)
+        further = [f"{scheme}:{canonical(value)}" for scheme, value in arrival.identifiers]
+    except InvalidBarcode:
+        return ()
+    return (f"{product['id']}:{serial}", *further)

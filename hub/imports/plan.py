@@ -1,0 +1,221 @@
+"""How the columns of a file are understood, and how a row becomes a unit that arrives."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hub.births import Arrival, Condition
+from hub.custom_fields import check_field
+from hub.errors import InvalidInput
+from hub.imports.reading import BadRow, Raw, RowCode, Source
+
+# Whatever people call a column, written without case, blanks and signs.
+NAMES = {
+    "serial": ("serial", "serialnumber", "serialno", "sn"),
+    "product": ("product", "sku", "gtin", "ean", "upc", "item"),
+    "lot": ("lot", "lotnumber", "lotno"),
+    "batch": ("batch", "batchnumber"),
+    "produced_on": ("producedon", "produced", "productiondate", "manufactured"),
+    "expires_on": ("expireson", "expires", "expiry", "expirydate", "bestbefore"),
+    "condition": ("condition",),
+    "supplier": ("supplier", "vendor"),
+    "purchase_order": ("purchaseorder", "po", "ponumber"),
+    "client": ("client",),
+    "location": ("location", "bin", "warehouse"),
+    "received_on": ("receivedon", "received", "receiptdate"),
+    "identifier:imei": ("imei", "imei1"),
+    "identifier:imei2": ("imei2",),
+    "identifier:mac": ("mac", "macaddress"),
+    "identifier:eid": ("eid",),
+    "identifier:asset_tag": ("assettag",),
+}
+FIELDS = frozenset(name for name in NAMES if ":" not in name)
+NAMED = {alias: name for name, aliases in NAMES.items() for alias in aliases}
+IGNORED = "-"
+_SIGNS = re.compile(r"[^a-z0-9]+")
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+_DAYS = (
+    re.compile(r"(?P<year>\d{4})[-/.]?(?P<month>\d{2})[-/.]?(?P<day>\d{2})"),
+    re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a file is to be read.
+
+    `columns` maps names of columns to fields: one of `FIELDS`, ``identifier:SCHEME``,
+    ``field:NAME``, or ``-`` for a column that is left out. With `retrofit` the units are old stock.
+    """
+
+    location: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str | None = None
+    retrofit: bool = False
+
+    def as_json(self) -> list[Any]:
+        """Return plain values: the same file read otherwise is another run."""
+        return [self.location, sorted(self.columns.items()), self.delimiter, self.retrofit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one row asks for."""
+
+    arrival: Arrival
+    location: str
+    received_on: date | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class Columns:
+    """Which field each column of one file holds."""
+
+    def __init__(self, source: Source, plan: Plan) -> None:
+        unknown = sorted(set(plan.columns) - set(source.columns))
+        if unknown:
+            raise InvalidInput(f"there is no column {unknown[0]!r}", field="map")
+        self.plan = plan
+        self.fields = [
+            _field(plan.columns[column]) if column in plan.columns else _guess(column)
+            for column in source.columns
+        ]
+        chosen = [each for each in self.fields if each is not None]
+        twice = next((each for each in chosen if chosen.count(each) > 1), None)
+        if twice is not None:
+            raise InvalidInput(f"two columns hold {twice}: map one to '-'", field="map")
+        if "serial" not in chosen:
+            raise InvalidInput("no column holds serials: map one, COLUMN=serial", field="map")
+        if "location" not in chosen and plan.location is None:
+            raise InvalidInput("say the location of the units", field="location")
+
+    @property
+    def ignored(self) -> int:
+        """Return how many columns are left out."""
+        return self.fields.count(None)
+
+    def serial(self, raw: Raw) -> str:
+        """Return the serial of a row, for its verdict, as far as there is one."""
+        index = self.fields.index("serial")
+        return raw.cells[index][:200] if index < len(raw.cells) else ""
+
+    def wanted(self, raw: Raw, now: datetime | None) -> Wanted:
+        """Read a row, or raise BadRow; without `now` no day is too late."""
+        if raw.wrong is not None:
+            raise raw.wrong
+        told = {
+            name: _plain(name, cell)
+            for name, cell in zip(self.fields, raw.cells, strict=True)
+            if name is not None and cell
+        }
+        if "serial" not in told:
+            raise BadRow(RowCode.MISSING_VALUE, "the row has no serial")
+        location = told.get("location") or self.plan.location
+        if location is None:
+            raise BadRow(RowCode.MISSING_VALUE, "the row has no location")
+        received_on = _day(told, "received_on")
+        # A day begins first where it is latest: 14 hours before UTC.
+        if received_on and now and received_on > (now + timedelta(hours=14)).date():
+            raise BadRow(RowCode.BAD_DATE, f"received on {received_on}, which is in the future")
+        return Wanted(
+            arrival=_arrival(told),
+            location=location,
+            received_on=received_on,
+            fields=_custom(told),
+        )
+
+
+def _guess(column: str) -> str | None:
+    for kind in ("field:", "identifier:"):
+        if column.lower().startswith(kind):
+            return _field(kind + column[len(kind) :])
+    return NAMED.get(_SIGNS.sub("", column.lower()))
+
+
+def _field(name: str) -> str | None:
+    if name == IGNORED:
+        return None
+    kind, _, rest = name.partition(":")
+    if kind == "field" and rest:
+        check_field(rest)
+        return name
+    if name in FIELDS or (kind == "identifier" and rest):
+        return name
+    known = ", ".join(sorted(FIELDS))
+    raise InvalidInput(
+        f"{name!r} is no field: {known}, identifier:SCHEME, field:NAME or '-'", field="map"
+    )
+
+
+def _plain(name: str, cell: str) -> str:
+    """Return a cell, or refuse one that a spreadsheet has made."""
+    if cell[0] in "=@" or cell in _ERRORS:
+        raise BadRow(RowCode.FORMULA, f"{name} is a formula or its error: {cell[:60]!r}")
+    is_number = name in {"serial", "product"} or name.startswith("identifier:")
+    if is_number and _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+"):
+        text = f"a spreadsheet has shortened {name} to {cell!r}: save the column as text"
+        raise BadRow(RowCode.ROUNDED_NUMBER, text)
+    return cell
+
+
+def _arrival(told: Mapping[str, str]) -> Arrival:
+    condition = told.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
+    if condition not in {str(each) for each in Condition}:
+        raise BadRow(
+            RowCode.BAD_CONDITION,
+            f"{condition!r} is none of {', '.join(str(each) for each in Condition)}",
+        )
+    identifiers = tuple(
+        (name.partition(":")[2], value)
+        for name, value in told.items()
+        if name.startswith("identifier:")
+    )
+    return Arrival(
+        serial=told["serial"],
+        product=told.get("product", ""),
+        identifiers=identifiers,
+        lot=told.get("lot"),
+        batch=told.get("batch"),
+        produced_on=_day(told, "produced_on"),
+        expires_on=_day(told, "expires_on"),
+        supplier=told.get("supplier"),
+        purchase_order=told.get("purchase_order"),
+        client=told.get("client"),
+        condition=Condition(condition),
+    )
+
+
+def _custom(told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    fields = tuple(
+        (name.partition(":")[2], value)
+        for name, value in sorted(told.items())
+        if name.startswith("field:")
+    )
+    for name, value in fields:
+        check_field(name, value)
+    return fields
+
+
+def _day(told: Mapping[str, str], name: str) -> date | None:
+    """Read a day: ISO 8601, or day, month and year with points."""
+    text = told.get(name)
+    if text is None:
+        return None
+    day = text.partition("T")[0].partition(" ")[0]
+    for form in _DAYS:
+        found = form.fullmatch(day)
+        if found is None:
+            continue
+        try:
+            return date(int(found["year"]), int(found["month"]), int(found["day"]))
+        except ValueError:
+            break
+    raise BadRow(RowCode.BAD_DATE, f"{name} {text!r} is no day: write it as 2026-11-30")
+
+
+def at_noon(day: date, now: datetime) -> datetime:
+    """Return when a unit arrived of which only the day is known: noon in UTC, and never later."""
+    return min(now, datetime(day.year, day.month, day.day, 12, tzinfo=UTC))

@@ -1,0 +1,326 @@
+"""Running an import: batch by batch, each one transaction with its verdicts and its progress."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from hub.catalogue import location, products_by_code
+from hub.clock import micros, new_id
+from hub.database import Database
+from hub.errors import Refused, StepNotAllowed
+from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
+from hub.imports.names import Names, names_of
+from hub.imports.plan import Columns, Plan, Wanted
+from hub.imports.reading import BadRow, Raw, RowCode, Source, look
+from hub.occasion import Document, Occasion
+from hub.retrofit import product_code
+from hub.sql import Row, Transaction
+from hub.vocabulary import CaptureMethod
+
+BATCH_ROWS = 5_000
+BATCH_ROWS_MAX = 20_000
+NAME_CHARS_MAX = 200
+ERROR_CHARS_MAX = 500
+
+Told = Callable[["Run"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run over one file, and how far it came."""
+
+    id: str
+    source: Source
+    columns: Columns
+    dry_run: bool
+    state: str
+    done: int = 0
+    accepted: int = 0
+    refused: int = 0
+
+
+def begin(
+    database: Database,
+    occasion: Occasion,
+    path: Path,
+    plan: Plan,
+    *,
+    name: str | None = None,
+    dry_run: bool = False,
+    resume: bool = False,
+) -> Run:
+    """Look at a file and note its run; nothing is read in yet.
+
+    The same file, to be read the same way, is the same run: one that is finished stays as it is,
+    and one that was broken off needs `resume`. A dry run begins anew.
+    Raises InvalidInput for what is no file of units, StepNotAllowed without `resume`.
+    """
+    source = look(path, plan.delimiter)
+    columns = Columns(source, plan)
+    digest = hashlib.sha256(orjson.dumps([source.digest, plan.as_json()])).hexdigest()
+
+    def work(tx: Transaction) -> Run:
+        if plan.location is not None:
+            location(tx, plan.location)
+        row = tx.row(
+            "SELECT * FROM import_run WHERE digest = :digest AND dry_run = :dry FOR UPDATE",
+            digest=digest,
+            dry=dry_run,
+        )
+        if row is None:
+            row = _note(tx, occasion, source, digest, name or path.name, dry_run=dry_run)
+        elif dry_run and not (resume and row["state"] != "finished"):
+            row = _anew(tx, occasion, row)
+        elif row["state"] != "finished":
+            row = _again(tx, row, resume=resume)
+        return Run(
+            id=row["id"],
+            source=source,
+            columns=columns,
+            dry_run=dry_run,
+            state=row["state"],
+            done=row["done"],
+            accepted=row["accepted"],
+            refused=row["refused"],
+        )
+
+    return database.write_now(work)
+
+
+def _note(
+    tx: Transaction, occasion: Occasion, source: Source, digest: str, name: str, *, dry_run: bool
+) -> Row:
+    row: Row = {
+        "id": new_id(),
+        "name": name[:NAME_CHARS_MAX],
+        "digest": digest,
+        "format": source.format,
+        "dry_run": dry_run,
+        "state": "running",
+        "total": source.total,
+        "done": 0,
+        "accepted": 0,
+        "refused": 0,
+        "started_by": occasion.actor,
+        "started_at": micros(occasion.now),
+    }
+    tx.run(
+        f"INSERT INTO import_run({', '.join(row)}) VALUES({', '.join(f':{name}' for name in row)})",
+        **row,
+    )
+    return row
+
+
+def _anew(tx: Transaction, occasion: Occasion, row: Row) -> Row:
+    tx.run("DELETE FROM import_row WHERE run_id = :id", id=row["id"])
+    tx.run(
+        "UPDATE import_run SET state = 'running', done = 0, accepted = 0, refused = 0, "
+        "error = NULL, started_by = :actor, started_at = :now, finished_at = NULL WHERE id = :id",
+        actor=occasion.actor,
+        now=micros(occasion.now),
+        id=row["id"],
+    )
+    return row | {"state": "running", "done": 0, "accepted": 0, "refused": 0}
+
+
+def _again(tx: Transaction, row: Row, *, resume: bool) -> Row:
+    if not resume:
+        raise StepNotAllowed(
+            f"this file was read up to row {row['done']}: resume it", allowed=["resume"]
+        )
+    tx.run("UPDATE import_run SET state = 'running', error = NULL WHERE id = :id", id=row["id"])
+    return row | {"state": "running"}
+
+
+def carry_out(
+    database: Database,
+    occasion: Occasion,
+    run: Run,
+    *,
+    batch_rows: int = BATCH_ROWS,
+    told: Told = lambda _: None,
+) -> Run:
+    """Read the file to its end, or go on where it was broken off; `told` hears of each batch.
+
+    What fails is written down beside the run before it is raised; the run can be resumed.
+    """
+    if run.state == "finished":
+        return run
+    batch_rows = max(1, min(batch_rows, BATCH_ROWS_MAX))
+    occasion = replace(
+        occasion,
+        captured_by=CaptureMethod.IMPORT,
+        document=Document("import", run.id),
+    )
+    try:
+        with Names() as names:
+            rows = run.source.rows()
+            _skip(database, run, rows, names, batch_rows)
+            tried = Tried()
+            while batch := list(itertools.islice(rows, batch_rows)):
+                run = _one(database, occasion, run, batch, names, tried)
+                told(run)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
+        if not isinstance(error, Elsewhere):
+            database.write_now(
+                lambda tx: tx.run(
+                    "UPDATE import_run SET state = 'failed', error = :error WHERE id = :id",
+                    error=text.replace("\x00", ""),
+                    id=run.id,
+                )
+            )
+        raise
+    database.write_now(lambda tx: _finish(tx, occasion, run))
+    return replace(run, state="finished")
+
+
+class Elsewhere(StepNotAllowed):
+    """Another process reads this file: look at the run again later."""
+
+
+def _finish(tx: Transaction, occasion: Occasion, run: Run) -> None:
+    tx.run(
+        "UPDATE import_run SET state = 'finished', total = done, finished_at = :now "
+        "WHERE id = :id AND done = :done",
+        now=micros(occasion.now),
+        id=run.id,
+        done=run.done,
+    )
+
+
+def _skip(database: Database, run: Run, rows: Iterator[Raw], names: Names, batch_rows: int) -> None:
+    """Pass over the rows that were read before, and learn the names that they have claimed."""
+    left = run.done
+    while left > 0:
+        raws = list(itertools.islice(rows, min(left, batch_rows)))
+        if not raws:
+            raise StepNotAllowed("the file is shorter than what was read of it", allowed=[])
+        left -= len(raws)
+        span = partial(_refused_in, run_id=run.id, low=raws[0].number, high=raws[-1].number)
+        refused = database.read_now(span)
+        wanted, _ = _parsed(run, [raw for raw in raws if raw.number not in refused], None)
+        products = _products(database, wanted)
+        names.claim(
+            (name, number)
+            for number, each in wanted.items()
+            for name in names_of(each.arrival, products)
+        )
+
+
+def _refused_in(tx: Transaction, run_id: str, low: int, high: int) -> set[int]:
+    rows = tx.rows(
+        "SELECT number FROM import_row WHERE run_id = :run AND code IS NOT NULL "
+        "AND number BETWEEN :low AND :high",
+        run=run_id,
+        low=low,
+        high=high,
+    )
+    return {row["number"] for row in rows}
+
+
+def _one(
+    database: Database,
+    occasion: Occasion,
+    run: Run,
+    raws: Sequence[Raw],
+    names: Names,
+    tried: Tried,
+) -> Run:
+    """Read one batch in; it is all there afterwards, or nothing of it."""
+    wanted, verdicts = _parsed(run, raws, occasion)
+    products = _products(database, wanted)
+    own = {number: names_of(each.arrival, products) for number, each in wanted.items()}
+    claimed = names.claimed({name for each in own.values() for name in each})
+    for number, each in own.items():
+        first = min((claimed[name] for name in each if name in claimed), default=None)
+        if first is not None:
+            serial = wanted.pop(number).arrival.serial
+            verdicts[number] = _refusal(
+                number, serial, RowCode.DUPLICATE_IN_FILE, f"row {first} names it already"
+            )
+    batch = Batch(
+        run_id=run.id,
+        first=raws[0].number,
+        count=len(raws),
+        wanted=wanted,
+        refused=verdicts,
+        retrofit=run.columns.plan.retrofit,
+        dry_run=run.dry_run,
+        spent=tried.taken,
+    )
+    outcome: Outcome = database.write_now(lambda tx: _written(tx, occasion, batch))
+    tried.add(outcome.taken)
+    names.claim((name, number) for number in outcome.accepted for name in own[number])
+    return replace(
+        run,
+        done=run.done + len(raws),
+        accepted=run.accepted + len(outcome.accepted),
+        refused=run.refused + len(raws) - len(outcome.accepted),
+    )
+
+
+def _parsed(
+    run: Run, raws: Sequence[Raw], occasion: Occasion | None
+) -> tuple[dict[int, Wanted], dict[int, RowVerdict]]:
+    """Read rows; those that can not be read get their verdicts."""
+    wanted: dict[int, Wanted] = {}
+    verdicts: dict[int, RowVerdict] = {}
+    for raw in raws:
+        try:
+            wanted[raw.number] = run.columns.wanted(raw, occasion.now if occasion else None)
+        except (BadRow, Refused) as wrong:
+            serial = run.columns.serial(raw)
+            verdicts[raw.number] = _refusal(raw.number, serial, wrong.code, str(wrong))
+    return wanted, verdicts
+
+
+def _refusal(number: int, serial: str, code: str, message: str) -> RowVerdict:
+    return RowVerdict(number=number, serial=serial[:200], code=str(code), message=message)
+
+
+def _products(database: Database, wanted: dict[int, Wanted]) -> dict[str, Row]:
+    codes = {
+        code
+        for each in wanted.values()
+        if (code := product_code(each.arrival.serial, each.arrival.product))
+    }
+    return database.read_now(lambda tx: products_by_code(tx, sorted(codes)))
+
+
+def _written(tx: Transaction, occasion: Occasion, batch: Batch) -> Outcome:
+    """Write one batch, its verdicts, and that it is done."""
+    row = tx.row("SELECT done, state FROM import_run WHERE id = :id FOR UPDATE", id=batch.run_id)
+    if row is None or row["done"] != batch.first - 1 or row["state"] == "finished":
+        raise Elsewhere("another process reads this file", allowed=[])
+    outcome = batch.carry_out(tx, occasion)
+    tx.insert(
+        "import_row",
+        ("id", "run_id", "number", "serial", "unit_id", "code", "message"),
+        [
+            (
+                new_id(),
+                batch.run_id,
+                each.number,
+                each.serial,
+                each.unit_id,
+                each.code,
+                each.message,
+            )
+            for _, each in sorted(outcome.verdicts.items())
+        ],
+    )
+    tx.run(
+        "UPDATE import_run SET done = done + :count, accepted = accepted + :accepted, "
+        "refused = refused + :refused, state = 'running' WHERE id = :id",
+        count=batch.count,
+        accepted=len(outcome.accepted),
+        refused=batch.count - len(outcome.accepted),
+        id=batch.run_id,
+    )
+    return outcome

@@ -1,0 +1,185 @@
+"""Opening a recall: what it would catch, counted before anything is done; then caught at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hub import recall_catch, recall_predicates
+from hub.clock import micros, new_id
+from hub.errors import InvalidInput, UnknownReference
+from hub.lifecycle import WITH_CUSTOMER, Status
+from hub.occasion import Occasion
+from hub.recall_predicates import Condition
+from hub.sql import Row, Transaction
+from hub.units import UNITS
+from hub.views import page_size
+
+OUTSIDE = WITH_CUSTOMER | {Status.IN_KIT}  # where a unit may be a customer's
+TEXTS = {"ref": 100, "title": 300, "instructions": 5_000}  # characters at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallCard:
+    """A recall as it is opened; `instructions` are what its customers are told."""
+
+    ref: str
+    title: str
+    predicate: Mapping[str, Any]
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """How many units a predicate describes, of how many, and where they stand now.
+
+    `places` and `channels` are codes; a channel None stands for units that nobody has bought.
+    """
+
+    affected: int
+    of_products: int  # all units of the products that it touches
+    customers: int
+    statuses: list[tuple[str, int]]
+    places: list[tuple[str, int]]
+    channels: list[tuple[str | None, int]]
+    products: list[tuple[str, int, int]]  # SKU, affected units, all units
+
+
+def preview(tx: Transaction, given: Mapping[str, Any]) -> tuple[Scope, dict[str, Any]]:
+    """Count what a predicate describes, without doing anything; return it as it was checked."""
+    predicate = recall_predicates.parse(tx, given)
+    return count(tx, recall_predicates.condition(predicate)), predicate
+
+
+def count(tx: Transaction, fits: Condition) -> Scope:
+    """Count the units that a condition describes."""
+    rows = tx.rows(
+        "SELECT unit.product_id, unit.status, unit.location_id, COUNT(*) AS units FROM unit "
+        f"WHERE {fits.sql} GROUP BY unit.product_id, unit.status, unit.location_id",
+        **fits.values,
+    )
+    codes = _codes(tx, "location", "code", {row["location_id"] for row in rows})
+    skus = _codes(tx, "product", "sku", {row["product_id"] for row in rows})
+    totals = {
+        row["product_id"]: row["units"]
+        for row in tx.rows(
+            "SELECT product_id, COUNT(*) AS units FROM unit WHERE product_id IN (:ids...) "
+            "GROUP BY product_id",
+            ids=sorted(skus),
+        )
+    }
+    affected = _summed((skus[row["product_id"]], row["units"]) for row in rows)
+    statuses = _summed((row["status"], row["units"]) for row in rows)
+    may_be_sold = any(status in OUTSIDE for status, _ in statuses)
+    channels, customers = _buyers(tx, fits) if may_be_sold else ([], 0)
+    everything = sum(row["units"] for row in rows)
+    sold = sum(number for _, number in channels)
+    rest: list[tuple[str | None, int]] = [(None, everything - sold)] if everything > sold else []
+    return Scope(
+        affected=everything,
+        of_products=sum(totals.values()),
+        customers=customers,
+        statuses=statuses,
+        places=_summed((codes[row["location_id"]], row["units"]) for row in rows),
+        channels=[*channels, *rest],
+        products=[
+            (sku, number, totals[product_id])
+            for sku, number in affected
+            for product_id, code in skus.items()
+            if code == sku
+        ],
+    )
+
+
+def affected_units(tx: Transaction, given: Mapping[str, Any], first: int, after: str | None) -> Any:
+    """Return the units that a predicate describes, one more than asked for."""
+    fits = recall_predicates.condition(recall_predicates.parse(tx, given))
+    beyond = "AND unit.id > :after " if after else ""
+    values = {**fits.values, "after": after} if after else fits.values
+    return tx.rows(
+        f"{UNITS}WHERE {fits.sql} {beyond}ORDER BY unit.id LIMIT :limit",
+        limit=page_size(first) + 1,
+        **values,
+    )
+
+
+def open_recall(tx: Transaction, occasion: Occasion, command_id: str, card: RecallCard) -> str:
+    """Open a recall and catch every unit that it describes, in one transaction; return its id.
+
+    Raises InvalidInput for a predicate or a text that makes no sense, or a reference that is used.
+    """
+    for field, chars_max in TEXTS.items():
+        text = getattr(card, field)
+        if len(text) > chars_max or (field != "instructions" and not text.strip()):
+            raise InvalidInput(f"it needs 1 to {chars_max} characters", field=field)
+    predicate = recall_predicates.parse(tx, card.predicate)
+    recall_catch.shut_out(tx)
+    named = recall_predicates.skus(predicate)
+    product_id = None
+    if named is not None and len(named) == 1:
+        product_id = tx.value("SELECT id FROM product WHERE sku = :sku", sku=next(iter(named)))
+    row = tx.row(
+        "INSERT INTO recall(id, ref, title, product_id, predicate, instructions, state, "
+        "opened_by, opened_at) VALUES(:id, :ref, :title, :product, :predicate, :instructions, "
+        "'open', :actor, :now) ON CONFLICT(ref) DO NOTHING RETURNING *",
+        id=new_id(),
+        ref=card.ref,
+        title=card.title,
+        product=product_id,
+        predicate=orjson.dumps(predicate).decode(),
+        instructions=card.instructions,
+        actor=occasion.actor,
+        now=micros(occasion.now),
+    )
+    if row is None:
+        raise InvalidInput(f"there is a recall {card.ref!r} already", field="ref")
+    recall_catch.take(tx, occasion, command_id, row)
+    return str(row["id"])
+
+
+def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> Row:
+    """Return a recall, or raise UnknownReference; `lock` keeps others from changing it."""
+    end = " FOR UPDATE" if lock else ""
+    row = tx.row(f"SELECT * FROM recall WHERE ref = :ref{end}", ref=ref)
+    if row is None:
+        raise UnknownReference(f"there is no recall {ref!r}", field="ref")
+    return row
+
+
+def _buyers(tx: Transaction, fits: Condition) -> tuple[list[tuple[str | None, int]], int]:
+    """Count the units with customers by channel, and the customers; parts are with their kits."""
+    rows = tx.rows(
+        # As far as a part stands in kits: the outermost one was sold.
+        "WITH RECURSIVE affected(id, root) AS (SELECT unit.id, unit.id FROM unit "
+        f"WHERE unit.status IN ('shipped', 'sold', 'in_kit') AND ({fits.sql}) "
+        "UNION SELECT affected.id, unit.kit_id FROM affected "
+        "JOIN unit ON unit.id = affected.root "
+        "WHERE unit.status = 'in_kit' AND unit.kit_id IS NOT NULL), "
+        "sold AS (SELECT sales_order.channel_id, sales_order.customer_ref "
+        "FROM affected JOIN unit ON unit.id = affected.root "
+        "JOIN order_line ON order_line.id = unit.order_line_id "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE unit.status IN ('shipped', 'sold')) "
+        "SELECT channel_id, COUNT(*) AS units, "
+        "(SELECT COUNT(DISTINCT customer_ref) FROM sold) AS customers FROM sold "
+        "GROUP BY channel_id",
+        **fits.values,
+    )
+    codes = _codes(tx, "channel", "code", {row["channel_id"] for row in rows})
+    found = sorted((codes[row["channel_id"]], row["units"]) for row in rows)
+    customers = rows[0]["customers"] if rows else 0
+    return [(code, number) for code, number in found], customers
+
+
+def _codes(tx: Transaction, table: str, column: str, ids: set[str]) -> dict[str, str]:
+    # Table and column are our own words, never input.
+    rows = tx.rows(f"SELECT id, {column} AS code FROM {table} WHERE id IN (:ids...)", ids=list(ids))
+    return {row["id"]: row["code"] for row in rows}
+
+
+def _summed(pairs: Any) -> list[tuple[str, int]]:
+    totals: dict[str, int] = {}
+    for name, number in pairs:
+        totals[name] = totals.get(name, 0) + number
+    return sorted(totals.items())

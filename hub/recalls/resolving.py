@@ -1,0 +1,192 @@
+"""What was done about each unit of a recall, until nothing is left to do and it is closed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from hub import ledger
+from hub.clock import micros
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
+from hub.holds import HoldKind
+from hub.instruction import Instruction
+from hub.journal import Verdict, bounded, refused
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.occasion import Occasion
+from hub.recalls.opening import by_ref
+from hub.sql import Row, Transaction
+from hub.units import Scan, UnitState, locate
+
+REASON_CHARS_MAX = 200
+
+
+class Resolution(StrEnum):
+    """What was done about a recalled unit; only a repair or an all-clear makes it free again."""
+
+    REPAIRED = "repaired"
+    CLEARED = "cleared"  # examined, and nothing is wrong with it
+    REPLACED = "replaced"
+    REFUNDED = "refunded"
+    DESTROYED = "destroyed"
+    RETURNED = "returned"  # it came back, and no more is to be done
+    UNREACHABLE = "unreachable"  # nobody knows where it is, or nobody answers
+
+
+FREES = frozenset({Resolution.REPAIRED, Resolution.CLEARED})
+NOT_AT_HAND = frozenset({Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF})
+
+
+def resolve(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    ref: str,
+    resolution: Resolution,
+    scans: Sequence[Scan],
+) -> list[Verdict]:
+    """Say what was done about units of a recall; each gets its verdict, in order.
+
+    A unit that was repaired or cleared is free, unless another recall or a part still holds it.
+    Raises UnknownReference for a recall that does not exist.
+    """
+    bounded(scans)
+    recall = by_ref(tx, ref)
+    found = locate(tx, scans)
+    under = _under(tx, recall["id"], [unit.id for unit in found if isinstance(unit, UnitState)])
+    told = replace(occasion, reason=occasion.reason or f"{ref}: {resolution}"[:REASON_CHARS_MAX])
+    verdicts: dict[int, Verdict] = {}
+    good: dict[int, UnitState] = {}
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        try:
+            if isinstance(unit, Refused):
+                raise unit
+            _resolvable(unit, under.get(unit.id), resolution, ref)
+            if unit.id in {each.id for each in good.values()}:
+                raise StepNotAllowed("the unit is named twice", allowed=[])
+            good[index] = unit
+        except Refused as refusal:
+            verdicts[index] = refused(index, scan.identifier, refusal, unit)
+    if good:
+        instruction = Instruction(
+            action=Action.ANNOTATE, details={"recall": ref, "resolution": str(resolution)}
+        )
+        noted = ledger.record(
+            tx,
+            told,
+            command_id,
+            instruction,
+            [Scan(unit.id, None, scans[index].expected_version) for index, unit in good.items()],
+        )
+        done = [verdict.unit_id for verdict in noted if verdict.accepted]
+        _close_units(tx, occasion, recall["id"], resolution, [str(each) for each in done])
+        freed = _free(tx, told, command_id, ref, done) if resolution in FREES else {}
+        for (index, _), verdict in zip(good.items(), noted, strict=True):
+            newest = freed.get(str(verdict.unit_id), verdict)
+            verdicts[index] = replace(newest, index=index, identifier=scans[index].identifier)
+    return [verdicts[index] for index in range(len(scans))]
+
+
+def _under(tx: Transaction, recall_id: str, unit_ids: list[str]) -> dict[str, Row]:
+    rows = tx.rows(
+        "SELECT * FROM recall_unit WHERE recall_id = :recall AND unit_id IN (:units...)",
+        recall=recall_id,
+        units=unit_ids,
+    )
+    return {row["unit_id"]: row for row in rows}
+
+
+def _resolvable(unit: UnitState, row: Row | None, resolution: Resolution, ref: str) -> None:
+    if row is None:
+        raise UnknownReference(f"the unit is not under recall {ref}", field="units")
+    if row["resolution"] is not None:
+        raise StepNotAllowed(f"the unit is {row['resolution']} already", allowed=[])
+    if resolution in FREES and unit.status in NOT_AT_HAND:
+        raise StepNotAllowed(f"a unit that is {unit.status} can not be {resolution}", allowed=[])
+    if resolution is Resolution.DESTROYED and unit.status not in WITH_CUSTOMER:
+        raise StepNotAllowed(
+            "the unit is in our hands: write it off, and it is resolved by that",
+            allowed=[str(Action.WRITE_OFF)],
+        )
+    if resolution is Resolution.RETURNED and row["returned_at"] is None:
+        raise StepNotAllowed("the unit did not come back yet", allowed=[str(Action.ACCEPT_RETURN)])
+
+
+def _close_units(
+    tx: Transaction, occasion: Occasion, recall_id: str, resolution: Resolution, ids: list[str]
+) -> None:
+    tx.run(
+        "UPDATE recall_unit SET resolution = :resolution, resolved_by = :actor, "
+        "resolved_at = :now WHERE recall_id = :recall AND unit_id IN (:units...)",
+        resolution=str(resolution),
+        actor=occasion.actor,
+        now=micros(occasion.now),
+        recall=recall_id,
+        units=ids,
+    )
+
+
+def _free(
+    tx: Transaction, occasion: Occasion, command_id: str, ref: str, unit_ids: Sequence[str | None]
+) -> dict[str, Verdict]:
+    """Release the blocks that nothing needs any more, of the units and then of their kits."""
+    instruction = Instruction(
+        action=Action.UNBLOCK, hold_kind=str(HoldKind.RECALL), details={"recall": ref}
+    )
+    freed: dict[str, Verdict] = {}
+    ids = [str(each) for each in unit_ids]
+    while ids:
+        rows = tx.rows(
+            "SELECT unit.id, unit.kit_id FROM unit "
+            "JOIN hold ON hold.unit_id = unit.id AND hold.kind = 'recall' "
+            "AND hold.released_at IS NULL WHERE unit.id IN (:ids...) "
+            "AND NOT EXISTS (SELECT 1 FROM recall_unit WHERE recall_unit.unit_id = unit.id "
+            "AND recall_unit.resolution IS NULL) "
+            # A kit stays blocked as long as one of its parts is.
+            "AND NOT EXISTS (SELECT 1 FROM unit AS part JOIN hold AS carried "
+            "ON carried.unit_id = part.id AND carried.kind = 'recall' "
+            "AND carried.released_at IS NULL WHERE part.kit_id = unit.id "
+            "AND part.status = 'in_kit') ORDER BY unit.id",
+            ids=ids,
+        )
+        scans = [Scan(row["id"]) for row in rows]
+        for verdict in ledger.record(tx, occasion, command_id, instruction, scans) if scans else ():
+            if not verdict.accepted:
+                raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
+            freed[str(verdict.unit_id)] = verdict
+        kits = {row["kit_id"] for row in tx.rows(
+            "SELECT DISTINCT kit_id FROM unit WHERE id IN (:ids...) AND status = 'in_kit' "
+            "AND kit_id IS NOT NULL",
+            ids=ids,
+        )}  # fmt: skip
+        ids = sorted(kits)
+    return freed
+
+
+def close(
+    tx: Transaction, occasion: Occasion, ref: str, *, force: bool = False, reason: str | None = None
+) -> None:
+    """Close a recall: it catches no more.
+
+    With units still open it is refused, unless forced with a reason: they stay blocked, and can be
+    resolved later. Raises StepNotAllowed, also where it is closed already.
+    """
+    recall = by_ref(tx, ref, lock=True)
+    if recall["state"] != "open":
+        raise StepNotAllowed("the recall is closed already", allowed=[])
+    if reason is not None and len(reason) > REASON_CHARS_MAX:
+        raise InvalidInput(f"at most {REASON_CHARS_MAX} characters", field="reason")
+    still = tx.value(
+        "SELECT COUNT(*) FROM recall_unit WHERE recall_id = :recall AND resolution IS NULL",
+        recall=recall["id"],
+    )
+    if still and not force:
+        raise StepNotAllowed(f"{still} units are still open: resolve them first", allowed=["force"])
+    if still and not (reason or "").strip():
+        raise InvalidInput(f"say why it is closed with {still} units open", field="reason")
+    tx.run(
+        "UPDATE recall SET state = 'closed', closed_by = :actor, closed_at = :now, "
+        "closed_because = :reason WHERE id = :id",
+        actor=occasion.actor,
+        now=micros(occasion.now),
+        reason=reason if still else None,
+        id=recall["id"],
+    )

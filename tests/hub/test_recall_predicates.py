@@ -1,0 +1,135 @@
+"""What a recall describes: exactly the units that fit, however their serials are written."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hub import catalogue, recall_predicates, receiving
+from hub.clock import new_id
+from hub.errors import InvalidInput, Refused, UnknownReference
+from hub.receiving import Arrival
+from recalling import preview
+from world import NOON, World
+
+
+def arrive(world: World, *arrivals: Arrival) -> None:
+    verdicts = world.write(
+        lambda tx: receiving.receive(
+            tx,
+            world.occasion(),
+            new_id(),
+            arrivals,
+            catalogue.location(tx, "WH"),
+            put_away=True,
+        )
+    )
+    assert all(verdict.accepted for verdict in verdicts), verdicts
+
+
+def fits(world: World, **predicate: Any) -> list[str]:
+    def read(tx: Any) -> list[str]:
+        checked = recall_predicates.parse(tx, predicate)
+        assert recall_predicates.words(checked)
+        # What was checked once is the same when it is read again.
+        assert recall_predicates.parse(tx, checked) == checked
+        found = recall_predicates.condition(checked)
+        rows = tx.rows(f"SELECT serial FROM unit WHERE {found.sql} ORDER BY serial", **found.values)
+        return [row["serial"] for row in rows]
+
+    return world.read(read)
+
+
+@pytest.mark.req("R111", "R122")
+@pytest.mark.parametrize(
+    ("first", "last", "fitting"),
+    [
+        ("SN-0099", "sn 0101", ["SN-0099", "SN-0100", "SN0101"]),  # padded: four digits
+        ("SN-99", "SN-101", ["SN-100", "SN-99"]),  # not padded: of any length
+        ("SN-7", "SN-7", ["SN-7"]),
+        ("0100", "0101", ["0100"]),
+    ],
+)
+def test_a_range_compares_the_number_at_the_end_of_serials(
+    world: World, first: str, last: str, fitting: list[str]
+) -> None:
+    world.receive(
+        "SN-0099", "SN-0100", "SN0101", "SN-0102", "SN-99", "SN-100", "SN-7", "SN-102", "0100",
+        "SN-100A", "XSN-0100", "SN-00100", "SN-1000",
+    )  # fmt: skip
+    assert fits(world, ranges=[{"first": first, "last": last}]) == fitting
+
+
+@pytest.mark.req("R111", "R112", "R113", "R122")
+def test_units_are_described_by_what_is_known_of_them(world: World) -> None:
+    day = NOON.date()
+    arrive(
+        world,
+        Arrival(serial="A-1", product="CAM", lot="L1", produced_on=day, supplier="S1"),
+        Arrival(
+            serial="A-2", product="CAM", lot="L2", produced_on=day - timedelta(days=9),
+            purchase_order="PO-1", identifiers=(("imei", "490154203237518"),),
+        ),
+    )  # fmt: skip
+    world.pass_time(days=1)
+    arrive(world, Arrival(serial="B-1", product="SAW", lot="L1"))
+    before = {"received_to": NOON.isoformat()}
+    for predicate, expected in (
+        ({"lots": ["L1"]}, ["A-1", "B-1"]),
+        ({"lots": ["L1"], "products": ["CAM"]}, ["A-1"]),
+        ({"manufacturer": "BOLT"}, ["B-1"]),
+        ({"serials": ["a1", "b 1", "no-such"]}, ["A-1", "B-1"]),
+        ({"serials": ["490154203237518"]}, ["A-2"]),
+        ({"produced_from": str(day - timedelta(days=1)), "produced_to": str(day)}, ["A-1"]),
+        (before, ["A-1", "A-2"]),
+        ({"received_from": (NOON + timedelta(hours=1)).isoformat()}, ["B-1"]),
+        ({"suppliers": ["S1"]}, ["A-1"]),
+        ({"purchase_orders": ["PO-1"]}, ["A-2"]),
+        ({"any": [{"lots": ["L2"]}, {"products": ["SAW"]}]}, ["A-2", "B-1"]),
+        ({"all": [{"lots": ["L1"]}, before]}, ["A-1"]),
+        ({"products": ["CAM"], "any": [{"lots": ["L1"]}, {"serials": ["B-1"]}]}, ["A-1"]),
+    ):
+        assert fits(world, **predicate) == expected, predicate
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        {},
+        {"colour": "red"},
+        {"any": []},
+        {"all": [{}]},
+        {"lots": []},
+        {"lots": "L1"},
+        {"lots": [7]},
+        {"serials": [" "]},
+        {"ranges": [{"first": "A-1"}]},
+        {"ranges": [{"first": "A-1", "last": "B-2"}]},
+        {"ranges": [{"first": "A-9", "last": "A-1"}]},
+        {"ranges": [{"first": "A-X", "last": "A-Z"}]},
+        {"produced_from": "yesterday"},
+        {"produced_from": "2026-02-01", "produced_to": "2026-01-01"},
+        {"received_from": "2026-02-01T00:00:00"},
+        {"deliveries": [{"ref": "1"}]},
+        {"products": ["NONE"]},
+        {"manufacturer": "NONE"},
+        {"deliveries": [{"supplier": "X", "ref": "1"}]},
+        {"component": {"products": ["NONE"]}},
+        {"component": {"component": {"component": {"component": {"lots": ["1"]}}}}},
+        {"any": [{"lots": ["1"]}] * 40},
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_it_is_written(
+    world: World, predicate: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        preview(world, **predicate)
+    assert isinstance(refusal.value, InvalidInput | UnknownReference)
+
+
+def test_the_products_that_can_be_meant_are_known() -> None:
+    skus = recall_predicates.skus
+    assert skus({"lots": ["1"]}) is None
+    assert skus({"products": ["A", "B"], "all": [{"products": ["B", "C"]}]}) == {"B"}
+    assert skus({"any": [{"products": ["A"]}, {"products": ["B"]}]}) == {"A", "B"}
+    assert skus({"any": [{"products": ["A"]}, {"lots": ["1"]}]}) is None
