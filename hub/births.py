@@ -328,13 +328,17 @@ def bear(
 
 
 def add_names(tx: Transaction, occasion: Occasion, names: Sequence[tuple[str, str, str]]) -> None:
-    """Write further names of units: the unit's id, scheme and value of each."""
+    """Write further names of units: the unit's id, scheme and value of each.
+
+    The same name twice, in whatever writing, is one name.
+    """
+    once = {name_of(name): name for name in names}
     tx.insert(
         "identifier",
         ("id", "unit_id", "scheme", "value", "canonical", "created_at"),
         [
             (new_id(), unit_id, scheme, value.strip(), canonical(value), micros(occasion.now))
-            for unit_id, scheme, value in names
+            for unit_id, scheme, value in once.values()
         ],
     )
 

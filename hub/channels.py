@@ -28,6 +28,7 @@ class ChannelCard:
     settings: str
     capabilities: Sequence[str]
     manufacturer: str | None = None
+    client: str | None = None  # its code: sells the goods of this client, else our own
     sites: Sequence[str] = ()
     safety_buffer: int = 0
 
@@ -55,13 +56,15 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     maker = None
     if card.manufacturer is not None:
         maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
+    client = reference(tx, "client", "code", card.client)["id"] if card.client else None
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "site_ids, safety_buffer, state, created_at) VALUES(:id, :code, :name, :connector, "
-        ":settings, :capabilities, :maker, :sites, :buffer, 'active', :now) "
+        "client_id, site_ids, safety_buffer, state, created_at) VALUES(:id, :code, :name, "
+        ":connector, :settings, :capabilities, :maker, :client, :sites, :buffer, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
+        "client_id = excluded.client_id, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer "
         "RETURNING id, connector",
         id=new_id(),
@@ -71,6 +74,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         settings=card.settings,
         capabilities=orjson.dumps(list(card.capabilities)).decode(),
         maker=maker,
+        client=client,
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
         now=micros(occasion.now),

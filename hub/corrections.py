@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from hub import catalogue, ledger, listings, orders, recall_rules, registrations
+from hub import catalogue, client_rules, ledger, listings, orders, recall_rules, registrations
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, VersionConflict
 from hub.history import places_of
@@ -160,6 +160,8 @@ def _correction(
     if declaration is Declaration.DID_NOT_OCCUR:
         if restated:
             raise InvalidInput("what did not occur has nothing to restate", field="changes")
+        if client_rules.title_of(event):
+            raise StepNotAllowed("title passed: transfer it back instead", allowed=[])
         if action in INSTEAD:
             raise StepNotAllowed(f"{action.replace('_', ' ')}: {INSTEAD[action]}", allowed=[])
     elif not restated and earlier is None:

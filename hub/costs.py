@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from hub import instants, views
 from hub.catalogue import CURRENCY, OUTSIDE_KINDS, LocationKind
@@ -149,28 +150,35 @@ def of_units(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
     return found
 
 
-def valuation(tx: Transaction, at: datetime, by: By) -> Valuation:
+def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = None) -> Valuation:
     """Value what was in the house at an instant, by what is known now.
 
     The units are those of the trial balance at that instant: in a place of ours or between two of
-    them, and not written off.
+    them, and not written off. With the id of a client they are those that were its own then, with
+    what was paid since they became so.
     """
     key = {By.PRODUCT: "product.sku", By.LOCATION: "location.code", By.CLIENT: "client.code"}[by]
+    own, since, paid_since = _own(client)
     inside = (
-        f"{instants.standing(tx)}, inside AS (SELECT standing.unit_id, COALESCE({key}, '') AS part "
+        f"{instants.standing(tx)}, inside AS (SELECT standing.unit_id, "
+        f"COALESCE({key}, '') AS part{since} "
         "FROM standing JOIN unit ON unit.id = standing.unit_id "
         "JOIN product ON product.id = unit.product_id "
         "JOIN location ON location.id = standing.location_id "
         "LEFT JOIN client ON client.id = unit.client_id "
-        "WHERE NOT standing.status IN (:outside...) AND NOT location.kind IN (:kinds...)), "
+        "WHERE NOT standing.status IN (:outside...) AND NOT location.kind IN (:kinds...)"
+        f"{own}), "
         "paid AS (SELECT unit_cost.* FROM unit_cost JOIN inside "
-        "ON inside.unit_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at) "
+        "ON inside.unit_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at"
+        f"{paid_since}) "
     )
     away = [str(kind) for kind in OUTSIDE_KINDS if kind is not LocationKind.IN_TRANSIT]
-    values = instants.times(at, None) | {
+    values: dict[str, Any] = instants.times(at, None) | {
         "outside": [str(status) for status in NOT_IN_THE_HOUSE],
         "kinds": away,
     }
+    if client is not None:
+        values["client"] = client
     counted = tx.rows(
         f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
         "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition') THEN 0 ELSE 1 END) "
@@ -194,6 +202,17 @@ def valuation(tx: Transaction, at: datetime, by: By) -> Valuation:
         sum(row["units"] for row in counted),
         sum(int(row["uncosted"]) for row in counted),
         tuple(lines),
+    )
+
+
+def _own(client: str | None) -> tuple[str, str, str]:
+    """Return what leaves only a client's own units, and only what was paid since they are so."""
+    if client is None:
+        return "", "", ""
+    return (
+        " AND unit.client_id = :client AND (unit.client_since IS NULL OR unit.client_since <= :at)",
+        ", unit.client_since AS since",
+        " AND (inside.since IS NULL OR unit_cost.recorded_at >= inside.since)",
     )
 
 

@@ -7,7 +7,7 @@ it goes where the kit goes; what it did before and after stays its own. Kits may
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hub import kit_rules, ledger, lifecycle, recall_catch
+from hub import client_rules, kit_rules, ledger, lifecycle, recall_catch
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
@@ -189,6 +189,7 @@ def _fitting(parent: UnitState, found: UnitState | Refused, heights: dict[str, i
     unit = known(found)
     if unit.id == parent.id:
         raise StepNotAllowed("a unit can not be part of itself", allowed=[])
+    client_rules.one_owner(unit, parent.client_id)
     if unit.status is Status.IN_KIT:
         raise StepNotAllowed("the unit is part of a kit already: take it out first", allowed=[])
     if parent.location_id != CUSTOMER and unit.site_id != parent.site_id:

@@ -8,7 +8,7 @@ the listings whose quantity changed and queues the facts that a channel must be 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hub import capture_points, kit_rules, listings, recall_rules, registrations
+from hub import capture_points, client_rules, kit_rules, listings, recall_rules, registrations
 from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.errors import (
@@ -69,6 +69,7 @@ def _record(
     unscanned = set() if follows else capture_points.unscanned(tx, occasion, action, products)
     carried = kit_rules.carried(tx, units, instructions)
     recalled = recall_rules.bound(tx, instructions[0], units)
+    owners = [] if follows else client_rules.line_client(tx, instructions[0])
     verdicts, changed = [], {}
     for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
@@ -78,6 +79,7 @@ def _record(
                 raise capture_points.missing(occasion, action, unit.sku)
             kit_rules.check(instruction, unit, carried, follows=follows)
             recall_rules.check(unit, recalled)
+            client_rules.check(unit, owners)
             _apply(occasion, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))

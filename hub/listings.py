@@ -108,7 +108,8 @@ def available(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> dict
     """Count what a channel may show of each product: sellable, unpromised, unblocked units.
 
     Only units at the channel's sites count (all selling sites, where it names none), less the
-    safety buffer that is kept back from it.
+    safety buffer that is kept back from it. A channel of a client counts the goods of that client,
+    every other our own.
     """
     condition, values = sellable(channel)
     counted = tx.rows(
@@ -129,6 +130,11 @@ def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
         "AND location.kind IN (:kinds...)"
     )
     values: dict[str, Any] = {"kinds": [str(kind) for kind in SELLING_KINDS]}
+    if channel["client_id"] is None:
+        condition += " AND unit.client_id IS NULL"
+    else:
+        condition += " AND unit.client_id = :client"
+        values["client"] = channel["client_id"]
     if channel["site_ids"]:
         condition += " AND location.site_id IN (:sites...)"
         values["sites"] = orjson.loads(channel["site_ids"])

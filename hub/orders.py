@@ -403,12 +403,14 @@ def retry_backorders(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "JOIN channel ON channel.id = sales_order.channel_id "
         "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IS NOT NULL "
         "AND order_line.quantity > (SELECT COUNT(*) FROM unit "
         "WHERE unit.order_line_id = order_line.id "
         "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold'))) "
         "AND EXISTS (SELECT 1 FROM unit WHERE unit.product_id = order_line.product_id "
-        "AND unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0) "
+        "AND unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
+        "AND COALESCE(unit.client_id, '') = COALESCE(channel.client_id, '')) "
         "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
         limit=limit,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub import ledger, sales
+from hub.client_rules import title_of
 from hub.errors import InvalidInput
 from hub.instruction import Instruction
 from hub.journal import Verdict
@@ -71,17 +72,21 @@ def periods(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Period]]
 
 def _periods(story: sales.Story, client: str | None) -> list[Period]:
     sold = {sale.event_id: sale for sale in story.sales}
-    keeper = OwnerKind.CLIENT if client else OwnerKind.HOUSE
+    titles = [title for row in story.events if (title := title_of(row))]
+    client = titles[0]["from"] if titles else client
     found: list[Period] = []
     for row in story.events:
         period = None
+        if title := title_of(row):
+            client = title["to"]
+        keeper = OwnerKind.CLIENT if client else OwnerKind.HOUSE
         if (sale := sold.get(row["id"])) is not None:
             buyer = sale.order["customer_ref"] if sale.order else None
             period = Period(OwnerKind.CUSTOMER, buyer, row["occurred_at"])
         elif row["action"] == Action.CHANGE_OWNER:
             owner = sales.details_of(row)["owner"]
             period = Period(OwnerKind.CUSTOMER, owner, row["occurred_at"])
-        elif not found or row["action"] == Action.ACCEPT_RETURN:
+        elif not found or title or row["action"] == Action.ACCEPT_RETURN:
             period = Period(keeper, client, row["occurred_at"])
         if period is None:
             continue

@@ -15,7 +15,7 @@ COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
     "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
     "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, unit.expires_on, "
-    "unit.sold_at, unit.hash, unit.serial_canonical, "
+    "unit.sold_at, unit.hash, unit.serial_canonical, unit.client_id, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number"
 )
@@ -84,6 +84,7 @@ class UnitState:
     kit_id: str | None = None  # the unit that this one is part of
     members: int = 0  # how many units are part of this one
     expires_on: str | None = None  # its last day, as ISO text
+    client_id: str | None = None  # whose goods; None: our own
     holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
 
     @property
@@ -129,8 +130,13 @@ def identify(tx: Transaction, scans: Sequence[Scan]) -> list[Row | Refused]:
     return found
 
 
-def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
-    """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit."""
+def find(
+    tx: Transaction, identifier: str, sku: str | None = None, *, client: str | None = None
+) -> Row:
+    """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit.
+
+    With the id of a client the units of all others are as unknown as what does not exist.
+    """
     key, gtin = _key(identifier)
     rows = tx.rows(
         f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical = :key "
@@ -138,6 +144,8 @@ def find(tx: Transaction, identifier: str, sku: str | None = None) -> Row:
         "UNION SELECT id FROM unit WHERE id = :key)",
         key=key,
     )
+    if client is not None:
+        rows = [row for row in rows if row["client_id"] == client]
     return _choose(identifier, _fitting(rows, sku, gtin))
 
 
@@ -237,4 +245,5 @@ def _state(row: Row) -> UnitState:
         kit_id=row["kit_id"],
         members=row["members"],
         expires_on=row["expires_on"],
+        client_id=row["client_id"],
     )

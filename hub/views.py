@@ -57,10 +57,12 @@ def units(
     order: str | None = None,
     serial_prefix: str | None = None,
     custom: tuple[str, str] | None = None,
+    client: str | None = None,
 ) -> list[Row]:
     """Return units, one more than asked for: the caller sees whether there is a next page."""
     wanted = Filter()
     wanted.add("unit.id > :after", after=after)
+    wanted.add("unit.client_id = :client", client=client)
     wanted.add("product.sku = :sku", sku=sku)
     wanted.add("unit.status = :status", status=status)
     wanted.add("location.code = :location", location=location)
@@ -177,11 +179,15 @@ def _grouped(tx: Transaction, statement: str, unit_ids: Sequence[str]) -> dict[s
 
 
 def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[Row]]:
-    """Count units by product, place and what they are there: sellable, promised, blocked, other."""
+    """Count units by product, place and what they are there: sellable, promised, blocked, other.
+
+    Sellable are our own goods: those of clients are sold by their own channels.
+    """
     rows = tx.rows(
         "SELECT product.sku, location.code, location.name, location.kind, "
         "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL "
-        "AND unit.blocks = 0 AND location.kind IN (:kinds...) THEN 1 ELSE 0 END) AS available, "
+        "AND unit.blocks = 0 AND unit.client_id IS NULL AND location.kind IN (:kinds...) "
+        "THEN 1 ELSE 0 END) AS available, "
         "SUM(CASE WHEN unit.promised_to IS NOT NULL THEN 1 ELSE 0 END) AS promised, "
         "SUM(CASE WHEN unit.blocks > 0 THEN 1 ELSE 0 END) AS blocked, COUNT(*) AS units "
         "FROM unit JOIN product ON product.id = unit.product_id "

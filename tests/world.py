@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from connectors.connections import Connections
 from connectors.contract import capabilities
 from connectors.registry import installed
-from hub import catalogue, channels, ledger, listings, orders, receiving, units, views
+from hub import catalogue, channels, clients, ledger, listings, orders, receiving, units, views
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.channels import ChannelCard
 from hub.clock import new_id
@@ -95,10 +95,15 @@ class World:
         self.now += timedelta(**span)
 
     def receive(
-        self, *serials: str, sku: str = "CAM", place: str = "WH", put_away: bool = True
+        self,
+        *serials: str,
+        sku: str = "CAM",
+        place: str = "WH",
+        put_away: bool = True,
+        **more: Any,
     ) -> list[Verdict]:
-        """Receive units."""
-        arrivals = [Arrival(serial=serial, product=sku) for serial in serials]
+        """Receive units; `more` is known of each of them."""
+        arrivals = [Arrival(serial=serial, product=sku, **more) for serial in serials]
 
         def work(tx: Transaction) -> list[Verdict]:
             return receiving.receive(
@@ -111,6 +116,11 @@ class World:
             )
 
         return self.write(work)
+
+    def client(self, code: str) -> str:
+        """Register somebody whose goods are kept, and return the code."""
+        self.write(lambda tx: clients.register(tx, self.occasion(), code, code.title()))
+        return code
 
     def do(
         self,

@@ -7,7 +7,7 @@ import strawberry
 
 from hub import keys
 from hub.clock import moment
-from hub.keys import Scope
+from hub.keys import Caller, Scope
 from hub.sql import Transaction
 from hub_api.context import Context
 from hub_api.problems import answer
@@ -23,6 +23,14 @@ class Viewer:
 
     name: str
     scopes: list[Scope]
+    client: str | None = strawberry.field(
+        description="The code of the client whose goods alone are seen."
+    )
+
+    @classmethod
+    def of(cls, caller: Caller) -> "Viewer":
+        """Show a caller."""
+        return cls(name=caller.name, scopes=sorted(caller.scopes), client=caller.client)
 
 
 @strawberry.type(description="An API key; its secret is shown once, when it is made.")
@@ -32,6 +40,7 @@ class ApiKey:
     id: strawberry.ID
     name: str
     scopes: list[Scope]
+    client: str | None = strawberry.field(description="The client that it is bound to, by code.")
     created_at: datetime
     revoked_at: datetime | None
 
@@ -63,21 +72,19 @@ class AdministrationQuery:
     @strawberry.field(description="Who is asking.")
     async def viewer(self, info: Info) -> Viewer:
         """Say whose key it is."""
-        caller = info.context.caller
-        return Viewer(name=caller.name, scopes=sorted(caller.scopes))
+        return Viewer.of(info.context.caller)
 
     @strawberry.field(description="All API keys, the newest first.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
         """List keys."""
         info.context.require(Scope.ADMIN)
-        rows = await info.context.read(
-            lambda tx: tx.rows("SELECT * FROM api_key ORDER BY id DESC LIMIT 1000")
-        )
+        rows = await info.context.read(lambda tx: keys.listed(tx))
         return [
             ApiKey(
                 id=strawberry.ID(row["id"]),
                 name=row["name"],
                 scopes=[Scope(scope) for scope in orjson.loads(row["scopes"])],
+                client=row["client"],
                 created_at=moment(row["created_at"]),
                 revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
             )
@@ -117,11 +124,15 @@ class AdministrationMutation:
     @strawberry.mutation(
         description="Make an API key.", graphql_type=answer("CreateApiKeyResult", NewApiKey)
     )
-    async def create_api_key(self, info: Info, name: str, scopes: list[Scope]) -> NewApiKey:
-        """Make a key and show its secret this once."""
+    async def create_api_key(
+        self, info: Info, name: str, scopes: list[Scope], client: str | None = None
+    ) -> NewApiKey:
+        """Make a key and show its secret this once; one of the scope CLIENT names its client."""
         info.context.require(Scope.ADMIN)
         now = info.context.clock()
-        key_id, secret = await info.context.write(lambda tx: keys.create(tx, name, scopes, now))
+        key_id, secret = await info.context.write(
+            lambda tx: keys.create(tx, name, scopes, now, client=client)
+        )
         return NewApiKey(id=strawberry.ID(key_id), secret=secret)
 
     @strawberry.mutation(
@@ -141,5 +152,4 @@ class AdministrationMutation:
             keys.revoke(tx, id, now)
 
         await info.context.write(work)
-        caller = info.context.caller
-        return Viewer(name=caller.name, scopes=sorted(caller.scopes))
+        return Viewer.of(info.context.caller)

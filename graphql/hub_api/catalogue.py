@@ -134,7 +134,9 @@ class LocationStock:
 
     location: str
     name: str
-    available: int = strawberry.field(description="Sellable, unpromised, unblocked.")
+    available: int = strawberry.field(
+        description="Sellable, unpromised, unblocked, and no client's."
+    )
     promised: int
     blocked: int
     units: int = strawberry.field(description="All that are there.")
@@ -238,6 +240,7 @@ class CatalogueQuery:
     @strawberry.field(description="Where products are available and what each channel shows.")
     async def availability(self, info: Info, skus: list[str]) -> list[Availability]:
         """Count units; nothing is asked of a channel."""
+        info.context.require(Scope.STOREFRONT)
         if len(skus) > SKUS_MAX:
             raise InvalidInput(f"at most {SKUS_MAX} SKUs at once", field="skus")
         return await info.context.read(lambda tx: _availability(tx, skus))
@@ -245,6 +248,7 @@ class CatalogueQuery:
     @strawberry.field(description="All products, by SKU.")
     async def products(self, info: Info, first: int = 100, after_sku: str = "") -> list[Product]:
         """List products."""
+        info.context.require(Scope.STOREFRONT)
         rows = await info.context.read(
             lambda tx: tx.rows(
                 "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "

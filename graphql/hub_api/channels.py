@@ -7,7 +7,7 @@ import strawberry
 
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
-from hub import channels, listings
+from hub import channels, clients, listings
 from hub.catalogue import reference
 from hub.channels import ChannelCard, Health
 from hub.clock import moment
@@ -60,6 +60,7 @@ class Channel:
     paused_reason: str | None
     safety_buffer: int
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
+    client_id: strawberry.Private[str | None]
 
     @classmethod
     def of(cls, row: Row) -> "Channel":
@@ -74,7 +75,16 @@ class Channel:
             paused_reason=row["paused_reason"],
             safety_buffer=row["safety_buffer"],
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
+            client_id=row["client_id"],
         )
+
+    @strawberry.field(description="The client whose goods it sells, by code; null: our own.")
+    async def client(self, info: Info) -> str | None:
+        """Say whose goods it sells."""
+        if self.client_id is None:
+            return None
+        code: str | None = await info.context.loaders.of(clients.codes).load(self.client_id)
+        return code
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:
@@ -109,6 +119,10 @@ class ChannelInput:
     )
     manufacturer: str | None = strawberry.field(
         description="For a warranty database: whose it is.", default=None
+    )
+    client: str | None = strawberry.field(
+        description="The code of the client whose goods it sells, and no others; null: our own.",
+        default=None,
     )
     sites: list[str] = strawberry.field(
         description="Codes of the sites whose units count; none: all of them.",
@@ -306,6 +320,7 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         settings=context.vault.seal(settings),
         capabilities=capabilities(found),
         manufacturer=channel.manufacturer,
+        client=channel.client,
         sites=channel.sites,
         safety_buffer=channel.safety_buffer,
     )

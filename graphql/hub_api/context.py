@@ -1,5 +1,6 @@
 """What every resolver may reach: who asks, the database, and what was loaded already."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from strawberry.dataloader import DataLoader
 
 from connectors import Connector
-from hub import views
+from hub import client_rules, views
 from hub.database import Database
 from hub.keys import Caller, Scope
 from hub.occasion import Document, Occasion
@@ -42,6 +43,17 @@ class Services(Protocol):
         """Return the open connector of a channel."""
 
 
+class Shared(DataLoader[Any, Any]):
+    """A loader whose rows many fields wait for: the end of one of them does not end the others.
+
+    Where a field that may not be null is refused, graphql-core cancels the fields beside it.
+    """
+
+    def load(self, key: Any) -> "asyncio.Future[Any]":
+        """Load one key; to cancel the answer does not cancel the read."""
+        return asyncio.shield(super().load(key))
+
+
 @dataclass(slots=True)
 class Loaders:
     """Batches of one request: what many rows ask for is read once."""
@@ -52,7 +64,7 @@ class Loaders:
     def of(self, read: Callable[[Transaction, list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
         """Return the loader of a batch read, such as `hub.views.history`."""
         if read.__name__ not in self._made:
-            self._made[read.__name__] = DataLoader(load_fn=_batched(self.database, read))
+            self._made[read.__name__] = Shared(load_fn=_batched(self.database, read))
         return self._made[read.__name__]
 
 
@@ -111,5 +123,17 @@ class Context:
 
     async def units(self, unit_id: str) -> Row | None:
         """Load one unit's row together with the others that are asked for."""
-        found: Row | None = await self.loaders.of(views.units_by_id).load(unit_id)
-        return found
+        return self.own(await self.loaders.of(views.units_by_id).load(unit_id))
+
+    def own(self, unit: Row | None) -> Row | None:
+        """Return what the caller may see of a unit's row: a client nothing of another's."""
+        client = self.caller.client_id
+        if unit is None or client is None:
+            return unit
+        return client_rules.shown_to(client, unit)
+
+    def own_history(self, events: list[Row]) -> list[Row]:
+        """Return what the caller may see of the history of a unit that he may see."""
+        if self.caller.client_id is None:
+            return events
+        return client_rules.history_of_owner(events)

@@ -140,6 +140,23 @@ class Valuation:
     uncosted: int = strawberry.field(description="Units without a cost of acquisition.")
     lines: list[ValuationLine]
 
+    @classmethod
+    def of(cls, found: ledger_costs.Valuation) -> "Valuation":
+        """Show a valuation."""
+        return cls(
+            units=found.units,
+            uncosted=found.uncosted,
+            lines=[
+                ValuationLine(
+                    key=line.key,
+                    units=line.units,
+                    currency=line.currency,
+                    amount=AmountValue(line.amount),
+                )
+                for line in found.lines
+            ],
+        )
+
 
 @strawberry.type(description="One event that the books must follow.")
 class FinancialEvent:
@@ -216,19 +233,7 @@ class CostQuery:
         if at.tzinfo is None:
             raise InvalidInput("a time comes with its zone", field="at")
         found = await info.context.database.report(lambda tx: ledger_costs.valuation(tx, at, by))
-        return Valuation(
-            units=found.units,
-            uncosted=found.uncosted,
-            lines=[
-                ValuationLine(
-                    key=line.key,
-                    units=line.units,
-                    currency=line.currency,
-                    amount=AmountValue(line.amount),
-                )
-                for line in found.lines
-            ],
-        )
+        return Valuation.of(found)
 
     @strawberry.field(
         description="Receipts, sales, returns, losses, write-offs and corrections for the books, "

@@ -48,7 +48,7 @@ def page(
     rows: Sequence[Row], first: int, after: str | None, make: Callable[[Row], Node]
 ) -> Connection[Node]:
     """Make a page of rows, of which one more than `first` was read."""
-    edges = [Edge(node=make(row), cursor=_cursor(row["id"])) for row in rows[:first]]
+    edges = [Edge(node=make(row), cursor=cursor(row["id"])) for row in rows[:first]]
     return Connection(
         edges=edges,
         page_info=PageInfo(
@@ -60,16 +60,17 @@ def page(
     )
 
 
-def _cursor(row_id: str) -> str:
+def cursor(row_id: str) -> str:
+    """Return what stands behind a row."""
     return base64.urlsafe_b64encode(row_id.encode()).decode()
 
 
-def position(cursor: str | None) -> str | None:
+def position(given: str | None) -> str | None:
     """Read a cursor, or refuse one that is not ours; an empty one is the beginning."""
-    if not cursor:
+    if not given:
         return None
     try:
-        row_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
+        row_id = base64.b64decode(given, altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
         row_id = ""
     if not is_id(row_id):

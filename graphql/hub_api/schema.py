@@ -9,6 +9,7 @@ from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
 from hub_api.claims import ClaimMutation, ClaimQuery
+from hub_api.clients import ClientMutation, ClientQuery
 from hub_api.costs import Amount, AmountValue, CostMutation, CostQuery
 from hub_api.counts import CountMutation, CountQuery
 from hub_api.deliveries import DeliveryMutation, DeliveryQuery
@@ -33,7 +34,7 @@ from hub_api.retrofit import RetrofitMutation, RetrofitQuery
 from hub_api.returns import ReturnMutation, ReturnQuery
 from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
-from hub_api.units import UnitQuery
+from hub_api.unit_queries import UnitQuery
 from hub_api.work import WorkMutation, WorkQuery
 
 
@@ -41,6 +42,7 @@ from hub_api.work import WorkMutation, WorkQuery
 class Query(
     UnitQuery,
     KitQuery,
+    ClientQuery,
     CostQuery,
     OwnerQuery,
     LicenceQuery,
@@ -79,6 +81,7 @@ class Mutation(
     OwnerMutation,
     LicenceMutation,
     KitMutation,
+    ClientMutation,
     CountMutation,
     HistoryMutation,
     ReturnMutation,

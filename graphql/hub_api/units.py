@@ -6,26 +6,25 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import kit_reports, lifecycle, naming, units, views
+from hub import client_rules, kit_reports, lifecycle, naming, views
 from hub.births import BirthPoint, Condition
 from hub.clock import micros, moment
 from hub.cover import Asked, covers
-from hub.errors import InvalidInput, UnknownUnit
+from hub.errors import InvalidInput
 from hub.history import VIEWS, View
 from hub.holds import HoldKind
-from hub.identifiers import canonical
 from hub.keys import Scope
 from hub.labels import LabelFormat
 from hub.lifecycle import Action, Status
 from hub.naming import Audience
 from hub.repairs import service_history
-from hub.sql import Row, Transaction
+from hub.sql import Row
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue import Location, Product
+from hub_api.client_facts import ClientFacts
 from hub_api.context import Context
 from hub_api.cover import CoverAnswer, ServiceRecord
 from hub_api.labels import UnitLabel
-from hub_api.paging import Connection, page, position
 from hub_api.retrofit_facts import RetrofitFacts
 from hub_api.unit_sales import UnitSales
 from hub_api.warranty_facts import Warranty
@@ -213,7 +212,7 @@ async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | No
 
 
 @strawberry.type(description="One physical unit.")
-class Unit(UnitSales, RetrofitFacts):
+class Unit(UnitSales, RetrofitFacts, ClientFacts):
     """One physical unit."""
 
     id: strawberry.ID
@@ -272,6 +271,7 @@ class Unit(UnitSales, RetrofitFacts):
             supplier=row["supplier"],
             purchase_order=row["purchase_order"],
             delivery_id=strawberry.ID(row["delivery_id"]) if row["delivery_id"] else None,
+            client_id=row["client_id"],
         )
 
     @strawberry.field(description="What the unit permits next.")
@@ -282,9 +282,9 @@ class Unit(UnitSales, RetrofitFacts):
     @strawberry.field(description="Everything that happened to it, oldest first.")
     async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
         """Load the events."""
-        info.context.require(*STAFF)
+        info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(VIEWS[view]).load(self.id)
-        return [UnitEvent.of(row) for row in rows]
+        return [UnitEvent.of(row) for row in info.context.own_history(rows)]
 
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
@@ -315,8 +315,11 @@ class Unit(UnitSales, RetrofitFacts):
     @strawberry.field(description="Its custom fields, by name.", metadata={"size": 10})
     async def fields(self, info: Info) -> list[UnitField]:
         """Load the custom fields."""
-        info.context.require(*STAFF)
+        info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(views.unit_fields).load(self.id)
+        if info.context.caller.client_id is not None:
+            unit = await info.context.units(self.id)
+            rows = client_rules.fields_of_owner(unit, rows) if unit else []
         return [
             UnitField(name=row["name"], value=row["value"], changed_at=moment(row["changed_at"]))
             for row in rows
@@ -412,65 +415,3 @@ class Unit(UnitSales, RetrofitFacts):
 
 def _moment(value: Any) -> datetime | None:
     return None if value is None else moment(value)
-
-
-@strawberry.type
-class UnitQuery:
-    """Reading units."""
-
-    @strawberry.field(
-        description="One unit by its id, its serial in any writing, or another identifier."
-    )
-    async def unit(self, info: Info, identifier: str, sku: str | None = None) -> Unit | None:
-        """Find one unit; null if there is none."""
-        found = await info.context.read(lambda tx: _find(tx, identifier, sku))
-        return Unit.of(found) if found else None
-
-    @strawberry.field(description="Units that fit all of the filters.")
-    async def units(
-        self,
-        info: Info,
-        first: int = 50,
-        after: str | None = None,
-        sku: str | None = None,
-        status: Status | None = None,
-        location: str | None = None,
-        order_id: strawberry.ID | None = None,
-        serial_prefix: str | None = None,
-        field: UnitFieldInput | None = None,
-    ) -> Connection[Unit]:
-        """List units."""
-        info.context.require(*STAFF)
-        if field is not None and field.value is None:
-            raise InvalidInput("say the value to search by", field="field")
-        rows = await info.context.read(
-            lambda tx: views.units(
-                tx,
-                first=first,
-                after=position(after),
-                sku=sku,
-                status=str(status) if status else None,
-                location=location,
-                order=order_id,
-                serial_prefix=canonical(serial_prefix) if serial_prefix else None,
-                custom=(field.name, field.value) if field and field.value is not None else None,
-            )
-        )
-        return page(rows, first, after, Unit.of)
-
-    @strawberry.field(description="The history of one unit, oldest first.")
-    async def history(
-        self, info: Info, identifier: str, sku: str | None = None, view: View = View.BOTH
-    ) -> list[UnitEvent]:
-        """List the events of one unit."""
-        info.context.require(*STAFF)
-        unit = await info.context.read(lambda tx: units.find(tx, identifier, sku))
-        rows = await info.context.loaders.of(VIEWS[view]).load(unit["id"])
-        return [UnitEvent.of(row) for row in rows]
-
-
-def _find(tx: Transaction, identifier: str, sku: str | None) -> Row | None:
-    try:
-        return units.find(tx, identifier, sku)
-    except UnknownUnit:
-        return None

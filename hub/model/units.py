@@ -116,6 +116,7 @@ class Unit(SQLModel, table=True):
     supplier: str | None = Field(default=None, max_length=100)
     purchase_order: str | None = Field(default=None, max_length=200)
     client_id: str | None = to("client", nullable=True)  # whose goods; None: our own
+    client_since: int | None = instant(nullable=True)  # since its title passed; None: its birth
     kit_id: str | None = Field(default=None, max_length=36)  # the unit it is part of
     members: int = Field(default=0)  # units that are part of it
     # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.

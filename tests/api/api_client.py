@@ -114,9 +114,15 @@ class Hub:
         )
         self.opened = AsyncExitStack()
 
-    async def caller(self, *scopes: Scope, name: str = "caller") -> Caller:
-        """Make a key with these scopes and return who carries it."""
-        _, secret = self.world.write(lambda tx: keys.create(tx, name, scopes, self.world.now))
+    async def caller(
+        self, *scopes: Scope, name: str = "caller", client: str | None = None
+    ) -> Caller:
+        """Make a key with these scopes and return who carries it; a client's is of some client."""
+        if Scope.CLIENT in scopes:
+            client = self.world.client(client or "KEPT")
+        _, secret = self.world.write(
+            lambda tx: keys.create(tx, name, scopes, self.world.now, client=client)
+        )
         return await self.with_secret(secret)
 
     async def with_secret(self, secret: str | None) -> Caller:

@@ -44,6 +44,7 @@ ROWS = {
     "eventId": "SELECT id FROM event",
     "orderLineId": "SELECT id FROM order_line",
     "orderId": "SELECT id FROM sales_order",
+    "costId": "SELECT id FROM unit_cost",
     "closeDelivery.id": "SELECT id FROM delivery",
 }
 # Texts by the names of their arguments; any other text is a remark.
@@ -63,9 +64,21 @@ TEXTS: dict[str, Sequence[str]] = {
     "condition": ("new", "used"),
     "currency": ("EUR", "GBP"),
     "lot": ("L-1", "L-2"),
-    "customerRef": ("c-1", "c-2"),
     "receipt": ("T-1", "T-2"),
+    "reference": ("K-1", "K-2"),
+    "provider": ("Soft", "Cover"),
+    "recall": ("R-1", "R-2"),
+    "channel": ("rec",),
+    "customerRef": ("c-1", "c-2"),
+    "client": ("CLIENT",),
 }
+# What a recall may describe.
+PREDICATES = (
+    {"products": ["CAM"]},
+    {"serials": ["SN-1", "SN-2"]},
+    {"component": {"products": ["LENS"]}},
+    {"lots": ["L-1"]},
+)
 # Arguments that name a second unit beside the one that a command is about.
 OTHERS = {"parts", "new", "replacement"}
 REMARKS = ("because", "again", "found so")
@@ -181,7 +194,7 @@ class Situation:
                 if name in self.preferred and not self.is_other and draw(st.integers(0, 3)):
                     return self.preferred[name]
                 return draw(st.sampled_from(TEXTS.get(name, REMARKS)))
-            case "Int":
+            case "Int" | "Amount":
                 return draw(st.integers(0, 3))
             case "Float":
                 return draw(st.sampled_from((0.0, 4.5, 20.0)))
@@ -191,4 +204,6 @@ class Situation:
                 return self.world.now.date().isoformat()
             case "DateTime":
                 return self.world.now.isoformat()
+            case "JSON" if name == "predicate":
+                return draw(st.sampled_from(PREDICATES))
         return {}

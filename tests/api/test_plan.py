@@ -353,7 +353,8 @@ BESIDE = "{ unit { later { serial } twin { serial } } odd { version } }"
 # graphql-core itself (plans=False shows it) leaves a resolver's coroutine unawaited where a root
 # field fails beside one that waits, as in `BESIDE`.
 left_by_graphql_core = pytest.mark.filterwarnings(
-    "ignore:coroutine 'GraphQLCoreConverter.* was never awaited:RuntimeWarning"
+    "ignore:coroutine '(GraphQLCoreConverter|Executor.complete_awaitable_value).* was never "
+    "awaited:RuntimeWarning"
 )
 
 

@@ -46,10 +46,6 @@ async def _compare(
         "ten million": (many, large_keys, LARGE),
     }
     found: dict[str, list[float]] = {name: [] for name in sides}
-    clients = {
-        name: [await Client.connect(server.port, secret) for secret in secrets]
-        for name, (server, secrets, _) in sides.items()
-    }
     chosen = random.Random(7)
     sought = {
         name: [serial(chosen.randrange(size)) for _ in range(SOUGHT)]
@@ -57,20 +53,21 @@ async def _compare(
     }
     for number in range(ROUNDS + 1):
         for name in sides:
-            taken = await _round(clients[name], sought[name])
+            server, secrets, _ = sides[name]
+            taken = await _round(server, secrets, sought[name])
             if number:  # the first round brings what is sought into memory
                 found[name].append(statistics.quantiles(taken, n=100)[-1])
                 say(
                     f"among {name}: p50 {statistics.median(taken):.2f} ms, "
                     f"p99 {found[name][-1]:.2f} ms"
                 )
-    for each in [each for several in clients.values() for each in several]:
-        each.close()
     few_p99, many_p99 = (statistics.median(found[name]) for name in sides)
     return few_p99, many_p99
 
 
-async def _round(clients: Sequence[Client], sought: Sequence[str]) -> list[float]:
+async def _round(server: Server, secrets: Sequence[str], sought: Sequence[str]) -> list[float]:
+    # Anew for each round: a server closes what is silent while the other is measured.
+    clients = [await Client.connect(server.port, secret) for secret in secrets]
     taken: list[float] = []
     waiting = iter(sought)
 
@@ -83,4 +80,6 @@ async def _round(clients: Sequence[Client], sought: Sequence[str]) -> list[float
             assert identifier.encode() in answer
 
     await asyncio.gather(*(look_up(client) for client in clients))
+    for client in clients:
+        client.close()
     return taken

@@ -374,3 +374,16 @@ def test_a_product_has_a_rule_for_serials_of_its_own(world: World) -> None:
     ]  # fmt: skip
     _, verdicts = announce(world, line("1", "CX0009", "9"))
     assert codes(verdicts) == [None, "INVALID_BARCODE"]
+
+
+def test_a_name_that_is_given_twice_is_one_name(world: World) -> None:
+    arrival = Arrival(
+        serial="SN-1", product="CAM", identifiers=(("imei", "49-01"), ("imei", "4901"))
+    )
+    (verdict,) = world.write(
+        lambda tx: receiving.receive(
+            tx, world.occasion(), new_id(), [arrival], catalogue.location(tx, "WH")
+        )
+    )
+    assert verdict.accepted
+    assert [row["canonical"] for row in world.rows("SELECT canonical FROM identifier")] == ["4901"]

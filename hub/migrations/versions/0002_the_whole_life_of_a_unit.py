@@ -582,6 +582,7 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(length=36), sa.ForeignKey("client.id"), nullable=True),
         inline_references=True,
     )
+    op.add_column("unit", sa.Column("client_since", sa.BigInteger(), nullable=True))
     op.add_column("unit", sa.Column("kit_id", sa.String(length=36), nullable=True))
     op.add_column(
         "unit", sa.Column("members", sa.Integer(), server_default=sa.text("0"), nullable=False)

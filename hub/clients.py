@@ -1,0 +1,261 @@
+"""Clients: whose goods a third-party warehouse keeps, how title passes, and what each may ask for.
+
+A unit without a client is our own. Its client is named at its receipt, and changes only by a
+transfer of title, which its history tells (CBV annotating).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hub import ledger, listings, views
+from hub.catalogue import reference
+from hub.client_rules import TITLE
+from hub.clock import micros, moment, new_id
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised
+from hub.instruction import Instruction
+from hub.journal import Verdict, bounded, refused
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+from hub.units import UNITS, Scan, UnitState, locate
+
+COLUMNS_MAX = 40  # of a report, with its custom fields
+NOT_OURS_TO_PASS = WITH_CUSTOMER | {Status.WRITTEN_OFF}
+
+
+class ReportColumn(StrEnum):
+    """What a report may say of a unit."""
+
+    ID = "id"
+    SERIAL = "serial"
+    SKU = "sku"
+    PRODUCT = "product"
+    STATUS = "status"
+    CONDITION = "condition"
+    GRADE = "grade"
+    LOT = "lot"
+    EXPIRES_ON = "expires_on"
+    LOCATION = "location"
+    PROMISED = "promised"
+    BLOCKED = "blocked"
+    RECEIVED_AT = "received_at"
+    CHANGED_AT = "changed_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One page: the names of the columns, and the texts of each unit; `after` is where to go on."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    after: str | None
+
+
+def register(tx: Transaction, occasion: Occasion, code: str, name: str) -> Row:
+    """Register a client; the same code again renames it."""
+    for field, value, chars_max in (("code", code, 64), ("name", name, 200)):
+        if not value.strip() or len(value) > chars_max:
+            raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
+    row = tx.row(
+        "INSERT INTO client(id, code, name, created_at) VALUES(:id, :code, :name, :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING *",
+        id=new_id(),
+        code=code.strip(),
+        name=name.strip(),
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return row
+
+
+def transfer_title(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    scans: Sequence[Scan],
+    client: str | None,
+) -> list[Verdict]:
+    """Let units change hands, to a client by its code or to us (None); each tells from and to.
+
+    The occasion names the document by which title passes. A promised unit is refused: it is taken
+    by an order of its owner. So is a kit or its part: they have one owner, and part first.
+    """
+    bounded(scans)
+    if occasion.document is None:
+        raise InvalidInput("name the document by which title passes", field="documentRef")
+    to = reference(tx, "client", "code", client) if client is not None else None
+    found = locate(tx, scans)
+    codes = _codes(tx, [each for each in found if isinstance(each, UnitState)])
+    verdicts: dict[int, Verdict] = {}
+    passing: dict[int, Scan] = {}
+    seen: set[str] = set()
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        try:
+            if isinstance(unit, Refused):
+                raise unit
+            _may_pass(unit, to, again=unit.id in seen)
+        except Refused as refusal:
+            verdicts[index] = refused(index, scan.identifier, refusal, unit)
+            continue
+        seen.add(unit.id)
+        title = {"from": codes.get(unit.client_id or ""), "to": client}
+        facts = {**(scan.facts or {}), TITLE: title}
+        passing[index] = Scan(unit.id, expected_version=scan.expected_version, facts=facts)
+    if passing:
+        verdicts |= _pass(tx, occasion, command_id, passing, scans, to)
+    return [verdicts[index] for index in range(len(scans))]
+
+
+def _codes(tx: Transaction, units: Sequence[UnitState]) -> dict[str, str]:
+    ids = sorted({unit.client_id for unit in units if unit.client_id is not None})
+    rows = tx.rows("SELECT id, code FROM client WHERE id IN (:ids...)", ids=ids) if ids else []
+    return {row["id"]: row["code"] for row in rows}
+
+
+def _may_pass(unit: UnitState, to: Row | None, *, again: bool) -> None:
+    if unit.promised_to is not None:
+        raise UnitPromised("the unit is promised: its order takes its owner's goods")
+    if unit.kit_id is not None or unit.members:
+        raise StepNotAllowed("a kit and its parts have one owner: take it apart first", allowed=[])
+    if unit.status in NOT_OURS_TO_PASS:
+        raise StepNotAllowed("the unit is not kept here any more", allowed=[])
+    if again or unit.client_id == (to["id"] if to else None):
+        raise StepNotAllowed("the unit belongs to that owner already", allowed=[])
+
+
+def _pass(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    passing: dict[int, Scan],
+    scans: Sequence[Scan],
+    to: Row | None,
+) -> dict[int, Verdict]:
+    instruction = Instruction(action=Action.ANNOTATE)
+    told = ledger.record(tx, occasion, command_id, instruction, list(passing.values()))
+    passed = sorted(each.unit_id for each in told if each.accepted and each.unit_id)
+    tx.run(
+        "UPDATE unit SET client_id = :client, client_since = :now WHERE id IN (:ids...)",
+        client=to["id"] if to else None,
+        now=micros(occasion.now),
+        ids=passed,
+    )
+    # Each channel counts the goods of one owner: for these the counts changed.
+    products = tx.rows("SELECT DISTINCT product_id FROM unit WHERE id IN (:ids...)", ids=passed)
+    listings.touch(tx, [row["product_id"] for row in products], occasion.now)
+    return {
+        index: Verdict(
+            **{
+                **each.as_json(),
+                "index": index,
+                "identifier": scans[index].identifier,
+            }
+        )
+        for index, each in zip(passing, told, strict=True)
+    }
+
+
+def named(tx: Transaction, code: str) -> Row:
+    """Return a client by its code, or raise UnknownReference."""
+    return reference(tx, "client", "code", code)
+
+
+def codes(tx: Transaction, client_ids: Sequence[str]) -> dict[str, str]:
+    """Return the codes of clients by their ids."""
+    rows = tx.rows("SELECT id, code FROM client WHERE id IN (:ids...)", ids=list(client_ids))
+    return {row["id"]: row["code"] for row in rows}
+
+
+def stock(tx: Transaction, client_id: str, *, after: tuple[str, str], limit: int) -> list[Row]:
+    """Count a client's units by product and place, after a SKU and a place's code.
+
+    What is with customers or written off is no stock.
+    """
+    return tx.rows(
+        "SELECT product.sku, location.code, COUNT(*) AS units, "
+        "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL "
+        "AND unit.blocks = 0 THEN 1 ELSE 0 END) AS available, "
+        "SUM(CASE WHEN unit.promised_to IS NOT NULL THEN 1 ELSE 0 END) AS promised, "
+        "SUM(CASE WHEN unit.blocks > 0 THEN 1 ELSE 0 END) AS blocked "
+        "FROM unit JOIN product ON product.id = unit.product_id "
+        "JOIN location ON location.id = unit.location_id "
+        "WHERE unit.client_id = :client AND NOT unit.status IN (:gone...) "
+        "AND (product.sku, location.code) > (:sku, :place) "
+        "GROUP BY product.sku, location.code ORDER BY product.sku, location.code LIMIT :limit",
+        client=client_id,
+        gone=sorted(str(each) for each in NOT_OURS_TO_PASS),
+        sku=after[0],
+        place=after[1],
+        limit=limit,
+    )
+
+
+def report(
+    tx: Transaction,
+    client_id: str,
+    columns: Sequence[ReportColumn],
+    fields: Sequence[str],
+    *,
+    first: int,
+    after: str | None,
+) -> Report:
+    """Return one page of a client's units in its own columns, then its custom fields by name."""
+    if not 0 < len(columns) + len(fields) <= COLUMNS_MAX:
+        raise InvalidInput(f"a report has 1 to {COLUMNS_MAX} columns", field="columns")
+    limit = views.page_size(first)
+    units = tx.rows(
+        f"{UNITS}WHERE unit.client_id = :client AND unit.id > :after ORDER BY unit.id LIMIT :limit",
+        client=client_id,
+        after=after or "",
+        limit=limit + 1,
+    )
+    shown = units[:limit]
+    custom = _custom(tx, shown) if fields else {}
+    rows = tuple(
+        tuple(_cell(unit, column) for column in columns)
+        + tuple(custom.get((unit["id"], name), "") for name in fields)
+        for unit in shown
+    )
+    more = len(units) > limit
+    return Report(
+        (*(str(column) for column in columns), *fields),
+        rows,
+        shown[-1]["id"] if more else None,
+    )
+
+
+def _custom(tx: Transaction, units: Sequence[Row]) -> dict[tuple[str, str], str]:
+    since = {unit["id"]: unit["client_since"] or 0 for unit in units}
+    found = views.unit_fields(tx, sorted(since))
+    return {
+        (unit_id, row["name"]): row["value"]
+        for unit_id, rows in found.items()
+        for row in rows
+        if row["changed_at"] >= since[unit_id]
+    }
+
+
+def _cell(unit: Row, column: ReportColumn) -> str:
+    value: Any
+    match column:
+        case ReportColumn.PRODUCT:
+            value = unit["product_name"]
+        case ReportColumn.LOCATION:
+            value = unit["location_code"]
+        case ReportColumn.PROMISED:
+            value = "yes" if unit["promised_to"] else "no"
+        case ReportColumn.BLOCKED:
+            value = "yes" if unit["blocks"] else "no"
+        case ReportColumn.RECEIVED_AT | ReportColumn.CHANGED_AT:
+            value = _time(unit[column])
+        case _:
+            value = unit[column]
+    return "" if value is None else str(value)
+
+
+def _time(value: int | None) -> str:
+    at: datetime | None = None if value is None else moment(value)
+    return at.isoformat() if at else ""
