@@ -15,14 +15,15 @@ from starlette.applications import Starlette
 
 from connectors import capabilities, installed
 from connectors.connections import Connections
-from hub import certificate, chain, checkpoints, demo, keys
-from hub.checkpoints import Signer
+from hub import chain, demo, keys
 from hub.clock import moment, now
 from hub.database import Database
 from hub.errors import Refused
 from hub.imports import command as importing
 from hub.keys import Scope
 from hub.migrations import is_current, migrate
+from hub.proof import certificate, checkpoints
+from hub.proof.checkpoints import Signer
 from hub.settings import SettingMissing, Settings, from_environment
 from hub_api.app import Parts, create_app
 from hub_api.console import certificates

@@ -12,8 +12,8 @@ import orjson
 
 from hub.capture_points import checked_points
 from hub.clock import micros, new_id
+from hub.codes.identifiers import gtin14
 from hub.errors import InvalidInput, UnknownReference
-from hub.identifiers import gtin14
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 

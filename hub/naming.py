@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from hub.births import add_names, check_scheme
+from hub.codes.identifiers import canonical, verbatim
 from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
-from hub.identifiers import canonical, verbatim
+from hub.inbound.births import add_names, check_scheme
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.ledger import record

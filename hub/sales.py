@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from hub import history
 from hub.clock import moment
+from hub.histories import history
 from hub.lifecycle import LEAVING, Action
 from hub.sql import Row, Transaction
 

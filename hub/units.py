@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.barcodes import unit_of
 from hub.catalogue import SELLING_KINDS
+from hub.codes.barcodes import unit_of
+from hub.codes.identifiers import canonical, is_id
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
-from hub.identifiers import canonical, is_id
 from hub.lifecycle import Status
 from hub.sql import Row, Transaction
 

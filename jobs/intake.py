@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
-from hub import channels, inbox, notices, orders
+from hub import channels, inbox, orders
+from hub.recalls import notices
 from hub.sql import Row, Transaction
 from hub.vocabulary import NoticeReceipt, Order
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead

@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from hub import cases, chain, checkpoints, conservation
+from hub import cases, chain, conservation
 from hub.cases import CaseKind, Finding, Severity
-from hub.checkpoints import Signer
+from hub.proof import checkpoints
+from hub.proof.checkpoints import Signer
 from hub.sql import Transaction
 from jobs.runtime import Runtime
 

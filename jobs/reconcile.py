@@ -15,9 +15,10 @@ from functools import partial
 import orjson
 
 from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
-from hub import channels, comparison, orders, reconciliation, warranty
+from hub import channels, orders, warranty
 from hub.occasion import Occasion
-from hub.reconciliation import AUTOMATIC, Difference, Fix, Scope, Totals
+from hub.reconciling import comparison, reconciliation
+from hub.reconciling.reconciliation import AUTOMATIC, Difference, Fix, Scope, Totals
 from hub.sql import Row, Transaction
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
 from jobs import intake, poll, relay

@@ -22,21 +22,13 @@ from connectors import (
     RegisterWarranty,
     SendNotice,
 )
-from hub import (
-    cases,
-    channels,
-    listings,
-    notices,
-    outbox,
-    people,
-    reconciliation,
-    registrations,
-    warranty,
-)
+from hub import cases, channels, listings, outbox, registrations, warranty
 from hub.cases import CaseKind
 from hub.clock import micros, moment
 from hub.listings import LeasedLevel
 from hub.orders import TOPIC as FULFILLMENT
+from hub.recalls import notices, people
+from hub.reconciling import reconciliation
 from hub.sql import Row, Transaction
 from hub.vocabulary import (
     Fulfillment,

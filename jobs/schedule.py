@@ -15,9 +15,9 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from hub import runs
-from hub.checkpoints import Signer
-from hub.runs import Run
+from hub.proof.checkpoints import Signer
+from hub.reconciling import runs
+from hub.reconciling.runs import Run
 from hub.settings import Settings
 from jobs import intake, integrity, poll, reconcile, relay, sweep, warranty
 from jobs.runtime import Runtime

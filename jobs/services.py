@@ -5,7 +5,7 @@ from typing import Any
 from connectors import Connector
 from hub import warranty as _warranty
 from hub.occasion import Occasion
-from hub.reconciliation import Scope
+from hub.reconciling.reconciliation import Scope
 from hub.sql import Row
 from jobs import intake, reconcile, relay, warranty
 from jobs.runtime import Runtime

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from hub import expiry, ledger, orders
+from hub import ledger, orders
 from hub.clock import micros, new_id
+from hub.fulfilment import expiry
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.sql import Transaction

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hub import corrections
 from hub.clock import new_id
-from hub.corrections import Changes, Corrected
-from hub.replay import Declaration
+from hub.histories import corrections
+from hub.histories.corrections import Changes, Corrected
+from hub.histories.replay import Declaration
 from world import World
 
 

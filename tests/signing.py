@@ -4,8 +4,9 @@ import json
 import time
 from typing import Any
 
-from hub import certificate, checkpoints, views
-from hub.checkpoints import Signer
+from hub import views
+from hub.proof import certificate, checkpoints
+from hub.proof.checkpoints import Signer
 from world import World
 
 

@@ -11,16 +11,17 @@ from cryptography.fernet import Fernet
 from connectors.connections import Connections
 from connectors.contract import capabilities
 from connectors.registry import installed
-from hub import catalogue, channels, clients, ledger, listings, orders, receiving, units, views
+from hub import catalogue, channels, clients, ledger, listings, orders, units, views
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.channels import ChannelCard
 from hub.clock import new_id
 from hub.database import Database
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Occasion
-from hub.receiving import Arrival
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vault import Vault

@@ -5,7 +5,7 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import capture_points, catalogue, listings, serials, views
+from hub import capture_points, catalogue, listings, views
 from hub.catalogue import (
     LocationCard,
     LocationKind,
@@ -18,6 +18,7 @@ from hub.catalogue import (
     WarrantyStart,
 )
 from hub.clock import moment
+from hub.codes import serials
 from hub.errors import InvalidInput
 from hub.keys import Scope
 from hub.lifecycle import Action

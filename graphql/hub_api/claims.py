@@ -5,15 +5,16 @@ from datetime import date, datetime
 import orjson
 import strawberry
 
-from hub import catalogue, claims, units, views
-from hub.claim_rules import ClaimFinding
-from hub.claims import Claim
+from hub import catalogue, units, views
 from hub.clock import moment
-from hub.cover import CoverKind, CoverStatus, Entitled
 from hub.errors import InvalidInput, UnknownReference
-from hub.exchange import replace_unit
 from hub.keys import Scope
 from hub.policies import ClaimDecision
+from hub.service import claims
+from hub.service.claim_rules import ClaimFinding
+from hub.service.claims import Claim
+from hub.service.cover import CoverKind, CoverStatus, Entitled
+from hub.service.exchange import replace_unit
 from hub.sql import Row, Transaction
 from hub.views import Filter
 from hub_api.command import UnitInput, scans_of

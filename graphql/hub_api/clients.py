@@ -4,10 +4,11 @@ from datetime import datetime
 
 import strawberry
 
-from hub import clients, costs, views
+from hub import clients, views
+from hub.belongings import costs
+from hub.belongings.costs import By
 from hub.clients import ReportColumn
 from hub.clock import moment
-from hub.costs import By
 from hub.errors import Forbidden, InvalidInput
 from hub.journal import Verdict
 from hub.keys import Scope

@@ -6,9 +6,10 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, commands, retrofit, views
-from hub.births import Arrival, Condition, Fact
+from hub import catalogue, commands, views
 from hub.errors import InvalidInput
+from hub.inbound import retrofit
+from hub.inbound.births import Arrival, Condition, Fact
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action, Status

@@ -13,7 +13,7 @@ from hub import client_rules, views
 from hub.database import Database
 from hub.keys import Caller, Scope
 from hub.occasion import Document, Occasion
-from hub.reconciliation import Scope as Comparison
+from hub.reconciling.reconciliation import Scope as Comparison
 from hub.sql import Row, Transaction
 from hub.vault import Vault
 from hub.vocabulary import CaptureMethod

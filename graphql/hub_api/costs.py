@@ -5,10 +5,10 @@ from typing import Any, NewType
 
 import strawberry
 
-from hub import costs as ledger_costs
 from hub import units, views
+from hub.belongings import costs as ledger_costs
+from hub.belongings.costs import By, Cost, CostKind
 from hub.clock import moment
-from hub.costs import By, Cost, CostKind
 from hub.errors import InvalidInput, Refused
 from hub.keys import Scope
 from hub.lifecycle import Action

@@ -4,12 +4,12 @@ from datetime import date, datetime
 
 import strawberry
 
-from hub import cover
 from hub.clock import moment
-from hub.cover import CoverKind, Covers, CoverStatus, Entitled
 from hub.lifecycle import Action
-from hub.repairs import WorkKind
 from hub.sales import Sale
+from hub.service import cover
+from hub.service.cover import CoverKind, Covers, CoverStatus, Entitled
+from hub.service.repairs import WorkKind
 from hub.sql import Row
 
 strawberry.enum(CoverKind, description="What a cover is.")

@@ -5,13 +5,14 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, deliveries, receiving
-from hub.births import BirthPoint
+from hub import catalogue
 from hub.clock import moment
-from hub.deliveries import DeliveryCard, DeliveryState, LineCard
-from hub.delivery_check import DeliveryCheck as Compared
-from hub.delivery_check import LineCheck, compare
 from hub.errors import InvalidInput
+from hub.inbound import deliveries, receiving
+from hub.inbound.births import BirthPoint
+from hub.inbound.deliveries import DeliveryCard, DeliveryState, LineCard
+from hub.inbound.delivery_check import DeliveryCheck as Compared
+from hub.inbound.delivery_check import LineCheck, compare
 from hub.journal import SCANS_MAX, Verdict
 from hub.keys import Scope
 from hub.occasion import Occasion

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import strawberry
 
-from hub import catalogue, collection, dispatch, exchanges, picking
+from hub import catalogue
 from hub.catalogue import Picking
-from hub.dispatch import DispatchFinding, NotWhole
 from hub.errors import InvalidInput
+from hub.fulfilment import collection, dispatch, exchanges, picking
+from hub.fulfilment.dispatch import DispatchFinding, NotWhole
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.lifecycle import Action

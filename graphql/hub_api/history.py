@@ -5,16 +5,17 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
-from hub import commands, conservation, corrections, instants, units
+from hub import commands, conservation, units
 from hub.clock import micros, moment
 from hub.conservation import Balance, Law
-from hub.corrections import Changes
 from hub.errors import InvalidInput
-from hub.instants import Stood
+from hub.histories import corrections, instants
+from hub.histories.corrections import Changes
+from hub.histories.instants import Stood
+from hub.histories.replay import Declaration
 from hub.keys import Scope
 from hub.lifecycle import Status
 from hub.occasion import Document
-from hub.replay import Declaration
 from hub.sql import Row, Transaction
 from hub.vocabulary import Disposition
 from hub_api.catalogue import Location

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
-from hub import catalogue, commands, kit_reports, kit_returns, kits, units, views
+from hub import catalogue, commands, kits, units, views
 from hub.errors import InvalidInput
 from hub.journal import Verdict
 from hub.keys import Scope
-from hub.kit_reports import Level
-from hub.kit_returns import Check
-from hub.kits import Part
+from hub.kits import Part, kit_reports, kit_returns
+from hub.kits.kit_reports import Level
+from hub.kits.kit_returns import Check
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 from hub.units import Scan

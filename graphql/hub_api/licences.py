@@ -4,11 +4,12 @@ from datetime import date, datetime
 
 import strawberry
 
-from hub import licences, units
+from hub import units
+from hub.belongings import licences
+from hub.belongings.licences import Licence
 from hub.clock import moment
 from hub.journal import Verdict
 from hub.keys import Scope
-from hub.licences import Licence
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 from hub_api.command import (

@@ -2,11 +2,12 @@
 
 import strawberry
 
-from hub import catalogue, losses
+from hub import catalogue
+from hub.counts import losses
+from hub.counts.losses import Loss
 from hub.errors import InvalidInput
 from hub.journal import Verdict
 from hub.keys import Scope
-from hub.losses import Loss
 from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub_api.command import (

@@ -9,27 +9,19 @@ from enum import Enum
 
 import strawberry
 
-from hub import (
-    catalogue,
-    deliveries,
-    guard,
-    ledger,
-    picking,
-    receiving,
-    retrofit,
-    selling,
-    transfers,
-)
-from hub.births import Condition
+from hub import catalogue, ledger
 from hub.clock import micros
 from hub.errors import InvalidInput
+from hub.fulfilment import picking, selling, transfers
 from hub.holds import HoldKind
+from hub.inbound import deliveries, receiving, retrofit
+from hub.inbound.births import Condition
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.lifecycle import Action
 from hub.occasion import Occasion
-from hub.orders import Shipment
+from hub.orders import Shipment, guard
 from hub.returns.receive import Disposal, accept_plainly
 from hub.sql import Transaction
 from hub_api.command import (

@@ -4,9 +4,10 @@ from datetime import datetime
 
 import strawberry
 
-from hub import bindings, views
+from hub import views
 from hub.clock import moment
 from hub.errors import UnknownReference
+from hub.fulfilment import bindings
 from hub.keys import Scope
 from hub.sql import Row
 from hub.vocabulary import OrderState

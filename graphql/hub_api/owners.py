@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 
 import strawberry
 
-from hub import owners, sensors, units
+from hub import units
+from hub.belongings import owners, sensors
+from hub.belongings.owners import OwnerKind, Period
+from hub.belongings.sensors import Limits, Reading
 from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.occasion import Occasion
-from hub.owners import OwnerKind, Period
-from hub.sensors import Limits, Reading
 from hub.sql import Row, Transaction
 from hub_api.command import (
     Movement,

@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 import strawberry
 
+from hub.codes.identifiers import is_id
 from hub.errors import InvalidInput
-from hub.identifiers import is_id
 from hub.sql import Row
 
 Node = TypeVar("Node")

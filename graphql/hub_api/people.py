@@ -7,9 +7,9 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import people
 from hub.clock import moment
 from hub.keys import Scope
+from hub.recalls import people
 from hub.sql import Row, Transaction
 from hub.vocabulary import Contact
 from hub_api.context import Context

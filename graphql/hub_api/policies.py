@@ -6,11 +6,11 @@ from typing import Any
 import strawberry
 
 from hub import policies
-from hub.claim_rules import CLAIM_RULES
+from hub.fulfilment.priorities import PRIORITY_RULES
 from hub.keys import Scope
 from hub.policies import Conditions, Facts, Rule, Topic
-from hub.priorities import PRIORITY_RULES
 from hub.returns.findings import RETURN_RULES, ROUTE_RULES
+from hub.service.claim_rules import CLAIM_RULES
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import answer

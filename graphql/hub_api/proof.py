@@ -2,9 +2,9 @@
 
 import strawberry
 
-from hub import certificate
-from hub.checkpoints import Signer
 from hub.keys import Scope
+from hub.proof import certificate
+from hub.proof.checkpoints import Signer
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]

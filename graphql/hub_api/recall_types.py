@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import recall_predicates, views
+from hub import views
 from hub.clock import moment
 from hub.keys import Scope
 from hub.lifecycle import Status
-from hub.notices import NoticeState
-from hub.recalls import Resolution, Standing, containment
+from hub.recalls import Resolution, Standing, containment, recall_predicates
 from hub.recalls import Scope as Counted
 from hub.recalls.containment import customers, orders_of, units
+from hub.recalls.notices import NoticeState
 from hub.sql import Row
 from hub_api.command import DeliveryReference
 from hub_api.context import Context

@@ -4,10 +4,10 @@ from typing import Any
 
 import strawberry
 
-from hub import channels, notices, recalls, units
+from hub import channels, recalls, units
 from hub.keys import Scope
 from hub.occasion import Occasion
-from hub.recalls import RecallCard, Resolution
+from hub.recalls import RecallCard, Resolution, notices
 from hub.recalls.containment import listed, of_unit, shown
 from hub.recalls.opening import affected_units
 from hub.sql import Transaction

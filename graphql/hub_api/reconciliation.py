@@ -5,14 +5,15 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import channels, reconciliation, views
+from hub import channels, views
 from hub.cases import Severity
 from hub.catalogue import reference
 from hub.clock import moment
 from hub.errors import InvalidInput, UnknownReference
 from hub.keys import Scope
-from hub.reconciliation import Cause, Fix, Kind
-from hub.reconciliation import Scope as Comparison
+from hub.reconciling import reconciliation
+from hub.reconciling.reconciliation import Cause, Fix, Kind
+from hub.reconciling.reconciliation import Scope as Comparison
 from hub.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Union
 import orjson
 import strawberry
 
-from hub import catalogue, old_stock, retrofit
+from hub import catalogue
 from hub.catalogue import Tracking, Trait
 from hub.clock import moment
+from hub.inbound import old_stock, retrofit
+from hub.inbound.old_stock import OldStock, Phase, Urgency
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.occasion import Occasion
-from hub.old_stock import OldStock, Phase, Urgency
 from hub.sql import Row, Transaction
 from hub_api.command import (
     ArrivalInput,

@@ -2,8 +2,8 @@
 
 import strawberry
 
-from hub import retrofit
-from hub.births import BirthPoint
+from hub.inbound import retrofit
+from hub.inbound.births import BirthPoint
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]

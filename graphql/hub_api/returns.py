@@ -6,9 +6,9 @@ import orjson
 import strawberry
 
 from hub import catalogue, units, views
-from hub.births import Condition
 from hub.clock import moment
 from hub.errors import UnknownReference
+from hub.inbound.births import Condition
 from hub.keys import Scope
 from hub.policies import ReturnDecision, Route
 from hub.returns import receive

@@ -6,14 +6,15 @@ from typing import Any
 
 import strawberry
 
-from hub import cover, repairs, units
-from hub.cover import CoverKind, Grant
+from hub import units
 from hub.errors import InvalidInput
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.lifecycle import Action
 from hub.occasion import Occasion
-from hub.repairs import Part, Work, WorkKind
+from hub.service import cover, repairs
+from hub.service.cover import CoverKind, Grant
+from hub.service.repairs import Part, Work, WorkKind
 from hub.sql import Transaction
 from hub_api.command import (
     Movement,

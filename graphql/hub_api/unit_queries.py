@@ -3,9 +3,9 @@
 import strawberry
 
 from hub import units, views
+from hub.codes.identifiers import canonical
 from hub.errors import InvalidInput, UnknownUnit
-from hub.history import VIEWS, View
-from hub.identifiers import canonical
+from hub.histories.history import VIEWS, View
 from hub.keys import Scope
 from hub.lifecycle import Status
 from hub.sql import Row, Transaction

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import strawberry
 
-from hub.bindings import sales_of
 from hub.clock import moment
+from hub.fulfilment.bindings import sales_of
 from hub.keys import Scope
 from hub.sales import Sale
 from hub_api.context import Context

@@ -6,18 +6,19 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import client_rules, kit_reports, lifecycle, naming, views
-from hub.births import BirthPoint, Condition
+from hub import client_rules, lifecycle, naming, views
 from hub.clock import micros, moment
-from hub.cover import Asked, covers
 from hub.errors import InvalidInput
-from hub.history import VIEWS, View
+from hub.histories.history import VIEWS, View
 from hub.holds import HoldKind
+from hub.inbound.births import BirthPoint, Condition
 from hub.keys import Scope
+from hub.kits import kit_reports
 from hub.labels import LabelFormat
 from hub.lifecycle import Action, Status
 from hub.naming import Audience
-from hub.repairs import service_history
+from hub.service.cover import Asked, covers
+from hub.service.repairs import service_history
 from hub.sql import Row
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue import Location, Product

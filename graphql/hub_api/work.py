@@ -5,13 +5,15 @@ from datetime import date, datetime
 import orjson
 import strawberry
 
-from hub import catalogue, guard, picking, priorities, tasks, views
+from hub import catalogue, views
 from hub.clock import moment
+from hub.fulfilment import picking, priorities, tasks
+from hub.fulfilment.tasks import TaskKind
+from hub.fulfilment.transfers import OVERDUE_HOURS, under_way
 from hub.keys import Scope
+from hub.orders import guard
 from hub.policies import Urgency
 from hub.sql import Row, Transaction
-from hub.tasks import TaskKind
-from hub.transfers import OVERDUE_HOURS, under_way
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.orders import Order

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.barcodes import unit_of
 from hub.capture.answers import CaptureCode
 from hub.catalogue import products_by_code
+from hub.codes.barcodes import unit_of
+from hub.codes.identifiers import canonical
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
-from hub.identifiers import canonical
 from hub.sql import Row, Transaction
 from hub.units import UNITS
 

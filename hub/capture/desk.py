@@ -12,9 +12,9 @@ from hub.capture.answers import CaptureCode, Finding, Signal, Suggestion
 from hub.capture.hints import expected_serials
 from hub.capture.reading import Sorted
 from hub.catalogue import products_by_code
+from hub.codes.identifiers import canonical
+from hub.codes.serials import own_code
 from hub.errors import InvalidBarcode
-from hub.identifiers import canonical
-from hub.serials import own_code
 from hub.sql import Row, Transaction
 from hub.units import UNITS
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from hub import cases, catalogue, labels, ledger, naming, orders, receiving
-from hub.births import Arrival
+from hub import cases, catalogue, labels, ledger, naming, orders
 from hub.cases import CaseKind, Finding
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed
+from hub.inbound import receiving
+from hub.inbound.births import Arrival
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action

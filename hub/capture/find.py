@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.desk import Desk, key_of
 from hub.capture.hints import is_cut, near_expected, near_known
-from hub.serials import obeys
+from hub.codes.serials import obeys
 from hub.sql import Row
 
 WORDS = {

@@ -5,9 +5,9 @@ from functools import lru_cache
 from itertools import product as combinations
 
 from hub.capture.answers import CaptureCode, Suggestion
+from hub.codes.identifiers import canonical, skeleton
+from hub.codes.serials import matches
 from hub.errors import InvalidBarcode
-from hub.identifiers import canonical, skeleton
-from hub.serials import matches
 from hub.sql import Row, Transaction
 
 SUGGESTIONS_MAX = 10

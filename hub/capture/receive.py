@@ -5,7 +5,7 @@ from hub.capture.desk import Desk, key_of
 from hub.capture.find import against_rule, no_serial, note_expected, note_near
 from hub.capture.hints import near_known
 from hub.catalogue import LOT_TRACKED, SERIAL_TRACKED
-from hub.serials import obeys
+from hub.codes.serials import obeys
 from hub.sql import Row
 
 

@@ -6,18 +6,19 @@ from typing import Any
 
 import orjson
 
-from hub import cases, ledger, retrofit
-from hub.births import Arrival
+from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
 from hub.counts.counting import Kind, live
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
+from hub.inbound import retrofit
+from hub.inbound.births import Arrival
+from hub.inbound.retrofit import Sighting
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action, Status
 from hub.occasion import Document, Occasion
-from hub.retrofit import Sighting
-from hub.shortfall import promise_anew
+from hub.orders.shortfall import promise_anew
 from hub.sql import Row, Transaction
 from hub.units import Scan
 

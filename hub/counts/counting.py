@@ -8,10 +8,10 @@ from typing import Any
 from hub import catalogue
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownUnit
+from hub.inbound.retrofit import product_code
 from hub.journal import bounded
 from hub.lifecycle import IN_HOUSE, Status
 from hub.occasion import Occasion
-from hub.retrofit import product_code
 from hub.sql import Row, Transaction
 from hub.units import Scan, identify, key_of
 from hub.views import Filter, page_size

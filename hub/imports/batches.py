@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from hub import births, receiving, retrofit
-from hub.births import RECEIPT, Admitted
 from hub.catalogue import OUTSIDE_KINDS
 from hub.clock import micros, new_id
 from hub.errors import DuplicateSerial, Refused, UnknownReference
 from hub.imports.plan import Wanted, at_noon
 from hub.imports.reading import RowCode
+from hub.inbound import births, receiving, retrofit
+from hub.inbound.births import RECEIPT, Admitted
+from hub.inbound.old_stock import Shelf
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Occasion
-from hub.old_stock import Shelf
 from hub.sql import Row, Transaction
 
 MESSAGE_CHARS_MAX = 500

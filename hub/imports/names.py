@@ -6,11 +6,11 @@ from types import TracebackType
 
 import orjson
 
-from hub.barcodes import unit_of
-from hub.births import Arrival
+from hub.codes.barcodes import unit_of
+from hub.codes.identifiers import canonical
 from hub.errors import InvalidBarcode
-from hub.identifiers import canonical
-from hub.retrofit import product_code
+from hub.inbound.births import Arrival
+from hub.inbound.retrofit import product_code
 from hub.sql import Row
 
 

@@ -17,8 +17,8 @@ from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
 from hub.imports.names import Names, names_of
 from hub.imports.plan import Columns, Plan, Wanted
 from hub.imports.reading import BadRow, Raw, RowCode, Source, look
+from hub.inbound.retrofit import product_code
 from hub.occasion import Document, Occasion
-from hub.retrofit import product_code
 from hub.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 

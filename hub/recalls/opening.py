@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from hub import recall_catch, recall_predicates
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, UnknownReference
 from hub.lifecycle import WITH_CUSTOMER, Status
 from hub.occasion import Occasion
-from hub.recall_predicates import Condition
+from hub.recalls import recall_catch, recall_predicates
+from hub.recalls.recall_predicates import Condition
 from hub.sql import Row, Transaction
 from hub.units import UNITS
 from hub.views import page_size

@@ -7,12 +7,12 @@ from typing import Any
 
 from hub import catalogue, units
 from hub.clock import moment
+from hub.codes.serials import follows_rule
 from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
 from hub.lifecycle import WITH_CUSTOMER, Status
 from hub.occasion import Occasion
 from hub.returns.findings import Finding, ReturnFinding
 from hub.sales import Sale, Story, story_of
-from hub.serials import follows_rule
 from hub.sql import Row, Transaction
 
 F = ReturnFinding

@@ -20,9 +20,10 @@ from graphql import (
 
 from api.api_client import Caller, Hub, play
 from api.test_api_subscription import Listener, listening, over_a_socket
-from hub import clients, costs, custom_fields, keys, kits
+from hub import clients, custom_fields, keys, kits
+from hub.belongings import costs
+from hub.belongings.costs import Cost, CostKind
 from hub.clock import new_id
-from hub.costs import Cost, CostKind
 from hub.holds import HoldKind
 from hub.keys import Scope
 from hub.kits import Part

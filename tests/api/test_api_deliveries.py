@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.api_client import VERDICTS, Caller, Hub, dump, play
-from hub import epc
+from hub.codes import epc
 from hub.keys import Scope
 from world import World
 

@@ -13,13 +13,14 @@ from websockets.typing import Subprotocol
 
 from api.api_client import Hub, play
 from connectors.simulators import serve
-from hub import catalogue, keys, ledger, receiving
+from hub import catalogue, keys, ledger
 from hub.clock import new_id
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.receiving import Arrival
 from hub.sql import Transaction
 from hub.units import Scan
 from world import World

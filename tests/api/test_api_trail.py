@@ -12,16 +12,17 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from api.test_api_subscription import begun, listening, over_a_socket
-from hub import corrections, keys, kits, orders, units
+from hub import keys, kits, orders, units
 from hub.clock import new_id
-from hub.corrections import Changes
-from hub.history import VIEWS, View
+from hub.histories import corrections
+from hub.histories.corrections import Changes
+from hub.histories.history import VIEWS, View
+from hub.histories.replay import Declaration
 from hub.keys import Scope
 from hub.kits import Part
 from hub.lifecycle import Action
 from hub.occasion import Document
 from hub.orders import Shipment
-from hub.replay import Declaration
 from hub.sql import Transaction
 from hub.units import Scan
 from signing import sign

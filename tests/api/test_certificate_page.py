@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hub import certificate
-from hub.checkpoints import Signer
 from hub.lifecycle import Action
+from hub.proof import certificate
+from hub.proof.checkpoints import Signer
 from hub_api.console import certificates
 from signing import issued, sign
 from world import World

@@ -17,8 +17,8 @@ from hub import keys
 from hub.cases import CaseKind, Severity
 from hub.holds import HoldKind
 from hub.lifecycle import Action, Status
-from hub.reconciliation import Cause, Difference, Fix, Kind, Totals
-from hub.reconciliation import Scope as Comparison
+from hub.reconciling.reconciliation import Cause, Difference, Fix, Kind, Totals
+from hub.reconciling.reconciliation import Scope as Comparison
 from hub.sql import Transaction
 from hub.vocabulary import CaptureMethod, Disposition, OrderState, WarrantyStatus
 from hub_api.console import certificates, readings, words

@@ -27,12 +27,13 @@ from hypothesis.stateful import (
 import postgres
 from api.api_client import Caller, Hub
 from api.commanding import KEY, PLACES, SERIALS, Situation, document, mutations
-from hub import chain, checkpoints, conservation, listings
-from hub.checkpoints import Signer
+from hub import chain, conservation, listings
+from hub.codes.identifiers import canonical
 from hub.database import Database, open_database
-from hub.identifiers import canonical
 from hub.keys import Scope
 from hub.lifecycle import LIFECYCLE, Action, Status, allowed
+from hub.proof import checkpoints
+from hub.proof.checkpoints import Signer
 from jobs import relay
 from recording import stage
 from world import World

@@ -25,14 +25,15 @@ import orjson
 import uvloop
 from cryptography.fernet import Fernet
 
-from hub import catalogue, keys, receiving
+from hub import catalogue, keys
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id, now
 from hub.database import Database, open_database
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.keys import Scope
 from hub.migrations import migrate
 from hub.occasion import Occasion
-from hub.receiving import Arrival
 from hub.sql import Transaction
 
 ROOT = Path(__file__).parent.parent.parent

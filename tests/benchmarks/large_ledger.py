@@ -19,13 +19,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from hub.chain import GENESIS
 from hub.clock import micros, new_id
+from hub.codes.identifiers import skeleton
 from hub.database import open_database
-from hub.identifiers import skeleton
+from hub.inbound.receiving import UNIT_COLUMNS
 from hub.journal import EVENT_COLUMNS, Journal
 from hub.migrations import migrate
 from hub.model import metadata
 from hub.occasion import Occasion
-from hub.receiving import UNIT_COLUMNS
 from hub.sql import Row
 from tests.benchmarks.harness import Ground, postgresql, register, say
 

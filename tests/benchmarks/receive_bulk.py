@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
+from hub.inbound.receiving import UNIT_COLUMNS
 from hub.journal import EVENT_COLUMNS
-from hub.receiving import UNIT_COLUMNS
 from tests.benchmarks.harness import (
     BINS,
     Client,

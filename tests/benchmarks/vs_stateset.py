@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from hub import catalogue, receiving, units
+from hub import catalogue, units
 from hub.clock import new_id
 from hub.database import Database
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.journal import Verdict
-from hub.receiving import Arrival
 from hub.sql import Transaction
 from tests.benchmarks.harness import (
     BINS,

@@ -6,36 +6,24 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hub import (
-    cases,
-    catalogue,
-    channels,
-    inbox,
-    keys,
-    ledger,
-    listings,
-    orders,
-    outbox,
-    receiving,
-    reconciliation,
-    runs,
-    warranty,
-)
+from hub import cases, catalogue, channels, inbox, keys, ledger, listings, orders, outbox, warranty
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.channels import ChannelCard
 from hub.clock import micros
 from hub.database import Database, open_database
 from hub.errors import StepNotAllowed
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.migrations import migrate
 from hub.occasion import Document, Occasion
 from hub.orders import Shipment
 from hub.outbox import Fact
-from hub.receiving import Arrival
-from hub.reconciliation import Cause, Difference, Fix, Kind, Totals
-from hub.reconciliation import Scope as Comparison
+from hub.reconciling import reconciliation, runs
+from hub.reconciling.reconciliation import Cause, Difference, Fix, Kind, Totals
+from hub.reconciling.reconciliation import Scope as Comparison
 from hub.settings import Settings
 from hub.sql import Row, Transaction
 from hub.units import Scan

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hub import barcodes
-from hub.barcodes import Barcode, Kind
+from hub.codes import barcodes
+from hub.codes.barcodes import Barcode, Kind
+from hub.codes.medical import hibc_check
 from hub.errors import InvalidBarcode
-from hub.medical import hibc_check
 
 EXAMPLES = Path(
     os.environ.get(

@@ -7,18 +7,20 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, claims, cover, policies, receiving, repairs
+from hub import catalogue, policies
 from hub.catalogue import ProductCard, ReplacementCover
-from hub.claim_rules import CLAIM_RULES
-from hub.claims import Claim
 from hub.clock import micros, new_id
-from hub.cover import CoverKind, CoverStatus, Entitled, Grant, cover_of
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
-from hub.exchange import replace_unit
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.lifecycle import Action
 from hub.policies import ClaimDecision, Conditions, Rule, Topic
-from hub.receiving import Arrival
-from hub.repairs import Work, WorkKind
+from hub.service import claims, cover, repairs
+from hub.service.claim_rules import CLAIM_RULES
+from hub.service.claims import Claim
+from hub.service.cover import CoverKind, CoverStatus, Entitled, Grant, cover_of
+from hub.service.exchange import replace_unit
+from hub.service.repairs import Work, WorkKind
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from recording import stage

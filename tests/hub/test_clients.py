@@ -12,28 +12,27 @@ from hub import (
     client_rules,
     clients,
     conservation,
-    corrections,
-    costs,
     custom_fields,
     keys,
     kits,
     listings,
     orders,
-    owners,
     views,
 )
+from hub.belongings import costs, owners
+from hub.belongings.costs import By, Cost, CostKind
+from hub.belongings.owners import OwnerKind
 from hub.clients import ReportColumn
 from hub.clock import new_id
-from hub.costs import By, Cost, CostKind
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
-from hub.history import VIEWS, View
+from hub.histories import corrections
+from hub.histories.history import VIEWS, View
+from hub.histories.replay import Declaration
 from hub.journal import Verdict
 from hub.keys import Scope
 from hub.kits import Part
 from hub.lifecycle import Action
 from hub.occasion import Document
-from hub.owners import OwnerKind
-from hub.replay import Declaration
 from hub.sql import Row, Transaction
 from hub.units import Scan, find
 from hub.vocabulary import OrderLine, OrderState

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from correcting import correct, never, restate
-from hub import chain, conservation, corrections, history, instants, ledger
+from hub import chain, conservation, ledger
 from hub.catalogue import location
 from hub.clock import moment, new_id
 from hub.errors import (
@@ -21,11 +21,12 @@ from hub.errors import (
     UnknownReference,
     VersionConflict,
 )
+from hub.histories import corrections, history, instants
+from hub.histories.replay import Declaration
 from hub.instruction import Instruction
 from hub.lifecycle import LIFECYCLE, Action, allowed
 from hub.occasion import Document
 from hub.orders import Shipment, ship
-from hub.replay import Declaration
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import OrderLine, OrderState

@@ -5,9 +5,10 @@ from functools import partial
 
 import pytest
 
-from hub import costs, instants
-from hub.costs import By, Cost, CostKind
+from hub.belongings import costs
+from hub.belongings.costs import By, Cost, CostKind
 from hub.errors import Refused, StepNotAllowed, UnknownReference
+from hub.histories import instants
 from hub.lifecycle import Action
 from hub.occasion import Document
 from hub.units import Scan

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from hub import catalogue, corrections, cover, ledger, repairs
+from hub import catalogue, ledger
 from hub.catalogue import ProductCard, WarrantyStart
 from hub.clock import micros, new_id
-from hub.corrections import Changes
-from hub.cover import CoverKind, Covers, Entitled, Grant, months_after
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
+from hub.histories import corrections
+from hub.histories.corrections import Changes
+from hub.histories.replay import Declaration
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Document
-from hub.repairs import Part, Work, WorkKind
-from hub.replay import Declaration
+from hub.service import cover, repairs
+from hub.service.cover import CoverKind, Covers, Entitled, Grant, months_after
+from hub.service.repairs import Part, Work, WorkKind
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import OrderLine

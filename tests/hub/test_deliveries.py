@@ -7,12 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, conservation, deliveries, receiving
-from hub.births import Arrival, BirthPoint, Condition, Fact
+from hub import catalogue, conservation
 from hub.clock import micros, new_id
-from hub.deliveries import DeliveryCard, LineCard
-from hub.delivery_check import DeliveryCheck, compare
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.inbound import deliveries, receiving
+from hub.inbound.births import Arrival, BirthPoint, Condition, Fact
+from hub.inbound.deliveries import DeliveryCard, LineCard
+from hub.inbound.delivery_check import DeliveryCheck, compare
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.sql import Row

@@ -2,13 +2,15 @@
 
 import pytest
 
-from hub import barcodes, catalogue, epc, receiving
-from hub.barcodes import Kind
-from hub.births import Arrival
+from hub import catalogue
 from hub.capture.bulk import READS_MAX, Tag, sweep
 from hub.clock import new_id
-from hub.epc import Sgtin
+from hub.codes import barcodes, epc
+from hub.codes.barcodes import Kind
+from hub.codes.epc import Sgtin
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
+from hub.inbound import receiving
+from hub.inbound.births import Arrival
 from hub.lifecycle import Action
 from hub.vocabulary import CaptureMethod
 from world import World

@@ -5,10 +5,11 @@ from datetime import date
 
 import pytest
 
-from hub import catalogue, conservation, expiry, listings
+from hub import catalogue, conservation, listings
 from hub.clock import new_id
+from hub.fulfilment import expiry
+from hub.inbound.receiving import Arrival, receive
 from hub.lifecycle import Action
-from hub.receiving import Arrival, receive
 from hub.vocabulary import OrderLine
 from jobs.sweep import sweep
 from world import World

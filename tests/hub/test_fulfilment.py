@@ -7,10 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import bindings, catalogue, dispatch, orders, picking
+from hub import catalogue, orders
 from hub.catalogue import Picking, ProductCard
 from hub.clock import new_id
-from hub.dispatch import DispatchFinding, NotWhole
 from hub.errors import (
     CaptureRequired,
     InvalidInput,
@@ -20,10 +19,12 @@ from hub.errors import (
     UnitPromised,
     WrongUnit,
 )
+from hub.fulfilment import bindings, dispatch, picking
+from hub.fulfilment.dispatch import DispatchFinding, NotWhole
+from hub.inbound.receiving import Arrival, receive
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.receiving import Arrival, receive
 from hub.units import Scan
 from hub.vocabulary import OrderLine, OrderState
 from world import World

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from hub import dispatch, orders, picking, selling
+from hub import orders
 from hub.clock import new_id
+from hub.fulfilment import dispatch, picking, selling
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.orders import Shipment

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from hub import catalogue, chain, collection, conservation, dispatch, exchanges, orders, picking
+from hub import catalogue, chain, conservation, orders
 from hub.clock import new_id
 from hub.errors import Refused
+from hub.fulfilment import collection, dispatch, exchanges, picking
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.sql import Transaction

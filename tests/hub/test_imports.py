@@ -13,14 +13,15 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from hub import __main__, chain, conservation, imports, old_stock, receiving
-from hub.births import BirthPoint
+from hub import __main__, chain, conservation, imports
 from hub.catalogue import ProductCard, Tracking, register_product
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.imports import Plan, Run, command, running
-from hub.old_stock import OldStock
-from hub.receiving import Arrival
+from hub.inbound import old_stock, receiving
+from hub.inbound.births import BirthPoint
+from hub.inbound.old_stock import OldStock
+from hub.inbound.receiving import Arrival
 from hub.sql import Row, Transaction
 from world import NOON, World
 

@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, chain, conservation, kit_reports, kit_returns, kits, ledger
+from hub import catalogue, chain, conservation, kits, ledger
 from hub.clock import micros, new_id
 from hub.conservation import Law
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised, UnknownReference
 from hub.instruction import Instruction
 from hub.journal import Verdict
-from hub.kit_reports import Level
-from hub.kit_returns import Check
-from hub.kits import LEVELS_MAX, PARTS_MAX, Part
+from hub.kits import LEVELS_MAX, PARTS_MAX, Part, kit_reports, kit_returns
+from hub.kits.kit_reports import Level
+from hub.kits.kit_returns import Check
 from hub.lifecycle import Action
 from hub.sql import Row, Transaction
 from hub.units import Scan

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import catalogue, labels
-from hub.barcodes import read
 from hub.capture import capture
 from hub.capture.answers import Purpose, Signal
 from hub.clock import new_id
+from hub.codes.barcodes import read
+from hub.codes.identifiers import canonical, skeleton
 from hub.errors import InvalidInput
-from hub.identifiers import canonical, skeleton
+from hub.inbound.receiving import Arrival, receive
 from hub.labels import LabelFormat, unit_label
-from hub.receiving import Arrival, receive
 from hub.sql import Row, Transaction
 from world import World
 

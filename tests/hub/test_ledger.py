@@ -3,8 +3,9 @@
 import orjson
 import pytest
 
-from hub import chain, commands, journal, ledger, receiving
+from hub import chain, commands, journal, ledger
 from hub.errors import InvalidInput, KeyReused
+from hub.inbound import receiving
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action

@@ -2,13 +2,14 @@
 
 import pytest
 
-from hub import catalogue, losses
+from hub import catalogue
 from hub.cases import CaseKind
 from hub.clock import new_id
+from hub.counts import losses
+from hub.counts.losses import Loss
 from hub.errors import InvalidInput
 from hub.journal import Verdict
 from hub.lifecycle import Action
-from hub.losses import Loss
 from hub.units import Scan
 from hub.vocabulary import OrderLine
 from world import World

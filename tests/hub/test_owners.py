@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from hub import chain, licences, owners, sensors
+from hub import chain
+from hub.belongings import licences, owners, sensors
+from hub.belongings.licences import Licence
+from hub.belongings.owners import OwnerKind
+from hub.belongings.sensors import Limits, Reading
 from hub.clock import moment, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.journal import Verdict
-from hub.licences import Licence
 from hub.lifecycle import Action
-from hub.owners import OwnerKind
-from hub.sensors import Limits, Reading
 from hub.units import Scan
 from hub.vocabulary import OrderLine
 from world import NOON, World

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from hub import catalogue, recall_predicates, receiving
+from hub import catalogue
 from hub.clock import new_id
 from hub.errors import InvalidInput, Refused, UnknownReference
-from hub.receiving import Arrival
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
+from hub.recalls import recall_predicates
 from recalling import preview
 from world import NOON, World
 

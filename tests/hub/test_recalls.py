@@ -7,27 +7,19 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import (
-    catalogue,
-    chain,
-    conservation,
-    corrections,
-    deliveries,
-    kits,
-    listings,
-    recalls,
-    receiving,
-)
-from hub.births import BirthPoint
+from hub import catalogue, chain, conservation, kits, listings, recalls
 from hub.clock import new_id
-from hub.deliveries import DeliveryCard, LineCard
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.histories import corrections
+from hub.histories.replay import Declaration
+from hub.inbound import deliveries, receiving
+from hub.inbound.births import BirthPoint
+from hub.inbound.deliveries import DeliveryCard, LineCard
+from hub.inbound.receiving import Arrival
 from hub.kits import Part
 from hub.lifecycle import Action
 from hub.recalls import Resolution
 from hub.recalls.containment import customers, orders_of
-from hub.receiving import Arrival
-from hub.replay import Declaration
 from hub.sql import Row
 from hub.units import Scan
 from hub.vocabulary import OrderLine

@@ -7,25 +7,18 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import (
-    catalogue,
-    chain,
-    conservation,
-    counts,
-    listings,
-    old_stock,
-    retrofit,
-)
+from hub import catalogue, chain, conservation, counts, listings
 from hub.catalogue import ProductCard, Tracking, Trait
 from hub.clock import micros, new_id
 from hub.counts import CountCard, Kind
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
+from hub.inbound import old_stock, retrofit
+from hub.inbound.old_stock import OldStock, Phase, Urgency
+from hub.inbound.receiving import Arrival
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
-from hub.old_stock import OldStock, Phase, Urgency
 from hub.orders import Shipment
-from hub.receiving import Arrival
 from hub.sql import Transaction
 from hub.units import Scan
 from hub.vocabulary import CaptureMethod

@@ -7,15 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, corrections, ledger, policies
+from hub import catalogue, ledger, policies
 from hub.catalogue import ManufacturerCard, ProductCard
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.histories import corrections
+from hub.histories.replay import Declaration
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.occasion import Document
 from hub.policies import Conditions, Facts, Route, Rule, Topic
-from hub.replay import Declaration
 from hub.returns import receive
 from hub.returns.check import check
 from hub.returns.facts import Question

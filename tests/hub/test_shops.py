@@ -6,29 +6,19 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import (
-    catalogue,
-    collection,
-    exchanges,
-    listings,
-    orders,
-    policies,
-    priorities,
-    selling,
-    tasks,
-    transfers,
-)
+from hub import catalogue, listings, orders, policies
 from hub.catalogue import ProductCard
 from hub.clock import new_id
 from hub.errors import CaptureRequired, InvalidInput, StepNotAllowed, UnitPromised, UnknownReference
+from hub.fulfilment import collection, exchanges, priorities, selling, tasks, transfers
+from hub.fulfilment.priorities import PRIORITY_RULES
+from hub.fulfilment.tasks import TaskKind
 from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.policies import Conditions, Rule, Topic, Urgency
-from hub.priorities import PRIORITY_RULES
 from hub.sales import story_of
-from hub.tasks import TaskKind
 from hub.units import Scan
 from hub.vocabulary import CaptureMethod, OrderLine
 from world import World

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from correcting import never, restate
-from hub import history, instants, ledger
+from hub import ledger
 from hub.catalogue import location
 from hub.clock import new_id
 from hub.errors import InvalidInput, UnknownReference
-from hub.instants import TrialBalance
+from hub.histories import history, instants
+from hub.histories.instants import TrialBalance
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.sql import Row, Transaction

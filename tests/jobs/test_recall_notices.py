@@ -14,13 +14,16 @@ from sqlmodel import SQLModel
 
 from api.api_client import Caller, Hub
 from connectors.simulators import Fault, NoticeTwin, serve
-from hub import catalogue, certificate, chain, checkpoints, kits, notices, people, receiving
-from hub.checkpoints import Signer
+from hub import catalogue, chain, kits
 from hub.clock import new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.inbound import receiving
+from hub.inbound.receiving import Arrival
 from hub.keys import Scope
 from hub.kits import Part
-from hub.receiving import Arrival
+from hub.proof import certificate, checkpoints
+from hub.proof.checkpoints import Signer
+from hub.recalls import notices, people
 from hub.sql import Row
 from hub.units import Scan
 from hub.vocabulary import Contact

@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from connectors import Rejected, Transient
-from hub import orders, reconciliation
+from hub import orders
 from hub.errors import StepNotAllowed
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import Scope
+from hub.reconciling import reconciliation
+from hub.reconciling.reconciliation import Scope
 from hub.sql import Row
 from hub.units import Scan
 from hub.vocabulary import OrderLine, OrderState

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hub import runs, warranty
-from hub.checkpoints import Signer
+from hub import warranty
 from hub.clock import micros
 from hub.lifecycle import Action
+from hub.proof.checkpoints import Signer
+from hub.reconciling import runs
 from hub.settings import Settings
 from hub.vocabulary import WarrantyStatus
 from jobs import integrity, schedule, sweep

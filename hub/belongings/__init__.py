@@ -1,0 +1,1 @@
+"""What belongs to one unit: costs, measurements, licences, owners."""

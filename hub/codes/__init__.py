@@ -1,0 +1,1 @@
+"""Codes: serials, GTINs, EPCs and those of medical devices, taken apart and checked."""

@@ -1,0 +1,84 @@
+"""Losses: units that are missing or stolen, and units that turn up again.
+
+What is lost keeps its last place. Its promise ends, and its order gets another unit or a case; the
+loss itself is a case until the unit is found. A unit that turns up is looked at before it is sold.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from hub import cases, ledger
+from hub.cases import CaseKind, Finding, Severity
+from hub.clock import moment
+from hub.errors import InvalidInput, Refused
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.lifecycle import Action
+from hub.occasion import Occasion
+from hub.orders.shortfall import promise_anew
+from hub.sql import Row, Transaction
+from hub.units import Scan, identify
+
+
+class Loss(StrEnum):
+    """What became of a unit that is not where it should be."""
+
+    MISSING = "missing"
+    STOLEN = "stolen"
+
+
+ACTIONS = {Loss.MISSING: Action.LOSE, Loss.STOLEN: Action.REPORT_STOLEN}
+
+
+def report(
+    tx: Transaction, occasion: Occasion, command_id: str, loss: Loss, scans: Sequence[Scan]
+) -> list[Verdict]:
+    """Record that units are lost; the occasion's reason says what is known of it."""
+    if not (occasion.reason or "").strip():
+        raise InvalidInput("say what is known of the loss: a loss needs its reason", field="reason")
+    known = [each for each in identify(tx, scans) if not isinstance(each, Refused)]
+    lines = {unit["id"]: unit["order_line_id"] for unit in known if unit["promised_to"]}
+    verdicts = ledger.record(tx, occasion, command_id, Instruction(action=ACTIONS[loss]), scans)
+    lost = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
+    for row in _last_seen(tx, lost):
+        seen = moment(row["occurred_at"])
+        summary = (
+            f"{row['serial']} ({row['sku']}) is {loss}: last seen at {row['code']} on "
+            f"{seen:%Y-%m-%d %H:%M} by {row['actor']}."
+        )
+        finding = Finding(
+            kind=CaseKind.MISSING_UNIT,
+            subject=row["serial"],
+            severity=Severity.HIGH,
+            summary=summary,
+            details={"serial": row["serial"], "sku": row["sku"], "place": row["code"],
+                     "seen_at": seen.isoformat(), "seen_by": row["actor"], "loss": str(loss)},
+        )  # fmt: skip
+        cases.report(tx, finding, occasion.now)
+    promise_anew(tx, occasion, sorted({line for each in lost if (line := lines.get(each))}))
+    return verdicts
+
+
+def find(
+    tx: Transaction, occasion: Occasion, command_id: str, place: Row, scans: Sequence[Scan]
+) -> list[Verdict]:
+    """Record that lost units turned up at a place; their cases end."""
+    instruction = Instruction(action=Action.FIND, location=place)
+    verdicts = ledger.record(tx, occasion, command_id, instruction, scans)
+    found = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
+    rows = tx.rows("SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
+    serials = [row["serial"] for row in rows]
+    cases.settle_many(tx, CaseKind.MISSING_UNIT, serials, None, occasion.now)
+    return verdicts
+
+
+def _last_seen(tx: Transaction, unit_ids: Sequence[str]) -> list[Row]:
+    """Return when, where and by whom each unit was handled before it was lost."""
+    return tx.rows(
+        "SELECT unit.id, unit.serial, product.sku, location.code, event.actor, event.occurred_at "
+        "FROM unit JOIN product ON product.id = unit.product_id "
+        "JOIN event ON event.unit_id = unit.id AND event.version = unit.version - 1 "
+        "JOIN location ON location.id = event.location_to WHERE unit.id IN (:ids...) "
+        "ORDER BY unit.id",
+        ids=list(unit_ids),
+    )

@@ -1,0 +1,1 @@
+"""The way out: picked, checked, packed, dispatched, collected, sold, exchanged, transferred."""

@@ -1,0 +1,260 @@
+"""Receiving: units that arrive are checked; new ones get their records, expected ones go on."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hub import ledger, listings
+from hub.catalogue import SUPPLIER, reference
+from hub.errors import Refused
+from hub.inbound import births, deliveries
+from hub.inbound.births import (
+    RECEIPT,
+    UNIT_COLUMNS,
+    Admitted,
+    Arrival,
+    Birth,
+    BirthPoint,
+    Condition,
+)
+from hub.instruction import Instruction
+from hub.journal import Journal, Verdict, accepted, bounded, refused
+from hub.labels import own_serials
+from hub.lifecycle import Action, Status
+from hub.occasion import Occasion
+from hub.recalls import recall_catch
+from hub.sql import Row, Transaction
+from hub.units import Scan
+from hub.vocabulary import BizStep
+
+__all__ = ["UNIT_COLUMNS", "Arrival", "born", "commission", "receive", "unlabelled"]
+
+
+def receive(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    arrivals: Sequence[Arrival],
+    place: Row,
+    *,
+    put_away: bool = False,
+    delivery: Row | None = None,
+) -> list[Verdict]:
+    """Record units that arrive; `put_away` makes them sellable in the same step.
+
+    A unit that is expected goes on with the record that it has; every other gets its own, linked
+    to the delivery that is named.
+    """
+    bounded(arrivals)
+    if delivery is not None:
+        arrivals = [_of_delivery(each, delivery) for each in arrivals]
+    steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
+    admitted = births.admit(tx, occasion, arrivals, *steps, awaited=True)
+    delivery_id = delivery["id"] if delivery else None
+    awaited = {
+        index: each
+        for index, each in enumerate(admitted)
+        if isinstance(each, Admitted) and each.awaited
+    }
+    touched = [*_touched(tx, awaited), *([delivery_id] if delivery_id else [])]
+    deliveries.lock(tx, touched)
+    verdicts = _bear(tx, occasion, command_id, admitted, place, RECEIPT, put_away, delivery_id)
+    if awaited:
+        verdicts |= _arrived(tx, occasion, command_id, awaited, place, put_away=put_away)
+    if touched:
+        deliveries.look_again(tx, occasion, touched)
+    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
+    for index, each in enumerate(admitted):
+        if isinstance(each, Refused):
+            verdicts[index] = refused(index, arrivals[index].serial, each, None)
+    return [_named(verdicts[index], each.serial) for index, each in enumerate(arrivals)]
+
+
+def _named(verdict: Verdict, read: str) -> Verdict:
+    """Name a unit in its verdict as it was named in the command."""
+    return verdict if verdict.identifier == read else replace(verdict, identifier=read)
+
+
+def commission(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    arrivals: Sequence[Arrival],
+    place: Row | None,
+    *,
+    point: BirthPoint,
+) -> list[Verdict]:
+    """Give units their records before any receipt (CBV commissioning).
+
+    Without a place they are still with the supplier, and expected; with one they are there.
+    """
+    bounded(arrivals)
+    status = Status.RECEIVED if place else Status.EXPECTED
+    birth = Birth(point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status)
+    admitted = births.admit(tx, occasion, arrivals, Action.COMMISSION)
+    where = place or reference(tx, "location", "id", SUPPLIER)
+    verdicts = _bear(tx, occasion, command_id, admitted, where, birth, False, None)
+    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
+    for index, each in enumerate(admitted):
+        if isinstance(each, Refused):
+            verdicts[index] = refused(index, arrivals[index].serial, each, None)
+    return [verdicts[index] for index in range(len(arrivals))]
+
+
+def born(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    admitted: Sequence[Admitted],
+    place: Row,
+    birth: Birth,
+    *,
+    put_away: bool = True,
+) -> list[Verdict]:
+    """Write the records of new units that `hub.inbound.births` has admitted, where they are."""
+    verdicts = _bear(tx, occasion, command_id, admitted, place, birth, put_away, None)
+    return [verdicts[index] for index in range(len(admitted))]
+
+
+def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
+    """Make arrivals with serials of our own, for units that bear none."""
+    return [replace(pattern, serial=serial) for serial in own_serials(count)]
+
+
+def _bear(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    admitted: Sequence[Admitted | Refused],
+    place: Row,
+    birth: Birth,
+    put_away: bool,
+    delivery_id: str | None,
+) -> dict[int, Verdict]:
+    """Write the records of those that are new; return their verdicts by their places."""
+    new = {
+        index: each
+        for index, each in enumerate(admitted)
+        if isinstance(each, Admitted) and not each.awaited
+    }
+    journal = Journal(occasion, command_id)
+    units = births.bear(
+        tx,
+        occasion,
+        journal,
+        list(new.values()),
+        place,
+        birth,
+        delivery_id=delivery_id,
+        put_away=put_away,
+    )
+    journal.write(tx)
+    if put_away:
+        listings.touch(tx, {unit.product_id for unit in units}, occasion.now)
+    return {
+        index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
+    }
+
+
+def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
+    return replace(
+        arrival,
+        supplier=arrival.supplier or delivery["supplier"],
+        purchase_order=arrival.purchase_order or delivery["purchase_order"],
+    )
+
+
+def _arrived(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    awaited: dict[int, Admitted],
+    place: Row,
+    *,
+    put_away: bool,
+) -> dict[int, Verdict]:
+    """Record that expected units came; one that was given up meanwhile is found again."""
+    ids = sorted({str(each.awaited) for each in awaited.values()})
+    given_up = {
+        row["id"]
+        for row in tx.rows(
+            "SELECT id FROM unit WHERE id IN (:ids...) AND status = 'missing'", ids=ids
+        )
+    }
+    steps: dict[tuple[Action, Condition], dict[int, Admitted]] = {}
+    for index, each in awaited.items():
+        action = Action.FIND if each.awaited in given_up else Action.RECEIVE
+        steps.setdefault((action, each.arrival.condition), {})[index] = each
+    verdicts: dict[int, Verdict] = {}
+    for (action, condition), chosen in steps.items():
+        instruction = Instruction(action=action, location=place, condition=str(condition))
+        verdicts |= _step(tx, occasion, command_id, instruction, chosen)
+    came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
+    _complete(tx, occasion, came)
+    shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
+    if put_away and shelved:
+        instruction = Instruction(action=Action.PUT_AWAY, location=place)
+        verdicts |= _step(tx, occasion, command_id, instruction, shelved)
+    return verdicts
+
+
+def _step(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    chosen: dict[int, Admitted],
+) -> dict[int, Verdict]:
+    told = instruction.action is not Action.PUT_AWAY
+    scans = [
+        Scan(str(each.awaited), facts=births.facts(each.arrival) if told else None)
+        for each in chosen.values()
+    ]
+    done = ledger.record(tx, occasion, command_id, instruction, scans)
+    return {
+        index: replace(verdict, index=index) for index, verdict in zip(chosen, done, strict=True)
+    }
+
+
+def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) -> None:
+    """Keep what only the receipt could tell; what was known before stays."""
+    tx.run_many(
+        "UPDATE unit SET supplier = COALESCE(supplier, :supplier), "
+        "purchase_order = COALESCE(purchase_order, :purchase_order), lot = COALESCE(lot, :lot), "
+        "produced_on = COALESCE(produced_on, :produced_on), "
+        "expires_on = COALESCE(expires_on, :expires_on), "
+        "client_id = COALESCE(client_id, :client_id) WHERE id = :id",
+        [
+            {
+                "id": each.awaited,
+                "supplier": each.arrival.supplier,
+                "purchase_order": each.arrival.purchase_order,
+                "lot": each.arrival.lot,
+                "produced_on": births.day(each.arrival.produced_on),
+                "expires_on": births.day(each.arrival.expires_on),
+                "client_id": each.client_id,
+            }
+            for each in came.values()
+        ],
+    )
+    names = [
+        (str(each.awaited), *name) for each in came.values() for name in each.arrival.identifiers
+    ]
+    known = {
+        (row["scheme"], row["canonical"])
+        for row in tx.rows(
+            "SELECT scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
+            ids=sorted({name[0] for name in names}),
+        )
+    }
+    births.add_names(tx, occasion, [name for name in names if births.name_of(name) not in known])
+
+
+def _touched(tx: Transaction, awaited: dict[int, Admitted]) -> list[str]:
+    """Return the deliveries that announced units which came."""
+    if not awaited:
+        return []
+    rows = tx.rows(
+        "SELECT DISTINCT delivery_id FROM unit WHERE id IN (:ids...) AND delivery_id IS NOT NULL",
+        ids=sorted({str(each.awaited) for each in awaited.values()}),
+    )
+    return [row["delivery_id"] for row in rows]

@@ -1,0 +1,1 @@
+"""Proof for others: signed checkpoints and the certificate of one unit."""

@@ -1,0 +1,118 @@
+"""People: how to reach a customer, sealed, and apart from the ledger.
+
+Orders and events know a customer by a pseudonym only. A person who is erased leaves the pseudonym
+and the time behind: no event is touched, so the chain of the ledger still holds.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hub.clock import micros
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.occasion import Occasion
+from hub.recalls import notices
+from hub.sql import Row, Transaction
+from hub.vault import Vault
+from hub.vocabulary import Contact
+
+REF_CHARS_MAX = 200
+NAME_CHARS_MAX = 200
+EMAIL_CHARS_MAX = 254  # RFC 5321
+REASON_CHARS_MAX = 200
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
+_LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*")  # BCP 47
+
+
+def put(tx: Transaction, occasion: Occasion, vault: Vault, ref: str, contact: Contact) -> None:
+    """Keep how to reach a person, sealed; what was kept before is gone.
+
+    Who could not be told of an open recall before is told now.
+    Raises InvalidInput for what can be no address, StepNotAllowed for a person who was erased.
+    """
+    if not 0 < len(ref.strip()) <= REF_CHARS_MAX:
+        raise InvalidInput(f"a reference has 1 to {REF_CHARS_MAX} characters", field="ref")
+    _check(contact)
+    known = tx.row("SELECT erased_at FROM person WHERE ref = :ref FOR UPDATE", ref=ref)
+    if known is not None and known["erased_at"] is not None:
+        raise StepNotAllowed("this person was erased: nothing is kept under this reference")
+    sealed = vault.seal(
+        {
+            "name": contact.name,
+            "email": contact.email,
+            "phone": contact.phone,
+            "language": contact.language,
+        }
+    )
+    kept = tx.row(
+        "INSERT INTO person(ref, contact, changed_at) VALUES(:ref, :contact, :now) "
+        "ON CONFLICT(ref) DO UPDATE SET contact = excluded.contact, "
+        "changed_at = excluded.changed_at WHERE person.erased_at IS NULL RETURNING ref",
+        ref=ref,
+        contact=sealed,
+        now=micros(occasion.now),
+    )
+    if kept is None:  # erased in the same moment
+        raise StepNotAllowed("this person was erased: nothing is kept under this reference")
+    notices.reached_again(tx, occasion, ref)
+
+
+def _check(contact: Contact) -> None:
+    if len(contact.name) > NAME_CHARS_MAX:
+        raise InvalidInput(f"a name has at most {NAME_CHARS_MAX} characters", field="name")
+    if not contact.email and not contact.phone:
+        raise InvalidInput("give an e-mail address or a telephone number", field="email")
+    if contact.email is not None and not (
+        len(contact.email) <= EMAIL_CHARS_MAX and _EMAIL.fullmatch(contact.email)
+    ):
+        # What was given is not repeated: a refusal may end in a log.
+        raise InvalidInput("this is no e-mail address", field="email")
+    if contact.phone is not None and not _PHONE.fullmatch(contact.phone):
+        raise InvalidInput("a number is written like +4930123456 (E.164)", field="phone")
+    if not _LANGUAGE.fullmatch(contact.language):
+        raise InvalidInput("a language is written like de or pt-BR (BCP 47)", field="language")
+
+
+def by_ref(tx: Transaction, ref: str) -> Row:
+    """Return a person, or raise UnknownReference."""
+    row = tx.row("SELECT * FROM person WHERE ref = :ref", ref=ref)
+    if row is None:
+        raise UnknownReference(f"there is no person {ref!r}", field="ref")
+    return row
+
+
+def contact_of(opened: Mapping[str, Any]) -> Contact:
+    """Return how to reach a person from what was sealed."""
+    return Contact(**opened)
+
+
+def redacted(text: str, contact: Contact) -> str:
+    """Return a text without what it repeats of a contact."""
+    for value in (contact.email, contact.phone, contact.name):
+        if value:
+            text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
+    return text
+
+
+def erase(tx: Transaction, occasion: Occasion, ref: str, reason: str) -> None:
+    """Forget how to reach a person; the pseudonym and the time stay.
+
+    What waits to be sent to him is not sent, and what notices keep of him is removed.
+
+    Raises UnknownReference for nobody, StepNotAllowed where it was done before.
+    """
+    if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
+        raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")
+    by_ref(tx, ref)
+    done = tx.run(
+        "UPDATE person SET contact = NULL, changed_at = :now, erased_at = :now, "
+        "erased_by = :actor, erased_because = :reason WHERE ref = :ref AND erased_at IS NULL",
+        now=micros(occasion.now),
+        actor=occasion.actor,
+        reason=reason,
+        ref=ref,
+    )
+    if not done:
+        raise StepNotAllowed("this person was erased already")
+    notices.forget(tx, ref)

@@ -1,0 +1,279 @@
+"""What an open recall describes is caught: when it is opened, and whenever units are recorded.
+
+Opening and catching exclude each other, so that a unit which arrives in the very moment in which a
+recall is opened is seen by one of the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import orjson
+
+from hub import cases, channels, ledger, orders
+from hub.cases import CaseKind, Finding, Severity
+from hub.catalogue import CUSTOMER
+from hub.clock import micros, new_id
+from hub.errors import StepNotAllowed
+from hub.holds import HoldKind
+from hub.instruction import Instruction
+from hub.journal import Verdict
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.occasion import Occasion
+from hub.recall_rules import DESTROYED
+from hub.recalls import notices, recall_predicates
+from hub.sql import Row, Transaction
+from hub.units import Scan
+
+BATCH = 5_000
+REASON_CHARS_MAX = 200
+LOCK = 7_201_118  # PostgreSQL's number of the lock between opening and catching
+COLUMNS = (
+    "id", "recall_id", "unit_id", "why", "status_when_caught", "channel_id", "customer_ref",
+    "order_id", "caught_at", "returned_at", "resolution", "resolved_by", "resolved_at",
+)  # fmt: skip
+
+
+def catch(tx: Transaction, occasion: Occasion, command_id: str, unit_ids: Sequence[str]) -> int:
+    """Catch those of the units, just recorded or changed, that open recalls describe."""
+    if not unit_ids:
+        return 0
+    if tx.dialect == "postgresql":  # SQLite has a single writer
+        tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
+    return sum(
+        take(tx, occasion, command_id, recall, unit_ids)
+        for recall in tx.rows("SELECT * FROM recall WHERE state = 'open' ORDER BY id")
+    )
+
+
+def catch_recorded(
+    tx: Transaction, occasion: Occasion, command_id: str, verdicts: dict[int, Verdict]
+) -> dict[int, Verdict]:
+    """Catch those of the units that a command recorded; return its verdicts as they are then."""
+    ids = [str(verdict.unit_id) for verdict in verdicts.values() if verdict.accepted]
+    if not catch(tx, occasion, command_id, ids):
+        return verdicts
+    versions = {
+        row["id"]: row["version"]
+        for row in tx.rows("SELECT id, version FROM unit WHERE id IN (:ids...)", ids=ids)
+    }
+    return {
+        index: replace(verdict, version=versions[verdict.unit_id]) if verdict.accepted else verdict
+        for index, verdict in verdicts.items()
+    }
+
+
+def shut_out(tx: Transaction) -> None:
+    """Wait for those who record units now, and have others wait until a recall is open."""
+    if tx.dialect == "postgresql":
+        tx.run("SELECT pg_advisory_xact_lock(:lock)", lock=LOCK)
+
+
+def take(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    recall: Row,
+    unit_ids: Sequence[str] | None = None,
+) -> int:
+    """Catch what a recall describes, all of it or among the units named; return how many.
+
+    Every unit that is caught is blocked, promises to buyers are released and kept otherwise, and
+    customers are told where others were told already.
+    """
+    predicate = orjson.loads(recall["predicate"])
+    fits = recall_predicates.condition(predicate)
+    among = "" if unit_ids is None else "AND unit.id IN (:among...) "
+    values = fits.values if unit_ids is None else {**fits.values, "among": sorted(set(unit_ids))}
+    found = tx.rows(
+        f"SELECT unit.id FROM unit WHERE ({fits.sql}) {among}AND NOT EXISTS ("
+        "SELECT 1 FROM recall_unit WHERE recall_unit.recall_id = :recall "
+        "AND recall_unit.unit_id = unit.id) ORDER BY unit.id",
+        recall=recall["id"],
+        **values,
+    )
+    ids = [str(row["id"]) for row in found]
+    why = recall_predicates.reasons(predicate)
+    told = replace(occasion, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
+    for start in range(0, len(ids), BATCH):
+        _batch(tx, told, command_id, recall, ids[start : start + BATCH], why)
+    return len(ids)
+
+
+def _batch(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    recall: Row,
+    ids: list[str],
+    why: list[tuple[str, recall_predicates.Condition]],
+) -> None:
+    rows = tx.rows(
+        "SELECT id, status, kit_id, order_line_id, location_id, sold_at FROM unit "
+        "WHERE id IN (:ids...) ORDER BY id FOR UPDATE",
+        ids=ids,
+    )
+    _block(tx, occasion, command_id, recall, rows)
+    _let_go(tx, occasion, command_id, ids)
+    sales = _sales(tx, rows)
+    reasons = _reasons(tx, ids, why)
+    now = micros(occasion.now)
+    tx.insert(
+        "recall_unit",
+        COLUMNS,
+        [
+            (
+                new_id(), recall["id"], row["id"], reasons.get(row["id"], why[-1][0]),
+                row["status"], *_sold(sales.get(row["id"])), now, None, *_gone(row, now),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    customers = {sale["customer_ref"] for sale in sales.values() if sale["customer_ref"]}
+    notices.announce(tx, occasion, recall, customers)
+
+
+def _sold(sale: Row | None) -> tuple[str | None, str | None, str | None]:
+    if sale is None:
+        return None, None, None
+    return sale["channel_id"], sale["customer_ref"], sale["order_id"]
+
+
+def _gone(row: Row, now: int) -> tuple[str | None, str | None, int | None]:
+    if row["status"] != Status.WRITTEN_OFF:
+        return None, None, None
+    return DESTROYED, "hub", now
+
+
+def _block(
+    tx: Transaction, occasion: Occasion, command_id: str, recall: Row, rows: Sequence[Row]
+) -> None:
+    living = [row["id"] for row in rows if row["status"] != Status.WRITTEN_OFF]
+    held = {
+        row["unit_id"]
+        for row in tx.rows(
+            "SELECT unit_id FROM hold WHERE unit_id IN (:ids...) AND kind = 'recall' "
+            "AND released_at IS NULL",
+            ids=living,
+        )
+    }
+    instruction = Instruction(
+        action=Action.HOLD,
+        hold_kind=str(HoldKind.RECALL),
+        hold_reference=recall["ref"],
+        details={"recall": recall["ref"]},
+    )
+    # Parts first: a block of a part blocks its kit, and a kit is not blocked twice.
+    free = [row for row in rows if row["id"] not in held and row["status"] != Status.WRITTEN_OFF]
+    for parts in (True, False):
+        chosen = [row["id"] for row in free if (row["kit_id"] is not None) is parts]
+        if not parts:
+            chosen = _unheld(tx, chosen)
+        _all(tx, occasion, command_id, instruction, chosen)
+
+
+def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
+    rows = tx.rows(
+        "SELECT unit_id FROM hold WHERE unit_id IN (:ids...) AND kind = 'recall' "
+        "AND released_at IS NULL",
+        ids=ids,
+    )
+    held = {row["unit_id"] for row in rows}
+    return [unit_id for unit_id in ids if unit_id not in held]
+
+
+def _all(
+    tx: Transaction, occasion: Occasion, command_id: str, instruction: Instruction, ids: list[str]
+) -> None:
+    """Do something to every one of the units: nothing that is recalled is left out."""
+    if not ids:
+        return
+    scans = [Scan(unit_id) for unit_id in ids]
+    for verdict in ledger.record(tx, occasion, command_id, instruction, scans):
+        if not verdict.accepted:
+            raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
+
+
+def _let_go(tx: Transaction, occasion: Occasion, command_id: str, ids: list[str]) -> None:
+    """Release what is promised of the units and of the kits they stand in; serve from others."""
+    rows = tx.rows(
+        "WITH RECURSIVE around(id) AS (SELECT id FROM unit WHERE id IN (:ids...) "
+        "UNION SELECT unit.kit_id FROM unit JOIN around ON around.id = unit.id "
+        "WHERE unit.kit_id IS NOT NULL) "
+        "SELECT unit.id, unit.order_line_id FROM unit JOIN around ON around.id = unit.id "
+        "WHERE unit.promised_to IS NOT NULL ORDER BY unit.id",
+        ids=ids,
+    )
+    _all(tx, occasion, command_id, Instruction(action=Action.RELEASE), [row["id"] for row in rows])
+    lines: dict[str, int] = {}
+    for row in rows:
+        if row["order_line_id"] is not None:
+            lines[row["order_line_id"]] = lines.get(row["order_line_id"], 0) + 1
+    for line in tx.rows(
+        "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
+        "sales_order.ref AS order_ref FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE order_line.id IN (:lines...) ORDER BY sales_order.placed_at, order_line.id",
+        lines=sorted(lines),
+    ):
+        _serve(tx, occasion, line, lines[line["id"]])
+
+
+def _serve(tx: Transaction, occasion: Occasion, line: Row, quantity: int) -> None:
+    """Promise other units to an order line, and open a case for what lacks."""
+    channel = channels.by_id(tx, line["channel_id"])
+    lacking = quantity - orders.allocate(tx, occasion, channel, line, quantity, line["number"])
+    if lacking > 0:
+        finding = Finding(
+            kind=CaseKind.OVERSOLD,
+            subject=f"{line['order_ref']}/{line['ref']}",
+            channel_id=channel["id"],
+            severity=Severity.HIGH,
+            summary=f"Order {line['number']} needs {lacking} more of {line['sku']}: "
+            f"its units were recalled ({occasion.reason}).",
+            details={"order": line["number"], "sku": line["sku"], "lacking": lacking},
+        )
+        cases.report(tx, finding, occasion.now)
+
+
+def _sales(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
+    """Return who has each unit that is with a customer; a part was sold with its kit."""
+    there = [row["id"] for row in rows if row["status"] in WITH_CUSTOMER]
+    parts = [
+        row["id"]
+        for row in rows
+        if row["status"] == Status.IN_KIT and row["location_id"] == CUSTOMER
+    ]
+    found: dict[str, Row] = {}
+    for sale in tx.rows(
+        "WITH RECURSIVE up(id, above) AS (SELECT id, id FROM unit WHERE id IN (:ids...) "
+        "UNION SELECT up.id, unit.kit_id FROM unit JOIN up ON up.above = unit.id "
+        "WHERE unit.status = 'in_kit' AND unit.kit_id IS NOT NULL) "
+        "SELECT up.id, sales_order.channel_id, sales_order.customer_ref, "
+        "sales_order.id AS order_id FROM up JOIN unit ON unit.id = up.above "
+        "JOIN order_line ON order_line.id = unit.order_line_id "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE unit.status IN ('shipped', 'sold')",
+        ids=[*there, *parts],
+    ):
+        found[sale["id"]] = sale
+    return found
+
+
+def _reasons(
+    tx: Transaction, ids: list[str], why: list[tuple[str, recall_predicates.Condition]]
+) -> dict[str, str]:
+    """Say of each unit which part of the predicate it fits, the first that does."""
+    found: dict[str, str] = {}
+    if len(why) == 1:
+        return found
+    for text, fits in why:
+        left = [unit_id for unit_id in ids if unit_id not in found]
+        if not left:
+            break
+        for row in tx.rows(
+            f"SELECT unit.id FROM unit WHERE ({fits.sql}) AND unit.id IN (:left...)",
+            left=left,
+            **fits.values,
+        ):
+            found[row["id"]] = text
+    return found

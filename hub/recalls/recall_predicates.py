@@ -1,0 +1,376 @@
+"""What a recall describes: a small closed vocabulary, checked when it is written, told as SQL.
+
+A predicate is a JSON object. Each of its fields narrows; `all` and `any` join further predicates;
+`component` fits a kit that has, or ever had, a part which fits. Serials are compared in their
+canonical form; in a range the number at their end counts as a number.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from hub.clock import micros
+from hub.codes.identifiers import canonical
+from hub.errors import InvalidInput, UnknownReference
+from hub.sql import Transaction
+
+DEPTH_MAX = 4
+NODES_MAX = 30
+SERIALS_MAX = 20_000
+RANGES_MAX = 100
+VALUES_MAX = 200
+TEXT_CHARS_MAX = 200
+WHY_CHARS_MAX = 200
+DIGITS = "0123456789"
+FAR = 9_000_000_000_000_000  # microseconds since 1970: after everything
+_NUMBER = re.compile(r"^(.*?)([0-9]+)$")
+
+Predicate = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A predicate as SQL about one unit, with the values of its parameters."""
+
+    sql: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def parse(tx: Transaction, given: Mapping[str, Any]) -> Predicate:
+    """Check a predicate and return it in one writing, or raise InvalidInput.
+
+    Raises UnknownReference for a product, a manufacturer or a delivery that does not exist.
+    """
+    predicate = _node(given, 1, itertools.count(1))
+    for name, (statement, error) in KNOWN.items():
+        for value in _named(predicate, name):
+            bound = value if isinstance(value, dict) else {"code": value}
+            if tx.row(statement, **bound) is None:
+                raise UnknownReference(error.format(**bound), field=name)
+    return predicate
+
+
+def skus(predicate: Predicate) -> set[str] | None:
+    """Return the only products whose units can fit; None: no product is named."""
+    found: set[str] | None = set(predicate["products"]) if "products" in predicate else None
+    for each in predicate.get("all", ()):
+        further = skus(each)
+        if further is not None:
+            found = further if found is None else found & further
+    if "any" in predicate:
+        choices = [skus(each) for each in predicate["any"]]
+        union = {sku for each in choices if each is not None for sku in each}
+        if None not in choices:
+            found = union if found is None else found & union
+    return found
+
+
+def components(predicate: Predicate) -> Iterator[Predicate]:
+    """Yield the predicates that parts of kits have to fit."""
+    if "component" in predicate:
+        yield predicate["component"]
+        yield from components(predicate["component"])
+    for each in (*predicate.get("all", ()), *predicate.get("any", ())):
+        yield from components(each)
+
+
+def condition(predicate: Predicate) -> Condition:
+    """Tell a predicate as SQL about the table or alias `unit`."""
+    values: dict[str, Any] = {}
+    return Condition(_told(predicate, "unit", values, itertools.count(1)), values)
+
+
+def reasons(predicate: Predicate) -> list[tuple[str, Condition]]:
+    """Return what a unit may fit, in words, each with its condition; the first that fits counts."""
+    base = {name: value for name, value in predicate.items() if name != "any"}
+    if "any" not in predicate:
+        return [(words(predicate)[:WHY_CHARS_MAX], condition(predicate))]
+    found = []
+    for each in predicate["any"]:
+        text = "; ".join(filter(None, (words(base), words(each))))
+        found.append((text[:WHY_CHARS_MAX], condition({"all": [base, each]} if base else each)))
+    return found
+
+
+def words(predicate: Predicate) -> str:
+    """Say in plain words what a predicate describes."""
+    said = [WORDS[name](value) for name, value in predicate.items() if name in WORDS]
+    said += [words(each) for each in predicate.get("all", ())]
+    if "any" in predicate:
+        said.append(" or ".join(words(each) for each in predicate["any"]))
+    return "; ".join(said)
+
+
+# Checking what is written.
+
+
+def _node(given: Any, depth: int, count: Iterator[int]) -> Predicate:
+    if not isinstance(given, Mapping):
+        raise InvalidInput("a predicate is an object of fields", field="predicate")
+    if depth > DEPTH_MAX or next(count) > NODES_MAX:
+        raise InvalidInput(
+            f"a predicate is at most {DEPTH_MAX} levels deep, of {NODES_MAX} parts",
+            field="predicate",
+        )
+    unknown = sorted(set(given) - set(FIELDS) - {"all", "any", "component"})
+    if unknown:
+        raise InvalidInput(f"a predicate has no field {unknown[0]!r}", field="predicate")
+    if not given:
+        raise InvalidInput("an empty predicate describes nothing", field="predicate")
+    node: Predicate = {}
+    for name in sorted(given):
+        value = given[name]
+        if name in {"all", "any"}:
+            if not isinstance(value, list) or not value:
+                raise InvalidInput(f"{name} takes one or more predicates", field=name)
+            node[name] = [_node(each, depth + 1, count) for each in value]
+        elif name == "component":
+            node[name] = _node(value, depth + 1, count)
+        else:
+            node[name] = FIELDS[name](name, value)
+    _in_order(node, "produced_from", "produced_to")
+    _in_order(node, "received_from", "received_to")
+    return node
+
+
+def _in_order(node: Predicate, first: str, last: str) -> None:
+    if first in node and last in node and node[first] > node[last]:
+        raise InvalidInput(f"{last} is before {first}", field=last)
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not 0 < len(value) <= VALUES_MAX:
+        raise InvalidInput(f"{name} takes 1 to {VALUES_MAX} values", field=name)
+    return sorted({_text(name, each) for each in value})
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= TEXT_CHARS_MAX:
+        raise InvalidInput(f"{name} needs 1 to {TEXT_CHARS_MAX} characters", field=name)
+    return value
+
+
+def _serials(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not 0 < len(value) <= SERIALS_MAX:
+        raise InvalidInput(f"name 1 to {SERIALS_MAX} serials", field=name)
+    return sorted({canonical(_text(name, each)) for each in value})
+
+
+def _ranges(name: str, value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list) or not 0 < len(value) <= RANGES_MAX:
+        raise InvalidInput(f"name 1 to {RANGES_MAX} ranges", field=name)
+    return [_range(name, each) for each in value]
+
+
+def _range(name: str, given: Any) -> dict[str, str]:
+    if not isinstance(given, Mapping) or set(given) != {"first", "last"}:
+        raise InvalidInput("a range has its first and its last serial", field=name)
+    first, last = (canonical(_text(name, given[end])) for end in ("first", "last"))
+    low, high = _NUMBER.match(first), _NUMBER.match(last)
+    if low is None or high is None:
+        raise InvalidInput("the serials of a range end with a number: list them", field=name)
+    if low[1] != high[1]:
+        raise InvalidInput(f"{first} and {last} begin differently", field=name)
+    if (len(low[2]), low[2]) > (len(high[2]), high[2]):
+        raise InvalidInput(f"{last} comes before {first}", field=name)
+    return {"first": first, "last": last}
+
+
+def _day(name: str, value: Any) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} is a day: 2026-11-30", field=name) from error
+
+
+def _instant(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        at = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} is a time with its zone", field=name) from error
+    if at.tzinfo is None:
+        raise InvalidInput(f"say the time zone of {name}", field=name)
+    return micros(at)
+
+
+def _deliveries(name: str, value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list) or not 0 < len(value) <= VALUES_MAX:
+        raise InvalidInput(f"name 1 to {VALUES_MAX} deliveries", field=name)
+    for each in value:
+        if not isinstance(each, Mapping) or set(each) != {"supplier", "ref"}:
+            raise InvalidInput("a delivery has its supplier and its reference", field=name)
+    return [{end: _text(name, each[end]) for end in ("supplier", "ref")} for each in value]
+
+
+FIELDS: dict[str, Callable[[str, Any], Any]] = {
+    "products": _texts,
+    "manufacturer": _text,
+    "serials": _serials,
+    "ranges": _ranges,
+    "lots": _texts,
+    "produced_from": _day,
+    "produced_to": _day,
+    "received_from": _instant,
+    "received_to": _instant,
+    "suppliers": _texts,
+    "purchase_orders": _texts,
+    "deliveries": _deliveries,
+}
+KNOWN = {
+    "products": ("SELECT id FROM product WHERE sku = :code", "there is no product {code!r}"),
+    "manufacturer": (
+        "SELECT id FROM manufacturer WHERE code = :code",
+        "there is no manufacturer {code!r}",
+    ),
+    "deliveries": (
+        "SELECT id FROM delivery WHERE supplier = :supplier AND ref = :ref",
+        "{supplier} announced no delivery {ref!r}",
+    ),
+}
+
+
+def _named(predicate: Predicate, name: str) -> Iterator[Any]:
+    value = predicate.get(name, [])
+    yield from value if isinstance(value, list) else [value]
+    further = [predicate["component"]] if "component" in predicate else []
+    for each in (*further, *predicate.get("all", ()), *predicate.get("any", ())):
+        yield from _named(each, name)
+
+
+# Telling it as SQL. Every value is bound; only our own words are put together.
+
+_PLAIN = {
+    "products": "{unit}.product_id IN (SELECT id FROM product WHERE sku IN (:{name}...))",
+    "manufacturer": "{unit}.manufacturer_id IN (SELECT id FROM manufacturer WHERE code = :{name})",
+    "serials": "({unit}.serial_canonical IN (:{name}...) OR {unit}.id IN ("
+    "SELECT unit_id FROM identifier WHERE canonical IN (:{name}...)))",
+    "lots": "{unit}.lot IN (:{name}...)",
+    "produced_from": "{unit}.produced_on >= :{name}",
+    "produced_to": "{unit}.produced_on <= :{name}",
+    "received_from": "{unit}.received_at >= :{name}",
+    "received_to": "{unit}.received_at <= :{name}",
+    "suppliers": "{unit}.supplier IN (:{name}...)",
+    "purchase_orders": "{unit}.purchase_order IN (:{name}...)",
+}
+
+
+def _told(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
+    said: list[str] = []
+    for name, value in node.items():
+        number = next(count)
+        match name:
+            case "all" | "any":
+                joined = [f"({_told(each, unit, values, count)})" for each in value]
+                said.append("(" + (" AND " if name == "all" else " OR ").join(joined) + ")")
+            case "component":
+                said.append(_built_with(value, unit, values, count))
+            case "ranges":
+                each = [_within(span, unit, values, count) for span in value]
+                said.append("(" + " OR ".join(each) + ")")
+            case "deliveries":
+                said.append(_delivered(value, unit, values, count))
+            case _:
+                values[f"p{number}"] = value
+                said.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
+    return " AND ".join(said)
+
+
+def _within(span: dict[str, str], unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
+    """Say that a serial is in a range: same beginning, and its number between the two.
+
+    A number is as long as the first one at least, with zeros before it; longer ones have none.
+    """
+    low, high = _NUMBER.match(span["first"]), _NUMBER.match(span["last"])
+    assert low is not None  # checked when it was written
+    assert high is not None
+    name = f"p{next(count)}"
+    serial = f"{unit}.serial_canonical"
+    start = len(low[1]) + 1
+    shortest, longest = len(span["first"]), len(span["last"])
+    values |= {f"{name}a": low[1], f"{name}b": low[2], f"{name}c": high[2]}
+    # Digits of one length compare like numbers, in every collation.
+    if shortest == longest:
+        return (
+            f"(LENGTH({serial}) = {shortest} AND SUBSTR({serial}, 1, {start - 1}) = :{name}a "
+            f"AND SUBSTR({serial}, {start}) BETWEEN :{name}b AND :{name}c "
+            f"AND LTRIM(SUBSTR({serial}, {start}), '{DIGITS}') = '')"
+        )
+    return (
+        f"(SUBSTR({serial}, 1, {start - 1}) = :{name}a "
+        f"AND LENGTH({serial}) BETWEEN {shortest} AND {longest} "
+        f"AND LTRIM(SUBSTR({serial}, {start}), '{DIGITS}') = '' "
+        f"AND (LENGTH({serial}) = {shortest} OR SUBSTR({serial}, {start}, 1) <> '0') "
+        f"AND (LENGTH({serial}) > {shortest} OR SUBSTR({serial}, {start}) >= :{name}b) "
+        f"AND (LENGTH({serial}) < {longest} OR SUBSTR({serial}, {start}) <= :{name}c))"
+    )
+
+
+def _delivered(
+    named: list[dict[str, str]], unit: str, values: dict[str, Any], count: Iterator[int]
+) -> str:
+    pairs = []
+    for each in named:
+        name = f"p{next(count)}"
+        values |= {f"{name}a": each["supplier"], f"{name}b": each["ref"]}
+        pairs.append(f"(supplier = :{name}a AND ref = :{name}b)")
+    return f"{unit}.delivery_id IN (SELECT id FROM delivery WHERE {' OR '.join(pairs)})"
+
+
+def _built_with(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
+    """Say that a unit has, or ever had, a part that fits, however deep it stood."""
+    number = next(count)
+    part, above = f"part{number}", f"above{number}"
+    fits = _told(node, part, values, count)
+    return (
+        f"{unit}.id IN (WITH RECURSIVE {above}(id, since, until) AS ("
+        f"SELECT parent_id, joined_at, COALESCE(left_at, {FAR:d}) FROM kit_membership "
+        f"JOIN unit AS {part} ON {part}.id = kit_membership.child_id WHERE {fits} "
+        "UNION SELECT around.parent_id, "
+        f"CASE WHEN joined_at > {above}.since THEN joined_at ELSE {above}.since END, "
+        f"CASE WHEN COALESCE(left_at, {FAR:d}) < {above}.until "
+        f"THEN COALESCE(left_at, {FAR:d}) ELSE {above}.until END "
+        f"FROM kit_membership AS around JOIN {above} ON around.child_id = {above}.id "
+        # A kit that stood in another only before or after is no part of that.
+        f"WHERE joined_at <= {above}.until AND COALESCE(left_at, {FAR:d}) >= {above}.since) "
+        f"SELECT id FROM {above})"
+    )
+
+
+def _few(what: str) -> Callable[[list[str]], str]:
+    shown = 3
+
+    def say(values: list[str]) -> str:
+        more = f" and {len(values) - shown} more" if len(values) > shown else ""
+        return f"{what} {', '.join(values[:shown])}{more}"
+
+    return say
+
+
+def _day_of(instant: int) -> str:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + instant // 86_400_000_000).isoformat()
+
+
+WORDS: dict[str, Callable[[Any], str]] = {
+    "products": _few("product"),
+    "manufacturer": lambda code: f"made by {code}",
+    "serials": _few("serial"),
+    "ranges": lambda spans: _few("serials")(
+        [f"{span['first']} to {span['last']}" for span in spans]
+    ),
+    "lots": _few("lot"),
+    "produced_from": lambda day: f"produced from {day}",
+    "produced_to": lambda day: f"produced until {day}",
+    "received_from": lambda at: f"received from {_day_of(at)}",
+    "received_to": lambda at: f"received until {_day_of(at)}",
+    "suppliers": _few("from"),
+    "purchase_orders": _few("purchase order"),
+    "deliveries": lambda named: _few("delivery")(
+        [f"{each['supplier']} {each['ref']}" for each in named]
+    ),
+    "component": lambda node: f"built with: {words(node)}",
+}

@@ -1,0 +1,1 @@
+"""Comparing channels with the ledger, and the runs of jobs."""

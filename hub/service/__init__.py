@@ -1,0 +1,1 @@
+"""After the sale: what covers a unit, claims, repairs, another unit in its place."""
