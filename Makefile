@@ -33,7 +33,8 @@ requirements: $(STAMP) ## which requirements have passing tests
 	$(BIN)/pytest -m req --numprocesses 2 --quiet --junit-xml artefacts/requirements.xml $(ARGS)
 	$(BIN)/python tests/requirements.py artefacts/requirements.xml
 
-bench: $(STAMP) ## every benchmark, one JSON line each
+bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a ledger of 10 million units
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,bench]"
 	@names=$$($(BIN)/python -m tests.benchmarks --list) && for name in $$names; do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
 
 format: $(STAMP)
