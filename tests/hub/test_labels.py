@@ -1,9 +1,14 @@
 """Labels: what we print is what our own firewall reads."""
 
+import base64
+import struct
+import zlib
 from datetime import date
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +67,45 @@ def test_a_unit_without_a_gtin_is_labelled_with_its_internal_id(world: World) ->
     assert (label.content, label.element_string) == (unit["id"], None)
     assert f"^FD{unit['id']}^FS" in label.body
     assert label.lines == ("Lens", "SKU LENS", "S/N SN-1")
+
+
+@pytest.mark.req("R32", "R212")
+@pytest.mark.parametrize(("serial", "sku"), [("SN-1", "CAM"), ("x_y(z)", "CAM"), ("SN-1", "LENS")])
+def test_a_datamatrix_is_read_by_a_scanner_that_is_not_ours(
+    world: World, serial: str, sku: str
+) -> None:
+    unit = arrive(world, serial, sku, lot="L7")
+    label = unit_label(unit, LabelFormat.PNG_DATAMATRIX)
+    png = base64.b64decode(label.body.partition(",")[2])
+    (seen,) = zxingcpp.read_barcodes(picture(png))
+    is_gs1 = sku == "CAM" and "(" not in serial
+    assert seen.symbology_identifier == ("]d2" if is_gs1 else "]d1")
+    text = seen.bytes.decode() if is_gs1 else label.content
+    assert seen.bytes.decode() == text
+    answer = world.read(
+        lambda tx: capture(tx, [f"{seen.symbology_identifier}{text}"], purpose=Purpose.FIND)
+    )
+    assert answer.unit is not None
+    assert answer.unit["id"] == unit["id"]
+    svg = ElementTree.fromstring(unit_label(unit, LabelFormat.SVG_DATAMATRIX).body)
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def picture(png: bytes) -> Any:
+    """Read a grey PNG as an array of bytes, chunk by chunk, checking each sum."""
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, at = {}, 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        kind, data = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        (check,) = struct.unpack(">I", png[at + 8 + length : at + 12 + length])
+        assert check == zlib.crc32(kind + data)
+        chunks[kind] = data
+        at += 12 + length
+    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+    lines = zlib.decompress(chunks[b"IDAT"])
+    rows = [lines[n * (width + 1) + 1 : (n + 1) * (width + 1)] for n in range(height)]
+    return memoryview(b"".join(rows)).cast("B", (height, width))
 
 
 @pytest.mark.req("R33")
