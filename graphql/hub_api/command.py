@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, commands, views
+from hub import catalogue, views
 from hub.errors import InvalidInput
 from hub.inbound import retrofit
 from hub.inbound.births import Arrival, Condition, Fact
@@ -19,6 +19,7 @@ from hub.units import Scan
 from hub.vocabulary import CaptureMethod
 from hub_api.context import Context
 from hub_api.inputs import many
+from hub_api.once import once
 from hub_api.problems import Problem, answer, problem
 from hub_api.units import Unit
 
@@ -173,7 +174,6 @@ MovementResult = answer("MovementResult", Movement)
 
 
 Do = Callable[[Transaction, Occasion, str], list[Verdict]]
-Work = Callable[[Transaction, str], Any]
 
 
 async def command(
@@ -182,17 +182,14 @@ async def command(
     """Run one idempotent command and show what became of it."""
     circumstances = circumstances_of(info.context, occasion)
 
-    def work(tx: Transaction) -> commands.Answer:
-        return commands.once(
-            tx,
-            circumstances,
-            key=key,
-            name=name,
-            given=given,
-            work=lambda command_id: [each.as_json() for each in do(tx, circumstances, command_id)],
-        )
-
-    done = await info.context.write(work)
+    done = await once(
+        info.context,
+        circumstances,
+        key,
+        name,
+        given,
+        lambda tx, command_id: [each.as_json() for each in do(tx, circumstances, command_id)],
+    )
     verdicts = [UnitVerdict.of(each) for each in done.value]
     accepted = sum(verdict.accepted for verdict in verdicts)
     return Movement(
@@ -201,22 +198,6 @@ async def command(
         accepted=accepted,
         refused=len(verdicts) - accepted,
         verdicts=verdicts,
-    )
-
-
-async def once(
-    info: Info, key: str, name: str, given: Any, circumstances: Occasion, do: Work
-) -> commands.Answer:
-    """Run one idempotent command that answers in plain JSON values."""
-    return await info.context.write(
-        lambda tx: commands.once(
-            tx,
-            circumstances,
-            key=key,
-            name=name,
-            given=given,
-            work=lambda command_id: do(tx, command_id),
-        )
     )
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import strawberry
 
-from hub import commands, counts, views
+from hub import counts, views
 from hub.counts import Answer, CountCard, Kind
 from hub.errors import InvalidInput
 from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub_api.command import (
     OccasionInput,
@@ -31,6 +30,7 @@ from hub_api.count_types import (
     plain_noted,
     problem_of,
 )
+from hub_api.once import once
 from hub_api.paging import Connection, page, position
 from hub_api.problems import answer
 
@@ -38,24 +38,6 @@ Info = strawberry.Info[Context, None]
 COUNTERS = (Scope.SCANNER, Scope.POS)
 
 StockCountResult = answer("StockCountResult", StockCount)
-
-
-async def _once(
-    info: Info, key: str, name: str, given: Any, occasion: Occasion, do: Any
-) -> commands.Answer:
-    """Run one idempotent piece of work; `do` takes the transaction and the command's id."""
-
-    def work(tx: Transaction) -> commands.Answer:
-        return commands.once(
-            tx,
-            occasion,
-            key=key,
-            name=name,
-            given=given,
-            work=lambda command_id: do(tx, command_id),
-        )
-
-    return await info.context.write(work)
 
 
 async def _shown(info: Info, ref: str) -> StockCount:
@@ -140,12 +122,12 @@ class CountMutation:
             blind=blind,
         )
         given = [ref, location, product, category, value_from, blind]
-        done = await _once(
-            info,
+        done = await once(
+            info.context,
+            occasion,
             idempotency_key,
             "open_count",
             given,
-            occasion,
             lambda tx, _: counts.open_count(tx, occasion, card),
         )
         return await _shown(info, done.value)
@@ -173,7 +155,7 @@ class CountMutation:
             return [plain_noted(each) for each in noted]
 
         given = given_by(units, occasion, ref=ref, location=location)
-        done = await _once(info, idempotency_key, "count_units", given, circumstances, do)
+        done = await once(info.context, circumstances, idempotency_key, "count_units", given, do)
         return Counted(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -196,12 +178,12 @@ class CountMutation:
         """Compare."""
         info.context.require(Scope.OPS)
         occasion = info.context.occasion()
-        await _once(
-            info,
+        await once(
+            info.context,
+            occasion,
             idempotency_key,
             "compare_count",
             [ref],
-            occasion,
             lambda tx, _: counts.compare(tx, occasion, ref),
         )
         return await _shown(info, ref)
@@ -232,7 +214,7 @@ class CountMutation:
             return [plain_adjusted(each) for each in done]
 
         given = [ref, reason, subjects, kind, restock]
-        done = await _once(info, idempotency_key, "adjust_count", given, occasion, do)
+        done = await once(info.context, occasion, idempotency_key, "adjust_count", given, do)
         return Adjustment(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -261,12 +243,12 @@ class CountMutation:
         """Close."""
         info.context.require(Scope.OPS)
         occasion = info.context.occasion(reason=reason)
-        await _once(
-            info,
+        await once(
+            info.context,
+            occasion,
             idempotency_key,
             "close_count",
             [ref, reason],
-            occasion,
             lambda tx, command_id: counts.close(tx, occasion, command_id, ref),
         )
         return await _shown(info, ref)
@@ -279,12 +261,12 @@ class CountMutation:
         """Cancel."""
         info.context.require(Scope.OPS)
         occasion = info.context.occasion()
-        await _once(
-            info,
+        await once(
+            info.context,
+            occasion,
             idempotency_key,
             "cancel_count",
             [ref],
-            occasion,
             lambda tx, _: counts.cancel(tx, occasion, ref),
         )
         return await _shown(info, ref)

@@ -26,11 +26,11 @@ from hub_api.command import (
     arrivals_of,
     circumstances_of,
     command,
-    once,
     place_of,
     plain_arrivals,
 )
 from hub_api.context import Context
+from hub_api.once import once
 from hub_api.paging import Connection, page, position
 from hub_api.problems import answer
 
@@ -294,7 +294,7 @@ class DeliveryMutation:
 
         rows = [[each.ref, each.product, each.quantity, each.lot, each.serials] for each in lines]
         given = [supplier, ref, purchase_order, expected_on, rows]
-        done = await once(info, idempotency_key, "announce_delivery", given, occasion, do)
+        done = await once(info.context, occasion, idempotency_key, "announce_delivery", given, do)
         delivery_id, told = done.value
         verdicts = [UnitVerdict.of(each) for each in told]
         accepted = sum(verdict.accepted for verdict in verdicts)
@@ -331,7 +331,7 @@ class DeliveryMutation:
             return id
 
         given = [id, give_up, owner, reason]
-        done = await once(info, idempotency_key, "close_delivery", given, occasion, do)
+        done = await once(info.context, occasion, idempotency_key, "close_delivery", given, do)
         return ClosedDelivery(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,

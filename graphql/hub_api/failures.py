@@ -12,8 +12,9 @@ from hub.keys import Scope
 from hub.lifecycle import Action
 from hub.sql import Transaction
 from hub_api.cases import Case, case_by_id
-from hub_api.command import OccasionInput, UnitVerdict, circumstances_of, once
+from hub_api.command import OccasionInput, UnitVerdict, circumstances_of
 from hub_api.context import Context
+from hub_api.once import once
 from hub_api.problems import answer
 
 Info = strawberry.Info[Context, None]
@@ -111,7 +112,7 @@ class FailureMutation:
             return failures.report(tx, circumstances, told)
 
         given = [vars(failure), vars(occasion) if occasion else None]
-        done = await once(info, idempotency_key, "report_failed", given, circumstances, do)
+        done = await once(info.context, circumstances, idempotency_key, "report_failed", given, do)
         return ReportedCase(
             command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
         )
@@ -136,7 +137,9 @@ class FailureMutation:
             return failures.report_uncaptured(tx, circumstances, Uncaptured(**vars(moved)))
 
         given = [vars(moved), vars(occasion) if occasion else None]
-        done = await once(info, idempotency_key, "report_uncaptured", given, circumstances, do)
+        done = await once(
+            info.context, circumstances, idempotency_key, "report_uncaptured", given, do
+        )
         return ReportedCase(
             command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
         )
@@ -169,7 +172,7 @@ class FailureMutation:
             return [done.verdict.as_json(), done.label]
 
         given = [case_id, how, identifier, sku, vars(occasion) if occasion else None]
-        done = await once(info, idempotency_key, "resolve_failed", given, circumstances, do)
+        done = await once(info.context, circumstances, idempotency_key, "resolve_failed", given, do)
         verdict, label = orjson.loads(orjson.dumps(done.value))
         return ResolvedCapture(
             command_id=strawberry.ID(done.command_id),

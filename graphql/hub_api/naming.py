@@ -13,8 +13,9 @@ from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub.units import Scan
 from hub_api.catalogue import Product
-from hub_api.command import OccasionInput, circumstances_of, once
+from hub_api.command import OccasionInput, circumstances_of
 from hub_api.context import Context
+from hub_api.once import once
 from hub_api.problems import AnyProblem, DuplicateSerial
 from hub_api.units import Unit
 
@@ -113,7 +114,7 @@ async def _change(
 
     told = vars(occasion) if occasion else None
     given = [scan.identifier, scan.sku, scheme, value, told]
-    done = await once(info, key, f"{change.__name__}_name", given, circumstances, do)
+    done = await once(info.context, circumstances, key, f"{change.__name__}_name", given, do)
     unit_id, version = done.value
     return NameChanged(
         command_id=strawberry.ID(done.command_id),

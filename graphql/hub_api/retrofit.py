@@ -22,10 +22,10 @@ from hub_api.command import (
     OccasionInput,
     arrivals_of,
     command,
-    once,
     plain_arrivals,
 )
 from hub_api.context import Context
+from hub_api.once import once
 from hub_api.paging import Connection, page, position
 from hub_api.problems import AnyProblem, NotEnoughStock
 
@@ -195,11 +195,11 @@ class RetrofitMutation:
         occasion = info.context.occasion(reason=reason)
         given = [sku, reason, [[each.location, each.quantity] for each in there]]
         done = await once(
-            info,
+            info.context,
+            occasion,
             idempotency_key,
             "start_tracking",
             given,
-            occasion,
             lambda tx, _: old_stock.start(tx, occasion, sku, there),
         )
         return TrackingStarted(skus=done.value, replayed=done.replayed)
@@ -230,11 +230,11 @@ class RetrofitMutation:
             [[each.sku, each.location, each.quantity] for each in there],
         ]
         done = await once(
-            info,
+            info.context,
+            occasion,
             idempotency_key,
             "start_tracking_phase",
             given,
-            occasion,
             lambda tx, _: old_stock.start_phase(tx, occasion, phase, there),
         )
         return TrackingStarted(skus=done.value, replayed=done.replayed)
