@@ -52,7 +52,7 @@ def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
 
 
 def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None:
-    tx.run(
+    tx.send(
         "UPDATE listing_level SET wanted_version = wanted_version + 1, "
         "wanted_at = CASE WHEN wanted_version > done_version THEN wanted_at ELSE :now END, "
         "due_at = CASE WHEN attempts > 0 THEN due_at ELSE :now END, state = 'live' "
