@@ -72,13 +72,14 @@ async def _pull(runtime: Runtime, channel: Row, connector: PullOrders) -> int:
 
 def _store(runtime: Runtime, channel: Row, page: Page[Order], tx: Transaction) -> int:
     now = runtime.clock()
-    stored = inbox.accept(tx, [_message(channel, order) for order in page.items], now)
+    stored = inbox.accept(tx, [order_message(channel, order) for order in page.items], now)
     channels.move_cursor(tx, channel["id"], STREAM, page.cursor, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, STREAM, channel["id"], now)
     return stored
 
 
-def _message(channel: Row, order: Order) -> inbox.Message:
+def order_message(channel: Row, order: Order) -> inbox.Message:
+    """Return what is stored of an order that was read; the same state of it is the same message."""
     body = ORDERS.dump_json(order)
     # The content is part of the name: a channel whose update time stands still is still heard.
     digest = hashlib.sha256(body).hexdigest()[:16]

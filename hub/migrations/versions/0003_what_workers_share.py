@@ -50,3 +50,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("wanted_version > done_version"),
         postgresql_where=sa.text("wanted_version > done_version"),
     )
+    for subject in ("listing", "order", "unit"):
+        op.create_index(
+            f"difference_of_{subject}",
+            "reconciliation_difference",
+            [f"{subject}_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'healing'"),
+            postgresql_where=sa.text("state = 'healing'"),
+        )
