@@ -21,7 +21,18 @@ from hub.model.care import (
     UnitCost,
     WarrantyClaim,
 )
-from hub.model.commerce import Channel, Listing, ListingLevel, Order, OrderLine
+from hub.model.commerce import (
+    Channel,
+    ChannelReturn,
+    ChannelReturnLine,
+    LineReturn,
+    Listing,
+    ListingLevel,
+    Order,
+    OrderLine,
+    ProductAlternative,
+    Substitution,
+)
 from hub.model.inbound import Delivery, DeliveryLine, ImportRow, ImportRun, UnserializedStock
 from hub.model.recalls import CountResult, CountScan, Notice, Recall, RecallUnit, StockCount
 from hub.model.review import (
@@ -51,6 +62,8 @@ __all__ = [
     "ApiKey",
     "Case",
     "Channel",
+    "ChannelReturn",
+    "ChannelReturnLine",
     "Checkpoint",
     "Client",
     "Command",
@@ -69,6 +82,7 @@ __all__ = [
     "Inbox",
     "JobRun",
     "KitMembership",
+    "LineReturn",
     "Listing",
     "ListingLevel",
     "Location",
@@ -79,6 +93,7 @@ __all__ = [
     "Outbox",
     "Person",
     "Product",
+    "ProductAlternative",
     "Recall",
     "RecallUnit",
     "ReconciliationDifference",
@@ -86,6 +101,7 @@ __all__ = [
     "ReturnCase",
     "SensorReading",
     "StockCount",
+    "Substitution",
     "Unit",
     "UnitCost",
     "UnitField",
