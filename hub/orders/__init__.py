@@ -26,6 +26,7 @@ __all__ = [
     "allocate",
     "bind_waiting",
     "decide_duplicate",
+    "recheck",
     "retry_backorders",
     "settle",
     "ship",
@@ -93,6 +94,31 @@ def bind_waiting(
     for order_id in found:
         settle(tx, occasion, order_id)
     return len(found)
+
+
+def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> None:
+    """Close the cases of orders of which too much had left, and came back or is awaited since."""
+    rows = tx.rows(
+        "SELECT exception_case.subject, sales_order.id AS order_id, order_line.id AS line_id, "
+        "exception_case.channel_id FROM exception_case "
+        "JOIN sales_order ON sales_order.channel_id = exception_case.channel_id "
+        "JOIN order_line ON order_line.order_id = sales_order.id "
+        "AND exception_case.subject = sales_order.ref || '/' || order_line.ref "
+        "WHERE exception_case.kind = 'shipped_too_many' AND exception_case.state <> 'resolved' "
+        "LIMIT :limit",
+        limit=limit,
+    )
+    for row in rows:
+        line = guard.line_of(tx, row["line_id"])
+        (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [line])
+        if not one.excess:
+            cases.settle(
+                tx,
+                CaseKind.SHIPPED_TOO_MANY,
+                row["subject"],
+                row["channel_id"],
+                occasion.now,
+            )
 
 
 def ship(

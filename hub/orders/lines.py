@@ -42,8 +42,8 @@ def settle(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> Non
             _capture_settled(tx, occasion, order, one.line)
             _promise(tx, occasion, channel, order, one, whole)
         _report_excess(tx, occasion, order, one)
-    skus = [row["sku"] or row["title"] for row in rows]
-    unmapped.close(tx, occasion, channel["id"], skus)
+    unmapped.close(tx, occasion, channel["id"])
+    standing.reopen_if_not_done(tx, order)
     standing.close_if_done(tx, [order["id"]])
 
 

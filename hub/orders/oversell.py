@@ -4,10 +4,9 @@ BACK_ORDER keeps the order waiting. ALTERNATIVE promises units of the products t
 and notes that it was decided. CANCEL asks the channel to cancel, as long as nothing has left.
 """
 
-from enum import StrEnum
-
 from hub import cases, channels, outbox
 from hub.cases import CaseKind, Finding, Severity
+from hub.channels import Oversell
 from hub.clock import micros
 from hub.occasion import Occasion
 from hub.orders import allocation
@@ -15,14 +14,6 @@ from hub.sql import Row, Transaction
 
 TOPIC = "cancellation"
 REASON = "out of stock"
-
-
-class Oversell(StrEnum):
-    """What a channel wants done when it sold more than there is."""
-
-    BACK_ORDER = "back_order"  # the order waits for units
-    ALTERNATIVE = "alternative"  # another product is sent, where one is named for it
-    CANCEL = "cancel"  # the channel is asked to cancel the order
 
 
 def deal_with(
@@ -107,11 +98,7 @@ def _note(
 
 def _ask_to_cancel(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> str:
     """Queue the wish to cancel, once for an order; return what to say about it."""
-    left = tx.value(
-        "SELECT COUNT(*) FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
-        "WHERE order_line.order_id = :order AND unit.status IN ('shipped', 'sold')",
-        order=order["id"],
-    )
+    left = _left(tx, order["id"])
     if left:
         return f" It can not be cancelled: {left} units have left already."
     if not channels.can(channel, "cancel_orders"):
@@ -125,3 +112,26 @@ def _ask_to_cancel(tx: Transaction, occasion: Occasion, channel: Row, order: Row
     )
     outbox.put(tx, [fact], occasion.now)
     return f" {channel['name']} is told to cancel it."
+
+
+def still_wanted(tx: Transaction, order_id: str) -> bool:
+    """Say whether an order is still to be cancelled: it lacks units, and none has left."""
+    lacks = tx.value(
+        "SELECT COUNT(*) FROM sales_order JOIN order_line ON order_line.order_id = sales_order.id "
+        "JOIN exception_case ON exception_case.channel_id = sales_order.channel_id "
+        "AND exception_case.subject = sales_order.ref || '/' || order_line.ref "
+        "WHERE sales_order.id = :order AND sales_order.state IN ('open', 'pending') "
+        "AND exception_case.kind = 'oversold' AND exception_case.state <> 'resolved'",
+        order=order_id,
+    )
+    return bool(lacks) and not _left(tx, order_id)
+
+
+def _left(tx: Transaction, order_id: str) -> int:
+    return int(
+        tx.value(
+            "SELECT COUNT(*) FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
+            "WHERE order_line.order_id = :order AND unit.status IN ('shipped', 'sold')",
+            order=order_id,
+        )
+    )

@@ -46,6 +46,11 @@ class Standing:
         return max(0, max(0, self._right - self.wanted) + wrong - self.awaited)
 
     @property
+    def is_done(self) -> bool:
+        """Say whether as many left as the line asks for; what a return took off had left too."""
+        return self._right + self.back >= self.line["quantity"] + self.taken_off
+
+    @property
     def _right(self) -> int:
         """Return how many of the units that left are of a product that it asks for."""
         return sum(bool(unit["asked_for"]) for unit in self.left)
@@ -125,11 +130,21 @@ def _returns(tx: Transaction, order: Row) -> dict[str, Row]:
     return {row["ref"]: row for row in rows}
 
 
+def reopen_if_not_done(tx: Transaction, order: Row) -> None:
+    """Open an order again of which, as it turns out, a unit is still to leave."""
+    if order["state"] != OrderState.FULFILLED:
+        return
+    lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=order["id"])
+    if not all(one.is_done for one in of_lines(tx, order, lines)):
+        tx.run("UPDATE sales_order SET state = 'open' WHERE id = :id", id=order["id"])
+
+
 def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
     """Mark orders fulfilled when as many units left as their lines ask for; what came back left."""
     tx.run(
         "UPDATE sales_order SET state = 'fulfilled' WHERE id IN (:ids...) "
-        "AND state IN ('open', 'pending') AND NOT EXISTS (SELECT 1 FROM order_line "
+        "AND state IN ('open', 'pending') AND NOT EXISTS (SELECT 1 FROM channel_return "
+        "WHERE channel_return.order_id = sales_order.id) AND NOT EXISTS (SELECT 1 FROM order_line "
         "WHERE order_line.order_id = sales_order.id AND order_line.quantity > "
         "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
         f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) "
@@ -139,3 +154,11 @@ def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
         "AND unit.status NOT IN ('shipped', 'sold')))))",
         ids=list(order_ids),
     )
+    for order in tx.rows(
+        "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending') "
+        "AND EXISTS (SELECT 1 FROM channel_return WHERE channel_return.order_id = sales_order.id)",
+        ids=list(order_ids),
+    ):
+        lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=order["id"])
+        if all(one.is_done for one in of_lines(tx, order, lines)):
+            tx.run("UPDATE sales_order SET state = 'fulfilled' WHERE id = :id", id=order["id"])

@@ -1,7 +1,5 @@
 """Order lines whose SKU is nobody's: a case while one waits, bound as soon as the SKU is known."""
 
-from collections.abc import Iterable
-
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.occasion import Occasion
@@ -30,13 +28,12 @@ def report(tx: Transaction, occasion: Occasion, order: Row, line: Row) -> None:
     cases.report(tx, finding, occasion.now)
 
 
-def close(tx: Transaction, occasion: Occasion, channel_id: str, subjects: Iterable[str]) -> None:
-    """Close the cases of SKUs for which no line waits any more."""
+def close(tx: Transaction, occasion: Occasion, channel_id: str) -> None:
+    """Close the cases of SKUs for which no line of a channel waits any more."""
     open_cases = tx.rows(
         "SELECT subject FROM exception_case WHERE kind = 'unmapped_listing' "
-        "AND channel_key = :channel AND state <> 'resolved' AND subject IN (:subjects...)",
+        "AND channel_key = :channel AND state <> 'resolved'",
         channel=channel_id,
-        subjects=sorted({subject[:200] for subject in subjects}),
     )
     if not open_cases:
         return
@@ -58,13 +55,13 @@ def orders_to_bind(tx: Transaction, *, limit: int, channel_id: str | None = None
     rows = tx.rows(
         f"SELECT order_line.id, order_line.sku, order_line.order_id, sales_order.channel_id "
         f"{WAITING}AND order_line.sku <> '' "
-        "AND (CAST(:channel AS TEXT) IS NULL OR sales_order.channel_id = :channel) "
+        f"{'' if channel_id is None else 'AND sales_order.channel_id = :channel '}"
         "AND (EXISTS (SELECT 1 FROM listing WHERE listing.channel_id = sales_order.channel_id "
         "AND listing.sku = order_line.sku) "
         "OR EXISTS (SELECT 1 FROM product WHERE product.sku = order_line.sku)) "
         "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
-        channel=channel_id,
         limit=limit,
+        **({} if channel_id is None else {"channel": channel_id}),
     )
     for row in rows:
         product_id, unit_id = sold_as(tx, row["channel_id"], row["sku"])

@@ -46,13 +46,17 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> s
 
 
 def _keep(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> str:
+    order_id = tx.value(
+        "SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :ref",
+        channel=channel["id"],
+        ref=said.order_ref,
+    )
     row = tx.row(
         "INSERT INTO channel_return(id, channel_id, ref, order_ref, order_id, state, "
         "remote_state, refund_ref, refunded_at, exchange_order_ref, exchange_line_refs, "
         "remote_updated_at, recorded_at) VALUES(:id, :channel, :ref, :order_ref, "
-        "(SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :order_ref), :state, "
-        ":remote_state, :refund_ref, :refunded_at, :exchange_order, :exchange_lines, "
-        ":updated_at, :now) ON CONFLICT(channel_id, ref) DO UPDATE SET "
+        ":order_id, :state, :remote_state, :refund_ref, :refunded_at, :exchange_order, "
+        ":exchange_lines, :updated_at, :now) ON CONFLICT(channel_id, ref) DO UPDATE SET "
         "order_ref = excluded.order_ref, order_id = excluded.order_id, state = excluded.state, "
         "remote_state = excluded.remote_state, refund_ref = excluded.refund_ref, "
         "refunded_at = excluded.refunded_at, exchange_order_ref = excluded.exchange_order_ref, "
@@ -62,6 +66,7 @@ def _keep(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> st
         channel=channel["id"],
         ref=said.ref,
         order_ref=said.order_ref,
+        order_id=order_id,
         state=str(said.state),
         remote_state=said.remote_state[:100],
         refund_ref=said.refund_ref and said.refund_ref[:200],
@@ -107,6 +112,17 @@ def look_at(tx: Transaction, occasion: Occasion, return_id: str) -> None:
             cases.report(tx, found[kind], occasion.now)
         else:
             cases.settle(tx, kind, row["ref"], row["channel_id"], occasion.now)
+
+
+def look_again(tx: Transaction, occasion: Occasion, channel: Row, refs: Sequence[str]) -> None:
+    """Look at returns again after their order was worked in: what did not fit may fit now."""
+    for row in tx.rows(
+        "SELECT id FROM channel_return WHERE channel_id = :channel AND ref IN (:refs...) "
+        "ORDER BY id",
+        channel=channel["id"],
+        refs=list(refs),
+    ):
+        look_at(tx, occasion, row["id"])
 
 
 def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
