@@ -48,7 +48,7 @@ class Standing:
     @property
     def is_done(self) -> bool:
         """Say whether as many left as the line asks for; what a return took off had left too."""
-        return self._right + self.back >= self.line["quantity"] + self.taken_off
+        return bool(self._right + self.back >= self.line["quantity"] + self.taken_off)
 
     @property
     def _right(self) -> int:
