@@ -157,7 +157,9 @@ def _accept(tx: Transaction, runtime: Runtime, channel: Row, message: Row, found
     for each in found.returns:
         announced.accept(tx, occasion, channel, each)
     for order in found.orders:
-        orders.accept(tx, occasion, channel, order)
+        # Some channels make an order of its own for what comes back: it sells nothing.
+        if order.lines or not found.returns:
+            orders.accept(tx, occasion, channel, order)
     if found.orders and found.returns:
         announced.look_again(tx, occasion, channel, [each.ref for each in found.returns])
     if found.receipts:
