@@ -190,7 +190,14 @@ def _lines(tx: Transaction, order_id: str) -> dict[str, Row]:
         row["ref"]: row
         for row in tx.rows(
             "SELECT order_line.*, (SELECT COUNT(*) FROM unit WHERE unit.order_line_id = "
-            "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here "
+            "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here, "
+            "(SELECT COUNT(*) FROM line_return "
+            "WHERE line_return.order_line_id = order_line.id) AS back_here, "
+            "(SELECT COALESCE(SUM(channel_return_line.taken_off), 0) FROM channel_return "
+            "JOIN channel_return_line ON channel_return_line.return_id = channel_return.id "
+            "WHERE channel_return.order_id = order_line.order_id "
+            "AND channel_return.state <> 'cancelled' "
+            "AND channel_return_line.order_line_ref = order_line.ref) AS taken_off "
             "FROM order_line WHERE order_id = :id",
             id=order_id,
         )
@@ -238,7 +245,10 @@ def _fulfillment(
         return "matched"  # the order that it repeats is served, and its channel told
     there = sum(line.fulfilled for line in remote.lines)
     here = sum(row["left_here"] for row in lines.values())
-    if there == here:
+    back = sum(row["back_here"] for row in lines.values())
+    taken_off = sum(row["taken_off"] for row in lines.values())
+    # A channel counts what came back as left still, or no longer: both are right.
+    if here - taken_off <= there <= here + back:
         return "matched"
     if here > there and _telling(tx, channel, known):
         return "in_flight"

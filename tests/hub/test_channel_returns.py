@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -12,12 +11,13 @@ from hub.clock import new_id
 from hub.errors import StepNotAllowed
 from hub.lifecycle import Action
 from hub.orders import Shipment
+from hub.reconciling import comparison
 from hub.returns import receive, views
 from hub.returns.check import check
 from hub.returns.facts import Question
 from hub.sql import Row
 from hub.units import Scan
-from hub.vocabulary import OrderLine, OrderState, ReturnLine, ReturnState
+from hub.vocabulary import Order, OrderLine, OrderState, ReturnLine, ReturnState
 from jobs import sweep
 from world import World
 
@@ -25,7 +25,7 @@ COMING = ReturnLine(order_line_ref="l-1", quantity=1, reason="too small")
 KEPT = replace(COMING, comes_back=False, refunded=1)
 
 
-def sold(world: World, *serials: str, **more: Any) -> Row:
+def sold(world: World, *serials: str) -> Row:
     """Sell and ship units on one line of one order; return its channel."""
     shop = world.channel()
     world.receive(*serials)
@@ -268,3 +268,24 @@ def test_a_cancelled_order_whose_units_are_awaited_is_no_case(world: World) -> N
     world.announce(shop, world.returned(line=COMING))
     world.accept(shop, world.order(state=OrderState.CANCELLED))
     assert world.open_cases() == []
+
+
+@pytest.mark.req("R145")
+def test_what_came_back_is_no_difference_whichever_way_the_channel_counts(world: World) -> None:
+    shop = sold(world, "SN-1", "SN-2")
+    still = world.order(lines=[OrderLine(ref="l-1", sku="CAM", quantity=2, fulfilled=2)])
+    taken_in(world, "SN-1")
+    world.accept(shop, still)
+    assert compared(world, shop, still) == "matched"
+    world.pass_time(minutes=1)
+    less = world.order(lines=[OrderLine(ref="l-1", sku="CAM", quantity=1, fulfilled=1)])
+    world.accept(shop, less)
+    said = replace(COMING, refunded=1, taken_off=1, arrived=1)
+    world.announce(shop, world.returned(line=said, refunded_at=world.now))
+    assert compared(world, shop, less) == "matched"
+    foreign = replace(less, lines=(OrderLine(ref="l-1", sku="CAM", quantity=1, fulfilled=9),))
+    assert compared(world, shop, foreign) != "matched"
+
+
+def compared(world: World, shop: Row, remote: Order) -> object:
+    return world.read(lambda tx: comparison.order(tx, shop, remote, world.now, timedelta(0)))
