@@ -14,6 +14,7 @@ import orjson
 
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros, new_id
+from hub.errors import InvalidInput
 from hub.sql import Row, Transaction
 
 LEASE = timedelta(seconds=60)
@@ -90,8 +91,19 @@ def bind(
 ) -> str:
     """Bind a product to a channel's listing, or change its references; its level is told soon.
 
-    With `unit_id` the listing sells exactly this unit of the product.
+    With `unit_id` the listing sells exactly this unit of the product. Raises InvalidInput for a
+    SKU under which the channel sells something else.
     """
+    taken = tx.value(
+        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
+        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
+        channel=channel_id,
+        sku=sku,
+        product=product_id,
+        unit=unit_id or "",
+    )
+    if taken:
+        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
     identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
     row = tx.row(
         "INSERT INTO listing(id, channel_id, product_id, unit_id, sku, remote, created_at) "

@@ -85,6 +85,8 @@ def test_a_listing_of_one_unit_is_bound_by_any_of_its_names(world: World) -> Non
             done = (await admin.ask(BIND, sku="CAM-2", unit="sn 2"))["done"]
             assert done["bound"] == 1
         assert (await admin.ask(BIND, sku="CAM"))["done"]["bound"] == 2
+        taken = (await admin.ask(BIND, sku="CAM-2", unit="SN-1"))["done"]
+        assert taken["code"] == "INVALID_INPUT"
         wrong = (await admin.ask(BIND, sku="CAM-9", unit="LENS-1"))["done"]
         assert wrong["code"] == "UNKNOWN_UNIT"
         world.accept(shop, world.order(lines=[OrderLine(ref="l-1", sku="CAM-2", quantity=1)]))
