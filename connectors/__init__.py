@@ -1,12 +1,14 @@
 """The translators: one module a channel. Write one yourself: README.md in this folder."""
 
 from connectors.contract import (
+    CancelOrders,
     Connector,
     Delivery,
     Hint,
     LookupWarranty,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -32,6 +34,7 @@ from connectors.remote import Remote, RemoteApi
 
 __all__ = [
     "AuthFailed",
+    "CancelOrders",
     "Conflict",
     "Connector",
     "ConnectorError",
@@ -41,6 +44,7 @@ __all__ = [
     "NotFound",
     "Page",
     "PullOrders",
+    "PullReturns",
     "PushFulfillment",
     "PushStock",
     "PushedLevel",

@@ -19,12 +19,14 @@ from pydantic import BaseModel
 from connectors.errors import ConnectorError
 from connectors.remote import Remote, RemoteApi
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     Notice,
     NoticeReceipt,
     ObservedLevel,
     Order,
     Registration,
+    Return,
     StockLevel,
     Warranty,
     WarrantyQuestion,
@@ -104,6 +106,29 @@ class PullOrders(ABC):
     @abstractmethod
     async def read_order(self, ref: str) -> Order:
         """Read one order as it is now, or raise NotFound."""
+
+
+class PullReturns(ABC):
+    """The channel knows of returns and refunds: it can list them by time of change."""
+
+    @abstractmethod
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the next returns and refunds changed after `cursor` ("" is the beginning)."""
+
+    @abstractmethod
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order as they are now, or raise NotFound."""
+
+
+class CancelOrders(ABC):
+    """The channel can be told that an order can not be served."""
+
+    @abstractmethod
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order; return a link or reference that a person can follow.
+
+        Safe to repeat: an order that is cancelled already is an answer, not an error.
+        """
 
 
 class PushStock(ABC):
@@ -196,6 +221,8 @@ class SendNotice(ABC):
 
 CAPABILITIES: tuple[type, ...] = (
     PullOrders,
+    PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,

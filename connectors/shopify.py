@@ -1,7 +1,7 @@
 """Shopify shops and Shopify POS, over the Admin GraphQL API 2026-10.
 
-A custom app of the store needs the scopes ``read_orders write_orders read_customers read_products
-read_locations write_inventory`` and one of
+A custom app of the store needs the scopes ``read_orders write_orders read_returns read_customers
+read_products read_locations write_inventory`` and one of
 ``write_{merchant_managed,assigned,third_party}_fulfillment_orders``.
 
 An app of the store's own organisation may be named by its client id and secret instead of a token;
@@ -11,9 +11,9 @@ size and pace each answer tells; they are asked for only while it holds enough.
 Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
 an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
 
-It cannot: see orders older than 60 days (without ``read_all_orders``), pull returns, or tell whose
-shipment a fulfilment is; where one of equal size exists without
-serials on record, it is taken for ours.
+It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
+10 returns of an order or 40 lines of one, or tell whose shipment a
+fulfilment is; where one of equal size exists without serials on record, it is taken for ours.
 """
 
 import base64
@@ -27,12 +27,15 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors import shopify_documents as documents
+from connectors import shopify_returns
 from connectors.contract import (
+    CancelOrders,
     Connector,
     Delivery,
     Hint,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -64,9 +67,11 @@ from connectors.shopify_fulfillment import tell
 from connectors.tokens import TokenAuth, oauth
 from connectors.walk import Walk, stamp
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     ObservedLevel,
     Order,
+    Return,
     StockLevel,
 )
 
@@ -78,6 +83,7 @@ SCOPES_NEEDED = frozenset(
     {
         "read_orders",
         "write_orders",
+        "read_returns",
         "read_customers",
         "read_products",
         "read_locations",
@@ -116,6 +122,8 @@ class ShopifySettings(BaseModel):
 class Shopify(
     Connector[ShopifySettings],
     PullOrders,
+    PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -179,6 +187,19 @@ class Shopify(
             raise NotFound(f"no order {ref}")
         return await self._order(data["order"])
 
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns and refunds of the next orders by their time of change."""
+        return await shopify_returns.pull(self.api, cursor, datetime.now(UTC))
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order."""
+        return await shopify_returns.read(self.api, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order for want of stock, and refund what was paid."""
+        await shopify_returns.cancel(self.api, cancellation)
+        return self._page_of(cancellation.order_ref)
+
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order created in the window."""
         query = f"created_at:>='{stamp(since)}' created_at:<='{stamp(until)}'"
@@ -239,8 +260,7 @@ class Shopify(
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Fulfil what is not fulfilled yet and name the serials in the order's metafield."""
         await tell(self.api, fulfillment, notify_customer=self.settings.notify_customer)
-        shop, number = str(self.settings.shop_url), fulfillment.order_ref.rsplit("/", 1)[-1]
-        return f"{shop.rstrip('/')}/admin/orders/{number}"
+        return self._page_of(fulfillment.order_ref)
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
         """Check the signature. A late delivery is welcome: it is a hint, and hints do not age."""
@@ -265,6 +285,10 @@ class Shopify(
         order = payload.get("order")
         inner = order.get("admin_graphql_api_id") if isinstance(order, dict) else None
         return hint(inner or payload.get("order_id"))
+
+    def _page_of(self, order_ref: str) -> str:
+        shop, number = str(self.settings.shop_url), order_ref.rsplit("/", 1)[-1]
+        return f"{shop.rstrip('/')}/admin/orders/{number}"
 
     async def _orders(
         self, sort: str, query: str | None, after: str | None

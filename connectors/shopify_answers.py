@@ -91,6 +91,8 @@ def order_of(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Ord
         # A till can also take an order that is to be shipped.
         at_counter=node["sourceName"] == "pos" and left == 0,
         customer_ref=(node["customer"] or {}).get("id"),
+        # A till numbers its own receipts in the same field.
+        origin_ref=None if node["sourceName"] == "pos" else node.get("sourceIdentifier") or None,
     )
 
 

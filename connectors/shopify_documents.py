@@ -2,7 +2,7 @@
 
 _ORDER = """
 fragment OrderParts on Order {
-  id name createdAt updatedAt cancelledAt sourceName
+  id name createdAt updatedAt cancelledAt sourceName sourceIdentifier
   displayFinancialStatus displayFulfillmentStatus
   customer { id }
   lineItems(first: $lines) { ...LineParts }
@@ -139,6 +139,64 @@ mutation SetMetafields($metafields: [MetafieldsSetInput!]!) {
 }
 """
 
+CHANGED = """
+query Changed($first: Int!, $after: String, $query: String) {
+  orders(first: $first, after: $after, sortKey: UPDATED_AT, query: $query) {
+    nodes { id updatedAt refunds(first: 1) { id } returns(first: 1) { nodes { id } } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+REFUNDS = """
+query Refunds($id: ID!, $first: Int!) {
+  order(id: $id) {
+    id updatedAt
+    refunds(first: $first) {
+      id createdAt note
+      return { id }
+      refundLineItems(first: 40) { nodes { quantity restockType lineItem { id } } }
+    }
+  }
+}
+"""
+
+RETURNS = """
+query Returns($id: ID!, $first: Int!) {
+  order(id: $id) {
+    returns(first: $first) {
+      nodes {
+        id status
+        returnLineItems(first: 40) {
+          nodes {
+            quantity processedQuantity refundedQuantity returnReasonNote
+            returnReasonDefinition { name }
+            ... on ReturnLineItem { fulfillmentLineItem { lineItem { id } } }
+          }
+        }
+        exchangeLineItems(first: 20) { nodes { lineItems { id } } }
+      }
+    }
+  }
+}
+"""
+
+CANCELLED = """
+query Cancelled($id: ID!) { order(id: $id) { cancelledAt } }
+"""
+
+CANCEL = """
+mutation Cancel($id: ID!, $note: String) {
+  orderCancel(
+    orderId: $id, reason: INVENTORY, restock: true, notifyCustomer: true, staffNote: $note,
+    refundMethod: { originalPaymentMethodsRefund: true }
+  ) {
+    job { id }
+    orderCancelUserErrors { code field message }
+  }
+}
+"""
+
 ALL = (
     CHECK,
     ORDERS,
@@ -152,4 +210,9 @@ ALL = (
     OPEN_LINES,
     FULFILL,
     SET_METAFIELDS,
+    CHANGED,
+    REFUNDS,
+    RETURNS,
+    CANCELLED,
+    CANCEL,
 )

@@ -10,8 +10,10 @@ order's custom attribute ``serial-hub-serials``; its definition is made on first
 
 It cannot: compare before it sets a quantity (a physical count overwrites a sale of the same
 second; reconciliation finds it), update an order that the till made (Square gives those no
-version), split a shipment (a partial one becomes PREPARED, the last one COMPLETED), or carry more
-serials of one order than 1,000 characters hold (the attribute then says how many it leaves out).
+version), split a shipment (a partial one becomes PREPARED, the last one COMPLETED), find the
+returns of one order without a walk (they are orders of their own), cancel a paid order, or carry
+more serials of one order than 1,000 characters hold (the attribute then says how many it leaves
+out).
 """
 
 import base64
@@ -32,6 +34,7 @@ from connectors.contract import (
     Hint,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -53,8 +56,9 @@ from connectors.square_answers import (
     variation_ids,
 )
 from connectors.square_fulfillment import tell
+from connectors.square_returns import is_only_a_return, newest_of, returns_of
 from connectors.walk import Walk, stamp
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 API_VERSION = "2025-08-20"
 ORDERS_PER_PAGE = 100
@@ -91,6 +95,7 @@ class SquareSettings(BaseModel):
 class Square(
     Connector[SquareSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -128,15 +133,29 @@ class Square(
         """
         walk = Walk.resume(cursor, datetime.now(UTC))
         window = {"start_at": stamp(walk.since or BEGINNING)}
-        orders, after = await self._search("UPDATED_AT", window, walk.after)
-        newest = max((order.updated_at for order in orders), default=None)
-        walk, more = walk.step(newest, after)
+        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        orders = await self._orders([each for each in found if not is_only_a_return(each)])
+        walk, more = walk.step(newest_of(found), after)
         return Page(tuple(orders), walk.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
-        return (await self._orders([answer["order"]]))[0]
+        return (await self._orders([await self._raw_order(ref)]))[0]
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns and refunds of the next orders by their time of change."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        window = {"start_at": stamp(walk.since or BEGINNING)}
+        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        introducer = re.compile(self.settings.serial_introducer)
+        returns = [each for order in found for each in returns_of(order, introducer)]
+        walk, more = walk.step(newest_of(found), after)
+        return Page(tuple(returns), walk.cursor(), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read what an order says of returns: those it was made for, or its own refunds."""
+        order = await self._raw_order(order_ref)
+        return returns_of(order, re.compile(self.settings.serial_introducer))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order created in the window."""
@@ -214,9 +233,21 @@ class Square(
         """Name the order of ``order.*``, ``payment.*`` and ``refund.*``."""
         return hint_of(topic, event_of(body))
 
+    async def _raw_order(self, ref: str) -> Mapping[str, Any]:
+        answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
+        order: Mapping[str, Any] = answer["order"]
+        return order
+
     async def _search(
         self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
     ) -> tuple[list[Order], str | None]:
+        found, following = await self._raw(sort, window, after, limit)
+        sold = [each for each in found if not is_only_a_return(each)]
+        return await self._orders(sold), following
+
+    async def _raw(
+        self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
+    ) -> tuple[list[Mapping[str, Any]], str | None]:
         body: dict[str, Any] = {
             "location_ids": [self.settings.location_id],
             "query": {
@@ -228,7 +259,7 @@ class Square(
         if after:
             body["cursor"] = after
         answer = await call(self.api, "POST", "/v2/orders/search", json=body, repeat=True)
-        return await self._orders(answer.get("orders") or []), answer.get("cursor") or None
+        return answer.get("orders") or [], answer.get("cursor") or None
 
     async def _orders(self, found: Sequence[Mapping[str, Any]]) -> list[Order]:
         """Read orders; their lines name catalog objects, whose SKUs are looked up for the page."""

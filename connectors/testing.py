@@ -23,9 +23,11 @@ from pydantic import SecretStr
 
 from connectors.budgets import NoBudgets
 from connectors.contract import (
+    CancelOrders,
     Connector,
     LookupWarranty,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -48,6 +50,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from hub.vocabulary import (
+    Cancellation,
     Contact,
     Fulfillment,
     FulfillmentLine,
@@ -96,7 +99,7 @@ class ConnectorSuite:
     """The references of one listing, as `snapshot_stock` yields them."""
     order_ref: ClassVar[str] = "1"
     empty_page: ClassVar[Any] = None
-    """The JSON with which the remote answers when there are no orders."""
+    """The JSON with which the remote answers when there are no orders and no returns."""
 
     def make(self, answer: Answer) -> Connector[Any]:
         """Build the connector on a fake wire, without pace and without quick retries."""
@@ -120,10 +123,14 @@ class ConnectorSuite:
         notice = Notice(
             reference="N1", contact=Contact(email="ann@example.org"), subject="Recall", text="Stop."
         )
+        ended = Cancellation(reference="C1", order_ref=self.order_ref, reason="out of stock")
         able: list[tuple[type, str, Call]] = [
             (Connector, "check", lambda: connector.check()),
             (PullOrders, "pull_orders", lambda: connector.pull_orders("")),
             (PullOrders, "read_order", lambda: connector.read_order(self.order_ref)),
+            (PullReturns, "pull_returns", lambda: connector.pull_returns("")),
+            (PullReturns, "read_returns", lambda: connector.read_returns(self.order_ref)),
+            (CancelOrders, "cancel_order", lambda: connector.cancel_order(ended)),
             (PushStock, "push_stock", lambda: connector.push_stock([level])),
             (SnapshotStock, "snapshot_stock", lambda: anext(connector.snapshot_stock())),
             (SnapshotOrders, "snapshot_orders", lambda: anext(connector.snapshot_orders(NOW, NOW))),
@@ -227,16 +234,20 @@ class ConnectorSuite:
                     assert not connector.receipts("a topic that nobody knows", body)
 
     def test_an_empty_page_is_the_end_for_now(self) -> None:
-        """No orders: no items, no more, and a cursor that is taken again."""
+        """No orders and no returns: no items, no more, and a cursor that is taken again."""
         if self.empty_page is None:
             return
 
         async def play(connector: Any) -> None:
-            cursor = ""
-            for _ in range(2):
-                page = await connector.pull_orders(cursor)
-                assert (page.items, page.more) == ((), False)
-                cursor = page.cursor
+            streams = [connector.pull_orders]
+            if isinstance(connector, PullReturns):
+                streams.append(connector.pull_returns)
+            for pull in streams:
+                cursor = ""
+                for _ in range(2):
+                    page = await pull(cursor)
+                    assert (page.items, page.more) == ((), False)
+                    cursor = page.cursor
             await connector.api.aclose()
 
         _run(play(self.make(lambda _: httpx.Response(200, json=self.empty_page))))

@@ -38,6 +38,12 @@ class CaseKind(StrEnum):
     WRONG_LOCATION = "wrong_location"  # a unit was found at another place
     DUPLICATE_SERIAL = "duplicate_serial"  # two things bear one serial
     SUSPECT_RETURN = "suspect_return"  # what is brought back is not what was sold
+    SHIPPED_TOO_MANY = "shipped_too_many"  # more left than the order still asks for
+    DUPLICATE_ORDER = "duplicate_order"  # the same order came in by two channels
+    SUBSTITUTION = "substitution"  # an order is served with another product
+    RETURN_NOT_SCANNED = "return_not_scanned"  # said to be back, and no unit was read
+    UNMATCHED_RETURN = "unmatched_return"  # a return of an order or a line that nobody knows
+    DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
 
 

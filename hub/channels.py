@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import orjson
 
@@ -16,6 +17,14 @@ from hub.sql import Row, Transaction
 
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it stands in the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
+
+
+class Oversell(StrEnum):
+    """What a channel wants done when it sold more than there is."""
+
+    BACK_ORDER = "back_order"  # the order waits for units
+    ALTERNATIVE = "alternative"  # another product is sent, where one is named for it
+    CANCEL = "cancel"  # the channel is asked to cancel the order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,7 @@ class ChannelCard:
     client: str | None = None  # its code: sells the goods of this client, else our own
     sites: Sequence[str] = ()
     safety_buffer: int = 0
+    oversell: Oversell = Oversell.BACK_ORDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +70,14 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "client_id, site_ids, safety_buffer, state, created_at) VALUES(:id, :code, :name, "
-        ":connector, :settings, :capabilities, :maker, :client, :sites, :buffer, 'active', :now) "
+        "client_id, site_ids, safety_buffer, oversell, state, created_at) VALUES(:id, :code, "
+        ":name, :connector, :settings, :capabilities, :maker, :client, :sites, :buffer, "
+        ":oversell, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, "
-        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer "
+        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
+        "oversell = excluded.oversell "
         "RETURNING id, connector",
         id=new_id(),
         code=card.code,
@@ -77,6 +89,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         client=client,
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
+        oversell=str(card.oversell),
         now=micros(occasion.now),
     )
     assert row is not None

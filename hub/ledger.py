@@ -321,6 +321,20 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
     )
 
 
+def _came_back(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+    """Keep the order lines of units that came back: restocked, a unit forgets its line."""
+    tx.run_many(
+        "INSERT INTO line_return(order_line_id, unit_id, returned_at) "
+        "VALUES(:line, :unit, :now) ON CONFLICT(order_line_id, unit_id) "
+        "DO UPDATE SET returned_at = excluded.returned_at",
+        [
+            {"line": unit.order_line_id, "unit": unit.id, "now": micros(occasion.now)}
+            for unit in units
+            if unit.order_line_id is not None
+        ],
+    )
+
+
 def _tell(
     tx: Transaction,
     occasion: Occasion,
@@ -332,7 +346,9 @@ def _tell(
     touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
     if instruction.action is Action.RELOCATE:  # free before and after, but at another site
         touched |= {unit.product_id for unit in units if unit.is_available}
-    listings.touch(tx, touched, occasion.now)
+    listings.touch(tx, touched, occasion.now, {unit.id for unit in units})
+    if instruction.action is Action.ACCEPT_RETURN:
+        _came_back(tx, occasion, units)
     # A part is registered with its own manufacturer when its kit is sold.
     if instruction.action in LEAVING or _followed(instruction) in LEAVING:
         registrations.request(tx, units, occasion.now)

@@ -14,9 +14,11 @@ import orjson
 
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros, new_id
+from hub.errors import InvalidInput
 from hub.sql import Row, Transaction
 
 LEASE = timedelta(seconds=60)
+_OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,27 @@ class LeasedLevel:
     key: str
 
 
-def touch(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
+def touch(
+    tx: Transaction,
+    product_ids: Iterable[str],
+    now: datetime,
+    unit_ids: Iterable[str] | None = None,
+) -> None:
     """Note that the availability of products changed: their listings have to be told.
+
+    Listings that sell one unit are told only where it is one of `unit_ids` (None: all of them).
 
     Rows are locked in the order of their ids, so that two commands never wait for each other. A
     listing that waits after a failure keeps waiting; one that was given up is tried again.
     """
     ids = sorted(product_ids)
-    if ids:
+    if not ids:
+        return
+    if unit_ids is None:
         _want(tx, "product_id IN (:ids...)", now, ids=ids)
+        return
+    which = "product_id IN (:ids...) AND unit_id IS NULL OR unit_id IN (:units...)"
+    _want(tx, which, now, ids=ids, units=sorted(unit_ids))
 
 
 def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
@@ -77,30 +91,48 @@ def bind(
     now: datetime,
     *,
     observed: int | None = None,
+    unit_id: str | None = None,
 ) -> str:
-    """Bind a product to a channel's listing, or change its references; its level is told soon."""
+    """Bind a product to a channel's listing, or change its references; its level is told soon.
+
+    With `unit_id` the listing sells exactly this unit of the product. Raises InvalidInput for a
+    SKU under which the channel sells something else.
+    """
+    taken = tx.value(
+        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
+        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
+        channel=channel_id,
+        sku=sku,
+        product=product_id,
+        unit=unit_id or "",
+    )
+    if taken:
+        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
+    identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
     row = tx.row(
-        "INSERT INTO listing(id, channel_id, product_id, sku, remote, created_at) "
-        "VALUES(:id, :channel, :product, :sku, :remote, :now) "
-        "ON CONFLICT(channel_id, product_id) DO UPDATE "
+        "INSERT INTO listing(id, channel_id, product_id, unit_id, sku, remote, created_at) "
+        "VALUES(:id, :channel, :product, :unit, :sku, :remote, :now) "
+        f"ON CONFLICT(channel_id, {identity} DO UPDATE "
         "SET sku = excluded.sku, remote = excluded.remote RETURNING id",
         id=new_id(),
         channel=channel_id,
         product=product_id,
+        unit=unit_id,
         sku=sku,
         remote=orjson.dumps(remote).decode(),
         now=micros(now),
     )
     assert row is not None
     tx.run(
-        "INSERT INTO listing_level(listing_id, channel_id, product_id, wanted_version, wanted_at, "
-        "due_at, observed, observed_at) "
-        "VALUES(:listing, :channel, :product, 1, :now, :now, :observed, :now) "
+        "INSERT INTO listing_level(listing_id, channel_id, product_id, unit_id, wanted_version, "
+        "wanted_at, due_at, observed, observed_at) "
+        "VALUES(:listing, :channel, :product, :unit, 1, :now, :now, :observed, :now) "
         "ON CONFLICT(listing_id) DO UPDATE SET wanted_version = listing_level.wanted_version + 1, "
         "due_at = :now",
         listing=row["id"],
         channel=channel_id,
         product=product_id,
+        unit=unit_id,
         now=micros(now),
         observed=observed,
     )
@@ -145,6 +177,35 @@ def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
     return condition, values
 
 
+def desired(tx: Transaction, channel: Row, levels: Sequence[Row]) -> dict[str, int]:
+    """Count what levels are to show, by listing: of the one unit, where a listing sells only one.
+
+    A unit shows 1 while it may be sold and is not promised. What is kept back of a product is not
+    kept back of a unit that is listed by itself.
+    """
+    of_products = [level["product_id"] for level in levels if level["unit_id"] is None]
+    of_units = [level["unit_id"] for level in levels if level["unit_id"] is not None]
+    counts = available(tx, channel, sorted(set(of_products))) if of_products else {}
+    free = _free(tx, channel, of_units) if of_units else set()
+    return {
+        level["listing_id"]: counts[level["product_id"]]
+        if level["unit_id"] is None
+        else int(level["unit_id"] in free)
+        for level in levels
+    }
+
+
+def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str]) -> set[str]:
+    condition, values = sellable(channel)
+    rows = tx.rows(
+        "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
+        f"WHERE unit.id IN (:ids...) AND {condition}",
+        ids=list(unit_ids),
+        **values,
+    )
+    return {row["id"] for row in rows}
+
+
 def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[LeasedLevel]:
     """Take levels that are due, and those whose worker died, with what they are to show."""
     rows = tx.rows(
@@ -160,7 +221,7 @@ def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[L
     )
     if not rows:
         return []
-    counts = available(tx, channel, sorted({row["product_id"] for row in rows}))
+    counts = desired(tx, channel, rows)
     bindings = {
         row["id"]: row
         for row in tx.rows(
@@ -176,7 +237,7 @@ def _leased(row: Row, binding: Row, counts: dict[str, int]) -> LeasedLevel:
         listing_id=row["listing_id"],
         sku=binding["sku"],
         remote=orjson.loads(binding["remote"]),
-        desired=counts[row["product_id"]],
+        desired=counts[row["listing_id"]],
         observed=row["observed"],
         version=row["wanted_version"],
         fence=row["fence"],

@@ -15,7 +15,8 @@ from hub import inbox
 from hub.sql import Row, Transaction
 from hub.vocabulary import Order
 from jobs import intake
-from jobs.poll import PATIENCE_SECONDS, order_message
+from jobs.intake import ORDERS
+from jobs.poll import ORDER, PATIENCE_SECONDS, message_of
 from jobs.runtime import Runtime
 
 BATCH = 200
@@ -47,5 +48,5 @@ async def pull_orders(
 
 
 def _store(runtime: Runtime, channel: Row, orders: Sequence[Order], tx: Transaction) -> int:
-    messages = [order_message(channel, order) for order in orders]
+    messages = [message_of(channel, ORDER, ORDERS, order) for order in orders]
     return inbox.accept(tx, messages, runtime.clock())

@@ -8,15 +8,25 @@ that can not be worked in holds up no other.
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
+from connectors import (
+    AuthFailed,
+    Connector,
+    PullOrders,
+    PullReturns,
+    ReceiveWebhooks,
+    SendNotice,
+    Transient,
+)
 from connectors.remote import patience
 from hub import channels, inbox, orders
 from hub.recalls import notices
+from hub.returns import announced
 from hub.sql import Row, Transaction
-from hub.vocabulary import NoticeReceipt, Order
+from hub.vocabulary import NoticeReceipt, Order, Return
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
@@ -27,6 +37,24 @@ IDLE_SECONDS = 1.0
 # So often a receipt of a message that nobody knows is looked at again; then it is let pass.
 RECEIPT_ATTEMPTS_MAX = 5
 ORDERS = TypeAdapter(Order)
+RETURNS = TypeAdapter(Return)
+RETURN = "return"  # the topic of a return that was pulled
+
+
+@dataclass(slots=True)
+class Found:
+    """What a delivery is about, read into the words of the house."""
+
+    orders: Sequence[Order] = ()
+    returns: Sequence[Return] = ()
+    receipts: Sequence[NoticeReceipt] = ()
+
+    @property
+    def subject(self) -> str | None:
+        """Return the channel's reference of the order that it is about."""
+        if self.orders:
+            return self.orders[0].ref
+        return self.returns[0].order_ref if self.returns else None
 
 
 async def run(runtime: Runtime) -> None:
@@ -77,10 +105,8 @@ async def _work_in(runtime: Runtime, message: Row) -> None:
     try:
         receipts = _receipts(runtime, channel, message)
         with patience(0):  # a lease is held
-            found = [] if receipts else await _orders(runtime, channel, message)
-        await runtime.database.write(
-            lambda tx: _accept(tx, runtime, channel, message, found, receipts)
-        )
+            found = Found(receipts=receipts) if receipts else await _read(runtime, channel, message)
+        await runtime.database.write(lambda tx: _accept(tx, runtime, channel, message, found))
     except Exception as error:
         failed = error
         await runtime.database.write(lambda tx: _failed(tx, runtime, channel, message, failed))
@@ -95,37 +121,51 @@ def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeRe
     return connector.receipts(message["topic"], bytes(message["body"]))
 
 
-async def _orders(runtime: Runtime, channel: Row, message: Row) -> list[Order]:
+async def _read(runtime: Runtime, channel: Row, message: Row) -> Found:
     body = bytes(message["body"])
     if message["source"] != "webhook":
-        return [ORDERS.validate_json(body)]
+        if message["topic"] == RETURN:
+            return Found(returns=[RETURNS.validate_json(body)])
+        return Found(orders=[ORDERS.validate_json(body)])
     connector: Connector[object] = runtime.connections.of(channel)  # type: ignore[type-var]
     if not isinstance(connector, ReceiveWebhooks):
         raise TypeError(f"{channel['connector']} takes no webhooks")
     refs = dict.fromkeys(hint.order_ref for hint in connector.read(message["topic"], body))
     if not refs:
-        return []
+        return Found()
     if not isinstance(connector, PullOrders):
         raise TypeError(f"{channel['connector']} can not read an order back")
-    return [await connector.read_order(ref) for ref in refs]
+    # Returns before their order: what was refunded explains why its lines are smaller.
+    returns = [each for ref in refs for each in await _returns(channel, connector, ref)]
+    return Found([await connector.read_order(ref) for ref in refs], returns)
 
 
-def _accept(
-    tx: Transaction,
-    runtime: Runtime,
-    channel: Row,
-    message: Row,
-    found: list[Order],
-    receipts: Sequence[NoticeReceipt],
-) -> None:
+async def _returns(channel: Row, connector: object, ref: str) -> Sequence[Return]:
+    """Read the returns of an order, where the channel was connected with that permission."""
+    if not isinstance(connector, PullReturns) or not channels.can(channel, "pull_returns"):
+        return ()
+    try:
+        return await connector.read_returns(ref)
+    except AuthFailed as error:
+        # The order itself may still be read; the poll tells a person.
+        logger.warning("returns of %s could not be read: %s", channel["code"], error)
+        return ()
+
+
+def _accept(tx: Transaction, runtime: Runtime, channel: Row, message: Row, found: Found) -> None:
     occasion = runtime.occasion("intake")
-    subject = found[0].ref if found else None
-    if not inbox.done(tx, message, subject, occasion.now):
+    if not inbox.done(tx, message, found.subject, occasion.now):
         return  # the lease was lost: whoever has it now does the work
-    for order in found:
-        orders.accept(tx, occasion, channel, order)
-    if receipts:
-        unknown = notices.receive(tx, channel["id"], receipts, occasion.now)
+    for each in found.returns:
+        announced.accept(tx, occasion, channel, each)
+    for order in found.orders:
+        # Some channels make an order of its own for what comes back: it sells nothing.
+        if order.lines or not found.returns:
+            orders.accept(tx, occasion, channel, order)
+    if found.orders and found.returns:
+        announced.look_again(tx, occasion, channel, [each.ref for each in found.returns])
+    if found.receipts:
+        unknown = notices.receive(tx, channel["id"], found.receipts, occasion.now)
         if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:
             # It may be faster than the answer to the sending; nothing of this is kept.
             raise Transient("no message is known by this id yet")

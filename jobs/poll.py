@@ -1,86 +1,130 @@
-"""Polling: orders are pulled from their channels by cursor, whatever became of the webhooks.
+"""Polling: orders and returns are pulled from their channels by cursor, whatever became of the
+webhooks.
 
-The cursor moves only in the transaction that stored the page, so a page that fails is read again.
-What was stored already is known by its delivery id and dropped.
+Each has a cursor of its own, which moves only in the transaction that stored the page, so a page
+that fails is read again. What was stored already is known by its delivery id and dropped.
 """
 
 import hashlib
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from connectors import Page, PullOrders
+from pydantic import TypeAdapter
+
+from connectors import Page, PullOrders, PullReturns
 from connectors.remote import patience
 from hub import cases, channels, inbox
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.sql import Row, Transaction
-from hub.vocabulary import Order
-from jobs.intake import ORDERS
-from jobs.recovery import apply_to_channel, decide, report_dead
+from jobs.intake import ORDERS, RETURN, RETURNS
+from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 STREAM = "orders"
+RETURN_STREAM = "returns"
+ORDER = "order"  # the topic of an order in the inbox
 PAGES_MAX = 500  # of one channel in one run
 PATIENCE_SECONDS = 30.0  # for a budget that is used up: no lease is held
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of thing that is pulled: its cursor, its topic in the inbox, how it is written."""
+
+    name: str
+    topic: str
+    adapter: TypeAdapter[Any]
+    pull: Callable[[str], Awaitable[Page[Any]]]
+
+
 async def poll_all(runtime: Runtime) -> str:
-    """Pull the orders of every active channel; return a summary."""
+    """Pull the orders and returns of every active channel; return a summary."""
     rows = await runtime.database.read(lambda tx: channels.with_capability(tx, "pull_orders"))
     new = [await poll(runtime, channel) for channel in rows]
     return f"{sum(new)} new orders or changes from {len(rows)} channels"
 
 
 async def poll(runtime: Runtime, channel: Row) -> int:
-    """Pull the orders of one channel; return how many were new. A failure is kept for people."""
+    """Pull the orders of one channel, and its returns before them; return how many were new.
+
+    A failure is kept for people.
+    """
     if channel["waits_until"] > micros(runtime.clock()):
         return 0
-    connector = runtime.connections.of(channel)
-    if not isinstance(connector, PullOrders):
-        return 0
-    try:
-        with patience(PATIENCE_SECONDS):
-            return await _pull(runtime, channel, connector)
-    except Exception as error:
-        decision = decide(error, 0, runtime.clock())
-        await runtime.database.write(
-            lambda tx: apply_to_channel(tx, channel, decision, runtime.clock(), STREAM)
-        )
-        if decision.due_at is None:
-            await runtime.database.write(
-                lambda tx: report_dead(
-                    tx, channel, STREAM, "give its orders", decision, runtime.clock()
-                )
+    new = 0
+    for stream in _streams(runtime, channel):
+        try:
+            with patience(PATIENCE_SECONDS):
+                new += await _pull(runtime, channel, stream)
+        except Exception as error:
+            decision = _decided(error, stream, runtime)
+            await runtime.database.write(partial(_failed, runtime, channel, stream, decision))
+            logger.warning(
+                "%s of %s could not be pulled: %s", stream.name, channel["code"], decision.error
             )
-        logger.warning("orders of %s could not be pulled: %s", channel["code"], decision.error)
-        return 0
+    return new
 
 
-async def _pull(runtime: Runtime, channel: Row, connector: PullOrders) -> int:
-    cursor = await runtime.database.read(lambda tx: channels.cursor(tx, channel["id"], STREAM))
+def _streams(runtime: Runtime, channel: Row) -> list[Stream]:
+    """Name what a channel is asked for. Returns come first: they explain smaller orders."""
+    connector = runtime.connections.of(channel)
+    found = []
+    if isinstance(connector, PullReturns) and channels.can(channel, "pull_returns"):
+        found.append(Stream(RETURN_STREAM, RETURN, RETURNS, connector.pull_returns))
+    if isinstance(connector, PullOrders):
+        found.append(Stream(STREAM, ORDER, ORDERS, connector.pull_orders))
+    return found
+
+
+def _decided(error: Exception, stream: Stream, runtime: Runtime) -> Decision:
+    """Say what a failure leads to: a channel that only lacks the right to returns goes on."""
+    decision = decide(error, 0, runtime.clock())
+    if decision.pauses and stream.name == RETURN_STREAM:
+        return replace(decision, pauses=False, due_at=None)
+    return decision
+
+
+def _failed(
+    runtime: Runtime, channel: Row, stream: Stream, decision: Decision, tx: Transaction
+) -> None:
+    apply_to_channel(tx, channel, decision, runtime.clock(), stream.name)
+    if decision.due_at is None:
+        what = f"give its {stream.name}"
+        report_dead(tx, channel, stream.name, what, decision, runtime.clock())
+
+
+async def _pull(runtime: Runtime, channel: Row, stream: Stream) -> int:
+    cursor = await runtime.database.read(lambda tx: channels.cursor(tx, channel["id"], stream.name))
     new = 0
     for _ in range(PAGES_MAX):
-        page = await connector.pull_orders(cursor)
-        new += await runtime.database.write(partial(_store, runtime, channel, page))
+        page = await stream.pull(cursor)
+        new += await runtime.database.write(partial(_store, runtime, channel, stream, page))
         if not page.more:
             break
         cursor = page.cursor
     return new
 
 
-def _store(runtime: Runtime, channel: Row, page: Page[Order], tx: Transaction) -> int:
+def _store(runtime: Runtime, channel: Row, stream: Stream, page: Page[Any], tx: Transaction) -> int:
     now = runtime.clock()
-    stored = inbox.accept(tx, [order_message(channel, order) for order in page.items], now)
-    channels.move_cursor(tx, channel["id"], STREAM, page.cursor, now)
-    cases.settle(tx, CaseKind.SYNC_FAILURE, STREAM, channel["id"], now)
+    stored = inbox.accept(
+        tx, [message_of(channel, stream.topic, stream.adapter, each) for each in page.items], now
+    )
+    channels.move_cursor(tx, channel["id"], stream.name, page.cursor, now)
+    cases.settle(tx, CaseKind.SYNC_FAILURE, stream.name, channel["id"], now)
     return stored
 
 
-def order_message(channel: Row, order: Order) -> inbox.Message:
-    """Return what is stored of an order that was read; the same state of it is the same message."""
-    body = ORDERS.dump_json(order)
+def message_of(channel: Row, topic: str, adapter: TypeAdapter[Any], item: Any) -> inbox.Message:
+    """Return what is stored of an item that was read; the same state of it is the same message."""
+    body = adapter.dump_json(item)
     # The content is part of the name: a channel whose update time stands still is still heard.
     digest = hashlib.sha256(body).hexdigest()[:16]
-    return inbox.Message(channel["id"], f"pull:{order.ref}:{digest}", "pull", "order", body)
+    kind = "" if topic == ORDER else f"{topic}:"
+    return inbox.Message(channel["id"], f"pull:{kind}{item.ref}:{digest}", "pull", topic, body)

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from connectors import (
+    CancelOrders,
     Conflict,
     Connector,
     ConnectorError,
@@ -30,10 +31,13 @@ from hub.circuit import CircuitState
 from hub.clock import micros, moment
 from hub.listings import LeasedLevel
 from hub.orders import TOPIC as FULFILLMENT
+from hub.orders.oversell import TOPIC as CANCELLATION
+from hub.orders.oversell import still_wanted
 from hub.recalls import notices, people
 from hub.reconciling import reconciliation
 from hub.sql import Row, Transaction
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     FulfillmentLine,
     Notice,
@@ -307,6 +311,10 @@ async def _deliver(
     payload = orjson.loads(fact["payload"])
     if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
         return await connector.push_fulfillment(_fulfillment(payload))
+    if fact["topic"] == CANCELLATION and isinstance(connector, CancelOrders):
+        if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
+            return "not needed any more: the order can be served, or is cancelled"
+        return await connector.cancel_order(Cancellation(**payload))
     if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
         asked = await runtime.database.read(lambda tx: warranty.question(tx, payload["unit"]))
         assert asked is not None  # the channel was chosen by the unit's manufacturer

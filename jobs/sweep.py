@@ -1,4 +1,8 @@
-"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried."""
+"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
+
+Order lines whose SKU has become known are served, and the cases of orders and returns that have
+been overtaken by events are closed.
+"""
 
 from dataclasses import replace
 
@@ -7,6 +11,7 @@ from hub.clock import micros, new_id
 from hub.fulfilment import expiry
 from hub.instruction import Instruction
 from hub.lifecycle import Action
+from hub.returns import announced
 from hub.sql import Transaction
 from hub.units import Scan
 from jobs.runtime import Runtime
@@ -38,4 +43,16 @@ async def sweep(runtime: Runtime) -> str:
     tried = await runtime.database.write(
         lambda tx: orders.retry_backorders(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
-    return f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried"
+    bound = await runtime.database.write(
+        lambda tx: orders.bind_waiting(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    await runtime.database.write(
+        lambda tx: orders.recheck(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    await runtime.database.write(
+        lambda tx: announced.recheck(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    return (
+        f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried, "
+        f"{bound} waiting orders bound"
+    )

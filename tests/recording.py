@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connectors import (
+    CancelOrders,
     Conflict,
     Connector,
     ConnectorError,
@@ -14,6 +15,7 @@ from connectors import (
     NotFound,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -27,10 +29,12 @@ from connectors import (
 from connectors.connections import Connections
 from hub.sql import Row
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     ObservedLevel,
     Order,
     Registration,
+    Return,
     StockLevel,
     Warranty,
     WarrantyQuestion,
@@ -47,6 +51,8 @@ class Nothing(BaseModel):
 class Recording(
     Connector[Nothing],
     PullOrders,
+    PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -69,6 +75,9 @@ class Recording(
         self.serials: set[str] = set()
         self.orders: dict[str, Order] = {}
         self.pages: list[Page[Order]] = []
+        self.return_pages: list[Page[Return]] = []
+        self.returns_forbidden: BaseException | None = None
+        self.cancellations: list[Cancellation] = []
         self.failures: list[BaseException] = []
         self.level_failures: dict[str, ConnectorError] = {}
 
@@ -105,6 +114,22 @@ class Recording(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         self._fail()
         return self.pages.pop(0) if self.pages else Page((), cursor)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        if self.returns_forbidden is not None:
+            raise self.returns_forbidden
+        return self.return_pages.pop(0) if self.return_pages else Page((), cursor)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        if self.returns_forbidden is not None:
+            raise self.returns_forbidden
+        known = [each for page in self.return_pages for each in page.items]
+        return [each for each in known if each.order_ref == order_ref]
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        self._fail()
+        self.cancellations.append(cancellation)
+        return cancellation.order_ref
 
     async def read_order(self, ref: str) -> Order:
         self._fail()

@@ -21,10 +21,11 @@ from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Occasion
+from hub.returns import announced
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vault import Vault
-from hub.vocabulary import Order, OrderLine, OrderState
+from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
 from jobs.runtime import Runtime
 
 Result = TypeVar("Result")
@@ -192,6 +193,31 @@ class World:
             "updated_at": self.now,
         }
         return Order(**(given | more))
+
+    def returned(
+        self, ref: str = "r-1", order: str = "o-1", line: ReturnLine | None = None, **more: Any
+    ) -> Return:
+        """Write down a return as a channel would state it: one unit of the line l-1."""
+        given: dict[str, Any] = {
+            "ref": ref,
+            "order_ref": order,
+            "state": ReturnState.OPEN,
+            "remote_state": "open",
+            "lines": (line or ReturnLine(order_line_ref="l-1", quantity=1),),
+            "updated_at": self.now,
+        }
+        return Return(**(given | more))
+
+    def announce(self, channel: Row, said: Return) -> str | None:
+        """Take a channel's return in."""
+        return self.write(lambda tx: announced.accept(tx, self.occasion(), channel, said))
+
+    def open_cases(self) -> list[tuple[str, str]]:
+        """Return the kinds and subjects of the cases that are open."""
+        rows = self.rows(
+            "SELECT kind, subject FROM exception_case WHERE state <> 'resolved' ORDER BY 1, 2"
+        )
+        return [(row["kind"], row["subject"]) for row in rows]
 
     def accept(self, channel: Row, order: Order) -> str | None:
         """Take an order in."""

@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.simulators.shopify_desk import Desk
 from connectors.simulators.shopify_resolvers import root_of
-from connectors.simulators.shopify_shop import Shop
 from connectors.simulators.twin import Fault, Webhook
 
 SCHEMA = build_schema(files("connectors.simulators").joinpath("shopify.graphql").read_text())
 POINTS_MAX, POINTS_PER_SECOND = 2000, 100
 
 
-class ShopifyTwin(Shop):
+class ShopifyTwin(Desk):
     """One shop with one location, one access token and one webhook secret."""
 
     def __init__(

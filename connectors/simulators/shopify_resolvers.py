@@ -9,6 +9,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, get_directive_values
 
+from connectors.simulators import shopify_desk_views as desk
 from connectors.simulators.shopify_shop import (
     Item,
     Line,
@@ -41,6 +42,7 @@ def root_of(twin: Shop) -> View:
         "inventorySetQuantities": root.set_quantities,
         "fulfillmentCreate": root.fulfill,
         "metafieldsSet": root.set_metafields,
+        "orderCancel": root.cancel,
     }
 
 
@@ -159,6 +161,17 @@ class _Root:
             "userErrors": [],
         }
 
+    def cancel(self, _info: Info, **asked: Any) -> View:
+        """Cancel an order that is there, not cancelled and not shipped."""
+        order = self.twin.orders.get(asked["orderId"])
+        if order is None or order.cancelled_at or order.shipments:
+            message = "The order can not be cancelled."
+            problem = _problem("INVALID", ["orderId"], message)
+            return {"job": None, "orderCancelUserErrors": [problem]}
+        self.twin.cancel_order(order.id)
+        job = {"id": f"gid://shopify/Job/{self.twin.next_id()}"}
+        return {"job": job, "orderCancelUserErrors": []}
+
     def set_metafields(self, _info: Info, **asked: Any) -> View:
         """Write order metafields: all or none, compared by digest where one is given."""
         metafields, problems = asked["metafields"], list[View]()
@@ -237,11 +250,14 @@ def _order(twin: Shop, order: PlacedOrder) -> View:
         "updatedAt": instant(order.updated_at),
         "cancelledAt": instant(order.cancelled_at) if order.cancelled_at else None,
         "sourceName": order.source,
+        "sourceIdentifier": order.source_identifier,
         "displayFinancialStatus": "PAID" if order.paid else "PENDING",
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
         "lineItems": _paged([_line(line) for line in order.lines]),
         "fulfillments": [_shipment(order, shipment) for shipment in order.shipments],
+        "refunds": desk.refunds(order, _paged, _line),
+        "returns": desk.returns(order, _paged, _line),
         "fulfillmentOrders": _paged([_fulfillment_order(twin, order)]),
         "metafield": metafield,
     }

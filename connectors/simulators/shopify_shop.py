@@ -13,6 +13,7 @@ from connectors.simulators.twin import Twin
 SCOPES = (
     "read_orders",
     "write_orders",
+    "read_returns",
     "read_customers",
     "read_products",
     "read_locations",
@@ -54,6 +55,31 @@ class Shipment:
 
 
 @dataclass(slots=True)
+class Refunded:
+    """One refund of an order: how many of which line, and what became of the goods."""
+
+    id: str
+    created_at: datetime
+    quantities: dict[str, int]
+    restock_type: str
+    note: str = ""
+    return_id: str | None = None
+
+
+@dataclass(slots=True)
+class ReturnedGoods:
+    """One return of an order: how many of which line; what came back, was refunded, exchanged."""
+
+    id: str
+    status: str
+    quantities: dict[str, int]
+    reason: str
+    processed: dict[str, int] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
+    exchange_lines: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class PlacedOrder:
     """An order of the shop."""
 
@@ -66,6 +92,9 @@ class PlacedOrder:
     fulfillment_order_id: str
     lines: list[Line]
     shipments: list[Shipment] = field(default_factory=list)
+    refunds: list[Refunded] = field(default_factory=list)
+    returns: list[ReturnedGoods] = field(default_factory=list)
+    source_identifier: str | None = None
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False
@@ -76,9 +105,9 @@ class PlacedOrder:
         if self.on_hold:
             return "ON_HOLD"
         done = sum(line.fulfilled for line in self.lines)
-        if not done:
-            return "UNFULFILLED"
         due = sum(line.current for line in self.lines)
+        if not done:  # what was shipped and refunded stays fulfilled
+            return "FULFILLED" if self.shipments and not due else "UNFULFILLED"
         return "FULFILLED" if done >= due else "PARTIALLY_FULFILLED"
 
 
@@ -110,24 +139,21 @@ class Shop(Twin):
         self._item(sku).available = quantity
 
     def place_order(
-        self, quantities: Mapping[str, int], *, at_counter: bool = False, paid: bool = True
+        self,
+        quantities: Mapping[str, int],
+        *,
+        at_counter: bool = False,
+        paid: bool = True,
+        origin: str | None = None,
     ) -> str:
-        """Sell; the stock goes down at once, below zero if need be. Returns the order id."""
-        lines = []
-        for sku, quantity in quantities.items():
-            item = self._item(sku)
-            item.available -= quantity
-            lines.append(
-                Line(
-                    id=f"gid://shopify/LineItem/{self.next_id()}",
-                    fulfillment_order_line_id=f"gid://shopify/FulfillmentOrderLineItem/{self.next_id()}",
-                    sku=sku,
-                    title=item.title,
-                    quantity=quantity,
-                    current=quantity,
-                    fulfilled=quantity if at_counter else 0,
-                )
-            )
+        """Sell; the stock goes down at once, below zero if need be. Returns the order id.
+
+        `origin` is the reference of the order in another channel that this one was imported from.
+        """
+        lines = [
+            self._line(sku, quantity, handed_over=at_counter)
+            for sku, quantity in quantities.items()
+        ]
         number, now = self.next_id(), self.now()
         order = PlacedOrder(
             id=f"gid://shopify/Order/{number}",
@@ -138,6 +164,7 @@ class Shop(Twin):
             updated_at=now,
             fulfillment_order_id=f"gid://shopify/FulfillmentOrder/{self.next_id()}",
             lines=lines,
+            source_identifier=origin,
         )
         if at_counter:
             handed_over = {line.id: line.quantity for line in lines}
@@ -162,6 +189,14 @@ class Shop(Twin):
         line.current -= quantity
         self._item(sku).available += quantity
         self.touch(order, "orders/edited")
+
+    def add_line(self, order_id: str, sku: str, quantity: int = 1) -> str:
+        """Edit an order: something more is wanted. Returns the line's id."""
+        order = self.orders[order_id]
+        line = self._line(sku, quantity, handed_over=False)
+        order.lines.append(line)
+        self.touch(order, "orders/edited")
+        return line.id
 
     def hold(self, order_id: str, on_hold: bool = True) -> None:
         """Put the fulfilment of an order on hold, or release it."""
@@ -200,6 +235,19 @@ class Shop(Twin):
             "source_name": order.source,
         }
         self.announce(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
+
+    def _line(self, sku: str, quantity: int, *, handed_over: bool) -> Line:
+        item = self._item(sku)
+        item.available -= quantity
+        return Line(
+            id=f"gid://shopify/LineItem/{self.next_id()}",
+            fulfillment_order_line_id=f"gid://shopify/FulfillmentOrderLineItem/{self.next_id()}",
+            sku=sku,
+            title=item.title,
+            quantity=quantity,
+            current=quantity,
+            fulfilled=quantity if handed_over else 0,
+        )
 
     def _fulfillment_id(self) -> str:
         return f"gid://shopify/Fulfillment/{self.next_id()}"

@@ -223,6 +223,8 @@ class SquareTwin(Shop):
             "state": order.state,
             "line_items": order.lines,
             "fulfillments": order.fulfillments,
+            "returns": order.returns,
+            "refunds": order.refunds,
             "created_at": rfc3339(order.created_at),
             "updated_at": rfc3339(order.updated_at),
             "version": order.version,

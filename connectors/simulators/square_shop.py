@@ -36,6 +36,8 @@ class Sale:
     fulfillments: list[dict[str, Any]] = field(default_factory=list)
     ticket_name: str | None = None
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    returns: list[dict[str, Any]] = field(default_factory=list)
+    refunds: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Shop(Twin):
@@ -93,6 +95,55 @@ class Shop(Twin):
             self._move(line["catalog_object_id"], int(line["quantity"]))
         order.state = "CANCELED"
         self.touch(order)
+
+    def take_back(
+        self,
+        order_id: str,
+        quantity: int = 1,
+        *,
+        note: str | None = None,
+        exchange_for: str | None = None,
+    ) -> str:
+        """Take units of an order's first line back at the till; returns the id of the new order.
+
+        `exchange_for` sells a unit of another SKU on the same receipt.
+        """
+        line = self.orders[order_id].lines[0]
+        item = {
+            "uid": f"ret-{self.next_id()}",
+            "source_line_item_uid": line["uid"],
+            "catalog_object_id": line["catalog_object_id"],
+            "quantity": str(quantity),
+        }
+        if note is not None:
+            item["note"] = note
+        self._move(line["catalog_object_id"], quantity)
+        lines = [] if exchange_for is None else [self._line(exchange_for, 1, None)]
+        sale = Sale(self._order_id(), "COMPLETED", lines, self.now(), self.now())
+        sale.returns = [
+            {
+                "uid": f"r-{self.next_id()}",
+                "source_order_id": order_id,
+                "return_line_items": [item],
+            }
+        ]
+        sale.refunds = [self._refund("COMPLETED")]
+        return self._place(sale)
+
+    def refund(self, order_id: str, status: str = "COMPLETED") -> str:
+        """Pay money back without any goods; returns the refund's id."""
+        order = self.orders[order_id]
+        order.refunds.append(self._refund(status))
+        self.touch(order)
+        return str(order.refunds[-1]["id"])
+
+    def _refund(self, status: str) -> dict[str, Any]:
+        return {
+            "id": f"REF{self.next_id()}",
+            "created_at": rfc3339(self.now()),
+            "reason": "returned",
+            "status": status,
+        }
 
     def serials(self, order_id: str) -> dict[str, list[str]]:
         """Return the serials that the order's custom attribute names, by line uid."""

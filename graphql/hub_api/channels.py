@@ -7,9 +7,9 @@ import strawberry
 
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
-from hub import channels, circuit, clients, listings
+from hub import channels, circuit, clients, listings, orders, units
 from hub.catalogue import reference
-from hub.channels import ChannelCard, Health
+from hub.channels import ChannelCard, Health, Oversell
 from hub.circuit import CircuitState
 from hub.clock import moment
 from hub.errors import InvalidInput
@@ -19,6 +19,9 @@ from hub_api.context import Context
 from hub_api.problems import answer, settings_problem
 
 Info = strawberry.Info[Context, None]
+WAITING_MAX = 1_000  # orders that are bound at once; the sweep takes the others
+
+strawberry.enum(Oversell, description="What is done when a channel sold more than there is.")
 
 strawberry.enum(CircuitState, description="Whether a channel is talked to.")
 
@@ -84,6 +87,7 @@ class Channel:
     state: str = strawberry.field(description="active or paused.")
     paused_reason: str | None
     safety_buffer: int
+    oversell: Oversell
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
     client_id: strawberry.Private[str | None]
 
@@ -99,6 +103,7 @@ class Channel:
             state=row["state"],
             paused_reason=row["paused_reason"],
             safety_buffer=row["safety_buffer"],
+            oversell=Oversell(row["oversell"]),
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
             client_id=row["client_id"],
         )
@@ -162,6 +167,10 @@ class ChannelInput:
     safety_buffer: int = strawberry.field(
         description="Units of each product that are kept back from it.", default=0
     )
+    oversell: Oversell = strawberry.field(
+        description="What is done when it sold more than there is; there is always a case.",
+        default=Oversell.BACK_ORDER,
+    )
 
 
 @strawberry.input(description="A listing of a channel and the product that it sells.")
@@ -172,6 +181,10 @@ class ListingInput:
     remote_sku: str = strawberry.field(description="The channel's SKU.")
     remote: strawberry.scalars.JSON = strawberry.field(
         description="The channel's own references, as its connector documents them."
+    )
+    unit: str | None = strawberry.field(
+        description="Any identifier of a unit of the product: the listing sells only this one.",
+        default=None,
     )
 
 
@@ -283,7 +296,10 @@ class ChannelMutation:
     async def bind_listings(
         self, info: Info, channel: str, listings: list[ListingInput]
     ) -> ListingsBound:
-        """Bind; each listing's quantity is told to the channel soon after."""
+        """Bind; each listing's quantity is told to the channel soon after.
+
+        Orders that wait for one of these listings are served at once.
+        """
         info.context.require(Scope.ADMIN)
         return await info.context.write(lambda tx: _bind(tx, info.context, channel, listings))
 
@@ -380,6 +396,7 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         client=channel.client,
         sites=channel.sites,
         safety_buffer=channel.safety_buffer,
+        oversell=channel.oversell,
     )
 
 
@@ -392,7 +409,16 @@ def _bind(
         if not isinstance(remote, dict) or not all(isinstance(v, str) for v in remote.values()):
             raise InvalidInput("remote is a JSON object of texts", field="remote")
         product = reference(tx, "product", "sku", binding.sku)
-        listings.bind(tx, channel["id"], product["id"], binding.remote_sku, remote, context.clock())
+        listings.bind(
+            tx,
+            channel["id"],
+            product["id"],
+            binding.remote_sku,
+            remote,
+            context.clock(),
+            unit_id=units.find(tx, binding.unit, binding.sku)["id"] if binding.unit else None,
+        )
+    orders.bind_waiting(tx, context.occasion(), limit=WAITING_MAX, channel_id=channel["id"])
     return ListingsBound(
         bound=tx.value("SELECT COUNT(*) FROM listing WHERE channel_id = :id", id=channel["id"])
     )

@@ -4,15 +4,19 @@ from datetime import datetime
 
 import strawberry
 
-from hub import views
+from hub import orders, views
 from hub.clock import moment
 from hub.errors import UnknownReference
 from hub.fulfilment import bindings
 from hub.keys import Scope
-from hub.sql import Row
+from hub.returns.views import returns_of_orders
+from hub.sql import Row, Transaction
 from hub.vocabulary import OrderState
+from hub_api.channel_returns import ChannelReturn
 from hub_api.context import Context
+from hub_api.once import once
 from hub_api.paging import Connection, page, position
+from hub_api.problems import answer
 from hub_api.units import Unit
 
 Info = strawberry.Info[Context, None]
@@ -93,6 +97,15 @@ class Order:
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
     placed_at: datetime
     recorded_at: datetime
+    origin_ref: str | None = strawberry.field(
+        description="Where it was imported from: another channel's reference."
+    )
+    same_as_id: strawberry.ID | None = strawberry.field(
+        description="The order of another channel that it seems to repeat."
+    )
+    same_verdict: str | None = strawberry.field(
+        description="suspected or same: it takes no units; different: it is served."
+    )
 
     @classmethod
     def of(cls, row: Row) -> "Order":
@@ -109,6 +122,9 @@ class Order:
             customer_ref=row["customer_ref"],
             placed_at=moment(row["placed_at"]),
             recorded_at=moment(row["recorded_at"]),
+            origin_ref=row["origin_ref"],
+            same_as_id=strawberry.ID(row["same_as"]) if row["same_as"] else None,
+            same_verdict=row["same_verdict"],
         )
 
     @strawberry.field(metadata={"size": USUAL_SIZE})
@@ -136,6 +152,15 @@ class Order:
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         found = await info.context.loaders.of(bindings.of_orders).load(self.id)
         return [OrderUnit.of(each) for each in found]
+
+    @strawberry.field(
+        description="Returns and refunds that its channel told of, the first first.",
+        metadata={"size": 2},
+    )
+    async def returns(self, info: Info) -> list[ChannelReturn]:
+        """Load the returns."""
+        rows = await info.context.loaders.of(returns_of_orders).load(self.id)
+        return [ChannelReturn.of(row) for row in rows]
 
 
 @strawberry.type
@@ -174,3 +199,29 @@ class OrderQuery:
             )
         )
         return page(rows, first, after, Order.of)
+
+
+@strawberry.type
+class OrderMutation:
+    """Deciding about orders."""
+
+    @strawberry.mutation(
+        description="Say of an order that seems to repeat one of another channel whether it is a "
+        "different one: then it is served from now on.",
+        graphql_type=answer("DecideDuplicateOrderResult", Order),
+    )
+    async def decide_duplicate_order(
+        self, info: Info, idempotency_key: str, order_id: strawberry.ID, different: bool
+    ) -> Order:
+        """Decide about an order that came in twice."""
+        info.context.require(Scope.OPS)
+        occasion = info.context.occasion()
+
+        def do(tx: Transaction, _: str) -> str:
+            orders.decide_duplicate(tx, occasion, order_id, different=different)
+            return str(order_id)
+
+        given = [order_id, different]
+        await once(info.context, occasion, idempotency_key, "decide_duplicate_order", given, do)
+        found = await info.context.read(lambda tx: views.orders_by_id(tx, [order_id]))
+        return Order.of(found[order_id])

@@ -1,6 +1,7 @@
 """Returns: the answer at the counter, and what follows it."""
 
 from datetime import date, datetime
+from typing import Any
 
 import orjson
 import strawberry
@@ -74,6 +75,29 @@ class ReturnedSale:
     )
 
 
+@strawberry.type(description="What a channel had announced of a unit that is brought back.")
+class AnnouncedReturn:
+    """What a channel had announced."""
+
+    ref: str
+    state: str
+    comes_back: bool = strawberry.field(description="False: the customer was to keep it.")
+    reason: str
+    refund_reference: str | None = strawberry.field(description="Null: it has not refunded yet.")
+
+
+def _announced(said: dict[str, Any] | None) -> AnnouncedReturn | None:
+    if said is None:
+        return None
+    return AnnouncedReturn(
+        ref=said["ref"],
+        state=said["state"],
+        comes_back=said["comes_back"],
+        reason=said["reason"],
+        refund_reference=said["refund_ref"],
+    )
+
+
 @strawberry.type(description="An answer at the counter, kept with all that it stands on.")
 class ReturnCase:
     """An answer at the counter."""
@@ -86,6 +110,9 @@ class ReturnCase:
     findings: list[NoticedReturn] = strawberry.field(metadata={"size": 5})
     next_step: str = strawberry.field(description="What to do, for the person at the counter.")
     sale: ReturnedSale | None
+    announced: AnnouncedReturn | None = strawberry.field(
+        description="What its channel had announced when it was checked."
+    )
     buyer_matches: bool | None = strawberry.field(description="Null: nothing to compare.")
     days_since_sale: int | None
     may_return_until: date | None
@@ -123,6 +150,7 @@ class ReturnCase:
             ],
             next_step=told["next_step"],
             sale=ReturnedSale(**sale | {"sold_at": moment(sale["sold_at"])}) if sale else None,
+            announced=_announced(told.get("announced")),
             buyer_matches=told["buyer_matches"],
             days_since_sale=told["days"],
             may_return_until=date.fromisoformat(until) if until else None,

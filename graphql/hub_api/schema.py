@@ -4,9 +4,11 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from hub_api.administration import AdministrationMutation, AdministrationQuery
+from hub_api.alternatives import AlternativeMutation, AlternativeQuery
 from hub_api.capture import CaptureMutation, CaptureQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
+from hub_api.channel_returns import ChannelReturnQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
 from hub_api.claims import ClaimMutation, ClaimQuery
 from hub_api.clients import ClientMutation, ClientQuery
@@ -22,7 +24,7 @@ from hub_api.licences import LicenceMutation, LicenceQuery
 from hub_api.losses import LossMutation
 from hub_api.movements import MovementMutation
 from hub_api.naming import AdviceQuery, NamingMutation
-from hub_api.orders import OrderQuery
+from hub_api.orders import OrderMutation, OrderQuery
 from hub_api.owners import OwnerMutation, OwnerQuery
 from hub_api.people import PersonMutation, PersonQuery
 from hub_api.policies import PolicyMutation, PolicyQuery
@@ -49,6 +51,7 @@ class Query(
     CountQuery,
     CaptureQuery,
     CatalogueQuery,
+    AlternativeQuery,
     OrderQuery,
     FulfilmentQuery,
     WorkQuery,
@@ -58,6 +61,7 @@ class Query(
     ProofQuery,
     HistoryQuery,
     ReturnQuery,
+    ChannelReturnQuery,
     RecallQuery,
     PersonQuery,
     RetrofitQuery,
@@ -85,6 +89,7 @@ class Mutation(
     CountMutation,
     HistoryMutation,
     ReturnMutation,
+    OrderMutation,
     RecallMutation,
     PersonMutation,
     RetrofitMutation,
@@ -94,6 +99,7 @@ class Mutation(
     CaptureMutation,
     CatalogueMutation,
     ChannelMutation,
+    AlternativeMutation,
     CaseMutation,
     ReconciliationMutation,
     DeliveryMutation,

@@ -149,7 +149,8 @@ def _bear(
     )
     journal.write(tx)
     if put_away:
-        listings.touch(tx, {unit.product_id for unit in units}, occasion.now)
+        products = {unit.product_id for unit in units}
+        listings.touch(tx, products, occasion.now, {unit.id for unit in units})
     return {
         index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
     }

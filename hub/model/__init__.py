@@ -21,7 +21,18 @@ from hub.model.care import (
     UnitCost,
     WarrantyClaim,
 )
-from hub.model.commerce import Channel, Listing, ListingLevel, Order, OrderLine
+from hub.model.commerce import (
+    Channel,
+    ChannelReturn,
+    ChannelReturnLine,
+    LineReturn,
+    Listing,
+    ListingLevel,
+    Order,
+    OrderLine,
+    ProductAlternative,
+    Substitution,
+)
 from hub.model.inbound import Delivery, DeliveryLine, ImportRow, ImportRun, UnserializedStock
 from hub.model.recalls import CountResult, CountScan, Notice, Recall, RecallUnit, StockCount
 from hub.model.review import (
@@ -52,6 +63,8 @@ __all__ = [
     "Budget",
     "Case",
     "Channel",
+    "ChannelReturn",
+    "ChannelReturnLine",
     "ChannelToken",
     "Checkpoint",
     "Circuit",
@@ -72,6 +85,7 @@ __all__ = [
     "Inbox",
     "JobRun",
     "KitMembership",
+    "LineReturn",
     "Listing",
     "ListingLevel",
     "Location",
@@ -82,6 +96,7 @@ __all__ = [
     "Outbox",
     "Person",
     "Product",
+    "ProductAlternative",
     "Recall",
     "RecallUnit",
     "ReconciliationDifference",
@@ -89,6 +104,7 @@ __all__ = [
     "ReturnCase",
     "SensorReading",
     "StockCount",
+    "Substitution",
     "Unit",
     "UnitCost",
     "UnitField",

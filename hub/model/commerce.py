@@ -24,6 +24,8 @@ class Channel(SQLModel, table=True):
     manufacturer_id: str | None = to("manufacturer", nullable=True)
     client_id: str | None = to("client", nullable=True)  # sells this client's goods only
     safety_buffer: int = Field(default=0)  # units kept back from this channel
+    # What happens when it sold more than there is: back_order, alternative, cancel.
+    oversell: str = Field(default="back_order", max_length=20)
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
     state: str = Field(default="active", max_length=20)
     paused_reason: str | None = Field(default=None, max_length=300)
@@ -32,16 +34,26 @@ class Channel(SQLModel, table=True):
 
 
 class Listing(SQLModel, table=True):
-    """The binding of one of our SKUs to a channel's own references."""
+    """The binding of one of our SKUs, or of one unit, to a channel's own references."""
 
     __table_args__ = (
         UniqueConstraint("channel_id", "sku"),
-        UniqueConstraint("channel_id", "product_id"),
+        Index(
+            "listing_of_product",
+            "channel_id",
+            "product_id",
+            unique=True,
+            **where("unit_id IS NULL"),
+        ),
+        Index(
+            "listing_of_unit", "unit_id", "channel_id", unique=True, **where("unit_id IS NOT NULL")
+        ),
     )
 
     id: str = own_id()
     channel_id: str = to("channel")
     product_id: str = to("product", index=True)
+    unit_id: str | None = Field(default=None, max_length=36)  # it sells exactly this unit
     sku: str = Field(max_length=100)  # as the channel writes it
     remote: str = words(nullable=False)  # JSON, read by the connector only
     created_at: int = instant()
@@ -64,6 +76,7 @@ class ListingLevel(SQLModel, table=True):
             **where("wanted_version > done_version"),
         ),
         Index("listing_level_of_product", "product_id"),
+        Index("listing_level_of_unit", "unit_id", **where("unit_id IS NOT NULL")),
     )
 
     listing_id: str = Field(
@@ -71,6 +84,7 @@ class ListingLevel(SQLModel, table=True):
     )
     channel_id: str = to("channel")
     product_id: str = to("product")
+    unit_id: str | None = Field(default=None, max_length=36)  # as its listing has it
     wanted_version: int = integer(1)
     wanted_at: int = integer()  # when the oldest change that is not yet told was made
     done_version: int = integer()
@@ -95,6 +109,7 @@ class Order(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("channel_id", "ref"),
         Index("sales_order_placed", "placed_at"),
+        Index("sales_order_origin", "origin_ref", **where("origin_ref IS NOT NULL")),
     )
 
     id: str = own_id()
@@ -110,6 +125,13 @@ class Order(SQLModel, table=True):
     recorded_at: int = instant()
     tags: str = words(nullable=False, default="[]")  # JSON list of ours: express …
     promised_on: str | None = Field(default=None, max_length=10)  # ISO day: it is to leave by then
+    handed_over: bool = Field(default=False)  # at the counter: its units have left already
+    # The channel's word for where it came from: an import from another channel.
+    origin_ref: str | None = Field(default=None, max_length=200)
+    # The order of another channel that it seems to repeat, and what was decided about it:
+    # suspected, same, different.
+    same_as: str | None = Field(default=None, max_length=36)
+    same_verdict: str | None = Field(default=None, max_length=20)
 
 
 class OrderLine(SQLModel, table=True):
@@ -126,3 +148,89 @@ class OrderLine(SQLModel, table=True):
     product_id: str | None = to("product", nullable=True, index=True)
     quantity: int = Field(default=0)
     remote_fulfilled: int = Field(default=0)
+    serials: str = words(nullable=False, default="[]")  # JSON list: named by the channel
+    unit_id: str | None = Field(default=None, max_length=36)  # its listing sells this unit only
+
+
+class LineReturn(SQLModel, table=True):
+    """A unit that had left on an order line came back; kept when the unit forgets its line."""
+
+    __tablename__ = "line_return"
+
+    order_line_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("order_line.id"), primary_key=True)
+    )
+    unit_id: str = Field(sa_column=Column(String(36), ForeignKey("unit.id"), primary_key=True))
+    returned_at: int = instant()
+
+
+class Substitution(SQLModel, table=True):
+    """An order line may be served with another product: decided once, kept for good."""
+
+    __tablename__ = "substitution"
+
+    order_line_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("order_line.id"), primary_key=True)
+    )
+    product_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("product.id"), primary_key=True)
+    )
+    decided_by: str = Field(max_length=100)
+    decided_at: int = instant()
+
+
+class ProductAlternative(SQLModel, table=True):
+    """A product that may be sent in the place of another; the smallest rank is tried first."""
+
+    __tablename__ = "product_alternative"
+
+    product_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("product.id"), primary_key=True)
+    )
+    alternative_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("product.id"), primary_key=True)
+    )
+    rank: int = integer()
+
+
+class ChannelReturn(SQLModel, table=True):
+    """A return or a refund as its channel states it; what of it is on its way, is awaited."""
+
+    __tablename__ = "channel_return"
+    __table_args__ = (
+        UniqueConstraint("channel_id", "ref"),
+        Index("channel_return_of_ref", "channel_id", "order_ref"),
+    )
+
+    id: str = own_id()
+    channel_id: str = to("channel")
+    ref: str = Field(max_length=200)
+    order_ref: str = Field(max_length=200)
+    order_id: str | None = to("sales_order", nullable=True, index=True)
+    state: str = Field(max_length=20)  # requested, open, closed, cancelled
+    remote_state: str = Field(max_length=100)
+    refund_ref: str | None = Field(default=None, max_length=200)
+    refunded_at: int | None = instant(nullable=True)
+    exchange_order_ref: str | None = Field(default=None, max_length=200)
+    exchange_line_refs: str = words(nullable=False, default="[]")  # JSON list
+    remote_updated_at: int = instant()
+    recorded_at: int = instant()
+
+
+class ChannelReturnLine(SQLModel, table=True):
+    """What of one order line comes back, is refunded, or both."""
+
+    __tablename__ = "channel_return_line"
+    __table_args__ = (Index("channel_return_line_of", "return_id", "order_line_ref"),)
+
+    id: str = own_id()
+    return_id: str = to("channel_return")
+    order_line_ref: str = Field(max_length=200)
+    quantity: int = integer()
+    comes_back: bool = Field(default=True)  # False: the customer keeps it
+    arrived: int = integer()  # so many are back, says the channel
+    refunded: int = integer()
+    taken_off: int = integer()  # the order's line was lowered by so many
+    restock: bool = Field(default=False)  # the channel counts it as stock again
+    reason: str = Field(default="", max_length=200)
+    serials: str = words(nullable=False, default="[]")  # JSON list

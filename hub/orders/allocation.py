@@ -6,10 +6,14 @@ What has expired serves nobody.
 
 from collections.abc import Mapping
 
-from hub import listings
+from hub import ledger, listings
 from hub.catalogue import Picking
+from hub.clock import new_id
+from hub.instruction import Instruction
+from hub.lifecycle import Action
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
+from hub.units import Scan
 
 NEVER = "9999-12-31"  # what has no last day leaves after what has one
 FRESH = "(unit.expires_on IS NULL OR unit.expires_on >= :today)"
@@ -59,6 +63,42 @@ def whole_site(
     return min(able)[2] if able else None
 
 
+def allocate(
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    line: Row,
+    quantity: int,
+    reference: str,
+    *,
+    site: str | None = None,
+) -> int:
+    """Promise available units to an order line by its product's rule; return how many there were.
+
+    Units at `site` come first; where none is named, those of a site that has them all. A line of a
+    listing that sells one unit is promised that one.
+    """
+    product_id = line["product_id"]
+    if site is None and line["unit_id"] is None:
+        site = whole_site(tx, occasion, channel, {product_id: quantity})
+    chosen = choose(tx, occasion, channel, product_id, quantity, site, unit_id=line["unit_id"])
+    if not chosen:
+        return 0
+    verdicts = ledger.record(
+        tx,
+        occasion,
+        new_id(),
+        Instruction(
+            action=Action.ALLOCATE,
+            line=line["id"],
+            hold_reference=reference,
+            details={"channel": channel["code"]},
+        ),
+        [Scan(unit_id) for unit_id in chosen],
+    )
+    return sum(verdict.accepted for verdict in verdicts)
+
+
 def choose(
     tx: Transaction,
     occasion: Occasion,
@@ -66,6 +106,8 @@ def choose(
     product_id: str,
     quantity: int,
     site: str | None,
+    *,
+    unit_id: str | None = None,
 ) -> list[str]:
     """Lock and return the units that are to leave first, those at a site before all others.
 
@@ -75,6 +117,7 @@ def choose(
     rows = tx.rows(
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
         f"WHERE unit.product_id = :product AND {FRESH} AND {condition} "
+        f"{'' if unit_id is None else 'AND unit.id = :unit '}"
         "ORDER BY CASE WHEN location.site_id = :site THEN 0 ELSE 1 END, "
         "CASE WHEN :rule = 'fefo' THEN COALESCE(unit.expires_on, :never) ELSE '' END, "
         "unit.received_at, unit.id LIMIT :quantity FOR UPDATE OF unit SKIP LOCKED",
@@ -84,6 +127,7 @@ def choose(
         rule=str(_rule(tx, product_id)),
         never=NEVER,
         quantity=quantity,
+        **({} if unit_id is None else {"unit": unit_id}),
         **values,
     )
     return [row["id"] for row in rows]

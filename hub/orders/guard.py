@@ -13,6 +13,7 @@ from hub.instruction import Instruction
 from hub.journal import Verdict, bounded, refused
 from hub.lifecycle import LEAVING, LIFECYCLE
 from hub.occasion import Document, Occasion
+from hub.orders.standing import ASKED_FOR
 from hub.sql import Row, Transaction
 from hub.units import Scan, UnitState, locate
 
@@ -20,7 +21,7 @@ LINES = (
     "SELECT order_line.*, product.sku AS product_sku, sales_order.state AS order_state, "
     "sales_order.number, sales_order.channel_id, channel.code AS channel_code, "
     "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
-    "AND unit.status IN ('shipped', 'sold')) AS units_left FROM order_line "
+    f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) AS units_left FROM order_line "
     "JOIN sales_order ON sales_order.id = order_line.order_id "
     "JOIN channel ON channel.id = sales_order.channel_id "
     "LEFT JOIN product ON product.id = order_line.product_id "
@@ -153,7 +154,7 @@ def _wanted(
     if line is None:
         raise UnknownReference(f"there is no order line {line_id!r}", field="order_line")
     alive(line, "order_state")
-    if line["product_id"] != unit.product_id:
+    if line["product_id"] != unit.product_id and not _may_replace(tx, line_id, unit.product_id):
         raise WrongUnit(
             f"the line asks for {line['product_sku'] or line['sku']}, and this is a {unit.sku}",
             directed=[each["serial"] for each in directed(tx, line_id)],
@@ -166,3 +167,15 @@ def _wanted(
             f"all {line['quantity']} units of the line have left already", allowed=["release"]
         )
     leaving.add(unit.id)
+
+
+def _may_replace(tx: Transaction, line_id: str, product_id: str) -> bool:
+    """Say whether it was decided that a line is served with another product."""
+    return bool(
+        tx.value(
+            "SELECT COUNT(*) FROM substitution WHERE order_line_id = :line "
+            "AND product_id = :product",
+            line=line_id,
+            product=product_id,
+        )
+    )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hub import cases, channels, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.occasion import Occasion
+from hub.orders import guard, standing
 from hub.sql import Transaction
 
 
@@ -13,9 +14,7 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
     """Promise other units to open order lines, and report what lacks: it is never silent."""
     rows = tx.rows(
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
-        "sales_order.ref AS order_ref, (SELECT COUNT(*) FROM unit "
-        "WHERE unit.order_line_id = order_line.id AND (unit.promised_to IS NOT NULL "
-        "OR unit.status IN ('shipped', 'sold'))) AS bound FROM order_line "
+        "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "WHERE order_line.id IN (:lines...) AND sales_order.state IN ('open', 'pending') "
         "AND order_line.product_id IS NOT NULL ORDER BY sales_order.placed_at, order_line.id",
@@ -23,7 +22,8 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
     )
     for row in rows:
         channel = channels.by_id(tx, row["channel_id"])
-        lacking = row["quantity"] - row["bound"]
+        (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [row])
+        lacking = one.lacking
         if lacking > 0:
             # The document explains the loss, not the promise that follows it.
             afresh = replace(occasion, document=None)

@@ -1,5 +1,6 @@
 """The check at the counter: what is it, was it sold here, may it come back. One answer, kept."""
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -45,6 +46,7 @@ def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
         "days": known.days,
         "may_return_until": known.ends_on.isoformat() if known.ends_on else None,
         "condition": question.condition,
+        "announced": asdict(known.announced) if known.announced else None,
         "case": _report(tx, occasion, known),
     }
     return _keep(tx, occasion, known, rule.code, decision, evidence)

@@ -11,6 +11,7 @@ from hub.codes.serials import follows_rule
 from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
 from hub.lifecycle import WITH_CUSTOMER, Status
 from hub.occasion import Occasion
+from hub.returns.announced import Announced, of_unit
 from hub.returns.findings import Finding, ReturnFinding
 from hub.sales import Sale, Story, story_of
 from hub.sql import Row, Transaction
@@ -51,6 +52,7 @@ class Known:
     maker_denies: bool = False  # the maker says that this can not be one of its serials
     holds: frozenset[str] = frozenset()
     refunded: Row | None = None  # the return by which this sale was refunded
+    announced: Announced | None = None  # what its channel says of it
     ambiguous: str | None = None
     buyer_matches: bool | None = None  # None: nothing to compare
     days: int | None = None  # since the sale
@@ -132,6 +134,8 @@ def _sale(tx: Transaction, occasion: Occasion, known: Known, unit: Row) -> None:
     known.days = (occasion.now.date() - sale.sold_on).days
     assert known.product is not None  # a unit has a product
     known.ends_on = sale.sold_on + timedelta(days=known.product["return_days"])
+    if sale.line_id is not None:
+        known.announced = of_unit(tx, sale.line_id, unit)
     known.refunded = tx.row(
         "SELECT * FROM return_case WHERE unit_id = :unit AND refund_ref IS NOT NULL "
         "AND decided_at >= :since ORDER BY id DESC LIMIT 1",
@@ -192,10 +196,23 @@ def _of_state(known: Known, unit: Row) -> Iterator[Finding]:
     if known.refunded is not None:
         at = moment(known.refunded["refunded_at"]).date().isoformat()
         yield Finding(F.ALREADY_REFUNDED, f"refunded on {at}: {known.refunded['refund_ref']}")
+    elif known.announced is not None:
+        yield from _told(known.announced)
     if "fraud" in known.holds:
         yield Finding(F.FRAUD_HOLD, "the unit has a fraud hold")
     if "recall" in known.holds:
         yield Finding(F.RECALLED, "the unit is recalled")
+
+
+def _told(said: Announced) -> Iterator[Finding]:
+    """Notice what the channel says: it awaits the unit, has refunded it, or let it be kept."""
+    if not said.comes_back and said.refund_ref is not None:
+        text = f"its channel refunded it ({said.refund_ref}), and the customer was to keep it"
+        yield Finding(F.ALREADY_REFUNDED, text)
+    elif said.comes_back and said.refund_ref is not None:
+        yield Finding(F.REFUND_MADE, f"its channel refunded it: {said.refund_ref}")
+    elif said.comes_back and said.state != "requested":
+        yield Finding(F.ANNOUNCED, f"its channel awaits it: return {said.ref}")
 
 
 def _of_order(tx: Transaction, known: Known, unit: Row) -> Iterator[Finding]:
@@ -276,6 +293,9 @@ def evidence_of(known: Known, occasion: Occasion) -> list[dict[str, Any]]:
             source, placed = f"channel {sale.channel}", moment(sale.order["placed_at"])
             facts.append(_fact("order", sale.order["number"], source, placed))
             facts.append(_fact("buyer", sale.order["customer_ref"], source, placed))
+        if known.announced is not None:
+            source = f"channel {sale.channel}"
+            facts.append(_fact("announced return", known.announced.ref, source, now))
         facts.append(_fact("price", None, f"{sale.channel or 'the counter'} knows it", at))
     if known.ends_on is not None:
         facts.append(_fact("may come back until", known.ends_on.isoformat(), "catalogue", now))

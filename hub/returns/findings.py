@@ -26,6 +26,8 @@ class ReturnFinding(StrEnum):
     BUYER_MISMATCH = "buyer_mismatch"  # somebody else bought it
     SOLD_ELSEWHERE = "sold_elsewhere"  # by a channel, or by another of our stores
     RECALLED = "recalled"
+    ANNOUNCED = "announced"  # its channel agreed to the return
+    REFUND_MADE = "refund_made"  # its channel has refunded it, and it is to come back
     OUTSIDE_WINDOW = "outside_window"  # the days in which it may come back are over
 
 
@@ -55,6 +57,8 @@ STEPS = {
     F.STOLEN: "Do not refund. The unit is reported stolen: follow your rule for stolen goods.",
     F.MISSING: "Do not refund: it was never sold. Record it as found, and keep it.",
     F.PART_OF_SET: "Check the whole set, or take this part out of its set first.",
+    F.ANNOUNCED: "Take the unit in (acceptReturn): its channel awaits it, and refunds it there.",
+    F.REFUND_MADE: "Take the unit in (acceptReturn). Do not refund: its channel has.",
     F.RECALLED: "Take the unit in under its recall; it stays blocked.",
 }
 
@@ -117,6 +121,10 @@ RETURN_RULES = (
           Conditions(findings=(str(F.UNKNOWN_ORDER),)), D.REFER),
     _rule(40, "buyer-mismatch", "Somebody else bought it",
           Conditions(findings=(str(F.BUYER_MISMATCH),)), D.REFER),
+    _rule(42, "refund-made", "Its channel refunded it: it comes back, and is not refunded again",
+          Conditions(findings=(str(F.REFUND_MADE),)), D.ACCEPT),
+    _rule(44, "announced", "Its channel agreed to the return",
+          Conditions(findings=(str(F.ANNOUNCED),)), D.ACCEPT),
     _rule(50, "outside-window", "The days in which it may come back are over",
           Conditions(findings=(str(F.OUTSIDE_WINDOW),)), D.REFUSE),
     _rule(60, "damaged", "What is damaged is looked at by a person",

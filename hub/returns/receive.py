@@ -19,6 +19,7 @@ from hub.journal import Verdict, refused
 from hub.lifecycle import Action
 from hub.occasion import Document, Occasion
 from hub.policies import Facts, ReturnDecision, Route, Rule, Topic
+from hub.returns import refunds
 from hub.returns.findings import ROUTE_RULES
 from hub.sales import story_of
 from hub.single import record_one
@@ -154,6 +155,7 @@ def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) 
         since=max((at for at in sales if at <= decided), default=decided),
         until=min((at for at in sales if at > decided), default=micros(occasion.now) + 1),
     )
+    _unpaid_there(tx, row)
     if other is not None:
         raise StepNotAllowed(f"its sale was refunded already: {other['refund_ref']}", allowed=[])
     tx.run(
@@ -164,6 +166,20 @@ def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) 
         now=micros(occasion.now),
         id=return_id,
     )
+
+
+def _unpaid_there(tx: Transaction, row: Row) -> None:
+    """Raise StepNotAllowed for a unit whose channel has paid back all that left on its line."""
+    sales = [
+        sale
+        for sale in story_of(tx, row["unit_id"]).sales
+        if sale.recorded_at <= row["decided_at"] and sale.line_id is not None
+    ]
+    if not sales or sales[-1].line_id is None:
+        return
+    paid = refunds.of_line(tx, sales[-1].line_id)
+    if paid.settled:
+        raise StepNotAllowed(f"its channel refunded it already: {paid.ref}", allowed=[])
 
 
 def route(
@@ -281,6 +297,12 @@ def _received(
         now=now,
         units=list(unit_ids),
     )
+    for row in tx.rows(
+        "SELECT DISTINCT order_id FROM return_case WHERE id IN (:ids...) "
+        "AND order_id IS NOT NULL ORDER BY order_id",
+        ids=list(return_ids),
+    ):
+        refunds.paid_by_channel(tx, occasion, row["order_id"])
 
 
 def _add_evidence(tx: Transaction, row: Row, **more: Any) -> None:

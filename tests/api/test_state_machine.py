@@ -40,10 +40,10 @@ from world import World
 
 # They are about the hub itself or its channels, not about units; each has tests of its own.
 ELSEWHERE = {
-    "assignCase", "bindListings", "checkChannel", "createApiKey", "dismissDifference",
-    "healDifference", "pauseChannel", "putDecisionRule", "reconcile", "registerCatalogue",
-    "registerChannel", "removeDecisionRule", "replayDeadLetters", "resolveCase", "resumeChannel",
-    "revokeApiKey",
+    "assignCase", "bindListings", "checkChannel", "createApiKey", "decideDuplicateOrder",
+    "dismissDifference", "healDifference", "pauseChannel", "putAlternatives", "putDecisionRule",
+    "reconcile", "registerCatalogue", "registerChannel",
+    "removeDecisionRule", "replayDeadLetters", "resolveCase", "resumeChannel", "revokeApiKey",
 }  # fmt: skip
 EXAMPLES = int(os.environ.get("SERIAL_HUB_TEST_EXAMPLES", "8"))
 STEPS = 50

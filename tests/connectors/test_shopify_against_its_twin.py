@@ -14,11 +14,14 @@ from connectors.registry import connect
 from connectors.shopify import Shopify
 from connectors.simulators import Fault, ShopifyTwin, serve
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     FulfillmentLine,
     ObservedLevel,
     Order,
     OrderState,
+    Return,
+    ReturnState,
     StockLevel,
 )
 
@@ -332,3 +335,133 @@ def test_a_mutation_without_its_key_is_refused_by_the_twin() -> None:
         assert twin.quantity("A") == 5
 
     run(story)
+
+
+class TestReturns:
+    """Returns and refunds, read with the order by its time of change."""
+
+    @staticmethod
+    async def pulled(connector: Shopify) -> dict[str, Return]:
+        found: dict[str, Return] = {}
+        cursor, more = "", True
+        while more:
+            page = await connector.pull_returns(cursor)
+            found |= {each.ref: each for each in page.items}
+            cursor, more = page.cursor, page.more
+        return found
+
+    def test_a_return_is_read_from_its_opening_to_its_refund(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            twin.add_item("CAM", 5)
+            order = twin.place_order({"CAM": 2})
+            line = twin.orders[order].lines[0].id
+            twin.ship(order, {line: 2})
+            goods = twin.open_return(order, {line: 1}, reason="too small")
+            said = (await self.pulled(connector))[goods]
+            assert (said.order_ref, said.state, said.refunded) == (order, ReturnState.OPEN, False)
+            (part,) = said.lines
+            assert (part.order_line_ref, part.quantity, part.arrived) == (line, 1, 0)
+            assert part.reason == "Other: too small"
+            twin.process_return(order, goods)
+            paid = twin.refund(order, {line: 1}, return_id=goods)
+            twin.set_return_status(order, goods, "CLOSED")
+            (said,) = await connector.read_returns(order)
+            assert (said.state, said.refund_ref) == (ReturnState.CLOSED, paid)
+            (part,) = said.lines
+            assert (part.arrived, part.refunded, part.taken_off) == (1, 1, 1)
+            read = await connector.read_order(order)
+            assert (read.lines[0].quantity, read.lines[0].fulfilled) == (1, 1)
+            assert said.refunded_at is not None
+            assert said.refunded_at <= read.updated_at
+
+        run(story)
+
+    def test_refunds_without_a_return_say_what_becomes_of_the_goods(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            twin.add_item("CAM", 9)
+            order = twin.place_order({"CAM": 4})
+            line = twin.orders[order].lines[0].id
+            twin.ship(order, {line: 3})
+            kept = twin.refund(order, {line: 1}, "NO_RESTOCK", note="damaged")
+            back = twin.refund(order, {line: 1}, "RETURN")
+            never_left = twin.refund(order, {line: 1}, "CANCEL")
+            money = twin.refund(order, {})
+            found = await self.pulled(connector)
+            assert set(found) == {kept, back, money}
+            assert never_left not in found
+            (part,) = found[kept].lines
+            assert (part.comes_back, part.arrived, part.reason) == (False, 0, "damaged")
+            (part,) = found[back].lines
+            assert (part.comes_back, part.arrived, part.restock) == (True, 1, True)
+            assert found[money].lines == ()
+            assert found[money].refunded
+
+        run(story)
+
+    def test_an_exchange_names_the_new_line_and_a_withdrawn_return_says_so(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            for sku in ("CAM", "LENS"):
+                twin.add_item(sku, 5)
+            order = twin.place_order({"CAM": 1})
+            line = twin.orders[order].lines[0].id
+            twin.ship(order, {line: 1})
+            goods = twin.open_return(order, {line: 1}, exchange_for="LENS")
+            (said,) = await connector.read_returns(order)
+            read = await connector.read_order(order)
+            assert said.exchange_line_refs == (read.lines[1].ref,)
+            for status, state in (
+                ("DECLINED", ReturnState.CANCELLED),
+                ("REQUESTED", ReturnState.REQUESTED),
+            ):
+                twin.set_return_status(order, goods, status)
+                (said,) = await connector.read_returns(order)
+                assert said.state is state
+            with pytest.raises(NotFound):
+                await connector.read_returns("gid://shopify/Order/1")
+
+        run(story)
+
+    def test_the_origin_of_an_imported_order_is_told(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            twin.add_item("CAM", 5)
+            assert (await connector.read_order(twin.place_order({"CAM": 1}))).origin_ref is None
+            imported = twin.place_order({"CAM": 1}, origin="111-22")
+            assert (await connector.read_order(imported)).origin_ref == "111-22"
+            at_till = twin.place_order({"CAM": 1}, at_counter=True, origin="1234-12-1000")
+            assert (await connector.read_order(at_till)).origin_ref is None
+
+        run(story)
+
+
+class TestCancelling:
+    """An order that can not be served is cancelled there, once."""
+
+    def test_it_is_cancelled_once_whatever_becomes_of_the_answer(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            twin.add_item("CAM", 0)
+            order = twin.place_order({"CAM": 1})
+            wish = Cancellation(reference="C1", order_ref=order, reason="out of stock")
+            twin.fail_next(Fault.LOST_ANSWER, containing="orderCancel(")
+            with pytest.raises(Unknown):
+                await connector.cancel_order(wish)
+            number = order.rsplit("/", 1)[-1]
+            assert (await connector.cancel_order(wish)).endswith(f"/admin/orders/{number}")
+            assert (await connector.read_order(order)).state is OrderState.CANCELLED
+
+        run(story)
+
+    def test_what_has_left_is_not_cancelled(self) -> None:
+        async def story(twin: ShopifyTwin, connector: Shopify) -> None:
+            twin.add_item("CAM", 1)
+            order = twin.place_order({"CAM": 1})
+            twin.ship(order, {twin.orders[order].lines[0].id: 1})
+            with pytest.raises(Rejected, match="can not be cancelled"):
+                await connector.cancel_order(
+                    Cancellation(reference="C1", order_ref=order, reason="out of stock")
+                )
+            with pytest.raises(NotFound):
+                await connector.cancel_order(
+                    Cancellation(reference="C2", order_ref="gid://shopify/Order/1", reason="none")
+                )
+
+        run(story)

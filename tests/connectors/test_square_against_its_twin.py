@@ -13,7 +13,14 @@ from connectors.budgets import NoBudgets
 from connectors.registry import connect
 from connectors.simulators import Fault, SquareTwin, serve
 from connectors.square import Square
-from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    FulfillmentLine,
+    Order,
+    OrderState,
+    ReturnState,
+    StockLevel,
+)
 
 Story = Callable[[SquareTwin, Square], Awaitable[None]]
 
@@ -224,5 +231,53 @@ def test_a_till_sale_takes_no_update_but_the_attribute() -> None:
         await connector.push_fulfillment(shipped(order, "SN1"))
         assert "PUT" not in {call.split()[0] for call in twin.calls}
         assert twin.serials(order.ref) == {order.lines[0].ref: ["SN1"]}
+
+    run(story)
+
+
+def test_what_the_till_takes_back_is_a_return_and_no_order() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5)
+        sold = twin.sell("CAM", 2, ["A-1", "A-2"])
+        receipt = twin.take_back(sold, note="SN: A-2 scratched")
+        page = await connector.pull_returns("")
+        (said,) = page.items
+        assert (said.order_ref, said.state, said.refunded) == (sold, ReturnState.CLOSED, True)
+        (part,) = said.lines
+        line = (await connector.read_order(sold)).lines[0]
+        assert (part.order_line_ref, part.quantity, part.arrived) == (line.ref, 1, 1)
+        assert (part.refunded, part.taken_off, part.serials) == (1, 0, ("A-2",))
+        assert line.quantity == 2
+        assert said.exchange_order_ref is None
+        orders = (await connector.pull_orders("")).items
+        assert [order.ref for order in orders] == [sold]
+        assert list(await connector.read_returns(receipt)) == [said]
+        assert (await connector.pull_returns(page.cursor)).items == (said,)
+
+    run(story)
+
+
+def test_an_exchange_at_the_till_is_a_return_and_an_order() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        for sku in ("CAM", "LENS"):
+            twin.add_variation(sku, 5)
+        sold = twin.sell("CAM", 1, ["SN-1"])
+        receipt = twin.take_back(sold, exchange_for="LENS")
+        (said,) = (await connector.pull_returns("")).items
+        assert said.exchange_order_ref == receipt
+        orders = {order.ref: order for order in (await connector.pull_orders("")).items}
+        assert [line.sku for line in orders[receipt].lines] == ["LENS"]
+
+    run(story)
+
+
+def test_a_refund_of_money_alone_has_no_lines_and_a_failed_one_pays_nothing() -> None:
+    async def story(twin: SquareTwin, connector: Square) -> None:
+        twin.add_variation("CAM", 5)
+        sold = twin.sell("CAM", 1, ["SN-1"])
+        paid, failed = twin.refund(sold), twin.refund(sold, "FAILED")
+        found = {each.ref: each for each in await connector.read_returns(sold)}
+        assert (found[paid].lines, found[paid].refunded) == ((), True)
+        assert (found[failed].state, found[failed].refunded) == (ReturnState.CANCELLED, False)
 
     run(story)

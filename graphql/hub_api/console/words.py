@@ -175,6 +175,12 @@ CASE_KIND: Words = {
     "WRONG_LOCATION": "Wrong place",
     "DUPLICATE_SERIAL": "Serial used twice",
     "SUSPECT_RETURN": "Suspect return",
+    "SHIPPED_TOO_MANY": "Shipped too many",
+    "DUPLICATE_ORDER": "Order came in twice",
+    "SUBSTITUTION": "Another product sent",
+    "RETURN_NOT_SCANNED": "Return not scanned",
+    "UNMATCHED_RETURN": "Return of nothing known",
+    "DOUBLE_REFUND": "Refunded twice",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}

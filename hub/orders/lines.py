@@ -1,0 +1,200 @@
+"""Lines brought to what their orders want: promised, released, handed over, or a case.
+
+Only what is written down decides: the same order settled again changes nothing, and any order of
+messages ends in the same promises.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import orjson
+
+from hub import cases, ledger
+from hub.cases import CaseKind, Finding, Severity
+from hub.clock import new_id
+from hub.codes.identifiers import canonical
+from hub.instruction import Instruction
+from hub.lifecycle import Action
+from hub.occasion import Document, Occasion
+from hub.orders import allocation, oversell, standing, unmapped
+from hub.orders.standing import Standing
+from hub.sql import Row, Transaction
+from hub.units import Scan
+from hub.vocabulary import CaptureMethod
+
+
+def settle(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> None:
+    """Bring every line of an order to its quantity, and report what can not be."""
+    occasion = replace(
+        occasion, document=Document("inv", order["number"]), captured_by=CaptureMethod.API
+    )
+    rows = tx.rows("SELECT * FROM order_line WHERE order_id = :id ORDER BY id", id=order["id"])
+    found = standing.of_lines(tx, order, rows)
+    for one in found:
+        _release_surplus(tx, occasion, one)
+    whole = None if order["handed_over"] else _site(tx, occasion, channel, found)
+    for one in found:
+        if one.line["product_id"] is None:
+            _unknown(tx, occasion, order, one)
+        elif order["handed_over"] and one.wanted:
+            _hand_over(tx, occasion, channel, order, one)
+        else:
+            _capture_settled(tx, occasion, order, one.line)
+            _promise(tx, occasion, channel, order, one, whole)
+        _report_excess(tx, occasion, order, one)
+    unmapped.close(tx, occasion, channel["id"])
+    standing.reopen_if_not_done(tx, order)
+    standing.close_if_done(tx, [order["id"]])
+
+
+def _site(
+    tx: Transaction, occasion: Occasion, channel: Row, found: Sequence[Standing]
+) -> str | None:
+    """Return the site that can serve all that an order still lacks, if one can."""
+    wanted: dict[str, int] = {}
+    for one in found:
+        product_id = one.line["product_id"]
+        if product_id is not None and one.lacking > 0:
+            wanted[product_id] = wanted.get(product_id, 0) + one.lacking
+    return allocation.whole_site(tx, occasion, channel, wanted) if wanted else None
+
+
+def _release_surplus(tx: Transaction, occasion: Occasion, one: Standing) -> None:
+    """Take back promises that are too many: of other products, then the last that would leave."""
+    surplus = min(len(one.promised), max(0, -one.lacking))
+    kept = len(one.promised) - surplus
+    gone = [*one.strange, *one.promised[kept:]]
+    if gone:
+        ledger.record(
+            tx,
+            replace(occasion, reason="order changed"),
+            new_id(),
+            Instruction(action=Action.RELEASE),
+            [Scan(unit["id"]) for unit in gone],
+        )
+    one.promised, one.strange = one.promised[:kept], []
+
+
+def _promise(
+    tx: Transaction,
+    occasion: Occasion,
+    channel: Row,
+    order: Row,
+    one: Standing,
+    site: str | None = None,
+) -> None:
+    """Promise what a line lacks; what there is not is dealt with as its channel's policy says."""
+    subject = f"{order['ref']}/{one.line['ref']}"
+    lacking = one.lacking
+    if lacking > 0:
+        lacking -= allocation.allocate(
+            tx, occasion, channel, one.line, lacking, order["number"], site=site
+        )
+    if lacking > 0:
+        oversell.deal_with(tx, occasion, channel, order, one.line, lacking)
+    else:
+        cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+
+
+def _hand_over(
+    tx: Transaction, occasion: Occasion, channel: Row, order: Row, one: Standing
+) -> None:
+    """Record what a counter sold: the serials that it names, a promise for those it does not."""
+    line = one.line
+    served = {unit["serial_canonical"] for unit in one.left} | _came_back(tx, line)
+    serials = orjson.loads(line["serials"])
+    for serial in serials:
+        if canonical(serial) not in served:
+            _sell(tx, occasion, channel, order, line, serial)
+    (now,) = standing.of_lines(tx, order, [line])
+    # What left without a serial is held back, so that no other channel sells it meanwhile.
+    _release_surplus(tx, occasion, now)
+    _promise(tx, occasion, channel, order, now)
+    missing = line["quantity"] - len(serials)
+    if missing <= 0:
+        _capture_settled(tx, occasion, order, line)
+        return
+    finding = Finding(
+        kind=CaseKind.MISSING_CAPTURE,
+        subject=f"{order['ref']}/{line['ref']}",
+        channel_id=channel["id"],
+        summary=f"{missing} of {line['sku']} left on {order['number']} without a serial being "
+        "read.",
+        details={"order": order["number"], "sku": line["sku"], "missing": missing},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def _capture_settled(tx: Transaction, occasion: Occasion, order: Row, line: Row) -> None:
+    subject = f"{order['ref']}/{line['ref']}"
+    cases.settle(tx, CaseKind.MISSING_CAPTURE, subject, order["channel_id"], occasion.now)
+
+
+def _came_back(tx: Transaction, line: Row) -> set[str]:
+    rows = tx.rows(
+        "SELECT unit.serial_canonical FROM line_return "
+        "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
+        line=line["id"],
+    )
+    return {row["serial_canonical"] for row in rows}
+
+
+def _sell(
+    tx: Transaction, occasion: Occasion, channel: Row, order: Row, line: Row, serial: str
+) -> None:
+    sku = str(tx.value("SELECT sku FROM product WHERE id = :id", id=line["product_id"]))
+    from_channel = {"channel": channel["code"]}
+    (verdict,) = ledger.record(
+        tx,
+        occasion,
+        new_id(),
+        Instruction(action=Action.SELL, line=line["id"], details=from_channel),
+        [Scan(serial, sku=sku)],
+    )
+    if verdict.accepted:
+        cases.settle(tx, CaseKind.UNKNOWN_SERIAL, serial, channel["id"], occasion.now)
+        cases.settle(tx, CaseKind.WRONG_STATUS, serial, channel["id"], occasion.now)
+        return
+    finding = Finding(
+        kind=CaseKind.WRONG_STATUS if verdict.unit_id else CaseKind.UNKNOWN_SERIAL,
+        subject=serial,
+        channel_id=channel["id"],
+        severity=Severity.HIGH,
+        summary=f"{channel['name']} sold {serial} on {order['number']}, but {verdict.message}.",
+        details={"order": order["number"], "sku": line["sku"], "code": verdict.code},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def _unknown(tx: Transaction, occasion: Occasion, order: Row, one: Standing) -> None:
+    """Report a line that is nobody's; a shortage of what it asked for before is over."""
+    subject = f"{order['ref']}/{one.line['ref']}"
+    cases.settle(tx, CaseKind.OVERSOLD, subject, order["channel_id"], occasion.now)
+    if one.wanted > 0:
+        unmapped.report(tx, occasion, order, one.line)
+
+
+def _report_excess(tx: Transaction, occasion: Occasion, order: Row, one: Standing) -> None:
+    """Open a case for units that left and that the order no longer asks for."""
+    subject = f"{order['ref']}/{one.line['ref']}"
+    (now,) = standing.of_lines(tx, order, [one.line]) if one.left else (one,)
+    if not now.excess:
+        cases.settle(tx, CaseKind.SHIPPED_TOO_MANY, subject, order["channel_id"], occasion.now)
+        return
+    what = "was cancelled" if order["state"] == "cancelled" else "was changed"
+    finding = Finding(
+        kind=CaseKind.SHIPPED_TOO_MANY,
+        subject=subject,
+        channel_id=order["channel_id"],
+        severity=Severity.HIGH,
+        summary=f"Order {order['number']} {what} after {now.excess} of {one.line['sku']} had "
+        "left: get them back, or have the channel agree.",
+        details={
+            "order": order["number"],
+            "order_id": order["id"],
+            "sku": one.line["sku"],
+            "too_many": now.excess,
+            "serials": [unit["serial"] for unit in now.left],
+        },
+    )
+    cases.report(tx, finding, occasion.now)

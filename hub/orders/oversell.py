@@ -1,0 +1,137 @@
+"""More sold than there is: what its channel's policy does about it. There is always a case.
+
+BACK_ORDER keeps the order waiting. ALTERNATIVE promises units of the products that may replace it
+and notes that it was decided. CANCEL asks the channel to cancel, as long as nothing has left.
+"""
+
+from hub import cases, channels, outbox
+from hub.cases import CaseKind, Finding, Severity
+from hub.channels import Oversell
+from hub.clock import micros
+from hub.occasion import Occasion
+from hub.orders import allocation
+from hub.sql import Row, Transaction
+
+TOPIC = "cancellation"
+REASON = "out of stock"
+
+
+def deal_with(
+    tx: Transaction, occasion: Occasion, channel: Row, order: Row, line: Row, lacking: int
+) -> None:
+    """Do what the channel's policy says about units that a line lacks, and report it."""
+    policy = Oversell(channel["oversell"])
+    if order["handed_over"]:
+        policy = Oversell.BACK_ORDER  # the goods have left: nothing is left to choose
+    if policy is Oversell.ALTERNATIVE and line["unit_id"] is None:
+        lacking -= _substitute(tx, occasion, channel, order, line, lacking)
+    subject = f"{order['ref']}/{line['ref']}"
+    if lacking <= 0:
+        cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+        return
+    said = ""
+    if policy is Oversell.CANCEL:
+        said = _ask_to_cancel(tx, occasion, channel, order)
+    finding = Finding(
+        kind=CaseKind.OVERSOLD,
+        subject=subject,
+        channel_id=channel["id"],
+        severity=Severity.HIGH,
+        summary=f"Order {order['number']} needs {lacking} more of {line['sku']} than there "
+        f"are.{said}",
+        details={
+            "order": order["number"],
+            "sku": line["sku"],
+            "lacking": lacking,
+            "policy": str(policy),
+        },
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def _substitute(
+    tx: Transaction, occasion: Occasion, channel: Row, order: Row, line: Row, lacking: int
+) -> int:
+    """Promise units of products that may replace a line's; return how many there were."""
+    found = 0
+    for other in tx.rows(
+        "SELECT product.id, product.sku FROM product_alternative "
+        "JOIN product ON product.id = product_alternative.alternative_id "
+        "WHERE product_alternative.product_id = :product "
+        "ORDER BY product_alternative.rank, product.sku",
+        product=line["product_id"],
+    ):
+        instead = {**line, "product_id": other["id"]}
+        taken = allocation.allocate(
+            tx, occasion, channel, instead, lacking - found, order["number"]
+        )
+        if taken:
+            _note(tx, occasion, order, line, other, taken)
+            found += taken
+        if found >= lacking:
+            break
+    return found
+
+
+def _note(
+    tx: Transaction, occasion: Occasion, order: Row, line: Row, other: Row, taken: int
+) -> None:
+    """Keep that another product was chosen; a person tells the customer."""
+    tx.run(
+        "INSERT INTO substitution(order_line_id, product_id, decided_by, decided_at) "
+        "VALUES(:line, :product, :actor, :now) ON CONFLICT(order_line_id, product_id) DO NOTHING",
+        line=line["id"],
+        product=other["id"],
+        actor=occasion.actor,
+        now=micros(occasion.now),
+    )
+    finding = Finding(
+        kind=CaseKind.SUBSTITUTION,
+        subject=f"{order['ref']}/{line['ref']}",
+        channel_id=order["channel_id"],
+        summary=f"Order {order['number']} is served with {taken} of {other['sku']} in the place "
+        f"of {line['sku']}: tell the customer.",
+        details={"order": order["number"], "sku": line["sku"], "instead": other["sku"]},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def _ask_to_cancel(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> str:
+    """Queue the wish to cancel, once for an order; return what to say about it."""
+    left = _left(tx, order["id"])
+    if left:
+        return f" It can not be cancelled: {left} units have left already."
+    if not channels.can(channel, "cancel_orders"):
+        return f" {channel['name']} can not be told to cancel: do it there by hand."
+    fact = outbox.Fact(
+        channel_id=channel["id"],
+        topic=TOPIC,
+        subject=order["id"],
+        key=f"{TOPIC}:{order['id']}",
+        payload={"reference": order["id"], "order_ref": order["ref"], "reason": REASON},
+    )
+    outbox.put(tx, [fact], occasion.now)
+    return f" {channel['name']} is told to cancel it."
+
+
+def still_wanted(tx: Transaction, order_id: str) -> bool:
+    """Say whether an order is still to be cancelled: it lacks units, and none has left."""
+    lacks = tx.value(
+        "SELECT COUNT(*) FROM sales_order JOIN order_line ON order_line.order_id = sales_order.id "
+        "JOIN exception_case ON exception_case.channel_id = sales_order.channel_id "
+        "AND exception_case.subject = sales_order.ref || '/' || order_line.ref "
+        "WHERE sales_order.id = :order AND sales_order.state IN ('open', 'pending') "
+        "AND exception_case.kind = 'oversold' AND exception_case.state <> 'resolved'",
+        order=order_id,
+    )
+    return bool(lacks) and not _left(tx, order_id)
+
+
+def _left(tx: Transaction, order_id: str) -> int:
+    return int(
+        tx.value(
+            "SELECT COUNT(*) FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
+            "WHERE order_line.order_id = :order AND unit.status IN ('shipped', 'sold')",
+            order=order_id,
+        )
+    )

@@ -1,0 +1,74 @@
+"""Order lines whose SKU is nobody's: a case while one waits, bound as soon as the SKU is known."""
+
+from hub import cases
+from hub.cases import CaseKind, Finding, Severity
+from hub.occasion import Occasion
+from hub.orders.keeping import sold_as
+from hub.sql import Row, Transaction
+
+WAITING = (
+    "FROM order_line JOIN sales_order ON sales_order.id = order_line.order_id "
+    "WHERE order_line.product_id IS NULL AND order_line.quantity > 0 "
+    "AND sales_order.state <> 'cancelled' "
+    "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
+)
+
+
+def report(tx: Transaction, occasion: Occasion, order: Row, line: Row) -> None:
+    """Open a case for a line whose SKU is no product."""
+    asked = line["sku"] or line["title"]
+    finding = Finding(
+        kind=CaseKind.UNMAPPED_LISTING,
+        subject=asked,
+        channel_id=order["channel_id"],
+        severity=Severity.HIGH,
+        summary=f"Order {order['number']} asks for {asked!r}, which is no product.",
+        details={"order": order["number"], "line": line["ref"], "quantity": line["quantity"]},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def close(tx: Transaction, occasion: Occasion, channel_id: str) -> None:
+    """Close the cases of SKUs for which no line of a channel waits any more."""
+    open_cases = tx.rows(
+        "SELECT subject FROM exception_case WHERE kind = 'unmapped_listing' "
+        "AND channel_key = :channel AND state <> 'resolved'",
+        channel=channel_id,
+    )
+    if not open_cases:
+        return
+    waiting = tx.rows(
+        f"SELECT DISTINCT order_line.sku, order_line.title {WAITING}"
+        "AND sales_order.channel_id = :channel",
+        channel=channel_id,
+    )
+    still = {(row["sku"] or row["title"])[:200] for row in waiting}
+    done = [row["subject"] for row in open_cases if row["subject"] not in still]
+    cases.settle_many(tx, CaseKind.UNMAPPED_LISTING, done, channel_id, occasion.now)
+
+
+def orders_to_bind(tx: Transaction, *, limit: int, channel_id: str | None = None) -> list[str]:
+    """Give waiting lines the product that their SKU now names; return the orders concerned.
+
+    Nothing is promised here: whoever calls settles the orders.
+    """
+    rows = tx.rows(
+        f"SELECT order_line.id, order_line.sku, order_line.order_id, sales_order.channel_id "
+        f"{WAITING}AND order_line.sku <> '' "
+        f"{'' if channel_id is None else 'AND sales_order.channel_id = :channel '}"
+        "AND (EXISTS (SELECT 1 FROM listing WHERE listing.channel_id = sales_order.channel_id "
+        "AND listing.sku = order_line.sku) "
+        "OR EXISTS (SELECT 1 FROM product WHERE product.sku = order_line.sku)) "
+        "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
+        limit=limit,
+        **({} if channel_id is None else {"channel": channel_id}),
+    )
+    for row in rows:
+        product_id, unit_id = sold_as(tx, row["channel_id"], row["sku"])
+        tx.run(
+            "UPDATE order_line SET product_id = :product, unit_id = :unit WHERE id = :id",
+            product=product_id,
+            unit=unit_id,
+            id=row["id"],
+        )
+    return list(dict.fromkeys(row["order_id"] for row in rows))

@@ -1,0 +1,87 @@
+"""What channels told of returns, to be looked at: with their lines, and what is still awaited."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from hub.sql import Row, Transaction
+from hub.views import Filter, page_size
+
+RETURNS = (
+    "SELECT channel_return.*, channel.code AS channel_code, sales_order.number AS order_number, "
+    "(SELECT id FROM sales_order AS other WHERE other.channel_id = channel_return.channel_id "
+    "AND other.ref = channel_return.exchange_order_ref) AS exchange_order_id "
+    "FROM channel_return JOIN channel ON channel.id = channel_return.channel_id "
+    "LEFT JOIN sales_order ON sales_order.id = channel_return.order_id "
+)
+# Units of its lines are on their way: more were announced than came back.
+AWAITED = (
+    "channel_return.state IN ('open', 'closed') AND EXISTS (SELECT 1 FROM channel_return_line "
+    "JOIN order_line ON order_line.order_id = channel_return.order_id "
+    "AND order_line.ref = channel_return_line.order_line_ref "
+    "WHERE channel_return_line.return_id = channel_return.id AND channel_return_line.comes_back "
+    "AND (SELECT SUM(every.quantity) FROM channel_return AS another "
+    "JOIN channel_return_line AS every ON every.return_id = another.id "
+    "WHERE another.order_id = order_line.order_id AND another.state <> 'cancelled' "
+    "AND every.comes_back AND every.order_line_ref = order_line.ref) > "
+    "(SELECT COUNT(*) FROM line_return WHERE line_return.order_line_id = order_line.id))"
+)
+
+
+def page(
+    tx: Transaction,
+    *,
+    first: int,
+    before: str | None,
+    channel: str | None = None,
+    state: str | None = None,
+    awaited: bool = False,
+) -> list[Row]:
+    """Return returns with their lines, the newest first, one more than asked for."""
+    wanted = Filter()
+    wanted.add("channel_return.id < :before", before=before)
+    wanted.add("channel.code = :channel", channel=channel)
+    wanted.add("channel_return.state = :state", state=state)
+    if awaited:
+        wanted.add(AWAITED)
+    rows = tx.rows(
+        f"{RETURNS}{wanted.where()}ORDER BY channel_return.id DESC LIMIT :limit",
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )
+    return _with_lines(tx, rows)
+
+
+def returns_of_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the returns of orders with their lines, the oldest first."""
+    found: dict[str, list[Row]] = {order_id: [] for order_id in order_ids}
+    rows = tx.rows(
+        f"{RETURNS}WHERE channel_return.order_id IN (:ids...) ORDER BY channel_return.id",
+        ids=list(order_ids),
+    )
+    for row in _with_lines(tx, rows):
+        found[row["order_id"]].append(row)
+    return found
+
+
+def _with_lines(tx: Transaction, rows: Sequence[Row]) -> list[Row]:
+    lines: dict[str, list[Row]] = {row["id"]: [] for row in rows}
+    for line in tx.rows(
+        "SELECT channel_return_line.*, order_line.id AS order_line_id, order_line.sku, "
+        "(SELECT COUNT(*) FROM line_return WHERE line_return.order_line_id = order_line.id) "
+        "AS came_back FROM channel_return_line "
+        "JOIN channel_return ON channel_return.id = channel_return_line.return_id "
+        "LEFT JOIN order_line ON order_line.order_id = channel_return.order_id "
+        "AND order_line.ref = channel_return_line.order_line_ref "
+        "WHERE channel_return_line.return_id IN (:ids...) ORDER BY channel_return_line.id",
+        ids=list(lines),
+    ):
+        lines[line["return_id"]].append({**line, "serials": orjson.loads(line["serials"])})
+    return [
+        {
+            **row,
+            "lines": lines[row["id"]],
+            "exchange_line_refs": orjson.loads(row["exchange_line_refs"]),
+        }
+        for row in rows
+    ]
