@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
-from hub import channels, inbox, orders
+from hub import cases, channels, inbox, orders
+from hub.cases import CaseKind
 from hub.recalls import notices
 from hub.sql import Row, Transaction
 from hub.vocabulary import NoticeReceipt, Order
@@ -122,6 +123,8 @@ def _accept(
         return  # the lease was lost: whoever has it now does the work
     for order in found:
         orders.accept(tx, occasion, channel, order)
+    # It may have been given up before, and replayed.
+    cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], occasion.now)
     if receipts:
         unknown = notices.receive(tx, channel["id"], receipts, occasion.now)
         if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:

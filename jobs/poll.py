@@ -72,6 +72,7 @@ def _store(runtime: Runtime, channel: Row, page: Page[Order], tx: Transaction) -
     stored = inbox.accept(tx, [_message(channel, order) for order in page.items], now)
     channels.move_cursor(tx, channel["id"], STREAM, page.cursor, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, STREAM, channel["id"], now)
+    cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
     return stored
 
 

@@ -132,7 +132,10 @@ class Shop:
 
     def ship(self, told: Fulfillment) -> str:
         """Take note of a shipment; what the order does not ask for is refused."""
-        content = (told.order_ref, tuple((each.order_line_ref, each.serials) for each in told.lines))
+        content = (
+            told.order_ref,
+            tuple((each.order_line_ref, each.serials) for each in told.lines),
+        )
         if self.kind.keys and (known := self._known(told.reference, content)) is not None:
             return str(known)
         order = self.orders.get(told.order_ref)

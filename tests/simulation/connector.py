@@ -70,9 +70,7 @@ class Wire:
     note: Callable[[str, str], None]
     code: str
 
-    async def call(
-        self, what: str, effect: Callable[[], Result], *, late: bool = False
-    ) -> Result:
+    async def call(self, what: str, effect: Callable[[], Result], *, late: bool = False) -> Result:
         """Make a call; `late` says that it may take effect after everybody gave it up."""
         faults, loop = self.process.faults, asyncio.get_running_loop()
         slow = faults.random.uniform(*SLOW_SECONDS) if faults.hits("slow") else 0.0
@@ -333,5 +331,3 @@ class SimulatedConnections(Connections):
 
     def of(self, channel: Mapping[str, Any]) -> Connector[Any]:
         return self._made[channel["code"]]
-
-

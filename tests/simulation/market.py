@@ -111,9 +111,7 @@ class Market:
         """Edit and cancel orders."""
         while self.around.loop.time() < until:
             await asyncio.sleep(self.random.expovariate(1 / 45))
-            able = [
-                order for order in shop.orders.values() if order.state is OrderState.OPEN
-            ]
+            able = [order for order in shop.orders.values() if order.state is OrderState.OPEN]
             if not able or shop.kind.counter:
                 continue
             order = self.random.choice(able)

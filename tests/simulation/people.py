@@ -151,12 +151,26 @@ class People:
         for serials in parcels.values():
             await self.ship(serials)
 
+    async def sell_here(self, until: float) -> None:
+        """Sell over our own counter, to customers without an order."""
+        while self.around.loop.time() < until:
+            await asyncio.sleep(self.random.expovariate(1 / 60))
+            rows = self.read(
+                "SELECT serial FROM unit WHERE status = 'in_stock' AND promised_to IS NULL "
+                "ORDER BY id"
+            )
+            if rows:
+                await self.act(Action.SELL, [self.random.choice(rows)["serial"]])
+
     async def take_returns(self, until: float) -> None:
         """Take units back, and sell some of them again."""
+        written = self.read("SELECT name FROM sqlite_master WHERE name = 'line_return'")
+        # An order that forgets what came back asks for another one; it is written down since.
+        which = "" if written else "AND order_line_id IS NULL "
         while self.around.loop.time() < until:
             await asyncio.sleep(self.random.expovariate(1 / 60))
             gone = self.read(
-                "SELECT serial FROM unit WHERE status IN ('shipped', 'sold') ORDER BY id"
+                f"SELECT serial FROM unit WHERE status IN ('shipped', 'sold') {which}ORDER BY id"
             )
             if not gone:
                 continue

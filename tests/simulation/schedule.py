@@ -21,7 +21,7 @@ from tests.simulation.invariants import Monitor, Violation
 from tests.simulation.market import Market
 from tests.simulation.node import Node, Surroundings
 from tests.simulation.people import People, shops
-from tests.simulation.process import Process, Store
+from tests.simulation.process import Store
 
 NODES = 2
 STORY_SECONDS = (120.0, 300.0)
@@ -133,6 +133,7 @@ class Schedule:
             yield self.market.customers(shop, until)
             yield self.market.changes(shop, until)
         yield self.people.work_in_the_warehouse(until)
+        yield self.people.sell_here(until)
         yield self.people.take_returns(until)
         yield self.people.look_at_quality(until)
         yield self.people.look_after_channels(until)
