@@ -57,7 +57,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
             _hand_over(tx, occasion, channel, order, line, row)
         else:
             _promise(tx, occasion, channel, order, line, row, site)
-    _drop_lines(tx, occasion, order, order_id)
+    _drop_lines(tx, occasion, channel, order, order_id)
     _close_if_done(tx, [order_id])
     return order_id
 
@@ -300,13 +300,17 @@ def _unmapped(
     cases.report(tx, finding, occasion.now)
 
 
-def _drop_lines(tx: Transaction, occasion: Occasion, order: Order, order_id: str) -> None:
-    """Release the units of lines that the order no longer has."""
+def _drop_lines(
+    tx: Transaction, occasion: Occasion, channel: Row, order: Order, order_id: str
+) -> None:
+    """Release the units of lines that the order no longer has; nothing of them lacks any more."""
     for row in tx.rows("SELECT * FROM order_line WHERE order_id = :order", order=order_id):
         if row["ref"] in {line.ref for line in order.lines}:
             continue
         free = [unit["id"] for unit in _bound(tx, row["id"]) if unit["status"] not in LEFT]
         _release(tx, occasion, free)
+        subject = f"{order.ref}/{row['ref']}"
+        cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
         tx.run("UPDATE order_line SET quantity = 0 WHERE id = :id", id=row["id"])
 
 

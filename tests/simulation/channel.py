@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from connectors import Conflict, NotFound, Rejected
 from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState, StockLevel
 
+SKUS = ("CAM", "SAW")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -49,7 +51,7 @@ class Shop:
 
     def __init__(self, kind: Kind, present: Callable[[], datetime], skew: timedelta) -> None:
         self.kind = kind
-        self.shown: dict[str, int] = {}
+        self.shown: dict[str, int] = dict.fromkeys(SKUS, 0)
         self.orders: dict[str, Order] = {}
         self.visible_at: dict[str, datetime] = {}
         self.log: list[str] = []  # the order that changed, change by change

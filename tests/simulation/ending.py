@@ -276,8 +276,8 @@ class Ending:
                 return True  # checked with its line
             case "missing_capture" | "wrong_status" | "unknown_serial":
                 return case["code"] == "till"
-            case "authentication":
-                return False
+            case "authentication":  # of a channel that nothing was told since it was resumed
+                return case["code"] == "registry"
             case "sync_failure":
                 dead = "SELECT id FROM outbox WHERE state = 'dead' AND subject = :subject"
                 return bool(self.rows(dead, subject=case["subject"]))

@@ -12,11 +12,10 @@ from hub.channels import ChannelCard
 from hub.migrations import migrate
 from hub.occasion import Occasion
 from hub.sql import SqliteTransaction, Transaction
-from tests.simulation.channel import KINDS
+from tests.simulation.channel import KINDS, SKUS
 from tests.simulation.clock import BEGINNING, determined
 from tests.simulation.connector import CONNECTORS
 
-SKUS = ("CAM", "SAW")
 SELLERS = tuple(kind.name for kind in KINDS)
 
 

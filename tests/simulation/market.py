@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from hub.vocabulary import OrderLine, OrderState
-from tests.simulation.channel import Shop
-from tests.simulation.house import SKUS
+from tests.simulation.channel import SKUS, Shop
 from tests.simulation.node import Node, Surroundings
 from tests.simulation.people import shops
 
