@@ -239,7 +239,8 @@ class _Shipping(_Selling, PushFulfillment):
         return await self.wire.call(
             f"ship {fulfillment.order_ref} {[each.serials for each in fulfillment.lines]}",
             lambda: self.shop.ship(fulfillment),
-            late=self.shop.kind.keys,  # where nothing tells a late call from a new one, none is late
+            # Where nothing tells a late call from a new one, none comes late.
+            late=self.shop.kind.keys,
         )
 
 

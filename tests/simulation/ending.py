@@ -183,9 +183,7 @@ class Ending:
         """Each channel shows what the ledger has for it."""
         for channel in self.monitor.channels:
             skus = self.monitor.listed[channel["id"]]
-            counted = self.around.store.read(
-                lambda tx, channel=channel: listings.available(tx, channel, list(skus))
-            )
+            counted = self._counted(channel, list(skus))
             shop = self.around.far[channel["code"]]
             assert isinstance(shop, Shop)
             for product, sku in skus.items():
@@ -194,6 +192,9 @@ class Ending:
                         f"{channel['code']} shows {shop.shown.get(sku)} of {sku}, "
                         f"and there are {counted[product]}"
                     )
+
+    def _counted(self, channel: Row, products: list[str]) -> dict[str, int]:
+        return self.around.store.read(lambda tx: listings.available(tx, channel, products))
 
     def _parcels_agree(self) -> None:
         """Every shipment is told once in effect, with its serials."""

@@ -120,11 +120,22 @@ class Monitor:
             self._break(f"more promises than an order line asks for: {crowded}")
 
     def _note_levels(self, tx: Transaction) -> None:
+        """A figure that changed is to be told from the same commit on."""
+        settled = {
+            (row["channel_id"], row["product_id"]): row["acknowledged"]
+            for row in tx.rows("SELECT * FROM listing_level WHERE wanted_version = done_version")
+        }
         for channel in self.channels:
             skus = self.listed[channel["id"]]
             counted = listings.available(tx, channel, list(skus))
             for product, units in counted.items():
                 self.true_levels[channel["code"], skus[product]].add(units)
+                told = settled.get((channel["id"], product), units)
+                if told != units:
+                    self._break(
+                        f"{channel['code']} was told {told} of {skus[product]}, there are {units}, "
+                        "and nothing is to be told"
+                    )
 
     def _cursors(self, tx: Transaction) -> None:
         """No cursor passes an order that is neither in the inbox nor in the ledger."""
