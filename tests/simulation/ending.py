@@ -79,14 +79,16 @@ class Ending:
             await sweep.sweep(self.runtime)
             for row in self.rows("SELECT id FROM channel ORDER BY code"):
                 await relay.drain(self.runtime, row["id"])
-            if not (due := self._next_due()):
+            if not (due := self._due()):
                 return
-            await asyncio.sleep(max(0.0, due - self.around.loop.present().timestamp()) + 0.01)
+            now = self.around.loop.present().timestamp()
+            # What is due and stays waits behind something else, which is due later.
+            await asyncio.sleep(min((each - now for each in due if each > now), default=1.0) + 0.01)
         raise Violation("it never comes to rest")
 
-    def _next_due(self) -> float | None:
-        moments = [
-            max(row["due_at"], row["lease_until"], row["waits_until"])
+    def _due(self) -> list[float]:
+        return [
+            max(row["due_at"], row["lease_until"], row["waits_until"]) / 1e6
             for row in self.rows(
                 "SELECT due_at, lease_until, waits_until FROM (SELECT channel_id, due_at, "
                 "lease_until FROM outbox WHERE state IN ('waiting', 'leased') UNION ALL "
@@ -96,7 +98,6 @@ class Ending:
                 "JOIN channel ON channel.id = waiting.channel_id"
             )
         ]
-        return min(moments) / 1e6 if moments else None
 
     def _all_is_told(self) -> None:
         """Nothing committed is untold, but for what the far side has a reason to refuse."""
@@ -275,6 +276,8 @@ class Ending:
         match case["kind"]:
             case "oversold":
                 return True  # checked with its line
+            case "shipped_too_many":
+                return self._shipped_too_many(case["subject"])
             case "missing_capture" | "wrong_status" | "unknown_serial":
                 return case["code"] == "till"
             case "authentication":  # of a channel that nothing was told since it was resumed
@@ -285,6 +288,21 @@ class Ending:
             case "disagreement":
                 return self._disagrees(case["subject"])
         return False
+
+    def _shipped_too_many(self, subject: str) -> bool:
+        """Say whether more left on a line than its order asks for by now."""
+        ref, _, line_ref = subject.rpartition("/")
+        (order,) = (shop.orders[ref] for shop in shops(self.around) if ref in shop.orders)
+        asked = {line.ref: line.quantity for line in order.lines}
+        wanted = 0 if order.state is OrderState.CANCELLED else asked.get(line_ref, 0)
+        (line,) = self.rows(
+            "SELECT order_line.id FROM order_line JOIN sales_order "
+            "ON sales_order.id = order_line.order_id WHERE sales_order.ref = :ref "
+            "AND order_line.ref = :line",
+            ref=ref,
+            line=line_ref,
+        )
+        return sum(each.line_id == line["id"] for each in self.monitor.left) > wanted
 
     def _disagrees(self, number: str) -> bool:
         """Say whether an order's shipments are known to differ, for a reason."""

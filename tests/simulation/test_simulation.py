@@ -21,7 +21,7 @@ SEEDS_MAX = 100  # until a planted bug is found
 def _run(seeds: range) -> list[Outcome]:
     outcomes = [run(seed) for seed in seeds]
     broken = [
-        f"seed {each.seed}: {each.failure}\nreplay it: python -m tests.simulation --seed {each.seed}"
+        f"{each.failure}; replay it: python -m tests.simulation --seed {each.seed}"
         for each in outcomes
         if each.failure is not None
     ]
