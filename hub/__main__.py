@@ -14,7 +14,6 @@ import uvicorn
 from starlette.applications import Starlette
 
 from connectors import capabilities, installed
-from connectors.connections import Connections
 from hub import chain, demo, keys
 from hub.clock import moment, now
 from hub.database import Database
@@ -43,7 +42,7 @@ SWITCH_SECONDS = 0.0005
 
 def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:
     """Put the application together; `works` has the jobs run beside it."""
-    runtime = Runtime(database, Connections(settings.vault().open))
+    runtime = Runtime.over(database, settings.vault())
     beside = (lambda: schedule.working(runtime, settings)) if works else runtime.open
     parts = Parts(
         database=database, services=JobServices(runtime), settings=settings, beside=beside
@@ -86,7 +85,7 @@ async def _work(settings: Settings, database: Database) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    runtime = Runtime(database, Connections(settings.vault().open))
+    runtime = Runtime.over(database, settings.vault())
     async with schedule.working(runtime, settings):
         logger.info("working as %s", runtime.holder)
         await stop.wait()

@@ -61,7 +61,7 @@ def once(
         return Answer(orjson.loads(zlib.decompress(seen["answer"])), True, seen["id"])
     command_id = new_id()
     value = work(command_id)
-    tx.run(
+    tx.send(
         "INSERT INTO command(id, scope, key, digest, answer, recorded_at) "
         "VALUES(:id, :scope, :key, :digest, :answer, :recorded_at)",
         id=command_id,

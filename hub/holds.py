@@ -78,7 +78,7 @@ class Holds:
     def write(self) -> None:
         """Write the changes."""
         if self._released:
-            self._tx.run(
+            self._tx.send(
                 "UPDATE hold SET released_at = :now WHERE id IN (:ids...)",
                 now=micros(self._occasion.now),
                 ids=self._released,

@@ -65,14 +65,14 @@ def note(tx: Transaction, occasion: Occasion, action: str, units: Iterable[UnitS
     if not ids:
         return
     if action in CAME_BACK:
-        tx.run(
+        tx.send(
             "UPDATE recall_unit SET returned_at = :now WHERE unit_id IN (:ids...) "
             "AND resolution IS NULL AND returned_at IS NULL",
             now=micros(occasion.now),
             ids=ids,
         )
         return
-    tx.run(
+    tx.send(
         "UPDATE recall_unit SET resolution = :destroyed, resolved_by = :actor, "
         "resolved_at = :now WHERE unit_id IN (:ids...) AND resolution IS NULL",
         destroyed=DESTROYED,

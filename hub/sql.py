@@ -13,13 +13,16 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 import orjson
 import psycopg
 
 Row = dict[str, Any]
+Parameters = Mapping[str, Any] | Sequence[Any] | None
 STATEMENTS_MAX = 1_000
+ROWS_FEW = 8  # which travel with others instead of on their own
 
 _LIST = re.compile(r"IN \(:(\w+)\.\.\.\)")
 _NAME = re.compile(r"(?<!:):(\w+)")
@@ -33,9 +36,14 @@ def for_sqlite(statement: str) -> str:
 
 
 @lru_cache(STATEMENTS_MAX)
-def for_postgresql(statement: str) -> str:
-    """Translate a statement into psycopg's words."""
-    return _NAME.sub(r"%(\1)s", _LIST.sub(r"= ANY(:\1)", statement.replace("%", "%%")))
+def for_postgresql(statement: str, single: tuple[str, ...] = ()) -> bytes:
+    """Translate a statement into psycopg's words; `single` names lists that hold one value."""
+
+    def listed(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"= :{name}" if name in single else f"= ANY(:{name})"
+
+    return _NAME.sub(r"%(\1)s", _LIST.sub(listed, statement.replace("%", "%%"))).encode()
 
 
 class Transaction(ABC):
@@ -60,6 +68,10 @@ class Transaction(ABC):
     @abstractmethod
     def run(self, statement: str, **values: Any) -> int:
         """Execute a statement and return how many rows it touched."""
+
+    @abstractmethod
+    def send(self, statement: str, **values: Any) -> None:
+        """Execute a statement, at the latest with the next one: nobody waits for its outcome."""
 
     @abstractmethod
     def run_many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
@@ -99,6 +111,9 @@ class SqliteTransaction(Transaction):
     def run(self, statement: str, **values: Any) -> int:
         return self._connection.execute(for_sqlite(statement), _bind_sqlite(values)).rowcount
 
+    def send(self, statement: str, **values: Any) -> None:
+        self.run(statement, **values)
+
     def run_many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
         self._connection.executemany(for_sqlite(statement), [_bind_sqlite(each) for each in values])
 
@@ -110,34 +125,82 @@ class SqliteTransaction(Transaction):
 
 
 class PostgresTransaction(Transaction):
-    """A transaction on psycopg 3."""
+    """A transaction on psycopg 3.
+
+    What nobody waits for is queued, and travels with the next statement that somebody waits for:
+    on the wire a statement costs a way there and back, in the interpreter a change of threads.
+    """
 
     dialect = "postgresql"
 
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+    def __init__(self, connection: psycopg.Connection[Row], *first: bytes) -> None:
         super().__init__()
         self._connection = connection
+        self._queued: list[tuple[bytes, Parameters]] = [(each, None) for each in first]
 
     def rows(self, statement: str, **values: Any) -> list[Row]:
-        cursor = self._connection.execute(_query(statement), values)
+        cursor = self._execute(*_bound(statement, values))
         return cursor.fetchall() if cursor.description else []
 
     def run(self, statement: str, **values: Any) -> int:
-        return self._connection.execute(_query(statement), values).rowcount
+        return self._execute(*_bound(statement, values)).rowcount
+
+    def send(self, statement: str, **values: Any) -> None:
+        self._queued.append(_bound(statement, values))
 
     def run_many(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        if len(values) <= ROWS_FEW:
+            self._queued.extend(_bound(statement, each) for each in values)
+            return
+        self.flush()
         with self._connection.cursor() as cursor:
-            cursor.executemany(_query(statement), values)
+            cursor.executemany(for_postgresql(statement), values)
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        command = f"COPY {table}({','.join(columns)}) FROM STDIN"
+        names, rows = ",".join(columns), iter(rows)
+        few = list(islice(rows, ROWS_FEW + 1))
+        if len(few) <= ROWS_FEW:
+            # COPY is faster for many; for one row it takes three times as long.
+            marks = ",".join(["%s"] * len(columns))
+            statement = f"INSERT INTO {table}({names}) VALUES({marks})"
+            self._queued.extend((statement.encode(), row) for row in few)
+            return
+        self.flush()
+        command = f"COPY {table}({names}) FROM STDIN"
         with self._connection.cursor() as cursor, cursor.copy(command.encode()) as copy:
-            for row in rows:
+            for row in chain(few, rows):
                 copy.write_row(row)
 
+    def flush(self, *last: bytes) -> None:
+        """Execute what is queued, and the last words after it, in one go."""
+        self._queued.extend((each, None) for each in last)
+        if self._queued:
+            self._execute(*self._queued.pop())
 
-def _query(statement: str) -> bytes:
-    return for_postgresql(statement).encode()
+    def _execute(self, query: bytes, values: Parameters) -> psycopg.Cursor[Row]:
+        queued, self._queued = self._queued, []
+        if not queued:
+            return self._connection.execute(query, values)
+        with self._connection.pipeline():
+            for before in queued:
+                self._connection.execute(*before)
+            return self._connection.execute(query, values)
+
+
+def _bound(statement: str, values: Mapping[str, Any]) -> tuple[bytes, Parameters]:
+    """Translate a statement and its values.
+
+    For a list the server plans anew each time, since it expects ten values; a list that holds one
+    is bound as that one, and the plan is kept.
+    """
+    single = tuple([name for name, value in values.items() if _is_single(value)])
+    if single:
+        values = {**values, **{name: values[name][0] for name in single}}
+    return for_postgresql(statement, single), values
+
+
+def _is_single(value: Any) -> bool:
+    return type(value) is list and len(value) == 1
 
 
 def _bind_sqlite(values: Mapping[str, Any]) -> Mapping[str, Any]:

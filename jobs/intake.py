@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
+from connectors.remote import patience
 from hub import cases, channels, inbox, orders
 from hub.cases import CaseKind
 from hub.recalls import notices
@@ -76,7 +77,8 @@ async def _work_in(runtime: Runtime, message: Row) -> None:
     channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
     try:
         receipts = _receipts(runtime, channel, message)
-        found = [] if receipts else await _orders(runtime, channel, message)
+        with patience(0):  # a lease is held
+            found = [] if receipts else await _orders(runtime, channel, message)
         await runtime.database.write(
             lambda tx: _accept(tx, runtime, channel, message, found, receipts)
         )
@@ -138,7 +140,7 @@ def _failed(
 ) -> None:
     now = runtime.clock()
     decision: Decision = decide(error, message["attempts"], now)
-    apply_to_channel(tx, channel, decision, now)
+    apply_to_channel(tx, channel, decision, now, message["delivery"])
     if decision.due_at is not None:
         inbox.retry(tx, message, decision.error, decision.due_at, counted=decision.counted)
     elif inbox.give_up(tx, message, decision.error, now):

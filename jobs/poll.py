@@ -9,6 +9,7 @@ import logging
 from functools import partial
 
 from connectors import Page, PullOrders
+from connectors.remote import patience
 from hub import cases, channels, inbox
 from hub.cases import CaseKind
 from hub.clock import micros
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 STREAM = "orders"
 PAGES_MAX = 500  # of one channel in one run
+PATIENCE_SECONDS = 30.0  # for a budget that is used up: no lease is held
 
 
 async def poll_all(runtime: Runtime) -> str:
@@ -39,11 +41,12 @@ async def poll(runtime: Runtime, channel: Row) -> int:
     if not isinstance(connector, PullOrders):
         return 0
     try:
-        return await _pull(runtime, channel, connector)
+        with patience(PATIENCE_SECONDS):
+            return await _pull(runtime, channel, connector)
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
         await runtime.database.write(
-            lambda tx: apply_to_channel(tx, channel, decision, runtime.clock())
+            lambda tx: apply_to_channel(tx, channel, decision, runtime.clock(), STREAM)
         )
         if decision.due_at is None:
             await runtime.database.write(

@@ -15,6 +15,7 @@ from functools import partial
 import orjson
 
 from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
+from connectors.remote import patience
 from hub import channels, orders, warranty
 from hub.occasion import Occasion
 from hub.reconciling import comparison, reconciliation
@@ -77,7 +78,8 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
     )
     look = {Scope.ORDERS: _orders, Scope.LEVELS: _levels, Scope.WARRANTIES: _warranties}[scope]
     try:
-        totals, found = await look(runtime, channel, policy)
+        with patience(poll.PATIENCE_SECONDS):
+            totals, found = await look(runtime, channel, policy)
         rows = await runtime.database.write(
             lambda tx: _keep(tx, runtime, channel, run_id, totals, found)
         )
@@ -89,7 +91,7 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
         def failed(tx: Transaction) -> None:
             now = runtime.clock()
             reconciliation.fail(tx, run_id, decision.error, now)
-            apply_to_channel(tx, channel, decision, now)
+            apply_to_channel(tx, channel, decision, now, f"reconciling {scope}")
 
         await runtime.database.write(failed)
         logger.warning("%s of %s not reconciled: %s", scope, channel["code"], decision.error)

@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connectors.connections import Connections
 from hub.clock import now
 from hub.database import Database
 from hub.occasion import Occasion
+from hub.vault import Vault
+from jobs import accounts
 
 
 def _own_name() -> str:
@@ -25,6 +28,14 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+
+    @classmethod
+    def over(
+        cls, database: Database, vault: Vault, clock: Callable[[], datetime] = now, **more: Any
+    ) -> "Runtime":
+        """Return the share of one process that has its accounts in common with the others."""
+        connections = Connections(vault.open, accounts.stores(database, vault, clock))
+        return cls(database, connections, clock=clock, **more)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

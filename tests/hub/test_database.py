@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from hub.database import Database, DatabaseClosed, open_database
+from hub.database import Database, DatabaseClosed, DatabaseLost, open_database
 from hub.sql import Transaction, for_postgresql, for_sqlite
 from world import World
 
@@ -22,9 +23,12 @@ def count(database: Database) -> int:
 def test_statements_are_said_in_each_databases_words() -> None:
     statement = "SELECT 'a:b'::text FROM t WHERE id IN (:ids...) AND n = :n FOR UPDATE SKIP LOCKED"
     assert for_sqlite(statement).endswith("id IN (SELECT value FROM json_each(:ids)) AND n = :n")
-    assert "= ANY(%(ids)s) AND n = %(n)s FOR UPDATE SKIP LOCKED" in for_postgresql(statement)
-    assert "::text" in for_postgresql(statement)
-    assert for_postgresql("SELECT 1 WHERE a LIKE '%x'") == "SELECT 1 WHERE a LIKE '%%x'"
+    assert (
+        "= ANY(%(ids)s) AND n = %(n)s FOR UPDATE SKIP LOCKED" in for_postgresql(statement).decode()
+    )
+    assert for_postgresql("WHERE n IN (:ids...)", ("ids",)) == b"WHERE n = %(ids)s"
+    assert b"::text" in for_postgresql(statement)
+    assert for_postgresql("SELECT 1 WHERE a LIKE '%x'") == b"SELECT 1 WHERE a LIKE '%%x'"
 
 
 def test_work_that_fails_leaves_nothing_and_harms_nobody(database: Database) -> None:
@@ -41,19 +45,21 @@ def test_work_that_fails_leaves_nothing_and_harms_nobody(database: Database) -> 
     assert count(database) == 10
 
 
-def test_waiting_writes_share_a_commit(url: str, backend: str) -> None:
-    if backend != "sqlite":
-        pytest.skip("PostgreSQL groups the flushes of its writers by itself")
+def test_waiting_writes_share_a_commit(url: str) -> None:
     database = open_database(url)
     gate = threading.Event()
-    database.submit(lambda _: gate.wait(5))
-    version = "PRAGMA data_version"
-    with ThreadPoolExecutor(1):
-        jobs = [database.submit(lambda tx, n=n: tx.run(INSERT, id=str(n))) for n in range(50)]
-        before = database.read_now(lambda tx: tx.value(version))
-        gate.set()
-        assert sum(job.result() for job in jobs) == 50
-    assert before is not None
+    jobs = [database.submit(lambda _: gate.wait(5))]
+    commits: list[int] = []
+
+    def insert(tx: Transaction, number: int) -> int:
+        if tx.dialect == "postgresql":
+            commits.append(tx.value("SELECT txid_current()"))
+        return tx.run(INSERT, id=str(number))
+
+    jobs += [database.submit(lambda tx, n=n: insert(tx, n)) for n in range(50)]
+    gate.set()
+    assert sum(job.result() for job in jobs) == 51
+    assert len(set(commits)) <= 8
     assert count(database) == 50
     database.close()
 
@@ -102,14 +108,14 @@ def test_a_closed_database_says_so(url: str) -> None:
 
 
 def test_two_who_lock_in_opposite_order_both_come_through(url: str, backend: str) -> None:
-    """On PostgreSQL this is a deadlock; the loser's work is run again from its beginning."""
-    database = open_database(url)
+    """Between processes on PostgreSQL this is a deadlock; the loser's work is run again."""
+    databases = [open_database(url) for _ in range(2)]
     for key in ("a", "b"):
-        database.write_now(lambda tx, key=key: tx.run(INSERT, id=key))
+        databases[0].write_now(lambda tx, key=key: tx.run(INSERT, id=key))
     meet = threading.Barrier(2 if backend == "postgresql" else 1, timeout=5)
     tries: list[str] = []
 
-    def both(first: str, second: str) -> None:
+    def both(database: Database, first: str, second: str) -> None:
         def work(tx: Transaction) -> None:
             tries.append(first)
             update = "UPDATE api_key SET name = :id WHERE id = :id"
@@ -121,9 +127,116 @@ def test_two_who_lock_in_opposite_order_both_come_through(url: str, backend: str
         database.write_now(work)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(both, ("a", "b"), ("b", "a")))
+        list(pool.map(both, databases, ("a", "b"), ("b", "a")))
     assert len(tries) == (3 if backend == "postgresql" else 2)
+    for database in databases:
+        database.close()
+
+
+@pytest.fixture
+def server(url: str, backend: str) -> Iterator[Database]:
+    """A database on PostgreSQL, which is a server that can go away."""
+    if backend == "sqlite":
+        pytest.skip("SQLite has no server")
+    database = open_database(url)
+    yield database
     database.close()
+
+
+def hold_a_row(url: str, key: str) -> "psycopg.Connection[tuple[int]]":
+    """Lock a row from elsewhere, until the connection is closed."""
+    other = psycopg.connect(url)
+    other.execute("SELECT 1 FROM api_key WHERE id = %s FOR UPDATE", [key])
+    return other
+
+
+UPDATE = "UPDATE api_key SET name = 'changed' WHERE id = :id"
+
+
+def test_who_waits_for_a_lock_holds_up_nobody_in_his_company(server: Database, url: str) -> None:
+    for key in ("locked", "free"):
+        server.write_now(lambda tx, key=key: tx.run(INSERT, id=key))
+    other = hold_a_row(url, "locked")
+    gate = threading.Event()
+    first = server.submit(lambda _: gate.wait(5))
+    waiting = server.submit(lambda tx: tx.run(UPDATE, id="locked"))
+    company = [server.submit(lambda tx: tx.run(UPDATE, id="free")) for _ in range(5)]
+    gate.set()
+    assert first.result()
+    assert [each.result(timeout=2) for each in company] == [1] * 5
+    assert not waiting.done()
+    other.close()
+    assert waiting.result(timeout=2) == 1
+
+
+def test_a_long_write_does_not_hold_up_those_after_it(server: Database) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    long = server.submit(lambda _: begun.set() or gate.wait(5))
+    assert begun.wait(5)
+    assert server.submit(lambda tx: tx.run(INSERT, id="short")).result(timeout=2) == 1
+    assert not long.done()
+    gate.set()
+    assert long.result()
+
+
+def _drop_connections(url: str) -> None:
+    """Do to every other connection what a restart of the server does."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_work_goes_on_after_the_server_was_away(server: Database, url: str) -> None:
+    assert count(server) == 0
+    server.write_now(lambda tx: tx.run(INSERT, id="before"))
+    _drop_connections(url)
+    assert count(server) == 1
+    _drop_connections(url)
+    assert server.write_now(lambda tx: tx.run(INSERT, id="after")) == 1
+    tries: list[int] = []
+
+    def interrupted(tx: Transaction) -> int:
+        tries.append(tx.run(INSERT, id="in the middle"))
+        if len(tries) == 1:
+            _drop_connections(url)
+        return int(tx.value("SELECT COUNT(*) FROM api_key"))
+
+    assert server.write_now(interrupted) == 3
+    assert len(tries) == 2
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated_but_said(server: Database, url: str) -> None:
+    tries: list[int] = []
+
+    def cut_before_the_commit(tx: Transaction) -> None:
+        tries.append(tx.run(INSERT, id="unknown"))
+        _drop_connections(url)
+
+    with pytest.raises(DatabaseLost):
+        server.write_now(cut_before_the_commit)
+    assert len(tries) == 1
+
+
+def test_a_commit_in_one_process_wakes_those_who_wait_in_another(
+    server: Database, url: str
+) -> None:
+    elsewhere = open_database(url)
+
+    async def main() -> None:
+        with server.signals.listen("levels") as levels:
+            async with asyncio.timeout(5):
+                while not levels.is_set():  # until the listener has come as far as to listen
+                    await elsewhere.write(lambda tx: tx.wake("levels"))
+                    await asyncio.sleep(0.05)
+            _drop_connections(url)  # deaf for a moment: whoever waits is woken, to be safe
+            levels.clear()
+            async with asyncio.timeout(5):
+                await levels.wait()
+
+    asyncio.run(main())
+    elsewhere.close()
 
 
 def test_an_unknown_kind_of_database_is_refused() -> None:

@@ -104,11 +104,22 @@ class Wire:
             self.note(self.code, f"late: {what} refused: {error}")
 
 
+class _Unpaced:
+    """What stands for the API: the far side is in this process, and says itself when to wait."""
+
+    async def wait(self) -> float:
+        return 0.0
+
+    async def aclose(self) -> None:
+        return None
+
+
 class _Far(Connector[Nothing]):
     settings_model = Nothing
 
-    def __init__(self, wire: Wire) -> None:  # no API: the far side is in this process
+    def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self.api = _Unpaced()  # type: ignore[assignment]
 
     @classmethod
     def remote(cls, settings: Nothing) -> Remote:

@@ -1,0 +1,48 @@
+"""The database: reads that never wait, and writes that commit in groups.
+
+`Database.write(work)` hands a synchronous function of an open transaction to a writer. A writer
+drains what is waiting, runs each piece of work in its own savepoint and commits once, so that one
+flush to the disk keeps many scans: an acknowledged scan is a kept scan. SQLite has one writer.
+PostgreSQL has one for as long as it keeps up; others join when something has waited.
+
+A transaction that will write begins before it reads (`BEGIN IMMEDIATE`): with SQLite's default two
+scanners could both read "available" and both promise.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hub.database.base import (
+    GROUP_MAX,
+    Database,
+    DatabaseClosed,
+    DatabaseLost,
+    ReadTooLong,
+    Signals,
+    Work,
+)
+from hub.database.postgres import PostgresDatabase
+from hub.database.sqlite import SqliteDatabase
+
+__all__ = [
+    "GROUP_MAX",
+    "Database",
+    "DatabaseClosed",
+    "DatabaseLost",
+    "PostgresDatabase",
+    "ReadTooLong",
+    "Signals",
+    "SqliteDatabase",
+    "Work",
+    "open_database",
+]
+
+
+def open_database(url: str) -> Database:
+    """Open ``sqlite:///path`` or ``postgresql://…``; `hub.migrations` makes the tables."""
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
+    if scheme in {"postgresql", "postgres"}:
+        return PostgresDatabase(url)
+    raise ValueError(f"not a database this hub can use: {scheme or url!r}")
