@@ -43,7 +43,7 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs.recovery import Decision, apply_to_channel, decide, report_dead
+from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -244,10 +244,8 @@ def _settle(
         apply_to_channel(tx, channel, decision, now, level.sku)
         _put_back(tx, channel, level, decision, observed, runtime)
     if arrived:
-        circuit.succeeded(tx, channel["id"])
+        reached(tx, channel, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
-    if arrived:
-        cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
 
 
 def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[str]:
@@ -401,9 +399,8 @@ def _fact_arrived(
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
         warranty.remember(tx, fact["subject"], channel["id"], answer, now)
-    circuit.succeeded(tx, channel["id"])
+    reached(tx, channel, now)
     reconciliation.healed_fact(tx, fact, now)
-    cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 
 

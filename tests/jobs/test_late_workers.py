@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from connectors import AuthFailed, Page, PushedLevel
-from hub import channels, inbox, orders
+from connectors import AuthFailed, Page, PushedLevel, Transient
+from hub import channels, circuit, inbox, orders
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.reconciling import comparison, reconciliation
 from hub.reconciling.reconciliation import Scope
+from hub.sql import Transaction
 from hub.units import Scan
 from hub.vocabulary import Fulfillment, OrderLine, StockLevel
 from jobs import intake, poll, relay
+from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 from recording import Recording, stage
 from world import World
@@ -257,4 +259,26 @@ def test_a_line_that_is_dropped_lacks_nothing_any_more(world: World) -> None:
     assert world.value("SELECT state FROM exception_case") == "open"
     world.pass_time(seconds=1)
     world.accept(channel, world.order(lines=[first]))
+    assert world.value("SELECT state FROM exception_case") == "resolved"
+
+
+def test_a_call_that_was_under_way_when_a_channel_went_down_closes_its_case(world: World) -> None:
+    """Its success closes the circuit: nobody asks again whether the channel is back."""
+    connector, runtime, channel = stage(world)
+    world.list_product(channel)
+    world.receive("SN-1")
+    push = connector.push_stock
+
+    async def under_way(levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        await asyncio.to_thread(world.write, _go_down)
+        return await push(levels)
+
+    def _go_down(tx: Transaction) -> None:
+        for number in range(circuit.FAILURES_MAX):
+            decision = decide(Transient("503"), 0, world.now)
+            apply_to_channel(tx, channel, decision, world.now, f"message {number}")
+
+    connector.push_stock = under_way  # type: ignore[method-assign]
+    told(runtime, channel)
+    assert world.value("SELECT kind FROM exception_case") == "channel_down"
     assert world.value("SELECT state FROM exception_case") == "resolved"
