@@ -42,7 +42,7 @@ def many(first: int, count: int, processes: int, failures_max: int) -> bool:
         if outcome.failure is not None and totals["failed"] <= failures_max:
             print(f"seed {outcome.seed} FAILED: {outcome.failure[:400]}")
             print(f"    replay it: python -m tests.simulation --seed {outcome.seed}", flush=True)
-        if totals["schedules"] % 500 == 0:
+        if totals["schedules"] % 100 == 0:
             seconds = time.monotonic() - began
             print(f"{totals['schedules']} schedules, {seconds:.0f} s", flush=True)
     failed = totals.pop("failed", 0)
