@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench requirements format schema clean help
+.PHONY: demo test lint bench simulate requirements format schema clean help
 
 help:           ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,9 @@ requirements: $(STAMP) ## which requirements have passing tests
 bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a ledger of 10 million units
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,bench]"
 	@names=$$($(BIN)/python -m tests.benchmarks --list) && for name in $$names; do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
+
+simulate: $(STAMP) ## the sync engine in hostile weather: SEEDS=10000 schedules, every invariant
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -39,14 +39,16 @@ class Walk:
 
         `newest` is the latest time of change on the page, `after` the cursor of the next page.
         Past its own beginning a walk ends as soon as ending it makes progress, so that a busy
-        channel cannot keep it from ending.
+        channel cannot keep it from ending. Progress is an overlap at least: a channel whose clock
+        goes ahead of ours is always past it, and its first page would be read for ever.
         """
         seen = max((each for each in (self.newest, newest) if each is not None), default=None)
         since = self.since
         if seen is not None:
             proven = min(seen, self.until) - OVERLAP
             since = proven if since is None else max(since, proven)
-        if after is not None and (seen is None or seen < self.until or since == self.since):
+        gained = since is not None and (self.since is None or since - self.since >= OVERLAP)
+        if after is not None and (seen is None or seen < self.until or not gained):
             return replace(self, newest=seen, after=after), True
         return Walk(since=since, until=self.until), after is not None
 

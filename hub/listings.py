@@ -65,6 +65,11 @@ def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
     _want(tx, "channel_id = :channel", now, channel=channel_id)
 
 
+def doubt(tx: Transaction, listing_id: str, now: datetime) -> None:
+    """Have a level told again: a call that came late may have put an older figure there."""
+    _want(tx, "listing_id = :listing", now, listing=listing_id)
+
+
 def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None:
     tx.send(
         "UPDATE listing_level SET wanted_version = wanted_version + 1, "

@@ -71,6 +71,18 @@ def lease(tx: Transaction, channel_id: str, now: datetime, *, limit: int) -> lis
     )
 
 
+def renew(tx: Transaction, fact: Row, now: datetime) -> bool:
+    """Begin the lease of a fact anew; False if it was lost meanwhile."""
+    touched = tx.run(
+        "UPDATE outbox SET lease_until = :until "
+        "WHERE seq = :seq AND fence = :fence AND state = 'leased'",
+        until=micros(now + LEASE),
+        seq=fact["seq"],
+        fence=fact["fence"],
+    )
+    return touched == 1
+
+
 def sent(tx: Transaction, fact: Row, answer: str, now: datetime) -> bool:
     """Close a fact that arrived; False if the lease was lost meanwhile."""
     return _settle(tx, fact, now, state="sent", answer=answer[:2_000], settled_at=micros(now))

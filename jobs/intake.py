@@ -22,7 +22,8 @@ from connectors import (
     Transient,
 )
 from connectors.remote import patience
-from hub import channels, inbox, orders
+from hub import cases, channels, inbox, orders
+from hub.cases import CaseKind
 from hub.recalls import notices
 from hub.returns import announced
 from hub.sql import Row, Transaction
@@ -164,6 +165,8 @@ def _accept(tx: Transaction, runtime: Runtime, channel: Row, message: Row, found
             orders.accept(tx, occasion, channel, order)
     if found.orders and found.returns:
         announced.look_again(tx, occasion, channel, [each.ref for each in found.returns])
+    # It may have been given up before, and replayed.
+    cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], occasion.now)
     if found.receipts:
         unknown = notices.receive(tx, channel["id"], found.receipts, occasion.now)
         if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:

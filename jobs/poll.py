@@ -118,6 +118,7 @@ def _store(runtime: Runtime, channel: Row, stream: Stream, page: Page[Any], tx: 
     )
     channels.move_cursor(tx, channel["id"], stream.name, page.cursor, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, stream.name, channel["id"], now)
+    cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
     return stored
 
 

@@ -114,6 +114,13 @@ def apply_to_channel(
         cases.report(tx, finding, now)
 
 
+def reached(tx: Transaction, channel: Row, now: datetime) -> None:
+    """Note that a channel took something: what people were called for on its account is over."""
+    circuit.succeeded(tx, channel["id"])
+    for kind in (CaseKind.CHANNEL_DOWN, CaseKind.AUTHENTICATION):
+        cases.settle(tx, kind, channel["code"], channel["id"], now)
+
+
 def report_dead(
     tx: Transaction, channel: Row, subject: str, what: str, decision: Decision, now: datetime
 ) -> None:

@@ -6,9 +6,10 @@ an outcome is written only by the worker that still holds the lease.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from connectors import (
     PushStock,
     RegisterWarranty,
     SendNotice,
+    Unknown,
 )
 from connectors.remote import patience
 from hub import cases, channels, circuit, listings, outbox, registrations, warranty
@@ -45,13 +47,14 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs.recovery import Decision, apply_to_channel, decide, report_dead
+from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 FACTS_MAX = 20  # leased at a time
 IDLE_SECONDS = 1.0  # how long a loop sleeps when no signal comes
+ANSWER_MAX = outbox.LEASE * 0.8  # of one call; the lease outlives it
 CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
 
 
@@ -174,6 +177,16 @@ async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> 
     return len(leased)
 
 
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """End a call before its lease ends; nobody knows then whether it took effect."""
+    try:
+        async with asyncio.timeout(ANSWER_MAX.total_seconds()):
+            yield
+    except TimeoutError as error:
+        raise Unknown(f"no answer in {ANSWER_MAX.total_seconds():.0f} s") from error
+
+
 async def _anything_due(runtime: Runtime, channel: Row) -> bool:
     """Look before taking the writer's turn: most wake-ups are about another channel."""
     now = micros(runtime.clock())
@@ -205,7 +218,8 @@ async def _pushed(
         for level in leased
     ]
     try:
-        answers = await connector.push_stock(wanted)
+        async with _in_time():
+            answers = await connector.push_stock(wanted)
     except Exception as error:
         return {level.listing_id: error for level in leased}
     return {answer.listing: answer for answer in answers}
@@ -223,22 +237,31 @@ def _settle(
     for level in leased:
         outcome = outcomes.get(level.listing_id)
         if isinstance(outcome, PushedLevel) and outcome.quantity == level.desired:
-            if listings.acknowledge(tx, level, level.desired, now):
-                reconciliation.healed_listing(tx, level.listing_id, now)
-                arrived.append(level.sku)
+            arrived += _acknowledged(tx, level, now)
             continue
         error, observed = _failure(outcome)
         if observed is not None and observed == level.desired:
             # The channel moved on by itself to what it should show: its own sale, most likely.
-            listings.acknowledge(tx, level, observed, now)
-            arrived.append(level.sku)
+            arrived += _acknowledged(tx, level, now)
             continue
         decision = decide(error, level.attempts, now)
         apply_to_channel(tx, channel, decision, now, level.sku)
         _put_back(tx, channel, level, decision, observed, runtime)
     if arrived:
-        circuit.succeeded(tx, channel["id"])
+        reached(tx, channel, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
+
+
+def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[str]:
+    """Note that a level arrived, and name it; one that arrived too late is told anew.
+
+    Whoever holds the lease by now may have told a newer figure before this one came there.
+    """
+    if not listings.acknowledge(tx, level, level.desired, now):
+        listings.doubt(tx, level.listing_id, now)
+        return []
+    reconciliation.healed_listing(tx, level.listing_id, now)
+    return [level.sku]
 
 
 def _failure(outcome: PushedLevel | BaseException | None) -> tuple[BaseException, int | None]:
@@ -261,7 +284,7 @@ def _put_back(
     runtime: Runtime,
 ) -> None:
     if decision.due_at is not None:
-        listings.retry(
+        kept = listings.retry(
             tx,
             level,
             decision.error,
@@ -269,6 +292,8 @@ def _put_back(
             counted=decision.counted,
             observed=observed,
         )
+        if not kept:  # it may have taken effect, after what the next worker told
+            listings.doubt(tx, level.listing_id, runtime.clock())
     elif listings.give_up(tx, level, decision.error):
         what = f"that {level.sku} has {level.desired} left"
         report_dead(tx, channel, level.sku, what, decision, runtime.clock())
@@ -290,13 +315,22 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
         lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX)
     )
     for fact in facts:
-        await _tell(runtime, channel, connector, fact)
+        if await _still_ours(runtime, fact, now):
+            await _tell(runtime, channel, connector, fact)
     return len(facts)
+
+
+async def _still_ours(runtime: Runtime, fact: Row, leased_at: datetime) -> bool:
+    """Renew the lease of a fact that had to wait for those before it; False if it was lost."""
+    now = runtime.clock()
+    if now - leased_at < outbox.LEASE - ANSWER_MAX:
+        return True
+    return await runtime.database.write(lambda tx: outbox.renew(tx, fact, now))
 
 
 async def _tell(runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row) -> None:
     try:
-        async with asyncio.timeout(outbox.LEASE / timedelta(seconds=1) * 0.8):
+        async with _in_time():
             answer = await _deliver(runtime, channel, connector, fact)
     except Exception as error:
         failed = error
@@ -373,7 +407,7 @@ def _fact_arrived(
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
         warranty.remember(tx, fact["subject"], channel["id"], answer, now)
-    circuit.succeeded(tx, channel["id"])
+    reached(tx, channel, now)
     reconciliation.healed_fact(tx, fact, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 

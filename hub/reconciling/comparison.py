@@ -142,7 +142,8 @@ def order(
 ) -> Difference | str:
     """Compare one order; return the difference, or "matched" or "in_flight".
 
-    An order that the ledger does not know yet is in flight for `grace`.
+    `now` is when the look at the channel began. An order that the ledger does not know yet is in
+    flight for `grace`, and so is a shipment that was told since then.
     """
     known = tx.row(
         "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
@@ -156,7 +157,7 @@ def order(
     lines = _lines(tx, known["id"])
     if _edited(remote, known, lines):
         return _order_state(remote, known, lines)
-    return _fulfillment(tx, channel, remote, known, lines)
+    return _fulfillment(tx, channel, remote, known, lines, now - grace)
 
 
 def _missing_order(tx: Transaction, channel: Row, remote: Order) -> Difference:
@@ -237,7 +238,12 @@ def _order_state(remote: Order, known: Row, lines: dict[str, Row]) -> Difference
 
 
 def _fulfillment(
-    tx: Transaction, channel: Row, remote: Order, known: Row, lines: dict[str, Row]
+    tx: Transaction,
+    channel: Row,
+    remote: Order,
+    known: Row,
+    lines: dict[str, Row],
+    since: datetime,
 ) -> Difference | str:
     if remote.at_counter or not channels.can(channel, "push_fulfillment"):
         return "matched"
@@ -250,7 +256,7 @@ def _fulfillment(
     # A channel counts what came back as left still, or no longer: both are right.
     if here - taken_off <= there <= here + back:
         return "matched"
-    if here > there and _telling(tx, channel, known):
+    if here > there and _telling(tx, channel, known, since):
         return "in_flight"
     told = here > there
     return Difference(
@@ -266,13 +272,18 @@ def _fulfillment(
     )
 
 
-def _telling(tx: Transaction, channel: Row, known: Row) -> bool:
+def _telling(tx: Transaction, channel: Row, known: Row, since: datetime) -> bool:
+    """Say whether a channel is being told of an order, or was told since it was looked at.
+
+    What it showed before it was told proves nothing; telling it again would be a second shipment.
+    """
     return bool(
         tx.value(
             "SELECT COUNT(*) FROM outbox WHERE channel_id = :channel AND subject = :order_id "
-            "AND state IN ('waiting', 'leased')",
+            "AND (state IN ('waiting', 'leased') OR (state = 'sent' AND settled_at >= :since))",
             channel=channel["id"],
             order_id=known["id"],
+            since=micros(since),
         )
     )
 

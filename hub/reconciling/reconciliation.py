@@ -6,7 +6,7 @@ change of the ledger would have queued.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,8 @@ from hub.errors import StepNotAllowed
 from hub.occasion import Occasion
 from hub.orders import Shipment
 from hub.sql import Row, Transaction
+
+RUN_MAX = timedelta(hours=1)  # nobody waits longer for a run: its process died
 
 
 class Scope(StrEnum):
@@ -107,7 +109,16 @@ class Totals:
 
 
 def start(tx: Transaction, channel_id: str, scope: Scope, trigger: str, now: datetime) -> str:
-    """Open a run and return its id."""
+    """Open a run and return its id; one whose process died long ago is closed as failed."""
+    tx.run(
+        "UPDATE reconciliation_run SET state = 'failed', finished_at = :now, "
+        "error = 'its process ended before the run did' WHERE channel_id = :channel "
+        "AND scope = :scope AND state = 'running' AND started_at < :long_ago",
+        channel=channel_id,
+        scope=str(scope),
+        now=micros(now),
+        long_ago=micros(now - RUN_MAX),
+    )
     run_id = new_id()
     tx.run(
         "INSERT INTO reconciliation_run(id, channel_id, scope, state, trigger, started_at) "

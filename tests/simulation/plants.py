@@ -1,0 +1,172 @@
+"""Bugs that are planted on purpose: the simulator must find each of them, or it is worth nothing.
+
+Each is a mistake that somebody could make, and that the engine is built to rule out.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors import Page, Unknown
+from hub import cases, channels, inbox, listings, outbox
+from hub.cases import CaseKind
+from hub.lifecycle import LIFECYCLE, Action
+from hub.orders import allocation
+from hub.sql import Row, Transaction
+from hub.vocabulary import Order
+from jobs import intake, poll, relay
+from jobs.runtime import Runtime
+from tests.simulation.process import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A planted bug: what shows it, how it comes into the code and into the database file."""
+
+    name: str
+    shows: str
+    plant: Callable[[pytest.MonkeyPatch], None]
+    store: Callable[[Store], None] = lambda _: None
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the bug in the code while the block lasts."""
+        with pytest.MonkeyPatch.context() as patch:
+            self.plant(patch)
+            yield
+
+
+def _two_promises(patch: pytest.MonkeyPatch) -> None:
+    """Nothing looks whether a unit is promised already."""
+    sellable = listings.sellable
+
+    def careless(channel: Row) -> tuple[str, dict[str, Any]]:
+        condition, values = sellable(channel)
+        return condition.replace("unit.promised_to IS NULL", "1 = 1"), values
+
+    patch.setattr(allocation, "listings", SimpleNamespace(sellable=careless))
+    rule = replace(LIFECYCLE[Action.ALLOCATE], promised=None)
+    patch.setitem(LIFECYCLE, Action.ALLOCATE, rule)
+
+
+def _key_from_value(patch: pytest.MonkeyPatch) -> None:
+    """A level's key is made of its value: writing the same value again is no new request."""
+    leased = listings._leased
+
+    def by_value(*given: Any) -> listings.LeasedLevel:
+        level = leased(*given)
+        return replace(level, key=f"{level.listing_id}:{level.desired}")
+
+    patch.setattr(listings, "_leased", by_value)
+
+
+def _cursor_first(patch: pytest.MonkeyPatch) -> None:
+    """The cursor moves in a transaction of its own, before the page is stored."""
+
+    async def pull(runtime: Runtime, channel: Row, connector: Any) -> int:
+        cursor = await runtime.database.read(
+            lambda tx: channels.cursor(tx, channel["id"], poll.STREAM)
+        )
+        page: Page[Order] = await connector.pull_orders(cursor)
+        now = runtime.clock()
+        await runtime.database.write(
+            lambda tx: channels.move_cursor(tx, channel["id"], poll.STREAM, page.cursor, now)
+        )
+        return await runtime.database.write(partial(poll._store, runtime, channel, page))
+
+    patch.setattr(poll, "_pull", pull)
+
+
+def _silence_is_consent(patch: pytest.MonkeyPatch) -> None:
+    """A fact counts as told when no answer came."""
+    failed = relay._fact_failed
+
+    def hopeful(
+        tx: Transaction, runtime: Runtime, channel: Row, fact: Row, error: BaseException
+    ) -> None:
+        if isinstance(error, Unknown):
+            outbox.sent(tx, fact, "surely", runtime.clock())
+            return
+        failed(tx, runtime, channel, fact, error)
+
+    patch.setattr(relay, "_fact_failed", hopeful)
+
+
+def _done_before_work(patch: pytest.MonkeyPatch) -> None:
+    """A delivery is closed in one transaction, and its order worked in in the next."""
+    accept = intake.orders.accept
+
+    async def work_in(runtime: Runtime, message: Row) -> None:
+        channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
+        try:
+            found = await intake._orders(runtime, channel, message)
+        except Exception as error:
+            failed = partial(_failed, runtime, channel, message, error)
+            await runtime.database.write(failed)
+            return
+        now = runtime.clock()
+        await runtime.database.write(partial(_close, channel, message, now))
+        for order in found:
+            occasion = runtime.occasion("intake")
+            await runtime.database.write(partial(_in_its_own, accept, occasion, channel, order))
+
+    patch.setattr(intake, "_work_in", work_in)
+
+
+def _failed(
+    runtime: Runtime, channel: Row, message: Row, error: Exception, tx: Transaction
+) -> None:
+    intake._failed(tx, runtime, channel, message, error)
+
+
+def _close(channel: Row, message: Row, now: datetime, tx: Transaction) -> None:
+    inbox.done(tx, message, None, now)
+    cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], now)
+
+
+def _in_its_own(accept: Any, occasion: Any, channel: Row, order: Order, tx: Transaction) -> Any:
+    return accept(tx, occasion, channel, order)
+
+
+def _no_lease(patch: pytest.MonkeyPatch) -> None:
+    """A fact is leased for no time: two workers tell it side by side."""
+    patch.setattr(outbox, "LEASE", timedelta(0))
+    patch.setattr(relay, "_still_ours", _yes)
+
+
+async def _yes(*_: Any) -> bool:
+    return True
+
+
+def _untold_change(patch: pytest.MonkeyPatch) -> None:
+    """Some changes of what is available are forgotten."""
+    want = listings._want
+
+    def forgetful(tx: Transaction, condition: str, now: Any, **values: Any) -> None:
+        if "product_id" not in condition or now.second % 4:
+            want(tx, condition, now, **values)
+
+    patch.setattr(listings, "_want", forgetful)
+
+
+NO_INDEX = "DROP INDEX hold_active"
+BUGS = (
+    Bug(
+        "two promises on one unit",
+        "is promised twice",
+        _two_promises,
+        lambda store: store.execute(NO_INDEX),
+    ),
+    Bug("a key made of the value", "shows .* and there are", _key_from_value),
+    Bug("a cursor that moves first", "the cursor of .* skipped", _cursor_first),
+    Bug("silence taken for an answer", "registered|was told 0 times", _silence_is_consent),
+    Bug("a delivery closed before its work", "is not known|asks for", _done_before_work),
+    Bug("facts without a lease", "was told 2 times and left 1 times", _no_lease),
+    Bug("changes that nobody is told of", "nothing is to be told", _untold_change),
+)
