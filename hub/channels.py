@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 
 from hub import inbox, listings, outbox
+from hub.availability.policy import PolicyCard, stored_of
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
@@ -31,6 +32,7 @@ class ChannelCard:
     client: str | None = None  # its code: sells the goods of this client, else our own
     sites: Sequence[str] = ()
     safety_buffer: int = 0
+    policy: PolicyCard | None = None  # None: what was set stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,18 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     if card.manufacturer is not None:
         maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
     client = reference(tx, "client", "code", card.client)["id"] if card.client else None
+    policy = _policy(tx, occasion, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "client_id, site_ids, safety_buffer, state, created_at) VALUES(:id, :code, :name, "
-        ":connector, :settings, :capabilities, :maker, :client, :sites, :buffer, 'active', :now) "
+        "client_id, site_ids, safety_buffer, policy, state, created_at) VALUES(:id, :code, :name, "
+        ":connector, :settings, :capabilities, :maker, :client, :sites, :buffer, :policy, "
+        "'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, "
-        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer "
+        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
+        "policy = COALESCE(excluded.policy, channel.policy) "
         "RETURNING id, connector",
         id=new_id(),
         code=card.code,
@@ -77,6 +82,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         client=client,
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
+        policy=policy,
         now=micros(occasion.now),
     )
     assert row is not None
@@ -84,6 +90,14 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         raise InvalidInput("the connector of a channel can not be changed", field="connector")
     listings.touch_channel(tx, row["id"], occasion.now)
     return str(row["id"])
+
+
+def _policy(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str | None:
+    if card.policy is None:
+        return None
+    # Sites and the buffer have their own places on the card.
+    card_policy = replace(card.policy, sites=None, safety_buffer=None)
+    return orjson.dumps(stored_of(tx, occasion, card_policy)).decode()
 
 
 def get(tx: Transaction, code: str) -> Row:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from hub.catalogue import SELLING_KINDS
+from hub.availability import counting
 from hub.clock import micros, new_id
 from hub.sql import Row, Transaction
 
@@ -49,6 +49,28 @@ def touch(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
 def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
     """Note that all levels of a channel have to be told anew, as after a change of its policy."""
     _want(tx, "channel_id = :channel", now, channel=channel_id)
+
+
+def touch_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
+    """Note that the level of one listing has to be told anew."""
+    _want(tx, "listing_id = :listing", now, listing=listing_id)
+
+
+def touch_early(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
+    """Note that what is to come of products changed: it counts where it is sold before it is here.
+
+    No other listing is told anything.
+    """
+    ids = sorted(product_ids)
+    if ids:
+        _want(
+            tx,
+            "product_id IN (:ids...) AND listing_id IN (SELECT listing.id FROM listing "
+            "JOIN channel ON channel.id = listing.channel_id WHERE listing.product_id IN (:ids...) "
+            "AND (listing.policy LIKE '%\"pre_order\"%' OR channel.policy LIKE '%\"pre_order\"%'))",
+            now,
+            ids=ids,
+        )
 
 
 def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None:
@@ -104,41 +126,15 @@ def bind(
     return str(row["id"])
 
 
-def available(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> dict[str, int]:
-    """Count what a channel may show of each product: sellable, unpromised, unblocked units.
+def available(
+    tx: Transaction, channel: Row, product_ids: Sequence[str], now: datetime | None = None
+) -> dict[str, int]:
+    """Count what a channel is to show of each product, by its policy (`hub.availability`).
 
-    Only units at the channel's sites count (all selling sites, where it names none), less the
-    safety buffer that is kept back from it. A channel of a client counts the goods of that client,
-    every other our own.
+    With `now` what has expired is left out before the sweep has set it aside.
     """
-    condition, values = sellable(channel)
-    counted = tx.rows(
-        "SELECT unit.product_id, COUNT(*) AS units FROM unit "
-        "JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id",
-        ids=list(product_ids),
-        **values,
-    )
-    found = {row["product_id"]: row["units"] for row in counted}
-    return {each: max(0, found.get(each, 0) - channel["safety_buffer"]) for each in product_ids}
-
-
-def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
-    """Say which units, joined with their locations, a channel may sell: condition and values."""
-    condition = (
-        "unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
-        "AND location.kind IN (:kinds...)"
-    )
-    values: dict[str, Any] = {"kinds": [str(kind) for kind in SELLING_KINDS]}
-    if channel["client_id"] is None:
-        condition += " AND unit.client_id IS NULL"
-    else:
-        condition += " AND unit.client_id = :client"
-        values["client"] = channel["client_id"]
-    if channel["site_ids"]:
-        condition += " AND location.site_id IN (:sites...)"
-        values["sites"] = orjson.loads(channel["site_ids"])
-    return condition, values
+    found = counting.figures(tx, channel, product_ids, now)
+    return {product_id: each.shown for product_id, each in found.items()}
 
 
 def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[LeasedLevel]:
@@ -156,7 +152,7 @@ def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[L
     )
     if not rows:
         return []
-    counts = available(tx, channel, sorted({row["product_id"] for row in rows}))
+    counts = available(tx, channel, sorted({row["product_id"] for row in rows}), now)
     bindings = {
         row["id"]: row
         for row in tx.rows(

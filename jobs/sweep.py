@@ -7,6 +7,7 @@ from hub.clock import micros, new_id
 from hub.fulfilment import expiry
 from hub.instruction import Instruction
 from hub.lifecycle import Action
+from hub.orders import pre_orders
 from hub.sql import Transaction
 from hub.units import Scan
 from jobs.runtime import Runtime
@@ -37,5 +38,8 @@ async def sweep(runtime: Runtime) -> str:
     )
     tried = await runtime.database.write(
         lambda tx: orders.retry_backorders(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    await runtime.database.write(
+        lambda tx: pre_orders.review(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
     return f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried"

@@ -8,12 +8,14 @@ import strawberry
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
 from hub import channels, clients, listings
+from hub.availability.policy import PolicyCard
 from hub.catalogue import reference
 from hub.channels import ChannelCard, Health
 from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.keys import Scope
 from hub.sql import Row, Transaction
+from hub_api.availability import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.context import Context
 from hub_api.problems import answer, settings_problem
 
@@ -61,6 +63,7 @@ class Channel:
     safety_buffer: int
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
     client_id: strawberry.Private[str | None]
+    row: strawberry.Private[Row]
 
     @classmethod
     def of(cls, row: Row) -> "Channel":
@@ -76,7 +79,14 @@ class Channel:
             safety_buffer=row["safety_buffer"],
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
             client_id=row["client_id"],
+            row=row,
         )
+
+    @strawberry.field(description="Which units count for it, and how many of them it shows.")
+    async def policy(self, info: Info) -> AvailabilityPolicy:
+        """Show its availability policy."""
+        row = self.row
+        return await info.context.read(lambda tx: AvailabilityPolicy.of_channel(tx, row))
 
     @strawberry.field(description="The client whose goods it sells, by code; null: our own.")
     async def client(self, info: Info) -> str | None:
@@ -130,6 +140,11 @@ class ChannelInput:
     )
     safety_buffer: int = strawberry.field(
         description="Units of each product that are kept back from it.", default=0
+    )
+    policy: AvailabilityPolicyInput | None = strawberry.field(
+        description="Further points of its availability policy; null: what was set stays. Its "
+        "sites and safety buffer come before those beside it.",
+        default=None,
     )
 
 
@@ -313,6 +328,8 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         found = installed()[channel.connector]
     except (SettingsInvalid, ConnectorUnknown) as error:
         raise settings_problem(error) from None
+    policy = channel.policy.plain() if channel.policy else PolicyCard()
+    kept = policy.safety_buffer
     return ChannelCard(
         code=channel.code,
         name=channel.name,
@@ -321,8 +338,9 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         capabilities=capabilities(found),
         manufacturer=channel.manufacturer,
         client=channel.client,
-        sites=channel.sites,
-        safety_buffer=channel.safety_buffer,
+        sites=channel.sites if policy.sites is None else policy.sites,
+        safety_buffer=channel.safety_buffer if kept is None else kept,
+        policy=policy if channel.policy else None,
     )
 
 

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from hub_api.administration import AdministrationMutation, AdministrationQuery
+from hub_api.availability import AvailabilityMutation, AvailabilityQuery
 from hub_api.capture import CaptureMutation, CaptureQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
@@ -53,6 +54,7 @@ class Query(
     FulfilmentQuery,
     WorkQuery,
     ChannelQuery,
+    AvailabilityQuery,
     CaseQuery,
     ReconciliationQuery,
     ProofQuery,
@@ -94,6 +96,7 @@ class Mutation(
     CaptureMutation,
     CatalogueMutation,
     ChannelMutation,
+    AvailabilityMutation,
     CaseMutation,
     ReconciliationMutation,
     DeliveryMutation,

@@ -148,8 +148,8 @@ def _bear(
         put_away=put_away,
     )
     journal.write(tx)
-    if put_away:
-        listings.touch(tx, {unit.product_id for unit in units}, occasion.now)
+    touch = listings.touch if put_away else listings.touch_early
+    touch(tx, {unit.product_id for unit in units}, occasion.now)
     return {
         index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
     }

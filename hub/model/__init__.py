@@ -27,6 +27,10 @@ from hub.model.recalls import CountResult, CountScan, Notice, Recall, RecallUnit
 from hub.model.review import (
     ApiKey,
     Case,
+    CaseEvent,
+    CaseOwner,
+    CaseRule,
+    QualityMark,
     ReconciliationDifference,
     ReconciliationRun,
     WarrantyRecord,
@@ -50,6 +54,9 @@ metadata = SQLModel.metadata
 __all__ = [
     "ApiKey",
     "Case",
+    "CaseEvent",
+    "CaseOwner",
+    "CaseRule",
     "Channel",
     "Checkpoint",
     "Client",
@@ -79,6 +86,7 @@ __all__ = [
     "Outbox",
     "Person",
     "Product",
+    "QualityMark",
     "Recall",
     "RecallUnit",
     "ReconciliationDifference",

@@ -25,6 +25,7 @@ class Channel(SQLModel, table=True):
     client_id: str | None = to("client", nullable=True)  # sells this client's goods only
     safety_buffer: int = Field(default=0)  # units kept back from this channel
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
+    policy: str | None = words()  # JSON: the other points of its availability policy
     state: str = Field(default="active", max_length=20)
     paused_reason: str | None = Field(default=None, max_length=300)
     waits_until: int = integer()  # asked to slow down until then
@@ -44,6 +45,7 @@ class Listing(SQLModel, table=True):
     product_id: str = to("product", index=True)
     sku: str = Field(max_length=100)  # as the channel writes it
     remote: str = words(nullable=False)  # JSON, read by the connector only
+    policy: str | None = words()  # JSON: where its availability differs from its channel's
     created_at: int = instant()
 
 

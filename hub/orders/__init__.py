@@ -6,7 +6,7 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hub import cases, channels, ledger, outbox
+from hub import cases, channels, ledger, listings, outbox
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.codes.identifiers import canonical
@@ -14,13 +14,14 @@ from hub.instruction import Instruction
 from hub.journal import Verdict
 from hub.lifecycle import Action
 from hub.occasion import Document, Occasion
-from hub.orders import allocation, guard
+from hub.orders import allocation, guard, pre_orders
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import CaptureMethod, Order, OrderLine, OrderState
 
 TOPIC = "fulfillment"
 LEFT = ("shipped", "sold")
+BACKORDER_PAGES_MAX = 20  # looked through in one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
         else:
             _promise(tx, occasion, channel, order, line, row, site)
     _drop_lines(tx, occasion, order, order_id)
+    if known is None or micros(order.updated_at) > known["remote_updated_at"]:
+        # What waits for a unit that is to come leaves the less for those who would order it.
+        products = {row["product_id"] for _, row in kept if row["product_id"] is not None}
+        listings.touch_early(tx, products, occasion.now)
     _close_if_done(tx, [order_id])
     return order_id
 
@@ -160,7 +165,7 @@ def _promise(
     lacking = wanted - len(bound)
     if lacking > 0:
         lacking -= allocate(tx, occasion, channel, row, lacking, order.number, site=site)
-    if lacking > 0:
+    if lacking > 0 and not pre_orders.covers(tx, channel, row["product_id"]):
         summary = f"Order {order.number} needs {lacking} more of {line.sku} than there are."
         finding = Finding(
             kind=CaseKind.OVERSOLD,
@@ -308,6 +313,8 @@ def _drop_lines(tx: Transaction, occasion: Occasion, order: Order, order_id: str
         free = [unit["id"] for unit in _bound(tx, row["id"]) if unit["status"] not in LEFT]
         _release(tx, occasion, free)
         tx.run("UPDATE order_line SET quantity = 0 WHERE id = :id", id=row["id"])
+        if row["product_id"] is not None and row["quantity"]:
+            listings.touch_early(tx, [row["product_id"]], occasion.now)
 
 
 def _close_if_done(tx: Transaction, order_ids: Iterable[str]) -> None:
@@ -399,13 +406,47 @@ def tell_fulfillment(
 
 
 def retry_backorders(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
-    """Try to promise units to open lines that lack some; return how many lines were tried."""
-    rows = tx.rows(
-        "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
+    """Try to promise units to open lines that lack some; return how many lines were tried.
+
+    Once a channel finds no more of a product its later lines are passed over, so that lines which
+    can not be served never keep those from being tried that can.
+    """
+    exhausted: set[tuple[str, str]] = set()
+    tried, last = 0, (0, "")
+    for _ in range(BACKORDER_PAGES_MAX):
+        rows = _back_ordered(tx, last, limit)
+        for row in rows:
+            key = (row["channel_id"], row["product_id"])
+            if key not in exhausted:
+                tried += 1
+                if not _serve(tx, occasion, row):
+                    exhausted.add(key)
+        if len(rows) < limit or tried >= limit:
+            break
+        last = (rows[-1]["placed_at"], rows[-1]["id"])
+    return tried
+
+
+def _serve(tx: Transaction, occasion: Occasion, row: Row) -> bool:
+    """Promise all that a line lacks, if there is as much; say whether there was."""
+    channel = channels.by_id(tx, row["channel_id"])
+    lacking = row["quantity"] - len(_bound(tx, row["id"]))
+    if lacking != allocate(tx, occasion, channel, row, lacking, row["number"]):
+        return False
+    subject = f"{row['order_ref']}/{row['ref']}"
+    cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+    return True
+
+
+def _back_ordered(tx: Transaction, last: tuple[int, str], limit: int) -> list[Row]:
+    """Return lines behind the last one, in the order in which they are served."""
+    return tx.rows(
+        "SELECT order_line.*, sales_order.channel_id, sales_order.number, sales_order.placed_at, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id "
         "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IS NOT NULL "
+        "AND (sales_order.placed_at, order_line.id) > (:placed, :line) "
         "AND order_line.quantity > (SELECT COUNT(*) FROM unit "
         "WHERE unit.order_line_id = order_line.id "
         "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold'))) "
@@ -413,12 +454,7 @@ def retry_backorders(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
         "AND unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
         "AND COALESCE(unit.client_id, '') = COALESCE(channel.client_id, '')) "
         "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
+        placed=last[0],
+        line=last[1],
         limit=limit,
     )
-    for row in rows:
-        channel = channels.by_id(tx, row["channel_id"])
-        lacking = row["quantity"] - len(_bound(tx, row["id"]))
-        if lacking == allocate(tx, occasion, channel, row, lacking, row["number"]):
-            subject = f"{row['order_ref']}/{row['ref']}"
-            cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
-    return len(rows)

@@ -41,7 +41,7 @@ def levels(
         )
     }
     product_ids = sorted({row["product_id"] for row in bound.values()})
-    desired = listings.available(tx, channel, product_ids)
+    desired = listings.available(tx, channel, product_ids, now)
     for each in observed:
         level = bound.get(each.sku)
         if level is None:

@@ -113,6 +113,7 @@ GUARDED = [
         Scope.ADMIN,
     ),
     ('bindListings(channel: "none", listings: []) { __typename }', Scope.ADMIN),
+    ('setAvailabilityPolicy(idempotencyKey: "", channel: "none", policy: {}) { __typename }', Scope.ADMIN),
     ('createApiKey(name: "", scopes: []) { __typename }', Scope.ADMIN),
     ('revokeApiKey(id: "none") { __typename }', Scope.ADMIN),
     ('checkChannel(code: "none") { __typename }', Scope.OPS),
