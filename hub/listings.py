@@ -235,14 +235,19 @@ def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
     return touched == 1
 
 
-def revive(tx: Transaction, channel_id: str, now: datetime) -> int:
-    """Tell the levels of a channel again that were given up; return how many."""
+def revive(tx: Transaction, channel_id: str, now: datetime, *, sku: str | None = None) -> int:
+    """Tell the levels of a channel again that were given up, or that of one of its SKUs.
+
+    Returns how many.
+    """
     tx.wake("levels")
     return tx.run(
         "UPDATE listing_level SET state = 'live', due_at = :now, attempts = 0 "
-        "WHERE channel_id = :channel AND state = 'dead'",
+        "WHERE channel_id = :channel AND state = 'dead' AND (:sku = '' OR listing_id IN "
+        "(SELECT id FROM listing WHERE channel_id = :channel AND sku = :sku))",
         now=micros(now),
         channel=channel_id,
+        sku=sku or "",
     )
 
 

@@ -1,8 +1,12 @@
-"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried."""
+"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
+
+Then the rules for cases are applied.
+"""
 
 from dataclasses import replace
 
 from hub import ledger, orders
+from hub.cases import rules
 from hub.clock import micros, new_id
 from hub.fulfilment import expiry
 from hub.instruction import Instruction
@@ -42,4 +46,10 @@ async def sweep(runtime: Runtime) -> str:
     await runtime.database.write(
         lambda tx: pre_orders.review(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
-    return f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried"
+    acted = await runtime.database.write(
+        lambda tx: rules.apply(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    )
+    return (
+        f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried, "
+        f"rules acted {acted} times on cases"
+    )

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from hub_api.administration import AdministrationMutation, AdministrationQuery
 from hub_api.availability import AvailabilityMutation, AvailabilityQuery
 from hub_api.capture import CaptureMutation, CaptureQuery
+from hub_api.case_rules import CaseRuleMutation, CaseRuleQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channels import ChannelMutation, ChannelQuery
@@ -56,6 +57,7 @@ class Query(
     ChannelQuery,
     AvailabilityQuery,
     CaseQuery,
+    CaseRuleQuery,
     ReconciliationQuery,
     ProofQuery,
     HistoryQuery,
@@ -98,6 +100,7 @@ class Mutation(
     ChannelMutation,
     AvailabilityMutation,
     CaseMutation,
+    CaseRuleMutation,
     ReconciliationMutation,
     DeliveryMutation,
     FailureMutation,

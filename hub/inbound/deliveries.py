@@ -259,7 +259,7 @@ def close(
     check = compare(tx, delivery_id)
     case_id = _judge(tx, delivery, check, occasion.now)
     if case_id is not None and owner is not None:
-        cases.assign(tx, reference(tx, "exception_case", "id", case_id), owner)
+        cases.assign(tx, occasion, reference(tx, "exception_case", "id", case_id), owner)
     return check
 
 

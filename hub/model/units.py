@@ -88,6 +88,7 @@ class Unit(SQLModel, table=True):
             "status",
             **where("status = 'in_stock' AND promised_to IS NULL AND blocks = 0"),
         ),
+        Index("unit_unreceived", "status", **where("received_at IS NULL")),
         Index("unit_expected", "product_id", **where("status = 'expected'")),
         # What expires on the shelf is looked for by its day.
         Index(

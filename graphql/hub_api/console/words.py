@@ -175,6 +175,7 @@ CASE_KIND: Words = {
     "WRONG_LOCATION": "Wrong place",
     "DUPLICATE_SERIAL": "Serial used twice",
     "SUSPECT_RETURN": "Suspect return",
+    "MISSING_RECORD": "Missing record",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}

@@ -97,6 +97,14 @@ def _indexes() -> None:
         postgresql_where=sa.text("status = 'expected'"),
     )
     op.create_index(
+        "unit_unreceived",
+        "unit",
+        ["status"],
+        unique=False,
+        sqlite_where=sa.text("received_at IS NULL"),
+        postgresql_where=sa.text("received_at IS NULL"),
+    )
+    op.create_index(
         op.f("ix_delivery_line_product_id"), "delivery_line", ["product_id"], unique=False
     )
 
