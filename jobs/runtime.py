@@ -11,6 +11,7 @@ from connectors.connections import Connections
 from hub.clock import now
 from hub.database import Database
 from hub.occasion import Occasion
+from jobs.flights import Flights
 
 
 def _own_name() -> str:
@@ -25,6 +26,7 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+    flights: Flights = field(default_factory=Flights)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -32,6 +34,7 @@ class Runtime:
         try:
             yield
         finally:
+            await self.flights.aclose()
             await self.connections.aclose()
 
     def occasion(self, job: str) -> Occasion:

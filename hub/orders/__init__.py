@@ -38,7 +38,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
     An older state than the one known is ignored (None). The same state again changes nothing.
     """
     known = tx.row(
-        "SELECT id, remote_updated_at FROM sales_order "
+        "SELECT id, state, remote_updated_at FROM sales_order "
         "WHERE channel_id = :channel AND ref = :ref FOR UPDATE",
         channel=channel["id"],
         ref=order.ref,
@@ -48,6 +48,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
     occasion = replace(
         occasion, document=Document("inv", order.number), captured_by=CaptureMethod.API
     )
+    served = _served(tx, known)
     order_id = _keep(tx, occasion, channel, order)
     kept = [(line, _keep_line(tx, channel, order_id, line)) for line in order.lines]
     site = None if order.at_counter else _site(tx, occasion, channel, order, kept)
@@ -56,7 +57,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
             _unmapped(tx, occasion, channel, order, line)
         elif order.at_counter:
             _hand_over(tx, occasion, channel, order, line, row)
-        else:
+        elif line.quantity > served.get(line.ref, 0) or order.state is OrderState.CANCELLED:
             _promise(tx, occasion, channel, order, line, row, site)
     _drop_lines(tx, occasion, order, order_id)
     if known is None or micros(order.updated_at) > known["remote_updated_at"]:
@@ -65,6 +66,17 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
         listings.touch_early(tx, products, occasion.now)
     _close_if_done(tx, [order_id])
     return order_id
+
+
+def _served(tx: Transaction, known: Row | None) -> dict[str, int]:
+    """Return the quantities that an order was served with in full, by the lines' references.
+
+    What came back since is a return: its channel states the order as before, and lacks nothing.
+    """
+    if known is None or known["state"] != OrderState.FULFILLED:
+        return {}
+    rows = tx.rows("SELECT ref, quantity FROM order_line WHERE order_id = :id", id=known["id"])
+    return {row["ref"]: row["quantity"] for row in rows}
 
 
 def _keep(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> str:
