@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 import orjson
 
 from hub import accounts, inbox, listings, outbox
+from hub.availability.policy import PolicyCard, stored_of
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
@@ -41,6 +42,7 @@ class ChannelCard:
     sites: Sequence[str] = ()
     safety_buffer: int = 0
     oversell: Oversell = Oversell.BACK_ORDER
+    policy: PolicyCard | None = None  # None: what was set stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +69,18 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     if card.manufacturer is not None:
         maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
     client = reference(tx, "client", "code", card.client)["id"] if card.client else None
+    policy = _policy(tx, occasion, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "client_id, site_ids, safety_buffer, oversell, state, created_at) VALUES(:id, :code, "
-        ":name, :connector, :settings, :capabilities, :maker, :client, :sites, :buffer, "
-        ":oversell, 'active', :now) "
+        "client_id, site_ids, safety_buffer, oversell, policy, state, created_at) VALUES(:id, "
+        ":code, :name, :connector, :settings, :capabilities, :maker, :client, :sites, :buffer, "
+        ":oversell, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
-        "oversell = excluded.oversell "
+        "oversell = excluded.oversell, policy = COALESCE(excluded.policy, channel.policy) "
         "RETURNING id, connector",
         id=new_id(),
         code=card.code,
@@ -90,6 +93,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
+        policy=policy,
         now=micros(occasion.now),
     )
     assert row is not None
@@ -98,6 +102,14 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     accounts.forget_token(tx, row["id"])  # its credentials may have changed
     listings.touch_channel(tx, row["id"], occasion.now)
     return str(row["id"])
+
+
+def _policy(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str | None:
+    if card.policy is None:
+        return None
+    # Sites and the buffer have their own places on the card.
+    card_policy = replace(card.policy, sites=None, safety_buffer=None)
+    return orjson.dumps(stored_of(tx, occasion, card_policy)).decode()
 
 
 def get(tx: Transaction, code: str) -> Row:

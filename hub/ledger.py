@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hub import capture_points, client_rules, kit_rules, listings, recall_rules, registrations
+from hub.availability import rules
 from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.errors import (
@@ -22,11 +23,17 @@ from hub.errors import (
 from hub.holds import Holds
 from hub.instruction import Instruction
 from hub.journal import Journal, Verdict, accepted, bounded, refused
-from hub.lifecycle import LEAVING, Action, Place, Rule, check, disposition
+from hub.lifecycle import LEAVING, LIFECYCLE, Action, Place, Rule, Status, check, disposition
 from hub.occasion import Occasion
 from hub.sql import Transaction
 from hub.units import Scan, UnitState, locate
 
+# What may make a unit that is expected one that is not: it may have been sold early.
+AWAITED = frozenset(
+    action
+    for action, rule in LIFECYCLE.items()
+    if Status.EXPECTED in rule.when and rule.to is not None
+) | {Action.FIND, Action.HOLD, Action.UNBLOCK}
 # On the way to a customer: nothing that has expired goes it.
 OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
 
@@ -70,6 +77,7 @@ def _record(
     carried = kit_rules.carried(tx, units, instructions)
     recalled = recall_rules.bound(tx, instructions[0], units)
     owners = [] if follows else client_rules.line_client(tx, instructions[0])
+    policy = rules.line_policy(tx, instructions[0])
     verdicts, changed = [], {}
     for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
@@ -80,6 +88,7 @@ def _record(
             kit_rules.check(instruction, unit, carried, follows=follows)
             recall_rules.check(unit, recalled)
             client_rules.check(unit, owners)
+            rules.check(unit, policy)
             _apply(occasion, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
@@ -347,6 +356,8 @@ def _tell(
     if instruction.action is Action.RELOCATE:  # free before and after, but at another site
         touched |= {unit.product_id for unit in units if unit.is_available}
     listings.touch(tx, touched, occasion.now, {unit.id for unit in units})
+    if instruction.action in AWAITED:
+        listings.touch_early(tx, {unit.product_id for unit in units} - touched, occasion.now)
     if instruction.action is Action.ACCEPT_RETURN:
         _came_back(tx, occasion, units)
     # A part is registered with its own manufacturer when its kit is sold.

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from hub.catalogue import SELLING_KINDS
+from hub.availability import counting
+from hub.availability.policy import of_channel
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
 from hub.sql import Row, Transaction
@@ -65,9 +66,26 @@ def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
     _want(tx, "channel_id = :channel", now, channel=channel_id)
 
 
-def doubt(tx: Transaction, listing_id: str, now: datetime) -> None:
-    """Have a level told again: a call that came late may have put an older figure there."""
+def touch_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
+    """Have the level of one listing told anew."""
     _want(tx, "listing_id = :listing", now, listing=listing_id)
+
+
+def touch_early(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
+    """Note that what is to come of products changed: it counts where it is sold before it is here.
+
+    No other listing is told anything.
+    """
+    ids = sorted(product_ids)
+    if ids:
+        _want(
+            tx,
+            "product_id IN (:ids...) AND listing_id IN (SELECT listing.id FROM listing "
+            "JOIN channel ON channel.id = listing.channel_id WHERE listing.product_id IN (:ids...) "
+            "AND (listing.policy LIKE '%\"pre_order\"%' OR channel.policy LIKE '%\"pre_order\"%'))",
+            now,
+            ids=ids,
+        )
 
 
 def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None:
@@ -145,44 +163,18 @@ def bind(
     return str(row["id"])
 
 
-def available(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> dict[str, int]:
-    """Count what a channel may show of each product: sellable, unpromised, unblocked units.
+def available(
+    tx: Transaction, channel: Row, product_ids: Sequence[str], now: datetime | None = None
+) -> dict[str, int]:
+    """Count what a channel is to show of each product, by its policy (`hub.availability`).
 
-    Only units at the channel's sites count (all selling sites, where it names none), less the
-    safety buffer that is kept back from it. A channel of a client counts the goods of that client,
-    every other our own.
+    With `now` what has expired is left out before the sweep has set it aside.
     """
-    condition, values = sellable(channel)
-    counted = tx.rows(
-        "SELECT unit.product_id, COUNT(*) AS units FROM unit "
-        "JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id",
-        ids=list(product_ids),
-        **values,
-    )
-    found = {row["product_id"]: row["units"] for row in counted}
-    return {each: max(0, found.get(each, 0) - channel["safety_buffer"]) for each in product_ids}
+    found = counting.figures(tx, channel, product_ids, now)
+    return {product_id: each.shown for product_id, each in found.items()}
 
 
-def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
-    """Say which units, joined with their locations, a channel may sell: condition and values."""
-    condition = (
-        "unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
-        "AND location.kind IN (:kinds...)"
-    )
-    values: dict[str, Any] = {"kinds": [str(kind) for kind in SELLING_KINDS]}
-    if channel["client_id"] is None:
-        condition += " AND unit.client_id IS NULL"
-    else:
-        condition += " AND unit.client_id = :client"
-        values["client"] = channel["client_id"]
-    if channel["site_ids"]:
-        condition += " AND location.site_id IN (:sites...)"
-        values["sites"] = orjson.loads(channel["site_ids"])
-    return condition, values
-
-
-def desired(tx: Transaction, channel: Row, levels: Sequence[Row]) -> dict[str, int]:
+def desired(tx: Transaction, channel: Row, levels: Sequence[Row], now: datetime) -> dict[str, int]:
     """Count what levels are to show, by listing: of the one unit, where a listing sells only one.
 
     A unit shows 1 while it may be sold and is not promised. What is kept back of a product is not
@@ -190,8 +182,8 @@ def desired(tx: Transaction, channel: Row, levels: Sequence[Row]) -> dict[str, i
     """
     of_products = [level["product_id"] for level in levels if level["unit_id"] is None]
     of_units = [level["unit_id"] for level in levels if level["unit_id"] is not None]
-    counts = available(tx, channel, sorted(set(of_products))) if of_products else {}
-    free = _free(tx, channel, of_units) if of_units else set()
+    counts = available(tx, channel, sorted(set(of_products)), now) if of_products else {}
+    free = _free(tx, channel, of_units, now) if of_units else set()
     return {
         level["listing_id"]: counts[level["product_id"]]
         if level["unit_id"] is None
@@ -200,8 +192,11 @@ def desired(tx: Transaction, channel: Row, levels: Sequence[Row]) -> dict[str, i
     }
 
 
-def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str]) -> set[str]:
-    condition, values = sellable(channel)
+def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str], now: datetime) -> set[str]:
+    policy = of_channel(channel)
+    if policy.selling_paused:
+        return set()
+    condition, values = counting.sellable(policy, now.date().isoformat())
     rows = tx.rows(
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
         f"WHERE unit.id IN (:ids...) AND {condition}",
@@ -226,7 +221,7 @@ def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[L
     )
     if not rows:
         return []
-    counts = desired(tx, channel, rows)
+    counts = desired(tx, channel, rows, now)
     bindings = {
         row["id"]: row
         for row in tx.rows(
@@ -309,14 +304,19 @@ def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
     return touched == 1
 
 
-def revive(tx: Transaction, channel_id: str, now: datetime) -> int:
-    """Tell the levels of a channel again that were given up; return how many."""
+def revive(tx: Transaction, channel_id: str, now: datetime, *, sku: str | None = None) -> int:
+    """Tell the levels of a channel again that were given up, or that of one of its SKUs.
+
+    Returns how many.
+    """
     tx.wake("levels")
     return tx.run(
         "UPDATE listing_level SET state = 'live', due_at = :now, attempts = 0 "
-        "WHERE channel_id = :channel AND state = 'dead'",
+        "WHERE channel_id = :channel AND state = 'dead' AND (:sku = '' OR listing_id IN "
+        "(SELECT id FROM listing WHERE channel_id = :channel AND sku = :sku))",
         now=micros(now),
         channel=channel_id,
+        sku=sku or "",
     )
 
 

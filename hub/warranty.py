@@ -39,9 +39,7 @@ def question(tx: Transaction, unit_id: str) -> tuple[str, WarrantyQuestion] | No
     )
     if row is None:
         return None
-    return row["id"], WarrantyQuestion(
-        serial=row["serial"], product=row["model_number"] or row["sku"]
-    )
+    return row["id"], _question(row)
 
 
 def remember(
@@ -108,17 +106,25 @@ def _aged(status: WarrantyStatus, ends_on: date | None, now: datetime) -> Warran
     return WarrantyStatus.EXPIRED if ended else status
 
 
-def stale_units(tx: Transaction, now: datetime, *, limit: int) -> list[str]:
-    """Return units whose remembered answer has grown old, oldest first."""
-    return [
-        row["unit_id"]
-        for row in tx.rows(
-            "SELECT unit_id FROM warranty_record WHERE stale_at <= :now "
-            "ORDER BY stale_at LIMIT :limit",
-            now=micros(now),
-            limit=limit,
-        )
-    ]
+def stale_of(
+    tx: Transaction, channel_id: str, now: datetime, *, limit: int
+) -> list[tuple[str, WarrantyQuestion]]:
+    """Return units whose answer of a channel has grown old, oldest first, with what to ask."""
+    rows = tx.rows(
+        "SELECT warranty_record.unit_id, unit.serial, product.model_number, product.sku "
+        "FROM warranty_record JOIN unit ON unit.id = warranty_record.unit_id "
+        "JOIN product ON product.id = unit.product_id "
+        "WHERE warranty_record.channel_id = :channel AND stale_at <= :now "
+        "ORDER BY stale_at, unit_id LIMIT :limit",
+        channel=channel_id,
+        now=micros(now),
+        limit=limit,
+    )
+    return [(row["unit_id"], _question(row)) for row in rows]
+
+
+def _question(row: Row) -> WarrantyQuestion:
+    return WarrantyQuestion(serial=row["serial"], product=row["model_number"] or row["sku"])
 
 
 def _text(day: date | None) -> str | None:

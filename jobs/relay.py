@@ -258,7 +258,7 @@ def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[st
     Whoever holds the lease by now may have told a newer figure before this one came there.
     """
     if not listings.acknowledge(tx, level, level.desired, now):
-        listings.doubt(tx, level.listing_id, now)
+        listings.touch_listing(tx, level.listing_id, now)
         return []
     reconciliation.healed_listing(tx, level.listing_id, now)
     return [level.sku]
@@ -293,7 +293,7 @@ def _put_back(
             observed=observed,
         )
         if not kept:  # it may have taken effect, after what the next worker told
-            listings.doubt(tx, level.listing_id, runtime.clock())
+            listings.touch_listing(tx, level.listing_id, runtime.clock())
     elif listings.give_up(tx, level, decision.error):
         what = f"that {level.sku} has {level.desired} left"
         report_dead(tx, channel, level.sku, what, decision, runtime.clock())

@@ -14,6 +14,7 @@ from hub.database import Database
 from hub.occasion import Occasion
 from hub.vault import Vault
 from jobs import accounts
+from jobs.flights import Flights
 
 
 def _own_name() -> str:
@@ -28,6 +29,7 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+    flights: Flights = field(default_factory=Flights)
 
     @classmethod
     def over(
@@ -43,6 +45,7 @@ class Runtime:
         try:
             yield
         finally:
+            await self.flights.aclose()
             await self.connections.aclose()
 
     def occasion(self, job: str) -> Occasion:

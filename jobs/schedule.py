@@ -19,7 +19,7 @@ from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
-from jobs import intake, integrity, poll, reconcile, relay, sweep, warranty
+from jobs import intake, integrity, poll, quality, reconcile, relay, sweep, warranty
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
+        Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),
         Job("integrity", timedelta(hours=24), partial(integrity.verify, signer)),
@@ -100,4 +101,5 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await runtime.flights.aclose()
         await runtime.connections.aclose()

@@ -1,22 +1,30 @@
 """The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
 
 Order lines whose SKU has become known are served, and the cases of orders and returns that have
-been overtaken by events are closed.
+been overtaken by events are closed. Then the rules for cases are applied.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from hub import ledger, orders
+from hub.cases import rules
 from hub.clock import micros, new_id
 from hub.fulfilment import expiry
 from hub.instruction import Instruction
 from hub.lifecycle import Action
+from hub.orders import pre_orders
 from hub.returns import announced
 from hub.sql import Transaction
 from hub.units import Scan
 from jobs.runtime import Runtime
 
 ROWS_MAX = 500  # in one run
+
+
+def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) -> object:
+    return review(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
 
 
 async def sweep(runtime: Runtime) -> str:
@@ -46,13 +54,12 @@ async def sweep(runtime: Runtime) -> str:
     bound = await runtime.database.write(
         lambda tx: orders.bind_waiting(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
-    await runtime.database.write(
-        lambda tx: orders.recheck(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
-    )
-    await runtime.database.write(
-        lambda tx: announced.recheck(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    for review in (orders.recheck, announced.recheck, pre_orders.review):
+        await runtime.database.write(partial(_reviewed, runtime, review))
+    acted = await runtime.database.write(
+        lambda tx: rules.apply(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )
     return (
         f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried, "
-        f"{bound} waiting orders bound"
+        f"{bound} waiting orders bound, rules acted {acted} times on cases"
     )

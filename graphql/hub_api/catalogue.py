@@ -244,7 +244,8 @@ class CatalogueQuery:
         info.context.require(Scope.STOREFRONT)
         if len(skus) > SKUS_MAX:
             raise InvalidInput(f"at most {SKUS_MAX} SKUs at once", field="skus")
-        return await info.context.read(lambda tx: _availability(tx, skus))
+        now = info.context.clock()
+        return await info.context.read(lambda tx: _availability(tx, skus, now))
 
     @strawberry.field(description="All products, by SKU.")
     async def products(self, info: Info, first: int = 100, after_sku: str = "") -> list[Product]:
@@ -273,9 +274,9 @@ class CatalogueQuery:
         return [Location.of(row) for row in rows]
 
 
-def _availability(tx: Transaction, skus: list[str]) -> list[Availability]:
+def _availability(tx: Transaction, skus: list[str], now: datetime) -> list[Availability]:
     places, channels = views.stock(tx, skus), views.shown(tx, skus)
-    desired = _desired(tx, [row for rows in channels.values() for row in rows])
+    desired = _desired(tx, [row for rows in channels.values() for row in rows], now)
     return [
         Availability(
             sku=sku,
@@ -297,7 +298,7 @@ def _availability(tx: Transaction, skus: list[str]) -> list[Availability]:
     ]
 
 
-def _desired(tx: Transaction, rows: list[Row]) -> dict[tuple[str, str], int]:
+def _desired(tx: Transaction, rows: list[Row], now: datetime) -> dict[tuple[str, str], int]:
     """Count what each channel is to show of each product: one count for each channel."""
     by_channel: dict[str, list[Row]] = {}
     for row in rows:
@@ -306,7 +307,7 @@ def _desired(tx: Transaction, rows: list[Row]) -> dict[tuple[str, str], int]:
         (channel_id, product_id): count
         for channel_id, listed in by_channel.items()
         for product_id, count in listings.available(
-            tx, listed[0], [row["product_id"] for row in listed]
+            tx, listed[0], [row["product_id"] for row in listed], now
         ).items()
     }
 

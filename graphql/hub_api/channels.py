@@ -8,6 +8,7 @@ import strawberry
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
 from hub import channels, circuit, clients, listings, orders, units
+from hub.availability.policy import PolicyCard
 from hub.catalogue import reference
 from hub.channels import ChannelCard, Health, Oversell
 from hub.circuit import CircuitState
@@ -15,6 +16,7 @@ from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.keys import Scope
 from hub.sql import Row, Transaction
+from hub_api.availability import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.context import Context
 from hub_api.problems import answer, settings_problem
 
@@ -90,6 +92,7 @@ class Channel:
     oversell: Oversell
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
     client_id: strawberry.Private[str | None]
+    row: strawberry.Private[Row]
 
     @classmethod
     def of(cls, row: Row) -> "Channel":
@@ -106,7 +109,14 @@ class Channel:
             oversell=Oversell(row["oversell"]),
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
             client_id=row["client_id"],
+            row=row,
         )
+
+    @strawberry.field(description="Which units count for it, and how many of them it shows.")
+    async def policy(self, info: Info) -> AvailabilityPolicy:
+        """Show its availability policy."""
+        row = self.row
+        return await info.context.read(lambda tx: AvailabilityPolicy.of_channel(tx, row))
 
     @strawberry.field(description="The client whose goods it sells, by code; null: our own.")
     async def client(self, info: Info) -> str | None:
@@ -170,6 +180,11 @@ class ChannelInput:
     oversell: Oversell = strawberry.field(
         description="What is done when it sold more than there is; there is always a case.",
         default=Oversell.BACK_ORDER,
+    )
+    policy: AvailabilityPolicyInput | None = strawberry.field(
+        description="Further points of its availability policy; null: what was set stays. Its "
+        "sites and safety buffer come before those beside it.",
+        default=None,
     )
 
 
@@ -386,6 +401,8 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         found = installed()[channel.connector]
     except (SettingsInvalid, ConnectorUnknown) as error:
         raise settings_problem(error) from None
+    policy = channel.policy.plain() if channel.policy else PolicyCard()
+    kept = policy.safety_buffer
     return ChannelCard(
         code=channel.code,
         name=channel.name,
@@ -394,9 +411,10 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         capabilities=capabilities(found),
         manufacturer=channel.manufacturer,
         client=channel.client,
-        sites=channel.sites,
-        safety_buffer=channel.safety_buffer,
+        sites=channel.sites if policy.sites is None else policy.sites,
+        safety_buffer=channel.safety_buffer if kept is None else kept,
         oversell=channel.oversell,
+        policy=policy if channel.policy else None,
     )
 
 

@@ -67,7 +67,8 @@ class ReportedCase:
     @strawberry.field(description="The case as it is now.")
     async def case(self, info: Info) -> Case:
         """Load the case."""
-        return await info.context.read(lambda tx: case_by_id(tx, self.case_id))
+        now = info.context.clock()
+        return await info.context.read(lambda tx: case_by_id(tx, self.case_id, now))
 
 
 @strawberry.type(description="What became of a failed capture.")

@@ -5,7 +5,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from hub_api.administration import AdministrationMutation, AdministrationQuery
 from hub_api.alternatives import AlternativeMutation, AlternativeQuery
+from hub_api.availability import AvailabilityMutation, AvailabilityQuery
 from hub_api.capture import CaptureMutation, CaptureQuery
+from hub_api.case_rules import CaseRuleMutation, CaseRuleQuery
 from hub_api.cases import CaseMutation, CaseQuery
 from hub_api.catalogue import CatalogueMutation, CatalogueQuery
 from hub_api.channel_returns import ChannelReturnQuery
@@ -56,7 +58,9 @@ class Query(
     FulfilmentQuery,
     WorkQuery,
     ChannelQuery,
+    AvailabilityQuery,
     CaseQuery,
+    CaseRuleQuery,
     ReconciliationQuery,
     ProofQuery,
     HistoryQuery,
@@ -100,7 +104,9 @@ class Mutation(
     CatalogueMutation,
     ChannelMutation,
     AlternativeMutation,
+    AvailabilityMutation,
     CaseMutation,
+    CaseRuleMutation,
     ReconciliationMutation,
     DeliveryMutation,
     FailureMutation,

@@ -30,7 +30,7 @@ class Warranty:
     coverages: list[Coverage]
     source: str = strawberry.field(description="The channel that said it.")
     observed_at: datetime
-    is_stale: bool = strawberry.field(description="It is old and could not be asked again.")
+    is_stale: bool = strawberry.field(description="It is old; it is asked again meanwhile.")
 
     @classmethod
     def of(cls, known: Known) -> "Warranty":

@@ -154,7 +154,7 @@ def _owned(tx: Transaction, occasion: Occasion, finding: Finding, owner: str | N
     case_id = cases.report(tx, finding, occasion.now)
     case = catalogue.reference(tx, "exception_case", "id", case_id)
     if case["owner"] is None or owner is not None:
-        cases.assign(tx, case, owner or occasion.actor)
+        cases.assign(tx, occasion, case, owner or occasion.actor)
     return case_id
 
 

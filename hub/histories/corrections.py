@@ -117,13 +117,13 @@ def correct(
     stood, stands = _last(before, places), _last(after, places)
     if unit.members and stood.location_id != stands.location_id:
         raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
-    was_available, site_id = unit.is_available, unit.site_id
+    was = (unit.is_available, unit.site_id, unit.grade)
     _carry(unit, stood, stands)
     _hold(tx, occasion, unit, stood, stands)
     correction["as_corrected"] = _restated(rows, after, places)
     done = _append(tx, Journal(occasion, command_id), unit, event, stands, correction)
     ledger.write_units(tx, occasion, [unit])
-    _tell(tx, occasion, unit, was_available, site_id)
+    _tell(tx, occasion, unit, was)
     return done
 
 
@@ -368,9 +368,9 @@ def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None
 
 
 def _tell(
-    tx: Transaction, occasion: Occasion, unit: UnitState, was_available: bool, site_id: str
+    tx: Transaction, occasion: Occasion, unit: UnitState, was: tuple[bool, str, str | None]
 ) -> None:
-    """Touch the listings: unlike a movement, a correction may put a free unit at another site."""
-    moved = unit.is_available and unit.site_id != site_id
-    if moved or unit.is_available != was_available:
+    """Touch the listings: what is free may be at another site now, or of another grade."""
+    changed = unit.is_available and (unit.site_id, unit.grade) != was[1:]
+    if changed or unit.is_available != was[0]:
         listings.touch(tx, [unit.product_id], occasion.now)

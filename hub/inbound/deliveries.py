@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from hub import cases, ledger
+from hub import cases, ledger, listings
 from hub.cases import CaseKind, Finding
 from hub.catalogue import SUPPLIER, products_by_code, reference
 from hub.clock import micros, new_id
@@ -108,6 +108,7 @@ def announce(
             for line_id, line in zip(line_ids, card.lines, strict=True)
         ],
     )
+    listings.touch_early(tx, {each["id"] for each in products.values()}, occasion.now)
     desadv = replace(occasion, document=Document("desadv", card.ref))
     return delivery_id, _expect(tx, desadv, command_id, card, delivery_id, line_ids)
 
@@ -253,10 +254,12 @@ def close(
         raise StepNotAllowed("the delivery is closed already", allowed=[])
     if give_up:
         _give_up(tx, occasion, command_id, delivery)
+    lines = tx.rows("SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id)
+    listings.touch_early(tx, {row["product_id"] for row in lines}, occasion.now)
     check = compare(tx, delivery_id)
     case_id = _judge(tx, delivery, check, occasion.now)
     if case_id is not None and owner is not None:
-        cases.assign(tx, reference(tx, "exception_case", "id", case_id), owner)
+        cases.assign(tx, occasion, reference(tx, "exception_case", "id", case_id), owner)
     return check
 
 

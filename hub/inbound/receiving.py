@@ -148,9 +148,11 @@ def _bear(
         put_away=put_away,
     )
     journal.write(tx)
+    products = {unit.product_id for unit in units}
     if put_away:
-        products = {unit.product_id for unit in units}
         listings.touch(tx, products, occasion.now, {unit.id for unit in units})
+    else:
+        listings.touch_early(tx, products, occasion.now)
     return {
         index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
     }

@@ -27,6 +27,7 @@ class Channel(SQLModel, table=True):
     # What happens when it sold more than there is: back_order, alternative, cancel.
     oversell: str = Field(default="back_order", max_length=20)
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
+    policy: str | None = words()  # JSON: the other points of its availability policy
     state: str = Field(default="active", max_length=20)
     paused_reason: str | None = Field(default=None, max_length=300)
     waits_until: int = integer()  # asked to slow down until then
@@ -56,6 +57,7 @@ class Listing(SQLModel, table=True):
     unit_id: str | None = Field(default=None, max_length=36)  # it sells exactly this unit
     sku: str = Field(max_length=100)  # as the channel writes it
     remote: str = words(nullable=False)  # JSON, read by the connector only
+    policy: str | None = words()  # JSON: where its availability differs from its channel's
     created_at: int = instant()
 
 

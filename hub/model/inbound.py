@@ -30,7 +30,7 @@ class DeliveryLine(SQLModel, table=True):
     id: str = own_id()
     delivery_id: str = to("delivery")
     ref: str = Field(max_length=60)
-    product_id: str = to("product")
+    product_id: str = to("product", index=True)
     quantity: int = integer()
     lot: str | None = Field(default=None, max_length=50)
 

@@ -64,6 +64,64 @@ class Case(SQLModel, table=True):
     resolved_by: str | None = Field(default=None, max_length=100)
 
 
+class CaseEvent(SQLModel, table=True):
+    """One change of a case. Append-only; triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "case_event"
+    __table_args__ = (Index("case_event_case", "case_id", "id"),)
+
+    id: str = own_id()
+    case_id: str = to("exception_case")
+    action: str = Field(max_length=20)
+    actor: str = Field(max_length=100)
+    rule: str | None = Field(default=None, max_length=60)  # the rule that did it
+    state: str = Field(max_length=20)
+    severity: str = Field(max_length=10)
+    owner: str | None = Field(default=None, max_length=100)
+    occurrences: int = integer(1)
+    remark: str | None = words()
+    happened_at: int = instant()
+
+
+class CaseOwner(SQLModel, table=True):
+    """Who gets the cases of a kind when they are opened."""
+
+    __tablename__ = "case_owner"
+
+    id: str = own_id()
+    kind: str = Field(unique=True, max_length=40)
+    owner: str = Field(max_length=100)
+    changed_by: str = Field(max_length=100)
+    changed_at: int = instant()
+
+
+class CaseRule(SQLModel, table=True):
+    """What is done by itself with cases that fit conditions."""
+
+    __tablename__ = "case_rule"
+
+    id: str = own_id()
+    code: str = Field(unique=True, max_length=60)
+    name: str = Field(max_length=200)
+    rank: int = integer()
+    conditions: str = words(nullable=False, default="{}")  # JSON
+    action: str = Field(max_length=20)
+    parameters: str = words(nullable=False, default="{}")  # JSON
+    changed_by: str = Field(max_length=100)
+    changed_at: int = instant()
+
+
+class QualityMark(SQLModel, table=True):
+    """How far a check of data quality has read the ledger."""
+
+    __tablename__ = "quality_mark"
+
+    id: str = own_id()
+    name: str = Field(unique=True, max_length=40)
+    value: str = Field(max_length=36)
+    moved_at: int = instant()
+
+
 class ReconciliationRun(SQLModel, table=True):
     """One comparison of a channel with the ledger; its totals must add up."""
 

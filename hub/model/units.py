@@ -72,13 +72,24 @@ class Unit(SQLModel, table=True):
     __table_args__ = (
         # Identity: database-held, so that no race can make two records of one unit.
         UniqueConstraint("serial_canonical", "manufacturer_id", "product_id"),
+        # All that counting asks of a unit, so that it reads the index alone; SQLite looks up what
+        # the condition names too, unless it is here.
         Index(
             "unit_available",
             "product_id",
             "location_id",
+            "client_id",
+            "condition",
+            "grade",
+            "expires_on",
             "received_at",
+            "blocks",
+            "promised_to",
+            "status",
             **where("status = 'in_stock' AND promised_to IS NULL AND blocks = 0"),
         ),
+        Index("unit_unreceived", "status", **where("received_at IS NULL")),
+        Index("unit_expected", "product_id", **where("status = 'expected'")),
         # What expires on the shelf is looked for by its day.
         Index(
             "unit_expiring",

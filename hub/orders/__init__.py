@@ -6,7 +6,7 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import cases, channels, outbox
+from hub import cases, channels, listings, outbox
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.instruction import Instruction
@@ -15,6 +15,7 @@ from hub.lifecycle import Action
 from hub.occasion import Occasion
 from hub.orders import duplicates, guard, keeping, lines, standing, unmapped
 from hub.orders.allocation import allocate
+from hub.orders.back_orders import retry as retry_backorders
 from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import Order
@@ -66,7 +67,18 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
             ref=order.ref,
         )
     settle(tx, occasion, order_id)
+    if known is None or micros(order.updated_at) > known["remote_updated_at"]:
+        # What waits for a unit that is to come leaves the less for those who would order it.
+        listings.touch_early(tx, _products(tx, order_id), occasion.now)
     return order_id
+
+
+def _products(tx: Transaction, order_id: str) -> set[str]:
+    rows = tx.rows(
+        "SELECT product_id FROM order_line WHERE order_id = :id AND product_id IS NOT NULL",
+        id=order_id,
+    )
+    return {row["product_id"] for row in rows}
 
 
 def settle(tx: Transaction, occasion: Occasion, order_id: str) -> None:
@@ -195,35 +207,3 @@ def tell_fulfillment(
         )
     outbox.put(tx, facts, occasion.now)
     standing.close_if_done(tx, list(by_order))
-
-
-def retry_backorders(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
-    """Try to promise units to open lines that lack some; return how many lines were tried."""
-    rows = tx.rows(
-        "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
-        "sales_order.ref AS order_ref FROM order_line "
-        "JOIN sales_order ON sales_order.id = order_line.order_id "
-        "JOIN channel ON channel.id = sales_order.channel_id "
-        "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IS NOT NULL "
-        "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
-        "AND order_line.quantity > (SELECT COUNT(*) FROM unit "
-        "WHERE unit.order_line_id = order_line.id "
-        "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold'))) "
-        "AND EXISTS (SELECT 1 FROM unit WHERE unit.product_id = order_line.product_id "
-        "AND (order_line.unit_id IS NULL OR order_line.unit_id = unit.id) "
-        "AND unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
-        "AND COALESCE(unit.client_id, '') = COALESCE(channel.client_id, '')) "
-        "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
-        limit=limit,
-    )
-    for row in rows:
-        channel = channels.by_id(tx, row["channel_id"])
-        order = guard.order_of(tx, row["order_id"])
-        (one,) = standing.of_lines(tx, order, [row])
-        lacking = one.lacking
-        if lacking > 0:
-            lacking -= allocate(tx, occasion, channel, row, lacking, row["number"])
-        if lacking <= 0:
-            subject = f"{row['order_ref']}/{row['ref']}"
-            cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
-    return len(rows)

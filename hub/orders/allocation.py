@@ -4,9 +4,11 @@ FIFO goes by the receipt, FEFO by the last day and then by the receipt; each pro
 What has expired serves nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from hub import ledger, listings
+from hub import ledger
+from hub.availability.counting import sellable
+from hub.availability.policy import by_policy, of_products
 from hub.catalogue import Picking
 from hub.clock import new_id
 from hub.instruction import Instruction
@@ -16,7 +18,6 @@ from hub.sql import Row, Transaction
 from hub.units import Scan
 
 NEVER = "9999-12-31"  # what has no last day leaves after what has one
-FRESH = "(unit.expires_on IS NULL OR unit.expires_on >= :today)"
 
 
 def _today(occasion: Occasion) -> str:
@@ -37,20 +38,8 @@ def whole_site(
     needed = {product_id: count for product_id, count in wanted.items() if count > 0}
     if sum(needed.values()) <= 1:
         return None  # whichever unit is first, its site has it all
-    condition, values = listings.sellable(channel)
-    rows = tx.rows(
-        "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
-        "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
-        "FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id IN (:products...) AND {FRESH} AND {condition} "
-        "GROUP BY location.site_id, unit.product_id",
-        products=sorted(needed),
-        never=NEVER,
-        today=_today(occasion),
-        **values,
-    )
     sites: dict[str, dict[str, Row]] = {}
-    for row in rows:
+    for row in _by_site(tx, occasion, channel, sorted(needed)):
         if row["units"] >= needed[row["product_id"]]:
             sites.setdefault(row["site_id"], {})[row["product_id"]] = row
     first = next(iter(needed))
@@ -99,6 +88,26 @@ def allocate(
     return sum(verdict.accepted for verdict in verdicts)
 
 
+def _by_site(
+    tx: Transaction, occasion: Occasion, channel: Row, product_ids: Sequence[str]
+) -> list[Row]:
+    """Count what a channel may sell of products, site by site."""
+    rows: list[Row] = []
+    for policy, ids in by_policy(of_products(tx, channel, product_ids)):
+        condition, values = sellable(policy, _today(occasion))
+        rows += tx.rows(
+            "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
+            "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
+            "FROM unit JOIN location ON location.id = unit.location_id "
+            f"WHERE unit.product_id IN (:products...) AND {condition} "
+            "GROUP BY location.site_id, unit.product_id",
+            products=ids,
+            never=NEVER,
+            **values,
+        )
+    return rows
+
+
 def choose(
     tx: Transaction,
     occasion: Occasion,
@@ -113,16 +122,16 @@ def choose(
 
     Units that somebody else has locked are passed over: he is promising them.
     """
-    condition, values = listings.sellable(channel)
+    policy = of_products(tx, channel, [product_id])[product_id]
+    condition, values = sellable(policy, _today(occasion))
     rows = tx.rows(
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id = :product AND {FRESH} AND {condition} "
+        f"WHERE unit.product_id = :product AND {condition} "
         f"{'' if unit_id is None else 'AND unit.id = :unit '}"
         "ORDER BY CASE WHEN location.site_id = :site THEN 0 ELSE 1 END, "
         "CASE WHEN :rule = 'fefo' THEN COALESCE(unit.expires_on, :never) ELSE '' END, "
         "unit.received_at, unit.id LIMIT :quantity FOR UPDATE OF unit SKIP LOCKED",
         product=product_id,
-        today=_today(occasion),
         site=site or "",
         rule=str(_rule(tx, product_id)),
         never=NEVER,

@@ -16,7 +16,7 @@ from hub.codes.identifiers import canonical
 from hub.instruction import Instruction
 from hub.lifecycle import Action
 from hub.occasion import Document, Occasion
-from hub.orders import allocation, oversell, standing, unmapped
+from hub.orders import allocation, oversell, pre_orders, standing, unmapped
 from hub.orders.standing import Standing
 from hub.sql import Row, Transaction
 from hub.units import Scan
@@ -90,7 +90,7 @@ def _promise(
         lacking -= allocation.allocate(
             tx, occasion, channel, one.line, lacking, order["number"], site=site
         )
-    if lacking > 0:
+    if lacking > 0 and not pre_orders.covers(tx, channel, one.line["product_id"]):
         oversell.deal_with(tx, occasion, channel, order, one.line, lacking)
     else:
         cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)

@@ -41,7 +41,7 @@ def levels(
             skus=[each.sku for each in observed],
         )
     }
-    desired = listings.desired(tx, channel, list(bound.values()))
+    desired = listings.desired(tx, channel, list(bound.values()), now)
     for each in observed:
         level = bound.get(each.sku)
         if level is None:

@@ -113,6 +113,13 @@ GUARDED = [
         Scope.ADMIN,
     ),
     ('bindListings(channel: "none", listings: []) { __typename }', Scope.ADMIN),
+    (
+        'setAvailabilityPolicy(idempotencyKey: "", channel: "none", policy: {}) { __typename }',
+        Scope.ADMIN,
+    ),
+    ('reopenCase(id: "none", reason: "x") { __typename }', Scope.OPS),
+    ('removeCaseRule(idempotencyKey: "", code: "none") { __typename }', Scope.ADMIN),
+    ('setCaseOwner(idempotencyKey: "", kind: OVERSOLD) { __typename }', Scope.ADMIN),
     ('createApiKey(name: "", scopes: []) { __typename }', Scope.ADMIN),
     ('revokeApiKey(id: "none") { __typename }', Scope.ADMIN),
     ('checkChannel(code: "none") { __typename }', Scope.OPS),

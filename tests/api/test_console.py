@@ -93,6 +93,33 @@ def text_of(page: str) -> str:
     return " ".join(re.sub("<[^>]+>", " ", page).split())
 
 
+def test_a_channel_says_why_it_shows_what_it_shows(shop: Shop) -> None:
+    async def work(visitor: Visitor) -> None:
+        page = text_of(await visitor.get("/channels/mitte-pos/availability?sku=AX-200"))
+        assert "AX-200" in page
+        assert "Units that count" in page
+        assert "/channels/mitte-pos/availability" in await visitor.get("/channels/mitte-pos")
+        page = await visitor.get("/channels/mitte-pos/availability?sku=NOTHING", 404)
+        assert "UNKNOWN_REFERENCE" in page
+
+    visit(shop, work)
+
+
+def test_a_case_tells_what_became_of_it(shop: Shop) -> None:
+    case_id = shop.database.read_now(
+        lambda tx: tx.value("SELECT id FROM exception_case WHERE state <> 'resolved' LIMIT 1")
+    )
+
+    async def work(visitor: Visitor) -> None:
+        page = text_of(await visitor.post(f"/cases/{case_id}/assign"))
+        assert "What became of it" in page
+        page = text_of(await visitor.get(f"/cases/{case_id}"))
+        assert "Opened hub" in page
+        assert "Assigned to" in page
+
+    visit(shop, work)
+
+
 # ---- who gets in
 
 

@@ -398,7 +398,7 @@ class Shop:
             cases.report(tx, finding, self.ago(minutes=past / 3))
         case = tx.row("SELECT * FROM exception_case WHERE kind = 'missing_capture'")
         assert case is not None
-        cases.assign(tx, case, "Mara, day shift")
+        cases.assign(tx, Occasion(actor="lead", now=self.ago(minutes=60)), case, "Mara, day shift")
 
     def _dead(self, tx: Transaction) -> None:
         channel = self.ids["mitte-pos"]

@@ -190,3 +190,22 @@ def test_an_order_is_served_from_the_sites_of_its_channel_only(world: World) -> 
     world.receive("IN-WH", place="WH")
     world.accept(outlet, world.order())
     assert world.unit("IN-WH")["promised_to"] is not None
+
+
+def test_an_order_that_was_served_lacks_nothing_when_a_unit_came_back(world: World) -> None:
+    shop = world.channel()
+    world.receive("SN-1", "SN-2")
+    world.accept(shop, world.order("o-1"))
+    world.do(Action.PICK, "SN-1")
+    world.write(
+        lambda tx: orders.ship(tx, world.occasion(), "c-1", [Scan("SN-1")], orders.Shipment())
+    )
+    world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
+    world.pass_time(hours=1)
+    world.accept(shop, world.order("o-1"))  # read again, for a reason of its own
+    assert world.unit("SN-2")["promised_to"] is None
+    assert world.value("SELECT COUNT(*) FROM exception_case") == 0
+    more = OrderLine(ref="l-1", sku="CAM", quantity=2)  # now it does lack one
+    world.pass_time(hours=1)
+    world.accept(shop, world.order("o-1", lines=[more]))
+    assert world.unit("SN-2")["promised_to"] is not None

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,13 +43,13 @@ class Bug:
 
 def _two_promises(patch: pytest.MonkeyPatch) -> None:
     """Nothing looks whether a unit is promised already."""
-    sellable = listings.sellable
+    sellable = allocation.sellable
 
-    def careless(channel: Row) -> tuple[str, dict[str, Any]]:
-        condition, values = sellable(channel)
+    def careless(*given: Any) -> tuple[str, dict[str, Any]]:
+        condition, values = sellable(*given)
         return condition.replace("unit.promised_to IS NULL", "1 = 1"), values
 
-    patch.setattr(allocation, "listings", SimpleNamespace(sellable=careless))
+    patch.setattr(allocation, "sellable", careless)
     rule = replace(LIFECYCLE[Action.ALLOCATE], promised=None)
     patch.setitem(LIFECYCLE, Action.ALLOCATE, rule)
 

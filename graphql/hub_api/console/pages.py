@@ -149,5 +149,8 @@ PAGES: Mapping[str, Page] = {
     "/orders": _plain("orders", filters=("channel", "state", "number", *PAGED)),
     "/orders/{id}": _plain("order", parts=("id",)),
     "/channels": _plain("channels"),
+    "/channels/{code}/availability": _plain(
+        "availability", parts=("code",), filters=("sku", *PAGED)
+    ),
     "/channels/{code}": _plain("channel", parts=("code",)),
 }

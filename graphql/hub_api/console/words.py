@@ -181,6 +181,7 @@ CASE_KIND: Words = {
     "RETURN_NOT_SCANNED": "Return not scanned",
     "UNMATCHED_RETURN": "Return of nothing known",
     "DOUBLE_REFUND": "Refunded twice",
+    "MISSING_RECORD": "Missing record",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}

@@ -1,7 +1,7 @@
 """Cases: exceptions with an owner, for what no rule could settle. Never just a line in a log.
 
 A case is known by its kind, its subject and its channel. While it is open, the same thing again
-updates it; when the thing succeeds, `settle` closes it.
+updates it; when the thing succeeds, `settle` closes it. All that becomes of it is in its `trail`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from hub.cases import trail
+from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
 from hub.errors import StepNotAllowed
 from hub.occasion import Occasion
@@ -44,6 +46,7 @@ class CaseKind(StrEnum):
     RETURN_NOT_SCANNED = "return_not_scanned"  # said to be back, and no unit was read
     UNMATCHED_RETURN = "unmatched_return"  # a return of an order or a line that nobody knows
     DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
+    MISSING_RECORD = "missing_record"  # what must have been recorded was not
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
 
 
@@ -67,16 +70,25 @@ class Finding:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+RANK = "CASE {} WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END"
+
+
 def report(tx: Transaction, finding: Finding, now: datetime) -> str:
-    """Open a case, or update the open one of the same identity; return its id."""
+    """Open a case, or update the open one of the same identity; return its id.
+
+    A new one goes to the owner of its kind, where there is one. An open one stays as severe as it
+    became.
+    """
+    worse = f"{RANK.format('excluded.severity')} > {RANK.format('exception_case.severity')}"
     row = tx.row(
         "INSERT INTO exception_case(id, kind, subject, channel_id, channel_key, severity, "
         "summary, details, opened_at, newest_at) VALUES(:id, :kind, :subject, :channel_id, "
         ":channel_key, :severity, :summary, :details, :now, :now) "
         "ON CONFLICT(kind, subject, channel_key) WHERE state <> 'resolved' DO UPDATE "
         "SET summary = excluded.summary, details = excluded.details, "
-        "severity = excluded.severity, newest_at = excluded.newest_at, "
-        "occurrences = exception_case.occurrences + 1 RETURNING id",
+        f"severity = CASE WHEN {worse} THEN excluded.severity ELSE exception_case.severity END, "
+        "newest_at = excluded.newest_at, "
+        "occurrences = exception_case.occurrences + 1 RETURNING *",
         id=new_id(),
         kind=str(finding.kind),
         subject=finding.subject[:200],
@@ -88,6 +100,13 @@ def report(tx: Transaction, finding: Finding, now: datetime) -> str:
         now=micros(now),
     )
     assert row is not None
+    if row["occurrences"] > 1:
+        trail.note_again(tx, row, now)
+    else:
+        trail.note(tx, row, CaseAction.OPENED, now, remark=finding.summary)
+        owner = tx.value("SELECT owner FROM case_owner WHERE kind = :kind", kind=str(finding.kind))
+        if owner is not None:
+            hand_over(tx, row, owner, now)
     return str(row["id"])
 
 
@@ -107,38 +126,100 @@ def settle_many(
 ) -> None:
     """Close the open cases of several subjects."""
     if subjects:
-        tx.run(
+        rows = tx.rows(
             "UPDATE exception_case SET state = 'resolved', resolved_at = :now, "
             "resolved_by = 'hub', resolution = 'It succeeded later.' WHERE kind = :kind "
-            "AND subject IN (:subjects...) AND channel_key = :channel AND state <> 'resolved'",
+            "AND subject IN (:subjects...) AND channel_key = :channel AND state <> 'resolved' "
+            "RETURNING *",
             now=micros(now),
             kind=str(kind),
             subjects=[subject[:200] for subject in subjects],
             channel=channel_id or "",
         )
+        for row in rows:
+            trail.note(tx, row, CaseAction.RESOLVED, now, remark=row["resolution"])
 
 
-def assign(tx: Transaction, case: Row, owner: str) -> None:
+def assign(tx: Transaction, occasion: Occasion, case: Row, owner: str) -> None:
     """Give an open case to somebody."""
     _open(case)
-    tx.run(
-        "UPDATE exception_case SET state = 'assigned', owner = :owner WHERE id = :id",
+    hand_over(tx, case, owner, occasion.now, actor=occasion.actor)
+
+
+def hand_over(
+    tx: Transaction,
+    case: Row,
+    owner: str,
+    now: datetime,
+    *,
+    actor: str = trail.HUB,
+    rule: str | None = None,
+) -> None:
+    """Give a case that is known to be open to somebody."""
+    row = tx.row(
+        "UPDATE exception_case SET state = 'assigned', owner = :owner WHERE id = :id RETURNING *",
         owner=owner,
         id=case["id"],
     )
+    assert row is not None
+    trail.note(tx, row, CaseAction.ASSIGNED, now, actor=actor, rule=rule)
 
 
 def resolve(tx: Transaction, occasion: Occasion, case: Row, resolution: str) -> None:
     """Close a case with what was done about it."""
     _open(case)
-    tx.run(
+    close(tx, occasion, case, resolution)
+
+
+def close(
+    tx: Transaction, occasion: Occasion, case: Row, resolution: str, *, rule: str | None = None
+) -> None:
+    """Close a case that is known to be open."""
+    row = tx.row(
         "UPDATE exception_case SET state = 'resolved', resolution = :resolution, "
-        "resolved_by = :actor, resolved_at = :now WHERE id = :id",
+        "resolved_by = :actor, resolved_at = :now WHERE id = :id RETURNING *",
         resolution=resolution,
         actor=occasion.actor,
         now=micros(occasion.now),
         id=case["id"],
     )
+    assert row is not None
+    trail.note(
+        tx,
+        row,
+        CaseAction.RESOLVED,
+        occasion.now,
+        actor=occasion.actor,
+        rule=rule,
+        remark=resolution,
+    )
+
+
+def reopen(tx: Transaction, occasion: Occasion, case: Row, reason: str) -> None:
+    """Open a resolved case again, with its owner; raise StepNotAllowed where one is open.
+
+    What was written when it was resolved stays in its trail.
+    """
+    if case["state"] != "resolved":
+        raise StepNotAllowed("the case is open", allowed=["resolve"])
+    newer = tx.value(
+        "SELECT id FROM exception_case WHERE kind = :kind AND subject = :subject "
+        "AND channel_key = :channel AND state <> 'resolved'",
+        kind=case["kind"],
+        subject=case["subject"],
+        channel=case["channel_key"],
+    )
+    if newer is not None:
+        raise StepNotAllowed(f"the same is open already, as the case {newer}", allowed=[])
+    row = tx.row(
+        "UPDATE exception_case SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, "
+        "state = CASE WHEN owner IS NULL THEN 'open' ELSE 'assigned' END, newest_at = :now "
+        "WHERE id = :id RETURNING *",
+        now=micros(occasion.now),
+        id=case["id"],
+    )
+    assert row is not None
+    trail.note(tx, row, CaseAction.REOPENED, occasion.now, actor=occasion.actor, remark=reason)
 
 
 def _open(case: Row) -> None:

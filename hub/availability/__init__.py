@@ -1,0 +1,1 @@
+"""What a channel may sell and what it is to show of it: policies, counting, and why."""

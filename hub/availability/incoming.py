@@ -1,0 +1,119 @@
+"""What is to come and may be sold before it is here: expected units, announced deliveries.
+
+An order on them is a back-order until they arrive; the sweep promises them then, the oldest order
+first. So what may still be sold early is what is to come, less all back-orders that wait for it,
+and never more than the channel's limit, less its own back-orders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.availability.policy import Policy
+from hub.sql import Row, Transaction
+
+NEW = "new"  # what is announced without serials is taken for new, and has no grade
+BOUND = (
+    "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
+    "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold')))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What is to come of a product, and who waits for it."""
+
+    expected: int
+    back_ordered: int  # on all channels that sell goods of the same owner
+    back_ordered_here: int
+
+    def open_to(self, limit: int) -> int:
+        """Return how many may still be sold early."""
+        free = min(self.expected - self.back_ordered, limit - self.back_ordered_here)
+        return max(0, free)
+
+    def covers(self, limit: int) -> bool:
+        """Say whether all back-orders of a channel will be served, as it was agreed."""
+        return self.back_ordered <= self.expected and self.back_ordered_here <= limit
+
+
+def open_to(
+    tx: Transaction, channel: Row, policy: Policy, product_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return how many units of products a channel may still sell before they are here."""
+    found = of_products(tx, channel, policy, product_ids)
+    return {product_id: each.open_to(policy.pre_order) for product_id, each in found.items()}
+
+
+def of_products(
+    tx: Transaction, channel: Row, policy: Policy, product_ids: Sequence[str]
+) -> dict[str, Incoming]:
+    """Return what is to come of products, and how much of it is sold."""
+    ids = list(product_ids)
+    named, unnamed = _named(tx, policy, ids), _unnamed(tx, policy, ids)
+    waiting = _back_orders(tx, policy, ids)
+    return {
+        each: Incoming(
+            expected=named.get(each, 0) + unnamed.get(each, 0),
+            back_ordered=sum(waiting.get(each, {}).values()),
+            back_ordered_here=waiting.get(each, {}).get(channel["id"], 0),
+        )
+        for each in ids
+    }
+
+
+def _named(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
+    """Count units that are expected by their serials; where they will be is not known yet."""
+    condition = ""
+    values: dict[str, Any] = {}
+    for name, wanted in (("condition", policy.conditions), ("grade", policy.grades)):
+        if wanted:
+            condition += f"AND {name} IN (:{name}s...) "
+            values[f"{name}s"] = list(wanted)
+    rows = tx.rows(
+        "SELECT product_id, COUNT(*) AS units FROM unit WHERE product_id IN (:ids...) "
+        "AND status = 'expected' AND blocks = 0 AND COALESCE(client_id, '') = :client "
+        f"{condition}GROUP BY product_id",
+        ids=ids,
+        client=policy.client_id or "",
+        **values,
+    )
+    return {row["product_id"]: row["units"] for row in rows}
+
+
+def _unnamed(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
+    """Count what open deliveries announce without serials and what has not come yet."""
+    if policy.client_id is not None or policy.grades or NEW not in (policy.conditions or (NEW,)):
+        return {}
+    rows = tx.rows(
+        "SELECT line.product_id, SUM(line.quantity) AS announced, "
+        "(SELECT COUNT(*) FROM unit WHERE unit.delivery_id = delivery.id "
+        "AND unit.product_id = line.product_id) AS known FROM delivery_line AS line "
+        "JOIN delivery ON delivery.id = line.delivery_id WHERE line.product_id IN (:ids...) "
+        "AND delivery.state = 'open' GROUP BY delivery.id, line.product_id",
+        ids=ids,
+    )
+    found: dict[str, int] = {}
+    for row in rows:
+        left = max(0, int(row["announced"]) - row["known"])
+        found[row["product_id"]] = found.get(row["product_id"], 0) + left
+    return found
+
+
+def _back_orders(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, dict[str, int]]:
+    """Count what open orders lack, by product and channel."""
+    rows = tx.rows(
+        f"SELECT product_id, channel_id, SUM(lacking) AS units FROM (SELECT order_line.product_id, "
+        f"sales_order.channel_id, order_line.quantity - {BOUND} AS lacking FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "JOIN channel ON channel.id = sales_order.channel_id "
+        "WHERE order_line.product_id IN (:ids...) AND sales_order.state IN ('open', 'pending') "
+        "AND COALESCE(channel.client_id, '') = :client) AS line WHERE lacking > 0 "
+        "GROUP BY product_id, channel_id",
+        ids=ids,
+        client=policy.client_id or "",
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row["product_id"], {})[row["channel_id"]] = int(row["units"])
+    return found

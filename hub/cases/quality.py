@@ -1,0 +1,241 @@
+"""Data quality: what the records themselves say is wrong, looked for regularly.
+
+Each check finds what is suspicious now; a case is opened for each find and closed when it is found
+no more. Checks of what is new go on where they stopped, the others read an index of little.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from hub import cases
+from hub.cases import CaseKind, Finding, Severity
+from hub.catalogue import IN_TRANSIT
+from hub.clock import micros, new_id
+from hub.occasion import Occasion
+from hub.sql import Transaction
+
+STUCK = timedelta(days=7)  # what is on its way between two sites for longer is lost sight of
+FINDS_MAX = 500  # of one check, in one run
+UNITS_MAX = 20_000  # looked at for look-alikes, in one run
+LAST_ID = "~"  # behind every id
+FOUND_NO_MORE = "It is found no more."
+
+
+class Check(StrEnum):
+    """What is looked for."""
+
+    LOOK_ALIKE = "look_alike"  # two serials of a product that a person takes for one
+    # The ledger itself lets no unit in without a receipt; repairs by hand can.
+    WITHOUT_RECEIPT = "without_receipt"
+    STUCK_IN_TRANSIT = "stuck_in_transit"  # nothing was heard of it since it left a site
+    SHIPPED_WITHOUT_SERIAL = "shipped_without_serial"  # a channel says more left than we know
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """One suspicious record."""
+
+    check: Check
+    subject: str
+    summary: str
+    unit_id: str | None = None
+    order_id: str | None = None
+    channel_id: str | None = None
+
+
+KINDS = {
+    Check.LOOK_ALIKE: CaseKind.DUPLICATE_SERIAL,
+    Check.WITHOUT_RECEIPT: CaseKind.MISSING_RECORD,
+    Check.STUCK_IN_TRANSIT: CaseKind.MISSING_RECORD,
+    Check.SHIPPED_WITHOUT_SERIAL: CaseKind.MISSING_CAPTURE,
+}
+
+
+def look(
+    tx: Transaction,
+    check: Check,
+    now: datetime,
+    *,
+    limit: int,
+    after: str = "",
+    until: str = LAST_ID,
+) -> list[Find]:
+    """Return what a check finds now; look-alikes are sought for the units between two ids."""
+    match check:
+        case Check.LOOK_ALIKE:
+            return _look_alikes(tx, after, until, limit)
+        case Check.WITHOUT_RECEIPT:
+            return _without_receipt(tx, limit)
+        case Check.STUCK_IN_TRANSIT:
+            return _stuck(tx, now, limit)
+        case Check.SHIPPED_WITHOUT_SERIAL:
+            return _without_serial(tx, limit)
+
+
+def _look_alikes(tx: Transaction, after: str, until: str, limit: int) -> list[Find]:
+    """Compare the folded forms of serials (0 and O, 1 and I …) within their products."""
+    rows = tx.rows(
+        "SELECT unit.id, unit.serial, other.serial AS other, product.sku FROM unit "
+        "JOIN unit AS other ON other.skeleton = unit.skeleton "
+        "AND other.product_id || '' = unit.product_id AND other.id < unit.id "
+        "AND other.serial_canonical <> unit.serial_canonical "
+        "JOIN product ON product.id = unit.product_id "
+        "WHERE unit.id > :after AND unit.id <= :until AND unit.status <> 'written_off' "
+        "AND other.status <> 'written_off' ORDER BY unit.id LIMIT :limit",
+        after=after,
+        until=until,
+        limit=limit,
+    )
+    return [
+        Find(
+            Check.LOOK_ALIKE,
+            row["serial"],
+            f"{row['serial']} and {row['other']} of {row['sku']} look alike: one may be a typo.",
+            unit_id=row["id"],
+        )
+        for row in rows
+    ]
+
+
+def _without_receipt(tx: Transaction, limit: int) -> list[Find]:
+    rows = tx.rows(
+        "SELECT unit.id, unit.serial, location.code FROM unit "
+        "JOIN location ON location.id = unit.location_id "
+        "WHERE unit.received_at IS NULL "
+        "AND unit.status NOT IN ('expected', 'missing', 'stolen', 'written_off') "
+        "ORDER BY unit.id LIMIT :limit",
+        limit=limit,
+    )
+    return [
+        Find(
+            Check.WITHOUT_RECEIPT,
+            row["serial"],
+            f"{row['serial']} is at {row['code']}, and no receipt of it was recorded.",
+            unit_id=row["id"],
+        )
+        for row in rows
+    ]
+
+
+def _stuck(tx: Transaction, now: datetime, limit: int) -> list[Find]:
+    rows = tx.rows(
+        "SELECT id, serial, changed_at FROM unit WHERE location_id = :transit "
+        "AND status = 'in_transfer' AND changed_at <= :before ORDER BY changed_at LIMIT :limit",
+        transit=IN_TRANSIT,
+        before=micros(now - STUCK),
+        limit=limit,
+    )
+    return [
+        Find(
+            Check.STUCK_IN_TRANSIT,
+            row["serial"],
+            f"{row['serial']} has been on its way for {_days(row['changed_at'], now)} days, and "
+            "its arrival was not recorded.",
+            unit_id=row["id"],
+        )
+        for row in rows
+    ]
+
+
+def _days(since: int, now: datetime) -> int:
+    return int((micros(now) - since) // 86_400_000_000)
+
+
+def _without_serial(tx: Transaction, limit: int) -> list[Find]:
+    rows = tx.rows(
+        "SELECT * FROM (SELECT order_line.ref, order_line.sku, order_line.remote_fulfilled, "
+        "sales_order.id AS order_id, sales_order.number, sales_order.ref AS order_ref, "
+        "sales_order.channel_id, (SELECT COUNT(*) FROM unit "
+        "WHERE unit.order_line_id = order_line.id AND unit.status IN ('shipped', 'sold')) "
+        "AS units_left FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE sales_order.state IN ('open', 'pending') AND order_line.remote_fulfilled > 0 "
+        "AND order_line.product_id IS NOT NULL) AS line WHERE remote_fulfilled > units_left "
+        "ORDER BY order_id, ref LIMIT :limit",
+        limit=limit,
+    )
+    return [
+        Find(
+            Check.SHIPPED_WITHOUT_SERIAL,
+            f"{row['order_ref']}/{row['ref']}",
+            f"{row['remote_fulfilled'] - row['units_left']} of {row['sku']} left on "
+            f"{row['number']} without a serial being read, says its channel.",
+            order_id=row["order_id"],
+            channel_id=row["channel_id"],
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a check saw: its finds, whether they are all, and how far it read what is new."""
+
+    check: Check
+    found: tuple[Find, ...]
+    complete: bool
+    reached: str | None = None
+
+
+def see(tx: Transaction, check: Check, now: datetime) -> Seen:
+    """Run a check; it only reads, so that nobody who writes waits for it."""
+    if check is not Check.LOOK_ALIKE:
+        found = look(tx, check, now, limit=FINDS_MAX)
+        return Seen(check, tuple(found), complete=len(found) < FINDS_MAX)
+    after = tx.value("SELECT value FROM quality_mark WHERE name = :name", name=str(check)) or ""
+    last = tx.value(
+        "SELECT MAX(id) FROM (SELECT id FROM unit WHERE id > :after ORDER BY id LIMIT :limit) "
+        "AS next",
+        after=after,
+        limit=UNITS_MAX,
+    )
+    found = look(tx, check, now, limit=FINDS_MAX, after=after, until=last or after)
+    # A run that found as many as it may report goes on behind the last of them.
+    reached = found[-1].unit_id if len(found) == FINDS_MAX else last
+    return Seen(check, tuple(found), complete=False, reached=reached)
+
+
+def conclude(tx: Transaction, occasion: Occasion, seen: Seen) -> int:
+    """Open cases for what a check found, close those of what is found no more; return the finds."""
+    _report(tx, occasion, seen.found)
+    if seen.complete:
+        _settle(tx, occasion, seen.check, {each.subject for each in seen.found})
+    if seen.reached is not None:
+        tx.run(
+            "INSERT INTO quality_mark(id, name, value, moved_at) "
+            "VALUES(:id, :name, :value, :now) ON CONFLICT(name) DO UPDATE "
+            "SET value = excluded.value, moved_at = excluded.moved_at",
+            id=new_id(),
+            name=str(seen.check),
+            value=seen.reached,
+            now=micros(occasion.now),
+        )
+    return len(seen.found)
+
+
+def _report(tx: Transaction, occasion: Occasion, found: Sequence[Find]) -> None:
+    for each in found:
+        details = {"check": str(each.check), "unit": each.unit_id, "order": each.order_id}
+        finding = Finding(
+            kind=KINDS[each.check],
+            subject=each.subject,
+            summary=each.summary,
+            channel_id=each.channel_id,
+            severity=Severity.MEDIUM,
+            details={name: value for name, value in details.items() if value is not None},
+        )
+        cases.report(tx, finding, occasion.now)
+
+
+def _settle(tx: Transaction, occasion: Occasion, check: Check, subjects: set[str]) -> None:
+    rows = tx.rows(
+        "SELECT * FROM exception_case WHERE kind = :kind AND state <> 'resolved' "
+        "AND details LIKE :mark ORDER BY id FOR UPDATE",
+        kind=str(KINDS[check]),
+        mark=f'%"check":"{check}"%',
+    )
+    for row in rows:
+        if row["subject"] not in subjects:
+            cases.close(tx, occasion, row, FOUND_NO_MORE)

@@ -1,0 +1,70 @@
+"""Back-orders: lines that wait for units, tried again when there are some."""
+
+from hub import cases, channels
+from hub.cases import CaseKind
+from hub.occasion import Occasion
+from hub.orders import guard, standing
+from hub.orders.allocation import allocate
+from hub.sql import Row, Transaction
+
+PAGES_MAX = 20  # looked through in one run
+
+
+def retry(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+    """Try to promise units to open lines that lack some; return how many lines were tried.
+
+    Once a channel finds no more of a product its later lines are passed over, so that lines which
+    can not be served never keep those from being tried that can.
+    """
+    exhausted: set[tuple[str, str]] = set()
+    tried, last = 0, (0, "")
+    for _ in range(PAGES_MAX):
+        rows = _waiting(tx, last, limit)
+        for row in rows:
+            key = (row["channel_id"], row["unit_id"] or row["product_id"])
+            if key not in exhausted:
+                tried += 1
+                if not _serve(tx, occasion, row):
+                    exhausted.add(key)
+        if len(rows) < limit or tried >= limit:
+            break
+        last = (rows[-1]["placed_at"], rows[-1]["id"])
+    return tried
+
+
+def _serve(tx: Transaction, occasion: Occasion, row: Row) -> bool:
+    """Promise all that a line lacks, if there is as much; say whether there was."""
+    channel = channels.by_id(tx, row["channel_id"])
+    (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [row])
+    lacking = one.lacking
+    if lacking > 0:
+        lacking -= allocate(tx, occasion, channel, row, lacking, row["number"])
+    if lacking > 0:
+        return False
+    subject = f"{row['order_ref']}/{row['ref']}"
+    cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+    return True
+
+
+def _waiting(tx: Transaction, last: tuple[int, str], limit: int) -> list[Row]:
+    """Return lines behind the last one, in the order in which they are served."""
+    return tx.rows(
+        "SELECT order_line.*, sales_order.channel_id, sales_order.number, sales_order.placed_at, "
+        "sales_order.ref AS order_ref FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "JOIN channel ON channel.id = sales_order.channel_id "
+        "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IS NOT NULL "
+        "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
+        "AND (sales_order.placed_at, order_line.id) > (:placed, :line) "
+        "AND order_line.quantity > (SELECT COUNT(*) FROM unit "
+        "WHERE unit.order_line_id = order_line.id "
+        "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold'))) "
+        "AND EXISTS (SELECT 1 FROM unit WHERE unit.product_id = order_line.product_id "
+        "AND (order_line.unit_id IS NULL OR order_line.unit_id = unit.id) "
+        "AND unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
+        "AND COALESCE(unit.client_id, '') = COALESCE(channel.client_id, '')) "
+        "ORDER BY sales_order.placed_at, order_line.id LIMIT :limit",
+        placed=last[0],
+        line=last[1],
+        limit=limit,
+    )
