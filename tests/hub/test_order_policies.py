@@ -222,7 +222,7 @@ class TestOneUnit:
             "WHERE listing.channel_id = :id",
             id=channel["id"],
         )
-        counts = world.read(lambda tx: listings.desired(tx, channel, rows))
+        counts = world.read(lambda tx: listings.desired(tx, channel, rows, world.now))
         return {row["sku"]: counts[row["listing_id"]] for row in rows}
 
     def test_it_shows_one_while_its_unit_can_be_sold(self, world: World) -> None:
