@@ -5,17 +5,20 @@ pulled carries the order itself, and a receipt says itself what became of a mess
 that can not be worked in holds up no other.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from pydantic import TypeAdapter
 
 from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
 from hub import channels, inbox, orders
+from hub.leases import MESSAGES, Fences
 from hub.recalls import notices
 from hub.sql import Row, Transaction
 from hub.vocabulary import NoticeReceipt, Order
+from jobs import leases
+from jobs.loops import keep_working
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
@@ -29,21 +32,8 @@ ORDERS = TypeAdapter(Order)
 
 
 async def run(runtime: Runtime) -> None:
-    """Empty the inbox whenever something comes in, until cancelled."""
-    with runtime.database.signals.listen("inbox") as woken:
-        while True:
-            woken.clear()
-            try:
-                worked = await intake(runtime)
-            except Exception:
-                logger.exception("the intake stumbled")
-                worked = 0
-            if not worked:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await woken.wait()
-                except TimeoutError:
-                    continue
+    """Empty the inbox whenever something comes in, until the process is to stop."""
+    await keep_working(runtime, "the intake", ("inbox",), partial(intake, runtime), IDLE_SECONDS)
 
 
 async def intake(runtime: Runtime) -> int:
@@ -52,11 +42,15 @@ async def intake(runtime: Runtime) -> int:
     waiting = await runtime.database.read(
         lambda tx: tx.row("SELECT 1 AS due FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1")
     )
-    if waiting is None:
+    if waiting is None or runtime.stopping.is_set():
         return 0
     messages = await runtime.database.write(lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX))
-    for message in messages:
-        await _work_in(runtime, message)
+    fences: Fences = {message["id"]: message["fence"] for message in messages}
+    async with leases.held(runtime, MESSAGES, fences) as batch:
+        for message in messages:
+            if runtime.stopping.is_set():
+                break  # the rest is given back
+            await _work_in(runtime, message, batch)
     return len(messages)
 
 
@@ -71,17 +65,21 @@ async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
     return total
 
 
-async def _work_in(runtime: Runtime, message: Row) -> None:
+async def _work_in(runtime: Runtime, message: Row, batch: leases.Batch) -> None:
+    batch.begin(message["id"])
     channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
     try:
         receipts = _receipts(runtime, channel, message)
-        found = [] if receipts else await _orders(runtime, channel, message)
-        await runtime.database.write(
-            lambda tx: _accept(tx, runtime, channel, message, found, receipts)
+        async with leases.one_call():
+            found = [] if receipts else await _orders(runtime, channel, message)
+        await batch.settle(
+            [message["id"]], lambda tx: _accept(tx, runtime, channel, message, found, receipts)
         )
     except Exception as error:
         failed = error
-        await runtime.database.write(lambda tx: _failed(tx, runtime, channel, message, failed))
+        await batch.settle(
+            [message["id"]], lambda tx: _failed(tx, runtime, channel, message, failed)
+        )
 
 
 def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeReceipt]:

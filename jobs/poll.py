@@ -12,6 +12,7 @@ from connectors import Page, PullOrders
 from hub import cases, channels, inbox
 from hub.cases import CaseKind
 from hub.clock import micros
+from hub.database import TROUBLES
 from hub.sql import Row, Transaction
 from hub.vocabulary import Order
 from jobs.intake import ORDERS
@@ -40,6 +41,8 @@ async def poll(runtime: Runtime, channel: Row) -> int:
         return 0
     try:
         return await _pull(runtime, channel, connector)
+    except TROUBLES:
+        raise  # our own database is away: says nothing of the channel
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
         await runtime.database.write(

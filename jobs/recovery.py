@@ -9,6 +9,7 @@
 | NotFound    | -        | dead letter              | goes on     | yes              |
 | Conflict    | + 1      | built anew               | goes on     | no               |
 | a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
+| no database | -        | waits                    | goes on     | no               |
 """
 
 import logging
@@ -19,6 +20,7 @@ from datetime import datetime, timedelta
 from connectors import AuthFailed, Conflict, ConnectorError, NotFound, RateLimited, Rejected
 from hub import cases, channels
 from hub.cases import CaseKind, Finding, Severity
+from hub.database import TROUBLES
 from hub.sql import Row, Transaction
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
             if attempts + 1 >= ATTEMPTS_MAX:
                 return Decision(text, None)
             return Decision(text, now + _backoff(attempts), counted=True)
+    if isinstance(error, TROUBLES):  # our own database was away: nobody's fault, nothing to count
+        return Decision(text, now + _backoff(0))
     logger.error("a connector failed in a way that it should not", exc_info=error)
     return Decision(f"bug: {text}", None)
 

@@ -6,8 +6,8 @@ an outcome is written only by the worker that still holds the lease.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ from connectors import (
 from hub import cases, channels, listings, outbox, registrations, warranty
 from hub.cases import CaseKind
 from hub.clock import micros, moment
+from hub.leases import FACTS, LEVELS, Fences
 from hub.listings import LeasedLevel
 from hub.orders import TOPIC as FULFILLMENT
 from hub.recalls import notices, people
@@ -38,6 +39,8 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
+from jobs import leases
+from jobs.loops import keep_working, rest
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
@@ -49,38 +52,36 @@ CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
 
 
 async def run(runtime: Runtime) -> None:
-    """Serve every channel until cancelled."""
+    """Serve every channel until the process is to stop; then finish what was begun."""
     loops: dict[str, asyncio.Task[None]] = {}
     try:
-        while True:
-            rows = await runtime.database.read(
-                lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
-            )
-            for row in rows:
-                if row["id"] not in loops or loops[row["id"]].done():
-                    loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
-            await asyncio.sleep(CHANNELS_SECONDS)
+        while not runtime.stopping.is_set():
+            try:
+                await _serve_all(runtime, loops)
+            except Exception as error:
+                logger.warning("the relay could not look for channels: %s", error)
+            await rest(runtime, CHANNELS_SECONDS)
+        await asyncio.gather(*loops.values(), return_exceptions=True)
     finally:
         for task in loops.values():
             task.cancel()
         await asyncio.gather(*loops.values(), return_exceptions=True)
 
 
+async def _serve_all(runtime: Runtime, loops: "dict[str, asyncio.Task[None]]") -> None:
+    """Begin a loop for every channel that has none."""
+    rows = await runtime.database.read(
+        lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
+    )
+    for row in rows:
+        if row["id"] not in loops or loops[row["id"]].done():
+            loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
+
+
 async def _serve(runtime: Runtime, channel_id: str) -> None:
-    with runtime.database.signals.listen("levels", "facts") as woken:
-        while True:
-            woken.clear()
-            try:
-                worked = await relay(runtime, channel_id)
-            except Exception:
-                logger.exception("the relay of channel %s stumbled", channel_id)
-                worked = 0
-            if not worked:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await woken.wait()
-                except TimeoutError:
-                    continue
+    what = f"the relay of channel {channel_id}"
+    work = partial(relay, runtime, channel_id)
+    await keep_working(runtime, what, ("levels", "facts"), work, IDLE_SECONDS)
 
 
 async def relay(runtime: Runtime, channel_id: str) -> int:
@@ -108,7 +109,7 @@ async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -
 
 
 async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> int:
-    if not await _anything_due(runtime, channel):
+    if runtime.stopping.is_set() or not await _anything_due(runtime, channel):
         return 0
     started = runtime.clock()
     limit = connector.levels_max
@@ -117,8 +118,11 @@ async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> 
     )
     if not leased:
         return 0
-    outcomes = await _pushed(connector, leased)
-    await runtime.database.write(lambda tx: _settle(tx, runtime, channel, leased, outcomes))
+    fences: Fences = {level.listing_id: level.fence for level in leased}
+    async with leases.held(runtime, LEVELS, fences) as batch:
+        batch.begin(*fences)
+        outcomes = await _pushed(connector, leased)
+        await batch.settle(fences, lambda tx: _settle(tx, runtime, channel, leased, outcomes))
     return len(leased)
 
 
@@ -153,7 +157,8 @@ async def _pushed(
         for level in leased
     ]
     try:
-        answers = await connector.push_stock(wanted)
+        async with leases.one_call():
+            answers = await connector.push_stock(wanted)
     except Exception as error:
         return {level.listing_id: error for level in leased}
     return {answer.listing: answer for answer in answers}
@@ -230,25 +235,33 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
             now=micros(now),
         )
     )
-    if due is None:
+    if due is None or runtime.stopping.is_set():
         return 0
     facts = await runtime.database.write(
         lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX)
     )
-    for fact in facts:
-        await _tell(runtime, channel, connector, fact)
+    async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
+        for fact in facts:
+            if runtime.stopping.is_set():
+                break  # the rest is given back
+            await _tell(runtime, channel, connector, fact, batch)
     return len(facts)
 
 
-async def _tell(runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row) -> None:
+async def _tell(
+    runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row, batch: leases.Batch
+) -> None:
+    outcome: Callable[[Transaction], None]
+    batch.begin(fact["seq"])
     try:
-        async with asyncio.timeout(outbox.LEASE / timedelta(seconds=1) * 0.8):
+        async with leases.one_call():
             answer = await _deliver(runtime, channel, connector, fact)
     except Exception as error:
         failed = error
-        await runtime.database.write(lambda tx: _fact_failed(tx, runtime, channel, fact, failed))
-        return
-    await runtime.database.write(lambda tx: _fact_arrived(tx, runtime, channel, fact, answer))
+        outcome = lambda tx: _fact_failed(tx, runtime, channel, fact, failed)  # noqa: E731
+    else:
+        outcome = lambda tx: _fact_arrived(tx, runtime, channel, fact, answer)  # noqa: E731
+    await batch.settle([fact["seq"]], outcome)
 
 
 async def _deliver(

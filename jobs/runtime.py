@@ -1,5 +1,6 @@
 """What every job works with: the database, the open connectors, the clock, its own name."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,8 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is to end: nothing is begun any more, what was begun is finished."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
