@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from hub.clock import micros
 from hub.sql import Transaction
 
+LEASE = timedelta(seconds=60)
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:

@@ -14,9 +14,8 @@ import orjson
 
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros, new_id
+from hub.leases import LEASE
 from hub.sql import Row, Transaction
-
-LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,9 @@ def sellable(channel: Row) -> tuple[str, dict[str, Any]]:
     return condition, values
 
 
-def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[LeasedLevel]:
+def lease(
+    tx: Transaction, channel: Row, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[LeasedLevel]:
     """Take levels that are due, and those whose worker died, with what they are to show."""
     rows = tx.rows(
         "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
@@ -151,7 +152,7 @@ def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[L
         "RETURNING *",
         channel=channel["id"],
         now=micros(now),
-        until=micros(now + LEASE),
+        until=micros(now + lasts),
         limit=limit,
     )
     if not rows:

@@ -13,9 +13,8 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
+from hub.leases import LEASE
 from hub.sql import Row, Transaction
-
-LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ def put(tx: Transaction, facts: Sequence[Fact], now: datetime) -> None:
     tx.wake("facts")
 
 
-def lease(tx: Transaction, channel_id: str, now: datetime, *, limit: int) -> list[Row]:
+def lease(
+    tx: Transaction, channel_id: str, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[Row]:
     """Take facts that are due: the oldest of each subject; also those whose worker died."""
     return tx.rows(
         "UPDATE outbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
@@ -66,7 +67,7 @@ def lease(tx: Transaction, channel_id: str, now: datetime, *, limit: int) -> lis
         "ORDER BY first.seq LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *",
         channel=channel_id,
         now=micros(now),
-        until=micros(now + LEASE),
+        until=micros(now + lasts),
         limit=limit,
     )
 

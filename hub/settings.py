@@ -47,6 +47,8 @@ class Settings:
 
     drain_seconds: int = 20
     """How long a process that is told to stop finishes what it holds; the rest it gives back."""
+    lease_seconds: int = 60
+    """How long a worker that died keeps what it held from the others."""
     database_wait_seconds: int = 30
     """How long a start waits for PostgreSQL to answer."""
 

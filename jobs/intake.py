@@ -44,7 +44,9 @@ async def intake(runtime: Runtime) -> int:
     )
     if waiting is None or runtime.stopping.is_set():
         return 0
-    messages = await runtime.database.write(lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX))
+    messages = await runtime.database.write(
+        lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX, lasts=runtime.lease)
+    )
     fences: Fences = {message["id"]: message["fence"] for message in messages}
     async with leases.held(runtime, MESSAGES, fences) as batch:
         for message in messages:

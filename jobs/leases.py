@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-LEASE = timedelta(seconds=60)
 BEATS = 4  # in one lease
 MARGIN = 0.9  # of a lease: we stop before another begins
 CALL_SECONDS_MAX = 300.0  # of one call to a channel, however alive it seems
@@ -97,6 +96,7 @@ class Batch:
         self._queue = queue
         self._fences = dict(fences)
         self._begun: set[Hashable] = set()
+        self._settling: set[Hashable] = set()
 
     def begin(self, *names: Hashable) -> None:
         """Note that something is done about rows from now on."""
@@ -109,6 +109,8 @@ class Batch:
 
         `work` has to change nothing the second time: a commit may be kept and its answer lost.
         """
+        names = tuple(names)
+        self._settling.update(names)
         result = await persist(self._runtime, work)
         for name in names:
             self._fences.pop(name, None)
@@ -121,10 +123,10 @@ class Batch:
             return True
         now = self._runtime.clock()
         held = await self._runtime.database.write(
-            lambda tx: leases.extend(tx, self._queue, fences, now, LEASE)
+            lambda tx: leases.extend(tx, self._queue, fences, now, self._runtime.lease)
         )
-        # What was settled meanwhile is not missed.
-        return all(name in held for name in fences if name in self._fences)
+        # What was settled meanwhile, or just now, is not missed.
+        return held.issuperset(fences.keys() & (self._fences.keys() - self._settling))
 
     async def give_back(self) -> None:
         """Give back what is still held: at once what was not begun, the rest a little later."""
@@ -147,7 +149,7 @@ async def held(runtime: Runtime, queue: Queue, fences: leases.Fences) -> AsyncIt
     """Hold leased rows while the block runs; what is not settled when it ends is given back."""
     batch = Batch(runtime, queue, fences)
     try:
-        async with kept(batch.extend, LEASE):
+        async with kept(batch.extend, runtime.lease):
             yield batch
     except LeaseLost:
         logger.warning("a lease of %s was lost: whoever has it now does the work", queue.table)

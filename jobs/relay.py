@@ -114,7 +114,7 @@ async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> 
     started = runtime.clock()
     limit = connector.levels_max
     leased = await runtime.database.write(
-        lambda tx: listings.lease(tx, channel, started, limit=limit)
+        lambda tx: listings.lease(tx, channel, started, limit=limit, lasts=runtime.lease)
     )
     if not leased:
         return 0
@@ -238,7 +238,7 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
     if due is None or runtime.stopping.is_set():
         return 0
     facts = await runtime.database.write(
-        lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX)
+        lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX, lasts=runtime.lease)
     )
     async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
         for fact in facts:

@@ -6,11 +6,12 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.connections import Connections
 from hub.clock import now
 from hub.database import Database
+from hub.leases import LEASE
 from hub.occasion import Occasion
 
 
@@ -26,6 +27,8 @@ class Runtime:
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
+    lease: timedelta = LEASE
+    """How long what is held stays held after its worker died; extended while it lives."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: nothing is begun any more, what was begun is finished."""
 

@@ -28,7 +28,6 @@ from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
 CATCH_UP_SECONDS = 5.0  # how often runs are looked for that lost their process
 
 
@@ -60,12 +59,14 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
     if runtime.stopping.is_set():
         return None
     run = await runtime.database.write(
-        lambda tx: runs.take(tx, job.name, job.every, runtime.holder, runtime.clock(), LEASE)
+        lambda tx: runs.take(
+            tx, job.name, job.every, runtime.holder, runtime.clock(), runtime.lease
+        )
     )
     if run is None:
         return None
     try:
-        async with leases.kept(partial(_extend, runtime, run), LEASE):
+        async with leases.kept(partial(_extend, runtime, run), runtime.lease):
             outcome = await _outcome(runtime, job)
             await leases.persist(runtime, lambda tx: runs.finish(tx, run, outcome, runtime.clock()))
             return outcome
@@ -88,7 +89,9 @@ async def _outcome(runtime: Runtime, job: Job) -> str:
 
 
 async def _extend(runtime: Runtime, run: Run) -> bool:
-    return await runtime.database.write(lambda tx: runs.beat(tx, run, runtime.clock(), LEASE))
+    return await runtime.database.write(
+        lambda tx: runs.beat(tx, run, runtime.clock(), runtime.lease)
+    )
 
 
 async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
@@ -101,19 +104,21 @@ async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
 
 
 class _Firings:
-    """The jobs that run in this process now."""
+    """The jobs that run in this process now, each in a task of its own, which is ours to end."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self.tasks: set[asyncio.Task[str | None]] = set()
+        self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def begin(self, job: Job) -> None:
-        """Run a job in a task of its own, which is ours to end."""
-        task = asyncio.create_task(fire(self._runtime, job))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
+        """Run a job, unless it still runs here."""
+        if job.name not in self.tasks or self.tasks[job.name].done():
+            self.tasks[job.name] = asyncio.create_task(self._fire(job))
+
+    async def _fire(self, job: Job) -> None:
+        try:
+            await fire(self._runtime, job)
+        except Exception as error:
             logger.warning("job %s could not be run: %s: %s", job.name, type(error).__name__, error)
 
 
@@ -148,7 +153,7 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
     finally:
         runtime.stopping.set()
         scheduler.pause()
-        await _let_go([*loops, *firings.tasks], settings.drain_seconds)
+        await _let_go([*loops, *firings.tasks.values()], settings.drain_seconds)
         scheduler.shutdown(wait=False)
         await runtime.connections.aclose()
 

@@ -11,6 +11,7 @@ from graphql import OperationType
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hub.database import TROUBLES
 from hub_api.documents import Document, Operation
 from hub_api.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.graphiql import GraphiQL
@@ -31,6 +32,7 @@ from hub_api.wire import (
     read_body,
     refusal,
     request_id,
+    try_again,
 )
 
 MIB = 1024 * 1024
@@ -90,6 +92,8 @@ class GraphQLView:
             reply = refusal(error, media)
         except Unauthenticated as error:
             reply = refusal(_unauthenticated(error), media)
+        except TROUBLES:
+            reply = refusal(try_again(), media)
         except Exception as error:
             log_bug(error, correlation)
             reply = refusal(RequestError([masked(correlation)], 500, forced=True), media)

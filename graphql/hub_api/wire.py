@@ -70,6 +70,20 @@ class RequestError(Exception):
         return cls([error], status, forced=forced, headers=headers)
 
 
+#: The code of what passes by itself: the database is away, or a commit's answer was lost.
+TRY_AGAIN = "TRY_AGAIN"
+TRY_AGAIN_WORDS = (
+    "The database can not be reached just now. A mutation may have taken effect: repeat it with "
+    "the same idempotency key."
+)
+RETRY_AFTER = (b"retry-after", b"1")
+
+
+def try_again() -> RequestError:
+    """Make the refusal of a request that is to be repeated as it is."""
+    return RequestError.of(TRY_AGAIN_WORDS, TRY_AGAIN, 503, headers=(RETRY_AFTER,))
+
+
 class ClientGone(Exception):
     """The client hung up before it had asked. Next: nothing."""
 

@@ -1,11 +1,14 @@
 """What is tried again on PostgreSQL: what lost a race, and, for a while, what lost its server."""
 
+import logging
 import time
 from collections.abc import Callable
 
 import psycopg
 
 from hub.database.base import DatabaseAway, Result
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 10  # of work that loses races over locks
 AWAY_SECONDS_MAX = 10.0  # from when the server was first missed: a restart takes less
@@ -56,8 +59,9 @@ class Patience:
         now, since = time.monotonic(), self._away_since
         if since is None:
             self._away_since = now
+            logger.warning("the database is away: %s", error)
         elif now - since > AWAY_SECONDS_MAX:
-            raise DatabaseAway(f"the database can not be reached: {error}") from error
+            raise DatabaseAway("the database can not be reached") from error
 
 
 def went_away(error: psycopg.OperationalError) -> bool:
