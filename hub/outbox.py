@@ -56,7 +56,7 @@ def lease(
     tx: Transaction, channel_id: str, now: datetime, *, limit: int, lasts: timedelta = LEASE
 ) -> list[Row]:
     """Take facts that are due: the oldest of each subject; also those whose worker died."""
-    return tx.rows(
+    rows = tx.rows(
         "UPDATE outbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
         "WHERE seq IN (SELECT first.seq FROM outbox AS first WHERE first.channel_id = :channel "
         "AND first.state IN ('waiting', 'leased') AND first.due_at <= :now "
@@ -70,6 +70,7 @@ def lease(
         until=micros(now + lasts),
         limit=limit,
     )
+    return sorted(rows, key=lambda row: int(row["seq"]))  # an UPDATE returns them in any order
 
 
 def sent(tx: Transaction, fact: Row, answer: str, now: datetime) -> bool:

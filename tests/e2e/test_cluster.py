@@ -98,7 +98,7 @@ def test_whatever_dies_or_is_cut_nothing_is_lost_and_nothing_happens_twice(
                         print(f"{trouble.__name__}: {time.monotonic() - began:.1f} s")
                     if time.monotonic() >= end:
                         break
-            print(await running.state())
+            print(await running.state(), running.codes_seen)
             await assert_nothing_lost(running)
             await assert_nothing_twice(running)
             await assert_channels_agree(running)
