@@ -58,7 +58,11 @@ def application(settings: Settings, runtime: Runtime, *, works: bool) -> Starlet
     """Put the application together around a runtime."""
     beside = (lambda: schedule.working(runtime, settings)) if works else runtime.open
     parts = Parts(
-        database=runtime.database, services=JobServices(runtime), settings=settings, beside=beside
+        database=runtime.database,
+        services=JobServices(runtime),
+        settings=settings,
+        beside=beside,
+        stopping=runtime.stopping,
     )
     return create_app(parts)
 

@@ -55,6 +55,8 @@ class Parts:
     clock: Callable[[], datetime] = now
     beside: Callable[[], AbstractAsyncContextManager[None]] = field(default=_nothing)
     """What runs while the application runs: the jobs, in a process that also works."""
+    stopping: asyncio.Event | None = None
+    """Set when the process is to end: streams end too."""
 
 
 def create_app(parts: Parts) -> Starlette:
@@ -69,6 +71,7 @@ def create_app(parts: Parts) -> Starlette:
         body_bytes_max=parts.settings.body_bytes_max,
         graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
         sockets=GraphQLSockets(execution, access.by_socket),
+        stopping=parts.stopping,
     )
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
     uploads = Uploads(parts.database, access, parts.settings.import_bytes_max)

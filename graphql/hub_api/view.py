@@ -3,6 +3,7 @@
 A bare ASGI callable: what a framework would add around it costs more than finding the unit.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -62,6 +63,7 @@ class GraphQLView:
         streams_max: int = 1_000,
         keep_alive_seconds: float = 12.0,
         sockets: ASGIApp | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._execution = execution
         self._context = context
@@ -72,6 +74,7 @@ class GraphQLView:
         self._streams = 0
         self._keep_alive_seconds = keep_alive_seconds
         self._sockets = sockets
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or hand a WebSocket on."""
@@ -161,7 +164,8 @@ class GraphQLView:
                     f"A subscription needs a WebSocket (graphql-transport-ws) or {EVENT_STREAM}."
                 )
             self._check_streams()
-            return self._stream(await execution.stream(operation, asked, context, correlation))
+            stream = await execution.stream(operation, asked, context, correlation)
+            return self._stream(stream, self._stopping)
         payload = await execution.run(operation, asked, context, correlation)
         if accepts.media == EVENT_STREAM:
             return self._stream(_once(payload))
@@ -177,8 +181,10 @@ class GraphQLView:
                 headers=((b"retry-after", b"30"),),
             )
 
-    def _stream(self, payloads: AsyncGenerator[Payload, None]) -> EventStream:
-        return EventStream(self._counted(payloads), self._keep_alive_seconds)
+    def _stream(
+        self, payloads: AsyncGenerator[Payload, None], stopping: asyncio.Event | None = None
+    ) -> EventStream:
+        return EventStream(self._counted(payloads), self._keep_alive_seconds, stopping)
 
     async def _counted(
         self, payloads: AsyncGenerator[Payload, None]

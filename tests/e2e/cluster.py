@@ -284,6 +284,7 @@ async def assert_channels_agree(cluster: Cluster) -> None:
 @asynccontextmanager
 async def cluster(server: PrivateServer, folder: Path, seed: int) -> AsyncIterator[Cluster]:
     """Run a cluster under load; everything it started ends with the block."""
+    began = time.monotonic()
     print(f"seed {seed} (set SERIAL_HUB_TEST_SEED to repeat)")
     migrate(server.url)
     async with AsyncExitStack() as stack:
@@ -295,6 +296,7 @@ async def cluster(server: PrivateServer, folder: Path, seed: int) -> AsyncIterat
         stack.callback(_end, running)
         for _ in range(WORKERS):
             running.start_worker()
+        print(f"started: {time.monotonic() - began:.1f} s")
         yield running
 
 
@@ -382,7 +384,9 @@ async def load(running: Cluster) -> AsyncIterator[None]:
             yield
             running.selling = False
             await seller
+            began = time.monotonic()
             await running.until(running.is_done, "something is not told")
+            print(f"the rest: {time.monotonic() - began:.1f} s")
         finally:
             for task in (*shippers, seller):
                 task.cancel()

@@ -76,9 +76,12 @@ def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess
 
 
 @contextmanager
-def api_process(database_url: str, folder: Path) -> Iterator[HubProcess]:
+def api_process(database_url: str, folder: Path, **more: str) -> Iterator[HubProcess]:
     """Run a hub that serves its API and does nothing else; it is ready when the block begins."""
-    with hub_process("api", database_url, folder) as hub, httpx.Client(base_url=hub.url) as client:
+    with (
+        hub_process("api", database_url, folder, **more) as hub,
+        httpx.Client(base_url=hub.url) as client,
+    ):
         until(lambda: _is_ready(client), hub)
         yield hub
 

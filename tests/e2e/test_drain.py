@@ -37,6 +37,8 @@ HELD = (
     "+ (SELECT COUNT(*) FROM job_run WHERE finished_at IS NULL AND lease_until > 0)"
 )
 
+on_a_server = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+
 
 @dataclass
 class Door:
@@ -141,6 +143,7 @@ def test_a_worker_finishes_what_it_tells_and_gives_back_the_rest(
     asyncio.run(story())
 
 
+@on_a_server
 def test_a_worker_that_can_not_finish_in_time_gives_everything_back(
     world: World, url: str, tmp_path: Path
 ) -> None:
@@ -162,11 +165,10 @@ def test_a_worker_that_can_not_finish_in_time_gives_everything_back(
     asyncio.run(story())
 
 
+@on_a_server  # SQLite does not show who waits for it
 def test_an_api_finishes_its_requests_and_takes_no_new_ones(
-    world: World, url: str, backend: str, tmp_path: Path
+    world: World, url: str, tmp_path: Path
 ) -> None:
-    if backend == "sqlite":
-        pytest.skip("who waits for SQLite can not be seen from outside")
     world.receive("SN-1")
     _, secret = world.write(lambda tx: keys.create(tx, "p", [Permission.SCANNER], world.now))
     move = (
@@ -202,6 +204,24 @@ def test_an_api_finishes_its_requests_and_takes_no_new_ones(
         assert hub.process.wait(SECONDS_MAX) == 0
     assert answers[0].status_code == 200
     assert orjson.loads(answers[0].content)["data"]["done"]["__typename"] == "Movement"
+
+
+@on_a_server
+def test_an_open_subscription_does_not_hold_up_the_end(
+    world: World, url: str, tmp_path: Path
+) -> None:
+    _, secret = world.write(lambda tx: keys.create(tx, "p", [Permission.SCANNER], world.now))
+    headers = {"authorization": f"Bearer {secret}", "accept": "text/event-stream"}
+    watch = {"query": "subscription { unitEvents { id } }"}
+    with (
+        api_process(url, tmp_path, drain_seconds="600") as hub,
+        httpx.Client(base_url=hub.url, headers=headers, timeout=SECONDS_MAX) as client,
+        client.stream("POST", "/graphql", json=watch) as events,
+    ):
+        assert events.status_code == 200
+        hub.process.terminate()
+        assert b"complete" not in events.read()  # it is to be asked for again, elsewhere
+        assert hub.process.wait(SECONDS_MAX) == 0
 
 
 def _until_it_waits(world: World) -> None:
