@@ -38,14 +38,13 @@ async def run(runtime: Runtime) -> None:
 
 async def intake(runtime: Runtime) -> int:
     """Work in what is due; return how many deliveries were looked at."""
-    now = runtime.clock()
     waiting = await runtime.database.read(
         lambda tx: tx.row("SELECT 1 AS due FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1")
     )
     if waiting is None or runtime.stopping.is_set():
         return 0
     messages = await runtime.database.write(
-        lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX, lasts=runtime.lease)
+        lambda tx: inbox.lease(tx, runtime.clock(), limit=MESSAGES_MAX, lasts=runtime.lease)
     )
     fences: Fences = {message["id"]: message["fence"] for message in messages}
     async with leases.held(runtime, MESSAGES, fences) as batch:

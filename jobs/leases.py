@@ -121,9 +121,10 @@ class Batch:
         fences = dict(self._fences)
         if not fences:
             return True
-        now = self._runtime.clock()
-        held = await self._runtime.database.write(
-            lambda tx: leases.extend(tx, self._queue, fences, now, self._runtime.lease)
+        runtime = self._runtime
+        held = await runtime.database.write(
+            # The time is read when the writer comes to it: it may have waited for the server.
+            lambda tx: leases.extend(tx, self._queue, fences, runtime.clock(), runtime.lease)
         )
         # What was settled meanwhile, or just now, is not missed.
         return held.issuperset(fences.keys() & (self._fences.keys() - self._settling))

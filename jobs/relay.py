@@ -111,10 +111,9 @@ async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -
 async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> int:
     if runtime.stopping.is_set() or not await _anything_due(runtime, channel):
         return 0
-    started = runtime.clock()
     limit = connector.levels_max
     leased = await runtime.database.write(
-        lambda tx: listings.lease(tx, channel, started, limit=limit, lasts=runtime.lease)
+        lambda tx: listings.lease(tx, channel, runtime.clock(), limit=limit, lasts=runtime.lease)
     )
     if not leased:
         return 0
@@ -238,7 +237,9 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
     if due is None or runtime.stopping.is_set():
         return 0
     facts = await runtime.database.write(
-        lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX, lasts=runtime.lease)
+        lambda tx: outbox.lease(
+            tx, channel["id"], runtime.clock(), limit=FACTS_MAX, lasts=runtime.lease
+        )
     )
     async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
         for fact in facts:
