@@ -5,9 +5,11 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import uvicorn
@@ -16,7 +18,7 @@ from starlette.applications import Starlette
 from connectors import capabilities, installed
 from hub import chain, demo, keys
 from hub.clock import moment, now
-from hub.database import Database
+from hub.database import Database, DatabaseAway, await_database
 from hub.errors import Refused
 from hub.imports import command as importing
 from hub.keys import Scope
@@ -40,24 +42,45 @@ ROLES = ("all", "api", "worker")
 SWITCH_SECONDS = 0.0005
 
 
+def runtime_of(settings: Settings, database: Database) -> Runtime:
+    """Make what the jobs of this process work with."""
+    lease = timedelta(seconds=settings.lease_seconds)
+    return Runtime.over(database, settings.vault(), lease=lease)
+
+
 def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:
     """Put the application together; `works` has the jobs run beside it."""
-    runtime = Runtime.over(database, settings.vault())
+    return application(settings, runtime_of(settings, database), works=works)
+
+
+def application(settings: Settings, runtime: Runtime, *, works: bool) -> Starlette:
+    """Put the application together around a runtime."""
     beside = (lambda: schedule.working(runtime, settings)) if works else runtime.open
     parts = Parts(
-        database=database, services=JobServices(runtime), settings=settings, beside=beside
+        database=runtime.database,
+        services=JobServices(runtime),
+        settings=settings,
+        beside=beside,
+        stopping=runtime.stopping,
     )
     return create_app(parts)
 
 
 def prepare(settings: Settings) -> Database:
     """Open the database. The embedded one is brought up to date; a server's is left to people."""
+    await_database(settings.database, settings.database_wait_seconds)
     if settings.database.startswith("sqlite:///"):
         settings.directory().mkdir(parents=True, exist_ok=True)
         migrate(settings.database)
     elif not is_current(settings.database):
         sys.exit("The tables are not those of this version: run serial-hub migrate first.")
     return settings.open_database()
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Bring the tables to this version."""
+    await_database(settings.database, settings.database_wait_seconds)
+    migrate(settings.database)
 
 
 def serve(settings: Settings, role: str) -> None:
@@ -70,22 +93,42 @@ def serve(settings: Settings, role: str) -> None:
             return
         # uvicorn raises the signal again when it has shut down: leave by the door, and close up.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        uvicorn.run(
-            compose(settings, database, works=role == "all"),
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level,
-            timeout_graceful_shutdown=10,
+        runtime = runtime_of(settings, database)
+        server = _Server(
+            uvicorn.Config(
+                application(settings, runtime, works=role == "all"),
+                host=settings.host,
+                port=settings.port,
+                log_level=settings.log_level,
+                timeout_graceful_shutdown=settings.drain_seconds,
+            ),
+            runtime,
         )
+        server.run()
+        if not server.started:
+            sys.exit("The hub could not start: see above.")
     finally:
         database.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that has the jobs beside it stop when it stops, not after its last request."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let requests and jobs finish, end."""
+        self._runtime.stopping.set()
+        await super().shutdown(sockets)
 
 
 async def _work(settings: Settings, database: Database) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    runtime = Runtime.over(database, settings.vault())
+    runtime = runtime_of(settings, database)
     async with schedule.working(runtime, settings):
         logger.info("working as %s", runtime.holder)
         await stop.wait()
@@ -197,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     commands: dict[str, Callable[[], None]] = {
         "serve": lambda: serve(settings, options.role),
-        "migrate": lambda: migrate(settings.database),
+        "migrate": lambda: bring_up_to_date(settings),
         "schema": lambda: print(schema.as_str()),
         "verify": lambda: verify(settings),
         "certificate": lambda: issue_certificate(
@@ -220,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             commands[asked]()
     except Refused as refusal:
         sys.exit(f"{refusal.code}: {refusal}")
-    except SettingMissing as missing:
+    except (SettingMissing, DatabaseAway) as missing:
         sys.exit(str(missing))
 
 

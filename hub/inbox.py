@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.clock import micros, new_id
+from hub.leases import LEASE
 from hub.sql import Row, Transaction
-
-LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
     return new
 
 
-def lease(tx: Transaction, now: datetime, *, limit: int) -> list[Row]:
+def lease(tx: Transaction, now: datetime, *, limit: int, lasts: timedelta = LEASE) -> list[Row]:
     """Take deliveries of active channels that are due, and those whose worker died."""
     rows = tx.rows(
         "UPDATE inbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
@@ -58,7 +57,7 @@ def lease(tx: Transaction, now: datetime, *, limit: int) -> list[Row]:
         "AND channel.waits_until <= :now "
         "ORDER BY inbox.due_at, inbox.id LIMIT :limit FOR UPDATE OF inbox SKIP LOCKED) RETURNING *",
         now=micros(now),
-        until=micros(now + LEASE),
+        until=micros(now + lasts),
         limit=limit,
     )
     return sorted(rows, key=lambda row: str(row["id"]))

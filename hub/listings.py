@@ -16,9 +16,9 @@ from hub.availability import counting
 from hub.availability.policy import of_channel
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
+from hub.leases import LEASE
 from hub.sql import Row, Transaction
 
-LEASE = timedelta(seconds=60)
 _OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
 
@@ -206,7 +206,9 @@ def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str], now: datetime)
     return {row["id"] for row in rows}
 
 
-def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[LeasedLevel]:
+def lease(
+    tx: Transaction, channel: Row, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[LeasedLevel]:
     """Take levels that are due, and those whose worker died, with what they are to show."""
     rows = tx.rows(
         "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
@@ -216,7 +218,7 @@ def lease(tx: Transaction, channel: Row, now: datetime, *, limit: int) -> list[L
         "FOR UPDATE SKIP LOCKED) RETURNING *",
         channel=channel["id"],
         now=micros(now),
-        until=micros(now + LEASE),
+        until=micros(now + lasts),
         limit=limit,
     )
     if not rows:

@@ -13,9 +13,8 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
+from hub.leases import LEASE
 from hub.sql import Row, Transaction
-
-LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,11 @@ def put(tx: Transaction, facts: Sequence[Fact], now: datetime) -> None:
     tx.wake("facts")
 
 
-def lease(tx: Transaction, channel_id: str, now: datetime, *, limit: int) -> list[Row]:
+def lease(
+    tx: Transaction, channel_id: str, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[Row]:
     """Take facts that are due: the oldest of each subject; also those whose worker died."""
-    return tx.rows(
+    rows = tx.rows(
         "UPDATE outbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
         "WHERE seq IN (SELECT first.seq FROM outbox AS first WHERE first.channel_id = :channel "
         "AND first.state IN ('waiting', 'leased') AND first.due_at <= :now "
@@ -66,21 +67,10 @@ def lease(tx: Transaction, channel_id: str, now: datetime, *, limit: int) -> lis
         "ORDER BY first.seq LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *",
         channel=channel_id,
         now=micros(now),
-        until=micros(now + LEASE),
+        until=micros(now + lasts),
         limit=limit,
     )
-
-
-def renew(tx: Transaction, fact: Row, now: datetime) -> bool:
-    """Begin the lease of a fact anew; False if it was lost meanwhile."""
-    touched = tx.run(
-        "UPDATE outbox SET lease_until = :until "
-        "WHERE seq = :seq AND fence = :fence AND state = 'leased'",
-        until=micros(now + LEASE),
-        seq=fact["seq"],
-        fence=fact["fence"],
-    )
-    return touched == 1
+    return sorted(rows, key=lambda row: int(row["seq"]))  # an UPDATE returns them in any order
 
 
 def sent(tx: Transaction, fact: Row, answer: str, now: datetime) -> bool:

@@ -45,6 +45,13 @@ class Settings:
     poll_seconds: int = 60
     """How often orders are pulled from channels; webhooks make it sooner."""
 
+    drain_seconds: int = 20
+    """How long a process that is told to stop finishes what it holds; the rest it gives back."""
+    lease_seconds: int = 60
+    """How long a worker that died keeps what it held from the others."""
+    database_wait_seconds: int = 30
+    """How long a start waits for PostgreSQL to answer."""
+
     def vault(self) -> Vault:
         """Open the vault with the key that was set, or with the one kept beside the database.
 

@@ -5,10 +5,10 @@ pulled carries the order itself, and a receipt says itself what became of a mess
 that can not be worked in holds up no other.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import TypeAdapter
 
@@ -24,10 +24,13 @@ from connectors import (
 from connectors.remote import patience
 from hub import cases, channels, inbox, orders
 from hub.cases import CaseKind
+from hub.leases import MESSAGES, Fences
 from hub.recalls import notices
 from hub.returns import announced
 from hub.sql import Row, Transaction
 from hub.vocabulary import NoticeReceipt, Order, Return
+from jobs import leases
+from jobs.loops import keep_working
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 
@@ -59,34 +62,26 @@ class Found:
 
 
 async def run(runtime: Runtime) -> None:
-    """Empty the inbox whenever something comes in, until cancelled."""
-    with runtime.database.signals.listen("inbox") as woken:
-        while True:
-            woken.clear()
-            try:
-                worked = await intake(runtime)
-            except Exception:
-                logger.exception("the intake stumbled")
-                worked = 0
-            if not worked:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await woken.wait()
-                except TimeoutError:
-                    continue
+    """Empty the inbox whenever something comes in, until the process is to stop."""
+    await keep_working(runtime, "the intake", ("inbox",), partial(intake, runtime), IDLE_SECONDS)
 
 
 async def intake(runtime: Runtime) -> int:
     """Work in what is due; return how many deliveries were looked at."""
-    now = runtime.clock()
     waiting = await runtime.database.read(
         lambda tx: tx.row("SELECT 1 AS due FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1")
     )
-    if waiting is None:
+    if waiting is None or runtime.stopping.is_set():
         return 0
-    messages = await runtime.database.write(lambda tx: inbox.lease(tx, now, limit=MESSAGES_MAX))
-    for message in messages:
-        await _work_in(runtime, message)
+    messages = await runtime.database.write(
+        lambda tx: inbox.lease(tx, runtime.clock(), limit=MESSAGES_MAX, lasts=runtime.lease)
+    )
+    fences: Fences = {message["id"]: message["fence"] for message in messages}
+    async with leases.held(runtime, MESSAGES, fences) as batch:
+        for message in messages:
+            if runtime.stopping.is_set():
+                break  # the rest is given back
+            await _work_in(runtime, message, batch)
     return len(messages)
 
 
@@ -101,16 +96,24 @@ async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
     return total
 
 
-async def _work_in(runtime: Runtime, message: Row) -> None:
+async def _work_in(runtime: Runtime, message: Row, batch: leases.Batch) -> None:
+    batch.begin(message["id"])
     channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
     try:
         receipts = _receipts(runtime, channel, message)
-        with patience(0):  # a lease is held
-            found = Found(receipts=receipts) if receipts else await _read(runtime, channel, message)
-        await runtime.database.write(lambda tx: _accept(tx, runtime, channel, message, found))
+        async with leases.one_call():
+            with patience(0):  # a lease is held
+                found = (
+                    Found(receipts=receipts) if receipts else await _read(runtime, channel, message)
+                )
+        await batch.settle(
+            [message["id"]], lambda tx: _accept(tx, runtime, channel, message, found)
+        )
     except Exception as error:
         failed = error
-        await runtime.database.write(lambda tx: _failed(tx, runtime, channel, message, failed))
+        await batch.settle(
+            [message["id"]], lambda tx: _failed(tx, runtime, channel, message, failed)
+        )
 
 
 def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeReceipt]:

@@ -19,6 +19,7 @@ from connectors.remote import patience
 from hub import cases, channels, inbox
 from hub.cases import CaseKind
 from hub.clock import micros
+from hub.database import TROUBLES
 from hub.sql import Row, Transaction
 from jobs.intake import ORDERS, RETURN, RETURNS
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
@@ -62,6 +63,8 @@ async def poll(runtime: Runtime, channel: Row) -> int:
         try:
             with patience(PATIENCE_SECONDS):
                 new += await _pull(runtime, channel, stream)
+        except TROUBLES:
+            raise  # our own database is away: says nothing of the channel
         except Exception as error:
             decision = _decided(error, stream, runtime)
             await runtime.database.write(partial(_failed, runtime, channel, stream, decision))

@@ -9,6 +9,7 @@
 | NotFound    | -        | dead letter              | goes on     | yes              |
 | Conflict    | + 1      | built anew               | goes on     | no               |
 | a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
+| no database | -        | waits                    | goes on     | no               |
 
 (1) unless it was our own budget that was used up: then the channel was not even asked.
 
@@ -32,6 +33,7 @@ from connectors import (
 )
 from hub import cases, channels, circuit
 from hub.cases import CaseKind, Finding, Severity
+from hub.database import TROUBLES
 from hub.sql import Row, Transaction
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,8 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
             if attempts + 1 >= ATTEMPTS_MAX:
                 return Decision(text, None, is_outage=outage)
             return Decision(text, now + _backoff(attempts), counted=True, is_outage=outage)
+    if isinstance(error, TROUBLES):  # our own database was away: nobody's fault, nothing to count
+        return Decision(text, now + _backoff(0))
     logger.error("a connector failed in a way that it should not", exc_info=error)
     return Decision(f"bug: {text}", None)
 

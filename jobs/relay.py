@@ -6,10 +6,9 @@ an outcome is written only by the worker that still holds the lease.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,13 +23,13 @@ from connectors import (
     PushStock,
     RegisterWarranty,
     SendNotice,
-    Unknown,
 )
 from connectors.remote import patience
 from hub import cases, channels, circuit, listings, outbox, registrations, warranty
 from hub.cases import CaseKind
 from hub.circuit import CircuitState
 from hub.clock import micros, moment
+from hub.leases import FACTS, LEVELS, Fences
 from hub.listings import LeasedLevel
 from hub.orders import TOPIC as FULFILLMENT
 from hub.orders.oversell import TOPIC as CANCELLATION
@@ -47,6 +46,8 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
+from jobs import leases, probing
+from jobs.loops import keep_working, rest
 from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
 
@@ -54,51 +55,40 @@ logger = logging.getLogger(__name__)
 
 FACTS_MAX = 20  # leased at a time
 IDLE_SECONDS = 1.0  # how long a loop sleeps when no signal comes
-ANSWER_MAX = outbox.LEASE * 0.8  # of one call; the lease outlives it
 CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
 
 
 async def run(runtime: Runtime) -> None:
-    """Serve every channel until cancelled."""
+    """Serve every channel until the process is to stop; then finish what was begun."""
     loops: dict[str, asyncio.Task[None]] = {}
     try:
-        while True:
-            for channel_id in await _channels(runtime):
-                if channel_id not in loops or loops[channel_id].done():
-                    loops[channel_id] = asyncio.create_task(_serve(runtime, channel_id))
-            await asyncio.sleep(CHANNELS_SECONDS)
+        while not runtime.stopping.is_set():
+            try:
+                await _serve_all(runtime, loops)
+            except Exception as error:
+                logger.warning("the relay could not look for channels: %s", error)
+            await rest(runtime, CHANNELS_SECONDS)
+        await asyncio.gather(*loops.values(), return_exceptions=True)
     finally:
         for task in loops.values():
             task.cancel()
         await asyncio.gather(*loops.values(), return_exceptions=True)
 
 
-async def _channels(runtime: Runtime) -> list[str]:
-    try:
-        rows = await runtime.database.read(
-            lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
-        )
-    except Exception:
-        logger.exception("the relay could not look for channels")
-        return []
-    return [row["id"] for row in rows]
+async def _serve_all(runtime: Runtime, loops: "dict[str, asyncio.Task[None]]") -> None:
+    """Begin a loop for every channel that has none."""
+    rows = await runtime.database.read(
+        lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
+    )
+    for row in rows:
+        if row["id"] not in loops or loops[row["id"]].done():
+            loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
 
 
 async def _serve(runtime: Runtime, channel_id: str) -> None:
-    with runtime.database.signals.listen("levels", "facts") as woken:
-        while True:
-            woken.clear()
-            try:
-                worked = await relay(runtime, channel_id)
-            except Exception:
-                logger.exception("the relay of channel %s stumbled", channel_id)
-                worked = 0
-            if not worked:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await woken.wait()
-                except TimeoutError:
-                    continue
+    what = f"the relay of channel {channel_id}"
+    work = partial(relay, runtime, channel_id)
+    await keep_working(runtime, what, ("levels", "facts"), work, IDLE_SECONDS)
 
 
 async def relay(runtime: Runtime, channel_id: str) -> int:
@@ -112,7 +102,7 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
     connector = runtime.connections.of(channel)
-    if breaker.state(now) is not CircuitState.CLOSED and not await probe(runtime, channel):
+    if breaker.state(now) is not CircuitState.CLOSED and not await probing.ask(runtime, channel):
         return 0
     if await connector.api.wait() > 0:
         return 0  # before anything is leased: nobody waits with a lease in his hand
@@ -121,34 +111,6 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
         if isinstance(connector, PushStock):
             worked += await _push_levels(runtime, channel, connector)
         return worked + await _tell_facts(runtime, channel, connector)
-
-
-async def probe(runtime: Runtime, channel: Row) -> bool:
-    """Ask a channel that was down whether it is back; True if it is. One worker asks at a time."""
-    claimed = await runtime.database.write(
-        lambda tx: circuit.claim(tx, channel["id"], runtime.clock())
-    )
-    if not claimed:
-        return False
-    try:
-        await runtime.connections.of(channel).check()
-    except Exception as error:
-        decision = decide(error, 0, runtime.clock())
-
-        def away(tx: Transaction) -> None:
-            now = runtime.clock()
-            circuit.still_away(tx, channel["id"], now)
-            apply_to_channel(tx, channel, replace(decision, is_outage=False), now)
-
-        await runtime.database.write(away)
-        return False
-
-    def back(tx: Transaction) -> None:
-        circuit.back(tx, channel["id"])
-        cases.settle(tx, CaseKind.CHANNEL_DOWN, channel["code"], channel["id"], runtime.clock())
-
-    await runtime.database.write(back)
-    return True
 
 
 async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -> int:
@@ -163,28 +125,20 @@ async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -
 
 
 async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> int:
-    if not await _anything_due(runtime, channel):
+    if runtime.stopping.is_set() or not await _anything_due(runtime, channel):
         return 0
-    started = runtime.clock()
     limit = connector.levels_max
     leased = await runtime.database.write(
-        lambda tx: listings.lease(tx, channel, started, limit=limit)
+        lambda tx: listings.lease(tx, channel, runtime.clock(), limit=limit, lasts=runtime.lease)
     )
     if not leased:
         return 0
-    outcomes = await _pushed(connector, leased)
-    await runtime.database.write(lambda tx: _settle(tx, runtime, channel, leased, outcomes))
+    fences: Fences = {level.listing_id: level.fence for level in leased}
+    async with leases.held(runtime, LEVELS, fences) as batch:
+        batch.begin(*fences)
+        outcomes = await _pushed(connector, leased)
+        await batch.settle(fences, lambda tx: _settle(tx, runtime, channel, leased, outcomes))
     return len(leased)
-
-
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    """End a call before its lease ends; nobody knows then whether it took effect."""
-    try:
-        async with asyncio.timeout(ANSWER_MAX.total_seconds()):
-            yield
-    except TimeoutError as error:
-        raise Unknown(f"no answer in {ANSWER_MAX.total_seconds():.0f} s") from error
 
 
 async def _anything_due(runtime: Runtime, channel: Row) -> bool:
@@ -218,7 +172,7 @@ async def _pushed(
         for level in leased
     ]
     try:
-        async with _in_time():
+        async with leases.one_call():
             answers = await connector.push_stock(wanted)
     except Exception as error:
         return {level.listing_id: error for level in leased}
@@ -309,34 +263,35 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
             now=micros(now),
         )
     )
-    if due is None:
+    if due is None or runtime.stopping.is_set():
         return 0
     facts = await runtime.database.write(
-        lambda tx: outbox.lease(tx, channel["id"], now, limit=FACTS_MAX)
+        lambda tx: outbox.lease(
+            tx, channel["id"], runtime.clock(), limit=FACTS_MAX, lasts=runtime.lease
+        )
     )
-    for fact in facts:
-        if await _still_ours(runtime, fact, now):
-            await _tell(runtime, channel, connector, fact)
+    async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
+        for fact in facts:
+            if runtime.stopping.is_set() or not await batch.still_held():
+                break  # the rest is given back
+            await _tell(runtime, channel, connector, fact, batch)
     return len(facts)
 
 
-async def _still_ours(runtime: Runtime, fact: Row, leased_at: datetime) -> bool:
-    """Renew the lease of a fact that had to wait for those before it; False if it was lost."""
-    now = runtime.clock()
-    if now - leased_at < outbox.LEASE - ANSWER_MAX:
-        return True
-    return await runtime.database.write(lambda tx: outbox.renew(tx, fact, now))
-
-
-async def _tell(runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row) -> None:
+async def _tell(
+    runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row, batch: leases.Batch
+) -> None:
+    outcome: Callable[[Transaction], None]
+    batch.begin(fact["seq"])
     try:
-        async with _in_time():
+        async with leases.one_call():
             answer = await _deliver(runtime, channel, connector, fact)
     except Exception as error:
         failed = error
-        await runtime.database.write(lambda tx: _fact_failed(tx, runtime, channel, fact, failed))
-        return
-    await runtime.database.write(lambda tx: _fact_arrived(tx, runtime, channel, fact, answer))
+        outcome = lambda tx: _fact_failed(tx, runtime, channel, fact, failed)  # noqa: E731
+    else:
+        outcome = lambda tx: _fact_arrived(tx, runtime, channel, fact, answer)  # noqa: E731
+    await batch.settle([fact["seq"]], outcome)
 
 
 async def _deliver(

@@ -1,16 +1,18 @@
 """What every job works with: the database, the open connectors, the clock, its own name."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.connections import Connections
 from hub.clock import now
 from hub.database import Database
+from hub.leases import LEASE
 from hub.occasion import Occasion
 from hub.vault import Vault
 from jobs import accounts
@@ -30,6 +32,10 @@ class Runtime:
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
     flights: Flights = field(default_factory=Flights)
+    lease: timedelta = LEASE
+    """How long what is held stays held after its worker died; extended while it lives."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is to end: nothing is begun any more, what was begun is finished."""
 
     @classmethod
     def over(

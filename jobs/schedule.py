@@ -7,25 +7,28 @@ process in the cluster runs it, and the table is the history that ops people see
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from hub.database import TROUBLES
 from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
-from jobs import intake, integrity, poll, quality, reconcile, relay, sweep, warranty
+from jobs import intake, integrity, leases, poll, quality, reconcile, relay, sweep, warranty
+from jobs.leases import LeaseLost
+from jobs.loops import keep_working
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
-BEATS = 3  # in one lease
+CATCH_UP_SECONDS = 5.0  # how often runs are looked for that lost their process
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +57,114 @@ def timetable(settings: Settings) -> list[Job]:
 
 async def fire(runtime: Runtime, job: Job) -> str | None:
     """Run a job if its present slot is free; return its outcome, None if it was not ours."""
+    if runtime.stopping.is_set():
+        return None
     run = await runtime.database.write(
-        lambda tx: runs.take(tx, job.name, job.every, runtime.holder, runtime.clock(), LEASE)
+        lambda tx: runs.take(
+            tx, job.name, job.every, runtime.holder, runtime.clock(), runtime.lease
+        )
     )
     if run is None:
         return None
-    beating = asyncio.create_task(_beat(runtime, run))
     try:
-        outcome = await job.work(runtime)
+        async with leases.kept(partial(_extend, runtime, run), runtime.lease):
+            outcome = await _outcome(runtime, job)
+            await leases.persist(runtime, lambda tx: runs.finish(tx, run, outcome, runtime.clock()))
+            return outcome
+    except LeaseLost:
+        logger.warning("job %s was stopped: another process has it now", job.name)
+        return None
+    except asyncio.CancelledError:
+        with suppress(TimeoutError, *TROUBLES):  # else its lease ends by itself
+            async with asyncio.timeout(leases.GIVE_BACK_SECONDS_MAX):
+                await runtime.database.write(lambda tx: runs.hand_over(tx, run))
+        raise
+
+
+async def _outcome(runtime: Runtime, job: Job) -> str:
+    try:
+        return await job.work(runtime)
     except Exception as error:
         logger.exception("job %s failed", job.name)
-        outcome = f"failed: {type(error).__name__}: {error}"
-    finally:
-        beating.cancel()
-    await runtime.database.write(lambda tx: runs.finish(tx, run, outcome, runtime.clock()))
-    return outcome
+        return f"failed: {type(error).__name__}: {error}"
 
 
-async def _beat(runtime: Runtime, run: Run) -> None:
-    while True:
-        await asyncio.sleep(LEASE.total_seconds() / BEATS)
-        await runtime.database.write(lambda tx: runs.beat(tx, run, runtime.clock(), LEASE))
+async def _extend(runtime: Runtime, run: Run) -> bool:
+    return await runtime.database.write(
+        lambda tx: runs.beat(tx, run, runtime.clock(), runtime.lease)
+    )
+
+
+async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
+    """Run the jobs whose last run was handed over, or lost its process; return how many."""
+    by_name = {job.name: job for job in jobs}
+    names = await runtime.database.read(
+        lambda tx: runs.abandoned(tx, list(by_name), runtime.clock())
+    )
+    return sum([await fire(runtime, by_name[name]) is not None for name in names])
+
+
+class _Firings:
+    """The jobs that run in this process now, each in a task of its own, which is ours to end."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self, job: Job) -> None:
+        """Run a job, unless it still runs here."""
+        if job.name not in self.tasks or self.tasks[job.name].done():
+            self.tasks[job.name] = asyncio.create_task(self._fire(job))
+
+    async def _fire(self, job: Job) -> None:
+        try:
+            await fire(self._runtime, job)
+        except Exception as error:
+            logger.warning("job %s could not be run: %s: %s", job.name, type(error).__name__, error)
 
 
 @asynccontextmanager
 async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
-    """Keep the loops and the clock running while the block lasts, then let them go."""
-    scheduler = AsyncIOScheduler(timezone="UTC")
-    for job in timetable(settings):
+    """Keep the loops and the clock running while the block lasts, then let them finish."""
+    scheduler, firings, jobs = (
+        AsyncIOScheduler(timezone="UTC"),
+        _Firings(runtime),
+        timetable(settings),
+    )
+    for job in jobs:
         scheduler.add_job(
-            fire,
+            firings.begin,
             "interval",
-            args=(runtime, job),
+            args=(job,),
             seconds=job.every.total_seconds(),
             id=job.name,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
         )
-    loops = [asyncio.create_task(relay.run(runtime)), asyncio.create_task(intake.run(runtime))]
+    catching_up = keep_working(
+        runtime, "the clock", ("jobs",), partial(catch_up, runtime, jobs), CATCH_UP_SECONDS
+    )
+    loops = [
+        asyncio.create_task(each) for each in (relay.run(runtime), intake.run(runtime), catching_up)
+    ]
     scheduler.start()
     try:
         yield
     finally:
+        runtime.stopping.set()
+        scheduler.pause()
+        await _let_go([*loops, *firings.tasks.values()], settings.drain_seconds)
         scheduler.shutdown(wait=False)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
         await runtime.flights.aclose()
         await runtime.connections.aclose()
+
+
+async def _let_go(tasks: "list[asyncio.Task[Any]]", seconds_max: float) -> None:
+    """Let tasks finish what they hold; those that take too long give it back and end."""
+    _, late = await asyncio.wait(tasks, timeout=seconds_max)
+    for task in late:
+        task.cancel()
+    if late:
+        logger.warning("%s tasks could not finish what they held and gave it back", len(late))
+    await asyncio.gather(*tasks, return_exceptions=True)

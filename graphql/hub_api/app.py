@@ -1,5 +1,6 @@
 """The ASGI application: the API, the webhooks, the console, and whether the hub is well."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from hub.clock import now
-from hub.database import Database
+from hub.database import TROUBLES, Database
 from hub.keys import Scope
 from hub.settings import Settings
 from hub_api import graphiql
@@ -32,8 +33,10 @@ from hub_api.sockets import GraphQLSockets
 from hub_api.uploads import Uploads
 from hub_api.view import GraphQLView
 from hub_api.webhooks import Webhooks
+from hub_api.wire import TRY_AGAIN, TRY_AGAIN_WORDS
 
 OPERATIONS = Path(__file__).parent / "operations"
+READY_SECONDS_MAX = 2.0  # to see the database; longer is away
 SESSION_SECONDS = 12 * 3600
 
 
@@ -52,6 +55,8 @@ class Parts:
     clock: Callable[[], datetime] = now
     beside: Callable[[], AbstractAsyncContextManager[None]] = field(default=_nothing)
     """What runs while the application runs: the jobs, in a process that also works."""
+    stopping: asyncio.Event | None = None
+    """Set when the process is to end: streams end too."""
 
 
 def create_app(parts: Parts) -> Starlette:
@@ -66,6 +71,7 @@ def create_app(parts: Parts) -> Starlette:
         body_bytes_max=parts.settings.body_bytes_max,
         graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
         sockets=GraphQLSockets(execution, access.by_socket),
+        stopping=parts.stopping,
     )
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
     uploads = Uploads(parts.database, access, parts.settings.import_bytes_max)
@@ -97,7 +103,14 @@ def create_app(parts: Parts) -> Starlette:
             Mount("/console", routes=console.routes(), middleware=[session]),
         ],
         lifespan=lifespan,
+        exception_handlers=dict.fromkeys(TROUBLES, _try_again),
     )
+
+
+async def _try_again(_: Request, __: Exception) -> Response:
+    """Say that the database is away: a channel sends its webhook again, a client its file."""
+    error = {"code": TRY_AGAIN, "message": TRY_AGAIN_WORDS}
+    return JSONResponse({"error": error}, status_code=503, headers={"retry-after": "1"})
 
 
 def _execution(examples: Mapping[str, str]) -> Execution:
@@ -123,7 +136,8 @@ def _may_introspect(context: Context) -> bool:
 def _ready(database: Database) -> Callable[[Request], object]:
     async def ready(_: Request) -> Response:
         try:
-            await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM channel"))
+            async with asyncio.timeout(READY_SECONDS_MAX):
+                await database.read(lambda tx: tx.value("SELECT COUNT(*) FROM channel"))
         except Exception as error:
             answer = {"status": "not ready", "reason": type(error).__name__}
             return JSONResponse(answer, status_code=503)

@@ -29,7 +29,7 @@ from hub_api.documents import (
 )
 from hub_api.limits import LimitExceeded
 from hub_api.plan_objects import Bail
-from hub_api.wire import RequestError
+from hub_api.wire import TRY_AGAIN, TRY_AGAIN_WORDS, RequestError, try_again
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +188,15 @@ class Execution:
             raise RequestError.of(
                 "The variables are nested too deeply.", "DEPTH_LIMIT", forced=False
             ) from None
-        return self.payload(result, correlation)
+        return self._whole(self.payload(result, correlation))
+
+    def _whole(self, payload: Payload) -> Payload:
+        """Return an answer; raise `RequestError` where all of it is lost to a passing trouble."""
+        errors = payload.get("errors", ())
+        codes = [error.get("extensions", {}).get("code") for error in errors]
+        if payload["data"] is None and TRY_AGAIN in codes:
+            raise try_again()
+        return payload
 
     def _start(
         self, operation: Operation, asked: Asked, context: Any
@@ -297,7 +305,9 @@ class Execution:
         cause = error.original_error or error
         extensions = self._expose(cause)
         if extensions is not None:
-            return {**error.formatted, "message": str(cause), "extensions": dict(extensions)}
+            # What a driver says of its server is not for clients.
+            words = TRY_AGAIN_WORDS if extensions["code"] == TRY_AGAIN else str(cause)
+            return {**error.formatted, "message": words, "extensions": dict(extensions)}
         # graphql-core names the place in the document when an argument is wrong; an error of
         # the server's own value has no place of its own there.
         if isinstance(cause, StrawberryInputCoercionError) or (

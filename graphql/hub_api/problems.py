@@ -11,8 +11,9 @@ import strawberry
 
 from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub import errors
-from hub.database import ReadTooLong
+from hub.database import TROUBLES, ReadTooLong
 from hub.errors import Refused
+from hub_api.wire import TRY_AGAIN
 
 
 @strawberry.interface(description="Why nothing was done. `code` never changes; act on it.")
@@ -210,6 +211,8 @@ def expose(error: BaseException) -> Mapping[str, Any] | None:
         return {"code": error.code, **error.details}
     if isinstance(error, ReadTooLong):
         return {"code": "TIMEOUT"}
+    if isinstance(error, TROUBLES):
+        return {"code": TRY_AGAIN}
     return None
 
 

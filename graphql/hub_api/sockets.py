@@ -24,9 +24,10 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
+from hub.database import TROUBLES
 from hub_api.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.view import Unauthenticated
-from hub_api.wire import RequestError, request_id
+from hub_api.wire import RequestError, request_id, try_again
 
 MESSAGE_CHARS_MAX = 1024 * 1024
 #: What the protocol wants in a message, beside its type.
@@ -91,6 +92,8 @@ class _Operations:
         except Unauthenticated as error:
             entry = {"message": str(error), "extensions": {"code": "UNAUTHENTICATED"}}
             yield _refusal([entry])
+        except TROUBLES:
+            yield _refusal(try_again().errors)
         except Exception as error:
             log_bug(error, correlation)
             yield _refusal([masked(correlation)])

@@ -3,6 +3,7 @@
 A bare ASGI callable: what a framework would add around it costs more than finding the unit.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from graphql import OperationType
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hub.database import TROUBLES
 from hub_api.documents import Document, Operation
 from hub_api.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.graphiql import GraphiQL
@@ -31,6 +33,7 @@ from hub_api.wire import (
     read_body,
     refusal,
     request_id,
+    try_again,
 )
 
 MIB = 1024 * 1024
@@ -60,6 +63,7 @@ class GraphQLView:
         streams_max: int = 1_000,
         keep_alive_seconds: float = 12.0,
         sockets: ASGIApp | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._execution = execution
         self._context = context
@@ -70,6 +74,7 @@ class GraphQLView:
         self._streams = 0
         self._keep_alive_seconds = keep_alive_seconds
         self._sockets = sockets
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or hand a WebSocket on."""
@@ -90,6 +95,8 @@ class GraphQLView:
             reply = refusal(error, media)
         except Unauthenticated as error:
             reply = refusal(_unauthenticated(error), media)
+        except TROUBLES:
+            reply = refusal(try_again(), media)
         except Exception as error:
             log_bug(error, correlation)
             reply = refusal(RequestError([masked(correlation)], 500, forced=True), media)
@@ -157,7 +164,8 @@ class GraphQLView:
                     f"A subscription needs a WebSocket (graphql-transport-ws) or {EVENT_STREAM}."
                 )
             self._check_streams()
-            return self._stream(await execution.stream(operation, asked, context, correlation))
+            stream = await execution.stream(operation, asked, context, correlation)
+            return self._stream(stream, self._stopping)
         payload = await execution.run(operation, asked, context, correlation)
         if accepts.media == EVENT_STREAM:
             return self._stream(_once(payload))
@@ -173,8 +181,10 @@ class GraphQLView:
                 headers=((b"retry-after", b"30"),),
             )
 
-    def _stream(self, payloads: AsyncGenerator[Payload, None]) -> EventStream:
-        return EventStream(self._counted(payloads), self._keep_alive_seconds)
+    def _stream(
+        self, payloads: AsyncGenerator[Payload, None], stopping: asyncio.Event | None = None
+    ) -> EventStream:
+        return EventStream(self._counted(payloads), self._keep_alive_seconds, stopping)
 
     async def _counted(
         self, payloads: AsyncGenerator[Payload, None]

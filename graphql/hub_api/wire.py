@@ -70,6 +70,20 @@ class RequestError(Exception):
         return cls([error], status, forced=forced, headers=headers)
 
 
+#: The code of what passes by itself: the database is away, or a commit's answer was lost.
+TRY_AGAIN = "TRY_AGAIN"
+TRY_AGAIN_WORDS = (
+    "The database can not be reached just now. A mutation may have taken effect: repeat it with "
+    "the same idempotency key."
+)
+RETRY_AFTER = (b"retry-after", b"1")
+
+
+def try_again() -> RequestError:
+    """Make the refusal of a request that is to be repeated as it is."""
+    return RequestError.of(TRY_AGAIN_WORDS, TRY_AGAIN, 503, headers=(RETRY_AFTER,))
+
+
 class ClientGone(Exception):
     """The client hung up before it had asked. Next: nothing."""
 
@@ -226,6 +240,8 @@ class EventStream:
 
     payloads: AsyncGenerator[dict[str, Any], None]
     keep_alive_seconds: float
+    stopping: asyncio.Event | None = None
+    """When it is set the stream ends, without `complete`: the client comes again, elsewhere."""
 
     async def write(self, receive: Receive, send: Send, correlation: str) -> None:
         """Write the events until there are no more or the client has gone."""
@@ -238,16 +254,20 @@ class EventStream:
         start = {"type": "http.response.start", "status": 200, "headers": headers}
         gone = asyncio.create_task(_hung_up(receive))
         pumping = asyncio.create_task(self._pump(send, start))
+        tasks: set[asyncio.Task[Any]] = {gone, pumping}
+        if self.stopping is not None:
+            tasks.add(asyncio.create_task(self.stopping.wait()))
         try:
-            await asyncio.wait({gone, pumping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if pumping.done():
                 pumping.result()
+            ended = not gone.done()
         finally:
-            for task in (gone, pumping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(gone, pumping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.payloads.aclose()
-        if not pumping.cancelled():
+        if ended:
             await send({"type": "http.response.body", "body": b""})
 
     async def _pump(self, send: Send, start: Message) -> None:

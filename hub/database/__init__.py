@@ -15,18 +15,22 @@ from urllib.parse import urlsplit
 from hub.database.base import (
     GROUP_MAX,
     Database,
+    DatabaseAway,
     DatabaseClosed,
     DatabaseLost,
     ReadTooLong,
     Signals,
     Work,
 )
+from hub.database.connecting import await_server
 from hub.database.postgres import PostgresDatabase
 from hub.database.sqlite import SqliteDatabase
 
 __all__ = [
     "GROUP_MAX",
+    "TROUBLES",
     "Database",
+    "DatabaseAway",
     "DatabaseClosed",
     "DatabaseLost",
     "PostgresDatabase",
@@ -34,8 +38,18 @@ __all__ = [
     "Signals",
     "SqliteDatabase",
     "Work",
+    "await_database",
     "open_database",
 ]
+
+TROUBLES = (DatabaseAway, DatabaseClosed, DatabaseLost)
+"""What is nobody's fault and passes: the same command with the same key is given again."""
+
+
+def await_database(url: str, seconds_max: float) -> None:
+    """Wait until a server answers; raise DatabaseAway when it did not in time."""
+    if not url.startswith("sqlite:"):
+        await_server(url, seconds_max)
 
 
 def open_database(url: str) -> Database:

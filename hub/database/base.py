@@ -29,6 +29,13 @@ class DatabaseLost(RuntimeError):
     """
 
 
+class DatabaseAway(RuntimeError):
+    """The server can not be reached, and was waited for; nothing of the work was written.
+
+    Next: give the same command again, a little later.
+    """
+
+
 class ReadTooLong(RuntimeError):
     """A read went over its time limit and was stopped."""
 

@@ -24,6 +24,7 @@ from hub.database.base import (
     GROUP_MAX,
     READ_SECONDS_MAX,
     Database,
+    DatabaseAway,
     DatabaseClosed,
     DatabaseLost,
     Job,
@@ -32,6 +33,8 @@ from hub.database.base import (
     Work,
 )
 from hub.database.cluster_signals import ClusterSignals
+from hub.database.connecting import watchful
+from hub.database.patience import RACES, Patience
 from hub.errors import InvalidInput
 from hub.sql import PostgresTransaction, Row
 
@@ -45,14 +48,6 @@ READER_OPTIONS = (
     "-c default_transaction_read_only=on "
     "-c default_transaction_isolation=repeatable\\ read "
     f"-c statement_timeout={int(READ_SECONDS_MAX * 1000)}"
-)
-ATTEMPTS_MAX = 10  # of work that lost a race over locks, or whose server went away
-RECONNECT_SECONDS_MAX = 2.0  # between two of them while the server is away
-RACES = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.UniqueViolation,
-    psycopg.errors.LockNotAvailable,
 )
 # Texts that PostgreSQL does not take: too long for their column, or with the character U+0000, of
 # which psycopg complains before the server does.
@@ -69,14 +64,20 @@ class PostgresDatabase(Database):
     signals: ClusterSignals
 
     def __init__(self, url: str) -> None:
-        super().__init__(ClusterSignals(url))
+        self._conninfo = watchful(url)
+        super().__init__(ClusterSignals(self._conninfo))
         self.url = url
+        self._patience = Patience()
         self._local = threading.local()
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
         self._readers = ThreadPoolExecutor(POSTGRES_READERS, thread_name_prefix="reader")
         self._writers = _Writers(self._commit)
-        self._readers.submit(self._connection, READER_OPTIONS).result()  # it fails here or never
+        try:
+            self._readers.submit(self._connection, READER_OPTIONS).result()
+        except BaseException:
+            self.close()  # or the threads that wait for work keep the process from ending
+            raise
 
     def submit(self, work: Work[Result]) -> "Future[Result]":
         future: Future[Result] = Future()
@@ -106,7 +107,7 @@ class PostgresDatabase(Database):
         connection = mine.get(options)
         if connection is None or connection.closed:
             connection = psycopg.connect(
-                _with_options(self.url, options), autocommit=True, row_factory=dict_row
+                _with_options(self._conninfo, options), autocommit=True, row_factory=dict_row
             )
             with self._lock:
                 self._connections = [each for each in self._connections if not each.closed]
@@ -128,20 +129,26 @@ class PostgresDatabase(Database):
         self.signals.send(woken)
         for job, result, failure in done:
             job.resolve(result, failure)
+        away: DatabaseAway | None = None
         for job in alone:
-            self._serve(job)
+            if away is None:
+                away = self._serve(job)
+            else:
+                job.resolve(None, away)  # it has waited as long, and would again
 
-    def _serve(self, job: Job[Any]) -> None:
+    def _serve(self, job: Job[Any]) -> DatabaseAway | None:
+        """Run a piece of work by itself; say so if the server stays away."""
         try:
-            result, woken = _again_and_again(lambda: _by_itself(self._connection(""), job.work))
+            result, woken = self._patience.run(lambda: _by_itself(self._connection(""), job.work))
         except BaseException as error:
             job.resolve(None, error)
-        else:
-            self.signals.send(woken)
-            job.resolve(result, None)
+            return error if isinstance(error, DatabaseAway) else None
+        self.signals.send(woken)
+        job.resolve(result, None)
+        return None
 
     def _read(self, work: Work[Result], seconds_max: float) -> Result:
-        return _again_and_again(lambda: self._read_once(work, seconds_max))
+        return self._patience.run(lambda: self._read_once(work, seconds_max))
 
     def _read_once(self, work: Work[Result], seconds_max: float) -> Result:
         connection = self._connection(READER_OPTIONS)
@@ -262,20 +269,6 @@ def _by_itself(connection: Connection, work: Work[Result]) -> tuple[Result, set[
     return result, transaction.woken
 
 
-def _again_and_again(attempt: Callable[[], Result]) -> Result:
-    """Try again what lost a race, at once, and what lost its server, with growing pauses."""
-    for number in range(1, ATTEMPTS_MAX):
-        try:
-            return attempt()
-        except RACES:
-            time.sleep(0.002 * number)
-        except psycopg.OperationalError as error:
-            if not _went_away(error):
-                raise
-            time.sleep(min(RECONNECT_SECONDS_MAX, 0.05 * 2**number))
-    return attempt()
-
-
 def _keep(transaction: PostgresTransaction) -> None:
     try:
         transaction.flush(b"COMMIT")
@@ -286,12 +279,6 @@ def _keep(transaction: PostgresTransaction) -> None:
 def _roll_back(connection: Connection) -> None:
     with suppress(psycopg.Error):
         connection.execute("ROLLBACK")
-
-
-def _went_away(error: psycopg.OperationalError) -> bool:
-    """Say whether it was the server, or the way to it, that failed, and not the statement."""
-    # 57P: shut down or starting up; 08: the connection; no code: libpq itself.
-    return error.sqlstate is None or error.sqlstate[:2] in {"08"} or error.sqlstate[:3] == "57P"
 
 
 def _said(error: BaseException) -> BaseException:

@@ -2,14 +2,19 @@
 
 Every process has a clock of its own. A firing belongs to a slot (the planned time in whole
 periods); whoever inserts its row runs it. A run whose process died is taken over when its lease
-ends, and the table is the history that ops people see.
+ends, and the table is the history that ops people see. The id of a run is its fence: it changes
+when the run is taken over, so that the late process can neither extend nor finish it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.clock import SECOND, micros, new_id
-from hub.sql import Transaction
+from hub.sql import Row, Transaction
+
+LOCK = 7_201_119  # PostgreSQL's number of the locks under which slots are taken
+UNFINISHED = "given up: the process that ran it ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +34,14 @@ def take(
     A run of an earlier slot that is still alive keeps the job: two runs of one job never overlap.
     """
     slot = micros(now) // (int(period.total_seconds() * SECOND) or 1)
-    busy = tx.row(
-        "SELECT id FROM job_run WHERE job = :job AND finished_at IS NULL AND lease_until > :now",
-        job=job,
-        now=micros(now),
-    )
-    if busy is not None:
-        return None
+    if tx.dialect == "postgresql":  # SQLite has a single writer
+        tx.run("SELECT pg_advisory_xact_lock(:lock, hashtext(:job))", lock=LOCK, job=job)
+    last = _last(tx, job)
+    if last is not None and last["finished_at"] is None:
+        if last["lease_until"] > micros(now):
+            return None
+        if last["slot"] != slot:
+            finish(tx, Run(last["id"], job, last["slot"]), UNFINISHED, now)
     row = tx.row(
         "INSERT INTO job_run(id, job, slot, holder, lease_until, started_at) "
         "VALUES(:id, :job, :slot, :holder, :until, :now) ON CONFLICT(job, slot) DO UPDATE "
@@ -50,6 +56,34 @@ def take(
         now=micros(now),
     )
     return Run(row["id"], job, slot) if row else None
+
+
+def _last(tx: Transaction, job: str) -> Row | None:
+    return tx.row(
+        "SELECT id, slot, lease_until, finished_at FROM job_run WHERE job = :job "
+        "ORDER BY started_at DESC, slot DESC LIMIT 1",
+        job=job,
+    )
+
+
+def abandoned(tx: Transaction, jobs: Sequence[str], now: datetime) -> list[str]:
+    """Name the jobs whose last run was handed over, or lost its process."""
+    found = {job: _last(tx, job) for job in jobs}
+    return [
+        job
+        for job, last in found.items()
+        if last and last["finished_at"] is None and last["lease_until"] <= micros(now)
+    ]
+
+
+def hand_over(tx: Transaction, run: Run) -> bool:
+    """Give a run back that this process can not finish, to be begun anew by another."""
+    tx.wake("jobs")
+    return bool(
+        tx.run(
+            "UPDATE job_run SET lease_until = 0 WHERE id = :id AND finished_at IS NULL", id=run.id
+        )
+    )
 
 
 def beat(tx: Transaction, run: Run, now: datetime, lease: timedelta) -> bool:

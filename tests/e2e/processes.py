@@ -39,8 +39,22 @@ class HubProcess:
 
 
 @contextmanager
-def hub_process(role: str, database_url: str, folder: Path) -> Iterator[HubProcess]:
-    """Run a hub in the given role on a database; it is killed when the block ends."""
+def hub_process(role: str, database_url: str, folder: Path, **more: str) -> Iterator[HubProcess]:
+    """Run a hub in the given role on a database; it is killed when the block ends.
+
+    `more` are settings, by the second half of their variables' names in lower case.
+    """
+    hub = start(role, database_url, folder, **more)
+    try:
+        yield hub
+    finally:
+        if hub.process.poll() is None:
+            hub.process.kill()
+        hub.process.wait(SECONDS_MAX)
+
+
+def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess:
+    """Start a hub; whoever starts it ends it."""
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if "SERIAL_HUB" not in name},
@@ -50,6 +64,7 @@ def hub_process(role: str, database_url: str, folder: Path) -> Iterator[HubProce
         # Nothing but what the test is about happens by schedule.
         "SERIAL_HUB_POLL_SECONDS": "3600",
         "SERIAL_HUB_RECONCILE_SECONDS": "3600",
+        **{f"SERIAL_HUB_{name.upper()}": value for name, value in more.items()},
     }
     command = [sys.executable, "-m", "hub", "serve", "--role", role]
     log = folder / f"{role}-{port}.log"
@@ -57,18 +72,16 @@ def hub_process(role: str, database_url: str, folder: Path) -> Iterator[HubProce
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
-    try:
-        yield HubProcess(process, f"http://127.0.0.1:{port}", log)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(SECONDS_MAX)
+    return HubProcess(process, f"http://127.0.0.1:{port}", log)
 
 
 @contextmanager
-def api_process(database_url: str, folder: Path) -> Iterator[HubProcess]:
+def api_process(database_url: str, folder: Path, **more: str) -> Iterator[HubProcess]:
     """Run a hub that serves its API and does nothing else; it is ready when the block begins."""
-    with hub_process("api", database_url, folder) as hub, httpx.Client(base_url=hub.url) as client:
+    with (
+        hub_process("api", database_url, folder, **more) as hub,
+        httpx.Client(base_url=hub.url) as client,
+    ):
         until(lambda: _is_ready(client), hub)
         yield hub
 

@@ -23,6 +23,7 @@ from connectors.simulators import ShopifyTwin, serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, hub_process
 from hub import catalogue, chain, listings, orders
 from hub.clock import new_id
+from hub.leases import LEASE
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.sql import Row, Transaction
@@ -138,7 +139,7 @@ class Story:
 
     def let_leases_end(self) -> None:
         """Take the dead worker's leases away, as the passing of `LEASE` would."""
-        assert listings.LEASE.total_seconds() == 60
+        assert LEASE.total_seconds() == 60
         self.world.write(lambda tx: tx.run("UPDATE outbox SET lease_until = 0"))
         self.world.write(lambda tx: tx.run("UPDATE listing_level SET lease_until = 0"))
 

@@ -1,15 +1,28 @@
 """The database: groups of writes, reads that do not wait, races that somebody loses cleanly."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from hub.database import Database, DatabaseClosed, DatabaseLost, open_database
+from hub.database import (
+    Database,
+    DatabaseAway,
+    DatabaseClosed,
+    DatabaseLost,
+    await_database,
+    connecting,
+    open_database,
+    patience,
+)
+from hub.database.connecting import watchful
 from hub.sql import Transaction, for_postgresql, for_sqlite
 from world import World
 
@@ -281,3 +294,81 @@ def test_an_operators_own_options_are_kept(url: str, backend: str) -> None:
     assert database.write_now(lambda tx: tx.rows(show)) == wanted
     assert database.read_now(lambda tx: tx.rows(show)) == wanted
     database.close()
+
+
+def test_a_dead_wire_is_noticed_soon_unless_the_operator_says_otherwise() -> None:
+    given = conninfo_to_dict(watchful("postgresql://u@h/d?tcp_user_timeout=7&connect_timeout=9"))
+    assert given == {
+        "user": "u",
+        "host": "h",
+        "dbname": "d",
+        "connect_timeout": "9",
+        "keepalives_idle": "10",
+        "keepalives_interval": "3",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "7",
+    }
+
+
+def test_an_operators_environment_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
+    assert "connect_timeout" not in conninfo_to_dict(watchful("postgresql://u@h/d"))
+
+
+def test_who_starts_before_the_server_waits_for_it(
+    url: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend == "sqlite":
+        await_database(url, 0)  # there is nobody to wait for
+        return
+    monkeypatch.setattr(connecting, "START_POLL_SECONDS", 0.01)
+    absent = f"postgresql://postgres@127.0.0.1:{_free_port()}/hub"
+    with pytest.raises(DatabaseAway, match="refused"):
+        await_database(absent, 0.05)
+    tries: list[str] = []
+    connect = psycopg.connect
+
+    def late(conninfo: str) -> Any:
+        tries.append(conninfo)
+        return connect(conninfo if len(tries) > 2 else absent)
+
+    monkeypatch.setattr(connecting.psycopg, "connect", late)
+    await_database(url, 30)
+    assert len(tries) == 3
+
+
+def test_a_server_that_stays_away_is_said_and_not_waited_for_twice(
+    server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "AWAY_SECONDS_MAX", 0.2)
+    assert count(server) == 0
+    with monkeypatch.context() as away:
+        away.setattr(server, "_connection", _refused)
+        gate = threading.Event()
+        jobs = [server.submit(lambda _: gate.wait(5))]
+        jobs += [server.submit(lambda tx: tx.run(INSERT, id="x")) for _ in range(20)]
+        gate.set()
+        for job in jobs[1:]:
+            with pytest.raises(DatabaseAway):
+                job.result(10)
+        with pytest.raises(DatabaseAway):
+            count(server)
+    assert count(server) == 0
+    assert server.write_now(lambda tx: tx.run(INSERT, id="x")) == 1
+
+
+def _refused(_: str) -> Any:
+    raise psycopg.OperationalError("connection refused")
+
+
+def test_a_server_that_is_not_there_leaves_no_threads_behind() -> None:
+    before = threading.active_count()
+    with pytest.raises(psycopg.OperationalError):
+        open_database(f"postgresql://postgres@127.0.0.1:{_free_port()}/hub")
+    assert threading.active_count() == before
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -15,7 +15,7 @@ from hub.reconciling.reconciliation import Scope
 from hub.sql import Transaction
 from hub.units import Scan
 from hub.vocabulary import Fulfillment, OrderLine, StockLevel
-from jobs import intake, poll, relay
+from jobs import intake, leases, poll, relay
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 from recording import Recording, stage
@@ -36,7 +36,7 @@ def ship(world: World, channel: dict[str, object], serial: str, ref: str) -> Non
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for an answer."""
-    monkeypatch.setattr(relay, "ANSWER_MAX", timedelta(milliseconds=1))
+    monkeypatch.setattr(leases, "CALL_SECONDS_MAX", 0.001)
 
 
 @pytest.mark.usefixtures("hurried")
