@@ -335,12 +335,22 @@ def _came_back(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) 
     tx.run_many(
         "INSERT INTO line_return(order_line_id, unit_id, returned_at) "
         "VALUES(:line, :unit, :now) ON CONFLICT(order_line_id, unit_id) "
-        "DO UPDATE SET returned_at = excluded.returned_at",
+        "DO UPDATE SET returned_at = excluded.returned_at, times = line_return.times + 1",
         [
             {"line": unit.order_line_id, "unit": unit.id, "now": micros(occasion.now)}
             for unit in units
             if unit.order_line_id is not None
         ],
+    )
+
+
+def never_came_back(tx: Transaction, unit: UnitState) -> None:
+    """Take back that a unit returned on its line: the return was declared in error."""
+    tx.run(
+        "UPDATE line_return SET times = times - 1 "
+        "WHERE order_line_id = :line AND unit_id = :unit AND times > 0",
+        line=unit.order_line_id,
+        unit=unit.id,
     )
 
 

@@ -89,7 +89,10 @@ async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
     """Work in everything that is due now; return how many deliveries were looked at."""
     total = 0
     for _ in range(rounds_max):
-        worked = await intake(runtime)
+        try:
+            worked = await intake(runtime)
+        except leases.LeaseLost:
+            break  # whoever has it now works in the rest
         if not worked:
             break
         total += worked

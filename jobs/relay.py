@@ -117,7 +117,10 @@ async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -
     """Tell a channel everything that is due now; return how many messages were worked on."""
     total = 0
     for _ in range(rounds_max):
-        worked = await relay(runtime, channel_id)
+        try:
+            worked = await relay(runtime, channel_id)
+        except leases.LeaseLost:
+            break  # whoever has it now tells the rest
         if not worked:
             break
         total += worked

@@ -123,6 +123,8 @@ def correct(
     correction["as_corrected"] = _restated(rows, after, places)
     done = _append(tx, Journal(occasion, command_id), unit, event, stands, correction)
     ledger.write_units(tx, occasion, [unit])
+    if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
+        ledger.never_came_back(tx, unit)
     _tell(tx, occasion, unit, was)
     return done
 

@@ -164,6 +164,7 @@ class LineReturn(SQLModel, table=True):
     )
     unit_id: str = Field(sa_column=Column(String(36), ForeignKey("unit.id"), primary_key=True))
     returned_at: int = instant()
+    times: int = integer(1)  # a unit may leave again on the line that it came back from
 
 
 class Substitution(SQLModel, table=True):

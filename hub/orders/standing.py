@@ -73,14 +73,10 @@ def of_lines(tx: Transaction, order: Row, lines: Sequence[Row]) -> list[Standing
         lines=ids,
     )
     back = {
-        row["order_line_id"]: row["units"]
+        row["order_line_id"]: int(row["units"])
         for row in tx.rows(
-            "SELECT line_return.order_line_id, COUNT(*) AS units FROM line_return "
-            "JOIN unit ON unit.id = line_return.unit_id "
-            "WHERE line_return.order_line_id IN (:lines...) "
-            "AND (unit.order_line_id IS NULL OR unit.order_line_id <> line_return.order_line_id "
-            "OR (unit.promised_to IS NULL AND unit.status NOT IN ('shipped', 'sold'))) "
-            "GROUP BY line_return.order_line_id",
+            "SELECT order_line_id, SUM(times) AS units FROM line_return "
+            "WHERE order_line_id IN (:lines...) GROUP BY order_line_id",
             lines=ids,
         )
     }
@@ -148,10 +144,8 @@ def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
         "WHERE order_line.order_id = sales_order.id AND order_line.quantity > "
         "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
         f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) "
-        "+ (SELECT COUNT(*) FROM line_return JOIN unit ON unit.id = line_return.unit_id "
-        "WHERE line_return.order_line_id = order_line.id AND (unit.order_line_id IS NULL "
-        "OR unit.order_line_id <> order_line.id OR (unit.promised_to IS NULL "
-        "AND unit.status NOT IN ('shipped', 'sold')))))",
+        "+ (SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
+        "WHERE line_return.order_line_id = order_line.id))",
         ids=list(order_ids),
     )
     for order in tx.rows(

@@ -192,7 +192,7 @@ def _lines(tx: Transaction, order_id: str) -> dict[str, Row]:
         for row in tx.rows(
             "SELECT order_line.*, (SELECT COUNT(*) FROM unit WHERE unit.order_line_id = "
             "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here, "
-            "(SELECT COUNT(*) FROM line_return "
+            "(SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
             "WHERE line_return.order_line_id = order_line.id) AS back_here, "
             "(SELECT COALESCE(SUM(channel_return_line.taken_off), 0) FROM channel_return "
             "JOIN channel_return_line ON channel_return_line.return_id = channel_return.id "

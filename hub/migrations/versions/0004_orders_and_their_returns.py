@@ -87,7 +87,12 @@ def _orders() -> None:
             sa.Column("order_line_id", sa.String(length=36), nullable=False),
             sa.Column(column, sa.String(length=36), nullable=False),
             *(
-                [sa.Column("returned_at", sa.BigInteger(), nullable=False)]
+                [
+                    sa.Column("returned_at", sa.BigInteger(), nullable=False),
+                    sa.Column(
+                        "times", sa.BigInteger(), server_default=sa.text("1"), nullable=False
+                    ),
+                ]
                 if name == "line_return"
                 else [
                     sa.Column("decided_by", sa.String(length=100), nullable=False),
