@@ -10,5 +10,15 @@ from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
 from connectors.simulators.warranty import WarrantyTwin
+from connectors.simulators.woocommerce import WooCommerceTwin
 
-__all__ = ["Fault", "NoticeTwin", "ShopifyTwin", "SquareTwin", "WarrantyTwin", "Webhook", "serve"]
+__all__ = [
+    "Fault",
+    "NoticeTwin",
+    "ShopifyTwin",
+    "SquareTwin",
+    "WarrantyTwin",
+    "Webhook",
+    "WooCommerceTwin",
+    "serve",
+]

@@ -9,6 +9,7 @@ from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
 from connectors.warranty_rest import WarrantyRest
+from connectors.woocommerce import WooCommerce
 
 
 class TestShopify(ConnectorSuite):
@@ -50,6 +51,22 @@ class TestVendure(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "location_id": "1"}
     empty_page: ClassVar[Any] = {"data": {"orders": {"items": [], "totalItems": 0}}}
+
+
+class TestWooCommerce(ConnectorSuite):
+    connector = WooCommerce
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://shop.test",
+        "consumer_key": "ck_not_a_real_key",
+        "consumer_secret": "cs_not_a_real_secret",
+        "webhook_secret": "woocommerce-webhook-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"product_id": "1"}
+    empty_page: ClassVar[Any] = []
+
+
+class TestWooCommerceWithoutTls(TestWooCommerce):
+    settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
 
 
 class TestWarrantyRest(ConnectorSuite):
