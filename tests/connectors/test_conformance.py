@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.lightspeed import Lightspeed
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.square import Square
@@ -67,6 +68,18 @@ class TestWooCommerce(ConnectorSuite):
 
 class TestWooCommerceWithoutTls(TestWooCommerce):
     settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
+
+
+class TestLightspeed(ConnectorSuite):
+    connector = Lightspeed
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://store.test",
+        "access_token": "lightspeed-access-token",
+        "webhook_secret": "lightspeed-client-secret",
+        "outlet_id": "00000000-0000-4000-8000-000000000001",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"product_id": "P1"}
+    empty_page: ClassVar[Any] = {"data": [], "version": {"min": 0, "max": 0}}
 
 
 class TestWarrantyRest(ConnectorSuite):
