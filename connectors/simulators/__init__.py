@@ -4,6 +4,7 @@ They import nothing of the hub. Tests and the demo tell them what happens: an or
 changes behind our back, webhooks get lost, the next call fails.
 """
 
+from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.lightspeed import LightspeedTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
@@ -14,6 +15,7 @@ from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
 
 __all__ = [
+    "BigCommerceTwin",
     "Fault",
     "LightspeedTwin",
     "NoticeTwin",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.bigcommerce import BigCommerce
 from connectors.lightspeed import Lightspeed
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
@@ -80,6 +81,17 @@ class TestLightspeed(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"product_id": "P1"}
     empty_page: ClassVar[Any] = {"data": [], "version": {"min": 0, "max": 0}}
+
+
+class TestBigCommerce(ConnectorSuite):
+    connector = BigCommerce
+    settings: ClassVar[Mapping[str, Any]] = {
+        "store_hash": "abc123",
+        "access_token": "bigcommerce-access-token",
+        "client_secret": "bigcommerce-client-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "product_id": "2"}
+    empty_page: ClassVar[Any] = []
 
 
 class TestWarrantyRest(ConnectorSuite):
