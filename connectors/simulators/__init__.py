@@ -5,6 +5,7 @@ changes behind our back, webhooks get lost, the next call fails.
 """
 
 from connectors.simulators.bigcommerce import BigCommerceTwin
+from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.lightspeed import LightspeedTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
@@ -16,6 +17,7 @@ from connectors.simulators.woocommerce import WooCommerceTwin
 
 __all__ = [
     "BigCommerceTwin",
+    "EbayTwin",
     "Fault",
     "LightspeedTwin",
     "NoticeTwin",

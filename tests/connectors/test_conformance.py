@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.bigcommerce import BigCommerce
+from connectors.ebay import Ebay
 from connectors.lightspeed import Lightspeed
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
@@ -92,6 +93,19 @@ class TestBigCommerce(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "product_id": "2"}
     empty_page: ClassVar[Any] = []
+
+
+class TestEbay(ConnectorSuite):
+    connector = Ebay
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "an-application",
+        "client_secret": "ebay-client-secret",
+        "refresh_token": "ebay-refresh-token",
+        "verification_token": "ebay-verification-token-of-32-letters",
+        "notification_url": "https://hub.test/webhooks/ebay",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 7200, "total": 0}
 
 
 class TestWarrantyRest(ConnectorSuite):
