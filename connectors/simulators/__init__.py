@@ -7,6 +7,7 @@ changes behind our back, webhooks get lost, the next call fails.
 from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.lightspeed import LightspeedTwin
+from connectors.simulators.medusa import MedusaTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
@@ -20,6 +21,7 @@ __all__ = [
     "EbayTwin",
     "Fault",
     "LightspeedTwin",
+    "MedusaTwin",
     "NoticeTwin",
     "ShopifyTwin",
     "SquareTwin",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from connectors.bigcommerce import BigCommerce
 from connectors.ebay import Ebay
 from connectors.lightspeed import Lightspeed
+from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.square import Square
@@ -106,6 +107,18 @@ class TestEbay(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
     empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 7200, "total": 0}
+
+
+class TestMedusa(ConnectorSuite):
+    connector = Medusa
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://shop.test",
+        "api_key": "sk_not_a_real_key",
+        "webhook_secret": "medusa-webhook-secret",
+        "stock_location_id": "sloc_1",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"inventory_item_id": "iitem_1"}
+    empty_page: ClassVar[Any] = {"orders": [], "count": 0}
 
 
 class TestWarrantyRest(ConnectorSuite):
