@@ -176,6 +176,17 @@ class PushFulfillment(ABC):
 class ReceiveWebhooks(ABC):
     """The channel calls us."""
 
+    async def prepare(self, headers: Mapping[str, str]) -> None:
+        """Fetch what `verify` needs and does not have, as a public key by its id.
+
+        Anybody can make us do it: bound what it costs. Most channels need nothing.
+        """
+        return
+
+    def challenge(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Answer the question by which a channel sees whose address this is; None: it asks none."""
+        return None
+
     @abstractmethod
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
         """Check the signature over the raw bytes in constant time, or raise AuthFailed.

@@ -4,11 +4,29 @@ They import nothing of the hub. Tests and the demo tell them what happens: an or
 changes behind our back, webhooks get lost, the next call fails.
 """
 
+from connectors.simulators.bigcommerce import BigCommerceTwin
+from connectors.simulators.ebay import EbayTwin
+from connectors.simulators.lightspeed import LightspeedTwin
+from connectors.simulators.medusa import MedusaTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
 from connectors.simulators.warranty import WarrantyTwin
+from connectors.simulators.woocommerce import WooCommerceTwin
 
-__all__ = ["Fault", "NoticeTwin", "ShopifyTwin", "SquareTwin", "WarrantyTwin", "Webhook", "serve"]
+__all__ = [
+    "BigCommerceTwin",
+    "EbayTwin",
+    "Fault",
+    "LightspeedTwin",
+    "MedusaTwin",
+    "NoticeTwin",
+    "ShopifyTwin",
+    "SquareTwin",
+    "WarrantyTwin",
+    "Webhook",
+    "WooCommerceTwin",
+    "serve",
+]

@@ -97,6 +97,7 @@ def create_app(parts: Parts) -> Starlette:
             WebSocketRoute("/graphql", view),
             Mount("/static/graphiql", graphiql.files()),
             Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
+            Route("/webhooks/{channel}", webhooks.answer, methods=["GET"]),
             Route("/imports", uploads.receive, methods=["POST"]),
             Route("/healthz", lambda _: JSONResponse({"status": "alive"})),
             Route("/readyz", _ready(parts.database)),

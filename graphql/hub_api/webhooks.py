@@ -1,7 +1,8 @@
 """Webhooks: verified on their raw bytes, stored, answered at once; understood later by jobs.intake.
 
 A channel's address is ``/webhooks/{code}``. What is not signed rightly is refused with 401 and not
-stored; the same delivery again is answered like the first.
+stored; the same delivery again is answered like the first. Some channels first ask, by GET, whose
+address it is.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from connectors import AuthFailed, Connector, ReceiveWebhooks
+from connectors import AuthFailed, Connector, ConnectorError, ReceiveWebhooks
 from hub import channels, inbox
 from hub.database import Database
 from hub.errors import UnknownReference
@@ -39,26 +40,45 @@ class Webhooks:
     async def receive(self, request: Request) -> Response:
         """Answer one delivery."""
         code = request.path_params["channel"]
-        try:
-            channel = await self._database.read(lambda tx: channels.get(tx, code))
-        except UnknownReference:
+        found = await self._find(code)
+        if found is None:
             return _refusal(404, "NOT_FOUND", "No channel takes webhooks here.")
-        connector = self._connector(channel)
-        if not isinstance(connector, ReceiveWebhooks):
-            return _refusal(404, "NOT_FOUND", "No channel takes webhooks here.")
+        channel, connector = found
         body = await _body(request)
         if body is None:
             return _refusal(413, "BODY_TOO_LARGE", f"At most {BODY_BYTES_MAX} bytes.")
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = self._clock()
         try:
+            await connector.prepare(headers)
             delivery = connector.verify(headers, body, now)
         except AuthFailed as error:
             logger.warning("a webhook for %s was refused: %s", code, error)
             return _refusal(401, "BAD_SIGNATURE", "The signature is not right.")
+        except ConnectorError as error:  # it could not be looked at: the channel sends it again
+            logger.warning("a webhook for %s could not be verified: %s", code, error)
+            return _refusal(503, "NOT_VERIFIED", "The signature could not be verified now.")
         message = inbox.Message(channel["id"], delivery.id, "webhook", delivery.topic, body)
         new = await self._database.write(lambda tx: inbox.accept(tx, [message], now))
         return JSONResponse({"accepted": True, "duplicate": not new}, status_code=202)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a channel that asks whose address this is."""
+        found = await self._find(request.path_params["channel"])
+        answer = found[1].challenge(dict(request.query_params)) if found else None
+        if answer is None:
+            refusal = _refusal(405, "METHOD_NOT_ALLOWED", "Webhooks are posted.")
+            refusal.headers["allow"] = "POST"
+            return refusal
+        return JSONResponse(dict(answer))
+
+    async def _find(self, code: str) -> tuple[Row, ReceiveWebhooks] | None:
+        try:
+            channel = await self._database.read(lambda tx: channels.get(tx, code))
+        except UnknownReference:
+            return None
+        connector = self._connector(channel)
+        return (channel, connector) if isinstance(connector, ReceiveWebhooks) else None
 
 
 async def _body(request: Request) -> bytes | None:

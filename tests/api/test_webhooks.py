@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.api_client import Hub, play
-from connectors.simulators import ShopifyTwin, SquareTwin, Webhook
+from connectors.simulators import EbayTwin, Fault, ShopifyTwin, SquareTwin, Webhook, serve
 from hub.sql import Row
 from hub_api.webhooks import BODY_BYTES_MAX
 from world import World
@@ -162,5 +162,57 @@ def test_a_webhook_is_posted_and_nothing_else(world: World) -> None:
     async def story(hub: Hub) -> None:
         caller = await hub.with_secret(None)
         assert (await caller.http.get("/webhooks/shop")).status_code == 405
+
+    play(world, story)
+
+
+def test_a_channel_that_asks_whose_address_it_is_gets_an_answer(world: World) -> None:
+    twin = EbayTwin()
+    address = "http://hub/webhooks/shop"
+    world.channel(connector="ebay", settings=twin.settings("http://twin.test", address))
+
+    async def story(hub: Hub) -> None:
+        caller = await hub.with_secret(None)
+        answer = await caller.http.get("/webhooks/shop", params={"challenge_code": "a code"})
+        expected = twin.challenge_response("a code", address)
+        assert (answer.status_code, answer.json()) == (200, {"challengeResponse": expected})
+        assert (await caller.http.get("/webhooks/shop")).status_code == 405
+        assert (await caller.http.get("/webhooks/elsewhere")).status_code == 405
+
+    play(world, story)
+
+
+def test_a_key_is_fetched_for_a_signature_and_what_cannot_be_verified_now_is_sent_again(
+    world: World,
+) -> None:
+    twin = EbayTwin()
+    twin.subscribers.append("http://hub/webhooks/shop")
+    twin.add_item("CAM", 3)
+    twin.place_order({"CAM": 1})
+    webhook = twin._waiting.pop(0)
+
+    async def story(hub: Hub) -> None:
+        async with serve(twin.app) as url:
+            world.channel(connector="ebay", settings=twin.settings(url))
+            twin.fail_next(Fault.LOST_REQUEST, times=3, containing="oauth2")
+            assert (await deliver(hub, webhook)).status_code == 503
+        assert inbox(world) == []
+
+    play(world, story)
+
+
+def test_a_notification_of_ebay_is_stored_under_the_key_that_it_names(world: World) -> None:
+    twin = EbayTwin()
+    twin.subscribers.append("http://hub/webhooks/shop")
+    twin.add_item("CAM", 3)
+    twin.place_order({"CAM": 1})
+    webhook = twin._waiting.pop(0)
+
+    async def story(hub: Hub) -> None:
+        async with serve(twin.app) as url:
+            world.channel(connector="ebay", settings=twin.settings(url))
+            assert (await deliver(hub, webhook)).status_code == 202
+            assert (await deliver(hub, webhook, content=webhook.body + b" ")).status_code == 401
+        assert [row["topic"] for row in inbox(world)] == ["ORDER_CONFIRMATION"]
 
     play(world, story)

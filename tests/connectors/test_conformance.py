@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.bigcommerce import BigCommerce
+from connectors.ebay import Ebay
+from connectors.lightspeed import Lightspeed
+from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
 from connectors.warranty_rest import WarrantyRest
+from connectors.woocommerce import WooCommerce
 
 
 class TestShopify(ConnectorSuite):
@@ -50,6 +55,70 @@ class TestVendure(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "location_id": "1"}
     empty_page: ClassVar[Any] = {"data": {"orders": {"items": [], "totalItems": 0}}}
+
+
+class TestWooCommerce(ConnectorSuite):
+    connector = WooCommerce
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://shop.test",
+        "consumer_key": "ck_not_a_real_key",
+        "consumer_secret": "cs_not_a_real_secret",
+        "webhook_secret": "woocommerce-webhook-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"product_id": "1"}
+    empty_page: ClassVar[Any] = []
+
+
+class TestWooCommerceWithoutTls(TestWooCommerce):
+    settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
+
+
+class TestLightspeed(ConnectorSuite):
+    connector = Lightspeed
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://store.test",
+        "access_token": "lightspeed-access-token",
+        "webhook_secret": "lightspeed-client-secret",
+        "outlet_id": "00000000-0000-4000-8000-000000000001",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"product_id": "P1"}
+    empty_page: ClassVar[Any] = {"data": [], "version": {"min": 0, "max": 0}}
+
+
+class TestBigCommerce(ConnectorSuite):
+    connector = BigCommerce
+    settings: ClassVar[Mapping[str, Any]] = {
+        "store_hash": "abc123",
+        "access_token": "bigcommerce-access-token",
+        "client_secret": "bigcommerce-client-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "1", "product_id": "2"}
+    empty_page: ClassVar[Any] = []
+
+
+class TestEbay(ConnectorSuite):
+    connector = Ebay
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "an-application",
+        "client_secret": "ebay-client-secret",
+        "refresh_token": "ebay-refresh-token",
+        "verification_token": "ebay-verification-token-of-32-letters",
+        "notification_url": "https://hub.test/webhooks/ebay",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 7200, "total": 0}
+
+
+class TestMedusa(ConnectorSuite):
+    connector = Medusa
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://shop.test",
+        "api_key": "sk_not_a_real_key",
+        "webhook_secret": "medusa-webhook-secret",
+        "stock_location_id": "sloc_1",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"inventory_item_id": "iitem_1"}
+    empty_page: ClassVar[Any] = {"orders": [], "count": 0}
 
 
 class TestWarrantyRest(ConnectorSuite):

@@ -18,6 +18,7 @@ def points(monkeypatch: pytest.MonkeyPatch, *named: tuple[str, str]) -> None:
 def test_ours_come_in_by_the_same_door_as_yours() -> None:
     found: dict[str, type[Connector[Any]]] = installed()
     assert {"notice_rest", "shopify", "square", "vendure", "warranty_rest"} <= set(found)
+    assert {"bigcommerce", "ebay", "lightspeed", "medusa", "woocommerce"} <= set(found)
     assert found["shopify"] is Shopify
     assert "push_stock" in capabilities(found["square"])
     assert capabilities(found["warranty_rest"]) == ("lookup_warranty", "register_warranty")

@@ -1,0 +1,105 @@
+"""The running jobs with real connectors: a level goes out, an order comes in, a parcel is told."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from connectors.simulators import (
+    BigCommerceTwin,
+    EbayTwin,
+    LightspeedTwin,
+    MedusaTwin,
+    WooCommerceTwin,
+    serve,
+)
+from hub import orders
+from hub.lifecycle import Action
+from hub.orders import Shipment
+from hub.units import Scan
+from jobs import intake, poll, reconcile, relay
+from jobs.reconcile import Policy
+from world import World
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A twin, and its own words for what every shop does. `item` is what lists an article."""
+
+    twin: Callable[[], Any]
+    item: Callable[[Any], Any]
+    sell: Callable[[Any, Any], str]
+    shown: Callable[[Any, Any], int]
+
+
+SHOPS = {
+    "woocommerce": Shop(
+        WooCommerceTwin,
+        lambda twin: twin.add_product("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
+    "lightspeed": Shop(
+        LightspeedTwin,
+        lambda twin: twin.add_product("CAM", 0, ["SN-1"]),
+        lambda twin, item: twin.sell(item, status="AWAITING_DISPATCH"),
+        lambda twin, item: twin.quantity(item),
+    ),
+    "bigcommerce": Shop(
+        BigCommerceTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, item: twin.place_order(item),
+        lambda twin, item: twin.quantity(item),
+    ),
+    "ebay": Shop(
+        EbayTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
+    "medusa": Shop(
+        MedusaTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOPS)
+def test_a_shop_is_kept_in_step_from_receipt_to_parcel(world: World, name: str) -> None:
+    shop = SHOPS[name]
+    twin = shop.twin()
+    item = shop.item(twin)
+
+    async def story() -> None:
+        async with serve(twin.app) as url:
+            channel = world.channel(connector=name, settings=twin.settings(url))
+            runtime = world.runtime()
+            connector: Any = runtime.connections.of(channel)
+            (seen,) = [each async for each in connector.snapshot_stock()]
+            world.list_product(channel, remote=dict(seen.remote))
+            world.receive("SN-1")
+            await relay.drain(runtime, channel["id"])
+            assert shop.shown(twin, item) == 1
+            ref = shop.sell(twin, item)
+            assert await poll.poll(runtime, channel) == 1
+            assert await intake.drain(runtime) == 1
+            world.do(Action.PICK, "SN-1")
+            parcel = Shipment("UPS", "1Z999")
+            world.write(lambda tx: orders.ship(tx, world.occasion(), "c-1", [Scan("SN-1")], parcel))
+            await relay.drain(runtime, channel["id"])
+            order = await connector.read_order(ref)
+            assert [line.fulfilled for line in order.lines] == [1]
+            assert world.value("SELECT COUNT(*) FROM exception_case") == 0
+            await reconcile.reconcile(runtime, channel, Policy(trigger="test"), None)
+            assert {row["state"] for row in world.rows("SELECT * FROM reconciliation_run")} == {
+                "finished"
+            }
+            assert shop.shown(twin, item) == 0
+            await runtime.connections.aclose()
+            await twin.aclose()
+
+    asyncio.run(story())
