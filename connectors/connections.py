@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.budgets import Budgets
 from connectors.contract import Connector
 from connectors.registry import connect
+from connectors.tokens import TokenStore
 
 
 @dataclass(slots=True)
@@ -14,11 +16,21 @@ class _Open:
     connector: Connector[Any]
 
 
-class Connections:
-    """Connectors by channel. `unseal` turns the sealed settings of a channel into plain ones."""
+Stores = Callable[[str], tuple[Budgets, TokenStore]]
 
-    def __init__(self, unseal: Callable[[str], Mapping[str, Any]]) -> None:
+
+class Connections:
+    """Connectors by channel. `unseal` turns the sealed settings of a channel into plain ones.
+
+    `stores` gives, by the id of a channel, where what its account may still ask and its token are
+    kept; without them each process keeps them for itself.
+    """
+
+    def __init__(
+        self, unseal: Callable[[str], Mapping[str, Any]], stores: Stores | None = None
+    ) -> None:
         self._unseal = unseal
+        self._stores = stores
         self._open: dict[str, _Open] = {}
         self._retired: list[Connector[Any]] = []
 
@@ -29,7 +41,13 @@ class Connections:
             return kept.connector
         if kept is not None:
             self._retired.append(kept.connector)  # a call may still be on its way
-        connector = connect(channel["connector"], self._unseal(channel["settings"]))
+        budgets, tokens = self._stores(channel["id"]) if self._stores else (None, None)
+        connector = connect(
+            channel["connector"],
+            self._unseal(channel["settings"]),
+            budgets=budgets,
+            tokens=tokens,
+        )
         self._open[channel["id"]] = _Open(channel["settings"], connector)
         return connector
 

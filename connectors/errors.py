@@ -24,11 +24,15 @@ class Unknown(Transient):
 
 
 class RateLimited(ConnectorError):
-    """Asked to slow down. Next: the channel waits `retry_after` seconds; no attempt is counted."""
+    """Asked to slow down. Next: the channel waits `retry_after` seconds; no attempt is counted.
 
-    def __init__(self, message: str, retry_after: float) -> None:
+    `own` says that our own budget is used up, and nobody was asked: only the message waits.
+    """
+
+    def __init__(self, message: str, retry_after: float, *, own: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.own = own
 
 
 class AuthFailed(ConnectorError):

@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
+from connectors.budgets import Budgets
 from connectors.contract import Connector
 from connectors.remote import RemoteApi
+from connectors.tokens import TokenStore
 
 GROUP = "serial_hub.connectors"
 
@@ -42,6 +44,8 @@ def connect(
     settings: Mapping[str, Any],
     *,
     transport: httpx.AsyncBaseTransport | None = None,
+    budgets: Budgets | None = None,
+    tokens: TokenStore | None = None,
 ) -> Connector[Any]:
     """Build the connector of one account. No call is made; close it with ``api.aclose()``."""
     connector = _load(key, entry_points(group=GROUP))
@@ -49,7 +53,9 @@ def connect(
         valid = connector.settings_model.model_validate(dict(settings))
     except ValidationError as error:
         raise SettingsInvalid(key, _problems(error)) from None
-    return connector(valid, RemoteApi(connector.remote(valid), transport=transport))
+    remote = connector.remote(valid)
+    api = RemoteApi(remote, transport=transport, budgets=budgets, tokens=tokens)
+    return connector(valid, api)
 
 
 def _load(key: str, points: EntryPoints) -> type[Connector[Any]]:

@@ -8,7 +8,9 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +23,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from connectors.budgets import Budget, Budgets, LocalBudgets, Reading
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -30,10 +33,12 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
+from connectors.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ATTEMPTS_DEFAULT = 3
-PACE_WAIT_SECONDS_MAX = 1.0
+PATIENCE_SECONDS_DEFAULT = 1.0
+CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
 RETRY_AFTER_SECONDS_MIN = 1.0
 RETRY_AFTER_SECONDS_MAX = 86_400.0
@@ -53,15 +58,51 @@ _NAMES_A_SECRET = re.compile(r"auth|token|key|secret|cookie|signature", re.IGNOR
 _QUERY_OF_A_URL = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
+_patience: ContextVar[float] = ContextVar("patience", default=PATIENCE_SECONDS_DEFAULT)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Say how long calls in this block may wait for their budget before they raise RateLimited.
+
+    Who holds a lease has none: what can not be called now is given back.
+    """
+    before = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+def _no_readings(_response: httpx.Response) -> Sequence[Reading]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """The other side: where it is, how it knows us, how fast we may call."""
+    """The other side: where it is, how it knows us, how much we may ask of it.
+
+    `calls_per_second` is the budget of all calls together; `budgets` are further ones, and
+    `readings` finds in an answer what the remote says about any of them.
+    """
 
     base_url: str
     auth: httpx.Auth | tuple[str, str] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     calls_per_second: float = 4.0
+    budgets: tuple[Budget, ...] = ()
+    readings: Callable[[httpx.Response], Sequence[Reading]] = _no_readings
     timeout: float = 20.0
+
+    def all_budgets(self) -> tuple[Budget, ...]:
+        """Return the budget of calls and the further ones; one of its name replaces it."""
+        if any(budget.name == CALLS for budget in self.budgets):
+            return self.budgets
+        rate = self.calls_per_second
+        return (
+            Budget(name=CALLS, capacity=max(1.0, float(int(rate))), per_second=rate),
+            *self.budgets,
+        )
 
 
 class RemoteApi:
@@ -73,11 +114,17 @@ class RemoteApi:
         *,
         attempts: int = ATTEMPTS_DEFAULT,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        budgets: Budgets | None = None,
+        tokens: TokenStore | None = None,
     ) -> None:
         self._attempts = attempts
-        self._pace = Pace(remote.calls_per_second, clock)
+        self._limits = remote.all_budgets()
+        self._readings = remote.readings
+        self._budgets = budgets or LocalBudgets()
+        if tokens is not None and isinstance(remote.auth, TokenAuth):
+            remote.auth.store = tokens
         self._secrets = _secrets_of(remote)
+        self._auth = remote.auth
         self._client = httpx.AsyncClient(
             base_url=remote.base_url,
             auth=remote.auth,
@@ -94,12 +141,15 @@ class RemoteApi:
         *,
         repeat: bool | None = None,
         accept: Collection[int] = (),
+        operation: str = "",
+        cost: float = 1.0,
         **options: Any,
     ) -> httpx.Response:
         """Call the remote, or raise one of the six.
 
         `repeat` marks a POST that may be repeated at once: a search, or one that carries an
-        idempotency key. A status in `accept` is handed back instead of raised.
+        idempotency key. A status in `accept` is handed back instead of raised. `operation` and
+        `cost` say what the call draws from the budgets.
         """
         safe = method in SAFE_TO_REPEAT if repeat is None else repeat
         async for attempt in AsyncRetrying(
@@ -109,22 +159,16 @@ class RemoteApi:
             reraise=True,
         ):
             with attempt:
+                await self._spend(operation, cost)
                 response = await self._request_once(method, path, options)
+                await self._learn(operation, response)
                 if response.status_code not in accept:
                     self._raise_for_error(response)
         return response
 
-    async def json(
-        self,
-        method: str,
-        path: str,
-        *,
-        repeat: bool | None = None,
-        accept: Collection[int] = (),
-        **options: Any,
-    ) -> Any:
+    async def json(self, method: str, path: str, **options: Any) -> Any:
         """Call the remote as `request` does and decode the JSON of its answer."""
-        response = await self.request(method, path, repeat=repeat, accept=accept, **options)
+        response = await self.request(method, path, **options)
         try:
             return response.json()
         except ValueError as error:
@@ -135,10 +179,38 @@ class RemoteApi:
         """Close the connections."""
         await self._client.aclose()
 
+    async def wait(self, operation: str = "") -> float:
+        """Return the seconds until a call may be made, without making one."""
+        waits = [await self._budgets.wait(each) for each in self._limits if each.limits(operation)]
+        return max(waits, default=0.0)
+
+    async def _spend(self, operation: str, cost: float) -> None:
+        """Take what a call costs from every budget that limits it; wait only as long as allowed."""
+        left = _patience.get()
+        for budget in self._limits:
+            if not budget.limits(operation):
+                continue
+            price = cost if budget.weighed else 1.0
+            while wait := await self._budgets.take(budget, price):
+                if wait > left:
+                    raise RateLimited(f"our own budget of {budget.name} is used up", wait, own=True)
+                left -= wait
+                await asyncio.sleep(wait)
+
+    async def _learn(self, operation: str, response: httpx.Response) -> None:
+        by_name = {budget.name: budget for budget in self._limits}
+        for reading in self._readings(response):
+            if reading.budget in by_name:
+                await self._budgets.learn(by_name[reading.budget], reading)
+        if response.status_code == 429:
+            seconds = retry_after_seconds(response.headers.get("retry-after", ""))
+            for budget in self._limits:
+                if budget.limits(operation):
+                    await self._budgets.block(budget, seconds)
+
     async def _request_once(
         self, method: str, path: str, options: Mapping[str, Any]
     ) -> httpx.Response:
-        await asyncio.sleep(self._pace.take())
         try:
             return await self._client.request(method, path, **options)
         except _NEVER_SENT as error:
@@ -167,29 +239,10 @@ class RemoteApi:
     def _clean(self, text: str) -> str:
         """Take our own secrets and query strings out of what the remote said."""
         head = text[: 4 * ERROR_TEXT_CHARS_MAX]
-        for secret in self._secrets:
+        fetched = self._auth.used if isinstance(self._auth, TokenAuth) else ()
+        for secret in (*self._secrets, *fetched):
             head = head.replace(secret, "***")
         return " ".join(_QUERY_OF_A_URL.sub("", head).split())
-
-
-class Pace:
-    """Our own speed limit: short waits are served here, long ones belong to the jobs."""
-
-    def __init__(self, calls_per_second: float, clock: Callable[[], float]) -> None:
-        self._interval_seconds = 1.0 / calls_per_second
-        self._burst_seconds = (max(1, int(calls_per_second)) - 1) * self._interval_seconds
-        self._clock = clock
-        self._next_slot = clock()
-
-    def take(self) -> float:
-        """Take the next slot and return the seconds to wait for it, or raise RateLimited."""
-        now = self._clock()
-        slot = max(self._next_slot, now)
-        wait = max(0.0, slot - now - self._burst_seconds)
-        if wait > PACE_WAIT_SECONDS_MAX:
-            raise RateLimited("our own pace for this account is used up", wait)
-        self._next_slot = slot + self._interval_seconds
-        return wait
 
 
 def retry_after_seconds(value: str, now: float | None = None) -> float:

@@ -4,11 +4,15 @@ A custom app of the store needs the scopes ``read_orders write_orders read_custo
 read_locations write_inventory`` and one of
 ``write_{merchant_managed,assigned,third_party}_fulfillment_orders``.
 
+An app of the store's own organisation may be named by its client id and secret instead of a token;
+its tokens of 24 hours are then fetched when they are needed. Queries cost points of a bucket whose
+size and pace each answer tells; they are asked for only while it holds enough.
+
 Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
 an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
 
-It cannot: see orders older than 60 days (without ``read_all_orders``), pull returns, refresh an
-expiring token, or tell whose shipment a fulfilment is; where one of equal size exists without
+It cannot: see orders older than 60 days (without ``read_all_orders``), pull returns, or tell whose
+shipment a fulfilment is; where one of equal size exists without
 serials on record, it is taken for ours.
 """
 
@@ -18,9 +22,9 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors import shopify_documents as documents
 from connectors.contract import (
@@ -45,6 +49,7 @@ from connectors.levels import bound
 from connectors.remote import Remote
 from connectors.shopify_answers import (
     LOOK_AGAIN,
+    POINTS,
     ask,
     available,
     explained,
@@ -53,8 +58,10 @@ from connectors.shopify_answers import (
     index_of,
     next_page,
     order_of,
+    points_left,
 )
 from connectors.shopify_fulfillment import tell
+from connectors.tokens import TokenAuth, oauth
 from connectors.walk import Walk, stamp
 from hub.vocabulary import (
     Fulfillment,
@@ -82,18 +89,28 @@ FULFILLMENT_SCOPES = frozenset(
 )
 
 
+TOKEN_HEADER = "X-Shopify-Access-Token"
+
+
 class ShopifySettings(BaseModel):
     """One shop."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     shop_url: HttpUrl = Field(description="https://your-shop.myshopify.com")
-    access_token: SecretStr
+    access_token: SecretStr | None = Field(None, description="Of a custom app; or its client_id")
+    client_id: str | None = None
     webhook_secret: SecretStr = Field(description="The client secret of the app")
     location_id: str = Field(pattern=r"^gid://shopify/Location/\d+$")
     api_version: str = Field("2026-10", pattern=r"^\d{4}-\d{2}$")
     notify_customer: bool = False
     calls_per_second: float = Field(4.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.access_token is None) == (self.client_id is None):
+            raise ValueError("give either access_token or client_id")
+        return self
 
 
 class Shopify(
@@ -114,10 +131,25 @@ class Shopify(
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:
         """Describe the Admin API of the shop."""
+        shop = str(settings.shop_url).rstrip("/")
+        headers, auth = {}, None
+        if settings.access_token is not None:
+            headers = {TOKEN_HEADER: settings.access_token.get_secret_value()}
+        else:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": settings.client_id or "",
+                "client_secret": settings.webhook_secret.get_secret_value(),
+            }
+            exchange = oauth(f"{shop}/admin/oauth/access_token", lambda _: form)
+            auth = TokenAuth(exchange, header=TOKEN_HEADER, prefix="")
         return Remote(
-            base_url=f"{str(settings.shop_url).rstrip('/')}/admin/api/{settings.api_version}",
-            headers={"X-Shopify-Access-Token": settings.access_token.get_secret_value()},
+            base_url=f"{shop}/admin/api/{settings.api_version}",
+            auth=auth,
+            headers=headers,
             calls_per_second=settings.calls_per_second,
+            budgets=(POINTS,),
+            readings=points_left,
         )
 
     async def check(self) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import httpx
+
+from connectors.budgets import Budget, Reading
 from connectors.contract import Hint, PushedLevel
 from connectors.errors import (
     AuthFailed,
@@ -24,12 +27,32 @@ UNKNOWN_LISTING = frozenset({"INVALID_INVENTORY_ITEM", "INVALID_LOCATION"})
 UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
 THROTTLE_SECONDS_DEFAULT = 2.0
 PARTS_PER_PAGE = 100
+# The smallest plan's bucket, until an answer tells the shop's own. What a query costs is known only
+# afterwards: each draws what a page of orders is charged, and is corrected by the answer.
+POINTS = Budget(name="points", capacity=1_000.0, per_second=50.0, weighed=True)
+POINTS_ASKED = 50.0
+
+
+def points_left(response: httpx.Response) -> Sequence[Reading]:
+    """Read from an answer how full the bucket is, how large, and how fast it fills."""
+    try:
+        status = response.json()["extensions"]["cost"]["throttleStatus"]
+        return (
+            Reading(
+                budget=POINTS.name,
+                remaining=float(status["currentlyAvailable"]),
+                capacity=float(status["maximumAvailable"]),
+                per_second=float(status["restoreRate"]),
+            ),
+        )
+    except (ValueError, LookupError, TypeError):
+        return ()
 
 
 async def ask(api: RemoteApi, document: str, *, repeat: bool = True, **variables: Any) -> Any:
     """Execute a document and return its data, or raise one of the six."""
     body = {"query": document, "variables": variables}
-    answer = await api.json("POST", "/graphql.json", repeat=repeat, json=body)
+    answer = await api.json("POST", "/graphql.json", repeat=repeat, cost=POINTS_ASKED, json=body)
     if not isinstance(answer, dict):
         raise Transient("Shopify answered something that is not GraphQL")
     if answer.get("errors"):

@@ -14,7 +14,6 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -22,6 +21,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from connectors.budgets import NoBudgets
 from connectors.contract import (
     Connector,
     LookupWarranty,
@@ -101,9 +101,10 @@ class ConnectorSuite:
     def make(self, answer: Answer) -> Connector[Any]:
         """Build the connector on a fake wire, without pace and without quick retries."""
         settings = self.connector.settings_model.model_validate(dict(self.settings))
-        remote = replace(self.connector.remote(settings), calls_per_second=10_000.0)
+        remote = self.connector.remote(settings)
         wire = httpx.MockTransport(answer)
-        return self.connector(settings, RemoteApi(remote, attempts=1, transport=wire))
+        api = RemoteApi(remote, attempts=1, transport=wire, budgets=NoBudgets())
+        return self.connector(settings, api)
 
     def calls(self, connector: Any) -> dict[str, Call]:
         """Build one harmless call for each capability that goes over the wire."""
@@ -211,7 +212,7 @@ class ConnectorSuite:
         assert not [secret for secret in self._secrets() if secret in shown]
         for name, each in self.connector.settings_model.model_fields.items():
             if re.search(r"(secret|token|password|_key)$", name):
-                assert each.annotation is SecretStr, f"{name} must be a SecretStr"
+                assert each.annotation in (SecretStr, SecretStr | None), f"{name}: SecretStr"
 
     def test_an_unsigned_webhook_is_refused(self) -> None:
         """Nothing unsigned comes in, and nothing that cannot be read stops the others."""

@@ -16,7 +16,6 @@ import uvicorn
 from starlette.applications import Starlette
 
 from connectors import capabilities, installed
-from connectors.connections import Connections
 from hub import chain, demo, keys
 from hub.clock import moment, now
 from hub.database import Database, DatabaseAway, await_database
@@ -46,7 +45,7 @@ SWITCH_SECONDS = 0.0005
 def runtime_of(settings: Settings, database: Database) -> Runtime:
     """Make what the jobs of this process work with."""
     lease = timedelta(seconds=settings.lease_seconds)
-    return Runtime(database, Connections(settings.vault().open), lease=lease)
+    return Runtime.over(database, settings.vault(), lease=lease)
 
 
 def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:

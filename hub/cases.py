@@ -27,6 +27,7 @@ class CaseKind(StrEnum):
     WRONG_STATUS = "wrong_status"  # a unit was sold or shipped that could not be
     MISSING_CAPTURE = "missing_capture"  # a unit left without its serial being read
     SYNC_FAILURE = "sync_failure"  # a channel refuses what it is told
+    CHANNEL_DOWN = "channel_down"  # a channel does not answer at all
     AUTHENTICATION = "authentication"  # a channel refuses our credentials
     DISAGREEMENT = "disagreement"  # reconciliation found what only a person can decide
     LEDGER_BROKEN = "ledger_broken"  # the hash chain does not hold

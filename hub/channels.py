@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from hub import inbox, listings, outbox
+from hub import accounts, inbox, listings, outbox
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
@@ -82,6 +82,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     assert row is not None
     if row["connector"] != card.connector:
         raise InvalidInput("the connector of a channel can not be changed", field="connector")
+    accounts.forget_token(tx, row["id"])  # its credentials may have changed
     listings.touch_channel(tx, row["id"], occasion.now)
     return str(row["id"])
 
@@ -122,6 +123,11 @@ def resume(tx: Transaction, channel_id: str) -> None:
         "UPDATE channel SET state = 'active', paused_reason = NULL, waits_until = 0 WHERE id = :id",
         id=channel_id,
     )
+    tx.run(
+        "UPDATE circuit SET failures = 0, openings = 0, probe_at = 0, opened_at = NULL "
+        "WHERE channel_id = :id",
+        id=channel_id,
+    )
     tx.wake("levels", "facts", "inbox")
 
 
@@ -132,6 +138,12 @@ def slow_down(tx: Transaction, channel_id: str, until: datetime) -> None:
         until=micros(until),
         id=channel_id,
     )
+
+
+def resume_pace(tx: Transaction, channel_id: str) -> None:
+    """Stop leaving a channel alone: it is back."""
+    tx.run("UPDATE channel SET waits_until = 0 WHERE id = :id", id=channel_id)
+    tx.wake("levels", "facts", "inbox")
 
 
 def cursor(tx: Transaction, channel_id: str, stream: str) -> str:

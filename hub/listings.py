@@ -54,7 +54,11 @@ def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None
     tx.send(
         "UPDATE listing_level SET wanted_version = wanted_version + 1, "
         "wanted_at = CASE WHEN wanted_version > done_version THEN wanted_at ELSE :now END, "
-        "due_at = CASE WHEN attempts > 0 THEN due_at ELSE :now END, state = 'live' "
+        "due_at = CASE WHEN attempts > 0 THEN due_at ELSE :now END, state = 'live', "
+        # What is sold out is told before all else: each moment may sell it twice.
+        "urgency = CASE WHEN EXISTS (SELECT 1 FROM unit WHERE unit.product_id = "
+        "listing_level.product_id AND unit.status = 'in_stock' AND unit.promised_to IS NULL "
+        "AND unit.blocks = 0) THEN 1 ELSE 0 END "
         "WHERE listing_id IN (SELECT listing_id FROM listing_level "
         f"WHERE {condition} ORDER BY listing_id FOR UPDATE)",
         now=micros(now),
@@ -148,8 +152,8 @@ def lease(
         "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
         "WHERE listing_id IN (SELECT listing_id FROM listing_level WHERE channel_id = :channel "
         "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
-        "AND state = 'live' ORDER BY due_at, listing_id LIMIT :limit FOR UPDATE SKIP LOCKED) "
-        "RETURNING *",
+        "AND state = 'live' ORDER BY urgency, due_at, listing_id LIMIT :limit "
+        "FOR UPDATE SKIP LOCKED) RETURNING *",
         channel=channel["id"],
         now=micros(now),
         until=micros(now + lasts),

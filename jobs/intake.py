@@ -12,6 +12,7 @@ from functools import partial
 from pydantic import TypeAdapter
 
 from connectors import Connector, PullOrders, ReceiveWebhooks, SendNotice, Transient
+from connectors.remote import patience
 from hub import channels, inbox, orders
 from hub.leases import MESSAGES, Fences
 from hub.recalls import notices
@@ -71,8 +72,9 @@ async def _work_in(runtime: Runtime, message: Row, batch: leases.Batch) -> None:
     channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
     try:
         receipts = _receipts(runtime, channel, message)
-        async with leases.one_call():
-            found = [] if receipts else await _orders(runtime, channel, message)
+        async with leases.one_call():  # while a lease is held nobody waits for a budget
+            with patience(0):
+                found = [] if receipts else await _orders(runtime, channel, message)
         await batch.settle(
             [message["id"]], lambda tx: _accept(tx, runtime, channel, message, found, receipts)
         )
@@ -134,7 +136,7 @@ def _failed(
 ) -> None:
     now = runtime.clock()
     decision: Decision = decide(error, message["attempts"], now)
-    apply_to_channel(tx, channel, decision, now)
+    apply_to_channel(tx, channel, decision, now, message["delivery"])
     if decision.due_at is not None:
         inbox.retry(tx, message, decision.error, decision.due_at, counted=decision.counted)
     elif inbox.give_up(tx, message, decision.error, now):

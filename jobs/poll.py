@@ -9,6 +9,7 @@ import logging
 from functools import partial
 
 from connectors import Page, PullOrders
+from connectors.remote import patience
 from hub import cases, channels, inbox
 from hub.cases import CaseKind
 from hub.clock import micros
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 STREAM = "orders"
 PAGES_MAX = 500  # of one channel in one run
+PATIENCE_SECONDS = 30.0  # for a budget that is used up: no lease is held
 
 
 async def poll_all(runtime: Runtime) -> str:
@@ -40,13 +42,14 @@ async def poll(runtime: Runtime, channel: Row) -> int:
     if not isinstance(connector, PullOrders):
         return 0
     try:
-        return await _pull(runtime, channel, connector)
+        with patience(PATIENCE_SECONDS):
+            return await _pull(runtime, channel, connector)
     except TROUBLES:
         raise  # our own database is away: says nothing of the channel
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
         await runtime.database.write(
-            lambda tx: apply_to_channel(tx, channel, decision, runtime.clock())
+            lambda tx: apply_to_channel(tx, channel, decision, runtime.clock(), STREAM)
         )
         if decision.due_at is None:
             await runtime.database.write(
@@ -72,13 +75,14 @@ async def _pull(runtime: Runtime, channel: Row, connector: PullOrders) -> int:
 
 def _store(runtime: Runtime, channel: Row, page: Page[Order], tx: Transaction) -> int:
     now = runtime.clock()
-    stored = inbox.accept(tx, [_message(channel, order) for order in page.items], now)
+    stored = inbox.accept(tx, [order_message(channel, order) for order in page.items], now)
     channels.move_cursor(tx, channel["id"], STREAM, page.cursor, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, STREAM, channel["id"], now)
     return stored
 
 
-def _message(channel: Row, order: Order) -> inbox.Message:
+def order_message(channel: Row, order: Order) -> inbox.Message:
+    """Return what is stored of an order that was read; the same state of it is the same message."""
     body = ORDERS.dump_json(order)
     # The content is part of the name: a channel whose update time stands still is still heard.
     digest = hashlib.sha256(body).hexdigest()[:16]

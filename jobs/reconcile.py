@@ -15,6 +15,7 @@ from functools import partial
 import orjson
 
 from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
+from connectors.remote import patience
 from hub import channels, orders, warranty
 from hub.occasion import Occasion
 from hub.reconciling import comparison, reconciliation
@@ -76,20 +77,26 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
         lambda tx: reconciliation.start(tx, channel["id"], scope, policy.trigger, runtime.clock())
     )
     look = {Scope.ORDERS: _orders, Scope.LEVELS: _levels, Scope.WARRANTIES: _warranties}[scope]
+    totals = Totals()
     try:
-        totals, found = await look(runtime, channel, policy)
-        rows = await runtime.database.write(
-            lambda tx: _keep(tx, runtime, channel, run_id, totals, found)
+        with patience(poll.PATIENCE_SECONDS):
+            async for found in look(runtime, channel, policy, totals):
+                totals.differences += len(found)
+                rows = await runtime.database.write(partial(_keep, runtime, channel, run_id, found))
+                if policy.heal:
+                    await heal(runtime, channel, rows)
+        await runtime.database.write(
+            lambda tx: reconciliation.finish(tx, run_id, totals, runtime.clock())
         )
         if policy.heal:
-            await heal(runtime, channel, rows)
+            await _until_told(runtime, run_id)
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
 
         def failed(tx: Transaction) -> None:
             now = runtime.clock()
             reconciliation.fail(tx, run_id, decision.error, now)
-            apply_to_channel(tx, channel, decision, now)
+            apply_to_channel(tx, channel, decision, now, f"reconciling {scope}")
 
         await runtime.database.write(failed)
         logger.warning("%s of %s not reconciled: %s", scope, channel["code"], decision.error)
@@ -97,43 +104,45 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
 
 
 def _keep(
-    tx: Transaction,
-    runtime: Runtime,
-    channel: Row,
-    run_id: str,
-    totals: Totals,
-    found: Sequence[Difference],
+    runtime: Runtime, channel: Row, run_id: str, found: Sequence[Difference], tx: Transaction
 ) -> list[Row]:
     now = runtime.clock()
     rows = [reconciliation.record(tx, run_id, channel["id"], each, now) for each in found]
     for row in rows:
         if row["fix"] == Fix.ASK:
             reconciliation.ask(tx, row, channel, now)
-    reconciliation.finish(tx, run_id, totals, now)
     return rows
 
 
 async def heal(runtime: Runtime, channel: Row, differences: Sequence[Row]) -> None:
-    """Heal what is safe, and wait until the channel was told."""
+    """Heal what is safe, and tell the channel."""
     safe = [row for row in differences if Fix(row["fix"]) in AUTOMATIC]
     occasion = runtime.occasion("reconcile")
+    queued = [row for row in safe if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
+    if queued:
+
+        def queue(tx: Transaction) -> None:
+            for row in queued:
+                reconciliation.heal(tx, occasion, row)
+
+        await runtime.database.write(queue)
     for row in safe:
-        await heal_one(runtime, channel, row, occasion)
+        if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
+            await heal_one(runtime, channel, row, occasion)
     if safe:
         await intake.drain(runtime)
         await relay.drain(runtime, channel["id"])
-        await _until_told(runtime, [row["id"] for row in safe])
 
 
-async def _until_told(runtime: Runtime, difference_ids: list[str]) -> None:
-    """Wait, not for ever, while another worker still holds what heals the differences."""
+async def _until_told(runtime: Runtime, run_id: str) -> None:
+    """Wait, not for ever, while another worker still holds what heals the differences of a run."""
     with suppress(TimeoutError):
         async with asyncio.timeout(HEAL_SECONDS_MAX):
             while await runtime.database.read(
                 lambda tx: tx.value(
                     "SELECT COUNT(*) FROM reconciliation_difference "
-                    "WHERE id IN (:ids...) AND state = 'healing'",
-                    ids=difference_ids,
+                    "WHERE run_id = :run AND state = 'healing'",
+                    run=run_id,
                 )
             ):
                 await asyncio.sleep(HEAL_POLL_SECONDS)
@@ -161,39 +170,36 @@ def _remote_ref(difference: Row) -> str:
     return str(orjson.loads(difference["remote_claim"])["ref"])
 
 
-async def _levels(
-    runtime: Runtime, channel: Row, _policy: Policy
-) -> tuple[Totals, list[Difference]]:
+Found = AsyncIterator[Sequence[Difference]]
+
+
+async def _levels(runtime: Runtime, channel: Row, _policy: Policy, totals: Totals) -> Found:
+    """Yield what differs, batch by batch; only the names of suspects are kept in memory."""
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotStock)
     started = runtime.clock()
     await _catch_up(runtime, channel)
-    totals = Totals()
-    suspects: dict[str, Difference] = {}
+    suspects: set[str] = set()
 
-    async def compare(batch: Sequence[ObservedLevel]) -> comparison.Compared:
-        return await runtime.database.write(
+    async def compare(batch: Sequence[ObservedLevel]) -> Sequence[Difference]:
+        outcome = await runtime.database.write(
             lambda tx: comparison.levels(tx, channel, batch, runtime.clock())
         )
-
-    async for batch in _batches(connector.snapshot_stock()):
-        outcome = await compare(batch)
         totals.matched += outcome.matched
         totals.in_flight += outcome.in_flight
-        suspects |= {each.subject: each for each in outcome.differences}
-    found: list[Difference] = []
+        return outcome.differences
+
+    async for batch in _batches(connector.snapshot_stock()):
+        suspects.update([each.subject for each in await compare(batch)])
     if suspects:
         await _catch_up(runtime, channel)
         async for batch in _batches(connector.snapshot_stock(), lambda seen: seen.sku in suspects):
-            outcome = await compare(batch)
-            totals.matched += outcome.matched
-            totals.in_flight += outcome.in_flight
-            found += outcome.differences
-    found += await runtime.database.read(
+            yield await compare(batch)
+    missing = await runtime.database.read(
         lambda tx: comparison.missing_listings(tx, channel, started)
     )
-    totals.differences = len(found)
-    return totals, found
+    for first in range(0, len(missing), BATCH):
+        yield missing[first : first + BATCH]
 
 
 async def _catch_up(runtime: Runtime, channel: Row) -> None:
@@ -218,15 +224,12 @@ async def _batches(
         yield batch
 
 
-async def _orders(
-    runtime: Runtime, channel: Row, policy: Policy
-) -> tuple[Totals, list[Difference]]:
+async def _orders(runtime: Runtime, channel: Row, policy: Policy, totals: Totals) -> Found:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotOrders)
     await intake.drain(runtime)
     await relay.drain(runtime, channel["id"])
     now = runtime.clock()
-    totals, found = Totals(), []
 
     async def compare(order: Order) -> Difference | str:
         return await runtime.database.read(
@@ -234,34 +237,28 @@ async def _orders(
         )
 
     async for order in connector.snapshot_orders(now - policy.window, now):
-        outcome = await compare(order)
-        if isinstance(outcome, Difference):
-            found.append(outcome)
-        elif outcome == "in_flight":
-            totals.in_flight += 1
-        else:
-            totals.matched += 1
-    totals.differences = len(found)
-    return totals, found
+        if found := _counted(await compare(order), totals):
+            yield found
 
 
-async def _warranties(
-    runtime: Runtime, channel: Row, _policy: Policy
-) -> tuple[Totals, list[Difference]]:
+def _counted(outcome: Difference | str, totals: Totals) -> Sequence[Difference]:
+    """Count what matched or is on its way; return what differs."""
+    if isinstance(outcome, Difference):
+        return (outcome,)
+    if outcome == "in_flight":
+        totals.in_flight += 1
+    else:
+        totals.matched += 1
+    return ()
+
+
+async def _warranties(runtime: Runtime, channel: Row, _policy: Policy, totals: Totals) -> Found:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, LookupWarranty)
     await relay.drain(runtime, channel["id"])
-    totals, found = Totals(), []
     async for unit, answer in _answers(runtime, channel, connector):
-        outcome = comparison.registration(unit, answer)
-        if isinstance(outcome, Difference):
-            found.append(outcome)
-        elif outcome == "in_flight":
-            totals.in_flight += 1
-        else:
-            totals.matched += 1
-    totals.differences = len(found)
-    return totals, found
+        if found := _counted(comparison.registration(unit, answer), totals):
+            yield found
 
 
 async def _answers(

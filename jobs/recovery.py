@@ -3,13 +3,18 @@
 | error       | attempts | the message              | the channel | a person         |
 |-------------|----------|--------------------------|-------------|------------------|
 | Transient   | + 1      | waits, then dead letter  | goes on     | the dead letter  |
-| RateLimited | -        | waits                    | waits       | no               |
+| RateLimited | -        | waits                    | waits (1)   | no               |
 | AuthFailed  | -        | waits                    | paused      | at once          |
 | Rejected    | -        | dead letter              | goes on     | yes              |
 | NotFound    | -        | dead letter              | goes on     | yes              |
 | Conflict    | + 1      | built anew               | goes on     | no               |
 | a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
 | no database | -        | waits                    | goes on     | no               |
+
+(1) unless it was our own budget that was used up: then the channel was not even asked.
+
+Transient failures of different messages in a row open the channel's circuit (`hub.circuit`): it is
+left alone, no message spends an attempt, and now and then one worker asks whether it is back.
 """
 
 import logging
@@ -17,8 +22,16 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors import AuthFailed, Conflict, ConnectorError, NotFound, RateLimited, Rejected
-from hub import cases, channels
+from connectors import (
+    AuthFailed,
+    Conflict,
+    ConnectorError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Transient,
+)
+from hub import cases, channels, circuit
 from hub.cases import CaseKind, Finding, Severity
 from hub.database import TROUBLES
 from hub.sql import Row, Transaction
@@ -41,6 +54,7 @@ class Decision:
     counted: bool = False
     slow_down_until: datetime | None = None
     pauses: bool = False
+    is_outage: bool = False  # the channel, or the way to it, may be down
 
 
 def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
@@ -49,7 +63,7 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
     match error:
         case RateLimited():
             until = now + timedelta(seconds=error.retry_after)
-            return Decision(text, until, slow_down_until=until)
+            return Decision(text, until, slow_down_until=None if error.own else until)
         case AuthFailed():
             return Decision(text, now, pauses=True)
         case Rejected() | NotFound():
@@ -57,9 +71,10 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
         case Conflict() if attempts < CONFLICTS_AT_ONCE_MAX:
             return Decision(text, now, counted=True)
         case ConnectorError():
+            outage = isinstance(error, Transient)
             if attempts + 1 >= ATTEMPTS_MAX:
-                return Decision(text, None)
-            return Decision(text, now + _backoff(attempts), counted=True)
+                return Decision(text, None, is_outage=outage)
+            return Decision(text, now + _backoff(attempts), counted=True, is_outage=outage)
     if isinstance(error, TROUBLES):  # our own database was away: nobody's fault, nothing to count
         return Decision(text, now + _backoff(0))
     logger.error("a connector failed in a way that it should not", exc_info=error)
@@ -71,8 +86,23 @@ def _backoff(attempts: int) -> timedelta:
     return timedelta(seconds=BACKOFF_SECONDS[attempts] * spread)
 
 
-def apply_to_channel(tx: Transaction, channel: Row, decision: Decision, now: datetime) -> None:
-    """Slow a channel down, or pause it and call a person, where the decision says so."""
+def apply_to_channel(
+    tx: Transaction, channel: Row, decision: Decision, now: datetime, subject: str = ""
+) -> None:
+    """Slow a channel down, open its circuit, or pause it and call a person, as was decided.
+
+    `subject` is what failed: only failures of different things say that the channel is down.
+    """
+    if decision.is_outage and circuit.failed(tx, channel["id"], subject, now):
+        finding = Finding(
+            kind=CaseKind.CHANNEL_DOWN,
+            subject=channel["code"],
+            channel_id=channel["id"],
+            severity=Severity.HIGH,
+            summary=f"{channel['name']} does not answer; what is to be told waits.",
+            details={"error": decision.error},
+        )
+        cases.report(tx, finding, now)
     if decision.slow_down_until is not None:
         channels.slow_down(tx, channel["id"], decision.slow_down_until)
     if decision.pauses:

@@ -7,6 +7,7 @@ an outcome is written only by the worker that still holds the lease.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,10 @@ from connectors import (
     RegisterWarranty,
     SendNotice,
 )
-from hub import cases, channels, listings, outbox, registrations, warranty
+from connectors.remote import patience
+from hub import cases, channels, circuit, listings, outbox, registrations, warranty
 from hub.cases import CaseKind
+from hub.circuit import CircuitState
 from hub.clock import micros, moment
 from hub.leases import FACTS, LEVELS, Fences
 from hub.listings import LeasedLevel
@@ -56,10 +59,9 @@ async def run(runtime: Runtime) -> None:
     loops: dict[str, asyncio.Task[None]] = {}
     try:
         while not runtime.stopping.is_set():
-            try:
-                await _serve_all(runtime, loops)
-            except Exception as error:
-                logger.warning("the relay could not look for channels: %s", error)
+            for channel_id in await _channels(runtime):
+                if channel_id not in loops or loops[channel_id].done():
+                    loops[channel_id] = asyncio.create_task(_serve(runtime, channel_id))
             await rest(runtime, CHANNELS_SECONDS)
         await asyncio.gather(*loops.values(), return_exceptions=True)
     finally:
@@ -68,14 +70,15 @@ async def run(runtime: Runtime) -> None:
         await asyncio.gather(*loops.values(), return_exceptions=True)
 
 
-async def _serve_all(runtime: Runtime, loops: "dict[str, asyncio.Task[None]]") -> None:
-    """Begin a loop for every channel that has none."""
-    rows = await runtime.database.read(
-        lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
-    )
-    for row in rows:
-        if row["id"] not in loops or loops[row["id"]].done():
-            loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
+async def _channels(runtime: Runtime) -> list[str]:
+    try:
+        rows = await runtime.database.read(
+            lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
+        )
+    except Exception as error:
+        logger.warning("the relay could not look for channels: %s", error)
+        return []
+    return [row["id"] for row in rows]
 
 
 async def _serve(runtime: Runtime, channel_id: str) -> None:
@@ -86,15 +89,52 @@ async def _serve(runtime: Runtime, channel_id: str) -> None:
 
 async def relay(runtime: Runtime, channel_id: str) -> int:
     """Tell a channel what is due; return how many messages were worked on."""
-    now = micros(runtime.clock())
-    channel = await runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
-    if channel["state"] != channels.ACTIVE or channel["waits_until"] > now:
+    now = runtime.clock()
+
+    def look(tx: Transaction) -> tuple[Row, circuit.Circuit]:
+        return channels.by_id(tx, channel_id), circuit.of(tx, channel_id)
+
+    channel, breaker = await runtime.database.read(look)
+    if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
     connector = runtime.connections.of(channel)
+    if breaker.state(now) is not CircuitState.CLOSED and not await probe(runtime, channel):
+        return 0
+    if await connector.api.wait() > 0:
+        return 0  # before anything is leased: nobody waits with a lease in his hand
     worked = 0
-    if isinstance(connector, PushStock):
-        worked += await _push_levels(runtime, channel, connector)
-    return worked + await _tell_facts(runtime, channel, connector)
+    with patience(0):
+        if isinstance(connector, PushStock):
+            worked += await _push_levels(runtime, channel, connector)
+        return worked + await _tell_facts(runtime, channel, connector)
+
+
+async def probe(runtime: Runtime, channel: Row) -> bool:
+    """Ask a channel that was down whether it is back; True if it is. One worker asks at a time."""
+    claimed = await runtime.database.write(
+        lambda tx: circuit.claim(tx, channel["id"], runtime.clock())
+    )
+    if not claimed:
+        return False
+    try:
+        await runtime.connections.of(channel).check()
+    except Exception as error:
+        decision = decide(error, 0, runtime.clock())
+
+        def away(tx: Transaction) -> None:
+            now = runtime.clock()
+            circuit.still_away(tx, channel["id"], now)
+            apply_to_channel(tx, channel, replace(decision, is_outage=False), now)
+
+        await runtime.database.write(away)
+        return False
+
+    def back(tx: Transaction) -> None:
+        circuit.back(tx, channel["id"])
+        cases.settle(tx, CaseKind.CHANNEL_DOWN, channel["code"], channel["id"], runtime.clock())
+
+    await runtime.database.write(back)
+    return True
 
 
 async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -> int:
@@ -186,8 +226,10 @@ def _settle(
             arrived.append(level.sku)
             continue
         decision = decide(error, level.attempts, now)
-        apply_to_channel(tx, channel, decision, now)
+        apply_to_channel(tx, channel, decision, now, level.sku)
         _put_back(tx, channel, level, decision, observed, runtime)
+    if arrived:
+        circuit.succeeded(tx, channel["id"])
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
 
 
@@ -329,6 +371,7 @@ def _fact_arrived(
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
         warranty.remember(tx, fact["subject"], channel["id"], answer, now)
+    circuit.succeeded(tx, channel["id"])
     reconciliation.healed_fact(tx, fact, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 
@@ -338,7 +381,7 @@ def _fact_failed(
 ) -> None:
     now = runtime.clock()
     decision = decide(error, fact["attempts"], now)
-    apply_to_channel(tx, channel, decision, now)
+    apply_to_channel(tx, channel, decision, now, fact["subject"])
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.connections import Connections
 from hub.clock import now
 from hub.database import Database
 from hub.leases import LEASE
 from hub.occasion import Occasion
+from hub.vault import Vault
+from jobs import accounts
 
 
 def _own_name() -> str:
@@ -31,6 +34,14 @@ class Runtime:
     """How long what is held stays held after its worker died; extended while it lives."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: nothing is begun any more, what was begun is finished."""
+
+    @classmethod
+    def over(
+        cls, database: Database, vault: Vault, clock: Callable[[], datetime] = now, **more: Any
+    ) -> "Runtime":
+        """Return the share of one process that has its accounts in common with the others."""
+        connections = Connections(vault.open, accounts.stores(database, vault, clock))
+        return cls(database, connections, clock=clock, **more)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

@@ -1,5 +1,6 @@
 """What the jobs do for those who ask in between: `hub_api.context.Services`, made real."""
 
+from datetime import datetime
 from typing import Any
 
 from connectors import Connector
@@ -7,7 +8,7 @@ from hub import warranty as _warranty
 from hub.occasion import Occasion
 from hub.reconciling.reconciliation import Scope
 from hub.sql import Row
-from jobs import intake, reconcile, relay, warranty
+from jobs import backfill, intake, reconcile, relay, warranty
 from jobs.runtime import Runtime
 
 
@@ -31,6 +32,10 @@ class JobServices:
         await reconcile.heal_one(self._runtime, channel, difference, occasion)
         await intake.drain(self._runtime)
         await relay.drain(self._runtime, channel["id"])
+
+    async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
+        """Read a channel's orders of a period again; return how many, and how many were new."""
+        return await backfill.pull_orders(self._runtime, channel, since, until)
 
     async def check(self, channel: Row) -> None:
         """Make the cheapest call that proves that a channel's credentials work."""

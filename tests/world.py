@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet
 
-from connectors.connections import Connections
 from connectors.contract import capabilities
 from connectors.registry import installed
 from hub import catalogue, channels, clients, ledger, listings, orders, units, views
@@ -200,4 +199,4 @@ class World:
 
     def runtime(self, **more: Any) -> Runtime:
         """Return a runtime for jobs; the clock is this world's."""
-        return Runtime(self.database, Connections(self.vault.open), clock=lambda: self.now, **more)
+        return Runtime.over(self.database, self.vault, lambda: self.now, **more)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qsl
 
 from graphql import build_schema, graphql_sync
 from starlette.requests import Request
@@ -33,8 +34,13 @@ class ShopifyTwin(Shop):
     ) -> None:
         self.access_token = access_token
         self.webhook_secret = webhook_secret
-        route = Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"])
-        super().__init__([route], location_id, clock)
+        self.app_id = "twin-client-id"
+        self.tokens_given = 0
+        routes = [
+            Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
+            Route("/admin/oauth/access_token", self._token, methods=["POST"]),
+        ]
+        super().__init__(routes, location_id, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
         """Return the settings with which the connector `shopify` reaches this twin."""
@@ -63,6 +69,20 @@ class ShopifyTwin(Shop):
             return super().answer_fault(fault)
         error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
         return JSONResponse({"errors": [error], "extensions": _cost(500, available=100)})
+
+    def expire_token(self) -> None:
+        """Let the access token run out before its time."""
+        self.access_token = f"expired-{self.next_id()}"
+
+    async def _token(self, request: Request) -> Response:
+        """Give a token of 24 hours to the app that knows its secret (client credentials)."""
+        form = dict(parse_qsl((await request.body()).decode()))
+        known = (form.get("client_id"), form.get("client_secret"))
+        if known != (self.app_id, self.webhook_secret):
+            return JSONResponse({"error": "invalid_client"}, 401)
+        self.tokens_given += 1
+        self.access_token = f"shpat-{self.next_id()}"
+        return JSONResponse({"access_token": self.access_token, "expires_in": 86_399})
 
     async def _graphql(self, request: Request) -> Response:
         if request.headers.get("x-shopify-access-token") != self.access_token:

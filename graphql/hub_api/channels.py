@@ -7,9 +7,10 @@ import strawberry
 
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
-from hub import channels, clients, listings
+from hub import channels, circuit, clients, listings
 from hub.catalogue import reference
 from hub.channels import ChannelCard, Health
+from hub.circuit import CircuitState
 from hub.clock import moment
 from hub.errors import InvalidInput
 from hub.keys import Scope
@@ -18,6 +19,8 @@ from hub_api.context import Context
 from hub_api.problems import answer, settings_problem
 
 Info = strawberry.Info[Context, None]
+
+strawberry.enum(CircuitState, description="Whether a channel is talked to.")
 
 
 @strawberry.type(description="How far a channel is behind.")
@@ -44,6 +47,28 @@ class ChannelLag:
             oldest_unsent_at=oldest,
             seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             last_success_at=moment(health.last_success_at) if health.last_success_at else None,
+        )
+
+
+@strawberry.type(description="How a channel has been failing.")
+class Circuit:
+    """How a channel has been failing."""
+
+    state: CircuitState
+    failures: int = strawberry.field(description="Of different messages in a row.")
+    opened_at: datetime | None
+    asked_again_at: datetime | None = strawberry.field(
+        description="When it is next asked whether it is back."
+    )
+
+    @classmethod
+    def of(cls, found: circuit.Circuit, now: datetime) -> "Circuit":
+        """Show a circuit."""
+        return cls(
+            state=found.state(now),
+            failures=found.failures,
+            opened_at=moment(found.opened_at) if found.opened_at else None,
+            asked_again_at=moment(found.probe_at) if found.probe_at else None,
         )
 
 
@@ -85,6 +110,12 @@ class Channel:
             return None
         code: str | None = await info.context.loaders.of(clients.codes).load(self.client_id)
         return code
+
+    @strawberry.field(description="Whether it answers; what is to be told waits until it does.")
+    async def circuit(self, info: Info) -> Circuit:
+        """Say how it has been failing."""
+        found = await info.context.read(lambda tx: circuit.of(tx, self.id))
+        return Circuit.of(found, info.context.clock())
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:
@@ -164,6 +195,14 @@ class Replayed:
     """How many messages were put back."""
 
     messages: int
+
+
+@strawberry.type(description="What a channel was asked for again.")
+class OrdersPulled:
+    """What a channel was asked for again."""
+
+    read: int = strawberry.field(description="Orders of the period that the channel has.")
+    new: int = strawberry.field(description="Those that were not known, or not as they are now.")
 
 
 @strawberry.type
@@ -288,6 +327,24 @@ class ChannelMutation:
             return Channel.of(channels.get(tx, code))
 
         return await info.context.write(work)
+
+    @strawberry.mutation(
+        description="Read again all orders that were placed at a channel in a period. "
+        "What is known already is not taken twice.",
+        graphql_type=answer("PullOrdersResult", OrdersPulled),
+    )
+    async def pull_orders(
+        self, info: Info, channel: str, since: datetime, until: datetime
+    ) -> OrdersPulled:
+        """Fill a gap."""
+        info.context.require(Scope.OPS)
+        if since.tzinfo is None or until.tzinfo is None or since >= until:
+            raise InvalidInput("a period begins before it ends, with time zones", field="since")
+        row = await info.context.read(lambda tx: channels.get(tx, channel))
+        if not channels.can(row, "snapshot_orders"):
+            raise InvalidInput("this channel can not list the orders of a period", field="channel")
+        read, new = await info.context.services.pull_orders(row, since, until)
+        return OrdersPulled(read=read, new=new)
 
     @strawberry.mutation(
         description="Put messages that were given up back in their queue.",

@@ -36,6 +36,9 @@ class Services(Protocol):
     async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
         """Heal one difference now."""
 
+    async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
+        """Read a channel's orders of a period again; return how many, and how many were new."""
+
     async def check(self, channel: Row) -> None:
         """Make the cheapest call that proves that a channel's credentials work."""
 

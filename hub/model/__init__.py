@@ -31,7 +31,7 @@ from hub.model.review import (
     ReconciliationRun,
     WarrantyRecord,
 )
-from hub.model.sync import Cursor, Inbox, JobRun, Outbox
+from hub.model.sync import Budget, ChannelToken, Circuit, Cursor, Inbox, JobRun, Outbox
 from hub.model.units import (
     Checkpoint,
     Command,
@@ -49,9 +49,12 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "ApiKey",
+    "Budget",
     "Case",
     "Channel",
+    "ChannelToken",
     "Checkpoint",
+    "Circuit",
     "Client",
     "Command",
     "CountResult",

@@ -57,7 +57,11 @@ class ListingLevel(SQLModel, table=True):
     __tablename__ = "listing_level"
     __table_args__ = (
         Index(
-            "listing_level_due", "channel_id", "due_at", **where("wanted_version > done_version")
+            "listing_level_due",
+            "channel_id",
+            "urgency",
+            "due_at",
+            **where("wanted_version > done_version"),
         ),
         Index("listing_level_of_product", "product_id"),
     )
@@ -74,6 +78,7 @@ class ListingLevel(SQLModel, table=True):
     acknowledged_at: int | None = instant(nullable=True)
     observed: int | None = Field(default=None)  # what the channel was last seen to show
     observed_at: int | None = instant(nullable=True)
+    urgency: int = integer()  # 0: sold out, told first; 1: any other change
     observations: int = integer()  # counts what was seen, so that keys derive from it
     due_at: int = integer()
     lease_until: int = integer()

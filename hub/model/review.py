@@ -98,6 +98,10 @@ class ReconciliationDifference(SQLModel, table=True):
     __table_args__ = (
         Index("difference_run", "run_id", "subject"),
         Index("difference_open", "channel_id", "kind", "subject", **where("state <> 'healed'")),
+        # What a channel has taken heals what was being healed by it: looked for at every push.
+        Index("difference_of_listing", "listing_id", **where("state = 'healing'")),
+        Index("difference_of_order", "order_id", **where("state = 'healing'")),
+        Index("difference_of_unit", "unit_id", **where("state = 'healing'")),
     )
 
     id: str = own_id()

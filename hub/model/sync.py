@@ -1,14 +1,23 @@
 """The tables of what runs by itself: outbox, inbox, cursors, job runs."""
 
+from typing import Any
+
 from sqlalchemy import (
     Column,
+    ForeignKey,
     Index,
     LargeBinary,
+    String,
     UniqueConstraint,
 )
 from sqlmodel import Field, SQLModel
 
 from hub.model.columns import Sequence, instant, integer, own_id, to, where, words
+
+
+def of_channel() -> Any:
+    """Return the primary key of what each channel has one of."""
+    return Field(sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True))
 
 
 class Outbox(SQLModel, table=True):
@@ -103,3 +112,39 @@ class JobRun(SQLModel, table=True):
     started_at: int = instant()
     finished_at: int | None = instant(nullable=True)
     outcome: str | None = words()
+
+
+class Budget(SQLModel, table=True):
+    """What an account may still ask of its channel; shared by all workers."""
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    name: str = Field(primary_key=True, max_length=60)
+    state: str = words(nullable=False)  # JSON, read by the jobs only
+
+
+class ChannelToken(SQLModel, table=True):
+    """The access token of an account, fetched by one worker for all."""
+
+    __tablename__ = "channel_token"
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    sealed: str = words(nullable=False)  # encrypted; empty until the first was fetched
+    lease_until: int = integer()
+    fence: int = integer()
+
+
+class Circuit(SQLModel, table=True):
+    """How a channel has been failing: the state of its circuit breaker."""
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    failures: int = integer()
+    last_failed: str | None = Field(default=None, max_length=200)
+    openings: int = integer()
+    opened_at: int | None = instant(nullable=True)
+    probe_at: int = integer()  # when it is asked whether it is back; 0: it never went

@@ -153,7 +153,8 @@ def record(
     """Keep a difference; its age counts from the first run that saw it. Return its row."""
     first = tx.value(
         "SELECT MIN(first_seen_at) FROM reconciliation_difference WHERE channel_id = :channel "
-        "AND kind = :kind AND subject = :subject AND state IN ('open', 'healing')",
+        "AND kind = :kind AND subject = :subject AND state <> 'healed' "
+        "AND state IN ('open', 'healing')",
         channel=channel_id,
         kind=str(difference.kind),
         subject=difference.subject[:200],
@@ -191,7 +192,8 @@ def _supersede(tx: Transaction, channel_id: str, difference: Difference) -> None
     """An older run's open difference about the same thing gives way to the newer one."""
     tx.run(
         "UPDATE reconciliation_difference SET state = 'superseded' WHERE channel_id = :channel "
-        "AND kind = :kind AND subject = :subject AND state IN ('open', 'healing')",
+        "AND kind = :kind AND subject = :subject AND state <> 'healed' "
+        "AND state IN ('open', 'healing')",
         channel=channel_id,
         kind=str(difference.kind),
         subject=difference.subject[:200],

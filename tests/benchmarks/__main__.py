@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Callable
 
+from tests.benchmarks.backfill import backfill
 from tests.benchmarks.harness import Measurement
 from tests.benchmarks.hold_ship_concurrent import hold_ship_concurrent, hold_ship_storm
 from tests.benchmarks.lookup_http import lookup_http
 from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
+from tests.benchmarks.push_throughput import push_throughput
 from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
 from tests.benchmarks.scan_concurrent import scan_concurrent
 from tests.benchmarks.vs_stateset import vs_stateset
@@ -24,6 +26,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "vs_stateset": vs_stateset,
     "scan_concurrent": scan_concurrent,
     "push_latency": push_latency,
+    "push_throughput": push_throughput,
+    "backfill": backfill,
     "push_latency_loaded": push_latency_loaded,
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
+from connectors.budgets import NoBudgets
 from connectors.registry import connect
 from connectors.shopify import Shopify
 from connectors.simulators import Fault, ShopifyTwin, serve
@@ -27,7 +28,7 @@ Story = Callable[[ShopifyTwin, Shopify], Awaitable[None]]
 @asynccontextmanager
 async def connected(twin: ShopifyTwin) -> AsyncIterator[Shopify]:
     async with serve(twin.app) as url:
-        connector: Any = connect("shopify", twin.settings(url))
+        connector: Any = connect("shopify", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
+from connectors.budgets import NoBudgets
 from connectors.registry import connect
 from connectors.simulators import Fault, SquareTwin, serve
 from connectors.square import Square
@@ -20,7 +21,7 @@ Story = Callable[[SquareTwin, Square], Awaitable[None]]
 @asynccontextmanager
 async def connected(twin: SquareTwin) -> AsyncIterator[Square]:
     async with serve(twin.app) as url:
-        connector: Any = connect("square", twin.settings(url))
+        connector: Any = connect("square", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:

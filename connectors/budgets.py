@@ -1,0 +1,182 @@
+"""Budgets: how much may be asked of a remote, as data, and how much of it is left.
+
+A budget belongs to one account and limits some operations of it: a bucket that refills all the
+time (Shopify's points, most APIs' calls), or a count for a window (a daily quota). What the remote
+says in its answers is believed over what was worked out here.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One limit. Either `per_second` refills a bucket, or `window_seconds` counts anew."""
+
+    name: str
+    capacity: float
+    per_second: float = 0.0
+    window_seconds: float = 0.0
+    operations: frozenset[str] = frozenset()  # the ones that it limits; none named: all
+    weighed: bool = False  # a call takes its cost in points; else each call takes one
+
+    def __post_init__(self) -> None:
+        if self.capacity <= 0 or (self.per_second > 0) == (self.window_seconds > 0):
+            raise ValueError(f"{self.name}: a budget refills, or begins anew with each window")
+
+    def limits(self, operation: str) -> bool:
+        """Say whether an operation draws from it."""
+        return not self.operations or operation in self.operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an answer of the remote says about a budget."""
+
+    budget: str
+    remaining: float
+    capacity: float | None = None
+    per_second: float | None = None
+    resets_in: float | None = None  # seconds until the window begins anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How much of a budget is left, at an instant in seconds."""
+
+    left: float
+    at: float
+    capacity: float
+    per_second: float
+    window_ends: float = 0.0
+    blocked_until: float = 0.0
+
+    @classmethod
+    def full(cls, budget: Budget, now: float) -> "Account":
+        """Begin with everything there."""
+        return cls(
+            left=budget.capacity,
+            at=now,
+            capacity=budget.capacity,
+            per_second=budget.per_second,
+            window_ends=now + budget.window_seconds if budget.window_seconds else 0.0,
+        )
+
+    @classmethod
+    def read(cls, stored: Any) -> "Account":
+        """Read one that was kept as plain values."""
+        return cls(**stored)
+
+    def plain(self) -> dict[str, float]:
+        """Return plain values, to be kept."""
+        return asdict(self)
+
+    def grown(self, budget: Budget, now: float) -> "Account":
+        """Return what is there now."""
+        now = max(now, self.at)  # a clock that was set back gives nothing and takes nothing
+        if budget.window_seconds:
+            if now < self.window_ends:
+                return replace(self, at=now)
+            return replace(
+                self, at=now, left=self.capacity, window_ends=now + budget.window_seconds
+            )
+        return replace(
+            self, at=now, left=min(self.capacity, self.left + (now - self.at) * self.per_second)
+        )
+
+    def wait(self, budget: Budget, cost: float) -> float:
+        """Return the seconds until `cost` is there. More than fits in waits for all of it."""
+        blocked = max(0.0, self.blocked_until - self.at)
+        lacking = min(cost, self.capacity) - self.left
+        if lacking <= 0:
+            return blocked
+        if budget.window_seconds:
+            return max(blocked, self.window_ends - self.at)
+        return max(blocked, lacking / self.per_second)
+
+    def spent(self, cost: float) -> "Account":
+        """Return what is left after a call."""
+        return replace(self, left=self.left - cost)
+
+    def told(self, reading: Reading) -> "Account":
+        """Believe what the remote says."""
+        return replace(
+            self,
+            left=reading.remaining,
+            capacity=reading.capacity or self.capacity,
+            per_second=reading.per_second or self.per_second,
+            window_ends=(
+                self.window_ends if reading.resets_in is None else self.at + reading.resets_in
+            ),
+        )
+
+    def blocked(self, seconds: float) -> "Account":
+        """Note that the remote wants to be left alone."""
+        return replace(self, blocked_until=max(self.blocked_until, self.at + seconds))
+
+
+class Budgets(ABC):
+    """Where the budgets of one account are kept."""
+
+    @abstractmethod
+    async def take(self, budget: Budget, cost: float) -> float:
+        """Take `cost` and return 0; or take nothing and return the seconds until it is there."""
+
+    @abstractmethod
+    async def wait(self, budget: Budget) -> float:
+        """Return the seconds until a call may be made, taking nothing."""
+
+    @abstractmethod
+    async def learn(self, budget: Budget, reading: Reading) -> None:
+        """Believe what the remote says about a budget."""
+
+    @abstractmethod
+    async def block(self, budget: Budget, seconds: float) -> None:
+        """Let nobody draw from a budget for a while: the remote asked for it."""
+
+
+class LocalBudgets(Budgets):
+    """Budgets of one process that has the account for itself."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._accounts: dict[str, Account] = {}
+
+    async def take(self, budget: Budget, cost: float) -> float:
+        account = self._of(budget)
+        wait = account.wait(budget, cost)
+        self._accounts[budget.name] = account if wait else account.spent(cost)
+        return wait
+
+    async def wait(self, budget: Budget) -> float:
+        return self._of(budget).wait(budget, 1.0)
+
+    async def learn(self, budget: Budget, reading: Reading) -> None:
+        self._accounts[budget.name] = self._of(budget).told(reading)
+
+    async def block(self, budget: Budget, seconds: float) -> None:
+        self._accounts[budget.name] = self._of(budget).blocked(seconds)
+
+    def _of(self, budget: Budget) -> Account:
+        now = self._clock()
+        known = self._accounts.get(budget.name) or Account.full(budget, now)
+        return known.grown(budget, now)
+
+
+class NoBudgets(Budgets):
+    """For an account that nobody limits on our side: only the remote does."""
+
+    async def take(self, budget: Budget, cost: float) -> float:
+        return 0.0
+
+    async def wait(self, budget: Budget) -> float:
+        return 0.0
+
+    async def learn(self, budget: Budget, reading: Reading) -> None:
+        return None
+
+    async def block(self, budget: Budget, seconds: float) -> None:
+        return None
