@@ -128,7 +128,13 @@ class SharedTokens(TokenStore):
                 lambda tx: accounts.claim_token(tx, self._channel_id, self._clock())
             )
             if fence is not None:
-                self._token = await self._fetch(newest, exchange, fence)
+                # Read again under the claim: another may have fetched it in between.
+                newest = await self._read()
+                if newest is not None and newest != used:
+                    await self._keep(None, fence)
+                    self._token = newest
+                else:
+                    self._token = await self._fetch(newest, exchange, fence)
                 return self._token
             await asyncio.sleep(TOKEN_POLL_SECONDS)
         raise Transient("another worker is long about fetching a token")

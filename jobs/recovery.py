@@ -70,6 +70,9 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
             return Decision(text, None)
         case Conflict() if attempts < CONFLICTS_AT_ONCE_MAX:
             return Decision(text, now, counted=True)
+        case Conflict() if attempts + 1 < ATTEMPTS_MAX:
+            # It answers, and sells: those at once were no failures to wait long for.
+            return Decision(text, now + _backoff(attempts - CONFLICTS_AT_ONCE_MAX), counted=True)
         case ConnectorError():
             outage = isinstance(error, Transient)
             if attempts + 1 >= ATTEMPTS_MAX:

@@ -44,7 +44,7 @@ def take(
             finish(tx, Run(last["id"], job, last["slot"]), UNFINISHED, now)
     row = tx.row(
         "INSERT INTO job_run(id, job, slot, holder, lease_until, started_at) "
-        "VALUES(:id, :job, :slot, :holder, :until, :now) ON CONFLICT(job, slot) DO UPDATE "
+        "VALUES(:id, :job, :slot, :holder, :until, :begun) ON CONFLICT(job, slot) DO UPDATE "
         "SET id = excluded.id, holder = excluded.holder, lease_until = excluded.lease_until, "
         "started_at = excluded.started_at "
         "WHERE job_run.finished_at IS NULL AND job_run.lease_until <= :now RETURNING id",
@@ -54,6 +54,8 @@ def take(
         holder=holder,
         until=micros(now + lease),
         now=micros(now),
+        # The time was read before the lock: the run before may have ended while we waited for it.
+        begun=max(micros(now), (last and last["finished_at"]) or 0),
     )
     return Run(row["id"], job, slot) if row else None
 

@@ -10,7 +10,7 @@ from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.units import Scan
 from jobs import relay
-from jobs.recovery import ATTEMPTS_MAX
+from jobs.recovery import ATTEMPTS_MAX, decide
 from jobs.runtime import Runtime
 from recording import Recording, stage
 from world import World
@@ -274,6 +274,13 @@ def test_the_loop_wakes_up_by_itself_and_serves_new_channels(world: World) -> No
             await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(main())
+
+
+def test_a_channel_that_sells_while_it_is_told_is_not_left_alone_for_long(world: World) -> None:
+    waits = [decide(Conflict("moved on"), attempts, world.now).due_at for attempts in range(6)]
+    seconds = [(due - world.now).total_seconds() for due in waits if due is not None]
+    assert seconds[:3] == [0, 0, 0]
+    assert all(after < 60 for after in seconds)
 
 
 def test_conflicts_without_end_become_waits_not_a_storm(world: World) -> None:
