@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -71,7 +71,9 @@ def patience(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        _patience.reset(before)
+        # Whoever is swept away with its loop ends in another context: nothing is left to reset.
+        with suppress(ValueError):
+            _patience.reset(before)
 
 
 def _no_readings(_response: httpx.Response) -> Sequence[Reading]:

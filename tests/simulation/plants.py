@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from connectors import Page, Unknown
+from connectors import Unknown
 from hub import cases, channels, inbox, listings, outbox
 from hub.cases import CaseKind
 from hub.lifecycle import LIFECYCLE, Action
 from hub.orders import allocation
 from hub.sql import Row, Transaction
 from hub.vocabulary import Order
-from jobs import intake, poll, relay
+from jobs import intake, leases, poll, relay
 from jobs.runtime import Runtime
 from tests.simulation.process import Store
 
@@ -68,16 +68,16 @@ def _key_from_value(patch: pytest.MonkeyPatch) -> None:
 def _cursor_first(patch: pytest.MonkeyPatch) -> None:
     """The cursor moves in a transaction of its own, before the page is stored."""
 
-    async def pull(runtime: Runtime, channel: Row, connector: Any) -> int:
+    async def pull(runtime: Runtime, channel: Row, stream: poll.Stream) -> int:
         cursor = await runtime.database.read(
-            lambda tx: channels.cursor(tx, channel["id"], poll.STREAM)
+            lambda tx: channels.cursor(tx, channel["id"], stream.name)
         )
-        page: Page[Order] = await connector.pull_orders(cursor)
+        page = await stream.pull(cursor)
         now = runtime.clock()
         await runtime.database.write(
-            lambda tx: channels.move_cursor(tx, channel["id"], poll.STREAM, page.cursor, now)
+            lambda tx: channels.move_cursor(tx, channel["id"], stream.name, page.cursor, now)
         )
-        return await runtime.database.write(partial(poll._store, runtime, channel, page))
+        return await runtime.database.write(partial(poll._store, runtime, channel, stream, page))
 
     patch.setattr(poll, "_pull", pull)
 
@@ -101,10 +101,10 @@ def _done_before_work(patch: pytest.MonkeyPatch) -> None:
     """A delivery is closed in one transaction, and its order worked in in the next."""
     accept = intake.orders.accept
 
-    async def work_in(runtime: Runtime, message: Row) -> None:
+    async def work_in(runtime: Runtime, message: Row, _batch: leases.Batch) -> None:
         channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
         try:
-            found = await intake._orders(runtime, channel, message)
+            found = (await intake._read(runtime, channel, message)).orders
         except Exception as error:
             failed = partial(_failed, runtime, channel, message, error)
             await runtime.database.write(failed)
@@ -135,8 +135,14 @@ def _in_its_own(accept: Any, occasion: Any, channel: Row, order: Order, tx: Tran
 
 def _no_lease(patch: pytest.MonkeyPatch) -> None:
     """A fact is leased for no time: two workers tell it side by side."""
-    patch.setattr(outbox, "LEASE", timedelta(0))
-    patch.setattr(relay, "_still_ours", _yes)
+    lease = outbox.lease
+
+    def for_no_time(*given: Any, **named: Any) -> list[Row]:
+        return lease(*given, **(named | {"lasts": timedelta(0)}))
+
+    patch.setattr(outbox, "lease", for_no_time)
+    patch.setattr(leases.Batch, "extend", _yes)
+    patch.setattr(leases.Batch, "still_held", _yes)
 
 
 async def _yes(*_: Any) -> bool:
