@@ -25,7 +25,16 @@ from connectors import (
     SendNotice,
 )
 from connectors.remote import patience
-from hub import cases, channels, circuit, listings, outbox, registrations, warranty
+from hub import (
+    cases,
+    channels,
+    circuit,
+    listings,
+    outbox,
+    push_log,
+    registrations,
+    warranty,
+)
 from hub.cases import CaseKind
 from hub.circuit import CircuitState
 from hub.clock import micros, moment
@@ -46,7 +55,7 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs import leases, probing
+from jobs import leases, probing, push_notes
 from jobs.loops import keep_working, rest
 from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
@@ -190,20 +199,24 @@ def _settle(
     outcomes: dict[str, PushedLevel | BaseException],
 ) -> None:
     now = runtime.clock()
-    arrived = []
+    arrived, pushes = [], []
     for level in leased:
         outcome = outcomes.get(level.listing_id)
         if isinstance(outcome, PushedLevel) and outcome.quantity == level.desired:
             arrived += _acknowledged(tx, level, now)
+            pushes.append(push_notes.of_level(level, None))
             continue
         error, observed = _failure(outcome)
         if observed is not None and observed == level.desired:
             # The channel moved on by itself to what it should show: its own sale, most likely.
             arrived += _acknowledged(tx, level, now)
+            pushes.append(push_notes.of_level(level, None))
             continue
         decision = decide(error, level.attempts, now)
+        pushes.append(push_notes.of_level(level, decision))
         apply_to_channel(tx, channel, decision, now, level.sku)
         _put_back(tx, channel, level, decision, observed, runtime)
+    push_log.note(tx, channel["id"], pushes, now)
     if arrived:
         reached(tx, channel, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
@@ -361,6 +374,7 @@ def _fact_arrived(
     text = answer if isinstance(answer, str) else str(answer.status)
     if not outbox.sent(tx, fact, text, now):
         return
+    push_log.note(tx, channel["id"], [push_notes.of_fact(fact, None, text)], now)
     if fact["topic"] == notices.TOPIC and text:
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
@@ -375,6 +389,7 @@ def _fact_failed(
 ) -> None:
     now = runtime.clock()
     decision = decide(error, fact["attempts"], now)
+    push_log.note(tx, channel["id"], [push_notes.of_fact(fact, decision)], now)
     apply_to_channel(tx, channel, decision, now, fact["subject"])
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)

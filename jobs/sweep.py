@@ -1,14 +1,15 @@
 """The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
 
 Order lines whose SKU has become known are served, and the cases of orders and returns that have
-been overtaken by events are closed. Then the rules for cases are applied.
+been overtaken by events are closed. Then the rules for cases
+are applied, and the log of pushes loses what is older than a month.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from hub import ledger, orders
+from hub import ledger, orders, push_log
 from hub.cases import rules
 from hub.clock import micros, new_id
 from hub.fulfilment import expiry
@@ -21,6 +22,7 @@ from hub.units import Scan
 from jobs.runtime import Runtime
 
 ROWS_MAX = 500  # in one run
+LINES_MAX = 10_000  # of the log of pushes, dropped in one run
 
 
 def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) -> object:
@@ -56,6 +58,7 @@ async def sweep(runtime: Runtime) -> str:
     )
     for review in (orders.recheck, announced.recheck, pre_orders.review):
         await runtime.database.write(partial(_reviewed, runtime, review))
+    await runtime.database.write(lambda tx: push_log.forget(tx, runtime.clock(), limit=LINES_MAX))
     acted = await runtime.database.write(
         lambda tx: rules.apply(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )

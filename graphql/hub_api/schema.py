@@ -32,6 +32,7 @@ from hub_api.people import PersonMutation, PersonQuery
 from hub_api.policies import PolicyMutation, PolicyQuery
 from hub_api.problems import HANDLERS, TYPES
 from hub_api.proof import ProofQuery
+from hub_api.pushes import PushQuery
 from hub_api.recalls import RecallMutation, RecallQuery
 from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
 from hub_api.retrofit import RetrofitMutation, RetrofitQuery
@@ -58,6 +59,7 @@ class Query(
     FulfilmentQuery,
     WorkQuery,
     ChannelQuery,
+    PushQuery,
     AvailabilityQuery,
     CaseQuery,
     CaseRuleQuery,

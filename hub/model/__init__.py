@@ -46,7 +46,16 @@ from hub.model.review import (
     ReconciliationRun,
     WarrantyRecord,
 )
-from hub.model.sync import Budget, ChannelToken, Circuit, Cursor, Inbox, JobRun, Outbox
+from hub.model.sync import (
+    Budget,
+    ChannelToken,
+    Circuit,
+    Cursor,
+    Inbox,
+    JobRun,
+    Outbox,
+    PushAttempt,
+)
 from hub.model.units import (
     Checkpoint,
     Command,
@@ -104,6 +113,7 @@ __all__ = [
     "Person",
     "Product",
     "ProductAlternative",
+    "PushAttempt",
     "QualityMark",
     "Recall",
     "RecallUnit",

@@ -148,3 +148,24 @@ class Circuit(SQLModel, table=True):
     openings: int = integer()
     opened_at: int | None = instant(nullable=True)
     probe_at: int = integer()  # when it is asked whether it is back; 0: it never went
+
+
+class PushAttempt(SQLModel, table=True):
+    """One try to tell a channel something: what was sent, why, and what was answered."""
+
+    __tablename__ = "push_attempt"
+    __table_args__ = (
+        Index("push_attempt_recent", "channel_id", "id"),
+        Index("push_attempt_subject", "channel_id", "subject", "id"),
+        Index("push_attempt_old", "at"),
+    )
+
+    id: str = own_id()
+    channel_id: str = to("channel")
+    topic: str = Field(max_length=40)
+    subject: str = Field(max_length=200)
+    key: str = Field(max_length=200)
+    sent: str = words(nullable=False)  # JSON
+    outcome: str = Field(max_length=20)
+    answer: str = words(nullable=False)
+    at: int = instant()

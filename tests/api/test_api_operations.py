@@ -10,10 +10,11 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from connectors.simulators import ShopifyTwin, serve
-from hub import inbox, outbox
+from hub import inbox, outbox, push_log
 from hub.inbox import Message
 from hub.keys import Scope
 from hub.outbox import Fact
+from hub.push_log import PushOutcome
 from hub.sql import Row
 from hub.vocabulary import OrderLine
 from jobs import schedule
@@ -432,3 +433,37 @@ def test_job_runs_are_shown_with_their_outcome(world: World) -> None:
         assert run["finishedAt"] is not None
 
     play(world, story)
+
+
+def test_what_a_channel_was_told_is_read_try_by_try(world: World) -> None:
+    channel = world.channel(settings=settings())
+    told = [
+        push_log.Push(
+            topic="level",
+            subject=f"CAM-{number}",
+            key=f"k-{number}",
+            sent={"quantity": number},
+            outcome=PushOutcome.ACCEPTED if number else PushOutcome.WAITS,
+            answer="shows it" if number else "Transient: 503",
+        )
+        for number in range(3)
+    ]
+    world.write(lambda tx: push_log.note(tx, channel["id"], told, world.now))
+    query = """query($subject: String, $first: Int!, $before: ID) {
+      pushes(channel: "shop", subject: $subject, first: $first, before: $before) {
+        id topic subject key sent outcome answer at } }"""
+
+    async def story(ops: Caller) -> None:
+        newest = (await ops.ask(query, first=2))["pushes"]
+        assert [each["subject"] for each in newest] == ["CAM-2", "CAM-1"]
+        (rest,) = (await ops.ask(query, first=2, before=newest[-1]["id"]))["pushes"]
+        assert (rest["sent"], rest["outcome"], rest["answer"]) == (
+            {"quantity": 0},
+            "WAITS",
+            "Transient: 503",
+        )
+        (one,) = (await ops.ask(query, first=5, subject="CAM-1"))["pushes"]
+        assert (one["key"], one["at"]) == ("k-1", "2026-11-02T12:00:00+00:00")
+        assert (await ops.error(query, first=0))["code"] == "INVALID_INPUT"
+
+    as_scope(world, Scope.OPS, story)

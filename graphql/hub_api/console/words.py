@@ -175,6 +175,7 @@ CASE_KIND: Words = {
     "WRONG_LOCATION": "Wrong place",
     "DUPLICATE_SERIAL": "Serial used twice",
     "SUSPECT_RETURN": "Suspect return",
+    "CHANNEL_DOWN": "Channel does not answer",
     "SHIPPED_TOO_MANY": "Shipped too many",
     "DUPLICATE_ORDER": "Order came in twice",
     "SUBSTITUTION": "Another product sent",
