@@ -22,6 +22,7 @@ from connectors import (
 )
 from connectors.bigcommerce import BigCommerce
 from connectors.bigcommerce_answers import lines_in, order_of
+from connectors.budgets import NoBudgets
 from connectors.registry import SettingsInvalid, connect
 from connectors.simulators import BigCommerceTwin, Fault, serve
 from contracts import Contract, example
@@ -34,7 +35,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 @asynccontextmanager
 async def connected(twin: BigCommerceTwin) -> AsyncIterator[BigCommerce]:
     async with serve(twin.app) as url:
-        connector: Any = connect("bigcommerce", twin.settings(url))
+        connector: Any = connect("bigcommerce", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:
@@ -232,7 +233,7 @@ def test_webhooks_are_signed_and_grow_old() -> None:
     twin.subscribers.append("http://127.0.0.1:9/hook")
     ref = twin.place_order(twin.add_item("CAM", 5))
     asyncio.run(twin.settle())
-    connector: Any = connect("bigcommerce", twin.settings("https://api.test"))
+    connector: Any = connect("bigcommerce", twin.settings("https://api.test"), budgets=NoBudgets())
     (sent,) = twin.sent
     delivery = connector.verify(sent.headers, sent.body, NOW)
     assert (delivery.id, delivery.topic) == (sent.id, "store/order/created")

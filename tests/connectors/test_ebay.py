@@ -21,6 +21,7 @@ from connectors import (
     Transient,
     Unknown,
 )
+from connectors.budgets import NoBudgets
 from connectors.ebay import Ebay, EbaySettings
 from connectors.ebay_answers import order_of, refusal_of
 from connectors.ebay_auth import RefreshTokenAuth
@@ -43,7 +44,7 @@ ROOTS = {
 @asynccontextmanager
 async def connected(twin: EbayTwin) -> AsyncIterator[Ebay]:
     async with serve(twin.app) as url:
-        connector: Any = connect("ebay", twin.settings(url))
+        connector: Any = connect("ebay", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:
@@ -376,7 +377,9 @@ def _webhook() -> Webhook:
 
 def test_the_challenge_of_a_new_address_is_answered() -> None:
     twin = EbayTwin()
-    connector: Any = connect("ebay", twin.settings("https://x.test", "https://hub.test/hook"))
+    connector: Any = connect(
+        "ebay", twin.settings("https://x.test", "https://hub.test/hook"), budgets=NoBudgets()
+    )
     expected = twin.challenge_response("a code", "https://hub.test/hook")
     assert connector.challenge({"challenge_code": "a code"}) == {"challengeResponse": expected}
     assert connector.challenge({}) is None

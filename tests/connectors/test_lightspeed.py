@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Conflict, Hint, NotFound, RateLimited, Rejected, Unknown
+from connectors.budgets import NoBudgets
 from connectors.lightspeed import Lightspeed, LightspeedSettings
 from connectors.lightspeed_answers import order_of
 from connectors.registry import connect
@@ -26,7 +27,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 @asynccontextmanager
 async def connected(twin: LightspeedTwin) -> AsyncIterator[Lightspeed]:
     async with serve(twin.app) as url:
-        connector: Any = connect("lightspeed", twin.settings(url))
+        connector: Any = connect("lightspeed", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:
@@ -199,7 +200,7 @@ def test_webhooks_are_forms_signed_with_the_client_secret() -> None:
     twin.subscribers.append("http://127.0.0.1:9/hook")
     ref = twin.sell(twin.add_product("CAM", 5))
     asyncio.run(twin.settle())
-    connector: Any = connect("lightspeed", twin.settings("https://store.test"))
+    connector: Any = connect("lightspeed", twin.settings("https://store.test"), budgets=NoBudgets())
     (sent,) = twin.sent
     delivery = connector.verify(sent.headers, sent.body, NOW)
     assert delivery.topic == "sale.update"

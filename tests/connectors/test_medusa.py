@@ -19,6 +19,7 @@ from connectors import (
     Transient,
     Unknown,
 )
+from connectors.budgets import NoBudgets
 from connectors.medusa import Medusa
 from connectors.medusa_answers import order_of
 from connectors.registry import connect
@@ -34,7 +35,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 @asynccontextmanager
 async def connected(twin: MedusaTwin) -> AsyncIterator[Medusa]:
     async with serve(twin.app) as url:
-        connector: Any = connect("medusa", twin.settings(url))
+        connector: Any = connect("medusa", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:
@@ -247,7 +248,7 @@ def test_webhooks_are_signed_by_the_subscriber() -> None:
     twin.tell("order.fulfillment_created", {"order_id": ref, "fulfillment_id": "ful_1"})
     twin.tell("payment.captured", {"id": "pay_1"})
     asyncio.run(twin.settle())
-    connector: Any = connect("medusa", twin.settings("https://shop.test"))
+    connector: Any = connect("medusa", twin.settings("https://shop.test"), budgets=NoBudgets())
     said = []
     for sent in twin.sent:
         delivery = connector.verify(sent.headers, sent.body, NOW)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Conflict, Hint, NotFound, RateLimited, Rejected, Transient
+from connectors.budgets import NoBudgets
 from connectors.registry import connect
 from connectors.simulators import Fault, WooCommerceTwin, serve
 from connectors.woocommerce import WooCommerce
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 @asynccontextmanager
 async def connected(twin: WooCommerceTwin) -> AsyncIterator[WooCommerce]:
     async with serve(twin.app) as url:
-        connector: Any = connect("woocommerce", twin.settings(url))
+        connector: Any = connect("woocommerce", twin.settings(url), budgets=NoBudgets())
         try:
             yield connector
         finally:
@@ -267,7 +268,7 @@ def test_webhooks_are_signed_over_the_body_and_the_ping_is_refused() -> None:
     twin.add_product("CAM", 5)
     ref = twin.place_order({"CAM": 1})
     asyncio.run(twin.settle())
-    connector: Any = connect("woocommerce", twin.settings("https://shop.test"))
+    connector: Any = connect("woocommerce", twin.settings("https://shop.test"), budgets=NoBudgets())
     (sent,) = twin.sent
     delivery = connector.verify(sent.headers, sent.body, NOW)
     assert (delivery.topic, delivery.id) == ("order.created", sent.id)
