@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.benchmarks.backfill import backfill
 from tests.benchmarks.harness import Measurement
-from tests.benchmarks.hold_ship_concurrent import hold_ship_concurrent, hold_ship_storm
+from tests.benchmarks.hold_ship_concurrent import hold_ship_concurrent, hold_ship_steady
 from tests.benchmarks.lookup_http import lookup_http
 from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "lookup_http": lookup_http,
     "lookup_scale": lookup_scale,
     "hold_ship_concurrent": hold_ship_concurrent,
-    "hold_ship_storm": hold_ship_storm,
+    "hold_ship_steady": hold_ship_steady,
     "vs_stateset": vs_stateset,
     "scan_concurrent": scan_concurrent,
     "push_latency": push_latency,
