@@ -21,7 +21,18 @@ from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
-from jobs import intake, integrity, leases, poll, quality, reconcile, relay, sweep, warranty
+from jobs import (
+    intake,
+    integrity,
+    leases,
+    poll,
+    quality,
+    reconcile,
+    relay,
+    sweep,
+    warranty,
+    webhooks,
+)
 from jobs.leases import LeaseLost
 from jobs.loops import keep_working
 from jobs.runtime import Runtime
@@ -146,7 +157,8 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
         runtime, "the clock", ("jobs",), partial(catch_up, runtime, jobs), CATCH_UP_SECONDS
     )
     loops = [
-        asyncio.create_task(each) for each in (relay.run(runtime), intake.run(runtime), catching_up)
+        asyncio.create_task(each)
+        for each in (relay.run(runtime), intake.run(runtime), webhooks.run(runtime), catching_up)
     ]
     scheduler.start()
     try:

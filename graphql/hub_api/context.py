@@ -91,6 +91,7 @@ class Context:
     vault: Vault
     clock: Callable[[], datetime]
     loaders: Loaders
+    private_webhooks: bool = False  # may go to http and to private networks
 
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""

@@ -40,6 +40,8 @@ from hub_api.returns import ReturnMutation, ReturnQuery
 from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
 from hub_api.unit_queries import UnitQuery
+from hub_api.webhook_commands import WebhookMutation
+from hub_api.webhook_endpoints import WebhookQuery
 from hub_api.work import WorkMutation, WorkQuery
 
 
@@ -76,6 +78,7 @@ class Query(
     PolicyQuery,
     DeliveryQuery,
     AdviceQuery,
+    WebhookQuery,
     AdministrationQuery,
 ):
     """Questions."""
@@ -113,6 +116,7 @@ class Mutation(
     DeliveryMutation,
     FailureMutation,
     NamingMutation,
+    WebhookMutation,
     AdministrationMutation,
 ):
     """Commands."""

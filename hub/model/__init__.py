@@ -68,6 +68,7 @@ from hub.model.units import (
     Unit,
     UnitField,
 )
+from hub.model.webhooks import WebhookAttempt, WebhookEndpoint, WebhookMessage
 
 metadata = SQLModel.metadata
 
@@ -129,6 +130,9 @@ __all__ = [
     "UnserializedStock",
     "WarrantyClaim",
     "WarrantyRecord",
+    "WebhookAttempt",
+    "WebhookEndpoint",
+    "WebhookMessage",
     "metadata",
 ]
 
