@@ -4,6 +4,7 @@ Rows are plain functions: the suite runs them under pytest, the scorecard withou
 not concern a connector says why, from what the connector is; it never passes in silence.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,8 +40,13 @@ class Row:
         """Say why the row does not concern a connector; None where it does."""
         lacking = [each.__name__ for each in self.needs if not issubclass(connector, each)]
         if lacking:
-            return f"{connector.__name__} is no {' and no '.join(lacking)}"
+            return f"not able to {' nor to '.join(map(_as_words, lacking))}"
         return self.unless(connector) if self.unless else None
+
+
+def _as_words(name: str) -> str:
+    """Write ``PullOrders`` as ``pull orders``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
 def row(*needs: type, unless: Condition | None = None) -> Callable[[Story], Row]:

@@ -28,6 +28,7 @@ from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
 TWIN_URL = "http://twin.test"
 PAGES_MAX = 200
 CALLS_MAX = 40
+ROW_SECONDS_MAX = 60.0
 ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 _RFC2822 = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:\+0000|GMT)")
@@ -292,7 +293,9 @@ def play(row: Row, connector: Class, driver: type[Driver]) -> list[httpx.Request
         clock = Clock()
         async with on_stage(connector, driver(clock), clock) as stage:
             try:
-                await row.play(stage)
+                await asyncio.wait_for(row.play(stage), ROW_SECONDS_MAX)
+            except TimeoutError as error:
+                raise Broken(f"the story is not at its end after {ROW_SECONDS_MAX:g} s") from error
             except ConnectorError as error:
                 raise Broken(f"the story ends with {error!r}") from error
             return stage.wire.requests

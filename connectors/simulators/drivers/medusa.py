@@ -14,7 +14,9 @@ class MedusaDriver(Driver):
     key = "medusa"
     grain = timedelta(milliseconds=1)
     word_fields = frozenset({"status", "payment_status", "fulfillment_status"})
-    official: ClassVar[Sequence[Official]] = (Official("medusa/medusa-admin-v2-trimmed.json"),)
+    official: ClassVar[Sequence[Official]] = (
+        Official("medusa/medusa-admin-v2-trimmed.json", trimmed=True),
+    )
     twin: MedusaTwin
 
     def build(self) -> MedusaTwin:

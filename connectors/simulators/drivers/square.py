@@ -16,7 +16,7 @@ class SquareDriver(Driver):
     grain = timedelta(milliseconds=1)
     word_fields = frozenset({"state", "status"})
     official: ClassVar[Sequence[Official]] = (
-        Official("square/square-openapi-2025-08-20-trimmed.json"),
+        Official("square/square-openapi-2025-08-20-trimmed.json", trimmed=True),
     )
     twin: SquareTwin
 
