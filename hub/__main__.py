@@ -15,7 +15,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from connectors import capabilities, installed
+from connectors.testing import command as connector_kit
 from hub import chain, demo, keys, processes
 from hub.clock import moment, now
 from hub.database import Database, DatabaseAway, await_database
@@ -241,12 +241,6 @@ def import_file(settings: Settings, options: argparse.Namespace) -> None:
         importing.run(database, options)
 
 
-def list_connectors() -> None:
-    """Print every installed connector with what it can do."""
-    for key, connector in installed().items():
-        sys.stdout.write(f"{key}: {', '.join(capabilities(connector))}\n")
-
-
 def set_up(settings: Settings) -> None:
     """Set what holds for the whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -275,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
         "check-certificate": lambda: check_certificate(options.file, options.public_key),
         "public-key": lambda: print(Signer(settings.vault()).public_key),
-        "connectors": list_connectors,
+        "connectors": lambda: connector_kit.run(options),
         "keys create": lambda: create_key(settings, options.name, options.scope, options.client),
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
@@ -310,7 +304,8 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("file", type=Path)
     checking.add_argument("--public-key", required=True)
     commands.add_parser("public-key", help="print the key that certificates are verified with")
-    commands.add_parser("connectors", help="list the installed connectors")
+    kit = commands.add_parser("connectors", help="list the installed connectors, or score them")
+    connector_kit.add_arguments(kit)
     key_actions = commands.add_parser("keys", help="API keys").add_subparsers(
         dest="action", required=True
     )
