@@ -93,6 +93,8 @@ class Lightspeed(
     key: ClassVar[str] = "lightspeed"
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
     levels_max: ClassVar[int] = 20
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: LightspeedSettings) -> Remote:

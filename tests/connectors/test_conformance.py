@@ -9,6 +9,15 @@ from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
+from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
+from connectors.simulators.drivers.ebay import EbayDriver
+from connectors.simulators.drivers.lightspeed import LightspeedDriver
+from connectors.simulators.drivers.medusa import MedusaDriver
+from connectors.simulators.drivers.notice_rest import NoticeDriver
+from connectors.simulators.drivers.shopify import ShopifyDriver
+from connectors.simulators.drivers.square import SquareDriver
+from connectors.simulators.drivers.warranty_rest import WarrantyDriver
+from connectors.simulators.drivers.woocommerce import WooCommerceDriver
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
@@ -18,6 +27,7 @@ from connectors.woocommerce import WooCommerce
 
 class TestShopify(ConnectorSuite):
     connector = Shopify
+    driver = ShopifyDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "shop_url": "https://shop.test",
         "access_token": "shpat_not_a_real_token",
@@ -35,6 +45,7 @@ class TestShopify(ConnectorSuite):
 
 class TestSquare(ConnectorSuite):
     connector = Square
+    driver = SquareDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "access_token": "square-access-token",
         "location_id": "L1",
@@ -59,6 +70,7 @@ class TestVendure(ConnectorSuite):
 
 class TestWooCommerce(ConnectorSuite):
     connector = WooCommerce
+    driver = WooCommerceDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://shop.test",
         "consumer_key": "ck_not_a_real_key",
@@ -70,11 +82,13 @@ class TestWooCommerce(ConnectorSuite):
 
 
 class TestWooCommerceWithoutTls(TestWooCommerce):
+    driver = None  # the rows are played once, over plain http
     settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
 
 
 class TestLightspeed(ConnectorSuite):
     connector = Lightspeed
+    driver = LightspeedDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://store.test",
         "access_token": "lightspeed-access-token",
@@ -87,6 +101,7 @@ class TestLightspeed(ConnectorSuite):
 
 class TestBigCommerce(ConnectorSuite):
     connector = BigCommerce
+    driver = BigCommerceDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "store_hash": "abc123",
         "access_token": "bigcommerce-access-token",
@@ -98,6 +113,7 @@ class TestBigCommerce(ConnectorSuite):
 
 class TestEbay(ConnectorSuite):
     connector = Ebay
+    driver = EbayDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "client_id": "an-application",
         "client_secret": "ebay-client-secret",
@@ -111,6 +127,7 @@ class TestEbay(ConnectorSuite):
 
 class TestMedusa(ConnectorSuite):
     connector = Medusa
+    driver = MedusaDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://shop.test",
         "api_key": "sk_not_a_real_key",
@@ -123,6 +140,7 @@ class TestMedusa(ConnectorSuite):
 
 class TestWarrantyRest(ConnectorSuite):
     connector = WarrantyRest
+    driver = WarrantyDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://maker.test",
         "token": "warranty-token-value",
@@ -131,6 +149,7 @@ class TestWarrantyRest(ConnectorSuite):
 
 
 class TestWarrantyRestInBatches(TestWarrantyRest):
+    driver = None  # the rows are played once
     settings: ClassVar[Mapping[str, Any]] = {
         **TestWarrantyRest.settings,
         "batch_path": "/warranties?serials={serials}",
@@ -139,6 +158,7 @@ class TestWarrantyRestInBatches(TestWarrantyRest):
 
 class TestNoticeRest(ConnectorSuite):
     connector = NoticeRest
+    driver = NoticeDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://messages.test",
         "token": "notice-token-value",
