@@ -1,6 +1,7 @@
 """The translators: one module a channel. Write one yourself: README.md in this folder."""
 
 from connectors.contract import (
+    BulkWarranty,
     CancelOrders,
     Connector,
     Delivery,
@@ -34,6 +35,7 @@ from connectors.remote import Remote, RemoteApi
 
 __all__ = [
     "AuthFailed",
+    "BulkWarranty",
     "CancelOrders",
     "Conflict",
     "Connector",

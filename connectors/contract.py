@@ -217,9 +217,32 @@ class LookupWarranty(ABC):
     questions_max: ClassVar[int] = 1
     """How many serials one call may ask about."""
 
+    tells_first_day: ClassVar[bool] = True
+    """Whether it says when a cover began."""
+
     @abstractmethod
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Answer every question, in its order; a serial not known there is UNKNOWN."""
+
+
+class BulkWarranty(ABC):
+    """A manufacturer's database that works many questions off later.
+
+    Nobody waits for it: the jobs begin, keep the reference, and come back for the answers.
+    """
+
+    job_questions_max: ClassVar[int] = 500
+    """How many serials one job may ask about."""
+
+    @abstractmethod
+    async def begin_warranty_job(self, questions: Sequence[WarrantyQuestion]) -> str:
+        """Begin a job and return its reference. A job that nobody comes back for harms nobody."""
+
+    @abstractmethod
+    async def read_warranty_job(
+        self, job: str, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty] | None:
+        """Answer every question of a job, in its order; None while it is being worked off."""
 
 
 class RegisterWarranty(ABC):
@@ -252,6 +275,7 @@ CAPABILITIES: tuple[type, ...] = (
     PushFulfillment,
     ReceiveWebhooks,
     LookupWarranty,
+    BulkWarranty,
     RegisterWarranty,
     SendNotice,
 )

@@ -32,6 +32,7 @@ from jobs import (
     relay,
     sweep,
     warranty,
+    warranty_jobs,
     webhooks,
 )
 from jobs.leases import LeaseLost
@@ -60,6 +61,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
+        Job("warranty-jobs", timedelta(minutes=1), warranty_jobs.collect),
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),

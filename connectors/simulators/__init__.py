@@ -7,6 +7,7 @@ changes behind our back, webhooks get lost, the next call fails.
 from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.lightspeed import LightspeedTwin
+from connectors.simulators.makers import AppleTwin, CiscoTwin, DellTwin, HpTwin, LenovoTwin
 from connectors.simulators.medusa import MedusaTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.serving import serve
@@ -17,9 +18,14 @@ from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
 
 __all__ = [
+    "AppleTwin",
     "BigCommerceTwin",
+    "CiscoTwin",
+    "DellTwin",
     "EbayTwin",
     "Fault",
+    "HpTwin",
+    "LenovoTwin",
     "LightspeedTwin",
     "MedusaTwin",
     "NoticeTwin",
