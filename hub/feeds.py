@@ -6,12 +6,15 @@ nothing is lost: an event is in the feed for good.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import orjson
+
 from hub import client_rules, views
-from hub.clock import micros
+from hub.clock import micros, moment
 from hub.sql import Row, Transaction
+from hub.vocabulary import EventError, LedgerEvent
 
 # Nodes of a cluster have clocks of their own, and a command may have waited for its turn.
 SKEW = timedelta(minutes=1)
@@ -102,3 +105,65 @@ def shown_to(tx: Transaction, rows: Sequence[Row], client_id: str | None) -> lis
         for event in client_rules.history_of_owner(history)
     }
     return [row for row in own if row["client_since"] is None or row["id"] in visible]
+
+
+# --- For those outside ------------------------------------------------------------------------
+
+AWAY = frozenset({"customer", "in_transit", "supplier"})  # kinds of places that are not ours
+
+
+def told(tx: Transaction, rows: Sequence[Row]) -> list[LedgerEvent]:
+    """Return events of the feed as those outside are told of them, in their order.
+
+    A correction is told as the event that was in error, with what was right instead.
+    """
+    wrong = by_id(tx, sorted({row["corrects"] for row in rows if row["corrects"] is not None}))
+    return [_told(tx, row, wrong.get(row["corrects"])) for row in rows]
+
+
+def _told(tx: Transaction, row: Row, wrong: Row | None) -> LedgerEvent:
+    if wrong is None:
+        return _plain(row)
+    details = orjson.loads(row["details"])
+    error = EventError(
+        event=wrong["id"],
+        declared_at=moment(row["recorded_at"]),
+        reason=details["declaration"],
+    )
+    return replace(
+        _plain(wrong), id=row["id"], error=error, restated=_restated(tx, row, wrong, details)
+    )
+
+
+def _restated(tx: Transaction, row: Row, wrong: Row, details: Row) -> LedgerEvent | None:
+    """Return what was right instead of an event; None where nothing happened at all."""
+    found = [each for each in details["as_corrected"] if each["version"] == wrong["version"]]
+    if not found or not found[0]["occurred"]:
+        return None
+    right = wrong | {name: value for name, value in found[0].items() if name in wrong}
+    place = tx.row(
+        "SELECT location.code, location.kind, site.code AS site FROM location "
+        "LEFT JOIN location AS site ON site.id = location.site_id WHERE location.id = :id",
+        id=right["location_to"],
+    )
+    assert place is not None
+    right |= {"to_code": place["code"], "to_kind": place["kind"], "site_code": place["site"]}
+    return _plain(right | {"id": row["id"]})
+
+
+def _plain(row: Row) -> LedgerEvent:
+    away = row["to_kind"] in AWAY
+    return LedgerEvent(
+        id=row["id"],
+        serial=row["serial"],
+        sku=row["sku"],
+        gtin=row["gtin"],
+        action=row["action"],
+        biz_step=row["biz_step"],
+        disposition=row["disposition"],
+        occurred_at=moment(row["occurred_at"]),
+        read_point=row["from_code"] if away and row["from_code"] else row["to_code"],
+        location=None if away else row["site_code"] or row["to_code"],
+        document_type=row["document_type"],
+        document_ref=row["document_ref"],
+    )

@@ -85,7 +85,30 @@ def retry(
     attempts = fact["attempts"] + counted
     due = micros(due_at)
     return _settle(
-        tx, fact, now, state="waiting", due_at=due, attempts=attempts, last_error=error[:500]
+        tx,
+        fact,
+        now,
+        state="waiting",
+        due_at=due,
+        attempts=attempts,
+        last_error=error[:500],
+    )
+
+
+def is_worked_off(tx: Transaction, fact: Row, job: str, due_at: datetime, now: datetime) -> bool:
+    """Give a fact back that its channel works off; `job` is asked for at `due_at`.
+
+    Until it is settled no later fact of its subject is told.
+    """
+    return _settle(tx, fact, now, state="waiting", due_at=micros(due_at), job=job[:200])
+
+
+def forget_job(tx: Transaction, fact: Row) -> None:
+    """Have a leased fact told anew: what its channel worked off came to nothing."""
+    tx.run(
+        "UPDATE outbox SET job = NULL WHERE seq = :seq AND fence = :fence AND state = 'leased'",
+        seq=fact["seq"],
+        fence=fact["fence"],
     )
 
 
@@ -107,7 +130,7 @@ def replay(tx: Transaction, fact_ids: Sequence[str], now: datetime) -> int:
     tx.wake("facts")
     return tx.run(
         "UPDATE outbox SET state = 'waiting', due_at = :now, lease_until = 0, attempts = 0, "
-        "settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
+        "job = NULL, settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
         now=micros(now),
         ids=list(fact_ids),
     )

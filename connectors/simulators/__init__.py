@@ -6,6 +6,8 @@ changes behind our back, webhooks get lost, the next call fails.
 
 from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.ebay import EbayTwin
+from connectors.simulators.epcis import EpcisTwin
+from connectors.simulators.gudid import GudidTwin
 from connectors.simulators.lightspeed import LightspeedTwin
 from connectors.simulators.makers import AppleTwin, CiscoTwin, DellTwin, HpTwin, LenovoTwin
 from connectors.simulators.medusa import MedusaTwin
@@ -23,7 +25,9 @@ __all__ = [
     "CiscoTwin",
     "DellTwin",
     "EbayTwin",
+    "EpcisTwin",
     "Fault",
+    "GudidTwin",
     "HpTwin",
     "LenovoTwin",
     "LightspeedTwin",

@@ -1,4 +1,4 @@
-"""Partners are told of events by webhooks: endpoints, messages, attempts."""
+"""Partners are told of events; channels work facts off as jobs; devices that were looked up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,17 @@ def upgrade() -> None:
     """Go forward."""
     _endpoints()
     _messages()
+    op.add_column("outbox", sa.Column("job", sa.String(length=200), nullable=True))
+    op.create_table(
+        "device_record",
+        sa.Column("identifier", sa.String(length=40), nullable=False),
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=True),
+        sa.Column("observed_at", sa.BigInteger(), nullable=False),
+        sa.Column("stale_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["channel_id"], ["channel.id"]),
+        sa.PrimaryKeyConstraint("identifier"),
+    )
 
 
 def _number(name: str, default: str = "0") -> sa.Column[int]:
