@@ -17,6 +17,7 @@ from hub_api.clients import ClientMutation, ClientQuery
 from hub_api.costs import Amount, AmountValue, CostMutation, CostQuery
 from hub_api.counts import CountMutation, CountQuery
 from hub_api.deliveries import DeliveryMutation, DeliveryQuery
+from hub_api.devices import DeviceQuery
 from hub_api.failures import FailureMutation
 from hub_api.fulfilment import FulfilmentMutation, FulfilmentQuery
 from hub_api.history import HistoryMutation, HistoryQuery
@@ -78,6 +79,7 @@ class Query(
     PolicyQuery,
     DeliveryQuery,
     AdviceQuery,
+    DeviceQuery,
     WebhookQuery,
     AdministrationQuery,
 ):

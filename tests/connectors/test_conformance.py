@@ -8,6 +8,8 @@ from connectors.bigcommerce import BigCommerce
 from connectors.cisco import Cisco
 from connectors.dell import Dell
 from connectors.ebay import Ebay
+from connectors.epcis import Epcis
+from connectors.gudid import Gudid
 from connectors.hp import Hp
 from connectors.lenovo import Lenovo
 from connectors.lightspeed import Lightspeed
@@ -16,6 +18,8 @@ from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
 from connectors.simulators.drivers.ebay import EbayDriver
+from connectors.simulators.drivers.epcis import EpcisDriver
+from connectors.simulators.drivers.gudid import GudidDriver
 from connectors.simulators.drivers.lightspeed import LightspeedDriver
 from connectors.simulators.drivers.makers import (
     AppleDriver,
@@ -216,3 +220,23 @@ class TestApple(ConnectorSuite):
     connector = Apple
     driver = AppleDriver
     settings: ClassVar[Mapping[str, Any]] = AppleTwin().settings("https://apple.test")
+
+
+class TestEpcis(ConnectorSuite):
+    connector = Epcis
+    driver = EpcisDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://epcis.test/v2",
+        "token": "epcis-token-value",
+    }
+
+
+class TestGudid(ConnectorSuite):
+    connector = Gudid
+    driver = GudidDriver
+    settings: ClassVar[Mapping[str, Any]] = {"door": "openfda", "api_key": "openfda-key-value"}
+
+
+class TestAccessGudid(TestGudid):
+    driver = None  # the rows are played once, by the other door
+    settings: ClassVar[Mapping[str, Any]] = {}

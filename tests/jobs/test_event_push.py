@@ -55,9 +55,7 @@ def play(world: World, story: Callable[[Stage], Awaitable[None]], **channel: Any
 
     async def told() -> None:
         async with serve(twin.app) as url:
-            made = world.channel(
-                "partner", "epcis", twin.settings(url) | (settings or {}), **channel
-            )
+            made = world.channel("partner", "epcis", twin.settings(url), **channel)
             runtime = world.runtime()
             async with runtime.open():
                 stage = Stage(world, twin, runtime, made)

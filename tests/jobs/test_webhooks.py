@@ -27,6 +27,7 @@ from hub.webhooks import EndpointCard, messages, signing
 from hub.webhooks.messages import Answer
 from hub.webhooks.signing import Signature
 from jobs import sweep
+from jobs import webhooks as webhook_jobs
 from jobs.runtime import Runtime
 from jobs.sending import Sender
 from jobs.webhooks import Courier, deliver_all
@@ -738,3 +739,28 @@ def test_of_an_endpoint_of_another_a_client_learns_nothing(world: World) -> None
                 world.read(lambda tx, each=endpoint: webhooks.get(tx, each, client))
 
     play(world, story)
+
+
+def test_the_running_jobs_serve_an_endpoint_from_its_making_to_its_end(world: World) -> None:
+    async def story(stage: Stage) -> None:
+        running = asyncio.create_task(webhook_jobs.run(stage.runtime))
+        endpoint = stage.endpoint(topics=("unit.put_away",))
+        world.receive("SN-1", "SN-2")
+        await _until(lambda: len(stage.partner.got) == 2)
+        stage.do(webhooks.remove, endpoint)
+        second = stage.endpoint(topics=("unit.move",))
+        world.do(Action.MOVE, "SN-1", place="WH-A1")
+        await _until(lambda: len(stage.partner.got) == 3)
+        assert stage.partner.got[2]["type"] == "unit.move"
+        await _until(lambda: stage.row(second)["lease_until"] == 0)
+        stage.runtime.stopping.set()
+        async with asyncio.timeout(10):
+            await running
+
+    play(world, story)
+
+
+async def _until(came: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not came():
+            await asyncio.sleep(0.02)
