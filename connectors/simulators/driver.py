@@ -8,7 +8,7 @@ under the same key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -36,6 +36,8 @@ class Official:
     base: str = ""
     within: str = ""
     trimmed: bool = False
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
 
 class Driver:

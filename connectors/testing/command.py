@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.contract import capabilities
 from connectors.registry import ConnectorUnknown, installed
+from connectors.template import NameRefused, begin
 from connectors.testing.scorecard import as_json, as_markdown, score
 
 
@@ -21,15 +22,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the folder of the channels' official contracts, which requests are held against",
     )
+    beginning = actions.add_parser("new", help="begin a connector of your own from the template")
+    beginning.add_argument("name", help="its key, as in big_shop")
+    beginning.add_argument("--out", type=Path, required=True, help="an empty or new folder")
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what was asked for. Exits with 1 where a row failed, with 2 for an unknown connector."""
     if options.action == "score":
         _score(options)
+    elif options.action == "new":
+        _begin(options.name, options.out)
     else:
         for key, connector in installed().items():
             sys.stdout.write(f"{key}: {', '.join(capabilities(connector))}\n")
+
+
+def _begin(name: str, folder: Path) -> None:
+    try:
+        made = begin(name, folder)
+    except NameRefused as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(2)
+    sys.stdout.write("".join(f"{path}\n" for path in made))
+    sys.stdout.write(f'next: cd {folder} && pip install -e ".[dev]" && pytest\n')
 
 
 def _score(options: argparse.Namespace) -> None:

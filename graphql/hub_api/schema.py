@@ -25,6 +25,7 @@ from hub_api.imports import ImportQuery
 from hub_api.kits import KitMutation, KitQuery
 from hub_api.licences import LicenceMutation, LicenceQuery
 from hub_api.losses import LossMutation
+from hub_api.mappings import MappingMutation, MappingQuery
 from hub_api.movements import MovementMutation
 from hub_api.naming import AdviceQuery, NamingMutation
 from hub_api.orders import OrderMutation, OrderQuery
@@ -58,6 +59,7 @@ class Query(
     CaptureQuery,
     CatalogueQuery,
     AlternativeQuery,
+    MappingQuery,
     OrderQuery,
     FulfilmentQuery,
     WorkQuery,
@@ -111,6 +113,7 @@ class Mutation(
     CatalogueMutation,
     ChannelMutation,
     AlternativeMutation,
+    MappingMutation,
     AvailabilityMutation,
     CaseMutation,
     CaseRuleMutation,
