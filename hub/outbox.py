@@ -16,6 +16,8 @@ from hub.clock import micros, new_id
 from hub.leases import LEASE
 from hub.sql import Row, Transaction
 
+KEPT = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -133,6 +135,19 @@ def replay(tx: Transaction, fact_ids: Sequence[str], now: datetime) -> int:
         "job = NULL, settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
         now=micros(now),
         ids=list(fact_ids),
+    )
+
+
+def forget_events(tx: Transaction, now: datetime, *, limit: int) -> int:
+    """Drop facts that told events and arrived more than a month ago; return how many.
+
+    The events stay in the ledger, and the cursor that feeds a channel never goes back.
+    """
+    return tx.run(
+        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE state = 'sent' "
+        "AND topic = 'event' AND settled_at < :old ORDER BY settled_at LIMIT :limit)",
+        old=micros(now - KEPT),
+        limit=limit,
     )
 
 

@@ -22,7 +22,8 @@ from hub.webhooks.addresses import Address, is_public, literal_of
 from hub.webhooks.messages import Answer
 
 SECONDS_MAX = 20.0  # of one try, from the look-up of the name to the answer
-CONNECT_SECONDS_MAX = 5.0
+CONNECT_SECONDS_MAX = 4.0
+ADDRESSES_MAX = 4  # of a name, that are tried one after the other
 ANSWER_BYTES_MAX = 4_096
 TEXT_CHARS_MAX = 200
 USER_AGENT = "serial-hub-webhooks/1"
@@ -100,21 +101,8 @@ class Sender:
         if address.scheme != "https" and not (self._private and address.scheme == "http"):
             raise Refused("a webhook goes to an https address")
         port = address.port or (443 if address.scheme == "https" else 80)
-        to = await self._checked(address.host, port)
-        request = self._client.build_request(
-            "POST",
-            address.copy_with(host=str(to)),
-            content=body,
-            headers={
-                **headers,
-                "host": address.netloc.decode("ascii"),
-                "content-type": "application/json",
-                "user-agent": USER_AGENT,
-                "accept-encoding": "identity",  # nothing is unpacked that grows
-            },
-            extensions={"sni_hostname": address.host},
-        )
-        response = await self._client.send(request, stream=True)
+        found = await self._checked(address.host, port)
+        response = await self._send(address, found, headers, body)
         try:
             said = await _beginning(response)
         finally:
@@ -122,15 +110,38 @@ class Sender:
         text = said.decode("utf-8", "replace").replace("\x00", "")
         return response.status_code, text, _retry_after(response.headers.get("retry-after"))
 
-    async def _checked(self, host: str, port: int) -> Address:
-        """Resolve a host and return an address of it; Refused where any of them is not public."""
+    async def _send(
+        self, address: httpx.URL, found: Sequence[Address], headers: Mapping[str, str], body: bytes
+    ) -> httpx.Response:
+        """Send to the first of the addresses that lets us in: some machines have no IPv6."""
+        for number, to in enumerate(found, 1):
+            request = self._client.build_request(
+                "POST",
+                address.copy_with(host=str(to)),
+                content=body,
+                headers={
+                    **headers,
+                    "host": address.netloc.decode("ascii"),
+                    "content-type": "application/json",
+                    "user-agent": USER_AGENT,
+                    "accept-encoding": "identity",  # nothing is unpacked that grows
+                },
+                extensions={"sni_hostname": address.host},
+            )
+            try:
+                return await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if number == len(found):
+                    raise
+        raise Refused("the name has no address")
+
+    async def _checked(self, host: str, port: int) -> Sequence[Address]:
+        """Resolve a host and return its addresses; Refused where any of them is not public."""
         literal = literal_of(host)
         found = [literal] if literal is not None else list(await self._resolve(host, port))
-        if not found:
-            raise Refused("the name has no address")
         if not self._private and not all(is_public(each) for each in found):
             raise Refused("the address is not of the public internet")
-        return found[0]
+        return found[:ADDRESSES_MAX]
 
 
 async def _beginning(response: httpx.Response) -> bytes:

@@ -38,6 +38,7 @@ class Outbox(SQLModel, table=True):
             "seq",
             **where("state IN ('waiting', 'leased')"),
         ),
+        Index("outbox_told", "settled_at", **where("state = 'sent' AND topic = 'event'")),
     )
 
     seq: int | None = Field(

@@ -16,7 +16,7 @@ from hub.lifecycle import Action
 from hub.occasion import Document
 from hub.sql import Row
 from hub.units import Scan
-from jobs import event_push, relay
+from jobs import event_push, relay, sweep
 from jobs.runtime import Runtime
 from world import World
 
@@ -258,5 +258,21 @@ def test_several_workers_tell_each_event_once(world: World) -> None:
         captured = [each["eventID"] for job in stage.twin.jobs.values() for each in job.events]
         assert len(captured) == len(set(captured)) == 24
         assert stage.states() == {"sent": 24}
+
+    play(world, story)
+
+
+def test_what_was_told_is_dropped_after_a_month_and_never_told_again(world: World) -> None:
+    async def story(stage: Stage) -> None:
+        world.receive("SN-1")
+        await stage.tell()
+        world.pass_time(days=29)
+        await sweep.sweep(stage.runtime)
+        assert stage.states() == {"sent": 2}
+        world.pass_time(days=2)
+        await sweep.sweep(stage.runtime)
+        assert stage.states() == {}
+        await stage.tell()
+        assert len(stage.twin.jobs) == 2  # one for each step of the unit
 
     play(world, story)

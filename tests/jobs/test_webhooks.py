@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -743,10 +743,13 @@ def test_of_an_endpoint_of_another_a_client_learns_nothing(world: World) -> None
 
 def test_the_running_jobs_serve_an_endpoint_from_its_making_to_its_end(world: World) -> None:
     async def story(stage: Stage) -> None:
+        world.now = datetime.now(UTC)  # a receiver's library takes nothing that is old
         running = asyncio.create_task(webhook_jobs.run(stage.runtime))
         endpoint = stage.endpoint(topics=("unit.put_away",))
         world.receive("SN-1", "SN-2")
         await _until(lambda: len(stage.partner.got) == 2)
+        for body, headers in zip(stage.partner.bodies, stage.partner.headers, strict=True):
+            assert Webhook(stage.secret).verify(body, headers)["type"] == "unit.put_away"
         stage.do(webhooks.remove, endpoint)
         second = stage.endpoint(topics=("unit.move",))
         world.do(Action.MOVE, "SN-1", place="WH-A1")

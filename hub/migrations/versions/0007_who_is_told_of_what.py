@@ -12,6 +12,13 @@ def upgrade() -> None:
     _endpoints()
     _messages()
     op.add_column("outbox", sa.Column("job", sa.String(length=200), nullable=True))
+    op.create_index(
+        "outbox_told",
+        "outbox",
+        ["settled_at"],
+        sqlite_where=sa.text("state = 'sent' AND topic = 'event'"),
+        postgresql_where=sa.text("state = 'sent' AND topic = 'event'"),
+    )
     op.create_table(
         "device_record",
         sa.Column("identifier", sa.String(length=40), nullable=False),
