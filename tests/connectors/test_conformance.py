@@ -16,6 +16,7 @@ from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
+from connectors.simulators.apple import AppleTwin
 from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
 from connectors.simulators.drivers.ebay import EbayDriver
 from connectors.simulators.drivers.epcis import EpcisDriver
@@ -35,7 +36,6 @@ from connectors.simulators.drivers.square import SquareDriver
 from connectors.simulators.drivers.vendure import VendureDriver
 from connectors.simulators.drivers.warranty_rest import WarrantyDriver
 from connectors.simulators.drivers.woocommerce import WooCommerceDriver
-from connectors.simulators.makers import AppleTwin
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
