@@ -65,6 +65,15 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """One message that a queue holds for us, as it came, and the receipt that deletes it."""
+
+    delivery: Delivery
+    body: bytes
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
 class PushedLevel:
     """What became of one level: the quantity that the channel now shows, or why not."""
 
@@ -199,6 +208,25 @@ class ReceiveWebhooks(ABC):
         """Say which orders a stored delivery is about; an unknown topic is an empty answer."""
 
 
+class ReceiveQueue(ABC):
+    """The channel puts what it has to tell into a queue, which we empty: nobody calls us."""
+
+    @abstractmethod
+    async def receive(self) -> Sequence[Queued]:
+        """Take some of what is waiting; nothing is the end for now.
+
+        A message that is not acknowledged comes again, and any may come twice.
+        """
+
+    @abstractmethod
+    async def acknowledge(self, receipts: Sequence[str]) -> None:
+        """Delete messages, once they are stored. Safe to repeat."""
+
+    @abstractmethod
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Say which orders a stored message is about; an unknown topic is an empty answer."""
+
+
 class LookupWarranty(ABC):
     """A manufacturer's database that knows serials."""
 
@@ -239,6 +267,7 @@ CAPABILITIES: tuple[type, ...] = (
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReceiveQueue,
     LookupWarranty,
     RegisterWarranty,
     SendNotice,

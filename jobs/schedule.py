@@ -21,7 +21,7 @@ from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
-from jobs import intake, integrity, leases, poll, quality, reconcile, relay, sweep, warranty
+from jobs import intake, integrity, leases, poll, quality, queues, reconcile, relay, sweep, warranty
 from jobs.leases import LeaseLost
 from jobs.loops import keep_working
 from jobs.runtime import Runtime
@@ -45,6 +45,7 @@ def timetable(settings: Settings) -> list[Job]:
     signer = Signer(settings.vault())
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
+        Job("queues", timedelta(seconds=10), queues.empty_all),
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),

@@ -4,6 +4,7 @@ They import nothing of the hub. Tests and the demo tell them what happens: an or
 changes behind our back, webhooks get lost, the next call fails.
 """
 
+from connectors.simulators.amazon import AmazonTwin
 from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.lightspeed import LightspeedTwin
@@ -17,6 +18,7 @@ from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
 
 __all__ = [
+    "AmazonTwin",
     "BigCommerceTwin",
     "EbayTwin",
     "Fault",

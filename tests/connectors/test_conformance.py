@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.amazon import Amazon
 from connectors.bigcommerce import BigCommerce
+from connectors.contract import Connector
 from connectors.ebay import Ebay
+from connectors.errors import AuthFailed
 from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.square import Square
-from connectors.testing import ConnectorSuite
+from connectors.testing import Answer, ConnectorSuite
+from connectors.tokens import Token, TokenAuth
 from connectors.vendure import Vendure
 from connectors.warranty_rest import WarrantyRest
 from connectors.woocommerce import WooCommerce
@@ -119,6 +123,40 @@ class TestMedusa(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"inventory_item_id": "iitem_1"}
     empty_page: ClassVar[Any] = {"orders": [], "count": 0}
+
+
+class WithToken(ConnectorSuite):
+    """A connector whose tokens come from elsewhere: it has one, and gets no other."""
+
+    def make(self, answer: Answer) -> Connector[Any]:
+        connector = super().make(answer)
+        auth = connector.api._auth
+        assert isinstance(auth, TokenAuth)
+        given = [Token(access="an-access-token-that-is-used", expires_at=1e12)]
+
+        async def exchange(_: Token | None) -> Token:
+            if given:
+                return given.pop()
+            raise AuthFailed("no token was given: 400")
+
+        auth._exchange = exchange
+        return connector
+
+
+class TestAmazon(WithToken):
+    connector = Amazon
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "amzn1.application-oa2-client.1",
+        "client_secret": "amazon-client-secret",
+        "refresh_token": "Atzr-refresh-token",
+        "seller_id": "A2SELLER",
+        "marketplace_ids": ["ATVPDKIKX0DER"],
+        "queue_url": "https://sqs.us-east-1.amazonaws.com/1/notices",
+        "queue_access_key_id": "AKIDQUEUE",
+        "queue_secret_access_key": "amazon-queue-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"orders": []}
 
 
 class TestWarrantyRest(ConnectorSuite):

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connectors.simulators import (
+    AmazonTwin,
     BigCommerceTwin,
     EbayTwin,
     LightspeedTwin,
@@ -34,7 +36,19 @@ class Shop:
     shown: Callable[[Any, Any], int]
 
 
+def amazon() -> AmazonTwin:
+    twin = AmazonTwin()
+    twin.past = timedelta(minutes=10)
+    return twin
+
+
 SHOPS = {
+    "amazon": Shop(
+        amazon,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
     "woocommerce": Shop(
         WooCommerceTwin,
         lambda twin: twin.add_product("CAM", 0),

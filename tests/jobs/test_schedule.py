@@ -92,6 +92,7 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
     assert set(jobs) == {
         "poll",
         "reconcile",
+        "queues",
         "sweep",
         "warranty",
         "sign",
