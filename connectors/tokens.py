@@ -104,12 +104,14 @@ def oauth(
     form: Callable[[Token | None], Mapping[str, str]],
     *,
     basic: tuple[str | bytes, str | bytes] | None = None,
+    headers: Callable[[], Mapping[str, str]] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Exchange:
     """Return how a token is fetched by OAuth 2.0 (RFC 6749): a form is posted to `url`.
 
     `form` is given the last token, whose refresh token it may need; `basic` are the client's
-    credentials where they travel in the header. Raises AuthFailed when the server refuses.
+    credentials where they travel in the header, `headers` what else the server wants to see.
+    Raises AuthFailed when the server refuses.
     """
 
     async def exchange(last: Token | None) -> Token:
@@ -117,7 +119,10 @@ def oauth(
         try:
             async with httpx.AsyncClient(timeout=FETCH_SECONDS_MAX) as client:
                 answer = await client.post(
-                    url, data=dict(form(last)), auth=basic or httpx.USE_CLIENT_DEFAULT
+                    url,
+                    data=dict(form(last)),
+                    auth=basic or httpx.USE_CLIENT_DEFAULT,
+                    headers=dict(headers()) if headers else None,
                 )
         except httpx.HTTPError as error:
             raise Transient(f"no token could be fetched: {type(error).__name__}") from error

@@ -14,6 +14,7 @@ from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
+from connectors.simulators.walmart import WalmartTwin
 from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
 
@@ -27,6 +28,7 @@ __all__ = [
     "NoticeTwin",
     "ShopifyTwin",
     "SquareTwin",
+    "WalmartTwin",
     "WarrantyTwin",
     "Webhook",
     "WooCommerceTwin",

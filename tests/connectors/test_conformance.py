@@ -16,6 +16,7 @@ from connectors.square import Square
 from connectors.testing import Answer, ConnectorSuite
 from connectors.tokens import Token, TokenAuth
 from connectors.vendure import Vendure
+from connectors.walmart import Walmart
 from connectors.warranty_rest import WarrantyRest
 from connectors.woocommerce import WooCommerce
 
@@ -157,6 +158,17 @@ class TestAmazon(WithToken):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
     empty_page: ClassVar[Any] = {"orders": []}
+
+
+class TestWalmart(WithToken):
+    connector = Walmart
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "walmart-client",
+        "client_secret": "walmart-client-secret",
+        "webhook_secret": "walmart-webhook-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"list": {"meta": {"totalCount": 0}, "elements": {"order": []}}}
 
 
 class TestWarrantyRest(ConnectorSuite):

@@ -14,6 +14,7 @@ from connectors.simulators import (
     EbayTwin,
     LightspeedTwin,
     MedusaTwin,
+    WalmartTwin,
     WooCommerceTwin,
     serve,
 )
@@ -43,6 +44,12 @@ def amazon() -> AmazonTwin:
 
 
 SHOPS = {
+    "walmart": Shop(
+        WalmartTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
     "amazon": Shop(
         amazon,
         lambda twin: twin.add_item("CAM", 0),
