@@ -10,6 +10,7 @@ from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.lightspeed import LightspeedTwin
 from connectors.simulators.medusa import MedusaTwin
 from connectors.simulators.notices import NoticeTwin
+from connectors.simulators.saleor import SaleorTwin
 from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
@@ -26,6 +27,7 @@ __all__ = [
     "LightspeedTwin",
     "MedusaTwin",
     "NoticeTwin",
+    "SaleorTwin",
     "ShopifyTwin",
     "SquareTwin",
     "WalmartTwin",

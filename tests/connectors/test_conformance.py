@@ -11,6 +11,7 @@ from connectors.errors import AuthFailed
 from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
+from connectors.saleor import Saleor
 from connectors.shopify import Shopify
 from connectors.square import Square
 from connectors.testing import Answer, ConnectorSuite
@@ -169,6 +170,19 @@ class TestWalmart(WithToken):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
     empty_page: ClassVar[Any] = {"list": {"meta": {"totalCount": 0}, "elements": {"order": []}}}
+
+
+class TestSaleor(ConnectorSuite):
+    connector = Saleor
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://shop.test/graphql/",
+        "app_token": "saleor-app-token",
+        "warehouse_id": "V2FyZWhvdXNlOjE=",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "UHJvZHVjdFZhcmlhbnQ6MQ=="}
+    empty_page: ClassVar[Any] = {
+        "data": {"orders": {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
+    }
 
 
 class TestWarrantyRest(ConnectorSuite):

@@ -14,6 +14,7 @@ from connectors.simulators import (
     EbayTwin,
     LightspeedTwin,
     MedusaTwin,
+    SaleorTwin,
     WalmartTwin,
     WooCommerceTwin,
     serve,
@@ -44,6 +45,12 @@ def amazon() -> AmazonTwin:
 
 
 SHOPS = {
+    "saleor": Shop(
+        SaleorTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, item: twin.place_order({item: 1}),
+        lambda twin, item: twin.quantity(item),
+    ),
     "walmart": Shop(
         WalmartTwin,
         lambda twin: twin.add_item("CAM", 0),
