@@ -1,6 +1,6 @@
 """Walmart Marketplace sellers in the United States: orders, inventory and notifications, v3.
 
-The seller's client id and secret buy tokens of fifteen minutes; their rights to orders and
+The seller's client id and secret buy tokens of fifteen minutes; their rights to orders, returns and
 inventory are chosen when the keys are made. An answer tells how many calls are left.
 
 An order must be acknowledged within hours, and before it is shipped. That is a promise, so it is
@@ -16,7 +16,7 @@ at the subscription, or with ``WM_SEC.SIGNATURE`` over method, address, time and
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
 shipment without a tracking number, take webhooks with a password instead of a signature, serve what
-Walmart ships itself (WFS), see orders older than 180 days, or read returns.
+Walmart ships itself (WFS), or see orders older than 180 days.
 """
 
 import base64
@@ -24,7 +24,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ from connectors.contract import (
     Hint,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -47,10 +48,10 @@ from connectors.errors import AuthFailed, NotFound
 from connectors.levels import bound
 from connectors.remote import Remote, RemoteApi
 from connectors.tokens import TokenAuth, oauth
-from connectors.walk import moment
 from connectors.walmart_answers import (
     BUDGETS,
     ORDERS,
+    RETURNS,
     ask,
     calls_left,
     common_headers,
@@ -62,14 +63,12 @@ from connectors.walmart_answers import (
     shipped_by_seller,
 )
 from connectors.walmart_fulfillment import CREATED, acknowledge, read, tell
+from connectors.walmart_returns import returns_of
+from connectors.walmart_spans import Listed, next_span, span
 from connectors.walmart_stock import FEED_POLL_SECONDS, Store, push, walk
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
-ORDERS_PER_PAGE = 200
-KEPT = timedelta(days=179)
-# Nothing at an order says when it changed, so what is proven ends this long before our own clock.
-MARGIN = timedelta(minutes=15)
-NARROWEST = timedelta(seconds=1)
+PER_PAGE = 200
 NEEDED = ("orders", "inventory")
 SIGNATURE, TIMESTAMP = "wm_sec.signature", "wm_sec.timestamp"
 
@@ -104,6 +103,7 @@ class WalmartSettings(BaseModel):
 class Walmart(
     Connector[WalmartSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -149,31 +149,11 @@ class Walmart(
             raise AuthFailed(f"the keys need full access to {' and '.join(lacking)}")
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Acknowledge what was stored, then return the orders of the next span of changes.
-
-        Walmart pages by number through a list that moves when an order changes. So a span is made
-        so narrow that one page holds it, and is read in one call.
-        """
+        """Acknowledge what was stored, then return the orders of the next span of changes."""
         stored = json.loads(cursor) if cursor else {}
         for ref in stored.get("new", []):
             await acknowledge(self.api, ref)
-        now = datetime.now(UTC)
-        since = max(moment(stored["since"]), now - KEPT) if "since" in stored else now - KEPT
-        width = timedelta(seconds=stored.get("width", KEPT.total_seconds()))
-        while True:
-            until = min(since + width, now)
-            found, after = await self._orders(_span("lastModified", since, until), None)
-            if after is None or width <= NARROWEST:
-                break
-            width = max(NARROWEST, (until - since) / 2)
-        while after is not None:  # more than a page in a second
-            page, after = await self._orders({}, after)
-            found += page
-        more = until < now
-        following: dict[str, Any] = {
-            "since": (until if more else now - MARGIN).isoformat(),
-            "width": min(2 * width, KEPT).total_seconds(),
-        }
+        found, following, more = await next_span(stored, "lastModified", self._orders)
         if self.settings.acknowledge:
             following["new"] = [
                 str(each["purchaseOrderId"])
@@ -182,6 +162,24 @@ class Walmart(
             ]
         orders = tuple(order_of(each) for each in found)
         return Page(orders, json.dumps(following), more)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns of the next span of changes."""
+        stored = json.loads(cursor) if cursor else {}
+        found, following, more = await next_span(stored, "returnLastModified", self._returns)
+        returns = tuple(each for one in found for each in returns_of(one))
+        return Page(returns, json.dumps(following), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns of one order; Walmart lists them by the customer's order."""
+        order = await read(self.api, order_ref)
+        asked, after = {"customerOrderId": str(order["customerOrderId"])}, None
+        returns: list[Return] = []
+        while True:
+            found, after = await self._returns(asked, after)
+            returns += [each for one in found for each in returns_of(one)]
+            if after is None:
+                return [each for each in returns if each.order_ref == order_ref]
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""
@@ -192,7 +190,7 @@ class Walmart(
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
-        asked, after = _span("created", since, until), None
+        asked, after = span("created", since, until), None
         while True:
             found, after = await self._orders(asked, after)
             for each in found:
@@ -246,21 +244,24 @@ class Walmart(
         text = f"POST\n{asked}\n{stamp}\n{hashlib.sha256(body).hexdigest()}"
         return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
-    async def _orders(
-        self, asked: Mapping[str, str], after: str | None
-    ) -> tuple[list[Mapping[str, Any]], str | None]:
+    async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
+        asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}
+        answer = (await self._list(ORDERS, asked, after)).get("list") or {}
+        return (answer.get("elements") or {}).get("order") or [], _next(answer)
+
+    async def _returns(self, asked: Mapping[str, str], after: str | None) -> Listed:
+        asked = {**asked, "limit": str(PER_PAGE), "replacementInfo": "true"}
+        answer = await self._list(RETURNS, asked, after)
+        return answer.get("returnOrders") or [], _next(answer)
+
+    async def _list(
+        self, path: str, asked: Mapping[str, str], after: str | None
+    ) -> Mapping[str, Any]:
         if after is None:
-            asked = {**asked, "limit": str(ORDERS_PER_PAGE), "shipNodeType": "SellerFulfilled"}
-            answer = await ask(self.api, "GET", ORDERS, params=asked)
-        else:  # the whole query of the next page, as Walmart wrote it
-            answer = await ask(self.api, "GET", f"{ORDERS}?{after.lstrip('?')}")
-        found = answer.get("list") or {}
-        orders = (found.get("elements") or {}).get("order") or []
-        return orders, (found.get("meta") or {}).get("nextCursor") or None
+            return await ask(self.api, "GET", path, params=asked)
+        # The whole query of the next page, as Walmart wrote it.
+        return await ask(self.api, "GET", f"{path}?{after.lstrip('?')}")
 
 
-def _span(name: str, since: datetime, until: datetime) -> dict[str, str]:
-    """Name a span of whole seconds that holds both ends."""
-    first, last = since.astimezone(UTC), until.astimezone(UTC) + timedelta(seconds=1)
-    text = "%Y-%m-%dT%H:%M:%SZ"
-    return {f"{name}StartDate": first.strftime(text), f"{name}EndDate": last.strftime(text)}
+def _next(answer: Mapping[str, Any]) -> str | None:
+    return (answer.get("meta") or {}).get("nextCursor") or None

@@ -21,6 +21,7 @@ ORDERS = "/v3/orders"
 INVENTORY = "/v3/inventory"
 INVENTORIES = "/v3/inventories"
 FEEDS = "/v3/feeds"
+RETURNS = "/v3/returns"
 GONE = frozenset({"Shipped", "Delivered", "Refund"})
 OWN_NODES = frozenset({"", "SellerFulfilled"})
 DEPTH_MAX = 4
@@ -33,6 +34,7 @@ BUDGETS = tuple(
         (f"GET {INVENTORIES}", 200.0),
         (f"PUT {INVENTORY}", 1500.0),
         (f"POST {FEEDS}", 10.0),
+        (f"GET {RETURNS}", 60.0),
     )
 )
 _NAMES = frozenset(budget.name for budget in BUDGETS)

@@ -19,6 +19,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.simulators.twin import Fault, Twin, Webhook
+from connectors.simulators.walmart_records import (
+    amount_of,
+    changed_at,
+    failed,
+    iso,
+    lines_of,
+    milliseconds,
+    no_order,
+    parts_of,
+    status_of,
+    still_open,
+    within,
+)
 
 REQUIRED = ("wm_qos.correlation_id", "wm_svc.name")
 ORDERS_MAX, ITEMS_MAX = 200, 50
@@ -37,6 +50,7 @@ class WalmartTwin(Twin):
         self.items: dict[str, int] = {}  # what is there
         self.orders: dict[str, Record] = {}
         self.changed: dict[str, datetime] = {}
+        self.returns: dict[str, Record] = {}
         self.feeds: dict[str, Record] = {}
         self.feed_looks = 1
         self.tokens: set[str] = set()
@@ -68,8 +82,8 @@ class WalmartTwin(Twin):
 
     def reserved(self, sku: str) -> int:
         """Count what orders hold of an item."""
-        lines = [each for order in self.orders.values() for each in _lines(order)]
-        return sum(_open(line) for line in lines if line["item"]["sku"] == sku)
+        lines = [each for order in self.orders.values() for each in lines_of(order)]
+        return sum(still_open(line) for line in lines if line["item"]["sku"] == sku)
 
     def set_quantity(self, sku: str, quantity: int) -> None:
         """Change the stock behind the hub's back."""
@@ -82,7 +96,7 @@ class WalmartTwin(Twin):
         node: str = "SellerFulfilled",
     ) -> str:
         """Sell something. Returns the number of the purchase order."""
-        ref, now = str(1_796_277_000_000 + self.next_id()), _milliseconds(self.now())
+        ref, now = str(1_796_277_000_000 + self.next_id()), milliseconds(self.now())
         lines = []
         for number, (sku, quantity) in enumerate(quantities.items(), start=1):
             line: Record = {
@@ -91,7 +105,7 @@ class WalmartTwin(Twin):
                 "charges": {"charge": []},
                 "orderLineQuantity": {"unitOfMeasurement": "EACH", "amount": str(quantity)},
                 "statusDate": now,
-                "orderLineStatuses": {"orderLineStatus": [_status("Created", quantity)]},
+                "orderLineStatuses": {"orderLineStatus": [status_of("Created", quantity)]},
             }
             if serials and sku in serials:
                 line["serialNumbers"] = serials[sku]
@@ -110,20 +124,44 @@ class WalmartTwin(Twin):
 
     def cancel(self, ref: str) -> None:
         """Let the buyer cancel what was not shipped."""
-        for line in _lines(self.orders[ref]):
-            gone = [each for each in _parts(line) if each["status"] == "Shipped"]
+        for line in lines_of(self.orders[ref]):
+            gone = [each for each in parts_of(line) if each["status"] == "Shipped"]
             line["orderLineStatuses"]["orderLineStatus"] = [
                 *gone,
-                _status("Cancelled", _open(line)),
+                status_of("Cancelled", still_open(line)),
             ]
         self._change(ref, "PO_LINE_AUTOCANCELLED")
+
+    def take_back(self, ref: str, quantity: int, status: str = "INITIATED", **more: Any) -> str:
+        """Let the buyer send units of the first line back. Returns the number of the return."""
+        number, line = f"RMA{self.next_id()}", lines_of(self.orders[ref])[0]
+        self.returns[number] = {
+            "returnOrderId": number,
+            "customerOrderId": self.orders[ref]["customerOrderId"],
+            "customerEmailId": "twin-buyer@relay.walmart.test",
+            "returnOrderDate": iso(self.now()),
+            "returnOrderLines": [
+                {
+                    "returnOrderLineNumber": 1,
+                    "purchaseOrderId": ref,
+                    "purchaseOrderLineNumber": int(line["lineNumber"]),
+                    "returnReason": "DEFECTIVE",
+                    "item": line["item"],
+                    "quantity": {"unitOfMeasure": "EACH", "measurementValue": quantity},
+                    "status": status,
+                    "statusTime": iso(self.now()),
+                    **more,
+                }
+            ],
+        }
+        return number
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the body, or method, address, time and body."""
         key = self.webhook_secret.encode()
         if self.scheme == "body":
             return {"x-twin-signature": hmac.digest(key, webhook.body, "sha256").hex()}
-        address, stamp = urlsplit(webhook.url), str(_milliseconds(self.now()))
+        address, stamp = urlsplit(webhook.url), str(milliseconds(self.now()))
         asked = address.path + (f"?{address.query}" if address.query else "")
         text = f"POST\n{asked}\n{stamp}\n{hashlib.sha256(webhook.body).hexdigest()}"
         made = base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
@@ -132,14 +170,14 @@ class WalmartTwin(Twin):
     def answer_fault(self, fault: Fault) -> Response:
         """Fail in Walmart's words."""
         if fault is Fault.SERVER_ERROR:
-            return _failed(500, "SYSTEM_ERROR.GMP_GATEWAY_API", "Internal server error")
-        return _failed(429, "REQUEST_THRESHOLD_VIOLATED.GMP_GATEWAY_API", "Too many requests")
+            return failed(500, "SYSTEM_ERROR.GMP_GATEWAY_API", "Internal server error")
+        return failed(429, "REQUEST_THRESHOLD_VIOLATED.GMP_GATEWAY_API", "Too many requests")
 
     def _change(self, ref: str, topic: str) -> None:
         now = self.now()
         self.changed[ref] = now
-        for line in _lines(self.orders[ref]):
-            line["statusDate"] = _milliseconds(now)
+        for line in lines_of(self.orders[ref]):
+            line["statusDate"] = milliseconds(now)
         source = {"eventType": topic, "eventId": f"event-{self.next_id()}", "eventTime": iso(now)}
         event = {"source": source, "payload": {"order": {"purchaseOrderId": ref}}}
         self.announce(topic, source["eventId"], json.dumps(event).encode())
@@ -154,6 +192,7 @@ class WalmartTwin(Twin):
             ("PUT", "/v3/inventory", self._set),
             ("GET", "/v3/inventories", self._list_items),
             ("GET", "/v3/inventories/{sku:path}", self._item),
+            ("GET", "/v3/returns", self._list_returns),
             ("POST", "/v3/feeds", self._feed),
             ("GET", "/v3/feeds/{id}", self._look_at_feed),
         ]
@@ -163,9 +202,9 @@ class WalmartTwin(Twin):
     def _guard(self, call: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if request.headers.get("wm_sec.access_token") not in self.tokens:
-                return _failed(401, "UNAUTHORIZED.GMP_GATEWAY_API", "Unauthorized")
+                return failed(401, "UNAUTHORIZED.GMP_GATEWAY_API", "Unauthorized")
             if any(name not in request.headers for name in REQUIRED):
-                return _failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "A header is missing")
+                return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "A header is missing")
             answer = await call(request)
             answer.headers.update(self.calls_left)
             return answer
@@ -176,9 +215,9 @@ class WalmartTwin(Twin):
         pair = base64.b64encode(":".join(self.client).encode()).decode()
         asked = dict(parse_qsl((await request.body()).decode()))
         if request.headers.get("authorization") != f"Basic {pair}":
-            return _failed(401, "UNAUTHORIZED.GMP_GATEWAY_API", "Unauthorized")
+            return failed(401, "UNAUTHORIZED.GMP_GATEWAY_API", "Unauthorized")
         if asked.get("grant_type") != "client_credentials" or REQUIRED[0] not in request.headers:
-            return _failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "Invalid request")
+            return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "Invalid request")
         token = f"token-{self.next_id()}"
         self.tokens.add(token)
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
@@ -190,14 +229,14 @@ class WalmartTwin(Twin):
         asked = dict(request.query_params)
         limit, start = int(asked.get("limit", "100")), int(asked.get("poIndex", "0"))
         if limit > ORDERS_MAX:
-            return _failed(400, "INVALID_REQUEST_PARAM.GMP_ORDER_API", "limit is at most 200")
+            return failed(400, "INVALID_REQUEST_PARAM.GMP_ORDER_API", "limit is at most 200")
         found = []
         for ref, order in self.orders.items():
             created = datetime.fromtimestamp(order["orderDate"] / 1000, UTC)
-            within = _within(asked, "created", created)
-            within = within and _within(asked, "lastModified", self.changed[ref])
+            inside = within(asked, "created", created)
+            inside = inside and within(asked, "lastModified", self.changed[ref])
             wanted = asked.get("shipNodeType", "SellerFulfilled")
-            if within and order["shipNode"]["type"] == wanted:
+            if inside and order["shipNode"]["type"] == wanted:
                 found.append(order)
         found.reverse()  # the newest first
         meta: Record = {"totalCount": len(found), "limit": limit}
@@ -207,16 +246,32 @@ class WalmartTwin(Twin):
         elements = {"order": found[start : start + limit]}
         return JSONResponse({"list": {"meta": meta, "elements": elements}})
 
+    async def _list_returns(self, request: Request) -> Response:
+        asked = dict(request.query_params)
+        limit, start = int(asked.get("limit", "10")), int(asked.get("offset", "0"))
+        if limit > ORDERS_MAX:
+            return failed(400, "INVALID_REQUEST_PARAM.GMP_ORDER_API", "limit is at most 200")
+        found = [
+            each
+            for each in self.returns.values()
+            if asked.get("customerOrderId") in (None, each["customerOrderId"])
+            and within(asked, "returnLastModified", changed_at(each))
+        ]
+        meta: Record = {"totalCount": len(found), "limit": limit}
+        if len(found) > start + limit:
+            meta["nextCursor"] = f"?{urlencode({**asked, 'offset': str(start + limit)})}"
+        return JSONResponse({"meta": meta, "returnOrders": found[start : start + limit]})
+
     async def _order(self, request: Request) -> Response:
         order = self.orders.get(request.path_params["id"])
-        return JSONResponse({"order": order}) if order else _no_order()
+        return JSONResponse({"order": order}) if order else no_order()
 
     async def _acknowledge(self, request: Request) -> Response:
         order = self.orders.get(request.path_params["id"])
         if order is None:
-            return _no_order()
-        for line in _lines(order):
-            for part in _parts(line):
+            return no_order()
+        for line in lines_of(order):
+            for part in parts_of(line):
                 if part["status"] == "Created":
                     part["status"] = "Acknowledged"
         self._change(order["purchaseOrderId"], "PO_ACKNOWLEDGED")
@@ -225,16 +280,16 @@ class WalmartTwin(Twin):
     async def _ship(self, request: Request) -> Response:
         order = self.orders.get(request.path_params["id"])
         if order is None:
-            return _no_order()
+            return no_order()
         asked = (await request.json())["orderShipment"]["orderLines"]["orderLine"]
-        lines = {line["lineNumber"]: line for line in _lines(order)}
+        lines = {line["lineNumber"]: line for line in lines_of(order)}
         for each in asked:
             (status,) = each["orderLineStatuses"]["orderLineStatus"]
-            parts = {part["status"]: part for part in _parts(lines[each["lineNumber"]])}
-            left = int(parts.get("Acknowledged", _status("", 0))["statusQuantity"]["amount"])
+            parts = {part["status"]: part for part in parts_of(lines[each["lineNumber"]])}
+            left = int(parts.get("Acknowledged", status_of("", 0))["statusQuantity"]["amount"])
             if int(status["statusQuantity"]["amount"]) > left:
                 said = "The quantity to ship exceeds what was acknowledged"
-                return _failed(400, "INVALID_REQUEST_CONTENT.GMP_ORDER_API", said)
+                return failed(400, "INVALID_REQUEST_CONTENT.GMP_ORDER_API", said)
         for each in asked:
             self._ship_line(lines[each["lineNumber"]], each)
         self._change(order["purchaseOrderId"], "PO_LINE_SHIPPED")
@@ -242,7 +297,7 @@ class WalmartTwin(Twin):
 
     def _ship_line(self, line: Record, asked: Mapping[str, Any]) -> None:
         (status,) = asked["orderLineStatuses"]["orderLineStatus"]
-        quantity, parts = int(status["statusQuantity"]["amount"]), _parts(line)
+        quantity, parts = int(status["statusQuantity"]["amount"]), parts_of(line)
         for part in parts:
             if part["status"] == "Acknowledged":
                 left = int(part["statusQuantity"]["amount"]) - quantity
@@ -256,23 +311,23 @@ class WalmartTwin(Twin):
         reserved = self.reserved(sku)
         node = {
             "shipNode": self.node,
-            "inputQty": _each(self.items[sku]),
-            "availToSellQty": _each(self.items[sku] - reserved),
-            "reservedQty": _each(reserved),
+            "inputQty": amount_of(self.items[sku]),
+            "availToSellQty": amount_of(self.items[sku] - reserved),
+            "reservedQty": amount_of(reserved),
         }
         return {"sku": sku, "nodes": [node]}
 
     async def _item(self, request: Request) -> Response:
         sku = request.path_params["sku"]
         if sku not in self.items:
-            return _failed(404, "CONTENT_NOT_FOUND.GMP_INVENTORY_API", "Item not found")
+            return failed(404, "CONTENT_NOT_FOUND.GMP_INVENTORY_API", "Item not found")
         return JSONResponse(self._shown(sku))
 
     async def _list_items(self, request: Request) -> Response:
         asked = request.query_params
         limit, start = int(asked.get("limit", "10")), int(asked.get("nextCursor", "0"))
         if limit > ITEMS_MAX:
-            return _failed(400, "INVALID_REQUEST_PARAM.GMP_INVENTORY_API", "limit is at most 50")
+            return failed(400, "INVALID_REQUEST_PARAM.GMP_INVENTORY_API", "limit is at most 50")
         skus = list(self.items)
         meta: Record = {"totalCount": len(skus)}
         if len(skus) > start + limit:
@@ -293,16 +348,16 @@ class WalmartTwin(Twin):
     async def _set(self, request: Request) -> Response:
         asked = await request.json()
         if request.query_params.get("sku") != asked["sku"]:
-            return _failed(400, "INVALID_REQUEST.GMP_INVENTORY_API", "The SKUs differ")
+            return failed(400, "INVALID_REQUEST.GMP_INVENTORY_API", "The SKUs differ")
         if refused := self._put(asked):
-            return _failed(400, "INVALID_REQUEST_CONTENT.GMP_INVENTORY_API", refused)
+            return failed(400, "INVALID_REQUEST_CONTENT.GMP_INVENTORY_API", refused)
         return JSONResponse(asked)
 
     async def _feed(self, request: Request) -> Response:
         body = await request.body()
         read = re.search(rb"\r\n\r\n(\{.*\})\r\n--", body, re.DOTALL)
         if read is None or request.query_params.get("feedType") != "inventory":
-            return _failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "No file came")
+            return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "No file came")
         ref = f"FEED{self.next_id()}@AUoBAQA"
         self.feeds[ref] = {"records": json.loads(read[1])["Inventory"], "looks": 0, "items": None}
         return JSONResponse({"feedId": ref})
@@ -326,54 +381,3 @@ class WalmartTwin(Twin):
         errors = {"ingestionError": [{"code": "ERR_INT_DATA_01010226", "description": refused}]}
         said = {"sku": record["sku"], "ingestionStatus": "DATA_ERROR"}
         return {**said, "ingestionErrors": errors}
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment as Walmart does."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def _lines(order: Mapping[str, Any]) -> list[Record]:
-    lines: list[Record] = order["orderLines"]["orderLine"]
-    return lines
-
-
-def _parts(line: Mapping[str, Any]) -> list[Record]:
-    parts: list[Record] = line["orderLineStatuses"]["orderLineStatus"]
-    return parts
-
-
-def _open(line: Mapping[str, Any]) -> int:
-    waiting = ("Created", "Acknowledged")
-    parts = [each for each in _parts(line) if each["status"] in waiting]
-    return sum(int(each["statusQuantity"]["amount"]) for each in parts)
-
-
-def _status(status: str, quantity: int) -> Record:
-    amount = {"unitOfMeasurement": "EACH", "amount": str(quantity)}
-    return {"status": status, "statusQuantity": amount}
-
-
-def _each(amount: int) -> Record:
-    return {"unit": "EACH", "amount": amount}
-
-
-def _within(asked: Mapping[str, str], name: str, at: datetime) -> bool:
-    since, until = asked.get(f"{name}StartDate"), asked.get(f"{name}EndDate")
-    if since and at < datetime.fromisoformat(since):
-        return False
-    return not until or at <= datetime.fromisoformat(until)
-
-
-def _no_order() -> Response:
-    return _failed(404, "CONTENT_NOT_FOUND.GMP_ORDER_API", "The order does not exist")
-
-
-def _failed(status: int, code: str, description: str) -> Response:
-    error = {"code": code, "description": description, "severity": "ERROR", "category": "DATA"}
-    return JSONResponse({"errors": [error]}, status_code=status)

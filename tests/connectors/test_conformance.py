@@ -169,7 +169,7 @@ class TestWalmart(WithToken):
         "webhook_secret": "walmart-webhook-secret",
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
-    empty_page: ClassVar[Any] = {"list": {"meta": {"totalCount": 0}, "elements": {"order": []}}}
+    empty_page: ClassVar[Any] = {"list": {"meta": {"totalCount": 0}}, "returnOrders": []}
 
 
 class TestSaleor(ConnectorSuite):

@@ -27,7 +27,7 @@ from connectors.simulators import Fault, WalmartTwin, serve
 from connectors.walmart import Walmart
 from connectors.walmart_answers import calls_left, hints_of, instant, operation_of, order_of, whole
 from contracts import Contract, example
-from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, ReturnState, StockLevel
 
 Story = Callable[[WalmartTwin, Walmart], Awaitable[None]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -159,7 +159,7 @@ def test_an_order_that_changes_while_the_others_are_read_hides_none() -> None:
         assert calls < 40
         assert {order.ref for order in (await pull_all(connector, cursor))[0]} >= {placed[401]}
 
-    run(story, twin)
+    run(story, twin, acknowledge=False)
 
 
 def test_more_than_a_page_in_one_second_is_read_to_its_end() -> None:
@@ -171,7 +171,7 @@ def test_more_than_a_page_in_one_second_is_read_to_its_end() -> None:
         refs = {twin.place_order({"CAM": 1}) for _ in range(430)}
         assert {order.ref for order in (await pull_all(connector))[0]} == refs
 
-    run(story, twin)
+    run(story, twin, acknowledge=False)
 
 
 def test_who_does_not_promise_leaves_it_to_others() -> None:
@@ -320,6 +320,45 @@ def test_a_shipment_is_told_once() -> None:
     run(story)
 
 
+def test_returns_come_in_and_say_what_is_back() -> None:
+    clock = [datetime.now(UTC) - timedelta(hours=5)]
+    twin = WalmartTwin(clock=lambda: clock[0])
+
+    async def story(twin: WalmartTwin, connector: Walmart) -> None:
+        twin.add_item("CAM", 900)
+        order = await connector.read_order(twin.place_order({"CAM": 3}))
+        other = twin.place_order({"CAM": 1})
+        await connector.push_fulfillment(shipped(order, "SN1", "SN2", "SN3"))
+        assert await connector.read_returns(order.ref) == []
+        parts = [
+            {"status": status, "quantity": {"unitOfMeasure": "EACH", "measurementValue": 1}}
+            for status in ("DELIVERED", "INITIATED")
+        ]
+        twin.take_back(order.ref, 2, currentTrackingStatuses=parts)
+        twin.take_back(order.ref, 1, "COMPLETED", refundedQty=1, isKeepIt=True)
+        twin.take_back(other, 1, "CANCELLED")
+        coming, kept = await connector.read_returns(order.ref)
+        assert (coming.state, coming.refunded) == (ReturnState.OPEN, False)
+        assert (coming.lines[0].quantity, coming.lines[0].arrived) == (2, 1)
+        assert coming.lines[0].order_line_ref == order.lines[0].ref
+        assert (kept.state, kept.refunded) == (ReturnState.CLOSED, True)
+        assert (kept.lines[0].comes_back, kept.lines[0].arrived) == (False, 0)
+        (withdrawn,) = await connector.read_returns(other)
+        assert withdrawn.state is ReturnState.CANCELLED
+        for _ in range(210):
+            clock[0] += timedelta(seconds=40)
+            twin.take_back(other, 1)
+        found, cursor, more = set[str](), "", True
+        while more:
+            page = await connector.pull_returns(cursor)
+            found |= {each.ref for each in page.items}
+            cursor, more = page.cursor, page.more
+        assert len(found) == 213
+        assert "twin-buyer" not in repr(page.items)
+
+    run(story, twin)
+
+
 @pytest.mark.parametrize("scheme", ["body", "address"])
 def test_notices_are_verified_in_both_ways(scheme: str) -> None:
     twin = WalmartTwin()
@@ -398,7 +437,7 @@ def test_faults_become_the_right_errors() -> None:
 
 
 def test_every_request_keeps_to_the_official_contracts() -> None:
-    names = ("orders", "inventory", "authentication")
+    names = ("orders", "inventory", "authentication", "returns")
     contracts = [Contract.at("walmart", f"walmart-marketplace-{name}.json") for name in names]
     sent = asyncio.run(every_request())
     # The contract at hand does not hold the state of a feed, nor the query that Walmart itself
@@ -410,7 +449,7 @@ def test_every_request_keeps_to_the_official_contracts() -> None:
     ]
     ours = [each for each in sent if each not in beyond]
     for request in ours:
-        (contract,) = (each for each in contracts if each.knows(request, ""))
+        contract = next(each for each in contracts if each.knows(request, ""))
         if request.headers.get("content-type", "").startswith("multipart"):
             contract.checked.append("updateBulkInventory")
             assert b'name="file"' in request.content
@@ -429,6 +468,7 @@ def test_every_request_keeps_to_the_official_contracts() -> None:
         "getMultiNodeInventoryForAllSkuAndAllShipNodes",
         "updateInventoryForAnItem",
         "updateBulkInventory",
+        "getReturns",
     }
 
 
@@ -440,7 +480,7 @@ async def every_request() -> list[httpx.Request]:
         await request.aread()
         sent.append(request)
 
-    async with connected(twin) as connector:
+    async with connected(twin, acknowledge=False) as connector:
         connector.api._client.event_hooks["request"].append(keep)
         for n in range(26):
             twin.add_item(f"S{n}", 9)
@@ -454,4 +494,6 @@ async def every_request() -> list[httpx.Request]:
         since = datetime.now(UTC) + timedelta(days=1)
         assert not [each async for each in connector.snapshot_orders(since, since)]
         await connector.push_fulfillment(shipped(await connector.read_order(refs[0]), "C-1"))
+        await connector.pull_returns("")
+        await connector.read_returns(refs[0])
     return sent

@@ -1,0 +1,52 @@
+"""Read Walmart's lists by spans of their time of change that fit on one page.
+
+Walmart pages by number through a list that moves when something in it changes, and neither says how
+it is sorted nor when an entry changed. So a span is made so narrow that one page holds it, and is
+read in one call. Spans overlap by a quarter of an hour, measured by our own clock.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.walk import moment
+
+Listed = tuple[list[Mapping[str, Any]], str | None]
+Fetch = Callable[[Mapping[str, str], str | None], Awaitable[Listed]]
+KEPT = timedelta(days=179)  # Walmart shows no more
+MARGIN = timedelta(minutes=15)
+NARROWEST = timedelta(seconds=1)
+
+
+async def next_span(
+    stored: Mapping[str, Any], name: str, fetch: Fetch
+) -> tuple[list[Mapping[str, Any]], dict[str, Any], bool]:
+    """Read the next span: what it holds, what the next cursor says, and whether more is there.
+
+    `stored` is what the last one said; the next span is tried twice as wide.
+    """
+    now = datetime.now(UTC)
+    since = max(moment(stored["since"]), now - KEPT) if "since" in stored else now - KEPT
+    width = timedelta(seconds=stored.get("width", KEPT.total_seconds()))
+    while True:
+        until = min(since + width, now)
+        found, after = await fetch(span(name, since, until), None)
+        if after is None or width <= NARROWEST:
+            break
+        width = max(NARROWEST, (until - since) / 2)
+    while after is not None:  # more than a page in a second
+        page, after = await fetch({}, after)
+        found = [*found, *page]
+    more = until < now
+    following = {
+        "since": (until if more else now - MARGIN).isoformat(),
+        "width": min(2 * width, KEPT).total_seconds(),
+    }
+    return found, following, more
+
+
+def span(name: str, since: datetime, until: datetime) -> dict[str, str]:
+    """Name a span of whole seconds that holds both ends."""
+    first, last = since.astimezone(UTC), until.astimezone(UTC) + timedelta(seconds=1)
+    text = "%Y-%m-%dT%H:%M:%SZ"
+    return {f"{name}StartDate": first.strftime(text), f"{name}EndDate": last.strftime(text)}
