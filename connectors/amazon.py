@@ -115,6 +115,8 @@ class Amazon(
     key: ClassVar[str] = "amazon"
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False  # but for Easy Ship
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)

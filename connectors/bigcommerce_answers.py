@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -110,7 +110,8 @@ def when(text: str) -> datetime:
     """Read a time: v2 writes RFC 2822, v3 writes ISO 8601."""
     if text[:1].isdigit():
         return moment(text)
-    return parsedate_to_datetime(text)
+    read = parsedate_to_datetime(text)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def event_of(body: bytes) -> Mapping[str, Any]:

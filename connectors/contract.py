@@ -108,6 +108,9 @@ class Connector(ABC, Generic[Settings]):
 class PullOrders(ABC):
     """The channel sells: it can list orders by time of change, and read one."""
 
+    orders_name_serials: ClassVar[bool] = False
+    """Whether its order lines can name serials that the channel itself sold, as a till does."""
+
     @abstractmethod
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders changed after `cursor` ("" is the beginning)."""
@@ -119,6 +122,9 @@ class PullOrders(ABC):
 
 class PullReturns(ABC):
     """The channel knows of returns and refunds: it can list them by time of change."""
+
+    returns_name_serials: ClassVar[bool] = False
+    """Whether its return lines can name the serials that come back."""
 
     @abstractmethod
     async def pull_returns(self, cursor: str) -> Page[Return]:
@@ -145,6 +151,9 @@ class PushStock(ABC):
 
     levels_max: ClassVar[int] = 50
     """How many levels one call may carry."""
+
+    compares_stock: ClassVar[bool] = True
+    """Whether a level whose `expected` is no longer shown there is refused, not written over."""
 
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
@@ -173,6 +182,9 @@ class SnapshotOrders(ABC):
 
 class PushFulfillment(ABC):
     """The channel wants to know what left, and under which serials."""
+
+    keeps_serials: ClassVar[bool] = True
+    """Whether what it is told can be seen there: the serials of each order line."""
 
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:

@@ -101,6 +101,7 @@ class Ebay(
     key: ClassVar[str] = "ebay"
     settings_model: ClassVar[type[BaseModel]] = EbaySettings
     levels_max: ClassVar[int] = 25
+    keeps_serials: ClassVar[bool] = False
 
     def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
         super().__init__(settings, api)

@@ -24,7 +24,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -93,6 +93,8 @@ class Lightspeed(
     key: ClassVar[str] = "lightspeed"
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
     levels_max: ClassVar[int] = 20
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: LightspeedSettings) -> Remote:
@@ -147,7 +149,7 @@ class Lightspeed(
                 type="sales",
                 outlet_id=self.settings.outlet_id,
                 date_from=_utc(since),
-                date_to=_utc(until),
+                date_to=_utc(until + timedelta(seconds=1)),  # it takes whole seconds
                 order_by="sale_date",
                 order_direction="asc",
                 page_size=RECORDS_PER_PAGE,

@@ -39,6 +39,16 @@ def installed() -> dict[str, type[Connector[Any]]]:
     return {key: _load(key, points) for key in sorted(points.names)}
 
 
+def connector_class(key: str) -> type[Connector[Any]]:
+    """Return one installed connector class; the others stay unloaded."""
+    return _load(key, entry_points(group=GROUP))
+
+
+def keys() -> list[str]:
+    """Return the keys of every installed connector, without loading any."""
+    return sorted(entry_points(group=GROUP).names)
+
+
 def connect(
     key: str,
     settings: Mapping[str, Any],

@@ -23,6 +23,7 @@ STATES = {
 # What a fulfilment becomes when its goods come back, or are paid back.
 BACK = frozenset({"RETURNED", "REFUNDED_AND_RETURNED", "REPLACED"})
 PAID_BACK = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
+SHIPPED = frozenset({"FULFILLED", "CANCELED", "WAITING_FOR_APPROVAL"})
 NOT_LET_IN = frozenset(
     {"PermissionDenied", "InvalidTokenError", "ExpiredSignatureError", "InvalidSignatureError"}
 )
@@ -145,14 +146,16 @@ def returns_of(order: Mapping[str, Any]) -> list[Return]:
     found = []
     for each in order["fulfillments"]:
         status = each["status"]
-        if status not in BACK | PAID_BACK:
+        if status in SHIPPED:
             continue
+        known = status in BACK | PAID_BACK
         paid = moment(each["created"]) if status in PAID_BACK else None
         found.append(
             Return(
                 ref=each["id"],
                 order_ref=order["id"],
-                state=ReturnState.CLOSED,
+                # A word that is new may mean that something is still to come.
+                state=ReturnState.CLOSED if known else ReturnState.OPEN,
                 remote_state=status,
                 lines=tuple(_returned(line, status) for line in each["lines"] or ()),
                 updated_at=moment(order["updatedAt"]),

@@ -107,6 +107,9 @@ class Square(
     key: ClassVar[str] = "square"
     settings_model: ClassVar[type[BaseModel]] = SquareSettings
     levels_max: ClassVar[int] = 100
+    orders_name_serials: ClassVar[bool] = True
+    returns_name_serials: ClassVar[bool] = True
+    compares_stock: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: SquareSettings) -> Remote:

@@ -70,9 +70,9 @@ def stamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """Read a channel's timestamp; one without an offset is UTC."""
+    """Read a channel's timestamp as UTC; one without an offset is UTC already."""
     read = datetime.fromisoformat(text)
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _moment(text: str | None) -> datetime | None:

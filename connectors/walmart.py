@@ -63,7 +63,7 @@ from connectors.walmart_answers import (
     shipped_by_seller,
 )
 from connectors.walmart_fulfillment import CREATED, acknowledge, read, tell
-from connectors.walmart_returns import returns_of
+from connectors.walmart_returns import changed_at, returns_of
 from connectors.walmart_spans import Listed, next_span, span
 from connectors.walmart_stock import FEED_POLL_SECONDS, Store, push, walk
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
@@ -115,6 +115,8 @@ class Walmart(
     key: ClassVar[str] = "walmart"
     settings_model: ClassVar[type[BaseModel]] = WalmartSettings
     levels_max: ClassVar[int] = 50
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False
 
     def __init__(self, settings: WalmartSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -153,7 +155,9 @@ class Walmart(
         stored = json.loads(cursor) if cursor else {}
         for ref in stored.get("new", []):
             await acknowledge(self.api, ref)
-        found, following, more = await next_span(stored, "lastModified", self._orders)
+        found, following, more = await next_span(
+            stored, "lastModified", self._orders, lambda each: order_of(each).updated_at
+        )
         if self.settings.acknowledge:
             following["new"] = [
                 str(each["purchaseOrderId"])
@@ -166,7 +170,9 @@ class Walmart(
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns of the next span of changes."""
         stored = json.loads(cursor) if cursor else {}
-        found, following, more = await next_span(stored, "returnLastModified", self._returns)
+        found, following, more = await next_span(
+            stored, "returnLastModified", self._returns, changed_at
+        )
         returns = tuple(each for one in found for each in returns_of(one))
         return Page(returns, json.dumps(following), more)
 

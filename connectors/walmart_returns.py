@@ -20,6 +20,13 @@ def returns_of(found: Mapping[str, Any]) -> list[Return]:
     return [_return(found, ref, lines) for ref, lines in by_order.items() if ref]
 
 
+def changed_at(found: Mapping[str, Any]) -> datetime:
+    """Say when a return last changed, as far as it tells."""
+    lines = found.get("returnOrderLines") or []
+    times = [instant(line["statusTime"]) for line in lines if line.get("statusTime")]
+    return max([instant(found["returnOrderDate"]), *times])
+
+
 def _return(found: Mapping[str, Any], order_ref: str, lines: Sequence[Mapping[str, Any]]) -> Return:
     ref, opened = f"{found['returnOrderId']}/{order_ref}", instant(found["returnOrderDate"])
     times = [instant(line["statusTime"]) for line in lines if line.get("statusTime")]

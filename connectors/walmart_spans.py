@@ -2,7 +2,8 @@
 
 Walmart pages by number through a list that moves when something in it changes, and neither says how
 it is sorted nor when an entry changed. So a span is made so narrow that one page holds it, and is
-read in one call. Spans overlap by a quarter of an hour, measured by our own clock.
+read in one call. What is proven ends a quarter of an hour before the newest time that an entry
+itself tells: it is measured by Walmart's clock, and what it does not tell is read again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,13 +14,14 @@ from connectors.walk import moment
 
 Listed = tuple[list[Mapping[str, Any]], str | None]
 Fetch = Callable[[Mapping[str, str], str | None], Awaitable[Listed]]
+Newest = Callable[[Mapping[str, Any]], datetime]
 KEPT = timedelta(days=179)  # Walmart shows no more
 MARGIN = timedelta(minutes=15)
 NARROWEST = timedelta(seconds=1)
 
 
 async def next_span(
-    stored: Mapping[str, Any], name: str, fetch: Fetch
+    stored: Mapping[str, Any], name: str, fetch: Fetch, newest_of: Newest
 ) -> tuple[list[Mapping[str, Any]], dict[str, Any], bool]:
     """Read the next span: what it holds, what the next cursor says, and whether more is there.
 
@@ -37,11 +39,18 @@ async def next_span(
     while after is not None:  # more than a page in a second
         page, after = await fetch({}, after)
         found = [*found, *page]
+    times = [newest_of(each) for each in found]
+    newest = max(
+        [*times, *([moment(stored["newest"])] if "newest" in stored else [])], default=None
+    )
     more = until < now
-    following = {
-        "since": (until if more else now - MARGIN).isoformat(),
-        "width": min(2 * width, KEPT).total_seconds(),
-    }
+    following: dict[str, Any] = {"width": min(2 * width, KEPT).total_seconds()}
+    if more:
+        following["since"] = until.isoformat()
+    elif newest is not None:
+        following["since"] = (min(newest, until) - MARGIN).isoformat()
+    if newest is not None:
+        following["newest"] = newest.isoformat()
     return found, following, more
 
 

@@ -98,6 +98,7 @@ class WooCommerce(
     key: ClassVar[str] = "woocommerce"
     settings_model: ClassVar[type[BaseModel]] = WooCommerceSettings
     levels_max: ClassVar[int] = 100
+    orders_name_serials: ClassVar[bool] = True
 
     @classmethod
     def remote(cls, settings: WooCommerceSettings) -> Remote:

@@ -102,8 +102,24 @@ def serials_told(line: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], in
     """Read the serials that we wrote on a line, and the id of that entry."""
     for meta in line.get("meta_data") or []:
         if meta.get("key") == key:
-            return tuple(_serials(meta.get("value"))), meta.get("id")
+            return tuple(_read_back(meta.get("value"))), meta.get("id")
     return (), None
+
+
+def serials_as_text(serials: Sequence[str]) -> str:
+    """Write serials for people; as a JSON list where one holds what stands between serials."""
+    text = ", ".join(serials)
+    return text if _serials(text) == list(serials) else json.dumps(serials, ensure_ascii=False)
+
+
+def _read_back(value: Any) -> list[str]:
+    """Read what `serials_as_text` wrote, or what somebody made of it."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            return [str(each) for each in json.loads(value)]
+        except ValueError:
+            pass  # typed by somebody, or a serial that begins so
+    return _serials(value)
 
 
 def _serials(value: Any) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
-from connectors.woocommerce_answers import listed, serials_told, stated
+from connectors.woocommerce_answers import listed, serials_as_text, serials_told, stated
 from hub.vocabulary import Fulfillment
 
 SHIPPABLE = frozenset({"processing", "on-hold", "pending"})
@@ -38,7 +38,7 @@ def change_of(order: Mapping[str, Any], fulfillment: Fulfillment, key: str) -> d
         merged = tuple(dict.fromkeys((*known, *line.serials)))
         left[line.order_line_ref] = set(merged)
         if merged != known:
-            entry: dict[str, Any] = {"key": key, "value": ", ".join(merged)}
+            entry: dict[str, Any] = {"key": key, "value": serials_as_text(merged)}
             if meta_id is not None:  # without it, a second entry would stand beside the first
                 entry["id"] = meta_id
             changed.append({"id": int(line.order_line_ref), "meta_data": [entry]})

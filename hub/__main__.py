@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -15,8 +16,8 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from connectors import capabilities, installed
-from hub import chain, demo, keys
+from connectors.testing import command as connector_kit
+from hub import chain, demo, keys, processes
 from hub.clock import moment, now
 from hub.database import Database, DatabaseAway, await_database
 from hub.errors import Refused
@@ -85,7 +86,28 @@ def bring_up_to_date(settings: Settings) -> None:
 
 def serve(settings: Settings, role: str) -> None:
     """Run the hub until it is told to stop."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    count = 1 if role == "worker" else settings.processes_used()
+    if count == 1:
+        serve_alone(settings, role)
+        return
+    prepare(settings).close()  # what is wrong is said once, not by each of them
+    try:
+        address = processes.shared_socket(settings.host, settings.port)
+    except OSError as error:
+        sys.exit(f"{settings.host}:{settings.port} can not be listened on: {error.strerror}")
+    with address:  # whatever ends and begins, the port stays ours
+        processes.keep("hub.__main__:serve_beside_others", role, count)
+
+
+def serve_beside_others(role: str) -> None:
+    """Be one of several processes that serve one address."""
+    settings = from_environment()
+    set_up(settings)
+    serve_alone(settings, role, processes.shared_socket(settings.host, settings.port))
+
+
+def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> None:
+    """Run the hub in this process, on its address or on sockets that are bound already."""
     database = prepare(settings)
     try:
         if role == "worker":
@@ -104,11 +126,22 @@ def serve(settings: Settings, role: str) -> None:
             ),
             runtime,
         )
-        server.run()
+        _settle_memory()
+        server.run([*listening] or None)
         if not server.started:
             sys.exit("The hub could not start: see above.")
     finally:
         database.close()
+
+
+def _settle_memory() -> None:
+    """Keep what was built for good out of the search for garbage.
+
+    The schema alone is a quarter of a million objects: to look through them all stops everything
+    for a third of a second, every few seconds under load, and never finds anything.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):
@@ -220,10 +253,14 @@ def import_file(settings: Settings, options: argparse.Namespace) -> None:
         importing.run(database, options)
 
 
-def list_connectors() -> None:
-    """Print every installed connector with what it can do."""
-    for key, connector in installed().items():
-        sys.stdout.write(f"{key}: {', '.join(capabilities(connector))}\n")
+def set_up(settings: Settings) -> None:
+    """Set what holds for the whole process."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for chatty in ("httpx", "apscheduler", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -233,11 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = from_environment()
     except ValueError as error:
         sys.exit(str(error))
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    for chatty in ("httpx", "apscheduler", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up(settings)
     commands: dict[str, Callable[[], None]] = {
         "serve": lambda: serve(settings, options.role),
         "migrate": lambda: bring_up_to_date(settings),
@@ -248,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
         "check-certificate": lambda: check_certificate(options.file, options.public_key),
         "public-key": lambda: print(Signer(settings.vault()).public_key),
-        "connectors": list_connectors,
+        "connectors": lambda: connector_kit.run(options),
         "keys create": lambda: create_key(settings, options.name, options.scope, options.client),
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
@@ -283,7 +316,8 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("file", type=Path)
     checking.add_argument("--public-key", required=True)
     commands.add_parser("public-key", help="print the key that certificates are verified with")
-    commands.add_parser("connectors", help="list the installed connectors")
+    kit = commands.add_parser("connectors", help="list the installed connectors, or score them")
+    connector_kit.add_arguments(kit)
     key_actions = commands.add_parser("keys", help="API keys").add_subparsers(
         dest="action", required=True
     )

@@ -44,14 +44,17 @@ def record(
     command_id: str,
     instruction: Instruction,
     scans: Sequence[Scan],
+    found: Sequence[UnitState | Refused] | None = None,
 ) -> list[Verdict]:
     """Do one action to many units; each scan gets its verdict, in order.
 
-    The parts of a kit go where it goes, and a block of a part blocks its kit.
+    The parts of a kit go where it goes, and a block of a part blocks its kit. `found`: what
+    `locate` found for the scans in this transaction, where nothing was changed since.
     """
     bounded(scans)
     instructions = [instruction] * len(scans)
-    return _record(tx, occasion, command_id, instruction.action, instructions, scans)
+    found = locate(tx, scans) if found is None else found
+    return _record(tx, occasion, command_id, instruction.action, instructions, scans, found)
 
 
 def _record(
@@ -61,11 +64,11 @@ def _record(
     action: Action,
     instructions: Sequence[Instruction],
     scans: Sequence[Scan],
+    found: Sequence[UnitState | Refused],
     *,
     follows: bool = False,
 ) -> list[Verdict]:
     """Do one action, with its own instruction for each scan; `follows`: upon that of a kit."""
-    found = locate(tx, scans)
     units = [each for each in found if isinstance(each, UnitState)]
     holds = Holds(tx, occasion)
     holds.load(units, action)
@@ -134,7 +137,8 @@ def _take_along(
             continue
         scans = [Scan(unit_id) for unit_id, _ in each]
         told = [further for _, further in each]
-        verdicts = _record(tx, occasion, command_id, action, told, scans, follows=True)
+        parts_found = locate(tx, scans)
+        verdicts = _record(tx, occasion, command_id, action, told, scans, parts_found, follows=True)
         # A kit and its parts never disagree: rather nothing happens at all.
         refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
         if refusal is not None:

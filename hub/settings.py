@@ -12,6 +12,7 @@ from hub.database import Database, open_database
 from hub.vault import Vault, key_beside
 
 PREFIX = "SERIAL_HUB_"
+PROCESSES_MAX = 4  # that are started without being asked for
 
 
 class SettingMissing(RuntimeError):
@@ -30,6 +31,8 @@ class Settings:
     """The address to listen on."""
     port: int = 8000
     """The port to listen on."""
+    processes: int = 0
+    """How many processes serve the API on PostgreSQL. 0: one for each core, four at most."""
     public_url: str = ""
     """How others reach this hub; ``https://…`` makes the console's session cookie secure."""
     graphiql: bool = True
@@ -52,6 +55,13 @@ class Settings:
     database_wait_seconds: int = 30
     """How long a start waits for PostgreSQL to answer."""
 
+    def __post_init__(self) -> None:
+        """Refuse what can not be, with ValueError."""
+        if self.processes < 0:
+            raise ValueError(f"{PREFIX}PROCESSES is 0 or more, not {self.processes}")
+        if self.processes > 1 and self.database.startswith("sqlite:///"):
+            raise ValueError(f"{PREFIX}PROCESSES: one process serves a SQLite file")
+
     def vault(self) -> Vault:
         """Open the vault with the key that was set, or with the one kept beside the database.
 
@@ -60,6 +70,15 @@ class Settings:
         if not self.secret_key and not self.database.startswith("sqlite:///"):
             raise SettingMissing(f"set {PREFIX}SECRET_KEY: all nodes need the same one")
         return Vault(self.secret_key or key_beside(self.directory()))
+
+    def processes_used(self) -> int:
+        """Return how many processes serve the API: an interpreter uses one core.
+
+        A SQLite file has one writer, which commits for all because all are in its process.
+        """
+        if self.database.startswith("sqlite:///"):
+            return 1
+        return self.processes or min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
 
     def directory(self) -> Path:
         """Return where the hub keeps files of its own: beside the SQLite file, else here."""

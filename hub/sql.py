@@ -140,7 +140,9 @@ class PostgresTransaction(Transaction):
 
     def rows(self, statement: str, **values: Any) -> list[Row]:
         cursor = self._execute(*_bound(statement, values))
-        return cursor.fetchall() if cursor.description else []
+        # Asked of the result itself: `description` makes an object of each column, for each row.
+        answered = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+        return cursor.fetchall() if answered else []
 
     def run(self, statement: str, **values: Any) -> int:
         return self._execute(*_bound(statement, values)).rowcount

@@ -15,6 +15,7 @@ from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
+from connectors.simulators.vendure import VendureTwin
 from connectors.simulators.walmart import WalmartTwin
 from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
@@ -30,6 +31,7 @@ __all__ = [
     "SaleorTwin",
     "ShopifyTwin",
     "SquareTwin",
+    "VendureTwin",
     "WalmartTwin",
     "WarrantyTwin",
     "Webhook",

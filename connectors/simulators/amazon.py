@@ -39,6 +39,8 @@ class AmazonTwin(Twin):
         self.booked: dict[str, Record] = {}
         self.tokens: set[str] = set()
         self.pages: dict[str, tuple[dict[str, str], int]] = {}
+        self.tokens_given = 0
+        self.wall: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self.past = timedelta()  # so long ago happens what is told: Amazon shows orders late
         self.rates: dict[str, str] = {}  # what the next answers tell of their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
@@ -192,6 +194,7 @@ class AmazonTwin(Twin):
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         token = f"Atza|{self.next_id()}"
         self.tokens.add(token)
+        self.tokens_given += 1
         return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 3600})
 
     async def _sellers(self, request: Request) -> Response:
@@ -206,7 +209,7 @@ class AmazonTwin(Twin):
             return _failed(400, "InvalidInput", "Exactly one of the times must be given.")
         name = "created" if "createdAfter" in asked else "lastUpdated"
         until = asked.get(f"{name}Before")
-        if until and datetime.fromisoformat(until) > self.now() - YOUNG:
+        if until and datetime.fromisoformat(until) > self.wall() - YOUNG:
             return _failed(400, "InvalidInput", f"{name}Before is too recent.")
         start = 0
         if token is not None:

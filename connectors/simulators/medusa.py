@@ -137,9 +137,8 @@ class MedusaTwin(Twin):
         ]
 
     def _guard(self, call: Handler) -> Handler:
-        expected = f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
-
         async def guarded(request: Request) -> Response:
+            expected = f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
             if request.headers.get("authorization") != expected:
                 return _failed(401, "unauthorized", "Unauthorized")
             if "/orders/" in request.url.path and request.path_params["id"] not in self.orders:

@@ -82,6 +82,15 @@ class Twin:
         self._ids += 1
         return self._ids
 
+    def count_from(self, number: int) -> None:
+        """Give ids beyond `number` from now on, as after years of business."""
+        self._ids = max(self._ids, number)
+
+    def take_waiting(self) -> list[Webhook]:
+        """Hand over the deliveries that are still to be sent; they are not sent any more."""
+        taken, self._waiting = self._waiting, []
+        return taken
+
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Return the headers of a delivery. A twin whose webhooks are signed overrides this."""
         return {"x-twin-delivery": webhook.id}

@@ -50,10 +50,12 @@ class WalmartTwin(Twin):
         self.items: dict[str, int] = {}  # what is there
         self.orders: dict[str, Record] = {}
         self.changed: dict[str, datetime] = {}
+        self.shipped: list[str] = []  # the orders that parcels were told of
         self.returns: dict[str, Record] = {}
         self.feeds: dict[str, Record] = {}
         self.feed_looks = 1
         self.tokens: set[str] = set()
+        self.tokens_given = 0
         self.scopes = {"orders": "full_access", "inventory": "full_access"}
         self.calls_left: dict[str, str] = {}  # headers of the next answers
         super().__init__(self._routes(), clock)
@@ -98,9 +100,9 @@ class WalmartTwin(Twin):
         """Sell something. Returns the number of the purchase order."""
         ref, now = str(1_796_277_000_000 + self.next_id()), milliseconds(self.now())
         lines = []
-        for number, (sku, quantity) in enumerate(quantities.items(), start=1):
+        for sku, quantity in quantities.items():
             line: Record = {
-                "lineNumber": str(number),
+                "lineNumber": str(self.next_id()),
                 "item": {"productName": f"A {sku}", "sku": sku},
                 "charges": {"charge": []},
                 "orderLineQuantity": {"unitOfMeasurement": "EACH", "amount": str(quantity)},
@@ -125,11 +127,10 @@ class WalmartTwin(Twin):
     def cancel(self, ref: str) -> None:
         """Let the buyer cancel what was not shipped."""
         for line in lines_of(self.orders[ref]):
-            gone = [each for each in parts_of(line) if each["status"] == "Shipped"]
-            line["orderLineStatuses"]["orderLineStatus"] = [
-                *gone,
-                status_of("Cancelled", still_open(line)),
-            ]
+            gone = [each for each in parts_of(line) if each["status"] in ("Shipped", "Cancelled")]
+            left = still_open(line)
+            ended = [status_of("Cancelled", left)] if left else []
+            line["orderLineStatuses"]["orderLineStatus"] = [*gone, *ended]
         self._change(ref, "PO_LINE_AUTOCANCELLED")
 
     def take_back(self, ref: str, quantity: int, status: str = "INITIATED", **more: Any) -> str:
@@ -178,6 +179,15 @@ class WalmartTwin(Twin):
         self.changed[ref] = now
         for line in lines_of(self.orders[ref]):
             line["statusDate"] = milliseconds(now)
+        self.tell(topic, ref)
+
+    def parcels(self, ref: str) -> int:
+        """Count the parcels of an order that were told of."""
+        return self.shipped.count(ref)
+
+    def tell(self, topic: str, ref: str) -> None:
+        """Announce something about an order."""
+        now = self.now()
         source = {"eventType": topic, "eventId": f"event-{self.next_id()}", "eventTime": iso(now)}
         event = {"source": source, "payload": {"order": {"purchaseOrderId": ref}}}
         self.announce(topic, source["eventId"], json.dumps(event).encode())
@@ -220,6 +230,7 @@ class WalmartTwin(Twin):
             return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "Invalid request")
         token = f"token-{self.next_id()}"
         self.tokens.add(token)
+        self.tokens_given += 1
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
 
     async def _detail(self, request: Request) -> Response:
@@ -290,6 +301,7 @@ class WalmartTwin(Twin):
             if int(status["statusQuantity"]["amount"]) > left:
                 said = "The quantity to ship exceeds what was acknowledged"
                 return failed(400, "INVALID_REQUEST_CONTENT.GMP_ORDER_API", said)
+        self.shipped.append(order["purchaseOrderId"])
         for each in asked:
             self._ship_line(lines[each["lineNumber"]], each)
         self._change(order["purchaseOrderId"], "PO_LINE_SHIPPED")

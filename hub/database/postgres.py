@@ -41,7 +41,7 @@ from hub.sql import PostgresTransaction, Row
 POSTGRES_WRITERS = 8
 POSTGRES_READERS = 8
 PATIENCE_SECONDS = 0.05  # something has waited: another writer joins
-LOCK_MS_MAX = 50  # how long work in company waits for a lock
+LOCK_MS_MAX = 10  # how long work in company waits for a lock
 # Said once at the start of a connection, not at the start of every transaction.
 COMPANY_OPTIONS = f"-c lock_timeout={LOCK_MS_MAX}"
 READER_OPTIONS = (

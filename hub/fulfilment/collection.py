@@ -48,7 +48,7 @@ def collect(
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
     circumstances = guard.documented(occasion, order["number"])
-    done = guard.record_but(tx, circumstances, command_id, instruction, scans, verdicts)
+    done = guard.record_but(tx, circumstances, command_id, instruction, scans, verdicts, found)
     left = sorted({each.unit_id for each in done if each.accepted and each.unit_id})
     if left:
         orders.tell_fulfillment(tx, circumstances, left, Shipment(), reference=command_id)

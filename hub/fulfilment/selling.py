@@ -48,7 +48,7 @@ def sell(
                 _here(unit, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    return guard.record_but(tx, occasion, command_id, instruction, named, verdicts)
+    return guard.record_but(tx, occasion, command_id, instruction, named, verdicts, found)
 
 
 def _of_other_products(

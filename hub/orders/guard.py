@@ -86,9 +86,8 @@ def record(
     """Do a step with units as `ledger.record` does, unless the order of a unit forbids it."""
     bounded(scans)
     found = locate(tx, scans)
-    return record_but(
-        tx, occasion, command_id, instruction, scans, barred(tx, instruction, scans, found)
-    )
+    verdicts = barred(tx, instruction, scans, found)
+    return record_but(tx, occasion, command_id, instruction, scans, verdicts, found)
 
 
 def record_but(
@@ -98,11 +97,16 @@ def record_but(
     instruction: Instruction,
     scans: Sequence[Scan],
     verdicts: dict[int, Verdict],
+    found: Sequence[UnitState | Refused] | None = None,
 ) -> list[Verdict]:
-    """Do a step with the units that have no verdict yet, and return all verdicts in order."""
+    """Do a step with the units that have no verdict yet, and return all verdicts in order.
+
+    `found`: what `locate` found for all the scans, where nothing was changed since.
+    """
     free = [index for index in range(len(scans)) if index not in verdicts]
     given = [scans[index] for index in free]
-    done = ledger.record(tx, occasion, command_id, instruction, given) if free else []
+    units = None if found is None else [found[index] for index in free]
+    done = ledger.record(tx, occasion, command_id, instruction, given, units) if free else []
     merged = verdicts | {
         index: replace(verdict, index=index) for index, verdict in zip(free, done, strict=True)
     }

@@ -137,6 +137,8 @@ def reopen_if_not_done(tx: Transaction, order: Row) -> None:
 
 def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
     """Mark orders fulfilled when as many units left as their lines ask for; what came back left."""
+    if not order_ids:
+        return
     tx.run(
         "UPDATE sales_order SET state = 'fulfilled' WHERE id IN (:ids...) "
         "AND state IN ('open', 'pending') AND NOT EXISTS (SELECT 1 FROM channel_return "

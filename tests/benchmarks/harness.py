@@ -199,12 +199,13 @@ def free_port() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what all threads of a process have used of the processor."""
-    spent = 0
+    """Return what all threads of a process and of its children have used of the processor."""
+    spent = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):  # a thread that ends meanwhile
-            spent += int((task / "schedstat").read_text().split()[0])
-    return spent / 1e9
+            spent += int((task / "schedstat").read_text().split()[0]) / 1e9
+            spent += sum(map(cpu_seconds, map(int, (task / "children").read_text().split())))
+    return spent
 
 
 class Client(asyncio.Protocol):

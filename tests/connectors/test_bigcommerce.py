@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,32 +22,14 @@ from connectors.bigcommerce import BigCommerce
 from connectors.bigcommerce_answers import lines_in, order_of
 from connectors.budgets import NoBudgets
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import BigCommerceTwin, Fault, serve
+from connectors.simulators import BigCommerceTwin, Fault
+from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 
-Story = Callable[[BigCommerceTwin, BigCommerce], Awaitable[None]]
+WIRED = Wired("bigcommerce", BigCommerceTwin)
+connected, run = WIRED.connected, WIRED.run
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def connected(twin: BigCommerceTwin) -> AsyncIterator[BigCommerce]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("bigcommerce", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: BigCommerceTwin | None = None) -> None:
-    async def told() -> None:
-        store = twin or BigCommerceTwin()
-        async with connected(store) as connector:
-            await story(store, connector)
-
-    asyncio.run(told())
 
 
 def level(variant: int | str, available: int, expected: int | None = None) -> StockLevel:

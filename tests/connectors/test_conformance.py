@@ -5,17 +5,27 @@ from typing import Any, ClassVar
 
 from connectors.amazon import Amazon
 from connectors.bigcommerce import BigCommerce
-from connectors.contract import Connector
 from connectors.ebay import Ebay
-from connectors.errors import AuthFailed
 from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.saleor import Saleor
 from connectors.shopify import Shopify
+from connectors.simulators.drivers.amazon import AmazonDriver
+from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
+from connectors.simulators.drivers.ebay import EbayDriver
+from connectors.simulators.drivers.lightspeed import LightspeedDriver
+from connectors.simulators.drivers.medusa import MedusaDriver
+from connectors.simulators.drivers.notice_rest import NoticeDriver
+from connectors.simulators.drivers.saleor import SaleorDriver
+from connectors.simulators.drivers.shopify import ShopifyDriver
+from connectors.simulators.drivers.square import SquareDriver
+from connectors.simulators.drivers.vendure import VendureDriver
+from connectors.simulators.drivers.walmart import WalmartDriver
+from connectors.simulators.drivers.warranty_rest import WarrantyDriver
+from connectors.simulators.drivers.woocommerce import WooCommerceDriver
 from connectors.square import Square
-from connectors.testing import Answer, ConnectorSuite
-from connectors.tokens import Token, TokenAuth
+from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
 from connectors.walmart import Walmart
 from connectors.warranty_rest import WarrantyRest
@@ -24,6 +34,7 @@ from connectors.woocommerce import WooCommerce
 
 class TestShopify(ConnectorSuite):
     connector = Shopify
+    driver = ShopifyDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "shop_url": "https://shop.test",
         "access_token": "shpat_not_a_real_token",
@@ -41,6 +52,7 @@ class TestShopify(ConnectorSuite):
 
 class TestSquare(ConnectorSuite):
     connector = Square
+    driver = SquareDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "access_token": "square-access-token",
         "location_id": "L1",
@@ -53,6 +65,7 @@ class TestSquare(ConnectorSuite):
 
 class TestVendure(ConnectorSuite):
     connector = Vendure
+    driver = VendureDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://shop.test/admin-api",
         "api_key": "vendure-api-key-value",
@@ -65,6 +78,7 @@ class TestVendure(ConnectorSuite):
 
 class TestWooCommerce(ConnectorSuite):
     connector = WooCommerce
+    driver = WooCommerceDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://shop.test",
         "consumer_key": "ck_not_a_real_key",
@@ -76,11 +90,13 @@ class TestWooCommerce(ConnectorSuite):
 
 
 class TestWooCommerceWithoutTls(TestWooCommerce):
+    driver = None  # the rows are played once, over plain http
     settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
 
 
 class TestLightspeed(ConnectorSuite):
     connector = Lightspeed
+    driver = LightspeedDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://store.test",
         "access_token": "lightspeed-access-token",
@@ -93,6 +109,7 @@ class TestLightspeed(ConnectorSuite):
 
 class TestBigCommerce(ConnectorSuite):
     connector = BigCommerce
+    driver = BigCommerceDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "store_hash": "abc123",
         "access_token": "bigcommerce-access-token",
@@ -104,6 +121,7 @@ class TestBigCommerce(ConnectorSuite):
 
 class TestEbay(ConnectorSuite):
     connector = Ebay
+    driver = EbayDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "client_id": "an-application",
         "client_secret": "ebay-client-secret",
@@ -117,6 +135,7 @@ class TestEbay(ConnectorSuite):
 
 class TestMedusa(ConnectorSuite):
     connector = Medusa
+    driver = MedusaDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://shop.test",
         "api_key": "sk_not_a_real_key",
@@ -127,26 +146,9 @@ class TestMedusa(ConnectorSuite):
     empty_page: ClassVar[Any] = {"orders": [], "count": 0}
 
 
-class WithToken(ConnectorSuite):
-    """A connector whose tokens come from elsewhere: it has one, and gets no other."""
-
-    def make(self, answer: Answer) -> Connector[Any]:
-        connector = super().make(answer)
-        auth = connector.api._auth
-        assert isinstance(auth, TokenAuth)
-        given = [Token(access="an-access-token-that-is-used", expires_at=1e12)]
-
-        async def exchange(_: Token | None) -> Token:
-            if given:
-                return given.pop()
-            raise AuthFailed("no token was given: 400")
-
-        auth._exchange = exchange
-        return connector
-
-
-class TestAmazon(WithToken):
+class TestAmazon(ConnectorSuite):
     connector = Amazon
+    driver = AmazonDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "client_id": "amzn1.application-oa2-client.1",
         "client_secret": "amazon-client-secret",
@@ -158,22 +160,24 @@ class TestAmazon(WithToken):
         "queue_secret_access_key": "amazon-queue-secret",
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
-    empty_page: ClassVar[Any] = {"orders": []}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 3600, "orders": []}
 
 
-class TestWalmart(WithToken):
+class TestWalmart(ConnectorSuite):
     connector = Walmart
+    driver = WalmartDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "client_id": "walmart-client",
         "client_secret": "walmart-client-secret",
         "webhook_secret": "walmart-webhook-secret",
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
-    empty_page: ClassVar[Any] = {"list": {"meta": {"totalCount": 0}}, "returnOrders": []}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 900, "list": {}}
 
 
 class TestSaleor(ConnectorSuite):
     connector = Saleor
+    driver = SaleorDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://shop.test/graphql/",
         "app_token": "saleor-app-token",
@@ -187,6 +191,7 @@ class TestSaleor(ConnectorSuite):
 
 class TestWarrantyRest(ConnectorSuite):
     connector = WarrantyRest
+    driver = WarrantyDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://maker.test",
         "token": "warranty-token-value",
@@ -195,6 +200,7 @@ class TestWarrantyRest(ConnectorSuite):
 
 
 class TestWarrantyRestInBatches(TestWarrantyRest):
+    driver = None  # the rows are played once
     settings: ClassVar[Mapping[str, Any]] = {
         **TestWarrantyRest.settings,
         "batch_path": "/warranties?serials={serials}",
@@ -203,6 +209,7 @@ class TestWarrantyRestInBatches(TestWarrantyRest):
 
 class TestNoticeRest(ConnectorSuite):
     connector = NoticeRest
+    driver = NoticeDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "base_url": "https://messages.test",
         "token": "notice-token-value",

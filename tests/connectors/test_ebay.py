@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,37 +26,19 @@ from connectors.ebay_auth import RefreshTokenAuth
 from connectors.ebay_fulfillment import same
 from connectors.ebay_signature import Keys
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import EbayTwin, Fault, Webhook, serve
+from connectors.simulators import EbayTwin, Fault, Webhook
+from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 
-Story = Callable[[EbayTwin, Ebay], Awaitable[None]]
+WIRED = Wired("ebay", EbayTwin)
+connected, run = WIRED.connected, WIRED.run
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ROOTS = {
     "sell_fulfillment_v1": "/sell/fulfillment/v1",
     "sell_inventory_v1": "/sell/inventory/v1",
     "commerce_notification_v1": "/commerce/notification/v1",
 }
-
-
-@asynccontextmanager
-async def connected(twin: EbayTwin) -> AsyncIterator[Ebay]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("ebay", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: EbayTwin | None = None) -> None:
-    async def told() -> None:
-        seller = twin or EbayTwin()
-        async with connected(seller) as connector:
-            await story(seller, connector)
-
-    asyncio.run(told())
 
 
 def level(sku: str, available: int, expected: int | None = None, **more: str) -> StockLevel:

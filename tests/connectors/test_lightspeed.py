@@ -1,8 +1,6 @@
 """The Lightspeed connector talks to its twin over a real socket, and keeps to the contract."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,33 +13,15 @@ from connectors.budgets import NoBudgets
 from connectors.lightspeed import Lightspeed, LightspeedSettings
 from connectors.lightspeed_answers import order_of
 from connectors.registry import connect
-from connectors.simulators import Fault, LightspeedTwin, serve
+from connectors.simulators import Fault, LightspeedTwin
 from connectors.simulators.lightspeed import ELSEWHERE, OUTLET
+from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 
-Story = Callable[[LightspeedTwin, Lightspeed], Awaitable[None]]
+WIRED = Wired("lightspeed", LightspeedTwin)
+connected, run = WIRED.connected, WIRED.run
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def connected(twin: LightspeedTwin) -> AsyncIterator[Lightspeed]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("lightspeed", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: LightspeedTwin | None = None) -> None:
-    async def told() -> None:
-        store = twin or LightspeedTwin()
-        async with connected(store) as connector:
-            await story(store, connector)
-
-    asyncio.run(told())
 
 
 def level(product: str, available: int, expected: int | None = None) -> StockLevel:

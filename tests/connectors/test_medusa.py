@@ -1,8 +1,6 @@
 """The Medusa connector talks to its twin over a real socket, and keeps to the contract."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,33 +21,15 @@ from connectors.budgets import NoBudgets
 from connectors.medusa import Medusa
 from connectors.medusa_answers import order_of
 from connectors.registry import connect
-from connectors.simulators import Fault, MedusaTwin, serve
+from connectors.simulators import Fault, MedusaTwin
 from connectors.simulators.medusa import LOCATION
+from connectors.testing import Wired
 from contracts import Contract
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 
-Story = Callable[[MedusaTwin, Medusa], Awaitable[None]]
+WIRED = Wired("medusa", MedusaTwin)
+connected, run = WIRED.connected, WIRED.run
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def connected(twin: MedusaTwin) -> AsyncIterator[Medusa]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("medusa", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: MedusaTwin | None = None) -> None:
-    async def told() -> None:
-        shop = twin or MedusaTwin()
-        async with connected(shop) as connector:
-            await story(shop, connector)
-
-    asyncio.run(told())
 
 
 def level(item: str, available: int, expected: int | None = None) -> StockLevel:

@@ -1,18 +1,13 @@
 """The Shopify connector talks to its twin over a real socket."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
-from connectors.budgets import NoBudgets
-from connectors.registry import connect
 from connectors.shopify import Shopify
-from connectors.simulators import Fault, ShopifyTwin, serve
+from connectors.simulators import Fault, ShopifyTwin
+from connectors.testing import Wired
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -25,27 +20,8 @@ from hub.vocabulary import (
     StockLevel,
 )
 
-Story = Callable[[ShopifyTwin, Shopify], Awaitable[None]]
-
-
-@asynccontextmanager
-async def connected(twin: ShopifyTwin) -> AsyncIterator[Shopify]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("shopify", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: ShopifyTwin | None = None) -> None:
-    async def told() -> None:
-        shop = twin or ShopifyTwin()
-        async with connected(shop) as connector:
-            await story(shop, connector)
-
-    asyncio.run(told())
+WIRED = Wired("shopify", ShopifyTwin)
+connected, run = WIRED.connected, WIRED.run
 
 
 def level(

@@ -1,18 +1,13 @@
 """The Square connector talks to its twin over a real socket."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
-from connectors.budgets import NoBudgets
-from connectors.registry import connect
-from connectors.simulators import Fault, SquareTwin, serve
+from connectors.simulators import Fault, SquareTwin
 from connectors.square import Square
+from connectors.testing import Wired
 from hub.vocabulary import (
     Fulfillment,
     FulfillmentLine,
@@ -22,27 +17,8 @@ from hub.vocabulary import (
     StockLevel,
 )
 
-Story = Callable[[SquareTwin, Square], Awaitable[None]]
-
-
-@asynccontextmanager
-async def connected(twin: SquareTwin) -> AsyncIterator[Square]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("square", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: SquareTwin | None = None) -> None:
-    async def told() -> None:
-        seller = twin or SquareTwin()
-        async with connected(seller) as connector:
-            await story(seller, connector)
-
-    asyncio.run(told())
+WIRED = Wired("square", SquareTwin)
+connected, run = WIRED.connected, WIRED.run
 
 
 def level(listing: str, variation: str, available: int, key: str = "v1") -> StockLevel:

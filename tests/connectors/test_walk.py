@@ -111,6 +111,11 @@ def test_a_busy_channel_cannot_keep_a_walk_from_ending() -> None:
     assert walk.since > began + timedelta(minutes=5)
 
 
+def test_a_time_of_any_zone_is_read_as_utc() -> None:
+    read = moment("2026-11-01T05:30:00+05:30")
+    assert (read, read.utcoffset()) == (START, timedelta())
+
+
 def test_times_are_read_as_channels_write_them() -> None:
     assert moment("2026-11-01T00:00:00.037339943Z").microsecond == 37339
     assert moment("2026-11-01T01:00:00+01:00") == moment("2026-11-01T00:00:00") == START

@@ -1,8 +1,6 @@
 """The WooCommerce connector talks to its twin over a real socket, signed with OAuth 1.0a."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,32 +10,14 @@ import pytest
 from connectors import AuthFailed, Conflict, Hint, NotFound, RateLimited, Rejected, Transient
 from connectors.budgets import NoBudgets
 from connectors.registry import connect
-from connectors.simulators import Fault, WooCommerceTwin, serve
+from connectors.simulators import Fault, WooCommerceTwin
+from connectors.testing import Wired
 from connectors.woocommerce import WooCommerce
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 
-Story = Callable[[WooCommerceTwin, WooCommerce], Awaitable[None]]
+WIRED = Wired("woocommerce", WooCommerceTwin)
+connected, run = WIRED.connected, WIRED.run
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@asynccontextmanager
-async def connected(twin: WooCommerceTwin) -> AsyncIterator[WooCommerce]:
-    async with serve(twin.app) as url:
-        connector: Any = connect("woocommerce", twin.settings(url), budgets=NoBudgets())
-        try:
-            yield connector
-        finally:
-            await connector.api.aclose()
-            await twin.aclose()
-
-
-def run(story: Story, twin: WooCommerceTwin | None = None) -> None:
-    async def told() -> None:
-        shop = twin or WooCommerceTwin()
-        async with connected(shop) as connector:
-            await story(shop, connector)
-
-    asyncio.run(told())
 
 
 def level(product: int, available: int, expected: int | None = None, **more: str) -> StockLevel:

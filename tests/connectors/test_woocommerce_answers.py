@@ -19,7 +19,9 @@ from connectors.woocommerce_answers import (
     plain,
     quantity_of,
     refusal_of,
+    serials_as_text,
     serials_named,
+    serials_told,
 )
 from connectors.woocommerce_auth import base_string
 from hub.vocabulary import OrderState
@@ -163,3 +165,20 @@ def test_the_signature_vectors_hold() -> None:
         connector: Any = connect("woocommerce", settings)
         headers = {"x-wc-webhook-signature": vector["x_wc_webhook_signature"]}
         assert connector.verify(headers, vector["raw_body"].encode(), NOW).topic == ""
+
+
+@pytest.mark.parametrize(
+    ("serials", "text"),
+    [
+        (("A-1", "A-2"), "A-1, A-2"),
+        (("A,1", "A-2"), '["A,1", "A-2"]'),
+        (('A;"1', "B|2"), '["A;\\"1", "B|2"]'),
+        (("[A",), "[A"),
+    ],
+)
+def test_serials_are_written_so_that_they_are_read_back(
+    serials: tuple[str, ...], text: str
+) -> None:
+    line = {"meta_data": [{"id": 3, "key": "Shipped", "value": serials_as_text(serials)}]}
+    assert line["meta_data"][0]["value"] == text
+    assert serials_told(line, "Shipped") == (serials, 3)

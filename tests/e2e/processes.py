@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +28,20 @@ class HubProcess:
     log: Path
 
     def kill(self) -> None:
-        """End it at once, in the middle of whatever it does (SIGKILL)."""
-        self.process.kill()
+        """End all its processes at once, in the middle of whatever they do (SIGKILL)."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(SECONDS_MAX)
+
+    def children(self) -> set[int]:
+        """Return the processes that serve, where there are several."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        served = "from multiprocessing.spawn import spawn_main"
+        return {
+            int(pid)
+            for pid in task.read_text().split()
+            if served in Path(f"/proc/{pid}/cmdline").read_text()
+        }
 
     def stop(self) -> int:
         """Ask it to end (SIGTERM) and return its exit code."""
@@ -48,9 +59,7 @@ def hub_process(role: str, database_url: str, folder: Path, **more: str) -> Iter
     try:
         yield hub
     finally:
-        if hub.process.poll() is None:
-            hub.process.kill()
-        hub.process.wait(SECONDS_MAX)
+        hub.kill()
 
 
 def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess:
@@ -70,7 +79,12 @@ def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess
     log = folder / f"{role}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     return HubProcess(process, f"http://127.0.0.1:{port}", log)
 

@@ -1,0 +1,5 @@
+"""Serial Hub talks to Acme shops."""
+
+from .connector import Acme
+
+__all__ = ["Acme"]

@@ -1,0 +1,212 @@
+"""Acme shops over their REST API.
+
+Say here what a reader needs before the code: which version of the API, which rights the token
+needs, how fast it may be asked, how serials travel there and back, and what it cannot do.
+
+Orders and returns are listed by their time of change, with a cursor for the next page. Quantities
+are compared and set item by item in one call. A shipment carries serials and an idempotency key.
+Webhooks carry the id of an order, signed with HMAC-SHA256 over the raw body.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed
+from connectors.levels import bound
+from connectors.remote import Remote
+from connectors.walk import Walk, stamp
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+
+from .answers import listed, order_of, pushed, return_of, stated
+
+PER_PAGE = 50
+
+
+class AcmeSettings(BaseModel):
+    """One shop. Secrets are `SecretStr`; a name that is not here is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(description="https://shop.example")
+    token: SecretStr
+    webhook_secret: SecretStr
+    calls_per_second: float = Field(4.0, gt=0)
+
+
+class Acme(
+    Connector[AcmeSettings],
+    PullOrders,
+    PullReturns,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One shop: its orders, its returns, its stock. What it inherits is what it can do."""
+
+    key: ClassVar[str] = "acme"
+    settings_model: ClassVar[type[BaseModel]] = AcmeSettings
+    levels_max: ClassVar[int] = 100
+    returns_name_serials: ClassVar[bool] = True
+
+    @classmethod
+    def remote(cls, settings: AcmeSettings) -> Remote:
+        """Describe the API. Nothing is asked here."""
+        return Remote(
+            base_url=str(settings.base_url).rstrip("/"),
+            headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read one order and one article: the token has to open both."""
+        try:
+            for path in ("/orders", "/stock"):
+                await stated(self.api, "GET", path, params={"limit": 1})
+        except AuthFailed as refusal:
+            raise AuthFailed(f"{refusal}: the token must read orders and stock") from refusal
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change."""
+        items, walk, more = await self._changed("orders", cursor)
+        return Page(tuple(order_of(each) for each in items), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        return order_of(await stated(self.api, "GET", f"/orders/{quote(ref, safe='')}"))
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the next returns by their time of change."""
+        items, walk, more = await self._changed("returns", cursor)
+        return Page(tuple(return_of(each) for each in items), walk.cursor(), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns of one order."""
+        path = f"/orders/{quote(order_ref, safe='')}/returns"
+        answer = await stated(self.api, "GET", path)
+        return [return_of(each) for each in listed(answer, "returns")]
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window, both ends included."""
+        window = {"placed_from": stamp(since), "placed_to": stamp(until)}
+        async for each in self._pages("orders", window):
+            yield order_of(each)
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what the shop shows of every article."""
+        async for each in self._pages("stock", {}):
+            yield ObservedLevel(
+                sku=each["sku"],
+                quantity=each["quantity"],
+                remote={"article_id": str(each["id"])},
+                title=each.get("title") or "",
+            )
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Compare and set in one call; each level is answered for itself."""
+        able, lost = bound(levels, "article_id")
+        if not able:
+            return lost
+        wanted = [
+            {
+                "article_id": level.remote["article_id"],
+                "quantity": level.available,
+                "if_quantity": level.expected,
+            }
+            for level in able
+        ]
+        # What is compared may be repeated at once.
+        path, body = "/stock/batch", {"items": wanted}
+        answer = await stated(self.api, "POST", path, json=body, repeat=True)
+        results = listed(answer, "results")
+        return [*lost, *(pushed(level, each) for level, each in zip(able, results, strict=True))]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Tell of a shipment. The key makes a repeat the same shipment."""
+        body = {
+            "lines": [
+                {"line_id": line.order_line_ref, "serials": list(line.serials)}
+                for line in fulfillment.lines
+            ],
+            "carrier": fulfillment.carrier,
+            "tracking": fulfillment.tracking,
+            "shipped_at": stamp(fulfillment.shipped_at),
+        }
+        answer = await stated(
+            self.api,
+            "POST",
+            f"/orders/{quote(fulfillment.order_ref, safe='')}/shipments",
+            json=body,
+            headers={"Idempotency-Key": fulfillment.reference},
+            repeat=True,
+        )
+        return f"shipment {answer.get('id')}"
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw bytes, in constant time."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        given = headers.get("x-acme-signature", "")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise AuthFailed("the signature of the webhook is wrong")
+        delivery_id = headers.get("x-acme-delivery") or hashlib.sha256(body).hexdigest()
+        return Delivery(delivery_id, headers.get("x-acme-topic", ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order; what can not be read names none."""
+        try:
+            told = json.loads(body)
+        except ValueError:
+            return ()
+        named = told.get("order_id") if isinstance(told, dict) else None
+        return (Hint(str(named)),) if named else ()
+
+    async def _changed(self, name: str, cursor: str) -> tuple[list[Any], Walk, bool]:
+        """Read a page of what changed; the walk overlaps, so that nothing is skipped."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        params: dict[str, Any] = {"limit": PER_PAGE, "sort": "changed_at"}
+        if walk.since is not None:
+            params["changed_from"] = stamp(walk.since)
+        if walk.after is not None:
+            params["after"] = walk.after
+        answer = await stated(self.api, "GET", f"/{name}", params=params)
+        items = listed(answer, name)
+        read = order_of if name == "orders" else return_of
+        newest = max((read(each).updated_at for each in items), default=None)
+        walk, more = walk.step(newest, answer.get("next"))
+        return items, walk, more
+
+    async def _pages(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """Yield every item of a list that does not move while it is read."""
+        after: str | None = None
+        while True:
+            asked = {**params, "limit": PER_PAGE, **({"after": after} if after else {})}
+            answer = await stated(self.api, "GET", f"/{name}", params=asked)
+            items = listed(answer, name)
+            for each in items:
+                yield each
+            after = answer.get("next")
+            if not items or after is None:
+                return

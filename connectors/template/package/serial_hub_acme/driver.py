@@ -1,0 +1,58 @@
+"""Moves the twin of Acme, so that the conformance rows can be played against it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from connectors.simulators.driver import Driver
+
+from .twin import AcmeTwin
+
+
+class AcmeDriver(Driver):
+    """One Acme shop."""
+
+    key = "acme"
+    grain = timedelta(milliseconds=1)
+    word_fields = frozenset({"status"})
+    twin: AcmeTwin
+
+    def build(self) -> AcmeTwin:
+        return AcmeTwin(clock=self.clock)
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return self.twin.settings(url)
+
+    def revoke(self) -> None:
+        self.twin.token = "another-token"
+
+    def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
+        return {"article_id": self.twin.add_article(sku, quantity)}
+
+    def missing_article(self) -> Mapping[str, str]:
+        return {"article_id": "9"}
+
+    def quantity_shown(self, sku: str) -> int:
+        return int(self.twin.article(sku)["quantity"])
+
+    def foreign_edit(self, sku: str, quantity: int) -> None:
+        self.twin.article(sku)["quantity"] = quantity
+
+    def place_order(self, sku: str, quantity: int) -> str:
+        return self.twin.place_order(sku, quantity)
+
+    def cancel_order(self, ref: str) -> None:
+        self.twin.set_status(ref, "cancelled")
+
+    def shipments(self, ref: str) -> int:
+        return len(self.twin.shipments.get(ref, []))
+
+    def serials_shown(self, ref: str) -> Sequence[str]:
+        lines = [line for each in self.twin.shipments.get(ref, []) for line in each["lines"]]
+        return [serial for line in lines for serial in line["serials"]]
+
+    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        return self.twin.take_back(ref, quantity, serials)
+
+    def announce(self, ref: str) -> None:
+        self.twin.tell("order.changed", ref)

@@ -1,0 +1,24 @@
+"""The conformance kit: what every connector promises, and the stories that prove it.
+
+Under pytest inherit `ConnectorSuite`; on the command line ``serial-hub connectors score`` plays the
+same rows without pytest. See docs/connectors/writing.md.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.testing.row import Broken, NotApplicable, Row
+from connectors.testing.wired import Wired
+
+if TYPE_CHECKING:
+    from connectors.testing.suite import ConnectorSuite
+
+__all__ = ["Broken", "ConnectorSuite", "NotApplicable", "Row", "Wired"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the suite when it is asked for: only it needs pytest."""
+    if name == "ConnectorSuite":
+        from connectors.testing.suite import ConnectorSuite
+
+        return ConnectorSuite
+    raise AttributeError(name)

@@ -1,0 +1,102 @@
+"""One row of the conformance kit: a promise, whom it concerns, and the story that proves it.
+
+Rows are plain functions: the suite runs them under pytest, the scorecard without. A row that does
+not concern a connector says why, from what the connector is; it never passes in silence.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from connectors.contract import Connector
+
+Found = TypeVar("Found")
+Class = type[Connector[Any]]
+Story = Callable[[Any], Awaitable[None]]  # what it is given is a stage
+Condition = Callable[[Class], str | None]
+
+
+class Broken(AssertionError):
+    """The connector, or its twin, does not keep the promise of a row."""
+
+
+class NotApplicable(Exception):
+    """The row does not concern this connector; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A promise, the capabilities that it concerns, and its story."""
+
+    name: str
+    promise: str
+    needs: tuple[type, ...]
+    unless: Condition | None
+    play: Story
+
+    def not_applicable(self, connector: Class) -> str | None:
+        """Say why the row does not concern a connector; None where it does."""
+        lacking = [each.__name__ for each in self.needs if not issubclass(connector, each)]
+        if lacking:
+            return f"not able to {' nor to '.join(map(_as_words, lacking))}"
+        return self.unless(connector) if self.unless else None
+
+
+def _as_words(name: str) -> str:
+    """Write ``PullOrders`` as ``pull orders``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
+
+
+def row(*needs: type, unless: Condition | None = None) -> Callable[[Story], Row]:
+    """Make a row of a story: its name is the function's, its promise the docstring's first line."""
+
+    def made(story: Story) -> Row:
+        name = str(getattr(story, "__name__", "")).replace("_", "-")
+        promise = (story.__doc__ or "").strip().partition("\n")[0]
+        return Row(name, promise, needs, unless, story)
+
+    return made
+
+
+def lacks(flag: str, why: str) -> Condition:
+    """Take a row out for connectors whose class says so: `flag` is one of the contract's."""
+    return lambda connector: None if getattr(connector, flag) else f"{why} ({flag} is False)"
+
+
+def holds(condition: object, told: str) -> None:
+    """Fail the row unless the condition is true; unlike `assert`, also under ``python -O``."""
+    if not condition:
+        raise Broken(told)
+
+
+def same(found: object, wanted: object, what: str) -> None:
+    """Fail the row unless two things are equal."""
+    holds(found == wanted, f"{what}: {found!r}, not {wanted!r}")
+
+
+def only(found: Iterable[Found], what: str) -> Found:
+    """Return the one thing that there is to be; fail the row where there are more or none."""
+    listed = list(found)
+    holds(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
+    return listed[0]
+
+
+@contextmanager
+def raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
+    """Fail the row unless the block raises `kind`; what was raised is put into the list."""
+    caught: list[Any] = []
+    try:
+        yield caught
+    except kind as error:
+        caught.append(error)
+        return
+    except Exception as error:
+        raise Broken(f"{what}: {error!r}, not {kind.__name__}") from error
+    raise Broken(f"{what}: nothing was raised, not {kind.__name__}")
+
+
+def names(rows: Sequence[Row]) -> list[str]:
+    """List the names of rows."""
+    return [each.name for each in rows]

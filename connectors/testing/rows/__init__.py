@@ -1,0 +1,27 @@
+"""Every row of the conformance kit, in the order in which the scorecard shows them."""
+
+from connectors.testing.row import Row
+from connectors.testing.rows import (
+    doors,
+    errors,
+    fulfillment,
+    orders,
+    returns,
+    stock,
+    warranties,
+    webhooks,
+)
+
+STORIES: tuple[Row, ...] = (
+    *orders.ROWS,
+    *stock.ROWS,
+    *fulfillment.ROWS,
+    *returns.ROWS,
+    *webhooks.ROWS,
+    *warranties.ROWS,
+    *doors.ROWS,
+)
+"""The rows that are played against a twin."""
+
+ROWS: tuple[Row, ...] = (*STORIES, *errors.ROWS)
+"""All rows: those of the wire as well, where any answer will do for a twin."""

@@ -1,0 +1,215 @@
+"""The scorecard: every installed connector, every row, and what came of it. Needs no pytest.
+
+Connectors of other packages are found as ours are, by the entry points ``serial_hub.connectors``
+and ``serial_hub.drivers``.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import httpx
+
+from connectors import registry
+from connectors.contract import capabilities
+from connectors.simulators.driver import Driver
+from connectors.testing.official import PROBLEMS_MAX, hold
+from connectors.testing.row import Class, NotApplicable, Row
+from connectors.testing.rows import ROWS
+from connectors.testing.stage import play
+
+DRIVERS = "serial_hub.drivers"
+OFFICIAL = "official-contract"
+OFFICIAL_PROMISE = "Every request keeps to the channel's official contract."
+DETAIL_CHARS_MAX = 300
+
+
+class Verdict(StrEnum):
+    """What came of a row."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one row for one connector; `detail` says why it is no plain pass."""
+
+    row: str
+    verdict: Verdict
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Column:
+    """One connector's results, by row."""
+
+    key: str
+    capabilities: tuple[str, ...] = ()
+    results: dict[str, Result] = field(default_factory=dict)
+
+    def add(self, result: Result) -> None:
+        """Keep a result."""
+        self.results[result.row] = result
+
+    def count(self, verdict: Verdict) -> int:
+        """Say how many rows came out so."""
+        return sum(each.verdict is verdict for each in self.results.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Rows and columns. `passed` is true where nothing failed."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether no row of any connector failed."""
+        return not any(column.count(Verdict.FAIL) for column in self.columns)
+
+
+def driver_of(key: str) -> type[Driver] | None:
+    """Return the installed driver of a connector's twin; None where no package brings one."""
+    points = {point.value: point for point in entry_points(group=DRIVERS, name=key)}
+    if not points:
+        return None
+    if len(points) > 1:
+        raise ValueError(f"several installed packages claim the driver {key!r}")
+    driver: type[Driver] = next(iter(points.values())).load()
+    return driver
+
+
+def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
+    """Play every row for the named connectors, or for all that are installed.
+
+    Raises ConnectorUnknown for a key that no installed package brings.
+    """
+    known = registry.keys()
+    for key in keys:
+        if key not in known:
+            raise registry.ConnectorUnknown(f"no connector {key!r} is installed")
+    return Card(tuple(_column(key, specs) for key in keys or known))
+
+
+def score_one(connector: Class, driver: type[Driver], specs: Path | None = None) -> Column:
+    """Play every row for one connector and its driver."""
+    column = Column(connector.key, capabilities(connector))
+    sent: list[httpx.Request] = []
+    for row in ROWS:
+        column.add(_result(row, connector, driver, sent))
+    column.add(_held(driver, sent, specs))
+    return column
+
+
+def _column(key: str, specs: Path | None) -> Column:
+    try:
+        connector, driver = registry.connector_class(key), driver_of(key)
+    except Exception as error:  # whatever a package does wrong harms only its own column
+        return _blank(Column(key), Verdict.FAIL, f"it can not be loaded: {error!r}")
+    if driver is None:
+        why = f"no package brings a driver of its twin (entry point {DRIVERS})"
+        return _blank(Column(key, capabilities(connector)), Verdict.NOT_RUN, why)
+    return score_one(connector, driver, specs)
+
+
+def _blank(column: Column, verdict: Verdict, why: str) -> Column:
+    for name in (*(row.name for row in ROWS), OFFICIAL):
+        column.add(Result(name, verdict, why[:DETAIL_CHARS_MAX]))
+    return column
+
+
+def _result(row: Row, connector: Class, driver: type[Driver], sent: list[httpx.Request]) -> Result:
+    if why := row.not_applicable(connector):
+        return Result(row.name, Verdict.NOT_APPLICABLE, why)
+    began = time.perf_counter()
+    try:
+        sent.extend(play(row, connector, driver))
+    except NotApplicable as reason:
+        return Result(row.name, Verdict.NOT_APPLICABLE, str(reason))
+    except Exception as error:  # a bug of the connector is a row that it fails
+        told = str(error) if isinstance(error, AssertionError) else repr(error)
+        return Result(row.name, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+    return Result(row.name, Verdict.PASS, seconds=time.perf_counter() - began)
+
+
+def _held(driver: type[Driver], sent: Sequence[httpx.Request], specs: Path | None) -> Result:
+    """Hold what was sent in all rows against the official contracts that the driver names."""
+    if not driver.official:
+        return Result(OFFICIAL, Verdict.NOT_APPLICABLE, "its driver names no official contract")
+    if specs is None:
+        told = "no folder of official contracts was given (--specs)"
+        return Result(OFFICIAL, Verdict.NOT_RUN, told)
+    try:
+        found = hold(sent, driver.official, specs)
+    except OSError as error:
+        return Result(OFFICIAL, Verdict.NOT_RUN, f"{error.filename} is not there")
+    if found.problems:
+        first = "; ".join(found.problems[:PROBLEMS_MAX])
+        told = f"{len(found.problems)} requests break it: {first}"
+        return Result(OFFICIAL, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+    operations = f"{len(found.operations)} operations"
+    told = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
+    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, told)
+
+
+def as_json(card: Card) -> str:
+    """Write the card for machines."""
+    columns = [
+        {
+            "key": column.key,
+            "capabilities": list(column.capabilities),
+            "counts": {verdict.value: column.count(verdict) for verdict in Verdict},
+            "results": {
+                name: {"verdict": each.verdict.value, "detail": each.detail}
+                for name, each in column.results.items()
+            },
+        }
+        for column in card.columns
+    ]
+    rows = [{"name": name, "promise": promise} for name, promise in _promises()]
+    told = {"passed": card.passed, "rows": rows, "connectors": columns}
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_markdown(card: Card) -> str:
+    """Write the card for people: a table, the reasons as notes, and what every row promises."""
+    notes: dict[str, int] = {}
+    table = [["row", *(column.key for column in card.columns)]]
+    table.append(["---", *("---" for _ in card.columns)])
+    for name, _ in _promises():
+        cells = [_cell(column.results[name], notes) for column in card.columns]
+        table.append([f"`{name}`", *cells])
+    for verdict in Verdict:
+        counts = [str(column.count(verdict)) for column in card.columns]
+        table.append([f"*{verdict.value}*", *counts])
+    lines = ["# Scorecard of the connectors", ""]
+    lines += [f"| {' | '.join(cells)} |" for cells in table]
+    lines += ["", "Notes:", ""] if notes else []
+    lines += [f"{number}. {_plain(told)}" for told, number in notes.items()]
+    lines += ["", "What the rows promise:", ""]
+    lines += [f"- `{name}`: {promise}" for name, promise in _promises()]
+    return "\n".join(lines) + "\n"
+
+
+def _promises() -> list[tuple[str, str]]:
+    return [*((row.name, row.promise) for row in ROWS), (OFFICIAL, OFFICIAL_PROMISE)]
+
+
+def _cell(result: Result, notes: dict[str, int]) -> str:
+    word = {Verdict.FAIL: "**FAIL**", Verdict.NOT_APPLICABLE: "n/a", Verdict.NOT_RUN: "not run"}
+    shown = word.get(result.verdict, result.verdict.value)
+    if not result.detail:
+        return shown
+    return f"{shown} ({notes.setdefault(result.detail, len(notes) + 1)})"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,75 @@
+"""Every connector has a page that tells its settings and its capabilities as they are."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from connectors import capabilities
+from connectors.registry import installed
+
+PAGES = Path(__file__).parents[2] / "docs/connectors"
+KEYS = sorted(installed())
+SECTIONS = (
+    "What it can",
+    "Settings",
+    "Rights that the credential needs",
+    "Serials, there and back",
+    "Pace",
+    "Webhooks",
+    "What it cannot do",
+)
+
+
+def sections(key: str) -> dict[str, str]:
+    text = (PAGES / f"{key}.md").read_text()
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def first_column(table: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_it_tells_what_the_connector_can_and_nothing_else(key: str) -> None:
+    told = sections(key)
+    assert tuple(told) == SECTIONS
+    assert all(len(each.strip()) >= 15 for each in told.values())
+    assert first_column(told["What it can"]) == set(capabilities(installed()[key]))
+    most = getattr(installed()[key], "levels_max", None)
+    if most is not None:
+        assert re.search(rf"\b{most}\b", told["What it can"]), f"it takes {most} levels in a call"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_it_names_every_setting_and_its_example_is_one_that_the_connector_takes(key: str) -> None:
+    told, model = sections(key)["Settings"], installed()[key].settings_model
+    assert first_column(told) == set(model.model_fields)
+    for name, field in model.model_fields.items():
+        needed = "yes" if field.is_required() else "no"
+        assert f"| `{name}` | {needed} |" in told, f"{name} is needed: {needed}"
+    (example,) = re.findall(r"```json\n(.*?)```", told, flags=re.DOTALL)
+    installed()[key].remote(model.model_validate(json.loads(example)))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_it_says_in_words_how_serials_travel(key: str) -> None:
+    connector, told = installed()[key], sections(key)["Serials, there and back"]
+    if getattr(connector, "keeps_serials", True) is False:
+        assert re.search(r"\bno field\b|\bcan only\b", told)
+    comes_in = getattr(connector, "orders_name_serials", None)
+    if comes_in:
+        assert re.search(r"\bcomes? in\b|\bis read\b|\bare read\b", told)
+    elif comes_in is False:
+        assert re.search(
+            r"\b[Nn]o serial comes in\b|\bnone comes in\b|\bNothing comes back\b", told
+        )
+
+
+def test_the_list_names_every_page_and_every_connector() -> None:
+    listed = (PAGES / "README.md").read_text()
+    linked = set(re.findall(r"\[`([a-z_]+)`\]\(\1\.md\)", listed))
+    assert linked == set(KEYS)
+    assert {path.stem for path in PAGES.glob("*.md")} == {*KEYS, "README", "writing"}
