@@ -64,7 +64,7 @@ from connectors.walmart_answers import (
 )
 from connectors.walmart_fulfillment import CREATED, acknowledge, read, tell
 from connectors.walmart_returns import changed_at, returns_of
-from connectors.walmart_spans import Listed, next_span, span
+from connectors.walmart_spans import Listed, every, next_span
 from connectors.walmart_stock import FEED_POLL_SECONDS, Store, push, walk
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
@@ -196,15 +196,12 @@ class Walmart(
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
-        asked, after = span("created", since, until), None
-        while True:
-            found, after = await self._orders(asked, after)
-            for each in found:
-                order = order_of(each)
-                if since <= order.placed_at <= until:
-                    yield order
-            if after is None:
-                return
+        seen: set[str] = set()
+        async for each in every("created", since, until, self._orders):
+            order = order_of(each)
+            if since <= order.placed_at <= until and order.ref not in seen:
+                seen.add(order.ref)
+                yield order
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield what every item has for sale at the seller's place."""

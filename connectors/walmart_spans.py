@@ -6,7 +6,7 @@ read in one call. What is proven ends a quarter of an hour before the newest tim
 itself tells: it is measured by Walmart's clock, and what it does not tell is read again.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,15 +30,7 @@ async def next_span(
     now = datetime.now(UTC)
     since = max(moment(stored["since"]), now - KEPT) if "since" in stored else now - KEPT
     width = timedelta(seconds=stored.get("width", KEPT.total_seconds()))
-    while True:
-        until = min(since + width, now)
-        found, after = await fetch(span(name, since, until), None)
-        if after is None or width <= NARROWEST:
-            break
-        width = max(NARROWEST, (until - since) / 2)
-    while after is not None:  # more than a page in a second
-        page, after = await fetch({}, after)
-        found = [*found, *page]
+    found, until, width = await _fitting(name, since, now, width, fetch)
     times = [newest_of(each) for each in found]
     newest = max(
         [*times, *([moment(stored["newest"])] if "newest" in stored else [])], default=None
@@ -52,6 +44,36 @@ async def next_span(
     if newest is not None:
         following["newest"] = newest.isoformat()
     return found, following, more
+
+
+async def every(
+    name: str, since: datetime, until: datetime, fetch: Fetch
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield all entries of a period, span by span; those on a border come twice."""
+    width = until - since
+    while True:
+        found, last, width = await _fitting(name, since, until, width, fetch)
+        for each in found:
+            yield each
+        if last >= until:
+            return
+        since, width = last, 2 * width
+
+
+async def _fitting(
+    name: str, since: datetime, end: datetime, width: timedelta, fetch: Fetch
+) -> tuple[list[Mapping[str, Any]], datetime, timedelta]:
+    """Read a span that is narrow enough; return what it holds, its end and its width."""
+    while True:
+        until = min(since + width, end)
+        found, after = await fetch(span(name, since, until), None)
+        if after is None or width <= NARROWEST:
+            break
+        width = max(NARROWEST, (until - since) / 2)
+    while after is not None:  # more than a page in a second
+        page, after = await fetch({}, after)
+        found = [*found, *page]
+    return found, until, width
 
 
 def span(name: str, since: datetime, until: datetime) -> dict[str, str]:

@@ -32,7 +32,9 @@ class WalmartDriver(Driver):
         return WalmartTwin(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url, notification_url=NOTIFICATION_URL)
+        # Promises move orders all at once: more in one second than a page holds. The query of the
+        # next page is Walmart's own, and in no contract.
+        return self.twin.settings(url, notification_url=NOTIFICATION_URL, acknowledge=False)
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         return self.settings(url)
