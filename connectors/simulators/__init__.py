@@ -13,6 +13,7 @@ from connectors.simulators.serving import serve
 from connectors.simulators.shopify import ShopifyTwin
 from connectors.simulators.square import SquareTwin
 from connectors.simulators.twin import Fault, Webhook
+from connectors.simulators.vendure import VendureTwin
 from connectors.simulators.warranty import WarrantyTwin
 from connectors.simulators.woocommerce import WooCommerceTwin
 
@@ -25,6 +26,7 @@ __all__ = [
     "NoticeTwin",
     "ShopifyTwin",
     "SquareTwin",
+    "VendureTwin",
     "WarrantyTwin",
     "Webhook",
     "WooCommerceTwin",

@@ -236,7 +236,7 @@ def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder
         if named is None:
             found.outside += 1
             continue
-        contract = _contract(folder / named.file)
+        contract = _contract(folder / named.file, named.declared)
         if named.trimmed and not contract.knows(request, named.base):
             found.outside += 1
             continue
@@ -252,7 +252,15 @@ def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder
 
 
 @lru_cache(maxsize=32)
-def _contract(path: Path) -> Contract | GraphContract:
+def _contract(path: Path, declared: tuple[tuple[str, str], ...] = ()) -> Contract | GraphContract:
     if path.suffix == ".graphql":
-        return GraphContract(build_schema(path.read_text(), assume_valid=True, no_location=True))
+        text = path.read_text()
+        for kind, fields in declared:
+            # Servers type the custom fields that they declare; the published schema has JSON.
+            begun = re.search(rf"^type {kind}\b[^{{]*{{[^}}]*?\bcustomFields: ", text, re.MULTILINE)
+            if begun is None:
+                raise ValueError(f"{path.name} has no custom fields of {kind}")
+            rest = text[begun.end() :].removeprefix("JSON")
+            text = f"{text[: begun.end()]}{kind}Declared{rest}\ntype {kind}Declared {{ {fields} }}"
+        return GraphContract(build_schema(text, assume_valid=True, no_location=True))
     return Contract(json.loads(path.read_text()))

@@ -16,6 +16,7 @@ from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.simulators.drivers.notice_rest import NoticeDriver
 from connectors.simulators.drivers.shopify import ShopifyDriver
 from connectors.simulators.drivers.square import SquareDriver
+from connectors.simulators.drivers.vendure import VendureDriver
 from connectors.simulators.drivers.warranty_rest import WarrantyDriver
 from connectors.simulators.drivers.woocommerce import WooCommerceDriver
 from connectors.square import Square
@@ -58,6 +59,7 @@ class TestSquare(ConnectorSuite):
 
 class TestVendure(ConnectorSuite):
     connector = Vendure
+    driver = VendureDriver
     settings: ClassVar[Mapping[str, Any]] = {
         "url": "https://shop.test/admin-api",
         "api_key": "vendure-api-key-value",
