@@ -24,7 +24,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -149,7 +149,7 @@ class Lightspeed(
                 type="sales",
                 outlet_id=self.settings.outlet_id,
                 date_from=_utc(since),
-                date_to=_utc(until),
+                date_to=_utc(until + timedelta(seconds=1)),  # it takes whole seconds
                 order_by="sale_date",
                 order_direction="asc",
                 page_size=RECORDS_PER_PAGE,

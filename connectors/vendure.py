@@ -7,11 +7,16 @@ UpdateOrder, ReadCatalog, UpdateCatalog, ReadStockLocation. Vendure has no webho
 few lines of plugin post ``{"orderId": ...}`` with the headers ``x-hub-signature`` (hex HMAC-SHA256
 of the body), ``x-hub-delivery`` and ``x-hub-topic``; see ``tests/e2e/vendure/server.js``.
 
-``updatedAt`` of an order does not move when it is placed, paid or shipped. So new orders are found
-by ``orderPlacedAt``, and the open ones are read again in turn: their ids travel in the cursor.
+``updatedAt`` of an order moves when it is cancelled or modified, and not when it is placed, paid,
+shipped or refunded. So new orders are found by ``orderPlacedAt``, changed ones by ``updatedAt``,
+and the open ones are read again in turn besides: their ids travel in the cursor.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), pull returns,
-or keep more than 500 open orders in view by polling; webhooks and reconciliation see the rest.
+Refunds and cancellations are read from the order (`connectors.vendure_returns`). Nothing tells when
+one was made: without a webhook the orders of the last 90 days are looked at in turn.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), refund what it
+cancels, or keep more than 500 open orders in view by polling; webhooks and reconciliation see the
+rest.
 """
 
 import hashlib
@@ -25,11 +30,13 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors import vendure_documents as documents
 from connectors.contract import (
+    CancelOrders,
     Connector,
     Delivery,
     Hint,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -37,11 +44,10 @@ from connectors.contract import (
     SnapshotOrders,
     SnapshotStock,
 )
-from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.errors import AuthFailed, NotFound
 from connectors.levels import bound
 from connectors.remote import Remote
 from connectors.vendure_answers import (
-    Shelf,
     ask,
     done_or_raise,
     fingerprint,
@@ -49,16 +55,26 @@ from connectors.vendure_answers import (
     serials_of,
     shelf_of,
 )
-from connectors.walk import Walk, stamp
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, OrderState, StockLevel
+from connectors.vendure_returns import returns_of
+from connectors.vendure_stock import Shelves
+from connectors.walk import Walk, moment, stamp
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    ObservedLevel,
+    Order,
+    OrderState,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 50
-VARIANTS_PER_PAGE = 100
 OPEN_ORDERS_MAX = 500
 OPEN_ORDERS_PER_PULL = 50
 # SQLite-backed servers keep whole seconds, and `after` is exclusive.
 CLOCK_GRAIN = timedelta(seconds=1)
 BEGINNING = datetime(2015, 1, 1, tzinfo=UTC)
+RETURNABLE = timedelta(days=90)  # how old an order may be that is looked at for refunds
 ENDED = frozenset({OrderState.FULFILLED, OrderState.CANCELLED})
 NOT_YET_SHIPPED = frozenset({"Created", "Pending"})
 
@@ -80,6 +96,8 @@ class VendureSettings(BaseModel):
 class Vendure(
     Connector[VendureSettings],
     PullOrders,
+    PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -111,18 +129,26 @@ class Vendure(
             raise NotFound(f"the server has no handler {self.settings.fulfillment_handler}")
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Return orders placed since, then those of the known open ones that changed."""
+        """Return orders placed since, then those that were changed, as far as can be told."""
         stored = json.loads(cursor) if cursor else {}
         known: dict[str, str] = stored.get("open", {})
         walk = Walk.resume(stored.get("walk", ""), datetime.now(UTC))
         since = (walk.since or BEGINNING) - CLOCK_GRAIN
         skip = int(walk.after or 0)
-        placed, total = await self._orders({"orderPlacedAt": {"after": stamp(since)}}, skip)
+        nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
+        placed = [order_of(node) for node in nodes]
+        # What changes from now on has a later time than anything that is read first.
+        first = max((node["updatedAt"] for node in nodes), default=None)
+        changes = stored.get("changed") or (first and {"since": first})
         following = skip + len(placed)
         after = str(following) if placed and following < total else None
         newest = max((order.placed_at for order in placed), default=None)
         walk, more = walk.step(newest, after)
-        again = [] if more else await self._read_again(known, placed)
+        again: list[Order] = []
+        if not more and changes:
+            again, changes, more = await self._moved(changes)
+        if not more:
+            again += await self._read_again(known, [*placed, *again])
         changed = [each for each in (*placed, *again) if known.get(each.ref) != fingerprint(each)]
         for order in (*placed, *again):
             known.pop(order.ref, None)
@@ -130,7 +156,8 @@ class Vendure(
                 known[order.ref] = fingerprint(order)
         for ref in list(known)[: max(0, len(known) - OPEN_ORDERS_MAX)]:
             del known[ref]
-        return Page(tuple(changed), json.dumps({"walk": walk.cursor(), "open": known}), more)
+        following_cursor = {"walk": walk.cursor(), "open": known, "changed": changes}
+        return Page(tuple(changed), json.dumps(following_cursor), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -152,50 +179,61 @@ class Vendure(
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield what is on hand and not allocated, for every variant at the location."""
-        skip = 0
-        while True:
-            variants, total = await self._variants({}, skip, VARIANTS_PER_PAGE)
-            for variant in variants:
-                if (shelf := shelf_of(variant, self.settings.stock_location_id)) is not None:
-                    yield ObservedLevel(
-                        sku=variant["sku"],
-                        quantity=shelf.available,
-                        remote={
-                            "variant_id": variant["id"],
-                            "location_id": self.settings.stock_location_id,
-                        },
-                        title=variant["name"],
-                    )
-            skip += len(variants)
-            if not variants or skip >= total:
-                return
+        shelves = Shelves(self._ask, self.settings.stock_location_id)
+        async for variant in shelves.variants():
+            if (shelf := shelf_of(variant, self.settings.stock_location_id)) is not None:
+                yield ObservedLevel(
+                    sku=variant["sku"],
+                    quantity=shelf.available,
+                    remote={
+                        "variant_id": variant["id"],
+                        "location_id": self.settings.stock_location_id,
+                    },
+                    title=variant["name"],
+                )
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set what is on hand so that the wanted quantity is available beside what is allocated."""
         able, lost = bound(levels, "variant_id")
-        return [*lost, *await self._push(able)]
+        shelves = Shelves(self._ask, self.settings.stock_location_id)
+        return [*lost, *await shelves.push(able)]
 
-    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        if not levels:
-            return []
-        ids = [level.remote["variant_id"] for level in levels]
-        variants, _ = await self._variants({"id": {"in": ids}}, 0, len(ids))
-        location = self.settings.stock_location_id
-        shelves = {each["id"]: shelf_of(each, location) or Shelf(0, 0) for each in variants}
-        results, wanted = list[PushedLevel](), list[StockLevel]()
-        for level in levels:
-            shelf = shelves.get(level.remote["variant_id"])
-            if shelf is None:
-                error = NotFound(f"no variant {level.remote['variant_id']}")
-                results.append(PushedLevel(level.listing, error=error))
-            elif shelf.available == level.available:
-                results.append(PushedLevel(level.listing, level.available))
-            elif level.expected not in (None, shelf.available):
-                moved = Conflict("the quantity has changed", observed=shelf.available)
-                results.append(PushedLevel(level.listing, error=moved))
-            else:
-                wanted.append(level)
-        return [*results, *await self._set_stock(wanted, shelves)]
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Look at the next orders of the last months; what no webhook told is found in turn.
+
+        Nothing in Vendure says when an order was refunded: orders are looked at again and again.
+        """
+        stored = json.loads(cursor) if cursor else {}
+        horizon = datetime.now(UTC) - RETURNABLE
+        since = max(horizon, moment(stored["since"])) if "since" in stored else horizon
+        skip = int(stored.get("skip", 0)) if since != horizon else 0
+        nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
+        found = [each for node in nodes for each in returns_of(node)]
+        seen = skip + len(nodes)
+        if not nodes or seen >= total:
+            return Page(tuple(found), "")  # from the beginning again
+        newest = moment(nodes[-1]["orderPlacedAt"]) - CLOCK_GRAIN
+        goes_on = (
+            {"since": stamp(newest)} if newest > since else {"since": stamp(since), "skip": seen}
+        )
+        return Page(tuple(found), json.dumps(goes_on), more=len(nodes) < total)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the refunds of one order, and what of it was taken back."""
+        return returns_of(await self._order(order_ref))
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel what is left of an order; its payment is refunded by people."""
+        order = await self._order(cancellation.order_ref)
+        if order["state"] != "Cancelled":
+            wanted = {
+                "orderId": order["id"],
+                "reason": cancellation.reason,
+                "cancelShipping": True,
+            }
+            data = await self._ask(documents.CANCEL, repeat=False, input=wanted)
+            done_or_raise(data["cancelOrder"])
+        return str(order["code"])
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the fulfilment if there is none with exactly our serials, and ship it."""
@@ -242,20 +280,37 @@ class Vendure(
         return await ask(self.api, path, document, variables, repeat=repeat)
 
     async def _orders(self, where: Mapping[str, Any], skip: int) -> tuple[list[Order], int]:
+        nodes, total = await self._nodes(where, skip)
+        return [order_of(each) for each in nodes], total
+
+    async def _nodes(
+        self, where: Mapping[str, Any], skip: int, by: str = "orderPlacedAt"
+    ) -> tuple[list[Any], int]:
         options = {
             "filter": {**where, "active": {"eq": False}},
-            "sort": {"orderPlacedAt": "ASC"},
+            "sort": {by: "ASC"},
             "skip": skip,
             "take": ORDERS_PER_PAGE,
         }
         found = (await self._ask(documents.ORDERS, options=options))["orders"]
-        return [order_of(each) for each in found["items"]], found["totalItems"]
+        return found["items"], found["totalItems"]
 
     async def _order(self, ref: str) -> Any:
         order = (await self._ask(documents.ORDER, id=ref))["order"]
         if order is None:
             raise NotFound(f"no order {ref}")
         return order
+
+    async def _moved(self, since: dict[str, Any]) -> tuple[list[Order], dict[str, Any], bool]:
+        """Read the next orders whose time of change moved: what was cancelled or modified."""
+        where, skip = {"updatedAt": {"after": since["since"]}}, int(since.get("skip", 0))
+        nodes, total = await self._nodes(where, skip, by="updatedAt")
+        if nodes:
+            # Whole seconds, and `after` is exclusive: the last one is read again.
+            newest = stamp(moment(nodes[-1]["updatedAt"]) - CLOCK_GRAIN)
+            stands = moment(newest) <= moment(since["since"])
+            since = {**since, "skip": skip + len(nodes)} if stands else {"since": newest}
+        return [order_of(each) for each in nodes], since, skip + len(nodes) < total
 
     async def _read_again(self, known: dict[str, str], placed: Sequence[Order]) -> list[Order]:
         """Read the open orders that were longest not read; those that are gone are forgotten."""
@@ -267,51 +322,6 @@ class Vendure(
         for ref in set(due) - {order.ref for order in orders}:
             del known[ref]
         return orders
-
-    async def _variants(
-        self, where: Mapping[str, Any], skip: int, take: int
-    ) -> tuple[list[Any], int]:
-        options = {"filter": where, "sort": {"id": "ASC"}, "skip": skip, "take": take}
-        found = (await self._ask(documents.VARIANTS, options=options))["productVariants"]
-        return found["items"], found["totalItems"]
-
-    async def _set_stock(
-        self, levels: Sequence[StockLevel], shelves: Mapping[str, Shelf]
-    ) -> list[PushedLevel]:
-        """Set all in one call; where it is refused, by halves, to find the bad one."""
-        if not levels:
-            return []
-        location = self.settings.stock_location_id
-        wanted = [
-            {
-                "id": (ref := level.remote["variant_id"]),
-                "stockLevels": [
-                    {
-                        "stockLocationId": location,
-                        "stockOnHand": level.available + shelves[ref].allocated,
-                    }
-                ],
-            }
-            for level in levels
-        ]
-        try:
-            # Absolute, and compared before: to repeat it at once is safe.
-            data = await self._ask(documents.SET_STOCK, input=wanted)
-        except (Rejected, NotFound) as refusal:
-            if len(levels) == 1:
-                return [PushedLevel(levels[0].listing, error=refusal)]
-            half = len(levels) // 2
-            first = await self._set_stock(levels[:half], shelves)
-            return [*first, *await self._set_stock(levels[half:], shelves)]
-        shown = {
-            each["id"]: shelf_of(each, location) for each in data["updateProductVariants"] if each
-        }
-        # An order that came in between shows here at once.
-        return [
-            PushedLevel(level.listing, shelf.available if shelf else level.available)
-            for level in levels
-            for shelf in [shown.get(level.remote["variant_id"])]
-        ]
 
     async def _create(
         self, fulfillment: Fulfillment, ours: Mapping[str, Sequence[str]]

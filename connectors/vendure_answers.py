@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
@@ -68,11 +69,7 @@ def done_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
 def order_of(node: Mapping[str, Any]) -> Order:
     """Read an order. Its time of change is the latest of all its parts: its own stands still."""
     shipped: dict[str, int] = {}
-    times = [node["updatedAt"], node["orderPlacedAt"] or node["createdAt"]]
-    for payment in node["payments"] or []:
-        times += [payment["updatedAt"], *(refund["updatedAt"] for refund in payment["refunds"])]
     for each in node["fulfillments"] or []:
-        times.append(each["updatedAt"])
         for line in each["lines"] if each["state"] in HAS_LEFT else ():
             shipped[line["orderLineId"]] = shipped.get(line["orderLineId"], 0) + line["quantity"]
     return Order(
@@ -91,9 +88,18 @@ def order_of(node: Mapping[str, Any]) -> Order:
             for line in node["lines"]
         ),
         placed_at=moment(node["orderPlacedAt"] or node["createdAt"]),
-        updated_at=max(moment(time) for time in times),
+        updated_at=changed_at(node),
         customer_ref=(node["customer"] or {}).get("id"),
     )
+
+
+def changed_at(node: Mapping[str, Any]) -> datetime:
+    """Say when an order was changed last: the latest time of all its parts."""
+    times = [node["updatedAt"], node["orderPlacedAt"] or node["createdAt"]]
+    for payment in node["payments"] or []:
+        times += [payment["updatedAt"], *(refund["updatedAt"] for refund in payment["refunds"])]
+    times += [each["updatedAt"] for each in node["fulfillments"] or []]
+    return max(moment(time) for time in times)
 
 
 def fingerprint(order: Order) -> str:

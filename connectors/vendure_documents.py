@@ -4,8 +4,11 @@ _ORDER = """
 fragment OrderParts on Order {
   id code state updatedAt orderPlacedAt createdAt
   customer { id }
-  lines { id quantity productVariant { sku name } }
-  payments { updatedAt refunds { updatedAt } }
+  lines { id quantity orderPlacedQuantity productVariant { sku name } }
+  payments {
+    updatedAt
+    refunds { id state reason createdAt updatedAt lines { orderLineId quantity } }
+  }
   fulfillments { id state updatedAt lines { orderLineId quantity } customFields { serials } }
 }
 """
@@ -72,4 +75,14 @@ mutation Ship($id: ID!, $state: String!) {
 }
 """
 
-ALL = (CHECK, ORDERS, ORDER, VARIANTS, SET_STOCK, FULFILL, SHIP)
+CANCEL = """
+mutation Cancel($input: CancelOrderInput!) {
+  cancelOrder(input: $input) {
+    __typename
+    ... on Order { id state }
+    ... on ErrorResult { errorCode message }
+  }
+}
+"""
+
+ALL = (CHECK, ORDERS, ORDER, VARIANTS, SET_STOCK, FULFILL, SHIP, CANCEL)

@@ -185,7 +185,8 @@ def _failed(
     tx: Transaction, runtime: Runtime, channel: Row, message: Row, error: BaseException
 ) -> None:
     now = runtime.clock()
-    decision: Decision = decide(error, message["attempts"], now)
+    told = message["source"] == "webhook"
+    decision: Decision = decide(error, message["attempts"], now, may_come=told)
     apply_to_channel(tx, channel, decision, now, message["delivery"])
     if decision.due_at is not None:
         inbox.retry(tx, message, decision.error, decision.due_at, counted=decision.counted)

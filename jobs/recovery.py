@@ -6,12 +6,13 @@
 | RateLimited | -        | waits                    | waits (1)   | no               |
 | AuthFailed  | -        | waits                    | paused      | at once          |
 | Rejected    | -        | dead letter              | goes on     | yes              |
-| NotFound    | -        | dead letter              | goes on     | yes              |
+| NotFound    | -        | dead letter (2)          | goes on     | yes              |
 | Conflict    | + 1      | built anew               | goes on     | no               |
 | a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
 | no database | -        | waits                    | goes on     | no               |
 
 (1) unless it was our own budget that was used up: then the channel was not even asked.
+(2) unless it may be there soon: a channel may tell of an order before it lets it be read.
 
 Transient failures of different messages in a row open the channel's circuit (`hub.circuit`): it is
 left alone, no message spends an attempt, and now and then one worker asks whether it is back.
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1_800, 3_600, 7_200)
 ATTEMPTS_MAX = len(BACKOFF_SECONDS)
 CONFLICTS_AT_ONCE_MAX = 3
+SOON_ATTEMPTS_MAX = 4  # within about three minutes
 JITTER = 0.2
 _random = random.SystemRandom()
 
@@ -57,8 +59,13 @@ class Decision:
     is_outage: bool = False  # the channel, or the way to it, may be down
 
 
-def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
-    """Say what happens after a failed call; `attempts` are those before it."""
+def decide(
+    error: BaseException, attempts: int, now: datetime, *, may_come: bool = False
+) -> Decision:
+    """Say what happens after a failed call; `attempts` are those before it.
+
+    `may_come`: what is not found may be there soon.
+    """
     text = f"{type(error).__name__}: {error}"
     match error:
         case RateLimited():
@@ -66,6 +73,8 @@ def decide(error: BaseException, attempts: int, now: datetime) -> Decision:
             return Decision(text, until, slow_down_until=None if error.own else until)
         case AuthFailed():
             return Decision(text, now, pauses=True)
+        case NotFound() if may_come and attempts < SOON_ATTEMPTS_MAX:
+            return Decision(text, now + _backoff(attempts), counted=True)
         case Rejected() | NotFound():
             return Decision(text, None)
         case Conflict() if attempts < CONFLICTS_AT_ONCE_MAX:

@@ -30,6 +30,7 @@ from hub import (
     channels,
     circuit,
     listings,
+    mappings,
     outbox,
     push_log,
     registrations,
@@ -315,7 +316,7 @@ async def _deliver(
 ) -> str | Warranty:
     payload = orjson.loads(fact["payload"])
     if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
-        return await connector.push_fulfillment(_fulfillment(payload))
+        return await connector.push_fulfillment(_fulfillment(channel, payload))
     if fact["topic"] == CANCELLATION and isinstance(connector, CancelOrders):
         if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
             return "not needed any more: the order can be served, or is cancelled"
@@ -353,7 +354,7 @@ async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) 
         raise
 
 
-def _fulfillment(payload: dict[str, Any]) -> Fulfillment:
+def _fulfillment(channel: Row, payload: dict[str, Any]) -> Fulfillment:
     return Fulfillment(
         reference=payload["reference"],
         order_ref=payload["order_ref"],
@@ -362,7 +363,7 @@ def _fulfillment(payload: dict[str, Any]) -> Fulfillment:
             for ref, serials in payload["lines"].items()
         ),
         shipped_at=moment(payload["shipped_at"]),
-        carrier=payload["carrier"],
+        carrier=mappings.carrier(channel, payload["carrier"]),
         tracking=payload["tracking"],
     )
 

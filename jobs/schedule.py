@@ -21,6 +21,7 @@ from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
+from hub.sql import Transaction
 from jobs import intake, integrity, leases, poll, quality, reconcile, relay, sweep, warranty
 from jobs.leases import LeaseLost
 from jobs.loops import keep_working
@@ -96,11 +97,19 @@ async def _extend(runtime: Runtime, run: Run) -> bool:
 
 
 async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
-    """Run the jobs whose last run was handed over, or lost its process; return how many."""
+    """Run the jobs whose last run was handed over or lost its process, or that nobody began.
+
+    Returns how many were run.
+    """
     by_name = {job.name: job for job in jobs}
-    names = await runtime.database.read(
-        lambda tx: runs.abandoned(tx, list(by_name), runtime.clock())
-    )
+    periods = {job.name: job.every for job in jobs}
+
+    def look(tx: Transaction) -> list[str]:
+        now = runtime.clock()
+        found = [*runs.abandoned(tx, list(by_name), now), *runs.overdue(tx, periods, now)]
+        return list(dict.fromkeys(found))
+
+    names = await runtime.database.read(look)
     return sum([await fire(runtime, by_name[name]) is not None for name in names])
 
 

@@ -1,16 +1,19 @@
 """A connector that keeps what it is told, and fails when it is told to."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from connectors import (
+    AuthFailed,
     CancelOrders,
     Conflict,
     Connector,
     ConnectorError,
+    Delivery,
+    Hint,
     LookupWarranty,
     NotFound,
     Page,
@@ -19,6 +22,7 @@ from connectors import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReceiveWebhooks,
     RegisterWarranty,
     Remote,
     RemoteApi,
@@ -59,6 +63,7 @@ class Recording(
     PushFulfillment,
     LookupWarranty,
     RegisterWarranty,
+    ReceiveWebhooks,
 ):
     """A channel in memory, with compare-and-set."""
 
@@ -142,6 +147,14 @@ class Recording(
         for order in self.orders.values():
             if since <= order.placed_at <= until:
                 yield order
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        if headers.get("signature") != "right":
+            raise AuthFailed("the signature is wrong")
+        return Delivery(headers["id"], headers["topic"])
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        return [Hint(body.decode())]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         self._fail()

@@ -8,7 +8,7 @@ under the same key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -29,15 +29,15 @@ class Official:
     `file` is an OpenAPI 3 document in JSON, or the schema of a GraphQL API (``.graphql``). It is
     held against the requests whose path begins with `base` and then with `within`, if that is
     given; the paths in an OpenAPI document begin after `base`. Of a `trimmed` document a path that
-    it lacks is nothing that the contract speaks of; of a whole one, it breaks it. `declared` are
-    fields of a GraphQL type's `customFields` that every server declares for itself, by type.
+    it lacks is nothing that the contract speaks of; of a whole one, it breaks it.
     """
 
     file: str
     base: str = ""
     within: str = ""
     trimmed: bool = False
-    declared: tuple[tuple[str, str], ...] = ()
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
 
 class Driver:

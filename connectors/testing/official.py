@@ -236,7 +236,7 @@ def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder
         if named is None:
             found.outside += 1
             continue
-        contract = _contract(folder / named.file, named.declared)
+        contract = _contract(folder / named.file, tuple(named.declared.items()))
         if named.trimmed and not contract.knows(request, named.base):
             found.outside += 1
             continue
@@ -252,15 +252,19 @@ def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder
 
 
 @lru_cache(maxsize=32)
-def _contract(path: Path, declared: tuple[tuple[str, str], ...] = ()) -> Contract | GraphContract:
+def _contract(path: Path, declared: tuple[tuple[str, str], ...]) -> Contract | GraphContract:
     if path.suffix == ".graphql":
-        text = path.read_text()
-        for kind, fields in declared:
-            # Servers type the custom fields that they declare; the published schema has JSON.
-            begun = re.search(rf"^type {kind}\b[^{{]*{{[^}}]*?\bcustomFields: ", text, re.MULTILINE)
-            if begun is None:
-                raise ValueError(f"{path.name} has no custom fields of {kind}")
-            rest = text[begun.end() :].removeprefix("JSON")
-            text = f"{text[: begun.end()]}{kind}Declared{rest}\ntype {kind}Declared {{ {fields} }}"
+        text = _with_declared(path.read_text(), declared)
         return GraphContract(build_schema(text, assume_valid=True, no_location=True))
     return Contract(json.loads(path.read_text()))
+
+
+def _with_declared(text: str, declared: tuple[tuple[str, str], ...]) -> str:
+    """Give types the custom fields that a server declares: an object in the place of JSON."""
+    for name, fields in declared:
+        start = re.search(rf"^type {name}\b", text, re.MULTILINE)
+        assert start is not None, f"the schema has no type {name}"
+        end = text.index("\n}", start.start())
+        own = text[start.start() : end].replace("customFields: JSON", f"customFields: {name}Fields")
+        text = f"{text[: start.start()]}{own}{text[end:]}\ntype {name}Fields {{ {fields} }}\n"
+    return text

@@ -24,6 +24,7 @@ from hub_api.imports import ImportQuery
 from hub_api.kits import KitMutation, KitQuery
 from hub_api.licences import LicenceMutation, LicenceQuery
 from hub_api.losses import LossMutation
+from hub_api.mappings import MappingMutation, MappingQuery
 from hub_api.movements import MovementMutation
 from hub_api.naming import AdviceQuery, NamingMutation
 from hub_api.orders import OrderMutation, OrderQuery
@@ -55,6 +56,7 @@ class Query(
     CaptureQuery,
     CatalogueQuery,
     AlternativeQuery,
+    MappingQuery,
     OrderQuery,
     FulfilmentQuery,
     WorkQuery,
@@ -106,6 +108,7 @@ class Mutation(
     CatalogueMutation,
     ChannelMutation,
     AlternativeMutation,
+    MappingMutation,
     AvailabilityMutation,
     CaseMutation,
     CaseRuleMutation,

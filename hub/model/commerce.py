@@ -28,6 +28,7 @@ class Channel(SQLModel, table=True):
     oversell: str = Field(default="back_order", max_length=20)
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
     policy: str | None = words()  # JSON: the other points of its availability policy
+    mappings: str | None = words()  # JSON: what its words mean here, by kind
     state: str = Field(default="active", max_length=20)
     paused_reason: str | None = Field(default=None, max_length=300)
     waits_until: int = integer()  # asked to slow down until then

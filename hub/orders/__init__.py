@@ -6,7 +6,7 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import cases, channels, listings, outbox
+from hub import cases, channels, listings, mappings, outbox
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.instruction import Instruction
@@ -49,6 +49,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
 
     An older state than the one known is ignored (None). The same state again changes nothing.
     """
+    order = mappings.order(channel, order)
     known = tx.row(
         "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref FOR UPDATE",
         channel=channel["id"],

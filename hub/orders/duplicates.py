@@ -10,12 +10,14 @@ from hub.errors import StepNotAllowed
 from hub.occasion import Occasion
 from hub.sql import Row, Transaction
 
+LOCK = 7_201_120  # PostgreSQL's number of the locks on what orders are known by
 SUSPECTED, SAME, DIFFERENT = "suspected", "same", "different"
 
 
 def suspect(tx: Transaction, occasion: Occasion, order: Row) -> Row:
     """Note which order a new one repeats, and report it; return the order as it is now."""
     if order["same_verdict"] is None:
+        _one_at_a_time(tx, _names(order))
         other = _other(tx, order)
         if other is None:
             return order
@@ -48,6 +50,19 @@ def decide(tx: Transaction, occasion: Occasion, order: Row, *, different: bool) 
     return order
 
 
+def _names(order: Row) -> list[str]:
+    """Return all that another copy of an order may be known by."""
+    return sorted({each for each in (order["ref"], order["number"], order["origin_ref"]) if each})
+
+
+def _one_at_a_time(tx: Transaction, names: list[str]) -> None:
+    """Let whoever brings another copy at this instant wait, and see this one."""
+    if tx.dialect != "postgresql":
+        return  # SQLite has a single writer
+    for name in names:
+        tx.run("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))", lock=LOCK, name=name)
+
+
 def _other(tx: Transaction, order: Row) -> Row | None:
     """Find the order of another channel that came first, and is itself no repeat."""
     return tx.row(
@@ -61,7 +76,7 @@ def _other(tx: Transaction, order: Row) -> Row | None:
         "ORDER BY recorded_at, id LIMIT 1",
         channel=order["channel_id"],
         id=order["id"],
-        names=[each for each in (order["ref"], order["number"], order["origin_ref"]) if each],
+        names=_names(order),
         origin=order["origin_ref"] or "",
     )
 

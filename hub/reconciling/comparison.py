@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hub import channels, listings
+from hub import channels, listings, mappings
 from hub.cases import Severity
 from hub.clock import micros, moment
 from hub.orders.standing import REPEATED
@@ -145,6 +145,7 @@ def order(
     `now` is when the look at the channel began. An order that the ledger does not know yet is in
     flight for `grace`, and so is a shipment that was told since then.
     """
+    remote = mappings.order(channel, remote)
     known = tx.row(
         "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
         channel=channel["id"],

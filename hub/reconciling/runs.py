@@ -6,7 +6,7 @@ ends, and the table is the history that ops people see. The id of a run is its f
 when the run is taken over, so that the late process can neither extend nor finish it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,10 @@ from hub.clock import SECOND, micros, new_id
 from hub.sql import Row, Transaction
 
 LOCK = 7_201_119  # PostgreSQL's number of the locks under which slots are taken
+LATE = timedelta(seconds=30)  # more than a period may pass before somebody else steps in
+MICROSECOND = timedelta(microseconds=1)
+KEPT = timedelta(days=90)
+FORGOTTEN_MAX = 10  # by each run
 UNFINISHED = "given up: the process that ran it ended"
 
 
@@ -62,7 +66,7 @@ def take(
 
 def _last(tx: Transaction, job: str) -> Row | None:
     return tx.row(
-        "SELECT id, slot, lease_until, finished_at FROM job_run WHERE job = :job "
+        "SELECT id, slot, lease_until, started_at, finished_at FROM job_run WHERE job = :job "
         "ORDER BY started_at DESC, slot DESC LIMIT 1",
         job=job,
     )
@@ -76,6 +80,31 @@ def abandoned(tx: Transaction, jobs: Sequence[str], now: datetime) -> list[str]:
         for job, last in found.items()
         if last and last["finished_at"] is None and last["lease_until"] <= micros(now)
     ]
+
+
+def overdue(tx: Transaction, periods: Mapping[str, timedelta], now: datetime) -> list[str]:
+    """Name the jobs that nobody began for longer than their period.
+
+    A clock counts from the start of its process, and a process may be started anew more often than
+    a job is to run. What never ran is counted from the first run of any of them.
+    """
+    found = {job: _last(tx, job) for job in periods}
+    begun = {job: last["started_at"] for job, last in found.items() if last}
+    if not begun:
+        return []
+    first = min(begun.values()) if len(begun) == len(found) else _first(tx, list(begun))
+    return [
+        job
+        for job, period in periods.items()
+        if begun.get(job, first) + (period + LATE) // MICROSECOND <= micros(now)
+    ]
+
+
+def _first(tx: Transaction, jobs: Sequence[str]) -> int:
+    times = (
+        tx.value("SELECT MIN(started_at) FROM job_run WHERE job = :job", job=job) for job in jobs
+    )
+    return min(int(each) for each in times)
 
 
 def hand_over(tx: Transaction, run: Run) -> bool:
@@ -100,7 +129,17 @@ def beat(tx: Transaction, run: Run, now: datetime, lease: timedelta) -> bool:
 
 
 def finish(tx: Transaction, run: Run, outcome: str, now: datetime) -> bool:
-    """Close a run with what came of it; False if it was taken over meanwhile."""
+    """Close a run with what came of it; False if it was taken over meanwhile.
+
+    Runs of the same job from long ago are forgotten, a few at a time.
+    """
+    tx.run(
+        "DELETE FROM job_run WHERE id IN (SELECT id FROM job_run WHERE job = :job "
+        "AND started_at < :before ORDER BY started_at LIMIT :limit)",
+        job=run.job,
+        before=micros(now - KEPT),
+        limit=FORGOTTEN_MAX,
+    )
     return bool(
         tx.run(
             "UPDATE job_run SET finished_at = :now, outcome = :outcome "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from hub import cases, orders
+from hub import cases, mappings, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.codes.identifiers import canonical
@@ -28,6 +28,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> s
 
     An older state than the one known is ignored (None). The same state again changes nothing.
     """
+    said = mappings.returned(channel, said)
     known = tx.row(
         "SELECT remote_updated_at FROM channel_return "
         "WHERE channel_id = :channel AND ref = :ref FOR UPDATE",

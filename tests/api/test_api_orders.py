@@ -31,6 +31,33 @@ CHECK = """mutation { done: checkReturn(idempotencyKey: "k1", identifier: "SN-1"
   announced { ref state comesBack reason refundReference } } } }"""
 
 
+WORDS = f"""mutation($words: [MappingInput!]!) {{
+  done: putMappings(channel: "shop", kind: ORDER_STATE, mappings: $words) {{
+    __typename ... on Mappings {{ channel kind words {{ source target mapped times }} }}
+    {PROBLEM} }} }}"""
+SPOKEN = """{ mappings(channel: "shop", kind: ORDER_STATE) {
+  words { source target mapped times } } }"""
+
+
+@pytest.mark.req("R140")
+def test_what_a_channels_words_mean_is_changed_by_administrators(world: World) -> None:
+    shop = world.channel("shop")
+    world.accept(shop, world.order("o-1", remote_state="odd"))
+
+    async def story(hub: Hub) -> None:
+        ops, admin = await hub.caller(Scope.OPS), await hub.caller(Scope.ADMIN)
+        words = [{"source": "odd", "target": "PENDING"}]
+        assert (await ops.ask(WORDS, words=words))["done"]["code"] == "FORBIDDEN"
+        done = (await admin.ask(WORDS, words=words))["done"]
+        told = [{"source": "odd", "target": "pending", "mapped": True, "times": 1}]
+        assert (done["kind"], done["words"]) == ("ORDER_STATE", told)
+        assert (await ops.ask(SPOKEN))["mappings"]["words"] == told
+        bad = [{"source": "odd", "target": "asleep"}]
+        assert (await admin.ask(WORDS, words=bad))["done"]["code"] == "INVALID_INPUT"
+
+    play(world, story)
+
+
 @pytest.mark.req("R74")
 def test_a_repeated_order_is_decided_once_by_operations(world: World) -> None:
     market, shop = world.channel("market"), world.channel("shop")

@@ -59,6 +59,13 @@ def failed(made: Column) -> set[str]:
     return {name for name, each in made.results.items() if each.verdict is Verdict.FAIL}
 
 
+def test_a_connector_without_a_driver_is_not_said_to_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorecard, "entry_points", lambda **_: EntryPoints(()))
+    (made,) = score(["medusa"]).columns
+    assert made.count(Verdict.NOT_RUN) == len(ROWS) + 1
+    assert "serial_hub.drivers" in made.results["check-passes"].detail
+
+
 @pytest.mark.parametrize("key", sorted(installed()))
 def test_every_connector_passes_every_row_that_concerns_it(key: str) -> None:
     (made,) = score([key]).columns

@@ -12,8 +12,15 @@ from graphql import build_schema, parse, validate
 
 from connectors import AuthFailed, Conflict, NotFound, Rejected, RemoteApi, Transient
 from connectors import vendure_documents as documents
-from connectors.vendure import OPEN_ORDERS_MAX, Vendure, VendureSettings
+from connectors.simulators import VendureTwin
+from connectors.testing import Wired
+from connectors.vendure import OPEN_ORDERS_MAX, OPEN_ORDERS_PER_PULL, Vendure, VendureSettings
 from connectors.vendure_answers import done_or_raise
+from connectors.vendure_returns import returns_of
+from hub.vocabulary import OrderState, Return, ReturnState
+
+WIRED = Wired("vendure", VendureTwin)
+LATER = "2026-11-02T00:00:00.000Z"
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 SCHEMA = Path(os.environ.get("SERIAL_HUB_SPECS", SHARED / "specs")) / "vendure/schema-admin.graphql"
@@ -101,8 +108,9 @@ def test_open_orders_are_read_again_in_turn_and_their_number_is_bounded() -> Non
             asked.append(options["filter"]["id"]["in"])
             items = [shop[int(each)] for each in asked[-1] if int(each) in shop]
             return {"data": {"orders": {"items": items, "totalItems": len(items)}}}
-        after = options["filter"]["orderPlacedAt"]["after"]
-        found = [each for each in shop.values() if each["orderPlacedAt"] > after]
+        (by,) = options["sort"]
+        after = options["filter"][by]["after"]
+        found = [each for each in shop.values() if each[by] > after]
         page = found[options["skip"] : options["skip"] + options["take"]]
         return {"data": {"orders": {"items": page, "totalItems": len(found)}}}
 
@@ -130,3 +138,80 @@ def test_open_orders_are_read_again_in_turn_and_their_number_is_bounded() -> Non
         assert read_again >= set(known) - {"350", "351"} - in_the_overlap
 
     asyncio.run(play())
+
+
+def test_a_change_that_moves_the_time_is_seen_at_once_however_many_are_open() -> None:
+    async def play(twin: VendureTwin, connector: Vendure) -> None:
+        twin.add_variant("CAM", 1_000)
+        placed = [twin.place_order("CAM", 1).id for _ in range(OPEN_ORDERS_PER_PULL * 3)]
+        cursor, more = "", True
+        while more:
+            page = await connector.pull_orders(cursor)
+            cursor, more = page.cursor, page.more
+        twin.cancel(placed[-1])
+        states, more = dict[str, OrderState](), True
+        while more:
+            page = await connector.pull_orders(cursor)
+            states |= {each.ref: each.state for each in page.items}
+            cursor, more = page.cursor, page.more
+        assert states == {placed[-1]: OrderState.CANCELLED}
+
+    WIRED.run(play)
+
+
+class TestReturns:
+    """Refunds and cancellations are read into returns."""
+
+    def returns(
+        self, *, cancelled: int = 0, refunded: int = 0, shipped: int = 2, state: str = "Settled"
+    ) -> list[Return]:
+        """Two of one article, so many shipped, then so many cancelled and refunded."""
+        node = order(1) | {
+            "lines": [{"id": "l-1", "quantity": 2 - cancelled, "orderPlacedQuantity": 2}],
+            "fulfillments": [
+                {
+                    "id": "f-1",
+                    "state": "Shipped",
+                    "updatedAt": LATER,
+                    "lines": [{"orderLineId": "l-1", "quantity": shipped}],
+                }
+            ],
+        }
+        refund = {
+            "id": "r-1",
+            "state": state,
+            "reason": "broken",
+            "createdAt": LATER,
+            "updatedAt": LATER,
+            "lines": [{"orderLineId": "l-1", "quantity": refunded}],
+        }
+        paid = [refund] if refunded else []
+        return returns_of(node | {"payments": [{"updatedAt": LATER, "refunds": paid}]})
+
+    def test_a_refund_alone_lets_the_customer_keep_the_goods(self) -> None:
+        (back,) = self.returns(refunded=1)
+        (line,) = back.lines
+        assert (line.comes_back, line.refunded, line.taken_off) == (False, 1, 0)
+        assert (back.state, back.refunded, line.reason) == (ReturnState.CLOSED, True, "broken")
+
+    def test_cancelled_after_it_left_and_refunded_is_back(self) -> None:
+        (back,) = self.returns(cancelled=1, refunded=1)
+        (line,) = back.lines
+        assert (line.comes_back, line.arrived, line.refunded, line.taken_off) == (True, 1, 1, 1)
+
+    def test_what_was_cancelled_before_it_left_is_no_return(self) -> None:
+        assert self.returns(cancelled=1, refunded=1, shipped=1) == []
+
+    def test_of_two_refunded_one_may_be_back(self) -> None:
+        (back,) = self.returns(cancelled=1, refunded=2)
+        assert [(each.comes_back, each.quantity) for each in back.lines] == [(True, 1), (False, 1)]
+
+    def test_taken_back_without_a_refund_is_told_by_itself(self) -> None:
+        (back,) = self.returns(cancelled=2)
+        assert (back.ref, back.refunded, back.lines[0].quantity) == ("1/taken-back", False, 2)
+
+    def test_a_refund_that_waits_or_failed_has_paid_nobody(self) -> None:
+        (waits,) = self.returns(refunded=1, state="Pending")
+        (failed,) = self.returns(refunded=1, state="Failed")
+        assert (waits.state, waits.refunded) == (ReturnState.OPEN, False)
+        assert (failed.state, failed.refunded, failed.lines) == (ReturnState.CANCELLED, False, ())

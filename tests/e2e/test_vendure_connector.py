@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,23 @@ from connectors.registry import connect
 from connectors.simulators import serve
 from connectors.vendure import Vendure, VendureSettings
 from e2e.vendure_server import VendureServer, vendure_server, why_not
-from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    FulfillmentLine,
+    Order,
+    OrderState,
+    StockLevel,
+)
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 CANCEL = "mutation($i: CancelOrderInput!) { cancelOrder(input: $i) { __typename } }"
+PAYMENT = "query($id: ID!) { order(id: $id) { payments { id } } }"
+REFUND = """mutation($i: RefundOrderInput!) { refundOrder(input: $i) { __typename
+  ... on Refund { id state } ... on ErrorResult { errorCode message } } }"""
+SETTLE = """mutation($id: ID!) { settleRefund(input: {id: $id, transactionId: "t"}) { __typename
+  ... on Refund { id state } ... on ErrorResult { errorCode message } } }"""
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +222,57 @@ def test_its_webhooks_are_signed_and_name_the_order() -> None:
         await connector.api.aclose()
 
     asyncio.run(story())
+
+
+def refund(server: VendureServer, ref: str, line: str, quantity: int) -> str:
+    """Pay so many units of a line back, as a person does, and return the refund's id."""
+    payment = server.as_admin(PAYMENT, id=ref)["order"]["payments"][0]["id"]
+    wanted = {
+        "lines": [{"orderLineId": line, "quantity": quantity}],
+        "paymentId": payment,
+        "shipping": 0,
+        "adjustment": 0,
+        "reason": "broken",
+    }
+    made = server.as_admin(REFUND, i=wanted)["refundOrder"]
+    assert made["__typename"] == "Refund", made
+    if made["state"] != "Settled":
+        assert server.as_admin(SETTLE, id=made["id"])["settleRefund"]["state"] == "Settled"
+    return str(made["id"])
+
+
+def test_what_is_paid_back_and_taken_back_is_read(server: VendureServer) -> None:
+    async def story(connector: Vendure) -> None:
+        ref = server.shopper.place_order("BAG-1", 3)
+        order = await connector.read_order(ref)
+        await connector.push_fulfillment(shipped(order, "B-1", "B-2", "B-3"))
+        assert await connector.read_returns(ref) == []
+        line = order.lines[0].ref
+        kept = refund(server, ref, line, 1)
+        (told,) = await connector.read_returns(ref)
+        assert (told.ref, told.refunded, told.lines[0].comes_back) == (kept, True, False)
+        server.as_admin(CANCEL, i={"orderId": ref, "lines": [{"orderLineId": line, "quantity": 1}]})
+        (paid,) = await connector.read_returns(ref)
+        assert (paid.lines[0].comes_back, paid.lines[0].arrived) == (True, 1)
+        pulled = await connector.pull_returns("")
+        while pulled.more:
+            pulled = await connector.pull_returns(pulled.cursor)
+        assert [each for each in pulled.items if each.order_ref == ref] == [paid]
+        # The line fell by what was taken off it, and the order does not ask for more than it has.
+        after = await connector.read_order(ref)
+        assert (after.lines[0].quantity, paid.lines[0].taken_off) == (2, 1)
+
+    run(server, story)
+
+
+def test_an_order_that_can_not_be_served_is_cancelled_once(server: VendureServer) -> None:
+    async def story(connector: Vendure) -> None:
+        ref = server.shopper.place_order("BAG-1", 1)
+        wanted = Cancellation(reference="c-1", order_ref=ref, reason="none left")
+        first = await connector.cancel_order(wanted)
+        assert await connector.cancel_order(wanted) == first
+        assert (await connector.read_order(ref)).state is OrderState.CANCELLED
+        with pytest.raises(NotFound):
+            await connector.cancel_order(replace(wanted, order_ref="98765"))
+
+    run(server, story)

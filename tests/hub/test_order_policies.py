@@ -1,6 +1,7 @@
 """Orders that come twice, sell what nobody knows, sell too much, or sell one unit by itself."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from connectors import Rejected
 from hub import alternatives, catalogue, listings, orders
 from hub.channels import Oversell
+from hub.database import open_database
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.lifecycle import Action
 from hub.orders import Shipment, duplicates, guard
 from hub.reconciling import comparison
-from hub.sql import Row
+from hub.sql import Row, Transaction
 from hub.units import Scan
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import relay, sweep
@@ -73,6 +75,31 @@ class TestTwice:
         world.accept(shop, world.order("o-1", origin_ref="111-22"))
         assert promised(world) == ["SN-1"]
         assert world.open_cases() == [("duplicate_order", "111-22")]
+
+    def test_two_that_come_at_the_same_instant_are_held_apart(
+        self, world: World, channels: tuple[Row, Row]
+    ) -> None:
+        market, shop = channels
+        one, other = open_database(world.database.url), open_database(world.database.url)
+        accepted, waited = threading.Event(), threading.Event()
+
+        def first(tx: Transaction) -> None:
+            orders.accept(tx, world.occasion(), market, world.order("111-22"))
+            accepted.set()
+            waited.wait(0.5)  # the other one is at work meanwhile, and may not end before this
+
+        def second(tx: Transaction) -> None:
+            orders.accept(tx, world.occasion(), shop, world.order("o-1", TWO, origin_ref="111-22"))
+            waited.set()
+
+        begun = one.submit(first)
+        assert accepted.wait(5)
+        other.write_now(second)
+        begun.result()
+        one.close()
+        other.close()
+        assert promised(world) == ["SN-1"]
+        assert world.open_cases() == [("duplicate_order", "o-1")]
 
     def test_a_person_says_that_they_are_different_and_both_are_served(
         self, world: World, channels: tuple[Row, Row]

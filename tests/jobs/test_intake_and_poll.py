@@ -6,7 +6,7 @@ import pytest
 
 from connectors import AuthFailed, Page, Transient
 from hub import channels, inbox
-from jobs import intake, poll
+from jobs import intake, poll, recovery
 from jobs.runtime import Runtime
 from recording import stage
 from world import World
@@ -115,3 +115,31 @@ def test_deliveries_of_a_dead_worker_are_taken_over(world: World) -> None:
     assert worked_in(runtime) == 1
     assert not world.write(lambda tx: inbox.done(tx, late, "a", world.now))
     assert world.value("SELECT COUNT(*) FROM hold") == 1
+
+
+def test_an_order_that_can_not_be_read_yet_is_read_a_little_later(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    world.receive("SN-1")
+    told = inbox.Message(channel["id"], "d1", "webhook", "orders/create", b"a")
+    world.write(lambda tx: inbox.accept(tx, [told], world.now))
+    worked_in(runtime)
+    assert world.value("SELECT state FROM inbox") == "waiting"
+    assert world.open_cases() == []
+    connector.orders["a"] = world.order("a")
+    world.pass_time(seconds=2)
+    worked_in(runtime)
+    assert world.value("SELECT state FROM inbox") == "done"
+    assert world.value("SELECT COUNT(*) FROM sales_order") == 1
+
+
+def test_an_order_that_never_comes_is_given_to_a_person_within_minutes(world: World) -> None:
+    _, runtime, channel = stage(world)
+    told = inbox.Message(channel["id"], "d1", "webhook", "orders/create", b"a")
+    world.write(lambda tx: inbox.accept(tx, [told], world.now))
+    for _ in range(recovery.SOON_ATTEMPTS_MAX + 1):
+        worked_in(runtime)
+        world.pass_time(minutes=3)
+    assert world.value("SELECT state FROM inbox") == "dead"
+    assert [kind for kind, _ in world.open_cases()] == ["sync_failure"]
+    # The channel answered: it is not taken for one that is down.
+    assert world.value("SELECT state FROM channel") == "active"

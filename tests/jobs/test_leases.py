@@ -406,3 +406,57 @@ def test_only_who_holds_the_fence_extends_or_gives_back(world: World) -> None:
     assert world.write(lambda tx: leases.give_back(tx, FACTS, new, None)) == 1
     assert world.value("SELECT state FROM outbox") == "waiting"
     assert world.write(lambda tx: leases.extend(tx, FACTS, new, world.now, lease)) == set()
+
+
+def test_a_job_runs_though_its_process_never_lives_as_long_as_its_period(world: World) -> None:
+    """A clock counts from the start of its process; one that is started anew daily never fires."""
+    ran: list[str] = []
+
+    def job(name: str, every: timedelta) -> Job:
+        async def work(_: Runtime) -> str:
+            ran.append(name)
+            return "done"
+
+        return Job(name, every, work)
+
+    jobs = [job("daily", timedelta(days=1)), job("often", timedelta(minutes=1))]
+    runtime = world.runtime()
+
+    async def after(**time: int) -> list[str]:
+        world.pass_time(**time)
+        ran.clear()
+        await schedule.catch_up(runtime, jobs)
+        await schedule.catch_up(runtime, jobs)
+        return ran
+
+    async def main() -> None:
+        assert await after() == []  # nothing ran ever: the clock begins
+        await schedule.fire(runtime, jobs[1])
+        assert await after(seconds=80) == []
+        assert await after(seconds=11) == ["often"]
+        assert await after(hours=23) == ["often"]
+        assert await after(hours=1) == ["daily", "often"]
+        assert await after(hours=24) == ["often"]
+        assert await after(minutes=1) == ["daily"]
+
+    asyncio.run(main())
+
+
+def test_runs_from_long_ago_are_forgotten_and_the_last_one_is_not(world: World) -> None:
+    async def short(_: Runtime) -> str:
+        return "done"
+
+    often, rare = Job("often", timedelta(hours=1), short), Job("rare", timedelta(days=1), short)
+    runtime = world.runtime()
+
+    async def main() -> None:
+        await schedule.fire(runtime, rare)
+        for _ in range(3):
+            await schedule.fire(runtime, often)
+            world.pass_time(hours=1)
+        world.pass_time(days=91)
+        await schedule.fire(runtime, often)
+
+    asyncio.run(main())
+    names = [row["job"] for row in world.rows("SELECT job FROM job_run ORDER BY started_at")]
+    assert names == ["rare", "often"]

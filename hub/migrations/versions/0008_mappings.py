@@ -1,0 +1,12 @@
+"""What the words of a channel mean here."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Go forward."""
+    op.add_column("channel", sa.Column("mappings", sa.Text(), nullable=True))

@@ -1,0 +1,121 @@
+"""Mappings: what a channel's words mean here is data, and holds for what is read and told."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from hub import channels, mappings, orders
+from hub.errors import InvalidInput, UnknownReference
+from hub.lifecycle import Action
+from hub.mappings import Mapping, MappingKind, Word
+from hub.orders import Shipment
+from hub.reconciling import comparison
+from hub.reconciling.reconciliation import Kind
+from hub.sql import Row
+from hub.units import Scan
+from hub.vocabulary import OrderState, ReturnState
+from jobs import relay
+from recording import stage
+from world import World
+
+pytestmark = pytest.mark.req("R140")
+
+
+def put(world: World, kind: MappingKind, **named: str) -> None:
+    given = [Mapping(source, target) for source, target in named.items()]
+    world.write(lambda tx: mappings.put(tx, "rec", kind, given))
+
+
+def again(world: World, channel: Row) -> Row:
+    return world.read(lambda tx: channels.by_id(tx, channel["id"]))
+
+
+def test_an_orders_own_state_is_read_as_people_say(world: World) -> None:
+    _, _, channel = stage(world)
+    world.receive("SN-1")
+    put(world, MappingKind.ORDER_STATE, Quarantined="cancelled")
+    world.accept(again(world, channel), world.order("o-1", remote_state=" quarantined"))
+    assert world.value("SELECT state FROM sales_order") == "cancelled"
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 0
+    # Its own word is kept for people, as the channel said it.
+    assert world.value("SELECT remote_state FROM sales_order") == " quarantined"
+
+
+def test_a_returns_own_state_too(world: World) -> None:
+    _, _, channel = stage(world)
+    put(world, MappingKind.RETURN_STATE, posted="open")
+    said = world.returned(remote_state="posted", state=ReturnState.REQUESTED)
+    world.announce(again(world, channel), said)
+    assert world.value("SELECT state FROM channel_return") == "open"
+
+
+def test_a_carrier_is_told_by_the_channels_name_for_it(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    world.receive("SN-1", "SN-2")
+    put(world, MappingKind.CARRIER, UPS="ups_ground")
+    for ref, serial, carrier in (("o-1", "SN-1", "ups"), ("o-2", "SN-2", "Post")):
+        world.accept(channel, world.order(ref))
+        world.do(Action.PICK, serial)
+        world.write(
+            lambda tx, serial=serial, carrier=carrier: orders.ship(
+                tx, world.occasion(), f"c-{serial}", [Scan(serial)], Shipment(carrier, "1Z")
+            )
+        )
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert [each.carrier for each in connector.fulfillments] == ["ups_ground", "Post"]
+
+
+def test_what_was_read_before_is_seen_by_reconciliation(world: World) -> None:
+    _, _, channel = stage(world)
+    world.receive("SN-1")
+    order = world.order("o-1", remote_state="void")
+    world.accept(channel, order)
+    put(world, MappingKind.ORDER_STATE, void="cancelled")
+    found = world.read(
+        lambda tx: comparison.order(
+            tx, channels.by_id(tx, channel["id"]), order, world.now, timedelta(0)
+        )
+    )
+    assert isinstance(found, comparison.Difference)
+    assert found.kind is Kind.ORDER_STATE
+
+
+def test_the_words_of_a_channel_are_listed_with_what_they_are_taken_for(world: World) -> None:
+    _, _, channel = stage(world)
+    for number, word in enumerate(("open", "open", "odd")):
+        world.accept(channel, world.order(f"o-{number}", remote_state=word))
+    put(world, MappingKind.ORDER_STATE, odd="pending", never="cancelled")
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert words == [
+        Word("open", "open", times=2, mapped=False),
+        Word("odd", "pending", times=1, mapped=True),
+        Word("never", "cancelled", times=0, mapped=True),
+    ]
+    put(world, MappingKind.ORDER_STATE)  # none any more
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert [each.mapped for each in words] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"odd": "sleeping"}, "none of pending, open, fulfilled, cancelled"),
+        ({"odd": ""}, "1 to 100 characters"),
+        ({"x" * 101: "open"}, "1 to 100 characters"),
+        ({"odd": "open", "ODD ": "pending"}, "each word at most once"),
+        ({str(number): "open" for number in range(201)}, "at most 200"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(world: World, named: dict[str, str], why: str) -> None:
+    stage(world)
+    put(world, MappingKind.ORDER_STATE, fine=OrderState.OPEN)
+    with pytest.raises(InvalidInput, match=why):
+        put(world, MappingKind.ORDER_STATE, **named)
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert [each.source for each in words] == ["fine"]
+
+
+def test_a_channel_that_is_not_there_is_said(world: World) -> None:
+    with pytest.raises(UnknownReference):
+        put(world, MappingKind.CARRIER, a="b")
