@@ -259,6 +259,12 @@ class SeesNoReturns(Shopify):
         return replace(await super().pull_returns(cursor), items=())
 
 
+class LosesAReturnOfEachPage(Square):
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        page = await super().pull_returns(cursor)
+        return replace(page, items=page.items[:-1] if page.more else page.items)
+
+
 class KnowsAllReturns(Shopify):
     async def pull_returns(self, cursor: str) -> Page[Return]:
         page = await super().pull_returns(cursor)
@@ -338,6 +344,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("nothing-is-shipped-for-what-is-not-there", ShipsIntoTheVoid, MedusaDriver),
     ("empty-pages-of-returns", SeesNoReturns, ShopifyDriver),
     ("returns-are-read", SeesNoReturns, ShopifyDriver),
+    ("pages-while-returns-move", LosesAReturnOfEachPage, SquareDriver),
     ("returns-in-words-of-tomorrow", KnowsAllReturns, ShopifyDriver),
     ("serials-come-back", ForgetsTheSerials, SquareDriver),
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),
