@@ -146,6 +146,9 @@ class PushStock(ABC):
     compares_stock: ClassVar[bool] = True
     """Whether a level whose `expected` is no longer shown there is refused, not written over."""
 
+    compares_in_one_step: ClassVar[bool] = False
+    """Whether the channel itself compares, so that not even an edit within the call is undone."""
+
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set, never add, the remote quantities; answer for each level by its listing.

@@ -151,6 +151,10 @@ class ComparesNothing(Medusa):
         return await super().push_stock([replace(each, expected=None) for each in levels])
 
 
+class ReadsAndThenSets(Medusa):
+    compares_in_one_step = True  # it does not: Medusa has no way to
+
+
 class ThinksAllIsWell(Medusa):
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         try:
@@ -332,6 +336,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("quantities-are-set", SaysWhatItWants, MedusaDriver),
     ("one-bad-level", AllOrNothing, MedusaDriver),
     ("foreign-edits-are-seen", ComparesNothing, MedusaDriver),
+    ("edits-within-a-push-are-seen", ReadsAndThenSets, MedusaDriver),
     ("a-push-again-undoes-nothing", ComparesNothing, MedusaDriver),
     ("a-push-whose-answer-is-lost", ThinksAllIsWell, MedusaDriver),
     ("large-quantities", CountsInThousands, MedusaDriver),
