@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -125,11 +126,22 @@ def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> Non
             ),
             runtime,
         )
+        _settle_memory()
         server.run([*listening] or None)
         if not server.started:
             sys.exit("The hub could not start: see above.")
     finally:
         database.close()
+
+
+def _settle_memory() -> None:
+    """Keep what was built for good out of the search for garbage.
+
+    The schema alone is a quarter of a million objects: to look through them all stops everything
+    for a third of a second, every few seconds under load, and never finds anything.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):
