@@ -10,10 +10,14 @@ import pytest
 
 from connectors import NotFound, RateLimited, Transient, Unknown
 from connectors.contract import Connector, Delivery, Hint, Page, PushedLevel
+from connectors.epcis import Epcis
+from connectors.gudid import Gudid
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.simulators.driver import Driver, DriverIncomplete
+from connectors.simulators.drivers.epcis import EpcisDriver
+from connectors.simulators.drivers.gudid import GudidDriver
 from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.simulators.drivers.notice_rest import NoticeDriver
 from connectors.simulators.drivers.shopify import ShopifyDriver
@@ -27,7 +31,10 @@ from connectors.testing.stage import play
 from connectors.warranty_rest import WarrantyRest
 from hub.vocabulary import (
     Cancellation,
+    Device,
+    DeviceQuestion,
     Fulfillment,
+    LedgerEvent,
     Notice,
     ObservedLevel,
     Order,
@@ -321,6 +328,17 @@ class SendsAgain(NoticeRest):
         return await super().send_notice(replace(notice, reference=f"N-{next(COUNT)}"))
 
 
+class NeverLooks(Epcis):
+    async def _there(self, events: Sequence[LedgerEvent]) -> set[str]:
+        return set()
+
+
+class AnyDeviceWillDo(Gudid):
+    async def lookup_device(self, question: DeviceQuestion) -> Device | None:
+        found = await super().lookup_device(question)
+        return found or Device(identifier=question.identifier, brand="CoRoent", company="")
+
+
 PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("empty-pages-of-orders", NeverEmpty, MedusaDriver),
     ("pages-while-orders-move", PagesByNumber, MedusaDriver),
@@ -360,6 +378,8 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("days-are-kept", ADayLate, WarrantyDriver),
     ("a-registration-happens-once", RegistersToday, WarrantyDriver),
     ("a-message-goes-out-once", SendsAgain, NoticeDriver),
+    ("an-event-is-told-once", NeverLooks, EpcisDriver),
+    ("a-device-is-that-device", AnyDeviceWillDo, GudidDriver),
     ("revoked-access", ChecksNothing, MedusaDriver),
     ("waits-that-are-told", WaitsAMinute, MedusaDriver),
     ("too-fast-in-its-own-words", NoHurry, MedusaDriver),
