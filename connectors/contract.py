@@ -20,7 +20,10 @@ from connectors.errors import ConnectorError
 from connectors.remote import Remote, RemoteApi
 from hub.vocabulary import (
     Cancellation,
+    Device,
+    DeviceQuestion,
     Fulfillment,
+    LedgerEvent,
     Notice,
     NoticeReceipt,
     ObservedLevel,
@@ -80,6 +83,19 @@ class PushedLevel:
     listing: str
     quantity: int | None = None
     error: ConnectorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedEvent:
+    """What became of one event: taken, refused (`error`), or being worked off (`job`).
+
+    `job` is the remote's reference, under which the outcome is asked for later.
+    """
+
+    event: str
+    job: str | None = None
+    error: ConnectorError | None = None
+    answer: str = ""
 
 
 class Connector(ABC, Generic[Settings]):
@@ -154,6 +170,9 @@ class PushStock(ABC):
 
     compares_stock: ClassVar[bool] = True
     """Whether a level whose `expected` is no longer shown there is refused, not written over."""
+
+    compares_in_one_step: ClassVar[bool] = False
+    """Whether the channel itself compares, so that not even an edit within the call is undone."""
 
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
@@ -245,9 +264,32 @@ class LookupWarranty(ABC):
     questions_max: ClassVar[int] = 1
     """How many serials one call may ask about."""
 
+    tells_first_day: ClassVar[bool] = True
+    """Whether it says when a cover began."""
+
     @abstractmethod
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Answer every question, in its order; a serial not known there is UNKNOWN."""
+
+
+class BulkWarranty(ABC):
+    """A manufacturer's database that works many questions off later.
+
+    Nobody waits for it: the jobs begin, keep the reference, and come back for the answers.
+    """
+
+    job_questions_max: ClassVar[int] = 500
+    """How many serials one job may ask about."""
+
+    @abstractmethod
+    async def begin_warranty_job(self, questions: Sequence[WarrantyQuestion]) -> str:
+        """Begin a job and return its reference. A job that nobody comes back for harms nobody."""
+
+    @abstractmethod
+    async def read_warranty_job(
+        self, job: str, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty] | None:
+        """Answer every question of a job, in its order; None while it is being worked off."""
 
 
 class RegisterWarranty(ABC):
@@ -256,6 +298,37 @@ class RegisterWarranty(ABC):
     @abstractmethod
     async def register_warranty(self, registration: Registration) -> Warranty:
         """Register one sold unit and return what the manufacturer now says. Safe to repeat."""
+
+
+class PushEvents(ABC):
+    """The channel keeps histories of units: it is told what happened to ours, event by event."""
+
+    events_max: ClassVar[int] = 50
+    """How many events one call may carry."""
+
+    def wants_event(self, event: LedgerEvent) -> bool:
+        """Say whether an event is for it at all; what is not is never told."""
+        return True
+
+    @abstractmethod
+    async def push_events(self, events: Sequence[LedgerEvent]) -> Sequence[PushedEvent]:
+        """Tell events, each of another unit; answer for each by its id.
+
+        Safe to repeat: look which of them are there before telling. A failure of the whole call is
+        raised; a refusal of one event is its `error`, so that one never blocks the others.
+        """
+
+    @abstractmethod
+    async def read_push(self, job: str, events: Sequence[LedgerEvent]) -> Sequence[PushedEvent]:
+        """Say what became of events that were being worked off; `job` again while they are."""
+
+
+class LookupDevice(ABC):
+    """A registry of medical devices."""
+
+    @abstractmethod
+    async def lookup_device(self, question: DeviceQuestion) -> Device | None:
+        """Return what is registered of a device; None: it is not registered there."""
 
 
 class SendNotice(ABC):
@@ -281,7 +354,10 @@ CAPABILITIES: tuple[type, ...] = (
     ReceiveWebhooks,
     ReceiveQueue,
     LookupWarranty,
+    BulkWarranty,
     RegisterWarranty,
+    PushEvents,
+    LookupDevice,
     SendNotice,
 )
 

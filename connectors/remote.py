@@ -86,6 +86,8 @@ class Remote:
     base_url: str
     auth: httpx.Auth | tuple[str, str] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What else must not show if the remote repeats it."""
     calls_per_second: float = 4.0
     budgets: tuple[Budget, ...] = ()
     readings: Callable[[httpx.Response], Sequence[Reading]] = _no_readings
@@ -238,7 +240,7 @@ class RemoteApi:
     def _clean(self, text: str) -> str:
         """Take our own secrets and query strings out of what the remote said."""
         head = text[: 4 * ERROR_TEXT_CHARS_MAX]
-        fetched = self._auth.used if isinstance(self._auth, TokenAuth) else ()
+        fetched: tuple[str, ...] = getattr(self._auth, "used", ())
         for secret in (*self._secrets, *fetched):
             head = head.replace(secret, "***")
         return " ".join(_QUERY_OF_A_URL.sub("", head).split())
@@ -260,5 +262,5 @@ def _secrets_of(remote: Remote) -> tuple[str, ...]:
     words = [word for value in values for word in value.split()]
     if isinstance(remote.auth, tuple):
         words.extend(remote.auth)
-    found = {word for word in (*values, *words) if len(word) >= SECRET_CHARS_MIN}
+    found = {word for word in (*values, *words, *remote.secrets) if len(word) >= SECRET_CHARS_MIN}
     return tuple(sorted(found - {"Bearer"}, key=len, reverse=True))

@@ -141,6 +141,7 @@ class Shopify(
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
     levels_max: ClassVar[int] = 100
+    compares_in_one_step: ClassVar[bool] = True
 
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:

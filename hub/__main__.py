@@ -46,7 +46,10 @@ SWITCH_SECONDS = 0.0005
 def runtime_of(settings: Settings, database: Database) -> Runtime:
     """Make what the jobs of this process work with."""
     lease = timedelta(seconds=settings.lease_seconds)
-    return Runtime.over(database, settings.vault(), lease=lease)
+    private = settings.webhooks_to_private_networks
+    return Runtime.over(
+        database, settings.vault(), lease=lease, webhooks_to_private_networks=private
+    )
 
 
 def compose(settings: Settings, database: Database, *, works: bool) -> Starlette:

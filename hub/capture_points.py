@@ -5,14 +5,14 @@ barcode or a tag that was read does. What a job records is exempt: a channel's s
 elsewhere, and to refuse it would leave the unit for sale. So is what somebody else has approved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import orjson
 
 from hub.errors import CaptureRequired, InvalidInput
 from hub.lifecycle import Action
 from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.sql import Row
 from hub.vocabulary import CaptureMethod
 
 READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
@@ -40,17 +40,14 @@ def points(product: Row) -> list[Action]:
     return [Action(point) for point in orjson.loads(product["capture_points"])]
 
 
-def unscanned(
-    tx: Transaction, occasion: Occasion, action: Action, product_ids: Iterable[str]
-) -> set[str]:
-    """Return which of the products need a scan for an action that was not captured by one."""
+def unscanned(occasion: Occasion, action: Action, wanted: Mapping[str, str]) -> set[str]:
+    """Return the products that need a scan for an action that was not captured by one.
+
+    `wanted` are the points of products as they are kept, by the products' ids.
+    """
     if _satisfied(occasion) or action in NO_POINTS:
         return set()
-    rows = tx.rows(
-        "SELECT id, capture_points FROM product WHERE id IN (:ids...) AND capture_points <> '[]'",
-        ids=sorted(set(product_ids)),
-    )
-    return {row["id"] for row in rows if action in points(row)}
+    return {each for each, written in wanted.items() if action in orjson.loads(written)}
 
 
 def demand(occasion: Occasion, product: Row, *actions: Action) -> None:

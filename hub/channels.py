@@ -233,7 +233,12 @@ def _last_success(tx: Transaction, channel_id: str) -> int | None:
         tx.value(
             "SELECT MAX(acknowledged_at) FROM listing_level WHERE channel_id = :id", id=channel_id
         ),
-        tx.value("SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id", id=channel_id),
+        tx.value(
+            # Streams that were read from the channel; others are our own, and ask it nothing.
+            "SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id "
+            "AND stream NOT IN ('events', 'warranty_job')",
+            id=channel_id,
+        ),
         tx.value(
             "SELECT MAX(settled_at) FROM outbox WHERE channel_id = :id AND state = 'sent'",
             id=channel_id,

@@ -27,6 +27,7 @@ class Queue:
 LEVELS = Queue("listing_level", "listing_id", "lease_until > 0", "levels")
 FACTS = Queue("outbox", "seq", "state = 'leased'", "facts")
 MESSAGES = Queue("inbox", "id", "state = 'leased'", "inbox")
+ENDPOINTS = Queue("webhook_endpoint", "id", "lease_until > 0", "webhooks")
 
 # Where a queue has states, a row that is given back waits again.
 _WAITS = {"outbox": ", state = 'waiting'", "inbox": ", state = 'waiting'"}

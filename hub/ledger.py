@@ -75,8 +75,8 @@ def _record(
     journal = Journal(occasion, command_id)
     was_available = {unit.id: unit.is_available for unit in units}
     places = {unit.id: unit.location_id for unit in units if unit.members}
-    products = {unit.product_id for unit in units}
-    unscanned = set() if follows else capture_points.unscanned(tx, occasion, action, products)
+    points = {unit.product_id: unit.capture_points for unit in units}
+    unscanned = set() if follows else capture_points.unscanned(occasion, action, points)
     carried = kit_rules.carried(tx, units, instructions)
     recalled = recall_rules.bound(tx, instructions[0], units)
     owners = [] if follows else client_rules.line_client(tx, instructions[0])

@@ -16,6 +16,8 @@ from hub.clock import micros, new_id
 from hub.leases import LEASE
 from hub.sql import Row, Transaction
 
+KEPT = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -85,7 +87,30 @@ def retry(
     attempts = fact["attempts"] + counted
     due = micros(due_at)
     return _settle(
-        tx, fact, now, state="waiting", due_at=due, attempts=attempts, last_error=error[:500]
+        tx,
+        fact,
+        now,
+        state="waiting",
+        due_at=due,
+        attempts=attempts,
+        last_error=error[:500],
+    )
+
+
+def is_worked_off(tx: Transaction, fact: Row, job: str, due_at: datetime, now: datetime) -> bool:
+    """Give a fact back that its channel works off; `job` is asked for at `due_at`.
+
+    Until it is settled no later fact of its subject is told.
+    """
+    return _settle(tx, fact, now, state="waiting", due_at=micros(due_at), job=job[:200])
+
+
+def forget_job(tx: Transaction, fact: Row) -> None:
+    """Have a leased fact told anew: what its channel worked off came to nothing."""
+    tx.run(
+        "UPDATE outbox SET job = NULL WHERE seq = :seq AND fence = :fence AND state = 'leased'",
+        seq=fact["seq"],
+        fence=fact["fence"],
     )
 
 
@@ -107,9 +132,22 @@ def replay(tx: Transaction, fact_ids: Sequence[str], now: datetime) -> int:
     tx.wake("facts")
     return tx.run(
         "UPDATE outbox SET state = 'waiting', due_at = :now, lease_until = 0, attempts = 0, "
-        "settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
+        "job = NULL, settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
         now=micros(now),
         ids=list(fact_ids),
+    )
+
+
+def forget_events(tx: Transaction, now: datetime, *, limit: int) -> int:
+    """Drop facts that told events and arrived more than a month ago; return how many.
+
+    The events stay in the ledger, and the cursor that feeds a channel never goes back.
+    """
+    return tx.run(
+        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE state = 'sent' "
+        "AND topic = 'event' AND settled_at < :old ORDER BY settled_at LIMIT :limit)",
+        old=micros(now - KEPT),
+        limit=limit,
     )
 
 

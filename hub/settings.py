@@ -48,6 +48,8 @@ class Settings:
     poll_seconds: int = 60
     """How often orders are pulled from channels; webhooks make it sooner."""
 
+    webhooks_to_private_networks: bool = False
+    """Whether webhooks may go to http and to addresses of private networks; for development."""
     drain_seconds: int = 20
     """How long a process that is told to stop finishes what it holds; the rest it gives back."""
     lease_seconds: int = 60

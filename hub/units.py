@@ -17,14 +17,22 @@ COLUMNS = (
     "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, unit.expires_on, "
     "unit.sold_at, unit.hash, unit.serial_canonical, unit.client_id, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
-    "product.sku, product.gtin, product.model_number"
+    "product.sku, product.gtin, product.model_number, product.capture_points"
 )
 # Locked before they are joined: PostgreSQL looks again at a row that it had to wait for, but beside
 # the place that was joined before, and a unit that had moved meanwhile would seem unknown.
 LOCKED = (
-    "(SELECT * FROM unit WHERE id IN (:ids...) ORDER BY id FOR UPDATE) AS unit "
+    "(SELECT * FROM unit WHERE id IN ({ids}) ORDER BY id FOR UPDATE) AS unit "
     "JOIN location ON location.id = unit.location_id "
     "JOIN product ON product.id = unit.product_id"
+)
+LOCKED_BY_ID = f"SELECT {COLUMNS} FROM {LOCKED.format(ids=':ids...')}"
+LOCKED_BY_NAME = "SELECT {columns} FROM {locked}".format(
+    columns=COLUMNS,
+    locked=LOCKED.format(
+        ids="SELECT id FROM unit WHERE serial_canonical = :name "
+        "UNION ALL SELECT unit_id FROM identifier WHERE canonical = :name"
+    ),
 )
 
 # What people look at: the unit with its product, manufacturer and place.
@@ -85,6 +93,7 @@ class UnitState:
     members: int = 0  # how many units are part of this one
     expires_on: str | None = None  # its last day, as ISO text
     client_id: str | None = None  # whose goods; None: our own
+    capture_points: str = "[]"  # of its product, as JSON
     holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
 
     @property
@@ -100,9 +109,8 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
     Rows are locked in the order of their ids, so that two commands never wait for each other.
     """
     sought = [_sought(scan) for scan in scans]
-    keys = [each[0] for each in sought if not isinstance(each, Refused)]
-    names = _unit_ids(tx, keys)
-    rows = _locked(tx, sorted({unit_id for found in names.values() for unit_id in found}))
+    keys = list(dict.fromkeys(each[0] for each in sought if not isinstance(each, Refused)))
+    names, rows = _locked(tx, keys)
     states: dict[str, UnitState] = {}
     return [
         key
@@ -192,9 +200,15 @@ def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
     return found
 
 
-def _locked(tx: Transaction, ids: list[str]) -> dict[str, Row | None]:
-    rows = tx.rows(f"SELECT {COLUMNS} FROM {LOCKED}", ids=ids)
-    return dict.fromkeys(ids) | {row["id"]: row for row in rows}
+def _locked(tx: Transaction, keys: list[str]) -> tuple[dict[str, set[str]], dict[str, Row | None]]:
+    """Find and lock the units that keys name: their ids by key, and their rows by id."""
+    if len(keys) == 1 and not is_id(keys[0]):  # one scan, as most are: asked for in one go
+        found = {row["id"]: row for row in tx.rows(LOCKED_BY_NAME, name=keys[0])}
+        return {keys[0]: set(found)}, {**found}
+    names = _unit_ids(tx, keys)
+    ids = sorted({unit_id for each in names.values() for unit_id in each})
+    rows = tx.rows(LOCKED_BY_ID, ids=ids)
+    return names, dict.fromkeys(ids) | {row["id"]: row for row in rows}
 
 
 def _one(
@@ -246,4 +260,5 @@ def _state(row: Row) -> UnitState:
         members=row["members"],
         expires_on=row["expires_on"],
         client_id=row["client_id"],
+        capture_points=row["capture_points"],
     )

@@ -302,3 +302,73 @@ class NoticeReceipt:
     outcome: NoticeOutcome
     at: datetime
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventError:
+    """An event was recorded in error: which one, since when that is known, and why.
+
+    `reason` is one of EPCIS's two: ``did_not_occur`` or ``incorrect_data``.
+    """
+
+    event: str
+    declared_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEvent:
+    """One thing that happened to one unit, for those outside who keep histories too.
+
+    A correction shows the event that was in error as it was recorded, names it in `error`, and
+    tells in `restated` what was right instead, if anything happened at all. `read_point` is where
+    it happened, `location` where the unit is afterwards (None: on its way, or with a customer);
+    both are codes of ours.
+    """
+
+    id: str
+    serial: str
+    sku: str
+    gtin: str | None  # 14 digits
+    action: str  # the ledger's own word
+    biz_step: str
+    disposition: str
+    occurred_at: datetime
+    read_point: str
+    location: str | None = None
+    document_type: str | None = None  # CBV
+    document_ref: str | None = None
+    error: EventError | None = None
+    restated: "LedgerEvent | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceQuestion:
+    """A medical device that a registry is asked about, by the number on its label."""
+
+    identifier: str  # the DI: a GTIN of 14 digits, or another issuing agency's number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a registry says of a medical device: the model, never the single unit."""
+
+    identifier: str
+    brand: str
+    company: str
+    model: str = ""  # version or model number
+    catalogue_number: str = ""
+    description: str = ""
+    status: str = ""  # of its distribution, in the registry's own words
+    implantable: bool | None = None
+    single_use: bool | None = None
+    prescription: bool | None = None
+    sterile: bool | None = None
+    # What its label has to bear beside the DI; None: the registry does not say.
+    bears_serial: bool | None = None
+    bears_lot: bool | None = None
+    bears_expiry: bool | None = None
+    mri_safety: str = ""
+    terms: tuple[str, ...] = ()  # GMDN
+    product_codes: tuple[str, ...] = ()
+    published_on: date | None = None

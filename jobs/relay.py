@@ -19,6 +19,7 @@ from connectors import (
     Connector,
     ConnectorError,
     PushedLevel,
+    PushEvents,
     PushFulfillment,
     PushStock,
     RegisterWarranty,
@@ -56,7 +57,7 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs import leases, probing, push_notes
+from jobs import event_push, leases, probing, push_notes
 from jobs.loops import keep_working, rest
 from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
@@ -120,6 +121,8 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     with patience(0):
         if isinstance(connector, PushStock):
             worked += await _push_levels(runtime, channel, connector)
+        if isinstance(connector, PushEvents):
+            worked += await event_push.feed(runtime, channel, connector)
         return worked + await _tell_facts(runtime, channel, connector)
 
 
@@ -282,13 +285,26 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
     )
     if due is None or runtime.stopping.is_set():
         return 0
+    limit = connector.events_max if isinstance(connector, PushEvents) else FACTS_MAX
     facts = await runtime.database.write(
         lambda tx: outbox.lease(
-            tx, channel["id"], runtime.clock(), limit=FACTS_MAX, lasts=runtime.lease
+            tx, channel["id"], runtime.clock(), limit=limit, lasts=runtime.lease
         )
     )
     async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
+        events = [fact for fact in facts if fact["topic"] == event_push.TOPIC]
+        if events:
+            await event_push.tell(
+                runtime,
+                connector,
+                events,
+                batch,
+                lambda tx, fact, answer: _fact_arrived(tx, runtime, channel, fact, answer),
+                lambda tx, fact, error: _fact_failed(tx, runtime, channel, fact, error),
+            )
         for fact in facts:
+            if fact["topic"] == event_push.TOPIC:
+                continue
             if runtime.stopping.is_set() or not await batch.still_held():
                 break  # the rest is given back
             await _tell(runtime, channel, connector, fact, batch)

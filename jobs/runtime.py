@@ -34,6 +34,8 @@ class Runtime:
     flights: Flights = field(default_factory=Flights)
     lease: timedelta = LEASE
     """How long what is held stays held after its worker died; extended while it lives."""
+    webhooks_to_private_networks: bool = False
+    """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: nothing is begun any more, what was begun is finished."""
 

@@ -22,7 +22,20 @@ from hub.reconciling import runs
 from hub.reconciling.runs import Run
 from hub.settings import Settings
 from hub.sql import Transaction
-from jobs import intake, integrity, leases, poll, quality, queues, reconcile, relay, sweep, warranty
+from jobs import (
+    intake,
+    integrity,
+    leases,
+    poll,
+    quality,
+    queues,
+    reconcile,
+    relay,
+    sweep,
+    warranty,
+    warranty_jobs,
+    webhooks,
+)
 from jobs.leases import LeaseLost
 from jobs.loops import keep_working
 from jobs.runtime import Runtime
@@ -50,6 +63,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
+        Job("warranty-jobs", timedelta(minutes=1), warranty_jobs.collect),
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),
@@ -156,7 +170,8 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
         runtime, "the clock", ("jobs",), partial(catch_up, runtime, jobs), CATCH_UP_SECONDS
     )
     loops = [
-        asyncio.create_task(each) for each in (relay.run(runtime), intake.run(runtime), catching_up)
+        asyncio.create_task(each)
+        for each in (relay.run(runtime), intake.run(runtime), webhooks.run(runtime), catching_up)
     ]
     scheduler.start()
     try:

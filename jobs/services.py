@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Connector
+from hub import devices as _devices
 from hub import warranty as _warranty
 from hub.occasion import Occasion
 from hub.reconciling.reconciliation import Scope
 from hub.sql import Row
-from jobs import backfill, intake, reconcile, relay, warranty
+from jobs import backfill, devices, intake, reconcile, relay, warranty
 from jobs.runtime import Runtime
 
 
@@ -21,6 +22,10 @@ class JobServices:
     async def warranty(self, unit_id: str) -> _warranty.Known | None:
         """Answer a unit's warranty, asking the manufacturer if need be."""
         return await warranty.answer(self._runtime, unit_id)
+
+    async def device(self, identifier: str) -> _devices.Known | None:
+        """Answer what is registered of a medical device, asking the registry if need be."""
+        return await devices.answer(self._runtime, identifier)
 
     async def reconcile(self, channel: Row, scope: Scope | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""

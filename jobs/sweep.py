@@ -1,15 +1,15 @@
 """The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
 
 Order lines whose SKU has become known are served, and the cases of orders and returns that have
-been overtaken by events are closed. Then the rules for cases
-are applied, and the log of pushes loses what is older than a month.
+been overtaken by events are closed. Then the rules for cases are applied, and the logs of pushes,
+of events that were told and of webhooks lose what is older than a month.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from hub import ledger, orders, push_log
+from hub import ledger, orders, outbox, push_log
 from hub.cases import rules
 from hub.clock import micros, new_id
 from hub.fulfilment import expiry
@@ -19,6 +19,7 @@ from hub.orders import pre_orders
 from hub.returns import announced
 from hub.sql import Transaction
 from hub.units import Scan
+from hub.webhooks import messages
 from jobs.runtime import Runtime
 
 ROWS_MAX = 500  # in one run
@@ -59,6 +60,10 @@ async def sweep(runtime: Runtime) -> str:
     for review in (orders.recheck, announced.recheck, pre_orders.review):
         await runtime.database.write(partial(_reviewed, runtime, review))
     await runtime.database.write(lambda tx: push_log.forget(tx, runtime.clock(), limit=LINES_MAX))
+    await runtime.database.write(
+        lambda tx: outbox.forget_events(tx, runtime.clock(), limit=LINES_MAX)
+    )
+    await runtime.database.write(lambda tx: messages.forget(tx, runtime.clock(), limit=LINES_MAX))
     acted = await runtime.database.write(
         lambda tx: rules.apply(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
     )

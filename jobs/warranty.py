@@ -10,12 +10,13 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from connectors import LookupWarranty
+from connectors import BulkWarranty, LookupWarranty
 from hub import channels, warranty
 from hub.clock import micros
 from hub.sql import Row, Transaction
 from hub.vocabulary import WarrantyQuestion, WarrantyStatus
 from hub.warranty import Known
+from jobs import warranty_jobs
 from jobs.recovery import Decision, apply_to_channel, decide
 from jobs.runtime import Runtime
 
@@ -101,6 +102,9 @@ async def _refresh(runtime: Runtime, channel: Row) -> tuple[int, int]:
     connector = runtime.connections.of(channel) if stale else None
     if not isinstance(connector, LookupWarranty):
         return len(stale), 0
+    if isinstance(connector, BulkWarranty) and len(stale) > connector.questions_max:
+        await warranty_jobs.begin(runtime, channel, connector, stale)
+        return len(stale), 0  # the answers come later
     refreshed = 0
     for start in range(0, len(stale), connector.questions_max):
         some = stale[start : start + connector.questions_max]

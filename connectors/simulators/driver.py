@@ -176,6 +176,21 @@ class Driver:
         """Return the day of sale that was registered for a serial."""
         raise self._missing("sold_on")
 
+    # PushEvents.
+
+    def events(self) -> Sequence[str]:
+        """Work off what is under way, and return the ids of all events that are there.
+
+        An id of ours is the end of each.
+        """
+        raise self._missing("events")
+
+    # LookupDevice.
+
+    def register_device(self, identifier: str, brand: str) -> None:
+        """Register a medical device."""
+        raise self._missing("register_device")
+
     # SendNotice.
 
     def messages(self) -> int:

@@ -52,7 +52,7 @@ class Contract:
         found = [*self._in_query(operation, request), *self._in_headers(operation, request)]
         found += self._in_body(operation, request)
         holds(found == [], f"{request.method} {request.url.path}: {found}")
-        self.checked.append(operation["operationId"])
+        self.checked.append(operation.get("operationId") or f"{request.method} {request.url.path}")
 
     def _operation(self, request: httpx.Request, base: str) -> dict[str, Any] | None:
         path = request.url.raw_path.decode().partition("?")[0]

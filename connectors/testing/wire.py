@@ -18,10 +18,13 @@ from connectors.budgets import NoBudgets
 from connectors.contract import (
     CancelOrders,
     Connector,
+    LookupDevice,
     LookupWarranty,
     PullOrders,
     PullReturns,
+    PushedEvent,
     PushedLevel,
+    PushEvents,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
@@ -46,8 +49,10 @@ from connectors.testing.row import Class, holds, raises, same
 from hub.vocabulary import (
     Cancellation,
     Contact,
+    DeviceQuestion,
     Fulfillment,
     FulfillmentLine,
+    LedgerEvent,
     Notice,
     Registration,
     StockLevel,
@@ -252,6 +257,12 @@ def _calls(connector: Any, order_ref: str, level_remote: Mapping[str, str]) -> d
     notice = Notice(
         reference="N1", contact=Contact(email="ann@example.org"), subject="Recall", text="Stop."
     )
+    event = LedgerEvent(
+        id="0190f5e0-0000-7000-8000-000000000001", serial="SN1", sku="A-1",
+        gtin="04006381333931", action="ship", biz_step="shipping", disposition="in_transit",
+        occurred_at=NOW, read_point="WH",
+    )  # fmt: skip
+    device = DeviceQuestion(identifier="00208851107345")
     ended = Cancellation(reference="C1", order_ref=order_ref, reason="out of stock")
     able: list[tuple[type, str, Call]] = [
         (Connector, "check", lambda: connector.check()),
@@ -266,13 +277,18 @@ def _calls(connector: Any, order_ref: str, level_remote: Mapping[str, str]) -> d
         (PushFulfillment, "push_fulfillment", lambda: connector.push_fulfillment(shipped)),
         (LookupWarranty, "lookup_warranty", lambda: connector.lookup_warranty([question])),
         (RegisterWarranty, "register_warranty", lambda: connector.register_warranty(sold)),
+        (PushEvents, "push_events", lambda: connector.push_events([event])),
+        (PushEvents, "read_push", lambda: connector.read_push("job-1", [event])),
+        (LookupDevice, "lookup_device", lambda: connector.lookup_device(device)),
         (SendNotice, "send_notice", lambda: connector.send_notice(notice)),
     ]
     return {name: call for kind, name, call in able if isinstance(connector, kind)}
 
 
 def _is_an_answer(connector: Class, name: str, outcome: Any) -> bool:
-    """A manufacturer that does not know a serial has answered: it is UNKNOWN."""
+    """Who does not know a serial or a device has answered: it is UNKNOWN, or nothing."""
+    if issubclass(connector, LookupDevice):
+        return outcome is None
     if not issubclass(connector, LookupWarranty):
         return False
     if name == "lookup_warranty":
@@ -290,7 +306,8 @@ async def _outcome(call: Call) -> Any:
         result = await call()
     except ConnectorError as error:
         return error
-    # The failure of one level is told in its place.
-    if isinstance(result, list) and len(result) == 1 and isinstance(result[0], PushedLevel):
+    # The failure of one level, or of one event, is told in its place.
+    one = isinstance(result, list) and len(result) == 1
+    if one and isinstance(result[0], PushedLevel | PushedEvent):
         return result[0].error or result
     return result

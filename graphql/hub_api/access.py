@@ -24,11 +24,14 @@ class Access:
         services: Services,
         vault: Vault,
         clock: Callable[[], datetime],
+        *,
+        private_webhooks: bool = False,
     ) -> None:
         self._database = database
         self._services = services
         self._vault = vault
         self._clock = clock
+        self._private_webhooks = private_webhooks
 
     async def by_request(self, request: Request) -> Context:
         """Find the caller by ``Authorization: Bearer``, or raise Unauthenticated."""
@@ -61,6 +64,7 @@ class Access:
             vault=self._vault,
             clock=self._clock,
             loaders=Loaders(self._database),
+            private_webhooks=self._private_webhooks,
         )
 
     async def _caller(self, secret: str) -> Caller:

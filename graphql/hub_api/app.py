@@ -62,7 +62,13 @@ class Parts:
 def create_app(parts: Parts) -> Starlette:
     """Build the application around one database."""
     vault = parts.settings.vault()
-    access = Access(parts.database, parts.services, vault, parts.clock)
+    access = Access(
+        parts.database,
+        parts.services,
+        vault,
+        parts.clock,
+        private_webhooks=parts.settings.webhooks_to_private_networks,
+    )
     examples = read_documents(OPERATIONS)
     execution = _execution(examples)
     view = GraphQLView(

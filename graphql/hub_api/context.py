@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from connectors import Connector
 from hub import client_rules, views
 from hub.database import Database
+from hub.devices import Known as KnownDevice
 from hub.keys import Caller, Scope
 from hub.occasion import Document, Occasion
 from hub.reconciling.reconciliation import Scope as Comparison
@@ -29,6 +30,9 @@ class Services(Protocol):
 
     async def warranty(self, unit_id: str) -> Known | None:
         """Answer a unit's warranty, asking the manufacturer if need be."""
+
+    async def device(self, identifier: str) -> KnownDevice | None:
+        """Answer what is registered of a medical device, asking the registry if need be."""
 
     async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
@@ -91,6 +95,7 @@ class Context:
     vault: Vault
     clock: Callable[[], datetime]
     loaders: Loaders
+    private_webhooks: bool = False  # may go to http and to private networks
 
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""

@@ -17,6 +17,7 @@ from hub_api.clients import ClientMutation, ClientQuery
 from hub_api.costs import Amount, AmountValue, CostMutation, CostQuery
 from hub_api.counts import CountMutation, CountQuery
 from hub_api.deliveries import DeliveryMutation, DeliveryQuery
+from hub_api.devices import DeviceQuery
 from hub_api.failures import FailureMutation
 from hub_api.fulfilment import FulfilmentMutation, FulfilmentQuery
 from hub_api.history import HistoryMutation, HistoryQuery
@@ -41,6 +42,8 @@ from hub_api.returns import ReturnMutation, ReturnQuery
 from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
 from hub_api.unit_queries import UnitQuery
+from hub_api.webhook_commands import WebhookMutation
+from hub_api.webhook_endpoints import WebhookQuery
 from hub_api.work import WorkMutation, WorkQuery
 
 
@@ -78,6 +81,8 @@ class Query(
     PolicyQuery,
     DeliveryQuery,
     AdviceQuery,
+    DeviceQuery,
+    WebhookQuery,
     AdministrationQuery,
 ):
     """Questions."""
@@ -116,6 +121,7 @@ class Mutation(
     DeliveryMutation,
     FailureMutation,
     NamingMutation,
+    WebhookMutation,
     AdministrationMutation,
 ):
     """Commands."""

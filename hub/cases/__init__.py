@@ -48,6 +48,7 @@ class CaseKind(StrEnum):
     DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
     MISSING_RECORD = "missing_record"  # what must have been recorded was not
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
+    WEBHOOK_FAILING = "webhook_failing"  # a partner's address does not take what it is told
 
 
 class Severity(StrEnum):

@@ -41,6 +41,7 @@ from hub.model.review import (
     CaseEvent,
     CaseOwner,
     CaseRule,
+    DeviceRecord,
     QualityMark,
     ReconciliationDifference,
     ReconciliationRun,
@@ -68,6 +69,7 @@ from hub.model.units import (
     Unit,
     UnitField,
 )
+from hub.model.webhooks import WebhookAttempt, WebhookEndpoint, WebhookMessage
 
 metadata = SQLModel.metadata
 
@@ -92,6 +94,7 @@ __all__ = [
     "DecisionRule",
     "Delivery",
     "DeliveryLine",
+    "DeviceRecord",
     "Entitlement",
     "Event",
     "Hold",
@@ -129,6 +132,9 @@ __all__ = [
     "UnserializedStock",
     "WarrantyClaim",
     "WarrantyRecord",
+    "WebhookAttempt",
+    "WebhookEndpoint",
+    "WebhookMessage",
     "metadata",
 ]
 

@@ -28,6 +28,18 @@ class WarrantyRecord(SQLModel, table=True):
     stale_at: int = instant()
 
 
+class DeviceRecord(SQLModel, table=True):
+    """What a registry said of a medical device, with source and age."""
+
+    __tablename__ = "device_record"
+
+    identifier: str = Field(primary_key=True, max_length=40)  # the DI
+    channel_id: str = to("channel")
+    facts: str | None = words()  # JSON; None: it is not registered there
+    observed_at: int = instant()
+    stale_at: int = instant()
+
+
 class Case(SQLModel, table=True):
     """An exception with an owner: what no rule could settle. One open case for each identity."""
 

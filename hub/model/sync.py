@@ -38,6 +38,7 @@ class Outbox(SQLModel, table=True):
             "seq",
             **where("state IN ('waiting', 'leased')"),
         ),
+        Index("outbox_told", "settled_at", **where("state = 'sent' AND topic = 'event'")),
     )
 
     seq: int | None = Field(
@@ -56,6 +57,7 @@ class Outbox(SQLModel, table=True):
     attempts: int = integer()
     last_error: str | None = words()
     answer: str | None = words()
+    job: str | None = Field(default=None, max_length=200)  # the channel's: it is worked off there
     created_at: int = instant()
     settled_at: int | None = instant(nullable=True)
 

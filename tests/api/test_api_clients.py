@@ -39,7 +39,7 @@ CORE = core_schema(schema)
 # that there is none.
 OPEN = {
     "unit", "units", "history", "clientStock", "clientValuation", "clientReport",
-    "viewer", "publicKey",
+    "viewer", "publicKey", "webhooks", "webhook", "webhookTopics", "webhookDeliveries",
 }  # fmt: skip
 UNKNOWN = {"FORBIDDEN", "UNKNOWN_UNIT", "INVALID_INPUT"}
 # How far an answer is asked for; a long list of what leads back to units would cost too much.

@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from browser.console_shop import HOSTILE, SERIAL, Shop
-from hub import keys
+from hub import keys, webhooks
 from hub.cases import CaseKind, Severity
 from hub.holds import HoldKind
 from hub.lifecycle import Action, Status
+from hub.occasion import Occasion
 from hub.reconciling.reconciliation import Cause, Difference, Fix, Kind, Totals
 from hub.reconciling.reconciliation import Scope as Comparison
 from hub.sql import Transaction
@@ -669,3 +670,33 @@ def test_the_schema_knows_no_vocabulary_that_the_console_has_not_met() -> None:
     for name, vocabulary in shown.items():
         values = set(core_schema(schema).type_map[name].values)
         assert values == set(words.VOCABULARIES[vocabulary])
+
+
+def test_webhooks_are_seen_and_worked_on(shop: Shop) -> None:
+    card = webhooks.EndpointCard(url="https://partner.example/<hook>", description="A partner")
+    sealed = webhooks.seal(shop.settings.vault(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    occasion = Occasion(actor="ann", now=NOW)
+    endpoint = shop.database.write_now(lambda tx: webhooks.create(tx, occasion, card, sealed))
+    home = f"/webhooks/{endpoint}"
+
+    async def work(visitor: Visitor) -> None:
+        assert "partner.example/&lt;hook&gt;" in await visitor.get("/webhooks")
+        page = text_of(await visitor.post(f"{home}/test"))
+        assert "A test is on its way" in page
+        page = text_of(await visitor.get(home))
+        assert "webhook.test" in page
+        assert "Waiting" in page
+        message = shop.database.read_now(lambda tx: tx.value("SELECT id FROM webhook_message"))
+        page = text_of(await visitor.post(f"{home}/replay", delivery=message))
+        assert "sent again" in page
+        assert "48 hours" in text_of(await visitor.post(f"{home}/recover", hours=48))
+        assert "INVALID_INPUT" in text_of(await visitor.post(f"{home}/recover", hours="many"))
+        assert "INVALID_INPUT" in text_of(await visitor.post(f"{home}/disable", reason=""))
+        page = text_of(await visitor.post(f"{home}/disable", reason="they move"))
+        assert "they move" in page
+        assert "from where it stopped" in text_of(await visitor.post(f"{home}/enable"))
+        assert "from now on" in text_of(await visitor.post(f"{home}/enable", skip="yes"))
+        assert "UNKNOWN_REFERENCE" in await visitor.get("/webhooks/nothing", 404)
+        assert "No message" in text_of(await visitor.get(f"{home}?state=delivered"))
+
+    visit(shop, work)

@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.amazon import Amazon
+from connectors.apple import Apple
 from connectors.bigcommerce import BigCommerce
+from connectors.cisco import Cisco
+from connectors.dell import Dell
 from connectors.ebay import Ebay
+from connectors.epcis import Epcis
+from connectors.gudid import Gudid
+from connectors.hp import Hp
+from connectors.lenovo import Lenovo
 from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
@@ -14,7 +21,16 @@ from connectors.shopify import Shopify
 from connectors.simulators.drivers.amazon import AmazonDriver
 from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
 from connectors.simulators.drivers.ebay import EbayDriver
+from connectors.simulators.drivers.epcis import EpcisDriver
+from connectors.simulators.drivers.gudid import GudidDriver
 from connectors.simulators.drivers.lightspeed import LightspeedDriver
+from connectors.simulators.drivers.makers import (
+    AppleDriver,
+    CiscoDriver,
+    DellDriver,
+    HpDriver,
+    LenovoDriver,
+)
 from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.simulators.drivers.notice_rest import NoticeDriver
 from connectors.simulators.drivers.saleor import SaleorDriver
@@ -24,6 +40,7 @@ from connectors.simulators.drivers.vendure import VendureDriver
 from connectors.simulators.drivers.walmart import WalmartDriver
 from connectors.simulators.drivers.warranty_rest import WarrantyDriver
 from connectors.simulators.drivers.woocommerce import WooCommerceDriver
+from connectors.simulators.makers import AppleTwin
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
@@ -215,3 +232,62 @@ class TestNoticeRest(ConnectorSuite):
         "token": "notice-token-value",
         "webhook_secret": "whsec_bm90aWNlLXNlY3JldC12YWx1ZQ==",
     }
+
+
+class TestDell(ConnectorSuite):
+    connector = Dell
+    driver = DellDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "an-application",
+        "client_secret": "dell-client-secret",
+    }
+
+
+class TestLenovo(ConnectorSuite):
+    connector = Lenovo
+    driver = LenovoDriver
+    settings: ClassVar[Mapping[str, Any]] = {"client_id": "lenovo-client-id-token"}
+
+
+class TestHp(ConnectorSuite):
+    connector = Hp
+    driver = HpDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "an-application",
+        "client_secret": "hp-client-secret",
+    }
+
+
+class TestCisco(ConnectorSuite):
+    connector = Cisco
+    driver = CiscoDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "an-application",
+        "client_secret": "cisco-client-secret",
+    }
+
+
+class TestApple(ConnectorSuite):
+    connector = Apple
+    driver = AppleDriver
+    settings: ClassVar[Mapping[str, Any]] = AppleTwin().settings("https://apple.test")
+
+
+class TestEpcis(ConnectorSuite):
+    connector = Epcis
+    driver = EpcisDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "base_url": "https://epcis.test/v2",
+        "token": "epcis-token-value",
+    }
+
+
+class TestGudid(ConnectorSuite):
+    connector = Gudid
+    driver = GudidDriver
+    settings: ClassVar[Mapping[str, Any]] = {"door": "openfda", "api_key": "openfda-key-value"}
+
+
+class TestAccessGudid(TestGudid):
+    driver = None  # the rows are played once, by the other door
+    settings: ClassVar[Mapping[str, Any]] = {}

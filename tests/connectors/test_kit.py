@@ -10,10 +10,14 @@ import pytest
 
 from connectors import NotFound, RateLimited, Transient, Unknown
 from connectors.contract import Connector, Delivery, Hint, Page, PushedLevel
+from connectors.epcis import Epcis
+from connectors.gudid import Gudid
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.simulators.driver import Driver, DriverIncomplete
+from connectors.simulators.drivers.epcis import EpcisDriver
+from connectors.simulators.drivers.gudid import GudidDriver
 from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.simulators.drivers.notice_rest import NoticeDriver
 from connectors.simulators.drivers.shopify import ShopifyDriver
@@ -27,7 +31,10 @@ from connectors.testing.stage import play
 from connectors.warranty_rest import WarrantyRest
 from hub.vocabulary import (
     Cancellation,
+    Device,
+    DeviceQuestion,
     Fulfillment,
+    LedgerEvent,
     Notice,
     ObservedLevel,
     Order,
@@ -151,6 +158,10 @@ class ComparesNothing(Medusa):
         return await super().push_stock([replace(each, expected=None) for each in levels])
 
 
+class ReadsAndThenSets(Medusa):
+    compares_in_one_step = True  # it does not: Medusa has no way to
+
+
 class ThinksAllIsWell(Medusa):
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         try:
@@ -259,6 +270,12 @@ class SeesNoReturns(Shopify):
         return replace(await super().pull_returns(cursor), items=())
 
 
+class LosesAReturnOfEachPage(Square):
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        page = await super().pull_returns(cursor)
+        return replace(page, items=page.items[:-1] if page.more else page.items)
+
+
 class KnowsAllReturns(Shopify):
     async def pull_returns(self, cursor: str) -> Page[Return]:
         page = await super().pull_returns(cursor)
@@ -311,6 +328,17 @@ class SendsAgain(NoticeRest):
         return await super().send_notice(replace(notice, reference=f"N-{next(COUNT)}"))
 
 
+class NeverLooks(Epcis):
+    async def _there(self, events: Sequence[LedgerEvent]) -> set[str]:
+        return set()
+
+
+class AnyDeviceWillDo(Gudid):
+    async def lookup_device(self, question: DeviceQuestion) -> Device | None:
+        found = await super().lookup_device(question)
+        return found or Device(identifier=question.identifier, brand="CoRoent", company="")
+
+
 PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("empty-pages-of-orders", NeverEmpty, MedusaDriver),
     ("pages-while-orders-move", PagesByNumber, MedusaDriver),
@@ -326,6 +354,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("quantities-are-set", SaysWhatItWants, MedusaDriver),
     ("one-bad-level", AllOrNothing, MedusaDriver),
     ("foreign-edits-are-seen", ComparesNothing, MedusaDriver),
+    ("edits-within-a-push-are-seen", ReadsAndThenSets, MedusaDriver),
     ("a-push-again-undoes-nothing", ComparesNothing, MedusaDriver),
     ("a-push-whose-answer-is-lost", ThinksAllIsWell, MedusaDriver),
     ("large-quantities", CountsInThousands, MedusaDriver),
@@ -338,6 +367,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("nothing-is-shipped-for-what-is-not-there", ShipsIntoTheVoid, MedusaDriver),
     ("empty-pages-of-returns", SeesNoReturns, ShopifyDriver),
     ("returns-are-read", SeesNoReturns, ShopifyDriver),
+    ("pages-while-returns-move", LosesAReturnOfEachPage, SquareDriver),
     ("returns-in-words-of-tomorrow", KnowsAllReturns, ShopifyDriver),
     ("serials-come-back", ForgetsTheSerials, SquareDriver),
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),
@@ -348,6 +378,8 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("days-are-kept", ADayLate, WarrantyDriver),
     ("a-registration-happens-once", RegistersToday, WarrantyDriver),
     ("a-message-goes-out-once", SendsAgain, NoticeDriver),
+    ("an-event-is-told-once", NeverLooks, EpcisDriver),
+    ("a-device-is-that-device", AnyDeviceWillDo, GudidDriver),
     ("revoked-access", ChecksNothing, MedusaDriver),
     ("waits-that-are-told", WaitsAMinute, MedusaDriver),
     ("too-fast-in-its-own-words", NoHurry, MedusaDriver),

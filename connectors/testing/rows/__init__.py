@@ -4,6 +4,7 @@ from connectors.testing.row import Row
 from connectors.testing.rows import (
     doors,
     errors,
+    events,
     fulfillment,
     orders,
     returns,
@@ -19,6 +20,7 @@ STORIES: tuple[Row, ...] = (
     *returns.ROWS,
     *webhooks.ROWS,
     *warranties.ROWS,
+    *events.ROWS,
     *doors.ROWS,
 )
 """The rows that are played against a twin."""

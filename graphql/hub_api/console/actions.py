@@ -1,6 +1,8 @@
 """What people do in the console: each action is one mutation, then a message on the next page."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -106,6 +108,46 @@ async def _replay(visit: Visit, form: Form) -> tuple[str, str, str]:
     return "", "ok", f"{number(count)} {'message is' if count == 1 else 'messages are'} told again."
 
 
+def _once() -> str:
+    """Return an idempotency key: each press of a button is a command of its own."""
+    return f"console:{token_hex(16)}"
+
+
+async def _disable_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
+    if not (reason := value(form, "reason")):
+        raise Unanswered("Say why: the next person will want to know.", "INVALID_INPUT")
+    endpoint = visit.part("id")
+    result = await _do(visit, "disable_webhook", key=_once(), id=endpoint, reason=reason)
+    return "", "attention", f"{result['endpoint']['url']} is told nothing more."
+
+
+async def _enable_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
+    skip = value(form, "skip") == "yes"
+    result = await _do(visit, "enable_webhook", key=_once(), id=visit.part("id"), skip=skip)
+    where = "from now on" if skip else "from where it stopped"
+    return "", "ok", f"{result['endpoint']['url']} is told again, {where}."
+
+
+async def _test_webhook(visit: Visit, _: Form) -> tuple[str, str, str]:
+    await _do(visit, "test_webhook", key=_once(), id=visit.part("id"))
+    return "", "info", "A test is on its way: look at what was answered in a moment."
+
+
+async def _recover_webhooks(visit: Visit, form: Form) -> tuple[str, str, str]:
+    try:
+        hours = int(value(form, "hours"))
+    except ValueError:
+        raise Unanswered("Say how many hours back.", "INVALID_INPUT") from None
+    since = (visit.context.clock() - timedelta(hours=max(0, min(hours, 720)))).isoformat()
+    await _do(visit, "recover_webhooks", key=_once(), id=visit.part("id"), since=since)
+    return "", "ok", f"Everything of the last {number(hours)} hours is sent again."
+
+
+async def _replay_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
+    await _do(visit, "replay_webhook", key=_once(), delivery=value(form, "delivery"))
+    return "", "ok", "The message is sent again."
+
+
 ACTIONS: Mapping[str, Act] = {
     "/runs": _action("runs", _reconcile),
     "/differences/{id}/heal": _action("differences", _heal),
@@ -116,4 +158,9 @@ ACTIONS: Mapping[str, Act] = {
     "/channels/{code}/resume": _action("channels/{code}", _resume),
     "/channels/{code}/check": _action("channels/{code}", _check),
     "/channels/{code}/replay": _action("channels/{code}", _replay),
+    "/webhooks/{id}/disable": _action("webhooks/{id}", _disable_webhook),
+    "/webhooks/{id}/enable": _action("webhooks/{id}", _enable_webhook),
+    "/webhooks/{id}/test": _action("webhooks/{id}", _test_webhook),
+    "/webhooks/{id}/recover": _action("webhooks/{id}", _recover_webhooks),
+    "/webhooks/{id}/replay": _action("webhooks/{id}", _replay_webhook),
 }

@@ -153,4 +153,6 @@ PAGES: Mapping[str, Page] = {
         "availability", parts=("code",), filters=("sku", *PAGED)
     ),
     "/channels/{code}": _plain("channel", parts=("code",)),
+    "/webhooks": _plain("webhooks"),
+    "/webhooks/{id}": _plain("webhook", parts=("id",), filters=("state", *PAGED)),
 }

@@ -184,6 +184,7 @@ CASE_KIND: Words = {
     "DOUBLE_REFUND": "Refunded twice",
     "MISSING_RECORD": "Missing record",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
+    "WEBHOOK_FAILING": "Webhooks not taken",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}
 SCOPE: Words = {"LEVELS": "Stock levels", "ORDERS": "Orders", "WARRANTIES": "Warranties"}
@@ -226,6 +227,8 @@ DIFFERENCE_STATE: Words = {
     "dismissed": "Dismissed",
     "superseded": "Superseded",
 }
+WEBHOOK: Words = {"ACTIVE": "Told", "DISABLED": "Disabled", "DELETED": "Deleted"}
+DELIVERY: Words = {"waiting": "Waiting", "delivered": "Delivered", "given_up": "Given up"}
 DOCUMENT: Words = {
     "po": "Purchase order",
     "desadv": "Despatch advice",
@@ -266,6 +269,8 @@ VOCABULARIES: Mapping[str, Words] = {
     "fix": FIX,
     "difference_state": DIFFERENCE_STATE,
     "document": DOCUMENT,
+    "webhook": WEBHOOK,
+    "delivery": DELIVERY,
     "claim": CLAIM,
 }
 
@@ -298,6 +303,8 @@ TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "severity": {"danger": ("HIGH",), "attention": ("MEDIUM",)},
     "case_state": {"attention": ("open",), "info": ("assigned",), "ok": ("resolved",)},
     "run_state": {"info": ("running",), "ok": ("finished",), "danger": ("failed",)},
+    "webhook": {"ok": ("ACTIVE",), "danger": ("DISABLED",)},
+    "delivery": {"info": ("waiting",), "ok": ("delivered",), "danger": ("given_up",)},
     "difference_state": {"attention": ("open",), "info": ("healing",), "ok": ("healed",)},
 }  # fmt: skip
 

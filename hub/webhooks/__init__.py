@@ -1,0 +1,349 @@
+"""Outgoing webhooks: partners are told of events as they are recorded.
+
+An endpoint is an address with a filter and a cursor over the feed of events. The jobs make
+messages of what follows the cursor (`hub.webhooks.messages`) and deliver them; nothing of it
+happens where events are recorded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import orjson
+
+from hub import cases, feeds
+from hub.cases import CaseKind
+from hub.catalogue import reference
+from hub.clock import micros, moment, new_id
+from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
+from hub.feeds import Position
+from hub.occasion import Occasion
+from hub.sql import Row, Transaction
+from hub.vault import Vault
+from hub.webhooks import addresses, payload, signing
+from hub.webhooks.signing import Signature
+
+ENDPOINTS_MAX = 100  # each reads the feed for itself
+TOPICS_MAX = len(payload.TOPICS)
+SITES_MAX = 50
+DESCRIPTION_CHARS_MAX = 200
+REASON_CHARS_MAX = 300
+OVERLAP_DEFAULT = timedelta(hours=24)
+OVERLAP_MAX = timedelta(days=7)
+RECOVERED_MAX = timedelta(days=30)  # as long as messages are kept
+
+
+class EndpointState(StrEnum):
+    """Whether an endpoint is told of events."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"  # by a person, by its own answer 410, or after days of failing
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCard:
+    """What is wanted of an endpoint: where to, and which events; what is empty limits nothing.
+
+    `sku`, `sites` and `client` are codes of the catalogue.
+    """
+
+    url: str
+    description: str = ""
+    topics: Sequence[str] = ()
+    sku: str | None = None
+    sites: Sequence[str] = ()
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events an endpoint is told of, by the ids of what limits them."""
+
+    topics: frozenset[str]
+    product_id: str | None
+    site_ids: frozenset[str]
+    client_id: str | None
+
+    @classmethod
+    def of(cls, endpoint: Row) -> "Filter":
+        """Read the filter of an endpoint."""
+        return cls(
+            topics=frozenset(orjson.loads(endpoint["topics"])),
+            product_id=endpoint["product_id"],
+            site_ids=frozenset(orjson.loads(endpoint["site_ids"] or "[]")),
+            client_id=endpoint["client_id"],
+        )
+
+    def choose(self, tx: Transaction, events: Sequence[Row]) -> list[Row]:
+        """Return those of the events that the endpoint is told of."""
+        wanted = [event for event in events if self._wants(event)]
+        return feeds.shown_to(tx, wanted, self.client_id) if self.client_id else wanted
+
+    def _wants(self, event: Row) -> bool:
+        if self.topics and payload.topic_of(event) not in self.topics:
+            return False
+        if self.product_id not in (None, event["product_id"]):
+            return False
+        return not self.site_ids or not self.site_ids.isdisjoint(
+            (event["to_site"], event["from_site"])
+        )
+
+
+def create(
+    tx: Transaction,
+    occasion: Occasion,
+    card: EndpointCard,
+    sealed: str,
+    *,
+    private: bool = False,
+) -> str:
+    """Make an endpoint that is told of everything from now on; return its id.
+
+    `sealed` are its secrets (`seal`); `private` permits addresses of private networks.
+    """
+    count = tx.value("SELECT COUNT(*) FROM webhook_endpoint WHERE state <> 'deleted'")
+    if count >= ENDPOINTS_MAX:
+        raise InvalidInput(f"there are at most {ENDPOINTS_MAX} endpoints", field="url")
+    endpoint_id, here, now = new_id(), feeds.end(tx), micros(occasion.now)
+    tx.run(
+        "INSERT INTO webhook_endpoint(id, url, description, topics, product_id, site_ids, "
+        "client_id, secrets, cursor_transaction, cursor_seq, created_by, created_at, changed_at) "
+        "VALUES(:id, :url, :description, :topics, :product, :sites, :client, :secrets, "
+        ":transaction, :seq, :actor, :now, :now)",
+        id=endpoint_id,
+        secrets=sealed,
+        transaction=here.transaction,
+        seq=here.seq,
+        actor=occasion.actor,
+        now=now,
+        **_columns(tx, card, private=private),
+    )
+    tx.wake("webhooks")
+    return endpoint_id
+
+
+def change(
+    tx: Transaction,
+    occasion: Occasion,
+    endpoint_id: str,
+    card: EndpointCard,
+    *,
+    private: bool = False,
+) -> None:
+    """Change where an endpoint is and what it is told of; its secret and its cursor stay."""
+    get(tx, endpoint_id)
+    tx.run(
+        "UPDATE webhook_endpoint SET url = :url, description = :description, topics = :topics, "
+        "product_id = :product, site_ids = :sites, client_id = :client, changed_at = :now "
+        "WHERE id = :id",
+        id=endpoint_id,
+        now=micros(occasion.now),
+        **_columns(tx, card, private=private),
+    )
+    tx.wake("webhooks")
+
+
+def _columns(tx: Transaction, card: EndpointCard, *, private: bool) -> dict[str, str | None]:
+    if len(card.description) > DESCRIPTION_CHARS_MAX:
+        text = f"a description has at most {DESCRIPTION_CHARS_MAX} characters"
+        raise InvalidInput(text, field="description")
+    unknown = sorted(set(card.topics) - set(payload.TOPICS))
+    if unknown:
+        raise InvalidInput(f"there is no topic {unknown[0][:60]!r}", field="topics")
+    if len(card.sites) > SITES_MAX:
+        raise InvalidInput(f"an endpoint names at most {SITES_MAX} sites", field="sites")
+    sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
+    return {
+        "url": addresses.checked(card.url, private=private),
+        "description": card.description,
+        "topics": orjson.dumps(sorted(set(card.topics))).decode(),
+        "product": reference(tx, "product", "sku", card.sku)["id"] if card.sku else None,
+        "sites": orjson.dumps(sites).decode() if sites else None,
+        "client": reference(tx, "client", "code", card.client)["id"] if card.client else None,
+    }
+
+
+def get(tx: Transaction, endpoint_id: str, client_id: str | None = None) -> Row:
+    """Return an endpoint; UnknownReference if there is none, Forbidden if it is not the client's.
+
+    Who asks as a client learns nothing of what is not its own.
+    """
+    row = tx.row(
+        "SELECT * FROM webhook_endpoint WHERE id = :id AND state <> 'deleted'", id=endpoint_id
+    )
+    if client_id is not None and (row is None or row["client_id"] != client_id):
+        raise Forbidden("a client sees what is its own", needs="ops")
+    if row is None:
+        raise UnknownReference("there is no such endpoint", field="id")
+    return row
+
+
+def listed(tx: Transaction, client_id: str | None = None) -> list[Row]:
+    """Return all endpoints, or those of a client, the oldest first."""
+    only = " AND client_id = :client" if client_id else ""
+    values = {"client": client_id} if client_id else {}
+    return tx.rows(
+        f"SELECT * FROM webhook_endpoint WHERE state <> 'deleted'{only} ORDER BY id", **values
+    )
+
+
+# --- Secrets --------------------------------------------------------------------------------
+
+
+def seal(vault: Vault, secret: str, old: str | None = None, until: datetime | None = None) -> str:
+    """Seal a secret, and the one that it replaces with the time until which that one is used."""
+    kept = {"secret": secret}
+    if old is not None and until is not None:
+        kept |= {"old": old, "until": until.isoformat()}
+    return vault.seal(kept)
+
+
+def keys_of(opened: dict[str, str], now: datetime) -> list[str]:
+    """Return the secrets that sign a message now, the present one first."""
+    keys = [opened["secret"]]
+    if "old" in opened and datetime.fromisoformat(opened["until"]) > now:
+        keys.append(opened["old"])
+    return keys
+
+
+def rotate(
+    tx: Transaction,
+    occasion: Occasion,
+    vault: Vault,
+    endpoint_id: str,
+    secret: str,
+    overlap: timedelta = OVERLAP_DEFAULT,
+) -> None:
+    """Replace a secret; for the time of the overlap messages bear the signatures of both."""
+    if not timedelta() <= overlap <= OVERLAP_MAX:
+        raise InvalidInput(f"an overlap is 0 to {OVERLAP_MAX.days} days", field="overlapHours")
+    endpoint = get(tx, endpoint_id)
+    old = vault.open(endpoint["secrets"])["secret"]
+    tx.run(
+        "UPDATE webhook_endpoint SET secrets = :secrets, changed_at = :now WHERE id = :id",
+        secrets=seal(vault, secret, old, occasion.now + overlap),
+        now=micros(occasion.now),
+        id=endpoint_id,
+    )
+
+
+# --- Going on and off -----------------------------------------------------------------------
+
+
+def disable(tx: Transaction, endpoint_id: str, reason: str, now: datetime) -> None:
+    """Tell an endpoint nothing more; what waits keeps waiting, what is recorded keeps its place."""
+    tx.run(
+        "UPDATE webhook_endpoint SET state = 'disabled', disabled_reason = :reason, "
+        "disabled_at = :now, changed_at = :now WHERE id = :id AND state = 'active'",
+        reason=reason[:REASON_CHARS_MAX],
+        now=micros(now),
+        id=endpoint_id,
+    )
+
+
+def enable(
+    tx: Transaction, occasion: Occasion, endpoint_id: str, *, skip_missed: bool = False
+) -> None:
+    """Tell an endpoint again, from where it stopped; or, `skip_missed`, from now on."""
+    get(tx, endpoint_id)
+    now = micros(occasion.now)
+    tx.run(
+        "UPDATE webhook_endpoint SET state = 'active', disabled_reason = NULL, "
+        "disabled_at = NULL, failures = 0, failing_since = NULL, rests_until = 0, "
+        "changed_at = :now WHERE id = :id",
+        now=now,
+        id=endpoint_id,
+    )
+    if skip_missed:
+        _move(tx, endpoint_id, feeds.end(tx))
+        tx.run(
+            "UPDATE webhook_message SET state = 'given_up', settled_at = :now, "
+            "last_error = 'skipped when the endpoint was enabled' "
+            "WHERE endpoint_id = :id AND state = 'waiting'",
+            now=now,
+            id=endpoint_id,
+        )
+    else:
+        _due_now(tx, endpoint_id, now)
+    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, occasion.now)
+    tx.wake("webhooks")
+
+
+def _due_now(tx: Transaction, endpoint_id: str, now: int) -> None:
+    tx.run(
+        "UPDATE webhook_message SET due_at = :now, attempts = 0 "
+        "WHERE endpoint_id = :id AND state = 'waiting'",
+        now=now,
+        id=endpoint_id,
+    )
+
+
+def remove(tx: Transaction, occasion: Occasion, endpoint_id: str) -> None:
+    """Forget an endpoint: its address and secrets at once, its messages as they grow old."""
+    get(tx, endpoint_id)
+    now = micros(occasion.now)
+    tx.run(
+        "UPDATE webhook_endpoint SET state = 'deleted', url = '', secrets = '', "
+        "changed_at = :now WHERE id = :id",
+        now=now,
+        id=endpoint_id,
+    )
+    tx.run(
+        "UPDATE webhook_message SET state = 'given_up', settled_at = :now, "
+        "last_error = 'the endpoint was deleted' WHERE endpoint_id = :id AND state = 'waiting'",
+        now=now,
+        id=endpoint_id,
+    )
+    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, occasion.now)
+
+
+# --- Again ----------------------------------------------------------------------------------
+
+
+def recover(tx: Transaction, occasion: Occasion, endpoint_id: str, since: datetime) -> None:
+    """Have everything sent again that was recorded since a time, under the same message ids.
+
+    The cursor goes back to that time; the order is the one in which it was recorded.
+    """
+    endpoint = get(tx, endpoint_id)
+    if endpoint["state"] != EndpointState.ACTIVE:
+        raise StepNotAllowed("the endpoint is disabled", allowed=["enableWebhook"])
+    if not occasion.now - RECOVERED_MAX <= since <= occasion.now:
+        text = f"a recovery begins in the last {RECOVERED_MAX.days} days"
+        raise InvalidInput(text, field="since")
+    back = feeds.at(tx, since)
+    if back < Position(endpoint["cursor_transaction"], endpoint["cursor_seq"]):
+        _move(tx, endpoint_id, back)
+    tx.run(
+        "UPDATE webhook_endpoint SET rests_until = 0, changed_at = :now WHERE id = :id",
+        now=micros(occasion.now),
+        id=endpoint_id,
+    )
+    _due_now(tx, endpoint_id, micros(occasion.now))
+    tx.wake("webhooks")
+
+
+def _move(tx: Transaction, endpoint_id: str, position: Position) -> None:
+    tx.run(
+        "UPDATE webhook_endpoint SET cursor_transaction = :transaction, cursor_seq = :seq "
+        "WHERE id = :id",
+        transaction=position.transaction,
+        seq=position.seq,
+        id=endpoint_id,
+    )
+
+
+def resting_until(endpoint: Row) -> datetime | None:
+    """Return until when an endpoint is left alone."""
+    return moment(endpoint["rests_until"]) if endpoint["rests_until"] else None
+
+
+def new_secret(kind: Signature, given: str | None) -> str:
+    """Return the secret that a partner brings along, or a new one."""
+    if given is None:
+        return signing.new_secret(kind)
+    if kind is not Signature.HMAC:
+        raise InvalidInput("only a shared secret is brought along", field="secret")
+    return signing.checked(given)

@@ -1,0 +1,67 @@
+"""What a message says: its type, when it happened, and the unit as the event left it.
+
+All of it is of the event itself, which never changes: a message that is sent again, or made again
+from the ledger, says the same.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from hub.clock import moment
+from hub.lifecycle import Action
+from hub.sql import Row
+
+TEST = "webhook.test"
+TOPICS = tuple(f"unit.{action}" for action in Action)
+
+
+def topic_of(event: Row) -> str:
+    """Return the type of the message about an event."""
+    return f"unit.{event['action']}"
+
+
+def of_event(event: Row) -> str:
+    """Write the message about an event of the feed."""
+    document = event["document_type"] and {
+        "type": event["document_type"],
+        "reference": event["document_ref"],
+    }
+    data = {
+        "eventId": event["id"],
+        "action": event["action"],
+        "bizStep": event["biz_step"],
+        "disposition": event["disposition"],
+        "occurredAt": _instant(moment(event["occurred_at"])),
+        "recordedAt": _instant(moment(event["recorded_at"])),
+        "from": event["from_code"],
+        "to": event["to_code"],
+        "reason": event["reason"],
+        "document": document,
+        "corrects": event["corrects"],
+        "unit": {
+            "id": event["unit_id"],
+            "serial": event["serial"],
+            "sku": event["sku"],
+            "gtin": event["gtin"],
+            "lot": event["lot"],
+            "version": event["version"],
+            "status": event["status"],
+            "previousStatus": event["status_from"],
+        },
+    }
+    return _message(topic_of(event), moment(event["occurred_at"]), data)
+
+
+def of_test(now: datetime, endpoint_id: str) -> str:
+    """Write the message that tries an endpoint out."""
+    return _message(TEST, now, {"endpointId": endpoint_id})
+
+
+def _message(topic: str, at: datetime, data: dict[str, Any]) -> str:
+    return orjson.dumps({"type": topic, "timestamp": _instant(at), "data": data}).decode()
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
