@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench simulate requirements format schema clean help
+.PHONY: demo test lint bench e2e simulate requirements format schema clean help
 
 help:           ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,13 @@ requirements: $(STAMP) ## which requirements have passing tests
 bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a ledger of 10 million units
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,bench]"
 	@names=$$($(BIN)/python -m tests.benchmarks --list) && for name in $$names; do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
+
+# The page is written whatever the stories say; the command ends as they did.
+e2e: $(STAMP)   ## stories against real servers (Vendure, Medusa, QU4RTET, Nautobot); writes docs/end-to-end.md
+	@mkdir -p artefacts
+	$(BIN)/python -m tests.e2e.real_servers install
+	$(BIN)/pytest -m "" --junit-xml artefacts/e2e.xml $(ARGS) tests/e2e/test_*_story.py; told=$$?; \
+	$(BIN)/python -m tests.e2e.real_servers report artefacts/e2e.xml docs/end-to-end.md; exit $$told
 
 simulate: $(STAMP) ## the sync engine in hostile weather: SEEDS=10000 schedules, every invariant
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)

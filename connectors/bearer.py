@@ -19,7 +19,7 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
-from connectors.remote import retry_after_seconds
+from connectors.retry_after import retry_after_seconds
 
 EARLY_SECONDS = 120.0  # a token is renewed before it dies on the way
 

@@ -34,10 +34,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What an answer of the remote says about a budget."""
+    """What an answer of the remote says about a budget; None is what it does not say."""
 
     budget: str
-    remaining: float
+    remaining: float | None = None
     capacity: float | None = None
     per_second: float | None = None
     resets_in: float | None = None  # seconds until the window begins anew
@@ -105,7 +105,7 @@ class Account:
         """Believe what the remote says."""
         return replace(
             self,
-            left=reading.remaining,
+            left=self.left if reading.remaining is None else reading.remaining,
             capacity=reading.capacity or self.capacity,
             per_second=reading.per_second or self.per_second,
             window_ends=(

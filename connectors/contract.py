@@ -68,6 +68,15 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """One message that a queue holds for us, as it came, and the receipt that deletes it."""
+
+    delivery: Delivery
+    body: bytes
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
 class PushedLevel:
     """What became of one level: the quantity that the channel now shows, or why not."""
 
@@ -162,6 +171,9 @@ class PushStock(ABC):
     compares_stock: ClassVar[bool] = True
     """Whether a level whose `expected` is no longer shown there is refused, not written over."""
 
+    compares_in_one_step: ClassVar[bool] = False
+    """Whether the channel itself compares, so that not even an edit within the call is undone."""
+
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set, never add, the remote quantities; answer for each level by its listing.
@@ -225,6 +237,25 @@ class ReceiveWebhooks(ABC):
     @abstractmethod
     def read(self, topic: str, body: bytes) -> Sequence[Hint]:
         """Say which orders a stored delivery is about; an unknown topic is an empty answer."""
+
+
+class ReceiveQueue(ABC):
+    """The channel puts what it has to tell into a queue, which we empty: nobody calls us."""
+
+    @abstractmethod
+    async def receive(self) -> Sequence[Queued]:
+        """Take some of what is waiting; nothing is the end for now.
+
+        A message that is not acknowledged comes again, and any may come twice.
+        """
+
+    @abstractmethod
+    async def acknowledge(self, receipts: Sequence[str]) -> None:
+        """Delete messages, once they are stored. Safe to repeat."""
+
+    @abstractmethod
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Say which orders a stored message is about; an unknown topic is an empty answer."""
 
 
 class LookupWarranty(ABC):
@@ -321,6 +352,7 @@ CAPABILITIES: tuple[type, ...] = (
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReceiveQueue,
     LookupWarranty,
     BulkWarranty,
     RegisterWarranty,

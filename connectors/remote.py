@@ -5,14 +5,11 @@ one of the six errors; slow retries belong to the jobs.
 """
 
 import asyncio
-import math
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -33,6 +30,7 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
+from connectors.retry_after import retry_after_seconds
 from connectors.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -40,9 +38,6 @@ ATTEMPTS_DEFAULT = 3
 PATIENCE_SECONDS_DEFAULT = 1.0
 CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
-RETRY_AFTER_SECONDS_MIN = 1.0
-RETRY_AFTER_SECONDS_MAX = 86_400.0
-RETRY_AFTER_SECONDS_DEFAULT = 60.0
 ERROR_TEXT_CHARS_MAX = 200
 SECRET_CHARS_MIN = 6  # shorter header values are words, not secrets
 
@@ -127,6 +122,8 @@ class RemoteApi:
         self._budgets = budgets or LocalBudgets()
         if tokens is not None and isinstance(remote.auth, TokenAuth):
             remote.auth.store = tokens
+        if transport is not None and isinstance(remote.auth, TokenAuth):
+            remote.auth.travel_by(transport)
         self._secrets = _secrets_of(remote)
         self._auth = remote.auth
         self._client = httpx.AsyncClient(
@@ -247,21 +244,6 @@ class RemoteApi:
         for secret in (*self._secrets, *fetched):
             head = head.replace(secret, "***")
         return " ".join(_QUERY_OF_A_URL.sub("", head).split())
-
-
-def retry_after_seconds(value: str, now: float | None = None) -> float:
-    """Read ``Retry-After`` in either of its two forms (RFC 9110), never below one second."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value).timestamp()
-        except ValueError:
-            return RETRY_AFTER_SECONDS_DEFAULT
-        seconds = moment - (time.time() if now is None else now)
-    if not math.isfinite(seconds):
-        return RETRY_AFTER_SECONDS_DEFAULT
-    return min(max(RETRY_AFTER_SECONDS_MIN, seconds), RETRY_AFTER_SECONDS_MAX)
 
 
 def _what(response: httpx.Response) -> str:

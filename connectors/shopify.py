@@ -11,6 +11,9 @@ size and pace each answer tells; they are asked for only while it holds enough.
 Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
 an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
 
+A shop with counters (Shopify POS) is connected once for its online orders and once for each
+counter: see ``shopify_selection``. The orders of over a month are read by bulk operations.
+
 It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
 10 returns of an order or 40 lines of one, or tell whose shipment a
 fulfilment is; where one of equal size exists without serials on record, it is taken for ours.
@@ -26,8 +29,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
+from connectors import shopify_bulk, shopify_returns
 from connectors import shopify_documents as documents
-from connectors import shopify_returns
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -64,8 +67,9 @@ from connectors.shopify_answers import (
     points_left,
 )
 from connectors.shopify_fulfillment import tell
+from connectors.shopify_selection import Selection, Sold
 from connectors.tokens import TokenAuth, oauth
-from connectors.walk import Walk, stamp
+from connectors.walk import Walk, moment, stamp
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -110,6 +114,8 @@ class ShopifySettings(BaseModel):
     location_id: str = Field(pattern=r"^gid://shopify/Location/\d+$")
     api_version: str = Field("2026-10", pattern=r"^\d{4}-\d{2}$")
     notify_customer: bool = False
+    orders: Sold = Field(Sold.ALL, description="counter: only what is sold at the location")
+    bulk_poll_seconds: float = Field(shopify_bulk.POLL_SECONDS, gt=0, le=60)
     calls_per_second: float = Field(4.0, gt=0)
 
     @model_validator(mode="after")
@@ -135,6 +141,7 @@ class Shopify(
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
     levels_max: ClassVar[int] = 100
+    compares_in_one_step: ClassVar[bool] = True
 
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:
@@ -174,9 +181,8 @@ class Shopify(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
         walk = Walk.resume(cursor, datetime.now(UTC))
-        query = f"updated_at:>='{stamp(walk.since)}'" if walk.since else None
-        orders, after = await self._orders("UPDATED_AT", query, walk.after)
-        newest = max((order.updated_at for order in orders), default=None)
+        terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
+        orders, newest, after = await self._orders("UPDATED_AT", terms, walk.after)
         walk, more = walk.step(newest, after)
         return Page(tuple(orders), walk.cursor(), more)
 
@@ -185,11 +191,13 @@ class Shopify(
         data = await ask(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
+        if not self._selection.holds(data["order"]):
+            raise NotFound(f"order {ref} belongs to another channel of this shop")
         return await self._order(data["order"])
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
-        return await shopify_returns.pull(self.api, cursor, datetime.now(UTC))
+        return await shopify_returns.pull(self.api, cursor, datetime.now(UTC), self._selection)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns and refunds of one order."""
@@ -202,10 +210,18 @@ class Shopify(
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order created in the window."""
-        query = f"created_at:>='{stamp(since)}' created_at:<='{stamp(until)}'"
+        if until - since > shopify_bulk.LONG:
+            terms = self._selection.query() or ""
+            seconds = self.settings.bulk_poll_seconds
+            async for node, lines in shopify_bulk.orders(self.api, since, until, terms, seconds):
+                order = order_of(node, lines)
+                if since <= order.placed_at <= until and self._selection.holds(node):
+                    yield order
+            return
+        span = (f"created_at:>='{stamp(since)}'", f"created_at:<='{stamp(until)}'")
         after: str | None = None
         while True:
-            orders, after = await self._orders("CREATED_AT", query, after)
+            orders, _, after = await self._orders("CREATED_AT", span, after)
             for order in orders:
                 if since <= order.placed_at <= until:
                     yield order
@@ -278,7 +294,7 @@ class Shopify(
             payload = json.loads(body)
         except ValueError:
             return ()
-        if not isinstance(payload, dict):
+        if not isinstance(payload, dict) or not self._selection.holds_payload(topic, payload):
             return ()
         if topic.startswith("orders/"):
             return hint(payload.get("admin_graphql_api_id") or payload.get("id"))
@@ -290,20 +306,27 @@ class Shopify(
         shop, number = str(self.settings.shop_url), order_ref.rsplit("/", 1)[-1]
         return f"{shop.rstrip('/')}/admin/orders/{number}"
 
+    @property
+    def _selection(self) -> Selection:
+        return Selection(self.settings.orders, self.settings.location_id)
+
     async def _orders(
-        self, sort: str, query: str | None, after: str | None
-    ) -> tuple[list[Order], str | None]:
+        self, sort: str, terms: Sequence[str], after: str | None
+    ) -> tuple[list[Order], datetime | None, str | None]:
+        """Read a page: the orders of this channel, the newest change on it, and what follows."""
         data = await ask(
             self.api,
             documents.ORDERS,
             first=ORDERS_PER_PAGE,
             after=after,
             sort=sort,
-            query=query,
+            query=self._selection.query(*terms),
             lines=LINES_PER_PAGE,
         )
-        orders = [await self._order(node) for node in data["orders"]["nodes"]]
-        return orders, next_page(data["orders"])
+        nodes = data["orders"]["nodes"]
+        newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
+        orders = [await self._order(node) for node in nodes if self._selection.holds(node)]
+        return orders, newest, next_page(data["orders"])
 
     async def _order(self, node: Mapping[str, Any]) -> Order:
         lines = list(node["lineItems"]["nodes"])

@@ -16,7 +16,8 @@ from connectors.errors import (
     Rejected,
     Transient,
 )
-from connectors.remote import ERROR_TEXT_CHARS_MAX, RETRY_AFTER_SECONDS_MIN, RemoteApi
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.retry_after import RETRY_AFTER_SECONDS_MIN
 from connectors.walk import moment
 from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
 

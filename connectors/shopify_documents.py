@@ -5,6 +5,7 @@ fragment OrderParts on Order {
   id name createdAt updatedAt cancelledAt sourceName sourceIdentifier
   displayFinancialStatus displayFulfillmentStatus
   customer { id }
+  retailLocation { id }
   lineItems(first: $lines) { ...LineParts }
 }
 """
@@ -142,7 +143,12 @@ mutation SetMetafields($metafields: [MetafieldsSetInput!]!) {
 CHANGED = """
 query Changed($first: Int!, $after: String, $query: String) {
   orders(first: $first, after: $after, sortKey: UPDATED_AT, query: $query) {
-    nodes { id updatedAt refunds(first: 1) { id } returns(first: 1) { nodes { id } } }
+    nodes {
+      id updatedAt sourceName
+      retailLocation { id }
+      refunds(first: 1) { id }
+      returns(first: 1) { nodes { id } }
+    }
     pageInfo { hasNextPage endCursor }
   }
 }
@@ -197,6 +203,36 @@ mutation Cancel($id: ID!, $note: String) {
 }
 """
 
+# Run by the shop itself and put into a file: every line of it is one object, without any paging.
+BULK_ORDERS = """
+query BulkOrders($query: String) {
+  orders(query: $query) {
+    edges {
+      node {
+        id name createdAt updatedAt cancelledAt sourceName sourceIdentifier
+        displayFinancialStatus displayFulfillmentStatus
+        customer { id }
+        retailLocation { id }
+        lineItems { edges { node { id sku name currentQuantity unfulfilledQuantity } } }
+      }
+    }
+  }
+}
+"""
+
+RUN_BULK = """
+mutation RunBulk($query: String!) {
+  bulkOperationRunQuery(query: $query) {
+    bulkOperation { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+BULK = """
+query Bulk($id: ID!) { bulkOperation(id: $id) { status errorCode url } }
+"""
+
 ALL = (
     CHECK,
     ORDERS,
@@ -215,4 +251,7 @@ ALL = (
     RETURNS,
     CANCELLED,
     CANCEL,
+    BULK_ORDERS,
+    RUN_BULK,
+    BULK,
 )

@@ -15,6 +15,7 @@ from connectors.contract import Page
 from connectors.errors import NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.shopify_answers import ask, next_page, said
+from connectors.shopify_selection import Selection
 from connectors.walk import Walk, moment, stamp
 from hub.vocabulary import Cancellation, Return, ReturnLine, ReturnState
 
@@ -29,20 +30,21 @@ STATES = {
 }
 
 
-async def pull(api: RemoteApi, cursor: str, now: datetime) -> Page[Return]:
+async def pull(api: RemoteApi, cursor: str, now: datetime, selection: Selection) -> Page[Return]:
     """Return the returns of the next orders that changed."""
     walk = Walk.resume(cursor, now)
+    terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
     data = await ask(
         api,
         documents.CHANGED,
         first=ORDERS_PER_PAGE,
         after=walk.after,
-        query=f"updated_at:>='{stamp(walk.since)}'" if walk.since else None,
+        query=selection.query(*terms),
     )
     nodes = data["orders"]["nodes"]
     found: list[Return] = []
     for node in nodes:
-        if node["refunds"] or node["returns"]["nodes"]:
+        if selection.holds(node) and (node["refunds"] or node["returns"]["nodes"]):
             found += await read(api, node["id"])
     newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
     walk, more = walk.step(newest, next_page(data["orders"]))

@@ -19,7 +19,8 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
-from connectors.remote import ERROR_TEXT_CHARS_MAX, RETRY_AFTER_SECONDS_DEFAULT, RemoteApi
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.retry_after import RETRY_AFTER_SECONDS_DEFAULT
 from connectors.walk import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 

@@ -69,7 +69,8 @@ class SharedBudgets(Budgets):
         known = self._known(budget)
         same = known.told(reading)
         drift = abs(same.left - known.left)
-        if drift > DRIFT_MAX * known.capacity or same.capacity != known.capacity:
+        other = (same.capacity, same.per_second) != (known.capacity, known.per_second)
+        if drift > DRIFT_MAX * known.capacity or other:
             self._drawn.pop(budget.name, None)
             await self._change(budget, lambda account: account.told(reading))
 

@@ -17,6 +17,7 @@ from connectors import (
     Connector,
     PullOrders,
     PullReturns,
+    ReceiveQueue,
     ReceiveWebhooks,
     SendNotice,
     Transient,
@@ -42,6 +43,8 @@ IDLE_SECONDS = 1.0
 RECEIPT_ATTEMPTS_MAX = 5
 ORDERS = TypeAdapter(Order)
 RETURNS = TypeAdapter(Return)
+QUEUE = "queue"  # the source of what was taken from a channel's queue
+HINTED = ("webhook", QUEUE)  # a delivery from there is a hint; any other carries what it is about
 RETURN = "return"  # the topic of a return that was pulled
 
 
@@ -120,7 +123,7 @@ async def _work_in(runtime: Runtime, message: Row, batch: leases.Batch) -> None:
 
 
 def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeReceipt]:
-    if message["source"] != "webhook":
+    if message["source"] not in HINTED:
         return ()
     connector: object = runtime.connections.of(channel)
     if not isinstance(connector, SendNotice):
@@ -130,13 +133,13 @@ def _receipts(runtime: Runtime, channel: Row, message: Row) -> Sequence[NoticeRe
 
 async def _read(runtime: Runtime, channel: Row, message: Row) -> Found:
     body = bytes(message["body"])
-    if message["source"] != "webhook":
+    if message["source"] not in HINTED:
         if message["topic"] == RETURN:
             return Found(returns=[RETURNS.validate_json(body)])
         return Found(orders=[ORDERS.validate_json(body)])
     connector: Connector[object] = runtime.connections.of(channel)  # type: ignore[type-var]
-    if not isinstance(connector, ReceiveWebhooks):
-        raise TypeError(f"{channel['connector']} takes no webhooks")
+    if not isinstance(connector, ReceiveWebhooks | ReceiveQueue):
+        raise TypeError(f"{channel['connector']} takes no webhooks and has no queue")
     refs = dict.fromkeys(hint.order_ref for hint in connector.read(message["topic"], body))
     if not refs:
         return Found()

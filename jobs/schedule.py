@@ -28,6 +28,7 @@ from jobs import (
     leases,
     poll,
     quality,
+    queues,
     reconcile,
     relay,
     sweep,
@@ -58,6 +59,7 @@ def timetable(settings: Settings) -> list[Job]:
     signer = Signer(settings.vault())
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
+        Job("queues", timedelta(seconds=10), queues.empty_all),
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),

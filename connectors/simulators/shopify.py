@@ -38,18 +38,21 @@ class ShopifyTwin(Desk):
         self.tokens_given = 0
         routes = [
             Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
+            Route("/bulk/{name}.jsonl", self._bulk_file, methods=["GET"]),
             Route("/admin/oauth/access_token", self._token, methods=["POST"]),
         ]
         super().__init__(routes, location_id, clock)
 
-    def settings(self, url: str) -> dict[str, Any]:
+    def settings(self, url: str, **more: Any) -> dict[str, Any]:
         """Return the settings with which the connector `shopify` reaches this twin."""
         return {
             "shop_url": url,
             "access_token": self.access_token,
             "webhook_secret": self.webhook_secret,
             "location_id": self.location_id,
+            "bulk_poll_seconds": 0.01,
             "calls_per_second": 1000,
+            **more,
         }
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
@@ -84,13 +87,18 @@ class ShopifyTwin(Desk):
         self.access_token = f"shpat-{self.next_id()}"
         return JSONResponse({"access_token": self.access_token, "expires_in": 86_399})
 
+    async def _bulk_file(self, request: Request) -> Response:
+        if request.headers.get("x-shopify-access-token"):
+            return Response(status_code=400)  # a signed address takes no other credentials
+        return Response(self.bulk.files[request.path_params["name"]])
+
     async def _graphql(self, request: Request) -> Response:
         if request.headers.get("x-shopify-access-token") != self.access_token:
             return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
         asked = await request.json()
-        result = graphql_sync(
-            SCHEMA, asked["query"], root_of(self), variable_values=asked.get("variables")
-        )
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        root = root_of(self, base, lambda query, inner: graphql_sync(SCHEMA, query, inner))
+        result = graphql_sync(SCHEMA, asked["query"], root, variable_values=asked.get("variables"))
         return JSONResponse({**result.formatted, "extensions": _cost(12, POINTS_MAX - 12)})
 
 

@@ -20,15 +20,19 @@ from connectors.simulators.shopify_shop import (
 )
 
 PAGE_MAX = 250
+_SOURCE = re.compile(r"source_name:(\w+)")
 _TERM = re.compile(r"(updated_at|created_at):(>=|<=)'([^']+)'")
 
 View = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-def root_of(twin: Shop) -> View:
-    """Return both roots as one mapping, in which graphql-core finds each field by its name."""
-    root = _Root(twin)
+def root_of(twin: Shop, base: str = "", execute: Callable[[str, View], Any] | None = None) -> View:
+    """Return both roots as one mapping, in which graphql-core finds each field by its name.
+
+    `base` is the address of the twin; `execute` runs the query of a bulk operation.
+    """
+    root = _Root(twin, base, execute)
     return {
         "shop": {"id": "gid://shopify/Shop/1", "myshopifyDomain": "twin.myshopify.com"},
         "currentAppInstallation": root.installation,
@@ -39,6 +43,8 @@ def root_of(twin: Shop) -> View:
         "nodes": root.nodes,
         "fulfillment": root.fulfillment,
         "fulfillmentOrder": root.fulfillment_order,
+        "bulkOperation": root.bulk_operation,
+        "bulkOperationRunQuery": root.run_bulk,
         "inventorySetQuantities": root.set_quantities,
         "fulfillmentCreate": root.fulfill,
         "metafieldsSet": root.set_metafields,
@@ -49,8 +55,17 @@ def root_of(twin: Shop) -> View:
 class _Root:
     """The fields of the two roots, with their arguments as keywords."""
 
-    def __init__(self, twin: Shop) -> None:
-        self.twin = twin
+    def __init__(self, twin: Shop, base: str, execute: Callable[[str, View], Any] | None) -> None:
+        self.twin, self.base, self.execute = twin, base, execute
+
+    def bulk_operation(self, _info: Info, **asked: Any) -> View | None:
+        return self.twin.bulk.look(asked["id"], self.base)
+
+    def run_bulk(self, _info: Info, **asked: Any) -> View:
+        if self.execute is None:
+            return self.twin.bulk.begin(None, ["A bulk operation runs no other."])
+        result = self.execute(asked["query"], root_of(self.twin))
+        return self.twin.bulk.begin(result.data, [each.message for each in result.errors or ()])
 
     def installation(self, _info: Info) -> View:
         scopes = [{"handle": scope} for scope in self.twin.scopes]
@@ -70,7 +85,8 @@ class _Root:
         matches.sort(key=lambda order: (getattr(order, time), order.id))
         cursors = [f"{getattr(each, time).timestamp():020.6f}|{each.id}" for each in matches]
         views = [_order(self.twin, order) for order in matches]
-        return _connection(views, asked.get("first"), asked.get("after"), cursors)
+        whole = self.execute is None  # inside of a bulk operation there are no pages
+        return _connection(views, asked.get("first"), asked.get("after"), cursors, whole)
 
     def items(self, _info: Info, **asked: Any) -> View:
         items = list(self.twin.items.values())
@@ -204,6 +220,9 @@ def _idempotency_key(info: Info) -> str:
 
 
 def _matches(order: PlacedOrder, query: str) -> bool:
+    source = _SOURCE.search(query)
+    if source and source[1] != order.source:
+        return False
     for name, operator, value in _TERM.findall(query):
         known: datetime = getattr(order, name)
         # The real filter knows whole seconds only.
@@ -214,17 +233,25 @@ def _matches(order: PlacedOrder, query: str) -> bool:
 
 
 def _connection(
-    views: list[View], first: int | None, after: str | None, cursors: Sequence[str]
+    views: list[View],
+    first: int | None,
+    after: str | None,
+    cursors: Sequence[str],
+    whole: bool = False,
 ) -> View:
     start = 0
     if after is not None:
         start = next((i for i, cursor in enumerate(cursors) if cursor > after), len(cursors))
         if after in cursors:
             start = cursors.index(after) + 1
-    end = start + min(first or PAGE_MAX, PAGE_MAX)
+    end = len(views) if whole else start + min(first or PAGE_MAX, PAGE_MAX)
     page = views[start:end]
     last = cursors[min(end, len(cursors)) - 1] if page else None
-    return {"nodes": page, "pageInfo": {"hasNextPage": end < len(views), "endCursor": last}}
+    return {
+        "nodes": page,
+        "edges": [{"node": each} for each in page],
+        "pageInfo": {"hasNextPage": end < len(views), "endCursor": last},
+    }
 
 
 def _paged(views: list[View]) -> Callable[..., View]:
@@ -254,6 +281,7 @@ def _order(twin: Shop, order: PlacedOrder) -> View:
         "displayFinancialStatus": "PAID" if order.paid else "PENDING",
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
+        "retailLocation": _location(twin, order.retail_location) if order.retail_location else None,
         "lineItems": _paged([_line(line) for line in order.lines]),
         "fulfillments": [_shipment(order, shipment) for shipment in order.shipments],
         "refunds": desk.refunds(order, _paged, _line),
@@ -318,10 +346,10 @@ def _fulfillment_order(twin: Shop, order: PlacedOrder) -> View:
     }
 
 
-def _location(twin: Shop) -> View:
+def _location(twin: Shop, ref: str | None = None) -> View:
     return {
         "__typename": "Location",
-        "id": twin.location_id,
+        "id": ref or twin.location_id,
         "name": "Warehouse",
         "isActive": True,
     }

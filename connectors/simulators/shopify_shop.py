@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.routing import Route
 
+from connectors.simulators.shopify_bulk import BulkDesk
 from connectors.simulators.twin import Twin
 
 SCOPES = (
@@ -95,6 +96,7 @@ class PlacedOrder:
     refunds: list[Refunded] = field(default_factory=list)
     returns: list[ReturnedGoods] = field(default_factory=list)
     source_identifier: str | None = None
+    retail_location: str | None = None
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False
@@ -123,6 +125,7 @@ class Shop(Twin):
         self.items: dict[str, Item] = {}
         self.orders: dict[str, PlacedOrder] = {}
         self.idempotent: dict[str, tuple[str, Any]] = {}
+        self.bulk = BulkDesk(self.next_id)
 
     def add_item(self, sku: str, quantity: int, title: str = "") -> str:
         """Stock an item; returns its inventory item id."""
@@ -145,10 +148,12 @@ class Shop(Twin):
         at_counter: bool = False,
         paid: bool = True,
         origin: str | None = None,
+        counter: str | None = None,
     ) -> str:
         """Sell; the stock goes down at once, below zero if need be. Returns the order id.
 
-        `origin` is the reference of the order in another channel that this one was imported from.
+        `origin` is the reference of the order in another channel that this one was imported from,
+        `counter` the location of the till, where it is not the shop's own.
         """
         lines = [
             self._line(sku, quantity, handed_over=at_counter)
@@ -165,6 +170,7 @@ class Shop(Twin):
             fulfillment_order_id=f"gid://shopify/FulfillmentOrder/{self.next_id()}",
             lines=lines,
             source_identifier=origin,
+            retail_location=(counter or self.location_id) if at_counter else None,
         )
         if at_counter:
             handed_over = {line.id: line.quantity for line in lines}
@@ -226,6 +232,7 @@ class Shop(Twin):
 
     def tell(self, topic: str, order: PlacedOrder) -> None:
         """Announce an order with the payload that the real hooks begin with."""
+        where = order.retail_location
         payload = {
             "id": int(order.id.rsplit("/", 1)[1]),
             "admin_graphql_api_id": order.id,
@@ -233,6 +240,7 @@ class Shop(Twin):
             "created_at": instant(order.created_at),
             "updated_at": instant(order.updated_at),
             "source_name": order.source,
+            "location_id": int(where.rsplit("/", 1)[1]) if where else None,
         }
         self.announce(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
 

@@ -65,6 +65,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._lost: int | None = None
         self._arrives = True
         self.mended_late = False
+        self._meanwhile: tuple[int, Callable[[], None]] | None = None
 
     def answer_next(self, answer: Answer) -> None:
         """Answer the next call in the twin's stead."""
@@ -75,6 +76,10 @@ class Wire(httpx.AsyncBaseTransport):
         self._lost = len(self.requests) + number
         self._arrives = arrives
 
+    def meanwhile(self, number: int, happens: Callable[[], None]) -> None:
+        """Let something happen there just before a call arrives, counted from 1."""
+        self._meanwhile = (len(self.requests) + number, happens)
+
     def mended(self) -> bool:
         """Break no more; says whether the wire was still to break."""
         self.mended_late, self._lost = self._lost is not None, None
@@ -84,6 +89,8 @@ class Wire(httpx.AsyncBaseTransport):
         """Carry one call."""
         await request.aread()
         self.requests.append(request)
+        if self._meanwhile and len(self.requests) == self._meanwhile[0]:
+            self._meanwhile[1]()
         if len(self.requests) == self._lost:
             self._lost = None
             if self._arrives:

@@ -164,11 +164,12 @@ def order(
 def _missing_order(tx: Transaction, channel: Row, remote: Order) -> Difference:
     told = tx.value(
         "SELECT COUNT(*) FROM inbox WHERE channel_id = :channel AND subject = :ref "
-        "AND source = 'webhook'",
+        "AND source IN ('webhook', 'queue')",
         channel=channel["id"],
         ref=remote.ref,
     )
-    lost = channels.can(channel, "receive_webhooks") and not told
+    able = channels.can(channel, "receive_webhooks") or channels.can(channel, "receive_queue")
+    lost = able and not told
     return Difference(
         kind=Kind.MISSING_ORDER,
         subject=remote.number,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from connectors.amazon import Amazon
 from connectors.apple import Apple
 from connectors.bigcommerce import BigCommerce
 from connectors.cisco import Cisco
@@ -15,8 +16,10 @@ from connectors.lenovo import Lenovo
 from connectors.lightspeed import Lightspeed
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
+from connectors.saleor import Saleor
 from connectors.shopify import Shopify
 from connectors.simulators.apple import AppleTwin
+from connectors.simulators.drivers.amazon import AmazonDriver
 from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
 from connectors.simulators.drivers.ebay import EbayDriver
 from connectors.simulators.drivers.epcis import EpcisDriver
@@ -31,14 +34,17 @@ from connectors.simulators.drivers.makers import (
 )
 from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.simulators.drivers.notice_rest import NoticeDriver
+from connectors.simulators.drivers.saleor import SaleorDriver
 from connectors.simulators.drivers.shopify import ShopifyDriver
 from connectors.simulators.drivers.square import SquareDriver
 from connectors.simulators.drivers.vendure import VendureDriver
+from connectors.simulators.drivers.walmart import WalmartDriver
 from connectors.simulators.drivers.warranty_rest import WarrantyDriver
 from connectors.simulators.drivers.woocommerce import WooCommerceDriver
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure
+from connectors.walmart import Walmart
 from connectors.warranty_rest import WarrantyRest
 from connectors.woocommerce import WooCommerce
 
@@ -155,6 +161,49 @@ class TestMedusa(ConnectorSuite):
     }
     level_remote: ClassVar[Mapping[str, str]] = {"inventory_item_id": "iitem_1"}
     empty_page: ClassVar[Any] = {"orders": [], "count": 0}
+
+
+class TestAmazon(ConnectorSuite):
+    connector = Amazon
+    driver = AmazonDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "amzn1.application-oa2-client.1",
+        "client_secret": "amazon-client-secret",
+        "refresh_token": "Atzr-refresh-token",
+        "seller_id": "A2SELLER",
+        "marketplace_ids": ["ATVPDKIKX0DER"],
+        "queue_url": "https://sqs.us-east-1.amazonaws.com/1/notices",
+        "queue_access_key_id": "AKIDQUEUE",
+        "queue_secret_access_key": "amazon-queue-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 3600, "orders": []}
+
+
+class TestWalmart(ConnectorSuite):
+    connector = Walmart
+    driver = WalmartDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "client_id": "walmart-client",
+        "client_secret": "walmart-client-secret",
+        "webhook_secret": "walmart-webhook-secret",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
+    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 900, "list": {}}
+
+
+class TestSaleor(ConnectorSuite):
+    connector = Saleor
+    driver = SaleorDriver
+    settings: ClassVar[Mapping[str, Any]] = {
+        "url": "https://shop.test/graphql/",
+        "app_token": "saleor-app-token",
+        "warehouse_id": "V2FyZWhvdXNlOjE=",
+    }
+    level_remote: ClassVar[Mapping[str, str]] = {"variant_id": "UHJvZHVjdFZhcmlhbnQ6MQ=="}
+    empty_page: ClassVar[Any] = {
+        "data": {"orders": {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
+    }
 
 
 class TestWarrantyRest(ConnectorSuite):

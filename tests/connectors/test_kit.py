@@ -158,6 +158,10 @@ class ComparesNothing(Medusa):
         return await super().push_stock([replace(each, expected=None) for each in levels])
 
 
+class ReadsAndThenSets(Medusa):
+    compares_in_one_step = True  # it does not: Medusa has no way to
+
+
 class ThinksAllIsWell(Medusa):
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         try:
@@ -266,6 +270,12 @@ class SeesNoReturns(Shopify):
         return replace(await super().pull_returns(cursor), items=())
 
 
+class LosesAReturnOfEachPage(Square):
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        page = await super().pull_returns(cursor)
+        return replace(page, items=page.items[:-1] if page.more else page.items)
+
+
 class KnowsAllReturns(Shopify):
     async def pull_returns(self, cursor: str) -> Page[Return]:
         page = await super().pull_returns(cursor)
@@ -344,6 +354,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("quantities-are-set", SaysWhatItWants, MedusaDriver),
     ("one-bad-level", AllOrNothing, MedusaDriver),
     ("foreign-edits-are-seen", ComparesNothing, MedusaDriver),
+    ("edits-within-a-push-are-seen", ReadsAndThenSets, MedusaDriver),
     ("a-push-again-undoes-nothing", ComparesNothing, MedusaDriver),
     ("a-push-whose-answer-is-lost", ThinksAllIsWell, MedusaDriver),
     ("large-quantities", CountsInThousands, MedusaDriver),
@@ -356,6 +367,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("nothing-is-shipped-for-what-is-not-there", ShipsIntoTheVoid, MedusaDriver),
     ("empty-pages-of-returns", SeesNoReturns, ShopifyDriver),
     ("returns-are-read", SeesNoReturns, ShopifyDriver),
+    ("pages-while-returns-move", LosesAReturnOfEachPage, SquareDriver),
     ("returns-in-words-of-tomorrow", KnowsAllReturns, ShopifyDriver),
     ("serials-come-back", ForgetsTheSerials, SquareDriver),
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),

@@ -9,7 +9,7 @@ import pytest
 
 from connectors import Conflict, RateLimited, Rejected, Remote, RemoteApi, Transient, Unknown
 from connectors.budgets import LocalBudgets
-from connectors.remote import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
+from connectors.retry_after import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
+from graphql import parse, validate
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors import AuthFailed, Hint
+from connectors import AuthFailed, Hint, vendure_documents
 from connectors.registry import connect
 from connectors.simulators import Fault, ShopifyTwin, SquareTwin, WarrantyTwin, serve
+from connectors.simulators import vendure as vendure_twin
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -149,3 +151,8 @@ def test_a_server_can_be_started_again_on_its_port() -> None:
             assert (await client.get(f"{url}/warranties/X")).status_code == 401
 
     asyncio.run(story())
+
+
+def test_the_twin_of_vendure_speaks_the_documents_of_its_connector() -> None:
+    for document in vendure_documents.ALL:
+        assert validate(vendure_twin.SCHEMA, parse(document)) == [], document

@@ -36,9 +36,9 @@ def step(
     log: Path,
     told: str = "",
 ) -> str:
-    """Run a module of the server's environment to its end; returns what it printed."""
+    """Run a program of the server's environment to its end; returns what it printed."""
     done = subprocess.run(
-        [str(python_of(name)), "-m", *command],
+        [str(python_of(name)), *command],
         cwd=where,
         env={**os.environ, **environment},
         input=told,

@@ -17,6 +17,7 @@ from hub.settings import Settings
 from world import KEY
 
 SETTLE_SECONDS_MAX = 60
+SHOP_STORY = "order by webhook → bound → shipped with serials → stock falls → foreign edit healed"
 REGISTER = """mutation { registerCatalogue(
   manufacturers: [{code: "LUMEN", name: "Lumen"}],
   products: [{sku: "CAM-X1", name: "Camera", manufacturer: "LUMEN"}],

@@ -9,6 +9,7 @@ import pytest
 
 from e2e.medusa_server import FOLDER, MedusaServer, medusa_server, why_not
 from e2e.story import (
+    SHOP_STORY,
     heals_a_foreign_edit,
     in_thread,
     open_order,
@@ -31,9 +32,7 @@ def test_a_shoppers_order_is_served_and_drift_is_healed(
 ) -> None:
     package = json.loads((FOLDER / "node_modules/@medusajs/medusa/package.json").read_text())
     record_property("server", f"Medusa {package['version']}")
-    record_property(
-        "story", "order by webhook → bound → shipped with serials → stock falls → edit healed"
-    )
+    record_property("story", SHOP_STORY)
 
     async def story() -> None:
         async with working_hub(url) as hub, second_channel() as (twin, twin_url):

@@ -75,7 +75,7 @@ def quartet(folder: Path) -> Iterator[str]:
         ["create_epcis_rule"],
         ["createsuperuser", *person],
     ):
-        step("quartet", ["django", *command], where=HERE, environment=environment, log=log)
+        step("quartet", ["-m", "django", *command], where=HERE, environment=environment, log=log)
     with served(
         "quartet",
         "wsgi",

@@ -1,10 +1,13 @@
 """The main job against a real shop server, from the shopper's click to the healed difference."""
 
 import asyncio
+import json
+from collections.abc import Callable
 
 import pytest
 
 from e2e.story import (
+    SHOP_STORY,
     heals_a_foreign_edit,
     in_thread,
     open_order,
@@ -14,7 +17,7 @@ from e2e.story import (
     ship,
     working_hub,
 )
-from e2e.vendure_server import VendureServer, vendure_server, why_not
+from e2e.vendure_server import FOLDER, VendureServer, vendure_server, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -39,7 +42,13 @@ def edit_stock(shop: VendureServer, on_hand: int) -> None:
     shop.as_admin(SET_STOCK, i=[{"id": variant["id"], "stockLevels": [change]}])
 
 
-def test_a_shoppers_order_is_served_and_drift_is_healed(url: str) -> None:
+def test_a_shoppers_order_is_served_and_drift_is_healed(
+    url: str, record_property: Callable[[str, object], None]
+) -> None:
+    package = json.loads((FOLDER / "node_modules/@vendure/core/package.json").read_text())
+    record_property("server", f"Vendure {package['version']}")
+    record_property("story", SHOP_STORY)
+
     async def story() -> None:
         async with working_hub(url) as hub, second_channel() as (twin, twin_url):
             with vendure_server(f"{hub.url}/webhooks/vendure", "CAM-X1:0") as shop:

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connectors.simulators import (
+    AmazonTwin,
     BigCommerceTwin,
     EbayTwin,
     LightspeedTwin,
     MedusaTwin,
+    SaleorTwin,
+    WalmartTwin,
     WooCommerceTwin,
     serve,
 )
@@ -34,7 +38,31 @@ class Shop:
     shown: Callable[[Any, Any], int]
 
 
+def amazon() -> AmazonTwin:
+    twin = AmazonTwin()
+    twin.past = timedelta(minutes=10)
+    return twin
+
+
 SHOPS = {
+    "saleor": Shop(
+        SaleorTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, item: twin.place_order({item: 1}),
+        lambda twin, item: twin.quantity(item),
+    ),
+    "walmart": Shop(
+        WalmartTwin,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
+    "amazon": Shop(
+        amazon,
+        lambda twin: twin.add_item("CAM", 0),
+        lambda twin, _: twin.place_order({"CAM": 1}),
+        lambda twin, _: twin.quantity("CAM"),
+    ),
     "woocommerce": Shop(
         WooCommerceTwin,
         lambda twin: twin.add_product("CAM", 0),

@@ -92,8 +92,10 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
     assert set(jobs) == {
         "poll",
         "reconcile",
+        "queues",
         "sweep",
         "warranty",
+        "warranty-jobs",
         "sign",
         "conserve",
         "quality",

@@ -47,6 +47,32 @@ async def returns_are_read(stage: Stage) -> None:
 
 
 @row(PullReturns)
+async def pages_while_returns_move(stage: Stage) -> None:
+    """Goods come back while pages of returns are read: no return is skipped."""
+    driver, connector = stage.driver, stage.connector
+    driver.list_article("CAM", 10_000)
+    orders = [driver.place_order("CAM", 2) for _ in range(driver.orders_for_pages + 4)]
+    made = []
+    for order in orders[:-4]:
+        stage.clock.advance(20)
+        made.append(driver.take_back(order, 1, ()))
+    page = await connector.pull_returns("")
+    holds(page.more, "the first page holds everything: raise orders_for_pages of the driver")
+    seen = {each.ref for each in page.items}
+    for order in orders[-4:]:
+        stage.clock.advance(20)
+        made.append(driver.take_back(order, 1, ()))
+        page = await connector.pull_returns(page.cursor)
+        seen |= {each.ref for each in page.items}
+    for _ in range(2):
+        found, cursor = await stage.pull_all(page.cursor, returns=True)
+        seen |= {each.ref for each in found}
+        page = type(page)((), cursor)
+    missing = [ref for ref in made if ref not in seen]
+    holds(not missing, f"{len(missing)} of {len(made)} returns were skipped: {missing[:3]}")
+
+
+@row(PullReturns)
 async def returns_in_words_of_tomorrow(stage: Stage) -> None:
     """A status that nobody knows yet hides no return."""
     stage.driver.list_article("CAM", 9)
@@ -72,6 +98,7 @@ async def serials_come_back(stage: Stage) -> None:
 ROWS = (
     empty_pages_of_returns,
     returns_are_read,
+    pages_while_returns_move,
     returns_in_words_of_tomorrow,
     serials_come_back,
 )

@@ -71,6 +71,22 @@ async def foreign_edits_are_seen(stage: Stage) -> None:
     same(stage.driver.quantity_shown("CAM"), 8, "what is shown at the end")
 
 
+@row(PushStock, unless=lacks("compares_in_one_step", "it reads, compares, and then sets"))
+async def edits_within_a_push_are_seen(stage: Stage) -> None:
+    """What somebody sets just before any call of a push arrives is not undone by it."""
+    remote = stage.driver.list_article("CLEAN", 5)
+    before = len(stage.wire.requests)
+    await stage.connector.push_stock([stage.level("CLEAN", 9, remote, 5)])
+    calls = len(stage.wire.requests) - before
+    for number in range(1, calls + 1):
+        sku = f"CAM-{number}"
+        remote = stage.driver.list_article(sku, 5)
+        stage.wire.meanwhile(number, lambda sku=sku: stage.driver.foreign_edit(sku, 3))  # type: ignore[misc]
+        (answer,) = await stage.connector.push_stock([stage.level(sku, 9, remote, 5)])
+        same(stage.driver.quantity_shown(sku), 3, f"what is shown after an edit at call {number}")
+        holds(isinstance(answer.error, Conflict), f"call {number}: {answer.error!r}, not Conflict")
+
+
 @row(PushStock)
 async def a_push_again_undoes_nothing(stage: Stage) -> None:
     """The same push twice is one effect: a sale between the two is not taken back."""
@@ -134,6 +150,7 @@ ROWS = (
     quantities_are_set,
     one_bad_level,
     foreign_edits_are_seen,
+    edits_within_a_push_are_seen,
     a_push_again_undoes_nothing,
     a_push_whose_answer_is_lost,
     large_quantities,

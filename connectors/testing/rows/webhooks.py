@@ -27,6 +27,12 @@ async def _delivered(stage: Stage) -> tuple[str, Webhook, dict[str, str]]:
     return ref, sent, headers
 
 
+def _another(signature: str) -> str:
+    """Return a signature of the same shape; one in a thousand has no digit that could be turned."""
+    turned = signature.translate(_ROTATED)
+    return turned if turned != signature else signature.swapcase()
+
+
 @row(ReceiveWebhooks)
 async def a_signed_webhook_is_read(stage: Stage) -> None:
     """A delivery that the channel signed is accepted and names what it is about."""
@@ -59,7 +65,7 @@ async def a_spoiled_webhook_is_refused(stage: Stage) -> None:
         for what, given in (
             ("no", ""),
             ("half a", value[: len(value) // 2]),
-            ("another", value.translate(_ROTATED)),
+            ("another", _another(value)),
             ("a strange", "\N{LATIN SMALL LETTER E WITH ACUTE}" * len(value)),
         ):
             spoiled.append((f"{what} {name}", headers | {name: given}, sent.body))

@@ -70,6 +70,7 @@ class Acme(
     settings_model: ClassVar[type[BaseModel]] = AcmeSettings
     levels_max: ClassVar[int] = 100
     returns_name_serials: ClassVar[bool] = True
+    compares_in_one_step: ClassVar[bool] = True
 
     @classmethod
     def remote(cls, settings: AcmeSettings) -> Remote:
