@@ -146,8 +146,9 @@ class Courier:
         now = runtime.clock()
 
         def read(tx: Transaction) -> tuple[Row, list[Row]]:
-            endpoint = webhooks.get(tx, self._id)
-            if endpoint["rests_until"] > micros(now):
+            endpoint = tx.row("SELECT * FROM webhook_endpoint WHERE id = :id", id=self._id)
+            assert endpoint is not None  # rows of endpoints are never deleted
+            if endpoint["state"] == EndpointState.DELETED or endpoint["rests_until"] > micros(now):
                 return endpoint, []
             probing = endpoint["failures"] >= messages.PROBED_FROM
             limit = 1 if probing else AT_ONCE_MAX

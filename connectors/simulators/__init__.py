@@ -5,12 +5,13 @@ changes behind our back, webhooks get lost, the next call fails.
 """
 
 from connectors.simulators.amazon import AmazonTwin
+from connectors.simulators.apple import AppleTwin
 from connectors.simulators.bigcommerce import BigCommerceTwin
 from connectors.simulators.ebay import EbayTwin
 from connectors.simulators.epcis import EpcisTwin
 from connectors.simulators.gudid import GudidTwin
 from connectors.simulators.lightspeed import LightspeedTwin
-from connectors.simulators.makers import AppleTwin, CiscoTwin, DellTwin, HpTwin, LenovoTwin
+from connectors.simulators.makers import CiscoTwin, DellTwin, HpTwin, LenovoTwin
 from connectors.simulators.medusa import MedusaTwin
 from connectors.simulators.notices import NoticeTwin
 from connectors.simulators.saleor import SaleorTwin

@@ -18,6 +18,7 @@ from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.saleor import Saleor
 from connectors.shopify import Shopify
+from connectors.simulators.apple import AppleTwin
 from connectors.simulators.drivers.amazon import AmazonDriver
 from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
 from connectors.simulators.drivers.ebay import EbayDriver
@@ -40,7 +41,6 @@ from connectors.simulators.drivers.vendure import VendureDriver
 from connectors.simulators.drivers.walmart import WalmartDriver
 from connectors.simulators.drivers.warranty_rest import WarrantyDriver
 from connectors.simulators.drivers.woocommerce import WooCommerceDriver
-from connectors.simulators.makers import AppleTwin
 from connectors.square import Square
 from connectors.testing import ConnectorSuite
 from connectors.vendure import Vendure

@@ -21,8 +21,8 @@ from connectors.hp import Hp
 from connectors.lenovo import Lenovo
 from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
+from connectors.simulators import AppleTwin
 from connectors.simulators.makers import (
-    AppleTwin,
     CiscoTwin,
     Cover,
     DellTwin,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
+from connectors.simulators.apple import AppleTwin
 from connectors.simulators.driver import Driver
 from connectors.simulators.makers import (
-    AppleTwin,
     CiscoTwin,
     Cover,
     DellTwin,
