@@ -93,6 +93,7 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
         "poll",
         "reconcile",
         "queues",
+        "warranty-jobs",
         "sweep",
         "warranty",
         "warranty-jobs",
