@@ -96,7 +96,6 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
         "warranty-jobs",
         "sweep",
         "warranty",
-        "warranty-jobs",
         "sign",
         "conserve",
         "quality",
