@@ -53,7 +53,29 @@ _NAMES_A_SECRET = re.compile(r"auth|token|key|secret|cookie|signature", re.IGNOR
 _QUERY_OF_A_URL = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
+_held: ContextVar[Callable[[], bool]] = ContextVar("held", default=lambda: True)
 _patience: ContextVar[float] = ContextVar("patience", default=PATIENCE_SECONDS_DEFAULT)
+
+
+@contextmanager
+def sent_only_while(held: Callable[[], bool]) -> Iterator[None]:
+    """Send requests only while `held` says so, within the block.
+
+    A process that stood still for a while goes on where it was: without this it sends what was
+    decided before, though its lease is over and somebody else has done the work since.
+    """
+    before = _held.set(held)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # a generator may be closed from another context
+            _held.reset(before)
+
+
+def about_to_send() -> None:
+    """Raise Transient where nothing may be sent any more; to be asked right before sending."""
+    if not _held.get()():
+        raise Transient("the lease was over before the call was sent")
 
 
 @contextmanager
@@ -212,6 +234,7 @@ class RemoteApi:
     async def _request_once(
         self, method: str, path: str, options: Mapping[str, Any]
     ) -> httpx.Response:
+        about_to_send()
         try:
             return await self._client.request(method, path, **options)
         except _NEVER_SENT as error:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from connectors import Unknown
+from connectors.remote import sent_only_while
 from hub import leases
 from hub.database import TROUBLES, DatabaseClosed
 from hub.leases import Queue
@@ -43,12 +44,13 @@ async def kept(extend: Callable[[], Awaitable[bool]], lease: timedelta) -> Async
     `extend` says whether the lease is still held. When it fails, it is tried again at the next
     beat, until the lease is over.
     """
-    seconds = lease.total_seconds()
+    seconds, loop = lease.total_seconds(), asyncio.get_running_loop()
     try:
         async with asyncio.timeout(seconds * MARGIN) as limit:
             beating = asyncio.create_task(_beat(extend, seconds, limit))
             try:
-                yield
+                with sent_only_while(lambda: loop.time() < (limit.when() or 0.0)):
+                    yield
             finally:
                 beating.cancel()
     except TimeoutError:

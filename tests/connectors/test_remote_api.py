@@ -9,6 +9,7 @@ import pytest
 
 from connectors import Conflict, RateLimited, Rejected, Remote, RemoteApi, Transient, Unknown
 from connectors.budgets import LocalBudgets
+from connectors.remote import sent_only_while
 from connectors.retry_after import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -171,3 +172,14 @@ def test_a_burst_of_one_second_goes_out_at_once() -> None:
         await api.aclose()
 
     asyncio.run(play())
+
+
+def test_nothing_is_sent_once_the_lease_is_over() -> None:
+    wire, held = Wire(200), [True, False, False, False]
+    with sent_only_while(lambda: held.pop(0)):
+        call(wire, "POST")
+        with pytest.raises(Transient, match="before the call was sent"):
+            call(wire)
+    assert len(wire.requests) == 1
+    call(wire)
+    assert len(wire.requests) == 2

@@ -1,14 +1,17 @@
 """Leases: kept alive while a call lasts, lost in its middle, given back when there is no time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
+import httpx
 import pytest
 
-from connectors import PushedLevel
+from connectors import PushedLevel, Remote, RemoteApi, Transient
 from hub import inbox, leases, orders
 from hub.database import Database, DatabaseAway, DatabaseClosed, DatabaseLost
 from hub.leases import FACTS
@@ -131,6 +134,31 @@ def test_who_can_not_extend_his_lease_is_stopped_when_it_ends() -> None:
         assert len(tries) > 1
 
     asyncio.run(main())
+
+
+def test_a_process_that_stood_still_sends_nothing_when_it_goes_on() -> None:
+    """Its clock says that the lease is over before anything else of it could notice."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={})
+
+    async def main() -> None:
+        remote = Remote(base_url="https://shop.test", calls_per_second=1000)
+        api = RemoteApi(remote, transport=httpx.MockTransport(answer))
+        with pytest.raises(keeping.LeaseLost):
+            async with keeping.kept(AsyncMock(return_value=True), SHORT):
+                await api.json("POST", "/look")
+                time.sleep(SHORT.total_seconds())  # nothing of it runs meanwhile
+                with pytest.raises(Transient):
+                    await api.json("POST", "/ship")
+                await asyncio.sleep(SECONDS_MAX)
+        await api.json("POST", "/after")
+        await api.aclose()
+
+    asyncio.run(main())
+    assert [request.url.path for request in sent] == ["/look", "/after"]
 
 
 def test_one_failed_beat_is_not_the_end() -> None:

@@ -32,6 +32,7 @@ from connectors import (
     Unknown,
 )
 from connectors.connections import Connections
+from connectors.remote import about_to_send
 from connectors.walk import Walk
 from hub.vocabulary import (
     Fulfillment,
@@ -75,6 +76,7 @@ class Wire:
         faults, loop = self.process.faults, asyncio.get_running_loop()
         slow = faults.random.uniform(*SLOW_SECONDS) if faults.hits("slow") else 0.0
         await self.process.pause(faults.random.expovariate(8) + slow)
+        about_to_send()  # as `RemoteApi` does: the process may have stood still until now
         if not self.far.credentials_good:
             raise AuthFailed("401")
         if (wait := self.far.throttled_until - loop.time()) > 0:
