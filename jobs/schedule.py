@@ -16,6 +16,7 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from hub import channels
 from hub.database import TROUBLES
 from hub.proof.checkpoints import Signer
 from hub.reconciling import runs
@@ -47,11 +48,15 @@ CATCH_UP_SECONDS = 5.0  # how often runs are looked for that lost their process
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One line of the timetable; `work` returns a sentence for the history."""
+    """One line of the timetable; `work` returns a sentence for the history.
+
+    `needs` names a capability: while no channel has it there is nothing to run, and to remember.
+    """
 
     name: str
     every: timedelta
     work: Callable[[Runtime], Awaitable[str]]
+    needs: str | None = None
 
 
 def timetable(settings: Settings) -> list[Job]:
@@ -59,11 +64,11 @@ def timetable(settings: Settings) -> list[Job]:
     signer = Signer(settings.vault())
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
-        Job("queues", timedelta(seconds=10), queues.empty_all),
+        Job("queues", timedelta(seconds=10), queues.empty_all, needs="receive_queue"),
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), warranty.refresh),
-        Job("warranty-jobs", timedelta(minutes=1), warranty_jobs.collect),
+        Job("warranty-jobs", timedelta(minutes=1), warranty_jobs.collect, "bulk_warranty"),
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),
@@ -73,7 +78,7 @@ def timetable(settings: Settings) -> list[Job]:
 
 async def fire(runtime: Runtime, job: Job) -> str | None:
     """Run a job if its present slot is free; return its outcome, None if it was not ours."""
-    if runtime.stopping.is_set():
+    if runtime.stopping.is_set() or not await _is_needed(runtime, job):
         return None
     run = await runtime.database.write(
         lambda tx: runs.take(
@@ -95,6 +100,13 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
             async with asyncio.timeout(leases.GIVE_BACK_SECONDS_MAX):
                 await runtime.database.write(lambda tx: runs.hand_over(tx, run))
         raise
+
+
+async def _is_needed(runtime: Runtime, job: Job) -> bool:
+    if job.needs is None:
+        return True
+    capability = job.needs
+    return bool(await runtime.database.read(lambda tx: channels.with_capability(tx, capability)))
 
 
 async def _outcome(runtime: Runtime, job: Job) -> str:

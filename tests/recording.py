@@ -63,7 +63,6 @@ class Recording(
     PushFulfillment,
     LookupWarranty,
     RegisterWarranty,
-    ReceiveWebhooks,
 ):
     """A channel in memory, with compare-and-set."""
 
@@ -148,14 +147,6 @@ class Recording(
             if since <= order.placed_at <= until:
                 yield order
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        if headers.get("signature") != "right":
-            raise AuthFailed("the signature is wrong")
-        return Delivery(headers["id"], headers["topic"])
-
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
-        return [Hint(body.decode())]
-
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         self._fail()
         self.fulfillments.append(fulfillment)
@@ -179,6 +170,18 @@ class Recording(
         return self._answer(registration.serial)
 
 
+class Calling(Recording, ReceiveWebhooks):
+    """The same, and it calls: the body of a delivery is the reference of an order."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        if headers.get("signature") != "right":
+            raise AuthFailed("the signature is wrong")
+        return Delivery(headers["id"], headers["topic"])
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        return [Hint(body.decode())]
+
+
 class _Fixed(Connections):
     def __init__(self, connector: Connector[Any]) -> None:
         super().__init__(lambda _: {})
@@ -188,9 +191,11 @@ class _Fixed(Connections):
         return self._connector
 
 
-def stage(world: World, **more: Any) -> tuple[Recording, Runtime, Row]:
+def stage(
+    world: World, kind: type[Recording] = Recording, **more: Any
+) -> tuple[Recording, Runtime, Row]:
     """Connect a recording channel; return it, a runtime for the jobs and the channel's row."""
-    connector = Recording()
-    channel = world.channel("rec", "shopify", capabilities=capabilities(Recording), **more)
+    connector = kind()
+    channel = world.channel("rec", "shopify", capabilities=capabilities(kind), **more)
     runtime = Runtime(world.database, _Fixed(connector), clock=lambda: world.now, holder="test")
     return connector, runtime, channel

@@ -8,7 +8,7 @@ from connectors import AuthFailed, Page, Transient
 from hub import channels, inbox
 from jobs import intake, poll, recovery
 from jobs.runtime import Runtime
-from recording import stage
+from recording import Calling, stage
 from world import World
 
 
@@ -118,7 +118,7 @@ def test_deliveries_of_a_dead_worker_are_taken_over(world: World) -> None:
 
 
 def test_an_order_that_can_not_be_read_yet_is_read_a_little_later(world: World) -> None:
-    connector, runtime, channel = stage(world)
+    connector, runtime, channel = stage(world, Calling)
     world.receive("SN-1")
     told = inbox.Message(channel["id"], "d1", "webhook", "orders/create", b"a")
     world.write(lambda tx: inbox.accept(tx, [told], world.now))
@@ -133,7 +133,7 @@ def test_an_order_that_can_not_be_read_yet_is_read_a_little_later(world: World) 
 
 
 def test_an_order_that_never_comes_is_given_to_a_person_within_minutes(world: World) -> None:
-    _, runtime, channel = stage(world)
+    _, runtime, channel = stage(world, Calling)
     told = inbox.Message(channel["id"], "d1", "webhook", "orders/create", b"a")
     world.write(lambda tx: inbox.accept(tx, [told], world.now))
     for _ in range(recovery.SOON_ATTEMPTS_MAX + 1):

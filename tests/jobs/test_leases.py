@@ -460,3 +460,15 @@ def test_runs_from_long_ago_are_forgotten_and_the_last_one_is_not(world: World) 
     asyncio.run(main())
     names = [row["job"] for row in world.rows("SELECT job FROM job_run ORDER BY started_at")]
     assert names == ["rare", "often"]
+
+
+def test_what_no_channel_needs_is_neither_run_nor_remembered(world: World) -> None:
+    async def short(_: Runtime) -> str:
+        return "done"
+
+    job = Job("queues", timedelta(seconds=10), short, needs="receive_queue")
+    runtime = world.runtime()
+    assert asyncio.run(schedule.fire(runtime, job)) is None
+    assert world.value("SELECT COUNT(*) FROM job_run") == 0
+    world.channel("market", capabilities=("receive_queue",))
+    assert asyncio.run(schedule.fire(runtime, job)) == "done"
