@@ -26,6 +26,16 @@ STATUSES = (
 )
 PAGE_MAX = 100
 GRAMS_MIN = 5
+NOTHING = {"value": "0", "currencyCode": "INR"}
+CHARGE = {"baseAmount": NOTHING, "discountAmount": NOTHING, "netAmount": NOTHING}
+CHARGES = [
+    {
+        "chargeType": "TOTAL",
+        "baseCharge": CHARGE,
+        "totalCharge": CHARGE,
+        "totalTax": {"type": "TOTAL", "charge": CHARGE},
+    }
+]
 Record = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -71,7 +81,7 @@ class LocationDesk:
                 "pSlip": {"requirement": "NOT_REQUIRED"},
                 "invoice": {"requirement": "NOT_REQUIRED", "status": "NOT_AVAILABLE"},
             },
-            "charges": [],
+            "charges": CHARGES,
             "status": status,
             "lineItems": [
                 {
@@ -79,14 +89,18 @@ class LocationDesk:
                     "merchantSku": sku,
                     "numberOfUnits": quantity,
                     "complianceAttributes": wants,
-                    "charges": [],
+                    "charges": CHARGES,
                 }
                 for number, (sku, quantity) in enumerate(quantities.items(), start=1)
             ],
             "shippingInfo": {
                 "expectedShippingDateTimeInUTC": self._stamp(),
                 "shippingType": shipping,
-                "shipToAddress": {"name": "A Buyer", "addressLine1": "1st Main Rd"},
+                "shipToAddress": {
+                    "name": "A Buyer",
+                    "addressLine1": "1st Main Rd",
+                    "postalCode": "560055",
+                },
             },
             "creationDateTime": self._stamp(),
             "lastUpdatedDateTime": self._stamp(),

@@ -307,7 +307,11 @@ def test_every_request_keeps_to_the_official_contract() -> None:
         await connector.push_fulfillment(left(ref, ("1", "SN1", "SN3")))
         assert desk.shipments[ref]["packages"][0]["hazmatLabels"] == ["CLASS_9"]
 
-    run(story, heard=keep)
+    twin = run(story, heard=keep)
+    # The twin's shipments are such as the contract describes, packed and unpacked.
+    schema = contract.spec["components"]["schemas"]["Shipment"]
+    for shipment in twin.location_desk.shipments.values():
+        assert list(contract.problems(schema, shipment, "$")) == []
     ours = [each for each in sent if "/externalFulfillment/" in each.url.path]
     for request in ours:
         contract.check(request, "")
