@@ -38,7 +38,7 @@ bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a l
 	@names=$$($(BIN)/python -m tests.benchmarks --list) && for name in $$names; do $(BIN)/python -m tests.benchmarks $$name || exit 1; done
 
 # The page is written whatever the stories say; the command ends as they did.
-e2e: $(STAMP)   ## stories against real servers (Vendure, Medusa, QU4RTET, Nautobot); writes docs/end-to-end.md
+e2e: $(STAMP)   ## stories against real servers (Vendure, Medusa, QU4RTET, Nautobot, moto); writes docs/end-to-end.md
 	@mkdir -p artefacts
 	$(BIN)/python -m tests.e2e.real_servers install
 	$(BIN)/pytest -m "" --junit-xml artefacts/e2e.xml $(ARGS) tests/e2e/test_*_story.py; told=$$?; \

@@ -8,7 +8,8 @@ which Amazon puts into a queue of the seller's (SQS), are what makes orders come
 
 Serials: of orders that Amazon ships they are read. What the seller ships is confirmed without them,
 the contract has no field (`confirmShipment` knows transparency codes only). An Easy Ship parcel is
-booked with them. External Fulfillment, which takes them too, is another programme and not served.
+booked with them. With the setting `external_fulfillment` the account is one location of that
+programme: its shipments are the orders, and their packages are named with serials.
 
 Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
 
@@ -35,6 +36,7 @@ from connectors.amazon_answers import (
     product_type,
     rates_told,
 )
+from connectors.amazon_external import ExternalFulfillment, Location
 from connectors.amazon_fulfillment import EasyShipParcel, read, tell
 from connectors.amazon_queue import Queue, region_of
 from connectors.amazon_stock import FEED_POLL_SECONDS, TYPE_DEFAULT, Shop, push, walk
@@ -83,6 +85,9 @@ class AmazonSettings(BaseModel):
     seller_id: str = Field(min_length=1, description="The merchant token: A2…")
     marketplace_ids: tuple[str, ...] = Field(min_length=1, max_length=10)
     easy_ship: EasyShipParcel | None = Field(None, description="To book Easy Ship parcels")
+    external_fulfillment: ExternalFulfillment | None = Field(
+        None, description="To serve the shipments of one location in place of the seller's orders"
+    )
     queue_url: str | None = Field(None, pattern=r"^https?://", description="SQS, for ORDER_CHANGE")
     queue_region: str | None = Field(None, description="Where the queue's address names none")
     queue_access_key_id: str | None = None
@@ -98,6 +103,10 @@ class AmazonSettings(BaseModel):
             raise ValueError(f"a queue needs {missing} too")
         if self.queue_url and not (self.queue_region or region_of(self.queue_url)):
             raise ValueError("queue_region must name the region of the queue")
+        if self.external_fulfillment and self.queue_url:
+            raise ValueError("ORDER_CHANGE names no shipments: external_fulfillment has no queue")
+        if self.external_fulfillment and self.easy_ship:
+            raise ValueError("a shipment of external_fulfillment is booked without easy_ship")
         return self
 
 
@@ -116,13 +125,16 @@ class Amazon(
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False  # but for Easy Ship
+    keeps_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
         self._shop = Shop(
             api, settings.seller_id, settings.marketplace_ids, settings.feed_poll_seconds
         )
+        self._location: Location | None = None
+        if settings.external_fulfillment:
+            self._location = Location(api, settings.external_fulfillment)
         self._queue: Queue | None = None
         if settings.queue_url and settings.queue_secret_access_key:
             self._queue = Queue(
@@ -162,10 +174,16 @@ class Amazon(
         try:
             answer = await ask(self.api, "GET", SELLERS)
             await self._shop.search(pageSize="1")
-            since = datetime.now(UTC) - timedelta(days=1)
-            await self._search(lastUpdatedAfter=stamp(since), maxResultsPerPage="1")
+            if self._location is not None:
+                await self._location.check()
+            else:
+                since = datetime.now(UTC) - timedelta(days=1)
+                await self._search(lastUpdatedAfter=stamp(since), maxResultsPerPage="1")
         except AuthFailed as refusal:
-            told = f"{refusal}: it needs the roles Inventory and Order Tracking and Product Listing"
+            role = "Inventory and Order Tracking"
+            if self._location is not None:
+                role = "Direct to Consumer Shipping (Restricted)"
+            told = f"{refusal}: it needs the roles {role} and Product Listing"
             raise AuthFailed(told) from refusal
         sells_in = {
             each["marketplace"]["id"]
@@ -180,6 +198,9 @@ class Amazon(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, which ends a little before now."""
         walk_ = Walk.resume(cursor, datetime.now(UTC) - SETTLED)
+        if self._location is not None:
+            found, walk_, more = await self._location.pull(walk_)
+            return Page(found, walk_.cursor(), more)
         since = max(walk_.since or walk_.until - KEPT, walk_.until - KEPT)
         asked = {
             # Amazon names no order of its list: the end is fixed, and all its pages are read.
@@ -198,7 +219,9 @@ class Amazon(
         return Page(tuple(orders), walk_.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
-        """Read one order that the seller ships."""
+        """Read one order that the seller ships, or one shipment of the location."""
+        if self._location is not None:
+            return await self._location.read(ref)
         order = await read(self.api, ref, INCLUDED)
         if by_amazon(order):
             raise NotFound(f"order {ref} is shipped by Amazon: its units are none of ours")
@@ -208,6 +231,10 @@ class Amazon(
         """Yield every order placed in the window, up to what Amazon shows by now."""
         until = min(until, datetime.now(UTC) - SETTLED)
         if since > until:
+            return
+        if self._location is not None:
+            async for order in self._location.placed(since, until):
+                yield order
             return
         after: str | None = None
         while True:
@@ -237,7 +264,10 @@ class Amazon(
         return [*lost, *(await push(self._shop, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Confirm the shipment, or book the Easy Ship parcel with its serials."""
+        """Confirm the shipment, book the Easy Ship parcel, or name the packages of a location."""
+        if self._location is not None:
+            await self._location.tell(fulfillment)
+            return f"Amazon shipment {fulfillment.order_ref}"
         await tell(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
 

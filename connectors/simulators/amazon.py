@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.simulators.amazon_external import LocationDesk
 from connectors.simulators.amazon_feeds import FeedDesk
 from connectors.simulators.amazon_queue import QueueTwin
 from connectors.simulators.twin import Fault, Twin
@@ -44,6 +45,7 @@ class AmazonTwin(Twin):
         self.past = timedelta()  # so long ago happens what is told: Amazon shows orders late
         self.rates: dict[str, str] = {}  # what the next answers tell of their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
+        self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
         self.queue = QueueTwin(self.now, self.next_id)
 
@@ -159,6 +161,7 @@ class AmazonTwin(Twin):
             ("GET", f"{LISTINGS}/{{seller}}", self._search_listings),
             ("PATCH", f"{LISTINGS}/{{seller}}/{{sku:path}}", self._patch),
             *self.feed_desk.table(),
+            *self.location_desk.table(),
             ("POST", f"{EASY_SHIP}/timeSlot", self._slots),
             ("GET", f"{EASY_SHIP}/package", self._parcel),
             ("POST", f"{EASY_SHIP}/package", self._book),

@@ -166,6 +166,20 @@ class Driver:
         """Let an event about an order happen, of which subscribers are told."""
         raise self._missing("announce")
 
+    # ReceiveQueue. An order that is placed puts a notice into the queue.
+
+    def put_into_queue(self, body: str) -> None:
+        """Let somebody write something into the queue."""
+        raise self._missing("put_into_queue")
+
+    def let_hidden_come_again(self) -> None:
+        """Let so much time pass that what was taken and not acknowledged shows again."""
+        raise self._missing("let_hidden_come_again")
+
+    def notices_held(self) -> int:
+        """Say how many messages the queue holds, shown or hidden."""
+        raise self._missing("notices_held")
+
     # LookupWarranty, RegisterWarranty.
 
     def add_unit(self, serial: str, product: str, starts_on: date, ends_on: date) -> None:

@@ -1,6 +1,7 @@
 """The rows of the conformance kit fail for connectors that break their promises, and say why."""
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,13 +10,15 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors import NotFound, RateLimited, Transient, Unknown
-from connectors.contract import Connector, Delivery, Hint, Page, PushedLevel
+from connectors.amazon import Amazon
+from connectors.contract import Connector, Delivery, Hint, Page, PushedLevel, Queued
 from connectors.epcis import Epcis
 from connectors.gudid import Gudid
 from connectors.medusa import Medusa
 from connectors.notice_rest import NoticeRest
 from connectors.shopify import Shopify
 from connectors.simulators.driver import Driver, DriverIncomplete
+from connectors.simulators.drivers.amazon import AmazonDriver
 from connectors.simulators.drivers.epcis import EpcisDriver
 from connectors.simulators.drivers.gudid import GudidDriver
 from connectors.simulators.drivers.medusa import MedusaDriver
@@ -50,6 +53,42 @@ from hub.vocabulary import (
 BY_NAME: Mapping[str, Row] = {row.name: row for row in ROWS}
 COUNT = itertools.count()
 HERE = timezone(timedelta(hours=1))
+
+
+class AcknowledgesAtOnce(Amazon):
+    async def receive(self) -> Sequence[Queued]:
+        taken = await super().receive()
+        await super().acknowledge([each.receipt for each in taken])
+        return taken
+
+
+class AcknowledgesNothing(Amazon):
+    async def acknowledge(self, receipts: Sequence[str]) -> None:
+        return
+
+
+class AcknowledgesTen(Amazon):
+    async def acknowledge(self, receipts: Sequence[str]) -> None:
+        await super().acknowledge(receipts[:10])
+
+
+class NumbersNotices(Amazon):
+    async def receive(self) -> Sequence[Queued]:
+        return [
+            replace(each, delivery=Delivery(f"{next(COUNT)}", each.delivery.topic))
+            for each in await super().receive()
+        ]
+
+
+class BelievesEveryNotice(Amazon):
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        change = json.loads(body)["Payload"]["OrderChangeNotification"]
+        return (Hint(change["AmazonOrderId"]),)
+
+
+class DropsWhatIsNoNotice(Amazon):
+    async def receive(self) -> Sequence[Queued]:
+        return [each for each in await super().receive() if each.delivery.topic]
 
 
 class NeverEmpty(Medusa):
@@ -374,6 +413,12 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[Driver]]] = [
     ("a-spoiled-webhook-is-refused", BelievesEverybody, MedusaDriver),
     ("a-replayed-webhook-is-known", NumbersDeliveries, MedusaDriver),
     ("a-replayed-webhook-is-known", OneIdForAll, MedusaDriver),
+    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesAtOnce, AmazonDriver),
+    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesNothing, AmazonDriver),
+    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesTen, AmazonDriver),
+    ("a-notice-comes-until-it-is-acknowledged", NumbersNotices, AmazonDriver),
+    ("a-spoiled-notice-is-no-error", DropsWhatIsNoNotice, AmazonDriver),
+    ("a-spoiled-notice-is-no-error", BelievesEveryNotice, AmazonDriver),
     ("each-question-its-answer", GuessesTheWorst, WarrantyDriver),
     ("days-are-kept", ADayLate, WarrantyDriver),
     ("a-registration-happens-once", RegistersToday, WarrantyDriver),

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BY_NPM = ("vendure", "medusa")
-BY_PIP = ("quartet", "nautobot")
+BY_PIP = ("quartet", "nautobot", "moto")
 STAMP = ".installed"
 
 

@@ -43,6 +43,6 @@ def test_every_server_is_locked_at_its_versions() -> None:
 
 def test_the_page_tells_the_last_run_of_every_server() -> None:
     page = PAGE.read_text()
-    for server in ("Vendure 3", "Medusa 2", "QU4RTET", "Nautobot 3"):
+    for server in ("Vendure 3", "Medusa 2", "QU4RTET", "Nautobot 3", "moto 5"):
         assert re.search(rf"^\| {server}[^|]*\|[^|]+\| sqlite \| passed \|", page, re.MULTILINE)
     assert re.search(r"^- Run: 20\d\d-\d\d-\d\d \d\d:\d\d UTC$", page, re.MULTILINE)

@@ -74,6 +74,15 @@ class AmazonDriver(Driver):
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.twin.place_order({sku: len(serials)}, serials={sku: list(serials)})
 
+    def put_into_queue(self, body: str) -> None:
+        self.twin.queue.put(body)
+
+    def let_hidden_come_again(self) -> None:
+        self.twin.queue.let_hidden_come_again()
+
+    def notices_held(self) -> int:
+        return len(self.twin.queue.messages)
+
     def missing_order(self) -> str:
         return "302-9999999-9999999"
 
