@@ -147,13 +147,17 @@ def test_a_process_that_stood_still_sends_nothing_when_it_goes_on() -> None:
     async def main() -> None:
         remote = Remote(base_url="https://shop.test", calls_per_second=1000)
         api = RemoteApi(remote, transport=httpx.MockTransport(answer))
-        with pytest.raises(keeping.LeaseLost):
+
+        async def stands_still() -> None:
             async with keeping.kept(AsyncMock(return_value=True), SHORT):
                 await api.json("POST", "/look")
                 time.sleep(SHORT.total_seconds())  # nothing of it runs meanwhile
                 with pytest.raises(Transient):
                     await api.json("POST", "/ship")
                 await asyncio.sleep(SECONDS_MAX)
+
+        with pytest.raises(LeaseLost):
+            await stands_still()
         await api.json("POST", "/after")
         await api.aclose()
 
