@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors import capabilities
 from connectors.registry import installed
@@ -51,7 +53,22 @@ def test_it_names_every_setting_and_its_example_is_one_that_the_connector_takes(
         needed = "yes" if field.is_required() else "no"
         assert f"| `{name}` | {needed} |" in told, f"{name} is needed: {needed}"
     (example,) = re.findall(r"```json\n(.*?)```", told, flags=re.DOTALL)
-    installed()[key].remote(model.model_validate(json.loads(example)))
+    filled_in = {name: a_key() if NO_KEY in value else value for name, value in strings(example)}
+    installed()[key].remote(model.model_validate({**json.loads(example), **filled_in}))
+
+
+NO_KEY = "PRIVATE KEY-----\nREPLACE"
+
+
+def strings(example: str) -> list[tuple[str, str]]:
+    return [(name, each) for name, each in json.loads(example).items() if isinstance(each, str)]
+
+
+def a_key() -> str:
+    """Make what stands in the place of a private key, which no page may show."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private.private_bytes(*form).decode()
 
 
 @pytest.mark.parametrize("key", KEYS)
