@@ -70,7 +70,7 @@ def application(settings: Settings, runtime: Runtime, *, works: bool) -> Starlet
     return create_app(parts)
 
 
-def prepare(settings: Settings) -> Database:
+def prepare(settings: Settings, *, processes: int = 1) -> Database:
     """Open the database. The embedded one is brought up to date; a server's is left to people."""
     await_database(settings.database, settings.database_wait_seconds)
     if settings.database.startswith("sqlite:///"):
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> Database:
         migrate(settings.database)
     elif not is_current(settings.database):
         sys.exit("The tables are not those of this version: run serial-hub migrate first.")
-    return settings.open_database()
+    return settings.open_database(processes=processes)
 
 
 def bring_up_to_date(settings: Settings) -> None:
@@ -111,7 +111,8 @@ def serve_beside_others(role: str) -> None:
 
 def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> None:
     """Run the hub in this process, on its address or on sockets that are bound already."""
-    database = prepare(settings)
+    shared = settings.processes_used() if listening else 1
+    database = prepare(settings, processes=shared)
     try:
         if role == "worker":
             asyncio.run(_work(settings, database))

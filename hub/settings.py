@@ -88,9 +88,12 @@ class Settings:
             return Path(self.database.removeprefix("sqlite:///")).parent
         return Path()
 
-    def open_database(self) -> Database:
-        """Open the database; `hub.migrations.migrate` must have made its tables."""
-        return open_database(self.database)
+    def open_database(self, *, processes: int = 1) -> Database:
+        """Open the database; `hub.migrations.migrate` must have made its tables.
+
+        `processes`: of this hub, which share out the connections that one would have.
+        """
+        return open_database(self.database, processes=processes)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

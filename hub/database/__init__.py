@@ -52,11 +52,14 @@ def await_database(url: str, seconds_max: float) -> None:
         await_server(url, seconds_max)
 
 
-def open_database(url: str) -> Database:
-    """Open ``sqlite:///path`` or ``postgresql://…``; `hub.migrations` makes the tables."""
+def open_database(url: str, *, processes: int = 1) -> Database:
+    """Open ``sqlite:///path`` or ``postgresql://…``; `hub.migrations` makes the tables.
+
+    `processes` that open it for the same hub share out the connections that one would have.
+    """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
     if scheme in {"postgresql", "postgres"}:
-        return PostgresDatabase(url)
+        return PostgresDatabase(url, processes)
     raise ValueError(f"not a database this hub can use: {scheme or url!r}")

@@ -38,8 +38,9 @@ from hub.database.patience import RACES, Patience
 from hub.errors import InvalidInput
 from hub.sql import PostgresTransaction, Row
 
-POSTGRES_WRITERS = 8
+POSTGRES_WRITERS = 8  # each with a connection for company, and one to be alone
 POSTGRES_READERS = 8
+THREADS_MIN = 2  # of each, however many processes share
 PATIENCE_SECONDS = 0.05  # something has waited: another writer joins
 LOCK_MS_MAX = 10  # how long work in company waits for a lock
 # Said once at the start of a connection, not at the start of every transaction.
@@ -63,7 +64,7 @@ class PostgresDatabase(Database):
     dialect = "postgresql"
     signals: ClusterSignals
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, processes: int = 1) -> None:
         self._conninfo = watchful(url)
         super().__init__(ClusterSignals(self._conninfo))
         self.url = url
@@ -71,8 +72,10 @@ class PostgresDatabase(Database):
         self._local = threading.local()
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
-        self._readers = ThreadPoolExecutor(POSTGRES_READERS, thread_name_prefix="reader")
-        self._writers = _Writers(self._commit)
+        self._readers = ThreadPoolExecutor(
+            max(THREADS_MIN, POSTGRES_READERS // processes), thread_name_prefix="reader"
+        )
+        self._writers = _Writers(self._commit, max(THREADS_MIN, POSTGRES_WRITERS // processes))
         try:
             self._readers.submit(self._connection, READER_OPTIONS).result()
         except BaseException:
@@ -166,15 +169,14 @@ class PostgresDatabase(Database):
 class _Writers:
     """Threads that drain one queue: the first alone, others only when something has waited."""
 
-    def __init__(self, commit: Callable[[list[Job[Any]]], None]) -> None:
+    def __init__(self, commit: Callable[[list[Job[Any]]], None], count: int) -> None:
         self._commit = commit
         self._queue: deque[tuple[float, Job[Any]]] = deque()
         self._changed = threading.Condition()
         self._busy = 0
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._serve, name=f"writer-{number}")
-            for number in range(POSTGRES_WRITERS)
+            threading.Thread(target=self._serve, name=f"writer-{number}") for number in range(count)
         ]
         for thread in self._threads:
             thread.start()
