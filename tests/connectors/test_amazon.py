@@ -29,6 +29,7 @@ from connectors.sigv4 import SigningKey, SigV4Auth
 from connectors.simulators import AmazonTwin, Fault, serve
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 Story = Callable[[AmazonTwin, Amazon], Awaitable[None]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -84,15 +85,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
         shipped_at=NOW,
         **{"carrier": "ups", "tracking": "1Z999", **more},
     )
-
-
-async def pull_all(connector: Amazon, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

@@ -16,7 +16,8 @@ from connectors.registry import SettingsInvalid, connect
 from connectors.simulators import AmazonTwin, Fault, serve
 from connectors.simulators.amazon_external import LocationDesk
 from contracts import Contract, example
-from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState
+from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState
+from pulling import pull_all
 
 Story = Callable[[LocationDesk, Amazon], Awaitable[None]]
 NO_QUEUE = dict.fromkeys(
@@ -75,15 +76,6 @@ def packed(desk: LocationDesk, ref: str) -> list[tuple[str, dict[str, list[str]]
         )
         for package in desk.shipments[ref].get("packages", [])
     ]
-
-
-async def pull_all(connector: Amazon, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_settings_that_do_not_go_together_are_refused() -> None:

@@ -26,6 +26,7 @@ from connectors.simulators import BigCommerceTwin, Fault
 from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 WIRED = Wired("bigcommerce", BigCommerceTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -54,15 +55,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", line: str = "") 
         carrier="UPS",
         tracking="t" * 80,
     )
-
-
-async def pull_all(connector: BigCommerce, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

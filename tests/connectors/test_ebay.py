@@ -30,6 +30,7 @@ from connectors.simulators import EbayTwin, Fault, Webhook
 from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 WIRED = Wired("ebay", EbayTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -60,15 +61,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", hours: int = 0) 
         shipped_at=NOW + timedelta(hours=hours),
         tracking="1Z 999-9",
     )
-
-
-async def pull_all(connector: Ebay, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_buys_a_token_and_says_what_is_wrong() -> None:

@@ -18,6 +18,7 @@ from connectors.simulators.lightspeed import ELSEWHERE, OUTLET
 from connectors.testing import Wired
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 WIRED = Wired("lightspeed", LightspeedTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -43,15 +44,6 @@ def shipped(order: Order, *serials: str, line: str | None = None) -> Fulfillment
         lines=(FulfillmentLine(order_line_ref=ref, serials=serials),),
         shipped_at=NOW,
     )
-
-
-async def pull_all(connector: Lightspeed, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

@@ -26,6 +26,7 @@ from connectors.simulators.medusa import LOCATION
 from connectors.testing import Wired
 from contracts import Contract
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 WIRED = Wired("medusa", MedusaTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -52,15 +53,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", line: str = "") 
         shipped_at=NOW,
         tracking="1Z999",
     )
-
-
-async def pull_all(connector: Medusa, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

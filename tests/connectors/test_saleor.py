@@ -41,6 +41,7 @@ from hub.vocabulary import (
     OrderState,
     StockLevel,
 )
+from pulling import pull_all
 
 Story = Callable[[SaleorTwin, Saleor], Awaitable[None]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -88,15 +89,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
         shipped_at=NOW,
         **{"tracking": "T1", **more},
     )
-
-
-async def pull_all(connector: Saleor, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

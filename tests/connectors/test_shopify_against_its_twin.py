@@ -19,6 +19,7 @@ from hub.vocabulary import (
     ReturnState,
     StockLevel,
 )
+from pulling import pull_all
 
 WIRED = Wired("shopify", ShopifyTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -39,15 +40,6 @@ def level(
 
 async def stock_of(connector: Shopify) -> list[ObservedLevel]:
     return [each async for each in connector.snapshot_stock()]
-
-
-async def pull_all(connector: Shopify, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def shipped(order: Order, *serials: str, line: int = 0, reference: str = "F1") -> Fulfillment:

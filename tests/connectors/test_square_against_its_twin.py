@@ -16,6 +16,7 @@ from hub.vocabulary import (
     ReturnState,
     StockLevel,
 )
+from pulling import pull_all
 
 WIRED = Wired("square", SquareTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -40,15 +41,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1") -> Fulfillment:
         carrier="UPS",
         tracking="1Z999",
     )
-
-
-async def pull_all(connector: Square, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_proves_token_and_location() -> None:

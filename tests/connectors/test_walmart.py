@@ -28,6 +28,7 @@ from connectors.walmart import Walmart
 from connectors.walmart_answers import calls_left, hints_of, instant, operation_of, order_of, whole
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, ReturnState, StockLevel
+from pulling import pull_all
 
 Story = Callable[[WalmartTwin, Walmart], Awaitable[None]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -67,15 +68,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
         shipped_at=NOW,
         **{"carrier": "fedex", "tracking": "T1", **more},
     )
-
-
-async def pull_all(connector: Walmart, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:

@@ -14,6 +14,7 @@ from connectors.simulators import Fault, WooCommerceTwin
 from connectors.testing import Wired
 from connectors.woocommerce import WooCommerce
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from pulling import pull_all
 
 WIRED = Wired("woocommerce", WooCommerceTwin)
 connected, run = WIRED.connected, WIRED.run
@@ -37,15 +38,6 @@ def shipped(order: Order, *serials: str, reference: str = "F1") -> Fulfillment:
         carrier="UPS",
         tracking="1Z999",
     )
-
-
-async def pull_all(connector: WooCommerce, cursor: str = "") -> tuple[list[Order], str]:
-    orders: list[Order] = []
-    more = True
-    while more:
-        page = await connector.pull_orders(cursor)
-        orders, cursor, more = [*orders, *page.items], page.cursor, page.more
-    return orders, cursor
 
 
 def test_check_says_what_is_wrong() -> None:
