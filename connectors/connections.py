@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.budgets import Budgets
 from connectors.contract import Connector
 from connectors.registry import connect
-from connectors.tokens import TokenStore
+from connectors.toolkit.rate_limits import Budgets
+from connectors.toolkit.tokens import TokenStore
 
 
 @dataclass(slots=True)

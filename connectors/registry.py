@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from connectors.budgets import Budgets
 from connectors.contract import Connector
 from connectors.remote import RemoteApi
-from connectors.tokens import TokenStore
+from connectors.toolkit.rate_limits import Budgets
+from connectors.toolkit.tokens import TokenStore
 
 GROUP = "serial_hub.connectors"
 

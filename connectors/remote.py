@@ -20,7 +20,6 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from connectors.budgets import Budget, Budgets, LocalBudgets, Reading
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -30,8 +29,9 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
-from connectors.retry_after import retry_after_seconds
-from connectors.tokens import TokenAuth, TokenStore
+from connectors.toolkit.rate_limits import Budget, Budgets, LocalBudgets, Reading
+from connectors.toolkit.retry_after import retry_after_seconds
+from connectors.toolkit.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ATTEMPTS_DEFAULT = 3

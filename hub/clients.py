@@ -10,17 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from hub import ledger, listings, views
+from hub import ledger
 from hub.catalogue import reference
-from hub.client_rules import TITLE
 from hub.clock import micros, moment, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised
-from hub.instruction import Instruction
-from hub.journal import Verdict, bounded, refused
+from hub.ledger import unit_views
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.rules.client import TITLE
+from hub.ledger.units import UNITS, Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import UNITS, Scan, UnitState, locate
+from hub.storage import paging
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 
 COLUMNS_MAX = 40  # of a report, with its custom fields
 NOT_OURS_TO_PASS = WITH_CUSTOMER | {Status.WRITTEN_OFF}
@@ -205,7 +208,7 @@ def report(
     """Return one page of a client's units in its own columns, then its custom fields by name."""
     if not 0 < len(columns) + len(fields) <= COLUMNS_MAX:
         raise InvalidInput(f"a report has 1 to {COLUMNS_MAX} columns", field="columns")
-    limit = views.page_size(first)
+    limit = paging.page_size(first)
     units = tx.rows(
         f"{UNITS}WHERE unit.client_id = :client AND unit.id > :after ORDER BY unit.id LIMIT :limit",
         client=client_id,
@@ -229,7 +232,7 @@ def report(
 
 def _custom(tx: Transaction, units: Sequence[Row]) -> dict[tuple[str, str], str]:
     since = {unit["id"]: unit["client_since"] or 0 for unit in units}
-    found = views.unit_fields(tx, sorted(since))
+    found = unit_views.unit_fields(tx, sorted(since))
     return {
         (unit_id, row["name"]): row["value"]
         for unit_id, rows in found.items()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from hub.database import Database, open_database
-from hub.vault import Vault, key_beside
+from hub.access.vault import Vault, key_beside
+from hub.storage.database import Database, open_database
 
 PREFIX = "SERIAL_HUB_"
 PROCESSES_MAX = 4  # that are started without being asked for
@@ -89,7 +89,7 @@ class Settings:
         return Path()
 
     def open_database(self, *, processes: int = 1) -> Database:
-        """Open the database; `hub.migrations.migrate` must have made its tables.
+        """Open the database; `hub.storage.migrations.migrate` must have made its tables.
 
         `processes`: of this hub, which share out the connections that one would have.
         """

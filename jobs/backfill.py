@@ -11,8 +11,8 @@ from functools import partial
 
 from connectors import SnapshotOrders
 from connectors.remote import patience
-from hub import inbox
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import inbox
 from hub.vocabulary import Order
 from jobs import intake
 from jobs.intake import ORDERS

@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from connectors import Connector, PushedEvent, PushEvents
-from hub import channels, feeds, outbox
-from hub.feeds import Position
-from hub.outbox import Fact
-from hub.sql import Row, Transaction
+from hub.history import event_feed
+from hub.history.event_feed import Position
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, outbox
+from hub.sync.outbox import Fact
 from hub.vocabulary import LedgerEvent
 from jobs import leases
 from jobs.runtime import Runtime
@@ -42,7 +43,7 @@ async def feed(runtime: Runtime, channel: Row, connector: PushEvents) -> int:
 def _nothing_new(channel: Row, tx: Transaction) -> bool:
     """Look before taking the writer's turn."""
     here = _position(tx, channel)
-    return here is not None and (_is_full(tx, channel) or not feeds.after(tx, here, limit=1))
+    return here is not None and (_is_full(tx, channel) or not event_feed.after(tx, here, limit=1))
 
 
 def _position(tx: Transaction, channel: Row) -> Position | None:
@@ -71,15 +72,15 @@ def _feed(runtime: Runtime, channel: Row, connector: PushEvents, tx: Transaction
     )
     here = _position(tx, channel)
     if here is None:
-        _move(tx, channel, feeds.end(tx), now)  # it is told what is recorded from now on
+        _move(tx, channel, event_feed.end(tx), now)  # it is told what is recorded from now on
         return 0
     if _is_full(tx, channel):
         return 0
-    rows = feeds.after(tx, here, limit=EVENTS_MAX)
+    rows = event_feed.after(tx, here, limit=EVENTS_MAX)
     if not rows:
         return 0
     chosen = _of_channel(tx, channel, rows)
-    wanted = [event.id for event in feeds.told(tx, chosen) if connector.wants_event(event)]
+    wanted = [event.id for event in event_feed.told(tx, chosen) if connector.wants_event(event)]
     units = {row["id"]: row["unit_id"] for row in chosen}
     facts = [Fact(channel["id"], TOPIC, units[each], each, {"event": each}) for each in wanted]
     outbox.put(tx, facts, now)
@@ -88,7 +89,7 @@ def _feed(runtime: Runtime, channel: Row, connector: PushEvents, tx: Transaction
 
 
 def _of_channel(tx: Transaction, channel: Row, rows: Sequence[Row]) -> list[Row]:
-    own = feeds.shown_to(tx, rows, channel["client_id"])
+    own = event_feed.shown_to(tx, rows, channel["client_id"])
     sites = set(orjson.loads(channel["site_ids"] or "[]"))
     return [row for row in own if not sites or sites & {row["to_site"], row["from_site"]}]
 
@@ -122,8 +123,8 @@ async def tell(
 
 def _events(facts: Sequence[Row], tx: Transaction) -> dict[str, LedgerEvent]:
     ids = [orjson.loads(fact["payload"])["event"] for fact in facts]
-    rows = feeds.by_id(tx, ids)
-    return {event.id: event for event in feeds.told(tx, [rows[each] for each in ids])}
+    rows = event_feed.by_id(tx, ids)
+    return {event.id: event for event in event_feed.told(tx, [rows[each] for each in ids])}
 
 
 async def _tell(

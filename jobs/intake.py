@@ -23,17 +23,18 @@ from connectors import (
     Transient,
 )
 from connectors.remote import patience
-from hub import cases, channels, inbox, orders
+from hub import cases, orders
 from hub.cases import CaseKind
-from hub.leases import MESSAGES, Fences
 from hub.recalls import notices
-from hub.returns import announced
-from hub.sql import Row, Transaction
+from hub.returns import channel_returns
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, inbox
+from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
 from jobs import leases
-from jobs.loops import keep_working
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
+from jobs.worker_loop import keep_working
 
 logger = logging.getLogger(__name__)
 
@@ -167,13 +168,13 @@ def _accept(tx: Transaction, runtime: Runtime, channel: Row, message: Row, found
     if not inbox.done(tx, message, found.subject, occasion.now):
         return  # the lease was lost: whoever has it now does the work
     for each in found.returns:
-        announced.accept(tx, occasion, channel, each)
+        channel_returns.accept(tx, occasion, channel, each)
     for order in found.orders:
         # Some channels make an order of its own for what comes back: it sells nothing.
         if order.lines or not found.returns:
             orders.accept(tx, occasion, channel, order)
     if found.orders and found.returns:
-        announced.look_again(tx, occasion, channel, [each.ref for each in found.returns])
+        channel_returns.look_again(tx, occasion, channel, [each.ref for each in found.returns])
     # It may have been given up before, and replayed.
     cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], occasion.now)
     if found.receipts:

@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from connectors import Unknown
 from connectors.remote import sent_only_while
-from hub import leases
-from hub.database import TROUBLES, DatabaseClosed
-from hub.leases import Queue
-from hub.sql import Transaction
+from hub.storage.database import TROUBLES, DatabaseClosed
+from hub.storage.sql import Transaction
+from hub.sync import leases
+from hub.sync.leases import Queue
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)

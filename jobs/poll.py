@@ -16,11 +16,12 @@ from pydantic import TypeAdapter
 
 from connectors import Page, PullOrders, PullReturns
 from connectors.remote import patience
-from hub import cases, channels, inbox
+from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
-from hub.database import TROUBLES
-from hub.sql import Row, Transaction
+from hub.storage.database import TROUBLES
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, inbox
 from jobs.intake import ORDERS, RETURN, RETURNS
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime

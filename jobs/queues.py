@@ -11,11 +11,12 @@ from functools import partial
 
 from connectors import ConnectorError, Queued, ReceiveQueue
 from connectors.remote import patience
-from hub import cases, channels, inbox
+from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
-from hub.database import TROUBLES
-from hub.sql import Row, Transaction
+from hub.storage.database import TROUBLES
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, inbox
 from jobs.intake import QUEUE
 from jobs.poll import PATIENCE_SECONDS
 from jobs.recovery import Decision, decide, report_dead

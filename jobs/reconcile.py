@@ -16,11 +16,14 @@ import orjson
 
 from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
 from connectors.remote import patience
-from hub import channels, orders, warranty
-from hub.occasion import Occasion
-from hub.reconciling import comparison, reconciliation
-from hub.reconciling.reconciliation import AUTOMATIC, Difference, Fix, Scope, Totals
-from hub.sql import Row, Transaction
+from hub import orders
+from hub.after_sales import warranty_answers
+from hub.commands.context import Occasion
+from hub.reconciliation import comparison
+from hub.reconciliation import differences as reconciliation
+from hub.reconciliation.differences import AUTOMATIC, Difference, Fix, Scope, Totals
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
 from jobs import intake, poll, relay
 from jobs.recovery import apply_to_channel, decide
@@ -288,4 +291,4 @@ def _remember(
     runtime: Runtime, channel: Row, answers: Sequence[tuple[Row, Warranty]], tx: Transaction
 ) -> None:
     for unit, answer in answers:
-        warranty.remember(tx, unit["id"], channel["id"], answer, runtime.clock())
+        warranty_answers.remember(tx, unit["id"], channel["id"], answer, runtime.clock())

@@ -14,8 +14,9 @@
 (1) unless it was our own budget that was used up: then the channel was not even asked.
 (2) unless it may be there soon: a channel may tell of an order before it lets it be read.
 
-Transient failures of different messages in a row open the channel's circuit (`hub.circuit`): it is
-left alone, no message spends an attempt, and now and then one worker asks whether it is back.
+Transient failures of different messages in a row open the channel's circuit
+(`hub.sync.circuit`): it is left alone, no message spends an attempt, and now and then one worker
+asks whether it is back.
 """
 
 import logging
@@ -32,10 +33,11 @@ from connectors import (
     Rejected,
     Transient,
 )
-from hub import cases, channels, circuit
+from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.database import TROUBLES
-from hub.sql import Row, Transaction
+from hub.storage.database import TROUBLES
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, circuit
 
 logger = logging.getLogger(__name__)
 

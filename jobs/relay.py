@@ -26,28 +26,20 @@ from connectors import (
     SendNotice,
 )
 from connectors.remote import patience
-from hub import (
-    cases,
-    channels,
-    circuit,
-    listings,
-    mappings,
-    outbox,
-    push_log,
-    registrations,
-    warranty,
-)
+from hub import cases
+from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
-from hub.circuit import CircuitState
 from hub.clock import micros, moment
-from hub.leases import FACTS, LEVELS, Fences
-from hub.listings import LeasedLevel
 from hub.orders import TOPIC as FULFILLMENT
 from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
 from hub.recalls import notices, people
-from hub.reconciling import reconciliation
-from hub.sql import Row, Transaction
+from hub.reconciliation import differences
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, circuit, listings, mappings, outbox, push_log, registrations
+from hub.sync.circuit import CircuitState
+from hub.sync.leases import FACTS, LEVELS, Fences
+from hub.sync.listings import LeasedLevel
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -57,10 +49,10 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs import event_push, leases, probing, push_notes
-from jobs.loops import keep_working, rest
+from jobs import circuit_probe, event_push, leases, push_attempts
 from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
 from jobs.runtime import Runtime
+from jobs.worker_loop import keep_working, rest
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +105,9 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
     connector = runtime.connections.of(channel)
-    if breaker.state(now) is not CircuitState.CLOSED and not await probing.ask(runtime, channel):
+    if breaker.state(now) is not CircuitState.CLOSED and not await circuit_probe.ask(
+        runtime, channel
+    ):
         return 0
     if await connector.api.wait() > 0:
         return 0  # before anything is leased: nobody waits with a lease in his hand
@@ -208,16 +202,16 @@ def _settle(
         outcome = outcomes.get(level.listing_id)
         if isinstance(outcome, PushedLevel) and outcome.quantity == level.desired:
             arrived += _acknowledged(tx, level, now)
-            pushes.append(push_notes.of_level(level, None))
+            pushes.append(push_attempts.of_level(level, None))
             continue
         error, observed = _failure(outcome)
         if observed is not None and observed == level.desired:
             # The channel moved on by itself to what it should show: its own sale, most likely.
             arrived += _acknowledged(tx, level, now)
-            pushes.append(push_notes.of_level(level, None))
+            pushes.append(push_attempts.of_level(level, None))
             continue
         decision = decide(error, level.attempts, now)
-        pushes.append(push_notes.of_level(level, decision))
+        pushes.append(push_attempts.of_level(level, decision))
         apply_to_channel(tx, channel, decision, now, level.sku)
         _put_back(tx, channel, level, decision, observed, runtime)
     push_log.note(tx, channel["id"], pushes, now)
@@ -234,7 +228,7 @@ def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[st
     if not listings.acknowledge(tx, level, level.desired, now):
         listings.touch_listing(tx, level.listing_id, now)
         return []
-    reconciliation.healed_listing(tx, level.listing_id, now)
+    differences.healed_listing(tx, level.listing_id, now)
     return [level.sku]
 
 
@@ -338,7 +332,9 @@ async def _deliver(
             return "not needed any more: the order can be served, or is cancelled"
         return await connector.cancel_order(Cancellation(**payload))
     if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
-        asked = await runtime.database.read(lambda tx: warranty.question(tx, payload["unit"]))
+        asked = await runtime.database.read(
+            lambda tx: warranty_answers.question(tx, payload["unit"])
+        )
         assert asked is not None  # the channel was chosen by the unit's manufacturer
         return await connector.register_warranty(
             Registration(
@@ -391,13 +387,13 @@ def _fact_arrived(
     text = answer if isinstance(answer, str) else str(answer.status)
     if not outbox.sent(tx, fact, text, now):
         return
-    push_log.note(tx, channel["id"], [push_notes.of_fact(fact, None, text)], now)
+    push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, None, text)], now)
     if fact["topic"] == notices.TOPIC and text:
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
-        warranty.remember(tx, fact["subject"], channel["id"], answer, now)
+        warranty_answers.remember(tx, fact["subject"], channel["id"], answer, now)
     reached(tx, channel, now)
-    reconciliation.healed_fact(tx, fact, now)
+    differences.healed_fact(tx, fact, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 
 
@@ -406,7 +402,7 @@ def _fact_failed(
 ) -> None:
     now = runtime.clock()
     decision = decide(error, fact["attempts"], now)
-    push_log.note(tx, channel["id"], [push_notes.of_fact(fact, decision)], now)
+    push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, decision)], now)
     apply_to_channel(tx, channel, decision, now, fact["subject"])
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)

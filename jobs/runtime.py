@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.connections import Connections
+from hub.access.vault import Vault
 from hub.clock import now
-from hub.database import Database
-from hub.leases import LEASE
-from hub.occasion import Occasion
-from hub.vault import Vault
-from jobs import accounts
-from jobs.flights import Flights
+from hub.commands.context import Occasion
+from hub.storage.database import Database
+from hub.sync.leases import LEASE
+from jobs import shared_rate_limits
+from jobs.single_flight import Flights
 
 
 def _own_name() -> str:
@@ -44,7 +44,7 @@ class Runtime:
         cls, database: Database, vault: Vault, clock: Callable[[], datetime] = now, **more: Any
     ) -> "Runtime":
         """Return the share of one process that has its accounts in common with the others."""
-        connections = Connections(vault.open, accounts.stores(database, vault, clock))
+        connections = Connections(vault.open, shared_rate_limits.stores(database, vault, clock))
         return cls(database, connections, clock=clock, **more)
 
     @asynccontextmanager

@@ -16,30 +16,19 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from hub import channels
-from hub.database import TROUBLES
 from hub.proof.checkpoints import Signer
-from hub.reconciling import runs
-from hub.reconciling.runs import Run
 from hub.settings import Settings
-from hub.sql import Transaction
-from jobs import (
-    intake,
-    integrity,
-    leases,
-    poll,
-    quality,
-    queues,
-    reconcile,
-    relay,
-    sweep,
-    warranty,
-    warranty_jobs,
-    webhooks,
-)
+from hub.storage.database import TROUBLES
+from hub.storage.sql import Transaction
+from hub.sync import channels, job_runs
+from hub.sync.job_runs import Run
+from jobs import intake, leases, poll, queues, reconcile, relay
 from jobs.leases import LeaseLost
-from jobs.loops import keep_working
+from jobs.maintenance import integrity, quality, sweep
 from jobs.runtime import Runtime
+from jobs.warranty import batch_jobs, lookup
+from jobs.webhooks import delivery
+from jobs.worker_loop import keep_working
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +56,8 @@ def timetable(settings: Settings) -> list[Job]:
         Job("queues", timedelta(seconds=10), queues.empty_all, needs="receive_queue"),
         Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
-        Job("warranty", timedelta(hours=1), warranty.refresh),
-        Job("warranty-jobs", timedelta(minutes=1), warranty_jobs.collect, "bulk_warranty"),
+        Job("warranty", timedelta(hours=1), lookup.refresh),
+        Job("warranty-jobs", timedelta(minutes=1), batch_jobs.collect, "bulk_warranty"),
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),
@@ -81,7 +70,7 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
     if runtime.stopping.is_set() or not await _is_needed(runtime, job):
         return None
     run = await runtime.database.write(
-        lambda tx: runs.take(
+        lambda tx: job_runs.take(
             tx, job.name, job.every, runtime.holder, runtime.clock(), runtime.lease
         )
     )
@@ -90,7 +79,9 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
     try:
         async with leases.kept(partial(_extend, runtime, run), runtime.lease):
             outcome = await _outcome(runtime, job)
-            await leases.persist(runtime, lambda tx: runs.finish(tx, run, outcome, runtime.clock()))
+            await leases.persist(
+                runtime, lambda tx: job_runs.finish(tx, run, outcome, runtime.clock())
+            )
             return outcome
     except LeaseLost:
         logger.warning("job %s was stopped: another process has it now", job.name)
@@ -98,7 +89,7 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
     except asyncio.CancelledError:
         with suppress(TimeoutError, *TROUBLES):  # else its lease ends by itself
             async with asyncio.timeout(leases.GIVE_BACK_SECONDS_MAX):
-                await runtime.database.write(lambda tx: runs.hand_over(tx, run))
+                await runtime.database.write(lambda tx: job_runs.hand_over(tx, run))
         raise
 
 
@@ -119,7 +110,7 @@ async def _outcome(runtime: Runtime, job: Job) -> str:
 
 async def _extend(runtime: Runtime, run: Run) -> bool:
     return await runtime.database.write(
-        lambda tx: runs.beat(tx, run, runtime.clock(), runtime.lease)
+        lambda tx: job_runs.beat(tx, run, runtime.clock(), runtime.lease)
     )
 
 
@@ -133,7 +124,7 @@ async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
 
     def look(tx: Transaction) -> list[str]:
         now = runtime.clock()
-        found = [*runs.abandoned(tx, list(by_name), now), *runs.overdue(tx, periods, now)]
+        found = [*job_runs.abandoned(tx, list(by_name), now), *job_runs.overdue(tx, periods, now)]
         return list(dict.fromkeys(found))
 
     names = await runtime.database.read(look)
@@ -183,7 +174,7 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
     )
     loops = [
         asyncio.create_task(each)
-        for each in (relay.run(runtime), intake.run(runtime), webhooks.run(runtime), catching_up)
+        for each in (relay.run(runtime), intake.run(runtime), delivery.run(runtime), catching_up)
     ]
     scheduler.start()
     try:

@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Connector
-from hub import devices as _devices
-from hub import warranty as _warranty
-from hub.occasion import Occasion
-from hub.reconciling.reconciliation import Scope
-from hub.sql import Row
-from jobs import backfill, devices, intake, reconcile, relay, warranty
+from hub.after_sales import warranty_answers as _warranty
+from hub.catalogue import medical_devices as _devices
+from hub.commands.context import Occasion
+from hub.reconciliation.differences import Scope
+from hub.storage.sql import Row
+from jobs import backfill, intake, reconcile, relay
 from jobs.runtime import Runtime
+from jobs.warranty import device_lookup
+from jobs.warranty import lookup as warranty
 
 
 class JobServices:
@@ -25,7 +27,7 @@ class JobServices:
 
     async def device(self, identifier: str) -> _devices.Known | None:
         """Answer what is registered of a medical device, asking the registry if need be."""
-        return await devices.answer(self._runtime, identifier)
+        return await device_lookup.answer(self._runtime, identifier)
 
     async def reconcile(self, channel: Row, scope: Scope | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""

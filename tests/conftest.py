@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import postgres
-from hub.database import Database, open_database
-from hub.migrations import migrate
+from hub.storage.database import Database, open_database
+from hub.storage.migrations import migrate
 from world import World
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.testing import official
+from connectors.testing import official_contracts
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 SPECS = Path(os.environ.get("SERIAL_HUB_SPECS", SHARED / "specs"))
@@ -27,7 +27,7 @@ def example(*parts: str) -> Any:
     return json.loads(path.read_text())
 
 
-class Contract(official.Contract):
+class Contract(official_contracts.Contract):
     """One OpenAPI 3 file. `checked` names the operations that were held against it."""
 
     @classmethod

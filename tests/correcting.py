@@ -3,9 +3,9 @@
 from typing import Any
 
 from hub.clock import new_id
-from hub.histories import corrections
-from hub.histories.corrections import Changes, Corrected
-from hub.histories.replay import Declaration
+from hub.history import corrections
+from hub.history.corrections import Changes, Corrected
+from hub.history.replay import Declaration
 from world import World
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from hub import recalls
 from hub.clock import new_id
-from hub.journal import Verdict
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.recalls import RecallCard, Resolution, Scope
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 

@@ -31,7 +31,7 @@ from connectors import (
     capabilities,
 )
 from connectors.connections import Connections
-from hub.sql import Row
+from hub.storage.sql import Row
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,

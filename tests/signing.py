@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from hub import views
+from hub.ledger import event_views
 from hub.proof import certificate, checkpoints
 from hub.proof.checkpoints import Signer
 from world import World
@@ -14,7 +14,7 @@ def settle(world: World) -> None:
     """Wait until no transaction of the server is older than the newest event."""
     events = world.value("SELECT COUNT(*) FROM event")
     deadline = time.monotonic() + 30
-    while len(world.read(lambda tx: views.sealed_after(tx, 0, 0, limit=events + 1))) < events:
+    while len(world.read(lambda tx: event_views.sealed_after(tx, 0, 0, limit=events + 1))) < events:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

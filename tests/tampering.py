@@ -1,6 +1,6 @@
 """What an intruder with the database's password can do."""
 
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 
 
 def unguarded(tx: Transaction, statement: str) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hub.database import open_database
+from hub.storage.database import open_database
 from world import World
 
 

@@ -10,21 +10,23 @@ from cryptography.fernet import Fernet
 
 from connectors.contract import capabilities
 from connectors.registry import installed
-from hub import catalogue, channels, clients, ledger, listings, orders, units, views
+from hub import catalogue, clients, ledger, orders
+from hub.access.vault import Vault
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
-from hub.channels import ChannelCard
 from hub.clock import new_id
-from hub.database import Database
+from hub.commands.context import Occasion
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger import event_views, units
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.returns import announced
-from hub.sql import Row, Transaction
-from hub.units import Scan
-from hub.vault import Vault
+from hub.returns import channel_returns
+from hub.storage.database import Database
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, listings
+from hub.sync.channels import ChannelCard
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
 from jobs.runtime import Runtime
 
@@ -148,7 +150,7 @@ class World:
     def history(self, serial: str) -> list[Row]:
         """Read a unit's events."""
         unit = self.unit(serial)
-        return self.read(lambda tx: views.history(tx, [unit["id"]]))[unit["id"]]
+        return self.read(lambda tx: event_views.history(tx, [unit["id"]]))[unit["id"]]
 
     def channel(
         self,
@@ -210,7 +212,7 @@ class World:
 
     def announce(self, channel: Row, said: Return) -> str | None:
         """Take a channel's return in."""
-        return self.write(lambda tx: announced.accept(tx, self.occasion(), channel, said))
+        return self.write(lambda tx: channel_returns.accept(tx, self.occasion(), channel, said))
 
     def open_cases(self) -> list[tuple[str, str]]:
         """Return the kinds and subjects of the cases that are open."""

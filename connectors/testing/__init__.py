@@ -6,8 +6,8 @@ same rows without pytest. See docs/connectors/writing.md.
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.row import Broken, NotApplicable, Row
-from connectors.testing.wired import Wired
+from connectors.testing.case import Broken, NotApplicable, Row
+from connectors.testing.served import Wired
 
 if TYPE_CHECKING:
     from connectors.testing.suite import ConnectorSuite

@@ -16,11 +16,11 @@ import httpx
 
 from connectors import registry
 from connectors.contract import capabilities
-from connectors.simulators.driver import Driver
-from connectors.testing.official import PROBLEMS_MAX, hold
-from connectors.testing.row import Class, NotApplicable, Row
-from connectors.testing.rows import ROWS
-from connectors.testing.stage import play
+from connectors.testing.case import Class, NotApplicable, Row
+from connectors.testing.conformance import ROWS
+from connectors.testing.harness import play
+from connectors.testing.official_contracts import PROBLEMS_MAX, hold
+from connectors.testing.simulator_driver import Driver
 
 DRIVERS = "serial_hub.drivers"
 OFFICIAL = "official-contract"

@@ -22,12 +22,12 @@ import pytest
 
 from connectors.contract import Connector
 from connectors.errors import ConnectorError
-from connectors.simulators.driver import Driver
-from connectors.testing import wire
-from connectors.testing.row import NotApplicable, Row, names
-from connectors.testing.rows import STORIES
-from connectors.testing.stage import play
-from connectors.testing.wire import ANSWERS, Answer, Specimen
+from connectors.testing import wire_cases
+from connectors.testing.case import NotApplicable, Row, names
+from connectors.testing.conformance import STORIES
+from connectors.testing.harness import play
+from connectors.testing.simulator_driver import Driver
+from connectors.testing.wire_cases import ANSWERS, Answer, Specimen
 
 
 class ConnectorSuite:
@@ -73,44 +73,44 @@ class ConnectorSuite:
         self, status: int, error: type[ConnectorError]
     ) -> None:
         """Any call that meets a status raises the error that belongs to it."""
-        asyncio.run(wire.status_becomes(self.specimen, status, error))
+        asyncio.run(wire_cases.status_becomes(self.specimen, status, error))
 
     def test_a_wire_that_breaks_before_the_request_is_transient(self) -> None:
         """Nothing was sent: the repeat need not look."""
-        asyncio.run(wire.never_sent(self.specimen))
+        asyncio.run(wire_cases.never_sent(self.specimen))
 
     @pytest.mark.parametrize("broken", [httpx.ReadTimeout, httpx.RemoteProtocolError])
     def test_silence_after_the_request_is_an_unknown_outcome(
         self, broken: type[httpx.TransportError]
     ) -> None:
         """It may have happened: the repeat looks first."""
-        asyncio.run(wire.silence(self.specimen, broken))
+        asyncio.run(wire_cases.silence(self.specimen, broken))
 
     def test_a_page_of_a_proxy_is_never_an_answer(self) -> None:
         """Status 200 with HTML raises one of the six, not an error of our own."""
-        asyncio.run(wire.page_of_a_proxy(self.specimen))
+        asyncio.run(wire_cases.page_of_a_proxy(self.specimen))
 
     def test_errors_are_short_and_tell_no_secret(self) -> None:
         """Even a remote that echoes our headers and query strings cannot make us log them."""
-        asyncio.run(wire.errors_tell_no_secret(self.specimen))
+        asyncio.run(wire_cases.errors_tell_no_secret(self.specimen))
 
     def test_secrets_do_not_show(self) -> None:
         """Settings and what is built of them can be logged."""
-        asyncio.run(wire.secrets_do_not_show(self.specimen))
+        asyncio.run(wire_cases.secrets_do_not_show(self.specimen))
 
     def test_an_unsigned_webhook_is_refused(self) -> None:
         """Nothing unsigned comes in, and nothing that cannot be read stops the others."""
-        asyncio.run(wire.unsigned_webhooks(self.specimen))
+        asyncio.run(wire_cases.unsigned_webhooks(self.specimen))
 
     def test_an_empty_page_is_the_end_for_now(self) -> None:
         """No orders and no returns: no items, no more, and a cursor that is taken again."""
         if self.empty_page is not None:
-            asyncio.run(wire.empty_answers(self.specimen, self.empty_page))
+            asyncio.run(wire_cases.empty_answers(self.specimen, self.empty_page))
 
     def test_a_level_without_references_harms_only_itself(self) -> None:
         """A listing that was never bound is NotFound in its place; nothing is raised."""
-        asyncio.run(wire.loose_levels(self.specimen))
+        asyncio.run(wire_cases.loose_levels(self.specimen))
 
     def test_it_has_a_plain_key_and_can_do_something(self) -> None:
         """The key stands in URLs; a connector without a capability is a mistake."""
-        asyncio.run(wire.plain_key(self.specimen))
+        asyncio.run(wire_cases.plain_key(self.specimen))

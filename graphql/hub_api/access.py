@@ -7,10 +7,10 @@ from typing import Any
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
-from hub import keys
-from hub.database import Database
-from hub.keys import Caller
-from hub.vault import Vault
+from hub.access import keys
+from hub.access.keys import Caller
+from hub.access.vault import Vault
+from hub.storage.database import Database
 from hub_api.context import Context, Loaders, Services
 from hub_api.view import Unauthenticated
 

@@ -5,10 +5,10 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import keys
+from hub.access import keys
+from hub.access.keys import Caller, Scope
 from hub.clock import moment
-from hub.keys import Caller, Scope
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub_api.context import Context
 from hub_api.problems import answer
 

@@ -2,9 +2,9 @@
 
 import strawberry
 
-from hub import alternatives as named_alternatives
-from hub.keys import Scope
-from hub.sql import Transaction
+from hub.access.keys import Scope
+from hub.catalogue import alternatives as named_alternatives
+from hub.storage.sql import Transaction
 from hub_api.context import Context
 from hub_api.problems import answer
 

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from hub.access.keys import Scope
 from hub.clock import now
-from hub.database import TROUBLES, Database
-from hub.keys import Scope
 from hub.settings import Settings
+from hub.storage.database import TROUBLES, Database
 from hub_api import graphiql
 from hub_api.access import Access
 from hub_api.console.pages import Console
@@ -47,7 +47,7 @@ async def _nothing() -> AsyncIterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the application is put together from; `hub.__main__` brings them."""
+    """What the application is put together from; `serial_hub.cli` brings them."""
 
     database: Database
     services: Services

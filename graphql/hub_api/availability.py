@@ -6,16 +6,16 @@ from typing import Any
 
 import strawberry
 
-from hub import channels, selling
+from hub.access.keys import Scope
 from hub.availability import policy as policies
 from hub.availability import reasons
 from hub.availability.policy import Policy, PolicyCard
 from hub.availability.reasons import Reason, Untold
 from hub.clock import moment
-from hub.inbound.births import Condition
-from hub.keys import Scope
+from hub.ledger.commissioning import Condition
 from hub.lifecycle import Status
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import availability_settings, channels
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.paging import Connection, page, position
@@ -310,8 +310,8 @@ class AvailabilityMutation:
         def do(tx: Transaction, _: str) -> dict[str, Any]:
             row = channels.get(tx, channel)
             if sku is None:
-                return selling.set_for_channel(tx, occasion, row, card)
-            return selling.set_for_listing(tx, occasion, row, sku, card)
+                return availability_settings.set_for_channel(tx, occasion, row, card)
+            return availability_settings.set_for_listing(tx, occasion, row, sku, card)
 
         given = [channel, sku, asdict(card)]
         done = await once(info.context, occasion, idempotency_key, "set_policy", given, do)

@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 import strawberry
 
-from hub import capture, custom_fields, labels, units, views
+from hub import capture
+from hub.access.keys import Scope
 from hub.capture import bulk
 from hub.capture.answers import Capture as Answer
 from hub.capture.answers import CaptureCode, Purpose, Signal
@@ -12,9 +13,11 @@ from hub.capture.answers import Suggestion as Meant
 from hub.capture.bulk import Tag
 from hub.capture.statistics import count_captures
 from hub.errors import InvalidInput
-from hub.keys import Scope
-from hub.labels import LabelFormat
-from hub.sql import Row, Transaction
+from hub.identifiers import labels
+from hub.identifiers.labels import LabelFormat
+from hub.ledger import unit_views, units
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import custom_fields
 from hub.vocabulary import CaptureMethod
 from hub_api.catalogue import Product
 from hub_api.context import Context
@@ -271,6 +274,6 @@ class CaptureMutation:
 
         def work(tx: Transaction) -> Row:
             unit = custom_fields.set_fields(tx, occasion, identifier, wanted, sku=sku)
-            return views.units_by_id(tx, [unit["id"]])[unit["id"]]
+            return unit_views.units_by_id(tx, [unit["id"]])[unit["id"]]
 
         return Unit.of(await info.context.write(work))

@@ -6,13 +6,13 @@ from typing import Any
 
 import strawberry
 
+from hub.access.keys import Scope
 from hub.cases import CaseKind, Severity, quality, rules
 from hub.cases.quality import Check, Find
 from hub.cases.rules import CaseRule, Conditions, Parameters, RuleAction
 from hub.clock import moment
-from hub.keys import Scope
-from hub.sql import Row, Transaction
-from hub.views import page_size
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
 from hub_api.cases import Case
 from hub_api.context import Context
 from hub_api.once import once

@@ -5,15 +5,15 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import cases, views
-from hub.cases import CaseKind, Severity
+from hub import cases
+from hub.access.keys import Scope
+from hub.cases import CaseKind, Severity, case_views
 from hub.cases import trail as trails
 from hub.cases.trail import CaseAction
 from hub.catalogue import reference
 from hub.clock import moment
 from hub.errors import InvalidInput
-from hub.keys import Scope
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 from hub_api.problems import answer
@@ -124,7 +124,7 @@ class CaseQuery:
         """List cases."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
-            lambda tx: views.cases(
+            lambda tx: case_views.cases(
                 tx,
                 first=first,
                 before=position(after),

@@ -5,7 +5,8 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import capture_points, catalogue, listings, views
+from hub import catalogue
+from hub.access.keys import Scope
 from hub.catalogue import (
     LocationCard,
     LocationKind,
@@ -16,13 +17,16 @@ from hub.catalogue import (
     Tracking,
     Trait,
     WarrantyStart,
+    capture_points,
 )
 from hub.clock import moment
-from hub.codes import serials
 from hub.errors import InvalidInput
-from hub.keys import Scope
+from hub.identifiers import serials
+from hub.ledger import unit_views
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
+from hub.storage import paging
+from hub.storage.sql import Row, Transaction
+from hub.sync import listing_views, listings
 from hub_api.context import Context
 from hub_api.problems import answer
 
@@ -259,7 +263,7 @@ class CatalogueQuery:
                 "JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
                 "WHERE product.sku > :after ORDER BY product.sku LIMIT :limit",
                 after=after_sku,
-                limit=views.page_size(first),
+                limit=paging.page_size(first),
             )
         )
         return [Product.of(row) for row in rows]
@@ -275,7 +279,7 @@ class CatalogueQuery:
 
 
 def _availability(tx: Transaction, skus: list[str], now: datetime) -> list[Availability]:
-    places, channels = views.stock(tx, skus), views.shown(tx, skus)
+    places, channels = unit_views.stock(tx, skus), listing_views.shown(tx, skus)
     desired = _desired(tx, [row for rows in channels.values() for row in rows], now)
     return [
         Availability(

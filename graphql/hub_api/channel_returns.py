@@ -4,10 +4,10 @@ from datetime import datetime
 
 import strawberry
 
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.keys import Scope
 from hub.returns import views
-from hub.sql import Row
+from hub.storage.sql import Row
 from hub.vocabulary import ReturnState
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position

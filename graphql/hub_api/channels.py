@@ -7,15 +7,17 @@ import strawberry
 
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
-from hub import channels, circuit, clients, listings, orders, units
+from hub import clients, orders
+from hub.access.keys import Scope
 from hub.availability.policy import PolicyCard
 from hub.catalogue import reference
-from hub.channels import ChannelCard, Health, Oversell
-from hub.circuit import CircuitState
 from hub.clock import moment
 from hub.errors import InvalidInput
-from hub.keys import Scope
-from hub.sql import Row, Transaction
+from hub.ledger import units
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, circuit, listings
+from hub.sync.channels import ChannelCard, Health, Oversell
+from hub.sync.circuit import CircuitState
 from hub_api.availability import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.context import Context
 from hub_api.problems import answer, settings_problem

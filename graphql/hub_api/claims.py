@@ -5,18 +5,20 @@ from datetime import date, datetime
 import orjson
 import strawberry
 
-from hub import catalogue, units, views
+from hub import catalogue
+from hub.access.keys import Scope
+from hub.after_sales import claims
+from hub.after_sales.claim_rules import ClaimFinding
+from hub.after_sales.claims import Claim
+from hub.after_sales.cover import CoverKind, CoverStatus, Entitled
+from hub.after_sales.replacements import replace_unit
 from hub.clock import moment
+from hub.decision_rules import ClaimDecision
 from hub.errors import InvalidInput, UnknownReference
-from hub.keys import Scope
-from hub.policies import ClaimDecision
-from hub.service import claims
-from hub.service.claim_rules import ClaimFinding
-from hub.service.claims import Claim
-from hub.service.cover import CoverKind, CoverStatus, Entitled
-from hub.service.exchange import replace_unit
-from hub.sql import Row, Transaction
-from hub.views import Filter
+from hub.ledger import units
+from hub.storage import paging
+from hub.storage.paging import Filter
+from hub.storage.sql import Row, Transaction
 from hub_api.command import UnitInput, scans_of
 from hub_api.context import Context
 from hub_api.cover import UnitCover
@@ -187,7 +189,7 @@ class ClaimQuery:
             wanted.add("state = :state", state=state)
             return tx.rows(
                 f"SELECT * FROM warranty_claim {wanted.where()}ORDER BY id DESC LIMIT :limit",
-                limit=views.page_size(first) + 1,
+                limit=paging.page_size(first) + 1,
                 **wanted.values,
             )
 

@@ -3,7 +3,7 @@
 import strawberry
 
 from hub import clients
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]

@@ -4,16 +4,17 @@ from datetime import datetime
 
 import strawberry
 
-from hub import clients, views
-from hub.belongings import costs
-from hub.belongings.costs import By
+from hub import clients
+from hub.access.keys import Scope
 from hub.clients import ReportColumn
 from hub.clock import moment
+from hub.commands.context import Occasion
 from hub.errors import Forbidden, InvalidInput
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.ledger.event_writer import Verdict
+from hub.storage import paging
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import costs
+from hub.unit_records.costs import By
 from hub_api.command import (
     Movement,
     MovementResult,
@@ -98,7 +99,7 @@ class ClientQuery:
             lambda tx: tx.rows(
                 "SELECT * FROM client WHERE code > :after ORDER BY code LIMIT :limit",
                 after=after_code,
-                limit=views.page_size(first),
+                limit=paging.page_size(first),
             )
         )
         return [Client.of(row) for row in rows]
@@ -113,7 +114,7 @@ class ClientQuery:
         """Count a client's units."""
         asked = _asked(info.context, client)
         sku, _, place = after.partition(MIDDLE)
-        limit = views.page_size(first)
+        limit = paging.page_size(first)
 
         def read(tx: Transaction) -> list[Row]:
             client_id = _client_id(tx, info.context, asked)

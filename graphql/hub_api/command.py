@@ -6,16 +6,17 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, views
+from hub import catalogue
+from hub.commands.context import Document, Occasion
 from hub.errors import InvalidInput
-from hub.inbound import retrofit
-from hub.inbound.births import Arrival, Condition, Fact
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.inbound import serialization
+from hub.ledger import unit_views
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Arrival, Condition, Fact
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
-from hub.occasion import Document, Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 from hub_api.context import Context
 from hub_api.inputs import many
@@ -153,7 +154,7 @@ class UnitVerdict:
         """Load the unit."""
         if self.unit_id is None:
             return None
-        row = await info.context.loaders.of(views.units_by_id).load(self.unit_id)
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
         return Unit.of(row) if row else None
 
 
@@ -280,7 +281,7 @@ async def move(
 
     def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
         instruction = Instruction(action=action, location=place_of(tx, location), **more)
-        return retrofit.record(tx, circumstances, command_id, instruction, scans_of(units))
+        return serialization.record(tx, circumstances, command_id, instruction, scans_of(units))
 
     given = given_by(units, occasion, location=location, **more)
     return await command(info, key, action, given, occasion, do)

@@ -9,16 +9,17 @@ from typing import Any, Protocol, TypeVar
 from strawberry.dataloader import DataLoader
 
 from connectors import Connector
-from hub import client_rules, views
-from hub.database import Database
-from hub.devices import Known as KnownDevice
-from hub.keys import Caller, Scope
-from hub.occasion import Document, Occasion
-from hub.reconciling.reconciliation import Scope as Comparison
-from hub.sql import Row, Transaction
-from hub.vault import Vault
+from hub.access.keys import Caller, Scope
+from hub.access.vault import Vault
+from hub.after_sales.warranty_answers import Known
+from hub.catalogue.medical_devices import Known as KnownDevice
+from hub.commands.context import Document, Occasion
+from hub.ledger import unit_views
+from hub.ledger.rules import client as client_rules
+from hub.reconciliation.differences import Scope as Comparison
+from hub.storage.database import Database
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
-from hub.warranty import Known
 
 Result = TypeVar("Result")
 Key = TypeVar("Key")
@@ -26,7 +27,7 @@ Value = TypeVar("Value")
 
 
 class Services(Protocol):
-    """What the API asks of the jobs; `hub.__main__` brings the two together."""
+    """What the API asks of the jobs; `serial_hub.cli` brings the two together."""
 
     async def warranty(self, unit_id: str) -> Known | None:
         """Answer a unit's warranty, asking the manufacturer if need be."""
@@ -69,7 +70,7 @@ class Loaders:
     _made: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
 
     def of(self, read: Callable[[Transaction, list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
-        """Return the loader of a batch read, such as `hub.views.history`."""
+        """Return the loader of a batch read, such as `hub.ledger.event_views.history`."""
         if read.__name__ not in self._made:
             self._made[read.__name__] = Shared(load_fn=_batched(self.database, read))
         return self._made[read.__name__]
@@ -131,7 +132,7 @@ class Context:
 
     async def units(self, unit_id: str) -> Row | None:
         """Load one unit's row together with the others that are asked for."""
-        return self.own(await self.loaders.of(views.units_by_id).load(unit_id))
+        return self.own(await self.loaders.of(unit_views.units_by_id).load(unit_id))
 
     def own(self, unit: Row | None) -> Row | None:
         """Return what the caller may see of a unit's row: a client nothing of another's."""

@@ -5,14 +5,15 @@ from typing import Any, NewType
 
 import strawberry
 
-from hub import units, views
-from hub.belongings import costs as ledger_costs
-from hub.belongings.costs import By, Cost, CostKind
+from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import InvalidInput, Refused
-from hub.keys import Scope
+from hub.ledger import units
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
+from hub.storage import paging
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import costs as ledger_costs
+from hub.unit_records.costs import By, Cost, CostKind
 from hub_api.command import OccasionInput, UnitInput, circumstances_of, scans_of
 from hub_api.context import Context
 from hub_api.once import once
@@ -244,7 +245,7 @@ class CostQuery:
     ) -> list[FinancialEvent]:
         """Read the feed."""
         info.context.require(Scope.OPS)
-        here, limit = _position(after), views.page_size(first)
+        here, limit = _position(after), paging.page_size(first)
         rows = await info.context.read(lambda tx: ledger_costs.booked_after(tx, *here, limit=limit))
         return [FinancialEvent.of(row) for row in rows]
 

@@ -7,11 +7,11 @@ import orjson
 import strawberry
 
 from hub import counts
+from hub.access.keys import Scope
 from hub.clock import moment
 from hub.counts import Adjusted, Answer, Kind, Noted, Tally
-from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.sql import Row
+from hub.storage.sql import Row
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 from hub_api.problems import Problem, problem

@@ -5,12 +5,13 @@ from typing import Any
 
 import strawberry
 
-from hub import counts, views
+from hub import counts
+from hub.access.keys import Scope
 from hub.counts import Answer, CountCard, Kind
 from hub.errors import InvalidInput
-from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.sql import Transaction
+from hub.storage import paging
+from hub.storage.sql import Transaction
 from hub_api.command import (
     OccasionInput,
     UnitInput,
@@ -65,11 +66,11 @@ class CountQuery:
     ) -> Connection[StockCount]:
         """List counts."""
         info.context.require(*COUNTERS)
-        wanted = views.Filter()
+        wanted = paging.Filter()
         wanted.add("stock_count.id < :before", before=position(after))
         wanted.add("location.code = :location", location=location)
         wanted.add("stock_count.state = :state", state=state)
-        limit = views.page_size(first) + 1
+        limit = paging.page_size(first) + 1
         rows = await info.context.read(lambda tx: counts.listed(tx, wanted, limit))
         return page(rows, first, after, StockCount.of)
 

@@ -4,13 +4,13 @@ from datetime import date, datetime
 
 import strawberry
 
+from hub.after_sales import cover
+from hub.after_sales.cover import CoverKind, Covers, CoverStatus, Entitled
+from hub.after_sales.repairs import WorkKind
 from hub.clock import moment
+from hub.history.sales import Sale
 from hub.lifecycle import Action
-from hub.sales import Sale
-from hub.service import cover
-from hub.service.cover import CoverKind, Covers, CoverStatus, Entitled
-from hub.service.repairs import WorkKind
-from hub.sql import Row
+from hub.storage.sql import Row
 
 strawberry.enum(CoverKind, description="What a cover is.")
 strawberry.enum(CoverStatus, description="Where a cover stands on a day; UNKNOWN stays unknown.")

@@ -6,17 +6,18 @@ from typing import Any
 import strawberry
 
 from hub import catalogue
+from hub.access.keys import Scope
 from hub.clock import moment
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.inbound import deliveries, receiving
-from hub.inbound.births import BirthPoint
-from hub.inbound.deliveries import DeliveryCard, DeliveryState, LineCard
-from hub.inbound.delivery_check import DeliveryCheck as Compared
-from hub.inbound.delivery_check import LineCheck, compare
-from hub.journal import SCANS_MAX, Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.inbound import receiving
+from hub.inbound import ship_notices as deliveries
+from hub.inbound.ship_notice_check import DeliveryCheck as Compared
+from hub.inbound.ship_notice_check import LineCheck, compare
+from hub.inbound.ship_notices import DeliveryCard, DeliveryState, LineCard
+from hub.ledger.commissioning import BirthPoint
+from hub.ledger.event_writer import SCANS_MAX, Verdict
+from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     ArrivalInput,
     Movement,

@@ -4,9 +4,9 @@ from datetime import date, datetime
 
 import strawberry
 
-from hub import devices
-from hub.devices import Known
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.catalogue import medical_devices
+from hub.catalogue.medical_devices import Known
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]
@@ -92,5 +92,5 @@ class DeviceQuery:
     async def medical_device(self, info: Info, identifier: str) -> MedicalDeviceAnswer | None:
         """Look a device up, in two seconds or from memory."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
-        known = await info.context.services.device(devices.identifier_of(identifier))
+        known = await info.context.services.device(medical_devices.identifier_of(identifier))
         return None if known is None else MedicalDeviceAnswer.of(known)

@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 import strawberry
 
+from hub.access.keys import Scope
 from hub.capture import failures
 from hub.capture.failures import Failure, Remedy, Uncaptured
 from hub.errors import InvalidInput
-from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub_api.cases import Case, case_by_id
 from hub_api.command import OccasionInput, UnitVerdict, circumstances_of
 from hub_api.context import Context

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 import strawberry
 
 from hub import catalogue
+from hub.access.keys import Scope
 from hub.catalogue import Picking
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.fulfilment import collection, dispatch, exchanges, picking
-from hub.fulfilment.dispatch import DispatchFinding, NotWhole
-from hub.journal import Verdict
-from hub.keys import Scope
+from hub.fulfillment import collection, dispatch, exchanges, picking
+from hub.fulfillment.dispatch import DispatchFinding, NotWhole
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
     Movement,

@@ -5,18 +5,20 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
-from hub import commands, conservation, units
+from hub.access.keys import Scope
 from hub.clock import micros, moment
-from hub.conservation import Balance, Law
+from hub.commands import idempotency
+from hub.commands.context import Document
 from hub.errors import InvalidInput
-from hub.histories import corrections, instants
-from hub.histories.corrections import Changes
-from hub.histories.instants import Stood
-from hub.histories.replay import Declaration
-from hub.keys import Scope
+from hub.history import as_of, corrections
+from hub.history.as_of import Stood
+from hub.history.corrections import Changes
+from hub.history.replay import Declaration
+from hub.ledger import units
 from hub.lifecycle import Status
-from hub.occasion import Document
-from hub.sql import Row, Transaction
+from hub.proof import conservation
+from hub.proof.conservation import Balance, Law
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import Disposition
 from hub_api.catalogue import Location
 from hub_api.context import Context
@@ -252,7 +254,7 @@ class HistoryQuery:
 
         def read(tx: Transaction) -> UnitStanding | None:
             unit_id = units.find(tx, identifier, sku)["id"]
-            stood = instants.unit_as_of(tx, unit_id, then, recorded_by=known)
+            stood = as_of.unit_as_of(tx, unit_id, then, recorded_by=known)
             return UnitStanding.of(unit_id, stood) if stood else None
 
         return await info.context.read(read)
@@ -274,7 +276,7 @@ class HistoryQuery:
         info.context.require(*STAFF)
         then, known = _instants(at, recorded_by)
         rows = await info.context.database.report(
-            lambda tx: instants.stock_as_of(
+            lambda tx: as_of.stock_as_of(
                 tx, location, then, first=first, after=position(after), recorded_by=known
             )
         )
@@ -296,7 +298,7 @@ class HistoryQuery:
         info.context.require(Scope.OPS)
         then, known = _instants(at, recorded_by)
         found = await info.context.database.report(
-            lambda tx: instants.trial_balance(tx, then, sku=sku, recorded_by=known)
+            lambda tx: as_of.trial_balance(tx, then, sku=sku, recorded_by=known)
         )
         return TrialBalance(
             existed=found.existed,
@@ -352,7 +354,7 @@ class HistoryMutation:
 
         given = [event_id, error, reason, _plain(right), expected_version]
         done = await info.context.write(
-            lambda tx: commands.once(
+            lambda tx: idempotency.once(
                 tx,
                 occasion,
                 key=idempotency_key,

@@ -5,9 +5,9 @@ from datetime import datetime
 import strawberry
 
 from hub import imports
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.keys import Scope
-from hub.sql import Row
+from hub.storage.sql import Row
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 

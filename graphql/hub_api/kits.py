@@ -4,16 +4,18 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
-from hub import catalogue, commands, kits, units, views
+from hub import catalogue, kits
+from hub.access.keys import Scope
+from hub.commands import idempotency
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.journal import Verdict
-from hub.keys import Scope
 from hub.kits import Part, kit_reports, kit_returns
 from hub.kits.kit_reports import Level
 from hub.kits.kit_returns import Check
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.ledger import unit_views, units
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
+from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     Movement,
     MovementResult,
@@ -126,7 +128,7 @@ class KitStock:
 
 
 async def _units(info: Info, unit_ids: list[str]) -> list[Unit]:
-    loader = info.context.loaders.of(views.units_by_id)
+    loader = info.context.loaders.of(unit_views.units_by_id)
     return [Unit.of(row) for row in await loader.load_many(unit_ids)]
 
 
@@ -312,7 +314,7 @@ class KitMutation:
             return [_plain(found), verdicts[0].as_json()]
 
         done = await info.context.write(
-            lambda tx: commands.once(
+            lambda tx: idempotency.once(
                 tx,
                 circumstances,
                 key=idempotency_key,

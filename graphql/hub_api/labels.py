@@ -2,9 +2,9 @@
 
 import strawberry
 
-from hub import labels
-from hub.labels import LabelFormat
-from hub.sql import Row
+from hub.identifiers import labels
+from hub.identifiers.labels import LabelFormat
+from hub.storage.sql import Row
 
 strawberry.enum(LabelFormat, description="How a label is drawn.")
 

@@ -4,14 +4,14 @@ from datetime import date, datetime
 
 import strawberry
 
-from hub import units
-from hub.belongings import licences
-from hub.belongings.licences import Licence
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.commands.context import Occasion
+from hub.ledger import units
+from hub.ledger.event_writer import Verdict
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import licenses as licences
+from hub.unit_records.licenses import Licence
 from hub_api.command import (
     Movement,
     MovementResult,

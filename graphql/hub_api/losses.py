@@ -3,13 +3,13 @@
 import strawberry
 
 from hub import catalogue
+from hub.access.keys import Scope
+from hub.commands.context import Occasion
 from hub.counts import losses
 from hub.counts.losses import Loss
 from hub.errors import InvalidInput
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Transaction
+from hub.ledger.event_writer import Verdict
+from hub.storage.sql import Transaction
 from hub_api.command import (
     Movement,
     MovementResult,

@@ -2,10 +2,10 @@
 
 import strawberry
 
-from hub import mappings as channel_mappings
-from hub.keys import Scope
-from hub.mappings import Mapping, MappingKind
-from hub.sql import Transaction
+from hub.access.keys import Scope
+from hub.storage.sql import Transaction
+from hub.sync import mappings as channel_mappings
+from hub.sync.mappings import Mapping, MappingKind
 from hub_api.context import Context
 from hub_api.problems import answer
 

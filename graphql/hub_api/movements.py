@@ -10,20 +10,20 @@ from enum import Enum
 import strawberry
 
 from hub import catalogue, ledger
+from hub.access.keys import Scope
 from hub.clock import micros
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.fulfilment import picking, selling, transfers
-from hub.holds import HoldKind
-from hub.inbound import deliveries, receiving, retrofit
-from hub.inbound.births import Condition
-from hub.instruction import Instruction
-from hub.journal import Verdict
-from hub.keys import Scope
+from hub.fulfillment import counter_sales, picking, transfers
+from hub.inbound import receiving, serialization, ship_notices
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Condition
+from hub.ledger.event_writer import Verdict
+from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.orders import Shipment, guard
+from hub.orders import Shipment, order_checks
 from hub.returns.receive import Disposal, accept_plainly
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
     ArrivalInput,
@@ -89,7 +89,7 @@ class MovementMutation:
         arrivals = arrivals_of(units)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            announced = deliveries.find(tx, delivery.supplier, delivery.ref) if delivery else None
+            announced = ship_notices.find(tx, delivery.supplier, delivery.ref) if delivery else None
             return receiving.receive(
                 tx,
                 circumstances,
@@ -262,11 +262,11 @@ class MovementMutation:
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
             scans = scans_of(units)
             instruction = Instruction(action=Action.PICK, line=order_line_id)
-            why = retrofit.at_movement(tx, circumstances, command_id, instruction, scans)
+            why = serialization.at_movement(tx, circumstances, command_id, instruction, scans)
             verdicts = picking.pick(
                 tx, circumstances, command_id, scans, line_id=order_line_id, substitute=substitute
             )
-            return retrofit.explained(verdicts, why)
+            return serialization.explained(verdicts, why)
 
         more = {"substitute": True} if substitute else {}
         given = given_by(units, occasion, location=None, line=order_line_id, **more)
@@ -289,7 +289,7 @@ class MovementMutation:
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
             instruction = Instruction(action=Action.PACK, line=order_line_id)
-            return guard.record(tx, circumstances, command_id, instruction, scans_of(units))
+            return order_checks.record(tx, circumstances, command_id, instruction, scans_of(units))
 
         given = given_by(units, occasion, location=None, line=order_line_id)
         return await command(info, idempotency_key, Action.PACK, given, occasion, do)
@@ -313,7 +313,7 @@ class MovementMutation:
         shipment = Shipment(carrier=carrier, tracking=tracking)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return retrofit.ship(
+            return serialization.ship(
                 tx, circumstances, command_id, scans_of(units), shipment, line=order_line_id
             )
 
@@ -346,9 +346,9 @@ class MovementMutation:
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
             instruction = Instruction(action=Action.SELL, hold_reference=hold_reference)
             place, scans = place_of(tx, location), scans_of(units)
-            why = retrofit.at_movement(tx, circumstances, command_id, instruction, scans)
-            verdicts = selling.sell(tx, circumstances, command_id, instruction, scans, place)
-            return retrofit.explained(verdicts, why)
+            why = serialization.at_movement(tx, circumstances, command_id, instruction, scans)
+            verdicts = counter_sales.sell(tx, circumstances, command_id, instruction, scans, place)
+            return serialization.explained(verdicts, why)
 
         given = given_by(units, sale, location=location, hold_reference=hold_reference)
         return await command(info, idempotency_key, Action.SELL, given, sale, do)

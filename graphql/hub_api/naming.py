@@ -5,13 +5,14 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
-from hub import advice, naming
-from hub.advice import Advice, Criterion
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.access.keys import Scope
+from hub.catalogue import tracking_advice as advice
+from hub.catalogue.tracking_advice import Advice, Criterion
+from hub.commands.context import Occasion
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
+from hub.storage.sql import Transaction
+from hub.unit_records import further_identifiers
 from hub_api.catalogue import Product
 from hub_api.command import OccasionInput, circumstances_of
 from hub_api.context import Context
@@ -145,7 +146,9 @@ class NamingMutation:
         """Link a name; the unit's history tells of it."""
         info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
-        return await _change(info, idempotency_key, naming.link, scan, scheme, value, occasion)
+        return await _change(
+            info, idempotency_key, further_identifiers.link, scan, scheme, value, occasion
+        )
 
     @strawberry.mutation(
         description="Take a further name from a unit; its history keeps it.",
@@ -164,4 +167,6 @@ class NamingMutation:
         """Retire a name."""
         info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
-        return await _change(info, idempotency_key, naming.retire, scan, scheme, value, occasion)
+        return await _change(
+            info, idempotency_key, further_identifiers.retire, scan, scheme, value, occasion
+        )

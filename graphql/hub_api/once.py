@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from hub import commands
-from hub.occasion import Occasion
-from hub.sql import Transaction
+from hub.commands import idempotency
+from hub.commands.context import Occasion
+from hub.storage.sql import Transaction
 from hub_api.context import Context
 
 
@@ -16,13 +16,13 @@ async def once(
     name: str,
     given: Any,
     do: Callable[[Transaction, str], Any],
-) -> commands.Answer:
+) -> idempotency.Answer:
     """Do something unless the key was used before; `do` takes the transaction and the command.
 
     `given` and what `do` returns are plain JSON values.
     """
     return await context.write(
-        lambda tx: commands.once(
+        lambda tx: idempotency.once(
             tx,
             occasion,
             key=key,

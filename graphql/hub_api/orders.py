@@ -4,13 +4,14 @@ from datetime import datetime
 
 import strawberry
 
-from hub import orders, views
+from hub import orders
+from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import UnknownReference
-from hub.fulfilment import bindings
-from hub.keys import Scope
+from hub.fulfillment import bindings
+from hub.orders import order_views
 from hub.returns.views import returns_of_orders
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import OrderState
 from hub_api.channel_returns import ChannelReturn
 from hub_api.context import Context
@@ -41,7 +42,7 @@ class OrderLine:
     )
     async def units(self, info: Info) -> list[Unit]:
         """Load the units."""
-        rows = await info.context.loaders.of(views.line_units).load(self.id)
+        rows = await info.context.loaders.of(order_views.line_units).load(self.id)
         return [Unit.of(row) for row in rows]
 
 
@@ -130,7 +131,7 @@ class Order:
     @strawberry.field(metadata={"size": USUAL_SIZE})
     async def lines(self, info: Info) -> list[OrderLine]:
         """Load the lines."""
-        rows = await info.context.loaders.of(views.order_lines).load(self.id)
+        rows = await info.context.loaders.of(order_views.order_lines).load(self.id)
         return [
             OrderLine(
                 id=strawberry.ID(row["id"]),
@@ -171,7 +172,7 @@ class OrderQuery:
     async def order(self, info: Info, id: strawberry.ID) -> Order:
         """Load one order."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
-        row = await info.context.loaders.of(views.orders_by_id).load(id)
+        row = await info.context.loaders.of(order_views.orders_by_id).load(id)
         if row is None:
             raise UnknownReference(f"there is no order {id}", field="id")
         return Order.of(row)
@@ -189,7 +190,7 @@ class OrderQuery:
         """List orders."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         rows = await info.context.read(
-            lambda tx: views.orders(
+            lambda tx: order_views.orders(
                 tx,
                 first=first,
                 before=position(after),
@@ -223,5 +224,5 @@ class OrderMutation:
 
         given = [order_id, different]
         await once(info.context, occasion, idempotency_key, "decide_duplicate_order", given, do)
-        found = await info.context.read(lambda tx: views.orders_by_id(tx, [order_id]))
+        found = await info.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
         return Order.of(found[order_id])

@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import strawberry
 
-from hub import units
-from hub.belongings import owners, sensors
-from hub.belongings.owners import OwnerKind, Period
-from hub.belongings.sensors import Limits, Reading
+from hub.access.keys import Scope
 from hub.clock import moment
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.ledger import units
+from hub.ledger.event_writer import Verdict
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import ownership, sensors
+from hub.unit_records.ownership import OwnerKind, Period
+from hub.unit_records.sensors import Limits, Reading
 from hub_api.command import (
     Movement,
     MovementResult,
@@ -129,7 +129,7 @@ class OwnerQuery:
 
         def read(tx: Transaction) -> list[Period]:
             unit_id = units.find(tx, identifier, sku)["id"]
-            return owners.periods(tx, [unit_id])[unit_id]
+            return ownership.periods(tx, [unit_id])[unit_id]
 
         return [OwnerPeriod.of(each) for each in await info.context.read(read)]
 
@@ -207,7 +207,7 @@ class OwnerMutation:
         info.context.require(Scope.POS, Scope.OPS)
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return owners.change(tx, circumstances, command_id, owner, scans_of(units))
+            return ownership.change(tx, circumstances, command_id, owner, scans_of(units))
 
         given = given_by(units, occasion, owner=owner)
         return await command(info, idempotency_key, "change_owner", given, occasion, do)

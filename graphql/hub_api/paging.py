@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 
 import strawberry
 
-from hub.codes.identifiers import is_id
 from hub.errors import InvalidInput
-from hub.sql import Row
+from hub.identifiers.numbers import is_id
+from hub.storage.sql import Row
 
 Node = TypeVar("Node")
 

@@ -7,10 +7,10 @@ from datetime import datetime
 import orjson
 import strawberry
 
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.keys import Scope
 from hub.recalls import people
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import Contact
 from hub_api.context import Context
 from hub_api.once import once

@@ -5,12 +5,12 @@ from typing import Any
 
 import strawberry
 
-from hub import policies
-from hub.fulfilment.priorities import PRIORITY_RULES
-from hub.keys import Scope
-from hub.policies import Conditions, Facts, Rule, Topic
+from hub import decision_rules as policies
+from hub.access.keys import Scope
+from hub.after_sales.claim_rules import CLAIM_RULES
+from hub.decision_rules import Conditions, Facts, Rule, Topic
+from hub.fulfillment.priorities import PRIORITY_RULES
 from hub.returns.findings import RETURN_RULES, ROUTE_RULES
-from hub.service.claim_rules import CLAIM_RULES
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import answer

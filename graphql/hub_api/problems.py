@@ -11,8 +11,8 @@ import strawberry
 
 from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub import errors
-from hub.database import TROUBLES, ReadTooLong
 from hub.errors import Refused
+from hub.storage.database import TROUBLES, ReadTooLong
 from hub_api.wire import TRY_AGAIN
 
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.proof import certificate
 from hub.proof.checkpoints import Signer
 from hub_api.context import Context

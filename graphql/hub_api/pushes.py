@@ -5,12 +5,12 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import channels, push_log
+from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import InvalidInput
-from hub.keys import Scope
-from hub.push_log import PushOutcome
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, push_log
+from hub.sync.push_log import PushOutcome
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]

@@ -7,15 +7,15 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import views
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.keys import Scope
+from hub.ledger import unit_views
 from hub.lifecycle import Status
 from hub.recalls import Resolution, Standing, containment, recall_predicates
 from hub.recalls import Scope as Counted
 from hub.recalls.containment import customers, orders_of, units
 from hub.recalls.notices import NoticeState
-from hub.sql import Row
+from hub.storage.sql import Row
 from hub_api.command import DeliveryReference
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
@@ -215,7 +215,7 @@ class RecalledUnit:
     @strawberry.field(description="The unit as it is now: where it is, and how it stands.")
     async def unit(self, info: Info) -> Unit:
         """Load the unit."""
-        row = await info.context.loaders.of(views.units_by_id).load(self.unit_id)
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
         return Unit.of(row)
 
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import strawberry
 
-from hub import channels, recalls, units
-from hub.keys import Scope
-from hub.occasion import Occasion
+from hub import recalls
+from hub.access.keys import Scope
+from hub.commands.context import Occasion
+from hub.ledger import units
 from hub.recalls import RecallCard, Resolution, notices
 from hub.recalls.containment import listed, of_unit, shown
 from hub.recalls.opening import affected_units
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
+from hub.sync import channels
 from hub_api.command import (
     Movement,
     MovementResult,

@@ -5,16 +5,17 @@ from datetime import datetime
 import orjson
 import strawberry
 
-from hub import channels, views
+from hub.access.keys import Scope
 from hub.cases import Severity
 from hub.catalogue import reference
 from hub.clock import moment
 from hub.errors import InvalidInput, UnknownReference
-from hub.keys import Scope
-from hub.reconciling import reconciliation
-from hub.reconciling.reconciliation import Cause, Fix, Kind
-from hub.reconciling.reconciliation import Scope as Comparison
-from hub.sql import Row, Transaction
+from hub.reconciliation import differences as reconciliation
+from hub.reconciliation import run_views
+from hub.reconciliation.differences import Cause, Fix, Kind
+from hub.reconciliation.differences import Scope as Comparison
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 from hub_api.problems import answer
@@ -126,7 +127,7 @@ class ReconciliationRun:
     ) -> Connection[Difference]:
         """List what it found."""
         rows = await info.context.read(
-            lambda tx: views.differences(tx, first=first, after=position(after), run=self.id)
+            lambda tx: run_views.differences(tx, first=first, after=position(after), run=self.id)
         )
         return page(rows, first, after, Difference.of)
 
@@ -151,7 +152,7 @@ class ReconciliationQuery:
         """List runs."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
-            lambda tx: views.runs(tx, first=first, before=position(after), channel=channel)
+            lambda tx: run_views.runs(tx, first=first, before=position(after), channel=channel)
         )
         return page(rows, first, after, ReconciliationRun.of)
 
@@ -163,7 +164,7 @@ class ReconciliationQuery:
     ) -> ReconciliationRun:
         """Find one run."""
         info.context.require(Scope.OPS)
-        row = await info.context.read(lambda tx: views.run(tx, id))
+        row = await info.context.read(lambda tx: run_views.run(tx, id))
         if row is None:
             raise UnknownReference(f"there is no run {id}", field="id")
         return ReconciliationRun.of(row)
@@ -180,7 +181,7 @@ class ReconciliationQuery:
         """List differences."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
-            lambda tx: views.differences(
+            lambda tx: run_views.differences(
                 tx, first=first, after=position(after), state=state, channel=channel
             )
         )
@@ -190,7 +191,7 @@ class ReconciliationQuery:
     async def oldest_open_difference_at(self, info: Info) -> datetime | None:
         """Measure the service level."""
         info.context.require(Scope.OPS)
-        value = await info.context.read(views.oldest_unexplained)
+        value = await info.context.read(run_views.oldest_unexplained)
         return None if value is None else moment(value)
 
 
@@ -223,7 +224,7 @@ class ReconciliationMutation:
         run_ids = await info.context.services.reconcile(row, scope, info.context.caller.name)
 
         def read(tx: Transaction) -> list[ReconciliationRun]:
-            rows = [views.run(tx, run_id) for run_id in run_ids]
+            rows = [run_views.run(tx, run_id) for run_id in run_ids]
             return [ReconciliationRun.of(each) for each in rows if each is not None]
 
         return ReconciliationStarted(runs=await info.context.read(read))

@@ -7,14 +7,15 @@ import orjson
 import strawberry
 
 from hub import catalogue
+from hub.access.keys import Scope
 from hub.catalogue import Tracking, Trait
 from hub.clock import moment
-from hub.inbound import old_stock, retrofit
-from hub.inbound.old_stock import OldStock, Phase, Urgency
-from hub.journal import Verdict
-from hub.keys import Scope
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.commands.context import Occasion
+from hub.inbound import serialization
+from hub.inbound import unserialized_stock as old_stock
+from hub.inbound.unserialized_stock import OldStock, Phase, Urgency
+from hub.ledger.event_writer import Verdict
+from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     ArrivalInput,
     Movement,
@@ -258,7 +259,7 @@ class RetrofitMutation:
 
         def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
             place = catalogue.location(tx, location)
-            return retrofit.capture_units(tx, circumstances, command_id, arrivals, place)
+            return serialization.capture_units(tx, circumstances, command_id, arrivals, place)
 
         given = [plain_arrivals(arrivals), location, vars(occasion) if occasion else None]
         return await command(info, idempotency_key, "capture_old_stock", given, occasion, do)

@@ -2,8 +2,8 @@
 
 import strawberry
 
-from hub.inbound import retrofit
-from hub.inbound.births import BirthPoint
+from hub.inbound import serialization
+from hub.ledger.commissioning import BirthPoint
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]
@@ -22,5 +22,5 @@ class RetrofitFacts:
         """Say what its history lacks; null if its record is whole."""
         if getattr(self, "birth", None) is not BirthPoint.RETROFIT:
             return None
-        gap: str | None = await info.context.loaders.of(retrofit.gaps).load(str(self.id))
+        gap: str | None = await info.context.loaders.of(serialization.gaps).load(str(self.id))
         return gap

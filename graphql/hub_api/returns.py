@@ -6,19 +6,21 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import catalogue, units, views
+from hub import catalogue
+from hub.access.keys import Scope
 from hub.clock import moment
+from hub.decision_rules import ReturnDecision, Route
 from hub.errors import UnknownReference
-from hub.inbound.births import Condition
-from hub.keys import Scope
-from hub.policies import ReturnDecision, Route
+from hub.ledger import units
+from hub.ledger.commissioning import Condition
 from hub.returns import receive
 from hub.returns.check import check
 from hub.returns.facts import Question
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal, Inspection
-from hub.sql import Row, Transaction
-from hub.views import Filter
+from hub.storage import paging
+from hub.storage.paging import Filter
+from hub.storage.sql import Row, Transaction
 from hub_api.command import place_of
 from hub_api.context import Context
 from hub_api.once import once
@@ -222,7 +224,7 @@ class ReturnQuery:
             wanted.add("return_case.state = :state", state=state)
             return tx.rows(
                 f"{RETURNS}{wanted.where()}ORDER BY return_case.id DESC LIMIT :limit",
-                limit=views.page_size(first) + 1,
+                limit=paging.page_size(first) + 1,
                 **wanted.values,
             )
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import strawberry
 
-from hub import units
+from hub.access.keys import Scope
+from hub.after_sales import cover, repairs
+from hub.after_sales.cover import CoverKind, Grant
+from hub.after_sales.repairs import Part, Work, WorkKind
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.journal import Verdict
-from hub.keys import Scope
+from hub.ledger import units
+from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.service import cover, repairs
-from hub.service.cover import CoverKind, Grant
-from hub.service.repairs import Part, Work, WorkKind
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub_api.command import (
     Movement,
     MovementResult,

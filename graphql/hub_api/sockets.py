@@ -24,7 +24,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
-from hub.database import TROUBLES
+from hub.storage.database import TROUBLES
 from hub_api.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.view import Unauthenticated
 from hub_api.wire import RequestError, request_id, try_again

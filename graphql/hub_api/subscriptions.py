@@ -6,9 +6,9 @@ from functools import partial
 
 import strawberry
 
-from hub import views
-from hub.keys import Scope
-from hub.sql import Row, Transaction
+from hub.access.keys import Scope
+from hub.ledger import event_views
+from hub.storage.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.units import UnitEvent
 
@@ -33,7 +33,7 @@ class Subscription:
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         database = info.context.database
         with database.signals.listen("events") as woken:
-            here = await database.read(views.feed_end)
+            here = await database.read(event_views.feed_end)
             while True:
                 woken.clear()
                 rows, here = await database.read(partial(_next, here=here))
@@ -45,7 +45,7 @@ class Subscription:
 
 
 def _next(tx: Transaction, here: Position) -> tuple[list[Row], Position]:
-    rows = views.events_after(tx, *here, limit=EVENTS_MAX)
+    rows = event_views.events_after(tx, *here, limit=EVENTS_MAX)
     return rows, (rows[-1]["transaction_id"], rows[-1]["seq"]) if rows else here
 
 

@@ -2,13 +2,13 @@
 
 import strawberry
 
-from hub import units, views
-from hub.codes.identifiers import canonical
+from hub.access.keys import Scope
 from hub.errors import InvalidInput, UnknownUnit
-from hub.histories.history import VIEWS, View
-from hub.keys import Scope
+from hub.history.unit_history import VIEWS, View
+from hub.identifiers.numbers import canonical
+from hub.ledger import unit_views, units
 from hub.lifecycle import Status
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.paging import Connection, page, position
 from hub_api.units import STAFF, Unit, UnitEvent, UnitFieldInput
@@ -50,7 +50,7 @@ class UnitQuery:
         if field is not None and field.value is None:
             raise InvalidInput("say the value to search by", field="field")
         rows = await info.context.read(
-            lambda tx: views.units(
+            lambda tx: unit_views.units(
                 tx,
                 first=first,
                 after=position(after),

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import strawberry
 
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.fulfilment.bindings import sales_of
-from hub.keys import Scope
-from hub.sales import Sale
+from hub.fulfillment.bindings import sales_of
+from hub.history.sales import Sale
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]

@@ -6,20 +6,24 @@ from typing import Any
 import orjson
 import strawberry
 
-from hub import client_rules, lifecycle, naming, views
+from hub import lifecycle
+from hub.access.keys import Scope
+from hub.after_sales.cover import Asked, covers
+from hub.after_sales.repairs import service_history
 from hub.clock import micros, moment
 from hub.errors import InvalidInput
-from hub.histories.history import VIEWS, View
-from hub.holds import HoldKind
-from hub.inbound.births import BirthPoint, Condition
-from hub.keys import Scope
+from hub.history.unit_history import VIEWS, View
+from hub.identifiers.labels import LabelFormat
 from hub.kits import kit_reports
-from hub.labels import LabelFormat
+from hub.ledger import unit_views
+from hub.ledger.commissioning import BirthPoint, Condition
+from hub.ledger.holds import HoldKind
+from hub.ledger.rules import client
 from hub.lifecycle import Action, Status
-from hub.naming import Audience
-from hub.service.cover import Asked, covers
-from hub.service.repairs import service_history
-from hub.sql import Row
+from hub.orders import order_views
+from hub.storage.sql import Row
+from hub.unit_records import further_identifiers
+from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue import Location, Product
 from hub_api.client_facts import ClientFacts
@@ -195,12 +199,12 @@ class KitLink:
     @strawberry.field(description="The kit, as it is now.")
     async def kit(self, info: Info) -> "Unit":
         """Load the kit."""
-        return Unit.of(await info.context.loaders.of(views.units_by_id).load(self.kit_id))
+        return Unit.of(await info.context.loaders.of(unit_views.units_by_id).load(self.kit_id))
 
     @strawberry.field(description="The part, as it is now.")
     async def part(self, info: Info) -> "Unit":
         """Load the part."""
-        return Unit.of(await info.context.loaders.of(views.units_by_id).load(self.part_id))
+        return Unit.of(await info.context.loaders.of(unit_views.units_by_id).load(self.part_id))
 
 
 async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | None) -> list[Row]:
@@ -290,7 +294,7 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
         """Load the identifiers."""
-        rows = await info.context.loaders.of(views.identifiers).load(self.id)
+        rows = await info.context.loaders.of(unit_views.identifiers).load(self.id)
         return [Identifier(scheme=row["scheme"], value=row["value"]) for row in rows]
 
     @strawberry.field(
@@ -302,8 +306,8 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
         if audience is Audience.CUSTOMER:
             return self.serial
         info.context.require(*STAFF)
-        names = await info.context.loaders.of(views.identifiers).load(self.id)
-        return naming.shown_inside(self.id, names)
+        names = await info.context.loaders.of(unit_views.identifiers).load(self.id)
+        return further_identifiers.shown_inside(self.id, names)
 
     @strawberry.field(description="Its label, for a printer or a page.", metadata={"cost": 10})
     async def label(self, info: Info, format: LabelFormat = LabelFormat.ZPL) -> UnitLabel:
@@ -317,10 +321,10 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
     async def fields(self, info: Info) -> list[UnitField]:
         """Load the custom fields."""
         info.context.require(*STAFF, Scope.CLIENT)
-        rows = await info.context.loaders.of(views.unit_fields).load(self.id)
+        rows = await info.context.loaders.of(unit_views.unit_fields).load(self.id)
         if info.context.caller.client_id is not None:
             unit = await info.context.units(self.id)
-            rows = client_rules.fields_of_owner(unit, rows) if unit else []
+            rows = client.fields_of_owner(unit, rows) if unit else []
         return [
             UnitField(name=row["name"], value=row["value"], changed_at=moment(row["changed_at"]))
             for row in rows
@@ -352,7 +356,7 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
     async def holds(self, info: Info) -> list[Hold]:
         """Load the holds."""
         info.context.require(*STAFF)
-        rows = await info.context.loaders.of(views.holds).load(self.id)
+        rows = await info.context.loaders.of(unit_views.holds).load(self.id)
         return [
             Hold(
                 kind=HoldKind(row["kind"]),
@@ -371,8 +375,8 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
         info.context.require(*STAFF)
         if self.line_id is None:
             return None
-        order_id = await info.context.loaders.of(views.line_orders).load(self.line_id)
-        row = await info.context.loaders.of(views.orders_by_id).load(order_id)
+        order_id = await info.context.loaders.of(order_views.line_orders).load(self.line_id)
+        row = await info.context.loaders.of(order_views.orders_by_id).load(order_id)
         return UnitOrder(
             id=strawberry.ID(row["id"]),
             number=row["number"],

@@ -15,12 +15,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from hub import imports
-from hub.database import Database
+from hub.access.keys import Scope
+from hub.commands.context import Occasion
 from hub.errors import Forbidden, InvalidInput, Refused
 from hub.imports import Plan, Run
 from hub.imports.command import mapping
-from hub.keys import Scope
-from hub.occasion import Occasion
+from hub.storage.database import Database
 from hub_api.access import Access
 from hub_api.view import Unauthenticated
 

@@ -12,7 +12,7 @@ from graphql import OperationType
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hub.database import TROUBLES
+from hub.storage.database import TROUBLES
 from hub_api.documents import Document, Operation
 from hub_api.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.graphiql import GraphiQL

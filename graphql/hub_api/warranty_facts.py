@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 import strawberry
 
+from hub.after_sales.warranty_answers import Known
 from hub.vocabulary import WarrantyStatus
-from hub.warranty import Known
 
 strawberry.enum(WarrantyStatus, description="What a manufacturer says; UNKNOWN stays unknown.")
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import strawberry
 
 from hub import webhooks
+from hub.access.keys import Scope
 from hub.errors import InvalidInput
-from hub.keys import Scope
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub.webhooks import messages, signing
 from hub.webhooks.signing import Signature
 from hub_api.context import Context

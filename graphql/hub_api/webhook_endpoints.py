@@ -7,11 +7,11 @@ import orjson
 import strawberry
 
 from hub import webhooks
+from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import Forbidden, InvalidInput
-from hub.keys import Scope
-from hub.sql import Row, Transaction
-from hub.views import page_size
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
 from hub.webhooks import EndpointCard, EndpointState, messages, signing
 from hub.webhooks.signing import Signature
 from hub_api import paging

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from connectors import AuthFailed, Connector, ConnectorError, ReceiveWebhooks
-from hub import channels, inbox
-from hub.database import Database
 from hub.errors import UnknownReference
-from hub.sql import Row
+from hub.storage.database import Database
+from hub.storage.sql import Row
+from hub.sync import channels, inbox
 
 logger = logging.getLogger(__name__)
 

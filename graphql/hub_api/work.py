@@ -5,15 +5,15 @@ from datetime import date, datetime
 import orjson
 import strawberry
 
-from hub import catalogue, views
+from hub import catalogue
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.fulfilment import picking, priorities, tasks
-from hub.fulfilment.tasks import TaskKind
-from hub.fulfilment.transfers import OVERDUE_HOURS, under_way
-from hub.keys import Scope
-from hub.orders import guard
-from hub.policies import Urgency
-from hub.sql import Row, Transaction
+from hub.decision_rules import Urgency
+from hub.fulfillment import picking, priorities, tasks
+from hub.fulfillment.tasks import TaskKind
+from hub.fulfillment.transfers import OVERDUE_HOURS, under_way
+from hub.orders import order_checks, order_views
+from hub.storage.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.orders import Order
@@ -151,7 +151,7 @@ class OrderPriority:
     @strawberry.field(description="The order.")
     async def order(self, info: Info) -> Order:
         """Load the order."""
-        return Order.of(await info.context.loaders.of(views.orders_by_id).load(self.order_id))
+        return Order.of(await info.context.loaders.of(order_views.orders_by_id).load(self.order_id))
 
 
 OrderPriorityResult = answer("OrderPriorityResult", OrderPriority)
@@ -184,7 +184,7 @@ class WorkQuery:
         def read(tx: Transaction) -> list[Row]:
             site = catalogue.location(tx, location)["site_id"] if location is not None else None
             if order_id is not None:
-                guard.order_of(tx, order_id)
+                order_checks.order_of(tx, order_id)
             return picking.pick_list(tx, now, order_id=order_id, site_id=site, first=first)
 
         return [Pick.of(row) for row in await info.context.read(read)]

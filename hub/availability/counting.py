@@ -11,7 +11,7 @@ from typing import Any
 from hub.availability import incoming
 from hub.availability.policy import Policy, by_policy, of_products
 from hub.catalogue import SELLING_KINDS
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

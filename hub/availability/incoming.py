@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.availability.policy import Policy
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 NEW = "new"  # what is announced without serials is taken for new, and has no grade
 BOUND = (

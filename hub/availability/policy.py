@@ -14,9 +14,9 @@ import orjson
 
 from hub.catalogue import reference
 from hub.clock import micros
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, UnknownReference
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 CONDITIONS = ("new", "open_box", "refurbished", "used")
 UNITS_MAX = 1_000_000

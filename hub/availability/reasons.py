@@ -12,10 +12,10 @@ from hub.availability.policy import Policy, of_products
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros
 from hub.lifecycle import Status
-from hub.sql import Row, Transaction
-from hub.views import page_size
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
 
-ACTIVE = "active"  # a channel that is not paused; `hub.channels` says so too
+ACTIVE = "active"  # a channel that is not paused; `hub.sync.channels` says so too
 
 
 class Reason(StrEnum):

@@ -10,11 +10,11 @@ from datetime import date
 from hub import lifecycle
 from hub.capture import find, receive
 from hub.capture.answers import Capture, CaptureCode, Parts, Purpose, Suggestion, ranked
-from hub.capture.desk import Desk, key_of, lay_out
 from hub.capture.reading import sort_out
+from hub.capture.workspace import Desk, key_of, lay_out
 from hub.errors import InvalidInput
 from hub.lifecycle import Status
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 EXPECTED_MAX = 1_000
 

@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from hub.lifecycle import Action
-from hub.sql import Row
+from hub.storage.sql import Row
 
 
 class Signal(StrEnum):
@@ -84,7 +84,7 @@ class Capture:
     findings: tuple[Finding, ...]
     parts: Parts = field(default_factory=Parts)
     product: Row | None = None
-    unit: Row | None = None  # as `hub.units.UNITS` shows it
+    unit: Row | None = None  # as `hub.ledger.units.UNITS` shows it
     allowed: tuple[Action, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from hub.capture.answers import CaptureCode
 from hub.catalogue import products_by_code
-from hub.codes.barcodes import unit_of
-from hub.codes.identifiers import canonical
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
-from hub.sql import Row, Transaction
-from hub.units import UNITS
+from hub.identifiers.barcodes import unit_of
+from hub.identifiers.numbers import canonical
+from hub.ledger.units import UNITS
+from hub.storage.sql import Row, Transaction
 
 READS_MAX = 20_000  # in one sweep
 

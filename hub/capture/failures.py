@@ -12,18 +12,20 @@ from typing import Any
 
 import orjson
 
-from hub import cases, catalogue, labels, ledger, naming, orders
+from hub import cases, catalogue, ledger, orders
 from hub.cases import CaseKind, Finding
+from hub.commands.context import Document, Occasion
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed
+from hub.identifiers import labels
 from hub.inbound import receiving
-from hub.inbound.births import Arrival
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Arrival
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document, Occasion
 from hub.orders import Shipment
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
+from hub.unit_records import further_identifiers
 from hub.vocabulary import CaptureMethod
 
 READINGS_MAX = 50
@@ -179,7 +181,9 @@ def resolve(
     scan = Scan(identifier, sku)
     if how is Remedy.RELABEL:
         (serial,) = labels.own_serials(1)
-        verdict = naming.link(tx, occasion, command_id, scan, naming.LABEL, serial)
+        verdict = further_identifiers.link(
+            tx, occasion, command_id, scan, further_identifiers.LABEL, serial
+        )
         cases.resolve(tx, occasion, case, f"Relabelled as {serial}.")
         return Resolved(case_id, replace(verdict, identifier=identifier), serial)
     told = _circumstances(occasion, details, how)

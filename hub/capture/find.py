@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from hub.capture.answers import CaptureCode, Signal, Suggestion
-from hub.capture.desk import Desk, key_of
 from hub.capture.hints import is_cut, near_expected, near_known
-from hub.codes.serials import obeys
-from hub.sql import Row
+from hub.capture.workspace import Desk, key_of
+from hub.identifiers.serials import obeys
+from hub.storage.sql import Row
 
 WORDS = {
     CaptureCode.TRANSPOSED: "two neighbours are exchanged: {others} is",

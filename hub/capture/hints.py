@@ -5,10 +5,10 @@ from functools import lru_cache
 from itertools import product as combinations
 
 from hub.capture.answers import CaptureCode, Suggestion
-from hub.codes.identifiers import canonical, skeleton
-from hub.codes.serials import matches
 from hub.errors import InvalidBarcode
-from hub.sql import Row, Transaction
+from hub.identifiers.numbers import canonical, skeleton
+from hub.identifiers.serials import matches
+from hub.storage.sql import Row, Transaction
 
 SUGGESTIONS_MAX = 10
 ROWS_MAX = 200  # of those that share one folded form

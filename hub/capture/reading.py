@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hub.codes import barcodes
-from hub.codes.barcodes import Barcode, Kind
-from hub.codes.identifiers import canonical, verbatim
 from hub.errors import InvalidBarcode, InvalidInput
+from hub.identifiers import barcodes
+from hub.identifiers.barcodes import Barcode, Kind
+from hub.identifiers.numbers import canonical, verbatim
 
 READINGS_MAX = 50
 

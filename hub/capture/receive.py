@@ -1,12 +1,12 @@
 """Reading a unit that arrives for the first time: is this a serial that may be recorded?"""
 
 from hub.capture.answers import CaptureCode, Signal, Suggestion
-from hub.capture.desk import Desk, key_of
 from hub.capture.find import against_rule, no_serial, note_expected, note_near
 from hub.capture.hints import near_known
+from hub.capture.workspace import Desk, key_of
 from hub.catalogue import LOT_TRACKED, SERIAL_TRACKED
-from hub.codes.serials import obeys
-from hub.sql import Row
+from hub.identifiers.serials import obeys
+from hub.storage.sql import Row
 
 
 def receive(desk: Desk) -> str | None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.capture_points import NO_POINTS, READ_FROM_THE_UNIT
 from hub.catalogue import CUSTOMER, IN_TRANSIT, reference
+from hub.catalogue.capture_points import NO_POINTS, READ_FROM_THE_UNIT
 from hub.clock import micros
 from hub.errors import InvalidInput
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod
 
 PERIOD_MAX = timedelta(days=366)

@@ -15,9 +15,9 @@ import orjson
 from hub.cases import trail
 from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import StepNotAllowed
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 
 class CaseKind(StrEnum):

@@ -13,8 +13,8 @@ from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import IN_TRANSIT
 from hub.clock import micros, new_id
-from hub.occasion import Occasion
-from hub.sql import Transaction
+from hub.commands.context import Occasion
+from hub.storage.sql import Transaction
 
 STUCK = timedelta(days=7)  # what is on its way between two sites for longer is lost sight of
 FINDS_MAX = 500  # of one check, in one run

@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from hub import cases, inbox, listings, outbox
+from hub import cases
 from hub.cases import RANK, CaseKind, Severity, trail
 from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, UnknownReference
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import inbox, listings, outbox
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 RULES_MAX = 100

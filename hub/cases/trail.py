@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hub.clock import micros, new_id
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 HUB = "hub"  # what nobody did by hand
 COALESCED = timedelta(hours=1)

@@ -9,18 +9,18 @@ import orjson
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
+from hub.commands.context import Document, Occasion
 from hub.counts.counting import Kind, live
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
-from hub.inbound import retrofit
-from hub.inbound.births import Arrival
-from hub.inbound.retrofit import Sighting
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.inbound import serialization
+from hub.inbound.serialization import Sighting
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Arrival
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
-from hub.occasion import Document, Occasion
 from hub.orders.shortfall import promise_anew
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 
 DOCUMENT_TYPE = "stock_count"  # CBV has no transaction type of its own for a count
 REASON_CHARS_MAX = 200
@@ -188,7 +188,7 @@ class _Work:
             )
             for _, row in old
         ]
-        found = retrofit.capture(
+        found = serialization.capture(
             self.tx, self.occasion, self.command_id, sightings, Action.COMMISSION
         )
         for (index, row), said in zip(old, found, strict=True):

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.counts.counting import EXPECTED, PRESENT, Kind, live, matches, scope
+from hub.ledger.units import UNITS
 from hub.lifecycle import Action, Status
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import UNITS
+from hub.storage.sql import Row, Transaction
 
 # These are made at a desk, or follow from another step: nobody saw the unit.
 UNSEEN = (

@@ -7,14 +7,14 @@ from typing import Any
 
 from hub import catalogue
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownUnit
-from hub.inbound.retrofit import product_code
-from hub.journal import bounded
+from hub.inbound.serialization import product_code
+from hub.ledger.event_writer import bounded
+from hub.ledger.units import Scan, identify, key_of
 from hub.lifecycle import IN_HOUSE, Status
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan, identify, key_of
-from hub.views import Filter, page_size
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
 
 REF_CHARS_MAX = 100
 CATEGORY_CHARS_MAX = 60

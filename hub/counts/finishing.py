@@ -2,15 +2,15 @@
 
 from hub import ledger
 from hub.clock import micros
+from hub.commands.context import Document, Occasion
 from hub.counts.adjusting import DOCUMENT_TYPE, documented
 from hub.counts.counting import PRESENT, live
 from hub.errors import StepNotAllowed
-from hub.instruction import Instruction
-from hub.journal import SCANS_MAX
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import SCANS_MAX
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document, Occasion
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 
 
 def close(tx: Transaction, occasion: Occasion, command_id: str, ref: str) -> int:

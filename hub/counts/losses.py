@@ -10,14 +10,14 @@ from enum import StrEnum
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import moment
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan, identify
 from hub.lifecycle import Action
-from hub.occasion import Occasion
 from hub.orders.shortfall import promise_anew
-from hub.sql import Row, Transaction
-from hub.units import Scan, identify
+from hub.storage.sql import Row, Transaction
 
 
 class Loss(StrEnum):

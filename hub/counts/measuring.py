@@ -7,8 +7,8 @@ from datetime import datetime
 from hub import catalogue
 from hub.clock import micros
 from hub.counts.counting import Kind
-from hub.sql import Row, Transaction
-from hub.views import page_size
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)

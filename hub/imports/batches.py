@@ -6,16 +6,18 @@ from datetime import date
 
 from hub.catalogue import OUTSIDE_KINDS
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import DuplicateSerial, Refused, UnknownReference
 from hub.imports.plan import Wanted, at_noon
 from hub.imports.reading import RowCode
-from hub.inbound import births, receiving, retrofit
-from hub.inbound.births import RECEIPT, Admitted
-from hub.inbound.old_stock import Shelf
-from hub.journal import Verdict
+from hub.inbound import receiving
+from hub.inbound import serialization as retrofit
+from hub.inbound.unserialized_stock import Shelf
+from hub.ledger import commissioning
+from hub.ledger.commissioning import RECEIPT, Admitted
+from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 MESSAGE_CHARS_MAX = 500
 STEPS = (Action.RECEIVE, Action.PUT_AWAY)
@@ -107,7 +109,7 @@ class Batch:
     ) -> dict[int, Admitted]:
         """Have the births room check the units; what it refuses gets its verdict."""
         steps = () if self.retrofit else STEPS
-        checked = births.admit(
+        checked = commissioning.admit(
             tx,
             occasion,
             [each.arrival for each in placed.values()],

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hub.clock import now
-from hub.database import Database
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
 from hub.imports.plan import Plan
 from hub.imports.reports import export_refused, tally
 from hub.imports.running import BATCH_ROWS, Run, Told, begin, carry_out
-from hub.occasion import Occasion
+from hub.storage.database import Database
 
 ACTOR = "serial-hub import"
 

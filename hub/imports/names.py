@@ -6,12 +6,12 @@ from types import TracebackType
 
 import orjson
 
-from hub.codes.barcodes import unit_of
-from hub.codes.identifiers import canonical
 from hub.errors import InvalidBarcode
-from hub.inbound.births import Arrival
-from hub.inbound.retrofit import product_code
-from hub.sql import Row
+from hub.identifiers.barcodes import unit_of
+from hub.identifiers.numbers import canonical
+from hub.inbound.serialization import product_code
+from hub.ledger.commissioning import Arrival
+from hub.storage.sql import Row
 
 
 class Names:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from hub.custom_fields import check_field
 from hub.errors import InvalidInput
 from hub.imports.reading import BadRow, Raw, RowCode, Source
-from hub.inbound.births import Arrival, Condition
+from hub.ledger.commissioning import Arrival, Condition
+from hub.unit_records.custom_fields import check_field
 
 # Whatever people call a column, written without case, blanks and signs.
 NAMES = {

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from hub.catalogue import reference
-from hub.database import Database
 from hub.imports.reading import Source
-from hub.sql import Row, Transaction
-from hub.views import Filter, page_size
+from hub.storage.database import Database
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
 
 EXTRA = ("row", "code", "message")
 PAGE_ROWS = 5_000

@@ -11,15 +11,15 @@ import orjson
 
 from hub.catalogue import location, products_by_code
 from hub.clock import micros, new_id
-from hub.database import Database
+from hub.commands.context import Document, Occasion
 from hub.errors import Refused, StepNotAllowed
 from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
 from hub.imports.names import Names, names_of
 from hub.imports.plan import Columns, Plan, Wanted
 from hub.imports.reading import BadRow, Raw, RowCode, Source, look
-from hub.inbound.retrofit import product_code
-from hub.occasion import Document, Occasion
-from hub.sql import Row, Transaction
+from hub.inbound.serialization import product_code
+from hub.storage.database import Database
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 
 BATCH_ROWS = 5_000

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hub import ledger, listings
+from hub import ledger
 from hub.catalogue import SUPPLIER, reference
+from hub.commands.context import Occasion
 from hub.errors import Refused
-from hub.inbound import births, deliveries
-from hub.inbound.births import (
+from hub.identifiers.labels import own_serials
+from hub.inbound import ship_notices
+from hub.ledger import commissioning
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import (
     RECEIPT,
     UNIT_COLUMNS,
     Admitted,
@@ -16,14 +20,12 @@ from hub.inbound.births import (
     BirthPoint,
     Condition,
 )
-from hub.instruction import Instruction
-from hub.journal import Journal, Verdict, accepted, bounded, refused
-from hub.labels import own_serials
+from hub.ledger.event_writer import Journal, Verdict, accepted, bounded, refused
+from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
-from hub.occasion import Occasion
 from hub.recalls import recall_catch
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 from hub.vocabulary import BizStep
 
 __all__ = ["UNIT_COLUMNS", "Arrival", "born", "commission", "receive", "unlabelled"]
@@ -48,7 +50,7 @@ def receive(
     if delivery is not None:
         arrivals = [_of_delivery(each, delivery) for each in arrivals]
     steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
-    admitted = births.admit(tx, occasion, arrivals, *steps, awaited=True)
+    admitted = commissioning.admit(tx, occasion, arrivals, *steps, awaited=True)
     delivery_id = delivery["id"] if delivery else None
     awaited = {
         index: each
@@ -56,12 +58,12 @@ def receive(
         if isinstance(each, Admitted) and each.awaited
     }
     touched = [*_touched(tx, awaited), *([delivery_id] if delivery_id else [])]
-    deliveries.lock(tx, touched)
+    ship_notices.lock(tx, touched)
     verdicts = _bear(tx, occasion, command_id, admitted, place, RECEIPT, put_away, delivery_id)
     if awaited:
         verdicts |= _arrived(tx, occasion, command_id, awaited, place, put_away=put_away)
     if touched:
-        deliveries.look_again(tx, occasion, touched)
+        ship_notices.look_again(tx, occasion, touched)
     verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
@@ -90,7 +92,7 @@ def commission(
     bounded(arrivals)
     status = Status.RECEIVED if place else Status.EXPECTED
     birth = Birth(point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status)
-    admitted = births.admit(tx, occasion, arrivals, Action.COMMISSION)
+    admitted = commissioning.admit(tx, occasion, arrivals, Action.COMMISSION)
     where = place or reference(tx, "location", "id", SUPPLIER)
     verdicts = _bear(tx, occasion, command_id, admitted, where, birth, False, None)
     verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
@@ -110,7 +112,7 @@ def born(
     *,
     put_away: bool = True,
 ) -> list[Verdict]:
-    """Write the records of new units that `hub.inbound.births` has admitted, where they are."""
+    """Write the records of new units that `ledger.commissioning` has admitted, where they are."""
     verdicts = _bear(tx, occasion, command_id, admitted, place, birth, put_away, None)
     return [verdicts[index] for index in range(len(admitted))]
 
@@ -137,7 +139,7 @@ def _bear(
         if isinstance(each, Admitted) and not each.awaited
     }
     journal = Journal(occasion, command_id)
-    units = births.bear(
+    units = commissioning.bear(
         tx,
         occasion,
         journal,
@@ -209,7 +211,7 @@ def _step(
 ) -> dict[int, Verdict]:
     told = instruction.action is not Action.PUT_AWAY
     scans = [
-        Scan(str(each.awaited), facts=births.facts(each.arrival) if told else None)
+        Scan(str(each.awaited), facts=commissioning.facts(each.arrival) if told else None)
         for each in chosen.values()
     ]
     done = ledger.record(tx, occasion, command_id, instruction, scans)
@@ -232,8 +234,8 @@ def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) ->
                 "supplier": each.arrival.supplier,
                 "purchase_order": each.arrival.purchase_order,
                 "lot": each.arrival.lot,
-                "produced_on": births.day(each.arrival.produced_on),
-                "expires_on": births.day(each.arrival.expires_on),
+                "produced_on": commissioning.day(each.arrival.produced_on),
+                "expires_on": commissioning.day(each.arrival.expires_on),
                 "client_id": each.client_id,
             }
             for each in came.values()
@@ -249,7 +251,9 @@ def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) ->
             ids=sorted({name[0] for name in names}),
         )
     }
-    births.add_names(tx, occasion, [name for name in names if births.name_of(name) not in known])
+    commissioning.add_names(
+        tx, occasion, [name for name in names if commissioning.name_of(name) not in known]
+    )
 
 
 def _touched(tx: Transaction, awaited: dict[int, Admitted]) -> list[str]:

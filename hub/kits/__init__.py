@@ -7,17 +7,19 @@ it goes where the kit goes; what it did before and after stays its own. Kits may
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hub import client_rules, kit_rules, ledger, lifecycle
+from hub import ledger, lifecycle
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
-from hub.instruction import Instruction
-from hub.journal import Verdict, refused
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, refused
+from hub.ledger.rules import client
+from hub.ledger.rules import kit as kit_rules
+from hub.ledger.units import Scan, UnitState, identify, locate
 from hub.lifecycle import IN_HOUSE, WITH_CUSTOMER, Action, Status
-from hub.occasion import Occasion
 from hub.recalls import recall_catch
-from hub.sql import Row, Transaction
-from hub.units import Scan, UnitState, identify, locate
+from hub.storage.sql import Row, Transaction
 
 PARTS_MAX = 200  # of one kit
 LEVELS_MAX = 5  # of kits in kits
@@ -190,7 +192,7 @@ def _fitting(parent: UnitState, found: UnitState | Refused, heights: dict[str, i
     unit = known(found)
     if unit.id == parent.id:
         raise StepNotAllowed("a unit can not be part of itself", allowed=[])
-    client_rules.one_owner(unit, parent.client_id)
+    client.one_owner(unit, parent.client_id)
     if unit.status is Status.IN_KIT:
         raise StepNotAllowed("the unit is part of a kit already: take it out first", allowed=[])
     if parent.location_id != CUSTOMER and unit.site_id != parent.site_id:

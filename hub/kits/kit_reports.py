@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from hub.catalogue import SELLING_KINDS
-from hub.sql import Row, Transaction
-from hub.views import Filter, page_size
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
 
 
 class Level(StrEnum):

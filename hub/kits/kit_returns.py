@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from hub import cases, ledger, lifecycle
 from hub.cases import CaseKind, Finding
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused, StepNotAllowed
-from hub.instruction import Instruction
-from hub.journal import Verdict
 from hub.kits import known, leave, parts_of, together
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan, UnitState, identify
 from hub.lifecycle import Action, Status
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan, UnitState, identify
+from hub.storage.sql import Row, Transaction
 
 SCANNED_MAX = 1_000
 

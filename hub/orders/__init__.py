@@ -6,18 +6,19 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import cases, channels, listings, mappings, outbox
+from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.commands.context import Occasion
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.orders import duplicates, guard, keeping, lines, standing, unmapped
+from hub.orders import duplicates, line_status, lines, order_checks, order_store, unmapped
 from hub.orders.allocation import allocate
 from hub.orders.back_orders import retry as retry_backorders
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, listings, mappings, outbox
 from hub.vocabulary import Order
 
 __all__ = [
@@ -55,9 +56,9 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
         channel=channel["id"],
         ref=order.ref,
     )
-    if keeping.is_old(known, order):
+    if order_store.is_old(known, order):
         return None
-    order_id = keeping.keep(tx, occasion, channel, order)
+    order_id = order_store.keep(tx, occasion, channel, order)
     if known is None:
         # A return may have come before its order.
         tx.run(
@@ -94,7 +95,7 @@ def decide_duplicate(
     tx: Transaction, occasion: Occasion, order_id: str, *, different: bool
 ) -> None:
     """Decide whether an order repeats another one; a different one is served from now on."""
-    order = guard.order_of(tx, order_id)
+    order = order_checks.order_of(tx, order_id)
     duplicates.decide(tx, occasion, order, different=different)
     settle(tx, occasion, order_id)
 
@@ -122,8 +123,8 @@ def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> None:
         limit=limit,
     )
     for row in rows:
-        line = guard.line_of(tx, row["line_id"])
-        (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [line])
+        line = order_checks.line_of(tx, row["line_id"])
+        (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [line])
         if not one.excess:
             cases.settle(
                 tx,
@@ -147,7 +148,7 @@ def ship(
 
     A unit only leaves on the line that it is promised to, and only what that line asks for.
     """
-    verdicts = guard.record(
+    verdicts = order_checks.record(
         tx,
         occasion,
         command_id,
@@ -207,4 +208,4 @@ def tell_fulfillment(
             )
         )
     outbox.put(tx, facts, occasion.now)
-    standing.close_if_done(tx, list(by_order))
+    line_status.close_if_done(tx, list(by_order))

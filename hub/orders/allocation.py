@@ -11,11 +11,11 @@ from hub.availability.counting import sellable
 from hub.availability.policy import by_policy, of_products
 from hub.catalogue import Picking
 from hub.clock import new_id
-from hub.instruction import Instruction
+from hub.commands.context import Occasion
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 
 NEVER = "9999-12-31"  # what has no last day leaves after what has one
 

@@ -1,11 +1,12 @@
 """Back-orders: lines that wait for units, tried again when there are some."""
 
-from hub import cases, channels
+from hub import cases
 from hub.cases import CaseKind
-from hub.occasion import Occasion
-from hub.orders import guard, standing
+from hub.commands.context import Occasion
+from hub.orders import line_status, order_checks
 from hub.orders.allocation import allocate
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 
 PAGES_MAX = 20  # looked through in one run
 
@@ -35,7 +36,7 @@ def retry(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
 def _serve(tx: Transaction, occasion: Occasion, row: Row) -> bool:
     """Promise all that a line lacks, if there is as much; say whether there was."""
     channel = channels.by_id(tx, row["channel_id"])
-    (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [row])
+    (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [row])
     lacking = one.lacking
     if lacking > 0:
         lacking -= allocate(tx, occasion, channel, row, lacking, row["number"])

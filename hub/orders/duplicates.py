@@ -6,9 +6,9 @@ in another channel, or was imported from the same place, is taken for the same o
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
+from hub.commands.context import Occasion
 from hub.errors import StepNotAllowed
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 LOCK = 7_201_120  # PostgreSQL's number of the locks on what orders are known by
 SUSPECTED, SAME, DIFFERENT = "suspected", "same", "different"

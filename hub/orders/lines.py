@@ -12,14 +12,14 @@ import orjson
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import new_id
-from hub.codes.identifiers import canonical
-from hub.instruction import Instruction
+from hub.commands.context import Document, Occasion
+from hub.identifiers.numbers import canonical
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document, Occasion
-from hub.orders import allocation, oversell, pre_orders, standing, unmapped
-from hub.orders.standing import Standing
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.orders import allocation, line_status, oversell, pre_orders, unmapped
+from hub.orders.line_status import Standing
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 
 
@@ -29,7 +29,7 @@ def settle(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> Non
         occasion, document=Document("inv", order["number"]), captured_by=CaptureMethod.API
     )
     rows = tx.rows("SELECT * FROM order_line WHERE order_id = :id ORDER BY id", id=order["id"])
-    found = standing.of_lines(tx, order, rows)
+    found = line_status.of_lines(tx, order, rows)
     for one in found:
         _release_surplus(tx, occasion, one)
     whole = None if order["handed_over"] else _site(tx, occasion, channel, found)
@@ -43,8 +43,8 @@ def settle(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> Non
             _promise(tx, occasion, channel, order, one, whole)
         _report_excess(tx, occasion, order, one)
     unmapped.close(tx, occasion, channel["id"])
-    standing.reopen_if_not_done(tx, order)
-    standing.close_if_done(tx, [order["id"]])
+    line_status.reopen_if_not_done(tx, order)
+    line_status.close_if_done(tx, [order["id"]])
 
 
 def _site(
@@ -106,7 +106,7 @@ def _hand_over(
     for serial in serials:
         if canonical(serial) not in served:
             _sell(tx, occasion, channel, order, line, serial)
-    (now,) = standing.of_lines(tx, order, [line])
+    (now,) = line_status.of_lines(tx, order, [line])
     # What left without a serial is held back, so that no other channel sells it meanwhile.
     _release_surplus(tx, occasion, now)
     _promise(tx, occasion, channel, order, now)
@@ -177,7 +177,7 @@ def _unknown(tx: Transaction, occasion: Occasion, order: Row, one: Standing) -> 
 def _report_excess(tx: Transaction, occasion: Occasion, order: Row, one: Standing) -> None:
     """Open a case for units that left and that the order no longer asks for."""
     subject = f"{order['ref']}/{one.line['ref']}"
-    (now,) = standing.of_lines(tx, order, [one.line]) if one.left else (one,)
+    (now,) = line_status.of_lines(tx, order, [one.line]) if one.left else (one,)
     if not now.excess:
         cases.settle(tx, CaseKind.SHIPPED_TOO_MANY, subject, order["channel_id"], occasion.now)
         return

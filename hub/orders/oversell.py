@@ -4,13 +4,14 @@ BACK_ORDER keeps the order waiting. ALTERNATIVE promises units of the products t
 and notes that it was decided. CANCEL asks the channel to cancel, as long as nothing has left.
 """
 
-from hub import cases, channels, outbox
+from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.channels import Oversell
 from hub.clock import micros
-from hub.occasion import Occasion
+from hub.commands.context import Occasion
 from hub.orders import allocation
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, outbox
+from hub.sync.channels import Oversell
 
 TOPIC = "cancellation"
 REASON = "out of stock"

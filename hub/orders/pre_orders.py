@@ -4,12 +4,13 @@ A channel may sell what is announced, up to its limit (`hub.availability`). What
 lacks is no oversale; it becomes one when less comes than was sold.
 """
 
-from hub import cases, channels
+from hub import cases
 from hub.availability import incoming
 from hub.availability.policy import of_products
 from hub.cases import CaseKind, Finding, Severity
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.commands.context import Occasion
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 
 LACKING = (
     "SELECT * FROM (SELECT order_line.*, sales_order.channel_id, sales_order.number, "

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hub import cases, channels, orders
+from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
-from hub.occasion import Occasion
-from hub.orders import guard, standing
-from hub.sql import Transaction
+from hub.commands.context import Occasion
+from hub.orders import line_status, order_checks
+from hub.storage.sql import Transaction
+from hub.sync import channels
 
 
 def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -> None:
@@ -22,7 +23,7 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
     )
     for row in rows:
         channel = channels.by_id(tx, row["channel_id"])
-        (one,) = standing.of_lines(tx, guard.order_of(tx, row["order_id"]), [row])
+        (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [row])
         lacking = one.lacking
         if lacking > 0:
             # The document explains the loss, not the promise that follows it.

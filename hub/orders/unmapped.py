@@ -2,9 +2,9 @@
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.occasion import Occasion
-from hub.orders.keeping import sold_as
-from hub.sql import Row, Transaction
+from hub.commands.context import Occasion
+from hub.orders.order_store import sold_as
+from hub.storage.sql import Row, Transaction
 
 WAITING = (
     "FROM order_line JOIN sales_order ON sales_order.id = order_line.order_id "

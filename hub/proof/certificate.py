@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 
-from hub import units, views
-from hub.chain import GENESIS, SEALED, seal
 from hub.clock import moment
+from hub.ledger import event_views, units
+from hub.ledger.hash_chain import GENESIS, SEALED, seal
 from hub.proof import checkpoints, merkle
 from hub.proof.checkpoints import Signer
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 FORMAT = "serial-hub/custody-certificate/1"
 SHOWN = ("id", "serial", "sku", "product_name", "maker_code", "status", "disposition")
@@ -27,7 +27,7 @@ def issue(
 ) -> dict[str, Any]:
     """Write the certificate of a unit. Events that no checkpoint covers yet are named as such."""
     unit = units.find(tx, identifier, sku)
-    events = views.history(tx, [unit["id"]])[unit["id"]]
+    events = event_views.history(tx, [unit["id"]])[unit["id"]]
     covering = {event["id"]: _covering(tx, event) for event in events}
     rows = {row["number"]: row for row in covering.values() if row is not None}
     leaves = {number: _leaves(tx, row) for number, row in rows.items()}
@@ -73,7 +73,7 @@ def _leaves(tx: Transaction, row: Row) -> list[str]:
         number=row["number"] - 1,
     )
     here = (before["through_transaction"], before["through_seq"]) if before else (0, 0)
-    return [event["hash"] for event in views.sealed_after(tx, *here, limit=row["events"])]
+    return [event["hash"] for event in event_views.sealed_after(tx, *here, limit=row["events"])]
 
 
 def _proof(

@@ -16,12 +16,12 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from hub import views
-from hub.chain import GENESIS
+from hub.access.vault import Vault
 from hub.clock import micros, new_id
+from hub.ledger import event_views
+from hub.ledger.hash_chain import GENESIS
 from hub.proof import merkle
-from hub.sql import Row, Transaction
-from hub.vault import Vault
+from hub.storage.sql import Row, Transaction
 
 EVENTS_MAX = 10_000  # of one checkpoint, so that the proof of one event stays short
 PURPOSE = "signing checkpoints"
@@ -75,7 +75,7 @@ def make(tx: Transaction, signer: Signer, now: datetime) -> int:
     """Sign what was recorded since the last checkpoint; return how many events that were."""
     last = tx.row("SELECT * FROM checkpoint ORDER BY number DESC LIMIT 1 FOR UPDATE")
     here = (last["through_transaction"], last["through_seq"]) if last else (0, 0)
-    events = views.sealed_after(tx, *here, limit=EVENTS_MAX)
+    events = event_views.sealed_after(tx, *here, limit=EVENTS_MAX)
     if not events:
         return 0
     checkpoint = {
@@ -114,7 +114,7 @@ def verify(tx: Transaction, public_keys: set[str]) -> Checked:
     breaks, previous, here = [], GENESIS, (0, 0)
     rows = tx.rows("SELECT * FROM checkpoint ORDER BY number")
     for number, row in enumerate(rows, start=1):
-        events = views.sealed_after(tx, *here, limit=row["events"])
+        events = event_views.sealed_after(tx, *here, limit=row["events"])
         here = (row["through_transaction"], row["through_seq"])
         breaks += [f"checkpoint {row['number']}: {what}" for what in _wrong(row, events)]
         if row["number"] != number or row["previous_hash"] != previous:

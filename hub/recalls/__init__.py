@@ -1,6 +1,6 @@
 """Recalls: what a predicate describes is caught, blocked, its customers told, and followed.
 
-What is caught later stands in `recall_catch`, what follows from it in `hub.recall_rules`.
+What is caught later stands in `recall_catch`, what follows from it in `hub.ledger.rules.recall`.
 """
 
 from hub.recalls.containment import Standing, containment

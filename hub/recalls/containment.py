@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 
 from hub.catalogue import CUSTOMER
-from hub.sql import Row, Transaction
-from hub.views import Filter, page_size
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
 
 UNITS = (
     "SELECT recall_unit.*, channel.code AS channel_code, sales_order.number AS order_number, "

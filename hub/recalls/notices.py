@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from hub import cases, outbox
+from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.channels import can
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput
-from hub.occasion import Occasion
-from hub.outbox import Fact
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import outbox
+from hub.sync.channels import can
+from hub.sync.outbox import Fact
 from hub.vocabulary import NoticeReceipt
 
 TOPIC = "notice"

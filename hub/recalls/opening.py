@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, UnknownReference
+from hub.ledger.units import UNITS
 from hub.lifecycle import WITH_CUSTOMER, Status
-from hub.occasion import Occasion
 from hub.recalls import recall_catch, recall_predicates
 from hub.recalls.recall_predicates import Condition
-from hub.sql import Row, Transaction
-from hub.units import UNITS
-from hub.views import page_size
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
 
 OUTSIDE = WITH_CUSTOMER | {Status.IN_KIT}  # where a unit may be a customer's
 TEXTS = {"ref": 100, "title": 300, "instructions": 5_000}  # characters at most

@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hub.access.vault import Vault
 from hub.clock import micros
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.occasion import Occasion
 from hub.recalls import notices
-from hub.sql import Row, Transaction
-from hub.vault import Vault
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import Contact
 
 REF_CHARS_MAX = 200

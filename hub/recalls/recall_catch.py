@@ -9,20 +9,21 @@ from dataclasses import replace
 
 import orjson
 
-from hub import cases, channels, ledger, orders
+from hub import cases, ledger, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
 from hub.errors import StepNotAllowed
-from hub.holds import HoldKind
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.holds import HoldKind
+from hub.ledger.rules.recall import DESTROYED
+from hub.ledger.units import Scan
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
-from hub.occasion import Occasion
-from hub.recall_rules import DESTROYED
 from hub.recalls import notices, recall_predicates
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 
 BATCH = 5_000
 REASON_CHARS_MAX = 200

@@ -13,9 +13,9 @@ from datetime import date, datetime
 from typing import Any
 
 from hub.clock import micros
-from hub.codes.identifiers import canonical
 from hub.errors import InvalidInput, UnknownReference
-from hub.sql import Transaction
+from hub.identifiers.numbers import canonical
+from hub.storage.sql import Transaction
 
 DEPTH_MAX = 4
 NODES_MAX = 30

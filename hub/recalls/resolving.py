@@ -6,15 +6,15 @@ from enum import StrEnum
 
 from hub import ledger
 from hub.clock import micros
+from hub.commands.context import Occasion
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
-from hub.holds import HoldKind
-from hub.instruction import Instruction
-from hub.journal import Verdict, bounded, refused
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.holds import HoldKind
+from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
-from hub.occasion import Occasion
 from hub.recalls.opening import by_ref
-from hub.sql import Row, Transaction
-from hub.units import Scan, UnitState, locate
+from hub.storage.sql import Row, Transaction
 
 REASON_CHARS_MAX = 200
 

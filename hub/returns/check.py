@@ -5,16 +5,16 @@ from typing import Any
 
 import orjson
 
-from hub import cases, policies
+from hub import cases, decision_rules
 from hub.cases import CaseKind, Severity
 from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.decision_rules import Facts, ReturnDecision, Topic
 from hub.errors import InvalidInput
-from hub.occasion import Occasion
-from hub.policies import Facts, ReturnDecision, Topic
+from hub.history.sales import Sale
 from hub.returns.facts import Known, Question, evidence_of, find_out
 from hub.returns.findings import NEXT, RETURN_RULES, STEPS, SUSPECT, ReturnFinding
-from hub.sales import Sale
-from hub.sql import Transaction
+from hub.storage.sql import Transaction
 
 TEXT_CHARS_MAX = 200
 CONDITION_CHARS_MAX = 20
@@ -30,8 +30,8 @@ def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
     """
     _sensible(question)
     known = find_out(tx, occasion, question)
-    rules = policies.rules(tx, Topic.RETURN, RETURN_RULES)
-    rule = policies.decide(rules, facts_of(known))
+    rules = decision_rules.rules(tx, Topic.RETURN, RETURN_RULES)
+    rule = decision_rules.decide(rules, facts_of(known))
     decision = ReturnDecision(rule.decision)
     lead = next(
         (each for each in known.findings if str(each.code) in rule.conditions.findings), None

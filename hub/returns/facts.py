@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from hub import catalogue, units
+from hub import catalogue
 from hub.clock import moment
-from hub.codes.serials import follows_rule
+from hub.commands.context import Occasion
 from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
+from hub.history.sales import Sale, Story, story_of
+from hub.identifiers.serials import follows_rule
+from hub.ledger import units
 from hub.lifecycle import WITH_CUSTOMER, Status
-from hub.occasion import Occasion
-from hub.returns.announced import Announced, of_unit
+from hub.returns.channel_returns import Announced, of_unit
 from hub.returns.findings import Finding, ReturnFinding
-from hub.sales import Sale, Story, story_of
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 
 F = ReturnFinding
 BACK = frozenset({Status.RETURNED, Status.IN_REPAIR, Status.CONDEMNED})

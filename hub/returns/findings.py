@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hub.policies import RANK_MAX, Conditions, ReturnDecision, Route, Rule, Topic
+from hub.decision_rules import RANK_MAX, Conditions, ReturnDecision, Route, Rule, Topic
 
 
 class ReturnFinding(StrEnum):

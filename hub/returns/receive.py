@@ -11,20 +11,20 @@ from typing import Any
 
 import orjson
 
-from hub import catalogue, ledger, policies
+from hub import catalogue, decision_rules, ledger
 from hub.clock import micros
+from hub.commands.context import Document, Occasion
+from hub.decision_rules import Facts, ReturnDecision, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.instruction import Instruction
-from hub.journal import Verdict, refused
+from hub.history.sales import story_of
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, refused
+from hub.ledger.single import record_one
+from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action
-from hub.occasion import Document, Occasion
-from hub.policies import Facts, ReturnDecision, Route, Rule, Topic
 from hub.returns import refunds
 from hub.returns.findings import ROUTE_RULES
-from hub.sales import story_of
-from hub.single import record_one
-from hub.sql import Row, Transaction
-from hub.units import Scan, UnitState, locate
+from hub.storage.sql import Row, Transaction
 
 TEXT_CHARS_MAX = 200
 WORD_CHARS_MAX = 20
@@ -197,7 +197,7 @@ def route(
     facts = _facts(tx, occasion, row, inspection)
     rule = None
     if inspection.outcome is None:
-        rule = policies.decide(policies.rules(tx, Topic.ROUTE, ROUTE_RULES), facts)
+        rule = decision_rules.decide(decision_rules.rules(tx, Topic.ROUTE, ROUTE_RULES), facts)
     decided = inspection.outcome or Route(rule.decision if rule else Route.REFER)
     if decided is Route.REFER:
         return rule

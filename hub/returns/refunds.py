@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from hub.clock import micros
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.commands.context import Occasion
+from hub.storage.sql import Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)

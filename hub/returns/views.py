@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from hub.sql import Row, Transaction
-from hub.views import Filter, page_size
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
 
 RETURNS = (
     "SELECT channel_return.*, channel.code AS channel_code, sales_order.number AS order_number, "

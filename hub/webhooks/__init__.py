@@ -12,15 +12,16 @@ from enum import StrEnum
 
 import orjson
 
-from hub import cases, feeds
+from hub import cases
+from hub.access.vault import Vault
 from hub.cases import CaseKind
 from hub.catalogue import reference
 from hub.clock import micros, moment, new_id
+from hub.commands.context import Occasion
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
-from hub.feeds import Position
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
-from hub.vault import Vault
+from hub.history import event_feed
+from hub.history.event_feed import Position
+from hub.storage.sql import Row, Transaction
 from hub.webhooks import addresses, payload, signing
 from hub.webhooks.signing import Signature
 
@@ -79,7 +80,7 @@ class Filter:
     def choose(self, tx: Transaction, events: Sequence[Row]) -> list[Row]:
         """Return those of the events that the endpoint is told of."""
         wanted = [event for event in events if self._wants(event)]
-        return feeds.shown_to(tx, wanted, self.client_id) if self.client_id else wanted
+        return event_feed.shown_to(tx, wanted, self.client_id) if self.client_id else wanted
 
     def _wants(self, event: Row) -> bool:
         if self.topics and payload.topic_of(event) not in self.topics:
@@ -106,7 +107,7 @@ def create(
     count = tx.value("SELECT COUNT(*) FROM webhook_endpoint WHERE state <> 'deleted'")
     if count >= ENDPOINTS_MAX:
         raise InvalidInput(f"there are at most {ENDPOINTS_MAX} endpoints", field="url")
-    endpoint_id, here, now = new_id(), feeds.end(tx), micros(occasion.now)
+    endpoint_id, here, now = new_id(), event_feed.end(tx), micros(occasion.now)
     tx.run(
         "INSERT INTO webhook_endpoint(id, url, description, topics, product_id, site_ids, "
         "client_id, secrets, cursor_transaction, cursor_seq, created_by, created_at, changed_at) "
@@ -257,7 +258,7 @@ def enable(
         id=endpoint_id,
     )
     if skip_missed:
-        _move(tx, endpoint_id, feeds.end(tx))
+        _move(tx, endpoint_id, event_feed.end(tx))
         tx.run(
             "UPDATE webhook_message SET state = 'given_up', settled_at = :now, "
             "last_error = 'skipped when the endpoint was enabled' "
@@ -313,7 +314,7 @@ def recover(tx: Transaction, occasion: Occasion, endpoint_id: str, since: dateti
     if not occasion.now - RECOVERED_MAX <= since <= occasion.now:
         text = f"a recovery begins in the last {RECOVERED_MAX.days} days"
         raise InvalidInput(text, field="since")
-    back = feeds.at(tx, since)
+    back = event_feed.at(tx, since)
     if back < Position(endpoint["cursor_transaction"], endpoint["cursor_seq"]):
         _move(tx, endpoint_id, back)
     tx.run(

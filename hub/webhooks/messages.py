@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub import cases, feeds, webhooks
+from hub import cases, webhooks
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment, new_id
+from hub.commands.context import Occasion
 from hub.errors import UnknownReference
-from hub.feeds import Position
-from hub.occasion import Occasion
-from hub.sql import Row, Transaction
+from hub.history import event_feed
+from hub.history.event_feed import Position
+from hub.storage.sql import Row, Transaction
 from hub.webhooks import EndpointState, Filter, payload
 
 # Between tries, as the specification's example has it: some 76 hours altogether.
@@ -95,7 +96,7 @@ def fill(
     here = Position(endpoint["cursor_transaction"], endpoint["cursor_seq"])
     if skipped is not None and here == skipped[0]:
         here = skipped[1]
-    events = feeds.after(tx, here, limit=min(room, EVENTS_MAX))
+    events = event_feed.after(tx, here, limit=min(room, EVENTS_MAX))
     chosen = Filter.of(endpoint).choose(tx, events)
     tx.run_many(
         # A message that is there already is sent again: the cursor went back to recover it.

@@ -11,7 +11,7 @@ import orjson
 
 from hub.clock import moment
 from hub.lifecycle import Action
-from hub.sql import Row
+from hub.storage.sql import Row
 
 TEST = "webhook.test"
 TOPICS = tuple(f"unit.{action}" for action in Action)

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import orjson
 
-from hub import keys
-from hub.keys import Scope
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.settings import Settings
 from hub_api.app import Parts, create_app
 from jobs.services import JobServices

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from api.api_client import Caller, Hub, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from world import World
 
 COSTS = """mutation($key: String!, $costs: [CostInput!]!) {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, dump, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
 from world import World
 

@@ -6,9 +6,9 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from hub import cases
+from hub.access.keys import Scope
 from hub.cases import CaseKind, Finding
-from hub.keys import Scope
-from jobs.sweep import sweep
+from jobs.maintenance.sweep import sweep
 from world import World
 
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"

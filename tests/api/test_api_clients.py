@@ -20,16 +20,17 @@ from graphql import (
 
 from api.api_client import Caller, Hub, play
 from api.test_api_subscription import Listener, listening, over_a_socket
-from hub import clients, custom_fields, keys, kits
-from hub.belongings import costs
-from hub.belongings.costs import Cost, CostKind
+from hub import clients, kits
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import new_id
-from hub.holds import HoldKind
-from hub.keys import Scope
+from hub.commands.context import Document
 from hub.kits import Part
+from hub.ledger.holds import HoldKind
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.units import Scan
+from hub.unit_records import costs, custom_fields
+from hub.unit_records.costs import Cost, CostKind
 from hub_api.documents import core_schema
 from hub_api.schema import schema
 from world import World

@@ -6,9 +6,9 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLNamedType, build_schema, get_named_type
 
 from api.api_client import Caller, Hub, dump, play
-from hub import conservation
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
+from hub.proof import conservation
 from hub_api.schema import schema
 from world import World
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from api.api_client import VERDICTS, Caller, Hub, dump, play
-from hub.codes import epc
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.identifiers import epc
 from world import World
 
 SERIALS = "{ count serials(first: 10) }"

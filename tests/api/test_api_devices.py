@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.simulators import GudidTwin, serve
-from connectors.simulators.twin import Fault
-from hub.keys import Scope
+from connectors.gudid.simulator import GudidTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from hub.access.keys import Scope
 from world import World
 
 ASK = """query($di: String!) { medicalDevice(identifier: $di) {

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from api.api_client import Caller, Hub, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
 from hub.vocabulary import OrderLine, OrderState
 from world import World

@@ -8,7 +8,7 @@ import pytest
 
 from api.api_client import VERDICTS, Caller, Hub, dump, play
 from hub import catalogue
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
 from hub.vocabulary import OrderLine
 from world import World

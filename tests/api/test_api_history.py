@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.api_client import Hub, dump, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
 from world import NOON, World
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.simulators import serve
+from connectors.testing.serving import serve
 from hub import imports
-from hub.keys import Scope, create
+from hub.access.keys import Scope, create
 from hub_api import uploads
 from world import World
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from api.api_client import VERDICTS, Caller, Hub, dump, play
-from hub import conservation
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
+from hub.proof import conservation
 from world import World
 
 ASSEMBLE = f"""mutation($key: String!, $kit: UnitInput!, $parts: [PartInput!]!) {{

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, dump, movement, play
-from hub import chain
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.ledger import hash_chain
 from hub.lifecycle import Action
 from world import World
 
@@ -135,7 +135,7 @@ def test_a_movement_is_done_and_answers_with_the_unit_as_it_is_now(
     assert (event["actor"], event["captured_by"]) == ("olga", "api")
     assert event["reason"] == given.get("reason")
     assert world.unit("SN-1")["grade"] == given.get("grade")
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 @each_movement

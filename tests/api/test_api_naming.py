@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub.lifecycle import Action
 from world import World
 

@@ -9,13 +9,14 @@ import orjson
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.simulators import ShopifyTwin, serve
-from hub import inbox, outbox, push_log
-from hub.inbox import Message
-from hub.keys import Scope
-from hub.outbox import Fact
-from hub.push_log import PushOutcome
-from hub.sql import Row
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from hub.access.keys import Scope
+from hub.storage.sql import Row
+from hub.sync import inbox, outbox, push_log
+from hub.sync.inbox import Message
+from hub.sync.outbox import Fact
+from hub.sync.push_log import PushOutcome
 from hub.vocabulary import OrderLine
 from jobs import schedule
 from world import World

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from api.api_client import Hub, play
-from hub.channels import Oversell
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.sync.channels import Oversell
 from hub.vocabulary import OrderLine, OrderState, ReturnLine, ReturnState
 from world import World
 

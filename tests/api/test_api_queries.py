@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
+from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.inbound.receiving import Arrival, receive
-from hub.keys import Scope
 from hub.lifecycle import Action
-from hub.sql import PostgresTransaction, Row, SqliteTransaction
+from hub.storage.sql import PostgresTransaction, Row, SqliteTransaction
 from hub.vocabulary import OrderLine
 from world import World
 

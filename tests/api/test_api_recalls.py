@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.api_client import VERDICTS, Caller, Hub, dump, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from recalling import sell
 from world import World
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, dump, play
-from hub import conservation
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.proof import conservation
 from world import World
 
 CATALOGUE = """mutation { registerCatalogue(products: [

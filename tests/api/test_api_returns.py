@@ -7,8 +7,8 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from hub import catalogue
+from hub.access.keys import Scope
 from hub.catalogue import ProductCard
-from hub.keys import Scope
 from hub.lifecycle import Action
 from world import World
 

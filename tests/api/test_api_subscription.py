@@ -12,17 +12,18 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.api_client import Hub, play
-from connectors.simulators import serve
-from hub import catalogue, keys, ledger
+from connectors.testing.serving import serve
+from hub import catalogue, ledger
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
-from hub.journal import Verdict
-from hub.keys import Scope
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 from world import World
 
 SECONDS_MAX = 20.0

@@ -12,19 +12,21 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from api.test_api_subscription import begun, listening, over_a_socket
-from hub import keys, kits, orders, units
+from hub import kits, orders
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import new_id
-from hub.histories import corrections
-from hub.histories.corrections import Changes
-from hub.histories.history import VIEWS, View
-from hub.histories.replay import Declaration
-from hub.keys import Scope
+from hub.commands.context import Document
+from hub.history import corrections
+from hub.history.corrections import Changes
+from hub.history.replay import Declaration
+from hub.history.unit_history import VIEWS, View
 from hub.kits import Part
+from hub.ledger import units
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
 from hub.orders import Shipment
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 from signing import sign
 from world import World
 

@@ -6,8 +6,8 @@ import pytest
 
 from api.api_client import Caller, Hub, play
 from hub import webhooks
+from hub.access.keys import Scope
 from hub.clock import new_id
-from hub.keys import Scope
 from hub.webhooks import messages
 from hub.webhooks.messages import Answer
 from world import World

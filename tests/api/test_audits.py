@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from audits.run_audits import missing, run_audits
-from hub import keys
-from hub.__main__ import compose
-from hub.keys import Scope
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.settings import Settings
 from hub_api.documents import Documents
 from hub_api.execution import Execution
 from hub_api.view import GraphQLView
+from serial_hub.cli import compose
 from world import KEY, World
 
 AUDITS = 61

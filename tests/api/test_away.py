@@ -7,8 +7,8 @@ import pytest
 
 from api.api_client import Hub, play
 from api.test_webhooks import connected, deliver, delivery_of_an_order
-from hub.database import DatabaseAway, DatabaseClosed, DatabaseLost
-from hub.keys import Scope
+from hub.access.keys import Scope
+from hub.storage.database import DatabaseAway, DatabaseClosed, DatabaseLost
 from hub_api import app
 from world import World
 

@@ -13,14 +13,15 @@ import httpx
 import pytest
 
 from browser.console_shop import HOSTILE, SERIAL, Shop
-from hub import keys, webhooks
+from hub import webhooks
+from hub.access import keys
 from hub.cases import CaseKind, Severity
-from hub.holds import HoldKind
+from hub.commands.context import Occasion
+from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action, Status
-from hub.occasion import Occasion
-from hub.reconciling.reconciliation import Cause, Difference, Fix, Kind, Totals
-from hub.reconciling.reconciliation import Scope as Comparison
-from hub.sql import Transaction
+from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
+from hub.reconciliation.differences import Scope as Comparison
+from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod, Disposition, OrderState, WarrantyStatus
 from hub_api.console import certificates, readings, words
 from hub_api.console.session import FORM_BYTES_MAX, local

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.api_client import Hub, play
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub_api import limiter
 from hub_api.limiter import Limiter
 from world import World

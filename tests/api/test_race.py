@@ -15,14 +15,16 @@ import httpx
 import pytest
 
 from e2e.processes import POLL_SECONDS, api_process
-from hub import chain, keys, ledger
+from hub import ledger
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import new_id
-from hub.instruction import Instruction
-from hub.keys import Scope
-from hub.ledger import Verdict
+from hub.ledger import hash_chain
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 from world import World
 
 CLIENTS = 16
@@ -115,7 +117,7 @@ def actions(world: World) -> list[str]:
 
 
 def holds_together(world: World) -> bool:
-    return world.read(chain.verify).breaks == ()
+    return world.read(hash_chain.verify).breaks == ()
 
 
 def test_sixteen_tills_sell_the_same_unit_and_one_of_them_does(

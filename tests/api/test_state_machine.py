@@ -28,16 +28,17 @@ from hypothesis.stateful import (
 import postgres
 from api.api_client import Caller, Hub
 from api.commanding import KEY, PLACES, SERIALS, Situation, document, mutations
-from hub import chain, channels, conservation, listings
+from hub.access.keys import Scope
 from hub.clock import moment
-from hub.codes.identifiers import canonical
-from hub.database import Database, open_database
-from hub.fulfilment import expiry
-from hub.keys import Scope
+from hub.fulfillment import expiry
+from hub.identifiers.numbers import canonical
+from hub.ledger import hash_chain
 from hub.lifecycle import LIFECYCLE, Action, Status, allowed
-from hub.proof import checkpoints
+from hub.proof import checkpoints, conservation
 from hub.proof.checkpoints import Signer
-from hub.sql import Transaction
+from hub.storage.database import Database, open_database
+from hub.storage.sql import Transaction
+from hub.sync import channels, listings
 from jobs import relay
 from recording import stage
 from world import World
@@ -336,7 +337,7 @@ def machine(
         @invariant()
         def the_chain_holds(self) -> None:
             """Every event seals its predecessor, and every unit is the fold of its events."""
-            assert self.world.read(chain.verify).breaks == ()
+            assert self.world.read(hash_chain.verify).breaks == ()
 
         def teardown(self) -> None:
             """Tell everything: the channel shows the ledger; sign everything: it verifies."""

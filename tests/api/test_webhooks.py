@@ -7,8 +7,12 @@ import httpx
 import pytest
 
 from api.api_client import Hub, play
-from connectors.simulators import EbayTwin, Fault, ShopifyTwin, SquareTwin, Webhook, serve
-from hub.sql import Row
+from connectors.ebay.simulator import EbayTwin
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.square.simulator.server import SquareTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault, Webhook
+from hub.storage.sql import Row
 from hub_api.webhooks import BODY_BYTES_MAX
 from world import World
 

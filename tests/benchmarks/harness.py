@@ -25,16 +25,17 @@ import orjson
 import uvloop
 from cryptography.fernet import Fernet
 
-from hub import catalogue, keys
+from hub import catalogue
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id, now
-from hub.database import Database, open_database
+from hub.commands.context import Occasion
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.keys import Scope
-from hub.migrations import migrate
-from hub.occasion import Occasion
-from hub.sql import Transaction
+from hub.storage.database import Database, open_database
+from hub.storage.migrations import migrate
+from hub.storage.sql import Transaction
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS_MAX = 20.0

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from hub import conservation
 from hub.clock import new_id
-from hub.sql import Transaction
+from hub.proof import conservation
+from hub.storage.sql import Transaction
 from tests.benchmarks.harness import (
     Client,
     Measurement,

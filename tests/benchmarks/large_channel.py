@@ -9,10 +9,11 @@ from pydantic import BaseModel
 from connectors.connections import Connections
 from connectors.contract import Connector, PushedLevel, PushStock, SnapshotStock
 from connectors.remote import Remote, RemoteApi
-from hub import catalogue, channels
+from hub import catalogue
 from hub.catalogue import ProductCard
-from hub.channels import ChannelCard
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
+from hub.sync.channels import ChannelCard
 from hub.vocabulary import ObservedLevel, StockLevel
 from tests.benchmarks.harness import occasion, register
 

@@ -17,16 +17,16 @@ from typing import Any
 import psycopg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from hub.chain import GENESIS
 from hub.clock import micros, new_id
-from hub.codes.identifiers import skeleton
-from hub.database import open_database
+from hub.commands.context import Occasion
+from hub.identifiers.numbers import skeleton
 from hub.inbound.receiving import UNIT_COLUMNS
-from hub.journal import EVENT_COLUMNS, Journal
-from hub.migrations import migrate
-from hub.model import metadata
-from hub.occasion import Occasion
-from hub.sql import Row
+from hub.ledger.event_writer import EVENT_COLUMNS, Journal
+from hub.ledger.hash_chain import GENESIS
+from hub.storage.database import open_database
+from hub.storage.migrations import migrate
+from hub.storage.model import metadata
+from hub.storage.sql import Row
 from tests.benchmarks.harness import Ground, postgresql, register, say
 
 KEPT = Path(

@@ -18,14 +18,15 @@ from pydantic import BaseModel
 from connectors.connections import Connections
 from connectors.contract import Connector, PushedLevel, PushStock
 from connectors.remote import Remote, RemoteApi
-from hub import catalogue, channels, ledger, listings
-from hub.channels import ChannelCard
+from hub import catalogue, ledger
 from hub.clock import new_id
-from hub.database import Database
-from hub.instruction import Instruction
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.database import Database
+from hub.storage.sql import Transaction
+from hub.sync import channels, listings
+from hub.sync.channels import ChannelCard
 from hub.vocabulary import StockLevel
 from jobs import relay
 from jobs.runtime import Runtime

@@ -8,9 +8,10 @@ import asyncio
 import random
 import time
 
-from hub import catalogue, listings
-from hub.database import Database
-from hub.sql import Row, Transaction
+from hub import catalogue
+from hub.storage.database import Database
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 from jobs import relay
 from jobs.runtime import Runtime
 from tests.benchmarks.harness import (

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from hub.inbound.receiving import UNIT_COLUMNS
-from hub.journal import EVENT_COLUMNS
+from hub.ledger.event_writer import EVENT_COLUMNS
 from tests.benchmarks.harness import (
     BINS,
     Client,

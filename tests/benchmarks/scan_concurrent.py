@@ -9,12 +9,12 @@ from functools import partial
 
 from hub import catalogue, ledger
 from hub.clock import new_id
-from hub.database import Database
-from hub.instruction import Instruction
-from hub.ledger import Verdict
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.database import Database
+from hub.storage.sql import Transaction
 from tests.benchmarks.harness import (
     BINS,
     Client,

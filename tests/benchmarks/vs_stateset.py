@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from hub import catalogue, units
+from hub import catalogue
 from hub.clock import new_id
-from hub.database import Database
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.journal import Verdict
-from hub.sql import Transaction
+from hub.ledger import units
+from hub.ledger.event_writer import Verdict
+from hub.storage.database import Database
+from hub.storage.sql import Transaction
 from tests.benchmarks.harness import (
     BINS,
     Measurement,

@@ -6,27 +6,30 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hub import cases, catalogue, channels, inbox, keys, ledger, listings, orders, outbox, warranty
+from hub import cases, catalogue, ledger, orders
+from hub.access import keys
+from hub.after_sales import warranty_answers as warranty
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
-from hub.channels import ChannelCard
 from hub.clock import micros
-from hub.database import Database, open_database
+from hub.commands.context import Document, Occasion
 from hub.errors import StepNotAllowed
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.migrations import migrate
-from hub.occasion import Document, Occasion
 from hub.orders import Shipment
-from hub.outbox import Fact
-from hub.reconciling import reconciliation, runs
-from hub.reconciling.reconciliation import Cause, Difference, Fix, Kind, Totals
-from hub.reconciling.reconciliation import Scope as Comparison
+from hub.reconciliation import differences
+from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
+from hub.reconciliation.differences import Scope as Comparison
 from hub.settings import Settings
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.database import Database, open_database
+from hub.storage.migrations import migrate
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, inbox, job_runs, listings, outbox
+from hub.sync.channels import ChannelCard
+from hub.sync.outbox import Fact
 from hub.vocabulary import (
     CaptureMethod,
     Coverage,
@@ -66,8 +69,8 @@ class FakeServices:
         def work(tx: Transaction) -> list[str]:
             made = []
             for each in wanted:
-                run = reconciliation.start(tx, channel["id"], each, actor, self.now)
-                reconciliation.finish(tx, run, Totals(matched=12), self.now)
+                run = differences.start(tx, channel["id"], each, actor, self.now)
+                differences.finish(tx, run, Totals(matched=12), self.now)
                 made.append(run)
             return made
 
@@ -80,7 +83,7 @@ class FakeServices:
         def work(tx: Transaction) -> None:
             if difference["state"] != "open":
                 raise StepNotAllowed(f"the difference is {difference['state']}", allowed=[])
-            reconciliation.healed(tx, difference["id"], self.now)
+            differences.healed(tx, difference["id"], self.now)
 
         await self.database.write(work)
 
@@ -310,10 +313,10 @@ class Shop:
         found: Sequence[Difference] = (), **past: float,
     ) -> list[Row]:  # fmt: skip
         at = self.ago(**past)
-        run = reconciliation.start(tx, self.ids[code], scope, "schedule", at)
-        rows = [reconciliation.record(tx, run, self.ids[code], each, at) for each in found]
+        run = differences.start(tx, self.ids[code], scope, "schedule", at)
+        rows = [differences.record(tx, run, self.ids[code], each, at) for each in found]
         totals.differences = len(found)
-        reconciliation.finish(tx, run, totals, at + timedelta(seconds=3.4))
+        differences.finish(tx, run, totals, at + timedelta(seconds=3.4))
         self.ids[f"{code}-{scope}"] = run
         return rows
 
@@ -362,9 +365,9 @@ class Shop:
         self.ids["edited"], self.ids["formula"] = second[0]["id"], second[1]["id"]
         self.ids["lost"], self.ids["foreign"] = first[0]["id"], first[1]["id"]
         at = self.ago(minutes=10)
-        reconciliation.heal(tx, self.occasion("reconcile", minutes=10), second[0])
-        reconciliation.healed(tx, second[0]["id"], at)
-        reconciliation.ask(tx, first[1], channels.get(tx, "northwind"), self.ago(hours=2))
+        differences.heal(tx, self.occasion("reconcile", minutes=10), second[0])
+        differences.healed(tx, second[0]["id"], at)
+        differences.ask(tx, first[1], channels.get(tx, "northwind"), self.ago(hours=2))
 
     def _other_runs(self, tx: Transaction) -> None:
         self._run(tx, "mitte-pos", Comparison.LEVELS, Totals(matched=640), minutes=10)
@@ -374,10 +377,10 @@ class Shop:
 
     def _failed_run(self, tx: Transaction) -> None:
         self._run(tx, "northwind", Comparison.LEVELS, Totals(matched=1_874), days=2)
-        run = reconciliation.start(
+        run = differences.start(
             tx, self.ids["fjord"], Comparison.ORDERS, "schedule", self.ago(hours=5)
         )
-        reconciliation.fail(tx, run, "authentication: 401 Unauthorized", self.ago(hours=5))
+        differences.fail(tx, run, "authentication: 401 Unauthorized", self.ago(hours=5))
         self.ids["failed"] = run
 
     def _cases(self, tx: Transaction) -> None:
@@ -419,9 +422,9 @@ class Shop:
             ("integrity", "85 units, every chain holds", 7 * 3_600),
         ):  # fmt: skip
             at = self.ago(seconds=seconds)
-            run = runs.take(tx, job, timedelta(seconds=30), "hub-1", at, timedelta(seconds=60))
+            run = job_runs.take(tx, job, timedelta(seconds=30), "hub-1", at, timedelta(seconds=60))
             assert run is not None
-            runs.finish(tx, run, outcome, at + timedelta(seconds=0.42))
-        runs.take(
+            job_runs.finish(tx, run, outcome, at + timedelta(seconds=0.42))
+        job_runs.take(
             tx, "warranty", timedelta(hours=1), "hub-1", self.ago(seconds=2), timedelta(minutes=1)
         )

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from browser.console_shop import SERIAL, Shop
-from connectors.simulators.serving import serve
+from connectors.testing.serving import serve
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"

@@ -20,13 +20,15 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.amazon import Amazon
-from connectors.amazon_answers import BUDGETS, hints_of, operation_of, order_of, rates_told
-from connectors.amazon_queue import region_of
-from connectors.budgets import LocalBudgets, NoBudgets
+from connectors.amazon.connector import Amazon
+from connectors.amazon.mapping import BUDGETS, hints_of, operation_of, order_of, rates_told
+from connectors.amazon.queue import region_of
+from connectors.amazon.simulator.server import AmazonTwin
 from connectors.registry import SettingsInvalid, connect
-from connectors.sigv4 import SigningKey, SigV4Auth
-from connectors.simulators import AmazonTwin, Fault, serve
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import LocalBudgets, NoBudgets
+from connectors.toolkit.sigv4 import SigningKey, SigV4Auth
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all

@@ -9,12 +9,14 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, NotFound, Rejected, Unknown
-from connectors.amazon import Amazon
-from connectors.amazon_external import order_of
-from connectors.budgets import NoBudgets
+from connectors.amazon.connector import Amazon
+from connectors.amazon.external_fulfillment import order_of
+from connectors.amazon.simulator.external import LocationDesk
+from connectors.amazon.simulator.server import AmazonTwin
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import AmazonTwin, Fault, serve
-from connectors.simulators.amazon_external import LocationDesk
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState
 from pulling import pull_all

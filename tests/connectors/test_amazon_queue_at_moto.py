@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from connectors import AuthFailed, Hint, NotFound
-from connectors.budgets import NoBudgets
+from connectors.amazon.simulator.server import AmazonTwin
 from connectors.registry import connect
-from connectors.sigv4 import SigningKey
-from connectors.simulators import AmazonTwin
+from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.sigv4 import SigningKey
 from contracts import example
 from e2e.moto_server import REGION, ask, make_identity, moto, program
 

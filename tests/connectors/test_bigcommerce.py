@@ -18,12 +18,13 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.bigcommerce import BigCommerce
-from connectors.bigcommerce_answers import lines_in, order_of
-from connectors.budgets import NoBudgets
+from connectors.bigcommerce.connector import BigCommerce
+from connectors.bigcommerce.mapping import lines_in, order_of
+from connectors.bigcommerce.simulator import BigCommerceTwin
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import BigCommerceTwin, Fault
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all

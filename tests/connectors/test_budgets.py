@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from connectors import RateLimited, Remote, RemoteApi
-from connectors.budgets import Account, Budget, LocalBudgets, Reading
 from connectors.remote import patience
+from connectors.toolkit.rate_limits import Account, Budget, LocalBudgets, Reading
 
 POINTS = Budget(name="points", capacity=100, per_second=10, weighed=True)
 DAILY = Budget(name="daily", capacity=3, window_seconds=86_400, operations=frozenset({"report"}))

@@ -3,50 +3,48 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from connectors.amazon import Amazon
-from connectors.apple import Apple
-from connectors.bigcommerce import BigCommerce
-from connectors.cisco import Cisco
-from connectors.dell import Dell
-from connectors.ebay import Ebay
-from connectors.epcis import Epcis
-from connectors.gudid import Gudid
-from connectors.hp import Hp
-from connectors.lenovo import Lenovo
-from connectors.lightspeed import Lightspeed
-from connectors.medusa import Medusa
-from connectors.notice_rest import NoticeRest
-from connectors.saleor import Saleor
-from connectors.shopify import Shopify
-from connectors.simulators.apple import AppleTwin
-from connectors.simulators.drivers.amazon import AmazonDriver
-from connectors.simulators.drivers.bigcommerce import BigCommerceDriver
-from connectors.simulators.drivers.ebay import EbayDriver
-from connectors.simulators.drivers.epcis import EpcisDriver
-from connectors.simulators.drivers.gudid import GudidDriver
-from connectors.simulators.drivers.lightspeed import LightspeedDriver
-from connectors.simulators.drivers.makers import (
-    AppleDriver,
-    CiscoDriver,
-    DellDriver,
-    HpDriver,
-    LenovoDriver,
-)
-from connectors.simulators.drivers.medusa import MedusaDriver
-from connectors.simulators.drivers.notice_rest import NoticeDriver
-from connectors.simulators.drivers.saleor import SaleorDriver
-from connectors.simulators.drivers.shopify import ShopifyDriver
-from connectors.simulators.drivers.square import SquareDriver
-from connectors.simulators.drivers.vendure import VendureDriver
-from connectors.simulators.drivers.walmart import WalmartDriver
-from connectors.simulators.drivers.warranty_rest import WarrantyDriver
-from connectors.simulators.drivers.woocommerce import WooCommerceDriver
-from connectors.square import Square
+from connectors.amazon.connector import Amazon
+from connectors.amazon.driver import AmazonDriver
+from connectors.apple.connector import Apple
+from connectors.apple.driver import AppleDriver
+from connectors.apple.simulator import AppleTwin
+from connectors.bigcommerce.connector import BigCommerce
+from connectors.bigcommerce.driver import BigCommerceDriver
+from connectors.cisco.connector import Cisco
+from connectors.cisco.driver import CiscoDriver
+from connectors.dell.connector import Dell
+from connectors.dell.driver import DellDriver
+from connectors.ebay.connector import Ebay
+from connectors.ebay.driver import EbayDriver
+from connectors.epcis.connector import Epcis
+from connectors.epcis.driver import EpcisDriver
+from connectors.gudid.connector import Gudid
+from connectors.gudid.driver import GudidDriver
+from connectors.hp.connector import Hp
+from connectors.hp.driver import HpDriver
+from connectors.lenovo.connector import Lenovo
+from connectors.lenovo.driver import LenovoDriver
+from connectors.lightspeed.connector import Lightspeed
+from connectors.lightspeed.driver import LightspeedDriver
+from connectors.medusa.connector import Medusa
+from connectors.medusa.driver import MedusaDriver
+from connectors.notice_rest.connector import NoticeRest
+from connectors.notice_rest.driver import NoticeDriver
+from connectors.saleor.connector import Saleor
+from connectors.saleor.driver import SaleorDriver
+from connectors.shopify.connector import Shopify
+from connectors.shopify.driver import ShopifyDriver
+from connectors.square.connector import Square
+from connectors.square.driver import SquareDriver
 from connectors.testing import ConnectorSuite
-from connectors.vendure import Vendure
-from connectors.walmart import Walmart
-from connectors.warranty_rest import WarrantyRest
-from connectors.woocommerce import WooCommerce
+from connectors.vendure.connector import Vendure
+from connectors.vendure.driver import VendureDriver
+from connectors.walmart.connector import Walmart
+from connectors.walmart.driver import WalmartDriver
+from connectors.warranty_rest.connector import WarrantyRest
+from connectors.warranty_rest.driver import WarrantyDriver
+from connectors.woocommerce.connector import WooCommerce
+from connectors.woocommerce.driver import WooCommerceDriver
 
 
 class TestShopify(ConnectorSuite):

@@ -19,15 +19,16 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.budgets import NoBudgets
-from connectors.ebay import Ebay, EbaySettings
-from connectors.ebay_answers import order_of, refusal_of
-from connectors.ebay_auth import RefreshTokenAuth
-from connectors.ebay_fulfillment import same
-from connectors.ebay_signature import Keys
+from connectors.ebay.auth import RefreshTokenAuth
+from connectors.ebay.connector import Ebay, EbaySettings
+from connectors.ebay.fulfillment import same
+from connectors.ebay.mapping import order_of, refusal_of
+from connectors.ebay.signature import Keys
+from connectors.ebay.simulator import EbayTwin
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import EbayTwin, Fault, Webhook
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault, Webhook
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all

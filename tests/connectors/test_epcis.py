@@ -14,12 +14,12 @@ import jsonschema
 import pytest
 
 from connectors import NotFound, PushedEvent, Rejected, Transient, Unknown
-from connectors.budgets import NoBudgets
-from connectors.epcis import Epcis, EpcisSettings
-from connectors.epcis_events import BIZ_STEPS, Namer, document, event_id, events_of
+from connectors.epcis.connector import Epcis, EpcisSettings
+from connectors.epcis.mapping import BIZ_STEPS, Namer, document, event_id, events_of
+from connectors.epcis.simulator import EpcisTwin
 from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
-from connectors.simulators import EpcisTwin
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import EXAMPLES, SPECS, Contract
 from hub.vocabulary import BizStep, Disposition, EventError, LedgerEvent
 

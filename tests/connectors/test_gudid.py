@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Rejected, Unknown
-from connectors.budgets import NoBudgets
-from connectors.gudid import Gudid, GudidSettings
+from connectors.gudid.connector import Gudid, GudidSettings
+from connectors.gudid.simulator import GudidTwin
 from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
-from connectors.simulators import GudidTwin
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import SPECS, example
 from hub.vocabulary import Device, DeviceQuestion
 

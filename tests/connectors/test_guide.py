@@ -5,7 +5,7 @@ from pathlib import Path
 
 from connectors import errors
 from connectors.contract import CAPABILITIES
-from connectors.simulators.driver import Driver
+from connectors.testing.simulator_driver import Driver
 
 GUIDE = (Path(__file__).parents[2] / "docs/connectors/writing.md").read_text()
 CODE = set(re.findall(r"`([A-Za-z_.]+)", GUIDE))

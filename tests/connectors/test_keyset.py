@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.keyset import Place
+from connectors.toolkit.keyset_pages import Place
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 SIZE = 3

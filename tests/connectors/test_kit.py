@@ -10,28 +10,28 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors import NotFound, RateLimited, Transient, Unknown
-from connectors.amazon import Amazon
+from connectors.amazon.connector import Amazon
+from connectors.amazon.driver import AmazonDriver
 from connectors.contract import Connector, Delivery, Hint, Page, PushedLevel, Queued
-from connectors.epcis import Epcis
-from connectors.gudid import Gudid
-from connectors.medusa import Medusa
-from connectors.notice_rest import NoticeRest
-from connectors.shopify import Shopify
-from connectors.simulators.driver import Driver, DriverIncomplete
-from connectors.simulators.drivers.amazon import AmazonDriver
-from connectors.simulators.drivers.epcis import EpcisDriver
-from connectors.simulators.drivers.gudid import GudidDriver
-from connectors.simulators.drivers.medusa import MedusaDriver
-from connectors.simulators.drivers.notice_rest import NoticeDriver
-from connectors.simulators.drivers.shopify import ShopifyDriver
-from connectors.simulators.drivers.square import SquareDriver
-from connectors.simulators.drivers.warranty_rest import WarrantyDriver
-from connectors.square import Square
+from connectors.epcis.connector import Epcis
+from connectors.epcis.driver import EpcisDriver
+from connectors.gudid.connector import Gudid
+from connectors.gudid.driver import GudidDriver
+from connectors.medusa.connector import Medusa
+from connectors.medusa.driver import MedusaDriver
+from connectors.notice_rest.connector import NoticeRest
+from connectors.notice_rest.driver import NoticeDriver
+from connectors.shopify.connector import Shopify
+from connectors.shopify.driver import ShopifyDriver
+from connectors.square.connector import Square
+from connectors.square.driver import SquareDriver
 from connectors.testing import Broken
-from connectors.testing.row import NotApplicable, Row
-from connectors.testing.rows import ROWS
-from connectors.testing.stage import play
-from connectors.warranty_rest import WarrantyRest
+from connectors.testing.case import NotApplicable, Row
+from connectors.testing.conformance import ROWS
+from connectors.testing.harness import play
+from connectors.testing.simulator_driver import Driver, DriverIncomplete
+from connectors.warranty_rest.connector import WarrantyRest
+from connectors.warranty_rest.driver import WarrantyDriver
 from hub.vocabulary import (
     Cancellation,
     Device,

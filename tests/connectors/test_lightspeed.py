@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Conflict, Hint, NotFound, RateLimited, Rejected, Unknown
-from connectors.budgets import NoBudgets
-from connectors.lightspeed import Lightspeed, LightspeedSettings
-from connectors.lightspeed_answers import order_of
+from connectors.lightspeed.connector import Lightspeed, LightspeedSettings
+from connectors.lightspeed.mapping import order_of
+from connectors.lightspeed.simulator import ELSEWHERE, OUTLET, LightspeedTwin
 from connectors.registry import connect
-from connectors.simulators import Fault, LightspeedTwin
-from connectors.simulators.lightspeed import ELSEWHERE, OUTLET
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all

@@ -12,23 +12,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors import AuthFailed, Rejected, Unknown
-from connectors.apple import Apple
-from connectors.budgets import NoBudgets
-from connectors.cisco import Cisco
-from connectors.coverages import today
-from connectors.dell import Dell
-from connectors.hp import Hp
-from connectors.lenovo import Lenovo
+from connectors.apple.connector import Apple
+from connectors.apple.simulator import AppleTwin
+from connectors.cisco.connector import Cisco
+from connectors.cisco.simulator import CiscoTwin
+from connectors.dell.connector import Dell
+from connectors.dell.simulator import DellTwin
+from connectors.hp.connector import Hp
+from connectors.hp.simulator import HpTwin
+from connectors.lenovo.connector import Lenovo
+from connectors.lenovo.simulator import LenovoTwin
 from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
-from connectors.simulators import AppleTwin
-from connectors.simulators.makers import (
-    CiscoTwin,
-    Cover,
-    DellTwin,
-    HpTwin,
-    LenovoTwin,
-)
+from connectors.testing.manufacturers import Cover
+from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.warranty_status import today
 from contracts import example
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion, WarrantyStatus
 

@@ -17,13 +17,13 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.budgets import NoBudgets
-from connectors.medusa import Medusa
-from connectors.medusa_answers import order_of
+from connectors.medusa.connector import Medusa
+from connectors.medusa.mapping import order_of
+from connectors.medusa.simulator import LOCATION, MedusaTwin
 from connectors.registry import connect
-from connectors.simulators import Fault, MedusaTwin
-from connectors.simulators.medusa import LOCATION
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import Contract
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all

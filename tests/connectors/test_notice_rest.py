@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from connectors import AuthFailed, Rejected, Unknown
-from connectors.notice_rest import NoticeRest
+from connectors.notice_rest.connector import NoticeRest
+from connectors.notice_rest.simulator import NoticeTwin
 from connectors.registry import connect
-from connectors.simulators import Fault, NoticeTwin, Webhook, serve
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault, Webhook
 from hub.vocabulary import Contact, Notice, NoticeOutcome
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

@@ -17,8 +17,8 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.budgets import NoBudgets
-from connectors.tokens import TokenAuth, oauth
+from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.tokens import TokenAuth, oauth
 
 SERVER = "https://tokens.test/token"
 

@@ -7,7 +7,7 @@ import pytest
 
 from connectors import Connector, capabilities, registry
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect, installed
-from connectors.shopify import Shopify
+from connectors.shopify.connector import Shopify
 
 
 def points(monkeypatch: pytest.MonkeyPatch, *named: tuple[str, str]) -> None:
@@ -25,14 +25,16 @@ def test_ours_come_in_by_the_same_door_as_yours() -> None:
 
 
 def test_a_key_unlike_its_entry_point_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    points(monkeypatch, ("shop", "connectors.shopify:Shopify"))
+    points(monkeypatch, ("shop", "connectors.shopify.connector:Shopify"))
     with pytest.raises(ValueError, match="loads connector 'shopify'"):
         installed()
 
 
 def test_two_packages_claiming_one_key_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     points(
-        monkeypatch, ("shopify", "connectors.shopify:Shopify"), ("shopify", "other.package:Shopify")
+        monkeypatch,
+        ("shopify", "connectors.shopify.connector:Shopify"),
+        ("shopify", "other.package:Shopify"),
     )
     with pytest.raises(ValueError, match="several installed packages claim"):
         installed()
@@ -41,12 +43,16 @@ def test_two_packages_claiming_one_key_are_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_one_package_found_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    points(monkeypatch, *[("shopify", "connectors.shopify:Shopify")] * 2)
+    points(monkeypatch, *[("shopify", "connectors.shopify.connector:Shopify")] * 2)
     assert installed() == {"shopify": Shopify}
 
 
 def test_a_broken_package_harms_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    points(monkeypatch, ("broken", "no.such:Thing"), ("shopify", "connectors.shopify:Shopify"))
+    points(
+        monkeypatch,
+        ("broken", "no.such:Thing"),
+        ("shopify", "connectors.shopify.connector:Shopify"),
+    )
     with pytest.raises(SettingsInvalid):
         connect("shopify", {})
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from connectors import Conflict, RateLimited, Rejected, Remote, RemoteApi, Transient, Unknown
-from connectors.budgets import LocalBudgets
 from connectors.remote import sent_only_while
-from connectors.retry_after import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
+from connectors.toolkit.rate_limits import LocalBudgets
+from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

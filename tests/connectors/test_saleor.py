@@ -25,13 +25,15 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors import saleor_documents as documents
-from connectors.budgets import NoBudgets
 from connectors.registry import SettingsInvalid, connect
-from connectors.saleor import Saleor
-from connectors.saleor_answers import delivery_id, hints_of, order_of, refusal_of
-from connectors.saleor_signature import ShopKeys
-from connectors.simulators import Fault, SaleorTwin, Webhook, serve
+from connectors.saleor import documents
+from connectors.saleor.connector import Saleor
+from connectors.saleor.mapping import delivery_id, hints_of, order_of, refusal_of
+from connectors.saleor.signature import ShopKeys
+from connectors.saleor.simulator import SaleorTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault, Webhook
+from connectors.toolkit.rate_limits import NoBudgets
 from contracts import example
 from hub.vocabulary import (
     Cancellation,

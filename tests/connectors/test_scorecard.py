@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from connectors import PushedLevel, registry
-from connectors.medusa import Medusa
+from connectors.medusa.connector import Medusa
+from connectors.medusa.driver import MedusaDriver
 from connectors.registry import installed
-from connectors.simulators.drivers.medusa import MedusaDriver
 from connectors.testing import scorecard
-from connectors.testing.rows import ROWS
+from connectors.testing.conformance import ROWS
 from connectors.testing.scorecard import (
     OFFICIAL,
     Card,
@@ -29,8 +29,8 @@ from connectors.testing.scorecard import (
     score_one,
 )
 from contracts import HOW, SPECS
-from hub.__main__ import main
 from hub.vocabulary import StockLevel
+from serial_hub.cli import main
 
 
 class WritesOver(Medusa):
@@ -102,7 +102,10 @@ def test_a_package_that_can_not_be_loaded_fails_and_stops_no_other(
 ) -> None:
     points = EntryPoints(
         EntryPoint(name, value, registry.GROUP)
-        for name, value in (("broken", "no.such:Thing"), ("medusa", "connectors.medusa:Medusa"))
+        for name, value in (
+            ("broken", "no.such:Thing"),
+            ("medusa", "connectors.medusa.connector:Medusa"),
+        )
     )
     monkeypatch.setattr(registry, "entry_points", lambda group: points.select(group=group))
     broken, sound = score().columns
@@ -186,7 +189,7 @@ def _always(card: Card) -> Callable[..., Card]:
 
 
 def test_the_command_needs_neither_pytest_nor_anything_of_the_tests(tmp_path: Path) -> None:
-    without = "import sys; sys.modules['pytest'] = None; from hub.__main__ import main; main()"
+    without = "import sys; sys.modules['pytest'] = None; from serial_hub.cli import main; main()"
     command = [sys.executable, "-I", "-c", without, "connectors", "score", "notice_rest"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
-from connectors.shopify import Shopify
-from connectors.simulators import Fault, ShopifyTwin
+from connectors.shopify.connector import Shopify
+from connectors.shopify.simulator.server import ShopifyTwin
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,

@@ -22,10 +22,10 @@ from connectors import (
     RemoteApi,
     Transient,
 )
-from connectors import shopify_documents as documents
-from connectors.shopify import Shopify, ShopifySettings
-from connectors.simulators import ShopifyTwin
-from connectors.simulators import shopify as twin
+from connectors.shopify import documents
+from connectors.shopify.connector import Shopify, ShopifySettings
+from connectors.shopify.simulator import server as twin
+from connectors.shopify.simulator.server import ShopifyTwin
 from hub.vocabulary import OrderState, StockLevel
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

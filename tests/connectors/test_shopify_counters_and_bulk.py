@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from connectors import Hint, NotFound, RateLimited, Rejected, Transient, Unknown
-from connectors import shopify_documents as documents
-from connectors.budgets import NoBudgets
 from connectors.registry import SettingsInvalid, connect
-from connectors.shopify import Shopify
-from connectors.shopify_bulk import document
-from connectors.shopify_selection import Selection, Sold
-from connectors.simulators import ShopifyTwin, serve
+from connectors.shopify import documents
+from connectors.shopify.bulk import document
+from connectors.shopify.connector import Shopify
+from connectors.shopify.selection import Selection, Sold
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from connectors.toolkit.rate_limits import NoBudgets
 from jobs import intake, poll
 from world import World
 

@@ -12,10 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors import AuthFailed, Hint, vendure_documents
+from connectors import AuthFailed, Hint
 from connectors.registry import connect
-from connectors.simulators import Fault, ShopifyTwin, SquareTwin, WarrantyTwin, serve
-from connectors.simulators import vendure as vendure_twin
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.square.simulator.server import SquareTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.vendure import documents
+from connectors.vendure.simulator import server as vendure_twin
+from connectors.warranty_rest.simulator import WarrantyTwin
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -154,5 +159,5 @@ def test_a_server_can_be_started_again_on_its_port() -> None:
 
 
 def test_the_twin_of_vendure_speaks_the_documents_of_its_connector() -> None:
-    for document in vendure_documents.ALL:
+    for document in documents.ALL:
         assert validate(vendure_twin.SCHEMA, parse(document)) == [], document

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
-from connectors.simulators import Fault, SquareTwin
-from connectors.square import Square
+from connectors.square.connector import Square
+from connectors.square.simulator.server import SquareTwin
 from connectors.testing import Wired
+from connectors.testing.simulator import Fault
 from hub.vocabulary import (
     Fulfillment,
     FulfillmentLine,

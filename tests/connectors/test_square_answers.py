@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Conflict, Hint, RateLimited, RemoteApi
-from connectors.simulators import SquareTwin, serve
-from connectors.square import SERIAL_INTRODUCER, Square, SquareSettings
-from connectors.square_answers import order_of, serials_in
-from connectors.square_fulfillment import ATTRIBUTE_CHARS_MAX, attribute_value
+from connectors.square.connector import SERIAL_INTRODUCER, Square, SquareSettings
+from connectors.square.fulfillment import ATTRIBUTE_CHARS_MAX, attribute_value
+from connectors.square.mapping import order_of, serials_in
+from connectors.square.simulator.server import SquareTwin
+from connectors.testing.serving import serve
 from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState, StockLevel
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

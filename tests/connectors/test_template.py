@@ -13,12 +13,12 @@ import pytest
 
 from connectors.template import NameRefused, begin
 from e2e.processes import api_process
-from hub import keys
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import now
-from hub.database import open_database
-from hub.demo import Api
-from hub.keys import Scope
-from hub.migrations import migrate
+from hub.storage.database import open_database
+from hub.storage.migrations import migrate
+from serial_hub.demo import Api
 from world import KEY
 
 KEY_OF_IT = "big_shop"

@@ -11,12 +11,17 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from connectors import AuthFailed, Conflict, NotFound, Rejected, RemoteApi, Transient
-from connectors import vendure_documents as documents
-from connectors.simulators import VendureTwin
 from connectors.testing import Wired
-from connectors.vendure import OPEN_ORDERS_MAX, OPEN_ORDERS_PER_PULL, Vendure, VendureSettings
-from connectors.vendure_answers import done_or_raise
-from connectors.vendure_returns import returns_of
+from connectors.vendure import documents
+from connectors.vendure.connector import (
+    OPEN_ORDERS_MAX,
+    OPEN_ORDERS_PER_PULL,
+    Vendure,
+    VendureSettings,
+)
+from connectors.vendure.mapping import done_or_raise
+from connectors.vendure.returns import returns_of
+from connectors.vendure.simulator.server import VendureTwin
 from hub.vocabulary import OrderState, Return, ReturnState
 
 WIRED = Wired("vendure", VendureTwin)

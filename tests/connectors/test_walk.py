@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from connectors.walk import OVERLAP, Walk, moment, stamp
+from connectors.toolkit.cursors import OVERLAP, Walk, moment, stamp
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

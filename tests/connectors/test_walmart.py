@@ -21,11 +21,13 @@ from connectors import (
     Transient,
     Unknown,
 )
-from connectors.budgets import LocalBudgets, NoBudgets
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import Fault, WalmartTwin, serve
-from connectors.walmart import Walmart
-from connectors.walmart_answers import calls_left, hints_of, instant, operation_of, order_of, whole
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import LocalBudgets, NoBudgets
+from connectors.walmart.connector import Walmart
+from connectors.walmart.mapping import calls_left, hints_of, instant, operation_of, order_of, whole
+from connectors.walmart.simulator.server import WalmartTwin
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, ReturnState, StockLevel
 from pulling import pull_all

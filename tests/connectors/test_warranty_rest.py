@@ -17,8 +17,10 @@ from connectors import (
     Unknown,
 )
 from connectors.registry import connect
-from connectors.simulators import Fault, WarrantyTwin, serve
-from connectors.warranty_rest import WarrantyRest
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.warranty_rest.connector import WarrantyRest
+from connectors.warranty_rest.simulator import WarrantyTwin
 from hub.vocabulary import Registration, Warranty, WarrantyQuestion, WarrantyStatus
 
 TODAY = datetime(2026, 11, 1, tzinfo=UTC)

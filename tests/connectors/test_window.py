@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.window import Window
+from connectors.toolkit.time_windows import Window
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 SIZE = 3

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from connectors import AuthFailed, Conflict, Hint, NotFound, RateLimited, Rejected, Transient
-from connectors.budgets import NoBudgets
 from connectors.registry import connect
-from connectors.simulators import Fault, WooCommerceTwin
 from connectors.testing import Wired
-from connectors.woocommerce import WooCommerce
+from connectors.testing.simulator import Fault
+from connectors.toolkit.rate_limits import NoBudgets
+from connectors.woocommerce.connector import WooCommerce
+from connectors.woocommerce.simulator.server import WooCommerceTwin
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all
 

@@ -12,8 +12,8 @@ import pytest
 
 from connectors import NotFound, Rejected, Transient, Unknown
 from connectors.registry import SettingsInvalid, connect
-from connectors.simulators import WooCommerceTwin
-from connectors.woocommerce_answers import (
+from connectors.woocommerce.auth import base_string
+from connectors.woocommerce.mapping import (
     Dialect,
     order_of,
     plain,
@@ -23,7 +23,7 @@ from connectors.woocommerce_answers import (
     serials_named,
     serials_told,
 )
-from connectors.woocommerce_auth import base_string
+from connectors.woocommerce.simulator.server import WooCommerceTwin
 from hub.vocabulary import OrderState
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -15,15 +15,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from connectors.simulators import ShopifyTwin, SquareTwin, serve
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.square.simulator.server import SquareTwin
+from connectors.testing.serving import serve
 from e2e.private_postgres import PrivateServer
 from e2e.processes import HubProcess, start
 from e2e.tcp_proxy import Pair, Wire, wire
-from hub import catalogue, chain, conservation, keys, listings
-from hub.database import open_database
-from hub.keys import Scope
-from hub.migrations import migrate
-from hub.sql import Row, Transaction
+from hub import catalogue
+from hub.access import keys
+from hub.access.keys import Scope
+from hub.ledger import hash_chain
+from hub.proof import conservation
+from hub.storage.database import open_database
+from hub.storage.migrations import migrate
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 from world import World
 
 WORKERS = 3
@@ -238,7 +244,7 @@ async def assert_nothing_lost(cluster: Cluster) -> None:
     assert len(effects) == len(cluster.acknowledged)
     balance = await asyncio.to_thread(world.read, conservation.check)
     assert (balance.breaches, balance.holds) == ((), True)
-    proof = await asyncio.to_thread(world.read, chain.verify)
+    proof = await asyncio.to_thread(world.read, hash_chain.verify)
     assert proof.breaks == ()
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from connectors.sigv4 import SigningKey, SigV4Auth
+from connectors.toolkit.sigv4 import SigningKey, SigV4Auth
 from e2e.django_server import python_of
 from e2e.processes import free_port
 

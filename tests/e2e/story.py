@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.simulators import ShopifyTwin, serve
-from hub import keys
-from hub.__main__ import compose
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clock import now
-from hub.database import open_database
-from hub.demo import Api
-from hub.keys import Scope
 from hub.settings import Settings
+from hub.storage.database import open_database
+from serial_hub.cli import compose
+from serial_hub.demo import Api
 from world import KEY
 
 SETTLE_SECONDS_MAX = 60

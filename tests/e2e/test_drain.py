@@ -15,16 +15,18 @@ import orjson
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.simulators import ShopifyTwin, serve
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, api_process, hub_process
-from hub import keys, orders
+from hub import orders
+from hub.access import keys
+from hub.access.keys import Scope as Permission
 from hub.clock import new_id
-from hub.keys import Scope as Permission
-from hub.leases import LEASE
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
+from hub.sync.leases import LEASE
 from hub.vocabulary import OrderLine
 from world import World
 

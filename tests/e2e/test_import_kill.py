@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from e2e.processes import POLL_SECONDS, SECONDS_MAX
-from hub import chain, conservation
+from hub.ledger import hash_chain
+from hub.proof import conservation
 from world import KEY, World
 
 ROWS = 3_000
@@ -61,4 +62,4 @@ def test_an_import_that_was_killed_goes_on(world: World, tmp_path: Path) -> None
     numbers = world.rows("SELECT COUNT(*) AS rows, MAX(number) AS last FROM import_row")
     assert numbers == [{"rows": ROWS, "last": ROWS}]
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()

@@ -19,15 +19,18 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.registry import connect
-from connectors.simulators import ShopifyTwin, serve
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, hub_process
-from hub import catalogue, chain, listings, orders
+from hub import catalogue, orders
 from hub.clock import new_id
-from hub.leases import LEASE
+from hub.ledger import hash_chain
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
+from hub.sync.leases import LEASE
 from world import World
 
 SERIALS = [f"SN-{number}" for number in range(5)]
@@ -226,7 +229,7 @@ def assert_told_once(told: Story, available: int) -> None:
     )
     assert (level["lease_until"], level["waiting"]) == (0, 0)
     assert told.world.value("SELECT COUNT(*) FROM exception_case") == 0
-    proof = told.world.read(chain.verify)
+    proof = told.world.read(hash_chain.verify)
     assert (proof.units, proof.breaks) == (len(SERIALS), ())
 
 

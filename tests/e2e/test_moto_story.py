@@ -19,13 +19,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connectors.amazon_queue import HIDDEN_SECONDS
-from connectors.simulators import AmazonTwin, serve
+from connectors.amazon.queue import HIDDEN_SECONDS
+from connectors.amazon.simulator.server import AmazonTwin
+from connectors.testing.serving import serve
 from e2e.moto_server import REGION, ask, make_identity, moto, program
 from e2e.processes import HubProcess, hub_process
 from e2e.story import in_thread
-from hub import chain
-from hub.leases import LEASE
+from hub.ledger import hash_chain
+from hub.sync.leases import LEASE
 from world import World
 
 pytestmark = [
@@ -215,5 +216,5 @@ async def is_told(story: Told, ref: str) -> None:
     orders = world.rows("SELECT ref, state FROM sales_order")
     assert [(order["ref"], order["state"]) for order in orders] == [(ref, "open")]
     assert world.open_cases() == []
-    proof = world.read(chain.verify)
+    proof = world.read(hash_chain.verify)
     assert (proof.units, proof.breaks) == (3, ())

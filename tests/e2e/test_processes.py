@@ -19,7 +19,7 @@ from e2e.processes import (
     hub_process,
     until,
 )
-from hub import processes
+from serial_hub import processes
 from world import World
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

@@ -18,7 +18,7 @@ import pytest
 from e2e.django_server import served, step, why_not
 from e2e.processes import free_port
 from e2e.story import CHANNEL, in_thread, working_hub
-from hub.demo import Api
+from serial_hub.demo import Api
 
 pytestmark = [
     pytest.mark.real,

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from connectors import AuthFailed, Conflict, Hint, NotFound, RemoteApi, Unknown
 from connectors.registry import connect
-from connectors.simulators import serve
-from connectors.vendure import Vendure, VendureSettings
+from connectors.testing.serving import serve
+from connectors.vendure.connector import Vendure, VendureSettings
 from e2e.vendure_server import VendureServer, vendure_server, why_not
 from hub.vocabulary import (
     Cancellation,

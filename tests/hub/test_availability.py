@@ -6,22 +6,23 @@ from datetime import date
 
 import pytest
 
-from hub import channels, listings, orders, selling
+from hub import orders
 from hub.availability import counting, reasons
 from hub.availability import policy as policies
 from hub.availability.policy import PolicyCard
 from hub.availability.reasons import Reason, Untold
 from hub.clock import new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.inbound import deliveries
-from hub.inbound.births import BirthPoint, Condition
-from hub.inbound.deliveries import DeliveryCard, LineCard
+from hub.inbound import ship_notices
 from hub.inbound.receiving import Arrival, commission
+from hub.inbound.ship_notices import DeliveryCard, LineCard
+from hub.ledger.commissioning import BirthPoint, Condition
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import availability_settings, channels, listings
 from hub.vocabulary import OrderLine, OrderState
 from jobs import relay
-from jobs.sweep import sweep
+from jobs.maintenance.sweep import sweep
 from recording import stage
 from world import World
 
@@ -36,14 +37,18 @@ def fresh(world: World, channel: Row) -> Row:
 
 def set_policy(world: World, channel: Row, **points: object) -> Row:
     card = PolicyCard(**points)  # type: ignore[arg-type]
-    world.write(lambda tx: selling.set_for_channel(tx, world.occasion(), channel, card))
+    world.write(
+        lambda tx: availability_settings.set_for_channel(tx, world.occasion(), channel, card)
+    )
     return fresh(world, channel)
 
 
 def set_own(world: World, channel: Row, sku: str = "CAM", **points: object) -> None:
     card = PolicyCard(**points)  # type: ignore[arg-type]
     world.write(
-        lambda tx: selling.set_for_listing(tx, world.occasion(), fresh(world, channel), sku, card)
+        lambda tx: availability_settings.set_for_listing(
+            tx, world.occasion(), fresh(world, channel), sku, card
+        )
     )
 
 
@@ -60,7 +65,7 @@ def why(world: World, channel: Row) -> dict[Reason, int]:
 def announce(world: World, ref: str, quantity: int, *serials: str) -> str:
     line = LineCard(ref="1", product="CAM", quantity=quantity, serials=serials)
     card = DeliveryCard(supplier="ACME", ref=ref, lines=(line,))
-    return world.write(lambda tx: deliveries.announce(tx, world.occasion(), new_id(), card))[0]
+    return world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))[0]
 
 
 def buy(world: World, channel: Row, ref: str, quantity: int = 1) -> None:
@@ -324,7 +329,9 @@ def test_a_pre_order_becomes_an_oversale_when_less_comes_and_none_when_more_does
     buy(world, shop, "o-1", 2)
     asyncio.run(sweep(world.runtime()))
     assert world.value("SELECT COUNT(*) FROM exception_case") == 0
-    world.write(lambda tx: deliveries.close(tx, world.occasion(), new_id(), delivery, give_up=True))
+    world.write(
+        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery, give_up=True)
+    )
     asyncio.run(sweep(world.runtime()))
     oversold = "SELECT state FROM exception_case WHERE kind = 'oversold'"
     assert world.value(oversold) == "open"
@@ -342,7 +349,7 @@ def test_an_announcement_tells_nothing_to_channels_that_sell_what_is_here(world:
     delivery = announce(world, "D-1", 2, "SN-1")
     buy(world, shop, "o-1")
     world.write(
-        lambda tx: deliveries.close(tx, world.occasion(), new_id(), delivery, give_up=False)
+        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery, give_up=False)
     )
     assert world.value("SELECT wanted_version FROM listing_level") == wanted
 

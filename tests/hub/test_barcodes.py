@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.codes import barcodes
-from hub.codes.barcodes import Barcode, Kind
-from hub.codes.medical import hibc_check
 from hub.errors import InvalidBarcode
+from hub.identifiers import barcodes
+from hub.identifiers.barcodes import Barcode, Kind
+from hub.identifiers.medical import hibc_check
 
 EXAMPLES = Path(
     os.environ.get(

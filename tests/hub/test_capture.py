@@ -10,21 +10,21 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from hub import capture_points, catalogue, ledger
+from hub import catalogue, ledger
 from hub.capture import EXPECTED_MAX, capture
 from hub.capture.answers import Capture, CaptureCode, Purpose, Signal
 from hub.capture.hints import is_cut, transpositions
 from hub.capture.reading import READINGS_MAX, own_id
-from hub.catalogue import ManufacturerCard, ProductCard, Tracking
+from hub.catalogue import ManufacturerCard, ProductCard, Tracking, capture_points
 from hub.clock import new_id
-from hub.codes.identifiers import canonical
 from hub.errors import InvalidInput
+from hub.identifiers.numbers import canonical
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod
 from world import World
 

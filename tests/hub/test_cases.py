@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from connectors import Rejected
-from hub import cases, listings
+from hub import cases
 from hub.cases import CaseKind, Finding, Severity, quality, rules, trail
 from hub.cases.quality import Check
 from hub.cases.rules import CaseRule, Conditions, Parameters, RuleAction
 from hub.catalogue import reference
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 from hub.vocabulary import OrderLine
-from jobs import quality as quality_job
 from jobs import relay
-from jobs.sweep import sweep
+from jobs.maintenance import quality as quality_job
+from jobs.maintenance.sweep import sweep
 from recording import stage
 from world import World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub import chain
+from hub.ledger import hash_chain
 from hub.lifecycle import Action
 from tampering import unguarded
 from world import World
@@ -24,13 +24,13 @@ TAMPERINGS = {
 def test_tampering_shows(world: World, what: str) -> None:
     world.receive("SN-1")
     world.do(Action.MOVE, "SN-1", place="WH-A1")
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
     world.write(lambda tx: unguarded(tx, TAMPERINGS[what]))
-    proof = world.read(chain.verify)
+    proof = world.read(hash_chain.verify)
     assert proof.breaks, what
     assert {each.unit_id for each in proof.breaks} == {world.value("SELECT id FROM unit")}
 
 
 def test_an_empty_ledger_holds(world: World) -> None:
-    proof = world.read(chain.verify)
+    proof = world.read(hash_chain.verify)
     assert (proof.events, proof.units, proof.breaks) == (0, 0, ())

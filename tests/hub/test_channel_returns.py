@@ -9,16 +9,16 @@ import pytest
 from hub import catalogue, orders
 from hub.clock import new_id
 from hub.errors import StepNotAllowed
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciling import comparison
+from hub.reconciliation import comparison
 from hub.returns import receive, views
 from hub.returns.check import check
 from hub.returns.facts import Question
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
 from hub.vocabulary import Order, OrderLine, OrderState, ReturnLine, ReturnState
-from jobs import sweep
+from jobs.maintenance import sweep
 from world import World
 
 COMING = ReturnLine(order_line_ref="l-1", quantity=1, reason="too small")

@@ -8,10 +8,10 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.access.vault import Vault
 from hub.lifecycle import Action
 from hub.proof import certificate, checkpoints, merkle
 from hub.proof.checkpoints import Signer
-from hub.vault import Vault
 from signing import issued, sign
 from tampering import unguarded
 from world import World

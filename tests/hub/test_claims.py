@@ -7,22 +7,22 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, policies
+from hub import catalogue, decision_rules
+from hub.after_sales import claims, cover, repairs
+from hub.after_sales.claim_rules import CLAIM_RULES
+from hub.after_sales.claims import Claim
+from hub.after_sales.cover import CoverKind, CoverStatus, Entitled, Grant, cover_of
+from hub.after_sales.repairs import Work, WorkKind
+from hub.after_sales.replacements import replace_unit
 from hub.catalogue import ProductCard, ReplacementCover
 from hub.clock import micros, new_id
+from hub.decision_rules import ClaimDecision, Conditions, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.policies import ClaimDecision, Conditions, Rule, Topic
-from hub.service import claims, cover, repairs
-from hub.service.claim_rules import CLAIM_RULES
-from hub.service.claims import Claim
-from hub.service.cover import CoverKind, CoverStatus, Entitled, Grant, cover_of
-from hub.service.exchange import replace_unit
-from hub.service.repairs import Work, WorkKind
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from recording import stage
 from world import World
 
@@ -234,7 +234,7 @@ def test_a_rule_of_our_own_decides_before_those_built_in(world: World) -> None:
         conditions=Conditions(skus=("CAM",), covers=("no",)),
         decision="repair",
     )
-    world.write(lambda tx: policies.put(tx, world.occasion(), rule, CLAIM_RULES))
+    world.write(lambda tx: decision_rules.put(tx, world.occasion(), rule, CLAIM_RULES))
     world.pass_time(days=800)
     assert claim(world)["rule"] == "goodwill"
 

@@ -7,34 +7,28 @@ from typing import Any
 
 import pytest
 
-from hub import (
-    chain,
-    client_rules,
-    clients,
-    conservation,
-    custom_fields,
-    keys,
-    kits,
-    listings,
-    orders,
-    views,
-)
-from hub.belongings import costs, owners
-from hub.belongings.costs import By, Cost, CostKind
-from hub.belongings.owners import OwnerKind
+from hub import clients, kits, orders
+from hub.access import keys
+from hub.access.keys import Scope
 from hub.clients import ReportColumn
 from hub.clock import new_id
+from hub.commands.context import Document
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
-from hub.histories import corrections
-from hub.histories.history import VIEWS, View
-from hub.histories.replay import Declaration
-from hub.journal import Verdict
-from hub.keys import Scope
+from hub.history import corrections
+from hub.history.replay import Declaration
+from hub.history.unit_history import VIEWS, View
 from hub.kits import Part
+from hub.ledger import hash_chain, unit_views
+from hub.ledger.event_writer import Verdict
+from hub.ledger.rules import client as client_rules
+from hub.ledger.units import Scan, find
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.sql import Row, Transaction
-from hub.units import Scan, find
+from hub.proof import conservation
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
+from hub.unit_records import costs, custom_fields, ownership
+from hub.unit_records.costs import By, Cost, CostKind
+from hub.unit_records.ownership import OwnerKind
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 
@@ -120,7 +114,7 @@ def test_title_passes_by_a_command_that_the_history_tells(two: World) -> None:
         ("inv", "TITLE-1")
     }
     unit_id = two.unit("SN-1")["id"]
-    periods = two.read(lambda tx: owners.periods(tx, [unit_id]))[unit_id]
+    periods = two.read(lambda tx: ownership.periods(tx, [unit_id]))[unit_id]
     assert [(each.kind, each.owner) for each in periods] == [
         (OwnerKind.HOUSE, None),
         (OwnerKind.CLIENT, "ANT"),
@@ -128,7 +122,7 @@ def test_title_passes_by_a_command_that_the_history_tells(two: World) -> None:
         (OwnerKind.HOUSE, None),
     ]
     assert client_of(two, "SN-1") is None
-    assert two.read(chain.verify).breaks == ()
+    assert two.read(hash_chain.verify).breaks == ()
     assert two.read(conservation.check).breaches == ()
 
 
@@ -211,7 +205,7 @@ def test_a_channel_counts_and_takes_the_goods_of_its_client_alone(two: World) ->
     two.receive("SN-B", client="BEE")
     two.receive("SN-H")
     assert (available(two, house), available(two, ant)) == (1, 2)
-    (line,) = two.read(lambda tx: views.stock(tx, ["CAM"]))["CAM"]
+    (line,) = two.read(lambda tx: unit_views.stock(tx, ["CAM"]))["CAM"]
     assert (line["available"], line["units"]) == (1, 4)
     three = [OrderLine(ref="l-1", sku="CAM", quantity=3)]
     two.accept(ant, two.order("o-ant", lines=three))

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from hub import conservation
 from hub.catalogue import CUSTOMER
-from hub.conservation import Balance, Law
 from hub.lifecycle import Action
-from jobs import integrity
+from hub.proof import conservation
+from hub.proof.conservation import Balance, Law
+from jobs.maintenance import integrity
 from tampering import unguarded
 from world import World
 

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from correcting import correct, never, restate
-from hub import chain, conservation, ledger
+from hub import ledger
 from hub.catalogue import location
 from hub.clock import moment, new_id
+from hub.commands.context import Document
 from hub.errors import (
     ContradictsHistory,
     InvalidInput,
@@ -21,14 +22,15 @@ from hub.errors import (
     UnknownReference,
     VersionConflict,
 )
-from hub.histories import corrections, history, instants
-from hub.histories.replay import Declaration
-from hub.instruction import Instruction
+from hub.history import as_of, corrections, unit_history
+from hub.history.replay import Declaration
+from hub.ledger import hash_chain
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import LIFECYCLE, Action, allowed
-from hub.occasion import Document
 from hub.orders import Shipment, ship
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.proof import conservation
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 
@@ -37,7 +39,7 @@ SHOWN = ("status", "disposition", "location_id", "blocks", "grade", "sold_at", "
 
 def whole(world: World) -> None:
     """Check that the ledger holds together and that everything adds up."""
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
     assert world.read(conservation.check).breaches == ()
 
 
@@ -148,7 +150,7 @@ def test_events_in_between_may_go_when_the_later_ones_stay_possible(world: World
     never(world, "SN-1", 3)
     assert (state(world)["disposition"], state(world)["blocks"]) == ("sellable_not_accessible", 0)
     unit = world.unit("SN-1")["id"]
-    told = world.read(lambda tx: history.as_corrected(tx, [unit]))[unit]
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit]))[unit]
     assert [(row["version"], row["disposition"]) for row in told][-1] == (
         4,
         "sellable_not_accessible",
@@ -302,7 +304,7 @@ def test_time_document_reason_and_place_can_be_restated(world: World) -> None:
     unit = world.unit("SN-1")["id"]
     recorded = world.history("SN-1")[2]
     assert (recorded["reason"], recorded["to_code"]) == ("tidying", "WH-A1")
-    told = world.read(lambda tx: history.as_corrected(tx, [unit]))[unit][-1]
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit]))[unit][-1]
     assert (told["reason"], told["to_code"]) == ("recall check", "WH")
     assert (told["document_type"], told["document_ref"]) == ("inv", "42")
     assert moment(told["occurred_at"]) == earlier
@@ -317,7 +319,7 @@ def test_the_place_of_an_earlier_event_changes_the_history_and_not_the_unit(worl
     restate(world, "SN-1", 3, location="WH")
     assert world.unit("SN-1")["location_code"] == "WH-A1"
     unit = world.unit("SN-1")["id"]
-    told = world.read(lambda tx: history.as_corrected(tx, [unit]))[unit]
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit]))[unit]
     assert [row["to_code"] for row in told] == ["WH", "WH", "WH", "WH-A1"]
     assert [row["from_code"] for row in told] == [None, "WH", "WH", "WH"]
 
@@ -342,15 +344,15 @@ def test_the_newest_correction_counts(world: World) -> None:
     restate(world, "SN-1", 3, reason="first try", location="WH")
     restate(world, "SN-1", 3, reason="second try")
     unit = world.unit("SN-1")["id"]
-    told = world.read(lambda tx: history.as_corrected(tx, [unit]))[unit][-1]
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit]))[unit][-1]
     assert (told["reason"], told["to_code"]) == ("second try", "WH-A1")
     never(world, "SN-1", 3)
     assert world.unit("SN-1")["location_code"] == "WH"
     restate(world, "SN-1", 3)  # it was right as it was first recorded
-    told = world.read(lambda tx: history.as_corrected(tx, [unit]))[unit][-1]
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit]))[unit][-1]
     assert (told["reason"], told["to_code"]) == ("tidying", "WH-A1")
     assert world.unit("SN-1")["location_code"] == "WH-A1"
-    both = world.read(lambda tx: history.both(tx, [unit]))[unit]
+    both = world.read(lambda tx: unit_history.both(tx, [unit]))[unit]
     assert both[2]["corrected_by"] == [row["id"] for row in both[3:]]
     whole(world)
 
@@ -455,7 +457,7 @@ def test_whatever_is_done_and_corrected_the_fold_stays_true(
         data.draw(st.sampled_from([act, act, err]))(world, data, serial)
     whole(world)
     unit = world.unit(serial)
-    stood = world.read(lambda tx: instants.unit_as_of(tx, unit["id"], world.now))
+    stood = world.read(lambda tx: as_of.unit_as_of(tx, unit["id"], world.now))
     assert stood is not None
     for name in ("status", "disposition", "location_id", "grade", "sold_at"):
         assert getattr(stood.standing, name) == unit[name], name
@@ -469,8 +471,8 @@ def add_up(world: World, unit_id: str) -> None:
     codes = {row["id"]: row["code"] for row in world.rows("SELECT id, code FROM location")}
     for row in world.rows("SELECT DISTINCT occurred_at FROM event WHERE unit_id = :u", u=unit_id):
         at = moment(row["occurred_at"])
-        assert world.read(partial(instants.trial_balance, at=at)).adds_up
-        stood = world.read(partial(instants.unit_as_of, unit_id=unit_id, at=at))
+        assert world.read(partial(as_of.trial_balance, at=at)).adds_up
+        stood = world.read(partial(as_of.unit_as_of, unit_id=unit_id, at=at))
         found = {
             (code, unit["version"], unit["status"])
             for code in codes.values()
@@ -485,7 +487,7 @@ def add_up(world: World, unit_id: str) -> None:
 
 
 def stock(world: World, code: str, at: datetime, after: str) -> list[Row]:
-    read = partial(instants.stock_as_of, location=code, at=at, first=1, after=after)
+    read = partial(as_of.stock_as_of, location=code, at=at, first=1, after=after)
     return world.read(read)
 
 

@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 
-from hub.belongings import costs
-from hub.belongings.costs import By, Cost, CostKind
+from hub.commands.context import Document
 from hub.errors import Refused, StepNotAllowed, UnknownReference
-from hub.histories import instants
+from hub.history import as_of
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.units import Scan
+from hub.unit_records import costs
+from hub.unit_records.costs import By, Cost, CostKind
 from world import NOON, World
 
 INVOICE = Document("inv", "A-77")
@@ -109,7 +109,7 @@ def test_a_valuation_has_the_units_of_the_trial_balance_at_any_instant(world: Wo
         "WH": (1, 0),
     }
     for at, found in ((NOON + timedelta(hours=1), before), (world.now, now)):
-        balance = world.read(lambda tx, at=at: instants.trial_balance(tx, at))
+        balance = world.read(lambda tx, at=at: as_of.trial_balance(tx, at))
         inside = [
             line["units"]
             for line in balance.lines

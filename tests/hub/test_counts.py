@@ -7,16 +7,18 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import capture_points, catalogue, chain, conservation, counts, kits
-from hub.catalogue import LocationCard, LocationKind, ProductCard
+from hub import catalogue, counts, kits
+from hub.catalogue import LocationCard, LocationKind, ProductCard, capture_points
 from hub.clock import micros, new_id
 from hub.counts import Adjusted, CountCard, Kind, Noted
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.kits import Part
+from hub.ledger import hash_chain
+from hub.ledger.unit_views import units as list_units
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
-from hub.units import Scan
-from hub.views import units as list_units
+from hub.proof import conservation
+from hub.storage.sql import Row, Transaction
 from world import World
 
 
@@ -66,7 +68,7 @@ def cases(world: World) -> list[tuple[str, str]]:
 
 def whole(world: World) -> None:
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 @pytest.mark.req("R61", "R62")

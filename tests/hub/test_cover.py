@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from hub import catalogue, ledger
+from hub.after_sales import cover, repairs
+from hub.after_sales.cover import CoverKind, Covers, Entitled, Grant, months_after
+from hub.after_sales.repairs import Part, Work, WorkKind
 from hub.catalogue import ProductCard, WarrantyStart
 from hub.clock import micros, new_id
+from hub.commands.context import Document
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
-from hub.histories import corrections
-from hub.histories.corrections import Changes
-from hub.histories.replay import Declaration
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.history import corrections
+from hub.history.corrections import Changes
+from hub.history.replay import Declaration
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.service import cover, repairs
-from hub.service.cover import CoverKind, Covers, Entitled, Grant, months_after
-from hub.service.repairs import Part, Work, WorkKind
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import OrderLine
 from recording import stage
 from world import World

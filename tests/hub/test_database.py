@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from hub.database import (
+from hub.storage.database import (
     Database,
     DatabaseAway,
     DatabaseClosed,
@@ -20,10 +20,10 @@ from hub.database import (
     await_database,
     connecting,
     open_database,
-    patience,
+    retries,
 )
-from hub.database.connecting import watchful
-from hub.sql import Transaction, for_postgresql, for_sqlite
+from hub.storage.database.connecting import watchful
+from hub.storage.sql import Transaction, for_postgresql, for_sqlite
 from world import World
 
 INSERT = "INSERT INTO api_key(id, name, digest, scopes, created_at) VALUES(:id, 'n', :id, '[]', 0)"
@@ -340,7 +340,7 @@ def test_who_starts_before_the_server_waits_for_it(
 def test_a_server_that_stays_away_is_said_and_not_waited_for_twice(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "AWAY_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(retries, "AWAY_SECONDS_MAX", 0.2)
     assert count(server) == 0
     with monkeypatch.context() as away:
         away.setattr(server, "_connection", _refused)

@@ -7,16 +7,17 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, conservation
+from hub import catalogue
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.inbound import deliveries, receiving
-from hub.inbound.births import Arrival, BirthPoint, Condition, Fact
-from hub.inbound.deliveries import DeliveryCard, LineCard
-from hub.inbound.delivery_check import DeliveryCheck, compare
-from hub.journal import Verdict
+from hub.inbound import receiving, ship_notices
+from hub.inbound.ship_notice_check import DeliveryCheck, compare
+from hub.inbound.ship_notices import DeliveryCard, LineCard
+from hub.ledger.commissioning import Arrival, BirthPoint, Condition, Fact
+from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
-from hub.sql import Row
+from hub.proof import conservation
+from hub.storage.sql import Row
 from hub.vocabulary import CaptureMethod
 from world import World
 
@@ -35,7 +36,7 @@ def announce(world: World, *lines: LineCard, ref: str = "ASN-1") -> tuple[str, l
     card = DeliveryCard(
         supplier="ACME", ref=ref, lines=lines, purchase_order="PO-7", expected_on=date(2026, 11, 3)
     )
-    return world.write(lambda tx: deliveries.announce(tx, world.occasion(), new_id(), card))
+    return world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))
 
 
 def arrive(
@@ -52,7 +53,7 @@ def arrive(
             new_id(),
             given,
             catalogue.location(tx, "WH"),
-            delivery=deliveries.find(tx, "ACME", delivery) if delivery else None,
+            delivery=ship_notices.find(tx, "ACME", delivery) if delivery else None,
             **more,
         )
     )
@@ -74,7 +75,7 @@ def commission(world: World, point: BirthPoint, place: str | None, *given: Arriv
 def close(world: World, delivery_id: str, **more: Any) -> DeliveryCheck:
     more = {"give_up": False} | more
     return world.write(
-        lambda tx: deliveries.close(tx, world.occasion(), new_id(), delivery_id, **more)
+        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery_id, **more)
     )
 
 

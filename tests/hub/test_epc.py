@@ -5,12 +5,12 @@ import pytest
 from hub import catalogue
 from hub.capture.bulk import READS_MAX, Tag, sweep
 from hub.clock import new_id
-from hub.codes import barcodes, epc
-from hub.codes.barcodes import Kind
-from hub.codes.epc import Sgtin
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
+from hub.identifiers import barcodes, epc
+from hub.identifiers.barcodes import Kind
+from hub.identifiers.epc import Sgtin
 from hub.inbound import receiving
-from hub.inbound.births import Arrival
+from hub.ledger.commissioning import Arrival
 from hub.lifecycle import Action
 from hub.vocabulary import CaptureMethod
 from world import World

@@ -5,13 +5,15 @@ from datetime import date
 
 import pytest
 
-from hub import catalogue, conservation, listings
+from hub import catalogue
 from hub.clock import new_id
-from hub.fulfilment import expiry
+from hub.fulfillment import expiry
 from hub.inbound.receiving import Arrival, receive
 from hub.lifecycle import Action
+from hub.proof import conservation
+from hub.sync import listings
 from hub.vocabulary import OrderLine
-from jobs.sweep import sweep
+from jobs.maintenance.sweep import sweep
 from world import World
 
 

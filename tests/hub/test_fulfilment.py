@@ -19,13 +19,13 @@ from hub.errors import (
     UnitPromised,
     WrongUnit,
 )
-from hub.fulfilment import bindings, dispatch, picking
-from hub.fulfilment.dispatch import DispatchFinding, NotWhole
+from hub.fulfillment import bindings, dispatch, picking
+from hub.fulfillment.dispatch import DispatchFinding, NotWhole
 from hub.inbound.receiving import Arrival, receive
-from hub.journal import Verdict
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.units import Scan
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 

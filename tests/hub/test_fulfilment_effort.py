@@ -7,12 +7,12 @@ import pytest
 
 from hub import orders
 from hub.clock import new_id
-from hub.fulfilment import dispatch, picking, selling
-from hub.instruction import Instruction
+from hub.fulfillment import counter_sales, dispatch, picking
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.storage.sql import Transaction
 from hub.vocabulary import OrderLine
 from world import World
 
@@ -64,7 +64,7 @@ def way_of_an_order(world: World, ref: str, quantity: int) -> list[int]:
         lambda tx: dispatch.verify(tx, now, order_id, bound, Action.PACK),
         lambda tx: dispatch.pack(tx, now, new_id(), order_id, bound),
         lambda tx: orders.ship(tx, now, new_id(), bound, Shipment()),
-        lambda tx: selling.sell(tx, now, new_id(), sale, free),
+        lambda tx: counter_sales.sell(tx, now, new_id(), sale, free),
     ]
     counts = [asked(world, step) for step in steps]
     left = world.value("SELECT COUNT(*) FROM unit WHERE status IN ('shipped', 'sold')")

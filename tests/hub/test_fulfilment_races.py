@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from hub import catalogue, chain, conservation, orders
+from hub import catalogue, orders
 from hub.clock import new_id
 from hub.errors import Refused
-from hub.fulfilment import collection, dispatch, exchanges, picking
+from hub.fulfillment import collection, dispatch, exchanges, picking
+from hub.ledger import hash_chain
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.proof import conservation
+from hub.storage.sql import Transaction
 from hub.vocabulary import OrderLine
 from world import World
 
@@ -32,7 +34,7 @@ def race(world: World, work: Callable[[Transaction, int], Any]) -> list[str]:
 
     with ThreadPoolExecutor(RACERS) as pool:
         ended = list(pool.map(run, range(RACERS)))
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
     assert world.read(conservation.check).breaches == ()
     return sorted(ended)
 

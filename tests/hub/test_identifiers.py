@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.clock import new_id
-from hub.codes.identifiers import SERIAL_CHARS_MAX, canonical, check_digit, gtin14, is_id, verbatim
 from hub.errors import InvalidBarcode, InvalidInput
+from hub.identifiers.numbers import (
+    SERIAL_CHARS_MAX,
+    canonical,
+    check_digit,
+    gtin14,
+    is_id,
+    verbatim,
+)
 
 PRINTED = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="]-_:#/"), min_size=3

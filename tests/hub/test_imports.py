@@ -13,16 +13,19 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from hub import __main__, chain, conservation, imports
+from hub import imports
 from hub.catalogue import ProductCard, Tracking, register_product
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.imports import Plan, Run, command, running
-from hub.inbound import old_stock, receiving
-from hub.inbound.births import BirthPoint
-from hub.inbound.old_stock import OldStock
+from hub.inbound import receiving, unserialized_stock
 from hub.inbound.receiving import Arrival
-from hub.sql import Row, Transaction
+from hub.inbound.unserialized_stock import OldStock
+from hub.ledger import hash_chain
+from hub.ledger.commissioning import BirthPoint
+from hub.proof import conservation
+from hub.storage.sql import Row, Transaction
+from serial_hub import cli
 from world import NOON, World
 
 WH = Plan(location="WH")
@@ -51,7 +54,7 @@ def codes(world: World, run: Run) -> list[str | None]:
 
 def whole(world: World) -> None:
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 BAD = """serial,sku,lot,produced_on,received_on,condition,location,imei,field:colour
@@ -339,7 +342,7 @@ def test_old_stock_is_imported_with_its_gap(world: World, tmp_path: Path) -> Non
     world.write(lambda tx: register_product(tx, world.occasion(), card))
     occasion = world.occasion(reason="phase 1")
     stock = [OldStock(sku="OLD", location="WH", quantity=2)]
-    world.write(lambda tx: old_stock.start(tx, occasion, "OLD", stock))
+    world.write(lambda tx: unserialized_stock.start(tx, occasion, "OLD", stock))
     text = (
         "serial,sku,location\nSN-1,OLD,WH\nSN-2,OLD,SHOP\nSN-3,OLD,WH-A1\nSN-4,OLD,WH\nC,CAM,WH\n"
     )
@@ -407,5 +410,5 @@ def test_the_command_reads_a_file_in(
 
 
 def test_the_command_line_knows_imports() -> None:
-    options = __main__._parser().parse_args(["import", "stock.csv", "--location", "WH", "--resume"])
+    options = cli._parser().parse_args(["import", "stock.csv", "--location", "WH", "--resume"])
     assert (options.command, options.resume, options.batch) == ("import", True, 5_000)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from hub import keys
+from hub.access import keys
+from hub.access.keys import Scope
+from hub.access.vault import Vault, WrongKey, key_beside
 from hub.errors import Forbidden, InvalidInput, UnknownReference
-from hub.keys import Scope
-from hub.vault import Vault, WrongKey, key_beside
 from world import World
 
 

@@ -8,18 +8,20 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, chain, conservation, kits, ledger
+from hub import catalogue, kits, ledger
 from hub.clock import micros, new_id
-from hub.conservation import Law
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised, UnknownReference
-from hub.instruction import Instruction
-from hub.journal import Verdict
 from hub.kits import LEVELS_MAX, PARTS_MAX, Part, kit_reports, kit_returns
 from hub.kits.kit_reports import Level
 from hub.kits.kit_returns import Check
+from hub.ledger import hash_chain
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.proof import conservation
+from hub.proof.conservation import Law
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 from world import World
 
@@ -78,7 +80,7 @@ def standing(world: World, *serials: str) -> list[tuple[str, str]]:
 def whole(world: World) -> None:
     """Say that everything adds up and no event was tampered with."""
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 def links(world: World, serial: str) -> list[Row]:

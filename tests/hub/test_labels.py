@@ -12,16 +12,17 @@ import zxingcpp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import catalogue, labels
+from hub import catalogue
 from hub.capture import capture
 from hub.capture.answers import Purpose, Signal
 from hub.clock import new_id
-from hub.codes.barcodes import read
-from hub.codes.identifiers import canonical, skeleton
 from hub.errors import InvalidInput
+from hub.identifiers import labels
+from hub.identifiers.barcodes import read
+from hub.identifiers.labels import LabelFormat, unit_label
+from hub.identifiers.numbers import canonical, skeleton
 from hub.inbound.receiving import Arrival, receive
-from hub.labels import LabelFormat, unit_label
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
 from world import World
 
 GTIN = "04006381333931"

@@ -3,13 +3,15 @@
 import orjson
 import pytest
 
-from hub import chain, commands, journal, ledger
+from hub import ledger
+from hub.commands import idempotency
 from hub.errors import InvalidInput, KeyReused
 from hub.inbound import receiving
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger import event_writer, hash_chain
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.units import Scan
 from world import World
 
 
@@ -110,7 +112,7 @@ def test_the_whole_life_of_a_unit_is_one_unbroken_chain(world: World) -> None:
         assert verdict.accepted, (action, verdict)
     assert world.unit("SN-1")["version"] == len(steps) + 1
     assert world.unit("SN-1")["grade"] == "B"
-    proof = world.read(chain.verify)
+    proof = world.read(hash_chain.verify)
     assert (proof.events, proof.units, proof.breaks) == (len(steps) + 1, 1, ())
 
 
@@ -225,7 +227,7 @@ def test_further_identifiers_find_the_unit_and_are_unique(world: World) -> None:
 def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
     world.receive("SN-1")
 
-    def sell(key: str, serial: str) -> commands.Answer:
+    def sell(key: str, serial: str) -> idempotency.Answer:
         def work(tx):
             def do(command_id: str) -> list[str | None]:
                 instruction = Instruction(action=Action.SELL)
@@ -233,7 +235,9 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
                     ledger.record(tx, world.occasion(), command_id, instruction, [Scan(serial)])
                 )
 
-            return commands.once(tx, world.occasion(), key=key, name="sell", given=serial, work=do)
+            return idempotency.once(
+                tx, world.occasion(), key=key, name="sell", given=serial, work=do
+            )
 
         return world.write(work)
 
@@ -252,7 +256,7 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
 
 
 def test_a_command_of_no_units_or_too_many_is_refused(world: World) -> None:
-    for scans in ([], ["SN"] * (journal.SCANS_MAX + 1)):
+    for scans in ([], ["SN"] * (event_writer.SCANS_MAX + 1)):
         with pytest.raises(InvalidInput):
             world.do(Action.MOVE, *scans, place="WH")
 
@@ -282,4 +286,4 @@ def test_no_unit_is_promised_twice_however_many_race(world: World) -> None:
         won = [code for answer in pool.map(race, range(8)) for code in answer if code is None]
     assert len(won) == 20
     assert world.value("SELECT COUNT(*) FROM hold WHERE released_at IS NULL") == 20
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()

@@ -8,9 +8,9 @@ from hub.clock import new_id
 from hub.counts import losses
 from hub.counts.losses import Loss
 from hub.errors import InvalidInput
-from hub.journal import Verdict
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.units import Scan
 from hub.vocabulary import OrderLine
 from world import World
 

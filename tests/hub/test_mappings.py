@@ -5,15 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from hub import channels, mappings, orders
+from hub import orders
 from hub.errors import InvalidInput, UnknownReference
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.mappings import Mapping, MappingKind, Word
 from hub.orders import Shipment
-from hub.reconciling import comparison
-from hub.reconciling.reconciliation import Kind
-from hub.sql import Row
-from hub.units import Scan
+from hub.reconciliation import comparison
+from hub.reconciliation.differences import Kind
+from hub.storage.sql import Row
+from hub.sync import channels, mappings
+from hub.sync.mappings import Mapping, MappingKind, Word
 from hub.vocabulary import OrderState, ReturnState
 from jobs import relay
 from recording import stage

@@ -3,8 +3,8 @@
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from hub.migrations import engine_for, is_current, migrate
-from hub.model import metadata
+from hub.storage.migrations import engine_for, is_current, migrate
+from hub.storage.model import metadata
 
 
 def test_the_migrations_make_the_tables_of_the_models(url: str) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
-from jobs import sweep
+from jobs.maintenance import sweep
 from world import World
 
 

@@ -9,17 +9,20 @@ import orjson
 import pytest
 
 from connectors import Rejected
-from hub import alternatives, catalogue, listings, orders
-from hub.channels import Oversell
-from hub.database import open_database
+from hub import catalogue, orders
+from hub.catalogue import alternatives
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import Shipment, duplicates, guard
-from hub.reconciling import comparison
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.orders import Shipment, duplicates, order_checks
+from hub.reconciliation import comparison
+from hub.storage.database import open_database
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
+from hub.sync.channels import Oversell
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
-from jobs import relay, sweep
+from jobs import relay
+from jobs.maintenance import sweep
 from recording import stage
 from world import World
 
@@ -354,7 +357,7 @@ class TestTooMuch:
         assert [kind for kind, _ in world.open_cases()] == ["oversold", "substitution"]
         line = world.value("SELECT id FROM order_line")
         verdicts = world.write(
-            lambda tx: guard.record(
+            lambda tx: order_checks.record(
                 tx,
                 world.occasion(),
                 "c-2",

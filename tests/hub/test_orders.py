@@ -3,9 +3,9 @@
 import pytest
 
 from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.units import Scan
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 

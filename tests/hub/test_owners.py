@@ -4,16 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from hub import chain
-from hub.belongings import licences, owners, sensors
-from hub.belongings.licences import Licence
-from hub.belongings.owners import OwnerKind
-from hub.belongings.sensors import Limits, Reading
 from hub.clock import moment, new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.journal import Verdict
+from hub.ledger import hash_chain
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.units import Scan
+from hub.unit_records import licenses, ownership, sensors
+from hub.unit_records.licenses import Licence
+from hub.unit_records.ownership import OwnerKind
+from hub.unit_records.sensors import Limits, Reading
 from hub.vocabulary import OrderLine
 from world import NOON, World
 
@@ -22,14 +22,14 @@ from world import NOON, World
 
 def periods(world: World, serial: str) -> list[tuple[str, str | None, bool]]:
     unit_id = world.unit(serial)["id"]
-    found = world.read(lambda tx: owners.periods(tx, [unit_id]))[unit_id]
+    found = world.read(lambda tx: ownership.periods(tx, [unit_id]))[unit_id]
     assert [each.until for each in found[:-1]] == [each.since for each in found[1:]]
     return [(str(each.kind), each.owner, each.until is None) for each in found]
 
 
 def change(world: World, owner: str, *serials: str) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
-    return world.write(lambda tx: owners.change(tx, world.occasion(), new_id(), owner, scans))
+    return world.write(lambda tx: ownership.change(tx, world.occasion(), new_id(), owner, scans))
 
 
 @pytest.mark.req("R44", "R46")
@@ -54,7 +54,7 @@ def test_every_owner_of_a_unit_is_visible_with_his_time(world: World) -> None:
         (OwnerKind.CUSTOMER, "c-42", False),
         (OwnerKind.HOUSE, None, True),
     ]
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 def test_a_client_owns_what_a_warehouse_keeps_for_him(world: World) -> None:
@@ -159,13 +159,13 @@ def test_what_is_no_reading_is_refused_and_nothing_is_kept(world: World, reading
 def link(world: World, serial: str, reference: str = "KEY-1") -> Verdict:
     licence = Licence(reference=reference, provider="Soft Ltd")
     (verdict,) = world.write(
-        lambda tx: licences.link(tx, world.occasion(), new_id(), Scan(serial), licence)
+        lambda tx: licenses.link(tx, world.occasion(), new_id(), Scan(serial), licence)
     )
     return verdict
 
 
 def unlink(world: World, reference: str = "KEY-1") -> None:
-    world.write(lambda tx: licences.unlink(tx, world.occasion(), new_id(), reference, "Soft Ltd"))
+    world.write(lambda tx: licenses.unlink(tx, world.occasion(), new_id(), reference, "Soft Ltd"))
 
 
 @pytest.mark.req("R52")
@@ -174,7 +174,7 @@ def test_a_licence_runs_on_one_unit_at_a_time_and_both_histories_tell(world: Wor
     assert link(world, "SN-1").accepted
     with pytest.raises(StepNotAllowed, match="SN-1"):
         link(world, "SN-2")
-    holder = world.read(lambda tx: licences.holder_of(tx, "KEY-1", "Soft Ltd"))
+    holder = world.read(lambda tx: licenses.holder_of(tx, "KEY-1", "Soft Ltd"))
     assert holder is not None
     assert holder["serial"] == "SN-1"
     unlink(world)
@@ -182,7 +182,7 @@ def test_a_licence_runs_on_one_unit_at_a_time_and_both_histories_tell(world: Wor
     unlink(world)
     assert link(world, "SN-1").accepted
     unit_id = world.unit("SN-1")["id"]
-    (kept,) = world.read(lambda tx: licences.of_unit(tx, unit_id))
+    (kept,) = world.read(lambda tx: licenses.of_unit(tx, unit_id))
     assert kept["revoked_at"] is None
     notes = [event["details"] for event in world.history("SN-1") if event["action"] == "annotate"]
     assert ['"linked":true' in each for each in notes] == [True, False, True]

@@ -7,21 +7,24 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, chain, conservation, kits, listings, recalls
+from hub import catalogue, kits, recalls
 from hub.clock import new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.histories import corrections
-from hub.histories.replay import Declaration
-from hub.inbound import deliveries, receiving
-from hub.inbound.births import BirthPoint
-from hub.inbound.deliveries import DeliveryCard, LineCard
+from hub.history import corrections
+from hub.history.replay import Declaration
+from hub.inbound import receiving, ship_notices
 from hub.inbound.receiving import Arrival
+from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.kits import Part
+from hub.ledger import hash_chain
+from hub.ledger.commissioning import BirthPoint
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
+from hub.proof import conservation
 from hub.recalls import Resolution
 from hub.recalls.containment import customers, orders_of
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
+from hub.sync import listings
 from hub.vocabulary import OrderLine
 from recalling import caught, open_recall, preview, resolve, sell
 from world import NOON, World
@@ -29,7 +32,7 @@ from world import NOON, World
 
 def whole(world: World) -> None:
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 def standing(world: World, serial: str) -> tuple[str, str, int]:
@@ -170,7 +173,7 @@ def test_what_comes_later_is_caught_in_the_same_transaction(world: World) -> Non
         ref="ASN-1",
         lines=(LineCard(ref="1", product="CAM", quantity=2, serials=("A-4",), lot="BAD"),),
     )
-    world.write(lambda tx: deliveries.announce(tx, world.occasion(), new_id(), card))
+    world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))
     assert caught(world) == ["A-2", "A-3", "A-4"]
     assert standing(world, "A-4") == ("expected", "recalled", 1)
     receive_lot(world, "BAD", "A-3", "A-4")

@@ -7,20 +7,23 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, chain, conservation, counts, listings
+from hub import catalogue, counts
 from hub.catalogue import ProductCard, Tracking, Trait
 from hub.clock import micros, new_id
 from hub.counts import CountCard, Kind
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
-from hub.inbound import old_stock, retrofit
-from hub.inbound.old_stock import OldStock, Phase, Urgency
+from hub.inbound import serialization, unserialized_stock
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.inbound.unserialized_stock import OldStock, Phase, Urgency
+from hub.ledger import hash_chain
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.proof import conservation
+from hub.storage.sql import Transaction
+from hub.sync import listings
 from hub.vocabulary import CaptureMethod
 from world import World
 
@@ -37,7 +40,7 @@ def start(world: World, sku: str = "OLD", reason: str = "phase 1", **stock: int)
         for code, quantity in stock.items()
     ]
     occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: old_stock.start(tx, occasion, sku, there))
+    return world.write(lambda tx: unserialized_stock.start(tx, occasion, sku, there))
 
 
 def begun(world: World, **stock: int) -> None:
@@ -49,13 +52,13 @@ def do(world: World, action: Action, *scans: Scan, place: str | None = None) -> 
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, place) if place else None
         told = Instruction(action=action, location=where)
-        return retrofit.record(tx, world.occasion(), new_id(), told, scans)
+        return serialization.record(tx, world.occasion(), new_id(), told, scans)
 
     return world.write(work)
 
 
 def left(world: World) -> dict[str, int]:
-    rows = world.read(lambda tx: old_stock.listed(tx, first=50, after=None))
+    rows = world.read(lambda tx: unserialized_stock.listed(tx, first=50, after=None))
     return {row["code"]: row["quantity"] for row in rows}
 
 
@@ -65,7 +68,7 @@ def codes(verdicts: Sequence[Verdict]) -> list[str | None]:
 
 def whole(world: World) -> None:
     assert world.read(conservation.check).breaches == ()
-    assert world.read(chain.verify).breaks == ()
+    assert world.read(hash_chain.verify).breaks == ()
 
 
 @pytest.mark.req("R202")
@@ -120,7 +123,7 @@ def test_a_start_that_makes_no_sense_is_refused(world: World) -> None:
     twice = [OldStock(sku="OLD", location="WH", quantity=1)] * 2
     occasion = world.occasion(reason="why")
     with pytest.raises(InvalidInput):
-        world.write(lambda tx: old_stock.start(tx, occasion, "OLD", twice))
+        world.write(lambda tx: unserialized_stock.start(tx, occasion, "OLD", twice))
     assert world.value("SELECT tracking FROM product WHERE sku = 'OLD'") == "none"
 
 
@@ -133,18 +136,20 @@ def test_tracking_starts_by_category_or_by_value(world: World) -> None:
     occasion = world.occasion(reason="phase")
     stock = [OldStock(sku="C", location="WH", quantity=7)]
     dear = Phase(value_from=90_000, currency="EUR")
-    done = world.write(lambda tx: old_stock.start_phase(tx, occasion, dear, stock))
+    done = world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, dear, stock))
     assert done == ["B", "C"]
     assert left(world) == {"WH": 7}
     optics = Phase(category="optics")
-    assert world.write(lambda tx: old_stock.start_phase(tx, occasion, optics, [])) == ["A"]
+    assert world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, optics, [])) == ["A"]
     for wrong in (Phase(), Phase(value_from=1), Phase(currency="EUR", category="x")):
         with pytest.raises(InvalidInput):
-            world.write(lambda tx, each=wrong: old_stock.start_phase(tx, occasion, each, []))
+            world.write(
+                lambda tx, each=wrong: unserialized_stock.start_phase(tx, occasion, each, [])
+            )
     other = [OldStock(sku="A", location="WH", quantity=1)]
     tools = Phase(category="tools")
     with pytest.raises(UnknownReference):
-        world.write(lambda tx: old_stock.start_phase(tx, occasion, tools, other))
+        world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, tools, other))
 
 
 @pytest.mark.req("R204", "R207")
@@ -169,7 +174,7 @@ def test_a_serial_of_old_stock_is_captured_at_its_next_movement(
     assert [event["action"] for event in history] == ["commission", "put_away", str(action)]
     gap = "history before 2026-11-05 is unknown"
     assert orjson.loads(history[0]["details"])["gap"] == gap
-    assert world.read(lambda tx: retrofit.gaps(tx, [unit["id"]])) == {unit["id"]: gap}
+    assert world.read(lambda tx: serialization.gaps(tx, [unit["id"]])) == {unit["id"]: gap}
     whole(world)
 
 
@@ -185,11 +190,11 @@ def test_old_stock_is_picked_or_shipped_for_an_order_that_lacks_units(world: Wor
 
     def pick(tx: Transaction) -> list[Verdict]:
         told = Instruction(action=Action.PICK, line=line_id)
-        return retrofit.record(tx, world.occasion(), new_id(), told, [Scan("SN-1", "OLD")])
+        return serialization.record(tx, world.occasion(), new_id(), told, [Scan("SN-1", "OLD")])
 
     def ship(tx: Transaction) -> list[Verdict]:
         scans = [Scan("SN-1"), Scan("SN-2", "OLD"), Scan("SN-3", "OLD")]
-        return retrofit.ship(tx, world.occasion(), new_id(), scans, Shipment(), line=line_id)
+        return serialization.ship(tx, world.occasion(), new_id(), scans, Shipment(), line=line_id)
 
     assert codes(world.write(pick)) == [None]
     # The line lacks one more, and no third: what is not needed stays old stock.
@@ -244,7 +249,7 @@ def test_a_serial_that_breaks_the_rule_or_must_be_scanned_is_not_captured(world:
     def scanned(tx: Transaction) -> list[Verdict]:
         occasion = world.occasion(captured_by=CaptureMethod.SCAN)
         told = Instruction(action=Action.SELL)
-        return retrofit.record(tx, occasion, new_id(), told, [Scan("SN-1", "OLD")])
+        return serialization.record(tx, occasion, new_id(), told, [Scan("SN-1", "OLD")])
 
     assert codes(world.write(scanned)) == [None]
 
@@ -319,7 +324,7 @@ def test_what_is_dear_or_risky_comes_first(world: World) -> None:
     start(world, "MANY", WH=10_000, SHOP=1)
 
     def ranked(by: Urgency, **more: int) -> list[str]:
-        rows = world.read(lambda tx: old_stock.priorities(tx, by, **({"first": 9} | more)))
+        rows = world.read(lambda tx: unserialized_stock.priorities(tx, by, **({"first": 9} | more)))
         return [row["sku"] for row in rows]
 
     assert ranked(Urgency.RISK) == ["RISKY", "MANY", "DEAR", "CHEAP"]
@@ -347,7 +352,7 @@ def test_old_stock_is_read_where_it_lies(world: World) -> None:
 
     def work(tx: Transaction) -> list[Verdict]:
         place = catalogue.location(tx, "WH-A1")
-        return retrofit.capture_units(tx, world.occasion(), new_id(), arrivals, place)
+        return serialization.capture_units(tx, world.occasion(), new_id(), arrivals, place)
 
     verdicts = world.write(work)
     assert codes(verdicts) == [
@@ -363,5 +368,5 @@ def test_old_stock_is_read_where_it_lies(world: World) -> None:
     # A unit that is received as every other has no gap.
     world.receive("SN-9")
     unit = world.unit("SN-9")
-    assert world.read(lambda tx: retrofit.gaps(tx, [unit["id"]])) == {unit["id"]: None}
+    assert world.read(lambda tx: serialization.gaps(tx, [unit["id"]])) == {unit["id"]: None}
     whole(world)

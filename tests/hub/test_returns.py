@@ -7,23 +7,23 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, ledger, policies
+from hub import catalogue, decision_rules, ledger
 from hub.catalogue import ManufacturerCard, ProductCard
 from hub.clock import micros, new_id
+from hub.commands.context import Document
+from hub.decision_rules import Conditions, Facts, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.histories import corrections
-from hub.histories.replay import Declaration
-from hub.instruction import Instruction
+from hub.history import corrections
+from hub.history.replay import Declaration
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.policies import Conditions, Facts, Route, Rule, Topic
 from hub.returns import receive
 from hub.returns.check import check
 from hub.returns.facts import Question
 from hub.returns.findings import RETURN_RULES, ROUTE_RULES
 from hub.returns.receive import Inspection, accept_plainly
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from hub.vocabulary import OrderLine, OrderState
 from world import World
 
@@ -529,17 +529,17 @@ def rule(
 
 def put(world: World, each: Rule) -> None:
     built_in = ROUTE_RULES if each.topic is Topic.ROUTE else RETURN_RULES
-    world.write(lambda tx: policies.put(tx, world.occasion(), each, built_in))
+    world.write(lambda tx: decision_rules.put(tx, world.occasion(), each, built_in))
 
 
 @pytest.mark.req("R92")
 def test_the_rule_of_the_smallest_rank_that_fits_decides(world: World) -> None:
     put(world, rule("dear", "quarantine", Conditions(value_from=1000), Topic.ROUTE, rank=5))
     put(world, rule("shop", "recycle", Conditions(channels=("SHOP",)), Topic.ROUTE, rank=6))
-    rules = world.read(lambda tx: policies.rules(tx, Topic.ROUTE, ROUTE_RULES))
+    rules = world.read(lambda tx: decision_rules.rules(tx, Topic.ROUTE, ROUTE_RULES))
 
     def by(**facts: Any) -> str:
-        return policies.decide(rules, Facts(**facts)).code
+        return decision_rules.decide(rules, Facts(**facts)).code
 
     assert by(value=1000, channel="shop", grade="A") == "dear"
     assert by(value=999, channel="shop", grade="A") == "shop"
@@ -555,10 +555,10 @@ def test_a_rule_replaces_the_built_in_one_of_its_code_until_it_is_removed(world:
     outside = Conditions(findings=("outside_window",))
     put(world, rule("outside-window", "refer", outside))
     assert ask(world, "SN-1")["decision"] == "refer"
-    world.write(lambda tx: policies.remove(tx, Topic.RETURN, "outside-window"))
+    world.write(lambda tx: decision_rules.remove(tx, Topic.RETURN, "outside-window"))
     assert ask(world, "SN-1")["decision"] == "refuse"
     with pytest.raises(UnknownReference):
-        world.write(lambda tx: policies.remove(tx, Topic.RETURN, "outside-window"))
+        world.write(lambda tx: decision_rules.remove(tx, Topic.RETURN, "outside-window"))
 
 
 def test_no_rule_of_our_own_pays_for_fraud(world: World) -> None:

@@ -6,20 +6,21 @@ from typing import Any
 import orjson
 import pytest
 
-from hub import catalogue, listings, orders, policies
+from hub import catalogue, decision_rules, orders
 from hub.catalogue import ProductCard
 from hub.clock import new_id
+from hub.decision_rules import Conditions, Rule, Topic, Urgency
 from hub.errors import CaptureRequired, InvalidInput, StepNotAllowed, UnitPromised, UnknownReference
-from hub.fulfilment import collection, exchanges, priorities, selling, tasks, transfers
-from hub.fulfilment.priorities import PRIORITY_RULES
-from hub.fulfilment.tasks import TaskKind
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.fulfillment import collection, counter_sales, exchanges, priorities, tasks, transfers
+from hub.fulfillment.priorities import PRIORITY_RULES
+from hub.fulfillment.tasks import TaskKind
+from hub.history.sales import story_of
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.policies import Conditions, Rule, Topic, Urgency
-from hub.sales import story_of
-from hub.units import Scan
+from hub.sync import listings
 from hub.vocabulary import CaptureMethod, OrderLine
 from world import World
 
@@ -58,7 +59,7 @@ def collect(
 def sell(world: World, *scans: Scan, place: str | None = None, **more: Any) -> list[Verdict]:
     instruction = Instruction(action=Action.SELL, **more)
     return world.write(
-        lambda tx: selling.sell(
+        lambda tx: counter_sales.sell(
             tx,
             world.occasion(),
             new_id(),
@@ -304,7 +305,7 @@ def test_what_must_be_scanned_to_be_sold_is_not_given_by_typing(world: World) ->
     world.receive("SN-1", "SN-2", place="SHOP")
     scanned = world.occasion(captured_by=CaptureMethod.SCAN, reason="too small")
     instruction, scans = Instruction(action=Action.SELL), [Scan("SN-1")]
-    world.write(lambda tx: selling.sell(tx, scanned, new_id(), instruction, scans))
+    world.write(lambda tx: counter_sales.sell(tx, scanned, new_id(), instruction, scans))
     with pytest.raises(CaptureRequired):
         swap(world, "SN-1", "SN-2")
     assert world.unit("SN-1")["status"] == "sold"
@@ -358,7 +359,7 @@ def test_people_change_what_is_urgent(world: World) -> None:
     rule = Rule(
         topic=Topic.PRIORITY, code="web", name="The shop", rank=5, conditions=fits, decision="later"
     )
-    world.write(lambda tx: policies.put(tx, world.occasion(), rule, PRIORITY_RULES))
+    world.write(lambda tx: decision_rules.put(tx, world.occasion(), rule, PRIORITY_RULES))
     assert work(world) == [("SN-1", "pick", str(Urgency.LATER))]
     world.do(Action.PICK, "SN-1")
     assert work(world) == [("SN-1", "pack", str(Urgency.IN_TURN))]

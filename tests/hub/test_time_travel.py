@@ -13,12 +13,12 @@ from hub import ledger
 from hub.catalogue import location
 from hub.clock import new_id
 from hub.errors import InvalidInput, UnknownReference
-from hub.histories import history, instants
-from hub.histories.instants import TrialBalance
-from hub.instruction import Instruction
+from hub.history import as_of, unit_history
+from hub.history.as_of import TrialBalance
+from hub.ledger.command import Instruction
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.sql import Row, Transaction
 from world import NOON, World
 
 HOUR = timedelta(hours=1)
@@ -26,17 +26,17 @@ HOUR = timedelta(hours=1)
 
 def stood(world: World, at: datetime, serial: str = "SN-1", **more: Any) -> tuple[str, str] | None:
     unit_id = world.unit(serial)["id"]
-    found = world.read(lambda tx: instants.unit_as_of(tx, unit_id, at, **more))
+    found = world.read(lambda tx: as_of.unit_as_of(tx, unit_id, at, **more))
     return (str(found.standing.status), found.place["code"]) if found else None
 
 
 def stock(world: World, place: str, at: datetime, **more: Any) -> list[str]:
-    read = partial(instants.stock_as_of, location=place, at=at, **({"first": 50} | more))
+    read = partial(as_of.stock_as_of, location=place, at=at, **({"first": 50} | more))
     return [row["serial"] for row in world.read(read)]
 
 
 def balance(world: World, at: datetime, **more: Any) -> TrialBalance:
-    return world.read(lambda tx: instants.trial_balance(tx, at, **more))
+    return world.read(lambda tx: as_of.trial_balance(tx, at, **more))
 
 
 def counts(found: TrialBalance) -> dict[tuple[str, str, str], int]:
@@ -92,7 +92,7 @@ def test_promises_and_blocks_stood_too(world: World) -> None:
     unit_id = world.unit("SN-1")["id"]
     found = []
     for hours in range(5):
-        read = partial(instants.unit_as_of, unit_id=unit_id, at=NOON + hours * HOUR)
+        read = partial(as_of.unit_as_of, unit_id=unit_id, at=NOON + hours * HOUR)
         at = world.read(read)
         assert at is not None
         found.append((at.standing.promised, len(at.standing.blocks)))
@@ -166,7 +166,7 @@ def test_the_stock_of_a_place_comes_in_pages(world: World) -> None:
     world.do(Action.MOVE, "SN-2", place="WH-A1")
     assert stock(world, "WH", NOON) == ["SN-1", "SN-2", "SN-3"]
     assert stock(world, "WH", world.now) == ["SN-1", "SN-3"]
-    page = world.read(lambda tx: instants.stock_as_of(tx, "WH", NOON, first=1))
+    page = world.read(lambda tx: as_of.stock_as_of(tx, "WH", NOON, first=1))
     assert [row["serial"] for row in page] == ["SN-1", "SN-2"]  # one more than asked for
     assert stock(world, "WH", NOON, after=page[0]["id"]) == ["SN-2", "SN-3"]
     with pytest.raises(UnknownReference):
@@ -204,7 +204,7 @@ def test_too_long_a_balance_asks_for_a_product(
 ) -> None:
     world.receive("SN-1")
     world.receive("LN-1", sku="LENS")
-    monkeypatch.setattr(instants, "LINES_MAX", 1)
+    monkeypatch.setattr(as_of, "LINES_MAX", 1)
     with pytest.raises(InvalidInput, match="name a product"):
         balance(world, world.now)
     assert balance(world, world.now, sku="CAM").adds_up
@@ -213,9 +213,9 @@ def test_too_long_a_balance_asks_for_a_product(
 # --- Three views --------------------------------------------------------------------------------
 
 
-def view(world: World, which: history.View) -> list[Row]:
+def view(world: World, which: unit_history.View) -> list[Row]:
     unit_id = world.unit("SN-1")["id"]
-    return world.read(lambda tx: history.VIEWS[which](tx, [unit_id]))[unit_id]
+    return world.read(lambda tx: unit_history.VIEWS[which](tx, [unit_id]))[unit_id]
 
 
 @pytest.mark.req("R36", "R38")
@@ -225,8 +225,11 @@ def test_a_history_is_seen_as_recorded_as_corrected_and_both(world: World) -> No
     never(world, "SN-1", 3)
     world.do(Action.HOLD, "SN-1", hold_kind="fraud")
     restate(world, "SN-1", 5, reason="chargeback")
-    recorded, corrected = view(world, history.View.RECORDED), view(world, history.View.CORRECTED)
-    both = view(world, history.View.BOTH)
+    recorded, corrected = (
+        view(world, unit_history.View.RECORDED),
+        view(world, unit_history.View.CORRECTED),
+    )
+    both = view(world, unit_history.View.BOTH)
     assert [row["version"] for row in recorded] == [1, 2, 3, 5]
     assert [row["version"] for row in corrected] == [1, 2, 5]
     assert [row["version"] for row in both] == [1, 2, 3, 4, 5, 6]
@@ -249,7 +252,7 @@ def test_a_history_is_seen_as_recorded_as_corrected_and_both(world: World) -> No
 def test_without_corrections_all_views_are_one(world: World) -> None:
     live(world)
     assert (
-        view(world, history.View.RECORDED)
-        == view(world, history.View.CORRECTED)
-        == view(world, history.View.BOTH)
+        view(world, unit_history.View.RECORDED)
+        == view(world, unit_history.View.CORRECTED)
+        == view(world, unit_history.View.BOTH)
     )

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from hub import webhooks
+from hub.access.vault import Vault
 from hub.errors import InvalidInput
-from hub.vault import Vault
 from hub.webhooks import signing
 from hub.webhooks.signing import Signature
 from world import KEY

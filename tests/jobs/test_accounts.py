@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors import AuthFailed
-from connectors.budgets import Budget, Reading
 from connectors.connections import Connections
-from connectors.shopify import Shopify
-from connectors.simulators.serving import serve
-from connectors.simulators.shopify import ShopifyTwin
-from connectors.tokens import Token
-from hub.database import Database, open_database
-from hub.sql import Row
-from jobs.accounts import SharedBudgets, SharedTokens, stores
+from connectors.shopify.connector import Shopify
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.tokens import Token
+from hub.storage.database import Database, open_database
+from hub.storage.sql import Row
+from jobs.shared_rate_limits import SharedBudgets, SharedTokens, stores
 from world import World
 
 CALLS = Budget(name="calls", capacity=10, per_second=10)

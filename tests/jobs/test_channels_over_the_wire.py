@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 
-from connectors.simulators import (
-    AmazonTwin,
-    BigCommerceTwin,
-    EbayTwin,
-    LightspeedTwin,
-    MedusaTwin,
-    SaleorTwin,
-    WalmartTwin,
-    WooCommerceTwin,
-    serve,
-)
+from connectors.amazon.simulator.server import AmazonTwin
+from connectors.bigcommerce.simulator import BigCommerceTwin
+from connectors.ebay.simulator import EbayTwin
+from connectors.lightspeed.simulator import LightspeedTwin
+from connectors.medusa.simulator import MedusaTwin
+from connectors.saleor.simulator import SaleorTwin
+from connectors.testing.serving import serve
+from connectors.walmart.simulator.server import WalmartTwin
+from connectors.woocommerce.simulator.server import WooCommerceTwin
 from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.units import Scan
 from jobs import intake, poll, reconcile, relay
 from jobs.reconcile import Policy
 from world import World

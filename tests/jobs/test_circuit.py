@@ -3,9 +3,9 @@
 import asyncio
 
 from connectors import AuthFailed, RateLimited, Transient
-from hub import channels, circuit
-from hub.circuit import FAILURES_MAX, CircuitState
 from hub.lifecycle import Action
+from hub.sync import channels, circuit
+from hub.sync.circuit import FAILURES_MAX, CircuitState
 from jobs import relay
 from jobs.runtime import Runtime
 from recording import Recording, stage

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
-from connectors.simulators import EpcisTwin, serve
-from connectors.simulators.twin import Fault
+from connectors.epcis.simulator import EpcisTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
 from correcting import never, restate
-from hub import channels, clients, feeds
+from hub import clients
 from hub.clock import new_id
+from hub.commands.context import Document
+from hub.history import event_feed
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.sql import Row
-from hub.units import Scan
-from jobs import event_push, relay, sweep
+from hub.storage.sql import Row
+from hub.sync import channels
+from jobs import event_push, relay
+from jobs.maintenance import sweep
 from jobs.runtime import Runtime
 from world import World
 
@@ -31,7 +35,7 @@ class Stage:
         """Tell what is due, and let time pass until what is worked off is done."""
         for _ in range(3_000):
             newest = self.world.value("SELECT MAX(seq) FROM event") or 0
-            if self.world.read(feeds.end).seq >= newest:
+            if self.world.read(event_feed.end).seq >= newest:
                 break
             time.sleep(0.01)  # on PostgreSQL the feed waits for others' transactions
         for _ in range(0, seconds, 6):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connectors import AuthFailed, Page, Transient
-from hub import channels, inbox
+from hub.sync import channels, inbox
 from jobs import intake, poll, recovery
 from jobs.runtime import Runtime
 from recording import Calling, stage

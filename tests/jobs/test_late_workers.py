@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 
 from connectors import AuthFailed, Page, PushedLevel, Transient
-from hub import channels, circuit, inbox, orders
+from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciling import comparison, reconciliation
-from hub.reconciling.reconciliation import Scope
-from hub.sql import Transaction
-from hub.units import Scan
+from hub.reconciliation import comparison, differences
+from hub.reconciliation.differences import Scope
+from hub.storage.sql import Transaction
+from hub.sync import channels, circuit, inbox
 from hub.vocabulary import Fulfillment, OrderLine, StockLevel
 from jobs import intake, leases, poll, relay
 from jobs.recovery import apply_to_channel, decide
@@ -153,16 +154,14 @@ def test_a_difference_is_healed_when_the_channel_comes_round_by_itself(world: Wo
     told(runtime, channel)
     connector.shown["CAM"] = 9
     run_id = world.write(
-        lambda tx: reconciliation.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
+        lambda tx: differences.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
     )
     seen = asyncio.run(_seen(connector))
     compared = world.write(lambda tx: comparison.levels(tx, channel, seen, world.now))
     row = world.write(
-        lambda tx: reconciliation.record(
-            tx, run_id, channel["id"], compared.differences[0], world.now
-        )
+        lambda tx: differences.record(tx, run_id, channel["id"], compared.differences[0], world.now)
     )
-    world.write(lambda tx: reconciliation.heal(tx, world.occasion(), row))
+    world.write(lambda tx: differences.heal(tx, world.occasion(), row))
     connector.shown["CAM"] = 2  # somebody put it right meanwhile
     told(runtime, channel)
     assert world.value("SELECT state FROM reconciliation_difference") == "healed"
@@ -177,7 +176,7 @@ def test_a_run_whose_process_died_does_not_run_for_ever(world: World) -> None:
 
     def start() -> str:
         return world.write(
-            lambda tx: reconciliation.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
+            lambda tx: differences.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
         )
 
     dead = start()
@@ -210,7 +209,7 @@ def test_a_shipment_that_was_told_since_the_channel_was_looked_at_is_not_missing
     assert compare() == "in_flight"
     looked_at += timedelta(minutes=10)
     found = compare()
-    assert isinstance(found, reconciliation.Difference)
+    assert isinstance(found, differences.Difference)
     assert found.kind == "missing_fulfillment"
 
 

@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from connectors import PushedLevel, Remote, RemoteApi, Transient
-from hub import inbox, leases, orders
-from hub.database import Database, DatabaseAway, DatabaseClosed, DatabaseLost
-from hub.leases import FACTS
+from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciling import runs
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.storage.database import Database, DatabaseAway, DatabaseClosed, DatabaseLost
+from hub.storage.sql import Row, Transaction
+from hub.sync import inbox, job_runs, leases
+from hub.sync.leases import FACTS
 from hub.vocabulary import StockLevel
 from jobs import intake, relay, schedule
 from jobs import leases as keeping
@@ -410,17 +410,17 @@ def test_a_run_that_is_handed_over_is_begun_anew_by_another_at_once(world: World
 def test_a_run_of_a_dead_process_is_closed_when_a_later_slot_is_taken(world: World) -> None:
     minute = timedelta(minutes=1)
     take = lambda: world.write(  # noqa: E731 # said twice below
-        lambda tx: runs.take(tx, "job", minute, "p", world.now, minute)
+        lambda tx: job_runs.take(tx, "job", minute, "p", world.now, minute)
     )
     first = take()
     world.pass_time(minutes=5)
-    assert world.read(lambda tx: runs.abandoned(tx, ["job", "other"], world.now)) == ["job"]
+    assert world.read(lambda tx: job_runs.abandoned(tx, ["job", "other"], world.now)) == ["job"]
     second = take()
     assert first is not None
     assert second is not None
     outcomes = [row["outcome"] for row in world.rows("SELECT outcome FROM job_run ORDER BY slot")]
-    assert outcomes == [runs.UNFINISHED, None]
-    assert not world.write(lambda tx: runs.beat(tx, first, world.now, minute))
+    assert outcomes == [job_runs.UNFINISHED, None]
+    assert not world.write(lambda tx: job_runs.beat(tx, first, world.now, minute))
 
 
 def test_only_who_holds_the_fence_extends_or_gives_back(world: World) -> None:

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.simulators import ShopifyTwin, WarrantyTwin, serve
-from hub import catalogue, listings
-from hub.keys import Scope
-from hub.sql import Row
-from jobs import intake, poll, relay, warranty
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from connectors.warranty_rest.simulator import WarrantyTwin
+from hub import catalogue
+from hub.access.keys import Scope
+from hub.storage.sql import Row
+from hub.sync import listings
+from jobs import intake, poll, relay
+from jobs.warranty import lookup
 from world import World
 
 WARRANTY = """query($serial: String!) { unit(identifier: $serial) { status
@@ -135,7 +139,7 @@ def test_work_goes_on_while_everything_outside_is_away(world: World) -> None:
         assert (known["status"], known["source"], known["isStale"]) == ("COVERED", "maker", True)
         assert known["observedAt"] < world.now.isoformat()
         assert (await ask(caller, "SN-4"))["warranty"] is None  # never asked, and not invented
-        await warranty.refresh(hub.runtime)
+        await lookup.refresh(hub.runtime)
         await hub.runtime.flights.settle()
         assert outside.calls() == asked  # nobody was reached
         assert world.value("SELECT COUNT(*) FROM outbox WHERE state = 'waiting'") >= 2

@@ -4,11 +4,13 @@ import asyncio
 from datetime import timedelta
 
 from connectors import Rejected, Transient
-from hub import orders, push_log
+from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.units import Scan
-from jobs import relay, sweep
+from hub.sync import push_log
+from jobs import relay
+from jobs.maintenance import sweep
 from recording import stage
 from world import World
 

@@ -4,7 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from connectors.simulators import AmazonTwin, serve
+from connectors.amazon.simulator.server import AmazonTwin
+from connectors.testing.serving import serve
 from jobs import intake, queues
 from world import World
 

@@ -13,19 +13,22 @@ import pytest
 from sqlmodel import SQLModel
 
 from api.api_client import Caller, Hub
-from connectors.simulators import Fault, NoticeTwin, serve
-from hub import catalogue, chain, kits
+from connectors.notice_rest.simulator import NoticeTwin
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from hub import catalogue, kits
+from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.keys import Scope
 from hub.kits import Part
+from hub.ledger import hash_chain
+from hub.ledger.units import Scan
 from hub.proof import certificate, checkpoints
 from hub.proof.checkpoints import Signer
 from hub.recalls import notices, people
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
 from hub.vocabulary import Contact
 from jobs import intake, relay
 from recalling import open_recall, sell
@@ -311,7 +314,7 @@ def test_erasing_a_person_leaves_nothing_of_him_and_the_ledger_whole(world: Worl
     def proof() -> tuple[Any, ...]:
         paper = issued(world, "A-1")
         return (
-            world.read(chain.verify),
+            world.read(hash_chain.verify),
             world.read(lambda tx: checkpoints.verify(tx, trusted)),
             certificate.problems(paper, paper["public_key"]),
             paper["events"],

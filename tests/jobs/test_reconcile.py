@@ -10,12 +10,12 @@ import pytest
 from connectors import Rejected, Transient
 from hub import orders
 from hub.errors import StepNotAllowed
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciling import reconciliation
-from hub.reconciling.reconciliation import Scope
-from hub.sql import Row
-from hub.units import Scan
+from hub.reconciliation import differences
+from hub.reconciliation.differences import Scope
+from hub.storage.sql import Row
 from hub.vocabulary import OrderLine, OrderState
 from jobs import reconcile, relay
 from jobs.reconcile import Policy
@@ -88,7 +88,7 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
     assert connector.shown == {"CAM": 3}
     assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: reconciliation.dismiss(tx, world.occasion(), found, "old"))
+        world.write(lambda tx: differences.dismiss(tx, world.occasion(), found, "old"))
 
 
 def test_what_the_channel_refuses_is_a_failed_push(world: World) -> None:
@@ -190,9 +190,7 @@ def test_a_shipment_that_only_the_channel_knows_is_a_question(world: World) -> N
     _, (found,) = run(world, runtime, channel, Scope.ORDERS)
     assert (found["kind"], found["state"]) == ("foreign_fulfillment", "open")
     assert world.value("SELECT kind FROM exception_case") == "disagreement"
-    world.write(
-        lambda tx: reconciliation.dismiss(tx, world.occasion(), found, "sent by the supplier")
-    )
+    world.write(lambda tx: differences.dismiss(tx, world.occasion(), found, "sent by the supplier"))
     assert world.value("SELECT state FROM exception_case") == "resolved"
 
 

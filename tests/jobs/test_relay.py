@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
-from hub import channels, orders, outbox
+from hub import orders
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.units import Scan
+from hub.sync import channels, outbox
 from jobs import relay
 from jobs.recovery import ATTEMPTS_MAX, decide
 from jobs.runtime import Runtime

@@ -8,15 +8,17 @@ import pytest
 
 from connectors import AuthFailed, Page
 from connectors.registry import connect
-from connectors.simulators import ShopifyTwin, serve
-from hub import channels, inbox
+from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.testing.serving import serve
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.orders import ship as ship_units
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
+from hub.sync import channels, inbox
 from hub.vocabulary import ReturnLine, ReturnState
-from jobs import intake, poll, sweep
+from jobs import intake, poll
+from jobs.maintenance import sweep
 from jobs.runtime import Runtime
 from recording import _Fixed, stage
 from world import World

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from hub import warranty
+from hub.after_sales import warranty_answers
 from hub.clock import micros
 from hub.lifecycle import Action
 from hub.proof.checkpoints import Signer
-from hub.reconciling import runs
 from hub.settings import Settings
+from hub.sync import job_runs
 from hub.vocabulary import WarrantyStatus
-from jobs import integrity, schedule, sweep
-from jobs import warranty as warranties
+from jobs import schedule
+from jobs.maintenance import integrity, sweep
 from jobs.runtime import Runtime
 from jobs.schedule import Job
+from jobs.warranty import lookup as warranties
 from recording import stage
 from world import KEY, World
 
@@ -24,15 +25,15 @@ MINUTE = timedelta(minutes=1)
 LEASE = timedelta(seconds=60)
 
 
-def take(world: World, holder: str) -> runs.Run | None:
-    return world.write(lambda tx: runs.take(tx, "job", MINUTE, holder, world.now, LEASE))
+def take(world: World, holder: str) -> job_runs.Run | None:
+    return world.write(lambda tx: job_runs.take(tx, "job", MINUTE, holder, world.now, LEASE))
 
 
 def test_a_slot_is_run_by_one_process_only(world: World) -> None:
     first = take(world, "a")
     assert first is not None
     assert take(world, "b") is None
-    world.write(lambda tx: runs.finish(tx, first, "done", world.now))
+    world.write(lambda tx: job_runs.finish(tx, first, "done", world.now))
     assert take(world, "b") is None
     world.pass_time(minutes=1)
     assert take(world, "b") is not None
@@ -42,7 +43,7 @@ def test_a_run_that_lasts_keeps_the_next_slot_from_starting(world: World) -> Non
     first = take(world, "a")
     assert first is not None
     world.pass_time(seconds=50)
-    assert world.write(lambda tx: runs.beat(tx, first, world.now, LEASE))
+    assert world.write(lambda tx: job_runs.beat(tx, first, world.now, LEASE))
     world.pass_time(seconds=50)
     assert take(world, "b") is None
 
@@ -54,7 +55,7 @@ def test_a_run_of_a_dead_process_is_taken_over_and_can_not_be_finished_late(worl
     second = take(world, "b")
     assert second is not None
     if second.slot == first.slot:
-        assert not world.write(lambda tx: runs.finish(tx, first, "late", world.now))
+        assert not world.write(lambda tx: job_runs.finish(tx, first, "late", world.now))
 
 
 def test_many_processes_firing_together_run_a_job_once(world: World) -> None:
@@ -151,7 +152,7 @@ def test_a_warranty_is_asked_once_remembered_and_asked_again_when_old(world: Wor
     connector.serials = {"SN-1"}
     unit = world.unit("SN-1")["id"]
 
-    def ask() -> warranty.Known | None:
+    def ask() -> warranty_answers.Known | None:
         return asyncio.run(warranties.answer(runtime, unit))
 
     known = ask()

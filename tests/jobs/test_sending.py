@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from hub.webhooks.addresses import Address, is_public
 from hub.webhooks.messages import Answer
-from jobs import sending
-from jobs.sending import Sender
+from jobs.webhooks import sending
+from jobs.webhooks.sending import Sender
 
 Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -9,11 +9,11 @@ import pytest
 
 from connectors import AuthFailed, Connector, ConnectorError, RateLimited, Transient
 from connectors.connections import Connections
-from hub import warranty as remembered
+from hub.after_sales import warranty_answers as remembered
+from hub.after_sales.warranty_answers import Known
 from hub.vocabulary import Warranty, WarrantyQuestion, WarrantyStatus
-from hub.warranty import Known
-from jobs import warranty
 from jobs.runtime import Runtime
+from jobs.warranty import lookup
 from recording import Recording
 from world import World
 
@@ -73,7 +73,7 @@ def ask(runtime: Runtime, *unit_ids: str) -> list[Known | None]:
     """Ask for several units at the same moment, and let everything land."""
 
     async def story() -> list[Known | None]:
-        found = await asyncio.gather(*[warranty.answer(runtime, each) for each in unit_ids])
+        found = await asyncio.gather(*[lookup.answer(runtime, each) for each in unit_ids])
         await runtime.flights.settle()
         return list(found)
 
@@ -91,7 +91,7 @@ def test_an_old_answer_is_given_at_once_and_asked_again_meanwhile(world: World) 
 
     async def story() -> None:
         acme.gate = asyncio.Event()  # it does not answer yet
-        found = [await warranty.answer(runtime, unit(world, "SN-1")) for _ in range(3)]
+        found = [await lookup.answer(runtime, unit(world, "SN-1")) for _ in range(3)]
         for known in found:
             assert known is not None
             assert (known.is_stale, known.observed_at, known.source) == (
@@ -101,7 +101,7 @@ def test_an_old_answer_is_given_at_once_and_asked_again_meanwhile(world: World) 
             )
         acme.gate.set()
         await runtime.flights.settle()
-        renewed = await warranty.answer(runtime, unit(world, "SN-1"))
+        renewed = await lookup.answer(runtime, unit(world, "SN-1"))
         assert renewed is not None
         assert (renewed.is_stale, renewed.observed_at) == (False, world.now)
 
@@ -124,23 +124,23 @@ def test_who_is_slow_is_waited_for_once_and_his_answer_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme, _, runtime = makers(world)
-    monkeypatch.setattr(warranty, "ANSWER_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(lookup, "ANSWER_SECONDS_MAX", 0.01)
     world.receive("SN-1", "SN-2")
     acme.serials = {"SN-1", "SN-2"}
 
     async def story() -> None:
         acme.gate = asyncio.Event()
-        assert await warranty.answer(runtime, unit(world, "SN-1")) is None
-        monkeypatch.setattr(warranty, "ANSWER_SECONDS_MAX", 60)
+        assert await lookup.answer(runtime, unit(world, "SN-1")) is None
+        monkeypatch.setattr(lookup, "ANSWER_SECONDS_MAX", 60)
         # Nobody waits for him again: neither for this unit nor for another.
-        assert await warranty.answer(runtime, unit(world, "SN-1")) is None
-        assert await warranty.answer(runtime, unit(world, "SN-2")) is None
+        assert await lookup.answer(runtime, unit(world, "SN-1")) is None
+        assert await lookup.answer(runtime, unit(world, "SN-2")) is None
         acme.gate.set()
         await runtime.flights.settle()
-        late = await warranty.answer(runtime, unit(world, "SN-1"))
+        late = await lookup.answer(runtime, unit(world, "SN-1"))
         assert late is not None
         assert late.warranty.status is WarrantyStatus.COVERED
-        assert await warranty.answer(runtime, unit(world, "SN-2")) is not None  # he answers again
+        assert await lookup.answer(runtime, unit(world, "SN-2")) is not None  # he answers again
 
     asyncio.run(story())
     assert acme.asked == [["SN-1"], ["SN-2"]]
@@ -199,12 +199,12 @@ def test_a_maker_that_fails_does_not_keep_the_others_from_being_refreshed(
     acme.error = error
     acme.asked.clear()
     bolt.asked.clear()
-    assert asyncio.run(warranty.refresh(runtime)) == "3 of 8 old answers refreshed"
+    assert asyncio.run(lookup.refresh(runtime)) == "3 of 8 old answers refreshed"
     assert len(acme.asked) == 1
     assert [len(batch) for batch in bolt.asked] == [2, 1]  # as many at once as he takes
     acme.error = None
     world.pass_time(minutes=2)
-    assert asyncio.run(warranty.refresh(runtime)) == "5 of 5 old answers refreshed"
+    assert asyncio.run(lookup.refresh(runtime)) == "5 of 5 old answers refreshed"
 
 
 def test_a_maker_that_answers_too_little_is_believed_nothing(world: World) -> None:
@@ -245,7 +245,7 @@ def test_what_is_on_its_way_is_called_back_at_the_end(world: World) -> None:
 
     async def story() -> None:
         acme.gate = asyncio.Event()
-        waiting = asyncio.create_task(warranty.answer(runtime, unit(world, "SN-1")))
+        waiting = asyncio.create_task(lookup.answer(runtime, unit(world, "SN-1")))
         while not acme.asked:
             await asyncio.sleep(0)
         async with runtime.open():

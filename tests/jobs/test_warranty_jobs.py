@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
-from connectors.coverages import today
-from connectors.simulators import serve
-from connectors.simulators.makers import Cover, HpTwin
-from connectors.simulators.twin import Fault
-from hub import warranty as remembered
-from hub.sql import Row
+from connectors.hp.simulator import HpTwin
+from connectors.testing.manufacturers import Cover
+from connectors.testing.serving import serve
+from connectors.testing.simulator import Fault
+from connectors.toolkit.warranty_status import today
+from hub.after_sales import warranty_answers as remembered
+from hub.storage.sql import Row
 from hub.vocabulary import Warranty, WarrantyStatus
-from jobs import warranty, warranty_jobs
 from jobs.runtime import Runtime
+from jobs.warranty import batch_jobs, lookup
 from world import World
 
 UNITS = 12
@@ -57,36 +58,36 @@ def ends(world: World) -> set[str]:
 
 def test_many_old_answers_are_one_job_whose_answers_come_later(world: World) -> None:
     async def story(twin: HpTwin, runtime: Runtime, _: Row) -> None:
-        assert await warranty.refresh(runtime) == f"0 of {UNITS} old answers refreshed"
-        await warranty.refresh(runtime)  # while it is under way no second one is begun
+        assert await lookup.refresh(runtime) == f"0 of {UNITS} old answers refreshed"
+        await lookup.refresh(runtime)  # while it is under way no second one is begun
         assert len(twin.jobs) == 1
         for _ in range(2):
-            assert await warranty_jobs.collect(runtime) == "0 answers of jobs remembered"
+            assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
         assert ends(world) == {"2026-12-24"}
-        assert await warranty_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
         assert ends(world) == {str(today() + timedelta(days=300))}
-        assert await warranty_jobs.collect(runtime) == "0 answers of jobs remembered"
-        assert await warranty.refresh(runtime) == "0 of 0 old answers refreshed"
+        assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
+        assert await lookup.refresh(runtime) == "0 of 0 old answers refreshed"
 
     play(world, story)
 
 
 def test_a_job_that_is_given_up_or_lost_is_asked_anew(world: World) -> None:
     async def story(twin: HpTwin, runtime: Runtime, _: Row) -> None:
-        await warranty.refresh(runtime)
+        await lookup.refresh(runtime)
         twin.gives_jobs_up = True
-        await warranty_jobs.collect(runtime)
+        await batch_jobs.collect(runtime)
         twin.gives_jobs_up = False
-        await warranty.refresh(runtime)
+        await lookup.refresh(runtime)
         assert len(twin.jobs) == 2
         twin.jobs.clear()  # it is not there any more
-        await warranty_jobs.collect(runtime)
-        await warranty.refresh(runtime)
+        await batch_jobs.collect(runtime)
+        await lookup.refresh(runtime)
         assert len(twin.jobs) == 1
         twin.looks_until_done = 10_000
         world.pass_time(hours=25)
-        await warranty_jobs.collect(runtime)
-        await warranty.refresh(runtime)
+        await batch_jobs.collect(runtime)
+        await lookup.refresh(runtime)
         assert len(twin.jobs) == 2
 
     play(world, story)
@@ -94,24 +95,24 @@ def test_a_job_that_is_given_up_or_lost_is_asked_anew(world: World) -> None:
 
 def test_a_failure_that_passes_keeps_the_job(world: World) -> None:
     async def story(twin: HpTwin, runtime: Runtime, channel: Row) -> None:
-        await warranty.refresh(runtime)
+        await lookup.refresh(runtime)
         twin.looks_until_done = 0
         twin.fail_next(Fault.SERVER_ERROR, times=3, containing="/jobs/")
-        assert await warranty_jobs.collect(runtime) == "0 answers of jobs remembered"
-        assert await warranty_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
 
     play(world, story)
 
 
 def test_refused_keys_pause_the_channel(world: World) -> None:
     async def story(twin: HpTwin, runtime: Runtime, channel: Row) -> None:
-        await warranty.refresh(runtime)
+        await lookup.refresh(runtime)
         twin.secret = "another"
         twin.expire_tokens()
-        await warranty_jobs.collect(runtime)
+        await batch_jobs.collect(runtime)
         assert world.value("SELECT state FROM channel") == "paused"
         assert ("authentication", "hp") in world.open_cases()
-        await warranty_jobs.collect(runtime)  # and it is left alone
+        await batch_jobs.collect(runtime)  # and it is left alone
 
     play(world, story)
 
@@ -124,7 +125,7 @@ def test_a_few_questions_are_asked_at_once(world: World) -> None:
                 "(SELECT id FROM unit ORDER BY id LIMIT 5)"
             )
         )
-        assert await warranty.refresh(runtime) == "5 of 5 old answers refreshed"
+        assert await lookup.refresh(runtime) == "5 of 5 old answers refreshed"
         assert twin.jobs == {}
 
     play(world, story)

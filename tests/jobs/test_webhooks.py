@@ -14,23 +14,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.simulators import serve
+from connectors.testing.serving import serve
 from correcting import never
-from hub import clients, feeds, webhooks
+from hub import clients, webhooks
 from hub.clock import micros, new_id
+from hub.commands.context import Document
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
+from hub.history import event_feed
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Document
-from hub.sql import Row
-from hub.units import Scan
+from hub.storage.sql import Row
 from hub.webhooks import EndpointCard, messages, signing
 from hub.webhooks.messages import Answer
 from hub.webhooks.signing import Signature
-from jobs import sweep
-from jobs import webhooks as webhook_jobs
+from jobs.maintenance import sweep
 from jobs.runtime import Runtime
-from jobs.sending import Sender
-from jobs.webhooks import Courier, deliver_all
+from jobs.webhooks import delivery as webhook_jobs
+from jobs.webhooks.delivery import Courier, deliver_all
+from jobs.webhooks.sending import Sender
 from world import World
 
 
@@ -101,7 +102,7 @@ class Stage:
         """
         for _ in range(3_000):
             newest = self.world.value("SELECT MAX(seq) FROM event") or 0
-            if self.world.read(feeds.end).seq >= newest:
+            if self.world.read(event_feed.end).seq >= newest:
                 return
             time.sleep(0.01)
         raise AssertionError("the feed does not come to its end")
@@ -564,7 +565,7 @@ def test_events_for_others_do_not_keep_the_cursor(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "EVENTS_MAX", 5)
-    monkeypatch.setattr("jobs.webhooks.LAG_MAX", 20)
+    monkeypatch.setattr("jobs.webhooks.delivery.LAG_MAX", 20)
 
     async def story(stage: Stage) -> None:
         endpoint = stage.endpoint(sku="SAW")

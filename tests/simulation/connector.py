@@ -33,7 +33,7 @@ from connectors import (
 )
 from connectors.connections import Connections
 from connectors.remote import about_to_send
-from connectors.walk import Walk
+from connectors.toolkit.cursors import Walk
 from hub.vocabulary import (
     Fulfillment,
     ObservedLevel,

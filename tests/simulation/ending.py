@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 import orjson
 
-from hub import channels, conservation, listings
-from hub.sql import Row
+from hub.proof import conservation
+from hub.storage.sql import Row
+from hub.sync import channels, listings
 from hub.vocabulary import Order, OrderState
-from jobs import intake, poll, reconcile, relay, sweep
+from jobs import intake, poll, reconcile, relay
+from jobs.maintenance import sweep
 from tests.simulation.channel import Maker, Shop
 from tests.simulation.invariants import Monitor, Violation
 from tests.simulation.node import Node

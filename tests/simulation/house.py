@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from connectors import capabilities
-from hub import catalogue, channels, listings
+from hub import catalogue
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
-from hub.channels import ChannelCard
-from hub.migrations import migrate
-from hub.occasion import Occasion
-from hub.sql import SqliteTransaction, Transaction
+from hub.commands.context import Occasion
+from hub.storage.migrations import migrate
+from hub.storage.sql import SqliteTransaction, Transaction
+from hub.sync import channels, listings
+from hub.sync.channels import ChannelCard
 from tests.simulation.channel import KINDS, SKUS
 from tests.simulation.clock import BEGINNING, determined
 from tests.simulation.connector import CONNECTORS

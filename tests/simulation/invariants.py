@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from hub import chain, conservation, listings
-from hub.sql import Row, Transaction
+from hub.ledger import hash_chain
+from hub.proof import conservation
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
 from tests.simulation.channel import Maker, Shop
 
 CHAIN_EVERY = 40  # commits
@@ -167,6 +169,6 @@ class Monitor:
 
     def sealed(self, tx: Transaction) -> None:
         """Check every seal and every unit against its events."""
-        proof = chain.verify(tx)
+        proof = hash_chain.verify(tx)
         if proof.breaks:
             self._break(f"the chain is broken: {proof.breaks}")

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hub import inbox
-from hub.sql import Row
-from jobs import intake, poll, reconcile, relay, schedule, sweep
+from hub.storage.sql import Row
+from hub.sync import inbox
+from jobs import intake, poll, reconcile, relay, schedule
+from jobs.maintenance import sweep
 from jobs.runtime import Runtime
 from jobs.schedule import Job
 from tests.simulation.channel import Maker, Shop

@@ -9,18 +9,20 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hub import catalogue, channels, commands, ledger, orders
+from hub import catalogue, ledger, orders
 from hub.clock import new_id
+from hub.commands import idempotency
+from hub.commands.context import Occasion
 from hub.errors import Refused
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.instruction import Instruction
-from hub.journal import Verdict
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.occasion import Occasion
-from hub.orders import Shipment, guard
-from hub.sql import Row, Transaction
-from hub.units import Scan
+from hub.orders import Shipment, order_checks
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
 from tests.simulation.channel import Shop
 from tests.simulation.invariants import Violation
 from tests.simulation.node import Node, Surroundings
@@ -73,11 +75,11 @@ class People:
         if not nodes:
             raise ConnectionError("nobody answers")
 
-        async def ask(node: Node) -> commands.Answer:
+        async def ask(node: Node) -> idempotency.Answer:
             occasion = Occasion(actor="people", now=node.runtime.clock(), scope="people")
 
-            def do(tx: Transaction) -> commands.Answer:
-                return commands.once(
+            def do(tx: Transaction) -> idempotency.Answer:
+                return idempotency.once(
                     tx,
                     occasion,
                     key=key,
@@ -118,7 +120,7 @@ class People:
         def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
             where = catalogue.location(tx, place) if place else None
             instruction = Instruction(action=action, location=where, **more)
-            record = guard.record if action in {Action.PICK, Action.PACK} else ledger.record
+            record = order_checks.record if action in {Action.PICK, Action.PACK} else ledger.record
             return record(tx, occasion, command, instruction, [Scan(each) for each in serials])
 
         return await self.command(str(action), [*serials, place], work)

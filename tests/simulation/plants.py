@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from connectors import Unknown
-from hub import cases, channels, inbox, listings, outbox
+from hub import cases
 from hub.cases import CaseKind
 from hub.lifecycle import LIFECYCLE, Action
 from hub.orders import allocation
-from hub.sql import Row, Transaction
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, inbox, listings, outbox
 from hub.vocabulary import Order
 from jobs import intake, leases, poll, relay
 from jobs.runtime import Runtime

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from hub.database import Database
-from hub.sql import SqliteTransaction, Transaction
+from hub.storage.database import Database
+from hub.storage.sql import SqliteTransaction, Transaction
 from tests.simulation.clock import PROCESS
 from tests.simulation.faults import Faults
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub_api.access import Access
 from hub_api.console.client import Unanswered
 from hub_api.console.looks import Looks, guarded

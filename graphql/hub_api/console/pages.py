@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from hub.keys import Scope
+from hub.access.keys import Scope
 from hub_api.access import Access
 from hub_api.console import certificates
 from hub_api.console.actions import ACTIONS

@@ -6,7 +6,7 @@ from typing import Any
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Unknown
 from connectors.remote import RemoteApi
-from connectors.walk import moment
+from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState, StockLevel
 
 # A word that is not here stops nothing: an order is then PENDING, a return OPEN.

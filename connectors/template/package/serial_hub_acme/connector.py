@@ -33,9 +33,9 @@ from connectors.contract import (
     SnapshotStock,
 )
 from connectors.errors import AuthFailed
-from connectors.levels import bound
 from connectors.remote import Remote
-from connectors.walk import Walk, stamp
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, stamp
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 from .answers import listed, order_of, pushed, return_of, stated

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from connectors.simulators.driver import Driver
+from connectors.testing.simulator_driver import Driver
 
 from .twin import AcmeTwin
 

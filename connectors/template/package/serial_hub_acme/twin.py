@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.simulators.twin import Twin, Webhook
+from connectors.testing.simulator import Twin, Webhook
 
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]

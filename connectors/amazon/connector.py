@@ -1,0 +1,305 @@
+"""Amazon sellers over the Selling Partner API: Orders 2026-01-01, Listings Items and Feeds.
+
+The application needs a refresh token of the seller and the roles *Inventory and Order Tracking* and
+*Product Listing* (and *Direct-to-Consumer Delivery* for orders of its own); an access token of an
+hour is bought with it. Each operation has a usage plan of its own, which each answer may tell
+anew; a search for orders may be made every three minutes only, so the notices of ORDER_CHANGE,
+which Amazon puts into a queue of the seller's (SQS), are what makes orders come in soon.
+
+Serials: of orders that Amazon ships they are read. What the seller ships is confirmed without them,
+the contract has no field (`confirmShipment` knows transparency codes only). An Easy Ship parcel is
+booked with them. With the setting `external_fulfillment` the account is one location of that
+programme: its shipments are the orders, and their packages are named with serials.
+
+Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+shipment without a tracking number, see orders older than two years, or read returns.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+
+from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
+from connectors.amazon.fulfillment import EasyShipParcel, read, tell
+from connectors.amazon.mapping import (
+    BUDGETS,
+    ORDERS,
+    SELLERS,
+    ask,
+    by_amazon,
+    hints_of,
+    next_token,
+    order_of,
+    own_quantity,
+    product_type,
+    rates_told,
+)
+from connectors.amazon.queue import Queue, region_of
+from connectors.amazon.stock import FEED_POLL_SECONDS, TYPE_DEFAULT, Shop, push, walk
+from connectors.contract import (
+    Connector,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    Queued,
+    ReceiveQueue,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.remote import Remote, RemoteApi
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.sigv4 import SigningKey
+from connectors.toolkit.tokens import Token, TokenAuth, oauth
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+ORDERS_PER_PAGE = 100
+KEPT = timedelta(days=729)  # Amazon shows two years of orders
+SETTLED = timedelta(minutes=2, seconds=10)  # an end younger than two minutes is refused
+INCLUDED = "FULFILLMENT,CANCELLATION"
+QUEUE_FIELDS = ("queue_url", "queue_access_key_id", "queue_secret_access_key")
+LEVELS_MAX = 100  # as many as may be looked up at once
+
+
+class AmazonSettings(BaseModel):
+    """One seller in one region, seen by one application."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(
+        HttpUrl("https://sellingpartnerapi-na.amazon.com"),
+        description="…-na, …-eu or …-fe; sandbox: https://sandbox.sellingpartnerapi-na.amazon.com",
+    )
+    token_url: HttpUrl = HttpUrl("https://api.amazon.com/auth/o2/token")
+    client_id: str = Field(min_length=1, description="Of the application: amzn1.application-oa2-…")
+    client_secret: SecretStr
+    refresh_token: SecretStr = Field(description="Of the seller's authorisation: Atzr|…")
+    seller_id: str = Field(min_length=1, description="The merchant token: A2…")
+    marketplace_ids: tuple[str, ...] = Field(min_length=1, max_length=10)
+    easy_ship: EasyShipParcel | None = Field(None, description="To book Easy Ship parcels")
+    external_fulfillment: ExternalFulfillment | None = Field(
+        None, description="To serve the shipments of one location in place of the seller's orders"
+    )
+    queue_url: str | None = Field(None, pattern=r"^https?://", description="SQS, for ORDER_CHANGE")
+    queue_region: str | None = Field(None, description="Where the queue's address names none")
+    queue_access_key_id: str | None = None
+    queue_secret_access_key: SecretStr | None = None
+    feed_poll_seconds: float = Field(FEED_POLL_SECONDS, gt=0, le=30)
+    calls_per_second: float = Field(10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_whole_queue(self) -> Self:
+        given = [name for name in QUEUE_FIELDS if getattr(self, name) is not None]
+        if given and len(given) < len(QUEUE_FIELDS):
+            missing = ", ".join(name for name in QUEUE_FIELDS if name not in given)
+            raise ValueError(f"a queue needs {missing} too")
+        if self.queue_url and not (self.queue_region or region_of(self.queue_url)):
+            raise ValueError("queue_region must name the region of the queue")
+        if self.external_fulfillment and self.queue_url:
+            raise ValueError("ORDER_CHANGE names no shipments: external_fulfillment has no queue")
+        if self.external_fulfillment and self.easy_ship:
+            raise ValueError("a shipment of external_fulfillment is booked without easy_ship")
+        return self
+
+
+class Amazon(
+    Connector[AmazonSettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveQueue,
+):
+    """One seller: the orders that it ships itself, and its listings by SKU."""
+
+    key: ClassVar[str] = "amazon"
+    settings_model: ClassVar[type[BaseModel]] = AmazonSettings
+    levels_max: ClassVar[int] = LEVELS_MAX
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
+
+    def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
+        super().__init__(settings, api)
+        self._shop = Shop(
+            api, settings.seller_id, settings.marketplace_ids, settings.feed_poll_seconds
+        )
+        self._location: Location | None = None
+        if settings.external_fulfillment:
+            self._location = Location(api, settings.external_fulfillment)
+        self._queue: Queue | None = None
+        if settings.queue_url and settings.queue_secret_access_key:
+            self._queue = Queue(
+                api,
+                settings.queue_url,
+                settings.queue_region or region_of(settings.queue_url) or "",
+                SigningKey(
+                    settings.queue_access_key_id or "",
+                    settings.queue_secret_access_key.get_secret_value(),
+                ),
+            )
+
+    @classmethod
+    def remote(cls, settings: AmazonSettings) -> Remote:
+        """Describe the API of the region, and how its tokens are bought."""
+
+        def form(_: Token | None) -> dict[str, str]:
+            return {
+                "grant_type": "refresh_token",
+                "refresh_token": settings.refresh_token.get_secret_value(),
+                "client_id": settings.client_id,
+                "client_secret": settings.client_secret.get_secret_value(),
+            }
+
+        exchange = oauth(str(settings.token_url), form)
+        return Remote(
+            base_url=str(settings.base_url).rstrip("/"),
+            auth=TokenAuth(exchange, header="x-amz-access-token", prefix=""),
+            headers={"user-agent": "SerialHub/0.1 (Language=Python)"},
+            calls_per_second=settings.calls_per_second,
+            budgets=BUDGETS,
+            readings=rates_told,
+        )
+
+    async def check(self) -> None:
+        """Buy a token; read the marketplaces, one listing and one order; look into the queue."""
+        try:
+            answer = await ask(self.api, "GET", SELLERS)
+            await self._shop.search(pageSize="1")
+            if self._location is not None:
+                await self._location.check()
+            else:
+                since = datetime.now(UTC) - timedelta(days=1)
+                await self._search(lastUpdatedAfter=stamp(since), maxResultsPerPage="1")
+        except AuthFailed as refusal:
+            role = "Inventory and Order Tracking"
+            if self._location is not None:
+                role = "Direct to Consumer Shipping (Restricted)"
+            told = f"{refusal}: it needs the roles {role} and Product Listing"
+            raise AuthFailed(told) from refusal
+        sells_in = {
+            each["marketplace"]["id"]
+            for each in answer.get("payload") or []
+            if (each.get("participation") or {}).get("isParticipating")
+        }
+        if missing := [each for each in self.settings.marketplace_ids if each not in sells_in]:
+            raise NotFound(f"the seller does not sell in {', '.join(missing)}")
+        if self._queue is not None:
+            await self._queue.receive(hidden_seconds=0)  # hidden from nobody: it is only a look
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders of the window of changes, which ends a little before now."""
+        walk_ = Walk.resume(cursor, datetime.now(UTC) - SETTLED)
+        if self._location is not None:
+            found, walk_, more = await self._location.pull(walk_)
+            return Page(found, walk_.cursor(), more)
+        since = max(walk_.since or walk_.until - KEPT, walk_.until - KEPT)
+        asked = {
+            # Amazon names no order of its list: the end is fixed, and all its pages are read.
+            "lastUpdatedAfter": stamp(since),
+            "lastUpdatedBefore": stamp(walk_.until - timedelta(milliseconds=1)),
+        }
+        try:
+            orders, after = await self._orders(asked, walk_.after)
+        except Rejected:
+            if walk_.after is None:
+                raise
+            # A page's token lives for a day: after a longer outage the window is read anew.
+            orders, after = await self._orders(asked, None)
+        newest = max((order.updated_at for order in orders), default=None)
+        walk_, more = walk_.step(newest, after)
+        return Page(tuple(orders), walk_.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order that the seller ships, or one shipment of the location."""
+        if self._location is not None:
+            return await self._location.read(ref)
+        order = await read(self.api, ref, INCLUDED)
+        if by_amazon(order):
+            raise NotFound(f"order {ref} is shipped by Amazon: its units are none of ours")
+        return order_of(order)
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window, up to what Amazon shows by now."""
+        until = min(until, datetime.now(UTC) - SETTLED)
+        if since > until:
+            return
+        if self._location is not None:
+            async for order in self._location.placed(since, until):
+                yield order
+            return
+        after: str | None = None
+        while True:
+            asked = {"createdAfter": stamp(since), "createdBefore": stamp(until)}
+            orders, after = await self._orders(asked, after)
+            for order in orders:
+                yield order
+            if after is None:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield the quantity of every listing that the seller serves."""
+        async for item in walk(self._shop):
+            quantity = own_quantity(item)
+            if quantity is not None:
+                summaries = item.get("summaries") or [{}]
+                yield ObservedLevel(
+                    sku=item["sku"],
+                    quantity=quantity,
+                    remote={"sku": item["sku"], "product_type": product_type(item, TYPE_DEFAULT)},
+                    title=summaries[0].get("itemName") or "",
+                )
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs: one by one, or in a feed where it is many."""
+        able, lost = bound(levels, "sku")
+        return [*lost, *(await push(self._shop, able) if able else [])]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Confirm the shipment, book the Easy Ship parcel, or name the packages of a location."""
+        if self._location is not None:
+            await self._location.tell(fulfillment)
+            return f"Amazon shipment {fulfillment.order_ref}"
+        await tell(self.api, fulfillment, self.settings.easy_ship)
+        return f"Amazon order {fulfillment.order_ref}"
+
+    async def receive(self) -> Sequence[Queued]:
+        """Take notices from the queue of the seller, where there is one."""
+        return await self._queue.receive() if self._queue is not None else []
+
+    async def acknowledge(self, receipts: Sequence[str]) -> None:
+        """Delete notices that are stored."""
+        if self._queue is not None:
+            await self._queue.delete(receipts)
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of an ORDER_CHANGE."""
+        return hints_of(topic, body)
+
+    async def _orders(
+        self, asked: dict[str, str], after: str | None
+    ) -> tuple[list[Order], str | None]:
+        answer = await self._search(
+            **asked,
+            maxResultsPerPage=str(ORDERS_PER_PAGE),
+            **({"paginationToken": after} if after else {}),
+        )
+        found = answer.get("orders") or []
+        return [order_of(each) for each in found if not by_amazon(each)], next_token(answer)
+
+    async def _search(self, **asked: str) -> Any:
+        params = {
+            "marketplaceIds": ",".join(self.settings.marketplace_ids),
+            "fulfilledBy": "MERCHANT",
+            "includedData": INCLUDED,
+            **asked,
+        }
+        return await ask(self.api, "GET", ORDERS, params=params)

@@ -1,0 +1,310 @@
+"""External Fulfillment: a location's shipments are its orders, and their packages take serials.
+
+Contract: External Fulfillment Shipments 2024-09-11 of `amzn/selling-partner-api-models`. A shipment
+is what leaves a location together, so here it stands for the order. It is confirmed, its packages
+are named with the serials of each line, a carrier of the seller's own is told with its tracking
+number, and the package is marked as shipped; each step is done only if the shipment shows that it
+was not. What a carrier of Amazon's fetches gets its label there, before it leaves: of such a
+shipment the packages and their serials are told, the rest is Amazon's.
+
+The list of shipments is by status, so a walk reads one status after the other, all of one window.
+A shipment that changes meanwhile has changed after that window, and is in the next one.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.amazon.fulfillment import reference_of
+from connectors.amazon.mapping import ask, next_token
+from connectors.errors import NotFound, Rejected
+from connectors.remote import RemoteApi
+from connectors.toolkit.cursors import Walk, moment, stamp
+from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState
+
+SHIPMENTS = "/externalFulfillment/2024-09-11/shipments"
+SHIPMENTS_PER_PAGE = 100
+STATES = {
+    "CREATED": OrderState.OPEN,
+    "ACCEPTED": OrderState.OPEN,
+    "CONFIRMED": OrderState.OPEN,
+    "PACKAGE_CREATED": OrderState.OPEN,
+    "PICKUP_SLOT_RETRIEVED": OrderState.OPEN,
+    "INVOICE_GENERATED": OrderState.OPEN,
+    "SHIPLABEL_GENERATED": OrderState.OPEN,
+    "CANCELLED": OrderState.CANCELLED,
+    "SHIPPED": OrderState.FULFILLED,
+    "DELIVERED": OrderState.FULFILLED,
+}
+STATUSES = tuple(STATES)  # in the order in which a shipment passes through them
+UNCONFIRMED = frozenset({"CREATED", "ACCEPTED"})
+GONE = frozenset({"SHIPPED", "DELIVERED"})
+LABELLED = GONE | {"SHIPLABEL_GENERATED"}
+DISALLOWED, REQUIRED = "DISALLOWED", "REQUIRED"
+OWN_CARRIER = "SELF"
+Shipment = Mapping[str, Any]
+Package = Mapping[str, Any]
+
+
+class ExternalFulfillment(BaseModel):
+    """The location whose shipments are served, and the parcel in which they leave."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    location_id: str = Field(min_length=1, max_length=36, description="As Amazon names it")
+    length_cm: float = Field(gt=0)
+    width_cm: float = Field(gt=0)
+    height_cm: float = Field(gt=0)
+    weight_g: float = Field(ge=5, description="Amazon takes no package of less than 5 grams")
+
+
+class Location:
+    """The shipments of one location."""
+
+    def __init__(self, api: RemoteApi, settings: ExternalFulfillment) -> None:
+        self._api = api
+        self._settings = settings
+
+    async def check(self) -> None:
+        """Read one shipment that is new."""
+        await self._page("ACCEPTED", maxResults="1")
+
+    async def pull(self, walk: Walk) -> tuple[tuple[Order, ...], Walk, bool]:
+        """Read the next page of a walk: its shipments, the walk after it, and whether it goes on.
+
+        The cursor of a page is its status, and the token that Amazon gave for it, if any.
+        """
+        status, _, token = (walk.after or f"{STATUSES[0]} ").partition(" ")
+        asked = {"lastUpdatedBefore": stamp(walk.until - timedelta(milliseconds=1))}
+        asked |= {"lastUpdatedAfter": stamp(walk.since)} if walk.since else {}
+        try:
+            shipments, token = await self._listed(status, asked, token)
+        except Rejected:
+            if not token:
+                raise
+            # Nobody says how long a token lives: after a long outage the status is read anew.
+            shipments, token = await self._listed(status, asked, "")
+        following = STATUSES.index(status) + 1
+        after = f"{status} {token}" if token else None
+        if after is None and following < len(STATUSES):
+            after = f"{STATUSES[following]} "
+        orders = tuple(order_of(each) for each in shipments)
+        # A walk that has seen its own end ends early; this one has to come past every status.
+        last = walk.until - timedelta(milliseconds=1)
+        newest = max((min(order.updated_at, last) for order in orders), default=None)
+        walk, more = walk.step(newest, after)
+        return orders, walk, more
+
+    async def placed(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every shipment that was created in the window."""
+        for status in STATUSES:
+            token = ""
+            while True:
+                # What was created in the window has changed in it, or later.
+                asked = {"lastUpdatedAfter": stamp(since - timedelta(seconds=1))}
+                shipments, token = await self._listed(status, asked, token)
+                for each in shipments:
+                    order = order_of(each)
+                    if since <= order.placed_at <= until:
+                        yield order
+                if not token:
+                    break
+
+    async def read(self, ref: str) -> Order:
+        """Read one shipment."""
+        return order_of(await self._shipment(ref))
+
+    async def tell(self, fulfillment: Fulfillment) -> None:
+        """Name the package of a shipment and its serials, and tell that it left."""
+        shipment = await self._shipment(fulfillment.order_ref)
+        if shipment["status"] == "CANCELLED":
+            raise Rejected("the shipment was cancelled at Amazon")
+        wanted = self._package(shipment, fulfillment)
+        known = _known(shipment, wanted)
+        if known is None:
+            await self._confirm(shipment)
+            path = f"{_path(shipment)}/packages"
+            await self._api.request("POST", path, json={"packages": [wanted]})
+            known = wanted
+        elif _serials(known) != _serials(wanted):
+            if known.get("status") in GONE or shipment["status"] in GONE:
+                raise Rejected("the package has left with other serials than these")
+            known = {**known, "packageLineItems": wanted["packageLineItems"]}
+            path = f"{_path(shipment)}/packages/{quote(known['id'], safe='')}"
+            # One that is left out stays as it is: its state is not for a change of its content.
+            content = {name: value for name, value in known.items() if name != "status"}
+            await self._api.request("PUT", path, json=content)
+        if (shipment.get("shippingInfo") or {}).get("shippingType") == OWN_CARRIER:
+            await self._leave(shipment, known, fulfillment)
+
+    async def _confirm(self, shipment: Shipment) -> None:
+        if shipment["status"] not in UNCONFIRMED:
+            return
+        lines = [
+            {"lineItem": {"id": line["shipmentLineItemId"], "quantity": _quantity(line)}}
+            for line in shipment["lineItems"]
+            if _quantity(line)
+        ]
+        asked = {"operation": "CONFIRM"}
+        await self._api.request("POST", _path(shipment), params=asked, json={"lineItems": lines})
+
+    async def _leave(self, shipment: Shipment, package: Package, left: Fulfillment) -> None:
+        """Tell carrier and tracking number of a package, and that it left."""
+        status = package.get("status")
+        if status not in LABELLED:
+            invoice = (shipment.get("shipmentRequirements") or {}).get("invoice") or {}
+            if invoice.get("requirement") == REQUIRED and invoice.get("status") != "AVAILABLE":
+                raise Rejected("Amazon wants an invoice before the label: generate it there first")
+            if not (left.tracking and left.carrier):
+                raise Rejected("Amazon takes no shipment without a carrier and a tracking number")
+            carrier = {"carrierName": left.carrier, "trackingId": left.tracking}
+            body = {"packageIds": [package["id"]], "courierSupportedAttributes": carrier}
+            answer = await ask(
+                self._api,
+                "PUT",
+                f"{_path(shipment)}/shipLabels",
+                params={"operation": "GENERATE"},
+                json=body,
+                repeat=False,  # a second one would have to be a REGENERATE
+            )
+            for label in answer.get("packageShipLabelList") or []:
+                if label.get("status") == "FAILURE":
+                    told = label.get("errorDetails") or {}
+                    raise Rejected(f"label: {told.get('code') or ''} {told.get('message') or ''}")
+        if status not in GONE:
+            path = f"{_path(shipment)}/packages/{quote(package['id'], safe='')}"
+            await self._api.request("PATCH", path, json={"status": "SHIPPED"})
+
+    def _package(self, shipment: Shipment, left: Fulfillment) -> dict[str, Any]:
+        """Describe the package in which a whole shipment leaves."""
+        lines = {line["shipmentLineItemId"]: line for line in shipment["lineItems"]}
+        serials = {line.order_line_ref: line.serials for line in left.lines if line.serials}
+        for ref in {*lines, *serials}:
+            there, packed = _quantity(lines[ref]) if ref in lines else 0, serials.get(ref, ())
+            if there != len(packed):
+                told = f"line {ref} has {there} units and {len(packed)} are packed"
+                raise Rejected(f"a shipment leaves Amazon's location as a whole: {told}")
+        sides = (self._settings.length_cm, self._settings.width_cm, self._settings.height_cm)
+        return {
+            "id": reference_of(left.reference),
+            "dimensions": {
+                name: {"value": _decimal(side), "dimensionUnit": "CM"}
+                for name, side in zip(("length", "width", "height"), sides, strict=True)
+            },
+            "weight": {"value": _decimal(self._settings.weight_g), "weightUnit": "G"},
+            "hazmatLabels": sorted(
+                {label for ref in serials for label in lines[ref].get("hazmatLabels") or ()}
+            ),
+            "packageLineItems": [_item(lines[ref], named) for ref, named in serials.items()],
+        }
+
+    async def _shipment(self, ref: str) -> Shipment:
+        shipment = await ask(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
+        if shipment.get("locationId") != self._settings.location_id:
+            raise NotFound(f"shipment {ref} is of another location")
+        return shipment
+
+    async def _listed(
+        self, status: str, asked: Mapping[str, str], token: str
+    ) -> tuple[Sequence[Shipment], str]:
+        page = {"paginationToken": token} if token else {}
+        answer = await self._page(status, maxResults=str(SHIPMENTS_PER_PAGE), **asked, **page)
+        return answer.get("shipments") or [], next_token(answer) or ""
+
+    async def _page(self, status: str, **asked: str) -> Mapping[str, Any]:
+        params = {"locationId": self._settings.location_id, "status": status, **asked}
+        return await ask(self._api, "GET", SHIPMENTS, params=params)
+
+
+def order_of(shipment: Shipment) -> Order:
+    """Read a shipment as the order that it is to its location. Who bought it stays at Amazon."""
+    status = str(shipment.get("status") or "")
+    return Order(
+        ref=shipment["id"],
+        number=(shipment.get("shipmentInfo") or {}).get("buyerOrderId") or shipment["id"],
+        state=STATES.get(status, OrderState.OPEN),
+        remote_state=status,
+        lines=tuple(_line(shipment, line) for line in shipment.get("lineItems") or []),
+        placed_at=moment(shipment["creationDateTime"]),
+        updated_at=moment(shipment["lastUpdatedDateTime"]),
+    )
+
+
+def _line(shipment: Shipment, line: Mapping[str, Any]) -> OrderLine:
+    ref, quantity, fulfilled = line["shipmentLineItemId"], _quantity(line), 0
+    serials = list(line.get("serialNumbers") or ())
+    for package in _live(shipment):
+        for item in package.get("packageLineItems") or []:
+            if item.get("packageLineItemId") == ref:
+                serials += item.get("serialNumbers") or ()
+                fulfilled += int(item["quantity"]) if package.get("status") in GONE else 0
+    return OrderLine(
+        ref=ref,
+        sku=line.get("merchantSku") or "",
+        quantity=quantity,
+        fulfilled=quantity if shipment.get("status") in GONE else min(fulfilled, quantity),
+        serials=tuple(dict.fromkeys(serials)),
+    )
+
+
+def _item(line: Mapping[str, Any], serials: Sequence[str]) -> dict[str, Any]:
+    """Describe one line of a package: with its serials, unless Amazon says that it takes none."""
+    rules = line.get("complianceAttributes") or {}
+    item: dict[str, Any] = {
+        "packageLineItemId": line["shipmentLineItemId"],
+        "quantity": len(serials),
+    }
+    if rules.get("serialNumberRequirement") != DISALLOWED:
+        item["serialNumbers"] = list(serials)
+    for name in ("countryOfOrigin", "itemValue"):
+        if rules.get(f"{name}Requirement") == REQUIRED:
+            if not line.get(name):
+                sku = line.get("merchantSku")
+                raise Rejected(f"Amazon wants the {name} of {sku}: name it there first")
+            item[name] = line[name]
+    return item
+
+
+def _known(shipment: Shipment, wanted: Package) -> Package | None:
+    """Find the package that is there: ours, or the only one, if somebody else packed the same."""
+    packages = _live(shipment)
+    for package in packages:
+        if package.get("id") == wanted["id"]:
+            return package
+    if not packages:
+        return None
+    if len(packages) > 1 or _content(packages[0]) != _content(wanted):
+        raise Rejected("the shipment was packed otherwise at Amazon: name its serials there")
+    return packages[0]
+
+
+def _live(shipment: Shipment) -> list[Package]:
+    packages = shipment.get("packages") or []
+    return [each for each in packages if each.get("status") != "CANCELLED"]
+
+
+def _content(package: Package) -> dict[str, int]:
+    items = package.get("packageLineItems") or []
+    return {each["packageLineItemId"]: int(each["quantity"]) for each in items}
+
+
+def _serials(package: Package) -> dict[str, frozenset[str]]:
+    items = package.get("packageLineItems") or []
+    return {each["packageLineItemId"]: frozenset(each.get("serialNumbers") or ()) for each in items}
+
+
+def _quantity(line: Mapping[str, Any]) -> int:
+    """Count the units of a line, less what was cancelled of it."""
+    cancelled = sum(int(each["cancelledQuantity"]) for each in line.get("cancellations") or [])
+    return max(0, int(line["numberOfUnits"]) - cancelled)
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.3f}".rstrip("0").rstrip(".")
+
+
+def _path(shipment: Shipment) -> str:
+    return f"{SHIPMENTS}/{quote(shipment['id'], safe='')}"

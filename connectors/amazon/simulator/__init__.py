@@ -1,0 +1,5 @@
+"""A stateful simulator of the remote API, served over HTTP."""
+
+from connectors.amazon.simulator.server import AmazonTwin
+
+__all__ = ["AmazonTwin"]

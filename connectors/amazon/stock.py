@@ -1,0 +1,284 @@
+"""Set quantities of Amazon listings: read, compare, then one change each, or one feed for many.
+
+A change is accepted before it shows. A feed is worked on by Amazon for a while and reports which of
+its messages were refused; until then nobody knows, so the feed is waited for, and withdrawn where
+it was not begun in time. Two feeds at once could arrive in the wrong order: there is only one.
+"""
+
+import asyncio
+import gzip
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from connectors.amazon.mapping import (
+    DOCUMENTS,
+    FEEDS,
+    LISTINGS,
+    OWN_STOCK,
+    ask,
+    next_token,
+    operation_of,
+    own_quantity,
+    product_type,
+    sold_by_amazon,
+)
+from connectors.contract import PushedLevel
+from connectors.errors import (
+    Conflict,
+    ConnectorError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unknown,
+)
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.toolkit.cursors import moment, stamp
+from hub.vocabulary import StockLevel
+
+ITEMS_PER_PAGE = 20
+ITEMS_MAX = 1000  # Amazon pages no further through one search
+FEW = 20  # so many are changed one by one
+FEED_TYPE = "JSON_LISTINGS_FEED"
+FEED_KIND = "application/json; charset=UTF-8"
+FEED_SECONDS_MAX = 240.0
+FEED_POLL_SECONDS = 5.0
+ANOTHER_FEED_SECONDS = 60.0
+REPORT_BYTES_MAX = 16 * 1024 * 1024
+ENDED_IN_VAIN = frozenset({"CANCELLED", "FATAL"})
+SHOWN = "summaries,fulfillmentAvailability"
+TYPE_DEFAULT = "PRODUCT"  # what every listing is at least
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Whose listings, and where they are shown."""
+
+    api: RemoteApi
+    seller: str
+    marketplaces: tuple[str, ...]
+    poll_seconds: float = FEED_POLL_SECONDS
+    feed_seconds: float = FEED_SECONDS_MAX
+
+    async def search(self, **asked: str) -> Mapping[str, Any]:
+        """Read one page of listings."""
+        params = {
+            "marketplaceIds": ",".join(self.marketplaces),
+            "includedData": SHOWN,
+            "pageSize": str(ITEMS_PER_PAGE),
+            **asked,
+        }
+        return await ask(
+            self.api, "GET", f"{LISTINGS}/{quote(self.seller, safe='')}", params=params
+        )
+
+
+async def walk(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield every listing. Where a search is at its end it begins again at what was newest."""
+    seen: set[str] = set()
+    since: str | None = None
+    while True:
+        token, newest, count, fresh = None, since, 0, False
+        while True:
+            asked = {"sortBy": "createdDate", "sortOrder": "ASC"}
+            asked |= {"createdAfter": since} if since else {}
+            asked |= {"pageToken": token} if token else {}
+            answer = await shop.search(**asked)
+            for item in answer.get("items") or []:
+                count += 1
+                newest = _created(item) or newest
+                if item["sku"] not in seen:
+                    seen.add(item["sku"])
+                    fresh = True
+                    yield item
+            token = next_token(answer)
+            if token is None:
+                break
+        if count < ITEMS_MAX or not fresh or newest is None:
+            return
+        since = newest
+
+
+def _created(item: Mapping[str, Any]) -> str | None:
+    """Read when a listing was created; the first marketplace's time is the one it is sorted by."""
+    times = [moment(each["createdDate"]) for each in item.get("summaries") or []]
+    return stamp(min(times)) if times else None
+
+
+async def push(shop: Shop, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+    """Compare with what is shown, and set what differs."""
+    shown = await _shown(shop, [level.remote["sku"] for level in levels])
+    answers, wanted, types = list[PushedLevel](), list[StockLevel](), dict[str, str]()
+    for level in levels:
+        item = shown.get(level.remote["sku"])
+        if isinstance(item, RateLimited):
+            answers.append(PushedLevel(level.listing, error=item))
+        elif item is None:
+            lost = NotFound(f"the seller has no listing {level.remote['sku']}")
+            answers.append(PushedLevel(level.listing, error=lost))
+        elif sold_by_amazon(item):
+            told = Rejected("the listing is served by Amazon: its quantity is not ours to set")
+            answers.append(PushedLevel(level.listing, error=told))
+        elif (present := own_quantity(item)) == level.available:
+            answers.append(PushedLevel(level.listing, present))
+        elif None not in (level.expected, present) and level.expected != present:
+            moved = Conflict("the quantity has changed", observed=present)
+            answers.append(PushedLevel(level.listing, error=moved))
+        else:
+            types[level.listing] = product_type(item, TYPE_DEFAULT)
+            wanted.append(level)
+    if len(wanted) > FEW:
+        return [*answers, *await _feed(shop, wanted, types)]
+    return [*answers, *[await _patch(shop, level, types[level.listing]) for level in wanted]]
+
+
+async def _shown(shop: Shop, skus: Sequence[str]) -> dict[str, Mapping[str, Any] | RateLimited]:
+    """Read listings by their SKUs; those that may not be asked for by now say so."""
+    found: dict[str, Mapping[str, Any] | RateLimited] = {}
+    for start in range(0, len(skus), ITEMS_PER_PAGE):
+        part = skus[start : start + ITEMS_PER_PAGE]
+        try:
+            answer = await shop.search(identifiers=",".join(part), identifiersType="SKU")
+        except RateLimited as later:
+            if not found:
+                raise
+            found |= dict.fromkeys(skus[start:], later)
+            break
+        found |= {item["sku"]: item for item in answer.get("items") or []}
+    return found
+
+
+def _change(level: StockLevel) -> dict[str, Any]:
+    value = {"fulfillment_channel_code": OWN_STOCK, "quantity": level.available}
+    return {"op": "replace", "path": "/attributes/fulfillment_availability", "value": [value]}
+
+
+async def _patch(shop: Shop, level: StockLevel, kind: str) -> PushedLevel:
+    path = f"{LISTINGS}/{quote(shop.seller, safe='')}/{quote(level.remote['sku'], safe='')}"
+    try:
+        # Absolute, and compared before: to repeat it at once is safe.
+        answer = await ask(
+            shop.api,
+            "PATCH",
+            path,
+            params={"marketplaceIds": ",".join(shop.marketplaces)},
+            json={"productType": kind, "patches": [_change(level)]},
+            repeat=True,
+        )
+    except (Rejected, NotFound, Conflict, RateLimited) as refusal:
+        # One that has to wait for its turn does not undo what was done for the others.
+        return PushedLevel(level.listing, error=refusal)
+    if answer.get("status") == "INVALID":
+        return PushedLevel(level.listing, error=_refused(answer.get("issues") or []))
+    return PushedLevel(level.listing, level.available)
+
+
+def _refused(issues: Sequence[Mapping[str, Any]]) -> ConnectorError:
+    worst = [each for each in issues if each.get("severity") == "ERROR"] or list(issues)
+    told = "; ".join(f"{each.get('code') or ''} {each.get('message') or ''}" for each in worst)
+    return Rejected(told.strip()[:ERROR_TEXT_CHARS_MAX] or "Amazon calls the change invalid")
+
+
+async def _feed(
+    shop: Shop, levels: Sequence[StockLevel], types: Mapping[str, str]
+) -> list[PushedLevel]:
+    """Set all in one feed, and answer what its report says of each."""
+    busy = await ask(
+        shop.api,
+        "GET",
+        FEEDS,
+        params={"feedTypes": FEED_TYPE, "processingStatuses": "IN_QUEUE,IN_PROGRESS"},
+    )
+    if busy.get("feeds"):
+        raise RateLimited("another feed of listings is being worked on", ANOTHER_FEED_SECONDS)
+    feed = await _submit(shop, levels, types)
+    try:
+        ended = await _ended(shop, feed)
+    except Transient as trouble:
+        return [PushedLevel(level.listing, error=trouble) for level in levels]
+    issues = await _issues(shop, str(ended["resultFeedDocumentId"]))
+    return [
+        PushedLevel(level.listing, error=_refused(issues[number]))
+        if issues[number]
+        else PushedLevel(level.listing, level.available)
+        for number, level in enumerate(levels, start=1)
+    ]
+
+
+async def _submit(shop: Shop, levels: Sequence[StockLevel], types: Mapping[str, str]) -> str:
+    messages = [
+        {
+            "messageId": number,
+            "sku": level.remote["sku"],
+            "operationType": "PATCH",
+            "productType": types[level.listing],
+            "patches": [_change(level)],
+        }
+        for number, level in enumerate(levels, start=1)
+    ]
+    document = {"header": {"sellerId": shop.seller, "version": "2.0"}, "messages": messages}
+    place = await ask(shop.api, "POST", DOCUMENTS, json={"contentType": FEED_KIND}, repeat=True)
+    # The address is signed: our own token is none of its business.
+    await shop.api.request(
+        "PUT",
+        place["url"],
+        auth=None,
+        content=json.dumps(document).encode(),
+        headers={"content-type": FEED_KIND},
+    )
+    body = {
+        "feedType": FEED_TYPE,
+        "marketplaceIds": list(shop.marketplaces),
+        "inputFeedDocumentId": place["feedDocumentId"],
+    }
+    return str((await ask(shop.api, "POST", FEEDS, json=body))["feedId"])
+
+
+async def _ended(shop: Shop, feed: str) -> Mapping[str, Any]:
+    """Wait until a feed was worked on; withdraw it where Amazon takes too long to begin."""
+    path = f"{FEEDS}/{quote(feed, safe='')}"
+    for _ in range(max(1, int(shop.feed_seconds / shop.poll_seconds))):
+        await asyncio.sleep(shop.poll_seconds)
+        state = await ask(shop.api, "GET", path)
+        status = state.get("processingStatus")
+        if status == "DONE" and state.get("resultFeedDocumentId"):
+            return state
+        if status == "DONE" or status in ENDED_IN_VAIN:
+            raise Unknown(f"feed {feed} ended as {status} without a report")
+    try:
+        await shop.api.request("DELETE", path, operation=operation_of("DELETE", path))
+    except (Rejected, NotFound, Conflict) as refusal:
+        raise Unknown(f"feed {feed} is still being worked on") from refusal
+    raise Transient(f"feed {feed} was not begun in time and was withdrawn")
+
+
+async def _issues(shop: Shop, document: str) -> dict[int, list[Mapping[str, Any]]]:
+    """Read the report of a feed: the errors of each message by its number."""
+    place = await ask(shop.api, "GET", f"{DOCUMENTS}/{quote(document, safe='')}")
+    content = (await shop.api.request("GET", place["url"], auth=None)).content
+    try:
+        if place.get("compressionAlgorithm") == "GZIP" and content[:2] == b"\x1f\x8b":
+            content = _unpacked(content)
+        report = json.loads(content)
+        found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        for issue in report["issues"]:
+            if issue.get("severity") == "ERROR":
+                found[int(issue.get("messageId") or 0)].append(issue)
+    except (ValueError, LookupError, TypeError, EOFError, OSError, zlib.error) as error:
+        raise Unknown("the report of a feed can not be read") from error
+    if found[0]:  # about the feed as a whole
+        raise _refused(found[0])
+    return found
+
+
+def _unpacked(content: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    plain = unpacker.decompress(content, REPORT_BYTES_MAX)
+    if unpacker.unconsumed_tail:
+        raise gzip.BadGzipFile("too long")
+    return plain

@@ -1,0 +1,5 @@
+"""Apple Business API."""
+
+from connectors.apple.connector import Apple
+
+__all__ = ["Apple"]

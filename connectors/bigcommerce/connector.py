@@ -1,0 +1,224 @@
+"""BigCommerce stores over REST: orders of v2, inventory and metafields of v3.
+
+The API account needs the scopes Orders (modify), Order Fulfilment (modify), Products or Store
+Inventory (modify) and Store Locations (read-only). A store may call 150 times (Pro: 450) in 30
+seconds; ``X-Rate-Limit-Requests-Left``, ``X-Rate-Limit-Requests-Quota``,
+``X-Rate-Limit-Time-Reset-Ms`` and ``X-Rate-Limit-Time-Window-Ms`` say how it stands. A 429 without
+them means that the whole platform is busy.
+
+Orders are sorted by ``date_modified`` and paged by that time. Serials go out as comments of the
+shipment and as the order's metafield ``serial_hub.serials``; the channel names none to us. A
+quantity is what is available to sell: the safety stock of the item is added to what is set.
+
+Webhooks carry only ids and are signed by Standard Webhooks (``v1``, key is the client secret).
+
+It cannot: see a quantity that it set at once (BigCommerce accepts it and works it off later;
+reconciliation reads it), compare and set in one step, tell a sale over the counter from others, or
+read what a refund says (the lines say how many were refunded). Incomplete checkouts are no orders.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.bigcommerce.fulfillment import tell
+from connectors.bigcommerce.mapping import (
+    INCOMPLETE,
+    event_of,
+    hints_of,
+    lines_in,
+    listed,
+    order_of,
+    stated,
+    when,
+)
+from connectors.bigcommerce.stock import items, push
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound
+from connectors.remote import Remote
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.keyset_pages import Place
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+ORDERS_PER_PAGE = 50
+BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
+TOLERANCE = timedelta(minutes=5)
+WITH_LINES = {"include": "consignments.line_items", "consignment_structure": "object"}
+
+
+class BigCommerceSettings(BaseModel):
+    """One store and one of its locations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = HttpUrl("https://api.bigcommerce.com")
+    store_hash: str = Field(pattern=r"^[A-Za-z0-9]+$")
+    access_token: SecretStr
+    client_secret: SecretStr = Field(description="Of the API account: it signs the webhooks")
+    location_id: int = Field(1, ge=1)
+    calls_per_second: float = Field(4.0, gt=0)
+
+
+class BigCommerce(
+    Connector[BigCommerceSettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One store: its orders, and the stock of one location."""
+
+    key: ClassVar[str] = "bigcommerce"
+    settings_model: ClassVar[type[BaseModel]] = BigCommerceSettings
+    levels_max: ClassVar[int] = 250
+
+    @classmethod
+    def remote(cls, settings: BigCommerceSettings) -> Remote:
+        """Describe the API of the store."""
+        return Remote(
+            base_url=f"{str(settings.base_url).rstrip('/')}/stores/{settings.store_hash}",
+            headers={
+                "X-Auth-Token": settings.access_token.get_secret_value(),
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+            },
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read one order and one item of the location."""
+        try:
+            await listed(self.api, "/v2/orders", limit=1)
+            await items(self.api, self.settings.location_id, 1)
+        except AuthFailed as refusal:
+            told = f"{refusal}: the API account needs Orders and Store Inventory (modify)"
+            raise AuthFailed(told) from refusal
+        except NotFound as refusal:
+            raise NotFound(f"{refusal}: check store_hash and location_id") from refusal
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        place = Place.resume(walk.after, walk.since or BEGINNING)
+        found = await listed(
+            self.api,
+            "/v2/orders",
+            min_date_modified=stamp(place.since),
+            sort="date_modified:asc",
+            page=place.skip // ORDERS_PER_PAGE + 1,
+            limit=ORDERS_PER_PAGE,
+            **WITH_LINES,
+        )
+        times = [when(each["date_modified"] or each["date_created"]) for each in found]
+        newest = max(times, default=None)
+        walk, more = walk.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        placed = [each for each in found if each.get("status_id") != INCOMPLETE]
+        orders = [await self._order(each) for each in placed]
+        return Page(tuple(orders), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        path = f"/v2/orders/{quote(ref, safe='')}"
+        return await self._order(await stated(self.api, "GET", path, params=WITH_LINES))
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        page, found = 0, list[Any]()
+        while page == 0 or len(found) == ORDERS_PER_PAGE:
+            page += 1
+            found = await listed(
+                self.api,
+                "/v2/orders",
+                min_date_created=stamp(since),
+                max_date_created=stamp(until),
+                sort="id:asc",
+                page=page,
+                limit=ORDERS_PER_PAGE,
+                **WITH_LINES,
+            )
+            for each in found:
+                if each.get("status_id") != INCOMPLETE:
+                    yield await self._order(each)
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what the location has available to sell."""
+        page, more = 0, True
+        while more:
+            page += 1
+            found, more = await items(self.api, self.settings.location_id, page)
+            for item in found:
+                identity = item["identity"]
+                names = ("variant_id", "product_id")
+                yield ObservedLevel(
+                    sku=identity.get("sku") or "",
+                    quantity=int(item.get("available_to_sell") or 0),
+                    remote={name: str(identity[name]) for name in names},
+                )
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and adjust what differs in one call where none is refused."""
+        able, lost = bound(levels, "variant_id")
+        return [*lost, *await push(self.api, self.settings.location_id, able)]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Create the shipments that are not there yet, and name the serials."""
+        await tell(self.api, fulfillment)
+        store = f"https://store-{self.settings.store_hash}.mybigcommerce.com"
+        return f"{store}/manage/orders/{fulfillment.order_ref}"
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over id, time and body, and that it is not an old one again."""
+        delivery_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        signed = f"{delivery_id}.{sent}.".encode() + body
+        digest = hmac.new(self._key(), signed, hashlib.sha256).digest()
+        expected = b"v1," + base64.b64encode(digest)
+        given = [each.encode() for each in headers.get("webhook-signature", "").split()]
+        right = [hmac.compare_digest(expected, each) for each in given]
+        if not delivery_id or not sent.isdecimal() or not any(right):
+            raise AuthFailed("the signature of the webhook is wrong")
+        if abs(received_at - datetime.fromtimestamp(int(sent), UTC)) > TOLERANCE:
+            raise AuthFailed("the webhook is too old, or from the future")
+        return Delivery(delivery_id, str(event_of(body).get("scope") or ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order, where the event is about one."""
+        return hints_of(body)
+
+    def _key(self) -> bytes:
+        """Return what signs: the client secret, or one written as Standard Webhooks does."""
+        text = self.settings.client_secret.get_secret_value()
+        if not text.startswith("whsec_"):
+            return text.encode()
+        try:
+            return base64.b64decode(text.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            return text.encode()
+
+    async def _order(self, order: Mapping[str, Any]) -> Order:
+        lines = lines_in(order)
+        if lines is None:
+            path = f"/v2/orders/{int(order['id'])}/products"
+            lines = await listed(self.api, path, limit=250)
+        return order_of(order, lines)

@@ -1,0 +1,5 @@
+"""Dell TechDirect, warranty API v5."""
+
+from connectors.dell.connector import Dell
+
+__all__ = ["Dell"]

@@ -1,0 +1,263 @@
+"""eBay sellers over the Sell APIs: Fulfillment v1, Inventory v1 and Notification v1.
+
+The application needs a refresh token of the seller (18 months) with the scopes
+``sell.fulfillment``, ``sell.inventory`` and the base scope ``api_scope``; an access token of two
+hours is bought with it. There is a quota for each day and API, and no header for it
+(``GET /developer/analytics/v1_beta/rate_limit`` tells); beyond it eBay answers 429. One listing
+takes 250 revisions a day, so a quantity that is shown already is not sent again.
+
+Orders are found by ``lastmodifieddate`` in fixed windows, because eBay pages by number and names no
+order of its list; it keeps two years of them. eBay has no field for serials: the hub alone knows
+which unit left for which line. No name or mark of a buyer is kept.
+
+Notifications are signed with keys that are fetched by their id, and the challenge of a new address
+is answered. EU and UK sellers must sign calls for refunds; none is made here.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), set what an
+offer limits on its own unless the listing names its ``offer_id``, sell items listed outside the
+Inventory API, or read refunds and returns.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.ebay.auth import RefreshTokenAuth
+from connectors.ebay.fulfillment import tell
+from connectors.ebay.mapping import (
+    event_of,
+    hints_of,
+    listed,
+    order_of,
+    quantity_of,
+    refusal_of,
+    stated,
+)
+from connectors.ebay.signature import Keys, challenge_response
+from connectors.errors import AuthFailed, Conflict, NotFound
+from connectors.remote import Remote, RemoteApi
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import stamp
+from connectors.toolkit.time_windows import Window
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+ORDERS = "/sell/fulfillment/v1/order"
+INVENTORY = "/sell/inventory/v1"
+ORDERS_PER_PAGE = 100
+ITEMS_PER_PAGE = 100
+KEPT = timedelta(days=729)  # eBay refuses to look further back than two years
+SCOPES = " ".join(
+    f"https://api.ebay.com/oauth/{name}"
+    for name in ("api_scope", "api_scope/sell.fulfillment", "api_scope/sell.inventory")
+)
+
+
+class EbaySettings(BaseModel):
+    """One seller, seen by one application."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(
+        HttpUrl("https://api.ebay.com"), description="Sandbox: https://api.sandbox.ebay.com"
+    )
+    client_id: str = Field(min_length=1, pattern=r"^[^:]+$")
+    client_secret: SecretStr
+    refresh_token: SecretStr
+    verification_token: SecretStr = Field(min_length=32, max_length=80)
+    # A plain string: the challenge covers the URL exactly as it was registered.
+    notification_url: str = Field(pattern=r"^https?://")
+    scopes: str = SCOPES
+    calls_per_second: float = Field(4.0, gt=0)
+
+
+class Ebay(
+    Connector[EbaySettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One seller: the orders, and the inventory items by SKU."""
+
+    key: ClassVar[str] = "ebay"
+    settings_model: ClassVar[type[BaseModel]] = EbaySettings
+    levels_max: ClassVar[int] = 25
+    keeps_serials: ClassVar[bool] = False
+
+    def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
+        super().__init__(settings, api)
+        self._keys = Keys()
+
+    @classmethod
+    def remote(cls, settings: EbaySettings) -> Remote:
+        """Describe the API, and how its tokens are bought."""
+        base = str(settings.base_url).rstrip("/")
+        auth = RefreshTokenAuth(
+            f"{base}/identity/v1/oauth2/token",
+            (settings.client_id, settings.client_secret.get_secret_value()),
+            settings.refresh_token.get_secret_value(),
+            settings.scopes,
+        )
+        return Remote(base_url=base, auth=auth, calls_per_second=settings.calls_per_second)
+
+    async def check(self) -> None:
+        """Buy a token, and read one order and one inventory item."""
+        try:
+            await stated(self.api, "GET", ORDERS, params={"limit": "1"})
+            await stated(self.api, "GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
+        except AuthFailed as refusal:
+            told = f"{refusal}: it needs sell.fulfillment and sell.inventory"
+            raise AuthFailed(told) from refusal
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders of the window of changes."""
+        window = Window.resume(cursor, datetime.now(UTC))
+        since = max(window.since or window.until - KEPT, window.until - KEPT)
+        orders, total = await self._orders("lastmodifieddate", since, window.until, window.number)
+        window, more = window.step((each.updated_at for each in orders), total, ORDERS_PER_PAGE)
+        return Page(tuple(orders), window.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        return order_of(await stated(self.api, "GET", f"{ORDERS}/{quote(ref, safe='')}"))
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        page, total = 0, 1
+        while page * ORDERS_PER_PAGE < total:
+            page += 1
+            orders, total = await self._orders("creationdate", since, until, page)
+            for order in orders:
+                yield order
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what every inventory item has for sale."""
+        page: int | None = 0
+        while page is not None:
+            params = {"limit": str(ITEMS_PER_PAGE), "offset": str(page)}  # pages, not items
+            path = f"{INVENTORY}/inventory_item"
+            answer = await stated(self.api, "GET", path, params=params)
+            found = listed(answer, "inventoryItems")
+            for item in found:
+                if (quantity := quantity_of(item)) is not None:
+                    yield ObservedLevel(
+                        sku=item["sku"],
+                        quantity=quantity,
+                        remote={"sku": item["sku"]},
+                        title=(item.get("product") or {}).get("title") or "",
+                    )
+            page = page + 1 if found and answer.get("next") else None
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs in one call; each item is answered for itself."""
+        able, lost = bound(levels, "sku")
+        if not able:
+            return lost
+        shown = await self._shown([level.remote["sku"] for level in able])
+        answers, wanted = list(lost), list[StockLevel]()
+        for level in able:
+            present = shown.get(level.remote["sku"])
+            if present == level.available and not level.remote.get("offer_id"):
+                answers.append(PushedLevel(level.listing, present))
+            elif None not in (level.expected, present) and level.expected != present:
+                moved = Conflict("the quantity has changed", observed=present)
+                answers.append(PushedLevel(level.listing, error=moved))
+            else:
+                wanted.append(level)
+        return [*answers, *await self._set(wanted)]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Create the shipment that is not there yet; eBay has no place for its serials."""
+        await tell(self.api, ORDERS, fulfillment)
+        return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
+
+    async def prepare(self, headers: Mapping[str, str]) -> None:
+        """Fetch the public key that a notification names."""
+        await self._keys.fetch(self.api, headers)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw body."""
+        self._keys.verify(headers, body)
+        delivery_id, topic, _ = event_of(body)
+        if not delivery_id:
+            raise AuthFailed("the notification has no id")
+        return Delivery(delivery_id, topic)
+
+    def challenge(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Show that the address is ours."""
+        if "challenge_code" not in query:
+            return None
+        token = self.settings.verification_token.get_secret_value()
+        address = self.settings.notification_url
+        return {"challengeResponse": challenge_response(query["challenge_code"], token, address)}
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the orders of a notification."""
+        return hints_of(event_of(body)[2])
+
+    async def _orders(
+        self, field: str, since: datetime, until: datetime, page: int
+    ) -> tuple[list[Order], int]:
+        params = {
+            "filter": f"{field}:[{stamp(since)}..{stamp(until)}]",
+            "limit": str(ORDERS_PER_PAGE),
+            "offset": str((page - 1) * ORDERS_PER_PAGE),
+        }
+        answer = await stated(self.api, "GET", ORDERS, params=params)
+        orders = [order_of(each) for each in listed(answer, "orders")]
+        return orders, int(answer.get("total") or 0)
+
+    async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
+        body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
+        path = f"{INVENTORY}/bulk_get_inventory_item"
+        answer = await stated(self.api, "POST", path, json=body, repeat=True)
+        items = ((each["sku"], each.get("inventoryItem")) for each in listed(answer, "responses"))
+        return {sku: quantity_of(item) for sku, item in items if item}
+
+    async def _set(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        if not levels:
+            return []
+        body = {"requests": [_request(level) for level in levels]}
+        path = f"{INVENTORY}/bulk_update_price_quantity"
+        # Absolute, and compared before: to repeat it at once is safe.
+        answer = await stated(self.api, "POST", path, json=body, repeat=True)
+        by_sku: dict[str, list[Any]] = defaultdict(list)
+        for each in listed(answer, "responses"):
+            by_sku[str(each.get("sku"))].append(each)
+        results = []
+        for level in levels:
+            said = by_sku.get(level.remote["sku"])
+            refusal = refusal_of(said) if said else NotFound("eBay says nothing of this SKU")
+            shown = level.available if refusal is None else None
+            results.append(PushedLevel(level.listing, shown, refusal))
+        return results
+
+
+def _request(level: StockLevel) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "sku": level.remote["sku"],
+        "shipToLocationAvailability": {"quantity": level.available},
+    }
+    if level.remote.get("offer_id"):
+        offer = {"offerId": level.remote["offer_id"], "availableQuantity": level.available}
+        request["offers"] = [offer]
+    return request

@@ -1,0 +1,5 @@
+"""Lenovo eSupport, warranty API v2.5."""
+
+from connectors.lenovo.connector import Lenovo
+
+__all__ = ["Lenovo"]

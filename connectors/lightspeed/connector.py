@@ -1,0 +1,267 @@
+"""Lightspeed Retail X-Series (once Vend) over its REST API 2.0; stock by the product API 2.1.
+
+The personal token (or an app's access token that somebody else keeps fresh) needs to read sales,
+products, inventory, outlets and serial numbers, and to write products, serial numbers and
+fulfilments. A store may call 300 times for each register and 50 times more in five minutes
+(``X-RateLimit-Limit``, ``X-RateLimit-Remaining``); beyond that it answers 429 with ``Retry-After``
+as an HTTP date. It wants a ``User-Agent`` that says who calls.
+
+Sales are followed by their ``version``, a number that moves with every change: there is no window
+and nothing to overlap. The API knows serials for itself: ``/serialnumbers`` says which line of
+which sale sold which serial, and that comes in with the sale. The other way it can only make and
+delete serials, not say that one was sold: so a unit that we ship for a sale is taken off the
+outlet's list, and no cashier sells it again.
+
+It cannot: rotate the refresh tokens of OAuth, compare and set a quantity in one step (it reads,
+compares and then sets, for one product a call), fulfil a sale that leaves in parts (only a shipment
+that carries all of it is told; a person closes the others), read returns, or list serials at a
+receipt. The signature of webhooks (``X-Signature``, hex
+HMAC-SHA256 of the raw body under the client secret) stands in older documentation only; should
+your store sign in another way, its webhooks are refused and polling sees everything.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.lightspeed.fulfillment import tell
+from connectors.lightspeed.mapping import (
+    data_of,
+    hints_of,
+    level_of,
+    order_of,
+    payload_of,
+    serials_by_line,
+    sold_lines,
+    version_of,
+)
+from connectors.remote import Remote
+from connectors.stock_levels import bound
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+API = "/api/2.0"
+STOCK_API = "/api/2.1"
+SALES_PER_PAGE = 25  # each of them costs a call for its serials
+RECORDS_PER_PAGE = 200
+_SIGNED = re.compile(r"^\s*signature=([0-9a-fA-F]{64})\s*,\s*algorithm=HMAC-SHA256\s*$")
+
+
+class LightspeedSettings(BaseModel):
+    """One store and one of its outlets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: HttpUrl = Field(description="https://your-prefix.retail.lightspeed.app")
+    access_token: SecretStr
+    webhook_secret: SecretStr = Field(description="The client secret of the app")
+    outlet_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    user_agent: str = Field("serial-hub", min_length=1)
+    calls_per_second: float = Field(4.0, gt=0)
+
+
+class Lightspeed(
+    Connector[LightspeedSettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One outlet: what its registers sell, under which serials, and what it stocks."""
+
+    key: ClassVar[str] = "lightspeed"
+    settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
+    levels_max: ClassVar[int] = 20
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False
+
+    @classmethod
+    def remote(cls, settings: LightspeedSettings) -> Remote:
+        """Describe the API of the store."""
+        return Remote(
+            base_url=str(settings.url).rstrip("/"),
+            headers={
+                "Authorization": f"Bearer {settings.access_token.get_secret_value()}",
+                "User-Agent": settings.user_agent,
+            },
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read the outlet, one sale and one serial number."""
+        try:
+            await self._get(f"/outlets/{self.settings.outlet_id}", dict)
+            for path in ("/sales", "/serialnumbers"):
+                await self._get(path, list, page_size=1)
+        except AuthFailed as refusal:
+            told = f"{refusal}: the token must read outlets, sales and serial numbers"
+            raise AuthFailed(told) from refusal
+        except NotFound as refusal:
+            told = f"{refusal}: check outlet_id, and that the plan has serial numbers"
+            raise NotFound(told) from refusal
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next sales of the outlet by their version, each with its serials."""
+        after = int(cursor or 0)
+        answer = await self.api.json(
+            "GET", f"{API}/sales", params={"after": after, "page_size": SALES_PER_PAGE}
+        )
+        found = data_of(answer, list)
+        version = max(after, version_of(answer))
+        if found and version == after:
+            raise Rejected("the versions of the sales do not move on")
+        ours = [sale for sale in found if self._sells_here(sale)]
+        return Page(tuple(await self._orders(ours)), str(version), bool(found))
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one sale by its id."""
+        sale = await self._get(f"/sales/{quote(ref, safe='')}", dict)
+        return (await self._orders([sale]))[0]
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every sale of the window."""
+        offset = 0
+        while True:
+            found = await self._get(
+                "/search",
+                list,
+                type="sales",
+                outlet_id=self.settings.outlet_id,
+                date_from=_utc(since),
+                date_to=_utc(until + timedelta(seconds=1)),  # it takes whole seconds
+                order_by="sale_date",
+                order_direction="asc",
+                page_size=RECORDS_PER_PAGE,
+                offset=offset,
+            )
+            sales = [sale for sale in found if self._sells_here(sale)]
+            for order in await self._orders(sales):
+                if since <= order.placed_at <= until:
+                    yield order
+            offset += len(found)
+            if not found:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what the outlet shows of every product whose inventory is tracked."""
+        products = {each["id"]: each async for each in self._walk("/products", deleted="false")}
+        async for record in self._walk("/inventory"):
+            product = products.get(record.get("product_id"))
+            if product is None or not product.get("has_inventory", True):
+                continue
+            quantity = level_of([record], self.settings.outlet_id)
+            if quantity is not None:
+                yield ObservedLevel(
+                    sku=product.get("sku") or "",
+                    quantity=quantity,
+                    remote={"product_id": product["id"], "outlet_id": self.settings.outlet_id},
+                    title=product.get("variant_name") or product.get("name") or "",
+                )
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs, product by product."""
+        able, lost = bound(levels, "product_id")
+        answers = list(lost)
+        for level in able:
+            try:
+                answers.append(PushedLevel(level.listing, await self._set(level)))
+            except (NotFound, Rejected, Conflict) as refusal:
+                answers.append(PushedLevel(level.listing, error=refusal))
+        return answers
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Take the serials off the outlet's list, and fulfil the sale if all of it left."""
+        return await tell(self.api, API, fulfillment, self.settings.outlet_id)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw form."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        given = _SIGNED.match(headers.get("x-signature", ""))
+        if given is None or not hmac.compare_digest(expected, given[1].lower()):
+            raise AuthFailed("the signature of the webhook is wrong")
+        return Delivery(hashlib.sha256(body).hexdigest(), payload_of(body)[0])
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the sale, where the payload is one."""
+        return hints_of(body)
+
+    async def _get(self, path: str, kind: type, **params: Any) -> Any:
+        return data_of(await self.api.json("GET", f"{API}{path}", params=params), kind)
+
+    async def _walk(self, path: str, **params: Any) -> AsyncIterator[Any]:
+        """Yield everything of a collection, by version; an empty page is the end."""
+        after = 0
+        while True:
+            asked = {"after": after, "page_size": RECORDS_PER_PAGE, **params}
+            answer = await self.api.json("GET", f"{API}{path}", params=asked)
+            found = data_of(answer, list)
+            for each in found:
+                yield each
+            version = version_of(answer)
+            if not found or version <= after:
+                return
+            after = version
+
+    def _sells_here(self, sale: Mapping[str, Any]) -> bool:
+        outlet = sale.get("outlet_id") or self.settings.outlet_id
+        return bool(outlet == self.settings.outlet_id and sold_lines(sale))
+
+    async def _orders(self, sales: Sequence[Mapping[str, Any]]) -> list[Order]:
+        """Read sales; products and serials are looked up, for the lines name neither."""
+        lines = [line for sale in sales for line in sold_lines(sale)]
+        named = dict.fromkeys(line["product_id"] for line in lines if line.get("product_id"))
+        skus = {product: await self._sku(product) for product in named}
+        orders = []
+        for sale in sales:
+            serials = await self._get(
+                "/serialnumbers", list, sale_id=sale["id"], page_size=RECORDS_PER_PAGE
+            )
+            orders.append(order_of(sale, skus, serials_by_line(serials)))
+        return orders
+
+    async def _sku(self, product: str) -> str:
+        try:
+            found = await self._get(f"/products/{quote(product, safe='')}", dict)
+        except NotFound:
+            return ""  # deleted since
+        return str(found.get("sku") or "")
+
+    async def _set(self, level: StockLevel) -> int:
+        product = quote(level.remote["product_id"], safe="")
+        outlet = self.settings.outlet_id
+        records = await self._get(f"/products/{product}/inventory", list)
+        present = level_of(records, outlet)
+        if present == level.available:
+            return present
+        if None not in (level.expected, present) and level.expected != present:
+            raise Conflict("the quantity has changed", observed=present)
+        record = {"outlet_id": outlet, "current_amount": level.available}
+        change = {"details": {"inventory": [record]}}
+        await self.api.request("PUT", f"{STOCK_API}/products/{product}", json=change)
+        return level.available
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,137 @@
+"""Read what Lightspeed X-Series says: sales, serial numbers and levels in our words."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from connectors.contract import Hint
+from connectors.errors import Unknown
+from connectors.toolkit.cursors import moment
+from hub.vocabulary import Order, OrderLine, OrderState
+
+STATES = {
+    "SAVED": OrderState.PENDING,  # parked
+    "LAYBY": OrderState.PENDING,  # the shop keeps the goods until they are paid
+    "SERVICE": OrderState.PENDING,
+    "AWAITING_DISPATCH": OrderState.OPEN,
+    "AWAITING_PICKUP": OrderState.OPEN,
+    "ONACCOUNT": OrderState.FULFILLED,  # handed over, to be paid later
+    "CLOSED": OrderState.FULFILLED,
+    "ONACCOUNT_CLOSED": OrderState.FULFILLED,
+    "LAYBY_CLOSED": OrderState.FULFILLED,
+    "SERVICE_CLOSED": OrderState.FULFILLED,
+    "DISPATCHED_CLOSED": OrderState.FULFILLED,
+    "PICKED_UP_CLOSED": OrderState.FULFILLED,
+    "VOIDED": OrderState.CANCELLED,
+}
+AT_COUNTER = frozenset({"ONACCOUNT", "CLOSED", "ONACCOUNT_CLOSED", "LAYBY_CLOSED"})
+
+
+def data_of(answer: Any, kind: type) -> Any:
+    """Take the ``data`` of an answer, which must be a list or an object."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, kind):
+        raise Unknown("the answer holds no data")
+    return data
+
+
+def version_of(answer: Mapping[str, Any]) -> int:
+    """Read up to which version a page goes; its own word for it, or its newest item."""
+    stated = answer.get("version")
+    newest = stated.get("max") if isinstance(stated, dict) else None
+    items = [each.get("version") or 0 for each in answer["data"]]
+    return max([int(newest or 0), *map(int, items)])
+
+
+def sold_lines(sale: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """List the lines that sell something: no returns, nothing voided."""
+    return [
+        line
+        for line in sale.get("line_items") or []
+        if (line.get("quantity") or 0) > 0
+        and not line.get("is_return")
+        and line.get("status") != "VOIDED"
+    ]
+
+
+def order_of(
+    sale: Mapping[str, Any],
+    skus: Mapping[str, str],
+    serials: Mapping[str, Sequence[str]],
+) -> Order:
+    """Read a sale; `skus` are by product, `serials` by line."""
+    status = str(sale.get("status") or "")
+    state = STATES.get(status, OrderState.PENDING)
+    done = state is OrderState.FULFILLED
+    placed = moment(sale.get("sale_date") or sale["created_at"])
+    changed = sale.get("updated_at")
+    if sale.get("deleted_at"):
+        state, done = OrderState.CANCELLED, False
+    return Order(
+        ref=sale["id"],
+        number=sale.get("invoice_number") or sale["id"],
+        state=state,
+        remote_state=status,
+        lines=tuple(_line(line, done, skus, serials) for line in sold_lines(sale)),
+        placed_at=placed,
+        updated_at=moment(changed) if changed else placed,
+        at_counter=done and status in AT_COUNTER and (sale.get("source") or "USER") == "USER",
+        customer_ref=sale.get("customer_id") or None,
+    )
+
+
+def _line(
+    line: Mapping[str, Any],
+    done: bool,
+    skus: Mapping[str, str],
+    serials: Mapping[str, Sequence[str]],
+) -> OrderLine:
+    quantity = math.ceil(line["quantity"])
+    sku = skus.get(line.get("product_id") or "", "")
+    return OrderLine(
+        ref=line["id"],
+        sku=sku,
+        quantity=quantity,
+        fulfilled=quantity if done else 0,
+        serials=tuple(serials.get(line["id"], ())),
+        title=sku,  # a line names its product by id alone
+    )
+
+
+def serials_by_line(serials: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Sort the serials of a sale by the line that sold them."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for each in serials:
+        if each.get("line_item_id") and each.get("code"):
+            found[each["line_item_id"]].append(str(each["code"]))
+    return dict(found)
+
+
+def level_of(records: Iterable[Mapping[str, Any]], outlet: str) -> int | None:
+    """Read how many pieces an outlet shows; None where it keeps no record of the product."""
+    for each in records:
+        if each.get("outlet_id") == outlet:
+            return math.floor(each.get("inventory_level") or 0)
+    return None
+
+
+def payload_of(body: bytes) -> tuple[str, Mapping[str, Any]]:
+    """Decode a webhook, a form whose field ``payload`` is JSON: its topic and its object."""
+    form = parse_qs(body.decode("utf-8", errors="replace"))
+    try:
+        payload = json.loads(form.get("payload", ["{}"])[0])
+    except ValueError:
+        payload = {}
+    payload = payload if isinstance(payload, dict) else {}
+    return str(form.get("type", [payload.get("type", "")])[0]), payload
+
+
+def hints_of(body: bytes) -> Sequence[Hint]:
+    """Name the sale that a webhook is about; other objects have no lines."""
+    _, payload = payload_of(body)
+    lines = payload.get("line_items") or payload.get("register_sale_products")
+    named = payload.get("id")
+    return (Hint(str(named)),) if isinstance(lines, list) and named else ()

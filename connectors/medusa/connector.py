@@ -1,0 +1,208 @@
+"""Medusa v2 shops over the Admin REST API (contract of April 2025; truths seen on 2.21.2).
+
+The secret API key belongs to a user of the admin; it is sent as Basic authentication. Medusa
+itself has no rate limit and no header for one. It has no webhooks of its own either: a few lines of
+subscriber post the data of an event (``{"id": ...}`` or ``{"order_id": ...}``) with the headers
+``x-hub-signature`` (hex HMAC-SHA256 of the body), ``x-hub-delivery`` and ``x-hub-topic``.
+
+Orders are sorted by ``updated_at`` and paged by that time. Medusa ignores filters that it does not
+know and then gives the whole shop; so every page is checked against what was asked. ``updated_at``
+does not move when a payment is captured: an order counts as open once it is authorised. A quantity
+is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfilment.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), ship one
+fulfilment from several locations, or read returns (a return that is received restocks by itself).
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.medusa.fulfillment import tell
+from connectors.medusa.mapping import (
+    LEVEL_FIELDS,
+    ORDER_FIELDS,
+    hints_of,
+    level_of,
+    listed,
+    one,
+    order_of,
+    stated,
+)
+from connectors.medusa.stock import push
+from connectors.remote import Remote
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.keyset_pages import Place
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+ORDERS_PER_PAGE = 50
+ITEMS_PER_PAGE = 100
+CLOCK_GRAIN = timedelta(milliseconds=1)  # times are stamped in milliseconds
+BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class MedusaSettings(BaseModel):
+    """One shop and one of its stock locations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(description="https://shop.example, without /admin")
+    api_key: SecretStr
+    webhook_secret: SecretStr
+    stock_location_id: str = Field(min_length=1)
+    calls_per_second: float = Field(8.0, gt=0)
+
+
+class Medusa(
+    Connector[MedusaSettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One shop: its orders, and the stock of one location."""
+
+    key: ClassVar[str] = "medusa"
+    settings_model: ClassVar[type[BaseModel]] = MedusaSettings
+    levels_max: ClassVar[int] = 50
+
+    @classmethod
+    def remote(cls, settings: MedusaSettings) -> Remote:
+        """Describe the admin API of the shop."""
+        return Remote(
+            base_url=str(settings.base_url).rstrip("/"),
+            auth=(settings.api_key.get_secret_value(), ""),
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read the location, and prove that the filter of the orders filters."""
+        location = quote(self.settings.stock_location_id, safe="")
+        try:
+            path = f"/admin/stock-locations/{location}"
+            await stated(self.api, "GET", path, params={"fields": "id"})
+        except NotFound as refusal:
+            raise NotFound(f"{refusal}: check stock_location_id and base_url") from refusal
+        except AuthFailed as refusal:
+            raise AuthFailed(f"{refusal}: a secret API key is needed") from refusal
+        await self._orders("updated_at", datetime.now(UTC) + timedelta(days=1), None, 0, limit=1)
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        place = Place.resume(walk.after, walk.since or BEGINNING)
+        orders = await self._orders("updated_at", place.since, None, place.skip)
+        newest = max((order.updated_at for order in orders), default=None)
+        walk, more = walk.step(newest, place.following(newest, len(orders), ORDERS_PER_PAGE))
+        return Page(tuple(orders), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
+        return order_of(one(await stated(self.api, "GET", path, params=params), "order"))
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        skip, orders = 0, list[Order]()
+        while skip == 0 or len(orders) == ORDERS_PER_PAGE:
+            orders = await self._orders("created_at", since, until, skip)
+            for order in orders:
+                if since <= order.placed_at <= until:
+                    yield order
+            skip += len(orders)
+            if not orders:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what is available of every item that the location keeps."""
+        skip, found = 0, list[Any]()
+        while skip == 0 or len(found) == ITEMS_PER_PAGE:
+            params = {"fields": LEVEL_FIELDS, "limit": ITEMS_PER_PAGE, "offset": skip}
+            answer = await stated(
+                self.api, "GET", "/admin/inventory-items", params={**params, "order": "id"}
+            )
+            found = listed(answer, "inventory_items")
+            for item in found:
+                if (shelf := level_of(item, self.settings.stock_location_id)) is not None:
+                    yield ObservedLevel(
+                        sku=item.get("sku") or "",
+                        quantity=shelf[0] - shelf[1],
+                        remote={
+                            "inventory_item_id": item["id"],
+                            "location_id": self.settings.stock_location_id,
+                        },
+                        title=item.get("title") or "",
+                    )
+            skip += len(found)
+            if not found:
+                return
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs in one call where none is refused."""
+        able, lost = bound(levels, "inventory_item_id")
+        return [*lost, *await push(self.api, self.settings.stock_location_id, able)]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Create the fulfilment that is not there yet, with the serials, and ship it."""
+        return await tell(self.api, fulfillment, self.settings.stock_location_id)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature that the subscriber made over the raw body."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        given = headers.get("x-hub-signature", "").removeprefix("sha256=")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise AuthFailed("the signature of the webhook is wrong")
+        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
+        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order, if the event is about one."""
+        return hints_of(body)
+
+    async def _orders(
+        self,
+        field: str,
+        since: datetime,
+        until: datetime | None,
+        skip: int,
+        limit: int = ORDERS_PER_PAGE,
+    ) -> list[Order]:
+        """Read a page; a shop that answers with older orders has ignored the filter."""
+        params = {
+            f"{field}[$gte]": stamp(since),
+            "order": field,
+            "limit": limit,
+            "offset": skip,
+            "fields": ORDER_FIELDS,
+        }
+        if until is not None:
+            params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)
+        answer = await stated(self.api, "GET", "/admin/orders", params=params)
+        orders = [order_of(each) for each in listed(answer, "orders")]
+        times = [each.updated_at if field == "updated_at" else each.placed_at for each in orders]
+        if times and min(times) < since - CLOCK_GRAIN:
+            raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")
+        return orders

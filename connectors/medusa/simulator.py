@@ -1,0 +1,265 @@
+"""A Medusa shop over the admin REST API: orders, reservations, levels, fulfilments, a subscriber.
+
+It is as strange as the real one where that hurts: unknown parameters are ignored, capturing a
+payment does not move an order's time of change, and a fulfilment that is sent again is refused
+because its reservation is gone.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.testing.simulator import Fault, Twin, Webhook
+
+LOCATION = "sloc_twin"
+Handler = Callable[[Request], Awaitable[Response]]
+Record = dict[str, Any]
+
+
+class MedusaTwin(Twin):
+    """One shop with one location and one secret key. `items` and `orders` may be looked at."""
+
+    def __init__(
+        self,
+        api_key: str = "sk_twin_secret_key",
+        webhook_secret: str = "twin-webhook-secret",
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.api_key = api_key
+        self.webhook_secret = webhook_secret
+        self.knows_filters = True
+        self.items: dict[str, Record] = {}
+        self.orders: dict[str, Record] = {}
+        super().__init__(self._routes(), clock)
+
+    def settings(self, url: str) -> dict[str, Any]:
+        """Return the settings with which the connector `medusa` reaches this twin."""
+        return {
+            "base_url": url,
+            "api_key": self.api_key,
+            "webhook_secret": self.webhook_secret,
+            "stock_location_id": LOCATION,
+            "calls_per_second": 1000,
+        }
+
+    def add_item(self, sku: str, quantity: int | None) -> str:
+        """Keep an article at the location; without quantity it has no level there yet."""
+        ref = f"iitem_{self.next_id()}"
+        levels = [] if quantity is None else [_level(ref, quantity)]
+        elsewhere = {**_level(ref, 50), "location_id": "sloc_elsewhere"}
+        levels.append(elsewhere)
+        self.items[ref] = {"id": ref, "sku": sku, "title": f"A {sku}", "location_levels": levels}
+        return ref
+
+    def quantity(self, sku: str) -> int:
+        """Return what is stocked and not reserved."""
+        level = self._level_at(self._item(sku))
+        return int(level["stocked_quantity"] - level["reserved_quantity"])
+
+    def set_quantity(self, sku: str, quantity: int) -> None:
+        """Change the stock behind the hub's back."""
+        level = self._level_at(self._item(sku))
+        level["stocked_quantity"] = quantity + level["reserved_quantity"]
+
+    def place_order(self, quantities: Mapping[str, int], paid: str = "authorized") -> str:
+        """Sell something; its pieces are reserved. Returns the order id."""
+        ref = f"order_{self.next_id()}"
+        items = []
+        for sku, quantity in quantities.items():
+            self._level_at(self._item(sku))["reserved_quantity"] += quantity
+            detail = {"fulfilled_quantity": 0, "shipped_quantity": 0, "delivered_quantity": 0}
+            named = {"id": f"ordli_{self.next_id()}", "variant_sku": sku, "product_title": sku}
+            items.append({**named, "quantity": quantity, "detail": detail})
+        self.orders[ref] = {
+            "id": ref,
+            "display_id": self.next_id(),
+            "status": "pending",
+            "payment_status": paid,
+            "fulfillment_status": "not_fulfilled",
+            "customer_id": "cus_1",
+            "created_at": iso(self.now()),
+            "updated_at": iso(self.now()),
+            "items": items,
+            "fulfillments": [],
+        }
+        self.tell("order.placed", {"id": ref})
+        return ref
+
+    def cancel_order(self, ref: str) -> None:
+        """Cancel an order."""
+        self.orders[ref] |= {"status": "canceled", "updated_at": iso(self.now())}
+        self.tell("order.canceled", {"id": ref})
+
+    def capture(self, ref: str) -> None:
+        """Capture the payment; the order's time of change stays where it is."""
+        self.orders[ref]["payment_status"] = "captured"
+
+    def tell(self, topic: str, data: Mapping[str, Any]) -> None:
+        """Let the subscriber post the data of an event."""
+        self.announce(topic, f"event-{self.next_id()}", json.dumps(data).encode())
+
+    def sign(self, webhook: Webhook) -> Mapping[str, str]:
+        """Sign the raw body as the subscriber does."""
+        digest = hmac.new(self.webhook_secret.encode(), webhook.body, hashlib.sha256).hexdigest()
+        return {
+            "x-hub-signature": f"sha256={digest}",
+            "x-hub-delivery": webhook.id,
+            "x-hub-topic": webhook.topic,
+        }
+
+    def answer_fault(self, fault: Fault) -> Response:
+        """Fail in Medusa's words, or those of a proxy before it."""
+        if fault is Fault.SERVER_ERROR:
+            return _failed(500, "unknown_error", "An unknown error occurred.")
+        return Response("slow down", 429, {"Retry-After": "2"})
+
+    def _routes(self) -> list[Route]:
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/orders", self._list_orders),
+            ("GET", "/orders/{id}", self._order),
+            ("POST", "/orders/{id}/fulfillments", self._fulfill),
+            ("POST", "/orders/{id}/fulfillments/{fulfillment}/shipments", self._ship),
+            ("GET", "/stock-locations/{id}", self._location),
+            ("GET", "/inventory-items", self._list_items),
+            ("POST", "/inventory-items/location-levels/batch", self._batch),
+        ]
+        return [
+            Route(f"/admin{path}", self._guard(call), methods=[method])
+            for method, path, call in table
+        ]
+
+    def _guard(self, call: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            expected = f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
+            if request.headers.get("authorization") != expected:
+                return _failed(401, "unauthorized", "Unauthorized")
+            if "/orders/" in request.url.path and request.path_params["id"] not in self.orders:
+                return _failed(404, "not_found", "Order not found")
+            return await call(request)
+
+        return guarded
+
+    async def _location(self, request: Request) -> Response:
+        if request.path_params["id"] != LOCATION:
+            return _failed(404, "not_found", "Stock location not found")
+        return JSONResponse({"stock_location": {"id": LOCATION}})
+
+    async def _list_orders(self, request: Request) -> Response:
+        asked = request.query_params
+        found = list(self.orders.values())
+        if self.knows_filters:
+            found = [
+                order
+                for order in found
+                if all(
+                    asked.get(f"{name}[$gte]", "") <= order[name]
+                    and order[name] <= asked.get(f"{name}[$lte]", "9999")
+                    for name in ("created_at", "updated_at")
+                )
+            ]
+        name = asked.get("order", "id")
+        found.sort(key=lambda order: (str(order[name]), str(order["id"])))
+        return JSONResponse({"orders": _cut(found, request), "count": len(found)})
+
+    async def _order(self, request: Request) -> Response:
+        return JSONResponse({"order": self.orders[request.path_params["id"]]})
+
+    async def _fulfill(self, request: Request) -> Response:
+        order, asked = self.orders[request.path_params["id"]], await request.json()
+        lines = {line["id"]: line for line in order["items"]}
+        for item in asked["items"]:
+            line = lines[item["id"]]
+            if line["detail"]["fulfilled_quantity"] + item["quantity"] > line["quantity"]:
+                told = f"No stock reservation found for item {item['id']}"
+                return _failed(400, "invalid_data", told)
+        for item in asked["items"]:
+            line = lines[item["id"]]
+            line["detail"]["fulfilled_quantity"] += item["quantity"]
+            level = self._level_at(self._item(line["variant_sku"]))
+            level["stocked_quantity"] -= item["quantity"]
+            level["reserved_quantity"] -= item["quantity"]
+        made = {"id": f"ful_{self.next_id()}", "metadata": asked["metadata"], "shipped_at": None}
+        order["fulfillments"].append({**made, "canceled_at": None, "items": asked["items"]})
+        return self._changed(order, "fulfilled")
+
+    async def _ship(self, request: Request) -> Response:
+        order, asked = self.orders[request.path_params["id"]], await request.json()
+        (known,) = (
+            each
+            for each in order["fulfillments"]
+            if each["id"] == request.path_params["fulfillment"]
+        )
+        if known["shipped_at"]:
+            return _failed(400, "not_allowed", "Shipment has already been created")
+        known |= {"shipped_at": iso(self.now()), "labels": asked.get("labels", [])}
+        lines = {line["id"]: line for line in order["items"]}
+        for item in asked["items"]:
+            lines[item["id"]]["detail"]["shipped_quantity"] += item["quantity"]
+        return self._changed(order, "shipped")
+
+    def _changed(self, order: Record, step: str) -> Response:
+        whole = all(
+            line["detail"][f"{step}_quantity"] >= line["quantity"] for line in order["items"]
+        )
+        status = step if whole else f"partially_{step}"
+        order |= {"fulfillment_status": status, "updated_at": iso(self.now())}
+        return JSONResponse({"order": order})
+
+    async def _list_items(self, request: Request) -> Response:
+        wanted = request.query_params.getlist("id")
+        found = [each for ref, each in sorted(self.items.items()) if not wanted or ref in wanted]
+        return JSONResponse({"inventory_items": _cut(found, request), "count": len(found)})
+
+    async def _batch(self, request: Request) -> Response:
+        asked = await request.json()
+        for entry in (*asked["create"], *asked["update"]):
+            if entry["stocked_quantity"] < 0:
+                return _failed(400, "invalid_data", "stocked_quantity must not be negative")
+            if self.broken(entry["inventory_item_id"]):
+                return _failed(404, "not_found", "Inventory item not found")
+        for entry in asked["update"]:
+            level = self._level_at(self.items[entry["inventory_item_id"]])
+            level["stocked_quantity"] = entry["stocked_quantity"]
+        for entry in asked["create"]:
+            item = self.items[entry["inventory_item_id"]]
+            item["location_levels"].append(_level(item["id"], entry["stocked_quantity"]))
+        return JSONResponse({"created": [], "updated": [], "deleted": []})
+
+    def broken(self, item: str) -> bool:
+        """Say whether an item refuses every change: its SKU begins with ``BROKEN``."""
+        return str(self.items[item]["sku"]).startswith("BROKEN")
+
+    def _item(self, sku: str) -> Record:
+        return next(each for each in self.items.values() if each["sku"] == sku)
+
+    def _level_at(self, item: Record) -> Record:
+        levels: list[Record] = item["location_levels"]
+        return next(each for each in levels if each["location_id"] == LOCATION)
+
+
+def iso(moment: datetime) -> str:
+    """Write a moment as Medusa does: UTC, milliseconds."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _level(item: str, quantity: int) -> Record:
+    at = {"inventory_item_id": item, "location_id": LOCATION}
+    return {**at, "stocked_quantity": quantity, "reserved_quantity": 0}
+
+
+def _cut(found: list[Record], request: Request) -> list[Record]:
+    start = int(request.query_params.get("offset", "0"))
+    return found[start : start + int(request.query_params.get("limit", "50"))]
+
+
+def _failed(status: int, kind: str, message: str) -> Response:
+    return JSONResponse({"type": kind, "message": message}, status_code=status)

@@ -1,0 +1,292 @@
+"""Saleor shops, over the GraphQL API (schema of Saleor 3.22; what is used is older).
+
+The app needs the permissions ``MANAGE_ORDERS`` and ``MANAGE_PRODUCTS``. Its webhooks must be signed
+as Saleor does by default: a detached JSON Web Signature under the keys at
+``/.well-known/jwks.json`` of the shop. A webhook with the deprecated secret key is refused.
+
+Quantities of one warehouse are set beside what the shop has allocated to orders. Serials travel in
+the private metadata of a fulfilment (``serial_hub.serials``, by order line), beside our reference.
+
+What came back, or was paid back, is a fulfilment of its own in Saleor; it is read as a return that
+is done.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), fulfil from
+several warehouses, stock a variant at a warehouse where it never was, pay back what it cancels, or
+know the order that replaces another.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    CancelOrders,
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, Conflict, NotFound, Unknown
+from connectors.remote import Remote, RemoteApi
+from connectors.saleor import documents
+from connectors.saleor.fulfillment import tell
+from connectors.saleor.mapping import (
+    Shelf,
+    ask,
+    delivery_id,
+    hints_of,
+    next_page,
+    nodes,
+    order_of,
+    refusal_of,
+    returns_of,
+    shelf_of,
+)
+from connectors.saleor.signature import ShopKeys
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, moment, stamp
+from hub.vocabulary import Cancellation, Fulfillment, ObservedLevel, Order, Return, StockLevel
+
+ORDERS_PER_PAGE = 50
+VARIANTS_PER_PAGE = 100
+NEEDED = frozenset({"MANAGE_ORDERS", "MANAGE_PRODUCTS"})
+BY_CHANGE = {"field": "LAST_MODIFIED_AT", "direction": "ASC"}
+BY_BIRTH = {"field": "CREATED_AT", "direction": "ASC"}
+DAY = timedelta(days=1)
+
+
+class SaleorSettings(BaseModel):
+    """One shop and one of its warehouses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: HttpUrl = Field(description="The API: https://shop.example/graphql/")
+    app_token: SecretStr = Field(description="Of an app with MANAGE_ORDERS and MANAGE_PRODUCTS")
+    warehouse_id: str = Field(min_length=1, description="Its global id, as V2FyZWhvdXNlOi…")
+    notify_customer: bool = False
+    calls_per_second: float = Field(8.0, gt=0)
+
+
+class Saleor(
+    Connector[SaleorSettings],
+    PullOrders,
+    PullReturns,
+    CancelOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One shop: its orders, and the stock of one warehouse."""
+
+    key: ClassVar[str] = "saleor"
+    settings_model: ClassVar[type[BaseModel]] = SaleorSettings
+    levels_max: ClassVar[int] = 50
+
+    def __init__(self, settings: SaleorSettings, api: RemoteApi) -> None:
+        super().__init__(settings, api)
+        self._keys = ShopKeys()
+
+    @classmethod
+    def remote(cls, settings: SaleorSettings) -> Remote:
+        """Describe the API of the shop."""
+        return Remote(
+            base_url=str(settings.url).removesuffix(settings.url.path or "").rstrip("/"),
+            headers={"authorization": f"Bearer {settings.app_token.get_secret_value()}"},
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read who the app is, what it may do, and the warehouse."""
+        data = await self._ask(documents.CHECK, warehouse=self.settings.warehouse_id)
+        app = data["app"]
+        if app is None or app["isActive"] is False:
+            raise AuthFailed("the token is not that of an active app")
+        missing = NEEDED - {each["code"] for each in app["permissions"] or ()}
+        if missing:
+            raise AuthFailed(f"the app lacks the permissions {', '.join(sorted(missing))}")
+        if data["warehouse"] is None:
+            raise NotFound(f"the shop has no warehouse {self.settings.warehouse_id}")
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change."""
+        found, walk, more = await self._changed(documents.ORDERS, cursor)
+        return Page(tuple(order_of(each) for each in found), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its global id."""
+        order = (await self._ask(documents.ORDER, id=ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {ref}")
+        return order_of(order)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return what came back of the next orders, by their time of change."""
+        found, walk, more = await self._changed(documents.CHANGED, cursor)
+        returns = tuple(each for order in found for each in returns_of(order))
+        return Page(returns, walk.cursor(), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read what came back of one order."""
+        order = (await self._ask(documents.FULFILLMENTS, id=order_ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {order_ref}")
+        return returns_of(order)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is cancelled; its money is for a person to pay back."""
+        order = (await self._ask(documents.ORDER, id=cancellation.order_ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {cancellation.order_ref}")
+        if order["status"] != "CANCELED":
+            data = await self._ask(documents.CANCEL, repeat=False, id=cancellation.order_ref)
+            if refusal := refusal_of(data["orderCancel"]["errors"]):
+                raise refusal
+        return f"Saleor order {order['number']}"
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order created in the window; the shop filters by whole days."""
+        first, last = since.astimezone(UTC) - DAY, until.astimezone(UTC) + DAY
+        wanted = {"created": {"gte": first.date().isoformat(), "lte": last.date().isoformat()}}
+        after: str | None = None
+        while True:
+            found = await self._orders(documents.ORDERS, wanted, BY_BIRTH, after)
+            for order in map(order_of, nodes(found)):
+                if since <= order.placed_at <= until:
+                    yield order
+            after = next_page(found)
+            if after is None:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what is on hand and not allocated, for every tracked variant of the warehouse."""
+        after: str | None = None
+        while True:
+            found = await self._variants(None, after)
+            for variant in nodes(found):
+                shelf = shelf_of(variant, self.settings.warehouse_id)
+                if shelf is not None and variant["trackInventory"]:
+                    yield ObservedLevel(
+                        sku=variant["sku"] or "",
+                        quantity=shelf.available,
+                        remote={"variant_id": variant["id"]},
+                        title=f"{variant['product']['name']} {variant['name']}".strip(),
+                    )
+            after = next_page(found)
+            if after is None:
+                return
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Set what is on hand so that the wanted quantity is available beside what is allocated."""
+        able, lost = bound(levels, "variant_id")
+        return [*lost, *(await self._push(able) if able else [])]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Create the fulfilment that is not there yet, and name the serials in its metadata."""
+        ref = await tell(
+            self._ask,
+            fulfillment,
+            self.settings.warehouse_id,
+            notify=self.settings.notify_customer,
+        )
+        return f"Saleor fulfilment {ref}"
+
+    async def prepare(self, headers: Mapping[str, str]) -> None:
+        """Fetch the keys of the shop, where a webhook names one that is not known."""
+        await self._keys.fetch(self.api, headers)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw body."""
+        self._keys.verify(headers, body)
+        ref = delivery_id(body, received_at.isoformat())
+        return Delivery(ref, headers.get("saleor-event", "").lower())
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of an event."""
+        return hints_of(topic, body)
+
+    async def _ask(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+        path = self.settings.url.path or "/graphql/"
+        return await ask(self.api, path, document, repeat=repeat, **variables)
+
+    async def _orders(
+        self, document: str, wanted: Mapping[str, Any], sort: Mapping[str, str], after: str | None
+    ) -> Any:
+        data = await self._ask(
+            document, first=ORDERS_PER_PAGE, after=after, filter=wanted, sort=sort
+        )
+        return data["orders"]
+
+    async def _changed(
+        self, document: str, cursor: str
+    ) -> tuple[list[Mapping[str, Any]], Walk, bool]:
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        wanted = {"updatedAt": {"gte": stamp(walk.since)}} if walk.since else {}
+        found = await self._orders(document, wanted, BY_CHANGE, walk.after)
+        newest = max((moment(each["updatedAt"]) for each in nodes(found)), default=None)
+        following, more = walk.step(newest, next_page(found))
+        return nodes(found), following, more
+
+    async def _variants(self, ids: Sequence[str] | None, after: str | None) -> Any:
+        asked: dict[str, Any] = {"first": VARIANTS_PER_PAGE, "after": after}
+        if ids is not None:
+            asked["ids"] = list(ids)
+        return (await self._ask(documents.VARIANTS, **asked))["productVariants"]
+
+    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        warehouse = self.settings.warehouse_id
+        found = nodes(await self._variants([level.remote["variant_id"] for level in levels], None))
+        shelves = {each["id"]: shelf_of(each, warehouse) for each in found}
+        answers, wanted = list[PushedLevel](), list[tuple[StockLevel, Shelf]]()
+        for level in levels:
+            shelf = shelves.get(level.remote["variant_id"])
+            if shelf is None:
+                lost = NotFound(f"the warehouse holds no {level.remote['variant_id']}")
+                answers.append(PushedLevel(level.listing, error=lost))
+            elif shelf.available == level.available:
+                answers.append(PushedLevel(level.listing, level.available))
+            elif level.expected not in (None, shelf.available):
+                moved = Conflict("the quantity has changed", observed=shelf.available)
+                answers.append(PushedLevel(level.listing, error=moved))
+            else:
+                wanted.append((level, shelf))
+        return [*answers, *await self._set(wanted)]
+
+    async def _set(self, wanted: Sequence[tuple[StockLevel, Shelf]]) -> list[PushedLevel]:
+        if not wanted:
+            return []
+        stocks = [
+            {
+                "variantId": level.remote["variant_id"],
+                "warehouseId": self.settings.warehouse_id,
+                "quantity": level.available + shelf.allocated,
+            }
+            for level, shelf in wanted
+        ]
+        # Absolute, and compared before: to repeat it at once is safe.
+        answer = (await self._ask(documents.SET_STOCK, stocks=stocks))["stockBulkUpdate"]
+        results = answer["results"]
+        if len(results) != len(wanted):
+            raise refusal_of(answer["errors"]) or Unknown("Saleor does not answer for each level")
+        # In the order of what was sent; an order that came in between shows here at once.
+        return [_pushed(level, result) for (level, _), result in zip(wanted, results, strict=True)]
+
+
+def _pushed(level: StockLevel, result: Mapping[str, Any]) -> PushedLevel:
+    if refusal := refusal_of(result["errors"]):
+        return PushedLevel(level.listing, error=refusal)
+    stock = result["stock"]
+    if stock is None or stock["productVariant"]["id"] != level.remote["variant_id"]:
+        return PushedLevel(level.listing, error=Unknown("Saleor answers for another variant"))
+    return PushedLevel(level.listing, stock["quantity"] - stock["quantityAllocated"])

@@ -1,0 +1,90 @@
+"""Tell a Saleor shop what left: a fulfilment, and our reference and serials in its metadata.
+
+Saleor has no key for a repeat. So a fulfilment that names our reference was told; one of the same
+units and tracking that names none is ours too: the answer to its creation got lost.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import Conflict, NotFound
+from connectors.saleor import documents
+from connectors.saleor.mapping import BACK, PAID_BACK, refusal_of
+from hub.vocabulary import Fulfillment
+
+REFERENCE, SERIALS = "serial_hub.reference", "serial_hub.serials"
+NOT_SHIPPED = frozenset({"CANCELED"}) | BACK | PAID_BACK
+Ask = Callable[..., Awaitable[Any]]
+
+
+async def tell(ask: Ask, fulfillment: Fulfillment, warehouse: str, *, notify: bool) -> str:
+    """Create the fulfilment that is not there yet, and name its serials. Returns its id."""
+    data = await ask(documents.FULFILLMENTS, id=fulfillment.order_ref)
+    order = data["order"]
+    if order is None:
+        raise NotFound(f"no order {fulfillment.order_ref}")
+    known = _known(order["fulfillments"], fulfillment)
+    if known is None:
+        known = {"id": await _create(ask, fulfillment, warehouse, notify=notify)}
+    serials = {line.order_line_ref: list(line.serials) for line in fulfillment.lines}
+    if serials_of(known) != serials or known.get("reference") != fulfillment.reference:
+        said = [
+            {"key": REFERENCE, "value": fulfillment.reference},
+            {"key": SERIALS, "value": json.dumps(serials)},
+        ]
+        data = await ask(documents.NAME_SERIALS, id=known["id"], input=said)
+        if refusal := refusal_of(data["updatePrivateMetadata"]["errors"]):
+            raise refusal
+    return str(known["id"])
+
+
+def serials_of(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Read the serials that a fulfilment names, by order line; what is not ours is left out."""
+    try:
+        found = json.loads(fulfillment.get("serials") or "{}")
+        return {str(line): [str(serial) for serial in named] for line, named in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _known(
+    fulfillments: Sequence[Mapping[str, Any]], ours: Fulfillment
+) -> Mapping[str, Any] | None:
+    alive = [each for each in fulfillments if each["status"] not in NOT_SHIPPED]
+    for each in alive:
+        if each["reference"] == ours.reference:
+            return each
+    wanted = {line.order_line_ref: len(line.serials) for line in ours.lines}
+    for each in alive:
+        there = {
+            (line["orderLine"] or {}).get("id"): line["quantity"] for line in each["lines"] or ()
+        }
+        same = there == wanted and each["trackingNumber"] == (ours.tracking or "")
+        if same and not each["reference"]:
+            return each
+    return None
+
+
+async def _create(ask: Ask, fulfillment: Fulfillment, warehouse: str, *, notify: bool) -> str:
+    wanted: dict[str, Any] = {
+        "lines": [
+            {
+                "orderLineId": line.order_line_ref,
+                "stocks": [{"quantity": len(line.serials), "warehouse": warehouse}],
+            }
+            for line in fulfillment.lines
+        ],
+        "notifyCustomer": notify,
+        # It has left, whatever the shop believes of its stock.
+        "allowStockToBeExceeded": True,
+    }
+    if fulfillment.tracking:
+        wanted["trackingNumber"] = fulfillment.tracking
+    data = await ask(documents.FULFILL, repeat=False, order=fulfillment.order_ref, input=wanted)
+    answer = data["orderFulfill"]
+    if refusal := refusal_of(answer["errors"]):
+        raise refusal
+    if not answer["fulfillments"]:
+        raise Conflict("Saleor made no fulfilment")
+    return str(answer["fulfillments"][0]["id"])

@@ -1,0 +1,215 @@
+"""Ask Saleor, and read its answers: orders, stock, returns, refusals."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.contract import Hint
+from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.toolkit.cursors import moment
+from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
+
+STATES = {
+    "DRAFT": OrderState.PENDING,
+    "UNCONFIRMED": OrderState.PENDING,
+    "CANCELED": OrderState.CANCELLED,
+    "EXPIRED": OrderState.CANCELLED,
+    "FULFILLED": OrderState.FULFILLED,
+    "RETURNED": OrderState.FULFILLED,
+}
+# What a fulfilment becomes when its goods come back, or are paid back.
+BACK = frozenset({"RETURNED", "REFUNDED_AND_RETURNED", "REPLACED"})
+PAID_BACK = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
+SHIPPED = frozenset({"FULFILLED", "CANCELED", "WAITING_FOR_APPROVAL"})
+NOT_LET_IN = frozenset(
+    {"PermissionDenied", "InvalidTokenError", "ExpiredSignatureError", "InvalidSignatureError"}
+)
+MOVED_ON = frozenset({"INSUFFICIENT_STOCK", "FULFILL_ORDER_LINE", "CANNOT_FULFILL_UNPAID_ORDER"})
+DEPTH_MAX = 4
+
+
+async def ask(
+    api: RemoteApi, path: str, document: str, *, repeat: bool = True, **variables: Any
+) -> Any:
+    """Execute a document and return its data, or raise one of the six."""
+    body = {"query": document, "variables": variables}
+    answer = await api.json("POST", path, repeat=repeat, json=body)
+    if not isinstance(answer, dict):
+        raise Transient("Saleor answered something that is not GraphQL")
+    if answer.get("errors"):
+        raise _error_of(answer["errors"][0])
+    if answer.get("data") is None:
+        raise Transient("Saleor answered without data")
+    return answer["data"]
+
+
+def _error_of(error: Mapping[str, Any]) -> ConnectorError:
+    extensions = error.get("extensions") or {}
+    code = str((extensions.get("exception") or {}).get("code") or extensions.get("code") or "")
+    said = f"{code} {error.get('message', '')}".strip()[:ERROR_TEXT_CHARS_MAX]
+    if code in NOT_LET_IN:
+        return AuthFailed(said)
+    if code in ("Internal Server Error", "OperationalError", "DatabaseError"):
+        return Transient(said)
+    return Rejected(said)
+
+
+def refusal_of(errors: Sequence[Mapping[str, Any]] | None) -> ConnectorError | None:
+    """Read the first error of a mutation, None where there is none."""
+    if not errors:
+        return None
+    first = errors[0]
+    code = str(first.get("code") or "")
+    told = f"{code} {first.get('field') or ''} {first.get('message') or ''}"
+    told = " ".join(told.split())[:ERROR_TEXT_CHARS_MAX]
+    if code == "NOT_FOUND":
+        return NotFound(told)
+    return Conflict(told) if code in MOVED_ON else Rejected(told)
+
+
+def nodes(connection: Mapping[str, Any]) -> list[Any]:
+    """Return what a connection holds."""
+    return [edge["node"] for edge in connection["edges"]]
+
+
+def next_page(connection: Mapping[str, Any]) -> str | None:
+    """Return the cursor of the next page, or None after the last."""
+    info = connection["pageInfo"]
+    return info["endCursor"] if info["hasNextPage"] else None
+
+
+def order_of(node: Mapping[str, Any]) -> Order:
+    """Read an order. Only the pseudonym of a customer is kept."""
+    return Order(
+        ref=node["id"],
+        number=str(node["number"]),
+        state=_state(node),
+        remote_state=f"{node['status']} {node['chargeStatus']}",
+        lines=tuple(_line(line) for line in node["lines"]),
+        placed_at=moment(node["created"]),
+        updated_at=moment(node["updatedAt"]),
+        customer_ref=(node["user"] or {}).get("id"),
+    )
+
+
+def _state(node: Mapping[str, Any]) -> OrderState:
+    known = STATES.get(node["status"])
+    if known is not None:
+        return known
+    left = sum(line["quantityToFulfill"] for line in node["lines"])
+    if node["status"] == "PARTIALLY_RETURNED" and not left:
+        return OrderState.FULFILLED
+    unpaid = (node["chargeStatus"], node["authorizeStatus"]) == ("NONE", "NONE")
+    return OrderState.PENDING if unpaid else OrderState.OPEN
+
+
+def _line(line: Mapping[str, Any]) -> OrderLine:
+    parts = (line["productName"], line["variantName"])
+    return OrderLine(
+        ref=line["id"],
+        sku=line["productSku"] or "",
+        quantity=line["quantity"],
+        fulfilled=min(line["quantity"], line["quantityFulfilled"]),
+        title=" ".join(part for part in parts if part),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One variant at one warehouse."""
+
+    on_hand: int
+    allocated: int
+
+    @property
+    def available(self) -> int:
+        """Say what can still be sold."""
+        return self.on_hand - self.allocated
+
+
+def shelf_of(variant: Mapping[str, Any], warehouse: str) -> Shelf | None:
+    """Find a variant's stock at a warehouse; None where it was never stocked there."""
+    for stock in variant["stocks"] or ():
+        if stock["warehouse"]["id"] == warehouse:
+            return Shelf(stock["quantity"], stock["quantityAllocated"])
+    return None
+
+
+def returns_of(order: Mapping[str, Any]) -> list[Return]:
+    """Read what came back of an order, or was paid back: Saleor moves it to fulfilments of its own.
+
+    It is moved when a person has done it, so nothing of it is on its way any more.
+    """
+    found = []
+    for each in order["fulfillments"]:
+        status = each["status"]
+        if status in SHIPPED:
+            continue
+        known = status in BACK | PAID_BACK
+        paid = moment(each["created"]) if status in PAID_BACK else None
+        found.append(
+            Return(
+                ref=each["id"],
+                order_ref=order["id"],
+                # A word that is new may mean that something is still to come.
+                state=ReturnState.CLOSED if known else ReturnState.OPEN,
+                remote_state=status,
+                lines=tuple(_returned(line, status) for line in each["lines"] or ()),
+                updated_at=moment(order["updatedAt"]),
+                refund_ref=each["id"] if paid else None,
+                refunded_at=paid,
+            )
+        )
+    return found
+
+
+def _returned(line: Mapping[str, Any], status: str) -> ReturnLine:
+    quantity, back = line["quantity"], status in BACK
+    return ReturnLine(
+        order_line_ref=(line["orderLine"] or {}).get("id") or "",
+        quantity=quantity,
+        comes_back=back,
+        arrived=quantity if back else 0,
+        refunded=quantity if status in PAID_BACK else 0,
+    )
+
+
+def delivery_id(body: bytes, received_at: str) -> str:
+    """Name a delivery. Saleor gives none an id, and what it sends may say the same twice.
+
+    A payload that says when it was issued is known by its content; any other is one of its own
+    each time it comes, so that none is taken for another.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    return digest if b'"issuedAt"' in body else f"{digest[:40]}:{received_at}"
+
+
+def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+    """Name the order of ``order_*`` and ``fulfillment_*``, in whatever payload was subscribed."""
+    if not topic.startswith(("order_", "fulfillment_")):
+        return ()
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return ()
+    ref = _order_in(said)
+    return (Hint(ref),) if ref else ()
+
+
+def _order_in(said: object, depth: int = 0) -> str | None:
+    if depth > DEPTH_MAX:
+        return None
+    if isinstance(said, list):
+        return next((found for each in said if (found := _order_in(each, depth + 1))), None)
+    if not isinstance(said, dict):
+        return None
+    order = said.get("order")
+    inner = order.get("id") if isinstance(order, dict) else None
+    own = said.get("id") if said.get("type") == "Order" else None
+    for ref in (inner, own):
+        if isinstance(ref, str) and ref:
+            return ref
+    return next((found for each in said.values() if (found := _order_in(each, depth + 1))), None)

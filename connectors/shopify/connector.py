@@ -1,0 +1,398 @@
+"""Shopify shops and Shopify POS, over the Admin GraphQL API 2026-10.
+
+A custom app of the store needs the scopes ``read_orders write_orders read_returns read_customers
+read_products read_locations write_inventory`` and one of
+``write_{merchant_managed,assigned,third_party}_fulfillment_orders``.
+
+An app of the store's own organisation may be named by its client id and secret instead of a token;
+its tokens of 24 hours are then fetched when they are needed. Queries cost points of a bucket whose
+size and pace each answer tells; they are asked for only while it holds enough.
+
+Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
+an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
+
+A shop with counters (Shopify POS) is connected once for its online orders and once for each
+counter: see ``shopify_selection``. The orders of over a month are read by bulk operations.
+
+It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
+10 returns of an order or 40 lines of one, or tell whose shipment a
+fulfilment is; where one of equal size exists without serials on record, it is taken for ours.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+
+from connectors.contract import (
+    CancelOrders,
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import (
+    AuthFailed,
+    NotFound,
+    Transient,
+)
+from connectors.remote import Remote
+from connectors.shopify import bulk, documents, returns
+from connectors.shopify.fulfillment import tell
+from connectors.shopify.mapping import (
+    LOOK_AGAIN,
+    POINTS,
+    ask,
+    available,
+    explained,
+    header,
+    hint,
+    index_of,
+    next_page,
+    order_of,
+    points_left,
+)
+from connectors.shopify.selection import Selection, Sold
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.tokens import TokenAuth, oauth
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
+
+# Pages are small because a query's cost is the product of its nested page sizes (1,000 at most).
+ORDERS_PER_PAGE = 10
+LINES_PER_PAGE = 50
+ITEMS_PER_PAGE = 50
+SCOPES_NEEDED = frozenset(
+    {
+        "read_orders",
+        "write_orders",
+        "read_returns",
+        "read_customers",
+        "read_products",
+        "read_locations",
+        "write_inventory",
+    }
+)
+FULFILLMENT_SCOPES = frozenset(
+    f"write_{kind}_fulfillment_orders" for kind in ("merchant_managed", "assigned", "third_party")
+)
+
+
+TOKEN_HEADER = "X-Shopify-Access-Token"
+
+
+class ShopifySettings(BaseModel):
+    """One shop."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shop_url: HttpUrl = Field(description="https://your-shop.myshopify.com")
+    access_token: SecretStr | None = Field(None, description="Of a custom app; or its client_id")
+    client_id: str | None = None
+    webhook_secret: SecretStr = Field(description="The client secret of the app")
+    location_id: str = Field(pattern=r"^gid://shopify/Location/\d+$")
+    api_version: str = Field("2026-10", pattern=r"^\d{4}-\d{2}$")
+    notify_customer: bool = False
+    orders: Sold = Field(Sold.ALL, description="counter: only what is sold at the location")
+    bulk_poll_seconds: float = Field(bulk.POLL_SECONDS, gt=0, le=60)
+    calls_per_second: float = Field(4.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.access_token is None) == (self.client_id is None):
+            raise ValueError("give either access_token or client_id")
+        return self
+
+
+class Shopify(
+    Connector[ShopifySettings],
+    PullOrders,
+    PullReturns,
+    CancelOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One shop: online orders, orders of its POS, and the stock of one location."""
+
+    key: ClassVar[str] = "shopify"
+    settings_model: ClassVar[type[BaseModel]] = ShopifySettings
+    levels_max: ClassVar[int] = 100
+    compares_in_one_step: ClassVar[bool] = True
+
+    @classmethod
+    def remote(cls, settings: ShopifySettings) -> Remote:
+        """Describe the Admin API of the shop."""
+        shop = str(settings.shop_url).rstrip("/")
+        headers, auth = {}, None
+        if settings.access_token is not None:
+            headers = {TOKEN_HEADER: settings.access_token.get_secret_value()}
+        else:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": settings.client_id or "",
+                "client_secret": settings.webhook_secret.get_secret_value(),
+            }
+            exchange = oauth(f"{shop}/admin/oauth/access_token", lambda _: form)
+            auth = TokenAuth(exchange, header=TOKEN_HEADER, prefix="")
+        return Remote(
+            base_url=f"{shop}/admin/api/{settings.api_version}",
+            auth=auth,
+            headers=headers,
+            calls_per_second=settings.calls_per_second,
+            budgets=(POINTS,),
+            readings=points_left,
+        )
+
+    async def check(self) -> None:
+        """Read the token's scopes and the location."""
+        data = await ask(self.api, documents.CHECK, location=self.settings.location_id)
+        scopes = {each["handle"] for each in data["currentAppInstallation"]["accessScopes"]}
+        missing = sorted(SCOPES_NEEDED - scopes)
+        if missing or not scopes & FULFILLMENT_SCOPES:
+            named = ", ".join(missing) or "write_*_fulfillment_orders"
+            raise AuthFailed(f"the access token lacks the scopes {named}")
+        if data["location"] is None:
+            raise NotFound(f"the shop has no location {self.settings.location_id}")
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
+        orders, newest, after = await self._orders("UPDATED_AT", terms, walk.after)
+        walk, more = walk.step(newest, after)
+        return Page(tuple(orders), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its global id."""
+        data = await ask(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
+        if data["order"] is None:
+            raise NotFound(f"no order {ref}")
+        if not self._selection.holds(data["order"]):
+            raise NotFound(f"order {ref} belongs to another channel of this shop")
+        return await self._order(data["order"])
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns and refunds of the next orders by their time of change."""
+        return await returns.pull(self.api, cursor, datetime.now(UTC), self._selection)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order."""
+        return await returns.read(self.api, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order for want of stock, and refund what was paid."""
+        await returns.cancel(self.api, cancellation)
+        return self._page_of(cancellation.order_ref)
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order created in the window."""
+        if until - since > bulk.LONG:
+            terms = self._selection.query() or ""
+            seconds = self.settings.bulk_poll_seconds
+            async for node, lines in bulk.orders(self.api, since, until, terms, seconds):
+                order = order_of(node, lines)
+                if since <= order.placed_at <= until and self._selection.holds(node):
+                    yield order
+            return
+        span = (f"created_at:>='{stamp(since)}'", f"created_at:<='{stamp(until)}'")
+        after: str | None = None
+        while True:
+            orders, _, after = await self._orders("CREATED_AT", span, after)
+            for order in orders:
+                if since <= order.placed_at <= until:
+                    yield order
+            if after is None:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield the available quantity of every tracked item at the location."""
+        after: str | None = None
+        while True:
+            data = await ask(
+                self.api,
+                documents.ITEMS,
+                first=ITEMS_PER_PAGE,
+                after=after,
+                location=self.settings.location_id,
+            )
+            for node in data["inventoryItems"]["nodes"]:
+                quantity = available(node)
+                if quantity is not None and node["tracked"]:
+                    yield self._observed(node, quantity)
+            after = next_page(data["inventoryItems"])
+            if after is None:
+                return
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Set the available quantities, in one call where none is refused.
+
+        The call sets all or nothing. Refused levels are taken out by the index that Shopify names
+        (or by halving, where it names none) and the others are sent again under their own key.
+        """
+        able, lost = bound(levels, "inventory_item_id")
+        return [*lost, *await self._push(able)]
+
+    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        if not levels:
+            return []
+        problems = await self._set_quantities(levels)
+        if not problems:
+            return [PushedLevel(level.listing, level.available) for level in levels]
+        named = {index: problem for problem in problems if (index := index_of(problem)) is not None}
+        named = {index: problem for index, problem in named.items() if index < len(levels)}
+        if not named and len(levels) == 1:
+            named = {0: problems[0]}
+        if not named:
+            half = len(levels) // 2
+            return [*await self._push(levels[:half]), *await self._push(levels[half:])]
+        refused = await self._explain([levels[index] for index in named], list(named.values()))
+        others = [level for index, level in enumerate(levels) if index not in named]
+        return [*await self._push(others), *refused]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Fulfil what is not fulfilled yet and name the serials in the order's metafield."""
+        await tell(self.api, fulfillment, notify_customer=self.settings.notify_customer)
+        return self._page_of(fulfillment.order_ref)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature. A late delivery is welcome: it is a hint, and hints do not age."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
+        given = header(headers, "hmac-sha256").encode()
+        if not hmac.compare_digest(expected, given):
+            raise AuthFailed("the signature of the webhook is wrong")
+        delivery_id = header(headers, "webhook-id") or header(headers, "event-id")
+        return Delivery(delivery_id or hashlib.sha256(body).hexdigest(), header(headers, "topic"))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of ``orders/*``, ``fulfillments/*``, ``refunds/*`` and ``returns/*``."""
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            return ()
+        if not isinstance(payload, dict) or not self._selection.holds_payload(topic, payload):
+            return ()
+        if topic.startswith("orders/"):
+            return hint(payload.get("admin_graphql_api_id") or payload.get("id"))
+        order = payload.get("order")
+        inner = order.get("admin_graphql_api_id") if isinstance(order, dict) else None
+        return hint(inner or payload.get("order_id"))
+
+    def _page_of(self, order_ref: str) -> str:
+        shop, number = str(self.settings.shop_url), order_ref.rsplit("/", 1)[-1]
+        return f"{shop.rstrip('/')}/admin/orders/{number}"
+
+    @property
+    def _selection(self) -> Selection:
+        return Selection(self.settings.orders, self.settings.location_id)
+
+    async def _orders(
+        self, sort: str, terms: Sequence[str], after: str | None
+    ) -> tuple[list[Order], datetime | None, str | None]:
+        """Read a page: the orders of this channel, the newest change on it, and what follows."""
+        data = await ask(
+            self.api,
+            documents.ORDERS,
+            first=ORDERS_PER_PAGE,
+            after=after,
+            sort=sort,
+            query=self._selection.query(*terms),
+            lines=LINES_PER_PAGE,
+        )
+        nodes = data["orders"]["nodes"]
+        newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
+        orders = [await self._order(node) for node in nodes if self._selection.holds(node)]
+        return orders, newest, next_page(data["orders"])
+
+    async def _order(self, node: Mapping[str, Any]) -> Order:
+        lines = list(node["lineItems"]["nodes"])
+        after = next_page(node["lineItems"])
+        while after is not None:
+            data = await ask(
+                self.api, documents.LINES, id=node["id"], lines=LINES_PER_PAGE, after=after
+            )
+            lines.extend(data["order"]["lineItems"]["nodes"])
+            after = next_page(data["order"]["lineItems"])
+        return order_of(node, lines)
+
+    def _observed(self, node: Mapping[str, Any], quantity: int) -> ObservedLevel:
+        variants = (node.get("variants") or {}).get("nodes") or []
+        return ObservedLevel(
+            sku=node["sku"] or "",
+            quantity=quantity,
+            remote={"inventory_item_id": node["id"], "location_id": self.settings.location_id},
+            title=variants[0]["displayName"] if variants else "",
+        )
+
+    async def _set_quantities(self, levels: Sequence[StockLevel]) -> list[dict[str, Any]]:
+        quantities = [
+            {
+                "inventoryItemId": item,
+                "locationId": location,
+                "quantity": level.available,
+                "changeFromQuantity": level.expected,
+            }
+            for level in levels
+            for item, location in [self._place(level)]
+        ]
+        # The key follows from the keys of the levels and from what is sent: another selection of
+        # levels is another request, the same one is the same request for ever.
+        request = json.dumps([[level.key for level in levels], quantities], sort_keys=True)
+        key = hashlib.sha256(request.encode()).hexdigest()[:40]
+        data = await ask(
+            self.api,
+            documents.SET_QUANTITIES,
+            key=key,
+            input={
+                "name": "available",
+                "reason": "correction",
+                "referenceDocumentUri": f"gid://serial-hub/StockLevels/{key}",
+                "quantities": quantities,
+            },
+        )
+        problems: list[dict[str, Any]] = data["inventorySetQuantities"]["userErrors"]
+        if any(each["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for each in problems):
+            raise Transient("the same quantities are being set by another request")
+        return problems
+
+    async def _explain(
+        self, levels: Sequence[StockLevel], problems: Sequence[Mapping[str, Any]]
+    ) -> list[PushedLevel]:
+        """Say why each level was refused; read the quantity where the remote moved on."""
+        pairs = list(zip(levels, problems, strict=True))
+        present: dict[tuple[str, str], int | None] = {}
+        stale = [self._place(level) for level, problem in pairs if problem["code"] in LOOK_AGAIN]
+        for location in {location for _, location in stale}:
+            ids = [item for item, at in stale if at == location]
+            data = await ask(self.api, documents.QUANTITIES, ids=ids, location=location)
+            present |= {(node["id"], location): available(node) for node in data["nodes"] if node}
+        return [
+            explained(level, problem, present.get(self._place(level))) for level, problem in pairs
+        ]
+
+    def _place(self, level: StockLevel) -> tuple[str, str]:
+        location = level.remote.get("location_id", self.settings.location_id)
+        return level.remote["inventory_item_id"], location

@@ -1,0 +1,190 @@
+"""Ask Shopify, and read its answers: orders, refusals and errors in the words of the house."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from connectors.contract import Hint, PushedLevel
+from connectors.errors import (
+    AuthFailed,
+    Conflict,
+    ConnectorError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Transient,
+)
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.toolkit.cursors import moment
+from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
+from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
+
+# The quantity was not set because of what happened before: say what is there now.
+LOOK_AGAIN = frozenset({"CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
+UNKNOWN_LISTING = frozenset({"INVALID_INVENTORY_ITEM", "INVALID_LOCATION"})
+# Not paid, or held back: the units are promised and nothing leaves.
+UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
+THROTTLE_SECONDS_DEFAULT = 2.0
+PARTS_PER_PAGE = 100
+# The smallest plan's bucket, until an answer tells the shop's own. What a query costs is known only
+# afterwards: each draws what a page of orders is charged, and is corrected by the answer.
+POINTS = Budget(name="points", capacity=1_000.0, per_second=50.0, weighed=True)
+POINTS_ASKED = 50.0
+
+
+def points_left(response: httpx.Response) -> Sequence[Reading]:
+    """Read from an answer how full the bucket is, how large, and how fast it fills."""
+    try:
+        status = response.json()["extensions"]["cost"]["throttleStatus"]
+        return (
+            Reading(
+                budget=POINTS.name,
+                remaining=float(status["currentlyAvailable"]),
+                capacity=float(status["maximumAvailable"]),
+                per_second=float(status["restoreRate"]),
+            ),
+        )
+    except (ValueError, LookupError, TypeError):
+        return ()
+
+
+async def ask(api: RemoteApi, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+    """Execute a document and return its data, or raise one of the six."""
+    body = {"query": document, "variables": variables}
+    answer = await api.json("POST", "/graphql.json", repeat=repeat, cost=POINTS_ASKED, json=body)
+    if not isinstance(answer, dict):
+        raise Transient("Shopify answered something that is not GraphQL")
+    if answer.get("errors"):
+        raise _error_of(answer)
+    if answer.get("data") is None:
+        raise Transient("Shopify answered without data")
+    return answer["data"]
+
+
+async def pages(
+    api: RemoteApi, document: str, root: str, connection: str, ref: str
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield the nodes of a connection that hangs at one object, page by page."""
+    after: str | None = None
+    while True:
+        data = await ask(api, document, id=ref, first=PARTS_PER_PAGE, after=after)
+        for node in data[root][connection]["nodes"]:
+            yield node
+        after = next_page(data[root][connection])
+        if after is None:
+            return
+
+
+def order_of(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
+    """Read an order with all its lines."""
+    fulfillment = node["displayFulfillmentStatus"]
+    left = sum(line["unfulfilledQuantity"] for line in lines)
+    return Order(
+        ref=node["id"],
+        number=node["name"],
+        state=_state(node),
+        remote_state=f"{node['displayFinancialStatus'] or 'NONE'} {fulfillment}",
+        lines=tuple(_line(line) for line in lines),
+        placed_at=moment(node["createdAt"]),
+        updated_at=moment(node["updatedAt"]),
+        # A till can also take an order that is to be shipped.
+        at_counter=node["sourceName"] == "pos" and left == 0,
+        customer_ref=(node["customer"] or {}).get("id"),
+        # A till numbers its own receipts in the same field.
+        origin_ref=None if node["sourceName"] == "pos" else node.get("sourceIdentifier") or None,
+    )
+
+
+def _state(node: Mapping[str, Any]) -> OrderState:
+    if node["cancelledAt"]:
+        return OrderState.CANCELLED
+    if node["displayFulfillmentStatus"] == "FULFILLED":
+        return OrderState.FULFILLED
+    if node["displayFulfillmentStatus"] == "ON_HOLD" or node["displayFinancialStatus"] in UNPAID:
+        return OrderState.PENDING
+    return OrderState.OPEN
+
+
+def _line(node: Mapping[str, Any]) -> OrderLine:
+    return OrderLine(
+        ref=node["id"],
+        sku=node["sku"] or "",
+        quantity=node["currentQuantity"],
+        fulfilled=max(0, node["currentQuantity"] - node["unfulfilledQuantity"]),
+        title=node["name"],
+    )
+
+
+def next_page(connection: Mapping[str, Any]) -> str | None:
+    """Return the cursor of the next page, or None after the last."""
+    info = connection["pageInfo"]
+    return info["endCursor"] if info["hasNextPage"] else None
+
+
+def available(node: Mapping[str, Any]) -> int | None:
+    """Return the available quantity of an inventory item, None where it is not stocked."""
+    level = node.get("inventoryLevel")
+    quantities = level["quantities"] if level else []
+    return next((each["quantity"] for each in quantities if each["name"] == "available"), None)
+
+
+def index_of(problem: Mapping[str, Any]) -> int | None:
+    """Find which quantity a refusal is about: its field is ``input.quantities.3.quantity``."""
+    return next((int(part) for part in problem["field"] or () if str(part).isdigit()), None)
+
+
+def explained(level: StockLevel, problem: Mapping[str, Any], present: int | None) -> PushedLevel:
+    """Turn the refusal of one level into its answer; `present` is what the shop shows now."""
+    code, message = problem["code"] or "", said(problem["message"])
+    if code in LOOK_AGAIN:
+        if present == level.available:
+            return PushedLevel(level.listing, present)
+        return PushedLevel(level.listing, error=Conflict(message, observed=present))
+    error: ConnectorError
+    error = NotFound(message) if code in UNKNOWN_LISTING else Rejected(f"{code} {message}")
+    return PushedLevel(level.listing, error=error)
+
+
+def _error_of(answer: Mapping[str, Any]) -> ConnectorError:
+    """Turn top-level errors into one of the six; throttling comes with status 200."""
+    errors = answer["errors"]
+    first: Any = errors[0] if isinstance(errors, list) else {"message": str(errors)}
+    code = (first.get("extensions") or {}).get("code", "")
+    message = said(first.get("message", code))
+    if code == "THROTTLED":
+        return RateLimited("THROTTLED", _throttled_seconds(answer))
+    if code in ("ACCESS_DENIED", "SHOP_INACTIVE"):
+        return AuthFailed(message)
+    if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT"):
+        return Transient(message)
+    return Rejected(message)
+
+
+def _throttled_seconds(answer: Mapping[str, Any]) -> float:
+    """Work out when the bucket will hold what the query costs."""
+    cost = (answer.get("extensions") or {}).get("cost") or {}
+    status = cost.get("throttleStatus") or {}
+    if not status.get("restoreRate"):
+        return THROTTLE_SECONDS_DEFAULT
+    short = cost.get("requestedQueryCost", 0) - status.get("currentlyAvailable", 0)
+    return max(RETRY_AFTER_SECONDS_MIN, float(short) / float(status["restoreRate"]))
+
+
+def said(message: object) -> str:
+    """Shorten the remote's own words."""
+    return str(message)[:ERROR_TEXT_CHARS_MAX]
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """Read a webhook header under its old name or its new one."""
+    return headers.get(f"x-shopify-{name}") or headers.get(f"shopify-{name}") or ""
+
+
+def hint(order_id: object) -> tuple[Hint, ...]:
+    """Name an order by the id that a payload gives: a global id or a plain number."""
+    text = str(order_id or "")
+    if text.isdigit():
+        text = f"gid://shopify/Order/{text}"
+    return (Hint(text),) if text.startswith("gid://shopify/Order/") else ()

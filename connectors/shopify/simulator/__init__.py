@@ -1,0 +1,5 @@
+"""A stateful simulator of the remote API, served over HTTP."""
+
+from connectors.shopify.simulator.server import ShopifyTwin
+
+__all__ = ["ShopifyTwin"]

@@ -1,0 +1,75 @@
+"""How the twin of Shopify shows the refunds and returns of an order."""
+
+from collections.abc import Callable
+from typing import Any
+
+from connectors.shopify.simulator.shop import Line, PlacedOrder, Refunded, ReturnedGoods, instant
+
+View = dict[str, Any]
+Paged = Callable[[list[View]], Callable[..., View]]
+
+
+def refunds(order: PlacedOrder, paged: Paged, line_view: Callable[[Line], View]) -> list[View]:
+    """Show every refund of an order."""
+    lines = {line.id: line for line in order.lines}
+    return [_refund(each, lines, paged, line_view) for each in order.refunds]
+
+
+def returns(order: PlacedOrder, paged: Paged, line_view: Callable[[Line], View]) -> Any:
+    """Show the returns of an order, page by page."""
+    lines = {line.id: line for line in order.lines}
+    return paged([_return(each, lines, paged, line_view) for each in order.returns])
+
+
+def _refund(
+    refund: Refunded, lines: dict[str, Line], paged: Paged, line_view: Callable[[Line], View]
+) -> View:
+    items = [
+        {
+            "quantity": units,
+            "restockType": refund.restock_type,
+            "lineItem": line_view(lines[line_id]),
+        }
+        for line_id, units in refund.quantities.items()
+    ]
+    return {
+        "__typename": "Refund",
+        "id": refund.id,
+        "createdAt": instant(refund.created_at),
+        "note": refund.note or None,
+        "return": {"id": refund.return_id, "status": "OPEN"} if refund.return_id else None,
+        "refundLineItems": paged(items),
+    }
+
+
+def _return(
+    goods: ReturnedGoods, lines: dict[str, Line], paged: Paged, line_view: Callable[[Line], View]
+) -> View:
+    items = [
+        {
+            "__typename": "ReturnLineItem",
+            "id": f"{goods.id}/{line_id}",
+            "quantity": units,
+            "processedQuantity": goods.processed.get(line_id, 0),
+            "refundedQuantity": goods.refunded.get(line_id, 0),
+            "returnReasonNote": goods.reason,
+            "returnReasonDefinition": {"id": "gid://shopify/Reason/1", "name": "Other"},
+            "fulfillmentLineItem": {"id": line_id, "lineItem": line_view(lines[line_id])},
+        }
+        for line_id, units in goods.quantities.items()
+    ]
+    exchanges = [
+        {
+            "id": f"{goods.id}/x/{line_id}",
+            "quantity": lines[line_id].quantity,
+            "lineItems": [line_view(lines[line_id])],
+        }
+        for line_id in goods.exchange_lines
+    ]
+    return {
+        "__typename": "Return",
+        "id": goods.id,
+        "status": goods.status,
+        "returnLineItems": paged(items),
+        "exchangeLineItems": paged(exchanges),
+    }

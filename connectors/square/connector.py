@@ -1,0 +1,339 @@
+"""Square sellers, till and online, over the REST API 2025-08-20 (header ``Square-Version``).
+
+The access token needs ORDERS_READ, ORDERS_WRITE, ITEMS_READ, INVENTORY_READ, INVENTORY_WRITE and
+MERCHANT_PROFILE_READ.
+
+Square has no field for serials. What a cashier typed into the note of a line is read: the words
+after ``SN``, ``S/N`` or ``Serial``, separated by commas, semicolons or blanks, up to the first word
+without a digit (``SN: A1, A2 gift wrap`` names A1 and A2). What we shipped is mirrored into the
+order's custom attribute ``serial-hub-serials``; its definition is made on first use.
+
+It cannot: compare before it sets a quantity (a physical count overwrites a sale of the same
+second; reconciliation finds it), update an order that the till made (Square gives those no
+version), split a shipment (a partial one becomes PREPARED, the last one COMPLETED), find the
+returns of one order without a walk (they are orders of their own), cancel a paid order, or carry
+more serials of one order than 1,000 characters hold (the attribute then says how many it leaves
+out).
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.remote import Remote
+from connectors.square.fulfillment import tell
+from connectors.square.mapping import (
+    KeyReused,
+    call,
+    counted,
+    digest,
+    event_of,
+    hint_of,
+    order_of,
+    variation_ids,
+)
+from connectors.square.returns import is_only_a_return, newest_of, returns_of
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, stamp
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+
+API_VERSION = "2025-08-20"
+ORDERS_PER_PAGE = 100
+SERIAL_INTRODUCER = r"(?i)(?<![A-Za-z0-9])(?:S/?N|serials?(?:\s*(?:numbers?|nos?\.?))?)\b\s*[:#]?"
+BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)  # older than any Square order
+
+
+class SquareSettings(BaseModel):
+    """One seller at one location."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = HttpUrl("https://connect.squareup.com")
+    access_token: SecretStr
+    location_id: str = Field(min_length=1)
+    webhook_signature_key: SecretStr
+    # A plain string: the signature covers the URL exactly as it was registered.
+    notification_url: str = Field(pattern=r"^https?://")
+    serial_introducer: str = Field(
+        SERIAL_INTRODUCER, description="Regular expression for what comes before serials in a note"
+    )
+    calls_per_second: float = Field(8.0, gt=0)
+
+    @field_validator("serial_introducer")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error:
+            raise ValueError("is not a regular expression") from None
+        return value
+
+
+class Square(
+    Connector[SquareSettings],
+    PullOrders,
+    PullReturns,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One location: what its till and its online store sell, and what it stocks."""
+
+    key: ClassVar[str] = "square"
+    settings_model: ClassVar[type[BaseModel]] = SquareSettings
+    levels_max: ClassVar[int] = 100
+    orders_name_serials: ClassVar[bool] = True
+    returns_name_serials: ClassVar[bool] = True
+    compares_stock: ClassVar[bool] = False
+
+    @classmethod
+    def remote(cls, settings: SquareSettings) -> Remote:
+        """Describe the API of the seller."""
+        return Remote(
+            base_url=str(settings.base_url).rstrip("/"),
+            headers={
+                "Authorization": f"Bearer {settings.access_token.get_secret_value()}",
+                "Square-Version": API_VERSION,
+            },
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read the location and one order."""
+        await call(self.api, "GET", f"/v2/locations/{self.settings.location_id}")
+        await self._search("UPDATED_AT", {"start_at": stamp(datetime.now(UTC))}, None, limit=1)
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders by their time of change.
+
+        A walk repeats its own query with each cursor, as Square asks, and has no upper bound: an
+        order that changes meanwhile comes again at the end instead of falling out of the window.
+        """
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        window = {"start_at": stamp(walk.since or BEGINNING)}
+        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        orders = await self._orders([each for each in found if not is_only_a_return(each)])
+        walk, more = walk.step(newest_of(found), after)
+        return Page(tuple(orders), walk.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        return (await self._orders([await self._raw_order(ref)]))[0]
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns and refunds of the next orders by their time of change."""
+        walk = Walk.resume(cursor, datetime.now(UTC))
+        window = {"start_at": stamp(walk.since or BEGINNING)}
+        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        introducer = re.compile(self.settings.serial_introducer)
+        returns = [each for order in found for each in returns_of(order, introducer)]
+        walk, more = walk.step(newest_of(found), after)
+        return Page(tuple(returns), walk.cursor(), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read what an order says of returns: those it was made for, or its own refunds."""
+        order = await self._raw_order(order_ref)
+        return returns_of(order, re.compile(self.settings.serial_introducer))
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order created in the window."""
+        window = {"start_at": stamp(since), "end_at": stamp(until)}
+        after: str | None = None
+        while True:
+            orders, after = await self._search("CREATED_AT", window, after)
+            for order in orders:
+                yield order
+            if after is None:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield the counted stock of every article; one that is tracked and uncounted is 0."""
+        params = {"types": "ITEM_VARIATION"}
+        while True:
+            page = await call(self.api, "GET", "/v2/catalog/list", params=params)
+            objects = page.get("objects") or []
+            counts = await self._counts([each["id"] for each in objects])
+            for each in objects:
+                data = each.get("item_variation_data") or {}
+                if each["id"] in counts or data.get("track_inventory"):
+                    yield ObservedLevel(
+                        sku=data.get("sku") or "",
+                        quantity=counts.get(each["id"], 0),
+                        remote={
+                            "catalog_object_id": each["id"],
+                            "location_id": self.settings.location_id,
+                        },
+                        title=data.get("name") or "",
+                    )
+            if not page.get("cursor"):
+                return
+            params = {"types": "ITEM_VARIATION", "cursor": page["cursor"]}
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Set counts, in one call where none is refused; else by halves, to find the bad one."""
+        able, lost = bound(levels, "catalog_object_id")
+        return [*lost, *await self._push(able)]
+
+    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        if not levels:
+            return []
+        try:
+            return await self._set_counts(levels)
+        except (Rejected, NotFound, Conflict) as refusal:
+            if len(levels) == 1:
+                return [PushedLevel(levels[0].listing, error=refusal)]
+        half = len(levels) // 2
+        return [*await self._push(levels[:half]), *await self._push(levels[half:])]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Move the shipment of an online order, and name the serials in the custom attribute."""
+        await tell(self.api, fulfillment)
+        return fulfillment.order_ref
+
+    def verify(
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        received_at: datetime,
+    ) -> Delivery:
+        """Check the signature over the registered URL and the raw body."""
+        key = self.settings.webhook_signature_key.get_secret_value().encode()
+        signed = self.settings.notification_url.encode() + body
+        expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+        given = headers.get("x-square-hmacsha256-signature", "").encode()
+        if not hmac.compare_digest(expected, given):
+            raise AuthFailed("the signature of the webhook is wrong")
+        event = event_of(body)
+        event_id = event.get("event_id") or hashlib.sha256(body).hexdigest()
+        return Delivery(str(event_id), str(event.get("type") or ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of ``order.*``, ``payment.*`` and ``refund.*``."""
+        return hint_of(topic, event_of(body))
+
+    async def _raw_order(self, ref: str) -> Mapping[str, Any]:
+        answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
+        order: Mapping[str, Any] = answer["order"]
+        return order
+
+    async def _search(
+        self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
+    ) -> tuple[list[Order], str | None]:
+        found, following = await self._raw(sort, window, after, limit)
+        sold = [each for each in found if not is_only_a_return(each)]
+        return await self._orders(sold), following
+
+    async def _raw(
+        self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
+    ) -> tuple[list[Mapping[str, Any]], str | None]:
+        body: dict[str, Any] = {
+            "location_ids": [self.settings.location_id],
+            "query": {
+                "filter": {"date_time_filter": {sort.lower(): window}},
+                "sort": {"sort_field": sort, "sort_order": "ASC"},
+            },
+            "limit": limit,
+        }
+        if after:
+            body["cursor"] = after
+        answer = await call(self.api, "POST", "/v2/orders/search", json=body, repeat=True)
+        return answer.get("orders") or [], answer.get("cursor") or None
+
+    async def _orders(self, found: Sequence[Mapping[str, Any]]) -> list[Order]:
+        """Read orders; their lines name catalog objects, whose SKUs are looked up for the page."""
+        skus: dict[str, str] = {}
+        if ids := variation_ids(found):
+            answer = await call(
+                self.api,
+                "POST",
+                "/v2/catalog/batch-retrieve",
+                json={"object_ids": ids},
+                repeat=True,
+            )
+            for each in answer.get("objects") or []:
+                skus[each["id"]] = (each.get("item_variation_data") or {}).get("sku") or ""
+        introducer = re.compile(self.settings.serial_introducer)
+        return [order_of(each, skus, introducer) for each in found]
+
+    async def _counts(self, ids: Sequence[str]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        body: dict[str, Any] = {
+            "catalog_object_ids": list(ids),
+            "location_ids": [self.settings.location_id],
+            "states": ["IN_STOCK"],
+        }
+        while ids:
+            path = "/v2/inventory/counts/batch-retrieve"
+            answer = await call(self.api, "POST", path, json=body, repeat=True)
+            counts |= counted(answer)
+            if not answer.get("cursor"):
+                break
+            body["cursor"] = answer["cursor"]
+        return counts
+
+    async def _set_counts(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        now = stamp(datetime.now(UTC))
+        changes = [
+            {
+                "type": "PHYSICAL_COUNT",
+                "physical_count": {
+                    "reference_id": level.key[:255],
+                    "catalog_object_id": level.remote["catalog_object_id"],
+                    "location_id": level.remote.get("location_id", self.settings.location_id),
+                    "state": "IN_STOCK",
+                    "quantity": str(level.available),
+                    "occurred_at": now,
+                },
+            }
+            for level in levels
+        ]
+        wanted = [[each.key, each.remote["catalog_object_id"], each.available] for each in levels]
+        body = {"idempotency_key": digest(json.dumps(wanted)), "changes": changes}
+        try:
+            path = "/v2/inventory/changes/batch-create"
+            answer = await call(self.api, "POST", path, json=body, repeat=True)
+        except KeyReused:
+            return await self._present(levels)
+        counts = counted(answer)
+        return [
+            PushedLevel(each.listing, counts.get(each.remote["catalog_object_id"], each.available))
+            for each in levels
+        ]
+
+    async def _present(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        """Answer for counts that an earlier call set: what is there now may be another number."""
+        counts = await self._counts([level.remote["catalog_object_id"] for level in levels])
+        results = []
+        for level in levels:
+            present = counts.get(level.remote["catalog_object_id"])
+            error = Conflict("set by an earlier call, changed since", observed=present)
+            if present == level.available:
+                results.append(PushedLevel(level.listing, present))
+            else:
+                results.append(PushedLevel(level.listing, error=error))
+        return results

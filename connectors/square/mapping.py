@@ -1,0 +1,203 @@
+"""Ask Square, and read its answers: orders, notes, counts and errors in the words of the house."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from connectors.contract import Hint
+from connectors.errors import (
+    AuthFailed,
+    Conflict,
+    ConnectorError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unknown,
+)
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.toolkit.cursors import moment
+from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
+from hub.vocabulary import Order, OrderLine, OrderState
+
+# The statuses whose body says more than the status does.
+REFUSALS = (400, 404, 409)
+STATES = {
+    "DRAFT": OrderState.PENDING,
+    "COMPLETED": OrderState.FULFILLED,
+    "CANCELED": OrderState.CANCELLED,
+}
+MOVED_ON = frozenset({"VERSION_MISMATCH", "CONFLICT"})
+_BETWEEN_SERIALS = re.compile(r"[,;\s]+")
+
+
+class KeyReused(Rejected):
+    """The idempotency key came before with another body: an earlier call was understood."""
+
+
+async def call(api: RemoteApi, method: str, path: str, **options: Any) -> Any:
+    """Call Square and return the decoded answer, or raise what its error codes mean."""
+    response = await api.request(method, path, accept=REFUSALS, **options)
+    refused = response.status_code in REFUSALS
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = {} if refused else None
+    if not isinstance(answer, dict):
+        raise Unknown(f"{method} {path}: the answer is not a JSON object")
+    if refused or answer.get("errors"):
+        raise error_of(answer, response.status_code)
+    return answer
+
+
+def error_of(answer: Mapping[str, Any], status: int = 200) -> ConnectorError:
+    """Turn Square's ``errors`` into one of the six; the code says more than the status."""
+    first: Mapping[str, Any] = (answer.get("errors") or [{}])[0]
+    category, code = first.get("category", ""), first.get("code", "")
+    told = f"{status} {code} {first.get('field', '')} {first.get('detail', '')}"
+    told = " ".join(told.split())[:ERROR_TEXT_CHARS_MAX]
+    if code == "IDEMPOTENCY_KEY_REUSED":
+        return KeyReused(told)
+    if code in MOVED_ON or status == 409:
+        return Conflict(told)
+    if code == "NOT_FOUND" or status == 404:
+        return NotFound(told)
+    if category == "AUTHENTICATION_ERROR":
+        return AuthFailed(told)
+    if category == "RATE_LIMIT_ERROR":
+        return RateLimited(told, RETRY_AFTER_SECONDS_DEFAULT)
+    if category == "API_ERROR":
+        return Transient(told)
+    return Rejected(told)
+
+
+def order_of(
+    order: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str]
+) -> Order:
+    """Read an order; `skus` are those of the catalog objects that its lines name."""
+    fulfillments = order.get("fulfillments") or []
+    at_counter = order.get("state") == "COMPLETED" and not fulfillments
+    lines = tuple(
+        _line(line, skus, introducer, _fulfilled(line, fulfillments, at_counter))
+        for line in order.get("line_items") or []
+    )
+    return Order(
+        ref=order["id"],
+        number=order.get("ticket_name") or order.get("reference_id") or order["id"],
+        state=_state(order, lines),
+        remote_state=order.get("state") or "",
+        lines=lines,
+        placed_at=moment(order["created_at"]),
+        updated_at=moment(order.get("updated_at") or order["created_at"]),
+        at_counter=at_counter,
+        customer_ref=order.get("customer_id"),
+    )
+
+
+def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
+    state = STATES.get(order.get("state") or "")
+    if state is not None:
+        return state
+    if lines and all(line.fulfilled >= line.quantity for line in lines):
+        return OrderState.FULFILLED
+    due = (order.get("net_amount_due_money") or {}).get("amount") or 0
+    return OrderState.PENDING if due > 0 else OrderState.OPEN
+
+
+def _line(
+    line: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str], fulfilled: int
+) -> OrderLine:
+    return OrderLine(
+        ref=line.get("uid") or "",
+        sku=skus.get(line.get("catalog_object_id") or "", ""),
+        quantity=whole(line["quantity"]),
+        fulfilled=fulfilled,
+        serials=serials_in(line.get("note") or "", introducer),
+        title=line.get("name") or "",
+    )
+
+
+def _fulfilled(
+    line: Mapping[str, Any], fulfillments: Sequence[Mapping[str, Any]], at_counter: bool
+) -> int:
+    quantity = whole(line["quantity"])
+    if at_counter:
+        return quantity
+    done = 0
+    for each in fulfillments:
+        if each.get("state") == "COMPLETED":
+            entries = each.get("entries")
+            if entries is None:
+                return quantity
+            of_line = (entry for entry in entries if entry.get("line_item_uid") == line.get("uid"))
+            done += sum(whole(entry["quantity"]) for entry in of_line)
+    return min(done, quantity)
+
+
+def serials_in(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
+    """Read the serials that a cashier typed: after each introducer, up to a word without digit."""
+    starts = list(introducer.finditer(note))
+    found: list[str] = []
+    for index, start in enumerate(starts):
+        end = starts[index + 1].start() if index + 1 < len(starts) else len(note)
+        for word in _BETWEEN_SERIALS.split(note[start.end() : end].strip()):
+            serial = word.strip(".:#()[]\"'")
+            if not any(letter.isdigit() for letter in serial):
+                break
+            found.append(serial)
+    return tuple(dict.fromkeys(found))
+
+
+def whole(quantity: str) -> int:
+    """Read a decimal string as a number of units; a part of a unit is a unit."""
+    try:
+        return math.ceil(Decimal(quantity))
+    except (InvalidOperation, TypeError, ValueError, OverflowError):
+        return 0
+
+
+def variation_ids(orders: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the catalog objects that orders name, each once."""
+    lines = (line for order in orders for line in order.get("line_items") or [])
+    named = (line.get("catalog_object_id") for line in lines)
+    return list(dict.fromkeys(each for each in named if each))
+
+
+def counted(answer: Mapping[str, Any]) -> dict[str, int]:
+    """Read the stock of each catalog object in an inventory answer."""
+    return {
+        count["catalog_object_id"]: whole(count["quantity"])
+        for count in answer.get("counts") or []
+        if count.get("state") == "IN_STOCK"
+    }
+
+
+def event_of(body: bytes) -> Mapping[str, Any]:
+    """Decode a webhook's event; what is not an object is an empty one."""
+    try:
+        event = json.loads(body)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[Hint, ...]:
+    """Name the order that an event is about, wherever the event says so."""
+    data = event.get("data")
+    if not isinstance(data, dict):
+        return ()
+    objects = data.get("object")
+    for each in objects.values() if isinstance(objects, dict) else ():
+        if isinstance(each, dict) and each.get("order_id"):
+            return (Hint(str(each["order_id"])),)
+    named = data.get("id") if topic.startswith("order.") else None
+    return (Hint(str(named)),) if named else ()
+
+
+def digest(*parts: str) -> str:
+    """Derive an idempotency key (64 characters; Square takes 128) from what makes a call itself."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,95 @@
+"""What Square says of returns and refunds.
+
+Goods that are brought back make an order of their own at Square, whose ``returns`` name the order
+and the lines that they are from; if it sells something too, it is an exchange. A refund of money
+alone stands with the order that it is of. Square lowers no line for any of it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from connectors.square.mapping import serials_in, whole
+from connectors.toolkit.cursors import moment
+from hub.vocabulary import Return, ReturnLine, ReturnState
+
+STATES = {"COMPLETED": ReturnState.CLOSED, "CANCELED": ReturnState.CANCELLED}
+FAILED = frozenset({"REJECTED", "FAILED"})
+
+
+def is_only_a_return(order: Mapping[str, Any]) -> bool:
+    """Say whether an order of Square sells nothing: it was made for what came back."""
+    return bool(order.get("returns")) and not order.get("line_items")
+
+
+def returns_of(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list[Return]:
+    """Read the returns of an order of Square, or the refunds of money alone that it had."""
+    returns = order.get("returns") or []
+    if returns:
+        return [_return(order, each, introducer) for each in returns]
+    return [_refund(order, each) for each in order.get("refunds") or []]
+
+
+def _return(
+    order: Mapping[str, Any], said: Mapping[str, Any], introducer: re.Pattern[str]
+) -> Return:
+    state = STATES.get(order.get("state") or "", ReturnState.OPEN)
+    refunds = [each for each in order.get("refunds") or [] if each.get("status") not in FAILED]
+    paid = bool(refunds) or state is ReturnState.CLOSED
+    lines = said.get("return_line_items") or []
+    return Return(
+        ref=f"{order['id']}:{said.get('uid') or 0}",
+        order_ref=said.get("source_order_id") or order["id"],
+        state=state,
+        remote_state=order.get("state") or "",
+        lines=tuple(
+            _line(line, state, introducer, refunded=paid)
+            for line in lines
+            if line.get("source_line_item_uid")
+        ),
+        updated_at=_updated_at(order),
+        refund_ref=(refunds[-1]["id"] if refunds else order["id"]) if paid else None,
+        refunded_at=_updated_at(order) if paid else None,
+        exchange_order_ref=order["id"] if order.get("line_items") else None,
+    )
+
+
+def _line(
+    line: Mapping[str, Any], state: ReturnState, introducer: re.Pattern[str], *, refunded: bool
+) -> ReturnLine:
+    quantity, note = whole(line["quantity"]), line.get("note") or ""
+    done = state is ReturnState.CLOSED
+    return ReturnLine(
+        order_line_ref=line["source_line_item_uid"],
+        quantity=quantity,
+        arrived=quantity if done else 0,
+        refunded=quantity if refunded else 0,
+        restock=done,
+        reason=note,
+        serials=serials_in(note, introducer),
+    )
+
+
+def _refund(order: Mapping[str, Any], said: Mapping[str, Any]) -> Return:
+    failed = said.get("status") in FAILED
+    paid_at = moment(said["created_at"]) if said.get("created_at") else _updated_at(order)
+    return Return(
+        ref=said["id"],
+        order_ref=order["id"],
+        state=ReturnState.CANCELLED if failed else ReturnState.CLOSED,
+        remote_state=said.get("status") or "",
+        lines=(),
+        updated_at=_updated_at(order),
+        refund_ref=said["id"],
+        refunded_at=None if failed else paid_at,
+    )
+
+
+def newest_of(orders: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """Return the latest time of change of some orders."""
+    return max((_updated_at(order) for order in orders), default=None)
+
+
+def _updated_at(order: Mapping[str, Any]) -> datetime:
+    return moment(order.get("updated_at") or order["created_at"])

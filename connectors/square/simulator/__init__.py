@@ -1,0 +1,5 @@
+"""A stateful simulator of the remote API, served over HTTP."""
+
+from connectors.square.simulator.server import SquareTwin
+
+__all__ = ["SquareTwin"]

@@ -1,0 +1,310 @@
+"""Where the rows are played: a twin, its connector, a clock, and a wire that can go wrong.
+
+The connector talks to the twin in this process. Only a connector that fetches its access tokens
+is served over a socket: it fetches them by a client of its own.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from connectors.contract import Page
+from connectors.errors import ConnectorError, Unknown
+from connectors.remote import RemoteApi
+from connectors.testing.case import Broken, Class, Row, holds
+from connectors.testing.serving import serve
+from connectors.testing.simulator_driver import Driver
+from connectors.toolkit.rate_limits import NoBudgets
+from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
+
+TWIN_URL = "http://twin.test"
+PAGES_MAX = 200
+CALLS_MAX = 40
+ROW_SECONDS_MAX = 60.0
+ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
+_RFC2822 = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:\+0000|GMT)")
+
+Answer = Callable[[httpx.Request], httpx.Response]
+Rewrite = Callable[[str], str]
+
+
+class Clock:
+    """The twin's time: some hours ago, and only moving when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
+
+    def __call__(self) -> datetime:
+        """Return the time there."""
+        return self.now
+
+    def advance(self, seconds: float) -> datetime:
+        """Let time pass; returns the new time."""
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way to the twin. `requests` went out; what comes back may be lost or changed."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.requests: list[httpx.Request] = []
+        self.rewrite: Rewrite | None = None
+        self.rewritten = 0
+        self._answers: list[Answer] = []
+        self._lost: int | None = None
+        self._arrives = True
+        self.mended_late = False
+        self._meanwhile: tuple[int, Callable[[], None]] | None = None
+
+    def answer_next(self, answer: Answer) -> None:
+        """Answer the next call in the twin's stead."""
+        self._answers.append(answer)
+
+    def lose(self, number: int, *, arrives: bool) -> None:
+        """Break the wire at a call, counted from 1: after it reached the twin, or before."""
+        self._lost = len(self.requests) + number
+        self._arrives = arrives
+
+    def meanwhile(self, number: int, happens: Callable[[], None]) -> None:
+        """Let something happen there just before a call arrives, counted from 1."""
+        self._meanwhile = (len(self.requests) + number, happens)
+
+    def mended(self) -> bool:
+        """Break no more; says whether the wire was still to break."""
+        self.mended_late, self._lost = self._lost is not None, None
+        return self.mended_late
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one call."""
+        await request.aread()
+        self.requests.append(request)
+        if self._meanwhile and len(self.requests) == self._meanwhile[0]:
+            self._meanwhile[1]()
+        if len(self.requests) == self._lost:
+            self._lost = None
+            if self._arrives:
+                await (await self.inner.handle_async_request(request)).aread()
+            raise httpx.ReadTimeout("silence", request=request)
+        if self._answers:
+            return self._answers.pop(0)(request)
+        answer = await self.inner.handle_async_request(request)
+        return await self._rewritten(answer) if self.rewrite else answer
+
+    async def _rewritten(self, answer: httpx.Response) -> httpx.Response:
+        before = (await answer.aread()).decode(errors="replace")
+        after = self.rewrite(before) if self.rewrite else before
+        self.rewritten += before != after
+        kept = {"content-length", "content-encoding", "transfer-encoding"}
+        headers = [(k, v) for k, v in answer.headers.multi_items() if k.lower() not in kept]
+        return httpx.Response(answer.status_code, headers=headers, content=after.encode())
+
+    async def aclose(self) -> None:
+        """Close what it leads to."""
+        await self.inner.aclose()
+
+
+def in_another_zone(text: str) -> str:
+    """Write every time of an answer with the offset of another time zone; the instants stay."""
+
+    def moved(found: re.Match[str]) -> str:
+        at = datetime.fromisoformat(found[0].replace("Z", "+00:00")).astimezone(ELSEWHERE)
+        return at.isoformat(timespec="milliseconds" if "." in found[0] else "seconds")
+
+    def told(found: re.Match[str]) -> str:
+        return format_datetime(parsedate_to_datetime(found[0]).astimezone(ELSEWHERE))
+
+    return _RFC2822.sub(told, _RFC3339.sub(moved, text))
+
+
+def in_new_words(fields: frozenset[str]) -> Rewrite:
+    """Return how an answer reads when the channel has got new words for these fields."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: new(v) if k in fields else changed(v) for k, v in value.items()}
+        return [changed(each) for each in value] if isinstance(value, list) else value
+
+    def new(value: Any) -> Any:
+        if isinstance(value, str):
+            return "A_WORD_OF_TOMORROW"
+        return 987_654 if isinstance(value, int) and not isinstance(value, bool) else changed(value)
+
+    def rewrite(text: str) -> str:
+        try:
+            return json.dumps(changed(json.loads(text)))
+        except ValueError:
+            return text
+
+    return rewrite
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a story is told with."""
+
+    driver: Any
+    connector: Any
+    wire: Wire
+    clock: Clock
+
+    def level(
+        self, sku: str, available: int, remote: Any, expected: int | None = None, key: str = "1"
+    ) -> StockLevel:
+        """Build a level of one listing."""
+        return StockLevel(
+            listing=f"L-{sku}",
+            sku=sku,
+            available=available,
+            remote=remote,
+            expected=expected,
+            key=f"{sku}:{key}",
+        )
+
+    async def pull_all(self, cursor: str = "", returns: bool = False) -> tuple[list[Any], str]:
+        """Pull until there is no more for now; returns the items and the cursor."""
+        pull = self.connector.pull_returns if returns else self.connector.pull_orders
+        found: list[Any] = []
+        for _ in range(PAGES_MAX):
+            page: Page[Any] = await pull(cursor)
+            found, cursor = [*found, *page.items], page.cursor
+            if not page.more:
+                return found, cursor
+        holds(False, f"after {PAGES_MAX} pages there was still more")
+        return found, cursor
+
+    async def stock(self) -> dict[str, int]:
+        """Take a snapshot: quantities by SKU; an article twice is a broken promise."""
+        seen: dict[str, int] = {}
+        async for each in self.connector.snapshot_stock():
+            holds(each.sku not in seen, f"the snapshot yields {each.sku} twice")
+            seen[each.sku] = each.quantity
+        return seen
+
+    def shipment(self, order: Order, serials: Sequence[str], reference: str) -> Fulfillment:
+        """Build a shipment of some units of an order's first line."""
+        return Fulfillment(
+            reference=reference,
+            order_ref=order.ref,
+            lines=(FulfillmentLine(order_line_ref=order.lines[0].ref, serials=tuple(serials)),),
+            shipped_at=self.clock.now,
+            carrier="UPS",
+            tracking="1Z999",
+        )
+
+    async def losses(self) -> AsyncIterator["Loss"]:
+        """Give a fresh stage for every call of one story, on which this one gets no answer.
+
+        First the calls reach the twin and the answers get lost, then the calls get lost. The story
+        says where it begins, and after each whether the loss happened; it ends when none does.
+        """
+        for arrives in (True, False):
+            for number in range(1, CALLS_MAX + 1):
+                clock = Clock()
+                driver, connector = type(self.driver)(clock), type(self.connector)
+                async with on_stage(connector, driver, clock) as fresh:
+                    await fresh.connector.check()  # what is fetched once is there
+                    loss = Loss(driver, fresh.connector, fresh.wire, clock, number, arrives)
+                    yield loss
+                    self.wire.requests.extend(fresh.wire.requests)
+                if loss.ended:
+                    holds(number > 1, "the story makes no call at all")
+                    break
+
+
+@dataclass(frozen=True)
+class Loss(Stage):
+    """A stage on which one call of the story gets no answer."""
+
+    number: int = 1
+    arrives: bool = True
+
+    @property
+    def what(self) -> str:
+        """Say which call it is."""
+        return f"{'answer' if self.arrives else 'call'} {self.number} lost"
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the story has no more calls that could get lost."""
+        return self.wire.mended_late
+
+    def begins(self) -> None:
+        """Break the wire from here."""
+        self.wire.lose(self.number, arrives=self.arrives)
+
+    async def error_of(self, work: Awaitable[Any]) -> object:
+        """Do something; returns the error of a failure, or None."""
+        try:
+            await work
+        except ConnectorError as error:
+            return error
+        return None
+
+    def happened(self, what: str, told: object) -> bool:
+        """Say whether the call got lost; if so, it has to be told as an unknown outcome."""
+        if self.wire.mended():
+            holds(told is None, f"{what} fails although nothing was lost: {told!r}")
+            return False
+        holds(isinstance(told, Unknown), f"{self.what}, {what} says {told!r}, not Unknown")
+        return True
+
+
+@asynccontextmanager
+async def on_stage(
+    connector: Class, driver: Driver, clock: Clock, *, with_tokens: bool = False
+) -> AsyncIterator[Stage]:
+    """Set a stage: a connector on its wire to the driver's twin, without pace or quick retries."""
+    if with_tokens:
+        async with serve(driver.twin.app) as url:
+            given = driver.settings_with_tokens(url)
+            async with _joined(connector, driver, clock, given, httpx.AsyncHTTPTransport()) as made:
+                yield made
+        return
+    inner = httpx.ASGITransport(driver.twin.app)
+    async with _joined(connector, driver, clock, driver.settings(TWIN_URL), inner) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _joined(
+    connector: Class, driver: Driver, clock: Clock, given: Any, inner: httpx.AsyncBaseTransport
+) -> AsyncIterator[Stage]:
+    settings = connector.settings_model.model_validate(dict(given))
+    wire = Wire(inner)
+    api = RemoteApi(connector.remote(settings), attempts=1, transport=wire, budgets=NoBudgets())
+    try:
+        yield Stage(driver, connector(settings, api), wire, clock)
+    finally:
+        await api.aclose()
+        await driver.twin.aclose()
+
+
+def play(row: Row, connector: Class, driver: type[Driver]) -> list[httpx.Request]:
+    """Play one row on a fresh stage; returns what the connector sent.
+
+    Raises Broken, or NotApplicable where only the story can tell.
+    """
+
+    async def told() -> list[httpx.Request]:
+        clock = Clock()
+        async with on_stage(connector, driver(clock), clock) as stage:
+            try:
+                await asyncio.wait_for(row.play(stage), ROW_SECONDS_MAX)
+            except TimeoutError as error:
+                raise Broken(f"the story is not at its end after {ROW_SECONDS_MAX:g} s") from error
+            except ConnectorError as error:
+                raise Broken(f"the story ends with {error!r}") from error
+            return stage.wire.requests
+
+    return asyncio.run(told())

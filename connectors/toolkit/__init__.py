@@ -1,0 +1,1 @@
+"""Tools that connectors share: cursors, pages, tokens, rate limits, warranty status."""

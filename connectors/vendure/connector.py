@@ -1,0 +1,341 @@
+"""Vendure shops, over the Admin GraphQL API of Vendure 3 (schema 3.5.4, run against 3.7.3).
+
+The server must know the API key's method (``authOptions.tokenMethod`` holds ``api-key``), declare
+``Fulfillment.customFields.serials`` (a list of strings), and offer a fulfilment handler with the
+arguments ``method``, ``trackingCode`` and ``serials``. The role of the key needs ReadOrder,
+UpdateOrder, ReadCatalog, UpdateCatalog, ReadStockLocation. Vendure has no webhooks of its own: a
+few lines of plugin post ``{"orderId": ...}`` with the headers ``x-hub-signature`` (hex HMAC-SHA256
+of the body), ``x-hub-delivery`` and ``x-hub-topic``; see ``tests/e2e/vendure/server.js``.
+
+``updatedAt`` of an order moves when it is cancelled or modified, and not when it is placed, paid,
+shipped or refunded. So new orders are found by ``orderPlacedAt``, changed ones by ``updatedAt``,
+and the open ones are read again in turn besides: their ids travel in the cursor.
+
+Refunds and cancellations are read from the order (`connectors.vendure.returns`). Nothing tells when
+one was made: without a webhook the orders of the last 90 days are looked at in turn.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), refund what it
+cancels, or keep more than 500 open orders in view by polling; webhooks and reconciliation see the
+rest.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    CancelOrders,
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound
+from connectors.remote import Remote
+from connectors.stock_levels import bound
+from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.vendure import documents
+from connectors.vendure.mapping import (
+    ask,
+    done_or_raise,
+    fingerprint,
+    order_of,
+    serials_of,
+    shelf_of,
+)
+from connectors.vendure.returns import returns_of
+from connectors.vendure.stock import Shelves
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    ObservedLevel,
+    Order,
+    OrderState,
+    Return,
+    StockLevel,
+)
+
+ORDERS_PER_PAGE = 50
+OPEN_ORDERS_MAX = 500
+OPEN_ORDERS_PER_PULL = 50
+# SQLite-backed servers keep whole seconds, and `after` is exclusive.
+CLOCK_GRAIN = timedelta(seconds=1)
+BEGINNING = datetime(2015, 1, 1, tzinfo=UTC)
+RETURNABLE = timedelta(days=90)  # how old an order may be that is looked at for refunds
+ENDED = frozenset({OrderState.FULFILLED, OrderState.CANCELLED})
+NOT_YET_SHIPPED = frozenset({"Created", "Pending"})
+
+
+class VendureSettings(BaseModel):
+    """One Vendure server and one of its stock locations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: HttpUrl = Field(description="The Admin API: https://shop.example/admin-api")
+    api_key: SecretStr
+    webhook_secret: SecretStr
+    stock_location_id: str = Field(min_length=1)
+    fulfillment_handler: str = "serialized-fulfillment"
+    default_carrier: str = "standard"
+    calls_per_second: float = Field(8.0, gt=0)
+
+
+class Vendure(
+    Connector[VendureSettings],
+    PullOrders,
+    PullReturns,
+    CancelOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One server: its orders, and the stock of one location."""
+
+    key: ClassVar[str] = "vendure"
+    settings_model: ClassVar[type[BaseModel]] = VendureSettings
+    levels_max: ClassVar[int] = 50
+
+    @classmethod
+    def remote(cls, settings: VendureSettings) -> Remote:
+        """Describe the Admin API of the server."""
+        return Remote(
+            base_url=str(settings.url).removesuffix(settings.url.path or "").rstrip("/"),
+            headers={"vendure-api-key": settings.api_key.get_secret_value()},
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read what the role must let us read; `me` refuses valid API keys."""
+        data = await self._ask(documents.CHECK, location=self.settings.stock_location_id)
+        if data["stockLocation"] is None:
+            raise NotFound(f"the server has no stock location {self.settings.stock_location_id}")
+        handlers = {handler["code"] for handler in data["fulfillmentHandlers"]}
+        if self.settings.fulfillment_handler not in handlers:
+            raise NotFound(f"the server has no handler {self.settings.fulfillment_handler}")
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return orders placed since, then those that were changed, as far as can be told."""
+        stored = json.loads(cursor) if cursor else {}
+        known: dict[str, str] = stored.get("open", {})
+        walk = Walk.resume(stored.get("walk", ""), datetime.now(UTC))
+        since = (walk.since or BEGINNING) - CLOCK_GRAIN
+        skip = int(walk.after or 0)
+        nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
+        placed = [order_of(node) for node in nodes]
+        # What changes from now on has a later time than anything that is read first.
+        first = max((node["updatedAt"] for node in nodes), default=None)
+        changes = stored.get("changed") or (first and {"since": first})
+        following = skip + len(placed)
+        after = str(following) if placed and following < total else None
+        newest = max((order.placed_at for order in placed), default=None)
+        walk, more = walk.step(newest, after)
+        again: list[Order] = []
+        if not more and changes:
+            again, changes, more = await self._moved(changes)
+        if not more:
+            again += await self._read_again(known, [*placed, *again])
+        changed = [each for each in (*placed, *again) if known.get(each.ref) != fingerprint(each)]
+        for order in (*placed, *again):
+            known.pop(order.ref, None)
+            if order.state not in ENDED:
+                known[order.ref] = fingerprint(order)
+        for ref in list(known)[: max(0, len(known) - OPEN_ORDERS_MAX)]:
+            del known[ref]
+        following_cursor = {"walk": walk.cursor(), "open": known, "changed": changes}
+        return Page(tuple(changed), json.dumps(following_cursor), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        return order_of(await self._order(ref))
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        after, skip = stamp(since - CLOCK_GRAIN), 0
+        before = stamp(until + CLOCK_GRAIN)
+        while True:
+            placed_at = {"between": {"start": after, "end": before}}
+            orders, total = await self._orders({"orderPlacedAt": placed_at}, skip)
+            for order in orders:
+                if since <= order.placed_at <= until:
+                    yield order
+            skip += len(orders)
+            if not orders or skip >= total:
+                return
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what is on hand and not allocated, for every variant at the location."""
+        shelves = Shelves(self._ask, self.settings.stock_location_id)
+        async for variant in shelves.variants():
+            if (shelf := shelf_of(variant, self.settings.stock_location_id)) is not None:
+                yield ObservedLevel(
+                    sku=variant["sku"],
+                    quantity=shelf.available,
+                    remote={
+                        "variant_id": variant["id"],
+                        "location_id": self.settings.stock_location_id,
+                    },
+                    title=variant["name"],
+                )
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Set what is on hand so that the wanted quantity is available beside what is allocated."""
+        able, lost = bound(levels, "variant_id")
+        shelves = Shelves(self._ask, self.settings.stock_location_id)
+        return [*lost, *await shelves.push(able)]
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Look at the next orders of the last months; what no webhook told is found in turn.
+
+        Nothing in Vendure says when an order was refunded: orders are looked at again and again.
+        """
+        stored = json.loads(cursor) if cursor else {}
+        horizon = datetime.now(UTC) - RETURNABLE
+        since = max(horizon, moment(stored["since"])) if "since" in stored else horizon
+        skip = int(stored.get("skip", 0)) if since != horizon else 0
+        nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
+        found = [each for node in nodes for each in returns_of(node)]
+        seen = skip + len(nodes)
+        if not nodes or seen >= total:
+            return Page(tuple(found), "")  # from the beginning again
+        newest = moment(nodes[-1]["orderPlacedAt"]) - CLOCK_GRAIN
+        goes_on = (
+            {"since": stamp(newest)} if newest > since else {"since": stamp(since), "skip": seen}
+        )
+        return Page(tuple(found), json.dumps(goes_on), more=len(nodes) < total)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the refunds of one order, and what of it was taken back."""
+        return returns_of(await self._order(order_ref))
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel what is left of an order; its payment is refunded by people."""
+        order = await self._order(cancellation.order_ref)
+        if order["state"] != "Cancelled":
+            wanted = {
+                "orderId": order["id"],
+                "reason": cancellation.reason,
+                "cancelShipping": True,
+            }
+            data = await self._ask(documents.CANCEL, repeat=False, input=wanted)
+            done_or_raise(data["cancelOrder"])
+        return str(order["code"])
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Create the fulfilment if there is none with exactly our serials, and ship it."""
+        ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
+        serials = sorted(serial for named in ours.values() for serial in named)
+        order = await self._order(fulfillment.order_ref)
+        for each in order["fulfillments"] or []:
+            if each["state"] != "Cancelled" and sorted(serials_of(each)) == serials:
+                known = each
+                break
+        else:
+            known = await self._create(fulfillment, ours)
+        if known["state"] in NOT_YET_SHIPPED:
+            data = await self._ask(documents.SHIP, repeat=False, id=known["id"], state="Shipped")
+            done_or_raise(data["transitionFulfillmentToState"])
+        return f"{order['code']} / fulfilment {known['id']}"
+
+    def verify(
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        received_at: datetime,
+    ) -> Delivery:
+        """Check the signature that the plugin made over the raw body."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        given = headers.get("x-hub-signature", "").removeprefix("sha256=")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise AuthFailed("the signature of the webhook is wrong")
+        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
+        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order, if the event is about one."""
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            return ()
+        named = payload.get("orderId") if isinstance(payload, dict) else None
+        return (Hint(str(named)),) if named else ()
+
+    async def _ask(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+        path = self.settings.url.path or "/"
+        return await ask(self.api, path, document, variables, repeat=repeat)
+
+    async def _orders(self, where: Mapping[str, Any], skip: int) -> tuple[list[Order], int]:
+        nodes, total = await self._nodes(where, skip)
+        return [order_of(each) for each in nodes], total
+
+    async def _nodes(
+        self, where: Mapping[str, Any], skip: int, by: str = "orderPlacedAt"
+    ) -> tuple[list[Any], int]:
+        options = {
+            "filter": {**where, "active": {"eq": False}},
+            "sort": {by: "ASC"},
+            "skip": skip,
+            "take": ORDERS_PER_PAGE,
+        }
+        found = (await self._ask(documents.ORDERS, options=options))["orders"]
+        return found["items"], found["totalItems"]
+
+    async def _order(self, ref: str) -> Any:
+        order = (await self._ask(documents.ORDER, id=ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {ref}")
+        return order
+
+    async def _moved(self, since: dict[str, Any]) -> tuple[list[Order], dict[str, Any], bool]:
+        """Read the next orders whose time of change moved: what was cancelled or modified."""
+        where, skip = {"updatedAt": {"after": since["since"]}}, int(since.get("skip", 0))
+        nodes, total = await self._nodes(where, skip, by="updatedAt")
+        if nodes:
+            # Whole seconds, and `after` is exclusive: the last one is read again.
+            newest = stamp(moment(nodes[-1]["updatedAt"]) - CLOCK_GRAIN)
+            stands = moment(newest) <= moment(since["since"])
+            since = {**since, "skip": skip + len(nodes)} if stands else {"since": newest}
+        return [order_of(each) for each in nodes], since, skip + len(nodes) < total
+
+    async def _read_again(self, known: dict[str, str], placed: Sequence[Order]) -> list[Order]:
+        """Read the open orders that were longest not read; those that are gone are forgotten."""
+        fresh = {order.ref for order in placed}
+        due = [ref for ref in known if ref not in fresh][:OPEN_ORDERS_PER_PULL]
+        if not due:
+            return []
+        orders, _ = await self._orders({"id": {"in": due}}, 0)
+        for ref in set(due) - {order.ref for order in orders}:
+            del known[ref]
+        return orders
+
+    async def _create(
+        self, fulfillment: Fulfillment, ours: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Any]:
+        said = {
+            "method": fulfillment.carrier or self.settings.default_carrier,
+            "trackingCode": fulfillment.tracking or "",
+            "serials": json.dumps([serial for named in ours.values() for serial in named]),
+        }
+        arguments = [{"name": name, "value": value} for name, value in said.items()]
+        lines = [{"orderLineId": ref, "quantity": len(named)} for ref, named in ours.items()]
+        wanted = {
+            "lines": lines,
+            "handler": {"code": self.settings.fulfillment_handler, "arguments": arguments},
+        }
+        data = await self._ask(documents.FULFILL, repeat=False, input=wanted)
+        return done_or_raise(data["addFulfillmentToOrder"])

@@ -1,0 +1,133 @@
+"""Ask Vendure, and read its answers. It has three ways to say no; each becomes one of the six."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
+from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.toolkit.cursors import moment
+from hub.vocabulary import Order, OrderLine, OrderState
+
+STATES = {
+    "Cancelled": OrderState.CANCELLED,
+    "Shipped": OrderState.FULFILLED,
+    "Delivered": OrderState.FULFILLED,
+    "Draft": OrderState.PENDING,
+    "Created": OrderState.PENDING,
+    "AddingItems": OrderState.PENDING,
+    "ArrangingPayment": OrderState.PENDING,
+    "ArrangingAdditionalPayment": OrderState.PENDING,
+    "Modifying": OrderState.PENDING,
+}
+HAS_LEFT = frozenset({"Shipped", "Delivered"})
+MOVED_ON = frozenset({"INSUFFICIENT_STOCK_ON_HAND_ERROR", "FULFILLMENT_STATE_TRANSITION_ERROR"})
+
+
+async def ask(
+    api: RemoteApi, path: str, document: str, variables: Mapping[str, Any], *, repeat: bool
+) -> Any:
+    """Execute a document and return its data, or raise one of the six.
+
+    An invalid document is HTTP 400, a lack of permission is HTTP 200 with a code, and a business
+    refusal is a member of a union inside the data (see `done_or_raise`).
+    """
+    body = {"query": document, "variables": variables}
+    answer = await api.json("POST", path, repeat=repeat, json=body)
+    if not isinstance(answer, dict):
+        raise Transient("Vendure answered something that is not GraphQL")
+    if answer.get("errors"):
+        raise _error_of(answer["errors"][0])
+    if answer.get("data") is None:
+        raise Transient("Vendure answered without data")
+    return answer["data"]
+
+
+def _error_of(error: Mapping[str, Any]) -> ConnectorError:
+    code = (error.get("extensions") or {}).get("code", "")
+    said = f"{code} {error.get('message', '')}"[:ERROR_TEXT_CHARS_MAX]
+    if code in ("FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED"):
+        return AuthFailed(said)
+    if code == "ENTITY_NOT_FOUND":
+        return NotFound(said)
+    if code == "INTERNAL_SERVER_ERROR":
+        return Transient(said)
+    return Rejected(said)
+
+
+def done_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the result of a mutation, or raise the refusal that stands in its place."""
+    code = result.get("errorCode")
+    if code is None:
+        return result
+    said = f"{code} {result.get('message', '')}"[:ERROR_TEXT_CHARS_MAX]
+    raise Conflict(said) if code in MOVED_ON else Rejected(said)
+
+
+def order_of(node: Mapping[str, Any]) -> Order:
+    """Read an order. Its time of change is the latest of all its parts: its own stands still."""
+    shipped: dict[str, int] = {}
+    for each in node["fulfillments"] or []:
+        for line in each["lines"] if each["state"] in HAS_LEFT else ():
+            shipped[line["orderLineId"]] = shipped.get(line["orderLineId"], 0) + line["quantity"]
+    return Order(
+        ref=node["id"],
+        number=node["code"],
+        state=STATES.get(node["state"], OrderState.OPEN),
+        remote_state=node["state"],
+        lines=tuple(
+            OrderLine(
+                ref=line["id"],
+                sku=line["productVariant"]["sku"],
+                quantity=line["quantity"],
+                fulfilled=shipped.get(line["id"], 0),
+                title=line["productVariant"]["name"],
+            )
+            for line in node["lines"]
+        ),
+        placed_at=moment(node["orderPlacedAt"] or node["createdAt"]),
+        updated_at=changed_at(node),
+        customer_ref=(node["customer"] or {}).get("id"),
+    )
+
+
+def changed_at(node: Mapping[str, Any]) -> datetime:
+    """Say when an order was changed last: the latest time of all its parts."""
+    times = [node["updatedAt"], node["orderPlacedAt"] or node["createdAt"]]
+    for payment in node["payments"] or []:
+        times += [payment["updatedAt"], *(refund["updatedAt"] for refund in payment["refunds"])]
+    times += [each["updatedAt"] for each in node["fulfillments"] or []]
+    return max(moment(time) for time in times)
+
+
+def fingerprint(order: Order) -> str:
+    """Shorten an order to what tells whether it changed."""
+    return hashlib.sha256(repr(order).encode()).hexdigest()[:12]
+
+
+def serials_of(fulfillment: Mapping[str, Any]) -> list[str]:
+    """Read the serials of a fulfilment."""
+    return list((fulfillment["customFields"] or {}).get("serials") or [])
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One variant at one location."""
+
+    on_hand: int
+    allocated: int
+
+    @property
+    def available(self) -> int:
+        """Say what can still be sold."""
+        return self.on_hand - self.allocated
+
+
+def shelf_of(variant: Mapping[str, Any], location: str) -> Shelf | None:
+    """Find a variant's stock at a location; None where it was never stocked there."""
+    for level in variant["stockLevels"]:
+        if level["stockLocationId"] == location:
+            return Shelf(level["stockOnHand"], level["stockAllocated"])
+    return None

@@ -1,0 +1,178 @@
+"""What a Vendure server keeps: variants on shelves, orders, fulfilments, refunds.
+
+As with the real one the time of change of an order stands still when it is placed, shipped or
+refunded, and moves when it is cancelled; times have whole seconds, as on its SQLite.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connectors.testing.simulator import Twin
+
+
+class Refused(Exception):
+    """A refusal that stands in the place of a mutation's result."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Variant:
+    """One article and its shelf."""
+
+    id: str
+    sku: str
+    on_hand: int
+    allocated: int = 0
+
+
+@dataclass(slots=True)
+class Line:
+    """Units of one article on an order. `quantity` falls when some are cancelled."""
+
+    id: str
+    variant: Variant
+    placed: int
+    quantity: int
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One fulfilment."""
+
+    id: str
+    lines: dict[str, int]
+    serials: list[str]
+    updated_at: datetime
+    state: str = "Pending"
+
+
+@dataclass(slots=True)
+class PaidBack:
+    """One refund."""
+
+    id: str
+    lines: dict[str, int]
+    reason: str
+    at: datetime
+    state: str = "Settled"
+
+
+@dataclass(slots=True)
+class Sale:
+    """One order."""
+
+    id: str
+    lines: list[Line]
+    placed_at: datetime
+    updated_at: datetime
+    state: str = "PaymentSettled"
+    parcels: list[Parcel] = field(default_factory=list)
+    refunds: list[PaidBack] = field(default_factory=list)
+
+    def sent(self, line_id: str) -> int:
+        """Return how many units of a line are in parcels."""
+        live = (parcel for parcel in self.parcels if parcel.state != "Cancelled")
+        return sum(parcel.lines.get(line_id, 0) for parcel in live)
+
+
+class VendureShop(Twin):
+    """The state of one server with one stock location, and what people do there."""
+
+    location_id = "1"
+
+    def open(self) -> None:
+        """Begin without anything."""
+        self.variants: dict[str, Variant] = {}
+        self.sales: dict[str, Sale] = {}
+
+    def second(self) -> datetime:
+        """Return the time as the server keeps it."""
+        return self.now().astimezone(UTC).replace(microsecond=0)
+
+    def add_variant(self, sku: str, on_hand: int) -> Variant:
+        """Put an article on sale."""
+        variant = Variant(str(self.next_id()), sku, on_hand)
+        self.variants[variant.id] = variant
+        return variant
+
+    def variant(self, sku: str) -> Variant:
+        """Return an article."""
+        return next(each for each in self.variants.values() if each.sku == sku)
+
+    def place_order(self, sku: str, quantity: int) -> Sale:
+        """Sell an article; it is paid, and its units are allocated."""
+        line = Line(str(self.next_id()), self.variant(sku), quantity, quantity)
+        line.variant.allocated += quantity
+        now = self.second()
+        sale = Sale(str(self.next_id()), [line], now, now)
+        self.sales[sale.id] = sale
+        return sale
+
+    def fulfil(self, wanted: dict[str, int], serials: list[str]) -> Parcel:
+        """Put units of one order into a parcel; more than is left is refused."""
+        lines = {line.id: (sale, line) for sale in self.sales.values() for line in sale.lines}
+        if not wanted or not all(wanted.values()):
+            raise Refused("EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed")
+        sale = next(lines[line_id][0] for line_id in wanted)
+        for line_id, quantity in wanted.items():
+            line = lines[line_id][1]
+            if quantity > line.quantity - sale.sent(line_id):
+                raise Refused("ITEMS_ALREADY_FULFILLED_ERROR", "Items are already fulfilled")
+            if quantity > line.variant.on_hand:
+                raise Refused("INSUFFICIENT_STOCK_ON_HAND_ERROR", "Not enough stock on hand")
+        for line_id, quantity in wanted.items():
+            variant = lines[line_id][1].variant
+            variant.on_hand -= quantity
+            variant.allocated -= quantity
+        parcel = Parcel(str(self.next_id()), dict(wanted), serials, self.second())
+        sale.parcels.append(parcel)
+        return parcel
+
+    def move(self, parcel_id: str, state: str) -> Parcel:
+        """Send a parcel off, or say that it arrived."""
+        for sale in self.sales.values():
+            for parcel in sale.parcels:
+                if parcel.id == parcel_id:
+                    allowed = {"Pending": {"Shipped"}, "Shipped": {"Delivered"}}
+                    if state not in allowed.get(parcel.state, set()):
+                        said = f"Cannot transition Fulfillment from {parcel.state} to {state}"
+                        raise Refused("FULFILLMENT_STATE_TRANSITION_ERROR", said)
+                    parcel.state, parcel.updated_at = state, self.second()
+                    self._follow(sale)
+                    return parcel
+        raise LookupError(parcel_id)
+
+    def cancel(self, order_id: str, wanted: dict[str, int] | None = None) -> Sale:
+        """Take units off an order, all of them unless named; what was in a parcel is back."""
+        sale = self.sales[order_id]
+        lines = {line.id: line for line in sale.lines}
+        taken = {each.id: each.quantity for each in sale.lines} if wanted is None else wanted
+        if not any(taken.values()):
+            raise Refused("EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed")
+        if any(quantity > lines[line_id].quantity for line_id, quantity in taken.items()):
+            raise Refused("QUANTITY_TOO_GREAT_ERROR", "More than the line has")
+        for line_id, quantity in taken.items():
+            line = lines[line_id]
+            waiting = max(0, min(quantity, line.quantity - sale.sent(line_id)))
+            line.variant.allocated -= waiting
+            line.variant.on_hand += quantity - waiting
+            line.quantity -= quantity
+        if not any(line.quantity for line in sale.lines):
+            sale.state = "Cancelled"
+        sale.updated_at = self.second()
+        return sale
+
+    def refund(self, order_id: str, lines: dict[str, int], reason: str = "") -> PaidBack:
+        """Give money back for units of an order, which stay on it."""
+        paid = PaidBack(str(self.next_id()), dict(lines), reason, self.second())
+        self.sales[order_id].refunds.append(paid)
+        return paid
+
+    def _follow(self, sale: Sale) -> None:
+        left = {"Shipped", "Delivered"}
+        gone = sum(sum(parcel.lines.values()) for parcel in sale.parcels if parcel.state in left)
+        whole = gone >= sum(line.quantity for line in sale.lines)
+        sale.state = "Shipped" if whole else "PartiallyShipped"

@@ -1,0 +1,104 @@
+"""The shelves of one stock location of a Vendure server: read, compared, set."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any, Protocol
+
+from connectors.contract import PushedLevel
+from connectors.errors import Conflict, NotFound, Rejected
+from connectors.vendure import documents
+from connectors.vendure.mapping import Shelf, shelf_of
+from hub.vocabulary import StockLevel
+
+VARIANTS_PER_PAGE = 100
+
+
+class Ask(Protocol):
+    """Executes a document and returns its data, or raises one of the six."""
+
+    def __call__(self, document: str, *, repeat: bool = True, **variables: Any) -> Awaitable[Any]:
+        """Execute a document."""
+
+
+class Shelves:
+    """All variants of a server at one location."""
+
+    def __init__(self, ask: Ask, location: str) -> None:
+        self._ask = ask
+        self._location = location
+
+    async def variants(self) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield every variant, page by page."""
+        skip = 0
+        while True:
+            variants, total = await self._read({}, skip, VARIANTS_PER_PAGE)
+            for variant in variants:
+                yield variant
+            skip += len(variants)
+            if not variants or skip >= total:
+                return
+
+    async def push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+        """Set what is on hand so that the wanted quantity is available; compare it first."""
+        if not levels:
+            return []
+        ids = [level.remote["variant_id"] for level in levels]
+        variants, _ = await self._read({"id": {"in": ids}}, 0, len(ids))
+        shelves = {each["id"]: shelf_of(each, self._location) or Shelf(0, 0) for each in variants}
+        results, wanted = list[PushedLevel](), list[StockLevel]()
+        for level in levels:
+            shelf = shelves.get(level.remote["variant_id"])
+            if shelf is None:
+                error = NotFound(f"no variant {level.remote['variant_id']}")
+                results.append(PushedLevel(level.listing, error=error))
+            elif shelf.available == level.available:
+                results.append(PushedLevel(level.listing, level.available))
+            elif level.expected not in (None, shelf.available):
+                moved = Conflict("the quantity has changed", observed=shelf.available)
+                results.append(PushedLevel(level.listing, error=moved))
+            else:
+                wanted.append(level)
+        return [*results, *await self._set(wanted, shelves)]
+
+    async def _read(self, where: Mapping[str, Any], skip: int, take: int) -> tuple[list[Any], int]:
+        options = {"filter": where, "sort": {"id": "ASC"}, "skip": skip, "take": take}
+        found = (await self._ask(documents.VARIANTS, options=options))["productVariants"]
+        return found["items"], found["totalItems"]
+
+    async def _set(
+        self, levels: Sequence[StockLevel], shelves: Mapping[str, Shelf]
+    ) -> list[PushedLevel]:
+        """Set all in one call; where it is refused, by halves, to find the bad one."""
+        if not levels:
+            return []
+        wanted = [
+            {
+                "id": (ref := level.remote["variant_id"]),
+                "stockLevels": [
+                    {
+                        "stockLocationId": self._location,
+                        "stockOnHand": level.available + shelves[ref].allocated,
+                    }
+                ],
+            }
+            for level in levels
+        ]
+        try:
+            # Absolute, and compared before: to repeat it at once is safe.
+            data = await self._ask(documents.SET_STOCK, input=wanted)
+        except (Rejected, NotFound) as refusal:
+            if len(levels) == 1:
+                return [PushedLevel(levels[0].listing, error=refusal)]
+            half = len(levels) // 2
+            first = await self._set(levels[:half], shelves)
+            return [*first, *await self._set(levels[half:], shelves)]
+        shown = {
+            each["id"]: shelf_of(each, self._location)
+            for each in data["updateProductVariants"]
+            if each
+        }
+        # An order that came in between shows here at once.
+        return [
+            PushedLevel(level.listing, shelf.available if shelf else level.available)
+            for level in levels
+            for shelf in [shown.get(level.remote["variant_id"])]
+        ]

@@ -1,0 +1,270 @@
+"""Walmart Marketplace sellers in the United States: orders, inventory and notifications, v3.
+
+The seller's client id and secret buy tokens of fifteen minutes; their rights to orders, returns and
+inventory are chosen when the keys are made. An answer tells how many calls are left.
+
+An order must be acknowledged within hours, and before it is shipped. That is a promise, so it is
+made only for what is stored: the cursor carries the orders of the last page that were new, and the
+next pull acknowledges them. Orders have no time of change of their own and their list is in no
+known order: it is read by spans that fit on one page and overlap by a quarter of an hour.
+
+Serials: Walmart names some at order lines (``serialNumbers``), and they are read. A shipment has no
+field for ours.
+
+Webhooks come signed in one of two ways: with the HMAC of the body in a header whose name was chosen
+at the subscription, or with ``WM_SEC.SIGNATURE`` over method, address, time and body.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+shipment without a tracking number, take webhooks with a password instead of a signature, serve what
+Walmart ships itself (WFS), or see orders older than 180 days.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PullReturns,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound
+from connectors.remote import Remote, RemoteApi
+from connectors.stock_levels import bound
+from connectors.toolkit.tokens import TokenAuth, oauth
+from connectors.walmart.fulfillment import CREATED, acknowledge, read, tell
+from connectors.walmart.mapping import (
+    BUDGETS,
+    ORDERS,
+    RETURNS,
+    ask,
+    calls_left,
+    common_headers,
+    counted,
+    hints_of,
+    lines_of,
+    notice_of,
+    order_of,
+    shipped_by_seller,
+)
+from connectors.walmart.returns import changed_at, returns_of
+from connectors.walmart.spans import Listed, every, next_span
+from connectors.walmart.stock import FEED_POLL_SECONDS, Store, push, walk
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+
+PER_PAGE = 200
+NEEDED = ("orders", "inventory")
+SIGNATURE, TIMESTAMP = "wm_sec.signature", "wm_sec.timestamp"
+
+
+class WalmartSettings(BaseModel):
+    """One seller, seen by one application."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: HttpUrl = Field(
+        HttpUrl("https://marketplace.walmartapis.com"),
+        description="Sandbox: https://sandbox.walmartapis.com",
+    )
+    client_id: str = Field(min_length=1, pattern=r"^[^:]+$")
+    client_secret: SecretStr
+    ship_node: str | None = Field(None, description="Where the seller has several")
+    acknowledge: bool = Field(True, description="False: another system acknowledges orders")
+    webhook_secret: SecretStr | None = Field(None, description="The client secret of the HMAC")
+    webhook_header: str = Field("x-hub-signature", description="authHeaderName of the subscription")
+    # A plain string: a signature covers the address exactly as it was registered.
+    notification_url: str | None = Field(None, pattern=r"^https?://")
+    feed_poll_seconds: float = Field(FEED_POLL_SECONDS, gt=0, le=30)
+    calls_per_second: float = Field(20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_whole_webhook(self) -> Self:
+        if self.notification_url and self.webhook_secret is None:
+            raise ValueError("webhooks need webhook_secret too")
+        return self
+
+
+class Walmart(
+    Connector[WalmartSettings],
+    PullOrders,
+    PullReturns,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One seller: the orders that it ships itself, and its items by SKU."""
+
+    key: ClassVar[str] = "walmart"
+    settings_model: ClassVar[type[BaseModel]] = WalmartSettings
+    levels_max: ClassVar[int] = 50
+    orders_name_serials: ClassVar[bool] = True
+    keeps_serials: ClassVar[bool] = False
+
+    def __init__(self, settings: WalmartSettings, api: RemoteApi) -> None:
+        super().__init__(settings, api)
+        self._store = Store(api, settings.ship_node, settings.feed_poll_seconds)
+
+    @classmethod
+    def remote(cls, settings: WalmartSettings) -> Remote:
+        """Describe the API, and how its tokens are bought."""
+        base = str(settings.base_url).rstrip("/")
+        exchange = oauth(
+            f"{base}/v3/token",
+            lambda _: {"grant_type": "client_credentials"},
+            basic=(settings.client_id, settings.client_secret.get_secret_value()),
+            headers=common_headers,
+        )
+        return Remote(
+            base_url=base,
+            auth=TokenAuth(exchange, header="WM_SEC.ACCESS_TOKEN", prefix=""),
+            calls_per_second=settings.calls_per_second,
+            budgets=BUDGETS,
+            readings=calls_left,
+        )
+
+    async def check(self) -> None:
+        """Buy a token and read what it may do."""
+        # The contract wants a kind of content here, though there is none.
+        kind = {"content-type": "application/json"}
+        told = await ask(self.api, "GET", "/v3/token/detail", headers=kind)
+        scopes = told.get("scopes") or {}
+        lacking = [name for name in NEEDED if scopes.get(name) != "full_access"]
+        if lacking:
+            raise AuthFailed(f"the keys need full access to {' and '.join(lacking)}")
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Acknowledge what was stored, then return the orders of the next span of changes."""
+        stored = json.loads(cursor) if cursor else {}
+        for ref in stored.get("new", []):
+            await acknowledge(self.api, ref)
+        found, following, more = await next_span(
+            stored, "lastModified", self._orders, lambda each: order_of(each).updated_at
+        )
+        if self.settings.acknowledge:
+            following["new"] = [
+                str(each["purchaseOrderId"])
+                for each in found
+                if any(counted(line, CREATED) for line in lines_of(each).values())
+            ]
+        orders = tuple(order_of(each) for each in found)
+        return Page(orders, json.dumps(following), more)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns of the next span of changes."""
+        stored = json.loads(cursor) if cursor else {}
+        found, following, more = await next_span(
+            stored, "returnLastModified", self._returns, changed_at
+        )
+        returns = tuple(each for one in found for each in returns_of(one))
+        return Page(returns, json.dumps(following), more)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns of one order; Walmart lists them by the customer's order."""
+        order = await read(self.api, order_ref)
+        asked, after = {"customerOrderId": str(order["customerOrderId"])}, None
+        returns: list[Return] = []
+        while True:
+            found, after = await self._returns(asked, after)
+            returns += [each for one in found for each in returns_of(one)]
+            if after is None:
+                return [each for each in returns if each.order_ref == order_ref]
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order that the seller ships."""
+        order = await read(self.api, ref)
+        if not shipped_by_seller(order):
+            raise NotFound(f"order {ref} is not shipped by the seller: its units are none of ours")
+        return order_of(order)
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        seen: set[str] = set()
+        async for each in every("created", since, until, self._orders):
+            order = order_of(each)
+            if since <= order.placed_at <= until and order.ref not in seen:
+                seen.add(order.ref)
+                yield order
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield what every item has for sale at the seller's place."""
+        async for sku, node in walk(self._store):
+            yield ObservedLevel(sku=sku, quantity=node.for_sale, remote={"sku": sku})
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs: one by one, or in a feed where it is many."""
+        able, lost = bound(levels, "sku")
+        return [*lost, *(await push(self._store, able) if able else [])]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Tell what left; Walmart has no place for its serials."""
+        await tell(self.api, fulfillment)
+        return f"Walmart purchase order {fulfillment.order_ref}"
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature, of whichever of the two kinds. A late notice is welcome."""
+        secret = self.settings.webhook_secret
+        if secret is None:
+            raise AuthFailed("the settings name no webhook_secret")
+        key = secret.get_secret_value().encode()
+        if SIGNATURE in headers:
+            right = self._of_address(key, headers.get(TIMESTAMP, ""), body)
+            given = headers[SIGNATURE]
+        else:
+            right = hmac.new(key, body, hashlib.sha256).digest()
+            given = headers.get(self.settings.webhook_header.lower(), "")
+        # The contract does not say how the digest is written: both ways are accepted.
+        as_base64 = hmac.compare_digest(base64.b64encode(right), given.encode())
+        as_hex = hmac.compare_digest(right.hex().encode(), given.encode())
+        if not (as_base64 or as_hex):
+            raise AuthFailed("the signature of the webhook is wrong")
+        return notice_of(body)[0]
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of a notice."""
+        return hints_of(topic, body)
+
+    def _of_address(self, key: bytes, stamp: str, body: bytes) -> bytes:
+        address = urlsplit(self.settings.notification_url or "")
+        asked = f"{address.path}?{address.query}" if address.query else address.path
+        text = f"POST\n{asked}\n{stamp}\n{hashlib.sha256(body).hexdigest()}"
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+    async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
+        asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}
+        answer = (await self._list(ORDERS, asked, after)).get("list") or {}
+        return (answer.get("elements") or {}).get("order") or [], _next(answer)
+
+    async def _returns(self, asked: Mapping[str, str], after: str | None) -> Listed:
+        asked = {**asked, "limit": str(PER_PAGE), "replacementInfo": "true"}
+        answer = await self._list(RETURNS, asked, after)
+        return answer.get("returnOrders") or [], _next(answer)
+
+    async def _list(
+        self, path: str, asked: Mapping[str, str], after: str | None
+    ) -> Mapping[str, Any]:
+        if after is None:
+            return await ask(self.api, "GET", path, params=asked)
+        # The whole query of the next page, as Walmart wrote it.
+        return await ask(self.api, "GET", f"{path}?{after.lstrip('?')}")
+
+
+def _next(answer: Mapping[str, Any]) -> str | None:
+    return (answer.get("meta") or {}).get("nextCursor") or None

@@ -1,0 +1,97 @@
+"""Tell Walmart what left: it charges the buyer then, so it must be told once.
+
+There is no key. What left under our tracking number is counted first; the reference of the shipment
+travels as the seller's own order number of the line, and tells two parcels of one number apart.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from connectors.errors import Conflict, NotFound, Rejected
+from connectors.remote import RemoteApi
+from connectors.walmart.mapping import ORDERS, ask, counted, lines_of, tracked
+from hub.vocabulary import Fulfillment
+
+CREATED, OPEN = frozenset({"Created"}), frozenset({"Created", "Acknowledged"})
+METHODS = frozenset({"Standard", "Express", "OneDay", "Freight", "WhiteGlove", "Value"})
+CARRIERS = {
+    name.upper(): name
+    for name in (
+        *("UPS", "USPS", "FedEx", "OnTrac", "DHL", "DHL Ecommerce - US", "LS", "UDS", "UPSMI"),
+        *("PILOT", "ESTES", "SAIA", "GLS", "LSO", "Royal Mail", "Canada Post", "Japan Post"),
+        *("Deutsche Post", "Asendia", "SF Express", "XPO Logistics", "Better Trucks", "Sendle"),
+    )
+}
+REFERENCE_CHARS_MAX = 40
+
+
+async def read(api: RemoteApi, ref: str) -> Mapping[str, Any]:
+    """Read one order; the contract and its own example disagree about what wraps it."""
+    answer = await ask(api, "GET", f"{ORDERS}/{quote(ref, safe='')}")
+    order = answer.get("order", answer)
+    if not isinstance(order, dict) or "purchaseOrderId" not in order:
+        raise NotFound(f"no order {ref}")
+    return order
+
+
+async def acknowledge(api: RemoteApi, ref: str) -> None:
+    """Promise an order; one that was promised, or is no more, needs no promise."""
+    try:
+        await ask(api, "POST", f"{ORDERS}/{quote(ref, safe='')}/acknowledge", repeat=True)
+    except (Rejected, NotFound, Conflict):
+        return
+
+
+async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
+    """Tell of one shipment what Walmart does not know of it."""
+    order = await read(api, fulfillment.order_ref)
+    if not fulfillment.tracking:
+        raise Rejected("Walmart takes no shipment without a tracking number")
+    known = lines_of(order)
+    if any(counted(line, CREATED) for line in known.values()):
+        await acknowledge(api, fulfillment.order_ref)
+    method = str((order.get("shippingInfo") or {}).get("methodCode") or "")
+    lines = []
+    for each in fulfillment.lines:
+        line = known.get(each.order_line_ref)
+        if line is None:
+            raise NotFound(f"the order has no line {each.order_line_ref}")
+        if not _told(line, len(each.serials), fulfillment):
+            lines.append(_shipped(each.order_line_ref, len(each.serials), fulfillment, method))
+    if lines:
+        path = f"{ORDERS}/{quote(fulfillment.order_ref, safe='')}/shipping"
+        await ask(api, "POST", path, json={"orderShipment": {"orderLines": {"orderLine": lines}}})
+
+
+def reference_of(fulfillment: Fulfillment) -> str:
+    """Return our reference as the line keeps it."""
+    return fulfillment.reference[:REFERENCE_CHARS_MAX]
+
+
+def _told(line: Mapping[str, Any], quantity: int, fulfillment: Fulfillment) -> bool:
+    if tracked(line, fulfillment.tracking or "") < quantity:
+        return False
+    last = str(line.get("sellerOrderId") or "")
+    return last in ("", reference_of(fulfillment)) or counted(line, OPEN) < quantity
+
+
+def _shipped(ref: str, quantity: int, fulfillment: Fulfillment, method: str) -> dict[str, Any]:
+    named = (fulfillment.carrier or "").strip()
+    carrier = CARRIERS.get(named.upper())
+    tracking = {
+        "shipDateTime": int(fulfillment.shipped_at.timestamp() * 1000),
+        "carrierName": {"carrier": carrier} if carrier else {"otherCarrier": named or "Other"},
+        "methodCode": method if method in METHODS else "Standard",
+        "trackingNumber": fulfillment.tracking,
+    }
+    status = {
+        "status": "Shipped",
+        "statusQuantity": {"unitOfMeasurement": "EACH", "amount": str(quantity)},
+        "trackingInfo": tracking,
+    }
+    return {
+        "lineNumber": ref,
+        "sellerOrderId": reference_of(fulfillment),
+        "orderLineStatuses": {"orderLineStatus": [status]},
+    }

@@ -1,0 +1,219 @@
+"""Ask Walmart, and read its answers: orders, quantities, notices, and how many calls are left."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import httpx
+
+from connectors.contract import Delivery, Hint
+from connectors.errors import Unknown
+from connectors.remote import RemoteApi
+from connectors.toolkit.rate_limits import Budget, Reading
+from hub.vocabulary import Order, OrderLine, OrderState
+
+ORDERS = "/v3/orders"
+INVENTORY = "/v3/inventory"
+INVENTORIES = "/v3/inventories"
+FEEDS = "/v3/feeds"
+RETURNS = "/v3/returns"
+GONE = frozenset({"Shipped", "Delivered", "Refund"})
+OWN_NODES = frozenset({"", "SellerFulfilled"})
+DEPTH_MAX = 4
+MILLISECONDS_FROM = 1e11  # larger numbers are no seconds since 1970
+# What a minute holds until an answer tells: the vendor publishes few numbers, and changes them.
+BUDGETS = tuple(
+    Budget(name=name, capacity=each, window_seconds=60.0, operations=frozenset({name}))
+    for name, each in (
+        (f"GET {ORDERS}", 60.0),
+        (f"GET {INVENTORIES}", 200.0),
+        (f"PUT {INVENTORY}", 1500.0),
+        (f"POST {FEEDS}", 10.0),
+        (f"GET {RETURNS}", 60.0),
+    )
+)
+_NAMES = frozenset(budget.name for budget in BUDGETS)
+
+
+def common_headers() -> dict[str, str]:
+    """Name what every call must carry: who asks, and a number of its own."""
+    return {
+        "accept": "application/json",
+        "WM_SVC.NAME": "Walmart Marketplace",
+        "WM_QOS.CORRELATION_ID": str(uuid.uuid4()),
+    }
+
+
+def operation_of(method: str, path: str) -> str:
+    """Name the budget that a call draws from: its method and the first two parts of its path."""
+    name = f"{method} {'/'.join(path.partition('?')[0].split('/')[:3])}"
+    return name if name in _NAMES else ""
+
+
+def calls_left(response: httpx.Response) -> Sequence[Reading]:
+    """Learn from an answer how many calls are left, and until when."""
+    request = response.request
+    name = operation_of(request.method, request.url.path)
+    try:
+        left = float(response.headers["x-current-token-count"])
+        at = float(response.headers.get("x-next-replenishment-time") or 0)
+    except (KeyError, ValueError):
+        return ()
+    at = at / 1000 if at > MILLISECONDS_FROM else at
+    ahead = at - time.time()
+    resets_in = ahead if 0 < ahead <= 3600 else None
+    return (Reading(budget=name, remaining=left, resets_in=resets_in),) if name else ()
+
+
+async def ask(
+    api: RemoteApi,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Mapping[str, Any]:
+    """Ask for one object."""
+    found = await api.json(
+        method,
+        path,
+        operation=operation_of(method, path),
+        headers={**common_headers(), **(headers or {})},
+        **options,
+    )
+    if not isinstance(found, dict):
+        raise Unknown(f"{method} {path}: the answer is not an object")
+    return found
+
+
+def order_of(order: Mapping[str, Any]) -> Order:
+    """Read an order. Who bought stays at Walmart.
+
+    An order has no time of change: the latest status of its lines stands for it.
+    """
+    lines = (order.get("orderLines") or {}).get("orderLine") or []
+    placed = instant(order["orderDate"])
+    times = [instant(line["statusDate"]) for line in lines if line.get("statusDate")]
+    statuses = sorted({str(each.get("status")) for line in lines for each in _statuses(line)})
+    return Order(
+        ref=str(order["purchaseOrderId"]),
+        number=str(order.get("customerOrderId") or order["purchaseOrderId"]),
+        state=_state(lines),
+        remote_state=" ".join(statuses),
+        lines=tuple(_line(line) for line in lines),
+        placed_at=placed,
+        updated_at=max([placed, *times]),
+    )
+
+
+def lines_of(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the lines of an order by their numbers."""
+    lines = (order.get("orderLines") or {}).get("orderLine") or []
+    return {str(line["lineNumber"]): line for line in lines}
+
+
+def counted(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
+    """Count the units of a line that are in one of the statuses."""
+    return sum(
+        whole((each.get("statusQuantity") or {}).get("amount"))
+        for each in _statuses(line)
+        if each.get("status") in statuses
+    )
+
+
+def tracked(line: Mapping[str, Any], tracking: str) -> int:
+    """Count the units of a line that left under a tracking number."""
+    return sum(
+        whole((each.get("statusQuantity") or {}).get("amount"))
+        for each in _statuses(line)
+        if each.get("status") in GONE
+        and (each.get("trackingInfo") or {}).get("trackingNumber") == tracking
+    )
+
+
+def _statuses(line: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (line.get("orderLineStatuses") or {}).get(
+        "orderLineStatus"
+    ) or []
+    return found
+
+
+def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
+    wanted = [_line(line) for line in lines]
+    if lines and not any(line.quantity for line in wanted):
+        return OrderState.CANCELLED
+    if lines and all(line.fulfilled >= line.quantity for line in wanted):
+        return OrderState.FULFILLED
+    return OrderState.OPEN
+
+
+def _line(line: Mapping[str, Any]) -> OrderLine:
+    item = line.get("item") or {}
+    ordered = whole((line.get("orderLineQuantity") or {}).get("amount"))
+    quantity = max(0, ordered - counted(line, frozenset({"Cancelled"})))
+    return OrderLine(
+        ref=str(line["lineNumber"]),
+        sku=item.get("sku") or "",
+        quantity=quantity,
+        fulfilled=min(quantity, counted(line, GONE)),
+        serials=tuple(str(serial) for serial in line.get("serialNumbers") or () if serial),
+        title=item.get("productName") or "",
+    )
+
+
+def whole(amount: object) -> int:
+    """Read an amount, which is written as text in one place and as a number in another."""
+    try:
+        return int(Decimal(str(amount or 0)))
+    except InvalidOperation as error:
+        raise Unknown(f"{amount!r} is no quantity") from error
+
+
+def instant(value: object) -> datetime:
+    """Read a time: milliseconds since 1970, or RFC 3339, as one page of the contract says."""
+    text = str(value)
+    if text.isdecimal():
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def shipped_by_seller(order: Mapping[str, Any]) -> bool:
+    """Say whether an order leaves the seller's own place."""
+    return str((order.get("shipNode") or {}).get("type") or "") in OWN_NODES
+
+
+def notice_of(body: bytes) -> tuple[Delivery, str | None]:
+    """Read a notice: its id, its topic, and the order that it names anywhere in it."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    said = said if isinstance(said, dict) else {}
+    source = said.get("source")
+    source = source if isinstance(source, dict) else said
+    topic, ref = source.get("eventType"), source.get("eventId")
+    # Not every notice has an id: the same words are the same notice.
+    delivery_id = ref if isinstance(ref, str) and ref else hashlib.sha256(body).hexdigest()
+    return Delivery(delivery_id, topic if isinstance(topic, str) else ""), _order_in(said)
+
+
+def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+    """Name the order of a ``PO_…`` notice, or of any other topic about an order."""
+    ref = notice_of(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
+    return (Hint(ref),) if ref else ()
+
+
+def _order_in(said: object, depth: int = 0) -> str | None:
+    if isinstance(said, list) and depth < DEPTH_MAX:
+        return next((found for each in said if (found := _order_in(each, depth + 1))), None)
+    if not isinstance(said, dict) or depth >= DEPTH_MAX:
+        return None
+    own = said.get("purchaseOrderId")
+    if isinstance(own, str | int) and str(own):
+        return str(own)
+    return next((found for each in said.values() if (found := _order_in(each, depth + 1))), None)

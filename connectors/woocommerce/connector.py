@@ -1,0 +1,248 @@
+"""WooCommerce shops over the REST API v3 (WooCommerce 5.8 or newer, pretty permalinks on).
+
+The consumer key needs Read/Write, of a user who may edit orders and products (Shop manager). Over
+https it travels as Basic authentication; over plain http WooCommerce refuses that, so each request
+is signed with OAuth 1.0a instead (HMAC-SHA256, one leg), and nothing secret travels. WooCommerce
+itself has no rate limit and no header for one; the proxies before it answer 429 or 503.
+
+Orders are found by ``modified_after`` in fixed windows, because the API cannot sort by that time.
+Serials come in from the meta data of a line, under the keys that till and serial plugins use
+(`serial_meta_keys`), and go out under a key of our own (`shipped_meta`; begin it with ``_`` to
+hide it from the buyer). A note on the order names carrier and tracking. Refunds are not read here.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), set stock
+that a variation shares with its parent other than on the parent, or accept the unsigned ping with
+which WooCommerce greets a new webhook (the shop shows an error once; deliveries come all the same).
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+
+from connectors.contract import (
+    Connector,
+    Delivery,
+    Hint,
+    Page,
+    PullOrders,
+    PushedLevel,
+    PushFulfillment,
+    PushStock,
+    ReceiveWebhooks,
+    SnapshotOrders,
+    SnapshotStock,
+)
+from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.remote import Remote
+from connectors.stock_levels import bound
+from connectors.toolkit.time_windows import Window
+from connectors.woocommerce.auth import OneLeggedOAuth
+from connectors.woocommerce.fulfillment import tell
+from connectors.woocommerce.mapping import (
+    Dialect,
+    hints_of,
+    listed,
+    order_of,
+    plain,
+    quantity_of,
+    stated,
+)
+from connectors.woocommerce.stock import push
+from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+
+API = "/wp-json/wc/v3"
+PER_PAGE = 100
+# `modified_after` and `modified_before` leave their own second out.
+SECOND = timedelta(seconds=1)
+SERIAL_META_KEYS = ("serial number", "serial numbers", "serial", "serials", "sn", "imei")
+TILLS = ("pos-rest-api", "woocommerce-pos", "pos")
+
+
+class WooCommerceSettings(BaseModel):
+    """One shop."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: HttpUrl = Field(description="The address of the WordPress site: https://shop.example")
+    consumer_key: SecretStr
+    consumer_secret: SecretStr
+    webhook_secret: SecretStr
+    serial_meta_keys: tuple[str, ...] = Field(
+        SERIAL_META_KEYS, description="Meta keys of a line; case, blanks, - and _ do not matter"
+    )
+    shipped_meta: str = Field("Shipped serial numbers", min_length=1, max_length=255)
+    counter_created_via: tuple[str, ...] = Field(
+        TILLS, description="What `created_via` says of a sale over the counter"
+    )
+    notify_customer: bool = Field(False, description="Mail the note about a shipment to the buyer")
+    calls_per_second: float = Field(4.0, gt=0)
+
+
+class WooCommerce(
+    Connector[WooCommerceSettings],
+    PullOrders,
+    PushStock,
+    SnapshotStock,
+    SnapshotOrders,
+    PushFulfillment,
+    ReceiveWebhooks,
+):
+    """One shop: its orders, online and from its tills, and the stock that it counts."""
+
+    key: ClassVar[str] = "woocommerce"
+    settings_model: ClassVar[type[BaseModel]] = WooCommerceSettings
+    levels_max: ClassVar[int] = 100
+    orders_name_serials: ClassVar[bool] = True
+
+    @classmethod
+    def remote(cls, settings: WooCommerceSettings) -> Remote:
+        """Describe the shop; how it knows us depends on whether the wire is private."""
+        key = settings.consumer_key.get_secret_value()
+        secret = settings.consumer_secret.get_secret_value()
+        auth = (key, secret) if settings.url.scheme == "https" else OneLeggedOAuth(key, secret)
+        return Remote(
+            base_url=f"{str(settings.url).rstrip('/')}{API}",
+            auth=auth,
+            calls_per_second=settings.calls_per_second,
+        )
+
+    async def check(self) -> None:
+        """Read orders and products, and prove that the shop knows ``modified_after``."""
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        try:
+            orders, _ = await self._page(
+                "/orders", {**_changed(tomorrow, None), "per_page": 1, "status": "any"}
+            )
+            await self._page("/products", {"per_page": 1, "_fields": "id"})
+        except AuthFailed as refusal:
+            raise AuthFailed(f"{refusal}: the consumer key needs Read/Write") from refusal
+        except NotFound as refusal:
+            raise NotFound(
+                f"{refusal}: no WooCommerce REST API v3; are pretty permalinks on?"
+            ) from refusal
+        if orders:
+            raise Rejected("the shop ignores modified_after: it needs WooCommerce 5.8 or newer")
+
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        """Return the next orders of the window of changes, oldest first."""
+        window = Window.resume(cursor, datetime.now(UTC))
+        orders, total = await self._orders(_changed(window.since, window.until), window.number)
+        window, more = window.step((each.updated_at for each in orders), total, PER_PAGE)
+        return Page(tuple(orders), window.cursor(), more)
+
+    async def read_order(self, ref: str) -> Order:
+        """Read one order by its id."""
+        answer = await self.api.json("GET", f"/orders/{quote(ref, safe='')}")
+        return order_of(stated(answer), self._dialect())
+
+    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+        """Yield every order placed in the window."""
+        placed = {"after": _gmt(since - SECOND), "before": _gmt(until + SECOND)}
+        page, total = 0, 1
+        while page * PER_PAGE < total:
+            page += 1
+            orders, total = await self._orders({**placed, "dates_are_gmt": "true"}, page)
+            for order in orders:
+                if since <= order.placed_at <= until:
+                    yield order
+
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+        """Yield every quantity that a product or one of its variations counts."""
+        async for product in self._walk("/products"):
+            named = {"product_id": str(product["id"])}
+            if (quantity := quantity_of(product)) is not None:
+                yield _observed(product, quantity, named)
+            if product.get("type") == "variable":
+                async for each in self._walk(f"/products/{product['id']}/variations"):
+                    if (quantity := quantity_of(each)) is not None:
+                        yield _observed(each, quantity, {**named, "variation_id": str(each["id"])})
+
+    async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Read, compare, and set what differs: products in one call, variations in one a parent."""
+        able, lost = bound(levels, "product_id")
+        return [*lost, *await push(self.api, able)]
+
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Write the serials to the lines, complete the order with the last, and leave a note."""
+        settings = self.settings
+        await tell(self.api, fulfillment, settings.shipped_meta, settings.notify_customer)
+        return f"{str(settings.url).rstrip('/')}/wp-admin/post.php?post={fulfillment.order_ref}"
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+        """Check the signature over the raw body."""
+        secret = self.settings.webhook_secret.get_secret_value().encode()
+        expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
+        given = headers.get("x-wc-webhook-signature", "").encode()
+        if not hmac.compare_digest(expected, given):
+            raise AuthFailed("the signature of the webhook is wrong")
+        known = headers.get("x-wc-webhook-delivery-id") or hashlib.sha256(body).hexdigest()
+        return Delivery(known, headers.get("x-wc-webhook-topic", ""))
+
+    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+        """Name the order of ``order.*``; its body was built late and is not trusted."""
+        return hints_of(topic, body)
+
+    def _dialect(self) -> Dialect:
+        settings = self.settings
+        return Dialect(
+            written=settings.shipped_meta,
+            read=frozenset(plain(each) for each in settings.serial_meta_keys),
+            tills=frozenset(plain(each) for each in settings.counter_created_via),
+        )
+
+    async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Order], int]:
+        params = {**where, "status": "any", "orderby": "id", "order": "desc", "page": page}
+        found, total = await self._page("/orders", {**params, "per_page": PER_PAGE})
+        dialect = self._dialect()
+        return [order_of(each, dialect) for each in reversed(found)], total
+
+    async def _walk(self, path: str) -> AsyncIterator[Any]:
+        page, total = 0, 1
+        while page * PER_PAGE < total:
+            page += 1
+            params = {"orderby": "id", "order": "asc", "page": page, "per_page": PER_PAGE}
+            found, total = await self._page(path, params)
+            for each in found:
+                yield each
+
+    async def _page(self, path: str, params: Mapping[str, Any]) -> tuple[list[Any], int]:
+        """Read one page, and how many entries there are in all."""
+        response = await self.api.request("GET", path, params=params)
+        try:
+            found = listed(response.json())
+        except ValueError:
+            found = listed(None)
+        told = response.headers.get("x-wp-total", "")
+        if not told.isdecimal() and len(found) >= params["per_page"] > 1:
+            raise Rejected("a proxy of the shop drops the header X-WP-Total: pages would be lost")
+        return found, int(told) if told.isdecimal() else len(found)
+
+
+def _changed(since: datetime | None, until: datetime | None) -> dict[str, str]:
+    bounds = {"dates_are_gmt": "true"}
+    if since is not None:
+        bounds["modified_after"] = _gmt(since - SECOND)
+    if until is not None:
+        bounds["modified_before"] = _gmt(until + SECOND)
+    return bounds
+
+
+def _gmt(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _observed(
+    product: Mapping[str, Any], quantity: int, remote: Mapping[str, str]
+) -> ObservedLevel:
+    return ObservedLevel(
+        sku=product.get("sku") or "",
+        quantity=quantity,
+        remote=remote,
+        title=product.get("name") or "",
+    )

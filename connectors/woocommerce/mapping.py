@@ -1,0 +1,171 @@
+"""Read what WooCommerce says: orders, meta data, quantities and refusals in our words."""
+
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.contract import Hint
+from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
+from connectors.remote import ERROR_TEXT_CHARS_MAX
+from connectors.toolkit.cursors import moment
+from hub.vocabulary import Order, OrderLine, OrderState
+
+STATES = {
+    "auto-draft": OrderState.PENDING,
+    "checkout-draft": OrderState.PENDING,
+    "pending": OrderState.PENDING,
+    "on-hold": OrderState.PENDING,
+    "failed": OrderState.PENDING,  # the buyer may pay again; the shop still keeps the stock
+    "processing": OrderState.OPEN,
+    "completed": OrderState.FULFILLED,
+    "cancelled": OrderState.CANCELLED,
+    "refunded": OrderState.CANCELLED,
+    "trash": OrderState.CANCELLED,
+}
+_BETWEEN_SERIALS = re.compile(r"[,;|\r\n]+")
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The words of one shop: where its plugins keep serials, and how its tills are named."""
+
+    written: str  # the meta key that we write
+    read: Collection[str]  # the meta keys that plugins write, in plain words
+    tills: Collection[str]  # `created_via` of a sale over the counter
+
+
+def listed(answer: Any) -> list[Any]:
+    """Take the answer as a list of objects; anything else is a page of somebody else."""
+    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+        raise Unknown("the answer is not a list of objects")
+    return answer
+
+
+def stated(answer: Any) -> Mapping[str, Any]:
+    """Take the answer as one object."""
+    if not isinstance(answer, dict):
+        raise Unknown("the answer is not an object")
+    return answer
+
+
+def order_of(order: Mapping[str, Any], dialect: Dialect) -> Order:
+    """Read an order. Times are those marked GMT; the others are in the shop's own zone."""
+    status = str(order.get("status") or "")
+    state = STATES.get(status)
+    if state is None:  # a plugin's own status
+        state = OrderState.OPEN if order.get("date_paid_gmt") else OrderState.PENDING
+    done = state is OrderState.FULFILLED
+    lines = order.get("line_items") or []
+    placed = order.get("date_created_gmt") or order["date_created"]
+    customer = order.get("customer_id")
+    return Order(
+        ref=str(order["id"]),
+        number=str(order.get("number") or order["id"]),
+        state=state,
+        remote_state=status,
+        lines=tuple(_line(line, done, dialect) for line in lines),
+        placed_at=moment(placed),
+        updated_at=moment(order.get("date_modified_gmt") or placed),
+        at_counter=done and plain(order.get("created_via") or "") in dialect.tills,
+        customer_ref=str(customer) if customer else None,
+    )
+
+
+def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
+    quantity = math.ceil(line.get("quantity") or 0)
+    told = len(serials_told(line, dialect.written)[0])
+    return OrderLine(
+        ref=str(line["id"]),
+        sku=line.get("sku") or "",
+        quantity=quantity,
+        fulfilled=quantity if done else min(told, quantity),
+        serials=serials_named(line, dialect),
+        title=line.get("name") or "",
+    )
+
+
+def serials_named(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
+    """Read the serials that a till or a plugin wrote on a line; not those that we wrote."""
+    found: list[str] = []
+    for meta in line.get("meta_data") or []:
+        key = str(meta.get("key") or "")
+        if key != dialect.written and plain(key) in dialect.read:
+            found.extend(_serials(meta.get("value")))
+    return tuple(dict.fromkeys(found))
+
+
+def serials_told(line: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], int | None]:
+    """Read the serials that we wrote on a line, and the id of that entry."""
+    for meta in line.get("meta_data") or []:
+        if meta.get("key") == key:
+            return tuple(_read_back(meta.get("value"))), meta.get("id")
+    return (), None
+
+
+def serials_as_text(serials: Sequence[str]) -> str:
+    """Write serials for people; as a JSON list where one holds what stands between serials."""
+    text = ", ".join(serials)
+    return text if _serials(text) == list(serials) else json.dumps(serials, ensure_ascii=False)
+
+
+def _read_back(value: Any) -> list[str]:
+    """Read what `serials_as_text` wrote, or what somebody made of it."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            return [str(each) for each in json.loads(value)]
+        except ValueError:
+            pass  # typed by somebody, or a serial that begins so
+    return _serials(value)
+
+
+def _serials(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [serial for each in value for serial in _serials(each)]
+    if isinstance(value, dict):
+        return [serial for each in value.values() for serial in _serials(each)]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return []
+    return [word.strip() for word in _BETWEEN_SERIALS.split(str(value)) if word.strip()]
+
+
+def plain(words: str) -> str:
+    """Write ``_Serial-Number`` and ``serial number`` alike."""
+    return " ".join(_BETWEEN_WORDS.split(words.strip("_- \t").casefold()))
+
+
+def quantity_of(product: Mapping[str, Any]) -> int | None:
+    """Read what a product or a variation shows; None where it does not count its own stock."""
+    if product.get("manage_stock") is not True:  # a variation may say "parent"
+        return None
+    return math.floor(product.get("stock_quantity") or 0)
+
+
+def refusal_of(item: Mapping[str, Any]) -> ConnectorError | None:
+    """Read the error that a batch gives for one of its items, with status 200."""
+    error = item.get("error")
+    if not error:
+        return None
+    code, data = str(error.get("code") or ""), error.get("data")
+    status = data.get("status") if isinstance(data, dict) else None
+    told = f"{status or ''} {code} {error.get('message', '')}".strip()[:ERROR_TEXT_CHARS_MAX]
+    if status == 404 or "invalid_id" in code:
+        return NotFound(told)
+    if isinstance(status, int) and status >= 500:
+        return Transient(told)
+    return Rejected(told)
+
+
+def hints_of(topic: str, body: bytes) -> Sequence[Hint]:
+    """Name the order of ``order.*``."""
+    if not topic.startswith("order."):
+        return ()
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        return ()
+    named = payload.get("id") if isinstance(payload, dict) else None
+    return (Hint(str(named)),) if named else ()

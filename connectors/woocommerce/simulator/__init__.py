@@ -1,0 +1,5 @@
+"""A stateful simulator of the remote API, served over HTTP."""
+
+from connectors.woocommerce.simulator.server import WooCommerceTwin
+
+__all__ = ["WooCommerceTwin"]

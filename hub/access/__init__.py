@@ -1,0 +1,1 @@
+"""Access: API keys, and the vault in which secrets are sealed."""

@@ -1,0 +1,142 @@
+"""API keys: who may call, and for what. Only the digest of a secret is kept."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import orjson
+
+from hub.catalogue import reference
+from hub.clock import micros, new_id
+from hub.errors import Forbidden, InvalidInput
+from hub.storage.sql import Row, Transaction
+
+PREFIX = "shk_"
+
+
+class Scope(StrEnum):
+    """What a key may do. Each names who carries such a key."""
+
+    STOREFRONT = "storefront"  # availability and public facts of a unit
+    SCANNER = "scanner"  # everything that is done to a unit in the warehouse
+    POS = "pos"  # sales and returns at a counter
+    OPS = "ops"  # channels, cases, reconciliation, the console
+    ADMIN = "admin"  # the catalogue, channels' settings, keys
+    CLIENT = "client"  # whose goods we keep: reads what is its own, and nothing else
+
+
+# A wider scope contains narrower ones.
+CONTAINS = {
+    Scope.STOREFRONT: {Scope.STOREFRONT},
+    Scope.SCANNER: {Scope.SCANNER, Scope.STOREFRONT},
+    Scope.POS: {Scope.POS, Scope.STOREFRONT},
+    Scope.OPS: {Scope.OPS, Scope.SCANNER, Scope.POS, Scope.STOREFRONT},
+    Scope.ADMIN: set(Scope) - {Scope.CLIENT},
+    Scope.CLIENT: {Scope.CLIENT},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling; with `client_id` only the goods of that client exist for him."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[Scope]
+    client_id: str | None = None
+    client: str | None = None  # its code
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the caller may do what needs a scope."""
+        return scope in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Raise Forbidden unless the caller may do what needs the scope."""
+        if not self.may(scope):
+            raise Forbidden(f"this needs a key with the scope {scope}", needs=str(scope))
+
+
+def create(
+    tx: Transaction,
+    name: str,
+    scopes: Iterable[Scope],
+    now: datetime,
+    *,
+    client: str | None = None,
+) -> tuple[str, str]:
+    """Make a key; return its id and the secret, which is shown this once.
+
+    A key of the scope CLIENT names its client by the code, and has no other scope; no other key
+    names one. Raises InvalidInput, or UnknownReference for a client that does not exist.
+    """
+    wanted = sorted(set(scopes))
+    if not name.strip() or len(name) > 100 or not wanted:
+        raise InvalidInput("a key needs a name (at most 100 characters) and a scope", field="name")
+    if (client is not None or Scope.CLIENT in wanted) and wanted != [Scope.CLIENT]:
+        raise InvalidInput("the key of a client has the scope client and no other", field="scopes")
+    if (client is None) == (Scope.CLIENT in wanted):
+        raise InvalidInput("a key of the scope client names its client", field="client")
+    client_id = reference(tx, "client", "code", client)["id"] if client is not None else None
+    key_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)
+    tx.run(
+        "INSERT INTO api_key(id, name, digest, scopes, client_id, created_at) "
+        "VALUES(:id, :name, :digest, :scopes, :client, :now)",
+        id=key_id,
+        name=name,
+        digest=_digest(secret),
+        scopes=orjson.dumps([str(scope) for scope in wanted]).decode(),
+        client=client_id,
+        now=micros(now),
+    )
+    return key_id, secret
+
+
+def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
+    """Refuse a key from now on; UnknownReference if there is none."""
+    reference(tx, "api_key", "id", key_id)
+    tx.run(
+        "UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL",
+        id=key_id,
+        now=micros(now),
+    )
+
+
+def listed(tx: Transaction) -> list[Row]:
+    """Return all keys, the newest first, each with the code of its client; never a secret."""
+    return tx.rows(
+        "SELECT api_key.id, api_key.name, api_key.scopes, api_key.created_at, api_key.revoked_at, "
+        "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
+        "ORDER BY api_key.id DESC LIMIT 1000"
+    )
+
+
+def caller(tx: Transaction, secret: str) -> Caller | None:
+    """Return who a secret belongs to; None if nobody, or if the key was revoked."""
+    return _caller(tx, "api_key.digest = :value", _digest(secret))
+
+
+def caller_by_id(tx: Transaction, key_id: str) -> Caller | None:
+    """Return who a key belongs to, for sessions that were opened with it."""
+    return _caller(tx, "api_key.id = :value", key_id)
+
+
+def _caller(tx: Transaction, condition: str, value: str) -> Caller | None:
+    row = tx.row(
+        "SELECT api_key.id, api_key.name, api_key.scopes, api_key.client_id, "
+        "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
+        f"WHERE {condition} AND api_key.revoked_at IS NULL",
+        value=value,
+    )
+    if row is None:
+        return None
+    granted = (CONTAINS[Scope(scope)] for scope in orjson.loads(row["scopes"]))
+    scopes = frozenset[Scope]().union(*granted)
+    return Caller(row["id"], row["name"], scopes, row["client_id"], row["client"])
+
+
+def _digest(secret: str) -> str:
+    # A secret has 256 random bits: a plain digest can not be searched, and costs microseconds.
+    return hashlib.sha256(secret.encode()).hexdigest()

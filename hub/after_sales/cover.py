@@ -1,0 +1,359 @@
+"""Who pays when a unit fails: our own warranty, what was bought beside it, what the maker says.
+
+Our own warranty is computed from the history as corrected; what a manufacturer said is taken with
+its source and its age. Unknown stays unknown: it never turns into "not covered".
+"""
+
+import calendar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from hub.after_sales import warranty_answers
+from hub.after_sales.warranty_answers import Known
+from hub.catalogue import WarrantyStart
+from hub.clock import micros, moment, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.history.sales import Sale, Story, stories
+from hub.lifecycle import Action
+from hub.storage.sql import Row, Transaction
+from hub.vocabulary import WarrantyStatus
+
+REFERENCE_CHARS_MAX = 200
+
+
+class CoverKind(StrEnum):
+    """What a cover is."""
+
+    OWN = "own"  # our own warranty, by the product's rule
+    EXTENDED_WARRANTY = "extended_warranty"
+    SERVICE_AGREEMENT = "service_agreement"
+    INHERITED = "inherited"  # what was left for the unit that this one replaced
+    MANUFACTURER = "manufacturer"  # what the maker answered
+
+
+GRANTED = (CoverKind.EXTENDED_WARRANTY, CoverKind.SERVICE_AGREEMENT)
+
+
+class CoverStatus(StrEnum):
+    """Where a cover stands on a day."""
+
+    COVERED = "covered"
+    EXPIRED = "expired"
+    NOT_STARTED = "not_started"
+    NOT_COVERED = "not_covered"
+    PASSED_ON = "passed_on"  # to the unit that took its place
+    UNKNOWN = "unknown"
+
+
+class Entitled(StrEnum):
+    """Whether anything covers the unit."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """One cover; both days belong to it. `source` and `observed_at` say who knows it since when."""
+
+    kind: CoverKind
+    status: CoverStatus
+    basis: str
+    starts_on: date | None = None
+    ends_on: date | None = None
+    source: str = "hub"
+    reference: str | None = None
+    observed_at: datetime | None = None
+    is_stale: bool = False
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covers:
+    """Everything that covers a unit on a day, and what that is read from."""
+
+    unit_id: str
+    on: date
+    entitled: Entitled
+    basis: str
+    covers: tuple[Cover, ...]
+    story: Story
+    lot: str | None
+    produced_on: str | None
+
+    def of(self, kind: CoverKind) -> Cover | None:
+        """Return the first cover of a kind."""
+        return next((each for each in self.covers if each.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose cover is asked for, on which day; `now` tells how old an answer is."""
+
+    unit_id: str
+    on: date
+    now: datetime
+
+
+def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
+    """Say of many units what covers them: a handful of reads, however many they are."""
+    ids = sorted({each.unit_id for each in asked})
+    told = stories(tx, ids)
+    known = warranty_answers.known(tx, ids, asked[0].now)
+    rows = {
+        row["id"]: row
+        for row in tx.rows(
+            "SELECT unit.id, unit.lot, unit.produced_on, product.warranty_months, "
+            "product.warranty_start, (SELECT COUNT(*) FROM channel "
+            "WHERE channel.manufacturer_id = unit.manufacturer_id "
+            "AND channel.capabilities LIKE '%\"lookup_warranty\"%') AS makers "
+            "FROM unit JOIN product ON product.id = unit.product_id WHERE unit.id IN (:ids...)",
+            ids=ids,
+        )
+    }
+    granted: dict[str, list[Row]] = {unit_id: [] for unit_id in ids}
+    for row in tx.rows(
+        "SELECT * FROM entitlement WHERE unit_id IN (:ids...) AND revoked_at IS NULL "
+        "AND kind IN (:kinds...) ORDER BY id",
+        ids=ids,
+        kinds=[str(kind) for kind in (*GRANTED, CoverKind.INHERITED)],
+    ):
+        granted[row["unit_id"]].append(row)
+    return {
+        each: _covers(
+            each,
+            rows[each.unit_id],
+            told[each.unit_id],
+            known.get(each.unit_id),
+            granted[each.unit_id],
+        )
+        for each in asked
+        if each.unit_id in rows
+    }
+
+
+def cover_of(tx: Transaction, occasion: Occasion, unit_id: str, on: date | None = None) -> Covers:
+    """Say what covers one unit, today if no day is named."""
+    asked = Asked(unit_id, on or occasion.now.date(), occasion.now)
+    return covers(tx, [asked])[asked]
+
+
+def _covers(
+    asked: Asked, row: Row, story: Story, known: Known | None, granted: Sequence[Row]
+) -> Covers:
+    found = [*_own(asked, row, story, known), *_granted(asked, story, granted)]
+    found += _of_maker(asked, row, known)
+    if story.replaced_by is not None:
+        basis = "a unit that was given in its place has its cover now"
+        found = [
+            replace(each, status=CoverStatus.PASSED_ON, basis=basis)
+            for each in found
+            if each.kind is not CoverKind.MANUFACTURER
+        ]
+    entitled, basis = _entitled(found)
+    return Covers(
+        unit_id=asked.unit_id,
+        on=asked.on,
+        entitled=entitled,
+        basis=basis,
+        covers=tuple(found),
+        story=story,
+        lot=row["lot"],
+        produced_on=row["produced_on"],
+    )
+
+
+def _entitled(found: Sequence[Cover]) -> tuple[Entitled, str]:
+    for status, entitled in (
+        (CoverStatus.COVERED, Entitled.YES),
+        (CoverStatus.UNKNOWN, Entitled.UNKNOWN),
+    ):
+        for each in found:
+            if each.status is status:
+                return entitled, each.basis
+    return Entitled.NO, found[0].basis if found else "the product has no warranty"
+
+
+def _own(asked: Asked, row: Row, story: Story, known: Known | None) -> Iterator[Cover]:
+    months, sale = row["warranty_months"], story.sale
+    if months == 0 or (sale is not None and sale.replaces and sale.cover == "remainder"):
+        return
+    if sale is None:
+        basis = "the unit has not been sold"
+        yield Cover(kind=CoverKind.OWN, status=CoverStatus.NOT_STARTED, basis=basis)
+        return
+    start, basis = _start(WarrantyStart(row["warranty_start"]), sale, story, known)
+    if start is None:
+        yield Cover(kind=CoverKind.OWN, status=CoverStatus.UNKNOWN, basis=basis)
+        return
+    ends = months_after(start, months)
+    yield Cover(
+        kind=CoverKind.OWN,
+        status=_status(asked.on, start, ends),
+        basis=f"{months} months from {basis} on {start.isoformat()}",
+        starts_on=start,
+        ends_on=ends,
+    )
+
+
+def _start(
+    rule: WarrantyStart, sale: Sale, story: Story, known: Known | None
+) -> tuple[date | None, str]:
+    """Return the day on which our own warranty starts, and the words for it."""
+    match rule:
+        case WarrantyStart.SHIP:
+            word = "its shipment" if sale.action is Action.SHIP else "the day it was handed over"
+            return moment(sale.occurred_at).date(), word
+        case WarrantyStart.ACTIVATION if story.activated_on is None:
+            return None, "it starts with its activation, and none is recorded"
+        case WarrantyStart.ACTIVATION:
+            return story.activated_on, "its activation"
+        case WarrantyStart.REGISTRATION:
+            return _registered(story, known)
+    if sale.replaces is not None:
+        return moment(sale.occurred_at).date(), "the exchange"
+    return sale.sold_on, "its sale"
+
+
+def _registered(story: Story, known: Known | None) -> tuple[date | None, str]:
+    if story.registered_on is not None:
+        return story.registered_on, "its registration"
+    if known is not None and known.warranty.registered and known.warranty.starts_on is not None:
+        return known.warranty.starts_on, f"its registration, as {known.source} says,"
+    return None, "it starts with its registration, and none is known"
+
+
+def _granted(asked: Asked, story: Story, granted: Sequence[Row]) -> Iterator[Cover]:
+    for row in granted:
+        # What an earlier owner bought does not come back with a unit that is sold anew.
+        if row["granted_at"] < story.restocked_at:
+            continue
+        starts, ends = _read(row["starts_on"]), _read(row["ends_on"])
+        what = row["kind"].replace("_", " ")
+        by = f" of {row['provider']}" if row["provider"] else ""
+        yield Cover(
+            kind=CoverKind(row["kind"]),
+            status=_status(asked.on, starts, ends),
+            basis=f"{what}{by}: {row['reference']}",
+            starts_on=starts,
+            ends_on=ends,
+            source=row["provider"] or "hub",
+            reference=row["reference"],
+            id=row["id"],
+        )
+
+
+def _of_maker(asked: Asked, row: Row, known: Known | None) -> Iterator[Cover]:
+    if known is None:
+        if row["makers"]:
+            basis = "the manufacturer was not asked yet"
+            yield Cover(kind=CoverKind.MANUFACTURER, status=CoverStatus.UNKNOWN, basis=basis)
+        return
+    said = known.warranty
+    status = {
+        WarrantyStatus.COVERED: CoverStatus.COVERED,
+        WarrantyStatus.EXPIRED: CoverStatus.EXPIRED,
+        WarrantyStatus.UNKNOWN: CoverStatus.UNKNOWN,
+    }.get(said.status, CoverStatus.NOT_COVERED)
+    dated = said.starts_on is not None or said.ends_on is not None
+    if dated and status in {CoverStatus.COVERED, CoverStatus.EXPIRED}:
+        status = _status(asked.on, said.starts_on, said.ends_on)
+    age = " (old, and not asked again yet)" if known.is_stale else ""
+    words = str(said.status).replace("_", " ")
+    yield Cover(
+        kind=CoverKind.MANUFACTURER,
+        status=status,
+        basis=f"{known.source} says: {words}{age}",
+        starts_on=said.starts_on,
+        ends_on=said.ends_on,
+        source=known.source,
+        observed_at=known.observed_at,
+        is_stale=known.is_stale,
+    )
+
+
+def _status(on: date, starts: date | None, ends: date | None) -> CoverStatus:
+    if starts is not None and on < starts:
+        return CoverStatus.NOT_STARTED
+    return CoverStatus.EXPIRED if ends is not None and on > ends else CoverStatus.COVERED
+
+
+def months_after(start: date, months: int) -> date:
+    """Return the last day of a cover of so many months: the day before the same day of a month."""
+    years, month = divmod(start.month - 1 + months, 12)
+    year, month = start.year + years, month + 1
+    last = calendar.monthrange(year, month)[1]
+    if start.day > last:
+        return date(year, month, last)
+    return date(year, month, start.day) - timedelta(days=1)
+
+
+def _read(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A cover that somebody bought, or was given, for one unit; both days belong to it."""
+
+    kind: CoverKind
+    reference: str
+    provider: str | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+
+def grant(tx: Transaction, occasion: Occasion, unit_id: str, given: Grant) -> str:
+    """Attach a cover to a unit and return its id; raise StepNotAllowed if it has it already."""
+    for name in ("reference", "provider"):
+        if len(getattr(given, name) or "") > REFERENCE_CHARS_MAX:
+            raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field=name)
+    if not given.reference.strip():
+        raise InvalidInput(
+            "a cover has its reference: the number of its contract", field="reference"
+        )
+    if given.starts_on and given.ends_on and given.starts_on > given.ends_on:
+        raise InvalidInput("it ends before it starts", field="endsOn")
+    row = tx.row(
+        "INSERT INTO entitlement(id, unit_id, kind, reference, provider, starts_on, ends_on, "
+        "granted_at) VALUES(:id, :unit, :kind, :reference, :provider, :starts, :ends, :now) "
+        "ON CONFLICT(kind, reference, unit_id) DO UPDATE SET provider = excluded.provider, "
+        "starts_on = excluded.starts_on, ends_on = excluded.ends_on, "
+        "granted_at = excluded.granted_at, revoked_at = NULL "
+        "WHERE entitlement.revoked_at IS NOT NULL RETURNING id",
+        id=new_id(),
+        unit=unit_id,
+        kind=str(given.kind),
+        reference=given.reference.strip(),
+        provider=given.provider,
+        starts=given.starts_on.isoformat() if given.starts_on else None,
+        ends=given.ends_on.isoformat() if given.ends_on else None,
+        now=micros(occasion.now),
+    )
+    if row is None:
+        raise StepNotAllowed(f"the unit has the cover {given.reference} already", allowed=[])
+    return str(row["id"])
+
+
+def revoke(tx: Transaction, occasion: Occasion, entitlement_id: str) -> str:
+    """End a cover and return its unit's id; raise StepNotAllowed if it has ended already."""
+    kinds = [str(kind) for kind in GRANTED]
+    row = tx.row(
+        "SELECT * FROM entitlement WHERE id = :id AND kind IN (:kinds...) FOR UPDATE",
+        id=entitlement_id,
+        kinds=kinds,
+    )
+    if row is None:
+        raise UnknownReference(f"there is no cover {entitlement_id!r}", field="id")
+    if row["revoked_at"] is not None:
+        raise StepNotAllowed("the cover was revoked already", allowed=[])
+    tx.run(
+        "UPDATE entitlement SET revoked_at = :now WHERE id = :id",
+        now=micros(occasion.now),
+        id=entitlement_id,
+    )
+    return str(row["unit_id"])

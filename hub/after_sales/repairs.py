@@ -1,0 +1,230 @@
+"""Service: a customer's own unit is taken in, worked on and handed back, all by its serial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub import ledger
+from hub.catalogue import CURRENCY
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.history import unit_history
+from hub.history.sales import story_of
+from hub.identifiers.numbers import canonical
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, refused
+from hub.ledger.single import record_one
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.storage.sql import Row, Transaction
+from hub.sync import registrations
+
+PARTS_MAX = 100
+TEXT_CHARS_MAX = 1_000
+NAME_CHARS_MAX = 200
+QUANTITY_MAX = 10_000
+
+
+class WorkKind(StrEnum):
+    """What kind of work was done."""
+
+    REPAIR = "repair"
+    MAINTENANCE = "maintenance"
+    REFURBISHMENT = "refurbishment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part that was replaced; serials where it has them."""
+
+    part: str
+    quantity: int = 1
+    serial_out: str | None = None
+    serial_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was done to a unit; `cost` in the smallest part of `currency` (ISO 4217)."""
+
+    kind: WorkKind
+    work: str
+    technician: str | None = None
+    parts: tuple[Part, ...] = ()
+    cost: int | None = None
+    currency: str | None = None
+
+
+def record_work(
+    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, done: Work
+) -> Verdict:
+    """Record what was done to a unit; its state stays.
+
+    A part whose serial is a unit of ours is named by that unit's id; it is not moved by this.
+    """
+    _sensible(done)
+    details: dict[str, Any] = {
+        "kind": str(done.kind),
+        "work": done.work.strip(),
+        "technician": done.technician,
+        "parts": _parts(tx, done.parts),
+    }
+    if done.cost is not None:
+        details |= {"cost": done.cost, "currency": done.currency}
+    instruction = Instruction(action=Action.MAINTAIN, details=details)
+    return record_one(tx, occasion, command_id, instruction, scan)
+
+
+def hand_back(
+    tx: Transaction, occasion: Occasion, command_id: str, scans: Sequence[Scan]
+) -> list[Verdict]:
+    """Give units back to their customers; what was refunded or replaced is not his any more."""
+    found = locate(tx, scans)
+    ours = _ours(tx, [unit.id for unit in found if isinstance(unit, UnitState)])
+    verdicts: dict[int, Verdict] = {}
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        if isinstance(unit, UnitState) and unit.id in ours:
+            refusal = StepNotAllowed(ours[unit.id], allowed=[])
+            verdicts[index] = refused(index, scan.identifier, refusal, unit)
+    free = [index for index in range(len(scans)) if index not in verdicts]
+    if free:
+        instruction = Instruction(action=Action.HAND_BACK)
+        done = ledger.record(tx, occasion, command_id, instruction, [scans[each] for each in free])
+        for index, verdict in zip(free, done, strict=True):
+            verdicts[index] = _at(verdict, index)
+    return [verdicts[index] for index in range(len(scans))]
+
+
+def _ours(tx: Transaction, unit_ids: list[str]) -> dict[str, str]:
+    """Return the units that are no longer their customers', with the reason."""
+    refunds = tx.rows(
+        "SELECT unit_id FROM return_case JOIN unit ON unit.id = return_case.unit_id "
+        "WHERE unit_id IN (:ids...) AND refund_ref IS NOT NULL "
+        "AND decided_at >= COALESCE(unit.sold_at, 0)",
+        ids=unit_ids,
+    )
+    exchanged = tx.rows(
+        "SELECT unit_id FROM warranty_claim JOIN unit ON unit.id = warranty_claim.unit_id "
+        "WHERE unit_id IN (:ids...) AND replacement_id IS NOT NULL "
+        "AND opened_at >= COALESCE(unit.sold_at, 0)",
+        ids=unit_ids,
+    )
+    return {row["unit_id"]: "it was refunded: it is not handed back" for row in refunds} | {
+        row["unit_id"]: "another unit was given for it: it is not handed back" for row in exchanged
+    }
+
+
+def _at(verdict: Verdict, index: int) -> Verdict:
+    return Verdict(**(verdict.as_json() | {"index": index}))
+
+
+def register(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    scan: Scan,
+    on: date,
+    reference: str | None,
+) -> Verdict:
+    """Register a sold unit for its customer, and tell the manufacturer where a channel takes it.
+
+    Raises StepNotAllowed for a unit that no customer has, InvalidInput for a day that makes no
+    sense.
+    """
+    if on > occasion.now.date():
+        raise InvalidInput("it is registered on a day to come", field="on")
+    if len(reference or "") > NAME_CHARS_MAX:
+        raise InvalidInput(f"at most {NAME_CHARS_MAX} characters", field="reference")
+    (unit,) = locate(tx, [scan])
+    if isinstance(unit, Refused):
+        raise unit
+    if unit.status not in WITH_CUSTOMER and unit.status is not Status.IN_REPAIR:
+        raise StepNotAllowed("only what was sold is registered", allowed=["sell"])
+    if (sale := story_of(tx, unit.id).sale) is not None and on < sale.sold_on:
+        raise InvalidInput(f"it was sold later, on {sale.sold_on.isoformat()}", field="on")
+    details = {"registration": {"on": on.isoformat(), "reference": reference}}
+    instruction = Instruction(action=Action.ANNOTATE, details=details)
+    verdict = record_one(tx, occasion, command_id, instruction, scan)
+    told = tx.value(
+        "SELECT COUNT(*) FROM outbox WHERE subject = :unit AND topic = :topic "
+        "AND created_at >= :since AND state <> 'dead'",
+        unit=unit.id,
+        topic=registrations.TOPIC,
+        since=unit.sold_at or 0,
+    )
+    if not told:
+        registrations.request(tx, [unit], occasion.now)
+    return verdict
+
+
+SERVICE = frozenset({
+    Action.TAKE_IN, Action.REPAIR, Action.MAINTAIN, Action.HAND_BACK, Action.ACTIVATE,
+})  # fmt: skip
+
+
+def service_history(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the service events of units as they are held true now, oldest first."""
+    return {
+        unit_id: [
+            row | {"told": orjson.loads(row["details"]) if row["details"] else {}}
+            for row in rows
+            if row["action"] in SERVICE
+        ]
+        for unit_id, rows in unit_history.as_corrected(tx, unit_ids).items()
+    }
+
+
+def _parts(tx: Transaction, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    serials = {
+        canonical(serial)
+        for part in parts
+        for serial in (part.serial_out, part.serial_in)
+        if serial
+    }
+    # Two makers may use one serial: what is not certain is not linked.
+    units = {
+        row["serial_canonical"]: row["id"]
+        for row in tx.rows(
+            "SELECT serial_canonical, MIN(id) AS id FROM unit "
+            "WHERE serial_canonical IN (:serials...) GROUP BY serial_canonical "
+            "HAVING COUNT(*) = 1",
+            serials=sorted(serials),
+        )
+    }
+    return [
+        {
+            "part": part.part.strip(),
+            "quantity": part.quantity,
+            "serial_out": part.serial_out,
+            "serial_in": part.serial_in,
+            "unit_out": units.get(canonical(part.serial_out)) if part.serial_out else None,
+            "unit_in": units.get(canonical(part.serial_in)) if part.serial_in else None,
+        }
+        for part in parts
+    ]
+
+
+def _sensible(done: Work) -> None:
+    if not 0 < len(done.work.strip()) <= TEXT_CHARS_MAX:
+        raise InvalidInput(f"say what was done, in 1 to {TEXT_CHARS_MAX} characters", field="work")
+    if len(done.technician or "") > NAME_CHARS_MAX:
+        raise InvalidInput(f"at most {NAME_CHARS_MAX} characters", field="technician")
+    if len(done.parts) > PARTS_MAX:
+        raise InvalidInput(f"at most {PARTS_MAX} parts", field="parts")
+    for part in done.parts:
+        if not 0 < len(part.part.strip()) <= NAME_CHARS_MAX:
+            raise InvalidInput(
+                f"a part has a name of 1 to {NAME_CHARS_MAX} characters", field="part"
+            )
+        if not 0 < part.quantity <= QUANTITY_MAX:
+            raise InvalidInput(f"1 to {QUANTITY_MAX} of a part", field="quantity")
+        if part.quantity > 1 and (part.serial_in or part.serial_out):
+            raise InvalidInput("a part with a serial is one", field="quantity")
+    if (done.cost is None) != (done.currency is None) or (done.cost or 0) < 0:
+        raise InvalidInput("a cost is not negative, and has its currency", field="cost")
+    if done.currency is not None and not CURRENCY.fullmatch(done.currency):
+        raise InvalidInput("a currency is three letters of ISO 4217", field="currency")

@@ -1,0 +1,120 @@
+"""Replacing a failed unit under a claim: each names the other, and the cover goes on or anew."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from hub.after_sales.claims import TEXT_CHARS_MAX, locked, with_note
+from hub.after_sales.cover import Cover, CoverKind, Covers, CoverStatus, Grant, cover_of, grant
+from hub.catalogue import ReplacementCover, reference
+from hub.clock import micros
+from hub.commands.context import Document, Occasion
+from hub.decision_rules import ClaimDecision
+from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.ledger.command import Instruction
+from hub.ledger.single import record_one
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.storage.sql import Row, Transaction
+
+
+def replace_unit(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    claim_id: str,
+    replacement: Scan,
+    location: Row,
+) -> str:
+    """Give another unit for a failed one and return its id; the failed one is taken in.
+
+    The customer's order goes over to the new unit. Raises StepNotAllowed where no exchange was
+    decided, one was made already, or the new unit can not be given.
+    """
+    row = locked(tx, claim_id)
+    if row["replacement_id"] is not None:
+        raise StepNotAllowed("another unit was given already", allowed=[])
+    if row["state"] != "approved" or row["decision"] != ClaimDecision.REPLACE:
+        raise StepNotAllowed("no exchange was decided", allowed=["decide_claim"])
+    failed, new = locate(tx, [Scan(row["unit_id"]), replacement])
+    if isinstance(new, Refused):
+        raise new
+    assert isinstance(failed, UnitState)  # a claim has a unit, and units are never deleted
+    if new.id == failed.id:
+        raise InvalidInput("a unit does not replace itself", field="replacement")
+    covers = cover_of(tx, occasion, failed.id)
+    policy = reference(tx, "product", "id", failed.product_id)["replacement_cover"]
+    circumstances = replace(
+        occasion, reason=row["fault"][:TEXT_CHARS_MAX], document=Document("rma", claim_id)
+    )
+    _take_in(tx, circumstances, command_id, failed, location, new.id)
+    sale = {"replaces": failed.id, "claim": claim_id, "cover": policy}
+    line = covers.story.sale.line_id if covers.story.sale else None
+    instruction = Instruction(action=Action.SELL, line=line, details=sale)
+    record_one(tx, circumstances, command_id, instruction, Scan(new.id))
+    _inherit(tx, occasion, claim_id, covers, failed, new.id, ReplacementCover(policy))
+    said = {"by": occasion.actor, "at": occasion.now.isoformat(), "unit": new.id}
+    tx.run(
+        "UPDATE warranty_claim SET replacement_id = :unit, state = 'closed', closed_at = :now, "
+        "evidence = :evidence WHERE id = :id",
+        unit=new.id,
+        now=micros(occasion.now),
+        evidence=with_note(row, "exchange", said),
+        id=claim_id,
+    )
+    return new.id
+
+
+def _take_in(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    failed: UnitState,
+    location: Row,
+    new_id: str,
+) -> None:
+    details: dict[str, Any] = {"replaced_by": new_id}
+    if failed.status in WITH_CUSTOMER:
+        action, place = Action.ACCEPT_RETURN, location
+    elif failed.status in {Status.RETURNED, Status.IN_REPAIR}:
+        action, place = Action.ANNOTATE, None  # it is with us already
+    else:
+        raise StepNotAllowed(f"the failed unit is {failed.status.replace('_', ' ')}", allowed=[])
+    instruction = Instruction(action=action, location=place, details=details)
+    record_one(tx, occasion, command_id, instruction, Scan(failed.id))
+
+
+def _inherit(
+    tx: Transaction,
+    occasion: Occasion,
+    claim_id: str,
+    covers: Covers,
+    failed: UnitState,
+    new_id: str,
+    policy: ReplacementCover,
+) -> None:
+    """Hand down what was left; with a fresh warranty only what was bought beside it."""
+    today = occasion.now.date()
+    left = [each for each in covers.covers if _is_left(each, policy)]
+    for number, each in enumerate(left, start=1):
+        given = Grant(
+            kind=CoverKind.INHERITED,
+            reference=f"{claim_id}/{number}",
+            provider=f"{each.kind.replace('_', ' ')} of {failed.serial}",
+            starts_on=_later(each.starts_on, today),
+            ends_on=each.ends_on,
+        )
+        grant(tx, occasion, new_id, given)
+
+
+def _is_left(cover: Cover, policy: ReplacementCover) -> bool:
+    if cover.kind is CoverKind.MANUFACTURER or cover.status not in {
+        CoverStatus.COVERED,
+        CoverStatus.NOT_STARTED,
+    }:
+        return False
+    return policy is ReplacementCover.REMAINDER or cover.kind is not CoverKind.OWN
+
+
+def _later(starts: date | None, today: date) -> date:
+    return max(starts, today) if starts is not None else today

@@ -1,0 +1,29 @@
+"""Cases with their channel, page by page."""
+
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
+
+
+def cases(
+    tx: Transaction,
+    *,
+    first: int,
+    before: str | None,
+    state: str | None = None,
+    kind: str | None = None,
+) -> list[Row]:
+    """Return cases, the newest first, one more than asked for; `state` "live" is not resolved."""
+    wanted = Filter()
+    wanted.add("exception_case.id < :before", before=before)
+    wanted.add("exception_case.kind = :kind", kind=kind)
+    if state == "live":
+        wanted.add("exception_case.state <> 'resolved'")
+    else:
+        wanted.add("exception_case.state = :state", state=state)
+    return tx.rows(
+        "SELECT exception_case.*, channel.code AS channel_code FROM exception_case "
+        f"LEFT JOIN channel ON channel.id = exception_case.channel_id {wanted.where()}"
+        "ORDER BY exception_case.id DESC LIMIT :limit",
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )

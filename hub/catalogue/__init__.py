@@ -1,0 +1,275 @@
+"""The catalogue: manufacturers, products and locations.
+
+Registering the same code again changes what is registered.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub.catalogue.capture_points import checked_points
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, UnknownReference
+from hub.identifiers.numbers import gtin14
+from hub.storage.sql import Row, Transaction
+
+# The three places outside every building; the migrations make them.
+CUSTOMER = "00000000-0000-7000-8000-000000000001"
+IN_TRANSIT = "00000000-0000-7000-8000-000000000002"
+SUPPLIER = "00000000-0000-7000-8000-000000000003"
+
+
+class LocationKind(StrEnum):
+    """What a place is for."""
+
+    WAREHOUSE = "warehouse"
+    STORE = "store"
+    RETURNS = "returns"
+    REPAIR = "repair"
+    CUSTOMER = "customer"
+    IN_TRANSIT = "in_transit"
+    SUPPLIER = "supplier"
+
+
+class Tracking(StrEnum):
+    """What is kept of a product's units."""
+
+    NONE = "none"
+    LOT = "lot"
+    SERIAL = "serial"
+    SERIAL_LOT = "serial_lot"
+
+
+class Trait(StrEnum):
+    """What makes a product worth following by serial."""
+
+    REGULATED = "regulated"  # a law asks for it: medical devices, medicines, firearms
+    THEFT_RISK = "theft_risk"
+    COUNTERFEIT_RISK = "counterfeit_risk"
+    SERVICED = "serviced"  # it has a service history
+    RECALL_RISK = "recall_risk"
+
+
+class WarrantyStart(StrEnum):
+    """What starts the warranty of a unit."""
+
+    SALE = "sale"
+    SHIP = "ship"
+    ACTIVATION = "activation"
+    REGISTRATION = "registration"
+
+
+class ReplacementCover(StrEnum):
+    """What covers the unit that a customer gets in place of a failed one."""
+
+    REMAINDER = "remainder"  # what was left for the failed one
+    FRESH = "fresh"  # a warranty of its own, from the exchange
+
+
+class Picking(StrEnum):
+    """Which units leave first."""
+
+    FIFO = "fifo"  # those that were received first
+    FEFO = "fefo"  # those that expire first
+
+
+LOT_TRACKED = (Tracking.LOT, Tracking.SERIAL_LOT)
+SERIAL_TRACKED = (Tracking.SERIAL, Tracking.SERIAL_LOT)
+OUTSIDE_KINDS = (LocationKind.CUSTOMER, LocationKind.IN_TRANSIT, LocationKind.SUPPLIER)
+CURRENCY = re.compile(r"[A-Z]{3}")
+SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManufacturerCard:
+    """What is known of a manufacturer. `serial_pattern` is a regular expression for its serials."""
+
+    code: str
+    name: str
+    serial_pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCard:
+    """What is known of a product; `manufacturer` is a manufacturer's code.
+
+    `capture_points` are the actions for which its units must be scanned, `serial_pattern` a rule
+    that comes before the manufacturer's. `value` is that of one unit, in the smallest part of
+    `currency` (ISO 4217).
+    """
+
+    sku: str
+    name: str
+    manufacturer: str
+    gtin: str | None = None
+    model_number: str | None = None
+    warranty_months: int = 0
+    tracking: Tracking = Tracking.SERIAL
+    capture_points: tuple[str, ...] = ()
+    serial_pattern: str | None = None
+    category: str | None = None
+    value: int | None = None
+    currency: str | None = None
+    traits: tuple[Trait, ...] = ()
+    warranty_start: WarrantyStart = WarrantyStart.SALE
+    replacement_cover: ReplacementCover = ReplacementCover.REMAINDER
+    return_days: int = 30
+    picking: Picking = Picking.FIFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationCard:
+    """What is known of a place; `site` is the code of the building that a bin belongs to."""
+
+    code: str
+    name: str
+    kind: LocationKind
+    site: str | None = None
+
+
+def register_manufacturer(tx: Transaction, occasion: Occasion, card: ManufacturerCard) -> str:
+    """Make or change a manufacturer and return its id."""
+    _named(card.code, card.name)
+    row = tx.row(
+        "INSERT INTO manufacturer(id, code, name, serial_pattern, created_at) "
+        "VALUES(:id, :code, :name, :pattern, :now) ON CONFLICT(code) DO UPDATE "
+        "SET name = excluded.name, serial_pattern = excluded.serial_pattern RETURNING id",
+        id=new_id(),
+        code=card.code,
+        name=card.name,
+        pattern=card.serial_pattern,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> str:
+    """Make or change a product and return its id; its manufacturer can not be changed."""
+    _sensible(card)
+    maker = reference(tx, "manufacturer", "code", card.manufacturer)
+    known = tx.row("SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku)
+    if known is not None and known["manufacturer_id"] != maker["id"]:
+        raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
+    row = tx.row(
+        "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
+        "tracking, capture_points, serial_pattern, category, value, currency, traits, "
+        "warranty_start, replacement_cover, return_days, picking, created_at) "
+        "VALUES(:id, :sku, :name, :maker, :gtin, :model, :months, :tracking, :points, :pattern, "
+        ":category, :value, :currency, :traits, :start, :cover, :return_days, :picking, :now) "
+        "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
+        "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
+        # Once serials are kept, a catalogue that does not know it yet never switches it off.
+        "tracking = CASE WHEN product.tracked_since IS NOT NULL AND excluded.tracking "
+        "IN ('none', 'lot') THEN product.tracking ELSE excluded.tracking END, "
+        "capture_points = excluded.capture_points, "
+        "serial_pattern = excluded.serial_pattern, category = excluded.category, "
+        "value = excluded.value, currency = excluded.currency, traits = excluded.traits, "
+        "warranty_start = excluded.warranty_start, "
+        "replacement_cover = excluded.replacement_cover, return_days = excluded.return_days, "
+        "picking = excluded.picking RETURNING id",
+        id=new_id(),
+        sku=card.sku,
+        name=card.name,
+        maker=maker["id"],
+        gtin=gtin14(card.gtin) if card.gtin else None,
+        model=card.model_number,
+        months=card.warranty_months,
+        tracking=str(card.tracking),
+        points=checked_points(card.capture_points),
+        pattern=card.serial_pattern,
+        category=card.category,
+        value=card.value,
+        currency=card.currency,
+        traits=orjson.dumps(sorted({str(each) for each in card.traits})).decode(),
+        start=str(card.warranty_start),
+        cover=str(card.replacement_cover),
+        return_days=card.return_days,
+        picking=str(card.picking),
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def _sensible(card: ProductCard) -> None:
+    _named(card.sku, card.name, code_chars_max=100)
+    if len(card.model_number or "") > 100:
+        raise InvalidInput("a model number has at most 100 characters", field="modelNumber")
+    if not 0 <= card.warranty_months <= 1_200:
+        raise InvalidInput("a warranty lasts 0 to 1,200 months", field="warrantyMonths")
+    if not 0 <= card.return_days <= 3_650:
+        raise InvalidInput("goods come back within 0 to 3,650 days", field="returnDays")
+    if not 0 < len(card.category or "-") <= 60:
+        raise InvalidInput("a category has 1 to 60 characters", field="category")
+    if (card.value is None) != (card.currency is None) or (card.value or 0) < 0:
+        raise InvalidInput("a value is not negative, and has its currency", field="value")
+    if card.currency is not None and not CURRENCY.fullmatch(card.currency):
+        raise InvalidInput("a currency is three letters of ISO 4217", field="currency")
+
+
+def register_location(tx: Transaction, occasion: Occasion, card: LocationCard) -> str:
+    """Make or change a location and return its id; a place outside every building can not be."""
+    _named(card.code, card.name)
+    if card.kind in OUTSIDE_KINDS:
+        raise InvalidInput(f"there is one {card.kind} location already", field="kind")
+    own_id = new_id()
+    site_id = reference(tx, "location", "code", card.site)["id"] if card.site else own_id
+    row = tx.row(
+        "INSERT INTO location(id, code, name, kind, site_id, created_at) "
+        "VALUES(:id, :code, :name, :kind, :site_id, :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING id",
+        id=own_id,
+        code=card.code,
+        name=card.name,
+        kind=card.kind,
+        site_id=site_id,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    return str(row["id"])
+
+
+def reference(tx: Transaction, table: str, column: str, value: str) -> Row:
+    """Return the row that a caller names by its code, or raise UnknownReference."""
+    # Table and column are our own words, never input.
+    row = tx.row(f"SELECT * FROM {table} WHERE {column} = :value", value=value)
+    if row is None:
+        raise UnknownReference(f"there is no {table.replace('_', ' ')} {value!r}", field=table)
+    return row
+
+
+def location(tx: Transaction, code: str) -> Row:
+    """Return a location inside one of our buildings by its code, or refuse."""
+    row = reference(tx, "location", "code", code)
+    if row["kind"] in OUTSIDE_KINDS:
+        raise InvalidInput(f"nothing can be put into {code}", field="location")
+    return row
+
+
+def _named(code: str, name: str, *, code_chars_max: int = 64) -> None:
+    for field, value, chars_max in (("code", code, code_chars_max), ("name", name, 200)):
+        if not value.strip() or len(value) > chars_max:
+            raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
+
+
+def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, dict[str, Any]]:
+    """Find products by SKU or GTIN, with their manufacturer's serial rule, keyed by the code."""
+    rows = tx.rows(
+        "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
+        "AS serial_pattern, manufacturer.code AS manufacturer_code, "
+        "manufacturer.code AS maker_code, manufacturer.name AS maker_name "
+        "FROM product JOIN manufacturer ON manufacturer.id = product.manufacturer_id "
+        "WHERE sku IN (:codes...) OR gtin IN (:gtins...)",
+        codes=codes,
+        gtins=[code.zfill(14) for code in codes if code.isdigit()],
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        found[row["sku"]] = row
+        found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})
+    return found

@@ -1,0 +1,1 @@
+"""Commands: their context (who, when, how, why), and idempotency keys."""

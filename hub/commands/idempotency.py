@@ -1,0 +1,74 @@
+"""Idempotent commands: the same key and the same input give the first answer again.
+
+A key lives as long as the ledger. Keys of two users never meet: they are scoped by the API key.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, KeyReused
+from hub.storage.sql import Transaction
+
+KEY_CHARS_MAX = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answered, now or the first time."""
+
+    value: Any
+    replayed: bool
+    command_id: str
+
+
+def once(
+    tx: Transaction,
+    occasion: Occasion,
+    *,
+    key: str,
+    name: str,
+    given: Any,
+    work: Callable[[str], Any],
+) -> Answer:
+    """Do `work` unless `key` was used before; give the first answer again if it was.
+
+    `given` is the input in plain JSON values; `work` takes the command's id and returns plain JSON
+    values. Raises KeyReused when the key was used with another input, InvalidInput for a key that
+    is empty or too long. Refusals are not kept: nothing happened, so the key stays free.
+    """
+    if not 0 < len(key) <= KEY_CHARS_MAX:
+        raise InvalidInput(
+            f"an idempotency key has 1 to {KEY_CHARS_MAX} characters", field="idempotencyKey"
+        )
+    digest = hashlib.sha256(
+        orjson.dumps([name, given], option=orjson.OPT_SORT_KEYS, default=str)
+    ).hexdigest()
+    seen = tx.row(
+        "SELECT id, digest, answer FROM command WHERE scope = :scope AND key = :key",
+        scope=occasion.scope,
+        key=key,
+    )
+    if seen is not None:
+        if seen["digest"] != digest:
+            raise KeyReused(key=key)
+        return Answer(orjson.loads(zlib.decompress(seen["answer"])), True, seen["id"])
+    command_id = new_id()
+    value = work(command_id)
+    tx.send(
+        "INSERT INTO command(id, scope, key, digest, answer, recorded_at) "
+        "VALUES(:id, :scope, :key, :digest, :answer, :recorded_at)",
+        id=command_id,
+        scope=occasion.scope,
+        key=key,
+        digest=digest,
+        answer=zlib.compress(orjson.dumps(value), 1),
+        recorded_at=micros(occasion.now),
+    )
+    return Answer(value, False, command_id)

@@ -1,0 +1,281 @@
+"""Policies: rules as data that decide about returns, routes, claims and what is done first.
+
+The rule of the smallest rank that fits decides. Fixed rules come before all others and can not be
+changed: no policy pays for a stolen unit or for another one than was sold. Rules of our own come
+next, those built in last; a rule of our own with the code of one that is built in replaces it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, UnknownReference
+from hub.storage.sql import Row, Transaction
+
+RANK_MAX = 9_999  # of a rule of our own; those that are built in come behind it
+RULES_MAX = 200  # of our own, for one topic
+VALUES_MAX = 50  # in one condition
+VALUE_CHARS_MAX = 200
+CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+class Topic(StrEnum):
+    """What a rule decides about."""
+
+    RETURN = "return"  # may it come back?
+    ROUTE = "route"  # what becomes of it?
+    CLAIM = "claim"  # does the warranty pay?
+    PRIORITY = "priority"  # what is done first?
+
+
+class ReturnDecision(StrEnum):
+    """What is answered to somebody who brings a unit back."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    REFER = "refer"  # a person decides
+
+
+class Route(StrEnum):
+    """What becomes of a unit that came back."""
+
+    RESTOCK = "restock"
+    REPAIR = "repair"
+    QUARANTINE = "quarantine"  # set aside and blocked
+    RECYCLE = "recycle"
+    WRITE_OFF = "write_off"
+    HAND_BACK = "hand_back"  # to the customer: it is his
+    REFER = "refer"  # a person decides
+
+
+class ClaimDecision(StrEnum):
+    """What is answered to a warranty claim."""
+
+    REPAIR = "repair"
+    REPLACE = "replace"
+    REFUSE = "refuse"
+    REFER = "refer"  # a person decides
+
+
+class Urgency(StrEnum):
+    """How soon a piece of work is to be done; the most urgent first."""
+
+    NOW = "now"
+    SOON = "soon"
+    IN_TURN = "in_turn"
+    LATER = "later"
+
+
+DECISIONS: dict[Topic, type[StrEnum]] = {
+    Topic.RETURN: ReturnDecision,
+    Topic.ROUTE: Route,
+    Topic.CLAIM: ClaimDecision,
+    Topic.PRIORITY: Urgency,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of one matter; None is not known, and fits no condition.
+
+    `days` are those since the sale, or for a priority since the order was placed. `value` is that
+    of the product in the smallest part of its currency, `cover` says whether a warranty covers it:
+    yes, no or unknown.
+    """
+
+    reason: str | None = None
+    condition: str | None = None
+    grade: str | None = None
+    sku: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    cover: str | None = None
+    findings: frozenset[str] = frozenset()
+    days: int | None = None
+    value: int | None = None
+    recalled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """When a rule fits: all that is named must hold; of a list, one is enough."""
+
+    reasons: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    grades: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    days_from: int | None = None
+    days_to: int | None = None
+    value_from: int | None = None
+    value_to: int | None = None
+    recalled: bool | None = None
+
+    def fit(self, facts: Facts) -> bool:
+        """Say whether all conditions hold."""
+        lists = all(
+            not (wanted := getattr(self, name)) or _folded(wanted) & _folded(_values(facts, fact))
+            for name, fact in LISTS.items()
+        )
+        ranges = all(
+            (low is None or (fact is not None and fact >= low))
+            and (high is None or (fact is not None and fact <= high))
+            for low, fact, high in (
+                (self.days_from, facts.days, self.days_to),
+                (self.value_from, facts.value, self.value_to),
+            )
+        )
+        return lists and ranges and self.recalled in {None, facts.recalled}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is named, in plain values."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
+
+
+# The fact that each list of a rule is compared with.
+LISTS = {
+    "reasons": "reason",
+    "conditions": "condition",
+    "grades": "grade",
+    "skus": "sku",
+    "categories": "category",
+    "channels": "channel",
+    "covers": "cover",
+    "findings": "findings",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; `fixed` and `built_in` rules are not in the database."""
+
+    topic: Topic
+    code: str
+    name: str
+    rank: int
+    conditions: Conditions
+    decision: str
+    fixed: bool = False
+    built_in: bool = False
+
+
+def _values(facts: Facts, name: str) -> Iterable[str]:
+    value = getattr(facts, name)
+    if value is None:
+        return ()
+    return [value] if isinstance(value, str) else value
+
+
+def _folded(values: Iterable[str]) -> set[str]:
+    return {" ".join(value.split()).casefold() for value in values}
+
+
+def decide(rules: Sequence[Rule], facts: Facts) -> Rule:
+    """Return the first rule that fits; the last one that is built in fits everything."""
+    return next(rule for rule in rules if rule.conditions.fit(facts))
+
+
+def put(tx: Transaction, occasion: Occasion, rule: Rule, built_in: Sequence[Rule]) -> None:
+    """Make or change a rule of our own; raise InvalidInput for one that makes no sense."""
+    _sensible(rule, built_in)
+    known = tx.value("SELECT COUNT(*) FROM decision_rule WHERE topic = :t", t=str(rule.topic))
+    if known >= RULES_MAX:
+        raise InvalidInput(f"a topic has at most {RULES_MAX} rules", field="code")
+    tx.run(
+        "INSERT INTO decision_rule(id, topic, code, name, rank, conditions, outcome, changed_by, "
+        "changed_at) VALUES(:id, :topic, :code, :name, :rank, :conditions, :outcome, :actor, :now) "
+        "ON CONFLICT(topic, code) DO UPDATE SET name = excluded.name, rank = excluded.rank, "
+        "conditions = excluded.conditions, outcome = excluded.outcome, "
+        "changed_by = excluded.changed_by, changed_at = excluded.changed_at",
+        id=new_id(),
+        topic=str(rule.topic),
+        code=rule.code,
+        name=rule.name.strip(),
+        rank=rule.rank,
+        conditions=orjson.dumps(rule.conditions.as_json()).decode(),
+        outcome=orjson.dumps({"decision": rule.decision}).decode(),
+        actor=occasion.actor,
+        now=micros(occasion.now),
+    )
+
+
+def remove(tx: Transaction, topic: Topic, code: str) -> None:
+    """Remove a rule of our own, or raise UnknownReference."""
+    values = {"topic": str(topic), "code": code}
+    if not tx.run("DELETE FROM decision_rule WHERE topic = :topic AND code = :code", **values):
+        raise UnknownReference(f"there is no rule {code!r} of our own", field="code")
+
+
+def rules(tx: Transaction, topic: Topic, built_in: Sequence[Rule]) -> list[Rule]:
+    """Return the rules of a topic in the order in which they are tried."""
+    own = [
+        _rule(row)
+        for row in tx.rows("SELECT * FROM decision_rule WHERE topic = :topic", topic=str(topic))
+    ]
+    replaced = {rule.code for rule in own}
+    # The last resort stays: what nothing else fits is decided too.
+    kept = [
+        rule for rule in built_in if rule.fixed or rule.code not in replaced or rule is built_in[-1]
+    ]
+    return sorted([*own, *kept], key=lambda rule: (not rule.fixed, rule.rank, rule.code))
+
+
+def _rule(row: Row) -> Rule:
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in orjson.loads(row["conditions"]).items()
+    }
+    return Rule(
+        topic=Topic(row["topic"]),
+        code=row["code"],
+        name=row["name"],
+        rank=row["rank"],
+        conditions=Conditions(**given),
+        decision=orjson.loads(row["outcome"])["decision"],
+    )
+
+
+def _sensible(rule: Rule, built_in: Sequence[Rule]) -> None:
+    if not CODE.fullmatch(rule.code):
+        raise InvalidInput("a code has 1 to 60 of a-z, 0-9 and -", field="code")
+    if any(rule.code == each.code and each.fixed for each in built_in):
+        raise InvalidInput("this rule is fixed: it can not be replaced", field="code")
+    if not 0 < len(rule.name.strip()) <= VALUE_CHARS_MAX:
+        raise InvalidInput(f"a name has 1 to {VALUE_CHARS_MAX} characters", field="name")
+    if not 0 <= rule.rank <= RANK_MAX:
+        raise InvalidInput(f"a rank is 0 to {RANK_MAX}", field="rank")
+    decisions = [str(each) for each in DECISIONS[rule.topic]]
+    if rule.decision not in decisions:
+        raise InvalidInput(f"it decides one of {', '.join(decisions)}", field="decision")
+    for each in fields(rule.conditions):
+        _sensible_condition(each.name, getattr(rule.conditions, each.name))
+    for low, high, name in (
+        (rule.conditions.days_from, rule.conditions.days_to, "days"),
+        (rule.conditions.value_from, rule.conditions.value_to, "value"),
+    ):
+        if low is not None and high is not None and low > high:
+            raise InvalidInput(f"the {name} end before they begin", field="conditions")
+
+
+def _sensible_condition(name: str, value: Any) -> None:
+    if isinstance(value, tuple):
+        fine = len(value) <= VALUES_MAX and all(
+            0 < len(each.strip()) <= VALUE_CHARS_MAX for each in value
+        )
+    else:
+        fine = value is None or isinstance(value, bool) or value >= 0
+    if not fine:
+        raise InvalidInput(
+            f"{name}: at most {VALUES_MAX} texts of 1 to {VALUE_CHARS_MAX} characters, "
+            "or a figure that is not negative",
+            field="conditions",
+        )

@@ -1,0 +1,85 @@
+"""Click and collect: an order waits at a shop, and leaves over its counter with its serials."""
+
+from collections.abc import Sequence
+
+from hub import orders
+from hub.commands.context import Occasion
+from hub.errors import Refused, StepNotAllowed, WrongUnit
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import WITH_CUSTOMER, Action
+from hub.orders import Shipment, order_checks
+from hub.storage.sql import Row, Transaction
+
+
+def collect(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    order_id: str,
+    scans: Sequence[Scan],
+    place: Row,
+    *,
+    customer_ref: str | None = None,
+    code: str | None = None,
+) -> list[Verdict]:
+    """Hand an order's units to its customer at a shop, and tell the channel which left.
+
+    `code` is the order's number or the channel's reference, as the customer shows it. Raises
+    StepNotAllowed for a cancelled order, another customer's, or one that the code does not name.
+    """
+    bounded(scans)
+    order = order_checks.order_of(tx, order_id)
+    order_checks.alive(order)
+    if customer_ref is not None and customer_ref != order["customer_ref"]:
+        raise StepNotAllowed(f"the order {order['number']} is not this customer's", allowed=[])
+    if code is not None and _plain(code) not in {_plain(order["number"]), _plain(order["ref"])}:
+        raise StepNotAllowed(f"the code is not that of the order {order['number']}", allowed=[])
+    lines = order_checks.lines_of(tx, order_id)
+    instruction = Instruction(action=Action.COLLECT, details={"channel": order["channel_code"]})
+    found = locate(tx, scans)
+    verdicts = order_checks.barred(tx, instruction, scans, found)
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        if index in verdicts or not isinstance(unit, UnitState):
+            continue
+        try:
+            _waits_here(tx, unit, order, lines, place)
+        except Refused as refusal:
+            verdicts[index] = refused(index, scan.identifier, refusal, unit)
+    circumstances = order_checks.documented(occasion, order["number"])
+    done = order_checks.record_but(
+        tx, circumstances, command_id, instruction, scans, verdicts, found
+    )
+    left = sorted({each.unit_id for each in done if each.accepted and each.unit_id})
+    if left:
+        orders.tell_fulfillment(tx, circumstances, left, Shipment(), reference=command_id)
+    return done
+
+
+def _waits_here(
+    tx: Transaction, unit: UnitState, order: Row, lines: dict[str, Row], place: Row
+) -> None:
+    if unit.order_line_id not in lines or (unit.promised_to is None and not _left(unit)):
+        rows = tx.rows(
+            "SELECT serial FROM unit WHERE order_line_id IN (:lines...) "
+            "AND promised_to IS NOT NULL ORDER BY id",
+            lines=sorted(lines),
+        )
+        raise WrongUnit(
+            f"{unit.serial} is not promised to the order {order['number']}",
+            directed=[row["serial"] for row in rows],
+        )
+    if unit.site_id != place["site_id"] and not _left(unit):
+        raise StepNotAllowed(
+            f"{unit.serial} waits at another site, not at {place['code']}", allowed=["transfer_out"]
+        )
+
+
+def _left(unit: UnitState) -> bool:
+    """Say whether the unit is with the customer: the ledger says so in its own words."""
+    return unit.status in WITH_CUSTOMER
+
+
+def _plain(code: str) -> str:
+    return code.strip().removeprefix("#").casefold()

@@ -1,0 +1,202 @@
+"""The check of an order against what was scanned: before it is packed, shipped or collected.
+
+Every serial that was scanned gets its finding, every unit that was to come and did not is named.
+The check itself changes nothing; packing packs the whole order or, where that is asked for, what
+fits of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hub import lifecycle
+from hub.commands.context import Occasion
+from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, UnknownUnit
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import UNITS, Scan, identify, locate
+from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.orders import order_checks
+from hub.orders.order_checks import lines_of, order_of
+from hub.storage.sql import Row, Transaction
+
+SCANNED_MAX = 1_000
+
+
+class DispatchFinding(StrEnum):
+    """What the check of one serial against an order found."""
+
+    FITS = "fits"
+    UNREADABLE = "unreadable"  # no serial at all
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"  # several units bear it: the product must be named
+    TWICE = "twice"  # scanned before
+    WRONG_PRODUCT = "wrong_product"
+    OTHER_ORDER = "other_order"
+    NOT_PROMISED = "not_promised"
+    GONE = "gone"  # it is with a customer already
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    WRONG_STATUS = "wrong_status"
+
+
+F = DispatchFinding
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the check says of one serial."""
+
+    identifier: str
+    finding: DispatchFinding
+    message: str
+    unit_id: str | None = None
+    line_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """An order beside what was scanned of it.
+
+    `missing` are the ids of units that were promised and not scanned, `lacking` how many units
+    the order needs that nobody has promised to it.
+    """
+
+    order_id: str
+    cancelled: bool
+    scanned: tuple[Scanned, ...]
+    missing: tuple[str, ...]
+    lacking: int
+
+    @property
+    def fitting(self) -> list[int]:
+        """Return the places of what fits among what was scanned."""
+        return [at for at, each in enumerate(self.scanned) if each.finding is F.FITS]
+
+    @property
+    def whole(self) -> bool:
+        """Say whether it is the order, the whole order and nothing else."""
+        all_fit = len(self.fitting) == len(self.scanned)
+        return all_fit and not self.cancelled and not self.missing and not self.lacking
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, as they are kept for the idempotency key."""
+        return {
+            "order_id": self.order_id,
+            "cancelled": self.cancelled,
+            "whole": self.whole,
+            "scanned": [
+                [each.identifier, str(each.finding), each.message, each.unit_id, each.line_id]
+                for each in self.scanned
+            ],
+            "missing": list(self.missing),
+            "lacking": self.lacking,
+        }
+
+
+class NotWhole(StepNotAllowed):
+    """What was scanned is not the whole order, or more than it; `check` says what is amiss."""
+
+    def __init__(self, check: Check) -> None:
+        super().__init__("what was scanned is not the order as a whole", allowed=["partial"])
+        self.check = check
+
+
+def verify(
+    tx: Transaction, occasion: Occasion, order_id: str, scans: Sequence[Scan], action: Action
+) -> Check:
+    """Check what was scanned against an order, for a step; nothing is changed or locked.
+
+    Raises UnknownReference for an order that does not exist.
+    """
+    if len(scans) > SCANNED_MAX:
+        raise InvalidInput(f"at most {SCANNED_MAX} serials", field="scanned")
+    order = order_of(tx, order_id)
+    lines = lines_of(tx, order_id)
+    today = (occasion.occurred_at or occasion.now).date().isoformat()
+    seen: set[str] = set()
+    scanned = []
+    for scan, unit in zip(scans, identify(tx, scans) if scans else [], strict=True):
+        if isinstance(unit, Refused):
+            scanned.append(Scanned(scan.identifier, _unfound(unit), str(unit)))
+            continue
+        finding, message = _judged(unit, lines, action, today)
+        if unit["id"] in seen:
+            finding, message = F.TWICE, "it was scanned before"
+        seen.add(unit["id"])
+        line_id = unit["order_line_id"] if unit["order_line_id"] in lines else None
+        scanned.append(Scanned(scan.identifier, finding, message, unit["id"], line_id))
+    bound = tx.rows(
+        f"{UNITS}WHERE unit.order_line_id IN (:lines...) AND (unit.promised_to IS NOT NULL "
+        "OR unit.status IN ('shipped', 'sold')) ORDER BY location.code, unit.id",
+        lines=sorted(lines),
+    )
+    done = WITH_CUSTOMER | ({Status.PACKED} if action is Action.PACK else set())
+    to_come = [unit["id"] for unit in bound if unit["status"] not in done]
+    return Check(
+        order_id=order_id,
+        cancelled=order["state"] == "cancelled",
+        scanned=tuple(scanned),
+        missing=tuple(unit_id for unit_id in to_come if unit_id not in seen),
+        lacking=max(0, sum(line["quantity"] for line in lines.values()) - len(bound)),
+    )
+
+
+def _unfound(refusal: Refused) -> DispatchFinding:
+    if isinstance(refusal, UnknownUnit):
+        return F.UNKNOWN
+    return F.AMBIGUOUS if isinstance(refusal, AmbiguousUnit) else F.UNREADABLE
+
+
+def _judged(
+    unit: Row, lines: dict[str, Row], action: Action, today: str
+) -> tuple[DispatchFinding, str]:
+    status = Status(unit["status"])
+    shown = status.replace("_", " ")
+    line = lines.get(unit["order_line_id"] or "")
+    if unit["product_id"] not in {each["product_id"] for each in lines.values()}:
+        return F.WRONG_PRODUCT, f"the order has no {unit['sku']}"
+    if status in WITH_CUSTOMER:
+        return F.GONE, f"the unit is {shown} already"
+    if line is None or unit["promised_to"] is None:
+        if unit["promised_to"] is not None:
+            return F.OTHER_ORDER, "the unit is promised to somebody else"
+        return F.NOT_PROMISED, "the unit is not promised to the order"
+    if line["product_id"] != unit["product_id"]:
+        return F.WRONG_PRODUCT, f"its line asks for {line['product_sku']}: it is a {unit['sku']}"
+    if unit["blocks"] > 0:
+        return F.BLOCKED, "the unit is blocked"
+    if unit["expires_on"] is not None and unit["expires_on"] < today:
+        return F.EXPIRED, f"the unit expired on {unit['expires_on']}"
+    try:
+        lifecycle.check(action, status, promised=True, blocked=False)
+    except Refused as refusal:
+        return F.WRONG_STATUS, str(refusal)
+    return F.FITS, f"the unit is {shown}, and promised to the order"
+
+
+def pack(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    order_id: str,
+    scans: Sequence[Scan],
+    *,
+    partial: bool = False,
+) -> tuple[Check, list[Verdict]]:
+    """Pack an order after its serials were checked once more; return the check and what was done.
+
+    Raises NotWhole where something is missing, foreign or wrong, unless `partial`: then what fits
+    is packed. Raises StepNotAllowed for a cancelled order.
+    """
+    order = order_of(tx, order_id)
+    order_checks.alive(order)
+    locate(tx, scans)  # nobody changes them between the check and the packing
+    check = verify(tx, occasion, order_id, scans, Action.PACK)
+    if not check.fitting or not (check.whole or partial):
+        raise NotWhole(check)
+    fitting = [scans[at] for at in check.fitting]
+    circumstances = order_checks.documented(occasion, order["number"])
+    instruction = Instruction(action=Action.PACK)
+    return check, order_checks.record(tx, circumstances, command_id, instruction, fitting)

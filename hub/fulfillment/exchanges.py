@@ -1,0 +1,118 @@
+"""Exchange at the counter: one comes back and another one goes, in one piece or not at all."""
+
+from dataclasses import replace
+from typing import Any
+
+from hub import ledger
+from hub.catalogue import reference
+from hub.catalogue.capture_points import demand
+from hub.clock import micros
+from hub.commands.context import Document, Occasion
+from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.history.sales import story_of
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.single import record_one
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import Action, check
+from hub.returns import receive
+from hub.storage.sql import Row, Transaction
+
+TEXT_CHARS_MAX = 200
+
+
+def exchange(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    returned: Scan,
+    replacement: Scan,
+    place: Row,
+    *,
+    return_id: str | None = None,
+    receipt: str | None = None,
+) -> tuple[str, str]:
+    """Take a unit back and give another one for it; return the ids of both.
+
+    Each one's history names the other. Of the same product the new unit takes the place on the
+    order's line. `return_id` names the check that decided about the return; without one the
+    newest check counts, as ever. Raises what keeps either from being done: then neither is.
+    """
+    for name, text in (("reason", occasion.reason), ("receipt", receipt)):
+        if text is not None and not 0 < len(text.strip()) <= TEXT_CHARS_MAX:
+            raise InvalidInput(f"1 to {TEXT_CHARS_MAX} characters", field=name)
+    if not occasion.reason:
+        raise InvalidInput("an exchange needs its reason", field="reason")
+    old, new = locate(tx, [returned, replacement])
+    for unit in (old, new):
+        if isinstance(unit, Refused):
+            raise unit
+    assert isinstance(old, UnitState)
+    assert isinstance(new, UnitState)
+    if old.id == new.id:
+        raise InvalidInput("a unit is not exchanged for itself", field="replacement")
+    _free(occasion, replacement, new)
+    demand(occasion, reference(tx, "product", "id", new.product_id), Action.SELL)
+    ledger.unchanged(returned, old)
+    story = story_of(tx, old.id)
+    line_id = story.sale.line_id if story.sale else None
+    if old.product_id != new.product_id:
+        line_id = None  # the line asks for another product
+    number = story.sale.order["number"] if story.sale and story.sale.order else None
+    back = replace(occasion, document=Document("rma", return_id or number or command_id))
+    _take_back(tx, back, command_id, old, place, new.id, return_id)
+    gone = replace(
+        occasion, document=Document("inv", receipt) if receipt is not None else back.document
+    )
+    told: dict[str, Any] = {"exchanges": old.id}
+    if story.sale and story.sale.channel:
+        told["channel"] = story.sale.channel
+    sale = Instruction(action=Action.SELL, line=line_id, details=told)
+    record_one(tx, gone, command_id, sale, Scan(new.id))
+    tx.run(
+        "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
+        "WHERE unit_id = :old AND state = 'received' AND received_at = :now "
+        "ORDER BY id DESC LIMIT 1)",
+        new=new.id,
+        now=micros(occasion.now),
+        old=old.id,
+    )
+    return old.id, new.id
+
+
+def _free(occasion: Occasion, scan: Scan, unit: UnitState) -> None:
+    """Raise what keeps the replacement from being sold; a promise keeps it for somebody else."""
+    promised = unit.promised_to is not None
+    check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
+    ledger.unchanged(scan, unit)
+    ledger.fresh(occasion, unit)
+
+
+def _take_back(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    unit: UnitState,
+    place: Row,
+    new_id: str,
+    return_id: str | None,
+) -> None:
+    told = {"exchanged_for": new_id}
+    if return_id is None:
+        instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
+        scans = [Scan(unit.id)]
+        (verdict,) = receive.accept_plainly(tx, occasion, command_id, instruction, scans)
+        _accepted(verdict)
+        return
+    decided = tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
+    if decided is not None and decided != unit.id:
+        raise StepNotAllowed("the return was decided for another unit", allowed=[])
+    receive.accept(tx, occasion, command_id, return_id, location=place)
+    note = Instruction(action=Action.ANNOTATE, details=told)
+    record_one(tx, occasion, command_id, note, Scan(unit.id))
+
+
+def _accepted(verdict: Verdict) -> None:
+    if not verdict.accepted:
+        allowed = (verdict.details or {}).get("allowed", [])
+        raise StepNotAllowed(verdict.message or "", allowed=allowed)

@@ -1,0 +1,240 @@
+"""Directed picking: each line's units by serial and bin, and what happens when another is taken.
+
+A unit that was promised to nobody's order is refused in place of the directed one, or takes its
+place by name: the promise goes over, with the reason in both histories.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hub import ledger
+from hub.catalogue import Picking, capture_points, reference
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
+from hub.fulfillment.priorities import Ranking, ranked
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.single import record_one
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import Action, Status, check
+from hub.orders import order_checks
+from hub.orders.allocation import broken_rule
+from hub.orders.order_checks import directed, line_of
+from hub.storage.paging import page_size
+from hub.storage.sql import Row, Transaction
+
+REASON_CHARS_MAX = 200
+PICKS_MAX = 2_000  # looked at to find the most urgent
+
+PICKS = (
+    "SELECT unit.id, unit.serial, unit.lot, unit.expires_on, unit.received_at, "
+    "location.code AS bin, location.name AS bin_name, place.code AS site, "
+    "order_line.id AS line_id, order_line.ref AS line_ref, order_line.quantity, "
+    "product.sku, product.name AS product_name, product.category, product.value, "
+    "sales_order.id AS order_id, sales_order.number, sales_order.placed_at, sales_order.tags, "
+    "sales_order.promised_on, "
+    "channel.code AS channel_code FROM unit "
+    "JOIN location ON location.id = unit.location_id "
+    "JOIN location AS place ON place.id = location.site_id "
+    "JOIN order_line ON order_line.id = unit.order_line_id "
+    "JOIN sales_order ON sales_order.id = order_line.order_id "
+    "JOIN channel ON channel.id = sales_order.channel_id "
+    "JOIN product ON product.id = unit.product_id "
+    "WHERE unit.promised_to IS NOT NULL AND unit.status = 'in_stock' "
+    "AND sales_order.state <> 'cancelled' "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """A unit that took the place of the directed one; `broken` is the rule that it breaks."""
+
+    picked: Verdict
+    picked_id: str
+    directed_id: str
+    broken: Picking | None
+
+
+def pick_list(
+    tx: Transaction, now: datetime, *, order_id: str | None, site_id: str | None, first: int
+) -> list[Row]:
+    """Return the most urgent units to pick, for an order or at a site, in walking order.
+
+    Each has its `urgency` and the `rule` that says so.
+    """
+    if (order_id is None) == (site_id is None):
+        raise InvalidInput("name an order or a location, and one only", field="orderId")
+    wanted = [row | {"kind": str(Action.PICK)} for row in _picks(tx, order_id, site_id)]
+    urgent = ranked(wanted, Ranking(tx, now), "placed_at")[: page_size(first)]
+    return sorted(urgent, key=lambda row: (row["bin"], row["id"]))
+
+
+def _picks(tx: Transaction, order_id: str | None, site_id: str | None) -> list[Row]:
+    condition = "AND sales_order.id = :of " if order_id else "AND location.site_id = :of "
+    return tx.rows(
+        f"{PICKS}{condition}ORDER BY sales_order.placed_at, sales_order.id, location.code, unit.id "
+        "LIMIT :limit",
+        of=order_id or site_id,
+        limit=PICKS_MAX,
+    )
+
+
+def pick(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    scans: Sequence[Scan],
+    *,
+    line_id: str | None = None,
+    substitute: bool = False,
+) -> list[Verdict]:
+    """Take units off the shelf; with a line only those that are promised to it.
+
+    Another unit is refused with the serials that are meant. With `substitute` and a reason it
+    takes the place of one that was not scanned, where it can.
+    """
+    bounded(scans)
+    instruction = Instruction(action=Action.PICK, line=line_id)
+    if line_id is None:
+        if substitute:
+            raise InvalidInput("say for which line it is a substitute", field="orderLineId")
+        return order_checks.record(tx, occasion, command_id, instruction, scans)
+    if substitute:
+        _reasoned(occasion)
+    line = line_of(tx, line_id)
+    order_checks.alive(line, "order_state")
+    # Locked together, so that two people who replace units of a line never wait for each other.
+    meant = [Scan(each["id"]) for each in directed(tx, line_id)] if substitute else []
+    found = locate(tx, [*scans, *meant])[: len(scans)]
+    own = directed(tx, line_id)
+    read = {unit.id for unit in found if isinstance(unit, UnitState)}
+    spare = [each for each in own if each["id"] not in read]
+    verdicts = order_checks.barred(tx, instruction, scans, found)
+    taken: set[str] = set()
+    for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
+        if index in verdicts or not isinstance(unit, UnitState):
+            continue
+        if _is_of(unit, line_id) or unit.id in taken:
+            continue
+        try:
+            if not (substitute and spare):
+                raise _wrong(unit, line, own)
+            _may_replace(tx, occasion, unit, line, own, scan)
+        except Refused as refusal:
+            verdicts[index] = refused(index, scan.identifier, refusal, unit)
+            continue
+        taken.add(unit.id)
+        done = _replace(tx, occasion, command_id, line, spare.pop(0), scan, unit.id)
+        verdicts[index] = replace(done.picked, index=index)
+    return order_checks.record_but(tx, occasion, command_id, instruction, scans, verdicts)
+
+
+def substitute(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    line_id: str,
+    meant: Scan,
+    picked: Scan,
+) -> Substitution:
+    """Pick another unit than the directed one, which is free again; both histories say why.
+
+    Raises what keeps the other unit from being promised, WrongUnit for another product and for a
+    directed unit that is not, and StepNotAllowed where that one has been packed or has left.
+    """
+    _reasoned(occasion)
+    line = line_of(tx, line_id)
+    order_checks.alive(line, "order_state")
+    old, new = locate(tx, [meant, picked])
+    for unit in (old, new):
+        if isinstance(unit, Refused):
+            raise unit
+    assert isinstance(old, UnitState)
+    assert isinstance(new, UnitState)
+    own = directed(tx, line_id)
+    if old.id == new.id:
+        raise InvalidInput("a unit does not take its own place", field="picked")
+    if not _is_of(old, line_id):
+        raise _wrong(old, line, own)
+    if old.status not in {Status.IN_STOCK, Status.PICKED}:
+        raise StepNotAllowed(f"the unit is {old.status} already", allowed=[])
+    _may_replace(tx, occasion, new, line, own, picked)
+    row = tx.row("SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=old.id)
+    assert row is not None
+    return _replace(tx, occasion, command_id, line, row, picked, new.id)
+
+
+def _reasoned(occasion: Occasion) -> None:
+    if not 0 < len((occasion.reason or "").strip()) <= REASON_CHARS_MAX:
+        raise InvalidInput(
+            f"say why another unit is taken, in 1 to {REASON_CHARS_MAX} characters", field="reason"
+        )
+
+
+def _is_of(unit: UnitState, line_id: str) -> bool:
+    return unit.promised_to is not None and unit.order_line_id == line_id
+
+
+def _wrong(unit: UnitState, line: Row, own: Sequence[Row]) -> WrongUnit:
+    serials = [each["serial"] for each in own]
+    meant = ", ".join(serials[:5]) or "none is left to be picked"
+    text = f"{unit.serial} is not promised to this line of {line['number']}: pick {meant}"
+    return WrongUnit(text, directed=serials)
+
+
+def _may_replace(
+    tx: Transaction,
+    occasion: Occasion,
+    unit: UnitState,
+    line: Row,
+    own: Sequence[Row],
+    scan: Scan,
+) -> None:
+    """Refuse a unit that can not be promised to a line now, before anything is changed."""
+    if unit.product_id != line["product_id"]:
+        raise WrongUnit(
+            f"the line asks for {line['product_sku'] or line['sku']}, and this is a {unit.sku}",
+            directed=[each["serial"] for each in own],
+        )
+    promised = unit.promised_to is not None
+    check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
+    ledger.unchanged(scan, unit)
+    ledger.fresh(occasion, unit)
+    capture_points.demand(occasion, reference(tx, "product", "id", unit.product_id), Action.PICK)
+    if not unit.is_available:
+        raise StepNotAllowed(f"nothing is sold from {unit.location_kind}", allowed=["move"])
+
+
+def _replace(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    line: Row,
+    old: Row,
+    scan: Scan,
+    new_id: str,
+) -> Substitution:
+    """Release the one, promise and pick the other: all of it, or nothing."""
+    new = tx.row("SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=new_id)
+    assert new is not None
+    rule = reference(tx, "product", "id", line["product_id"])["picking"]
+    broken = broken_rule(rule, old, new)
+    told = {"rule_broken": str(broken)} if broken else {}
+    circumstances = order_checks.documented(occasion, line["number"])
+
+    def do(instruction: Instruction, unit_id: str) -> Verdict:
+        return record_one(tx, circumstances, command_id, instruction, Scan(unit_id))
+
+    do(Instruction(action=Action.RELEASE, details={"substituted_by": new_id, **told}), old["id"])
+    promise = Instruction(
+        action=Action.ALLOCATE,
+        line=line["id"],
+        hold_reference=line["number"],
+        details={"channel": line["channel_code"], "substitutes": old["id"], **told},
+    )
+    do(promise, new_id)
+    picking = Instruction(action=Action.PICK, line=line["id"], details={"substitutes": old["id"]})
+    verdict = do(picking, new_id)
+    picked = replace(verdict, identifier=scan.identifier)
+    return Substitution(picked=picked, picked_id=new_id, directed_id=old["id"], broken=broken)

@@ -1,0 +1,146 @@
+"""Transfers between our own sites: what is under way, since when, and what arrives elsewhere.
+
+A unit under way is at neither site; it belongs to whoever sent it until it is scanned in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from hub import cases, ledger
+from hub.cases import CaseKind, Finding
+from hub.clock import micros
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict, bounded
+from hub.ledger.units import UNITS, Scan, UnitState, locate
+from hub.lifecycle import Action, Status
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
+
+HOURS_MAX = 24 * 366
+OVERDUE_HOURS = 72
+SENT = (
+    "SELECT unit_id, location_from, details, occurred_at, actor, document_ref FROM event "
+    "WHERE action = 'transfer_out' AND version = (SELECT MAX(version) FROM event AS newer "
+    "WHERE newer.unit_id = event.unit_id AND newer.action = 'transfer_out')"
+)
+
+
+def arrive(
+    tx: Transaction, occasion: Occasion, command_id: str, scans: Sequence[Scan], place: Row
+) -> list[Verdict]:
+    """Take units that were sent into stock; what was sent elsewhere is taken, and a case tells."""
+    bounded(scans)
+    found = locate(tx, scans)
+    on_the_way = {
+        unit.id
+        for unit in found
+        if isinstance(unit, UnitState) and unit.status is Status.IN_TRANSFER
+    }
+    sent = _sent_to(tx, sorted(on_the_way))
+    astray = {
+        unit_id: to for unit_id, to in sent.items() if to and to["site_id"] != place["site_id"]
+    }
+    told = [
+        replace(scan, facts={**(scan.facts or {}), "sent_to": astray[unit.id]["code"]})
+        if isinstance(unit, UnitState) and unit.id in astray
+        else scan
+        for scan, unit in zip(scans, found, strict=True)
+    ]
+    instruction = Instruction(action=Action.TRANSFER_IN, location=place)
+    verdicts = ledger.record(tx, occasion, command_id, instruction, told)
+    serials = {unit.id: unit for unit in found if isinstance(unit, UnitState)}
+    arrived = {each.unit_id for each in verdicts if each.accepted and each.unit_id}
+    for unit_id in sorted(arrived & astray.keys()):
+        _tell(tx, occasion, serials[unit_id], astray[unit_id], place)
+    return verdicts
+
+
+def _sent_to(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Row | None]:
+    if not unit_ids:
+        return {}
+    rows = tx.rows(f"{SENT} AND unit_id IN (:ids...)", ids=list(unit_ids))
+    codes = {row["unit_id"]: _destination(row) for row in rows}
+    places = tx.rows(
+        "SELECT code, site_id FROM location WHERE code IN (:codes...)",
+        codes=sorted({code for code in codes.values() if code}),
+    )
+    by_code = {row["code"]: row for row in places}
+    return {unit_id: by_code.get(code or "") for unit_id, code in codes.items()}
+
+
+def _destination(row: Row) -> str | None:
+    details: dict[str, Any] = orjson.loads(row["details"]) if row["details"] else {}
+    return details.get("destination")
+
+
+def _tell(tx: Transaction, occasion: Occasion, unit: UnitState, sent_to: Row, place: Row) -> None:
+    finding = Finding(
+        kind=CaseKind.WRONG_LOCATION,
+        subject=unit.id,
+        summary=f"{unit.serial} was sent to {sent_to['code']}, and arrived at {place['code']}.",
+        details={"serial": unit.serial, "sent_to": sent_to["code"], "arrived_at": place["code"]},
+    )
+    cases.report(tx, finding, occasion.now)
+
+
+def under_way(
+    tx: Transaction,
+    occasion: Occasion,
+    *,
+    first: int,
+    after: str | None,
+    origin: str | None = None,
+    destination: str | None = None,
+    overdue_hours: int = OVERDUE_HOURS,
+    overdue: bool | None = None,
+) -> list[Row]:
+    """Return units under way as `UNITS` shows them, one more than asked for.
+
+    Each has `sent_from`, `sent_to`, `sent_at`, `sent_by`, `sent_document` and `is_overdue`. A site
+    is named by the code of its location; `overdue` True: only those under way for longer than
+    `overdue_hours`.
+    """
+    if not 0 < overdue_hours <= HOURS_MAX:
+        raise InvalidInput(f"1 to {HOURS_MAX} hours", field="overdueHours")
+    latest = micros(occasion.now - timedelta(hours=overdue_hours))
+    wanted = Filter()
+    wanted.add("unit.status = 'in_transfer'")
+    wanted.add("unit.id > :after", after=after)
+    wanted.add("place_from.code = :origin", origin=origin)
+    if destination is not None:
+        named = orjson.dumps(destination).decode()
+        for mark in ("!", "%", "_"):
+            named = named.replace(mark, f"!{mark}")
+        wanted.add("sent.details LIKE :to ESCAPE '!'", to=f'%"destination":{named}%')
+    if overdue is not None:
+        wanted.add(f"sent.occurred_at {'<=' if overdue else '>'} :latest", latest=latest)
+    rows = tx.rows(
+        _under_way(wanted),
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )
+    return [
+        row
+        | {"sent_to": _destination({"details": row["sent_details"]}) or ""}
+        | {"is_overdue": row["sent_at"] <= latest}
+        for row in rows
+    ]
+
+
+def _under_way(wanted: Filter) -> str:
+    columns, tables = UNITS.split(" FROM unit ", 1)
+    return (
+        f"{columns}, sent.details AS sent_details, sent.occurred_at AS sent_at, "
+        "sent.actor AS sent_by, sent.document_ref AS sent_document, "
+        f"place_from.code AS sent_from FROM unit {tables}"
+        f"JOIN ({SENT}) AS sent ON sent.unit_id = unit.id "
+        "JOIN location AS place_at ON place_at.id = sent.location_from "
+        "JOIN location AS place_from ON place_from.id = place_at.site_id "
+        f"{wanted.where()}ORDER BY unit.id LIMIT :limit"
+    )

@@ -1,0 +1,380 @@
+"""Corrections: an event that names the one in error, and carries what holds after it.
+
+A correction never changes what was recorded. It states that an event did not occur, or what was
+right instead (EPCIS 2.0: error declaration with its corrective event). The history is told again
+with it; what would make a later event impossible is refused, and the unit is left where the
+history as corrected leaves it. What was told to a channel is not taken back here: such a
+correction is refused with what to do instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from hub import catalogue, ledger, orders
+from hub.clock import micros, new_id
+from hub.commands.context import Document, Occasion
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, VersionConflict
+from hub.history.replay import (
+    INSPECTED,
+    PLACED,
+    Declaration,
+    Places,
+    Standing,
+    Told,
+    contradict,
+    corrections,
+    fold,
+    tell,
+)
+from hub.history.unit_history import places_of
+from hub.ledger.event_views import history
+from hub.ledger.event_writer import Journal
+from hub.ledger.holds import COLUMNS as HOLD_COLUMNS
+from hub.ledger.holds import HoldKind
+from hub.ledger.rules import client, recall
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import LEAVING, Action
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings, registrations
+from hub.vocabulary import OrderState
+
+REASON_CHARS_MAX = 200
+EVENTS_MAX = 5_000  # of one unit that is told again
+# What can not be declared as not occurred, with what to do instead.
+INSTEAD = {
+    Action.COMMISSION: "a unit that has a record can not be unborn: write it off",
+    Action.RECEIVE: "a unit that has a record can not be unborn: write it off",
+    Action.ALLOCATE: "release the promise instead",
+    Action.RELEASE: "promise the unit anew instead",
+    Action.PICK: "release the unit instead: it goes back into stock",
+    Action.PACK: "release the unit instead: it goes back into stock",
+    Action.LOSE: "find the unit instead",
+    Action.REPORT_STOLEN: "find the unit instead",
+    Action.ENTER_KIT: "take the unit out of its kit instead",
+    Action.LEAVE_KIT: "put the unit into the kit anew instead",
+    Action.FOLLOW_KIT: "correct what was done to its kit",
+    Action.ASSEMBLE: "take the units out of the kit instead",
+    Action.DISASSEMBLE: "put the units into the kit anew instead",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What was right instead; None: as it was recorded. `location` is a code."""
+
+    occurred_at: datetime | None = None
+    document: Document | None = None
+    reason: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """What a correction left behind."""
+
+    event_id: str
+    unit_id: str
+    version: int
+    status: str
+
+
+def correct(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    event_id: str,
+    *,
+    reason: Declaration,
+    changes: Changes | None = None,
+    expected_version: int | None = None,
+) -> Corrected:
+    """Correct one event; the newest correction of an event counts, and replaces those before.
+
+    The occasion's reason says why. Raises ContradictsHistory where a later event would be
+    impossible, StepNotAllowed where another way is right, InvalidInput for what makes no sense.
+    """
+    if not (occasion.reason or "").strip() or len(occasion.reason or "") > REASON_CHARS_MAX:
+        raise InvalidInput(
+            f"say why, in 1 to {REASON_CHARS_MAX} characters: a correction needs its reason",
+            field="reason",
+        )
+    unit, rows = _history(tx, event_id)
+    if expected_version is not None and expected_version != unit.version:
+        raise VersionConflict(
+            f"the unit is at version {unit.version}, not {expected_version}", version=unit.version
+        )
+    event = next(row for row in rows if row["id"] == event_id)
+    known = corrections(rows)
+    correction = _correction(tx, occasion, event, reason, changes or Changes(), known)
+    places = places_of(tx, rows, correction["restated"].get("location"))
+    before = tell(rows, known, places)
+    after = tell(rows, known | {event_id: correction}, places)
+    contradict(before, after, places)
+    if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEAVING:
+        _call_back(tx, unit, event)
+    stood, stands = _last(before, places), _last(after, places)
+    if unit.members and stood.location_id != stands.location_id:
+        raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
+    was = (unit.is_available, unit.site_id, unit.grade)
+    _carry(unit, stood, stands)
+    _hold(tx, occasion, unit, stood, stands)
+    correction["as_corrected"] = _restated(rows, after, places)
+    done = _append(tx, Journal(occasion, command_id), unit, event, stands, correction)
+    ledger.write_units(tx, occasion, [unit])
+    if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
+        ledger.never_came_back(tx, unit)
+    _tell(tx, occasion, unit, was)
+    return done
+
+
+def _last(told: Sequence[Told], places: Places) -> Standing:
+    return list(fold(told, places).values())[-1]
+
+
+def _history(tx: Transaction, event_id: str) -> tuple[UnitState, list[Row]]:
+    """Lock the unit of an event and return it with all of its events."""
+    unit_id = tx.value("SELECT unit_id FROM event WHERE id = :id", id=event_id)
+    if unit_id is None:
+        raise UnknownReference(f"there is no event {event_id!r}", field="eventId")
+    (unit,) = locate(tx, [Scan(unit_id)])
+    assert isinstance(unit, UnitState)  # an event has a unit, and units are never deleted
+    if unit.version > EVENTS_MAX:
+        raise InvalidInput(f"the unit has more than {EVENTS_MAX} events", field="eventId")
+    return unit, history(tx, [unit_id])[unit_id]
+
+
+def _correction(
+    tx: Transaction,
+    occasion: Occasion,
+    event: Row,
+    declaration: Declaration,
+    changes: Changes,
+    known: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Check what is declared, and return it as the correction's details."""
+    action = Action(event["action"])
+    if event["corrects"] is not None:
+        raise InvalidInput("this is a correction: correct the event that it names", field="eventId")
+    restated = _restatement(tx, occasion, action, changes)
+    earlier = known.get(event["id"])
+    if declaration is Declaration.DID_NOT_OCCUR:
+        if restated:
+            raise InvalidInput("what did not occur has nothing to restate", field="changes")
+        if client.title_of(event):
+            raise StepNotAllowed("title passed: transfer it back instead", allowed=[])
+        if action in INSTEAD:
+            raise StepNotAllowed(f"{action.replace('_', ' ')}: {INSTEAD[action]}", allowed=[])
+    elif not restated and earlier is None:
+        raise InvalidInput("say what was right instead", field="changes")
+    if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEAVING:
+        raise StepNotAllowed("the sale was declared not to have occurred: record it anew")
+    return {"declaration": str(declaration), "restated": restated}
+
+
+def _restatement(
+    tx: Transaction, occasion: Occasion, action: Action, changes: Changes
+) -> dict[str, Any]:
+    restated: dict[str, Any] = {}
+    if changes.occurred_at is not None:
+        if changes.occurred_at > occasion.now:
+            raise InvalidInput("occurredAt is in the future", field="occurredAt")
+        restated["occurred_at"] = micros(changes.occurred_at)
+    if changes.document is not None:
+        restated["document_type"] = changes.document.type
+        restated["document_ref"] = changes.document.ref
+    if changes.reason is not None:
+        if len(changes.reason) > REASON_CHARS_MAX:
+            raise InvalidInput(f"at most {REASON_CHARS_MAX} characters", field="reason")
+        restated["reason"] = changes.reason
+    if changes.location is not None:
+        if action not in PLACED | INSPECTED:
+            raise InvalidInput("this event puts the unit nowhere", field="location")
+        restated["location"] = catalogue.location(tx, changes.location)["code"]
+    return restated
+
+
+def _restated(rows: Sequence[Row], after: Sequence[Told], places: Places) -> list[dict[str, Any]]:
+    """List the events that the history as corrected tells differently from what was recorded."""
+    standings, told = fold(after, places), {event.version: event for event in after}
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        if row["corrects"] is not None:
+            continue
+        event = told.get(row["version"])
+        if event is None:
+            found.append({"version": row["version"], "occurred": False})
+            continue
+        standing = standings[event.version]
+        tells = {
+            "occurred_at": event.occurred_at,
+            "document_type": event.document_type,
+            "document_ref": event.document_ref,
+            "reason": event.reason,
+            "status": str(standing.status),
+            "disposition": standing.disposition,
+            "location_to": standing.location_id,
+        }
+        if any(row[name] != value for name, value in tells.items()):
+            found.append({"version": row["version"], "occurred": True} | tells)
+    return found
+
+
+def _append(
+    tx: Transaction,
+    journal: Journal,
+    unit: UnitState,
+    event: Row,
+    stands: Standing,
+    details: dict[str, Any],
+) -> Corrected:
+    """Append the correction with the state that holds after it, and leave the unit there."""
+    before = (unit.status, unit.disposition, unit.location_id)
+    unit.status, unit.disposition = stands.status, stands.disposition
+    unit.location_id, unit.location_kind = stands.location_id, stands.location_kind
+    unit.site_id = stands.site_id
+    unit.version += 1
+    unit.hash = journal.append(
+        unit_id=unit.id,
+        version=unit.version,
+        action=str(Action.CORRECT),
+        biz_step=event["biz_step"],
+        status_from=str(before[0]),
+        status=str(unit.status),
+        disposition_from=before[1],
+        disposition=unit.disposition,
+        location_from=before[2],
+        location_to=unit.location_id,
+        corrects=event["id"],
+        details=details,
+        previous_hash=unit.hash,
+    )
+    journal.write(tx)
+    return Corrected(
+        event_id=str(journal.rows[-1][0]),
+        unit_id=unit.id,
+        version=unit.version,
+        status=str(unit.status),
+    )
+
+
+def _carry(unit: UnitState, stood: Standing, stands: Standing) -> None:
+    """Carry over what stands beside the state, where the correction changed it."""
+    if stood.line != stands.line:
+        unit.order_line_id = stands.line
+    if stood.grade != stands.grade:
+        unit.grade = stands.grade
+    if stood.sold_at != stands.sold_at:
+        unit.sold_at = stands.sold_at
+
+
+def _hold(
+    tx: Transaction, occasion: Occasion, unit: UnitState, stood: Standing, stands: Standing
+) -> None:
+    """Release and renew the promise and the blocks that the correction changed."""
+    was, now = _kinds(stood), _kinds(stands)
+    if HoldKind.RECALL in was - now and recall.unresolved(tx, [unit.id]):
+        raise StepNotAllowed("the unit is under a recall: say there what was done about it")
+    if was - now:
+        tx.run(
+            "UPDATE hold SET released_at = :now WHERE unit_id = :unit AND kind IN (:kinds...) "
+            "AND released_at IS NULL",
+            now=micros(occasion.now),
+            unit=unit.id,
+            kinds=sorted(was - now),
+        )
+        unit.promised_to = unit.promised_to if stands.promised else None
+    for kind in sorted(now - was):
+        # An end that was set once is kept: a promise that ran out meanwhile is swept as ever.
+        last = tx.row(
+            "SELECT * FROM hold WHERE unit_id = :unit AND kind = :kind ORDER BY id DESC LIMIT 1",
+            unit=unit.id,
+            kind=kind,
+        )
+        assert last is not None  # what is held again was held before
+        renewed = last | {"id": new_id(), "placed_by": occasion.actor}
+        renewed["placed_at"] = micros(occasion.now)
+        tx.insert("hold", HOLD_COLUMNS, [tuple(renewed[name] for name in HOLD_COLUMNS)])
+        if kind == HoldKind.SALE:
+            unit.promised_to = renewed["id"]
+    unit.blocks += len(stands.blocks) - len(stood.blocks)
+
+
+def _kinds(standing: Standing) -> frozenset[str]:
+    return standing.blocks | ({str(HoldKind.SALE)} if standing.promised else set())
+
+
+def _call_back(tx: Transaction, unit: UnitState, event: Row) -> None:
+    """Take back what a sale that did not occur has queued; refuse where it was told already."""
+    details = orjson.loads(event["details"]) if event["details"] else {}
+    if event["action"] == Action.SELL and "channel" in details:
+        raise StepNotAllowed(
+            f"{details['channel']} says that it sold the unit: take it back as a return",
+            allowed=[str(Action.ACCEPT_RETURN)],
+        )
+    order = tx.row(
+        "SELECT sales_order.* FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id WHERE order_line.id = :line",
+        line=unit.order_line_id,
+    )
+    if order is not None:
+        _not_told(tx, unit, event, order)
+        tx.run(
+            "UPDATE sales_order SET state = 'open' WHERE id = :id AND state = 'fulfilled'",
+            id=order["id"],
+        )
+    _withdraw_registration(tx, unit, event)
+
+
+def _not_told(tx: Transaction, unit: UnitState, event: Row, order: Row) -> None:
+    back = [str(Action.ACCEPT_RETURN)]
+    if order["state"] == OrderState.CANCELLED:
+        raise StepNotAllowed("its order was cancelled: take it back as a return", allowed=back)
+    for fact in tx.rows(
+        "SELECT payload FROM outbox WHERE channel_id = :channel AND subject = :order "
+        "AND topic = :topic AND created_at >= :since",
+        channel=order["channel_id"],
+        order=order["id"],
+        topic=orders.TOPIC,
+        since=event["recorded_at"],
+    ):
+        if any(
+            unit.serial in serials for serials in orjson.loads(fact["payload"])["lines"].values()
+        ):
+            raise StepNotAllowed(
+                "the channel of its order is told that it left: take it back as a return",
+                allowed=back,
+            )
+
+
+def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None:
+    facts = tx.rows(
+        "SELECT id, state FROM outbox WHERE channel_id IN ("
+        "SELECT id FROM channel WHERE manufacturer_id = :maker) "
+        "AND subject = :unit AND topic = :topic AND created_at >= :since ORDER BY seq FOR UPDATE",
+        maker=unit.manufacturer_id,
+        unit=unit.id,
+        topic=registrations.TOPIC,
+        since=event["recorded_at"],
+    )
+    if any(fact["state"] in {"leased", "sent"} for fact in facts):
+        raise StepNotAllowed(
+            "its manufacturer was told of the sale: take it back as a return",
+            allowed=[str(Action.ACCEPT_RETURN)],
+        )
+    if facts:
+        # Not made a dead letter: a replay of all dead letters would tell it after all.
+        ids = [fact["id"] for fact in facts]
+        tx.run("DELETE FROM outbox WHERE id IN (:ids...)", ids=ids)
+
+
+def _tell(
+    tx: Transaction, occasion: Occasion, unit: UnitState, was: tuple[bool, str, str | None]
+) -> None:
+    """Touch the listings: what is free may be at another site now, or of another grade."""
+    changed = unit.is_available and (unit.site_id, unit.grade) != was[1:]
+    if changed or unit.is_available != was[0]:
+        listings.touch(tx, [unit.product_id], occasion.now)

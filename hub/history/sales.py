@@ -1,0 +1,152 @@
+"""What was sold to whom: a unit's sales as its history is held true now.
+
+What a return, a warranty and a claim stand on: the sale in force, when the unit was taken into use
+or registered, and whether another unit took its place. A unit that went back into stock begins
+anew: what was before belongs to its earlier owners.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+
+from hub.clock import moment
+from hub.history import unit_history
+from hub.lifecycle import LEAVING, Action
+from hub.storage.sql import Row, Transaction
+
+
+@dataclass(slots=True, kw_only=True)
+class Sale:
+    """One time that the unit went to a customer; times in microseconds since 1970.
+
+    `place` is the code of the location that it left. `order` is the order's row with its channel
+    and line, None for what was sold over a counter without one. `replaces` is the unit in whose
+    place it was given, `cover` what then covers it.
+    """
+
+    event_id: str
+    action: Action
+    occurred_at: int
+    recorded_at: int
+    place: str | None
+    document_type: str | None
+    document_ref: str | None
+    line_id: str | None
+    channel_code: str | None
+    replaces: str | None = None
+    cover: str | None = None
+    order: Row | None = None
+
+    @property
+    def sold_on(self) -> date:
+        """Return the day of the sale: of the order, else of the event."""
+        return moment(self.order["placed_at"] if self.order else self.occurred_at).date()
+
+    @property
+    def channel(self) -> str | None:
+        """Return the code of the channel that sold it; None for a counter of our own."""
+        return str(self.order["channel_code"]) if self.order else self.channel_code
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """What the history of one unit says of its sales; days are those of the newest such event."""
+
+    events: list[Row] = field(default_factory=list)
+    sales: list[Sale] = field(default_factory=list)  # all, oldest first
+    sale: Sale | None = None  # in force
+    restocked_at: int = 0  # recorded; 0: never
+    activated_on: date | None = None
+    registered_on: date | None = None
+    replaced_by: str | None = None
+    repairs: int = 0
+
+
+def stories(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Story]:
+    """Read the histories of units, as corrected, with the orders of their sales."""
+    told = {
+        unit_id: _told(rows)
+        for unit_id, rows in unit_history.as_corrected(tx, list(unit_ids)).items()
+    }
+    sales = [sale for story in told.values() for sale in story.sales]
+    orders = orders_of_lines(tx, {sale.line_id for sale in sales if sale.line_id})
+    for sale in sales:
+        sale.order = orders.get(sale.line_id or "")
+    return told
+
+
+def story_of(tx: Transaction, unit_id: str) -> Story:
+    """Read the history of one unit."""
+    return stories(tx, [unit_id])[unit_id]
+
+
+def orders_of_lines(tx: Transaction, line_ids: Iterable[str]) -> dict[str, Row]:
+    """Return the order of each line with its channel's code and name, by the line's id."""
+    rows = tx.rows(
+        "SELECT sales_order.*, order_line.id AS line_id, order_line.ref AS line_ref, "
+        "order_line.sku AS line_sku, channel.code AS channel_code, "
+        "channel.name AS channel_name FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id IN (:ids...)",
+        ids=sorted(line_ids),
+    )
+    return {row["line_id"]: row for row in rows}
+
+
+def details_of(row: Row) -> dict[str, Any]:
+    """Return an event's further facts."""
+    return orjson.loads(row["details"]) if row["details"] else {}
+
+
+def _told(rows: list[Row]) -> Story:
+    story, line = Story(events=rows), None
+    for row in rows:
+        details = details_of(row)
+        action = Action(row["action"])
+        if action is Action.FOLLOW_KIT:
+            # A part is sold and comes back with its kit.
+            action = Action(details.get("action", action))
+        if action is Action.RELEASE:
+            line = None
+        line = details.get("line") or line
+        if action in LEAVING:
+            story.sale = _sale(row, action, details, line)
+            story.sales.append(story.sale)
+        elif action is Action.RESTOCK:
+            line = None
+            story.sale = story.activated_on = story.registered_on = story.replaced_by = None
+            story.restocked_at = row["recorded_at"]
+        else:
+            _note(story, row, action, details)
+    return story
+
+
+def _sale(row: Row, action: Action, details: dict[str, Any], line: str | None) -> Sale:
+    return Sale(
+        event_id=row["id"],
+        action=action,
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        place=row["from_code"],
+        document_type=row["document_type"],
+        document_ref=row["document_ref"],
+        line_id=line,
+        channel_code=details.get("channel"),
+        replaces=details.get("replaces"),
+        cover=details.get("cover"),
+    )
+
+
+def _note(story: Story, row: Row, action: Action, details: dict[str, Any]) -> None:
+    day = moment(row["occurred_at"]).date()
+    if action is Action.ACTIVATE:
+        story.activated_on = day
+    elif action is Action.MAINTAIN and story.sale is not None:
+        story.repairs += details.get("kind") == "repair"
+    if "registration" in details:
+        story.registered_on = date.fromisoformat(details["registration"]["on"])
+    if "replaced_by" in details:
+        story.replaced_by = details["replaced_by"]

@@ -1,0 +1,293 @@
+"""Retrofit: the serial of old stock is read at its next movement, and its record begins there.
+
+What happened before is not known, and the record says so: the event of its birth seals the gap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from hub import catalogue, ledger, orders
+from hub.catalogue import products_by_code
+from hub.commands.context import Occasion
+from hub.errors import DuplicateSerial, InvalidBarcode, Refused, UnknownUnit
+from hub.identifiers.barcodes import unit_of
+from hub.inbound import receiving
+from hub.inbound.unserialized_stock import Shelf
+from hub.ledger import commissioning
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Admitted, Arrival, Birth, BirthPoint
+from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.units import Scan, identify
+from hub.lifecycle import LIFECYCLE, Action, Place, Status
+from hub.orders import Shipment
+from hub.storage.sql import Row, Transaction
+from hub.vocabulary import BizStep
+
+# What is done to a unit that somebody has in hand.
+MOVEMENTS = frozenset({
+    Action.MOVE, Action.RELOCATE, Action.TRANSFER_OUT, Action.PICK, Action.SHIP, Action.SELL,
+    Action.WRITE_OFF,
+})  # fmt: skip
+# An order's unit is promised to its line first, and picked before it is shipped.
+FOR_AN_ORDER = {
+    Action.PICK: (Action.ALLOCATE,),
+    Action.SHIP: (Action.ALLOCATE, Action.PICK),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A serial that nobody knows yet, and where its unit is: at a place, or somewhere at a site."""
+
+    arrival: Arrival
+    place: Row | None = None
+    site: str | None = None
+
+
+def birth_of(occasion: Occasion) -> Birth:
+    """Return how a unit of old stock is born, with the gap that its history has."""
+    day = (occasion.occurred_at or occasion.now).date().isoformat()
+    return Birth(
+        point=BirthPoint.RETROFIT,
+        action=Action.COMMISSION,
+        step=BizStep.COMMISSIONING,
+        status=Status.RECEIVED,
+        gap=f"history before {day} is unknown",
+    )
+
+
+def gaps(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return what is unknown of the past of units, by their ids."""
+    rows = tx.rows(
+        "SELECT unit_id, details FROM event WHERE unit_id IN (:ids...) AND version = 1",
+        ids=list(unit_ids),
+    )
+    return {row["unit_id"]: orjson.loads(row["details"] or "{}").get("gap") for row in rows}
+
+
+def capture(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    sightings: Sequence[Sighting],
+    *steps: Action,
+) -> list[Verdict | Refused]:
+    """Give units of old stock their records, each taken from the stock without serials.
+
+    It is never taken below zero: where nothing is left, the unit is refused with NotEnoughStock.
+    `steps` are those for which a product may have to be scanned.
+    """
+    codes = sorted({code for each in sightings if (code := _code(each.arrival))})
+    products = products_by_code(tx, codes)
+    shelf = Shelf(tx, sorted({row["id"] for row in products.values()}))
+    # Looked at only now: whoever read the same serial before us held the same rows.
+    admitted = commissioning.admit(tx, occasion, [each.arrival for each in sightings], *steps)
+    places: dict[str, Row] = {}
+    born: dict[str, list[tuple[int, Admitted]]] = {}
+    found: list[Verdict | Refused | None] = [None] * len(sightings)
+    for index, (sighting, each) in enumerate(zip(sightings, admitted, strict=True)):
+        try:
+            if isinstance(each, Refused):
+                raise each
+            stock = shelf.find(each.product["id"], sighting.place, sighting.site)
+        except Refused as refusal:
+            found[index] = refusal
+            continue
+        shelf.take(stock)
+        place = sighting.place or catalogue.reference(tx, "location", "id", stock["location_id"])
+        places[place["id"]] = place
+        born.setdefault(place["id"], []).append((index, each))
+    shelf.write(occasion)
+    for place_id, units in sorted(born.items()):
+        done = receiving.born(
+            tx,
+            occasion,
+            command_id,
+            [each for _, each in units],
+            places[place_id],
+            birth_of(occasion),
+        )
+        for (index, _), verdict in zip(units, done, strict=True):
+            found[index] = replace(verdict, index=index)
+    return [each for each in found if each is not None]
+
+
+def product_code(serial: str, product: str | None) -> str | None:
+    """Return the SKU or GTIN that a reading tells, if it tells one."""
+    if product:
+        return product
+    try:
+        named = unit_of(serial)
+    except InvalidBarcode:
+        return None
+    return named[0] if named else None
+
+
+def capture_units(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    arrivals: Sequence[Arrival],
+    place: Row,
+) -> list[Verdict]:
+    """Read the serials of old stock where it lies, without moving it."""
+    bounded(arrivals)
+    sightings = [Sighting(arrival=each, place=place) for each in arrivals]
+    found = capture(tx, occasion, command_id, sightings, Action.COMMISSION)
+    return [
+        refused(index, each.arrival.serial, said, None) if isinstance(said, Refused) else said
+        for index, (each, said) in enumerate(zip(sightings, found, strict=True))
+    ]
+
+
+def record(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    scans: Sequence[Scan],
+) -> list[Verdict]:
+    """Do one action to many units as `hub.ledger` does it; old stock gets its records before.
+
+    A unit that got its record keeps it, whatever is said of the action itself.
+    """
+    why = at_movement(tx, occasion, command_id, instruction, scans)
+    return explained(ledger.record(tx, occasion, command_id, instruction, scans), why)
+
+
+def ship(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    scans: Sequence[Scan],
+    shipment: Shipment,
+    *,
+    line: str | None = None,
+) -> list[Verdict]:
+    """Record that units left as `hub.orders` does it; old stock gets its records before."""
+    leaving = Instruction(action=Action.SHIP, line=line)
+    why = at_movement(tx, occasion, command_id, leaving, scans)
+    verdicts = orders.ship(tx, occasion, command_id, scans, shipment, line=line)
+    return explained(verdicts, why)
+
+
+def at_movement(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    scans: Sequence[Scan],
+) -> dict[int, Refused]:
+    """Give their records to scans that no unit bears, of products with old stock.
+
+    The product must be known from the scan. Returns why a scan got none, by its index; what is not
+    named there is for the ledger to judge.
+    """
+    bounded(scans)
+    if instruction.action not in MOVEMENTS or not _any(tx):
+        return {}
+    told = {index: scan for index, scan in enumerate(scans) if _code(_arrival(scan))}
+    units = identify(tx, list(told.values()))
+    unknown = {
+        index: scan
+        for (index, scan), unit in zip(told.items(), units, strict=True)
+        if isinstance(unit, UnknownUnit)
+    }
+    unknown = _fitting(tx, instruction, unknown)
+    if not unknown:
+        return {}
+    sightings = [_sighting(tx, instruction, scan) for scan in unknown.values()]
+    found = capture(tx, occasion, command_id, sightings, instruction.action)
+    why = dict(zip(unknown, found, strict=True))
+    _for_its_order(tx, occasion, command_id, instruction, list(why.values()))
+    # A serial that somebody else read meanwhile, or that was scanned twice, is known by now.
+    return {
+        index: each
+        for index, each in why.items()
+        if isinstance(each, Refused) and not isinstance(each, DuplicateSerial)
+    }
+
+
+def explained(verdicts: Sequence[Verdict], why: dict[int, Refused]) -> list[Verdict]:
+    """Say of scans that nobody knows why they got no record either."""
+    return [
+        refused(verdict.index, verdict.identifier, why[verdict.index], None)
+        if verdict.code == UnknownUnit.code and verdict.index in why
+        else verdict
+        for verdict in verdicts
+    ]
+
+
+def _code(arrival: Arrival) -> str | None:
+    return product_code(arrival.serial, arrival.product)
+
+
+def _any(tx: Transaction) -> bool:
+    left = tx.value("SELECT id FROM unserialized_stock WHERE quantity > 0 LIMIT 1")
+    return left is not None
+
+
+def _arrival(scan: Scan) -> Arrival:
+    return Arrival(serial=scan.identifier, product=scan.sku or "")
+
+
+def _sighting(tx: Transaction, instruction: Instruction, scan: Scan) -> Sighting:
+    if scan.at is not None:
+        return Sighting(arrival=_arrival(scan), place=catalogue.location(tx, scan.at))
+    # Within a site only: what is moved was somewhere in the building to which it is moved.
+    inside = LIFECYCLE[instruction.action].place is Place.SITE and instruction.location is not None
+    site = instruction.location["site_id"] if inside and instruction.location else None
+    return Sighting(arrival=_arrival(scan), site=site)
+
+
+def _fitting(
+    tx: Transaction, instruction: Instruction, unknown: dict[int, Scan]
+) -> dict[int, Scan]:
+    """Leave those that may be captured: of products under retrofit, as many as an order lacks."""
+    codes = {index: str(_code(_arrival(scan))) for index, scan in unknown.items()}
+    products = products_by_code(tx, sorted(set(codes.values())))
+    old = {
+        index: unknown[index]
+        for index, code in codes.items()
+        if code in products and products[code]["tracked_since"] is not None
+    }
+    if instruction.action not in FOR_AN_ORDER:
+        return old
+    line = _line(tx, instruction.line)
+    if line is None:
+        return {}
+    fitting = [index for index in old if products[codes[index]]["id"] == line["product_id"]]
+    return {index: old[index] for index in fitting[: max(0, line["quantity"] - line["bound"])]}
+
+
+def _line(tx: Transaction, line_id: str | None) -> Row | None:
+    """Return an order line with how many units are bound to it, locked."""
+    if line_id is None:
+        return None
+    tx.rows("SELECT id FROM order_line WHERE id = :line FOR UPDATE", line=line_id)
+    return tx.row(
+        "SELECT order_line.id, order_line.product_id, order_line.quantity, (SELECT COUNT(*) "
+        "FROM unit WHERE unit.order_line_id = order_line.id AND (unit.promised_to IS NOT NULL "
+        "OR unit.status IN ('shipped', 'sold'))) AS bound FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE order_line.id = :line AND sales_order.state = 'open'",
+        line=line_id,
+    )
+
+
+def _for_its_order(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    found: Sequence[Verdict | Refused],
+) -> None:
+    """Promise what was just captured to the line for which it is picked or shipped."""
+    scans = [Scan(str(each.unit_id)) for each in found if isinstance(each, Verdict)]
+    if not scans:
+        return
+    for action in FOR_AN_ORDER.get(instruction.action, ()):
+        before = Instruction(action=action, line=instruction.line)
+        ledger.record(tx, occasion, command_id, before, scans)

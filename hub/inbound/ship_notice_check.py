@@ -1,0 +1,167 @@
+"""What came of a delivery against what was announced, serial by serial."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.storage.sql import Row, Transaction
+
+
+@dataclass(slots=True)
+class LineCheck:
+    """One line: serials in the order in which they came. `missing` counts unnamed ones too."""
+
+    ref: str
+    product_id: str
+    sku: str
+    quantity: int
+    lot: str | None
+    matched: list[str] = field(default_factory=list)
+    short: list[str] = field(default_factory=list)  # named, and not here
+    over: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    unnamed: int = 0  # announced without a serial, and not here
+
+    @property
+    def missing(self) -> int:
+        """Count what is short, named or not."""
+        return len(self.short) + self.unnamed
+
+    def fits(self, unit: Row) -> bool:
+        """Say whether a unit may be one of those that the line does not name."""
+        return self.lot is None or unit["lot"] in {None, self.lot}
+
+
+@dataclass(slots=True)
+class DeliveryCheck:
+    """A whole delivery; `strangers` are serials of products that no line announced."""
+
+    lines: list[LineCheck]
+    strangers: list[str] = field(default_factory=list)
+
+    @property
+    def matched(self) -> list[str]:
+        """List what came as announced."""
+        return [serial for line in self.lines for serial in line.matched]
+
+    @property
+    def short(self) -> list[str]:
+        """List the named serials that did not come."""
+        return [serial for line in self.lines for serial in line.short]
+
+    @property
+    def over(self) -> list[str]:
+        """List what came beyond the announced quantities."""
+        return [serial for line in self.lines for serial in line.over]
+
+    @property
+    def unexpected(self) -> list[str]:
+        """List what came and was not announced."""
+        return [*(serial for line in self.lines for serial in line.unexpected), *self.strangers]
+
+    @property
+    def missing(self) -> int:
+        """Count what is short, named or not."""
+        return sum(line.missing for line in self.lines)
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether the delivery is what was announced."""
+        return not (self.missing or self.over or self.unexpected)
+
+    def as_json(self, serials_max: int) -> dict[str, Any]:
+        """Return the differences for a case, with at most so many serials of each sort."""
+        return {
+            "matched": len(self.matched),
+            "missing": self.missing,
+            "short": self.short[:serials_max],
+            "over": self.over[:serials_max],
+            "unexpected": self.unexpected[:serials_max],
+            "lines": [
+                {"ref": line.ref, "sku": line.sku, "missing": line.missing, "over": len(line.over)}
+                for line in self.lines
+                if line.missing or line.over
+            ][:serials_max],
+        }
+
+
+def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
+    """Compare what came with what was announced.
+
+    A named serial matches by itself. Others fill the quantities that name none. What is left of an
+    announced product is over as far as the pieces are too many, else its serial is unexpected.
+    """
+    lines = {
+        row["id"]: LineCheck(
+            ref=row["ref"],
+            product_id=row["product_id"],
+            sku=row["sku"],
+            quantity=row["quantity"],
+            lot=row["lot"],
+            unnamed=row["quantity"],
+        )
+        for row in tx.rows(
+            "SELECT delivery_line.*, product.sku FROM delivery_line "
+            "JOIN product ON product.id = delivery_line.product_id "
+            "WHERE delivery_id = :id ORDER BY delivery_line.id",
+            id=delivery_id,
+        )
+    }
+    units = tx.rows(
+        "SELECT id, serial, serial_canonical, product_id, lot, delivery_line_id, received_at "
+        "FROM unit WHERE delivery_id = :id ORDER BY received_at, id",
+        id=delivery_id,
+    )
+    check = DeliveryCheck(list(lines.values()))
+    named = {unit["serial_canonical"] for unit in units if unit["delivery_line_id"]}
+    others = []
+    for unit in units:
+        line = lines.get(unit["delivery_line_id"])
+        if line is None:
+            others.append(unit)
+            continue
+        line.unnamed -= 1
+        (line.short if unit["received_at"] is None else line.matched).append(unit["serial"])
+    left = [unit for unit in others if not _fill(check, unit, named)]
+    _leave(check, left, named)
+    return check
+
+
+def _fill(check: DeliveryCheck, unit: Row, named: set[str]) -> bool:
+    """Count a unit for a quantity that names no serial, its own lot first."""
+    if unit["serial_canonical"] in named:
+        return False  # announced as another product
+    open_lines = [
+        line
+        for line in _of_product(check, unit["product_id"])
+        if line.unnamed > 0 and line.fits(unit)
+    ]
+    if not open_lines:
+        return False
+    line = min(open_lines, key=lambda each: each.lot != unit["lot"])
+    line.unnamed -= 1
+    line.matched.append(unit["serial"])
+    return True
+
+
+def _of_product(check: DeliveryCheck, product_id: str) -> list[LineCheck]:
+    return [line for line in check.lines if line.product_id == product_id]
+
+
+def _leave(check: DeliveryCheck, left: Iterable[Row], named: set[str]) -> None:
+    by_product: dict[str, list[Row]] = {}
+    for unit in left:
+        lines = _of_product(check, unit["product_id"])
+        if not lines:
+            check.strangers.append(unit["serial"])
+        elif unit["serial_canonical"] in named:
+            lines[0].unexpected.append(unit["serial"])
+        else:
+            by_product.setdefault(unit["product_id"], []).append(unit)
+    for product_id, extras in by_product.items():
+        lines = _of_product(check, product_id)
+        announced = sum(line.quantity for line in lines)
+        came = len(extras) + sum(len(line.matched) + len(line.unexpected) for line in lines)
+        expected = len(extras) - min(len(extras), max(0, came - announced))
+        lines[0].unexpected += [unit["serial"] for unit in extras[:expected]]
+        lines[0].over += [unit["serial"] for unit in extras[expected:]]

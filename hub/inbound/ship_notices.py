@@ -1,0 +1,314 @@
+"""Deliveries: what a supplier announced, what came of it, and what is left open when it is closed.
+
+A delivery is known by its supplier and its reference (CBV desadv). Serials that it names are units
+from then on: expected, at the supplier.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from hub import cases, ledger
+from hub.cases import CaseKind, Finding
+from hub.catalogue import SUPPLIER, products_by_code, reference
+from hub.clock import micros, new_id
+from hub.commands.context import Document, Occasion
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
+from hub.inbound.ship_notice_check import DeliveryCheck, compare
+from hub.ledger import commissioning
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import Admitted, Arrival, Birth, BirthPoint
+from hub.ledger.event_writer import SCANS_MAX, Journal, Verdict, accepted, refused
+from hub.ledger.units import Scan
+from hub.lifecycle import Action, Status
+from hub.recalls import recall_catch
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings
+from hub.vocabulary import BizStep
+
+LINES_MAX = 1_000  # of one delivery
+QUANTITY_MAX = 1_000_000  # of one line
+CASE_SERIALS_MAX = 1_000  # named in a case, of each sort
+
+ANNOUNCED = Birth(
+    point=BirthPoint.MANUFACTURING,
+    action=Action.COMMISSION,
+    step=BizStep.COMMISSIONING,
+    status=Status.EXPECTED,
+)
+
+
+class DeliveryState(StrEnum):
+    """Whether more is to come."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCard:
+    """How many units of a product (SKU or GTIN) are to come, and which of them are named."""
+
+    ref: str
+    product: str
+    quantity: int
+    lot: str | None = None
+    serials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryCard:
+    """What a supplier announces."""
+
+    supplier: str
+    ref: str
+    lines: tuple[LineCard, ...]
+    purchase_order: str | None = None
+    expected_on: date | None = None
+
+
+def announce(
+    tx: Transaction, occasion: Occasion, command_id: str, card: DeliveryCard
+) -> tuple[str, list[Verdict]]:
+    """Record a delivery that is to come; return its id and a verdict about each named serial.
+
+    A serial that is known already is refused by itself and does not count as named.
+    """
+    _sensible(card)
+    products = products_by_code(tx, sorted({line.product for line in card.lines}))
+    for line in card.lines:
+        if line.product not in products:
+            raise UnknownReference(f"there is no product {line.product!r}", field="product")
+    known = tx.row(
+        "SELECT id FROM delivery WHERE supplier = :supplier AND ref = :ref",
+        supplier=card.supplier,
+        ref=card.ref,
+    )
+    if known is not None:
+        raise InvalidInput("the delivery is announced already", field="ref")
+    delivery_id = new_id()
+    tx.run(
+        "INSERT INTO delivery(id, ref, purchase_order, supplier, state, expected_on, created_at) "
+        "VALUES(:id, :ref, :purchase_order, :supplier, 'open', :expected_on, :now)",
+        id=delivery_id,
+        ref=card.ref,
+        purchase_order=card.purchase_order,
+        supplier=card.supplier,
+        expected_on=commissioning.day(card.expected_on),
+        now=micros(occasion.now),
+    )
+    line_ids = [new_id() for _ in card.lines]
+    tx.insert(
+        "delivery_line",
+        ("id", "delivery_id", "ref", "product_id", "quantity", "lot"),
+        [
+            (line_id, delivery_id, line.ref, products[line.product]["id"], line.quantity, line.lot)
+            for line_id, line in zip(line_ids, card.lines, strict=True)
+        ],
+    )
+    listings.touch_early(tx, {each["id"] for each in products.values()}, occasion.now)
+    desadv = replace(occasion, document=Document("desadv", card.ref))
+    return delivery_id, _expect(tx, desadv, command_id, card, delivery_id, line_ids)
+
+
+def _sensible(card: DeliveryCard) -> None:
+    for name, value, chars_max in (
+        ("supplier", card.supplier, 100),
+        ("ref", card.ref, 200),
+        ("purchaseOrder", card.purchase_order or "-", 200),
+        *(("ref", line.ref, 60) for line in card.lines),
+        *(("lot", line.lot or "-", 50) for line in card.lines),
+    ):
+        if not value.strip() or len(value) > chars_max:
+            raise InvalidInput(f"it needs 1 to {chars_max} characters", field=name)
+    if not 0 < len(card.lines) <= LINES_MAX:
+        raise InvalidInput(f"a delivery has 1 to {LINES_MAX} lines", field="lines")
+    if len({line.ref for line in card.lines}) < len(card.lines):
+        raise InvalidInput("two lines bear the same reference", field="lines")
+    for line in card.lines:
+        if not 0 < line.quantity <= QUANTITY_MAX:
+            raise InvalidInput(f"a line has 1 to {QUANTITY_MAX} units", field="quantity")
+        if len(line.serials) > line.quantity:
+            raise InvalidInput("a line names more serials than units", field="serials")
+    if sum(len(line.serials) for line in card.lines) > SCANS_MAX:
+        raise InvalidInput(f"a delivery names at most {SCANS_MAX} serials", field="serials")
+
+
+def _expect(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    card: DeliveryCard,
+    delivery_id: str,
+    line_ids: Sequence[str],
+) -> list[Verdict]:
+    """Give the named serials their records."""
+    arrivals, lines = [], []
+    for line_id, line in zip(line_ids, card.lines, strict=True):
+        for serial in line.serials:
+            lines.append(line_id)
+            arrivals.append(
+                Arrival(
+                    serial=serial,
+                    product=line.product,
+                    lot=line.lot,
+                    supplier=card.supplier,
+                    purchase_order=card.purchase_order,
+                )
+            )
+    # No point of capture: a serial that is announced was read at the supplier's.
+    admitted = commissioning.admit(tx, occasion, arrivals)
+    good = {index: each for index, each in enumerate(admitted) if isinstance(each, Admitted)}
+    journal = Journal(occasion, command_id)
+    units = commissioning.bear(
+        tx,
+        occasion,
+        journal,
+        list(good.values()),
+        reference(tx, "location", "id", SUPPLIER),
+        ANNOUNCED,
+        delivery_id=delivery_id,
+        lines=[lines[index] for index in good],
+    )
+    journal.write(tx)
+    born = {
+        index: accepted(index, arrivals[index].serial, unit)
+        for index, unit in zip(good, units, strict=True)
+    }
+    born = recall_catch.catch_recorded(tx, occasion, command_id, born)
+    return [
+        refused(index, arrivals[index].serial, each, None)
+        if isinstance(each, Refused)
+        else born[index]
+        for index, each in enumerate(admitted)
+    ]
+
+
+def find(tx: Transaction, supplier: str, ref: str) -> Row:
+    """Return a delivery by its supplier and reference, or raise UnknownReference."""
+    row = tx.row(
+        "SELECT * FROM delivery WHERE supplier = :supplier AND ref = :ref",
+        supplier=supplier,
+        ref=ref,
+    )
+    if row is None:
+        raise UnknownReference(f"{supplier} announced no delivery {ref!r}", field="delivery")
+    return row
+
+
+def listed(
+    tx: Transaction,
+    *,
+    first: int,
+    after: str | None,
+    state: str | None = None,
+    supplier: str | None = None,
+    purchase_order: str | None = None,
+) -> list[Row]:
+    """Return deliveries as they were announced, one more than asked for."""
+    wanted = Filter()
+    wanted.add("id > :after", after=after)
+    wanted.add("state = :state", state=state)
+    wanted.add("supplier = :supplier", supplier=supplier)
+    wanted.add("purchase_order = :purchase_order", purchase_order=purchase_order)
+    return tx.rows(
+        f"SELECT * FROM delivery {wanted.where()}ORDER BY id LIMIT :limit",
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )
+
+
+def lock(tx: Transaction, delivery_ids: Sequence[str]) -> None:
+    """Let whoever would close these deliveries wait: before their units are locked."""
+    if delivery_ids:
+        tx.rows(
+            "SELECT id FROM delivery WHERE id IN (:ids...) ORDER BY id FOR UPDATE",
+            ids=sorted(set(delivery_ids)),
+        )
+
+
+def close(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    delivery_id: str,
+    *,
+    give_up: bool,
+    owner: str | None = None,
+) -> DeliveryCheck:
+    """Close a delivery; what differs becomes a case.
+
+    With `give_up` named units that did not come are missing from now on, else they stay expected.
+    Either way they may still come.
+    """
+    delivery = reference(tx, "delivery", "id", delivery_id)
+    lock(tx, [delivery_id])
+    closed = tx.run(
+        "UPDATE delivery SET state = 'closed', closed_at = :now WHERE id = :id AND state = 'open'",
+        id=delivery_id,
+        now=micros(occasion.now),
+    )
+    if not closed:
+        raise StepNotAllowed("the delivery is closed already", allowed=[])
+    if give_up:
+        _give_up(tx, occasion, command_id, delivery)
+    lines = tx.rows("SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id)
+    listings.touch_early(tx, {row["product_id"] for row in lines}, occasion.now)
+    check = compare(tx, delivery_id)
+    case_id = _judge(tx, delivery, check, occasion.now)
+    if case_id is not None and owner is not None:
+        cases.assign(tx, occasion, reference(tx, "exception_case", "id", case_id), owner)
+    return check
+
+
+def _give_up(tx: Transaction, occasion: Occasion, command_id: str, delivery: Row) -> None:
+    rows = tx.rows(
+        "SELECT id FROM unit WHERE delivery_id = :id AND status = :status ORDER BY id",
+        id=delivery["id"],
+        status=str(Status.EXPECTED),
+    )
+    if not rows:
+        return
+    told = replace(
+        occasion,
+        document=Document("desadv", delivery["ref"]),
+        reason=occasion.reason or "not in the delivery",
+    )
+    instruction = Instruction(action=Action.LOSE)
+    ledger.record(tx, told, command_id, instruction, [Scan(row["id"]) for row in rows])
+
+
+def look_again(tx: Transaction, occasion: Occasion, delivery_ids: Sequence[str]) -> None:
+    """Bring the cases of closed deliveries up to date: something came late."""
+    rows = tx.rows(
+        "SELECT * FROM delivery WHERE id IN (:ids...) AND state = 'closed' ORDER BY id",
+        ids=sorted(set(delivery_ids)),
+    )
+    for row in rows:
+        _judge(tx, row, compare(tx, row["id"]), occasion.now)
+
+
+def _judge(tx: Transaction, delivery: Row, check: DeliveryCheck, now: datetime) -> str | None:
+    """Report a case about what differs, or settle it; return the case's id."""
+    subject = f"{delivery['supplier']}/{delivery['ref']}"
+    if check.agrees:
+        cases.settle(tx, CaseKind.DELIVERY_VARIANCE, subject, None, now)
+        return None
+    details: dict[str, Any] = {
+        "delivery": delivery["id"],
+        "supplier": delivery["supplier"],
+        "ref": delivery["ref"],
+        "purchase_order": delivery["purchase_order"],
+        **check.as_json(CASE_SERIALS_MAX),
+    }
+    finding = Finding(
+        kind=CaseKind.DELIVERY_VARIANCE,
+        subject=subject,
+        summary=f"{check.missing} short, {len(check.over)} over, {len(check.unexpected)} "
+        f"unexpected in delivery {delivery['ref']} of {delivery['supplier']}.",
+        details=details,
+    )
+    return cases.report(tx, finding, now)

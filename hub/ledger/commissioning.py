@@ -1,0 +1,448 @@
+"""Births: a unit gets its record, where it is made, where it is labelled, or where it arrives.
+
+Beside `hub.ledger` the only room that writes units and events.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from hub.catalogue import LOT_TRACKED, capture_points, products_by_code
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput, Refused, UnknownReference
+from hub.identifiers import barcodes
+from hub.identifiers.numbers import canonical, skeleton, verbatim
+from hub.identifiers.serials import follows_rule
+from hub.ledger.event_writer import Journal
+from hub.ledger.hash_chain import GENESIS
+from hub.ledger.units import UnitState
+from hub.lifecycle import Action, Status, disposition
+from hub.storage.sql import Row, Transaction
+from hub.vocabulary import BizStep
+
+FACTS_MAX = 50  # of one unit, from before its receipt
+TEXTS = {"lot": 50, "supplier": 100, "purchase_order": 200, "batch": 50}  # characters at most
+
+
+SCHEME = re.compile(r"[a-z0-9_]{1,20}")
+
+
+UNIT_COLUMNS = (
+    "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "version", "status",
+    "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on", "expires_on",
+    "condition", "birth", "supplier", "purchase_order", "client_id", "delivery_id",
+    "delivery_line_id", "received_at", "changed_at", "hash",
+)  # fmt: skip
+
+
+class BirthPoint(StrEnum):
+    """Where the record of a unit began."""
+
+    MANUFACTURING = "manufacturing"
+    LABELLING = "labelling"
+    RECEIVING = "receiving"
+    RETROFIT = "retrofit"  # old stock whose serials were read later
+
+
+class Condition(StrEnum):
+    """How worn a unit is."""
+
+    NEW = "new"
+    OPEN_BOX = "open_box"
+    REFURBISHED = "refurbished"
+    USED = "used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened to a unit before we had its record."""
+
+    what: str
+    on: date | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A unit that gets its record; `product` is its SKU or GTIN.
+
+    It may be left empty where `serial` is an EPC or a GS1 Digital Link: they name the GTIN too.
+    `client` is the code of the client whose goods these are. What is known from before its receipt
+    (`batch`, `designed_on`, `tested_on`, `history`) is sealed in the event of its birth.
+    """
+
+    serial: str
+    product: str = ""
+    identifiers: tuple[tuple[str, str], ...] = ()  # scheme and value: ("imei", "49…")
+    lot: str | None = None
+    produced_on: date | None = None
+    expires_on: date | None = None
+    supplier: str | None = None
+    purchase_order: str | None = None
+    client: str | None = None
+    condition: Condition = Condition.NEW
+    batch: str | None = None
+    designed_on: date | None = None
+    tested_on: date | None = None
+    history: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """How units are born: the point, the step, and where it leaves them.
+
+    `gap` says what of their past is unknown, and is sealed in the event.
+    """
+
+    point: BirthPoint
+    action: Action
+    step: BizStep
+    status: Status
+    gap: str | None = None
+
+
+RECEIPT = Birth(
+    point=BirthPoint.RECEIVING,
+    action=Action.RECEIVE,
+    step=BizStep.RECEIVING,
+    status=Status.RECEIVED,
+)
+
+
+class Taken(NamedTuple):
+    """A name that is taken already, and by whom."""
+
+    status: str
+    unit_id: str | None = None
+    awaited: bool = False  # the unit has its record, and has not arrived yet
+    lot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An arrival that may be recorded; `awaited` is the unit that has its record already."""
+
+    arrival: Arrival
+    product: Row
+    client_id: str | None = None
+    awaited: str | None = None
+
+
+def admit(
+    tx: Transaction,
+    occasion: Occasion,
+    arrivals: Sequence[Arrival],
+    *steps: Action,
+    awaited: bool = False,
+) -> list[Admitted | Refused]:
+    """Check every arrival by itself; what may not be recorded is a refusal in its place.
+
+    With `awaited` a unit that is expected is admitted too. `steps` are those that must be scanned.
+    """
+    read = [_read(each) for each in arrivals]
+    plain = [each[0] for each in read if not isinstance(each, Refused)]
+    products = products_by_code(tx, sorted({each.product for each in plain}))
+    clients = _clients(tx, plain)
+    taken = _taken(tx, plain)
+    admitted: list[Admitted | Refused] = []
+    for each in read:
+        try:
+            if isinstance(each, Refused):
+                raise each
+            arrival, gtin = each
+            product = _product(products, arrival, gtin)
+            _well_formed(arrival, product)
+            capture_points.demand(occasion, product, *steps)
+            client_id = _client(clients, arrival)
+            unit_id = _claim(arrival, product, taken, awaited=awaited)
+        except Refused as refusal:
+            admitted.append(refusal)
+        else:
+            admitted.append(Admitted(arrival, product, client_id, unit_id))
+    return admitted
+
+
+def _read(arrival: Arrival) -> tuple[Arrival, str | None] | Refused:
+    """Take an EPC or a Digital Link in place of the serial apart; return its GTIN too."""
+    try:
+        tag = barcodes.unit_of(arrival.serial)
+    except InvalidBarcode as broken:
+        return broken
+    if tag is None:
+        return arrival, None
+    gtin, serial = tag
+    return replace(arrival, serial=serial, product=arrival.product or gtin), gtin
+
+
+def _product(products: Mapping[str, Row], arrival: Arrival, gtin: str | None) -> Row:
+    product = products.get(arrival.product)
+    if product is None:
+        raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
+    if gtin is not None and product["gtin"] != gtin:
+        raise InvalidBarcode(f"the tag is of GTIN {gtin}, not of {product['sku']}", read=gtin)
+    return product
+
+
+def _clients(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[str, str]:
+    codes = sorted({each.client for each in arrivals if each.client is not None})
+    if not codes:
+        return {}
+    rows = tx.rows("SELECT id, code FROM client WHERE code IN (:codes...)", codes=codes)
+    return {row["code"]: row["id"] for row in rows}
+
+
+def _client(clients: Mapping[str, str], arrival: Arrival) -> str | None:
+    if arrival.client is None:
+        return None
+    if arrival.client not in clients:
+        raise UnknownReference(f"there is no client {arrival.client!r}", field="client")
+    return clients[arrival.client]
+
+
+def _well_formed(arrival: Arrival, product: Row) -> None:
+    follows_rule(arrival.serial, product)
+    if product["tracking"] in LOT_TRACKED and not arrival.lot:
+        raise InvalidInput(f"{product['sku']} is tracked by lot: say which", field="lot")
+    for name, chars_max in TEXTS.items():
+        if len(getattr(arrival, name) or "") > chars_max:
+            raise InvalidInput(f"at most {chars_max} characters", field=name)
+    for scheme, _ in arrival.identifiers:
+        check_scheme(scheme)
+    if arrival.history:
+        _past(arrival.history)
+
+
+def check_scheme(scheme: str) -> None:
+    """Raise InvalidInput for what can not be the kind of a further name."""
+    if not SCHEME.fullmatch(scheme):
+        raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
+
+
+def _past(history: Sequence[Fact]) -> None:
+    if len(history) > FACTS_MAX:
+        raise InvalidInput(f"at most {FACTS_MAX} facts of a unit", field="history")
+    for fact in history:
+        if not 0 < len(fact.what) <= 100 or len(fact.reference or "") > 200:
+            raise InvalidInput("a fact has 1 to 100 characters, its reference 200", field="history")
+
+
+def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Taken]:
+    """Map what is taken already, (product or scheme, canonical form), to who bears it."""
+    serials: set[str] = set()
+    names: set[str] = set()
+    for arrival in arrivals:
+        try:
+            serials.add(canonical(arrival.serial))
+            names.update(canonical(value) for _, value in arrival.identifiers)
+        except InvalidBarcode:
+            continue  # refused with its own words when its turn comes
+    taken = {
+        (row["product_id"], row["serial_canonical"]): Taken(
+            row["status"], row["id"], _is_awaited(row), row["lot"]
+        )
+        for row in tx.rows(
+            "SELECT id, product_id, serial_canonical, status, received_at, lot FROM unit "
+            "WHERE serial_canonical IN (:serials...)",
+            serials=sorted(serials),
+        )
+    }
+    if names:
+        for row in tx.rows(
+            "SELECT scheme, canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
+            names=sorted(names),
+        ):
+            taken[row["scheme"], row["canonical"]] = Taken("in use", row["unit_id"])
+    return taken
+
+
+def _is_awaited(row: Row) -> bool:
+    # A unit that was given up on its way here is missing, and never had a receipt.
+    given_up = row["status"] == Status.MISSING and row["received_at"] is None
+    return given_up or row["status"] == Status.EXPECTED
+
+
+def _claim(
+    arrival: Arrival, product: Row, taken: dict[tuple[str, str], Taken], *, awaited: bool
+) -> str | None:
+    """Claim the names of an arrival, or refuse; return the unit that it was awaited as."""
+    own = (product["id"], canonical(arrival.serial))
+    bearer = taken.get(own)
+    unit_id = bearer.unit_id if bearer and bearer.awaited and awaited else None
+    further = [(scheme, canonical(value)) for scheme, value in arrival.identifiers]
+    for claim in [own, *further]:
+        known = taken.get(claim)
+        if known is not None and (unit_id is None or known.unit_id != unit_id):
+            raise DuplicateSerial(
+                f"a unit of {product['sku']} with {claim[1]} is known already ({known.status})",
+                status=known.status,
+            )
+    if bearer and unit_id and bearer.lot and arrival.lot and bearer.lot != arrival.lot:
+        raise InvalidInput(f"lot {bearer.lot} was announced, not {arrival.lot}", field="lot")
+    taken.update(dict.fromkeys([own, *further], Taken("in this batch")))
+    return unit_id
+
+
+def bear(
+    tx: Transaction,
+    occasion: Occasion,
+    journal: Journal,
+    admitted: Sequence[Admitted],
+    place: Row,
+    birth: Birth,
+    *,
+    delivery_id: str | None = None,
+    lines: Sequence[str | None] = (),
+    put_away: bool = False,
+) -> list[UnitState]:
+    """Write the records of new units; the caller writes the journal.
+
+    `lines` are the delivery's lines that named them, one for each. `put_away` makes them sellable
+    in the same step.
+    """
+    now = micros(occasion.now)
+    came = micros(occasion.occurred_at or occasion.now)
+    received_at = None if birth.status is Status.EXPECTED else came
+    units, rows, names = [], [], []
+    for index, each in enumerate(admitted):
+        arrival = each.arrival
+        unit = _born(journal, each, place, birth)
+        if put_away:
+            _shelve(journal, unit, place)
+        rows.append((
+            unit.id, unit.product_id, unit.manufacturer_id, unit.serial,
+            canonical(arrival.serial), unit.version, str(unit.status), unit.disposition,
+            unit.location_id, 0, skeleton(arrival.serial), arrival.lot, day(arrival.produced_on),
+            day(arrival.expires_on), str(arrival.condition), str(birth.point), arrival.supplier,
+            arrival.purchase_order, each.client_id, delivery_id, lines[index] if lines else None,
+            received_at, now, unit.hash,
+        ))  # fmt: skip
+        names += [(unit.id, *name) for name in arrival.identifiers]
+        units.append(unit)
+    tx.insert("unit", UNIT_COLUMNS, rows)
+    add_names(tx, occasion, names)
+    return units
+
+
+def add_names(tx: Transaction, occasion: Occasion, names: Sequence[tuple[str, str, str]]) -> None:
+    """Write further names of units: the unit's id, scheme and value of each.
+
+    The same name twice, in whatever writing, is one name.
+    """
+    once = {name_of(name): name for name in names}
+    tx.insert(
+        "identifier",
+        ("id", "unit_id", "scheme", "value", "canonical", "created_at"),
+        [
+            (new_id(), unit_id, scheme, value.strip(), canonical(value), micros(occasion.now))
+            for unit_id, scheme, value in once.values()
+        ],
+    )
+
+
+def name_of(name: tuple[str, str, str]) -> tuple[str, str]:
+    """Return what is unique of a further name: its scheme and canonical form."""
+    return name[1], canonical(name[2])
+
+
+def _born(journal: Journal, admitted: Admitted, place: Row, birth: Birth) -> UnitState:
+    arrival, product = admitted.arrival, admitted.product
+    unit = UnitState(
+        id=new_id(),
+        product_id=product["id"],
+        manufacturer_id=product["manufacturer_id"],
+        serial=verbatim(arrival.serial),
+        sku=product["sku"],
+        version=1,
+        status=birth.status,
+        disposition=str(disposition(birth.status, place["kind"], blocked=False, recalled=False)),
+        location_id=place["id"],
+        location_kind=place["kind"],
+        site_id=place["site_id"],
+        promised_to=None,
+        order_line_id=None,
+        blocks=0,
+        grade=None,
+        received_at=None,
+        sold_at=None,
+        hash=GENESIS,
+        condition=str(arrival.condition),
+    )
+    unit.hash = journal.append(
+        unit_id=unit.id,
+        version=1,
+        action=str(birth.action),
+        biz_step=str(birth.step),
+        status_from=None,
+        status=str(unit.status),
+        disposition_from=None,
+        disposition=unit.disposition,
+        location_from=None,
+        location_to=place["id"],
+        details=_sealed(unit, arrival, birth),
+        previous_hash=GENESIS,
+    )
+    return unit
+
+
+def _sealed(unit: UnitState, arrival: Arrival, birth: Birth) -> dict[str, Any]:
+    """Return what the birth seals: an identity that is changed later shows."""
+    return {
+        "serial": unit.serial,
+        "product": unit.product_id,
+        "manufacturer": unit.manufacturer_id,
+        "birth": str(birth.point),
+        "identifiers": [list(each) for each in arrival.identifiers],
+        "lot": arrival.lot,
+        "produced_on": day(arrival.produced_on),
+        "expires_on": day(arrival.expires_on),
+        **({"gap": birth.gap} if birth.gap else {}),
+        **facts(arrival),
+    }
+
+
+def facts(arrival: Arrival) -> dict[str, Any]:
+    """Return what was said of an arrival beside its identity, without what was not said."""
+    told: dict[str, Any] = {
+        name: getattr(arrival, name)
+        for name in ("supplier", "purchase_order", "client", "batch")
+        if getattr(arrival, name) is not None
+    }
+    for name in ("designed_on", "tested_on"):
+        if getattr(arrival, name) is not None:
+            told[name] = day(getattr(arrival, name))
+    if arrival.condition is not Condition.NEW:
+        told["condition"] = str(arrival.condition)
+    if arrival.history:
+        told["history"] = [
+            {"what": fact.what, "on": day(fact.on), "reference": fact.reference}
+            for fact in arrival.history
+        ]
+    return told
+
+
+def day(value: date | None) -> str | None:
+    """Write a day as it is kept."""
+    return value.isoformat() if value else None
+
+
+def _shelve(journal: Journal, unit: UnitState, place: Row) -> None:
+    before = unit.disposition
+    unit.status, unit.version = Status.IN_STOCK, 2
+    unit.disposition = str(disposition(unit.status, place["kind"], blocked=False, recalled=False))
+    unit.hash = journal.append(
+        unit_id=unit.id,
+        version=2,
+        action=str(Action.PUT_AWAY),
+        biz_step=str(BizStep.STORING),
+        status_from=str(Status.RECEIVED),
+        status=str(unit.status),
+        disposition_from=before,
+        disposition=unit.disposition,
+        location_from=place["id"],
+        location_to=place["id"],
+        previous_hash=unit.hash,
+    )

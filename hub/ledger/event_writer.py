@@ -1,0 +1,126 @@
+"""The journal of one command: its sealed events, and the verdict about each scan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import (
+    InvalidInput,
+    Refused,
+)
+from hub.ledger.hash_chain import seal
+from hub.ledger.units import UnitState
+from hub.storage.sql import Transaction
+
+SCANS_MAX = 20_000  # in one command
+
+
+EVENT_COLUMNS = (
+    "id", "unit_id", "version", "action", "biz_step", "status_from", "status", "disposition_from",
+    "disposition", "location_from", "location_to", "document_type", "document_ref", "reason",
+    "actor", "captured_by", "command_id", "corrects", "details", "occurred_at", "recorded_at",
+    "previous_hash", "hash",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one scan: accepted with the unit's new version, or refused with a reason."""
+
+    index: int
+    identifier: str
+    unit_id: str | None = None
+    version: int | None = None
+    status: str | None = None
+    code: str | None = None  # of the refusal; None: accepted
+    message: str | None = None
+    details: dict[str, Any] | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the scan changed the ledger."""
+        return self.code is None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, as they are kept for the idempotency key."""
+        return {
+            "index": self.index,
+            "identifier": self.identifier,
+            "unit_id": self.unit_id,
+            "version": self.version,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+        }
+
+
+class Journal:
+    """The events of one command, sealed as they are appended, written in one go."""
+
+    def __init__(self, occasion: Occasion, command_id: str) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self._common = {
+            "document_type": occasion.document.type if occasion.document else None,
+            "document_ref": occasion.document.ref if occasion.document else None,
+            "reason": occasion.reason,
+            "actor": occasion.actor,
+            "captured_by": str(occasion.captured_by),
+            "command_id": command_id,
+            "occurred_at": micros(occasion.occurred_at or occasion.now),
+            "recorded_at": micros(occasion.now),
+        }
+
+    def append(self, **fields: Any) -> str:
+        """Seal one event and return its hash."""
+        details = fields.pop("details", None)
+        event = self._common | fields
+        event["id"] = new_id()
+        event.setdefault("corrects", None)
+        event["details"] = orjson.dumps(details).decode() if details else None
+        event["hash"] = seal(event)
+        self.rows.append(tuple(event[name] for name in EVENT_COLUMNS))
+        return str(event["hash"])
+
+    def write(self, tx: Transaction) -> None:
+        """Write the events."""
+        tx.insert("event", EVENT_COLUMNS, self.rows)
+        tx.wake("events")
+
+
+def accepted(index: int, identifier: str, unit: UnitState) -> Verdict:
+    """Say that a scan was accepted, and where its unit stands now."""
+    return Verdict(
+        index=index,
+        identifier=identifier,
+        unit_id=unit.id,
+        version=unit.version,
+        status=str(unit.status),
+    )
+
+
+def refused(
+    index: int, identifier: str, refusal: Refused, unit: UnitState | Refused | None
+) -> Verdict:
+    """Say that a scan was refused, why, and where its unit stands."""
+    known = unit if isinstance(unit, UnitState) else None
+    return Verdict(
+        index=index,
+        identifier=identifier,
+        unit_id=known.id if known else None,
+        version=known.version if known else None,
+        status=str(known.status) if known else None,
+        code=refusal.code,
+        message=str(refusal),
+        details=dict(refusal.details) or None,
+    )
+
+
+def bounded(rows: Sequence[object]) -> None:
+    """Refuse a command of no units, or of too many."""
+    if not 0 < len(rows) <= SCANS_MAX:
+        raise InvalidInput(f"a command takes 1 to {SCANS_MAX} units", field="units")

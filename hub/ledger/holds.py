@@ -1,0 +1,130 @@
+"""Holds: a unit is promised to one buyer (kind sale), or blocked (quality, recall, fraud).
+
+The database holds it unique: one active promise for a unit, and one active block of each kind.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, StepNotAllowed
+from hub.ledger.command import Instruction
+from hub.ledger.units import UnitState
+from hub.lifecycle import Action
+from hub.storage.sql import Transaction
+
+
+class HoldKind(StrEnum):
+    """Why a unit is held."""
+
+    SALE = "sale"
+    QUALITY = "quality"
+    RECALL = "recall"
+    FRAUD = "fraud"
+
+
+BLOCKING = frozenset({HoldKind.QUALITY, HoldKind.RECALL, HoldKind.FRAUD})
+LOOKS_AT_HOLDS = frozenset(Action) - {Action.ALLOCATE, Action.TRANSFER_OUT}
+COLUMNS = (
+    "id", "unit_id", "kind", "reference", "order_line_id", "reason", "placed_by", "placed_at",
+    "expires_at",
+)  # fmt: skip
+
+
+class Holds:
+    """The holds that one command reads, places and releases."""
+
+    def __init__(self, tx: Transaction, occasion: Occasion) -> None:
+        self._tx = tx
+        self._occasion = occasion
+        self._placed: list[tuple[Any, ...]] = []
+        self._released: list[str] = []
+
+    def load(self, units: Sequence[UnitState], action: Action) -> None:
+        """Read the active holds of the units where the action depends on them."""
+        held = [unit for unit in units if unit.promised_to or unit.blocks]
+        if not held or action not in LOOKS_AT_HOLDS:
+            return
+        by_id = {unit.id: unit for unit in held}
+        for row in self._tx.rows(
+            "SELECT * FROM hold WHERE unit_id IN (:ids...) AND released_at IS NULL",
+            ids=list(by_id),
+        ):
+            by_id[row["unit_id"]].holds[row["kind"]] = row
+
+    def apply(self, instruction: Instruction, unit: UnitState) -> None:
+        """Place or release what the action asks for, or refuse."""
+        match instruction.action:
+            case Action.ALLOCATE:
+                unit.promised_to = self._place(instruction, unit, HoldKind.SALE)
+                unit.order_line_id = instruction.line
+            case Action.LOSE | Action.REPORT_STOLEN if unit.promised_to is not None:
+                self._release(unit, HoldKind.SALE)
+                unit.promised_to = unit.order_line_id = None
+            case Action.RELEASE:
+                self._release(unit, HoldKind.SALE)
+                unit.promised_to = unit.order_line_id = None
+            case Action.SHIP | Action.SELL | Action.COLLECT:
+                self._fulfil(instruction, unit)
+            case Action.HOLD:
+                self._block(instruction, unit, _blocking(instruction.hold_kind))
+            case Action.UNBLOCK:
+                self._unblock(unit, _blocking(instruction.hold_kind))
+            case Action.QUARANTINE if HoldKind.QUALITY not in unit.holds:
+                self._block(instruction, unit, HoldKind.QUALITY)
+
+    def write(self) -> None:
+        """Write the changes."""
+        if self._released:
+            self._tx.send(
+                "UPDATE hold SET released_at = :now WHERE id IN (:ids...)",
+                now=micros(self._occasion.now),
+                ids=self._released,
+            )
+        self._tx.insert("hold", COLUMNS, self._placed)
+
+    def _fulfil(self, instruction: Instruction, unit: UnitState) -> None:
+        if unit.promised_to is not None:
+            self._release(unit, HoldKind.SALE)
+            unit.promised_to = None
+        if instruction.line is not None:
+            unit.order_line_id = instruction.line
+
+    def _block(self, instruction: Instruction, unit: UnitState, kind: HoldKind) -> None:
+        if kind in unit.holds:
+            raise StepNotAllowed(f"the unit has a {kind} hold already", allowed=["unblock"])
+        self._place(instruction, unit, kind)
+        unit.blocks += 1
+
+    def _unblock(self, unit: UnitState, kind: HoldKind) -> None:
+        if kind not in unit.holds:
+            raise StepNotAllowed(f"the unit has no {kind} hold", holds=sorted(unit.holds))
+        self._release(unit, kind)
+        unit.blocks -= 1
+
+    def _place(self, instruction: Instruction, unit: UnitState, kind: HoldKind) -> str:
+        hold = {
+            "id": new_id(),
+            "unit_id": unit.id,
+            "kind": str(kind),
+            "reference": instruction.hold_reference,
+            "order_line_id": instruction.line,
+            "reason": self._occasion.reason,
+            "placed_by": self._occasion.actor,
+            "placed_at": micros(self._occasion.now),
+            "expires_at": instruction.expires_at,
+        }
+        unit.holds[kind] = hold
+        self._placed.append(tuple(hold[name] for name in COLUMNS))
+        return str(hold["id"])
+
+    def _release(self, unit: UnitState, kind: HoldKind) -> None:
+        self._released.append(unit.holds.pop(kind)["id"])
+
+
+def _blocking(kind: str | None) -> HoldKind:
+    if kind not in BLOCKING:
+        raise InvalidInput(f"a block is one of {', '.join(sorted(BLOCKING))}", field="kind")
+    return HoldKind(kind)

@@ -1,0 +1,376 @@
+"""The ledger: the one place where a unit changes.
+
+A command takes many scans and answers each by itself: one bad row never loses the good ones. For
+every accepted scan it appends an event, folds it into the unit, and in the same transaction marks
+the listings whose quantity changed and queues the facts that a channel must be told.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hub.catalogue import CUSTOMER, IN_TRANSIT, capture_points
+from hub.clock import micros
+from hub.commands.context import Occasion
+from hub.errors import (
+    InvalidInput,
+    Refused,
+    StepNotAllowed,
+    UnitExpired,
+    UnitPromised,
+    VersionConflict,
+)
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Journal, Verdict, accepted, bounded, refused
+from hub.ledger.holds import Holds
+from hub.ledger.rules import availability, client, kit, recall
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import LEAVING, LIFECYCLE, Action, Place, Rule, Status, check, disposition
+from hub.storage.sql import Transaction
+from hub.sync import listings, registrations
+
+# What may make a unit that is expected one that is not: it may have been sold early.
+AWAITED = frozenset(
+    action
+    for action, rule in LIFECYCLE.items()
+    if Status.EXPECTED in rule.when and rule.to is not None
+) | {Action.FIND, Action.HOLD, Action.UNBLOCK}
+# On the way to a customer: nothing that has expired goes it.
+OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
+
+
+def record(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    scans: Sequence[Scan],
+    found: Sequence[UnitState | Refused] | None = None,
+) -> list[Verdict]:
+    """Do one action to many units; each scan gets its verdict, in order.
+
+    The parts of a kit go where it goes, and a block of a part blocks its kit. `found`: what
+    `locate` found for the scans in this transaction, where nothing was changed since.
+    """
+    bounded(scans)
+    instructions = [instruction] * len(scans)
+    found = locate(tx, scans) if found is None else found
+    return _record(tx, occasion, command_id, instruction.action, instructions, scans, found)
+
+
+def _record(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    action: Action,
+    instructions: Sequence[Instruction],
+    scans: Sequence[Scan],
+    found: Sequence[UnitState | Refused],
+    *,
+    follows: bool = False,
+) -> list[Verdict]:
+    """Do one action, with its own instruction for each scan; `follows`: upon that of a kit."""
+    units = [each for each in found if isinstance(each, UnitState)]
+    holds = Holds(tx, occasion)
+    holds.load(units, action)
+    journal = Journal(occasion, command_id)
+    was_available = {unit.id: unit.is_available for unit in units}
+    places = {unit.id: unit.location_id for unit in units if unit.members}
+    points = {unit.product_id: unit.capture_points for unit in units}
+    unscanned = set() if follows else capture_points.unscanned(occasion, action, points)
+    carried = kit.carried(tx, units, instructions)
+    recalled = recall.bound(tx, instructions[0], units)
+    owners = [] if follows else client.line_client(tx, instructions[0])
+    policy = availability.line_policy(tx, instructions[0])
+    verdicts, changed = [], {}
+    for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
+        try:
+            if isinstance(unit, Refused):
+                raise unit
+            if unit.product_id in unscanned:
+                raise capture_points.missing(occasion, action, unit.sku)
+            kit.check(instruction, unit, carried, follows=follows)
+            recall.check(unit, recalled)
+            client.check(unit, owners)
+            availability.check(unit, policy)
+            _apply(occasion, instruction, scan, unit, holds, journal)
+        except Refused as refusal:
+            verdicts.append(refused(index, scan.identifier, refusal, unit))
+            continue
+        changed[unit.id] = unit
+        verdicts.append(accepted(index, scan.identifier, unit))
+    if changed:
+        journal.write(tx)
+        holds.write()
+        write_units(tx, occasion, changed.values())
+        _tell(tx, occasion, instructions[0], changed.values(), was_available)
+        followed = _followed(instructions[0]) or str(action)
+        recall.note(tx, occasion, followed, changed.values())
+        _take_along(tx, occasion, command_id, instructions[0], changed.values(), places)
+    return verdicts
+
+
+def _take_along(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    instruction: Instruction,
+    changed: Iterable[UnitState],
+    places: dict[str, str],
+) -> None:
+    """Let the parts of kits follow them, and blocks of parts reach their kits."""
+    kits = [
+        unit
+        for unit in changed
+        if unit.members
+        and (unit.location_id != places.get(unit.id) or instruction.action in kit.ALWAYS_FOLLOWED)
+    ]
+    parts = [unit for unit in changed if unit.kit_id is not None]
+    for action, chosen in (
+        *kit.following(tx, instruction, kits),
+        *kit.reaching(tx, instruction, parts),
+    ):
+        each = recall.free(tx, action, chosen)
+        if not each:
+            continue
+        scans = [Scan(unit_id) for unit_id, _ in each]
+        told = [further for _, further in each]
+        parts_found = locate(tx, scans)
+        verdicts = _record(tx, occasion, command_id, action, told, scans, parts_found, follows=True)
+        # A kit and its parts never disagree: rather nothing happens at all.
+        refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
+        if refusal is not None:
+            raise StepNotAllowed(f"{refusal.identifier}, a part: {refusal.message}", allowed=[])
+
+
+def _apply(
+    occasion: Occasion,
+    instruction: Instruction,
+    scan: Scan,
+    unit: UnitState,
+    holds: Holds,
+    journal: Journal,
+) -> None:
+    """Check everything, then change the unit in memory and append its event."""
+    unchanged(scan, unit)
+    promised = unit.promised_to is not None
+    rule = check(instruction.action, unit.status, promised=promised, blocked=unit.blocks > 0)
+    _same_promise(instruction, unit)
+    if instruction.action in OUTWARD:
+        fresh(occasion, unit)
+    place = _place(instruction, rule, unit)
+    before = (unit.status, unit.disposition, unit.location_id)
+    holds.apply(instruction, unit)  # refuses before anything is changed
+    unit.status = rule.to or unit.status
+    unit.location_id, unit.location_kind, unit.site_id = place
+    unit.disposition = disposition(
+        unit.status,
+        unit.location_kind,
+        blocked=unit.blocks > 0,
+        recalled="recall" in unit.holds,
+    )
+    _mark(occasion, instruction, unit)
+    unit.version += 1
+    unit.hash = journal.append(
+        unit_id=unit.id,
+        version=unit.version,
+        action=str(instruction.action),
+        biz_step=str(instruction.step or rule.step),
+        status_from=str(before[0]),
+        status=str(unit.status),
+        disposition_from=before[1],
+        disposition=str(unit.disposition),
+        location_from=before[2],
+        location_to=unit.location_id,
+        details=_details(instruction, scan),
+        previous_hash=unit.hash,
+    )
+
+
+def unchanged(scan: Scan, unit: UnitState) -> None:
+    """Raise VersionConflict for a unit that is not at the version that was expected."""
+    if scan.expected_version is not None and scan.expected_version != unit.version:
+        raise VersionConflict(
+            f"the unit is at version {unit.version}, not {scan.expected_version}",
+            version=unit.version,
+        )
+
+
+def fresh(occasion: Occasion, unit: UnitState) -> None:
+    """Raise UnitExpired for a unit past its last day, on the day of what is done."""
+    today = (occasion.occurred_at or occasion.now).date().isoformat()
+    if unit.expires_on is not None and unit.expires_on < today:
+        raise UnitExpired(f"the unit expired on {unit.expires_on}", expires_on=unit.expires_on)
+
+
+def _same_promise(instruction: Instruction, unit: UnitState) -> None:
+    bound = instruction.action in {
+        Action.PICK,
+        Action.PACK,
+        *LEAVING,
+        Action.RELEASE,
+    }
+    if not bound or unit.promised_to is None:
+        return
+    promise = unit.holds["sale"]
+    same_line = instruction.line is None or instruction.line == promise["order_line_id"]
+    mine = (
+        instruction.hold_reference is not None
+        and instruction.hold_reference == promise["reference"]
+    )
+    if instruction.action is Action.SELL and not (mine or (instruction.line and same_line)):
+        raise UnitPromised("the unit is promised to somebody else", reference=promise["reference"])
+    if not same_line:
+        raise UnitPromised("the unit is promised to another order", reference=promise["reference"])
+
+
+def _place(instruction: Instruction, rule: Rule, unit: UnitState) -> tuple[str, str, str]:
+    here = (unit.location_id, unit.location_kind, unit.site_id)
+    match rule.place:
+        case Place.CUSTOMER:
+            return CUSTOMER, "customer", CUSTOMER
+        case Place.TRANSIT:
+            _destination(instruction, unit)
+            return IN_TRANSIT, "in_transit", IN_TRANSIT
+        case Place.SITE if instruction.location is not None:
+            if instruction.location["site_id"] != unit.site_id:
+                raise StepNotAllowed(
+                    "the unit is at another site: transfer it there first", allowed=["transfer_out"]
+                )
+            return (
+                instruction.location["id"],
+                instruction.location["kind"],
+                instruction.location["site_id"],
+            )
+        case Place.GIVEN:
+            if instruction.location is None:
+                raise InvalidInput("say where the unit is now", field="location")
+            return (
+                instruction.location["id"],
+                instruction.location["kind"],
+                instruction.location["site_id"],
+            )
+    return here
+
+
+def _destination(instruction: Instruction, unit: UnitState) -> None:
+    if instruction.location is None:
+        raise InvalidInput("say where the transfer goes", field="location")
+    if instruction.location["site_id"] == unit.site_id:
+        raise StepNotAllowed("the unit is at that site already: move it", allowed=["move"])
+
+
+def _mark(occasion: Occasion, instruction: Instruction, unit: UnitState) -> None:
+    """Keep what reports ask for beside the state: when sold, how graded, for which line."""
+    # A part is sold with its kit and comes back with it: its warranty is its own.
+    followed = _followed(instruction)
+    at_customer = instruction.action is Action.ENTER_KIT and unit.location_id == CUSTOMER
+    if instruction.action in LEAVING or followed in LEAVING or at_customer:
+        unit.sold_at = micros(occasion.now)
+    if Action.RESTOCK in {instruction.action, followed}:
+        unit.sold_at = unit.order_line_id = None
+    unit.grade = instruction.grade or unit.grade
+    unit.condition = instruction.condition or unit.condition
+    match instruction.action:
+        case Action.RECEIVE:
+            unit.received_at = micros(occasion.now)
+        case Action.FIND if unit.received_at is None:  # given up on its way here, and yet it came
+            unit.received_at = micros(occasion.now)
+        case Action.ENTER_KIT | Action.LEAVE_KIT:
+            unit.kit_id = instruction.kit
+        case Action.ASSEMBLE | Action.DISASSEMBLE:
+            unit.members = instruction.members or 0
+
+
+def _followed(instruction: Instruction) -> str | None:
+    """Return what was done to the kit that a part follows."""
+    if instruction.action is not Action.FOLLOW_KIT:
+        return None
+    return (instruction.details or {}).get("action")
+
+
+def _details(instruction: Instruction, scan: Scan) -> dict[str, Any] | None:
+    details = {**(instruction.details or {}), **(scan.facts or {})}
+    if instruction.action is Action.TRANSFER_OUT and instruction.location is not None:
+        details["destination"] = instruction.location["code"]
+    for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):
+        if (value := getattr(instruction, name)) is not None:
+            details[name] = value
+    return details or None
+
+
+def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+    """Write units as their last events left them; only what appends their events may call this."""
+    tx.run_many(
+        "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
+        "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
+        "blocks = :blocks, grade = :grade, condition = :condition, "
+        "kit_id = :kit_id, members = :members, received_at = :received_at, sold_at = :sold_at, "
+        "changed_at = :now, hash = :hash "
+        "WHERE id = :id",
+        [
+            {
+                "id": unit.id,
+                "version": unit.version,
+                "status": str(unit.status),
+                "disposition": str(unit.disposition),
+                "location_id": unit.location_id,
+                "promised_to": unit.promised_to,
+                "line": unit.order_line_id,
+                "blocks": unit.blocks,
+                "grade": unit.grade,
+                "condition": unit.condition,
+                "kit_id": unit.kit_id,
+                "members": unit.members,
+                "received_at": unit.received_at,
+                "sold_at": unit.sold_at,
+                "now": micros(occasion.now),
+                "hash": unit.hash,
+            }
+            for unit in units
+        ],
+    )
+
+
+def _came_back(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+    """Keep the order lines of units that came back: restocked, a unit forgets its line."""
+    tx.run_many(
+        "INSERT INTO line_return(order_line_id, unit_id, returned_at) "
+        "VALUES(:line, :unit, :now) ON CONFLICT(order_line_id, unit_id) "
+        "DO UPDATE SET returned_at = excluded.returned_at, times = line_return.times + 1",
+        [
+            {"line": unit.order_line_id, "unit": unit.id, "now": micros(occasion.now)}
+            for unit in units
+            if unit.order_line_id is not None
+        ],
+    )
+
+
+def never_came_back(tx: Transaction, unit: UnitState) -> None:
+    """Take back that a unit returned on its line: the return was declared in error."""
+    tx.run(
+        "UPDATE line_return SET times = times - 1 "
+        "WHERE order_line_id = :line AND unit_id = :unit AND times > 0",
+        line=unit.order_line_id,
+        unit=unit.id,
+    )
+
+
+def _tell(
+    tx: Transaction,
+    occasion: Occasion,
+    instruction: Instruction,
+    units: Iterable[UnitState],
+    was_available: dict[str, bool],
+) -> None:
+    # A move inside a site tells nobody anything new: channels count by site, not by bin.
+    touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
+    if instruction.action is Action.RELOCATE:  # free before and after, but at another site
+        touched |= {unit.product_id for unit in units if unit.is_available}
+    listings.touch(tx, touched, occasion.now, {unit.id for unit in units})
+    if instruction.action in AWAITED:
+        listings.touch_early(tx, {unit.product_id for unit in units} - touched, occasion.now)
+    if instruction.action is Action.ACCEPT_RETURN:
+        _came_back(tx, occasion, units)
+    # A part is registered with its own manufacturer when its kit is sold.
+    if instruction.action in LEAVING or _followed(instruction) in LEAVING:
+        registrations.request(tx, units, occasion.now)

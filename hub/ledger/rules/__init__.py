@@ -1,0 +1,1 @@
+"""Rules that the ledger asks before it records an action."""

@@ -1,0 +1,107 @@
+"""Units with what belongs to them: product, place, identifiers, fields, holds; stock by place."""
+
+from collections.abc import Sequence
+
+from hub.catalogue import SELLING_KINDS
+from hub.ledger.units import UNITS
+from hub.storage.paging import Filter, page_size
+from hub.storage.sql import Row, Transaction
+
+
+def units_by_id(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Row]:
+    """Return units with product, manufacturer and location, by id."""
+    rows = tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(unit_ids))
+    return {row["id"]: row for row in rows}
+
+
+def units(
+    tx: Transaction,
+    *,
+    first: int,
+    after: str | None,
+    sku: str | None = None,
+    status: str | None = None,
+    location: str | None = None,
+    order: str | None = None,
+    serial_prefix: str | None = None,
+    custom: tuple[str, str] | None = None,
+    client: str | None = None,
+) -> list[Row]:
+    """Return units, one more than asked for: the caller sees whether there is a next page."""
+    wanted = Filter()
+    wanted.add("unit.id > :after", after=after)
+    wanted.add("unit.client_id = :client", client=client)
+    wanted.add("product.sku = :sku", sku=sku)
+    wanted.add("unit.status = :status", status=status)
+    wanted.add("location.code = :location", location=location)
+    wanted.add(
+        "unit.order_line_id IN (SELECT id FROM order_line WHERE order_id = :order_id)",
+        order_id=order,
+    )
+    if custom is not None:
+        wanted.add(
+            "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value)",
+            field=custom[0],
+            value=custom[1],
+        )
+    if serial_prefix is not None:
+        wanted.add("unit.serial_canonical >= :low", low=serial_prefix)
+        wanted.add("unit.serial_canonical < :high", high=f"{serial_prefix}\U0010fffd")
+    return tx.rows(
+        f"{UNITS}{wanted.where()}ORDER BY unit.id LIMIT :limit",
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )
+
+
+def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the further identifiers of units."""
+    return _grouped(tx, "SELECT * FROM identifier WHERE unit_id IN (:ids...) ORDER BY id", unit_ids)
+
+
+def unit_fields(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the custom fields of units, by name."""
+    return _grouped(
+        tx, "SELECT * FROM unit_field WHERE unit_id IN (:ids...) ORDER BY name", unit_ids
+    )
+
+
+def holds(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the active holds of units."""
+    return _grouped(
+        tx,
+        "SELECT * FROM hold WHERE unit_id IN (:ids...) AND released_at IS NULL ORDER BY id",
+        unit_ids,
+    )
+
+
+def _grouped(tx: Transaction, statement: str, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
+    for row in tx.rows(statement, ids=list(unit_ids)):
+        found[row["unit_id"]].append(row)
+    return found
+
+
+def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[Row]]:
+    """Count units by product, place and what they are there: sellable, promised, blocked, other.
+
+    Sellable are our own goods: those of clients are sold by their own channels.
+    """
+    rows = tx.rows(
+        "SELECT product.sku, location.code, location.name, location.kind, "
+        "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL "
+        "AND unit.blocks = 0 AND unit.client_id IS NULL AND location.kind IN (:kinds...) "
+        "THEN 1 ELSE 0 END) AS available, "
+        "SUM(CASE WHEN unit.promised_to IS NOT NULL THEN 1 ELSE 0 END) AS promised, "
+        "SUM(CASE WHEN unit.blocks > 0 THEN 1 ELSE 0 END) AS blocked, COUNT(*) AS units "
+        "FROM unit JOIN product ON product.id = unit.product_id "
+        "JOIN location ON location.id = unit.location_id WHERE product.sku IN (:skus...) "
+        "GROUP BY product.sku, location.code, location.name, location.kind "
+        "ORDER BY product.sku, location.code",
+        skus=list(skus),
+        kinds=[str(kind) for kind in SELLING_KINDS],
+    )
+    found: dict[str, list[Row]] = {sku: [] for sku in skus}
+    for row in rows:
+        found[row["sku"]].append(row)
+    return found

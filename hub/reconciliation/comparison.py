@@ -1,0 +1,332 @@
+"""Comparison: what a channel shows, held against the ledger, item by item.
+
+Each function takes a batch of what was read from a channel and says what matched, what is still on
+its way, and where the two disagree, with the cause that the records prove.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hub.cases import Severity
+from hub.clock import micros, moment
+from hub.orders.line_status import REPEATED
+from hub.reconciliation.differences import Cause, Difference, Fix, Kind
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels, listings, mappings
+from hub.vocabulary import ObservedLevel, Order, OrderState, Warranty, WarrantyStatus
+
+
+@dataclass(slots=True)
+class Compared:
+    """The outcome of one batch."""
+
+    matched: int = 0
+    in_flight: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+def levels(
+    tx: Transaction, channel: Row, observed: Sequence[ObservedLevel], now: datetime
+) -> Compared:
+    """Compare quantities that a channel shows with what it is to show."""
+    outcome = Compared()
+    bound = {
+        row["sku"]: row
+        for row in tx.rows(
+            "SELECT listing.sku, listing_level.* FROM listing "
+            "JOIN listing_level ON listing_level.listing_id = listing.id "
+            "WHERE listing.channel_id = :channel AND listing.sku IN (:skus...)",
+            channel=channel["id"],
+            skus=[each.sku for each in observed],
+        )
+    }
+    desired = listings.desired(tx, channel, list(bound.values()), now)
+    for each in observed:
+        level = bound.get(each.sku)
+        if level is None:
+            outcome.differences.append(_unbound(tx, each))
+        elif each.quantity == desired[level["listing_id"]]:
+            outcome.matched += 1
+        elif level["wanted_version"] > level["done_version"] and level["state"] == "live":
+            outcome.in_flight += 1
+        else:
+            outcome.differences.append(_quantity(each, level, desired[level["listing_id"]]))
+    listings.saw(tx, [row["listing_id"] for row in bound.values()], now)
+    return outcome
+
+
+def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference:
+    product = tx.row("SELECT id, name FROM product WHERE sku = :sku", sku=seen.sku)
+    remote = {"quantity": seen.quantity, "title": seen.title, "remote": dict(seen.remote)}
+    if product is not None:
+        return Difference(
+            kind=Kind.UNBOUND_LISTING,
+            subject=seen.sku,
+            ledger={"product": product["name"]},
+            remote=remote,
+            cause=Cause.MAPPING_GAP,
+            evidence=f"{seen.sku} is listed there and is not bound to the product here.",
+            fix=Fix.BIND_LISTING,
+            product_id=product["id"],
+        )
+    return Difference(
+        kind=Kind.UNKNOWN_LISTING,
+        subject=seen.sku or seen.title,
+        ledger={},
+        remote=remote,
+        cause=Cause.MAPPING_GAP,
+        evidence=f"{seen.sku or seen.title!r} is listed there and is no product of ours.",
+        fix=Fix.ASK,
+        severity=Severity.LOW,
+    )
+
+
+def _quantity(seen: ObservedLevel, level: Row, desired: int) -> Difference:
+    told, at = level["acknowledged"], level["acknowledged_at"]
+    since = f"{moment(at):%Y-%m-%d %H:%M:%S} UTC" if at else "never"
+    if level["state"] == "dead":
+        cause = Cause.FAILED_PUSH
+        evidence = f"The channel refused the last change: {level['last_error']}"
+    elif told is not None and seen.quantity != told:
+        cause = Cause.FOREIGN_EDIT
+        evidence = f"We set {told} at {since} and sent nothing since; somebody else changed it."
+    elif told is not None:
+        cause = Cause.UNTOLD_CHANGE
+        evidence = f"The channel still shows the {told} that we set at {since}."
+    else:
+        cause, evidence = Cause.UNEXPLAINED, "The channel was never told a quantity."
+    return Difference(
+        kind=Kind.QUANTITY,
+        subject=seen.sku,
+        ledger={"quantity": desired},
+        remote={"quantity": seen.quantity},
+        cause=cause,
+        evidence=evidence,
+        fix=Fix.PUSH_LEVEL,
+        # More shown than there is: somebody can buy what does not exist.
+        severity=Severity.HIGH if seen.quantity > desired else Severity.MEDIUM,
+        listing_id=level["listing_id"],
+        product_id=level["product_id"],
+    )
+
+
+def missing_listings(tx: Transaction, channel: Row, since: datetime) -> list[Difference]:
+    """Find bound listings that the channel did not show since a run began."""
+    rows = tx.rows(
+        "SELECT listing.sku, listing_level.* FROM listing "
+        "JOIN listing_level ON listing_level.listing_id = listing.id "
+        "WHERE listing.channel_id = :channel "
+        "AND (listing_level.observed_at IS NULL OR listing_level.observed_at < :since)",
+        channel=channel["id"],
+        since=micros(since),
+    )
+    return [
+        Difference(
+            kind=Kind.MISSING_LISTING,
+            subject=row["sku"],
+            ledger={"acknowledged": row["acknowledged"]},
+            remote={},
+            cause=Cause.FOREIGN_EDIT,
+            evidence=f"{row['sku']} is bound here and the channel does not list it any more.",
+            fix=Fix.ASK,
+            listing_id=row["listing_id"],
+            product_id=row["product_id"],
+        )
+        for row in rows
+    ]
+
+
+def order(
+    tx: Transaction, channel: Row, remote: Order, now: datetime, grace: timedelta
+) -> Difference | str:
+    """Compare one order; return the difference, or "matched" or "in_flight".
+
+    `now` is when the look at the channel began. An order that the ledger does not know yet is in
+    flight for `grace`, and so is a shipment that was told since then.
+    """
+    remote = mappings.order(channel, remote)
+    known = tx.row(
+        "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
+        channel=channel["id"],
+        ref=remote.ref,
+    )
+    if known is None:
+        if now - remote.placed_at < grace:
+            return "in_flight"
+        return _missing_order(tx, channel, remote)
+    lines = _lines(tx, known["id"])
+    if _edited(remote, known, lines):
+        return _order_state(remote, known, lines)
+    return _fulfillment(tx, channel, remote, known, lines, now - grace)
+
+
+def _missing_order(tx: Transaction, channel: Row, remote: Order) -> Difference:
+    told = tx.value(
+        "SELECT COUNT(*) FROM inbox WHERE channel_id = :channel AND subject = :ref "
+        "AND source IN ('webhook', 'queue')",
+        channel=channel["id"],
+        ref=remote.ref,
+    )
+    able = channels.can(channel, "receive_webhooks") or channels.can(channel, "receive_queue")
+    lost = able and not told
+    return Difference(
+        kind=Kind.MISSING_ORDER,
+        subject=remote.number,
+        ledger={},
+        remote={
+            "ref": remote.ref,
+            "state": remote.remote_state,
+            "placed_at": remote.placed_at.isoformat(),
+            "lines": {line.sku: line.quantity for line in remote.lines},
+        },
+        cause=Cause.LOST_WEBHOOK if lost else Cause.MISSED_ORDER,
+        evidence=f"Order {remote.number} was placed at {remote.placed_at:%Y-%m-%d %H:%M:%S} UTC "
+        + ("and no webhook for it ever came." if lost else "and was never taken in."),
+        fix=Fix.ACCEPT_ORDER,
+        severity=Severity.HIGH,
+    )
+
+
+def _lines(tx: Transaction, order_id: str) -> dict[str, Row]:
+    return {
+        row["ref"]: row
+        for row in tx.rows(
+            "SELECT order_line.*, (SELECT COUNT(*) FROM unit WHERE unit.order_line_id = "
+            "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here, "
+            "(SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
+            "WHERE line_return.order_line_id = order_line.id) AS back_here, "
+            "(SELECT COALESCE(SUM(channel_return_line.taken_off), 0) FROM channel_return "
+            "JOIN channel_return_line ON channel_return_line.return_id = channel_return.id "
+            "WHERE channel_return.order_id = order_line.order_id "
+            "AND channel_return.state <> 'cancelled' "
+            "AND channel_return_line.order_line_ref = order_line.ref) AS taken_off "
+            "FROM order_line WHERE order_id = :id",
+            id=order_id,
+        )
+    }
+
+
+def _edited(remote: Order, known: Row, lines: dict[str, Row]) -> bool:
+    cancelled = remote.state is OrderState.CANCELLED
+    if cancelled != (known["state"] == OrderState.CANCELLED):
+        return True
+    if cancelled:
+        return False
+    there = {line.ref: line.quantity for line in remote.lines}
+    here = {ref: row["quantity"] for ref, row in lines.items()}
+    return any(there.get(ref, 0) != here.get(ref, 0) for ref in there.keys() | here.keys())
+
+
+def _order_state(remote: Order, known: Row, lines: dict[str, Row]) -> Difference:
+    return Difference(
+        kind=Kind.ORDER_STATE,
+        subject=remote.number,
+        ledger={
+            "state": known["state"],
+            "lines": {row["sku"]: row["quantity"] for row in lines.values()},
+        },
+        remote={
+            "ref": remote.ref,
+            "state": remote.remote_state,
+            "lines": {line.sku: line.quantity for line in remote.lines},
+        },
+        cause=Cause.MISSED_ORDER,
+        evidence=f"Order {remote.number} was changed there and the change never came here.",
+        fix=Fix.ACCEPT_ORDER,
+        severity=Severity.HIGH,
+        order_id=known["id"],
+    )
+
+
+def _fulfillment(
+    tx: Transaction,
+    channel: Row,
+    remote: Order,
+    known: Row,
+    lines: dict[str, Row],
+    since: datetime,
+) -> Difference | str:
+    if remote.at_counter or not channels.can(channel, "push_fulfillment"):
+        return "matched"
+    if known["same_verdict"] in REPEATED:
+        return "matched"  # the order that it repeats is served, and its channel told
+    there = sum(line.fulfilled for line in remote.lines)
+    here = sum(row["left_here"] for row in lines.values())
+    back = sum(row["back_here"] for row in lines.values())
+    taken_off = sum(row["taken_off"] for row in lines.values())
+    # A channel counts what came back as left still, or no longer: both are right.
+    if here - taken_off <= there <= here + back:
+        return "matched"
+    if here > there and _telling(tx, channel, known, since):
+        return "in_flight"
+    told = here > there
+    return Difference(
+        kind=Kind.MISSING_FULFILLMENT if told else Kind.FOREIGN_FULFILLMENT,
+        subject=remote.number,
+        ledger={"left": here},
+        remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
+        cause=Cause.FAILED_PUSH if told else Cause.FOREIGN_EDIT,
+        evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
+        fix=Fix.TELL_FULFILLMENT if told else Fix.ASK,
+        severity=Severity.MEDIUM if told else Severity.HIGH,
+        order_id=known["id"],
+    )
+
+
+def _telling(tx: Transaction, channel: Row, known: Row, since: datetime) -> bool:
+    """Say whether a channel is being told of an order, or was told since it was looked at.
+
+    What it showed before it was told proves nothing; telling it again would be a second shipment.
+    """
+    return bool(
+        tx.value(
+            "SELECT COUNT(*) FROM outbox WHERE channel_id = :channel AND subject = :order_id "
+            "AND (state IN ('waiting', 'leased') OR (state = 'sent' AND settled_at >= :since))",
+            channel=channel["id"],
+            order_id=known["id"],
+            since=micros(since),
+        )
+    )
+
+
+def sold_units(tx: Transaction, channel: Row, after: str, *, limit: int) -> list[Row]:
+    """Return the next units whose sale the manufacturer was to be told, in the order of their ids.
+
+    `telling` counts the registrations that are still on their way.
+    """
+    return tx.rows(
+        "SELECT unit.id, unit.serial, product.sku, product.model_number, unit.product_id, "
+        "SUM(CASE WHEN outbox.state IN ('waiting', 'leased') THEN 1 ELSE 0 END) AS telling "
+        "FROM outbox JOIN unit ON unit.id = outbox.subject "
+        "JOIN product ON product.id = unit.product_id "
+        "WHERE outbox.channel_id = :channel AND outbox.topic = 'registration' "
+        "AND unit.id > :after AND unit.status IN ('shipped', 'sold') "
+        "GROUP BY unit.id, unit.serial, product.sku, product.model_number, unit.product_id "
+        "ORDER BY unit.id LIMIT :limit",
+        channel=channel["id"],
+        after=after,
+        limit=limit,
+    )
+
+
+def registration(unit: Row, answer: Warranty) -> Difference | str:
+    """Compare one sold unit with what its manufacturer knows of it."""
+    if answer.registered:
+        return "matched"
+    if unit["telling"]:
+        return "in_flight"
+    foreign = answer.status in {WarrantyStatus.UNKNOWN, WarrantyStatus.INVALID}
+    return Difference(
+        kind=Kind.UNKNOWN_SERIAL if foreign else Kind.MISSING_REGISTRATION,
+        subject=unit["serial"],
+        ledger={"sold": True, "sku": unit["sku"]},
+        remote={"status": str(answer.status), "registered": False},
+        cause=Cause.UNKNOWN_SERIAL if foreign else Cause.FAILED_PUSH,
+        evidence=f"{unit['serial']} was sold, and the manufacturer "
+        + ("does not know the serial." if foreign else "has no registration of it."),
+        fix=Fix.ASK if foreign else Fix.REGISTER_AGAIN,
+        severity=Severity.HIGH if foreign else Severity.MEDIUM,
+        unit_id=unit["id"],
+        product_id=unit["product_id"],
+    )

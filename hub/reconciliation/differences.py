@@ -1,0 +1,350 @@
+"""Reconciliation: runs, the differences they find, and how a difference is healed.
+
+A run compares one scope of one channel with the ledger; its totals must add up, and the database
+checks that they do. Healing never writes to a channel by itself: it queues the same work that a
+change of the ledger would have queued.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hub import cases, orders
+from hub.cases import CaseKind, Finding, Severity
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import StepNotAllowed
+from hub.orders import Shipment
+from hub.storage.sql import Row, Transaction
+from hub.sync import listings, outbox, registrations
+
+RUN_MAX = timedelta(hours=1)  # nobody waits longer for a run: its process died
+
+
+class Scope(StrEnum):
+    """What a run compares."""
+
+    LEVELS = "levels"
+    ORDERS = "orders"
+    WARRANTIES = "warranties"
+
+
+class Kind(StrEnum):
+    """In what a channel and the ledger disagree."""
+
+    QUANTITY = "quantity"
+    UNBOUND_LISTING = "unbound_listing"  # the channel lists a SKU of ours that is not bound
+    UNKNOWN_LISTING = "unknown_listing"  # the channel lists what is no product of ours
+    MISSING_LISTING = "missing_listing"  # a bound listing that the channel does not show
+    MISSING_ORDER = "missing_order"  # an order that never reached the ledger
+    ORDER_STATE = "order_state"  # cancelled or edited there, not here
+    MISSING_FULFILLMENT = "missing_fulfillment"  # it left, and the channel does not know
+    FOREIGN_FULFILLMENT = "foreign_fulfillment"  # the channel says it left, the ledger does not
+    UNKNOWN_ORDER = "unknown_order"  # an order that the channel no longer has
+    MISSING_REGISTRATION = "missing_registration"  # sold, and the manufacturer does not know
+    UNKNOWN_SERIAL = "unknown_serial"  # the manufacturer never issued it
+
+
+class Cause(StrEnum):
+    """Why they disagree, where it can be proved."""
+
+    FOREIGN_EDIT = "foreign_edit"
+    LOST_WEBHOOK = "lost_webhook"
+    MISSED_ORDER = "missed_order"
+    FAILED_PUSH = "failed_push"
+    UNTOLD_CHANGE = "untold_change"
+    MAPPING_GAP = "mapping_gap"
+    UNKNOWN_SERIAL = "unknown_serial"
+    UNEXPLAINED = "unexplained"
+
+
+class Fix(StrEnum):
+    """What would bring them together again."""
+
+    PUSH_LEVEL = "push_level"
+    BIND_LISTING = "bind_listing"
+    ACCEPT_ORDER = "accept_order"
+    TELL_FULFILLMENT = "tell_fulfillment"
+    REGISTER_AGAIN = "register_again"
+    ASK = "ask"
+
+
+# Safe: they repeat what the hub would have done anyway, and the ledger does not change by them.
+AUTOMATIC = frozenset(Fix) - {Fix.ASK}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One disagreement: both sides' claims, its proven cause, the evidence, the proposed fix."""
+
+    kind: Kind
+    subject: str
+    ledger: dict[str, Any]
+    remote: dict[str, Any]
+    cause: Cause
+    evidence: str
+    fix: Fix
+    severity: Severity = Severity.MEDIUM
+    listing_id: str | None = None
+    product_id: str | None = None
+    unit_id: str | None = None
+    order_id: str | None = None
+
+
+@dataclass(slots=True)
+class Totals:
+    """The sums of a run: compared = matched + in flight + differences."""
+
+    matched: int = 0
+    in_flight: int = 0
+    differences: int = 0
+    details: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> int:
+        """Return how many items were looked at."""
+        return self.matched + self.in_flight + self.differences
+
+
+def start(tx: Transaction, channel_id: str, scope: Scope, trigger: str, now: datetime) -> str:
+    """Open a run and return its id; one whose process died long ago is closed as failed."""
+    tx.run(
+        "UPDATE reconciliation_run SET state = 'failed', finished_at = :now, "
+        "error = 'its process ended before the run did' WHERE channel_id = :channel "
+        "AND scope = :scope AND state = 'running' AND started_at < :long_ago",
+        channel=channel_id,
+        scope=str(scope),
+        now=micros(now),
+        long_ago=micros(now - RUN_MAX),
+    )
+    run_id = new_id()
+    tx.run(
+        "INSERT INTO reconciliation_run(id, channel_id, scope, state, trigger, started_at) "
+        "VALUES(:id, :channel, :scope, 'running', :trigger, :now)",
+        id=run_id,
+        channel=channel_id,
+        scope=str(scope),
+        trigger=trigger,
+        now=micros(now),
+    )
+    return run_id
+
+
+def finish(tx: Transaction, run_id: str, totals: Totals, now: datetime) -> None:
+    """Close a run with its totals."""
+    tx.run(
+        "UPDATE reconciliation_run SET state = 'finished', compared = :compared, "
+        "matched = :matched, in_flight = :in_flight, differences = :differences, "
+        "finished_at = :now WHERE id = :id",
+        compared=totals.compared,
+        matched=totals.matched,
+        in_flight=totals.in_flight,
+        differences=totals.differences,
+        now=micros(now),
+        id=run_id,
+    )
+
+
+def fail(tx: Transaction, run_id: str, error: str, now: datetime) -> None:
+    """Close a run that could not be finished, with the reason."""
+    tx.run(
+        "UPDATE reconciliation_run SET state = 'failed', error = :error, finished_at = :now "
+        "WHERE id = :id AND state = 'running'",
+        error=error[:500],
+        now=micros(now),
+        id=run_id,
+    )
+
+
+def record(
+    tx: Transaction, run_id: str, channel_id: str, difference: Difference, now: datetime
+) -> Row:
+    """Keep a difference; its age counts from the first run that saw it. Return its row."""
+    first = tx.value(
+        "SELECT MIN(first_seen_at) FROM reconciliation_difference WHERE channel_id = :channel "
+        "AND kind = :kind AND subject = :subject AND state <> 'healed' "
+        "AND state IN ('open', 'healing')",
+        channel=channel_id,
+        kind=str(difference.kind),
+        subject=difference.subject[:200],
+    )
+    _supersede(tx, channel_id, difference)
+    row = tx.row(
+        "INSERT INTO reconciliation_difference(id, run_id, channel_id, kind, subject, listing_id, "
+        "product_id, unit_id, order_id, ledger_claim, remote_claim, cause, evidence, severity, "
+        "fix, first_seen_at, found_at) VALUES(:id, :run, :channel, :kind, :subject, :listing, "
+        ":product, :unit, :order_id, :ledger, :remote, :cause, :evidence, :severity, :fix, :first, "
+        ":now) RETURNING *",
+        id=new_id(),
+        run=run_id,
+        channel=channel_id,
+        kind=str(difference.kind),
+        subject=difference.subject[:200],
+        listing=difference.listing_id,
+        product=difference.product_id,
+        unit=difference.unit_id,
+        order_id=difference.order_id,
+        ledger=orjson.dumps(difference.ledger, default=str).decode(),
+        remote=orjson.dumps(difference.remote, default=str).decode(),
+        cause=str(difference.cause),
+        evidence=difference.evidence,
+        severity=str(difference.severity),
+        fix=str(difference.fix),
+        first=first or micros(now),
+        now=micros(now),
+    )
+    assert row is not None
+    return row
+
+
+def _supersede(tx: Transaction, channel_id: str, difference: Difference) -> None:
+    """An older run's open difference about the same thing gives way to the newer one."""
+    tx.run(
+        "UPDATE reconciliation_difference SET state = 'superseded' WHERE channel_id = :channel "
+        "AND kind = :kind AND subject = :subject AND state <> 'healed' "
+        "AND state IN ('open', 'healing')",
+        channel=channel_id,
+        kind=str(difference.kind),
+        subject=difference.subject[:200],
+    )
+
+
+def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
+    """Queue the fix of a difference; it counts as healed when the channel has taken it.
+
+    Orders are fixed by the caller, who reads them again from the channel.
+    """
+    difference = _live(tx, difference["id"])
+    match Fix(difference["fix"]):
+        case Fix.PUSH_LEVEL:
+            seen = orjson.loads(difference["remote_claim"])["quantity"]
+            listings.correct(tx, difference["listing_id"], seen, occasion.now)
+        case Fix.BIND_LISTING:
+            remote = orjson.loads(difference["remote_claim"])
+            listings.bind(
+                tx,
+                difference["channel_id"],
+                difference["product_id"],
+                difference["subject"],
+                remote["remote"],
+                occasion.now,
+                observed=remote["quantity"],
+            )
+        case Fix.TELL_FULFILLMENT:
+            _tell_again(tx, occasion, difference)
+        case Fix.REGISTER_AGAIN:
+            registrations.again(tx, difference["unit_id"], difference["id"], occasion.now)
+        case Fix.ASK:
+            raise StepNotAllowed("only a person can settle this difference", allowed=["dismiss"])
+        case Fix.ACCEPT_ORDER:
+            pass
+    tx.run(
+        "UPDATE reconciliation_difference SET state = 'healing', resolved_by = :actor "
+        "WHERE id = :id",
+        actor=occasion.actor,
+        id=difference["id"],
+    )
+
+
+def _live(tx: Transaction, difference_id: str) -> Row:
+    """Read a difference as it is now; what is settled already can not be settled again."""
+    row = tx.row(
+        "SELECT * FROM reconciliation_difference WHERE id = :id FOR UPDATE", id=difference_id
+    )
+    assert row is not None  # differences are never deleted
+    if row["state"] not in {"open", "healing"}:
+        raise StepNotAllowed(f"the difference is {row['state']}", allowed=[])
+    return row
+
+
+def _tell_again(tx: Transaction, occasion: Occasion, difference: Row) -> None:
+    dead = [
+        row["id"]
+        for row in tx.rows(
+            "SELECT id FROM outbox WHERE channel_id = :channel AND subject = :subject "
+            "AND topic = :topic AND state = 'dead'",
+            channel=difference["channel_id"],
+            subject=difference["order_id"],
+            topic=orders.TOPIC,
+        )
+    ]
+    if dead:
+        outbox.replay(tx, dead, occasion.now)
+        return
+    units = tx.rows(
+        "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
+        "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
+        order_id=difference["order_id"],
+    )
+    orders.tell_fulfillment(
+        tx, occasion, [row["id"] for row in units], Shipment(), reference=difference["id"]
+    )
+
+
+def healed(tx: Transaction, difference_id: str, now: datetime) -> None:
+    """Note that a difference is no more, and count it in its run."""
+    changed = tx.row(
+        "UPDATE reconciliation_difference SET state = 'healed', healed_at = :now "
+        "WHERE id = :id AND state IN ('open', 'healing') RETURNING run_id",
+        now=micros(now),
+        id=difference_id,
+    )
+    if changed is not None:
+        tx.run(
+            "UPDATE reconciliation_run SET healed = healed + 1 WHERE id = :id",
+            id=changed["run_id"],
+        )
+
+
+def healed_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
+    """Note that a channel took a level: what was being healed by it is healed."""
+    for row in tx.rows(
+        "SELECT id FROM reconciliation_difference WHERE listing_id = :listing "
+        "AND state = 'healing'",
+        listing=listing_id,
+    ):
+        healed(tx, row["id"], now)
+
+
+def healed_fact(tx: Transaction, fact: Row, now: datetime) -> None:
+    """Note that a channel took a fact: what was being healed by it is healed."""
+    for row in tx.rows(
+        "SELECT id FROM reconciliation_difference WHERE channel_id = :channel "
+        "AND state = 'healing' AND (order_id = :subject OR unit_id = :subject)",
+        channel=fact["channel_id"],
+        subject=fact["subject"],
+    ):
+        healed(tx, row["id"], now)
+
+
+def dismiss(tx: Transaction, occasion: Occasion, difference: Row, reason: str) -> None:
+    """Close a difference that a person has explained."""
+    difference = _live(tx, difference["id"])
+    tx.run(
+        "UPDATE reconciliation_difference SET state = 'dismissed', resolved_by = :actor, "
+        "evidence = :evidence WHERE id = :id",
+        actor=occasion.actor,
+        evidence=f"{difference['evidence']} Dismissed: {reason}",
+        id=difference["id"],
+    )
+    subject, channel_id = difference["subject"], difference["channel_id"]
+    cases.settle(tx, CaseKind.DISAGREEMENT, subject, channel_id, occasion.now)
+
+
+def ask(tx: Transaction, difference: Row, channel: Row, now: datetime) -> None:
+    """Open a case for a difference that no rule may settle."""
+    kind = CaseKind.DISAGREEMENT
+    if difference["kind"] == Kind.UNKNOWN_SERIAL:
+        kind = CaseKind.UNKNOWN_SERIAL
+    finding = Finding(
+        kind=kind,
+        subject=difference["subject"],
+        channel_id=channel["id"],
+        severity=Severity(difference["severity"]),
+        summary=f"{channel['name']}: {difference['evidence']}",
+        details={"difference": difference["id"], "run": difference["run_id"]},
+    )
+    cases.report(tx, finding, now)

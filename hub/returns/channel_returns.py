@@ -1,0 +1,338 @@
+"""Returns and refunds that channels tell of: kept, awaited, and held against what was read.
+
+A channel knows no serials, so that its return is of some unit of an order line. It counts as here
+once a unit of that line was taken in. Nothing here ever raises: what does not fit is a case.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from hub import cases, orders
+from hub.cases import CaseKind, Finding, Severity
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.identifiers.numbers import canonical
+from hub.orders import line_status, order_checks
+from hub.orders.line_status import Standing
+from hub.returns import refunds
+from hub.storage.sql import Row, Transaction
+from hub.sync import mappings
+from hub.vocabulary import Return, ReturnLine
+
+KINDS = (CaseKind.RETURN_NOT_SCANNED, CaseKind.UNMATCHED_RETURN, CaseKind.DOUBLE_REFUND)
+
+
+def accept(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> str | None:
+    """Work a return, as its channel states it now, into the ledger; return its id.
+
+    An older state than the one known is ignored (None). The same state again changes nothing.
+    """
+    said = mappings.returned(channel, said)
+    known = tx.row(
+        "SELECT remote_updated_at FROM channel_return "
+        "WHERE channel_id = :channel AND ref = :ref FOR UPDATE",
+        channel=channel["id"],
+        ref=said.ref,
+    )
+    if known is not None and micros(said.updated_at) < known["remote_updated_at"]:
+        return None
+    return_id = _keep(tx, occasion, channel, said)
+    order_id = tx.value("SELECT order_id FROM channel_return WHERE id = :id", id=return_id)
+    if order_id is not None:
+        orders.settle(tx, occasion, order_id)
+        refunds.paid_by_channel(tx, occasion, order_id)
+    look_at(tx, occasion, return_id)
+    return return_id
+
+
+def _keep(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> str:
+    order_id = tx.value(
+        "SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :ref",
+        channel=channel["id"],
+        ref=said.order_ref,
+    )
+    row = tx.row(
+        "INSERT INTO channel_return(id, channel_id, ref, order_ref, order_id, state, "
+        "remote_state, refund_ref, refunded_at, exchange_order_ref, exchange_line_refs, "
+        "remote_updated_at, recorded_at) VALUES(:id, :channel, :ref, :order_ref, "
+        ":order_id, :state, :remote_state, :refund_ref, :refunded_at, :exchange_order, "
+        ":exchange_lines, :updated_at, :now) ON CONFLICT(channel_id, ref) DO UPDATE SET "
+        "order_ref = excluded.order_ref, order_id = excluded.order_id, state = excluded.state, "
+        "remote_state = excluded.remote_state, refund_ref = excluded.refund_ref, "
+        "refunded_at = excluded.refunded_at, exchange_order_ref = excluded.exchange_order_ref, "
+        "exchange_line_refs = excluded.exchange_line_refs, "
+        "remote_updated_at = excluded.remote_updated_at RETURNING id",
+        id=new_id(),
+        channel=channel["id"],
+        ref=said.ref,
+        order_ref=said.order_ref,
+        order_id=order_id,
+        state=str(said.state),
+        remote_state=said.remote_state[:100],
+        refund_ref=said.refund_ref and said.refund_ref[:200],
+        refunded_at=micros(said.refunded_at) if said.refunded_at else None,
+        exchange_order=said.exchange_order_ref,
+        exchange_lines=orjson.dumps(said.exchange_line_refs).decode(),
+        updated_at=micros(said.updated_at),
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    tx.run("DELETE FROM channel_return_line WHERE return_id = :id", id=row["id"])
+    for line in said.lines:
+        _keep_line(tx, row["id"], line)
+    return str(row["id"])
+
+
+def _keep_line(tx: Transaction, return_id: str, line: ReturnLine) -> None:
+    tx.run(
+        "INSERT INTO channel_return_line(id, return_id, order_line_ref, quantity, comes_back, "
+        "arrived, refunded, taken_off, restock, reason, serials) VALUES(:id, :return_id, :ref, "
+        ":quantity, :comes_back, :arrived, :refunded, :taken_off, :restock, :reason, :serials)",
+        id=new_id(),
+        return_id=return_id,
+        ref=line.order_line_ref,
+        quantity=line.quantity,
+        comes_back=line.comes_back,
+        arrived=line.arrived,
+        refunded=line.refunded,
+        taken_off=line.taken_off,
+        restock=line.restock,
+        reason=line.reason[:200],
+        serials=orjson.dumps(line.serials).decode(),
+    )
+
+
+def look_at(tx: Transaction, occasion: Occasion, return_id: str) -> None:
+    """Report what of a return does not fit the ledger, and close what fits by now."""
+    row = tx.row("SELECT * FROM channel_return WHERE id = :id", id=return_id)
+    assert row is not None  # returns are never deleted
+    found = {finding.kind: finding for finding in _findings(tx, row)}
+    for kind in KINDS:
+        if kind in found:
+            cases.report(tx, found[kind], occasion.now)
+        else:
+            cases.settle(tx, kind, row["ref"], row["channel_id"], occasion.now)
+
+
+def look_again(tx: Transaction, occasion: Occasion, channel: Row, refs: Sequence[str]) -> None:
+    """Look at returns again after their order was worked in: what did not fit may fit now."""
+    for row in tx.rows(
+        "SELECT id FROM channel_return WHERE channel_id = :channel AND ref IN (:refs...) "
+        "ORDER BY id",
+        channel=channel["id"],
+        refs=list(refs),
+    ):
+        look_at(tx, occasion, row["id"])
+
+
+def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+    """Close the cases of returns whose unit was read, or whose order came, since."""
+    rows = tx.rows(
+        "SELECT DISTINCT channel_return.id FROM exception_case "
+        "JOIN channel_return ON channel_return.channel_id = exception_case.channel_id "
+        "AND channel_return.ref = exception_case.subject "
+        "WHERE exception_case.kind IN ('return_not_scanned', 'unmatched_return', 'double_refund') "
+        "AND exception_case.state <> 'resolved' LIMIT :limit",
+        limit=limit,
+    )
+    closed = 0
+    for row in rows:
+        known = tx.row("SELECT * FROM channel_return WHERE id = :id", id=row["id"])
+        assert known is not None
+        open_kinds = {finding.kind: finding for finding in _findings(tx, known)}
+        for kind in KINDS:
+            if kind not in open_kinds:
+                cases.settle(tx, kind, known["ref"], known["channel_id"], occasion.now)
+        if CaseKind.UNMATCHED_RETURN not in open_kinds:
+            for finding in open_kinds.values():
+                _report_new(tx, finding, occasion)
+        closed += len(open_kinds) < len(KINDS)
+    return closed
+
+
+def _report_new(tx: Transaction, finding: Finding, occasion: Occasion) -> None:
+    """Report what was not seen before; what is open already is not counted again."""
+    known = tx.value(
+        "SELECT COUNT(*) FROM exception_case WHERE kind = :kind AND subject = :subject "
+        "AND channel_key = :channel AND state <> 'resolved'",
+        kind=str(finding.kind),
+        subject=finding.subject[:200],
+        channel=finding.channel_id,
+    )
+    if not known:
+        cases.report(tx, finding, occasion.now)
+
+
+def _findings(tx: Transaction, row: Row) -> Iterator[Finding]:
+    if row["state"] == "cancelled":
+        return
+    if row["order_id"] is None:
+        yield _unmatched(row, f"is of order {row['order_ref']}, which is not known here")
+        return
+    said = tx.rows("SELECT * FROM channel_return_line WHERE return_id = :id", id=row["id"])
+    order = order_checks.order_of(tx, row["order_id"])
+    lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=row["order_id"])
+    stands = {one.line["ref"]: one for one in line_status.of_lines(tx, order, lines)}
+    strange = [line["order_line_ref"] for line in said if line["order_line_ref"] not in stands]
+    if strange:
+        yield _unmatched(row, f"names lines that order {order['number']} does not have")
+    elif wrong := _wrong_serials(tx, said, stands):
+        yield _unmatched(row, f"names {', '.join(wrong)}, which did not leave on its line")
+    known = [line for line in said if line["order_line_ref"] in stands]
+    yield from _not_scanned(tx, row, order, known, stands)
+    yield from _refunded_twice(tx, row, order, known, stands)
+
+
+def _unmatched(row: Row, what: str) -> Finding:
+    return Finding(
+        kind=CaseKind.UNMATCHED_RETURN,
+        subject=row["ref"],
+        channel_id=row["channel_id"],
+        summary=f"Return {row['ref']} {what}.",
+        details={"return": row["ref"], "order": row["order_ref"], "order_id": row["order_id"]},
+    )
+
+
+def _wrong_serials(tx: Transaction, said: Sequence[Row], stands: dict[str, Standing]) -> list[str]:
+    """Return the serials that a channel names and that never left on the line."""
+    wrong = []
+    for line in said:
+        one = stands[line["order_line_ref"]]
+        left = {unit["serial_canonical"] for unit in one.left} | {
+            unit["serial_canonical"] for unit in _back(tx, one)
+        }
+        wrong += [each for each in orjson.loads(line["serials"]) if canonical(each) not in left]
+    return wrong
+
+
+def _back(tx: Transaction, one: Standing) -> list[Row]:
+    return tx.rows(
+        "SELECT unit.id, unit.serial_canonical FROM line_return "
+        "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
+        line=one.line["id"],
+    )
+
+
+def _not_scanned(
+    tx: Transaction, row: Row, order: Row, said: Sequence[Row], stands: dict[str, Standing]
+) -> Iterator[Finding]:
+    """Find units that the channel believes to be back and that nobody has read."""
+    missing = {}
+    for line in said:
+        ref = line["order_line_ref"]
+        if not line["arrived"]:
+            continue
+        arrived = _sum(tx, row["order_id"], ref, "arrived")
+        lacking = min(line["arrived"], arrived - stands[ref].back)
+        if lacking > 0:
+            missing[stands[ref].line["sku"]] = lacking
+    if missing:
+        told = ", ".join(f"{count} of {sku}" for sku, count in missing.items())
+        yield Finding(
+            kind=CaseKind.RETURN_NOT_SCANNED,
+            subject=row["ref"],
+            channel_id=row["channel_id"],
+            severity=Severity.HIGH,
+            summary=f"{told} of order {order['number']} came back, says the channel, and no unit "
+            "was read.",
+            details={
+                "return": row["ref"],
+                "order": order["number"],
+                "order_id": order["id"],
+                "missing": missing,
+            },
+        )
+
+
+def _refunded_twice(
+    tx: Transaction, row: Row, order: Row, said: Sequence[Row], stands: dict[str, Standing]
+) -> Iterator[Finding]:
+    """Find lines of which more was refunded, there and here, than ever left."""
+    for line in said:
+        one = stands[line["order_line_ref"]]
+        left_once = len(one.left) + one.back
+        paid = refunds.of_line(tx, one.line["id"])
+        if line["refunded"] and left_once and paid.there + paid.here > left_once:
+            yield Finding(
+                kind=CaseKind.DOUBLE_REFUND,
+                subject=row["ref"],
+                channel_id=row["channel_id"],
+                severity=Severity.HIGH,
+                summary=f"{paid.there + paid.here} of {one.line['sku']} were refunded on order "
+                f"{order['number']}, and {left_once} left: {paid.there} by the channel, "
+                f"{paid.here} here.",
+                details={"return": row["ref"], "order_id": order["id"], "here": paid.here},
+            )
+            return
+
+
+def _sum(tx: Transaction, order_id: str, ref: str, column: str) -> int:
+    return int(
+        tx.value(
+            f"SELECT COALESCE(SUM(line.{column}), 0) FROM channel_return "  # our own word
+            "JOIN channel_return_line AS line ON line.return_id = channel_return.id "
+            "WHERE channel_return.order_id = :order AND channel_return.state <> 'cancelled' "
+            "AND line.order_line_ref = :ref",
+            order=order_id,
+            ref=ref,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """What a channel announced of one unit that is brought back."""
+
+    ref: str
+    state: str
+    comes_back: bool
+    reason: str
+    refund_ref: str | None
+    refunded_at: int | None
+
+
+def of_unit(tx: Transaction, line_id: str, unit: Row) -> Announced | None:
+    """Find the return that a unit of an order line belongs to, if its channel told of one.
+
+    A return that names the serial comes first, then those that are not here yet, the oldest first.
+    What the customer was to keep counts only where every unit of the line was to be kept.
+    """
+    rows = tx.rows(
+        "SELECT channel_return.ref, channel_return.state, channel_return.refund_ref, "
+        "channel_return.refunded_at, line.quantity, line.comes_back, line.reason, line.refunded, "
+        "line.serials FROM order_line "
+        "JOIN channel_return ON channel_return.order_id = order_line.order_id "
+        "JOIN channel_return_line AS line ON line.return_id = channel_return.id "
+        "AND line.order_line_ref = order_line.ref "
+        "WHERE order_line.id = :line AND channel_return.state <> 'cancelled' "
+        "ORDER BY channel_return.id",
+        line=line_id,
+    )
+    for row in rows:
+        if unit["serial_canonical"] in {canonical(each) for each in orjson.loads(row["serials"])}:
+            return _announced(row)
+    line = order_checks.line_of(tx, line_id)
+    (one,) = line_status.of_lines(tx, order_checks.order_of(tx, line["order_id"]), [line])
+    back = one.back
+    for row in (each for each in rows if each["comes_back"]):
+        if row["quantity"] > back:
+            return _announced(row)
+        back -= row["quantity"]
+    kept = [row for row in rows if not row["comes_back"]]
+    if kept and sum(row["quantity"] for row in kept) >= len(one.left):
+        return _announced(kept[0])
+    return None
+
+
+def _announced(row: Row) -> Announced:
+    refunded = row["refunded"] > 0
+    return Announced(
+        ref=row["ref"],
+        state=row["state"],
+        comes_back=bool(row["comes_back"]),
+        reason=row["reason"],
+        refund_ref=(row["refund_ref"] or row["ref"]) if refunded else None,
+        refunded_at=row["refunded_at"] if refunded else None,
+    )

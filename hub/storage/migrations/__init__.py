@@ -1,0 +1,42 @@
+"""The tables' history: numbered, forward only, the same on SQLite and on PostgreSQL."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+
+HERE = Path(__file__).parent
+
+
+def engine_for(url: str) -> Engine:
+    """Open the database for administration; everything else uses `hub.storage.database`."""
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def migrate(url: str) -> None:
+    """Bring the tables to the newest revision; nothing happens if they are there already."""
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    engine = engine_for(url)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Say whether the tables are those that this version of the hub works with."""
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    engine = engine_for(url)
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    return present == ScriptDirectory.from_config(config).get_current_head()

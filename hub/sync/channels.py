@@ -1,0 +1,265 @@
+"""Channels: one account at a marketplace, a POS or a manufacturer; its health; its cursors."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+import orjson
+
+from hub.availability.policy import PolicyCard, stored_of
+from hub.catalogue import reference
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput
+from hub.storage.sql import Row, Transaction
+from hub.sync import inbox, listings, outbox, rate_limits
+
+CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it stands in the address of webhooks
+ACTIVE, PAUSED = "active", "paused"
+
+
+class Oversell(StrEnum):
+    """What a channel wants done when it sold more than there is."""
+
+    BACK_ORDER = "back_order"  # the order waits for units
+    ALTERNATIVE = "alternative"  # another product is sent, where one is named for it
+    CANCEL = "cancel"  # the channel is asked to cancel the order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelCard:
+    """What is known of a channel; `settings` are sealed (`hub.access.vault`), sites are codes."""
+
+    code: str
+    name: str
+    connector: str
+    settings: str
+    capabilities: Sequence[str]
+    manufacturer: str | None = None
+    client: str | None = None  # its code: sells the goods of this client, else our own
+    sites: Sequence[str] = ()
+    safety_buffer: int = 0
+    oversell: Oversell = Oversell.BACK_ORDER
+    policy: PolicyCard | None = None  # None: what was set stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How far a channel is behind: what waits, since when, and what was given up."""
+
+    levels_waiting: int
+    facts_waiting: int
+    inbox_waiting: int
+    dead: int
+    oldest_unsent_at: int | None
+    last_success_at: int | None
+
+
+def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
+    """Make or change a channel and return its id; a change has all its levels told anew."""
+    if not CODE.fullmatch(card.code):
+        raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
+    if not 0 < len(card.name) <= 200:
+        raise InvalidInput("the name needs 1 to 200 characters", field="name")
+    if card.safety_buffer < 0:
+        raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
+    maker = None
+    if card.manufacturer is not None:
+        maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
+    client = reference(tx, "client", "code", card.client)["id"] if card.client else None
+    policy = _policy(tx, occasion, card)
+    sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
+    row = tx.row(
+        "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
+        "client_id, site_ids, safety_buffer, oversell, policy, state, created_at) VALUES(:id, "
+        ":code, :name, :connector, :settings, :capabilities, :maker, :client, :sites, :buffer, "
+        ":oversell, :policy, 'active', :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
+        "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
+        "client_id = excluded.client_id, "
+        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
+        "oversell = excluded.oversell, policy = COALESCE(excluded.policy, channel.policy) "
+        "RETURNING id, connector",
+        id=new_id(),
+        code=card.code,
+        name=card.name,
+        connector=card.connector,
+        settings=card.settings,
+        capabilities=orjson.dumps(list(card.capabilities)).decode(),
+        maker=maker,
+        client=client,
+        sites=orjson.dumps(sites).decode() if sites else None,
+        buffer=card.safety_buffer,
+        oversell=str(card.oversell),
+        policy=policy,
+        now=micros(occasion.now),
+    )
+    assert row is not None
+    if row["connector"] != card.connector:
+        raise InvalidInput("the connector of a channel can not be changed", field="connector")
+    rate_limits.forget_token(tx, row["id"])  # its credentials may have changed
+    listings.touch_channel(tx, row["id"], occasion.now)
+    return str(row["id"])
+
+
+def _policy(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str | None:
+    if card.policy is None:
+        return None
+    # Sites and the buffer have their own places on the card.
+    card_policy = replace(card.policy, sites=None, safety_buffer=None)
+    return orjson.dumps(stored_of(tx, occasion, card_policy)).decode()
+
+
+def get(tx: Transaction, code: str) -> Row:
+    """Return a channel by its code, or raise UnknownReference."""
+    return reference(tx, "channel", "code", code)
+
+
+def by_id(tx: Transaction, channel_id: str) -> Row:
+    """Return a channel by its id, or raise UnknownReference."""
+    return reference(tx, "channel", "id", channel_id)
+
+
+def with_capability(tx: Transaction, *capabilities: str) -> list[Row]:
+    """Return the active channels that can do all of these, oldest first."""
+    rows = tx.rows("SELECT * FROM channel WHERE state = 'active' ORDER BY created_at, id")
+    return [row for row in rows if set(capabilities) <= set(orjson.loads(row["capabilities"]))]
+
+
+def can(channel: Row, capability: str) -> bool:
+    """Say whether a channel's connector has a capability."""
+    return capability in orjson.loads(channel["capabilities"])
+
+
+def pause(tx: Transaction, channel_id: str, reason: str) -> None:
+    """Stop talking to a channel until a person resumes it; what is to be told waits."""
+    tx.run(
+        "UPDATE channel SET state = 'paused', paused_reason = :reason WHERE id = :id",
+        reason=reason[:300],
+        id=channel_id,
+    )
+
+
+def resume(tx: Transaction, channel_id: str) -> None:
+    """Talk to a channel again."""
+    tx.run(
+        "UPDATE channel SET state = 'active', paused_reason = NULL, waits_until = 0 WHERE id = :id",
+        id=channel_id,
+    )
+    tx.run(
+        "UPDATE circuit SET failures = 0, openings = 0, probe_at = 0, opened_at = NULL "
+        "WHERE channel_id = :id",
+        id=channel_id,
+    )
+    tx.wake("levels", "facts", "inbox")
+
+
+def slow_down(tx: Transaction, channel_id: str, until: datetime) -> None:
+    """Leave a channel alone until then: it asked for it."""
+    tx.run(
+        "UPDATE channel SET waits_until = :until WHERE id = :id AND waits_until < :until",
+        until=micros(until),
+        id=channel_id,
+    )
+
+
+def resume_pace(tx: Transaction, channel_id: str) -> None:
+    """Stop leaving a channel alone: it is back."""
+    tx.run("UPDATE channel SET waits_until = 0 WHERE id = :id", id=channel_id)
+    tx.wake("levels", "facts", "inbox")
+
+
+def cursor(tx: Transaction, channel_id: str, stream: str) -> str:
+    """Return how far a stream was read; an empty text is its beginning."""
+    value = tx.value(
+        "SELECT value FROM cursor WHERE channel_id = :channel AND stream = :stream",
+        channel=channel_id,
+        stream=stream,
+    )
+    return str(value or "")
+
+
+def move_cursor(tx: Transaction, channel_id: str, stream: str, value: str, now: datetime) -> None:
+    """Note how far a stream was read; call it only in the transaction that stored the page."""
+    tx.run(
+        "INSERT INTO cursor(id, channel_id, stream, value, moved_at) "
+        "VALUES(:id, :channel, :stream, :value, :now) ON CONFLICT(channel_id, stream) "
+        "DO UPDATE SET value = excluded.value, moved_at = excluded.moved_at",
+        id=new_id(),
+        channel=channel_id,
+        stream=stream,
+        value=value,
+        now=micros(now),
+    )
+
+
+def health(tx: Transaction, channel_id: str) -> Health:
+    """Measure how far a channel is behind."""
+    levels = tx.row(
+        "SELECT COUNT(*) AS waiting, MIN(wanted_at) AS oldest FROM listing_level "
+        "WHERE channel_id = :id AND wanted_version > done_version AND state = 'live'",
+        id=channel_id,
+    )
+    facts = tx.row(
+        "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM outbox "
+        "WHERE channel_id = :id AND state IN ('waiting', 'leased')",
+        id=channel_id,
+    )
+    assert levels is not None
+    assert facts is not None
+    oldest = [row["oldest"] for row in (levels, facts) if row["oldest"] is not None]
+    return Health(
+        levels_waiting=levels["waiting"],
+        facts_waiting=facts["waiting"],
+        inbox_waiting=tx.value(
+            "SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state IN ('waiting', 'leased')",
+            id=channel_id,
+        ),
+        dead=tx.value(
+            "SELECT (SELECT COUNT(*) FROM outbox WHERE channel_id = :id AND state = 'dead') + "
+            "(SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state = 'dead') + "
+            "(SELECT COUNT(*) FROM listing_level WHERE channel_id = :id AND state = 'dead')",
+            id=channel_id,
+        ),
+        oldest_unsent_at=min(oldest, default=None),
+        last_success_at=_last_success(tx, channel_id),
+    )
+
+
+def _last_success(tx: Transaction, channel_id: str) -> int | None:
+    moments = [
+        tx.value(
+            "SELECT MAX(acknowledged_at) FROM listing_level WHERE channel_id = :id", id=channel_id
+        ),
+        tx.value(
+            # Streams that were read from the channel; others are our own, and ask it nothing.
+            "SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id "
+            "AND stream NOT IN ('events', 'warranty_job')",
+            id=channel_id,
+        ),
+        tx.value(
+            "SELECT MAX(settled_at) FROM outbox WHERE channel_id = :id AND state = 'sent'",
+            id=channel_id,
+        ),
+    ]
+    return max((each for each in moments if each is not None), default=None)
+
+
+def replay(tx: Transaction, code: str, ids: Sequence[str] | None, now: datetime) -> int:
+    """Put dead letters of a channel back; without ids all of them, and its dead levels too."""
+    channel = get(tx, code)
+    dead = "channel_id = :channel AND state = 'dead'"
+    values = {"channel": channel["id"]}
+    facts = tx.rows(f"SELECT id FROM outbox WHERE {dead}", **values)
+    deliveries = tx.rows(f"SELECT id FROM inbox WHERE {dead}", **values)
+    wanted = None if ids is None else set(ids)
+    chosen = [
+        [row["id"] for row in rows if wanted is None or row["id"] in wanted]
+        for rows in (facts, deliveries)
+    ]
+    count = outbox.replay(tx, chosen[0], now) + inbox.replay(tx, chosen[1], now)
+    if ids is None:
+        count += listings.revive(tx, channel["id"], now)
+    return count

@@ -1,0 +1,120 @@
+"""The circuit breaker of a channel: while it fails, it is left alone, and asked now and then.
+
+Failures of different messages in a row open it; the same message again and again does not, since
+then the message is at fault. While it is open no message spends an attempt. One worker at a time
+asks the channel whether it is back (half open); an answer closes it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from hub.clock import micros
+from hub.storage.sql import Row, Transaction
+from hub.sync import channels
+
+FAILURES_MAX = 5  # of different messages in a row
+PAUSE_SECONDS = (15, 30, 60, 120, 300)  # between two questions whether it is back
+PROBE_LEASE = timedelta(seconds=30)
+
+
+class CircuitState(StrEnum):
+    """Whether a channel is talked to."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"  # the next call asks whether it is back
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """How a channel has been failing."""
+
+    failures: int = 0
+    openings: int = 0
+    opened_at: int | None = None
+    probe_at: int = 0
+
+    def state(self, now: datetime) -> CircuitState:
+        """Say whether the channel is talked to now."""
+        if not self.probe_at:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if self.probe_at > micros(now) else CircuitState.HALF_OPEN
+
+
+def of(tx: Transaction, channel_id: str) -> Circuit:
+    """Return the circuit of a channel."""
+    row = _row(tx, channel_id)
+    if row is None:
+        return Circuit()
+    return Circuit(row["failures"], row["openings"], row["opened_at"], row["probe_at"])
+
+
+def failed(tx: Transaction, channel_id: str, subject: str, now: datetime) -> bool:
+    """Note that a message could not be delivered; True if the circuit opened by it."""
+    row = tx.row(
+        "INSERT INTO circuit(channel_id, failures, last_failed) VALUES(:id, 1, :subject) "
+        "ON CONFLICT(channel_id) DO UPDATE SET last_failed = excluded.last_failed, "
+        "failures = circuit.failures + "
+        "CASE WHEN circuit.last_failed = excluded.last_failed THEN 0 ELSE 1 END RETURNING *",
+        id=channel_id,
+        subject=subject[:200],
+    )
+    assert row is not None
+    if row["probe_at"] or row["failures"] < FAILURES_MAX:
+        return False
+    _open(tx, row, now)
+    return True
+
+
+def succeeded(tx: Transaction, channel_id: str) -> None:
+    """Note that the channel took something: the circuit is closed."""
+    tx.send(
+        "UPDATE circuit SET failures = 0, openings = 0, probe_at = 0, opened_at = NULL, "
+        "last_failed = NULL WHERE channel_id = :id AND (failures > 0 OR probe_at > 0)",
+        id=channel_id,
+    )
+
+
+def claim(tx: Transaction, channel_id: str, now: datetime) -> bool:
+    """Claim the question whether an open channel is back; one worker at a time gets it."""
+    return bool(
+        tx.run(
+            "UPDATE circuit SET probe_at = :later "
+            "WHERE channel_id = :id AND probe_at > 0 AND probe_at <= :now",
+            id=channel_id,
+            now=micros(now),
+            later=micros(now + PROBE_LEASE),
+        )
+    )
+
+
+def back(tx: Transaction, channel_id: str) -> None:
+    """Close a circuit, because the channel answered, and have everything told that waits."""
+    succeeded(tx, channel_id)
+    channels.resume_pace(tx, channel_id)
+
+
+def still_away(tx: Transaction, channel_id: str, now: datetime) -> None:
+    """Open a circuit for longer: the channel was asked, and is not back."""
+    row = _row(tx, channel_id)
+    if row is not None and row["probe_at"]:
+        _open(tx, row, now)
+
+
+def _open(tx: Transaction, row: Row, now: datetime) -> None:
+    pause = PAUSE_SECONDS[min(row["openings"], len(PAUSE_SECONDS) - 1)]
+    probe_at = now + timedelta(seconds=pause)
+    tx.run(
+        "UPDATE circuit SET probe_at = :probe, openings = openings + 1, "
+        "opened_at = COALESCE(opened_at, :now) WHERE channel_id = :id",
+        id=row["channel_id"],
+        probe=micros(probe_at),
+        now=micros(now),
+    )
+    # Everybody leaves it alone; whoever is first after that asks.
+    channels.slow_down(tx, row["channel_id"], probe_at)
+
+
+def _row(tx: Transaction, channel_id: str) -> Row | None:
+    return tx.row("SELECT * FROM circuit WHERE channel_id = :id", id=channel_id)

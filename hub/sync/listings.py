@@ -1,0 +1,345 @@
+"""Listings and their levels: which quantity each channel is to show, and what it last showed.
+
+A level is a desired state, not a message. Its row is its own work queue: there is work while the
+wanted version is ahead of the done one. The value is counted when it is sent, so that ten changes
+make one call and a late repeat can not overwrite a newer figure.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from hub.availability import counting
+from hub.availability.policy import of_channel
+from hub.clock import micros, new_id
+from hub.errors import InvalidInput
+from hub.storage.sql import Row, Transaction
+from hub.sync.leases import LEASE
+
+_OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedLevel:
+    """A level that a worker holds, with the quantity that is to be shown now."""
+
+    listing_id: str
+    sku: str
+    remote: dict[str, str]
+    desired: int
+    observed: int | None
+    version: int
+    fence: int
+    attempts: int
+    wanted_at: int
+    key: str
+
+
+def touch(
+    tx: Transaction,
+    product_ids: Iterable[str],
+    now: datetime,
+    unit_ids: Iterable[str] | None = None,
+) -> None:
+    """Note that the availability of products changed: their listings have to be told.
+
+    Listings that sell one unit are told only where it is one of `unit_ids` (None: all of them).
+
+    Rows are locked in the order of their ids, so that two commands never wait for each other. A
+    listing that waits after a failure keeps waiting; one that was given up is tried again.
+    """
+    ids = sorted(product_ids)
+    if not ids:
+        return
+    if unit_ids is None:
+        _want(tx, "product_id IN (:ids...)", now, ids=ids)
+        return
+    which = "product_id IN (:ids...) AND unit_id IS NULL OR unit_id IN (:units...)"
+    _want(tx, which, now, ids=ids, units=sorted(unit_ids))
+
+
+def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
+    """Note that all levels of a channel have to be told anew, as after a change of its policy."""
+    _want(tx, "channel_id = :channel", now, channel=channel_id)
+
+
+def touch_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
+    """Have the level of one listing told anew."""
+    _want(tx, "listing_id = :listing", now, listing=listing_id)
+
+
+def touch_early(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
+    """Note that what is to come of products changed: it counts where it is sold before it is here.
+
+    No other listing is told anything.
+    """
+    ids = sorted(product_ids)
+    if ids:
+        _want(
+            tx,
+            "product_id IN (:ids...) AND listing_id IN (SELECT listing.id FROM listing "
+            "JOIN channel ON channel.id = listing.channel_id WHERE listing.product_id IN (:ids...) "
+            "AND (listing.policy LIKE '%\"pre_order\"%' OR channel.policy LIKE '%\"pre_order\"%'))",
+            now,
+            ids=ids,
+        )
+
+
+def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None:
+    tx.send(
+        "UPDATE listing_level SET wanted_version = wanted_version + 1, "
+        "wanted_at = CASE WHEN wanted_version > done_version THEN wanted_at ELSE :now END, "
+        "due_at = CASE WHEN attempts > 0 THEN due_at ELSE :now END, state = 'live', "
+        # What is sold out is told before all else: each moment may sell it twice.
+        "urgency = CASE WHEN EXISTS (SELECT 1 FROM unit WHERE unit.product_id = "
+        "listing_level.product_id AND unit.status = 'in_stock' AND unit.promised_to IS NULL "
+        "AND unit.blocks = 0) THEN 1 ELSE 0 END "
+        "WHERE listing_id IN (SELECT listing_id FROM listing_level "
+        f"WHERE {condition} ORDER BY listing_id FOR UPDATE)",
+        now=micros(now),
+        **values,
+    )
+    tx.wake("levels")
+
+
+def bind(
+    tx: Transaction,
+    channel_id: str,
+    product_id: str,
+    sku: str,
+    remote: dict[str, str],
+    now: datetime,
+    *,
+    observed: int | None = None,
+    unit_id: str | None = None,
+) -> str:
+    """Bind a product to a channel's listing, or change its references; its level is told soon.
+
+    With `unit_id` the listing sells exactly this unit of the product. Raises InvalidInput for a
+    SKU under which the channel sells something else.
+    """
+    taken = tx.value(
+        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
+        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
+        channel=channel_id,
+        sku=sku,
+        product=product_id,
+        unit=unit_id or "",
+    )
+    if taken:
+        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
+    identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
+    row = tx.row(
+        "INSERT INTO listing(id, channel_id, product_id, unit_id, sku, remote, created_at) "
+        "VALUES(:id, :channel, :product, :unit, :sku, :remote, :now) "
+        f"ON CONFLICT(channel_id, {identity} DO UPDATE "
+        "SET sku = excluded.sku, remote = excluded.remote RETURNING id",
+        id=new_id(),
+        channel=channel_id,
+        product=product_id,
+        unit=unit_id,
+        sku=sku,
+        remote=orjson.dumps(remote).decode(),
+        now=micros(now),
+    )
+    assert row is not None
+    tx.run(
+        "INSERT INTO listing_level(listing_id, channel_id, product_id, unit_id, wanted_version, "
+        "wanted_at, due_at, observed, observed_at) "
+        "VALUES(:listing, :channel, :product, :unit, 1, :now, :now, :observed, :now) "
+        "ON CONFLICT(listing_id) DO UPDATE SET wanted_version = listing_level.wanted_version + 1, "
+        "due_at = :now",
+        listing=row["id"],
+        channel=channel_id,
+        product=product_id,
+        unit=unit_id,
+        now=micros(now),
+        observed=observed,
+    )
+    tx.wake("levels")
+    return str(row["id"])
+
+
+def available(
+    tx: Transaction, channel: Row, product_ids: Sequence[str], now: datetime | None = None
+) -> dict[str, int]:
+    """Count what a channel is to show of each product, by its policy (`hub.availability`).
+
+    With `now` what has expired is left out before the sweep has set it aside.
+    """
+    found = counting.figures(tx, channel, product_ids, now)
+    return {product_id: each.shown for product_id, each in found.items()}
+
+
+def desired(tx: Transaction, channel: Row, levels: Sequence[Row], now: datetime) -> dict[str, int]:
+    """Count what levels are to show, by listing: of the one unit, where a listing sells only one.
+
+    A unit shows 1 while it may be sold and is not promised. What is kept back of a product is not
+    kept back of a unit that is listed by itself.
+    """
+    of_products = [level["product_id"] for level in levels if level["unit_id"] is None]
+    of_units = [level["unit_id"] for level in levels if level["unit_id"] is not None]
+    counts = available(tx, channel, sorted(set(of_products)), now) if of_products else {}
+    free = _free(tx, channel, of_units, now) if of_units else set()
+    return {
+        level["listing_id"]: counts[level["product_id"]]
+        if level["unit_id"] is None
+        else int(level["unit_id"] in free)
+        for level in levels
+    }
+
+
+def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str], now: datetime) -> set[str]:
+    policy = of_channel(channel)
+    if policy.selling_paused:
+        return set()
+    condition, values = counting.sellable(policy, now.date().isoformat())
+    rows = tx.rows(
+        "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
+        f"WHERE unit.id IN (:ids...) AND {condition}",
+        ids=list(unit_ids),
+        **values,
+    )
+    return {row["id"] for row in rows}
+
+
+def lease(
+    tx: Transaction, channel: Row, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[LeasedLevel]:
+    """Take levels that are due, and those whose worker died, with what they are to show."""
+    rows = tx.rows(
+        "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
+        "WHERE listing_id IN (SELECT listing_id FROM listing_level WHERE channel_id = :channel "
+        "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
+        "AND state = 'live' ORDER BY urgency, due_at, listing_id LIMIT :limit "
+        "FOR UPDATE SKIP LOCKED) RETURNING *",
+        channel=channel["id"],
+        now=micros(now),
+        until=micros(now + lasts),
+        limit=limit,
+    )
+    if not rows:
+        return []
+    counts = desired(tx, channel, rows, now)
+    bindings = {
+        row["id"]: row
+        for row in tx.rows(
+            "SELECT id, sku, remote FROM listing WHERE id IN (:ids...)",
+            ids=[row["listing_id"] for row in rows],
+        )
+    }
+    return [_leased(row, bindings[row["listing_id"]], counts) for row in rows]
+
+
+def _leased(row: Row, binding: Row, counts: dict[str, int]) -> LeasedLevel:
+    return LeasedLevel(
+        listing_id=row["listing_id"],
+        sku=binding["sku"],
+        remote=orjson.loads(binding["remote"]),
+        desired=counts[row["listing_id"]],
+        observed=row["observed"],
+        version=row["wanted_version"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        wanted_at=row["wanted_at"],
+        # From what was observed and what is wanted, never from the value: writing the same value
+        # again after a foreign edit must be a new request.
+        key=f"{row['listing_id']}:{row['observations']}:{row['wanted_version']}",
+    )
+
+
+def acknowledge(tx: Transaction, level: LeasedLevel, quantity: int, now: datetime) -> bool:
+    """Note that the channel shows the quantity that was wanted; False if the lease was lost."""
+    touched = tx.run(
+        "UPDATE listing_level SET done_version = :version, acknowledged = :quantity, "
+        "acknowledged_at = :now, observed = :quantity, observed_at = :now, "
+        "observations = observations + 1, lease_until = 0, attempts = 0, last_error = NULL, "
+        "wanted_at = :now WHERE listing_id = :listing AND fence = :fence",
+        version=level.version,
+        quantity=quantity,
+        now=micros(now),
+        listing=level.listing_id,
+        fence=level.fence,
+    )
+    if touched:
+        tx.wake("levels")  # it may have been wanted anew while it was being told
+    return touched == 1
+
+
+def retry(
+    tx: Transaction,
+    level: LeasedLevel,
+    error: str,
+    due_at: datetime,
+    *,
+    counted: bool,
+    observed: int | None = None,
+) -> bool:
+    """Give a level back, to be told at `due_at`; `observed` is what the channel showed."""
+    seen = "" if observed is None else "observed = :observed, observations = observations + 1, "
+    values: dict[str, Any] = {} if observed is None else {"observed": observed}
+    touched = tx.run(
+        f"UPDATE listing_level SET {seen}lease_until = 0, due_at = :due, attempts = :attempts, "
+        "last_error = :error WHERE listing_id = :listing AND fence = :fence",
+        due=micros(due_at),
+        attempts=level.attempts + counted,
+        error=error[:500],
+        listing=level.listing_id,
+        fence=level.fence,
+        **values,
+    )
+    return touched == 1
+
+
+def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
+    """Stop telling a level until its product changes or a person replays it."""
+    touched = tx.run(
+        "UPDATE listing_level SET state = 'dead', lease_until = 0, last_error = :error, "
+        "attempts = 0 WHERE listing_id = :listing AND fence = :fence",
+        error=error[:500],
+        listing=level.listing_id,
+        fence=level.fence,
+    )
+    return touched == 1
+
+
+def revive(tx: Transaction, channel_id: str, now: datetime, *, sku: str | None = None) -> int:
+    """Tell the levels of a channel again that were given up, or that of one of its SKUs.
+
+    Returns how many.
+    """
+    tx.wake("levels")
+    return tx.run(
+        "UPDATE listing_level SET state = 'live', due_at = :now, attempts = 0 "
+        "WHERE channel_id = :channel AND state = 'dead' AND (:sku = '' OR listing_id IN "
+        "(SELECT id FROM listing WHERE channel_id = :channel AND sku = :sku))",
+        now=micros(now),
+        channel=channel_id,
+        sku=sku or "",
+    )
+
+
+def correct(tx: Transaction, listing_id: str, observed: int, now: datetime) -> None:
+    """Have a level told again because the channel shows something else: the only way to heal it."""
+    tx.run(
+        "UPDATE listing_level SET observed = :observed, observed_at = :now, "
+        "observations = observations + 1, wanted_version = wanted_version + 1, "
+        "wanted_at = CASE WHEN wanted_version > done_version THEN wanted_at ELSE :now END, "
+        "due_at = :now, attempts = 0, state = 'live' WHERE listing_id = :listing",
+        observed=observed,
+        now=micros(now),
+        listing=listing_id,
+    )
+    tx.wake("levels")
+
+
+def saw(tx: Transaction, listing_ids: Sequence[str], now: datetime) -> None:
+    """Note that a channel was seen to show what it should."""
+    tx.run(
+        "UPDATE listing_level SET observed_at = :now WHERE listing_id IN (:ids...)",
+        now=micros(now),
+        ids=list(listing_ids),
+    )

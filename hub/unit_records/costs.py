@@ -1,0 +1,252 @@
+"""Costs: what each unit cost, and what the units in the house cost at any instant.
+
+A line is never changed; a mistake is taken back by a line of the negative amount that names it.
+Amounts are whole numbers of the smallest part of a currency (ISO 4217: cents, pence, yen).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hub.catalogue import CURRENCY, OUTSIDE_KINDS, LocationKind
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
+from hub.history import as_of
+from hub.ledger import event_views
+from hub.ledger.event_writer import bounded
+from hub.ledger.units import Scan, identify
+from hub.lifecycle import Action, Status
+from hub.storage.sql import Row, Transaction
+
+AMOUNT_MAX = 10**12
+# What happens to goods that the books of an enterprise must follow.
+BOOKED = (
+    Action.RECEIVE, Action.SELL, Action.SHIP, Action.COLLECT, Action.ACCEPT_RETURN,
+    Action.WRITE_OFF, Action.LOSE, Action.REPORT_STOLEN, Action.FIND, Action.CORRECT,
+)  # fmt: skip
+# Not in the house, or not there any more; a lost unit counts until it is written off.
+NOT_IN_THE_HOUSE = (Status.EXPECTED, Status.SHIPPED, Status.SOLD, Status.WRITTEN_OFF)
+
+
+class CostKind(StrEnum):
+    """What was paid for."""
+
+    ACQUISITION = "acquisition"
+    FREIGHT = "freight"
+    DUTY = "duty"
+    REPAIR = "repair"
+    STORAGE = "storage"
+    OTHER = "other"
+
+
+class By(StrEnum):
+    """What a valuation is divided by."""
+
+    PRODUCT = "product"
+    LOCATION = "location"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What was paid for one unit."""
+
+    scan: Scan
+    kind: CostKind
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The units of one part of the house, and what they cost in one currency (None: nothing)."""
+
+    key: str
+    units: int
+    currency: str | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What was in the house at an instant; a part with costs in two currencies has two lines."""
+
+    units: int
+    uncosted: int  # units whose acquisition was never recorded
+    lines: tuple[Worth, ...]
+
+
+def record(tx: Transaction, occasion: Occasion, costs: Sequence[Cost]) -> list[str | Refused]:
+    """Record costs; return the id of each line, or why it was refused."""
+    bounded(costs)
+    known = identify(tx, [each.scan for each in costs])
+    answers: list[str | Refused] = []
+    rows = []
+    for cost, unit in zip(costs, known, strict=True):
+        try:
+            if isinstance(unit, Refused):
+                raise unit
+            _sensible(cost)
+        except Refused as refusal:
+            answers.append(refusal)
+            continue
+        answers.append(new_id())
+        rows.append((answers[-1], unit["id"], str(cost.kind), cost.amount, cost.currency, None))
+    _write(tx, occasion, rows)
+    return answers
+
+
+def take_back(tx: Transaction, occasion: Occasion, cost_id: str) -> str:
+    """Take a line back by one of the negative amount; return the new line's id."""
+    line = tx.row("SELECT * FROM unit_cost WHERE id = :id FOR UPDATE", id=cost_id)
+    if line is None:
+        raise UnknownReference(f"there is no cost {cost_id!r}", field="costId")
+    taken = tx.value("SELECT id FROM unit_cost WHERE takes_back = :id", id=cost_id)
+    if taken is not None or line["takes_back"] is not None:
+        raise StepNotAllowed("the cost was taken back already", allowed=[])
+    own_id = new_id()
+    row = (own_id, line["unit_id"], line["kind"], -line["amount"], line["currency"], cost_id)
+    _write(tx, occasion, [row])
+    return own_id
+
+
+def _sensible(cost: Cost) -> None:
+    if not 0 < cost.amount <= AMOUNT_MAX:
+        raise InvalidInput(f"an amount is 1 to {AMOUNT_MAX}", field="amount")
+    if not CURRENCY.fullmatch(cost.currency):
+        raise InvalidInput("a currency is three letters of ISO 4217", field="currency")
+
+
+def _write(
+    tx: Transaction,
+    occasion: Occasion,
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    document = occasion.document
+    common = (
+        document.type if document else None,
+        document.ref if document else None,
+        occasion.actor,
+        micros(occasion.occurred_at or occasion.now),
+        micros(occasion.now),
+    )
+    names = (
+        "id", "unit_id", "kind", "amount", "currency", "takes_back", "document_type",
+        "document_ref", "actor", "occurred_at", "recorded_at",
+    )  # fmt: skip
+    tx.insert("unit_cost", names, [(*row, *common) for row in rows])
+
+
+def of_units(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the lines of units, in the order in which they were recorded."""
+    found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
+    for row in tx.rows(
+        "SELECT * FROM unit_cost WHERE unit_id IN (:ids...) ORDER BY recorded_at, id",
+        ids=list(unit_ids),
+    ):
+        found[row["unit_id"]].append(row)
+    return found
+
+
+def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = None) -> Valuation:
+    """Value what was in the house at an instant, by what is known now.
+
+    The units are those of the trial balance at that instant: in a place of ours or between two of
+    them, and not written off. With the id of a client they are those that were its own then, with
+    what was paid since they became so.
+    """
+    key = {By.PRODUCT: "product.sku", By.LOCATION: "location.code", By.CLIENT: "client.code"}[by]
+    own, since, paid_since = _own(client)
+    inside = (
+        f"{as_of.standing(tx)}, inside AS (SELECT standing.unit_id, "
+        f"COALESCE({key}, '') AS part{since} "
+        "FROM standing JOIN unit ON unit.id = standing.unit_id "
+        "JOIN product ON product.id = unit.product_id "
+        "JOIN location ON location.id = standing.location_id "
+        "LEFT JOIN client ON client.id = unit.client_id "
+        "WHERE NOT standing.status IN (:outside...) AND NOT location.kind IN (:kinds...)"
+        f"{own}), "
+        "paid AS (SELECT unit_cost.* FROM unit_cost JOIN inside "
+        "ON inside.unit_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at"
+        f"{paid_since}) "
+    )
+    away = [str(kind) for kind in OUTSIDE_KINDS if kind is not LocationKind.IN_TRANSIT]
+    values: dict[str, Any] = as_of.times(at, None) | {
+        "outside": [str(status) for status in NOT_IN_THE_HOUSE],
+        "kinds": away,
+    }
+    if client is not None:
+        values["client"] = client
+    counted = tx.rows(
+        f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
+        "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition') THEN 0 ELSE 1 END) "
+        "AS uncosted FROM inside GROUP BY part ORDER BY part",
+        **values,
+    )
+    sums: dict[str, list[Row]] = {}
+    for row in tx.rows(
+        f"{inside}SELECT inside.part, paid.currency, SUM(paid.amount) AS amount FROM inside "
+        "JOIN paid ON paid.unit_id = inside.unit_id "
+        "GROUP BY inside.part, paid.currency ORDER BY inside.part, paid.currency",
+        **values,
+    ):
+        sums.setdefault(row["part"], []).append(row)
+    lines = [
+        Worth(row["part"], row["units"], paid["currency"], int(paid["amount"]))
+        for row in counted
+        for paid in sums.get(row["part"], [{"currency": None, "amount": 0}])
+    ]
+    return Valuation(
+        sum(row["units"] for row in counted),
+        sum(int(row["uncosted"]) for row in counted),
+        tuple(lines),
+    )
+
+
+def _own(client: str | None) -> tuple[str, str, str]:
+    """Return what leaves only a client's own units, and only what was paid since they are so."""
+    if client is None:
+        return "", "", ""
+    return (
+        " AND unit.client_id = :client AND (unit.client_since IS NULL OR unit.client_since <= :at)",
+        ", unit.client_since AS since",
+        " AND (inside.since IS NULL OR unit_cost.recorded_at >= inside.since)",
+    )
+
+
+def booked_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) -> list[Row]:
+    """Return what the books must follow, after a position, in the order of the commits.
+
+    Each row is an event with its unit's serial, SKU, places, and cost to that day by currency.
+    """
+    rows = tx.rows(
+        "SELECT event.*, unit.serial, product.sku, from_place.code AS from_code, "
+        "to_place.code AS to_code FROM event JOIN unit ON unit.id = event.unit_id "
+        "JOIN product ON product.id = unit.product_id "
+        "LEFT JOIN location AS from_place ON from_place.id = event.location_from "
+        "JOIN location AS to_place ON to_place.id = event.location_to "
+        f"WHERE {event_views.settled(tx)} AND event.action IN (:booked...) "
+        "AND (event.transaction_id, event.seq) > (:transaction_id, :seq) "
+        "ORDER BY event.transaction_id, event.seq LIMIT :limit",
+        booked=[str(action) for action in BOOKED],
+        transaction_id=transaction_id,
+        seq=seq,
+        limit=limit,
+    )
+    paid = of_units(tx, sorted({row["unit_id"] for row in rows}))
+    for row in rows:
+        row["costs"] = totals(
+            line for line in paid[row["unit_id"]] if line["occurred_at"] <= row["occurred_at"]
+        )
+    return rows
+
+
+def totals(lines: Iterable[Row]) -> dict[str, int]:
+    """Add lines up by currency."""
+    found: dict[str, int] = {}
+    for line in lines:
+        found[line["currency"]] = found.get(line["currency"], 0) + line["amount"]
+    return found

@@ -1,0 +1,102 @@
+"""Further names of a unit: how other systems call it, our own numbers and labels; what is shown.
+
+A name belongs to one unit of all. Linking and retiring one is an event of the unit, so that its
+history tells by which names it was known, and when.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from hub.commands.context import Occasion
+from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
+from hub.identifiers.numbers import canonical, verbatim
+from hub.ledger import record
+from hub.ledger.command import Instruction
+from hub.ledger.commissioning import add_names, check_scheme
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan, UnitState, locate
+from hub.lifecycle import Action
+from hub.storage.sql import Row, Transaction
+
+LABEL = "label"  # the scheme of labels that we put on a unit ourselves
+# What the warehouse reads on a unit, the first that there is.
+SHOWN_INSIDE = (LABEL, "internal", "asset")
+NAMES_MAX = 50  # of one unit
+
+
+class Audience(StrEnum):
+    """Who a serial is shown to."""
+
+    CUSTOMER = "customer"
+    WAREHOUSE = "warehouse"
+
+
+def shown_inside(unit_id: str, names: Sequence[Row]) -> str:
+    """Return what the warehouse calls a unit: its newest own label or number, else its id."""
+    for scheme in SHOWN_INSIDE:
+        own = [str(row["value"]) for row in names if row["scheme"] == scheme]
+        if own:
+            return own[-1]
+    return unit_id
+
+
+def link(
+    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, scheme: str, value: str
+) -> Verdict:
+    """Give a unit a further name.
+
+    Raises DuplicateSerial if the name belongs to a unit already, UnknownUnit and the like if the
+    scan names none.
+    """
+    check_scheme(scheme)
+    key, value = canonical(value), verbatim(value)
+    unit = _located(tx, scan)
+    if _bearer(tx, scheme, key) is not None:
+        raise DuplicateSerial(f"{scheme} {value} is the name of a unit already")
+    count = tx.value("SELECT COUNT(*) FROM identifier WHERE unit_id = :id", id=unit.id)
+    if count >= NAMES_MAX:
+        raise InvalidInput(f"a unit has at most {NAMES_MAX} further names", field="value")
+    add_names(tx, occasion, [(unit.id, scheme, value)])
+    return _noted(tx, occasion, command_id, unit, {"linked": {"scheme": scheme, "value": value}})
+
+
+def retire(
+    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, scheme: str, value: str
+) -> Verdict:
+    """Take a further name from a unit: it may be given to another from then on.
+
+    Raises UnknownReference if the unit does not bear it.
+    """
+    key = canonical(value)
+    unit = _located(tx, scan)
+    name = _bearer(tx, scheme, key)
+    if name is None or name["unit_id"] != unit.id:
+        raise UnknownReference(f"the unit bears no {scheme} {value!r}", field="identifier")
+    tx.run("DELETE FROM identifier WHERE id = :id", id=name["id"])
+    gone = {"retired": {"scheme": scheme, "value": name["value"]}}
+    return _noted(tx, occasion, command_id, unit, gone)
+
+
+def _located(tx: Transaction, scan: Scan) -> UnitState:
+    (unit,) = locate(tx, [scan])
+    if isinstance(unit, Refused):
+        raise unit
+    return unit
+
+
+def _bearer(tx: Transaction, scheme: str, key: str) -> Row | None:
+    return tx.row(
+        "SELECT * FROM identifier WHERE scheme = :scheme AND canonical = :key",
+        scheme=scheme,
+        key=key,
+    )
+
+
+def _noted(
+    tx: Transaction, occasion: Occasion, command_id: str, unit: UnitState, details: dict[str, Any]
+) -> Verdict:
+    instruction = Instruction(action=Action.ANNOTATE, details=details)
+    (verdict,) = record(tx, occasion, command_id, instruction, [Scan(unit.id)])
+    assert verdict.accepted  # a unit may be annotated in every state
+    return verdict

@@ -1,0 +1,120 @@
+"""Licences: software and digital rights that are bound to one unit at a time."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from hub import ledger
+from hub.clock import micros, new_id
+from hub.commands.context import Occasion
+from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
+from hub.ledger.command import Instruction
+from hub.ledger.event_writer import Verdict
+from hub.ledger.units import Scan
+from hub.lifecycle import Action
+from hub.storage.sql import Row, Transaction
+
+KIND = "licence"
+CHARS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What is bound: the reference that its provider knows it by, and its days, both included."""
+
+    reference: str
+    provider: str
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+
+def link(
+    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, licence: Licence
+) -> list[Verdict]:
+    """Bind a licence to a unit; raise StepNotAllowed while it runs on another one."""
+    _sensible(licence)
+    holder = holder_of(tx, licence.reference, licence.provider)
+    if holder is not None:
+        raise StepNotAllowed(
+            f"the licence runs on {holder['serial']} ({holder['sku']}): take it from there first",
+            allowed=[],
+        )
+    (verdict,) = _note(tx, occasion, command_id, scan, licence.reference, linked=True)
+    if verdict.accepted:
+        tx.run(
+            "INSERT INTO entitlement(id, unit_id, kind, reference, provider, starts_on, ends_on, "
+            "granted_at) VALUES(:id, :unit, :kind, :reference, :provider, :starts, :ends, :now) "
+            "ON CONFLICT(kind, reference, unit_id) DO UPDATE SET provider = excluded.provider, "
+            "starts_on = excluded.starts_on, ends_on = excluded.ends_on, "
+            "granted_at = excluded.granted_at, revoked_at = NULL",
+            id=new_id(),
+            unit=verdict.unit_id,
+            kind=KIND,
+            reference=licence.reference,
+            provider=licence.provider,
+            starts=licence.starts_on.isoformat() if licence.starts_on else None,
+            ends=licence.ends_on.isoformat() if licence.ends_on else None,
+            now=micros(occasion.now),
+        )
+    return [verdict]
+
+
+def unlink(
+    tx: Transaction, occasion: Occasion, command_id: str, reference: str, provider: str
+) -> list[Verdict]:
+    """Take a licence from the unit that it runs on; it may be bound to another one then."""
+    holder = holder_of(tx, reference, provider)
+    if holder is None:
+        raise UnknownReference(f"no unit has the licence {reference!r}", field="reference")
+    verdicts = _note(tx, occasion, command_id, Scan(holder["unit_id"]), reference, linked=False)
+    tx.run(
+        "UPDATE entitlement SET revoked_at = :now WHERE id = :id",
+        now=micros(occasion.now),
+        id=holder["id"],
+    )
+    return verdicts
+
+
+def holder_of(tx: Transaction, reference: str, provider: str) -> Row | None:
+    """Return the binding of a licence with its unit's serial and SKU; None: it runs nowhere."""
+    return tx.row(
+        "SELECT entitlement.*, unit.serial, product.sku FROM entitlement "
+        "JOIN unit ON unit.id = entitlement.unit_id JOIN product ON product.id = unit.product_id "
+        "WHERE entitlement.kind = :kind AND entitlement.reference = :reference "
+        "AND entitlement.provider = :provider AND entitlement.revoked_at IS NULL",
+        kind=KIND,
+        reference=reference,
+        provider=provider,
+    )
+
+
+def of_unit(tx: Transaction, unit_id: str) -> list[Row]:
+    """Return every licence that a unit has or had, the newest first."""
+    return tx.rows(
+        "SELECT * FROM entitlement WHERE unit_id = :unit AND kind = :kind "
+        "ORDER BY granted_at DESC, id DESC",
+        unit=unit_id,
+        kind=KIND,
+    )
+
+
+def _sensible(licence: Licence) -> None:
+    for name in ("reference", "provider"):
+        if not 0 < len(getattr(licence, name).strip()) <= CHARS_MAX:
+            raise InvalidInput(f"the {name} has 1 to {CHARS_MAX} characters", field=name)
+    if licence.starts_on and licence.ends_on and licence.starts_on > licence.ends_on:
+        raise InvalidInput("it ends before it starts", field="endsOn")
+
+
+def _note(
+    tx: Transaction,
+    occasion: Occasion,
+    command_id: str,
+    scan: Scan,
+    reference: str,
+    *,
+    linked: bool,
+) -> list[Verdict]:
+    instruction = Instruction(
+        action=Action.ANNOTATE, details={"licence": reference, "linked": linked}
+    )
+    return ledger.record(tx, occasion, command_id, instruction, [scan])

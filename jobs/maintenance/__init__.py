@@ -1,0 +1,1 @@
+"""Scheduled care of the ledger: integrity, data quality, expired reservations."""

@@ -1,0 +1,67 @@
+"""Integrity: the ledger is signed, verified and balanced by schedule; a break is a case at once."""
+
+from functools import partial
+
+from hub import cases
+from hub.cases import CaseKind, Finding, Severity
+from hub.ledger import hash_chain
+from hub.proof import checkpoints, conservation
+from hub.proof.checkpoints import Signer
+from hub.storage.sql import Transaction
+from jobs.runtime import Runtime
+
+BREAKS_MAX = 20  # named in a case
+
+
+async def sign(signer: Signer, runtime: Runtime) -> str:
+    """Sign everything that was recorded since the last checkpoint; return a summary."""
+    total = 0
+    while signed := await runtime.database.write(
+        partial(checkpoints.make, signer=signer, now=runtime.clock())
+    ):
+        total += signed
+    return f"{total} events signed"
+
+
+async def verify(signer: Signer, runtime: Runtime) -> str:
+    """Verify every unit's chain and state, and every checkpoint; return a summary."""
+    proof = await runtime.database.report(hash_chain.verify)
+    signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
+    breaks = [f"{each.unit_id} at version {each.version}: {each.what}" for each in proof.breaks]
+    breaks += signed.breaks
+    if not breaks:
+        return f"{proof.events} events of {proof.units} units hold"
+
+    def report(tx: Transaction) -> None:
+        finding = Finding(
+            kind=CaseKind.LEDGER_BROKEN,
+            subject="ledger",
+            severity=Severity.HIGH,
+            summary=f"{len(breaks)} events, units or checkpoints are not what was sealed.",
+            details={"breaks": breaks[:BREAKS_MAX]},
+        )
+        cases.report(tx, finding, runtime.clock())
+
+    await runtime.database.write(report)
+    return f"{len(breaks)} breaks"
+
+
+async def conserve(runtime: Runtime) -> str:
+    """Prove that every unit counts once, in one place; return a summary."""
+    balance = await runtime.database.report(conservation.check)
+    if balance.holds:
+        return f"{balance.units} units add up"
+    breaches = [f"{each.law}: {each.message}" for each in balance.breaches]
+
+    def report(tx: Transaction) -> None:
+        finding = Finding(
+            kind=CaseKind.LEDGER_BROKEN,
+            subject="conservation",
+            severity=Severity.HIGH,
+            summary=f"{len(breaches)} counts, places or holds of units do not add up.",
+            details={"breaches": breaches[:BREAKS_MAX]},
+        )
+        cases.report(tx, finding, runtime.clock())
+
+    await runtime.database.write(report)
+    return f"{len(breaches)} breaches"

@@ -1,0 +1,174 @@
+"""Accounts at channels as all workers of a cluster share them: budgets, and one token.
+
+A worker draws a little ahead, so that not each call is a transaction; what it does not spend within
+a second is lost, which asks less of the channel than it allows, never more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+
+from connectors import Transient
+from connectors.toolkit.rate_limits import Account, Budget, Budgets, Reading
+from connectors.toolkit.tokens import Exchange, Token, TokenStore
+from hub.access.vault import Vault
+from hub.storage.database import Database
+from hub.storage.sql import Transaction
+from hub.sync import rate_limits
+
+logger = logging.getLogger(__name__)
+
+AHEAD_SECONDS = 0.25  # of a bucket's refill are drawn at once
+KEPT_SECONDS = 1.0
+DRIFT_MAX = 0.1  # of the capacity: smaller corrections of the remote are not worth a write
+TOKEN_SECONDS_MAX = 10.0
+TOKEN_POLL_SECONDS = 0.1
+
+Change = Callable[[Account], Account]
+
+
+class SharedBudgets(Budgets):
+    """The budgets of one channel, in the database."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], channel_id: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._channel_id = channel_id
+        self._drawn: dict[str, tuple[float, float]] = {}  # how much is left of it, and since when
+        self._seen: dict[str, Account] = {}
+
+    async def take(self, budget: Budget, cost: float) -> float:
+        now = self._now()
+        left, since = self._drawn.get(budget.name, (0.0, 0.0))
+        if left >= cost and 0 <= now - since < KEPT_SECONDS:
+            self._drawn[budget.name] = (left - cost, since)
+            return 0.0
+        if wait := self._known(budget).wait(budget, cost):
+            return wait  # no need to ask again what was seen to be used up
+        amount = max(cost, budget.per_second * AHEAD_SECONDS)
+
+        def draw(account: Account) -> Account:
+            for wanted in (amount, cost):
+                if not account.wait(budget, wanted):
+                    return account.spent(wanted)
+            return account
+
+        before, after = await self._change(budget, draw)
+        if after == before:
+            return before.wait(budget, cost)
+        self._drawn[budget.name] = (before.left - after.left - cost, now)
+        return 0.0
+
+    async def wait(self, budget: Budget) -> float:
+        return self._known(budget).wait(budget, 1.0)
+
+    async def learn(self, budget: Budget, reading: Reading) -> None:
+        known = self._known(budget)
+        same = known.told(reading)
+        drift = abs(same.left - known.left)
+        other = (same.capacity, same.per_second) != (known.capacity, known.per_second)
+        if drift > DRIFT_MAX * known.capacity or other:
+            self._drawn.pop(budget.name, None)
+            await self._change(budget, lambda account: account.told(reading))
+
+    async def block(self, budget: Budget, seconds: float) -> None:
+        self._drawn.pop(budget.name, None)
+        await self._change(budget, lambda account: account.blocked(seconds))
+
+    async def _change(self, budget: Budget, change: Change) -> tuple[Account, Account]:
+        now = self._now()
+
+        def work(tx: Transaction) -> tuple[Account, Account]:
+            def replace(kept: str | None) -> tuple[str, tuple[Account, Account]]:
+                account = Account.read(orjson.loads(kept)) if kept else Account.full(budget, now)
+                before = account.grown(budget, now)
+                after = change(before)
+                return orjson.dumps(after.plain()).decode(), (before, after)
+
+            return rate_limits.change_budget(tx, self._channel_id, budget.name, replace)
+
+        before, after = await self._database.write(work)
+        self._seen[budget.name] = after
+        return before, after
+
+    def _known(self, budget: Budget) -> Account:
+        now = self._now()
+        return (self._seen.get(budget.name) or Account.full(budget, now)).grown(budget, now)
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+
+class SharedTokens(TokenStore):
+    """The token of one channel, sealed in the database; one worker fetches it for all."""
+
+    def __init__(
+        self, database: Database, vault: Vault, clock: Callable[[], datetime], channel_id: str
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._channel_id = channel_id
+        self._token: Token | None = None
+
+    async def current(self) -> Token | None:
+        if self._token is None:
+            self._token = await self._read()
+        return self._token
+
+    async def renew(self, used: Token | None, exchange: Exchange) -> Token:
+        for _ in range(int(TOKEN_SECONDS_MAX / TOKEN_POLL_SECONDS)):
+            newest = await self._read()
+            if newest is not None and newest != used:
+                self._token = newest
+                return newest
+            fence = await self._database.write(
+                lambda tx: rate_limits.claim_token(tx, self._channel_id, self._clock())
+            )
+            if fence is not None:
+                # Read again under the claim: another may have fetched it in between.
+                newest = await self._read()
+                if newest is not None and newest != used:
+                    await self._keep(None, fence)
+                    self._token = newest
+                else:
+                    self._token = await self._fetch(newest, exchange, fence)
+                return self._token
+            await asyncio.sleep(TOKEN_POLL_SECONDS)
+        raise Transient("another worker is long about fetching a token")
+
+    async def _fetch(self, newest: Token | None, exchange: Exchange, fence: int) -> Token:
+        try:
+            token = await exchange(newest)
+        except BaseException:
+            await self._keep(None, fence)
+            raise
+        sealed = self._vault.seal(
+            {"access": token.access, "expires_at": token.expires_at, "refresh": token.refresh}
+        )
+        await self._keep(sealed, fence)
+        return token
+
+    async def _keep(self, sealed: str | None, fence: int) -> None:
+        await self._database.write(
+            lambda tx: rate_limits.keep_token(tx, self._channel_id, sealed, fence)
+        )
+
+    async def _read(self) -> Token | None:
+        row = await self._database.read(lambda tx: rate_limits.token(tx, self._channel_id))
+        if row is None or not row["sealed"]:
+            return None
+        return Token(**self._vault.open(row["sealed"]))
+
+
+def stores(
+    database: Database, vault: Vault, clock: Callable[[], datetime]
+) -> Callable[[str], tuple[Budgets, TokenStore]]:
+    """Return what gives each channel its shared budgets and its shared token."""
+    return lambda channel_id: (
+        SharedBudgets(database, clock, channel_id),
+        SharedTokens(database, vault, clock, channel_id),
+    )

@@ -1,0 +1,1 @@
+"""Warranty and device look-ups at manufacturers and registries."""

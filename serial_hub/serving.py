@@ -1,0 +1,103 @@
+"""Serve the hub: one process, or several on one port, or a worker without an API."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from hub.settings import Settings, from_environment
+from hub.storage.database import Database
+from jobs import schedule
+from jobs.runtime import Runtime
+from serial_hub import processes
+from serial_hub.compose import application, prepare, runtime_of, set_up
+
+logger = logging.getLogger("serial_hub")
+
+
+def serve(settings: Settings, role: str) -> None:
+    """Run the hub until it is told to stop."""
+    count = 1 if role == "worker" else settings.processes_used()
+    if count == 1:
+        serve_alone(settings, role)
+        return
+    prepare(settings).close()  # what is wrong is said once, not by each of them
+    try:
+        address = processes.shared_socket(settings.host, settings.port)
+    except OSError as error:
+        sys.exit(f"{settings.host}:{settings.port} can not be listened on: {error.strerror}")
+    with address:  # whatever ends and begins, the port stays ours
+        processes.keep("serial_hub.serving:serve_beside_others", role, count)
+
+
+def serve_beside_others(role: str) -> None:
+    """Be one of several processes that serve one address."""
+    settings = from_environment()
+    set_up(settings)
+    serve_alone(settings, role, processes.shared_socket(settings.host, settings.port))
+
+
+def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> None:
+    """Run the hub in this process, on its address or on sockets that are bound already."""
+    shared = settings.processes_used() if listening else 1
+    database = prepare(settings, processes=shared)
+    try:
+        if role == "worker":
+            asyncio.run(_work(settings, database))
+            return
+        # uvicorn raises the signal again when it has shut down: leave by the door, and close up.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        runtime = runtime_of(settings, database)
+        server = _Server(
+            uvicorn.Config(
+                application(settings, runtime, works=role == "all"),
+                host=settings.host,
+                port=settings.port,
+                log_level=settings.log_level,
+                timeout_graceful_shutdown=settings.drain_seconds,
+            ),
+            runtime,
+        )
+        _settle_memory()
+        server.run([*listening] or None)
+        if not server.started:
+            sys.exit("The hub could not start: see above.")
+    finally:
+        database.close()
+
+
+def _settle_memory() -> None:
+    """Keep what was built for good out of the search for garbage.
+
+    The schema alone is a quarter of a million objects: to look through them all stops everything
+    for a third of a second, every few seconds under load, and never finds anything.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+class _Server(uvicorn.Server):
+    """A server that has the jobs beside it stop when it stops, not after its last request."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let requests and jobs finish, end."""
+        self._runtime.stopping.set()
+        await super().shutdown(sockets)
+
+
+async def _work(settings: Settings, database: Database) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    runtime = runtime_of(settings, database)
+    async with schedule.working(runtime, settings):
+        logger.info("working as %s", runtime.holder)
+        await stop.wait()
