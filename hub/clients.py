@@ -14,6 +14,7 @@ from hub import ledger
 from hub.catalogue import reference
 from hub.clock import micros, moment, new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised
 from hub.ledger import unit_views
 from hub.ledger.command import Instruction
@@ -75,9 +76,7 @@ def register(tx: Transaction, occasion: Occasion, code: str, name: str) -> Row:
 
 
 def transfer_title(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scans: Sequence[Scan],
     client: str | None,
 ) -> list[Verdict]:
@@ -87,11 +86,11 @@ def transfer_title(
     by an order of its owner. So is a kit or its part: they have one owner, and part first.
     """
     bounded(scans)
-    if occasion.document is None:
+    if work.context.document is None:
         raise InvalidInput("name the document by which title passes", field="documentRef")
-    to = reference(tx, "client", "code", client) if client is not None else None
-    found = locate(tx, scans)
-    codes = _codes(tx, [each for each in found if isinstance(each, UnitState)])
+    to = reference(work.tx, "client", "code", client) if client is not None else None
+    found = locate(work.tx, scans)
+    codes = _codes(work.tx, [each for each in found if isinstance(each, UnitState)])
     verdicts: dict[int, Verdict] = {}
     passing: dict[int, Scan] = {}
     seen: set[str] = set()
@@ -108,7 +107,7 @@ def transfer_title(
         facts = {**(scan.facts or {}), TITLE: title}
         passing[index] = Scan(unit.id, expected_version=scan.expected_version, facts=facts)
     if passing:
-        verdicts |= _pass(tx, occasion, command_id, passing, scans, to)
+        verdicts |= _pass(work, passing, scans, to)
     return [verdicts[index] for index in range(len(scans))]
 
 
@@ -130,25 +129,25 @@ def _may_pass(unit: UnitState, to: Row | None, *, again: bool) -> None:
 
 
 def _pass(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     passing: dict[int, Scan],
     scans: Sequence[Scan],
     to: Row | None,
 ) -> dict[int, Verdict]:
     instruction = Instruction(action=Action.ANNOTATE)
-    told = ledger.record(tx, occasion, command_id, instruction, list(passing.values()))
+    told = ledger.record(work, instruction, list(passing.values()))
     passed = sorted(each.unit_id for each in told if each.accepted and each.unit_id)
-    tx.run(
+    work.tx.run(
         "UPDATE unit SET client_id = :client, client_since = :now WHERE id IN (:ids...)",
         client=to["id"] if to else None,
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         ids=passed,
     )
     # Each channel counts the goods of one owner: for these the counts changed.
-    products = tx.rows("SELECT DISTINCT product_id FROM unit WHERE id IN (:ids...)", ids=passed)
-    listings.touch(tx, [row["product_id"] for row in products], occasion.now)
+    products = work.tx.rows(
+        "SELECT DISTINCT product_id FROM unit WHERE id IN (:ids...)", ids=passed
+    )
+    listings.touch(work.tx, [row["product_id"] for row in products], work.context.now)
     return {
         index: Verdict(
             **{

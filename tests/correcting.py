@@ -3,6 +3,7 @@
 from typing import Any
 
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.history import corrections
 from hub.history.corrections import Changes, Corrected
 from hub.history.replay import Declaration
@@ -27,6 +28,6 @@ def correct(
     occasion = world.occasion(reason=more.pop("why", "wrong label scanned"))
     return world.write(
         lambda tx: corrections.correct(
-            tx, occasion, new_id(), event["id"], reason=declaration, **more
+            Work(tx, occasion, new_id()), event["id"], reason=declaration, **more
         )
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from hub import recalls
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.recalls import RecallCard, Resolution, Scope
@@ -14,7 +15,7 @@ from world import World
 
 def open_recall(world: World, ref: str = "R-1", **predicate: Any) -> Row:
     card = RecallCard(ref=ref, title="Fire", predicate=predicate, instructions="Stop using it.")
-    world.write(lambda tx: recalls.open_recall(tx, world.occasion(), new_id(), card))
+    world.write(lambda tx: recalls.open_recall(Work(tx, world.occasion(), new_id()), card))
     return world.read(lambda tx: recalls.by_ref(tx, ref))
 
 
@@ -25,7 +26,7 @@ def preview(world: World, **predicate: Any) -> Scope:
 def resolve(world: World, resolution: Resolution, *serials: str, ref: str = "R-1") -> list[Verdict]:
     scans = [Scan(serial) for serial in serials]
     return world.write(
-        lambda tx: recalls.resolve(tx, world.occasion(), new_id(), ref, resolution, scans)
+        lambda tx: recalls.resolve(Work(tx, world.occasion(), new_id()), ref, resolution, scans)
     )
 
 

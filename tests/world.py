@@ -15,6 +15,7 @@ from hub.access.vault import Vault
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.ledger import event_views, units
@@ -110,9 +111,7 @@ class World:
 
         def work(tx: Transaction) -> list[Verdict]:
             return receiving.receive(
-                tx,
-                self.occasion(),
-                new_id(),
+                Work(tx, self.occasion(), new_id()),
                 arrivals,
                 catalogue.location(tx, place),
                 put_away=put_away,
@@ -139,7 +138,9 @@ class World:
         def work(tx: Transaction) -> list[Verdict]:
             location = catalogue.location(tx, place) if place else None
             instruction = Instruction(action=action, location=location, **more)
-            return ledger.record(tx, self.occasion(reason=reason), new_id(), instruction, scans)
+            return ledger.record(
+                Work(tx, self.occasion(reason=reason), new_id()), instruction, scans
+            )
 
         return self.write(work)
 

@@ -13,6 +13,7 @@ from hub.after_sales.claims import Claim
 from hub.after_sales.cover import CoverKind, CoverStatus, Entitled
 from hub.after_sales.replacements import replace_unit
 from hub.clock import moment
+from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision
 from hub.errors import InvalidInput, UnknownReference
 from hub.ledger import units
@@ -344,7 +345,7 @@ class ClaimMutation:
 
         def do(tx: Transaction, command_id: str) -> str:
             place = catalogue.location(tx, location)
-            return replace_unit(tx, occasion, command_id, claim_id, scan, place)
+            return replace_unit(Work(tx, occasion, command_id), claim_id, scan, place)
 
         given = [claim_id, vars(replacement), location]
         await once(info.context, occasion, idempotency_key, "replace_under_claim", given, do)

@@ -8,7 +8,7 @@ from hub import clients
 from hub.access.keys import Scope
 from hub.clients import ReportColumn
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import Forbidden, InvalidInput
 from hub.ledger.event_writer import Verdict
 from hub.storage import paging
@@ -232,8 +232,8 @@ class ClientMutation:
         """Transfer title."""
         info.context.require(Scope.OPS)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return clients.transfer_title(tx, circumstances, command_id, scans_of(units), client)
+        def do(work: Work) -> list[Verdict]:
+            return clients.transfer_title(work, scans_of(units), client)
 
         given = given_by(units, occasion, client=client)
         return await command(info, idempotency_key, "transfer_title", given, occasion, do)

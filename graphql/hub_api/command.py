@@ -8,6 +8,7 @@ import strawberry
 
 from hub import catalogue
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.inbound import serialization
 from hub.ledger import unit_views
@@ -174,7 +175,7 @@ class Movement:
 MovementResult = answer("MovementResult", Movement)
 
 
-Do = Callable[[Transaction, Occasion, str], list[Verdict]]
+Do = Callable[[Work], list[Verdict]]
 
 
 async def command(
@@ -189,7 +190,7 @@ async def command(
         key,
         name,
         given,
-        lambda tx, command_id: [each.as_json() for each in do(tx, circumstances, command_id)],
+        lambda tx, command_id: [each.as_json() for each in do(Work(tx, circumstances, command_id))],
     )
     verdicts = [UnitVerdict.of(each) for each in done.value]
     accepted = sum(verdict.accepted for verdict in verdicts)
@@ -279,9 +280,9 @@ async def move(
 ) -> Movement:
     """Do one action to units, at a location where one is named."""
 
-    def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-        instruction = Instruction(action=action, location=place_of(tx, location), **more)
-        return serialization.record(tx, circumstances, command_id, instruction, scans_of(units))
+    def do(work: Work) -> list[Verdict]:
+        instruction = Instruction(action=action, location=place_of(work.tx, location), **more)
+        return serialization.record(work, instruction, scans_of(units))
 
     given = given_by(units, occasion, location=location, **more)
     return await command(info, key, action, given, occasion, do)

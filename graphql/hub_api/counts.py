@@ -7,6 +7,7 @@ import strawberry
 
 from hub import counts
 from hub.access.keys import Scope
+from hub.commands.work import Work
 from hub.counts import Answer, CountCard, Kind
 from hub.errors import InvalidInput
 from hub.lifecycle import Action
@@ -210,7 +211,7 @@ class CountMutation:
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = counts.adjust(
-                tx, occasion, command_id, ref, subjects=subjects, kind=kind, restock=restock
+                Work(tx, occasion, command_id), ref, subjects=subjects, kind=kind, restock=restock
             )
             return [plain_adjusted(each) for each in done]
 
@@ -250,7 +251,7 @@ class CountMutation:
             idempotency_key,
             "close_count",
             [ref, reason],
-            lambda tx, command_id: counts.close(tx, occasion, command_id, ref),
+            lambda tx, command_id: counts.close(Work(tx, occasion, command_id), ref),
         )
         return await _shown(info, ref)
 

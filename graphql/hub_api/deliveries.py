@@ -8,7 +8,7 @@ import strawberry
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.inbound import receiving
 from hub.inbound import ship_notices as deliveries
@@ -290,7 +290,7 @@ class DeliveryMutation:
         )
 
         def do(tx: Transaction, command_id: str) -> Any:
-            delivery_id, verdicts = deliveries.announce(tx, occasion, command_id, card)
+            delivery_id, verdicts = deliveries.announce(Work(tx, occasion, command_id), card)
             return [delivery_id, [each.as_json() for each in verdicts]]
 
         rows = [[each.ref, each.product, each.quantity, each.lot, each.serials] for each in lines]
@@ -328,7 +328,7 @@ class DeliveryMutation:
         occasion = circumstances_of(info.context, OccasionInput(reason=reason))
 
         def do(tx: Transaction, command_id: str) -> Any:
-            deliveries.close(tx, occasion, command_id, id, give_up=give_up, owner=owner)
+            deliveries.close(Work(tx, occasion, command_id), id, give_up=give_up, owner=owner)
             return id
 
         given = [id, give_up, owner, reason]
@@ -358,9 +358,9 @@ class DeliveryMutation:
         _check_point(point, location)
         arrivals = arrivals_of(units)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = place_of(tx, location)
-            return receiving.commission(tx, circumstances, command_id, arrivals, place, point=point)
+        def do(work: Work) -> list[Verdict]:
+            place = place_of(work.tx, location)
+            return receiving.commission(work, arrivals, place, point=point)
 
         given = [plain_arrivals(arrivals), point, location, vars(occasion) if occasion else None]
         return await command(info, idempotency_key, "commission", given, occasion, do)
@@ -388,12 +388,10 @@ class DeliveryMutation:
             serial="", product=product, lot=lot, supplier=supplier, purchase_order=purchase_order
         )
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             arrivals = receiving.unlabelled(arrivals_of([pattern])[0], count)
-            place = catalogue.location(tx, location)
-            return receiving.commission(
-                tx, circumstances, command_id, arrivals, place, point=BirthPoint.LABELLING
-            )
+            place = catalogue.location(work.tx, location)
+            return receiving.commission(work, arrivals, place, point=BirthPoint.LABELLING)
 
         given = [product, count, location, lot, supplier, purchase_order]
         told = [given, vars(occasion) if occasion else None]

@@ -8,6 +8,7 @@ import strawberry
 from hub.access.keys import Scope
 from hub.capture import failures
 from hub.capture.failures import Failure, Remedy, Uncaptured
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
@@ -168,7 +169,7 @@ class FailureMutation:
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = failures.resolve(
-                tx, circumstances, command_id, case_id, how, identifier, sku=sku
+                Work(tx, circumstances, command_id), case_id, how, identifier, sku=sku
             )
             return [done.verdict.as_json(), done.label]
 

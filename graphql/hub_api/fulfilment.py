@@ -8,7 +8,7 @@ import strawberry
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.catalogue import Picking
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.fulfillment import collection, dispatch, exchanges, picking
 from hub.fulfillment.dispatch import DispatchFinding, NotWhole
@@ -262,7 +262,7 @@ class FulfilmentMutation:
 
         def do(tx: Transaction, command_id: str) -> list[str | None]:
             old, new = _scan(directed), _scan(picked)
-            done = picking.substitute(tx, circumstances, command_id, order_line_id, old, new)
+            done = picking.substitute(Work(tx, circumstances, command_id), order_line_id, old, new)
             return [done.picked_id, done.directed_id, str(done.broken) if done.broken else None]
 
         given = [order_line_id, given_by([directed, picked], given_occasion)]
@@ -298,7 +298,7 @@ class FulfilmentMutation:
 
         def do(tx: Transaction, command_id: str) -> dict[str, Any]:
             check, verdicts = dispatch.pack(
-                tx, circumstances, command_id, order_id, scans_of(scanned), partial=partial
+                Work(tx, circumstances, command_id), order_id, scans_of(scanned), partial=partial
             )
             packed = [each.unit_id for each in verdicts if each.accepted]
             return {"check": check.as_json(), "packed": packed}
@@ -334,14 +334,12 @@ class FulfilmentMutation:
             if len(text or "") > REFERENCE_CHARS_MAX:
                 raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field=name)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             return collection.collect(
-                tx,
-                circumstances,
-                command_id,
+                work,
                 order_id,
                 scans_of(units),
-                catalogue.location(tx, location),
+                catalogue.location(work.tx, location),
                 customer_ref=customer_ref,
                 code=code,
             )
@@ -377,9 +375,7 @@ class FulfilmentMutation:
             place = catalogue.location(tx, location)
             return list(
                 exchanges.exchange(
-                    tx,
-                    circumstances,
-                    command_id,
+                    Work(tx, circumstances, command_id),
                     _scan(returned),
                     _scan(replacement),
                     place,

@@ -9,6 +9,7 @@ from hub.access.keys import Scope
 from hub.clock import micros, moment
 from hub.commands import idempotency
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.history import as_of, corrections
 from hub.history.as_of import Stood
@@ -342,9 +343,7 @@ class HistoryMutation:
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = corrections.correct(
-                tx,
-                occasion,
-                command_id,
+                Work(tx, occasion, command_id),
                 event_id,
                 reason=error,
                 changes=right,

@@ -7,7 +7,7 @@ import strawberry
 from hub import catalogue, kits
 from hub.access.keys import Scope
 from hub.commands import idempotency
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.kits import Part, kit_reports, kit_returns
 from hub.kits.kit_reports import Level
@@ -210,8 +210,8 @@ class KitMutation:
         info.context.require(Scope.SCANNER)
         given_parts = [Part(_scan(part.unit), part.role) for part in parts]
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return kits.assemble(tx, circumstances, command_id, _scan(kit), given_parts)
+        def do(work: Work) -> list[Verdict]:
+            return kits.assemble(work, _scan(kit), given_parts)
 
         given = given_by(
             [kit, *(part.unit for part in parts)], occasion, roles=[part.role for part in parts]
@@ -237,11 +237,9 @@ class KitMutation:
         """Replace; without `role` the new part has that of the old one."""
         info.context.require(Scope.SCANNER)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
-            return kits.replace_part(
-                tx, circumstances, command_id, _scan(kit), _scan(old), _scan(new), place, role
-            )
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
+            return kits.replace_part(work, _scan(kit), _scan(old), _scan(new), place, role)
 
         given = given_by([kit, old, new], occasion, location=location, role=role)
         return await command(info, idempotency_key, "replace_kit_member", given, occasion, do)
@@ -265,11 +263,9 @@ class KitMutation:
         info.context.require(Scope.SCANNER)
         named = None if parts is None else scans_of(parts)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
-            return kits.take_apart(
-                tx, circumstances, command_id, _scan(kit), place, named, restock=restock
-            )
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
+            return kits.take_apart(work, _scan(kit), place, named, restock=restock)
 
         given = given_by(
             [kit, *(parts or [])],
@@ -303,9 +299,7 @@ class KitMutation:
 
         def do(tx: Transaction, command_id: str) -> Any:
             found, verdicts = kit_returns.give_back(
-                tx,
-                circumstances,
-                command_id,
+                Work(tx, circumstances, command_id),
                 _scan(kit),
                 scans,
                 catalogue.location(tx, location),

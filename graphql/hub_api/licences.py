@@ -6,7 +6,7 @@ import strawberry
 
 from hub.access.keys import Scope
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger import units
 from hub.ledger.event_writer import Verdict
 from hub.storage.sql import Row, Transaction
@@ -105,8 +105,8 @@ class LicenceMutation:
         )
         (scan,) = scans_of([unit])
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return licences.link(tx, circumstances, command_id, scan, licence)
+        def do(work: Work) -> list[Verdict]:
+            return licences.link(work, scan, licence)
 
         given = given_by([unit], occasion, licence=[reference, provider, starts_on, ends_on])
         return await command(info, idempotency_key, "link_licence", given, occasion, do)
@@ -125,8 +125,8 @@ class LicenceMutation:
         """Take a licence away."""
         info.context.require(Scope.POS, Scope.OPS)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return licences.unlink(tx, circumstances, command_id, reference, provider)
+        def do(work: Work) -> list[Verdict]:
+            return licences.unlink(work, reference, provider)
 
         given = given_by([], occasion, licence=[reference, provider])
         return await command(info, idempotency_key, "unlink_licence", given, occasion, do)

@@ -4,12 +4,11 @@ import strawberry
 
 from hub import catalogue
 from hub.access.keys import Scope
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.counts import losses
 from hub.counts.losses import Loss
 from hub.errors import InvalidInput
 from hub.ledger.event_writer import Verdict
-from hub.storage.sql import Transaction
 from hub_api.command import (
     Movement,
     MovementResult,
@@ -49,8 +48,8 @@ class LossMutation:
         lost = occasion or OccasionInput()
         lost.reason = reason
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return losses.report(tx, circumstances, command_id, loss, scans_of(units))
+        def do(work: Work) -> list[Verdict]:
+            return losses.report(work, loss, scans_of(units))
 
         given = given_by(units, lost, loss=loss)
         return await command(info, idempotency_key, "report_losses", given, lost, do)
@@ -72,9 +71,9 @@ class LossMutation:
         if not location.strip():
             raise InvalidInput("say where it was found", field="location")
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
-            return losses.find(tx, circumstances, command_id, place, scans_of(units))
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
+            return losses.find(work, place, scans_of(units))
 
         given = given_by(units, occasion, location=location)
         return await command(info, idempotency_key, "report_found", given, occasion, do)

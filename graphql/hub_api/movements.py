@@ -12,7 +12,7 @@ import strawberry
 from hub import catalogue, ledger
 from hub.access.keys import Scope
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.fulfillment import counter_sales, picking, transfers
 from hub.inbound import receiving, serialization, ship_notices
@@ -23,7 +23,6 @@ from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action
 from hub.orders import Shipment, order_checks
 from hub.returns.receive import Disposal, accept_plainly
-from hub.storage.sql import Transaction
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
     ArrivalInput,
@@ -88,14 +87,14 @@ class MovementMutation:
         info.context.require(Scope.SCANNER)
         arrivals = arrivals_of(units)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            announced = ship_notices.find(tx, delivery.supplier, delivery.ref) if delivery else None
+        def do(work: Work) -> list[Verdict]:
+            announced = (
+                ship_notices.find(work.tx, delivery.supplier, delivery.ref) if delivery else None
+            )
             return receiving.receive(
-                tx,
-                circumstances,
-                command_id,
+                work,
                 arrivals,
-                catalogue.location(tx, location),
+                catalogue.location(work.tx, location),
                 put_away=put_away,
                 delivery=announced,
             )
@@ -170,9 +169,9 @@ class MovementMutation:
         """Transfer in; what was sent to another site is taken too, and a case tells of it."""
         info.context.require(Scope.SCANNER)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
-            return transfers.arrive(tx, circumstances, command_id, scans_of(units), place)
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
+            return transfers.arrive(work, scans_of(units), place)
 
         given = given_by(units, occasion, location=location)
         return await command(info, idempotency_key, Action.TRANSFER_IN, given, occasion, do)
@@ -200,15 +199,15 @@ class MovementMutation:
         if expires_at is not None:
             _check_expiry(expires_at, info.context.clock(), sale=sale)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             instruction = Instruction(
                 action=Action.ALLOCATE if sale else Action.HOLD,
                 hold_kind=str(kind),
                 hold_reference=reference,
-                line=order_line_of(tx, order_line_id),
+                line=order_line_of(work.tx, order_line_id),
                 expires_at=micros(expires_at) if expires_at else None,
             )
-            return ledger.record(tx, circumstances, command_id, instruction, scans_of(units))
+            return ledger.record(work, instruction, scans_of(units))
 
         given = given_by(
             units,
@@ -259,13 +258,11 @@ class MovementMutation:
         """
         info.context.require(Scope.SCANNER)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             scans = scans_of(units)
             instruction = Instruction(action=Action.PICK, line=order_line_id)
-            why = serialization.at_movement(tx, circumstances, command_id, instruction, scans)
-            verdicts = picking.pick(
-                tx, circumstances, command_id, scans, line_id=order_line_id, substitute=substitute
-            )
+            why = serialization.at_movement(work, instruction, scans)
+            verdicts = picking.pick(work, scans, line_id=order_line_id, substitute=substitute)
             return serialization.explained(verdicts, why)
 
         more = {"substitute": True} if substitute else {}
@@ -287,9 +284,9 @@ class MovementMutation:
         """Pack; with `orderLineId` only units that are promised to that line."""
         info.context.require(Scope.SCANNER)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             instruction = Instruction(action=Action.PACK, line=order_line_id)
-            return order_checks.record(tx, circumstances, command_id, instruction, scans_of(units))
+            return order_checks.record(work, instruction, scans_of(units))
 
         given = given_by(units, occasion, location=None, line=order_line_id)
         return await command(info, idempotency_key, Action.PACK, given, occasion, do)
@@ -312,10 +309,8 @@ class MovementMutation:
         info.context.require(Scope.SCANNER)
         shipment = Shipment(carrier=carrier, tracking=tracking)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return serialization.ship(
-                tx, circumstances, command_id, scans_of(units), shipment, line=order_line_id
-            )
+        def do(work: Work) -> list[Verdict]:
+            return serialization.ship(work, scans_of(units), shipment, line=order_line_id)
 
         given = given_by(units, occasion, carrier=carrier, tracking=tracking, line=order_line_id)
         return await command(info, idempotency_key, "ship", given, occasion, do)
@@ -343,11 +338,11 @@ class MovementMutation:
         sale = occasion or OccasionInput()
         sale.document_type, sale.document_ref = "inv", receipt
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
+        def do(work: Work) -> list[Verdict]:
             instruction = Instruction(action=Action.SELL, hold_reference=hold_reference)
-            place, scans = place_of(tx, location), scans_of(units)
-            why = serialization.at_movement(tx, circumstances, command_id, instruction, scans)
-            verdicts = counter_sales.sell(tx, circumstances, command_id, instruction, scans, place)
+            place, scans = place_of(work.tx, location), scans_of(units)
+            why = serialization.at_movement(work, instruction, scans)
+            verdicts = counter_sales.sell(work, instruction, scans, place)
             return serialization.explained(verdicts, why)
 
         given = given_by(units, sale, location=location, hold_reference=hold_reference)
@@ -373,10 +368,10 @@ class MovementMutation:
         returned = occasion or OccasionInput()
         returned.reason = reason
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
             instruction = Instruction(action=Action.ACCEPT_RETURN, location=place)
-            return accept_plainly(tx, circumstances, command_id, instruction, scans_of(units))
+            return accept_plainly(work, instruction, scans_of(units))
 
         given = given_by(units, returned, location=location)
         return await command(info, idempotency_key, Action.ACCEPT_RETURN, given, returned, do)

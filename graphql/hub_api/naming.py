@@ -8,7 +8,7 @@ import strawberry
 from hub.access.keys import Scope
 from hub.catalogue import tracking_advice as advice
 from hub.catalogue.tracking_advice import Advice, Criterion
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.storage.sql import Transaction
@@ -95,7 +95,7 @@ class AdviceQuery:
         return [TrackingAdvice.of(each) for each in found]
 
 
-Change = Callable[[Transaction, Occasion, str, Scan, str, str], Verdict]
+Change = Callable[[Work, Scan, str, str], Verdict]
 
 
 async def _change(
@@ -110,7 +110,7 @@ async def _change(
     circumstances = circumstances_of(info.context, occasion)
 
     def do(tx: Transaction, command_id: str) -> Any:
-        verdict = change(tx, circumstances, command_id, scan, scheme, value)
+        verdict = change(Work(tx, circumstances, command_id), scan, scheme, value)
         return [verdict.unit_id, verdict.version]
 
     told = vars(occasion) if occasion else None

@@ -6,7 +6,7 @@ import strawberry
 
 from hub.access.keys import Scope
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger import units
 from hub.ledger.event_writer import Verdict
@@ -206,8 +206,8 @@ class OwnerMutation:
         """Change the owner; `owner` is a pseudonym."""
         info.context.require(Scope.POS, Scope.OPS)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return ownership.change(tx, circumstances, command_id, owner, scans_of(units))
+        def do(work: Work) -> list[Verdict]:
+            return ownership.change(work, owner, scans_of(units))
 
         given = given_by(units, occasion, owner=owner)
         return await command(info, idempotency_key, "change_owner", given, occasion, do)
@@ -234,10 +234,8 @@ class OwnerMutation:
             raise InvalidInput("a time comes with its zone", field="readings")
         bounds = [Limits(**vars(each)) for each in limits or []]
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return sensors.record(
-                tx, circumstances, command_id, scans_of(units), measured, limits=bounds, hold=hold
-            )
+        def do(work: Work) -> list[Verdict]:
+            return sensors.record(work, scans_of(units), measured, limits=bounds, hold=hold)
 
         given = given_by(
             units,

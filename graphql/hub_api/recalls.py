@@ -7,6 +7,7 @@ import strawberry
 from hub import recalls
 from hub.access.keys import Scope
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger import units
 from hub.recalls import RecallCard, Resolution, notices
 from hub.recalls.containment import listed, of_unit, shown
@@ -51,7 +52,7 @@ async def _changed(info: Info, key: str, name: str, ref: str, given: Any, do: An
     occasion = info.context.occasion()
 
     def work(tx: Transaction, command_id: str) -> str:
-        do(tx, occasion, command_id)
+        do(Work(tx, occasion, command_id))
         return ref
 
     done = await once(info.context, occasion, key, name, [ref, given], work)
@@ -146,8 +147,8 @@ class RecallMutation:
         )
         given = [title, card.predicate, instructions]
 
-        def do(tx: Transaction, occasion: Occasion, command_id: str) -> None:
-            recalls.open_recall(tx, occasion, command_id, card)
+        def do(work: Work) -> None:
+            recalls.open_recall(work, card)
 
         return await _changed(info, idempotency_key, "open_recall", ref, given, do)
 
@@ -168,8 +169,8 @@ class RecallMutation:
         """Resolve units of a recall."""
         info.context.require(Scope.OPS)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> Any:
-            return recalls.resolve(tx, circumstances, command_id, ref, resolution, scans_of(units))
+        def do(work: Work) -> Any:
+            return recalls.resolve(work, ref, resolution, scans_of(units))
 
         given = given_by(units, occasion, ref=ref, resolution=str(resolution))
         return await command(info, idempotency_key, "resolve_recall_units", given, occasion, do)

@@ -10,12 +10,12 @@ from hub import catalogue
 from hub.access.keys import Scope
 from hub.catalogue import Tracking, Trait
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.inbound import serialization
 from hub.inbound import unserialized_stock as old_stock
 from hub.inbound.unserialized_stock import OldStock, Phase, Urgency
 from hub.ledger.event_writer import Verdict
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Row
 from hub_api.command import (
     ArrivalInput,
     Movement,
@@ -257,9 +257,9 @@ class RetrofitMutation:
         info.context.require(Scope.SCANNER)
         arrivals = arrivals_of(units)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            place = catalogue.location(tx, location)
-            return serialization.capture_units(tx, circumstances, command_id, arrivals, place)
+        def do(work: Work) -> list[Verdict]:
+            place = catalogue.location(work.tx, location)
+            return serialization.capture_units(work, arrivals, place)
 
         given = [plain_arrivals(arrivals), location, vars(occasion) if occasion else None]
         return await command(info, idempotency_key, "capture_old_stock", given, occasion, do)

@@ -9,6 +9,7 @@ import strawberry
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.clock import moment
+from hub.commands.work import Work
 from hub.decision_rules import ReturnDecision, Route
 from hub.errors import UnknownReference
 from hub.ledger import units
@@ -299,7 +300,9 @@ class ReturnMutation:
 
         def do(tx: Transaction, command_id: str) -> str:
             place = place_of(tx, location)
-            receive.accept(tx, occasion, command_id, return_id, location=place, override=override)
+            receive.accept(
+                Work(tx, occasion, command_id), return_id, location=place, override=override
+            )
             return return_id
 
         given = [return_id, location, override]
@@ -355,7 +358,7 @@ class ReturnMutation:
                 outcome=outcome,
                 why=reason,
             )
-            receive.route(tx, occasion, command_id, return_id, inspection)
+            receive.route(Work(tx, occasion, command_id), return_id, inspection)
             return return_id
 
         given = [return_id, grade, condition, location, outcome, reason]

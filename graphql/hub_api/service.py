@@ -9,8 +9,8 @@ import strawberry
 from hub.access.keys import Scope
 from hub.after_sales import cover, repairs
 from hub.after_sales.cover import CoverKind, Grant
-from hub.after_sales.repairs import Part, Work, WorkKind
-from hub.commands.context import Occasion
+from hub.after_sales.repairs import Part, WorkDone, WorkKind
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger import units
 from hub.ledger.event_writer import Verdict
@@ -124,8 +124,8 @@ class ServiceMutation:
         info.context.require(Scope.POS, Scope.SCANNER)
         (scan,) = scans_of([unit])
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return [repairs.register(tx, circumstances, command_id, scan, on, reference)]
+        def do(work: Work) -> list[Verdict]:
+            return [repairs.register(work, scan, on, reference)]
 
         given = given_by([unit], occasion, on=on, reference=reference)
         return await command(info, idempotency_key, "register_unit", given, occasion, do)
@@ -222,12 +222,12 @@ class ServiceMutation:
         info.context.require(Scope.SCANNER)
         (scan,) = scans_of([unit])
         parts = tuple(Part(**vars(part)) for part in done.parts)
-        work = Work(**vars(done) | {"parts": parts})
+        finished = WorkDone(**vars(done) | {"parts": parts})
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return [repairs.record_work(tx, circumstances, command_id, scan, work)]
+        def do(work: Work) -> list[Verdict]:
+            return [repairs.record_work(work, scan, finished)]
 
-        given = given_by([unit], occasion, work=repr(work))
+        given = given_by([unit], occasion, work=repr(finished))
         return await command(info, idempotency_key, "record_service", given, occasion, do)
 
     @strawberry.mutation(
@@ -244,8 +244,8 @@ class ServiceMutation:
         """Hand back."""
         info.context.require(Scope.POS, Scope.SCANNER)
 
-        def do(tx: Transaction, circumstances: Occasion, command_id: str) -> list[Verdict]:
-            return repairs.hand_back(tx, circumstances, command_id, scans_of(units))
+        def do(work: Work) -> list[Verdict]:
+            return repairs.hand_back(work, scans_of(units))
 
         given = given_by(units, occasion)
         return await command(info, idempotency_key, "hand_back", given, occasion, do)

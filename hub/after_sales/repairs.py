@@ -10,7 +10,7 @@ import orjson
 
 from hub import ledger
 from hub.catalogue import CURRENCY
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history import unit_history
 from hub.history.sales import story_of
@@ -48,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class WorkDone:
     """What was done to a unit; `cost` in the smallest part of `currency` (ISO 4217)."""
 
     kind: WorkKind
@@ -59,9 +59,7 @@ class Work:
     currency: str | None = None
 
 
-def record_work(
-    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, done: Work
-) -> Verdict:
+def record_work(work: Work, scan: Scan, done: WorkDone) -> Verdict:
     """Record what was done to a unit; its state stays.
 
     A part whose serial is a unit of ours is named by that unit's id; it is not moved by this.
@@ -71,20 +69,18 @@ def record_work(
         "kind": str(done.kind),
         "work": done.work.strip(),
         "technician": done.technician,
-        "parts": _parts(tx, done.parts),
+        "parts": _parts(work.tx, done.parts),
     }
     if done.cost is not None:
         details |= {"cost": done.cost, "currency": done.currency}
     instruction = Instruction(action=Action.MAINTAIN, details=details)
-    return record_one(tx, occasion, command_id, instruction, scan)
+    return record_one(work, instruction, scan)
 
 
-def hand_back(
-    tx: Transaction, occasion: Occasion, command_id: str, scans: Sequence[Scan]
-) -> list[Verdict]:
+def hand_back(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
     """Give units back to their customers; what was refunded or replaced is not his any more."""
-    found = locate(tx, scans)
-    ours = _ours(tx, [unit.id for unit in found if isinstance(unit, UnitState)])
+    found = locate(work.tx, scans)
+    ours = _ours(work.tx, [unit.id for unit in found if isinstance(unit, UnitState)])
     verdicts: dict[int, Verdict] = {}
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if isinstance(unit, UnitState) and unit.id in ours:
@@ -93,7 +89,7 @@ def hand_back(
     free = [index for index in range(len(scans)) if index not in verdicts]
     if free:
         instruction = Instruction(action=Action.HAND_BACK)
-        done = ledger.record(tx, occasion, command_id, instruction, [scans[each] for each in free])
+        done = ledger.record(work, instruction, [scans[each] for each in free])
         for index, verdict in zip(free, done, strict=True):
             verdicts[index] = _at(verdict, index)
     return [verdicts[index] for index in range(len(scans))]
@@ -123,9 +119,7 @@ def _at(verdict: Verdict, index: int) -> Verdict:
 
 
 def register(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scan: Scan,
     on: date,
     reference: str | None,
@@ -135,21 +129,21 @@ def register(
     Raises StepNotAllowed for a unit that no customer has, InvalidInput for a day that makes no
     sense.
     """
-    if on > occasion.now.date():
+    if on > work.context.now.date():
         raise InvalidInput("it is registered on a day to come", field="on")
     if len(reference or "") > NAME_CHARS_MAX:
         raise InvalidInput(f"at most {NAME_CHARS_MAX} characters", field="reference")
-    (unit,) = locate(tx, [scan])
+    (unit,) = locate(work.tx, [scan])
     if isinstance(unit, Refused):
         raise unit
     if unit.status not in WITH_CUSTOMER and unit.status is not Status.IN_REPAIR:
         raise StepNotAllowed("only what was sold is registered", allowed=["sell"])
-    if (sale := story_of(tx, unit.id).sale) is not None and on < sale.sold_on:
+    if (sale := story_of(work.tx, unit.id).sale) is not None and on < sale.sold_on:
         raise InvalidInput(f"it was sold later, on {sale.sold_on.isoformat()}", field="on")
     details = {"registration": {"on": on.isoformat(), "reference": reference}}
     instruction = Instruction(action=Action.ANNOTATE, details=details)
-    verdict = record_one(tx, occasion, command_id, instruction, scan)
-    told = tx.value(
+    verdict = record_one(work, instruction, scan)
+    told = work.tx.value(
         "SELECT COUNT(*) FROM outbox WHERE subject = :unit AND topic = :topic "
         "AND created_at >= :since AND state <> 'dead'",
         unit=unit.id,
@@ -157,7 +151,7 @@ def register(
         since=unit.sold_at or 0,
     )
     if not told:
-        registrations.request(tx, [unit], occasion.now)
+        registrations.request(work.tx, [unit], work.context.now)
     return verdict
 
 
@@ -208,7 +202,7 @@ def _parts(tx: Transaction, parts: Sequence[Part]) -> list[dict[str, Any]]:
     ]
 
 
-def _sensible(done: Work) -> None:
+def _sensible(done: WorkDone) -> None:
     if not 0 < len(done.work.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"say what was done, in 1 to {TEXT_CHARS_MAX} characters", field="work")
     if len(done.technician or "") > NAME_CHARS_MAX:

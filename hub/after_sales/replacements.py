@@ -9,6 +9,7 @@ from hub.after_sales.cover import Cover, CoverKind, Covers, CoverStatus, Grant, 
 from hub.catalogue import ReplacementCover, reference
 from hub.clock import micros
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.ledger.command import Instruction
@@ -19,9 +20,7 @@ from hub.storage.sql import Row, Transaction
 
 
 def replace_unit(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     claim_id: str,
     replacement: Scan,
     location: Row,
@@ -31,34 +30,34 @@ def replace_unit(
     The customer's order goes over to the new unit. Raises StepNotAllowed where no exchange was
     decided, one was made already, or the new unit can not be given.
     """
-    row = locked(tx, claim_id)
+    row = locked(work.tx, claim_id)
     if row["replacement_id"] is not None:
         raise StepNotAllowed("another unit was given already", allowed=[])
     if row["state"] != "approved" or row["decision"] != ClaimDecision.REPLACE:
         raise StepNotAllowed("no exchange was decided", allowed=["decide_claim"])
-    failed, new = locate(tx, [Scan(row["unit_id"]), replacement])
+    failed, new = locate(work.tx, [Scan(row["unit_id"]), replacement])
     if isinstance(new, Refused):
         raise new
     assert isinstance(failed, UnitState)  # a claim has a unit, and units are never deleted
     if new.id == failed.id:
         raise InvalidInput("a unit does not replace itself", field="replacement")
-    covers = cover_of(tx, occasion, failed.id)
-    policy = reference(tx, "product", "id", failed.product_id)["replacement_cover"]
+    covers = cover_of(work.tx, work.context, failed.id)
+    policy = reference(work.tx, "product", "id", failed.product_id)["replacement_cover"]
     circumstances = replace(
-        occasion, reason=row["fault"][:TEXT_CHARS_MAX], document=Document("rma", claim_id)
+        work.context, reason=row["fault"][:TEXT_CHARS_MAX], document=Document("rma", claim_id)
     )
-    _take_in(tx, circumstances, command_id, failed, location, new.id)
+    _take_in(work.within(circumstances), failed, location, new.id)
     sale = {"replaces": failed.id, "claim": claim_id, "cover": policy}
     line = covers.story.sale.line_id if covers.story.sale else None
     instruction = Instruction(action=Action.SELL, line=line, details=sale)
-    record_one(tx, circumstances, command_id, instruction, Scan(new.id))
-    _inherit(tx, occasion, claim_id, covers, failed, new.id, ReplacementCover(policy))
-    said = {"by": occasion.actor, "at": occasion.now.isoformat(), "unit": new.id}
-    tx.run(
+    record_one(work.within(circumstances), instruction, Scan(new.id))
+    _inherit(work.tx, work.context, claim_id, covers, failed, new.id, ReplacementCover(policy))
+    said = {"by": work.context.actor, "at": work.context.now.isoformat(), "unit": new.id}
+    work.tx.run(
         "UPDATE warranty_claim SET replacement_id = :unit, state = 'closed', closed_at = :now, "
         "evidence = :evidence WHERE id = :id",
         unit=new.id,
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         evidence=with_note(row, "exchange", said),
         id=claim_id,
     )
@@ -66,9 +65,7 @@ def replace_unit(
 
 
 def _take_in(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     failed: UnitState,
     location: Row,
     new_id: str,
@@ -81,7 +78,7 @@ def _take_in(
     else:
         raise StepNotAllowed(f"the failed unit is {failed.status.replace('_', ' ')}", allowed=[])
     instruction = Instruction(action=action, location=place, details=details)
-    record_one(tx, occasion, command_id, instruction, Scan(failed.id))
+    record_one(work, instruction, Scan(failed.id))
 
 
 def _inherit(

@@ -15,6 +15,7 @@ import orjson
 from hub import cases, catalogue, ledger, orders
 from hub.cases import CaseKind, Finding
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed
 from hub.identifiers import labels
 from hub.inbound import receiving
@@ -161,9 +162,7 @@ def _owned(tx: Transaction, occasion: Occasion, finding: Finding, owner: str | N
 
 
 def resolve(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     case_id: str,
     how: Remedy,
     identifier: str,
@@ -176,21 +175,19 @@ def resolve(
     than the reporter. RELABEL names a unit that is known, by any of its names, and gives it a new
     label: its step is captured from that. Raises Forbidden and StepNotAllowed.
     """
-    case = _open_case(tx, case_id)
+    case = _open_case(work.tx, case_id)
     details = orjson.loads(case["details"])
     scan = Scan(identifier, sku)
     if how is Remedy.RELABEL:
         (serial,) = labels.own_serials(1)
-        verdict = further_identifiers.link(
-            tx, occasion, command_id, scan, further_identifiers.LABEL, serial
-        )
-        cases.resolve(tx, occasion, case, f"Relabelled as {serial}.")
+        verdict = further_identifiers.link(work, scan, further_identifiers.LABEL, serial)
+        cases.resolve(work.tx, work.context, case, f"Relabelled as {serial}.")
         return Resolved(case_id, replace(verdict, identifier=identifier), serial)
-    told = _circumstances(occasion, details, how)
-    verdict = _step(tx, told, command_id, details, scan, case_id)
+    told = _circumstances(work.context, details, how)
+    verdict = _step(work.within(told), details, scan, case_id)
     if verdict.accepted:
-        words = "Read again" if how is Remedy.RETRY else f"Typed, approved by {occasion.actor}"
-        cases.resolve(tx, occasion, case, f"{words}: {identifier}.")
+        words = "Read again" if how is Remedy.RETRY else f"Typed, approved by {work.context.actor}"
+        cases.resolve(work.tx, work.context, case, f"{words}: {identifier}.")
     return Resolved(case_id, verdict)
 
 
@@ -219,16 +216,14 @@ def _circumstances(occasion: Occasion, details: Mapping[str, Any], how: Remedy) 
 
 
 def _step(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     details: Mapping[str, Any],
     scan: Scan,
     case_id: str,
 ) -> Verdict:
     """Record the step at which the capture failed."""
     action = Action(details["action"])
-    place = catalogue.location(tx, details["location"]) if details["location"] else None
+    place = catalogue.location(work.tx, details["location"]) if details["location"] else None
     if action is Action.RECEIVE:
         assert place is not None  # a receipt was reported with its place
         arrival = Arrival(
@@ -236,18 +231,18 @@ def _step(
             product=scan.sku or details["product"] or "",
             lot=details["lot"],
         )
-        (verdict,) = receiving.receive(tx, occasion, command_id, [arrival], place)
+        (verdict,) = receiving.receive(work, [arrival], place)
         return verdict
     if action is Action.SHIP:
-        (verdict,) = orders.ship(tx, occasion, command_id, [scan], Shipment())
+        (verdict,) = orders.ship(work, [scan], Shipment())
         return verdict
-    if action in BY_REASON and not occasion.reason:
+    if action in BY_REASON and not work.context.reason:
         raise InvalidInput("a return needs its reason", field="reason")
     proof = {"case": case_id}
-    if occasion.approved_by is not None:
-        proof["approved_by"] = occasion.approved_by
+    if work.context.approved_by is not None:
+        proof["approved_by"] = work.context.approved_by
     instruction = Instruction(action=action, location=place, details=proof)
-    (verdict,) = ledger.record(tx, occasion, command_id, instruction, [scan])
+    (verdict,) = ledger.record(work, instruction, [scan])
     return verdict
 
 

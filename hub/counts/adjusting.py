@@ -10,6 +10,7 @@ from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.counts.counting import Kind, live
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import serialization
@@ -44,9 +45,7 @@ class Adjusted:
 
 
 def adjust(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     ref: str,
     *,
     subjects: Sequence[str] | None = None,
@@ -59,16 +58,15 @@ def adjust(
     as found (`restock` makes it sellable); everything else becomes a case. The occasion's reason
     says why: raises InvalidInput without one.
     """
-    occasion = documented(occasion, ref)
-    count = live(tx, ref)
+    count = live(work.tx, ref)
     if count["state"] != "compared":
         raise StepNotAllowed("compare the count first", allowed=["compare"])
-    rows = _chosen(tx, count, subjects, kind)
-    work = _Work(tx, occasion, command_id, ref)
+    rows = _chosen(work.tx, count, subjects, kind)
+    run = _Run(work.within(documented(work.context, ref)), ref)
     for index, row in enumerate(rows):
-        work.sort_out(index, row)
-    work.carry_out(restock=restock)
-    return [work.done[index] for index in range(len(rows))]
+        run.sort_out(index, row)
+    run.carry_out(restock=restock)
+    return [run.done[index] for index in range(len(rows))]
 
 
 def documented(occasion: Occasion, ref: str) -> Occasion:
@@ -107,13 +105,13 @@ def _chosen(
     return [by_subject[each] for each in dict.fromkeys(subjects)]
 
 
-class _Work:
+class _Run:
     """What one adjustment does: grouped by action and place, so that each is one command."""
 
-    def __init__(self, tx: Transaction, occasion: Occasion, command_id: str, ref: str) -> None:
-        self.tx = tx
-        self.occasion = occasion
-        self.command_id = command_id
+    def __init__(self, work: Work, ref: str) -> None:
+        self.tx = work.tx
+        self.occasion = work.context
+        self.command_id = work.command_id
         self.ref = ref
         self.done: dict[int, Adjusted] = {}
         self._groups: dict[tuple[Action, str | None], list[tuple[int, Row]]] = {}
@@ -189,7 +187,7 @@ class _Work:
             for _, row in old
         ]
         found = serialization.capture(
-            self.tx, self.occasion, self.command_id, sightings, Action.COMMISSION
+            Work(self.tx, self.occasion, self.command_id), sightings, Action.COMMISSION
         )
         for (index, row), said in zip(old, found, strict=True):
             if isinstance(said, Verdict):
@@ -217,7 +215,7 @@ class _Work:
         scans = [
             Scan(row["unit_id"], None, orjson.loads(row["evidence"])["version"]) for _, row in rows
         ]
-        verdicts = ledger.record(self.tx, self.occasion, self.command_id, instruction, scans)
+        verdicts = ledger.record(Work(self.tx, self.occasion, self.command_id), instruction, scans)
         accepted = []
         for (index, row), verdict in zip(rows, verdicts, strict=True):
             if verdict.accepted:
@@ -247,7 +245,7 @@ class _Work:
                 ]
                 again = Instruction(action=Action.RESTOCK, details={"count": self.ref})
                 if scans:
-                    ledger.record(self.tx, self.occasion, self.command_id, again, scans)
+                    ledger.record(Work(self.tx, self.occasion, self.command_id), again, scans)
 
     def _promised_lines(self, rows: list[tuple[int, Row]]) -> list[str]:
         found = self.tx.rows(

@@ -3,6 +3,7 @@
 from hub import ledger
 from hub.clock import micros
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.counts.adjusting import DOCUMENT_TYPE, documented
 from hub.counts.counting import PRESENT, live
 from hub.errors import StepNotAllowed
@@ -10,49 +11,48 @@ from hub.ledger.command import Instruction
 from hub.ledger.event_writer import SCANS_MAX
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.storage.sql import Transaction
 
 
-def close(tx: Transaction, occasion: Occasion, command_id: str, ref: str) -> int:
+def close(work: Work, ref: str) -> int:
     """Close a compared count and return how many units it confirmed.
 
     Differences that were not adjusted need the occasion's reason; with it they are left as they
     are. Units that left since they were read are not recorded as seen.
     """
-    count = live(tx, ref)
+    count = live(work.tx, ref)
     if count["state"] != "compared":
         raise StepNotAllowed("compare the count first, or cancel it", allowed=["compare"])
-    unexplained = tx.value(
+    unexplained = work.tx.value(
         "SELECT COUNT(*) FROM count_result WHERE count_id = :count AND kind <> 'confirmed' "
         "AND state = 'open'",
         count=count["id"],
     )
-    if unexplained and not (occasion.reason or "").strip():
+    if unexplained and not (work.context.reason or "").strip():
         raise StepNotAllowed(
             f"{unexplained} differences are neither adjusted nor explained: say why", allowed=[]
         )
     if unexplained:
-        documented(occasion, ref)  # refuses a reason that is too long
-        tx.run(
+        documented(work.context, ref)  # refuses a reason that is too long
+        work.tx.run(
             "UPDATE count_result SET state = 'left', reason = :reason, resolved_by = :actor, "
             "resolved_at = :now WHERE count_id = :count AND kind <> 'confirmed' "
             "AND state = 'open'",
-            reason=occasion.reason,
-            actor=occasion.actor,
-            now=micros(occasion.now),
+            reason=work.context.reason,
+            actor=work.context.actor,
+            now=micros(work.context.now),
             count=count["id"],
         )
-    seen = _confirm(tx, occasion, command_id, count["id"], ref)
-    tx.run(
+    seen = _confirm(work, count["id"], ref)
+    work.tx.run(
         "UPDATE stock_count SET state = 'closed', closed_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         id=count["id"],
     )
     return seen
 
 
-def _confirm(tx: Transaction, occasion: Occasion, command_id: str, count_id: str, ref: str) -> int:
-    rows = tx.rows(
+def _confirm(work: Work, count_id: str, ref: str) -> int:
+    rows = work.tx.rows(
         "SELECT unit.id FROM count_result JOIN unit ON unit.id = count_result.unit_id "
         "WHERE count_result.count_id = :count AND count_result.kind = 'confirmed' "
         "AND unit.status IN (:present...) ORDER BY unit.id",
@@ -60,17 +60,17 @@ def _confirm(tx: Transaction, occasion: Occasion, command_id: str, count_id: str
         present=sorted(PRESENT),
     )
     told = Occasion(
-        actor=occasion.actor,
-        now=occasion.now,
-        scope=occasion.scope,
-        captured_by=occasion.captured_by,
+        actor=work.context.actor,
+        now=work.context.now,
+        scope=work.context.scope,
+        captured_by=work.context.captured_by,
         document=Document(DOCUMENT_TYPE, ref),
-        reason=occasion.reason,
+        reason=work.context.reason,
     )
     from_count = Instruction(action=Action.COUNT, details={"count": ref})
     seen = 0
     for start in range(0, len(rows), SCANS_MAX):
         scans = [Scan(row["id"]) for row in rows[start : start + SCANS_MAX]]
-        verdicts = ledger.record(tx, told, command_id, from_count, scans)
+        verdicts = ledger.record(work.within(told), from_count, scans)
         seen += sum(verdict.accepted for verdict in verdicts)
     return seen

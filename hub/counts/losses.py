@@ -10,7 +10,7 @@ from enum import StrEnum
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
@@ -30,17 +30,15 @@ class Loss(StrEnum):
 ACTIONS = {Loss.MISSING: Action.LOSE, Loss.STOLEN: Action.REPORT_STOLEN}
 
 
-def report(
-    tx: Transaction, occasion: Occasion, command_id: str, loss: Loss, scans: Sequence[Scan]
-) -> list[Verdict]:
+def report(work: Work, loss: Loss, scans: Sequence[Scan]) -> list[Verdict]:
     """Record that units are lost; the occasion's reason says what is known of it."""
-    if not (occasion.reason or "").strip():
+    if not (work.context.reason or "").strip():
         raise InvalidInput("say what is known of the loss: a loss needs its reason", field="reason")
-    known = [each for each in identify(tx, scans) if not isinstance(each, Refused)]
+    known = [each for each in identify(work.tx, scans) if not isinstance(each, Refused)]
     lines = {unit["id"]: unit["order_line_id"] for unit in known if unit["promised_to"]}
-    verdicts = ledger.record(tx, occasion, command_id, Instruction(action=ACTIONS[loss]), scans)
+    verdicts = ledger.record(work, Instruction(action=ACTIONS[loss]), scans)
     lost = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
-    for row in _last_seen(tx, lost):
+    for row in _last_seen(work.tx, lost):
         seen = moment(row["occurred_at"])
         summary = (
             f"{row['serial']} ({row['sku']}) is {loss}: last seen at {row['code']} on "
@@ -54,21 +52,21 @@ def report(
             details={"serial": row["serial"], "sku": row["sku"], "place": row["code"],
                      "seen_at": seen.isoformat(), "seen_by": row["actor"], "loss": str(loss)},
         )  # fmt: skip
-        cases.report(tx, finding, occasion.now)
-    promise_anew(tx, occasion, sorted({line for each in lost if (line := lines.get(each))}))
+        cases.report(work.tx, finding, work.context.now)
+    promise_anew(
+        work.tx, work.context, sorted({line for each in lost if (line := lines.get(each))})
+    )
     return verdicts
 
 
-def find(
-    tx: Transaction, occasion: Occasion, command_id: str, place: Row, scans: Sequence[Scan]
-) -> list[Verdict]:
+def find(work: Work, place: Row, scans: Sequence[Scan]) -> list[Verdict]:
     """Record that lost units turned up at a place; their cases end."""
     instruction = Instruction(action=Action.FIND, location=place)
-    verdicts = ledger.record(tx, occasion, command_id, instruction, scans)
+    verdicts = ledger.record(work, instruction, scans)
     found = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
-    rows = tx.rows("SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
+    rows = work.tx.rows("SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
     serials = [row["serial"] for row in rows]
-    cases.settle_many(tx, CaseKind.MISSING_UNIT, serials, None, occasion.now)
+    cases.settle_many(work.tx, CaseKind.MISSING_UNIT, serials, None, work.context.now)
     return verdicts
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hub import orders
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, WrongUnit
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -14,9 +14,7 @@ from hub.storage.sql import Row, Transaction
 
 
 def collect(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     order_id: str,
     scans: Sequence[Scan],
     place: Row,
@@ -30,30 +28,28 @@ def collect(
     StepNotAllowed for a cancelled order, another customer's, or one that the code does not name.
     """
     bounded(scans)
-    order = order_checks.order_of(tx, order_id)
+    order = order_checks.order_of(work.tx, order_id)
     order_checks.alive(order)
     if customer_ref is not None and customer_ref != order["customer_ref"]:
         raise StepNotAllowed(f"the order {order['number']} is not this customer's", allowed=[])
     if code is not None and _plain(code) not in {_plain(order["number"]), _plain(order["ref"])}:
         raise StepNotAllowed(f"the code is not that of the order {order['number']}", allowed=[])
-    lines = order_checks.lines_of(tx, order_id)
+    lines = order_checks.lines_of(work.tx, order_id)
     instruction = Instruction(action=Action.COLLECT, details={"channel": order["channel_code"]})
-    found = locate(tx, scans)
-    verdicts = order_checks.barred(tx, instruction, scans, found)
+    found = locate(work.tx, scans)
+    verdicts = order_checks.barred(work.tx, instruction, scans, found)
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if index in verdicts or not isinstance(unit, UnitState):
             continue
         try:
-            _waits_here(tx, unit, order, lines, place)
+            _waits_here(work.tx, unit, order, lines, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    circumstances = order_checks.documented(occasion, order["number"])
-    done = order_checks.record_but(
-        tx, circumstances, command_id, instruction, scans, verdicts, found
-    )
+    circumstances = order_checks.documented(work.context, order["number"])
+    done = order_checks.record_but(work.within(circumstances), instruction, scans, verdicts, found)
     left = sorted({each.unit_id for each in done if each.accepted and each.unit_id})
     if left:
-        orders.tell_fulfillment(tx, circumstances, left, Shipment(), reference=command_id)
+        orders.tell_fulfillment(work.tx, circumstances, left, Shipment(), reference=work.command_id)
     return done
 
 

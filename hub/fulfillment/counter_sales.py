@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hub.catalogue import products_by_code
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, UnknownUnit, WrongUnit
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -15,9 +15,7 @@ from hub.storage.sql import Row, Transaction
 
 
 def sell(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
     place: Row | None = None,
@@ -27,14 +25,14 @@ def sell(
     Where the selling location is given, what stands at another site is refused.
     """
     bounded(scans)
-    products = products_by_code(tx, sorted({scan.sku for scan in scans if scan.sku}))
+    products = products_by_code(work.tx, sorted({scan.sku for scan in scans if scan.sku}))
     named = [
         replace(scan, sku=products[scan.sku]["sku"]) if scan.sku in products else scan
         for scan in scans
     ]
-    found = locate(tx, named)
-    others = _of_other_products(tx, named, found)
-    verdicts = order_checks.barred(tx, instruction, named, found)
+    found = locate(work.tx, named)
+    others = _of_other_products(work.tx, named, found)
+    verdicts = order_checks.barred(work.tx, instruction, named, found)
     for index, (scan, unit) in enumerate(zip(named, found, strict=True)):
         if index in verdicts:
             continue
@@ -48,7 +46,7 @@ def sell(
                 _here(unit, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    return order_checks.record_but(tx, occasion, command_id, instruction, named, verdicts, found)
+    return order_checks.record_but(work, instruction, named, verdicts, found)
 
 
 def _of_other_products(

@@ -12,6 +12,7 @@ from typing import Any
 
 from hub import lifecycle
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, UnknownUnit
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
@@ -177,9 +178,7 @@ def _judged(
 
 
 def pack(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     order_id: str,
     scans: Sequence[Scan],
     *,
@@ -190,13 +189,13 @@ def pack(
     Raises NotWhole where something is missing, foreign or wrong, unless `partial`: then what fits
     is packed. Raises StepNotAllowed for a cancelled order.
     """
-    order = order_of(tx, order_id)
+    order = order_of(work.tx, order_id)
     order_checks.alive(order)
-    locate(tx, scans)  # nobody changes them between the check and the packing
-    check = verify(tx, occasion, order_id, scans, Action.PACK)
+    locate(work.tx, scans)  # nobody changes them between the check and the packing
+    check = verify(work.tx, work.context, order_id, scans, Action.PACK)
     if not check.fitting or not (check.whole or partial):
         raise NotWhole(check)
     fitting = [scans[at] for at in check.fitting]
-    circumstances = order_checks.documented(occasion, order["number"])
+    circumstances = order_checks.documented(work.context, order["number"])
     instruction = Instruction(action=Action.PACK)
-    return check, order_checks.record(tx, circumstances, command_id, instruction, fitting)
+    return check, order_checks.record(work.within(circumstances), instruction, fitting)

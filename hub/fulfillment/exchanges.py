@@ -8,6 +8,7 @@ from hub.catalogue import reference
 from hub.catalogue.capture_points import demand
 from hub.clock import micros
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history.sales import story_of
 from hub.ledger.command import Instruction
@@ -16,15 +17,13 @@ from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, check
 from hub.returns import receive
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Row
 
 TEXT_CHARS_MAX = 200
 
 
 def exchange(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     returned: Scan,
     replacement: Scan,
     place: Row,
@@ -38,12 +37,12 @@ def exchange(
     order's line. `return_id` names the check that decided about the return; without one the
     newest check counts, as ever. Raises what keeps either from being done: then neither is.
     """
-    for name, text in (("reason", occasion.reason), ("receipt", receipt)):
+    for name, text in (("reason", work.context.reason), ("receipt", receipt)):
         if text is not None and not 0 < len(text.strip()) <= TEXT_CHARS_MAX:
             raise InvalidInput(f"1 to {TEXT_CHARS_MAX} characters", field=name)
-    if not occasion.reason:
+    if not work.context.reason:
         raise InvalidInput("an exchange needs its reason", field="reason")
-    old, new = locate(tx, [returned, replacement])
+    old, new = locate(work.tx, [returned, replacement])
     for unit in (old, new):
         if isinstance(unit, Refused):
             raise unit
@@ -51,30 +50,30 @@ def exchange(
     assert isinstance(new, UnitState)
     if old.id == new.id:
         raise InvalidInput("a unit is not exchanged for itself", field="replacement")
-    _free(occasion, replacement, new)
-    demand(occasion, reference(tx, "product", "id", new.product_id), Action.SELL)
+    _free(work.context, replacement, new)
+    demand(work.context, reference(work.tx, "product", "id", new.product_id), Action.SELL)
     ledger.unchanged(returned, old)
-    story = story_of(tx, old.id)
+    story = story_of(work.tx, old.id)
     line_id = story.sale.line_id if story.sale else None
     if old.product_id != new.product_id:
         line_id = None  # the line asks for another product
     number = story.sale.order["number"] if story.sale and story.sale.order else None
-    back = replace(occasion, document=Document("rma", return_id or number or command_id))
-    _take_back(tx, back, command_id, old, place, new.id, return_id)
+    back = replace(work.context, document=Document("rma", return_id or number or work.command_id))
+    _take_back(work.within(back), old, place, new.id, return_id)
     gone = replace(
-        occasion, document=Document("inv", receipt) if receipt is not None else back.document
+        work.context, document=Document("inv", receipt) if receipt is not None else back.document
     )
     told: dict[str, Any] = {"exchanges": old.id}
     if story.sale and story.sale.channel:
         told["channel"] = story.sale.channel
     sale = Instruction(action=Action.SELL, line=line_id, details=told)
-    record_one(tx, gone, command_id, sale, Scan(new.id))
-    tx.run(
+    record_one(work.within(gone), sale, Scan(new.id))
+    work.tx.run(
         "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
         "WHERE unit_id = :old AND state = 'received' AND received_at = :now "
         "ORDER BY id DESC LIMIT 1)",
         new=new.id,
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         old=old.id,
     )
     return old.id, new.id
@@ -89,9 +88,7 @@ def _free(occasion: Occasion, scan: Scan, unit: UnitState) -> None:
 
 
 def _take_back(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     unit: UnitState,
     place: Row,
     new_id: str,
@@ -101,15 +98,15 @@ def _take_back(
     if return_id is None:
         instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
         scans = [Scan(unit.id)]
-        (verdict,) = receive.accept_plainly(tx, occasion, command_id, instruction, scans)
+        (verdict,) = receive.accept_plainly(work, instruction, scans)
         _accepted(verdict)
         return
-    decided = tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
+    decided = work.tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
     if decided is not None and decided != unit.id:
         raise StepNotAllowed("the return was decided for another unit", allowed=[])
-    receive.accept(tx, occasion, command_id, return_id, location=place)
+    receive.accept(work, return_id, location=place)
     note = Instruction(action=Action.ANNOTATE, details=told)
-    record_one(tx, occasion, command_id, note, Scan(unit.id))
+    record_one(work, note, Scan(unit.id))
 
 
 def _accepted(verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hub import ledger
 from hub.clock import new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger.command import Instruction
 from hub.ledger.holds import HoldKind
 from hub.ledger.units import Scan
@@ -34,7 +35,7 @@ def set_aside(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
     because = replace(occasion, reason=REASON)
     promised = [Scan(row["id"]) for row in rows if row["promised_to"] is not None]
     if promised:
-        ledger.record(tx, because, new_id(), Instruction(action=Action.RELEASE), promised)
+        ledger.record(Work(tx, because, new_id()), Instruction(action=Action.RELEASE), promised)
     block = Instruction(action=Action.HOLD, hold_kind=str(HoldKind.QUALITY))
-    verdicts = ledger.record(tx, because, new_id(), block, [Scan(row["id"]) for row in rows])
+    verdicts = ledger.record(Work(tx, because, new_id()), block, [Scan(row["id"]) for row in rows])
     return sum(verdict.accepted for verdict in verdicts)

@@ -11,6 +11,7 @@ from datetime import datetime
 from hub import ledger
 from hub.catalogue import Picking, capture_points, reference
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
 from hub.fulfillment.priorities import Ranking, ranked
 from hub.ledger.command import Instruction
@@ -81,9 +82,7 @@ def _picks(tx: Transaction, order_id: str | None, site_id: str | None) -> list[R
 
 
 def pick(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scans: Sequence[Scan],
     *,
     line_id: str | None = None,
@@ -99,18 +98,18 @@ def pick(
     if line_id is None:
         if substitute:
             raise InvalidInput("say for which line it is a substitute", field="orderLineId")
-        return order_checks.record(tx, occasion, command_id, instruction, scans)
+        return order_checks.record(work, instruction, scans)
     if substitute:
-        _reasoned(occasion)
-    line = line_of(tx, line_id)
+        _reasoned(work.context)
+    line = line_of(work.tx, line_id)
     order_checks.alive(line, "order_state")
     # Locked together, so that two people who replace units of a line never wait for each other.
-    meant = [Scan(each["id"]) for each in directed(tx, line_id)] if substitute else []
-    found = locate(tx, [*scans, *meant])[: len(scans)]
-    own = directed(tx, line_id)
+    meant = [Scan(each["id"]) for each in directed(work.tx, line_id)] if substitute else []
+    found = locate(work.tx, [*scans, *meant])[: len(scans)]
+    own = directed(work.tx, line_id)
     read = {unit.id for unit in found if isinstance(unit, UnitState)}
     spare = [each for each in own if each["id"] not in read]
-    verdicts = order_checks.barred(tx, instruction, scans, found)
+    verdicts = order_checks.barred(work.tx, instruction, scans, found)
     taken: set[str] = set()
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if index in verdicts or not isinstance(unit, UnitState):
@@ -120,20 +119,18 @@ def pick(
         try:
             if not (substitute and spare):
                 raise _wrong(unit, line, own)
-            _may_replace(tx, occasion, unit, line, own, scan)
+            _may_replace(work.tx, work.context, unit, line, own, scan)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
             continue
         taken.add(unit.id)
-        done = _replace(tx, occasion, command_id, line, spare.pop(0), scan, unit.id)
+        done = _replace(work, line, spare.pop(0), scan, unit.id)
         verdicts[index] = replace(done.picked, index=index)
-    return order_checks.record_but(tx, occasion, command_id, instruction, scans, verdicts)
+    return order_checks.record_but(work, instruction, scans, verdicts)
 
 
 def substitute(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     line_id: str,
     meant: Scan,
     picked: Scan,
@@ -143,26 +140,28 @@ def substitute(
     Raises what keeps the other unit from being promised, WrongUnit for another product and for a
     directed unit that is not, and StepNotAllowed where that one has been packed or has left.
     """
-    _reasoned(occasion)
-    line = line_of(tx, line_id)
+    _reasoned(work.context)
+    line = line_of(work.tx, line_id)
     order_checks.alive(line, "order_state")
-    old, new = locate(tx, [meant, picked])
+    old, new = locate(work.tx, [meant, picked])
     for unit in (old, new):
         if isinstance(unit, Refused):
             raise unit
     assert isinstance(old, UnitState)
     assert isinstance(new, UnitState)
-    own = directed(tx, line_id)
+    own = directed(work.tx, line_id)
     if old.id == new.id:
         raise InvalidInput("a unit does not take its own place", field="picked")
     if not _is_of(old, line_id):
         raise _wrong(old, line, own)
     if old.status not in {Status.IN_STOCK, Status.PICKED}:
         raise StepNotAllowed(f"the unit is {old.status} already", allowed=[])
-    _may_replace(tx, occasion, new, line, own, picked)
-    row = tx.row("SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=old.id)
+    _may_replace(work.tx, work.context, new, line, own, picked)
+    row = work.tx.row(
+        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=old.id
+    )
     assert row is not None
-    return _replace(tx, occasion, command_id, line, row, picked, new.id)
+    return _replace(work, line, row, picked, new.id)
 
 
 def _reasoned(occasion: Occasion) -> None:
@@ -207,24 +206,24 @@ def _may_replace(
 
 
 def _replace(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     line: Row,
     old: Row,
     scan: Scan,
     new_id: str,
 ) -> Substitution:
     """Release the one, promise and pick the other: all of it, or nothing."""
-    new = tx.row("SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=new_id)
+    new = work.tx.row(
+        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=new_id
+    )
     assert new is not None
-    rule = reference(tx, "product", "id", line["product_id"])["picking"]
+    rule = reference(work.tx, "product", "id", line["product_id"])["picking"]
     broken = broken_rule(rule, old, new)
     told = {"rule_broken": str(broken)} if broken else {}
-    circumstances = order_checks.documented(occasion, line["number"])
+    circumstances = order_checks.documented(work.context, line["number"])
 
     def do(instruction: Instruction, unit_id: str) -> Verdict:
-        return record_one(tx, circumstances, command_id, instruction, Scan(unit_id))
+        return record_one(work.within(circumstances), instruction, Scan(unit_id))
 
     do(Instruction(action=Action.RELEASE, details={"substituted_by": new_id, **told}), old["id"])
     promise = Instruction(

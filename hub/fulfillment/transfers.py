@@ -14,6 +14,7 @@ from hub import cases, ledger
 from hub.cases import CaseKind, Finding
 from hub.clock import micros
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded
@@ -31,18 +32,16 @@ SENT = (
 )
 
 
-def arrive(
-    tx: Transaction, occasion: Occasion, command_id: str, scans: Sequence[Scan], place: Row
-) -> list[Verdict]:
+def arrive(work: Work, scans: Sequence[Scan], place: Row) -> list[Verdict]:
     """Take units that were sent into stock; what was sent elsewhere is taken, and a case tells."""
     bounded(scans)
-    found = locate(tx, scans)
+    found = locate(work.tx, scans)
     on_the_way = {
         unit.id
         for unit in found
         if isinstance(unit, UnitState) and unit.status is Status.IN_TRANSFER
     }
-    sent = _sent_to(tx, sorted(on_the_way))
+    sent = _sent_to(work.tx, sorted(on_the_way))
     astray = {
         unit_id: to for unit_id, to in sent.items() if to and to["site_id"] != place["site_id"]
     }
@@ -53,11 +52,11 @@ def arrive(
         for scan, unit in zip(scans, found, strict=True)
     ]
     instruction = Instruction(action=Action.TRANSFER_IN, location=place)
-    verdicts = ledger.record(tx, occasion, command_id, instruction, told)
+    verdicts = ledger.record(work, instruction, told)
     serials = {unit.id: unit for unit in found if isinstance(unit, UnitState)}
     arrived = {each.unit_id for each in verdicts if each.accepted and each.unit_id}
     for unit_id in sorted(arrived & astray.keys()):
-        _tell(tx, occasion, serials[unit_id], astray[unit_id], place)
+        _tell(work.tx, work.context, serials[unit_id], astray[unit_id], place)
     return verdicts
 
 

@@ -17,6 +17,7 @@ import orjson
 from hub import catalogue, ledger, orders
 from hub.clock import micros, new_id
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, VersionConflict
 from hub.history.replay import (
     INSPECTED,
@@ -83,9 +84,7 @@ class Corrected:
 
 
 def correct(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     event_id: str,
     *,
     reason: Declaration,
@@ -97,37 +96,37 @@ def correct(
     The occasion's reason says why. Raises ContradictsHistory where a later event would be
     impossible, StepNotAllowed where another way is right, InvalidInput for what makes no sense.
     """
-    if not (occasion.reason or "").strip() or len(occasion.reason or "") > REASON_CHARS_MAX:
+    if not (work.context.reason or "").strip() or len(work.context.reason or "") > REASON_CHARS_MAX:
         raise InvalidInput(
             f"say why, in 1 to {REASON_CHARS_MAX} characters: a correction needs its reason",
             field="reason",
         )
-    unit, rows = _history(tx, event_id)
+    unit, rows = _history(work.tx, event_id)
     if expected_version is not None and expected_version != unit.version:
         raise VersionConflict(
             f"the unit is at version {unit.version}, not {expected_version}", version=unit.version
         )
     event = next(row for row in rows if row["id"] == event_id)
     known = corrections(rows)
-    correction = _correction(tx, occasion, event, reason, changes or Changes(), known)
-    places = places_of(tx, rows, correction["restated"].get("location"))
+    correction = _correction(work.tx, work.context, event, reason, changes or Changes(), known)
+    places = places_of(work.tx, rows, correction["restated"].get("location"))
     before = tell(rows, known, places)
     after = tell(rows, known | {event_id: correction}, places)
     contradict(before, after, places)
     if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEAVING:
-        _call_back(tx, unit, event)
+        _call_back(work.tx, unit, event)
     stood, stands = _last(before, places), _last(after, places)
     if unit.members and stood.location_id != stands.location_id:
         raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
     was = (unit.is_available, unit.site_id, unit.grade)
     _carry(unit, stood, stands)
-    _hold(tx, occasion, unit, stood, stands)
+    _hold(work.tx, work.context, unit, stood, stands)
     correction["as_corrected"] = _restated(rows, after, places)
-    done = _append(tx, Journal(occasion, command_id), unit, event, stands, correction)
-    ledger.write_units(tx, occasion, [unit])
+    done = _append(work.tx, Journal(work.context, work.command_id), unit, event, stands, correction)
+    ledger.write_units(work.tx, work.context, [unit])
     if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
-        ledger.never_came_back(tx, unit)
-    _tell(tx, occasion, unit, was)
+        ledger.never_came_back(work.tx, unit)
+    _tell(work.tx, work.context, unit, was)
     return done
 
 

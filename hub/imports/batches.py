@@ -7,6 +7,7 @@ from datetime import date
 from hub.catalogue import OUTSIDE_KINDS
 from hub.clock import micros, new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import DuplicateSerial, Refused, UnknownReference
 from hub.imports.plan import Wanted, at_noon
 from hub.imports.reading import RowCode
@@ -199,9 +200,11 @@ class Batch:
         """Record units that came to one place on one day."""
         if awaited:
             arrivals = [each.arrival for each in units]
-            return receiving.receive(tx, occasion, self.run_id, arrivals, place, put_away=True)
+            return receiving.receive(
+                Work(tx, occasion, self.run_id), arrivals, place, put_away=True
+            )
         birth = retrofit.birth_of(occasion) if self.retrofit else RECEIPT
-        return receiving.born(tx, occasion, self.run_id, units, place, birth)
+        return receiving.born(Work(tx, occasion, self.run_id), units, place, birth)
 
 
 def code_of(refusal: Refused) -> str:

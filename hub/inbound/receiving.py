@@ -6,6 +6,7 @@ from dataclasses import replace
 from hub import ledger
 from hub.catalogue import SUPPLIER, reference
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import Refused
 from hub.identifiers.labels import own_serials
 from hub.inbound import ship_notices
@@ -32,9 +33,7 @@ __all__ = ["UNIT_COLUMNS", "Arrival", "born", "commission", "receive", "unlabell
 
 
 def receive(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     arrivals: Sequence[Arrival],
     place: Row,
     *,
@@ -50,21 +49,21 @@ def receive(
     if delivery is not None:
         arrivals = [_of_delivery(each, delivery) for each in arrivals]
     steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
-    admitted = commissioning.admit(tx, occasion, arrivals, *steps, awaited=True)
+    admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, awaited=True)
     delivery_id = delivery["id"] if delivery else None
     awaited = {
         index: each
         for index, each in enumerate(admitted)
         if isinstance(each, Admitted) and each.awaited
     }
-    touched = [*_touched(tx, awaited), *([delivery_id] if delivery_id else [])]
-    ship_notices.lock(tx, touched)
-    verdicts = _bear(tx, occasion, command_id, admitted, place, RECEIPT, put_away, delivery_id)
+    touched = [*_touched(work.tx, awaited), *([delivery_id] if delivery_id else [])]
+    ship_notices.lock(work.tx, touched)
+    verdicts = _bear(work, admitted, place, RECEIPT, put_away, delivery_id)
     if awaited:
-        verdicts |= _arrived(tx, occasion, command_id, awaited, place, put_away=put_away)
+        verdicts |= _arrived(work, awaited, place, put_away=put_away)
     if touched:
-        ship_notices.look_again(tx, occasion, touched)
-    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
+        ship_notices.look_again(work.tx, work.context, touched)
+    verdicts = recall_catch.catch_recorded(work, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
             verdicts[index] = refused(index, arrivals[index].serial, each, None)
@@ -77,9 +76,7 @@ def _named(verdict: Verdict, read: str) -> Verdict:
 
 
 def commission(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     arrivals: Sequence[Arrival],
     place: Row | None,
     *,
@@ -92,10 +89,10 @@ def commission(
     bounded(arrivals)
     status = Status.RECEIVED if place else Status.EXPECTED
     birth = Birth(point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status)
-    admitted = commissioning.admit(tx, occasion, arrivals, Action.COMMISSION)
-    where = place or reference(tx, "location", "id", SUPPLIER)
-    verdicts = _bear(tx, occasion, command_id, admitted, where, birth, False, None)
-    verdicts = recall_catch.catch_recorded(tx, occasion, command_id, verdicts)
+    admitted = commissioning.admit(work.tx, work.context, arrivals, Action.COMMISSION)
+    where = place or reference(work.tx, "location", "id", SUPPLIER)
+    verdicts = _bear(work, admitted, where, birth, False, None)
+    verdicts = recall_catch.catch_recorded(work, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
             verdicts[index] = refused(index, arrivals[index].serial, each, None)
@@ -103,9 +100,7 @@ def commission(
 
 
 def born(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     admitted: Sequence[Admitted],
     place: Row,
     birth: Birth,
@@ -113,7 +108,7 @@ def born(
     put_away: bool = True,
 ) -> list[Verdict]:
     """Write the records of new units that `ledger.commissioning` has admitted, where they are."""
-    verdicts = _bear(tx, occasion, command_id, admitted, place, birth, put_away, None)
+    verdicts = _bear(work, admitted, place, birth, put_away, None)
     return [verdicts[index] for index in range(len(admitted))]
 
 
@@ -123,9 +118,7 @@ def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
 
 
 def _bear(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     admitted: Sequence[Admitted | Refused],
     place: Row,
     birth: Birth,
@@ -138,10 +131,10 @@ def _bear(
         for index, each in enumerate(admitted)
         if isinstance(each, Admitted) and not each.awaited
     }
-    journal = Journal(occasion, command_id)
+    journal = Journal(work.context, work.command_id)
     units = commissioning.bear(
-        tx,
-        occasion,
+        work.tx,
+        work.context,
         journal,
         list(new.values()),
         place,
@@ -149,12 +142,12 @@ def _bear(
         delivery_id=delivery_id,
         put_away=put_away,
     )
-    journal.write(tx)
+    journal.write(work.tx)
     products = {unit.product_id for unit in units}
     if put_away:
-        listings.touch(tx, products, occasion.now, {unit.id for unit in units})
+        listings.touch(work.tx, products, work.context.now, {unit.id for unit in units})
     else:
-        listings.touch_early(tx, products, occasion.now)
+        listings.touch_early(work.tx, products, work.context.now)
     return {
         index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
     }
@@ -169,9 +162,7 @@ def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
 
 
 def _arrived(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     awaited: dict[int, Admitted],
     place: Row,
     *,
@@ -181,7 +172,7 @@ def _arrived(
     ids = sorted({str(each.awaited) for each in awaited.values()})
     given_up = {
         row["id"]
-        for row in tx.rows(
+        for row in work.tx.rows(
             "SELECT id FROM unit WHERE id IN (:ids...) AND status = 'missing'", ids=ids
         )
     }
@@ -192,20 +183,18 @@ def _arrived(
     verdicts: dict[int, Verdict] = {}
     for (action, condition), chosen in steps.items():
         instruction = Instruction(action=action, location=place, condition=str(condition))
-        verdicts |= _step(tx, occasion, command_id, instruction, chosen)
+        verdicts |= _step(work, instruction, chosen)
     came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
-    _complete(tx, occasion, came)
+    _complete(work.tx, work.context, came)
     shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
     if put_away and shelved:
         instruction = Instruction(action=Action.PUT_AWAY, location=place)
-        verdicts |= _step(tx, occasion, command_id, instruction, shelved)
+        verdicts |= _step(work, instruction, shelved)
     return verdicts
 
 
 def _step(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     chosen: dict[int, Admitted],
 ) -> dict[int, Verdict]:
@@ -214,7 +203,7 @@ def _step(
         Scan(str(each.awaited), facts=commissioning.facts(each.arrival) if told else None)
         for each in chosen.values()
     ]
-    done = ledger.record(tx, occasion, command_id, instruction, scans)
+    done = ledger.record(work, instruction, scans)
     return {
         index: replace(verdict, index=index) for index, verdict in zip(chosen, done, strict=True)
     }

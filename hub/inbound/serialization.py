@@ -11,6 +11,7 @@ import orjson
 from hub import catalogue, ledger, orders
 from hub.catalogue import products_by_code
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidBarcode, Refused, UnknownUnit
 from hub.identifiers.barcodes import unit_of
 from hub.inbound import receiving
@@ -68,9 +69,7 @@ def gaps(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, str | None]:
 
 
 def capture(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     sightings: Sequence[Sighting],
     *steps: Action,
 ) -> list[Verdict | Refused]:
@@ -80,10 +79,12 @@ def capture(
     `steps` are those for which a product may have to be scanned.
     """
     codes = sorted({code for each in sightings if (code := _code(each.arrival))})
-    products = products_by_code(tx, codes)
-    shelf = Shelf(tx, sorted({row["id"] for row in products.values()}))
+    products = products_by_code(work.tx, codes)
+    shelf = Shelf(work.tx, sorted({row["id"] for row in products.values()}))
     # Looked at only now: whoever read the same serial before us held the same rows.
-    admitted = commissioning.admit(tx, occasion, [each.arrival for each in sightings], *steps)
+    admitted = commissioning.admit(
+        work.tx, work.context, [each.arrival for each in sightings], *steps
+    )
     places: dict[str, Row] = {}
     born: dict[str, list[tuple[int, Admitted]]] = {}
     found: list[Verdict | Refused | None] = [None] * len(sightings)
@@ -96,18 +97,18 @@ def capture(
             found[index] = refusal
             continue
         shelf.take(stock)
-        place = sighting.place or catalogue.reference(tx, "location", "id", stock["location_id"])
+        place = sighting.place or catalogue.reference(
+            work.tx, "location", "id", stock["location_id"]
+        )
         places[place["id"]] = place
         born.setdefault(place["id"], []).append((index, each))
-    shelf.write(occasion)
+    shelf.write(work.context)
     for place_id, units in sorted(born.items()):
         done = receiving.born(
-            tx,
-            occasion,
-            command_id,
+            work,
             [each for _, each in units],
             places[place_id],
-            birth_of(occasion),
+            birth_of(work.context),
         )
         for (index, _), verdict in zip(units, done, strict=True):
             found[index] = replace(verdict, index=index)
@@ -126,16 +127,14 @@ def product_code(serial: str, product: str | None) -> str | None:
 
 
 def capture_units(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     arrivals: Sequence[Arrival],
     place: Row,
 ) -> list[Verdict]:
     """Read the serials of old stock where it lies, without moving it."""
     bounded(arrivals)
     sightings = [Sighting(arrival=each, place=place) for each in arrivals]
-    found = capture(tx, occasion, command_id, sightings, Action.COMMISSION)
+    found = capture(work, sightings, Action.COMMISSION)
     return [
         refused(index, each.arrival.serial, said, None) if isinstance(said, Refused) else said
         for index, (each, said) in enumerate(zip(sightings, found, strict=True))
@@ -143,9 +142,7 @@ def capture_units(
 
 
 def record(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
@@ -153,14 +150,12 @@ def record(
 
     A unit that got its record keeps it, whatever is said of the action itself.
     """
-    why = at_movement(tx, occasion, command_id, instruction, scans)
-    return explained(ledger.record(tx, occasion, command_id, instruction, scans), why)
+    why = at_movement(work, instruction, scans)
+    return explained(ledger.record(work, instruction, scans), why)
 
 
 def ship(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scans: Sequence[Scan],
     shipment: Shipment,
     *,
@@ -168,15 +163,13 @@ def ship(
 ) -> list[Verdict]:
     """Record that units left as `hub.orders` does it; old stock gets its records before."""
     leaving = Instruction(action=Action.SHIP, line=line)
-    why = at_movement(tx, occasion, command_id, leaving, scans)
-    verdicts = orders.ship(tx, occasion, command_id, scans, shipment, line=line)
+    why = at_movement(work, leaving, scans)
+    verdicts = orders.ship(work, scans, shipment, line=line)
     return explained(verdicts, why)
 
 
 def at_movement(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
 ) -> dict[int, Refused]:
@@ -186,22 +179,22 @@ def at_movement(
     named there is for the ledger to judge.
     """
     bounded(scans)
-    if instruction.action not in MOVEMENTS or not _any(tx):
+    if instruction.action not in MOVEMENTS or not _any(work.tx):
         return {}
     told = {index: scan for index, scan in enumerate(scans) if _code(_arrival(scan))}
-    units = identify(tx, list(told.values()))
+    units = identify(work.tx, list(told.values()))
     unknown = {
         index: scan
         for (index, scan), unit in zip(told.items(), units, strict=True)
         if isinstance(unit, UnknownUnit)
     }
-    unknown = _fitting(tx, instruction, unknown)
+    unknown = _fitting(work.tx, instruction, unknown)
     if not unknown:
         return {}
-    sightings = [_sighting(tx, instruction, scan) for scan in unknown.values()]
-    found = capture(tx, occasion, command_id, sightings, instruction.action)
+    sightings = [_sighting(work.tx, instruction, scan) for scan in unknown.values()]
+    found = capture(work, sightings, instruction.action)
     why = dict(zip(unknown, found, strict=True))
-    _for_its_order(tx, occasion, command_id, instruction, list(why.values()))
+    _for_its_order(work, instruction, list(why.values()))
     # A serial that somebody else read meanwhile, or that was scanned twice, is known by now.
     return {
         index: each
@@ -278,9 +271,7 @@ def _line(tx: Transaction, line_id: str | None) -> Row | None:
 
 
 def _for_its_order(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     found: Sequence[Verdict | Refused],
 ) -> None:
@@ -290,4 +281,4 @@ def _for_its_order(
         return
     for action in FOR_AN_ORDER.get(instruction.action, ()):
         before = Instruction(action=action, line=instruction.line)
-        ledger.record(tx, occasion, command_id, before, scans)
+        ledger.record(work, before, scans)

@@ -15,6 +15,7 @@ from hub.cases import CaseKind, Finding
 from hub.catalogue import SUPPLIER, products_by_code, reference
 from hub.clock import micros, new_id
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
 from hub.ledger import commissioning
@@ -70,19 +71,17 @@ class DeliveryCard:
     expected_on: date | None = None
 
 
-def announce(
-    tx: Transaction, occasion: Occasion, command_id: str, card: DeliveryCard
-) -> tuple[str, list[Verdict]]:
+def announce(work: Work, card: DeliveryCard) -> tuple[str, list[Verdict]]:
     """Record a delivery that is to come; return its id and a verdict about each named serial.
 
     A serial that is known already is refused by itself and does not count as named.
     """
     _sensible(card)
-    products = products_by_code(tx, sorted({line.product for line in card.lines}))
+    products = products_by_code(work.tx, sorted({line.product for line in card.lines}))
     for line in card.lines:
         if line.product not in products:
             raise UnknownReference(f"there is no product {line.product!r}", field="product")
-    known = tx.row(
+    known = work.tx.row(
         "SELECT id FROM delivery WHERE supplier = :supplier AND ref = :ref",
         supplier=card.supplier,
         ref=card.ref,
@@ -90,7 +89,7 @@ def announce(
     if known is not None:
         raise InvalidInput("the delivery is announced already", field="ref")
     delivery_id = new_id()
-    tx.run(
+    work.tx.run(
         "INSERT INTO delivery(id, ref, purchase_order, supplier, state, expected_on, created_at) "
         "VALUES(:id, :ref, :purchase_order, :supplier, 'open', :expected_on, :now)",
         id=delivery_id,
@@ -98,10 +97,10 @@ def announce(
         purchase_order=card.purchase_order,
         supplier=card.supplier,
         expected_on=commissioning.day(card.expected_on),
-        now=micros(occasion.now),
+        now=micros(work.context.now),
     )
     line_ids = [new_id() for _ in card.lines]
-    tx.insert(
+    work.tx.insert(
         "delivery_line",
         ("id", "delivery_id", "ref", "product_id", "quantity", "lot"),
         [
@@ -109,9 +108,9 @@ def announce(
             for line_id, line in zip(line_ids, card.lines, strict=True)
         ],
     )
-    listings.touch_early(tx, {each["id"] for each in products.values()}, occasion.now)
-    desadv = replace(occasion, document=Document("desadv", card.ref))
-    return delivery_id, _expect(tx, desadv, command_id, card, delivery_id, line_ids)
+    listings.touch_early(work.tx, {each["id"] for each in products.values()}, work.context.now)
+    desadv = replace(work.context, document=Document("desadv", card.ref))
+    return delivery_id, _expect(work.within(desadv), card, delivery_id, line_ids)
 
 
 def _sensible(card: DeliveryCard) -> None:
@@ -138,9 +137,7 @@ def _sensible(card: DeliveryCard) -> None:
 
 
 def _expect(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     card: DeliveryCard,
     delivery_id: str,
     line_ids: Sequence[str],
@@ -160,25 +157,25 @@ def _expect(
                 )
             )
     # No point of capture: a serial that is announced was read at the supplier's.
-    admitted = commissioning.admit(tx, occasion, arrivals)
+    admitted = commissioning.admit(work.tx, work.context, arrivals)
     good = {index: each for index, each in enumerate(admitted) if isinstance(each, Admitted)}
-    journal = Journal(occasion, command_id)
+    journal = Journal(work.context, work.command_id)
     units = commissioning.bear(
-        tx,
-        occasion,
+        work.tx,
+        work.context,
         journal,
         list(good.values()),
-        reference(tx, "location", "id", SUPPLIER),
+        reference(work.tx, "location", "id", SUPPLIER),
         ANNOUNCED,
         delivery_id=delivery_id,
         lines=[lines[index] for index in good],
     )
-    journal.write(tx)
+    journal.write(work.tx)
     born = {
         index: accepted(index, arrivals[index].serial, unit)
         for index, unit in zip(good, units, strict=True)
     }
-    born = recall_catch.catch_recorded(tx, occasion, command_id, born)
+    born = recall_catch.catch_recorded(work, born)
     return [
         refused(index, arrivals[index].serial, each, None)
         if isinstance(each, Refused)
@@ -231,9 +228,7 @@ def lock(tx: Transaction, delivery_ids: Sequence[str]) -> None:
 
 
 def close(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     delivery_id: str,
     *,
     give_up: bool,
@@ -244,28 +239,32 @@ def close(
     With `give_up` named units that did not come are missing from now on, else they stay expected.
     Either way they may still come.
     """
-    delivery = reference(tx, "delivery", "id", delivery_id)
-    lock(tx, [delivery_id])
-    closed = tx.run(
+    delivery = reference(work.tx, "delivery", "id", delivery_id)
+    lock(work.tx, [delivery_id])
+    closed = work.tx.run(
         "UPDATE delivery SET state = 'closed', closed_at = :now WHERE id = :id AND state = 'open'",
         id=delivery_id,
-        now=micros(occasion.now),
+        now=micros(work.context.now),
     )
     if not closed:
         raise StepNotAllowed("the delivery is closed already", allowed=[])
     if give_up:
-        _give_up(tx, occasion, command_id, delivery)
-    lines = tx.rows("SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id)
-    listings.touch_early(tx, {row["product_id"] for row in lines}, occasion.now)
-    check = compare(tx, delivery_id)
-    case_id = _judge(tx, delivery, check, occasion.now)
+        _give_up(work, delivery)
+    lines = work.tx.rows(
+        "SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id
+    )
+    listings.touch_early(work.tx, {row["product_id"] for row in lines}, work.context.now)
+    check = compare(work.tx, delivery_id)
+    case_id = _judge(work.tx, delivery, check, work.context.now)
     if case_id is not None and owner is not None:
-        cases.assign(tx, occasion, reference(tx, "exception_case", "id", case_id), owner)
+        cases.assign(
+            work.tx, work.context, reference(work.tx, "exception_case", "id", case_id), owner
+        )
     return check
 
 
-def _give_up(tx: Transaction, occasion: Occasion, command_id: str, delivery: Row) -> None:
-    rows = tx.rows(
+def _give_up(work: Work, delivery: Row) -> None:
+    rows = work.tx.rows(
         "SELECT id FROM unit WHERE delivery_id = :id AND status = :status ORDER BY id",
         id=delivery["id"],
         status=str(Status.EXPECTED),
@@ -273,12 +272,12 @@ def _give_up(tx: Transaction, occasion: Occasion, command_id: str, delivery: Row
     if not rows:
         return
     told = replace(
-        occasion,
+        work.context,
         document=Document("desadv", delivery["ref"]),
-        reason=occasion.reason or "not in the delivery",
+        reason=work.context.reason or "not in the delivery",
     )
     instruction = Instruction(action=Action.LOSE)
-    ledger.record(tx, told, command_id, instruction, [Scan(row["id"]) for row in rows])
+    ledger.record(work.within(told), instruction, [Scan(row["id"]) for row in rows])
 
 
 def look_again(tx: Transaction, occasion: Occasion, delivery_ids: Sequence[str]) -> None:

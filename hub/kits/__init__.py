@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hub import ledger, lifecycle
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, refused
@@ -36,9 +36,7 @@ class Part:
     role: str = ""
 
 
-def assemble(
-    tx: Transaction, occasion: Occasion, command_id: str, kit: Scan, parts: Sequence[Part]
-) -> list[Verdict]:
+def assemble(work: Work, kit: Scan, parts: Sequence[Part]) -> list[Verdict]:
     """Make units part of a kit, where it is; each gets its verdict, in order.
 
     With a customer's kit a unit may come from any of our sites. Raises StepNotAllowed where the
@@ -48,13 +46,13 @@ def assemble(
         raise InvalidInput(f"a kit takes 1 to {PARTS_MAX} parts", field="parts")
     for part in parts:
         _role(part.role)
-    parent, *units = together(tx, [kit, *(part.scan for part in parts)])
+    parent, *units = together(work.tx, [kit, *(part.scan for part in parts)])
     parent = _changeable(kit, parent)
     if parent.members + len(parts) > PARTS_MAX:
         raise InvalidInput(
             f"a kit has at most {PARTS_MAX} parts, and this one has {parent.members}", field="parts"
         )
-    heights = _heights(tx, [unit.id for unit in units if isinstance(unit, UnitState)])
+    heights = _heights(work.tx, [unit.id for unit in units if isinstance(unit, UnitState)])
     verdicts: dict[int, Verdict] = {}
     fitting: list[tuple[int, UnitState, Part]] = []
     for index, (part, unit) in enumerate(zip(parts, units, strict=True)):
@@ -63,16 +61,14 @@ def assemble(
         except Refused as refusal:
             verdicts[index] = refused(index, part.scan.identifier, refusal, unit)
     if fitting:
-        entered = _enter(tx, occasion, command_id, parent, [(u, p) for _, u, p in fitting])
+        entered = _enter(work, parent, [(u, p) for _, u, p in fitting])
         for (index, _, part), verdict in zip(fitting, entered, strict=True):
             verdicts[index] = _as_read(verdict, index, part.scan)
     return [verdicts[index] for index in range(len(parts))]
 
 
 def replace_part(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     kit: Scan,
     old: Scan,
     new: Scan,
@@ -83,22 +79,22 @@ def replace_part(
 
     Both happen or neither: raises what refuses one of them. Both histories are kept.
     """
-    found = together(tx, [kit, old, new])
+    found = together(work.tx, [kit, old, new])
     parent = _changeable(kit, found[0])
     leaving, entering = known(found[1]), known(found[2])
     _of_kit(parent, leaving)
-    entering = _fitting(parent, entering, _heights(tx, [entering.id]))
+    entering = _fitting(parent, entering, _heights(work.tx, [entering.id]))
     lifecycle.check(
         Action.ENTER_KIT,
         entering.status,
         promised=entering.promised_to is not None,
         blocked=entering.blocks > 0,
     )
-    roles = _roles(tx, [leaving.id])
+    roles = _roles(work.tx, [leaving.id])
     part = Part(new, _role(roles[leaving.id] if role is None else role))
-    (left,) = leave(tx, occasion, command_id, parent, [leaving], place)
-    parent = known(together(tx, [Scan(parent.id)])[0])
-    (entered,) = _enter(tx, occasion, command_id, parent, [(entering, part)])
+    (left,) = leave(work, parent, [leaving], place)
+    parent = known(together(work.tx, [Scan(parent.id)])[0])
+    (entered,) = _enter(work, parent, [(entering, part)])
     verdicts = [_as_read(left, 0, old), _as_read(entered, 1, new)]
     for verdict in verdicts:
         if not verdict.accepted:
@@ -107,9 +103,7 @@ def replace_part(
 
 
 def take_apart(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     kit: Scan,
     place: Row,
     parts: Sequence[Scan] | None = None,
@@ -122,8 +116,8 @@ def take_apart(
     """
     if parts is not None and not 0 < len(parts) <= PARTS_MAX:
         raise InvalidInput(f"name 1 to {PARTS_MAX} parts, or none for all", field="parts")
-    scans = _part_scans(tx, kit) if parts is None else list(parts)
-    found = together(tx, [kit, *scans])
+    scans = _part_scans(work.tx, kit) if parts is None else list(parts)
+    found = together(work.tx, [kit, *scans])
     parent = _changeable(kit, found[0])
     verdicts: dict[int, Verdict] = {}
     leaving: dict[int, UnitState] = {}
@@ -137,10 +131,10 @@ def take_apart(
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
     if leaving:
-        left = leave(tx, occasion, command_id, parent, list(leaving.values()), place)
+        left = leave(work, parent, list(leaving.values()), place)
         free = [verdict for verdict, part in zip(left, leaving.values(), strict=True)
                 if restock and verdict.accepted and not part.blocks]  # fmt: skip
-        stocked = _restock(tx, occasion, command_id, free)
+        stocked = _restock(work, free)
         for (index, part), verdict in zip(leaving.items(), left, strict=True):
             verdicts[index] = _as_read(stocked.get(part.id, verdict), index, scans[index])
     return [verdicts[index] for index in range(len(scans))]
@@ -220,9 +214,7 @@ def _heights(tx: Transaction, unit_ids: Iterable[str]) -> dict[str, int]:
 
 
 def _enter(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     parent: UnitState,
     parts: Sequence[tuple[UnitState, Part]],
 ) -> list[Verdict]:
@@ -231,26 +223,24 @@ def _enter(
         Scan(unit.id, None, part.scan.expected_version, {"role": part.role}) for unit, part in parts
     ]
     instruction = Instruction(action=Action.ENTER_KIT, location=place, kit=parent.id)
-    verdicts = ledger.record(tx, occasion, command_id, instruction, scans)
+    verdicts = ledger.record(work, instruction, scans)
     entered = [
         (unit.id, part.role)
         for verdict, (unit, part) in zip(verdicts, parts, strict=True)
         if verdict.accepted
     ]
-    now = micros(occasion.now)
+    now = micros(work.context.now)
     rows = [(new_id(), parent.id, unit_id, role, now) for unit_id, role in entered]
-    tx.insert("kit_membership", MEMBERSHIP_COLUMNS, rows)
+    work.tx.insert("kit_membership", MEMBERSHIP_COLUMNS, rows)
     if entered:
         ids = [unit_id for unit_id, _ in entered]
-        _resize(tx, occasion, command_id, parent, Action.ASSEMBLE, len(ids), ids)
-        recall_catch.catch(tx, occasion, command_id, [parent.id])
+        _resize(work, parent, Action.ASSEMBLE, len(ids), ids)
+        recall_catch.catch(work, [parent.id])
     return verdicts
 
 
 def leave(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     parent: UnitState,
     parts: Sequence[UnitState],
     place: Row,
@@ -258,25 +248,23 @@ def leave(
     """Take parts out of their kit, to a place."""
     instruction = Instruction(action=Action.LEAVE_KIT, location=place, details={"left": parent.id})
     scans = [Scan(part.id) for part in parts]
-    verdicts = ledger.record(tx, occasion, command_id, instruction, scans)
+    verdicts = ledger.record(work, instruction, scans)
     left = [str(verdict.unit_id) for verdict in verdicts if verdict.accepted]
     if left:
-        tx.run(
+        work.tx.run(
             "UPDATE kit_membership SET left_at = :now WHERE parent_id = :kit "
             "AND child_id IN (:parts...) AND left_at IS NULL",
-            now=micros(occasion.now),
+            now=micros(work.context.now),
             kit=parent.id,
             parts=left,
         )
-        _resize(tx, occasion, command_id, parent, Action.DISASSEMBLE, -len(left), left)
-        _free(tx, occasion, command_id, parent)
+        _resize(work, parent, Action.DISASSEMBLE, -len(left), left)
+        _free(work, parent)
     return verdicts
 
 
 def _resize(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     parent: UnitState,
     action: Action,
     by: int,
@@ -284,25 +272,23 @@ def _resize(
 ) -> None:
     members = parent.members + by
     instruction = Instruction(action=action, members=members, details={"parts": parts})
-    (verdict,) = ledger.record(tx, occasion, command_id, instruction, [Scan(parent.id)])
+    (verdict,) = ledger.record(work, instruction, [Scan(parent.id)])
     if not verdict.accepted:  # a product may ask that its kit is scanned at this step
         raise StepNotAllowed(f"the kit: {verdict.message}", allowed=[])
 
 
-def _free(tx: Transaction, occasion: Occasion, command_id: str, parent: UnitState) -> None:
+def _free(work: Work, parent: UnitState) -> None:
     """Release the blocks that the kit had because of a part that left, and no other carries."""
-    for kind in kit_rules.uncarried(tx, parent.id):
+    for kind in kit_rules.uncarried(work.tx, parent.id):
         instruction = Instruction(action=Action.UNBLOCK, hold_kind=kind)
-        ledger.record(tx, occasion, command_id, instruction, [Scan(parent.id)])
+        ledger.record(work, instruction, [Scan(parent.id)])
 
 
-def _restock(
-    tx: Transaction, occasion: Occasion, command_id: str, left: Sequence[Verdict]
-) -> dict[str, Verdict]:
+def _restock(work: Work, left: Sequence[Verdict]) -> dict[str, Verdict]:
     if not left:
         return {}
     scans = [Scan(str(verdict.unit_id)) for verdict in left]
-    verdicts = ledger.record(tx, occasion, command_id, Instruction(action=Action.RESTOCK), scans)
+    verdicts = ledger.record(work, Instruction(action=Action.RESTOCK), scans)
     return {str(each.unit_id): each for each in verdicts if each.accepted}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hub import cases, ledger, lifecycle
 from hub.cases import CaseKind, Finding
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.kits import known, leave, parts_of, together
 from hub.ledger.command import Instruction
@@ -54,9 +55,7 @@ def check(tx: Transaction, kit_id: str, scanned: Sequence[Scan]) -> Check:
 
 
 def give_back(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     kit: Scan,
     scanned: Sequence[Scan],
     place: Row,
@@ -68,13 +67,13 @@ def give_back(
     What does not agree is refused, unless it is accepted: then the parts that did not come leave
     the kit as missing, and a case names them and what came instead.
     """
-    parent = known(together(tx, [kit])[0])
+    parent = known(together(work.tx, [kit])[0])
     if not parent.members:
         raise StepNotAllowed("the unit is no kit: take it back as a unit", allowed=[])
     lifecycle.check(Action.ACCEPT_RETURN, parent.status, promised=False, blocked=False)
-    found = check(tx, parent.id, scanned)
+    found = check(work.tx, parent.id, scanned)
     if not found.complete and not accept_incomplete:
-        missing = _serials(tx, found.missing)
+        missing = _serials(work.tx, found.missing)
         raise StepNotAllowed(
             f"the kit is not as it was sold: {len(missing)} missing ({_few(missing)}), "
             f"{len(found.foreign)} foreign ({_few(found.foreign)})",
@@ -82,32 +81,32 @@ def give_back(
         )
     told = {"parts": {"present": len(found.present), "missing": list(found.missing)}}
     instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
-    verdicts = ledger.record(tx, occasion, command_id, instruction, [kit])
+    verdicts = ledger.record(work, instruction, [kit])
     if not found.complete and verdicts[0].accepted:
-        _lose(tx, occasion, command_id, found, place)
-        _suspect(tx, occasion, parent, found)
+        _lose(work, found, place)
+        _suspect(work.tx, work.context, parent, found)
     return found, verdicts
 
 
-def _lose(tx: Transaction, occasion: Occasion, command_id: str, found: Check, place: Row) -> None:
+def _lose(work: Work, found: Check, place: Row) -> None:
     """Take the parts that did not come out of their kits, and record them as missing."""
     by_kit: dict[str, list[str]] = {}
     gone = set(found.missing)
-    for row in parts_of(tx, found.kit_id):
+    for row in parts_of(work.tx, found.kit_id):
         # What is missing together with its own kit stays part of that.
         if row["id"] in gone and row["parent_id"] not in gone:
             by_kit.setdefault(row["parent_id"], []).append(row["id"])
     for kit_id, part_ids in sorted(by_kit.items()):
         parent, *parts = (known(each) for each in together(
-            tx, [Scan(kit_id), *(Scan(part) for part in part_ids)]))  # fmt: skip
+            work.tx, [Scan(kit_id), *(Scan(part) for part in part_ids)]))  # fmt: skip
         if parent.status is Status.IN_KIT:
             raise StepNotAllowed(
                 "a part of a kit in the kit is missing: take that one out first", allowed=[]
             )
-        leave(tx, occasion, command_id, parent, parts, place)
+        leave(work, parent, parts, place)
         scans = [Scan(part.id) for part in parts]
         lost = Instruction(action=Action.LOSE, details={"kit_returned_without": kit_id})
-        ledger.record(tx, occasion, command_id, lost, scans)
+        ledger.record(work, lost, scans)
 
 
 def _suspect(tx: Transaction, occasion: Occasion, parent: UnitState, found: Check) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from hub.catalogue import CUSTOMER, IN_TRANSIT, capture_points
 from hub.clock import micros
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import (
     InvalidInput,
     Refused,
@@ -39,9 +40,7 @@ OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
 
 
 def record(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused] | None = None,
@@ -53,14 +52,12 @@ def record(
     """
     bounded(scans)
     instructions = [instruction] * len(scans)
-    found = locate(tx, scans) if found is None else found
-    return _record(tx, occasion, command_id, instruction.action, instructions, scans, found)
+    found = locate(work.tx, scans) if found is None else found
+    return _record(work, instruction.action, instructions, scans, found)
 
 
 def _record(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     action: Action,
     instructions: Sequence[Instruction],
     scans: Sequence[Scan],
@@ -70,49 +67,47 @@ def _record(
 ) -> list[Verdict]:
     """Do one action, with its own instruction for each scan; `follows`: upon that of a kit."""
     units = [each for each in found if isinstance(each, UnitState)]
-    holds = Holds(tx, occasion)
+    holds = Holds(work.tx, work.context)
     holds.load(units, action)
-    journal = Journal(occasion, command_id)
+    journal = Journal(work.context, work.command_id)
     was_available = {unit.id: unit.is_available for unit in units}
     places = {unit.id: unit.location_id for unit in units if unit.members}
     points = {unit.product_id: unit.capture_points for unit in units}
-    unscanned = set() if follows else capture_points.unscanned(occasion, action, points)
-    carried = kit.carried(tx, units, instructions)
-    recalled = recall.bound(tx, instructions[0], units)
-    owners = [] if follows else client.line_client(tx, instructions[0])
-    policy = availability.line_policy(tx, instructions[0])
+    unscanned = set() if follows else capture_points.unscanned(work.context, action, points)
+    carried = kit.carried(work.tx, units, instructions)
+    recalled = recall.bound(work.tx, instructions[0], units)
+    owners = [] if follows else client.line_client(work.tx, instructions[0])
+    policy = availability.line_policy(work.tx, instructions[0])
     verdicts, changed = [], {}
     for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
             if isinstance(unit, Refused):
                 raise unit
             if unit.product_id in unscanned:
-                raise capture_points.missing(occasion, action, unit.sku)
+                raise capture_points.missing(work.context, action, unit.sku)
             kit.check(instruction, unit, carried, follows=follows)
             recall.check(unit, recalled)
             client.check(unit, owners)
             availability.check(unit, policy)
-            _apply(occasion, instruction, scan, unit, holds, journal)
+            _apply(work.context, instruction, scan, unit, holds, journal)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
             continue
         changed[unit.id] = unit
         verdicts.append(accepted(index, scan.identifier, unit))
     if changed:
-        journal.write(tx)
+        journal.write(work.tx)
         holds.write()
-        write_units(tx, occasion, changed.values())
-        _tell(tx, occasion, instructions[0], changed.values(), was_available)
+        write_units(work.tx, work.context, changed.values())
+        _tell(work.tx, work.context, instructions[0], changed.values(), was_available)
         followed = _followed(instructions[0]) or str(action)
-        recall.note(tx, occasion, followed, changed.values())
-        _take_along(tx, occasion, command_id, instructions[0], changed.values(), places)
+        recall.note(work.tx, work.context, followed, changed.values())
+        _take_along(work, instructions[0], changed.values(), places)
     return verdicts
 
 
 def _take_along(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     changed: Iterable[UnitState],
     places: dict[str, str],
@@ -126,16 +121,16 @@ def _take_along(
     ]
     parts = [unit for unit in changed if unit.kit_id is not None]
     for action, chosen in (
-        *kit.following(tx, instruction, kits),
-        *kit.reaching(tx, instruction, parts),
+        *kit.following(work.tx, instruction, kits),
+        *kit.reaching(work.tx, instruction, parts),
     ):
-        each = recall.free(tx, action, chosen)
+        each = recall.free(work.tx, action, chosen)
         if not each:
             continue
         scans = [Scan(unit_id) for unit_id, _ in each]
         told = [further for _, further in each]
-        parts_found = locate(tx, scans)
-        verdicts = _record(tx, occasion, command_id, action, told, scans, parts_found, follows=True)
+        parts_found = locate(work.tx, scans)
+        verdicts = _record(work, action, told, scans, parts_found, follows=True)
         # A kit and its parts never disagree: rather nothing happens at all.
         refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
         if refusal is not None:

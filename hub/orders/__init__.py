@@ -10,6 +10,7 @@ from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
@@ -136,9 +137,7 @@ def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> None:
 
 
 def ship(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scans: Sequence[Scan],
     shipment: Shipment,
     *,
@@ -149,9 +148,7 @@ def ship(
     A unit only leaves on the line that it is promised to, and only what that line asks for.
     """
     verdicts = order_checks.record(
-        tx,
-        occasion,
-        command_id,
+        work,
         Instruction(
             action=Action.SHIP,
             line=line,
@@ -160,7 +157,7 @@ def ship(
         scans,
     )
     left = [verdict.unit_id for verdict in verdicts if verdict.accepted and verdict.unit_id]
-    tell_fulfillment(tx, occasion, left, shipment, reference=command_id)
+    tell_fulfillment(work.tx, work.context, left, shipment, reference=work.command_id)
     return verdicts
 
 

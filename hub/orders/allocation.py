@@ -12,6 +12,7 @@ from hub.availability.policy import by_policy, of_products
 from hub.catalogue import Picking
 from hub.clock import new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.ledger.command import Instruction
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -74,9 +75,7 @@ def allocate(
     if not chosen:
         return 0
     verdicts = ledger.record(
-        tx,
-        occasion,
-        new_id(),
+        Work(tx, occasion, new_id()),
         Instruction(
             action=Action.ALLOCATE,
             line=line["id"],

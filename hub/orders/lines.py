@@ -13,6 +13,7 @@ from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import new_id
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.identifiers.numbers import canonical
 from hub.ledger.command import Instruction
 from hub.ledger.units import Scan
@@ -66,9 +67,7 @@ def _release_surplus(tx: Transaction, occasion: Occasion, one: Standing) -> None
     gone = [*one.strange, *one.promised[kept:]]
     if gone:
         ledger.record(
-            tx,
-            replace(occasion, reason="order changed"),
-            new_id(),
+            Work(tx, replace(occasion, reason="order changed"), new_id()),
             Instruction(action=Action.RELEASE),
             [Scan(unit["id"]) for unit in gone],
         )
@@ -145,9 +144,7 @@ def _sell(
     sku = str(tx.value("SELECT sku FROM product WHERE id = :id", id=line["product_id"]))
     from_channel = {"channel": channel["code"]}
     (verdict,) = ledger.record(
-        tx,
-        occasion,
-        new_id(),
+        Work(tx, occasion, new_id()),
         Instruction(action=Action.SELL, line=line["id"], details=from_channel),
         [Scan(serial, sku=sku)],
     )

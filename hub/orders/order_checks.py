@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from hub import ledger
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, WrongUnit
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -77,23 +78,19 @@ def directed(tx: Transaction, line_id: str) -> list[Row]:
 
 
 def record(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
     """Do a step with units as `ledger.record` does, unless the order of a unit forbids it."""
     bounded(scans)
-    found = locate(tx, scans)
-    verdicts = barred(tx, instruction, scans, found)
-    return record_but(tx, occasion, command_id, instruction, scans, verdicts, found)
+    found = locate(work.tx, scans)
+    verdicts = barred(work.tx, instruction, scans, found)
+    return record_but(work, instruction, scans, verdicts, found)
 
 
 def record_but(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
     verdicts: dict[int, Verdict],
@@ -106,7 +103,7 @@ def record_but(
     free = [index for index in range(len(scans)) if index not in verdicts]
     given = [scans[index] for index in free]
     units = None if found is None else [found[index] for index in free]
-    done = ledger.record(tx, occasion, command_id, instruction, given, units) if free else []
+    done = ledger.record(work, instruction, given, units) if free else []
     merged = verdicts | {
         index: replace(verdict, index=index) for index, verdict in zip(free, done, strict=True)
     }

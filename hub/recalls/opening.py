@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, UnknownReference
 from hub.ledger.units import UNITS
 from hub.lifecycle import WITH_CUSTOMER, Status
@@ -104,7 +104,7 @@ def affected_units(tx: Transaction, given: Mapping[str, Any], first: int, after:
     )
 
 
-def open_recall(tx: Transaction, occasion: Occasion, command_id: str, card: RecallCard) -> str:
+def open_recall(work: Work, card: RecallCard) -> str:
     """Open a recall and catch every unit that it describes, in one transaction; return its id.
 
     Raises InvalidInput for a predicate or a text that makes no sense, or a reference that is used.
@@ -113,13 +113,13 @@ def open_recall(tx: Transaction, occasion: Occasion, command_id: str, card: Reca
         text = getattr(card, field)
         if len(text) > chars_max or (field != "instructions" and not text.strip()):
             raise InvalidInput(f"it needs 1 to {chars_max} characters", field=field)
-    predicate = recall_predicates.parse(tx, card.predicate)
-    recall_catch.shut_out(tx)
+    predicate = recall_predicates.parse(work.tx, card.predicate)
+    recall_catch.shut_out(work.tx)
     named = recall_predicates.skus(predicate)
     product_id = None
     if named is not None and len(named) == 1:
-        product_id = tx.value("SELECT id FROM product WHERE sku = :sku", sku=next(iter(named)))
-    row = tx.row(
+        product_id = work.tx.value("SELECT id FROM product WHERE sku = :sku", sku=next(iter(named)))
+    row = work.tx.row(
         "INSERT INTO recall(id, ref, title, product_id, predicate, instructions, state, "
         "opened_by, opened_at) VALUES(:id, :ref, :title, :product, :predicate, :instructions, "
         "'open', :actor, :now) ON CONFLICT(ref) DO NOTHING RETURNING *",
@@ -129,12 +129,12 @@ def open_recall(tx: Transaction, occasion: Occasion, command_id: str, card: Reca
         product=product_id,
         predicate=orjson.dumps(predicate).decode(),
         instructions=card.instructions,
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=work.context.actor,
+        now=micros(work.context.now),
     )
     if row is None:
         raise InvalidInput(f"there is a recall {card.ref!r} already", field="ref")
-    recall_catch.take(tx, occasion, command_id, row)
+    recall_catch.take(work, row)
     return str(row["id"])
 
 

@@ -14,6 +14,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import StepNotAllowed
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
@@ -34,28 +35,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def catch(tx: Transaction, occasion: Occasion, command_id: str, unit_ids: Sequence[str]) -> int:
+def catch(work: Work, unit_ids: Sequence[str]) -> int:
     """Catch those of the units, just recorded or changed, that open recalls describe."""
     if not unit_ids:
         return 0
-    if tx.dialect == "postgresql":  # SQLite has a single writer
-        tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
+    if work.tx.dialect == "postgresql":  # SQLite has a single writer
+        work.tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
     return sum(
-        take(tx, occasion, command_id, recall, unit_ids)
-        for recall in tx.rows("SELECT * FROM recall WHERE state = 'open' ORDER BY id")
+        take(work, recall, unit_ids)
+        for recall in work.tx.rows("SELECT * FROM recall WHERE state = 'open' ORDER BY id")
     )
 
 
-def catch_recorded(
-    tx: Transaction, occasion: Occasion, command_id: str, verdicts: dict[int, Verdict]
-) -> dict[int, Verdict]:
+def catch_recorded(work: Work, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
     """Catch those of the units that a command recorded; return its verdicts as they are then."""
     ids = [str(verdict.unit_id) for verdict in verdicts.values() if verdict.accepted]
-    if not catch(tx, occasion, command_id, ids):
+    if not catch(work, ids):
         return verdicts
     versions = {
         row["id"]: row["version"]
-        for row in tx.rows("SELECT id, version FROM unit WHERE id IN (:ids...)", ids=ids)
+        for row in work.tx.rows("SELECT id, version FROM unit WHERE id IN (:ids...)", ids=ids)
     }
     return {
         index: replace(verdict, version=versions[verdict.unit_id]) if verdict.accepted else verdict
@@ -70,9 +69,7 @@ def shut_out(tx: Transaction) -> None:
 
 
 def take(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     recall: Row,
     unit_ids: Sequence[str] | None = None,
 ) -> int:
@@ -85,7 +82,7 @@ def take(
     fits = recall_predicates.condition(predicate)
     among = "" if unit_ids is None else "AND unit.id IN (:among...) "
     values = fits.values if unit_ids is None else {**fits.values, "among": sorted(set(unit_ids))}
-    found = tx.rows(
+    found = work.tx.rows(
         f"SELECT unit.id FROM unit WHERE ({fits.sql}) {among}AND NOT EXISTS ("
         "SELECT 1 FROM recall_unit WHERE recall_unit.recall_id = :recall "
         "AND recall_unit.unit_id = unit.id) ORDER BY unit.id",
@@ -94,31 +91,29 @@ def take(
     )
     ids = [str(row["id"]) for row in found]
     why = recall_predicates.reasons(predicate)
-    told = replace(occasion, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
+    told = replace(work.context, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
     for start in range(0, len(ids), BATCH):
-        _batch(tx, told, command_id, recall, ids[start : start + BATCH], why)
+        _batch(work.within(told), recall, ids[start : start + BATCH], why)
     return len(ids)
 
 
 def _batch(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     recall: Row,
     ids: list[str],
     why: list[tuple[str, recall_predicates.Condition]],
 ) -> None:
-    rows = tx.rows(
+    rows = work.tx.rows(
         "SELECT id, status, kit_id, order_line_id, location_id, sold_at FROM unit "
         "WHERE id IN (:ids...) ORDER BY id FOR UPDATE",
         ids=ids,
     )
-    _block(tx, occasion, command_id, recall, rows)
-    _let_go(tx, occasion, command_id, ids)
-    sales = _sales(tx, rows)
-    reasons = _reasons(tx, ids, why)
-    now = micros(occasion.now)
-    tx.insert(
+    _block(work, recall, rows)
+    _let_go(work, ids)
+    sales = _sales(work.tx, rows)
+    reasons = _reasons(work.tx, ids, why)
+    now = micros(work.context.now)
+    work.tx.insert(
         "recall_unit",
         COLUMNS,
         [
@@ -130,7 +125,7 @@ def _batch(
         ],
     )  # fmt: skip
     customers = {sale["customer_ref"] for sale in sales.values() if sale["customer_ref"]}
-    notices.announce(tx, occasion, recall, customers)
+    notices.announce(work.tx, work.context, recall, customers)
 
 
 def _sold(sale: Row | None) -> tuple[str | None, str | None, str | None]:
@@ -145,13 +140,11 @@ def _gone(row: Row, now: int) -> tuple[str | None, str | None, int | None]:
     return DESTROYED, "hub", now
 
 
-def _block(
-    tx: Transaction, occasion: Occasion, command_id: str, recall: Row, rows: Sequence[Row]
-) -> None:
+def _block(work: Work, recall: Row, rows: Sequence[Row]) -> None:
     living = [row["id"] for row in rows if row["status"] != Status.WRITTEN_OFF]
     held = {
         row["unit_id"]
-        for row in tx.rows(
+        for row in work.tx.rows(
             "SELECT unit_id FROM hold WHERE unit_id IN (:ids...) AND kind = 'recall' "
             "AND released_at IS NULL",
             ids=living,
@@ -168,8 +161,8 @@ def _block(
     for parts in (True, False):
         chosen = [row["id"] for row in free if (row["kit_id"] is not None) is parts]
         if not parts:
-            chosen = _unheld(tx, chosen)
-        _all(tx, occasion, command_id, instruction, chosen)
+            chosen = _unheld(work.tx, chosen)
+        _all(work, instruction, chosen)
 
 
 def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
@@ -182,21 +175,19 @@ def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
     return [unit_id for unit_id in ids if unit_id not in held]
 
 
-def _all(
-    tx: Transaction, occasion: Occasion, command_id: str, instruction: Instruction, ids: list[str]
-) -> None:
+def _all(work: Work, instruction: Instruction, ids: list[str]) -> None:
     """Do something to every one of the units: nothing that is recalled is left out."""
     if not ids:
         return
     scans = [Scan(unit_id) for unit_id in ids]
-    for verdict in ledger.record(tx, occasion, command_id, instruction, scans):
+    for verdict in ledger.record(work, instruction, scans):
         if not verdict.accepted:
             raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
 
 
-def _let_go(tx: Transaction, occasion: Occasion, command_id: str, ids: list[str]) -> None:
+def _let_go(work: Work, ids: list[str]) -> None:
     """Release what is promised of the units and of the kits they stand in; serve from others."""
-    rows = tx.rows(
+    rows = work.tx.rows(
         "WITH RECURSIVE around(id) AS (SELECT id FROM unit WHERE id IN (:ids...) "
         "UNION SELECT unit.kit_id FROM unit JOIN around ON around.id = unit.id "
         "WHERE unit.kit_id IS NOT NULL) "
@@ -204,19 +195,19 @@ def _let_go(tx: Transaction, occasion: Occasion, command_id: str, ids: list[str]
         "WHERE unit.promised_to IS NOT NULL ORDER BY unit.id",
         ids=ids,
     )
-    _all(tx, occasion, command_id, Instruction(action=Action.RELEASE), [row["id"] for row in rows])
+    _all(work, Instruction(action=Action.RELEASE), [row["id"] for row in rows])
     lines: dict[str, int] = {}
     for row in rows:
         if row["order_line_id"] is not None:
             lines[row["order_line_id"]] = lines.get(row["order_line_id"], 0) + 1
-    for line in tx.rows(
+    for line in work.tx.rows(
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "WHERE order_line.id IN (:lines...) ORDER BY sales_order.placed_at, order_line.id",
         lines=sorted(lines),
     ):
-        _serve(tx, occasion, line, lines[line["id"]])
+        _serve(work.tx, work.context, line, lines[line["id"]])
 
 
 def _serve(tx: Transaction, occasion: Occasion, line: Row, quantity: int) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from hub import ledger
 from hub.clock import micros
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -36,9 +37,7 @@ NOT_AT_HAND = frozenset({Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF})
 
 
 def resolve(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     ref: str,
     resolution: Resolution,
     scans: Sequence[Scan],
@@ -49,10 +48,14 @@ def resolve(
     Raises UnknownReference for a recall that does not exist.
     """
     bounded(scans)
-    recall = by_ref(tx, ref)
-    found = locate(tx, scans)
-    under = _under(tx, recall["id"], [unit.id for unit in found if isinstance(unit, UnitState)])
-    told = replace(occasion, reason=occasion.reason or f"{ref}: {resolution}"[:REASON_CHARS_MAX])
+    recall = by_ref(work.tx, ref)
+    found = locate(work.tx, scans)
+    under = _under(
+        work.tx, recall["id"], [unit.id for unit in found if isinstance(unit, UnitState)]
+    )
+    told = replace(
+        work.context, reason=work.context.reason or f"{ref}: {resolution}"[:REASON_CHARS_MAX]
+    )
     verdicts: dict[int, Verdict] = {}
     good: dict[int, UnitState] = {}
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
@@ -70,15 +73,13 @@ def resolve(
             action=Action.ANNOTATE, details={"recall": ref, "resolution": str(resolution)}
         )
         noted = ledger.record(
-            tx,
-            told,
-            command_id,
+            work.within(told),
             instruction,
             [Scan(unit.id, None, scans[index].expected_version) for index, unit in good.items()],
         )
         done = [verdict.unit_id for verdict in noted if verdict.accepted]
-        _close_units(tx, occasion, recall["id"], resolution, [str(each) for each in done])
-        freed = _free(tx, told, command_id, ref, done) if resolution in FREES else {}
+        _close_units(work.tx, work.context, recall["id"], resolution, [str(each) for each in done])
+        freed = _free(work.within(told), ref, done) if resolution in FREES else {}
         for (index, _), verdict in zip(good.items(), noted, strict=True):
             newest = freed.get(str(verdict.unit_id), verdict)
             verdicts[index] = replace(newest, index=index, identifier=scans[index].identifier)
@@ -124,9 +125,7 @@ def _close_units(
     )
 
 
-def _free(
-    tx: Transaction, occasion: Occasion, command_id: str, ref: str, unit_ids: Sequence[str | None]
-) -> dict[str, Verdict]:
+def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Verdict]:
     """Release the blocks that nothing needs any more, of the units and then of their kits."""
     instruction = Instruction(
         action=Action.UNBLOCK, hold_kind=str(HoldKind.RECALL), details={"recall": ref}
@@ -134,7 +133,7 @@ def _free(
     freed: dict[str, Verdict] = {}
     ids = [str(each) for each in unit_ids]
     while ids:
-        rows = tx.rows(
+        rows = work.tx.rows(
             "SELECT unit.id, unit.kit_id FROM unit "
             "JOIN hold ON hold.unit_id = unit.id AND hold.kind = 'recall' "
             "AND hold.released_at IS NULL WHERE unit.id IN (:ids...) "
@@ -148,11 +147,11 @@ def _free(
             ids=ids,
         )
         scans = [Scan(row["id"]) for row in rows]
-        for verdict in ledger.record(tx, occasion, command_id, instruction, scans) if scans else ():
+        for verdict in ledger.record(work, instruction, scans) if scans else ():
             if not verdict.accepted:
                 raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
             freed[str(verdict.unit_id)] = verdict
-        kits = {row["kit_id"] for row in tx.rows(
+        kits = {row["kit_id"] for row in work.tx.rows(
             "SELECT DISTINCT kit_id FROM unit WHERE id IN (:ids...) AND status = 'in_kit' "
             "AND kit_id IS NOT NULL",
             ids=ids,

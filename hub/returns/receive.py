@@ -14,6 +14,7 @@ import orjson
 from hub import catalogue, decision_rules, ledger
 from hub.clock import micros
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.decision_rules import Facts, ReturnDecision, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import story_of
@@ -61,9 +62,7 @@ class Inspection:
 
 
 def accept(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     return_id: str,
     *,
     location: Row | None = None,
@@ -74,7 +73,7 @@ def accept(
     `override` says why a return that was referred to a person is accepted. Raises StepNotAllowed
     for a return that was refused, was referred and is not overridden, or was taken in already.
     """
-    row = _locked(tx, return_id)
+    row = _locked(work.tx, return_id)
     if row["state"] != "decided":
         raise StepNotAllowed(f"the return is {row['state']} already", allowed=[])
     decision = ReturnDecision(row["decision"])
@@ -82,23 +81,21 @@ def accept(
         raise StepNotAllowed("the return was refused: check again if something has changed")
     if decision is ReturnDecision.REFER and not (override or "").strip():
         raise StepNotAllowed("a person has to decide: say why it is accepted", allowed=["override"])
-    place = location or catalogue.reference(tx, "location", "id", row["location_id"])
+    place = location or catalogue.reference(work.tx, "location", "id", row["location_id"])
     details = {"return": return_id, "rule": row["rule"]}
     if override:
         details["override"] = _short(override, "override")
     instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=details)
-    circumstances = replace(occasion, reason=row["reason"], document=Document("rma", return_id))
-    record_one(tx, circumstances, command_id, instruction, Scan(row["unit_id"]))
-    _received(tx, occasion, [return_id], [row["unit_id"]])
+    circumstances = replace(work.context, reason=row["reason"], document=Document("rma", return_id))
+    record_one(work.within(circumstances), instruction, Scan(row["unit_id"]))
+    _received(work.tx, work.context, [return_id], [row["unit_id"]])
     if override:
-        said = {"by": occasion.actor, "why": override, "at": occasion.now.isoformat()}
-        _add_evidence(tx, row, override=said)
+        said = {"by": work.context.actor, "why": override, "at": work.context.now.isoformat()}
+        _add_evidence(work.tx, row, override=said)
 
 
 def accept_plainly(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     instruction: Instruction,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
@@ -106,11 +103,11 @@ def accept_plainly(
 
     The newest check of a unit counts; where it accepted, its return is marked as received.
     """
-    found = locate(tx, scans)
+    found = locate(work.tx, scans)
     ids = [unit.id for unit in found if isinstance(unit, UnitState)]
     newest = {
         row["unit_id"]: row
-        for row in tx.rows(
+        for row in work.tx.rows(
             "SELECT return_case.* FROM return_case JOIN unit ON unit.id = return_case.unit_id "
             "WHERE unit_id IN (:ids...) AND return_case.state = 'decided' "
             "AND decided_at >= COALESCE(unit.sold_at, 0) ORDER BY return_case.id",
@@ -128,11 +125,13 @@ def accept_plainly(
     free = [index for index in range(len(scans)) if index not in barred]
     verdicts = dict(barred)
     if free:
-        done = ledger.record(tx, occasion, command_id, instruction, [scans[each] for each in free])
+        done = ledger.record(work, instruction, [scans[each] for each in free])
         for index, verdict in zip(free, done, strict=True):
             verdicts[index] = replace(verdict, index=index)
     taken = [each.unit_id for each in verdicts.values() if each.accepted and each.unit_id]
-    _received(tx, occasion, [newest[each]["id"] for each in taken if each in newest], taken)
+    _received(
+        work.tx, work.context, [newest[each]["id"] for each in taken if each in newest], taken
+    )
     return [verdicts[index] for index in range(len(scans))]
 
 
@@ -182,22 +181,20 @@ def _unpaid_there(tx: Transaction, row: Row) -> None:
         raise StepNotAllowed(f"its channel refunded it already: {paid.ref}", allowed=[])
 
 
-def route(
-    tx: Transaction, occasion: Occasion, command_id: str, return_id: str, inspection: Inspection
-) -> Rule | None:
+def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
     """Decide what becomes of a unit that was taken in, and do it; return the rule that decided.
 
     None: the inspection decided by itself. Where the rules refer to a person nothing is done.
     """
     _sensible(inspection)
-    row = _locked(tx, return_id)
+    row = _locked(work.tx, return_id)
     if row["received_at"] is None or row["route"] is not None:
         what = f"is routed already ({row['route']})" if row["route"] else "was not taken in"
         raise StepNotAllowed(f"the return {what}", allowed=[])
-    facts = _facts(tx, occasion, row, inspection)
+    facts = _facts(work.tx, work.context, row, inspection)
     rule = None
     if inspection.outcome is None:
-        rule = decision_rules.decide(decision_rules.rules(tx, Topic.ROUTE, ROUTE_RULES), facts)
+        rule = decision_rules.decide(decision_rules.rules(work.tx, Topic.ROUTE, ROUTE_RULES), facts)
     decided = inspection.outcome or Route(rule.decision if rule else Route.REFER)
     if decided is Route.REFER:
         return rule
@@ -217,15 +214,15 @@ def route(
         details=details,
     )
     why = inspection.why or (rule.name if rule else None)
-    circumstances = replace(occasion, reason=why, document=Document("rma", return_id))
-    record_one(tx, circumstances, command_id, instruction, Scan(row["unit_id"]))
-    tx.run(
+    circumstances = replace(work.context, reason=why, document=Document("rma", return_id))
+    record_one(work.within(circumstances), instruction, Scan(row["unit_id"]))
+    work.tx.run(
         "UPDATE return_case SET route = :route, route_rule = :rule, "
         "state = CASE WHEN refund_ref IS NULL THEN state ELSE 'closed' END, "
         "closed_at = CASE WHEN refund_ref IS NULL THEN closed_at ELSE :now END WHERE id = :id",
         route=str(decided),
         rule=details["rule"],
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         id=return_id,
     )
     return rule

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
 from hub.identifiers.numbers import canonical, verbatim
 from hub.ledger import record
@@ -41,9 +41,7 @@ def shown_inside(unit_id: str, names: Sequence[Row]) -> str:
     return unit_id
 
 
-def link(
-    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, scheme: str, value: str
-) -> Verdict:
+def link(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
     """Give a unit a further name.
 
     Raises DuplicateSerial if the name belongs to a unit already, UnknownUnit and the like if the
@@ -51,31 +49,29 @@ def link(
     """
     check_scheme(scheme)
     key, value = canonical(value), verbatim(value)
-    unit = _located(tx, scan)
-    if _bearer(tx, scheme, key) is not None:
+    unit = _located(work.tx, scan)
+    if _bearer(work.tx, scheme, key) is not None:
         raise DuplicateSerial(f"{scheme} {value} is the name of a unit already")
-    count = tx.value("SELECT COUNT(*) FROM identifier WHERE unit_id = :id", id=unit.id)
+    count = work.tx.value("SELECT COUNT(*) FROM identifier WHERE unit_id = :id", id=unit.id)
     if count >= NAMES_MAX:
         raise InvalidInput(f"a unit has at most {NAMES_MAX} further names", field="value")
-    add_names(tx, occasion, [(unit.id, scheme, value)])
-    return _noted(tx, occasion, command_id, unit, {"linked": {"scheme": scheme, "value": value}})
+    add_names(work.tx, work.context, [(unit.id, scheme, value)])
+    return _noted(work, unit, {"linked": {"scheme": scheme, "value": value}})
 
 
-def retire(
-    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, scheme: str, value: str
-) -> Verdict:
+def retire(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
     """Take a further name from a unit: it may be given to another from then on.
 
     Raises UnknownReference if the unit does not bear it.
     """
     key = canonical(value)
-    unit = _located(tx, scan)
-    name = _bearer(tx, scheme, key)
+    unit = _located(work.tx, scan)
+    name = _bearer(work.tx, scheme, key)
     if name is None or name["unit_id"] != unit.id:
         raise UnknownReference(f"the unit bears no {scheme} {value!r}", field="identifier")
-    tx.run("DELETE FROM identifier WHERE id = :id", id=name["id"])
+    work.tx.run("DELETE FROM identifier WHERE id = :id", id=name["id"])
     gone = {"retired": {"scheme": scheme, "value": name["value"]}}
-    return _noted(tx, occasion, command_id, unit, gone)
+    return _noted(work, unit, gone)
 
 
 def _located(tx: Transaction, scan: Scan) -> UnitState:
@@ -93,10 +89,8 @@ def _bearer(tx: Transaction, scheme: str, key: str) -> Row | None:
     )
 
 
-def _noted(
-    tx: Transaction, occasion: Occasion, command_id: str, unit: UnitState, details: dict[str, Any]
-) -> Verdict:
+def _noted(work: Work, unit: UnitState, details: dict[str, Any]) -> Verdict:
     instruction = Instruction(action=Action.ANNOTATE, details=details)
-    (verdict,) = record(tx, occasion, command_id, instruction, [Scan(unit.id)])
+    (verdict,) = record(work, instruction, [Scan(unit.id)])
     assert verdict.accepted  # a unit may be annotated in every state
     return verdict

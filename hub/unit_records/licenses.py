@@ -5,7 +5,7 @@ from datetime import date
 
 from hub import ledger
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
@@ -27,20 +27,18 @@ class Licence:
     ends_on: date | None = None
 
 
-def link(
-    tx: Transaction, occasion: Occasion, command_id: str, scan: Scan, licence: Licence
-) -> list[Verdict]:
+def link(work: Work, scan: Scan, licence: Licence) -> list[Verdict]:
     """Bind a licence to a unit; raise StepNotAllowed while it runs on another one."""
     _sensible(licence)
-    holder = holder_of(tx, licence.reference, licence.provider)
+    holder = holder_of(work.tx, licence.reference, licence.provider)
     if holder is not None:
         raise StepNotAllowed(
             f"the licence runs on {holder['serial']} ({holder['sku']}): take it from there first",
             allowed=[],
         )
-    (verdict,) = _note(tx, occasion, command_id, scan, licence.reference, linked=True)
+    (verdict,) = _note(work, scan, licence.reference, linked=True)
     if verdict.accepted:
-        tx.run(
+        work.tx.run(
             "INSERT INTO entitlement(id, unit_id, kind, reference, provider, starts_on, ends_on, "
             "granted_at) VALUES(:id, :unit, :kind, :reference, :provider, :starts, :ends, :now) "
             "ON CONFLICT(kind, reference, unit_id) DO UPDATE SET provider = excluded.provider, "
@@ -53,22 +51,20 @@ def link(
             provider=licence.provider,
             starts=licence.starts_on.isoformat() if licence.starts_on else None,
             ends=licence.ends_on.isoformat() if licence.ends_on else None,
-            now=micros(occasion.now),
+            now=micros(work.context.now),
         )
     return [verdict]
 
 
-def unlink(
-    tx: Transaction, occasion: Occasion, command_id: str, reference: str, provider: str
-) -> list[Verdict]:
+def unlink(work: Work, reference: str, provider: str) -> list[Verdict]:
     """Take a licence from the unit that it runs on; it may be bound to another one then."""
-    holder = holder_of(tx, reference, provider)
+    holder = holder_of(work.tx, reference, provider)
     if holder is None:
         raise UnknownReference(f"no unit has the licence {reference!r}", field="reference")
-    verdicts = _note(tx, occasion, command_id, Scan(holder["unit_id"]), reference, linked=False)
-    tx.run(
+    verdicts = _note(work, Scan(holder["unit_id"]), reference, linked=False)
+    work.tx.run(
         "UPDATE entitlement SET revoked_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(work.context.now),
         id=holder["id"],
     )
     return verdicts
@@ -106,9 +102,7 @@ def _sensible(licence: Licence) -> None:
 
 
 def _note(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scan: Scan,
     reference: str,
     *,
@@ -117,4 +111,4 @@ def _note(
     instruction = Instruction(
         action=Action.ANNOTATE, details={"licence": reference, "linked": linked}
     )
-    return ledger.record(tx, occasion, command_id, instruction, [scan])
+    return ledger.record(work, instruction, [scan])

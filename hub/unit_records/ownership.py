@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub import ledger
-from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.history import sales
 from hub.ledger.command import Instruction
@@ -45,14 +45,12 @@ class Period:
     document_ref: str | None = None
 
 
-def change(
-    tx: Transaction, occasion: Occasion, command_id: str, owner: str, scans: Sequence[Scan]
-) -> list[Verdict]:
+def change(work: Work, owner: str, scans: Sequence[Scan]) -> list[Verdict]:
     """Record that units which were sold belong to another customer now (CBV accepting)."""
     if not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
         raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
     instruction = Instruction(action=Action.CHANGE_OWNER, details={"owner": owner.strip()})
-    return ledger.record(tx, occasion, command_id, instruction, scans)
+    return ledger.record(work, instruction, scans)
 
 
 def periods(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Period]]:

@@ -14,6 +14,7 @@ from typing import Any
 from hub import ledger
 from hub.clock import micros, moment, new_id
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict, bounded
@@ -54,9 +55,7 @@ class Limits:
 
 
 def record(
-    tx: Transaction,
-    occasion: Occasion,
-    command_id: str,
+    work: Work,
     scans: Sequence[Scan],
     readings: Sequence[Reading],
     *,
@@ -65,7 +64,7 @@ def record(
 ) -> list[Verdict]:
     """Keep readings of units that travelled together; `hold` blocks them if a limit was left."""
     bounded(scans)
-    _check(occasion, scans, readings)
+    _check(work.context, scans, readings)
     outside = {each.type: each for each in limits}
     left = [
         each for each in readings if each.type in outside and outside[each.type].leaves(each.value)
@@ -74,13 +73,13 @@ def record(
     if left:
         details["left_limits"] = _summaries(left)
     sensed = Instruction(action=Action.SENSE, details=details)
-    verdicts = ledger.record(tx, occasion, command_id, sensed, scans)
+    verdicts = ledger.record(work, sensed, scans)
     measured = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
     names = (
         "id", "unit_id", "type", "value", "unit_of_measure", "device", "measured_at", "recorded_at",
     )  # fmt: skip
-    now = micros(occasion.now)
-    tx.insert(
+    now = micros(work.context.now)
+    work.tx.insert(
         "sensor_reading",
         names,
         [
@@ -93,7 +92,7 @@ def record(
     if left and hold:
         blocked = Instruction(action=Action.HOLD, hold_kind="quality", hold_reference="sensor")
         # A unit that is blocked for its quality already stays so: its verdict is not the command's.
-        ledger.record(tx, occasion, command_id, blocked, [Scan(each) for each in measured])
+        ledger.record(work, blocked, [Scan(each) for each in measured])
     return verdicts
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from hub import ledger, orders
 from hub.cases import rules
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.fulfillment import expiry
 from hub.ledger.command import Instruction
 from hub.ledger.units import Scan
@@ -45,7 +46,9 @@ async def sweep(runtime: Runtime) -> str:
         if not expired:
             return 0
         scans = [Scan(row["unit_id"]) for row in expired]
-        verdicts = ledger.record(tx, occasion, new_id(), Instruction(action=Action.RELEASE), scans)
+        verdicts = ledger.record(
+            Work(tx, occasion, new_id()), Instruction(action=Action.RELEASE), scans
+        )
         return sum(verdict.accepted for verdict in verdicts)
 
     released = await runtime.database.write(release)

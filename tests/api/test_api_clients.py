@@ -25,6 +25,7 @@ from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.kits import Part
 from hub.ledger.holds import HoldKind
 from hub.ledger.units import Scan
@@ -87,7 +88,9 @@ def house(world: World) -> World:
         )
     world.receive("LENS-B", sku="LENS", client="BEE")
     part = Part(Scan("LENS-B"), "part-of-bee")
-    world.write(lambda tx: kits.assemble(tx, world.occasion(), new_id(), Scan("SN-B2"), [part]))
+    world.write(
+        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("SN-B2"), [part])
+    )
     world.accept(channel, world.order("order-of-bee"))
     world.do(Action.HOLD, "SN-H", hold_kind=str(HoldKind.QUALITY), reason="reason-of-house")
     return world
@@ -306,7 +309,7 @@ def test_what_passed_to_a_client_shows_nothing_of_its_earlier_owner(house: World
     occasion = house.occasion(document=Document("inv", "T-1"))
     scans = [Scan("SN-B")]
     house.do(Action.RELEASE, "SN-B")
-    house.write(lambda tx: clients.transfer_title(tx, occasion, new_id(), scans, "ANT"))
+    house.write(lambda tx: clients.transfer_title(Work(tx, occasion, new_id()), scans, "ANT"))
     own_id = house.unit("SN-B")["id"]
     before = house.rows("SELECT id FROM event WHERE unit_id = :id AND version < 4", id=own_id)
     hidden = [

@@ -17,6 +17,7 @@ from hub import catalogue, ledger
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.ledger.command import Instruction
@@ -114,9 +115,7 @@ def secret_of(world: World, scope: Scope = Scope.SCANNER) -> str:
 
 def arrive(tx: Transaction, world: World, serial: str, place: str = "WH") -> list[Verdict]:
     return receiving.receive(
-        tx,
-        world.occasion(),
-        new_id(),
+        Work(tx, world.occasion(), new_id()),
         [Arrival(serial=serial, product="CAM")],
         catalogue.location(tx, place),
         put_away=True,
@@ -230,7 +229,7 @@ async def written(world: World, serial: str) -> None:
     await world.database.write(lambda tx: arrive(tx, world, serial))
     sale = Instruction(action=Action.SELL)
     (verdict,) = await world.database.write(
-        lambda tx: ledger.record(tx, world.occasion(), new_id(), sale, [Scan(serial)])
+        lambda tx: ledger.record(Work(tx, world.occasion(), new_id()), sale, [Scan(serial)])
     )
     assert verdict.accepted
 

@@ -17,6 +17,7 @@ from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.history import corrections
 from hub.history.corrections import Changes
 from hub.history.replay import Declaration
@@ -53,9 +54,9 @@ def live_for_years(world: World) -> None:
     world.pass_time(days=1)
     kit, part = Scan("SN-KIT"), Part(Scan("SN-1"), "body")
     returns = {"place": "RETURNS"}
-    world.write(lambda tx: kits.assemble(tx, world.occasion(), new_id(), kit, [part]))
+    world.write(lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), kit, [part]))
     place = units_place(world, "WH")
-    world.write(lambda tx: kits.take_apart(tx, world.occasion(), new_id(), kit, place))
+    world.write(lambda tx: kits.take_apart(Work(tx, world.occasion(), new_id()), kit, place))
     world.do(Action.RESTOCK, "SN-1", place="WH", grade="new")
     for _ in range(3):
         world.pass_time(days=90)
@@ -73,7 +74,10 @@ def live_for_years(world: World) -> None:
     occasion = world.occasion(reason="mistyped")
     world.write(
         lambda tx: corrections.correct(
-            tx, occasion, new_id(), event_id, reason=Declaration.INCORRECT_DATA, changes=changes
+            Work(tx, occasion, new_id()),
+            event_id,
+            reason=Declaration.INCORRECT_DATA,
+            changes=changes,
         )
     )
     while (lacking := EVENTS - 1 - world.unit("SN-1")["version"]) > 0:
@@ -176,7 +180,9 @@ def test_the_moves_between_shops_and_to_customers_are_read_for_each_unit(world: 
     world.do(Action.PICK, "SN-1")
     world.do(Action.PACK, "SN-1")
     shipment = Shipment(carrier="UPS", tracking="1Z9")
-    world.write(lambda tx: orders.ship(tx, world.occasion(), new_id(), [Scan("SN-1")], shipment))
+    world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan("SN-1")], shipment)
+    )
 
     async def story(hub: Hub) -> None:
         pos: Caller = await hub.caller(Scope.POS)

@@ -19,6 +19,7 @@ from hub import ledger
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger import hash_chain
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
@@ -183,7 +184,7 @@ def test_a_sale_that_waited_for_another_sees_where_the_unit_is_now(
 
     def sell(tx: Transaction) -> list[Verdict]:
         sale = Instruction(action=Action.SELL)
-        return ledger.record(tx, world.occasion(), new_id(), sale, [Scan("SN-1")])
+        return ledger.record(Work(tx, world.occasion(), new_id()), sale, [Scan("SN-1")])
 
     def sell_and_wait(tx: Transaction) -> list[Verdict]:
         verdicts = sell(tx)

@@ -31,6 +31,7 @@ from hub.access.keys import Scope
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id, now
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.storage.database import Database, open_database
@@ -315,7 +316,7 @@ def receive(tx: Transaction, serials: Sequence[str], skus: Sequence[str]) -> Non
         for number, serial in enumerate(serials)
     ]
     place = catalogue.location(tx, BINS[0])
-    verdicts = receiving.receive(tx, occasion(), new_id(), arrivals, place, put_away=True)
+    verdicts = receiving.receive(Work(tx, occasion(), new_id()), arrivals, place, put_away=True)
     assert all(verdict.accepted for verdict in verdicts)
 
 

@@ -20,6 +20,7 @@ from connectors.contract import Connector, PushedLevel, PushStock
 from connectors.remote import Remote, RemoteApi
 from hub import catalogue, ledger
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger.command import Instruction
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -116,7 +117,7 @@ class Shop:
 
         def work(tx: Transaction) -> tuple[str, int]:
             instruction = Instruction(action=Action.SELL)
-            verdict = ledger.record(tx, occasion(), new_id(), instruction, [Scan(serial)])[0]
+            verdict = ledger.record(Work(tx, occasion(), new_id()), instruction, [Scan(serial)])[0]
             assert verdict.accepted, verdict.message
             level = tx.row(
                 "SELECT listing_id, wanted_version FROM listing_level "

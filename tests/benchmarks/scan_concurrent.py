@@ -9,6 +9,7 @@ from functools import partial
 
 from hub import catalogue, ledger
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger.command import Instruction
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
@@ -119,4 +120,4 @@ async def _feed(database: Database, steps: "itertools.chain[tuple[str, str]]", u
 
 def _move(serial: str, place: str, tx: Transaction) -> list[Verdict]:
     instruction = Instruction(action=Action.MOVE, location=catalogue.location(tx, place))
-    return ledger.record(tx, occasion(), new_id(), instruction, [Scan(serial)])
+    return ledger.record(Work(tx, occasion(), new_id()), instruction, [Scan(serial)])

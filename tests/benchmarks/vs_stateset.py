@@ -16,6 +16,7 @@ from typing import Any
 
 from hub import catalogue
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.ledger import units
@@ -110,4 +111,4 @@ async def _rate(
 def _receive(sku: str, serial: str, tx: Transaction) -> list[Verdict]:
     place = catalogue.location(tx, BINS[0])
     arrivals = [Arrival(serial=serial, product=sku)]
-    return receiving.receive(tx, occasion(), new_id(), arrivals, place)
+    return receiving.receive(Work(tx, occasion(), new_id()), arrivals, place)

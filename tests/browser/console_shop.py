@@ -13,6 +13,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import micros
 from hub.commands.context import Document, Occasion
+from hub.commands.work import Work
 from hub.errors import StepNotAllowed
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
@@ -216,11 +217,11 @@ class Shop:
             ]
             po = Document("po", "PO-2291")
             occasion = self.occasion("Ines, dock 2", days=21, document=po)
-            receiving.receive(tx, occasion, f"receive-{sku}", arrivals, where, put_away=True)
+            receiving.receive(Work(tx, occasion, f"receive-{sku}"), arrivals, where, put_away=True)
         twins = [Arrival(serial="TWIN-1", product=sku) for sku in ("AX-200", "HL-7")]
         odd = [Arrival(serial=HOSTILE, product="HL-9")]
         occasion = self.occasion("Ines, dock 2", days=20, captured_by=CaptureMethod.MANUAL)
-        receiving.receive(tx, occasion, "twins", [*twins, *odd], place)
+        receiving.receive(Work(tx, occasion, "twins"), [*twins, *odd], place)
         for row in tx.rows("SELECT id, serial FROM unit"):
             self.ids[row["serial"]] = row["id"]
 
@@ -229,7 +230,7 @@ class Shop:
     ) -> None:
         instruction = Instruction(action=action, **of)
         (verdict,) = ledger.record(
-            tx, occasion, f"{serial}-{action}-{micros(occasion.now)}", instruction,
+            Work(tx, occasion, f"{serial}-{action}-{micros(occasion.now)}"), instruction,
             [Scan(serial)],
         )  # fmt: skip
         assert verdict.accepted, verdict.message
@@ -257,10 +258,10 @@ class Shop:
         scans = [Scan(row["serial"]) for row in bound]
         for action, hours in ((Action.PICK, 20), (Action.PACK, 18)):
             occasion = self.occasion("Tomasz, picking", days=14, hours=hours)
-            ledger.record(tx, occasion, f"1041-{action}", Instruction(action=action), scans)
+            ledger.record(Work(tx, occasion, f"1041-{action}"), Instruction(action=action), scans)
         shipment = Shipment("DHL", "JD0140 2233 7781")
         occasion = self.occasion("Tomasz, picking", days=14, hours=12)
-        orders.ship(tx, occasion, "1041-ship", scans, shipment)
+        orders.ship(Work(tx, occasion, "1041-ship"), scans, shipment)
         for code in ("northwind", "aurora-care"):
             for fact in outbox.lease(tx, self.ids[code], self.ago(days=14), limit=50):
                 outbox.sent(tx, fact, "ok", self.ago(days=14))

@@ -22,6 +22,7 @@ from hub import orders
 from hub.access import keys
 from hub.access.keys import Scope as Permission
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -105,7 +106,9 @@ async def shop(world: World) -> AsyncIterator[Shop]:
 def _ship(world: World, serial: str) -> None:
     for action in (Action.PICK, Action.PACK):
         assert world.do(action, serial)[0].accepted
-    world.write(lambda tx: orders.ship(tx, world.occasion(), new_id(), [Scan(serial)], Shipment()))
+    world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan(serial)], Shipment())
+    )
 
 
 async def eventually(reached: Any, hub: HubProcess) -> None:

@@ -24,6 +24,7 @@ from connectors.testing.serving import serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, hub_process
 from hub import catalogue, orders
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger import hash_chain
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -199,7 +200,9 @@ def _ship_what_is_promised(world: World) -> None:
     for action in (Action.PICK, Action.PACK):
         assert world.do(action, serial)[0].accepted
     shipment = Shipment(carrier="UPS", tracking="1Z999")
-    world.write(lambda tx: orders.ship(tx, world.occasion(), new_id(), [Scan(serial)], shipment))
+    world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan(serial)], shipment)
+    )
 
 
 def shipped_serial(world: World) -> str:

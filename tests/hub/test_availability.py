@@ -12,6 +12,7 @@ from hub.availability import policy as policies
 from hub.availability.policy import PolicyCard
 from hub.availability.reasons import Reason, Untold
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import ship_notices
 from hub.inbound.receiving import Arrival, commission
@@ -65,7 +66,9 @@ def why(world: World, channel: Row) -> dict[Reason, int]:
 def announce(world: World, ref: str, quantity: int, *serials: str) -> str:
     line = LineCard(ref="1", product="CAM", quantity=quantity, serials=serials)
     card = DeliveryCard(supplier="ACME", ref=ref, lines=(line,))
-    return world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))[0]
+    return world.write(
+        lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card)
+    )[0]
 
 
 def buy(world: World, channel: Row, ref: str, quantity: int = 1) -> None:
@@ -277,7 +280,7 @@ def test_what_is_expected_by_its_serial_counts_early_too(world: World) -> None:
     arrivals = [Arrival(serial=f"SN-{number}", product="CAM") for number in range(4)]
     world.write(
         lambda tx: commission(
-            tx, world.occasion(), new_id(), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
         )
     )
     assert shown(world, shop) == 4
@@ -312,7 +315,7 @@ def test_a_clients_channel_sells_early_what_is_his(world: World) -> None:
     arrivals = [Arrival(serial="SN-1", product="CAM", client="CLIENT")]
     world.write(
         lambda tx: commission(
-            tx, world.occasion(), new_id(), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
         )
     )
     announce(world, "D-1", 2)
@@ -330,7 +333,7 @@ def test_a_pre_order_becomes_an_oversale_when_less_comes_and_none_when_more_does
     asyncio.run(sweep(world.runtime()))
     assert world.value("SELECT COUNT(*) FROM exception_case") == 0
     world.write(
-        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery, give_up=True)
+        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery, give_up=True)
     )
     asyncio.run(sweep(world.runtime()))
     oversold = "SELECT state FROM exception_case WHERE kind = 'oversold'"
@@ -349,7 +352,7 @@ def test_an_announcement_tells_nothing_to_channels_that_sell_what_is_here(world:
     delivery = announce(world, "D-1", 2, "SN-1")
     buy(world, shop, "o-1")
     world.write(
-        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery, give_up=False)
+        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery, give_up=False)
     )
     assert world.value("SELECT wanted_version FROM listing_level") == wanted
 

@@ -17,6 +17,7 @@ from hub.capture.hints import is_cut, transpositions
 from hub.capture.reading import READINGS_MAX, own_id
 from hub.catalogue import ManufacturerCard, ProductCard, Tracking, capture_points
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.identifiers.numbers import canonical
 from hub.inbound import receiving
@@ -67,7 +68,7 @@ def arrive(world: World, serial: str, sku: str = "CAM", **more: Any) -> ledger.V
     def work(tx: Transaction) -> list[ledger.Verdict]:
         place = catalogue.location(tx, "WH")
         arrival = Arrival(serial=serial, product=sku, **more)
-        return receiving.receive(tx, occasion, new_id(), [arrival], place, put_away=True)
+        return receiving.receive(Work(tx, occasion, new_id()), [arrival], place, put_away=True)
 
     (verdict,) = world.write(work)
     return verdict
@@ -482,7 +483,9 @@ def test_a_point_that_needs_a_scan_refuses_every_other_capture(world: World) -> 
         scans = [Scan("P-1"), Scan("SN-1")]
 
         def work(tx: Transaction) -> list[ledger.Verdict]:
-            return ledger.record(tx, occasion, new_id(), Instruction(action=Action.PICK), scans)
+            return ledger.record(
+                Work(tx, occasion, new_id()), Instruction(action=Action.PICK), scans
+            )
 
         return world.write(work)
 
@@ -500,7 +503,7 @@ def test_what_a_channel_reports_is_recorded_all_the_same(world: World) -> None:
     world.receive("P-1", sku="PHONE")
     job = world.occasion(scope="job:intake")
     sale = Instruction(action=Action.SELL)
-    (verdict,) = world.write(lambda tx: ledger.record(tx, job, new_id(), sale, [Scan("P-1")]))
+    (verdict,) = world.write(lambda tx: ledger.record(Work(tx, job, new_id()), sale, [Scan("P-1")]))
     assert verdict.accepted
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hub import catalogue, orders
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import StepNotAllowed
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -32,7 +33,7 @@ def sold(world: World, *serials: str) -> Row:
     world.accept(shop, world.order(lines=[OrderLine(ref="l-1", sku="CAM", quantity=len(serials))]))
     world.do(Action.PICK, *serials)
     scans = [Scan(serial) for serial in serials]
-    world.write(lambda tx: orders.ship(tx, world.occasion(), "c-1", scans, Shipment()))
+    world.write(lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), scans, Shipment()))
     return shop
 
 
@@ -53,7 +54,7 @@ def checked(world: World, serial: str) -> Row:
 def taken_in(world: World, serial: str) -> Row:
     """Check and take a unit in."""
     answer = checked(world, serial)
-    world.write(lambda tx: receive.accept(tx, world.occasion(), new_id(), answer["id"]))
+    world.write(lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), answer["id"]))
     return world.rows("SELECT * FROM return_case WHERE id = :id", id=answer["id"])[0]
 
 

@@ -12,10 +12,11 @@ from hub.after_sales import claims, cover, repairs
 from hub.after_sales.claim_rules import CLAIM_RULES
 from hub.after_sales.claims import Claim
 from hub.after_sales.cover import CoverKind, CoverStatus, Entitled, Grant, cover_of
-from hub.after_sales.repairs import Work, WorkKind
+from hub.after_sales.repairs import WorkDone, WorkKind
 from hub.after_sales.replacements import replace_unit
 from hub.catalogue import ProductCard, ReplacementCover
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision, Conditions, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
 from hub.inbound import receiving
@@ -46,9 +47,7 @@ def ship(world: World, serial: str, ref: str, customer: str = "c-1") -> None:
     arrival = Arrival(serial=serial, product="CAM", lot="LOT-7", produced_on=date(2026, 9, 1))
     world.write(
         lambda tx: receiving.receive(
-            tx,
-            world.occasion(),
-            new_id(),
+            Work(tx, world.occasion(), new_id()),
             [arrival],
             catalogue.location(tx, "WH"),
             put_away=True,
@@ -89,7 +88,7 @@ def dispute(world: World, row: Row) -> None:
 def exchange(world: World, row: Row, serial: str = "NEW-1", place: str = "RETURNS") -> str:
     def work(tx: Transaction) -> str:
         where = catalogue.location(tx, place)
-        return replace_unit(tx, world.occasion(), new_id(), row["id"], Scan(serial), where)
+        return replace_unit(Work(tx, world.occasion(), new_id()), row["id"], Scan(serial), where)
 
     return world.write(work)
 
@@ -188,10 +187,10 @@ def test_the_age_of_the_unit_decides(
 def test_what_fails_after_three_repairs_is_replaced(world: World) -> None:
     ship(world, "SN-1", "o-1")
     world.pass_time(days=90)
-    work = Work(kind=WorkKind.REPAIR, work="again")
+    work = WorkDone(kind=WorkKind.REPAIR, work="again")
     for _ in range(3):
         world.write(
-            lambda tx: repairs.record_work(tx, world.occasion(), new_id(), Scan("SN-1"), work)
+            lambda tx: repairs.record_work(Work(tx, world.occasion(), new_id()), Scan("SN-1"), work)
         )
     assert claim(world)["rule"] == "repeated"
 
@@ -325,7 +324,7 @@ def test_a_replacement_inherits_what_was_left(world: World) -> None:
     assert found.covers[0].source == "own of SN-1"
     assert claim(world)["rule"] == "already-replaced"
     (verdict,) = world.write(
-        lambda tx: repairs.hand_back(tx, world.occasion(), new_id(), [Scan("SN-1")])
+        lambda tx: repairs.hand_back(Work(tx, world.occasion(), new_id()), [Scan("SN-1")])
     )
     assert verdict.code == "STEP_NOT_ALLOWED"
 
@@ -386,7 +385,9 @@ def test_of_two_who_replace_under_one_claim_one_wins(world: World) -> None:
     def giving(serial: str) -> Any:
         def work(tx: Transaction) -> str:
             where = catalogue.location(tx, "RETURNS")
-            return replace_unit(tx, world.occasion(), new_id(), row["id"], Scan(serial), where)
+            return replace_unit(
+                Work(tx, world.occasion(), new_id()), row["id"], Scan(serial), where
+            )
 
         return work
 

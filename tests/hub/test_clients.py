@@ -13,6 +13,7 @@ from hub.access.keys import Scope
 from hub.clients import ReportColumn
 from hub.clock import new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
 from hub.history import corrections
 from hub.history.replay import Declaration
@@ -38,7 +39,9 @@ SALE = Document("inv", "TITLE-1")
 def transfer(world: World, client: str | None, *serials: str | Scan) -> list[Verdict]:
     scans = [each if isinstance(each, Scan) else Scan(each) for each in serials]
     occasion = world.occasion(document=SALE)
-    return world.write(lambda tx: clients.transfer_title(tx, occasion, new_id(), scans, client))
+    return world.write(
+        lambda tx: clients.transfer_title(Work(tx, occasion, new_id()), scans, client)
+    )
 
 
 def codes(verdicts: list[Verdict]) -> list[str | None]:
@@ -135,7 +138,9 @@ def test_title_does_not_pass_where_it_would_break_a_promise_or_a_kit(two: World)
     two.do(Action.SELL, "SN-2")
     kit = Scan("SN-3")
     two.write(
-        lambda tx: kits.assemble(tx, two.occasion(), new_id(), kit, [Part(Scan("LENS-1"), "lens")])
+        lambda tx: kits.assemble(
+            Work(tx, two.occasion(), new_id()), kit, [Part(Scan("LENS-1"), "lens")]
+        )
     )
     two.receive("SN-4")
     versions = two.rows("SELECT id, version FROM unit WHERE serial <> 'SN-4' ORDER BY id")
@@ -160,7 +165,9 @@ def test_title_passes_by_a_document_and_to_somebody_known(two: World) -> None:
     two.receive("SN-1")
     with pytest.raises(InvalidInput):
         two.write(
-            lambda tx: clients.transfer_title(tx, two.occasion(), new_id(), [Scan("SN-1")], "ANT")
+            lambda tx: clients.transfer_title(
+                Work(tx, two.occasion(), new_id()), [Scan("SN-1")], "ANT"
+            )
         )
     with pytest.raises(UnknownReference):
         transfer(two, "NOBODY", "SN-1")
@@ -175,7 +182,7 @@ def test_a_transfer_is_not_declared_away_but_made_back(two: World) -> None:
     with pytest.raises(StepNotAllowed):
         two.write(
             lambda tx: corrections.correct(
-                tx, occasion, new_id(), event["id"], reason=Declaration.DID_NOT_OCCUR
+                Work(tx, occasion, new_id()), event["id"], reason=Declaration.DID_NOT_OCCUR
             )
         )
     assert client_of(two, "SN-1") == "ANT"
@@ -186,7 +193,7 @@ def test_a_kit_and_its_parts_have_one_owner(two: World) -> None:
     two.receive("LENS-1", sku="LENS", client="ANT")
     (verdict,) = two.write(
         lambda tx: kits.assemble(
-            tx, two.occasion(), new_id(), Scan("SN-1"), [Part(Scan("LENS-1"), "lens")]
+            Work(tx, two.occasion(), new_id()), Scan("SN-1"), [Part(Scan("LENS-1"), "lens")]
         )
     )
     assert verdict.code == StepNotAllowed.code
@@ -396,7 +403,7 @@ def test_corrections_of_an_earlier_owners_time_are_not_told(two: World) -> None:
     for event, change in changes:
         two.write(
             lambda tx, event=event, change=change: corrections.correct(
-                tx, occasion, new_id(), event["id"], reason=Declaration.INCORRECT_DATA,
+                Work(tx, occasion, new_id()), event["id"], reason=Declaration.INCORRECT_DATA,
                 changes=change,
             )
         )  # fmt: skip

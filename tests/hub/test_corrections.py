@@ -14,6 +14,7 @@ from hub import ledger
 from hub.catalogue import location
 from hub.clock import moment, new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.errors import (
     ContradictsHistory,
     InvalidInput,
@@ -204,7 +205,7 @@ def shipped(world: World, connector: str) -> Row:
     world.accept(channel, world.order())
     world.do(Action.PICK, "SN-1")
     occasion = world.occasion()
-    world.write(lambda tx: ship(tx, occasion, new_id(), [Scan("SN-1")], Shipment()))
+    world.write(lambda tx: ship(Work(tx, occasion, new_id()), [Scan("SN-1")], Shipment()))
     return channel
 
 
@@ -391,7 +392,7 @@ def test_what_makes_no_sense_is_refused(world: World) -> None:
     with pytest.raises(UnknownReference):
         world.write(
             lambda tx: corrections.correct(
-                tx, world.occasion(reason="r"), new_id(), new_id(), reason=wrong
+                Work(tx, world.occasion(reason="r"), new_id()), new_id(), reason=wrong
             )
         )
     assert world.unit("SN-1")["version"] == 4
@@ -422,7 +423,7 @@ def act(world: World, data: st.DataObject, serial: str) -> None:
             grade=grade,
         )
         occasion = replace(world.occasion(), occurred_at=world.now - ago)
-        ledger.record(tx, occasion, new_id(), instruction, [Scan(serial)])
+        ledger.record(Work(tx, occasion, new_id()), instruction, [Scan(serial)])
 
     world.write(work)
 

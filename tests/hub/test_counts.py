@@ -10,6 +10,7 @@ import pytest
 from hub import catalogue, counts, kits
 from hub.catalogue import LocationCard, LocationKind, ProductCard, capture_points
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.counts import Adjusted, CountCard, Kind, Noted
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.kits import Part
@@ -44,12 +45,12 @@ def compare(world: World, ref: str = "C-1") -> dict[str, int]:
 
 def adjust(world: World, reason: str | None = "recount", **more: Any) -> list[Adjusted]:
     occasion = world.occasion(reason=reason, actor="olga")
-    return world.write(lambda tx: counts.adjust(tx, occasion, new_id(), "C-1", **more))
+    return world.write(lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", **more))
 
 
 def close(world: World, reason: str | None = None, ref: str = "C-1") -> int:
     occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: counts.close(tx, occasion, new_id(), ref))
+    return world.write(lambda tx: counts.close(Work(tx, occasion, new_id()), ref))
 
 
 def found(world: World, kind: Kind | None = None) -> dict[str, Row]:
@@ -299,7 +300,9 @@ def test_a_missing_unit_that_is_read_is_found_again_and_restocked_on_request(
     compare(world, "C-2")
     occasion = world.occasion(reason="behind the shelf")
     done = world.write(
-        lambda tx: counts.adjust(tx, occasion, new_id(), "C-2", kind=Kind.UNEXPECTED, restock=True)
+        lambda tx: counts.adjust(
+            Work(tx, occasion, new_id()), "C-2", kind=Kind.UNEXPECTED, restock=True
+        )
     )
     assert {each.action for each in done} == {"find"}
     assert (world.unit("SN-1")["status"], world.unit("SN-1")["location_code"]) == (
@@ -357,7 +360,7 @@ def test_an_order_that_loses_its_unit_gets_another_or_a_case(world: World) -> No
     start(world, ref="C-2")
     compare(world, "C-2")
     occasion = world.occasion(reason="gone")
-    world.write(lambda tx: counts.adjust(tx, occasion, new_id(), "C-2", kind=Kind.MISSING))
+    world.write(lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-2", kind=Kind.MISSING))
     assert ("oversold", "o-1/l-1") in cases(world)
     whole(world)
 
@@ -447,7 +450,7 @@ def test_parts_are_counted_with_their_kit_and_confirm_by_their_own_label(world: 
     world.receive("SN-1")
     world.receive("L-1", "L-2", sku="LENS")
     parts = [Part(Scan("L-1")), Part(Scan("L-2"))]
-    world.write(lambda tx: kits.assemble(tx, world.occasion(), new_id(), Scan("SN-1"), parts))
+    world.write(lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("SN-1"), parts))
     start(world)
     scan(world, "SN-1", "L-1")
     assert compare(world) == {"confirmed": 2, "missing": 0, "unexpected": 0, "misplaced": 0}

@@ -9,10 +9,11 @@ import pytest
 from hub import catalogue, ledger
 from hub.after_sales import cover, repairs
 from hub.after_sales.cover import CoverKind, Covers, Entitled, Grant, months_after
-from hub.after_sales.repairs import Part, Work, WorkKind
+from hub.after_sales.repairs import Part, WorkDone, WorkKind
 from hub.catalogue import ProductCard, WarrantyStart
 from hub.clock import micros, new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUnit
 from hub.history import corrections
 from hub.history.corrections import Changes
@@ -44,7 +45,7 @@ def sell(world: World, serial: str = "SN-1", receipt: str = "R-1") -> None:
     def work(tx: Transaction) -> list[Verdict]:
         occasion = world.occasion(document=Document("inv", receipt))
         sale = Instruction(action=Action.SELL)
-        return ledger.record(tx, occasion, new_id(), sale, [Scan(serial)])
+        return ledger.record(Work(tx, occasion, new_id()), sale, [Scan(serial)])
 
     assert world.write(work)[0].accepted
 
@@ -146,7 +147,9 @@ def test_a_registration_for_the_customer_starts_the_warranty_and_reaches_the_mak
 
 def register(world: World, on: date, serial: str = "SN-1", reference: str | None = None) -> Verdict:
     return world.write(
-        lambda tx: repairs.register(tx, world.occasion(), new_id(), Scan(serial), on, reference)
+        lambda tx: repairs.register(
+            Work(tx, world.occasion(), new_id()), Scan(serial), on, reference
+        )
     )
 
 
@@ -274,9 +277,7 @@ def test_a_corrected_sale_corrects_the_cover(world: World) -> None:
 
     def work(tx: Transaction) -> None:
         corrections.correct(
-            tx,
-            world.occasion(reason="typed late"),
-            new_id(),
+            Work(tx, world.occasion(reason="typed late"), new_id()),
             event["id"],
             reason=Declaration.INCORRECT_DATA,
             changes=Changes(occurred_at=world.now - timedelta(days=9)),
@@ -292,13 +293,15 @@ def test_a_corrected_sale_corrects_the_cover(world: World) -> None:
 def record(world: World, serial: str = "SN-1", **more: Any) -> Verdict:
     given = {"kind": WorkKind.REPAIR, "work": "shutter replaced"} | more
     return world.write(
-        lambda tx: repairs.record_work(tx, world.occasion(), new_id(), Scan(serial), Work(**given))
+        lambda tx: repairs.record_work(
+            Work(tx, world.occasion(), new_id()), Scan(serial), WorkDone(**given)
+        )
     )
 
 
 def hand_back(world: World, *serials: str) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
-    return world.write(lambda tx: repairs.hand_back(tx, world.occasion(), new_id(), scans))
+    return world.write(lambda tx: repairs.hand_back(Work(tx, world.occasion(), new_id()), scans))
 
 
 def served(world: World, serial: str = "SN-1") -> list[Row]:

@@ -9,6 +9,7 @@ import pytest
 
 from hub import catalogue
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import receiving, ship_notices
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
@@ -36,7 +37,7 @@ def announce(world: World, *lines: LineCard, ref: str = "ASN-1") -> tuple[str, l
     card = DeliveryCard(
         supplier="ACME", ref=ref, lines=lines, purchase_order="PO-7", expected_on=date(2026, 11, 3)
     )
-    return world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))
+    return world.write(lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card))
 
 
 def arrive(
@@ -48,9 +49,7 @@ def arrive(
     occasion = world.occasion(**more.pop("occasion", {}))
     return world.write(
         lambda tx: receiving.receive(
-            tx,
-            occasion,
-            new_id(),
+            Work(tx, occasion, new_id()),
             given,
             catalogue.location(tx, "WH"),
             delivery=ship_notices.find(tx, "ACME", delivery) if delivery else None,
@@ -62,9 +61,7 @@ def arrive(
 def commission(world: World, point: BirthPoint, place: str | None, *given: Arrival) -> Any:
     return world.write(
         lambda tx: receiving.commission(
-            tx,
-            world.occasion(),
-            new_id(),
+            Work(tx, world.occasion(), new_id()),
             given,
             catalogue.location(tx, place) if place else None,
             point=point,
@@ -75,7 +72,7 @@ def commission(world: World, point: BirthPoint, place: str | None, *given: Arriv
 def close(world: World, delivery_id: str, **more: Any) -> DeliveryCheck:
     more = {"give_up": False} | more
     return world.write(
-        lambda tx: ship_notices.close(tx, world.occasion(), new_id(), delivery_id, **more)
+        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery_id, **more)
     )
 
 
@@ -308,7 +305,7 @@ def test_an_expected_unit_of_another_lot_or_with_a_foreign_name_is_refused(world
     announce(world, line("1", "A-1", lot="L1"))
     world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(), new_id(),
+            Work(tx, world.occasion(), new_id()),
             [Arrival(serial="B-1", product="CAM", identifiers=(("imei", "49"),))],
             catalogue.location(tx, "WH"),
         )
@@ -341,7 +338,7 @@ def test_two_docks_receive_one_expected_unit_once(world: World) -> None:
     async def both() -> list[Any]:
         def one(tx: Any) -> Any:
             place = catalogue.location(tx, "WH")
-            return receiving.receive(tx, world.occasion(), new_id(), given, place)
+            return receiving.receive(Work(tx, world.occasion(), new_id()), given, place)
 
         return list(await asyncio.gather(*(world.database.write(one) for _ in range(4))))
 
@@ -384,7 +381,7 @@ def test_a_name_that_is_given_twice_is_one_name(world: World) -> None:
     )
     (verdict,) = world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(), new_id(), [arrival], catalogue.location(tx, "WH")
+            Work(tx, world.occasion(), new_id()), [arrival], catalogue.location(tx, "WH")
         )
     )
     assert verdict.accepted

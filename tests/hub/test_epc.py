@@ -5,6 +5,7 @@ import pytest
 from hub import catalogue
 from hub.capture.bulk import READS_MAX, Tag, sweep
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
 from hub.identifiers import barcodes, epc
 from hub.identifiers.barcodes import Kind
@@ -162,7 +163,7 @@ def test_a_tag_is_received_and_moved_as_it_was_read(world: World) -> None:
     ]
     verdicts = world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(captured_by=CaptureMethod.RFID), new_id(), arrivals,
+            Work(tx, world.occasion(captured_by=CaptureMethod.RFID), new_id()), arrivals,
             catalogue.location(tx, "WH"), put_away=True,
         )
     )  # fmt: skip

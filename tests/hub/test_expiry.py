@@ -7,6 +7,7 @@ import pytest
 
 from hub import catalogue
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.fulfillment import expiry
 from hub.inbound.receiving import Arrival, receive
 from hub.lifecycle import Action
@@ -24,7 +25,10 @@ def arrive(world: World, **days: str) -> None:
     ]
     world.write(
         lambda tx: receive(
-            tx, world.occasion(), new_id(), arrivals, catalogue.location(tx, "WH"), put_away=True
+            Work(tx, world.occasion(), new_id()),
+            arrivals,
+            catalogue.location(tx, "WH"),
+            put_away=True,
         )
     )
 

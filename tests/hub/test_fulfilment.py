@@ -10,6 +10,7 @@ import pytest
 from hub import catalogue, orders
 from hub.catalogue import Picking, ProductCard
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import (
     CaptureRequired,
     InvalidInput,
@@ -49,7 +50,10 @@ def receive_dated(world: World, days: dict[str, str | None], place: str = "WH") 
     ]
     verdicts = world.write(
         lambda tx: receive(
-            tx, world.occasion(), new_id(), arrivals, catalogue.location(tx, place), put_away=True
+            Work(tx, world.occasion(), new_id()),
+            arrivals,
+            catalogue.location(tx, place),
+            put_away=True,
         )
     )
     assert all(each.accepted for each in verdicts), verdicts
@@ -74,14 +78,14 @@ def pick(world: World, *serials: str, line_id: str | None = None, **more: Any) -
     scans = [Scan(serial) for serial in serials]
     occasion = world.occasion(reason=more.pop("reason", None))
     return world.write(
-        lambda tx: picking.pick(tx, occasion, new_id(), scans, line_id=line_id, **more)
+        lambda tx: picking.pick(Work(tx, occasion, new_id()), scans, line_id=line_id, **more)
     )
 
 
 def swap(world: World, line_id: str, old: str, new: str, reason: str | None = "torn box") -> Any:
     occasion = world.occasion(reason=reason)
     return world.write(
-        lambda tx: picking.substitute(tx, occasion, new_id(), line_id, Scan(old), Scan(new))
+        lambda tx: picking.substitute(Work(tx, occasion, new_id()), line_id, Scan(old), Scan(new))
     )
 
 
@@ -89,7 +93,7 @@ def ship(world: World, *serials: str, line_id: str | None = None) -> list[Verdic
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: orders.ship(
-            tx, world.occasion(), new_id(), scans, Shipment("UPS", "1Z9"), line=line_id
+            Work(tx, world.occasion(), new_id()), scans, Shipment("UPS", "1Z9"), line=line_id
         )
     )
 
@@ -102,7 +106,7 @@ def verify(world: World, order_id: str, *serials: str, action: Action = Action.S
 def pack(world: World, order_id: str, *serials: str, **more: Any) -> Any:
     scans = [Scan(serial) for serial in serials]
     return world.write(
-        lambda tx: dispatch.pack(tx, world.occasion(), new_id(), order_id, scans, **more)
+        lambda tx: dispatch.pack(Work(tx, world.occasion(), new_id()), order_id, scans, **more)
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from hub import orders
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.fulfillment import counter_sales, dispatch, picking
 from hub.ledger.command import Instruction
 from hub.ledger.units import Scan
@@ -60,11 +61,11 @@ def way_of_an_order(world: World, ref: str, quantity: int) -> list[int]:
     ]
     now, sale = world.occasion(), Instruction(action=Action.SELL)
     steps: list[Callable[[Transaction], Any]] = [
-        lambda tx: picking.pick(tx, now, new_id(), bound, line_id=line),
+        lambda tx: picking.pick(Work(tx, now, new_id()), bound, line_id=line),
         lambda tx: dispatch.verify(tx, now, order_id, bound, Action.PACK),
-        lambda tx: dispatch.pack(tx, now, new_id(), order_id, bound),
-        lambda tx: orders.ship(tx, now, new_id(), bound, Shipment()),
-        lambda tx: counter_sales.sell(tx, now, new_id(), sale, free),
+        lambda tx: dispatch.pack(Work(tx, now, new_id()), order_id, bound),
+        lambda tx: orders.ship(Work(tx, now, new_id()), bound, Shipment()),
+        lambda tx: counter_sales.sell(Work(tx, now, new_id()), sale, free),
     ]
     counts = [asked(world, step) for step in steps]
     left = world.value("SELECT COUNT(*) FROM unit WHERE status IN ('shipped', 'sold')")

@@ -8,6 +8,7 @@ import pytest
 
 from hub import catalogue, orders
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import Refused
 from hub.fulfillment import collection, dispatch, exchanges, picking
 from hub.ledger import hash_chain
@@ -57,7 +58,7 @@ def test_of_many_who_take_one_free_unit_for_their_lines_one_gets_it(world: World
     occasion = world.occasion(reason="torn box")
 
     def work(tx: Transaction, racer: int) -> None:
-        picking.substitute(tx, occasion, new_id(), line, Scan(serials[racer]), Scan("FREE-1"))
+        picking.substitute(Work(tx, occasion, new_id()), line, Scan(serials[racer]), Scan("FREE-1"))
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
     assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == RACERS
@@ -72,7 +73,7 @@ def test_of_many_who_replace_one_directed_unit_one_does(world: World) -> None:
 
     def work(tx: Transaction, racer: int) -> None:
         (verdict,) = picking.pick(
-            tx, occasion, new_id(), [Scan(free[racer])], line_id=line, substitute=True
+            Work(tx, occasion, new_id()), [Scan(free[racer])], line_id=line, substitute=True
         )
         if verdict.code is not None:
             raise Refused(verdict.code)
@@ -89,7 +90,7 @@ def test_an_order_is_packed_by_one_of_many(world: World) -> None:
     scans = [Scan("SN-1"), Scan("SN-2")]
 
     def work(tx: Transaction, _: int) -> None:
-        dispatch.pack(tx, world.occasion(), new_id(), order_id, scans)
+        dispatch.pack(Work(tx, world.occasion(), new_id()), order_id, scans)
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
 
@@ -102,9 +103,9 @@ def test_a_unit_is_shipped_or_collected_and_never_both(world: World) -> None:
     def work(tx: Transaction, racer: int) -> None:
         scans, shop = [Scan("SN-1")], catalogue.location(tx, "SHOP")
         if racer % 2:
-            done = orders.ship(tx, world.occasion(), new_id(), scans, Shipment())
+            done = orders.ship(Work(tx, world.occasion(), new_id()), scans, Shipment())
         else:
-            done = collection.collect(tx, world.occasion(), new_id(), order_id, scans, shop)
+            done = collection.collect(Work(tx, world.occasion(), new_id()), order_id, scans, shop)
         if done[0].code is not None:
             raise Refused(done[0].code)
 
@@ -121,7 +122,7 @@ def test_one_unit_is_given_in_exchange_once(world: World) -> None:
 
     def work(tx: Transaction, racer: int) -> None:
         shop = catalogue.location(tx, "SHOP")
-        exchanges.exchange(tx, occasion, new_id(), Scan(sold[racer]), Scan("NEW-1"), shop)
+        exchanges.exchange(Work(tx, occasion, new_id()), Scan(sold[racer]), Scan("NEW-1"), shop)
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
     assert world.value("SELECT COUNT(*) FROM unit WHERE status = 'returned'") == 1
@@ -136,7 +137,7 @@ def test_a_line_of_one_is_left_by_one_unit(world: World) -> None:
     world.do(Action.PICK, "SN-0", *more)
 
     def work(tx: Transaction, racer: int) -> None:
-        done = orders.ship(tx, world.occasion(), new_id(), [Scan(f"SN-{racer}")], Shipment())
+        done = orders.ship(Work(tx, world.occasion(), new_id()), [Scan(f"SN-{racer}")], Shipment())
         if done[0].code is not None:
             raise Refused(done[0].code)
 

@@ -16,6 +16,7 @@ import pytest
 from hub import imports
 from hub.catalogue import ProductCard, Tracking, register_product
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.imports import Plan, Run, command, running
 from hub.inbound import receiving, unserialized_stock
@@ -360,7 +361,7 @@ def test_units_that_were_expected_go_on_with_their_records(world: World, tmp_pat
     def announce(tx: Transaction) -> None:
         arrivals = [Arrival(serial="SN-1", product="CAM")]
         point = BirthPoint.MANUFACTURING
-        receiving.commission(tx, world.occasion(), new_id(), arrivals, None, point=point)
+        receiving.commission(Work(tx, world.occasion(), new_id()), arrivals, None, point=point)
 
     world.write(announce)
     world.pass_time(days=1)

@@ -10,6 +10,7 @@ import pytest
 
 from hub import catalogue, kits, ledger
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised, UnknownReference
 from hub.kits import LEVELS_MAX, PARTS_MAX, Part, kit_reports, kit_returns
 from hub.kits.kit_reports import Level
@@ -28,7 +29,9 @@ from world import World
 
 def assemble(world: World, kit: str, *parts: str, role: str = "") -> list[Verdict]:
     given = [Part(Scan(part), role) for part in parts]
-    return world.write(lambda tx: kits.assemble(tx, world.occasion(), new_id(), Scan(kit), given))
+    return world.write(
+        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan(kit), given)
+    )
 
 
 def take_apart(world: World, kit: str, *parts: str, place: str = "WH", **more: Any) -> Any:
@@ -36,7 +39,9 @@ def take_apart(world: World, kit: str, *parts: str, place: str = "WH", **more: A
 
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, place)
-        return kits.take_apart(tx, world.occasion(), new_id(), Scan(kit), where, named, **more)
+        return kits.take_apart(
+            Work(tx, world.occasion(), new_id()), Scan(kit), where, named, **more
+        )
 
     return world.write(work)
 
@@ -46,7 +51,7 @@ def replace(world: World, kit: str, old: str, new: str, role: str | None = None)
         where = catalogue.location(tx, "RETURNS")
         occasion = world.occasion(reason="worn out")
         return kits.replace_part(
-            tx, occasion, new_id(), Scan(kit), Scan(old), Scan(new), where, role
+            Work(tx, occasion, new_id()), Scan(kit), Scan(old), Scan(new), where, role
         )
 
     return world.write(work)
@@ -59,7 +64,7 @@ def give_back(
         where = catalogue.location(tx, "RETURNS")
         scans = [Scan(each) for each in scanned]
         occasion = world.occasion(reason="did not like it")
-        return kit_returns.give_back(tx, occasion, new_id(), Scan(kit), scans, where, **more)
+        return kit_returns.give_back(Work(tx, occasion, new_id()), Scan(kit), scans, where, **more)
 
     return world.write(work)
 
@@ -489,7 +494,7 @@ def test_two_people_who_take_the_same_part_get_it_once(world: World) -> None:
     async def race() -> list[list[Verdict]]:
         def work(kit: str) -> Any:
             return lambda tx: kits.assemble(
-                tx, world.occasion(), new_id(), Scan(kit), [Part(Scan("L-1"))]
+                Work(tx, world.occasion(), new_id()), Scan(kit), [Part(Scan("L-1"))]
             )
 
         return await asyncio.gather(
@@ -508,9 +513,7 @@ def test_a_kit_that_moves_while_a_part_is_blocked_ends_whole(set_of_two: World) 
     async def race() -> None:
         def one(tx: Transaction, action: Action, serial: str, **given: Any) -> Any:
             return ledger.record(
-                tx,
-                world.occasion(captured_by=CaptureMethod.SCAN),
-                new_id(),
+                Work(tx, world.occasion(captured_by=CaptureMethod.SCAN), new_id()),
                 Instruction(action=action, **given),
                 [Scan(serial)],
             )

@@ -16,6 +16,7 @@ from hub import catalogue
 from hub.capture import capture
 from hub.capture.answers import Purpose, Signal
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.identifiers import labels
 from hub.identifiers.barcodes import read
@@ -32,7 +33,7 @@ def arrive(world: World, serial: str, sku: str = "CAM", lot: str | None = None) 
     def work(tx: Transaction) -> None:
         arrival = Arrival(serial=serial, product=sku, lot=lot, expires_on=date(2030, 1, 31))
         place = catalogue.location(tx, "WH")
-        (verdict,) = receive(tx, world.occasion(), new_id(), [arrival], place)
+        (verdict,) = receive(Work(tx, world.occasion(), new_id()), [arrival], place)
         assert verdict.accepted
 
     world.write(work)

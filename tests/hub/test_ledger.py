@@ -5,6 +5,7 @@ import pytest
 
 from hub import ledger
 from hub.commands import idempotency
+from hub.commands.work import Work
 from hub.errors import InvalidInput, KeyReused
 from hub.inbound import receiving
 from hub.ledger import event_writer, hash_chain
@@ -215,7 +216,7 @@ def test_further_identifiers_find_the_unit_and_are_unique(world: World) -> None:
         arrival = receiving.Arrival(serial=serial, product="CAM", identifiers=(("imei", imei),))
         return world.write(
             lambda tx: receiving.receive(
-                tx, world.occasion(), "c", [arrival], tx.rows("SELECT * FROM location")[0]
+                Work(tx, world.occasion(), "c"), [arrival], tx.rows("SELECT * FROM location")[0]
             )
         )
 
@@ -232,7 +233,9 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
             def do(command_id: str) -> list[str | None]:
                 instruction = Instruction(action=Action.SELL)
                 return codes(
-                    ledger.record(tx, world.occasion(), command_id, instruction, [Scan(serial)])
+                    ledger.record(
+                        Work(tx, world.occasion(), command_id), instruction, [Scan(serial)]
+                    )
                 )
 
             return idempotency.once(

@@ -5,6 +5,7 @@ import pytest
 from hub import catalogue
 from hub.cases import CaseKind
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.counts import losses
 from hub.counts.losses import Loss
 from hub.errors import InvalidInput
@@ -20,13 +21,15 @@ def report(
 ) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
     occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: losses.report(tx, occasion, new_id(), loss, scans))
+    return world.write(lambda tx: losses.report(Work(tx, occasion, new_id()), loss, scans))
 
 
 def find(world: World, *serials: str, place: str = "WH") -> list[Verdict]:
     scans = [Scan(each) for each in serials]
     return world.write(
-        lambda tx: losses.find(tx, world.occasion(), new_id(), catalogue.location(tx, place), scans)
+        lambda tx: losses.find(
+            Work(tx, world.occasion(), new_id()), catalogue.location(tx, place), scans
+        )
     )
 
 

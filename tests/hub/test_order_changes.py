@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -26,7 +27,9 @@ def line(quantity: int = 1, sku: str = "CAM", ref: str = "l-1", **more: Any) -> 
 def ship(world: World, *serials: str, command: str = "c-1") -> None:
     world.do(Action.PICK, *serials)
     scans = [Scan(serial) for serial in serials]
-    verdicts = world.write(lambda tx: orders.ship(tx, world.occasion(), command, scans, Shipment()))
+    verdicts = world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), command), scans, Shipment())
+    )
     assert all(verdict.accepted for verdict in verdicts), verdicts
 
 

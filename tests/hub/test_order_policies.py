@@ -11,6 +11,7 @@ import pytest
 from connectors import Rejected
 from hub import catalogue, orders
 from hub.catalogue import alternatives
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -340,7 +341,7 @@ class TestTooMuch:
         scans = [Scan("CAM-1"), Scan("LENS-1")]
         world.do(Action.PICK, "CAM-1", "LENS-1")
         verdicts = world.write(
-            lambda tx: orders.ship(tx, world.occasion(), "c-1", scans, Shipment())
+            lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), scans, Shipment())
         )
         assert all(each.accepted for each in verdicts), verdicts
         assert world.value("SELECT state FROM sales_order") == "fulfilled"
@@ -358,9 +359,7 @@ class TestTooMuch:
         line = world.value("SELECT id FROM order_line")
         verdicts = world.write(
             lambda tx: order_checks.record(
-                tx,
-                world.occasion(),
-                "c-2",
+                Work(tx, world.occasion(), "c-2"),
                 orders.Instruction(action=Action.ALLOCATE, line=line, hold_reference="x"),
                 [Scan("SAW-1")],
             )
@@ -424,7 +423,9 @@ class TestTooMuch:
         world.receive("SN-1")
         world.accept(shop, world.order())
         world.do(Action.PICK, "SN-1")
-        world.write(lambda tx: orders.ship(tx, world.occasion(), "c-1", [Scan("SN-1")], Shipment()))
+        world.write(
+            lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], Shipment())
+        )
         world.accept(shop, world.order(lines=TWO))
         (case,) = world.rows("SELECT * FROM exception_case")
         assert orjson.loads(case["details"])["policy"] == "cancel"

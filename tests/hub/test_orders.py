@@ -3,6 +3,7 @@
 import pytest
 
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -17,7 +18,9 @@ def ship(world: World, *serials: str, command: str = "c-1") -> None:
     world.do(Action.PACK, *serials)
     scans = [Scan(serial) for serial in serials]
     shipment = Shipment(carrier="UPS", tracking="1Z9")
-    verdicts = world.write(lambda tx: orders.ship(tx, world.occasion(), command, scans, shipment))
+    verdicts = world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), command), scans, shipment)
+    )
     assert all(verdict.accepted for verdict in verdicts), verdicts
 
 
@@ -198,7 +201,7 @@ def test_an_order_that_was_served_lacks_nothing_when_a_unit_came_back(world: Wor
     world.accept(shop, world.order("o-1"))
     world.do(Action.PICK, "SN-1")
     world.write(
-        lambda tx: orders.ship(tx, world.occasion(), "c-1", [Scan("SN-1")], orders.Shipment())
+        lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], orders.Shipment())
     )
     world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
     world.pass_time(hours=1)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from hub.clock import moment, new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger import hash_chain
 from hub.ledger.event_writer import Verdict
@@ -29,7 +30,9 @@ def periods(world: World, serial: str) -> list[tuple[str, str | None, bool]]:
 
 def change(world: World, owner: str, *serials: str) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
-    return world.write(lambda tx: ownership.change(tx, world.occasion(), new_id(), owner, scans))
+    return world.write(
+        lambda tx: ownership.change(Work(tx, world.occasion(), new_id()), owner, scans)
+    )
 
 
 @pytest.mark.req("R44", "R46")
@@ -89,9 +92,7 @@ def measure(world: World, readings: list[Reading], *serials: str, **more: object
     given: dict[str, object] = dict(more)
     return world.write(
         lambda tx: sensors.record(
-            tx,
-            world.occasion(),
-            new_id(),
+            Work(tx, world.occasion(), new_id()),
             scans,
             readings,
             limits=[Limits("Temperature", 2.0, 8.0)] if given.get("limited") else [],
@@ -159,13 +160,15 @@ def test_what_is_no_reading_is_refused_and_nothing_is_kept(world: World, reading
 def link(world: World, serial: str, reference: str = "KEY-1") -> Verdict:
     licence = Licence(reference=reference, provider="Soft Ltd")
     (verdict,) = world.write(
-        lambda tx: licenses.link(tx, world.occasion(), new_id(), Scan(serial), licence)
+        lambda tx: licenses.link(Work(tx, world.occasion(), new_id()), Scan(serial), licence)
     )
     return verdict
 
 
 def unlink(world: World, reference: str = "KEY-1") -> None:
-    world.write(lambda tx: licenses.unlink(tx, world.occasion(), new_id(), reference, "Soft Ltd"))
+    world.write(
+        lambda tx: licenses.unlink(Work(tx, world.occasion(), new_id()), reference, "Soft Ltd")
+    )
 
 
 @pytest.mark.req("R52")

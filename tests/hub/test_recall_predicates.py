@@ -7,6 +7,7 @@ import pytest
 
 from hub import catalogue
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, UnknownReference
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
@@ -18,9 +19,7 @@ from world import NOON, World
 def arrive(world: World, *arrivals: Arrival) -> None:
     verdicts = world.write(
         lambda tx: receiving.receive(
-            tx,
-            world.occasion(),
-            new_id(),
+            Work(tx, world.occasion(), new_id()),
             arrivals,
             catalogue.location(tx, "WH"),
             put_away=True,

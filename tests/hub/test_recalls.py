@@ -9,6 +9,7 @@ import pytest
 
 from hub import catalogue, kits, recalls
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import corrections
 from hub.history.replay import Declaration
@@ -59,7 +60,10 @@ def receive_lot(world: World, lot: str, *serials: str, sku: str = "CAM") -> None
     arrivals = [Arrival(serial=each, product=sku, lot=lot) for each in serials]
     verdicts = world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(), new_id(), arrivals, catalogue.location(tx, "WH"), put_away=True
+            Work(tx, world.occasion(), new_id()),
+            arrivals,
+            catalogue.location(tx, "WH"),
+            put_away=True,
         )
     )
     assert [verdict.code for verdict in verdicts] == [None] * len(serials)
@@ -71,7 +75,7 @@ def receive_lot(world: World, lot: str, *serials: str, sku: str = "CAM") -> None
 def assemble(world: World, kit: str, *parts: str) -> None:
     given = [Part(Scan(part)) for part in parts]
     verdicts = world.write(
-        lambda tx: kits.assemble(tx, world.occasion(), new_id(), Scan(kit), given)
+        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan(kit), given)
     )
     assert all(verdict.accepted for verdict in verdicts)
 
@@ -165,7 +169,7 @@ def test_what_comes_later_is_caught_in_the_same_transaction(world: World) -> Non
     arrivals = [Arrival(serial="A-3", product="CAM", lot="BAD")]
     world.write(
         lambda tx: receiving.commission(
-            tx, world.occasion(), new_id(), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
         )
     )
     card = DeliveryCard(
@@ -173,7 +177,7 @@ def test_what_comes_later_is_caught_in_the_same_transaction(world: World) -> Non
         ref="ASN-1",
         lines=(LineCard(ref="1", product="CAM", quantity=2, serials=("A-4",), lot="BAD"),),
     )
-    world.write(lambda tx: ship_notices.announce(tx, world.occasion(), new_id(), card))
+    world.write(lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card))
     assert caught(world) == ["A-2", "A-3", "A-4"]
     assert standing(world, "A-4") == ("expected", "recalled", 1)
     receive_lot(world, "BAD", "A-3", "A-4")
@@ -185,7 +189,7 @@ def test_a_lot_that_is_known_only_at_the_receipt_is_caught_then(world: World) ->
     arrivals = [Arrival(serial="A-1", product="CAM")]
     world.write(
         lambda tx: receiving.commission(
-            tx, world.occasion(), new_id(), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
         )
     )
     open_recall(world, lots=["BAD"])
@@ -207,7 +211,7 @@ def test_kits_are_caught_by_what_they_were_ever_built_with(world: World) -> None
     def out(tx: Any) -> Any:
         where = catalogue.location(tx, "WH")
         scans = [Scan("L-1")]
-        return kits.take_apart(tx, world.occasion(), new_id(), Scan("CAM-1"), where, scans)
+        return kits.take_apart(Work(tx, world.occasion(), new_id()), Scan("CAM-1"), where, scans)
 
     world.write(out)
     world.pass_time(hours=1)
@@ -359,9 +363,7 @@ def test_the_block_of_a_recall_can_not_be_corrected_away(world: World) -> None:
     with pytest.raises(StepNotAllowed, match="under a recall"):
         world.write(
             lambda tx: corrections.correct(
-                tx,
-                world.occasion(reason="mistake"),
-                new_id(),
+                Work(tx, world.occasion(reason="mistake"), new_id()),
                 event["id"],
                 reason=Declaration.DID_NOT_OCCUR,
             )
@@ -462,7 +464,10 @@ def test_what_was_produced_in_a_period_is_caught(world: World) -> None:
     ]
     world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(), new_id(), arrivals, catalogue.location(tx, "WH"), put_away=True
+            Work(tx, world.occasion(), new_id()),
+            arrivals,
+            catalogue.location(tx, "WH"),
+            put_away=True,
         )
     )
     period = {

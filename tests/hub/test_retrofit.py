@@ -10,6 +10,7 @@ import pytest
 from hub import catalogue, counts
 from hub.catalogue import ProductCard, Tracking, Trait
 from hub.clock import micros, new_id
+from hub.commands.work import Work
 from hub.counts import CountCard, Kind
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
 from hub.inbound import serialization, unserialized_stock
@@ -52,7 +53,7 @@ def do(world: World, action: Action, *scans: Scan, place: str | None = None) -> 
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, place) if place else None
         told = Instruction(action=action, location=where)
-        return serialization.record(tx, world.occasion(), new_id(), told, scans)
+        return serialization.record(Work(tx, world.occasion(), new_id()), told, scans)
 
     return world.write(work)
 
@@ -190,11 +191,15 @@ def test_old_stock_is_picked_or_shipped_for_an_order_that_lacks_units(world: Wor
 
     def pick(tx: Transaction) -> list[Verdict]:
         told = Instruction(action=Action.PICK, line=line_id)
-        return serialization.record(tx, world.occasion(), new_id(), told, [Scan("SN-1", "OLD")])
+        return serialization.record(
+            Work(tx, world.occasion(), new_id()), told, [Scan("SN-1", "OLD")]
+        )
 
     def ship(tx: Transaction) -> list[Verdict]:
         scans = [Scan("SN-1"), Scan("SN-2", "OLD"), Scan("SN-3", "OLD")]
-        return serialization.ship(tx, world.occasion(), new_id(), scans, Shipment(), line=line_id)
+        return serialization.ship(
+            Work(tx, world.occasion(), new_id()), scans, Shipment(), line=line_id
+        )
 
     assert codes(world.write(pick)) == [None]
     # The line lacks one more, and no third: what is not needed stays old stock.
@@ -249,7 +254,7 @@ def test_a_serial_that_breaks_the_rule_or_must_be_scanned_is_not_captured(world:
     def scanned(tx: Transaction) -> list[Verdict]:
         occasion = world.occasion(captured_by=CaptureMethod.SCAN)
         told = Instruction(action=Action.SELL)
-        return serialization.record(tx, occasion, new_id(), told, [Scan("SN-1", "OLD")])
+        return serialization.record(Work(tx, occasion, new_id()), told, [Scan("SN-1", "OLD")])
 
     assert codes(world.write(scanned)) == [None]
 
@@ -285,7 +290,7 @@ def test_a_count_captures_the_serials_of_old_stock(world: World) -> None:
     world.write(lambda tx: counts.compare(tx, world.occasion(), "C-1"))
     occasion = world.occasion(reason="retrofit")
     done = world.write(
-        lambda tx: counts.adjust(tx, occasion, new_id(), "C-1", kind=Kind.UNEXPECTED)
+        lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", kind=Kind.UNEXPECTED)
     )
     told = {each.identifier: (each.action, each.case) for each in done}
     captured = [name for name, (action, _) in told.items() if action == "commission"]
@@ -308,7 +313,7 @@ def test_a_serial_that_was_captured_since_the_comparison_is_compared_again(world
     do(world, Action.MOVE, Scan("SN-1", "OLD"), place="WH-A1")
     occasion = world.occasion(reason="retrofit")
     (said,) = world.write(
-        lambda tx: counts.adjust(tx, occasion, new_id(), "C-1", kind=Kind.UNEXPECTED)
+        lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", kind=Kind.UNEXPECTED)
     )
     assert said.code == "DUPLICATE_SERIAL"
     assert left(world) == {"WH": 1}
@@ -352,7 +357,7 @@ def test_old_stock_is_read_where_it_lies(world: World) -> None:
 
     def work(tx: Transaction) -> list[Verdict]:
         place = catalogue.location(tx, "WH-A1")
-        return serialization.capture_units(tx, world.occasion(), new_id(), arrivals, place)
+        return serialization.capture_units(Work(tx, world.occasion(), new_id()), arrivals, place)
 
     verdicts = world.write(work)
     assert codes(verdicts) == [

@@ -11,6 +11,7 @@ from hub import catalogue, decision_rules, ledger
 from hub.catalogue import ManufacturerCard, ProductCard
 from hub.clock import micros, new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.decision_rules import Conditions, Facts, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import corrections
@@ -52,7 +53,7 @@ def sell(world: World, serial: str, receipt: str = "R-1", place: str = "SHOP") -
     def work(tx: Transaction) -> None:
         occasion = world.occasion(document=Document("inv", receipt))
         sale = Instruction(action=Action.SELL)
-        (verdict,) = ledger.record(tx, occasion, new_id(), sale, [Scan(serial)])
+        (verdict,) = ledger.record(Work(tx, occasion, new_id()), sale, [Scan(serial)])
         assert verdict.accepted, verdict
 
     world.write(work)
@@ -74,7 +75,7 @@ def ship(world: World, serial: str, ref: str, customer: str = "c-1", sku: str = 
 
 
 def accept(world: World, row: Row, **more: Any) -> None:
-    world.write(lambda tx: receive.accept(tx, world.occasion(), new_id(), row["id"], **more))
+    world.write(lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), row["id"], **more))
 
 
 def refund(world: World, row: Row, reference: str = "credit-1") -> None:
@@ -83,7 +84,9 @@ def refund(world: World, row: Row, reference: str = "credit-1") -> None:
 
 def route(world: World, row: Row, **more: Any) -> Rule | None:
     return world.write(
-        lambda tx: receive.route(tx, world.occasion(), new_id(), row["id"], Inspection(**more))
+        lambda tx: receive.route(
+            Work(tx, world.occasion(), new_id()), row["id"], Inspection(**more)
+        )
     )
 
 
@@ -321,9 +324,7 @@ def test_a_sale_that_did_not_occur_is_no_sale(world: World) -> None:
     event = world.history("SN-1")[-1]
     world.write(
         lambda tx: corrections.correct(
-            tx,
-            world.occasion(reason="wrong unit"),
-            new_id(),
+            Work(tx, world.occasion(reason="wrong unit"), new_id()),
             event["id"],
             reason=Declaration.DID_NOT_OCCUR,
         )
@@ -421,7 +422,9 @@ def test_the_plain_way_takes_no_unit_that_its_check_refused(world: World) -> Non
         place = catalogue.location(tx, "RETURNS")
         instruction = Instruction(action=Action.ACCEPT_RETURN, location=place)
         scans = [Scan(each) for each in ("SN-1", "SN-2", "SN-404", "SN-3")]
-        return accept_plainly(tx, world.occasion(reason="broken"), new_id(), instruction, scans)
+        return accept_plainly(
+            Work(tx, world.occasion(reason="broken"), new_id()), instruction, scans
+        )
 
     verdicts = world.write(work)
     assert [each.code for each in verdicts] == ["STEP_NOT_ALLOWED", None, "UNKNOWN_UNIT", None]
@@ -439,7 +442,7 @@ def race(world: World, work: Callable[[Transaction], Any]) -> list[str]:
 def test_of_two_who_accept_or_refund_one_return_one_wins(world: World) -> None:
     sell(world, "SN-1")
     row = ask(world, "SN-1")
-    ways = race(world, lambda tx: receive.accept(tx, world.occasion(), new_id(), row["id"]))
+    ways = race(world, lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), row["id"]))
     assert ways == ["done", "refused"]
     assert [each["action"] for each in world.history("SN-1")].count("accept_return") == 1
     ways = race(world, lambda tx: receive.refund(tx, world.occasion(), row["id"], new_id()))

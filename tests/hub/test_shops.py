@@ -9,6 +9,7 @@ import pytest
 from hub import catalogue, decision_rules, orders
 from hub.catalogue import ProductCard
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.decision_rules import Conditions, Rule, Topic, Urgency
 from hub.errors import CaptureRequired, InvalidInput, StepNotAllowed, UnitPromised, UnknownReference
 from hub.fulfillment import collection, counter_sales, exchanges, priorities, tasks, transfers
@@ -51,7 +52,11 @@ def collect(
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: collection.collect(
-            tx, world.occasion(), new_id(), order_id, scans, catalogue.location(tx, place), **more
+            Work(tx, world.occasion(), new_id()),
+            order_id,
+            scans,
+            catalogue.location(tx, place),
+            **more,
         )
     )
 
@@ -60,9 +65,7 @@ def sell(world: World, *scans: Scan, place: str | None = None, **more: Any) -> l
     instruction = Instruction(action=Action.SELL, **more)
     return world.write(
         lambda tx: counter_sales.sell(
-            tx,
-            world.occasion(),
-            new_id(),
+            Work(tx, world.occasion(), new_id()),
             instruction,
             scans,
             catalogue.location(tx, place) if place else None,
@@ -74,7 +77,7 @@ def arrive(world: World, *serials: str, place: str) -> list[Verdict]:
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: transfers.arrive(
-            tx, world.occasion(), new_id(), scans, catalogue.location(tx, place)
+            Work(tx, world.occasion(), new_id()), scans, catalogue.location(tx, place)
         )
     )
 
@@ -83,7 +86,11 @@ def swap(world: World, old: str, new: str, reason: str | None = "too small", **m
     occasion = world.occasion(reason=reason)
     return world.write(
         lambda tx: exchanges.exchange(
-            tx, occasion, new_id(), Scan(old), Scan(new), catalogue.location(tx, "SHOP"), **more
+            Work(tx, occasion, new_id()),
+            Scan(old),
+            Scan(new),
+            catalogue.location(tx, "SHOP"),
+            **more,
         )
     )
 
@@ -153,7 +160,7 @@ def test_a_shop_ships_its_own_units_and_every_channel_counts_them(world: World) 
     world.do(Action.PICK, "SN-1")
     scans = [Scan("SN-1")]
     verdicts = world.write(
-        lambda tx: orders.ship(tx, world.occasion(), new_id(), scans, Shipment("UPS", "1Z"))
+        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), scans, Shipment("UPS", "1Z"))
     )
     assert codes(verdicts) == [None]
     assert shown() == [1, 1]
@@ -305,7 +312,7 @@ def test_what_must_be_scanned_to_be_sold_is_not_given_by_typing(world: World) ->
     world.receive("SN-1", "SN-2", place="SHOP")
     scanned = world.occasion(captured_by=CaptureMethod.SCAN, reason="too small")
     instruction, scans = Instruction(action=Action.SELL), [Scan("SN-1")]
-    world.write(lambda tx: counter_sales.sell(tx, scanned, new_id(), instruction, scans))
+    world.write(lambda tx: counter_sales.sell(Work(tx, scanned, new_id()), instruction, scans))
     with pytest.raises(CaptureRequired):
         swap(world, "SN-1", "SN-2")
     assert world.unit("SN-1")["status"] == "sold"

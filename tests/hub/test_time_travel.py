@@ -12,6 +12,7 @@ from correcting import never, restate
 from hub import ledger
 from hub.catalogue import location
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, UnknownReference
 from hub.history import as_of, unit_history
 from hub.history.as_of import TrialBalance
@@ -62,7 +63,7 @@ def earlier(world: World, action: Action, occurred_at: datetime, place: str) -> 
     def work(tx: Transaction) -> None:
         occasion = replace(world.occasion(), occurred_at=occurred_at)
         instruction = Instruction(action=action, location=location(tx, place))
-        assert ledger.record(tx, occasion, new_id(), instruction, [Scan("SN-1")])[0].accepted
+        assert ledger.record(Work(tx, occasion, new_id()), instruction, [Scan("SN-1")])[0].accepted
 
     world.write(work)
 

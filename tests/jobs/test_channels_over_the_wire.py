@@ -18,6 +18,7 @@ from connectors.testing.serving import serve
 from connectors.walmart.simulator.server import WalmartTwin
 from connectors.woocommerce.simulator.server import WooCommerceTwin
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -115,7 +116,9 @@ def test_a_shop_is_kept_in_step_from_receipt_to_parcel(world: World, name: str) 
             assert await intake.drain(runtime) == 1
             world.do(Action.PICK, "SN-1")
             parcel = Shipment("UPS", "1Z999")
-            world.write(lambda tx: orders.ship(tx, world.occasion(), "c-1", [Scan("SN-1")], parcel))
+            world.write(
+                lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], parcel)
+            )
             await relay.drain(runtime, channel["id"])
             order = await connector.read_order(ref)
             assert [line.fulfilled for line in order.lines] == [1]

@@ -14,6 +14,7 @@ from correcting import never, restate
 from hub import clients
 from hub.clock import new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.history import event_feed
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -215,7 +216,9 @@ def test_a_clients_channel_tells_of_its_goods_and_ours_of_ours(world: World) -> 
         await stage.tell()
         assert [serial for _, serial in stage.steps] == ["SN-A"]
         paper = world.occasion(document=Document("inv", "T-1"))
-        world.write(lambda tx: clients.transfer_title(tx, paper, new_id(), [Scan("SN-B")], "ANT"))
+        world.write(
+            lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-B")], "ANT")
+        )
         world.do(Action.PUT_AWAY, "SN-B", place="WH")
         await stage.tell()
         assert [serial for _, serial in stage.steps] == ["SN-A", "SN-B"]

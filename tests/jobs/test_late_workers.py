@@ -8,6 +8,7 @@ import pytest
 
 from connectors import AuthFailed, Page, PushedLevel, Transient
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -31,7 +32,9 @@ def ship(world: World, channel: dict[str, object], serial: str, ref: str) -> Non
     world.accept(channel, world.order(ref))
     world.do(Action.PICK, serial)
     parcel = Shipment("UPS", "1Z")
-    world.write(lambda tx: orders.ship(tx, world.occasion(), f"c-{ref}", [Scan(serial)], parcel))
+    world.write(
+        lambda tx: orders.ship(Work(tx, world.occasion(), f"c-{ref}"), [Scan(serial)], parcel)
+    )
 
 
 @pytest.fixture

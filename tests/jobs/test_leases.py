@@ -13,6 +13,7 @@ import pytest
 
 from connectors import PushedLevel, Remote, RemoteApi, Transient
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -234,7 +235,9 @@ def ship(world: World, serial: str) -> None:
     for action in (Action.PICK, Action.PACK):
         world.do(action, serial)
     world.write(
-        lambda tx: orders.ship(tx, world.occasion(), f"c-{serial}", [Scan(serial)], Shipment())
+        lambda tx: orders.ship(
+            Work(tx, world.occasion(), f"c-{serial}"), [Scan(serial)], Shipment()
+        )
     )
 
 

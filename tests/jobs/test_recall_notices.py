@@ -19,6 +19,7 @@ from connectors.testing.simulator import Fault
 from hub import catalogue, kits
 from hub.access.keys import Scope
 from hub.clock import new_id
+from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
@@ -256,7 +257,10 @@ def test_who_is_found_later_is_told_too(world: World) -> None:
     lens = Arrival(serial="L-1", product="LENS", lot="BAD")
     world.write(
         lambda tx: receiving.receive(
-            tx, world.occasion(), new_id(), [lens], catalogue.location(tx, "WH"), put_away=True
+            Work(tx, world.occasion(), new_id()),
+            [lens],
+            catalogue.location(tx, "WH"),
+            put_away=True,
         )
     )
     open_recall(world, component={"lots": ["BAD"]})
@@ -266,7 +270,9 @@ def test_who_is_found_later_is_told_too(world: World) -> None:
         await stage.relay()
         assert stage.twin.messages == {}
         parts = [Part(Scan("L-1"))]  # built into what the customer has
-        world.write(lambda tx: kits.assemble(tx, world.occasion(), new_id(), Scan("A-1"), parts))
+        world.write(
+            lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("A-1"), parts)
+        )
         await stage.relay()
         (said,) = stage.twin.messages.values()
         assert said["to"]["name"] == ANN.name

@@ -9,6 +9,7 @@ import pytest
 
 from connectors import Rejected, Transient
 from hub import orders
+from hub.commands.work import Work
 from hub.errors import StepNotAllowed
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -172,7 +173,7 @@ def test_a_shipment_that_the_channel_missed_is_told_again(world: World) -> None:
     asyncio.run(relay.drain(runtime, channel["id"]))
     world.do(Action.PICK, "SN-1")
     shipment = Shipment("UPS", "1Z")
-    world.write(lambda tx: orders.ship(tx, world.occasion(), "c1", [Scan("SN-1")], shipment))
+    world.write(lambda tx: orders.ship(Work(tx, world.occasion(), "c1"), [Scan("SN-1")], shipment))
     connector.failures = [Rejected("500 in disguise")]
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert world.value("SELECT state FROM outbox") == "dead"

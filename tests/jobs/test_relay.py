@@ -6,6 +6,7 @@ import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, RateLimited, Rejected, Transient, Unknown
 from hub import orders
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -30,7 +31,7 @@ def sell_and_ship(world: World, channel: dict[str, object], serial: str, ref: st
     world.do(Action.PICK, serial)
     world.write(
         lambda tx: orders.ship(
-            tx, world.occasion(), f"c-{ref}", [Scan(serial)], Shipment("UPS", "1Z")
+            Work(tx, world.occasion(), f"c-{ref}"), [Scan(serial)], Shipment("UPS", "1Z")
         )
     )
 

@@ -10,6 +10,7 @@ from connectors import AuthFailed, Page
 from connectors.registry import connect
 from connectors.shopify.simulator.server import ShopifyTwin
 from connectors.testing.serving import serve
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -120,7 +121,7 @@ class Shop:
         self.world.do(Action.PICK, *serials)
         scans = [Scan(serial) for serial in serials]
         self.world.write(
-            lambda tx: ship_units(tx, self.world.occasion(), serials[0], scans, Shipment())
+            lambda tx: ship_units(Work(tx, self.world.occasion(), serials[0]), scans, Shipment())
         )
         self.twin.ship(self.order, {self.line: len(serials)})
 

@@ -19,6 +19,7 @@ from correcting import never
 from hub import clients, webhooks
 from hub.clock import micros, new_id
 from hub.commands.context import Document
+from hub.commands.work import Work
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import event_feed
 from hub.ledger.units import Scan
@@ -220,12 +221,16 @@ def test_a_client_is_told_of_its_own_goods_since_they_are_its_own(world: World) 
         await stage.deliver()
         assert set(stage.partner.serials) == {"SN-A"}
         paper = world.occasion(document=Document("inv", "T-1"))
-        world.write(lambda tx: clients.transfer_title(tx, paper, new_id(), [Scan("SN-B")], "ANT"))
+        world.write(
+            lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-B")], "ANT")
+        )
         world.do(Action.MOVE, "SN-B", place="WH-A1")
         await stage.deliver()
         told = [each["type"] for each in stage.partner.got if "SN-B" in orjson.dumps(each).decode()]
         assert told == ["unit.annotate", "unit.move"]
-        world.write(lambda tx: clients.transfer_title(tx, paper, new_id(), [Scan("SN-B")], "BEE"))
+        world.write(
+            lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-B")], "BEE")
+        )
         world.do(Action.MOVE, "SN-B", place="WH")
         before = len(stage.partner.got)
         await stage.deliver()
@@ -246,7 +251,9 @@ def test_what_passed_on_before_it_was_told_is_not_told_to_its_earlier_owner(worl
         stage.endpoint(client="ANT")
         world.receive("SN-A", client="ANT")
         paper = world.occasion(document=Document("inv", "T-1"))
-        world.write(lambda tx: clients.transfer_title(tx, paper, new_id(), [Scan("SN-A")], "BEE"))
+        world.write(
+            lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-A")], "BEE")
+        )
         await stage.deliver()
         assert stage.partner.got == []
 

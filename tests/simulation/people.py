@@ -13,6 +13,7 @@ from hub import catalogue, ledger, orders
 from hub.clock import new_id
 from hub.commands import idempotency
 from hub.commands.context import Occasion
+from hub.commands.work import Work
 from hub.errors import Refused
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
@@ -27,7 +28,7 @@ from tests.simulation.channel import Shop
 from tests.simulation.invariants import Violation
 from tests.simulation.node import Node, Surroundings
 
-Work = Callable[[Transaction, Occasion, str], Sequence[Verdict]]
+Step = Callable[[Transaction, Occasion, str], Sequence[Verdict]]
 ASK_AGAIN_SHARE = 0.15
 PROMISED = (
     "SELECT unit.id, unit.serial, unit.status, unit.order_line_id FROM unit "
@@ -50,7 +51,7 @@ class People:
         self.replayed = 0
         self._received = 0
 
-    async def command(self, name: str, given: Any, work: Work) -> list[Any]:
+    async def command(self, name: str, given: Any, work: Step) -> list[Any]:
         """Have something done, exactly once, whatever dies meanwhile."""
         key = new_id()
         answer = await self._answered(key, name, given, work)
@@ -61,7 +62,7 @@ class People:
         self.around.note("people", f"{name} {given} -> {answer}")
         return answer if isinstance(answer, list) else []
 
-    async def _answered(self, key: str, name: str, given: Any, work: Work) -> list[Any] | str:
+    async def _answered(self, key: str, name: str, given: Any, work: Step) -> list[Any] | str:
         while True:
             try:
                 return await self._once(key, name, given, work)
@@ -70,7 +71,7 @@ class People:
             except Refused as refusal:
                 return f"{refusal.code}: {refusal}"
 
-    async def _once(self, key: str, name: str, given: Any, work: Work) -> list[Any]:
+    async def _once(self, key: str, name: str, given: Any, work: Step) -> list[Any]:
         nodes = self.nodes()
         if not nodes:
             raise ConnectionError("nobody answers")
@@ -108,7 +109,7 @@ class People:
 
         def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
             where = catalogue.location(tx, place)
-            return receiving.receive(tx, occasion, command, arrivals, where, put_away=True)
+            return receiving.receive(Work(tx, occasion, command), arrivals, where, put_away=True)
 
         await self.command("receive", serials, work)
 
@@ -130,7 +131,9 @@ class People:
 
         def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
             parcel = Shipment("UPS", "1Z")
-            return orders.ship(tx, occasion, command, [Scan(each) for each in serials], parcel)
+            return orders.ship(
+                Work(tx, occasion, command), [Scan(each) for each in serials], parcel
+            )
 
         await self.command("ship", list(serials), work)
 
