@@ -13,11 +13,11 @@ from typing import Any
 from hub import ledger
 from hub.catalogue import reference
 from hub.clock import micros, moment, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised
 from hub.ledger import unit_views
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.rules.client import TITLE
 from hub.ledger.units import UNITS, Scan, UnitState, locate
@@ -58,7 +58,7 @@ class Report:
     after: str | None
 
 
-def register(tx: Transaction, occasion: Occasion, code: str, name: str) -> Row:
+def register(tx: Transaction, context: CommandContext, code: str, name: str) -> Row:
     """Register a client; the same code again renames it."""
     for field, value, chars_max in (("code", code, 64), ("name", name, 200)):
         if not value.strip() or len(value) > chars_max:
@@ -69,7 +69,7 @@ def register(tx: Transaction, occasion: Occasion, code: str, name: str) -> Row:
         id=new_id(),
         code=code.strip(),
         name=name.strip(),
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     return row
@@ -134,8 +134,8 @@ def _pass(
     scans: Sequence[Scan],
     to: Row | None,
 ) -> dict[int, Verdict]:
-    instruction = Instruction(action=Action.ANNOTATE)
-    told = ledger.record(work, instruction, list(passing.values()))
+    command = UnitCommand(action=Action.ANNOTATE)
+    told = ledger.record(work, command, list(passing.values()))
     passed = sorted(each.unit_id for each in told if each.accepted and each.unit_id)
     work.tx.run(
         "UPDATE unit SET client_id = :client, client_since = :now WHERE id IN (:ids...)",

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
 from hub.storage.sql import Row, Transaction
 
@@ -63,20 +63,20 @@ class ClaimDecision(StrEnum):
     REFER = "refer"  # a person decides
 
 
-class Urgency(StrEnum):
+class Priority(StrEnum):
     """How soon a piece of work is to be done; the most urgent first."""
 
-    NOW = "now"
-    SOON = "soon"
-    IN_TURN = "in_turn"
-    LATER = "later"
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 DECISIONS: dict[Topic, type[StrEnum]] = {
     Topic.RETURN: ReturnDecision,
     Topic.ROUTE: Route,
     Topic.CLAIM: ClaimDecision,
-    Topic.PRIORITY: Urgency,
+    Topic.PRIORITY: Priority,
 }
 
 
@@ -184,7 +184,7 @@ def decide(rules: Sequence[Rule], facts: Facts) -> Rule:
     return next(rule for rule in rules if rule.conditions.fit(facts))
 
 
-def put(tx: Transaction, occasion: Occasion, rule: Rule, built_in: Sequence[Rule]) -> None:
+def put(tx: Transaction, context: CommandContext, rule: Rule, built_in: Sequence[Rule]) -> None:
     """Make or change a rule of our own; raise InvalidInput for one that makes no sense."""
     _sensible(rule, built_in)
     known = tx.value("SELECT COUNT(*) FROM decision_rule WHERE topic = :t", t=str(rule.topic))
@@ -203,8 +203,8 @@ def put(tx: Transaction, occasion: Occasion, rule: Rule, built_in: Sequence[Rule
         rank=rule.rank,
         conditions=orjson.dumps(rule.conditions.as_json()).decode(),
         outcome=orjson.dumps({"decision": rule.decision}).decode(),
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
 
 

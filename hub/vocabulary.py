@@ -14,7 +14,7 @@ from enum import StrEnum
 class BizStep(StrEnum):
     """What was done to a unit (GS1 CBV business step, unless marked as a house word)."""
 
-    COMMISSIONING = "commissioning"  # the serial was put on the unit; its record is born
+    COMMISSIONING = "commissioning"  # the serial was put on the unit; its record is commission
     RECEIVING = "receiving"  # a receipt; also a transfer or a return that arrives
     STORING = "storing"  # putaway, or a move to another bin
     ALLOCATING = "allocating"  # house word: promised to an order line (CBV `reserving` differs)

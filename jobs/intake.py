@@ -164,21 +164,21 @@ async def _returns(channel: Row, connector: object, ref: str) -> Sequence[Return
 
 
 def _accept(tx: Transaction, runtime: Runtime, channel: Row, message: Row, found: Found) -> None:
-    occasion = runtime.occasion("intake")
-    if not inbox.done(tx, message, found.subject, occasion.now):
+    context = runtime.context("intake")
+    if not inbox.done(tx, message, found.subject, context.now):
         return  # the lease was lost: whoever has it now does the work
     for each in found.returns:
-        channel_returns.accept(tx, occasion, channel, each)
+        channel_returns.accept(tx, context, channel, each)
     for order in found.orders:
         # Some channels make an order of its own for what comes back: it sells nothing.
         if order.lines or not found.returns:
-            orders.accept(tx, occasion, channel, order)
+            orders.accept(tx, context, channel, order)
     if found.orders and found.returns:
-        channel_returns.look_again(tx, occasion, channel, [each.ref for each in found.returns])
+        channel_returns.look_again(tx, context, channel, [each.ref for each in found.returns])
     # It may have been given up before, and replayed.
-    cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], occasion.now)
+    cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], context.now)
     if found.receipts:
-        unknown = notices.receive(tx, channel["id"], found.receipts, occasion.now)
+        unknown = notices.receive(tx, channel["id"], found.receipts, context.now)
         if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:
             # It may be faster than the answer to the sending; nothing of this is kept.
             raise Transient("no message is known by this id yet")

@@ -18,7 +18,7 @@ from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
 from connectors.remote import patience
 from hub import orders
 from hub.after_sales import warranty_answers
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.reconciliation import comparison
 from hub.reconciliation import differences as reconciliation
 from hub.reconciliation.differences import AUTOMATIC, Difference, Fix, Scope, Totals
@@ -120,18 +120,18 @@ def _keep(
 async def heal(runtime: Runtime, channel: Row, differences: Sequence[Row]) -> None:
     """Heal what is safe, and tell the channel."""
     safe = [row for row in differences if Fix(row["fix"]) in AUTOMATIC]
-    occasion = runtime.occasion("reconcile")
+    context = runtime.context("reconcile")
     queued = [row for row in safe if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
     if queued:
 
         def queue(tx: Transaction) -> None:
             for row in queued:
-                reconciliation.heal(tx, occasion, row)
+                reconciliation.heal(tx, context, row)
 
         await runtime.database.write(queue)
     for row in safe:
         if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
-            await heal_one(runtime, channel, row, occasion)
+            await heal_one(runtime, channel, row, context)
     if safe:
         await intake.drain(runtime)
         await relay.drain(runtime, channel["id"])
@@ -151,10 +151,12 @@ async def _until_told(runtime: Runtime, run_id: str) -> None:
                 await asyncio.sleep(HEAL_POLL_SECONDS)
 
 
-async def heal_one(runtime: Runtime, channel: Row, difference: Row, occasion: Occasion) -> None:
+async def heal_one(
+    runtime: Runtime, channel: Row, difference: Row, context: CommandContext
+) -> None:
     """Heal one difference: read its order again, or queue what tells the channel."""
     if Fix(difference["fix"]) is not Fix.ACCEPT_ORDER:
-        await runtime.database.write(lambda tx: reconciliation.heal(tx, occasion, difference))
+        await runtime.database.write(lambda tx: reconciliation.heal(tx, context, difference))
         return
     connector = runtime.connections.of(channel)
     assert isinstance(connector, PullOrders)  # a channel that shows orders can read one
@@ -162,9 +164,9 @@ async def heal_one(runtime: Runtime, channel: Row, difference: Row, occasion: Oc
     order = await connector.read_order(ref)
 
     def accept(tx: Transaction) -> None:
-        reconciliation.heal(tx, occasion, difference)
-        orders.accept(tx, occasion, channel, order)
-        reconciliation.healed(tx, difference["id"], occasion.now)
+        reconciliation.heal(tx, context, difference)
+        orders.accept(tx, context, channel, order)
+        reconciliation.healed(tx, difference["id"], context.now)
 
     await runtime.database.write(accept)
 

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.connections import Connections
 from hub.access.vault import Vault
 from hub.clock import now
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.database import Database
 from hub.sync.leases import LEASE
 from jobs import shared_rate_limits
@@ -56,6 +56,6 @@ class Runtime:
             await self.flights.aclose()
             await self.connections.aclose()
 
-    def occasion(self, job: str) -> Occasion:
+    def context(self, job: str) -> CommandContext:
         """Return the circumstances of what a job does in the ledger."""
-        return Occasion(actor=f"job:{job}", now=self.clock(), scope=f"job:{job}")
+        return CommandContext(actor=f"job:{job}", now=self.clock(), scope=f"job:{job}")

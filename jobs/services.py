@@ -6,7 +6,7 @@ from typing import Any
 from connectors import Connector
 from hub.after_sales import warranty_answers as _warranty
 from hub.catalogue import medical_devices as _devices
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.reconciliation.differences import Scope
 from hub.storage.sql import Row
 from jobs import backfill, intake, reconcile, relay
@@ -34,9 +34,9 @@ class JobServices:
         policy = reconcile.Policy(trigger=actor)
         return await reconcile.reconcile(self._runtime, channel, policy, scope)
 
-    async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
+    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
         """Heal one difference now, and tell the channel."""
-        await reconcile.heal_one(self._runtime, channel, difference, occasion)
+        await reconcile.heal_one(self._runtime, channel, difference, context)
         await intake.drain(self._runtime)
         await relay.drain(self._runtime, channel["id"])
 

@@ -185,7 +185,3 @@ def _parser() -> argparse.ArgumentParser:
     showing.add_argument("--once", action="store_true", help="end when the story is told")
     showing.add_argument("--port", type=int, default=8000)
     return parser
-
-
-if __name__ == "__main__":
-    main()

@@ -63,8 +63,8 @@ CHANNEL = """mutation($channel: ChannelInput!) { registerChannel(channel: $chann
   __typename ... on Problem { code message } } }"""
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $place: String!) {
   receiveUnits(idempotencyKey: $key, units: $units, location: $place, putAway: true,
-    occasion: { capturedBy: SCAN, documentType: "po", documentRef: "PO-2026-117" }) {
-    __typename ... on Movement { accepted refused } ... on Problem { code message } } }"""
+    context: { capturedBy: SCAN, documentType: "po", documentRef: "PO-2026-117" }) {
+    __typename ... on CommandResult { accepted refused } ... on Problem { code message } } }"""
 OPEN_ORDERS = """query { orders(first: 50, state: OPEN) { nodes { number channel
   lines { id sku units { id serial status } } } } }"""
 FULFIL = """mutation($pick: String!, $pack: String!, $ship: String!, $units: [UnitInput!]!,
@@ -72,7 +72,7 @@ FULFIL = """mutation($pick: String!, $pack: String!, $ship: String!, $units: [Un
   pick: pickUnits(idempotencyKey: $pick, units: $units) { __typename }
   pack: packUnits(idempotencyKey: $pack, units: $units) { __typename }
   ship: shipUnits(idempotencyKey: $ship, units: $units, carrier: "UPS", tracking: $tracking) {
-    __typename ... on Movement { accepted refused } ... on Problem { code message } } }"""
+    __typename ... on CommandResult { accepted refused } ... on Problem { code message } } }"""
 RECONCILE = """mutation($channel: String!) { reconcile(channel: $channel) { __typename
   ... on ReconciliationStarted { runs { id scope state compared matched inFlight differencesFound
     healed error differences { nodes { kind subject cause evidence state ledgerClaim remoteClaim

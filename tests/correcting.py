@@ -25,9 +25,9 @@ def correct(
 ) -> Corrected:
     """Correct the event of a unit at a version."""
     event = world.history(serial)[version - 1]
-    occasion = world.occasion(reason=more.pop("why", "wrong label scanned"))
+    context = world.context(reason=more.pop("why", "wrong label scanned"))
     return world.write(
         lambda tx: corrections.correct(
-            Work(tx, occasion, new_id()), event["id"], reason=declaration, **more
+            Work(tx, context, new_id()), event["id"], reason=declaration, **more
         )
     )

@@ -15,7 +15,7 @@ from world import World
 
 def open_recall(world: World, ref: str = "R-1", **predicate: Any) -> Row:
     card = RecallCard(ref=ref, title="Fire", predicate=predicate, instructions="Stop using it.")
-    world.write(lambda tx: recalls.open_recall(Work(tx, world.occasion(), new_id()), card))
+    world.write(lambda tx: recalls.open_recall(Work(tx, world.context(), new_id()), card))
     return world.read(lambda tx: recalls.by_ref(tx, ref))
 
 
@@ -26,7 +26,7 @@ def preview(world: World, **predicate: Any) -> Scope:
 def resolve(world: World, resolution: Resolution, *serials: str, ref: str = "R-1") -> list[Verdict]:
     scans = [Scan(serial) for serial in serials]
     return world.write(
-        lambda tx: recalls.resolve(Work(tx, world.occasion(), new_id()), ref, resolution, scans)
+        lambda tx: recalls.resolve(Work(tx, world.context(), new_id()), ref, resolution, scans)
     )
 
 

@@ -10,7 +10,7 @@ from world import World
 
 def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "hub", "demo", "--once"],
+        [sys.executable, "-m", "serial_hub", "demo", "--once"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -23,7 +23,7 @@ def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     assert "foreign edit" in told.stdout
     assert "Traceback" not in told.stderr
     proved = subprocess.run(
-        [sys.executable, "-m", "hub", "verify"],
+        [sys.executable, "-m", "serial_hub", "verify"],
         cwd=tmp_path,
         env={"SERIAL_HUB_DATABASE": "sqlite:///demo-data/serial-hub.db", "PATH": "/usr/bin"},
         capture_output=True,
@@ -38,7 +38,7 @@ def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
 def test_a_certificate_is_issued_and_verified_offline(tmp_path: Path) -> None:
     def hub(*arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "hub", *arguments],
+            [sys.executable, "-m", "serial_hub", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,

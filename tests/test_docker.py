@@ -189,6 +189,7 @@ def _check_contents(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     # A folder graphql in the wheel would be installed over graphql-core.
     assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "serial_hub",
         "hub",
         "connectors",
         "jobs",

@@ -14,12 +14,12 @@ from hub import catalogue, clients, ledger, orders
 from hub.access.vault import Vault
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.ledger import event_views, units
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -53,9 +53,9 @@ class World:
         return world
 
     def _register(self, tx: Transaction) -> None:
-        occasion = self.occasion()
+        context = self.context()
         for code in ("ACME", "BOLT"):
-            catalogue.register_manufacturer(tx, occasion, ManufacturerCard(code=code, name=code))
+            catalogue.register_manufacturer(tx, context, ManufacturerCard(code=code, name=code))
         for sku, maker, gtin in (
             ("CAM", "ACME", "4006381333931"),
             ("LENS", "ACME", None),
@@ -64,7 +64,7 @@ class World:
             card = ProductCard(
                 sku=sku, name=sku.title(), manufacturer=maker, gtin=gtin, model_number=f"{sku}-M1"
             )
-            catalogue.register_product(tx, occasion, card)
+            catalogue.register_product(tx, context, card)
         for code, kind, site in (
             ("WH", LocationKind.WAREHOUSE, None),
             ("WH-A1", LocationKind.WAREHOUSE, "WH"),
@@ -72,7 +72,7 @@ class World:
             ("RETURNS", LocationKind.RETURNS, None),
         ):
             card = LocationCard(code=code, name=code, kind=kind, site=site)
-            catalogue.register_location(tx, occasion, card)
+            catalogue.register_location(tx, context, card)
 
     def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run work that writes."""
@@ -90,9 +90,9 @@ class World:
         """Read one value."""
         return self.read(lambda tx: tx.value(statement, **values))
 
-    def occasion(self, **changes: Any) -> Occasion:
+    def context(self, **changes: Any) -> CommandContext:
         """Return circumstances of now."""
-        return replace(Occasion(actor="tester", now=self.now), **changes)
+        return replace(CommandContext(actor="tester", now=self.now), **changes)
 
     def pass_time(self, **span: float) -> None:
         """Let time pass."""
@@ -111,7 +111,7 @@ class World:
 
         def work(tx: Transaction) -> list[Verdict]:
             return receiving.receive(
-                Work(tx, self.occasion(), new_id()),
+                Work(tx, self.context(), new_id()),
                 arrivals,
                 catalogue.location(tx, place),
                 put_away=put_away,
@@ -121,7 +121,7 @@ class World:
 
     def client(self, code: str) -> str:
         """Register somebody whose goods are kept, and return the code."""
-        self.write(lambda tx: clients.register(tx, self.occasion(), code, code.title()))
+        self.write(lambda tx: clients.register(tx, self.context(), code, code.title()))
         return code
 
     def do(
@@ -137,10 +137,8 @@ class World:
 
         def work(tx: Transaction) -> list[Verdict]:
             location = catalogue.location(tx, place) if place else None
-            instruction = Instruction(action=action, location=location, **more)
-            return ledger.record(
-                Work(tx, self.occasion(reason=reason), new_id()), instruction, scans
-            )
+            command = UnitCommand(action=action, location=location, **more)
+            return ledger.record(Work(tx, self.context(reason=reason), new_id()), command, scans)
 
         return self.write(work)
 
@@ -170,7 +168,7 @@ class World:
             capabilities=can,
             **more,
         )
-        channel_id = self.write(lambda tx: channels.register(tx, self.occasion(), card))
+        channel_id = self.write(lambda tx: channels.register(tx, self.context(), card))
         return self.read(lambda tx: channels.by_id(tx, channel_id))
 
     def list_product(
@@ -213,7 +211,7 @@ class World:
 
     def announce(self, channel: Row, said: Return) -> str | None:
         """Take a channel's return in."""
-        return self.write(lambda tx: channel_returns.accept(tx, self.occasion(), channel, said))
+        return self.write(lambda tx: channel_returns.accept(tx, self.context(), channel, said))
 
     def open_cases(self) -> list[tuple[str, str]]:
         """Return the kinds and subjects of the cases that are open."""
@@ -224,7 +222,7 @@ class World:
 
     def accept(self, channel: Row, order: Order) -> str | None:
         """Take an order in."""
-        return self.write(lambda tx: orders.accept(tx, self.occasion(), channel, order))
+        return self.write(lambda tx: orders.accept(tx, self.context(), channel, order))
 
     def runtime(self, **more: Any) -> Runtime:
         """Return a runtime for jobs; the clock is this world's."""

@@ -10,7 +10,7 @@ from hub.access.keys import Scope
 from hub.availability import policy as policies
 from hub.availability import reasons
 from hub.availability.policy import Policy, PolicyCard
-from hub.availability.reasons import Reason, Untold
+from hub.availability.reasons import PendingReason, Reason
 from hub.clock import moment
 from hub.ledger.commissioning import Condition
 from hub.lifecycle import Status
@@ -29,7 +29,9 @@ strawberry.enum(
     description="Why a unit counts for a channel, or does not: the first of them that holds.",
 )
 strawberry.enum(
-    Untold, name="UntoldReason", description="Why a channel was not told its newest quantity yet."
+    PendingReason,
+    name="PendingReason",
+    description="Why a channel was not told its newest quantity yet.",
 )
 
 
@@ -197,7 +199,7 @@ class AvailabilityExplained:
     acknowledged_at: datetime | None
     observed: int | None = strawberry.field(description="What it was last seen to show.")
     observed_at: datetime | None
-    untold: Untold | None = strawberry.field(
+    untold: PendingReason | None = strawberry.field(
         description="Why it was not told the newest quantity yet; null: it was."
     )
     untold_since: datetime | None
@@ -274,7 +276,7 @@ def _explained(tx: Transaction, code: str, sku: str, now: datetime) -> Availabil
         observed_at=_moment(level["observed_at"]) if level["observed"] is not None else None,
         untold=untold,
         untold_since=moment(level["wanted_at"]) if untold else None,
-        due_at=moment(level["due_at"]) if untold not in {None, Untold.DEAD_LETTER} else None,
+        due_at=moment(level["due_at"]) if untold not in {None, PendingReason.DEAD_LETTER} else None,
         attempts=level["attempts"],
         last_error=level["last_error"],
         row=channel,
@@ -305,16 +307,16 @@ class AvailabilityMutation:
     ) -> PolicySet:
         """Set a policy."""
         info.context.require(Scope.ADMIN)
-        occasion, card = info.context.occasion(), policy.plain()
+        context, card = info.context.command_context(), policy.plain()
 
         def do(tx: Transaction, _: str) -> dict[str, Any]:
             row = channels.get(tx, channel)
             if sku is None:
-                return availability_settings.set_for_channel(tx, occasion, row, card)
-            return availability_settings.set_for_listing(tx, occasion, row, sku, card)
+                return availability_settings.set_for_channel(tx, context, row, card)
+            return availability_settings.set_for_listing(tx, context, row, sku, card)
 
         given = [channel, sku, asdict(card)]
-        done = await once(info.context, occasion, idempotency_key, "set_policy", given, do)
+        done = await once(info.context, context, idempotency_key, "set_policy", given, do)
 
         def show(tx: Transaction) -> AvailabilityPolicy:
             row = channels.get(tx, channel)

@@ -128,7 +128,7 @@ class CaptureStatistics:
 
 
 @strawberry.type(description="One tag of a sweep.")
-class SweptTag:
+class ReadTag:
     """One tag of a sweep."""
 
     read: str = strawberry.field(
@@ -145,7 +145,7 @@ class SweptTag:
     unit: Unit | None
 
     @classmethod
-    def of(cls, tag: Tag) -> "SweptTag":
+    def of(cls, tag: Tag) -> "ReadTag":
         """Show a tag."""
         return cls(
             read=tag.read,
@@ -159,12 +159,12 @@ class SweptTag:
 
 
 @strawberry.type(description="What an RFID reader saw in one sweep.")
-class Sweep:
+class TagReading:
     """What a reader saw in one sweep."""
 
     reads: int
     known: int = strawberry.field(description="Tags whose unit is known, and of the product.")
-    tags: list[SweptTag] = strawberry.field(description="Each tag once.")
+    tags: list[ReadTag] = strawberry.field(description="Each tag once.")
 
 
 @strawberry.type
@@ -197,14 +197,18 @@ class CaptureQuery:
         "tag's hexadecimal digits, GS1 Digital Links, any names of units. Nothing is changed.",
         metadata={"cost": 200},
     )
-    async def sweep(self, info: Info, reads: list[str], product: str | None = None) -> Sweep:
+    async def read_tags(
+        self, info: Info, reads: list[str], product: str | None = None
+    ) -> TagReading:
         """Tell tags; `product` is the SKU or GTIN of which all should be."""
         info.context.require(Scope.SCANNER, Scope.POS)
-        tags = await info.context.database.report(lambda tx: bulk.sweep(tx, reads, product=product))
-        return Sweep(
+        tags = await info.context.database.report(
+            lambda tx: bulk.read_tags(tx, reads, product=product)
+        )
+        return TagReading(
             reads=len(reads),
             known=sum(tag.code is CaptureCode.OK for tag in tags),
-            tags=[SweptTag.of(tag) for tag in tags],
+            tags=[ReadTag.of(tag) for tag in tags],
         )
 
     @strawberry.field(
@@ -269,11 +273,11 @@ class CaptureMutation:
     ) -> Unit:
         """Set fields. Repeating it changes nothing."""
         info.context.require(Scope.SCANNER)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         wanted = {each.name: each.value for each in fields}
 
         def work(tx: Transaction) -> Row:
-            unit = custom_fields.set_fields(tx, occasion, identifier, wanted, sku=sku)
+            unit = custom_fields.set_fields(tx, context, identifier, wanted, sku=sku)
             return unit_views.units_by_id(tx, [unit["id"]])[unit["id"]]
 
         return Unit.of(await info.context.write(work))

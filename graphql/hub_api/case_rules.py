@@ -263,14 +263,14 @@ class CaseRuleMutation:
     ) -> CaseRules:
         """Put a rule."""
         info.context.require(Scope.ADMIN)
-        occasion, plain = info.context.occasion(), rule.plain()
+        context, plain = info.context.command_context(), rule.plain()
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "put_case_rule",
             asdict(plain),
-            lambda tx, _: rules.put(tx, occasion, plain),
+            lambda tx, _: rules.put(tx, context, plain),
         )
         return CaseRules(rules=await info.context.read(_rules), replayed=done.replayed)
 
@@ -280,7 +280,7 @@ class CaseRuleMutation:
         info.context.require(Scope.ADMIN)
         done = await once(
             info.context,
-            info.context.occasion(),
+            info.context.command_context(),
             idempotency_key,
             "remove_case_rule",
             code,
@@ -297,13 +297,13 @@ class CaseRuleMutation:
     ) -> CaseOwners:
         """Set the owner of a kind."""
         info.context.require(Scope.ADMIN)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "set_case_owner",
             [kind, owner],
-            lambda tx, _: rules.set_owner(tx, occasion, kind, owner),
+            lambda tx, _: rules.set_owner(tx, context, kind, owner),
         )
         return CaseOwners(owners=await info.context.read(_owners), replayed=done.replayed)

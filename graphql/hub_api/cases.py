@@ -178,11 +178,11 @@ class CaseMutation:
         if not 0 < len(owner.strip()) <= 100:
             raise InvalidInput("an owner has 1 to 100 characters", field="owner")
 
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> Case:
-            cases.assign(tx, occasion, reference(tx, "exception_case", "id", id), owner)
-            return case_by_id(tx, id, occasion.now)
+            cases.assign(tx, context, reference(tx, "exception_case", "id", id), owner)
+            return case_by_id(tx, id, context.now)
 
         return await info.context.write(work)
 
@@ -200,11 +200,11 @@ class CaseMutation:
         info.context.require(Scope.OPS)
         if not 0 < len(resolution.strip()) <= 2_000:
             raise InvalidInput("say what was done, in at most 2,000 characters", field="resolution")
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> Case:
-            cases.resolve(tx, occasion, reference(tx, "exception_case", "id", id), resolution)
-            return case_by_id(tx, id, occasion.now)
+            cases.resolve(tx, context, reference(tx, "exception_case", "id", id), resolution)
+            return case_by_id(tx, id, context.now)
 
         return await info.context.write(work)
 
@@ -217,10 +217,10 @@ class CaseMutation:
         info.context.require(Scope.OPS)
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> Case:
-            cases.reopen(tx, occasion, reference(tx, "exception_case", "id", id), reason)
-            return case_by_id(tx, id, occasion.now)
+            cases.reopen(tx, context, reference(tx, "exception_case", "id", id), reason)
+            return case_by_id(tx, id, context.now)
 
         return await info.context.write(work)

@@ -347,17 +347,17 @@ class CatalogueMutation:
     ) -> CatalogueChanged:
         """Register what the hub works with. Repeating it changes nothing."""
         info.context.require(Scope.ADMIN)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> CatalogueChanged:
             for maker in manufacturers or []:
                 serials.check_pattern(maker.serial_pattern or "")
-                catalogue.register_manufacturer(tx, occasion, ManufacturerCard(**vars(maker)))
+                catalogue.register_manufacturer(tx, context, ManufacturerCard(**vars(maker)))
             for product in products or []:
                 serials.check_pattern(product.serial_pattern or "")
-                catalogue.register_product(tx, occasion, ProductCard(**vars(product)))
+                catalogue.register_product(tx, context, ProductCard(**vars(product)))
             for place in locations or []:
-                catalogue.register_location(tx, occasion, LocationCard(**vars(place)))
+                catalogue.register_location(tx, context, LocationCard(**vars(place)))
             return CatalogueChanged(
                 manufacturers=tx.value("SELECT COUNT(*) FROM manufacturer"),
                 products=tx.value("SELECT COUNT(*) FROM product"),

@@ -298,10 +298,10 @@ class ChannelMutation:
         """Register a channel; its settings are checked by its connector, without a call."""
         info.context.require(Scope.ADMIN)
         card = _card(info.context, channel)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> Channel:
-            channel_id = channels.register(tx, occasion, card)
+            channel_id = channels.register(tx, context, card)
             return Channel.of(channels.by_id(tx, channel_id))
 
         return await info.context.write(work)
@@ -438,7 +438,7 @@ def _bind(
             context.clock(),
             unit_id=units.find(tx, binding.unit, binding.sku)["id"] if binding.unit else None,
         )
-    orders.bind_waiting(tx, context.occasion(), limit=WAITING_MAX, channel_id=channel["id"])
+    orders.bind_waiting(tx, context.command_context(), limit=WAITING_MAX, channel_id=channel["id"])
     return ListingsBound(
         bound=tx.value("SELECT COUNT(*) FROM listing WHERE channel_id = :id", id=channel["id"])
     )

@@ -246,7 +246,7 @@ class ClaimMutation:
     ) -> WarrantyClaim:
         """Open a claim; `order` is an order's id, number or reference, or a receipt."""
         info.context.require(Scope.POS, Scope.SCANNER)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         claim = Claim(
             identifier=unit.identifier,
             sku=unit.sku,
@@ -258,11 +258,11 @@ class ClaimMutation:
         given = [unit.identifier, unit.sku, fault, customer_ref, order, condition]
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "open_claim",
             given,
-            lambda tx, _: claims.open_claim(tx, occasion, claim),
+            lambda tx, _: claims.open_claim(tx, context, claim),
         )
         return await _show(info, done.value)
 
@@ -280,13 +280,13 @@ class ClaimMutation:
     ) -> WarrantyClaim:
         """Decide."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> None:
-            claims.decide_claim(tx, occasion, claim_id, decision, reason)
+            claims.decide_claim(tx, context, claim_id, decision, reason)
 
         given = [claim_id, decision, reason]
-        await once(info.context, occasion, idempotency_key, "decide_claim", given, do)
+        await once(info.context, context, idempotency_key, "decide_claim", given, do)
         return await _show(info, claim_id)
 
     @strawberry.mutation(
@@ -298,13 +298,13 @@ class ClaimMutation:
     ) -> WarrantyClaim:
         """Dispute."""
         info.context.require(Scope.POS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> None:
-            claims.dispute_claim(tx, occasion, claim_id, reason)
+            claims.dispute_claim(tx, context, claim_id, reason)
 
         given = [claim_id, reason]
-        await once(info.context, occasion, idempotency_key, "dispute_claim", given, do)
+        await once(info.context, context, idempotency_key, "dispute_claim", given, do)
         return await _show(info, claim_id)
 
     @strawberry.mutation(
@@ -316,13 +316,13 @@ class ClaimMutation:
     ) -> WarrantyClaim:
         """Close."""
         info.context.require(Scope.POS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> None:
-            claims.close_claim(tx, occasion, claim_id, reason)
+            claims.close_claim(tx, context, claim_id, reason)
 
         given = [claim_id, reason]
-        await once(info.context, occasion, idempotency_key, "close_claim", given, do)
+        await once(info.context, context, idempotency_key, "close_claim", given, do)
         return await _show(info, claim_id)
 
     @strawberry.mutation(
@@ -340,13 +340,13 @@ class ClaimMutation:
     ) -> WarrantyClaim:
         """Replace; `location` is where the failed unit is put."""
         info.context.require(Scope.POS, Scope.SCANNER)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         (scan,) = scans_of([replacement])
 
         def do(tx: Transaction, command_id: str) -> str:
             place = catalogue.location(tx, location)
-            return replace_unit(Work(tx, occasion, command_id), claim_id, scan, place)
+            return replace_unit(Work(tx, context, command_id), claim_id, scan, place)
 
         given = [claim_id, vars(replacement), location]
-        await once(info.context, occasion, idempotency_key, "replace_under_claim", given, do)
+        await once(info.context, context, idempotency_key, "replace_under_claim", given, do)
         return await _show(info, claim_id)

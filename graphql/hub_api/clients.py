@@ -16,9 +16,9 @@ from hub.storage.sql import Row, Transaction
 from hub.unit_records import costs
 from hub.unit_records.costs import By
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -205,35 +205,35 @@ class ClientMutation:
     ) -> Client:
         """Register a client."""
         info.context.require(Scope.ADMIN)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> dict[str, object]:
-            row = clients.register(tx, occasion, code, name)
+            row = clients.register(tx, context, code, name)
             return {"code": row["code"], "name": row["name"], "created_at": row["created_at"]}
 
         done = await once(
-            info.context, occasion, idempotency_key, "register_client", [code, name], do
+            info.context, context, idempotency_key, "register_client", [code, name], do
         )
         return Client.of(done.value)
 
     @strawberry.mutation(
         description="Let title to units pass to a client, or to us (null), by the document of the "
         "occasion. Refused while a unit is promised, in a kit, or not kept here.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def transfer_title(
         self,
         info: Info,
         idempotency_key: str,
         units: list[UnitInput],
-        occasion: OccasionInput,
+        context: CommandContextInput,
         client: str | None = None,
-    ) -> Movement:
+    ) -> CommandResult:
         """Transfer title."""
         info.context.require(Scope.OPS)
 
         def do(work: Work) -> list[Verdict]:
             return clients.transfer_title(work, scans_of(units), client)
 
-        given = given_by(units, occasion, client=client)
-        return await command(info, idempotency_key, "transfer_title", given, occasion, do)
+        given = given_by(units, context, client=client)
+        return await command(info, idempotency_key, "transfer_title", given, context, do)

@@ -7,12 +7,12 @@ from typing import Any
 import strawberry
 
 from hub import catalogue
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.inbound import serialization
 from hub.ledger import unit_views
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import Arrival, Condition, Fact
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
@@ -110,7 +110,7 @@ class DeliveryReference:
 
 
 @strawberry.input(description="Who, when, how and why, as far as it is not now and by this key.")
-class OccasionInput:
+class CommandContextInput:
     """The circumstances of a command."""
 
     captured_by: CaptureMethod = CaptureMethod.API
@@ -125,7 +125,7 @@ class OccasionInput:
 
 
 @strawberry.type(description="What became of one unit of a command.")
-class UnitVerdict:
+class UnitResult:
     """What became of one unit."""
 
     index: int = strawberry.field(description="Its place in the input, from 0.")
@@ -137,7 +137,7 @@ class UnitVerdict:
     unit_id: strawberry.ID | None
 
     @classmethod
-    def of(cls, verdict: dict[str, Any]) -> "UnitVerdict":
+    def of(cls, verdict: dict[str, Any]) -> "UnitResult":
         """Show a verdict."""
         code = verdict["code"]
         return cls(
@@ -160,7 +160,7 @@ class UnitVerdict:
 
 
 @strawberry.type(description="What became of a command.")
-class Movement:
+class CommandResult:
     """What became of a command."""
 
     command_id: strawberry.ID
@@ -169,32 +169,34 @@ class Movement:
     )
     accepted: int
     refused: int
-    verdicts: list[UnitVerdict]
+    verdicts: list[UnitResult]
 
 
-MovementResult = answer("MovementResult", Movement)
+CommandOutcome = answer("CommandOutcome", CommandResult)
 
 
 Do = Callable[[Work], list[Verdict]]
 
 
 async def command(
-    info: Info, key: str, name: str, given: Any, occasion: OccasionInput | None, do: Do
-) -> Movement:
+    info: Info, key: str, name: str, given: Any, context: CommandContextInput | None, do: Do
+) -> CommandResult:
     """Run one idempotent command and show what became of it."""
-    circumstances = circumstances_of(info.context, occasion)
+    command_context = command_context_of(info.context, context)
 
     done = await once(
         info.context,
-        circumstances,
+        command_context,
         key,
         name,
         given,
-        lambda tx, command_id: [each.as_json() for each in do(Work(tx, circumstances, command_id))],
+        lambda tx, command_id: [
+            each.as_json() for each in do(Work(tx, command_context, command_id))
+        ],
     )
-    verdicts = [UnitVerdict.of(each) for each in done.value]
+    verdicts = [UnitResult.of(each) for each in done.value]
     accepted = sum(verdict.accepted for verdict in verdicts)
-    return Movement(
+    return CommandResult(
         command_id=strawberry.ID(done.command_id),
         replayed=done.replayed,
         accepted=accepted,
@@ -203,10 +205,10 @@ async def command(
     )
 
 
-def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
+def command_context_of(context: Context, given: CommandContextInput | None) -> CommandContext:
     """Read who, when, how and why; refuse what is too long or in the future."""
     if given is None:
-        return context.occasion()
+        return context.command_context()
     for field, chars_max in TEXT_CHARS_MAX.items():
         if len(getattr(given, field) or "") > chars_max:
             raise InvalidInput(f"at most {chars_max} characters", field=field)
@@ -217,7 +219,7 @@ def circumstances_of(context: Context, given: OccasionInput | None) -> Occasion:
     document = None
     if given.document_ref is not None:
         document = Document(given.document_type or "other", given.document_ref)
-    return context.occasion(
+    return context.command_context(
         captured_by=given.captured_by,
         occurred_at=given.occurred_at,
         reason=given.reason,
@@ -255,13 +257,13 @@ def scans_of(units: Sequence[UnitInput]) -> list[Scan]:
     return [Scan(unit.identifier, unit.sku, unit.expected_version, at=unit.at) for unit in units]
 
 
-def given_by(units: Sequence[UnitInput], occasion: OccasionInput | None, **more: Any) -> Any:
+def given_by(units: Sequence[UnitInput], context: CommandContextInput | None, **more: Any) -> Any:
     """Return a command's input in plain values, to be compared when its key comes again."""
     rows = [
         [unit.identifier, unit.sku, unit.expected_version, *([unit.at] if unit.at else [])]
         for unit in units
     ]
-    return [rows, vars(occasion) if occasion else None, more]
+    return [rows, vars(context) if context else None, more]
 
 
 def place_of(tx: Transaction, code: str | None) -> Row | None:
@@ -274,18 +276,18 @@ async def move(
     key: str,
     action: Action,
     units: Sequence[UnitInput],
-    occasion: OccasionInput | None,
+    context: CommandContextInput | None,
     location: str | None = None,
     **more: Any,
-) -> Movement:
+) -> CommandResult:
     """Do one action to units, at a location where one is named."""
 
     def do(work: Work) -> list[Verdict]:
-        instruction = Instruction(action=action, location=place_of(work.tx, location), **more)
-        return serialization.record(work, instruction, scans_of(units))
+        unit_command = UnitCommand(action=action, location=place_of(work.tx, location), **more)
+        return serialization.record(work, unit_command, scans_of(units))
 
-    given = given_by(units, occasion, location=location, **more)
-    return await command(info, key, action, given, occasion, do)
+    given = given_by(units, context, location=location, **more)
+    return await command(info, key, action, given, context, do)
 
 
 def order_line_of(tx: Transaction, line_id: str | None) -> str | None:

@@ -13,7 +13,7 @@ from hub.access.keys import Caller, Scope
 from hub.access.vault import Vault
 from hub.after_sales.warranty_answers import Known
 from hub.catalogue.medical_devices import Known as KnownDevice
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.ledger import unit_views
 from hub.ledger.rules import client as client_rules
 from hub.reconciliation.differences import Scope as Comparison
@@ -38,7 +38,7 @@ class Services(Protocol):
     async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
 
-    async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
+    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
         """Heal one difference now."""
 
     async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
@@ -111,16 +111,16 @@ class Context:
         """Run a piece of work that writes: all of it, or nothing."""
         return await self.database.write(work)
 
-    def occasion(
+    def command_context(
         self,
         *,
         captured_by: CaptureMethod = CaptureMethod.API,
         occurred_at: datetime | None = None,
         reason: str | None = None,
         document: Document | None = None,
-    ) -> Occasion:
+    ) -> CommandContext:
         """Return the circumstances of what the caller commands now."""
-        return Occasion(
+        return CommandContext(
             actor=self.caller.name,
             now=self.clock(),
             scope=self.caller.key_id,

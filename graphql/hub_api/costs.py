@@ -14,7 +14,7 @@ from hub.storage import paging
 from hub.storage.sql import Row, Transaction
 from hub.unit_records import costs as ledger_costs
 from hub.unit_records.costs import By, Cost, CostKind
-from hub_api.command import OccasionInput, UnitInput, circumstances_of, scans_of
+from hub_api.command import CommandContextInput, UnitInput, command_context_of, scans_of
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import Problem, answer, problem
@@ -103,16 +103,16 @@ class UnitCost:
 
 
 @strawberry.type(description="A sum in one currency.")
-class Sum:
+class Money:
     """A sum."""
 
     currency: str
     amount: AmountValue
 
 
-def sums(found: dict[str, int]) -> list[Sum]:
+def sums(found: dict[str, int]) -> list[Money]:
     """Show sums by currency."""
-    return [Sum(currency=each, amount=AmountValue(found[each])) for each in sorted(found)]
+    return [Money(currency=each, amount=AmountValue(found[each])) for each in sorted(found)]
 
 
 @strawberry.type(description="What one unit cost.")
@@ -120,7 +120,7 @@ class UnitCosts:
     """What one unit cost."""
 
     lines: list[UnitCost] = strawberry.field(metadata={"size": USUAL_LINES})
-    totals: list[Sum] = strawberry.field(metadata={"size": 1})
+    totals: list[Money] = strawberry.field(metadata={"size": 1})
 
 
 @strawberry.type(description="The units of one part of the house, and what they cost.")
@@ -176,7 +176,7 @@ class FinancialEvent:
     reason: str | None
     occurred_at: datetime
     recorded_at: datetime
-    costs: list[Sum] = strawberry.field(description="Of the unit, up to the event.")
+    costs: list[Money] = strawberry.field(description="Of the unit, up to the event.")
 
     @classmethod
     def of(cls, row: Row) -> "FinancialEvent":
@@ -263,18 +263,18 @@ class CostMutation:
         info: Info,
         idempotency_key: str,
         costs: list[CostInput],
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> CostsRecorded:
         """Record costs; the occasion's document is the invoice."""
         info.context.require(Scope.OPS)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
         lines = [_line(each) for each in costs]
 
         def do(tx: Transaction, _: str) -> list[dict[str, Any]]:
-            return [_kept(each) for each in ledger_costs.record(tx, circumstances, lines)]
+            return [_kept(each) for each in ledger_costs.record(tx, command_context, lines)]
 
-        given = [_plain(lines), vars(occasion) if occasion else None]
-        done = await once(info.context, circumstances, idempotency_key, "record_costs", given, do)
+        given = [_plain(lines), vars(context) if context else None]
+        done = await once(info.context, command_context, idempotency_key, "record_costs", given, do)
         verdicts = [_verdict(index, each) for index, each in enumerate(done.value)]
         return CostsRecorded(
             replayed=done.replayed,
@@ -284,21 +284,21 @@ class CostMutation:
 
     @strawberry.mutation(
         description="Take a line of costs back: a line of the negative amount is added.",
-        graphql_type=answer("TakeBackCostResult", UnitCost),
+        graphql_type=answer("ReverseCostResult", UnitCost),
     )
-    async def take_back_cost(
+    async def reverse_cost(
         self, info: Info, idempotency_key: str, cost_id: strawberry.ID
     ) -> UnitCost:
         """Take a line back, once."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
-            "take_back_cost",
+            "reverse_cost",
             [cost_id],
-            lambda tx, _: ledger_costs.take_back(tx, occasion, cost_id),
+            lambda tx, _: ledger_costs.reverse(tx, context, cost_id),
         )
         rows = await info.context.read(
             lambda tx: tx.rows("SELECT * FROM unit_cost WHERE id = :id", id=done.value)

@@ -14,9 +14,9 @@ from hub.lifecycle import Action
 from hub.storage import paging
 from hub.storage.sql import Transaction
 from hub_api.command import (
-    OccasionInput,
+    CommandContextInput,
     UnitInput,
-    circumstances_of,
+    command_context_of,
     given_by,
     scans_of,
 )
@@ -114,7 +114,7 @@ class CountMutation:
     ) -> StockCount:
         """Open a count; `product` is a SKU, `blind` hides from counters what is expected."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         card = CountCard(
             ref=ref,
             location=location,
@@ -126,11 +126,11 @@ class CountMutation:
         given = [ref, location, product, category, value_from, blind]
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "open_count",
             given,
-            lambda tx, _: counts.open_count(tx, occasion, card),
+            lambda tx, _: counts.open_count(tx, context, card),
         )
         return await _shown(info, done.value)
 
@@ -145,19 +145,19 @@ class CountMutation:
         ref: str,
         units: list[UnitInput],
         location: str | None = None,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> Counted:
         """Count; without `location` at the place that the count is of."""
         info.context.require(*COUNTERS)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
         scans = scans_of(units)
 
         def do(tx: Transaction, _: str) -> Any:
-            noted = counts.count_units(tx, circumstances, ref, location, scans)
+            noted = counts.count_units(tx, command_context, ref, location, scans)
             return [plain_noted(each) for each in noted]
 
-        given = given_by(units, occasion, ref=ref, location=location)
-        done = await once(info.context, circumstances, idempotency_key, "count_units", given, do)
+        given = given_by(units, context, ref=ref, location=location)
+        done = await once(info.context, command_context, idempotency_key, "count_units", given, do)
         return Counted(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -179,14 +179,14 @@ class CountMutation:
     async def compare_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
         """Compare."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "compare_count",
             [ref],
-            lambda tx, _: counts.compare(tx, occasion, ref),
+            lambda tx, _: counts.compare(tx, context, ref),
         )
         return await _shown(info, ref)
 
@@ -207,16 +207,16 @@ class CountMutation:
     ) -> Adjustment:
         """Adjust the named subjects, or all open differences of one kind."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = counts.adjust(
-                Work(tx, occasion, command_id), ref, subjects=subjects, kind=kind, restock=restock
+                Work(tx, context, command_id), ref, subjects=subjects, kind=kind, restock=restock
             )
             return [plain_adjusted(each) for each in done]
 
         given = [ref, reason, subjects, kind, restock]
-        done = await once(info.context, occasion, idempotency_key, "adjust_count", given, do)
+        done = await once(info.context, context, idempotency_key, "adjust_count", given, do)
         return Adjustment(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -244,14 +244,14 @@ class CountMutation:
     ) -> StockCount:
         """Close."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
         await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "close_count",
             [ref, reason],
-            lambda tx, command_id: counts.close(Work(tx, occasion, command_id), ref),
+            lambda tx, command_id: counts.close(Work(tx, context, command_id), ref),
         )
         return await _shown(info, ref)
 
@@ -262,13 +262,13 @@ class CountMutation:
     async def cancel_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
         """Cancel."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "cancel_count",
             [ref],
-            lambda tx, _: counts.cancel(tx, occasion, ref),
+            lambda tx, _: counts.cancel(tx, context, ref),
         )
         return await _shown(info, ref)

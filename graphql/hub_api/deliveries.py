@@ -15,18 +15,18 @@ from hub.inbound import ship_notices as deliveries
 from hub.inbound.ship_notice_check import DeliveryCheck as Compared
 from hub.inbound.ship_notice_check import LineCheck, compare
 from hub.inbound.ship_notices import DeliveryCard, DeliveryState, LineCard
-from hub.ledger.commissioning import BirthPoint
+from hub.ledger.commissioning import RecordOrigin
 from hub.ledger.event_writer import SCANS_MAX, Verdict
 from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     ArrivalInput,
-    Movement,
-    MovementResult,
-    OccasionInput,
-    UnitVerdict,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
+    UnitResult,
     arrivals_of,
-    circumstances_of,
     command,
+    command_context_of,
     place_of,
     plain_arrivals,
 )
@@ -168,7 +168,7 @@ class Delivery:
 
 
 @strawberry.type(description="A delivery that was announced, and what became of its serials.")
-class AnnouncedDelivery:
+class AnnouncedShipNotice:
     """A delivery that was announced."""
 
     command_id: strawberry.ID
@@ -177,7 +177,7 @@ class AnnouncedDelivery:
     )
     accepted: int
     refused: int
-    verdicts: list[UnitVerdict]
+    verdicts: list[UnitResult]
     delivery_id: strawberry.Private[str]
 
     @strawberry.field(description="The delivery as it is now.")
@@ -264,9 +264,9 @@ class DeliveryMutation:
     @strawberry.mutation(
         description="Announce a delivery (CBV desadv). Serials that it names are expected from "
         "then on; one that is known already is refused by itself.",
-        graphql_type=answer("AnnounceDeliveryResult", AnnouncedDelivery),
+        graphql_type=answer("AnnounceDeliveryResult", AnnouncedShipNotice),
     )
-    async def announce_delivery(
+    async def announce_shipment(
         self,
         info: Info,
         idempotency_key: str,
@@ -275,10 +275,10 @@ class DeliveryMutation:
         lines: list[DeliveryLineInput],
         purchase_order: str | None = None,
         expected_on: date | None = None,
-    ) -> AnnouncedDelivery:
+    ) -> AnnouncedShipNotice:
         """Announce a delivery."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         card = DeliveryCard(
             supplier=supplier,
             ref=ref,
@@ -290,16 +290,16 @@ class DeliveryMutation:
         )
 
         def do(tx: Transaction, command_id: str) -> Any:
-            delivery_id, verdicts = deliveries.announce(Work(tx, occasion, command_id), card)
+            delivery_id, verdicts = deliveries.announce(Work(tx, context, command_id), card)
             return [delivery_id, [each.as_json() for each in verdicts]]
 
         rows = [[each.ref, each.product, each.quantity, each.lot, each.serials] for each in lines]
         given = [supplier, ref, purchase_order, expected_on, rows]
-        done = await once(info.context, occasion, idempotency_key, "announce_delivery", given, do)
+        done = await once(info.context, context, idempotency_key, "announce_shipment", given, do)
         delivery_id, told = done.value
-        verdicts = [UnitVerdict.of(each) for each in told]
+        verdicts = [UnitResult.of(each) for each in told]
         accepted = sum(verdict.accepted for verdict in verdicts)
-        return AnnouncedDelivery(
+        return AnnouncedShipNotice(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             accepted=accepted,
@@ -325,14 +325,14 @@ class DeliveryMutation:
         info.context.require(Scope.OPS)
         if owner is not None and not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
             raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
-        occasion = circumstances_of(info.context, OccasionInput(reason=reason))
+        context = command_context_of(info.context, CommandContextInput(reason=reason))
 
         def do(tx: Transaction, command_id: str) -> Any:
-            deliveries.close(Work(tx, occasion, command_id), id, give_up=give_up, owner=owner)
+            deliveries.close(Work(tx, context, command_id), id, give_up=give_up, owner=owner)
             return id
 
         given = [id, give_up, owner, reason]
-        done = await once(info.context, occasion, idempotency_key, "close_delivery", given, do)
+        done = await once(info.context, context, idempotency_key, "close_delivery", given, do)
         return ClosedDelivery(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -342,17 +342,17 @@ class DeliveryMutation:
     @strawberry.mutation(
         description="Give units their records before any receipt (CBV commissioning): at the "
         "manufacturer, where they are expected from, or at a place of ours.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def commission_units(
         self,
         info: Info,
         idempotency_key: str,
         units: list[ArrivalInput],
-        point: BirthPoint,
+        point: RecordOrigin,
         location: str | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Commission; without a location they are still with the supplier."""
         info.context.require(Scope.SCANNER)
         _check_point(point, location)
@@ -362,13 +362,13 @@ class DeliveryMutation:
             place = place_of(work.tx, location)
             return receiving.commission(work, arrivals, place, point=point)
 
-        given = [plain_arrivals(arrivals), point, location, vars(occasion) if occasion else None]
-        return await command(info, idempotency_key, "commission", given, occasion, do)
+        given = [plain_arrivals(arrivals), point, location, vars(context) if context else None]
+        return await command(info, idempotency_key, "commission", given, context, do)
 
     @strawberry.mutation(
         description="Give units that bear no serial one of ours, and their records; ask for the "
         "`label` of each in the same answer.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def label_units(
         self,
@@ -380,8 +380,8 @@ class DeliveryMutation:
         lot: str | None = None,
         supplier: str | None = None,
         purchase_order: str | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Label; the serials are in the verdicts."""
         info.context.require(Scope.SCANNER)
         pattern = ArrivalInput(
@@ -391,15 +391,15 @@ class DeliveryMutation:
         def do(work: Work) -> list[Verdict]:
             arrivals = receiving.unlabelled(arrivals_of([pattern])[0], count)
             place = catalogue.location(work.tx, location)
-            return receiving.commission(work, arrivals, place, point=BirthPoint.LABELLING)
+            return receiving.commission(work, arrivals, place, point=RecordOrigin.LABELLING)
 
         given = [product, count, location, lot, supplier, purchase_order]
-        told = [given, vars(occasion) if occasion else None]
-        return await command(info, idempotency_key, "label", told, occasion, do)
+        told = [given, vars(context) if context else None]
+        return await command(info, idempotency_key, "label", told, context, do)
 
 
-def _check_point(point: BirthPoint, location: str | None) -> None:
-    if point not in {BirthPoint.MANUFACTURING, BirthPoint.LABELLING}:
+def _check_point(point: RecordOrigin, location: str | None) -> None:
+    if point not in {RecordOrigin.MANUFACTURING, RecordOrigin.LABELLING}:
         raise InvalidInput("units are commissioned at manufacturing or labelling", field="point")
-    if point is BirthPoint.LABELLING and location is None:
+    if point is RecordOrigin.LABELLING and location is None:
         raise InvalidInput("say where the units are labelled", field="location")

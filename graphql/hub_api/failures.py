@@ -13,7 +13,7 @@ from hub.errors import InvalidInput
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
 from hub_api.cases import Case, case_by_id
-from hub_api.command import OccasionInput, UnitVerdict, circumstances_of
+from hub_api.command import CommandContextInput, UnitResult, command_context_of
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import answer
@@ -77,7 +77,7 @@ class ResolvedCapture(ReportedCase):
     """What became of a failed capture."""
 
     label: str | None = strawberry.field(description="The new label of a unit that was relabelled.")
-    verdict: UnitVerdict = strawberry.field(
+    verdict: UnitResult = strawberry.field(
         description="What the ledger says; while it refuses, the case stays open."
     )
 
@@ -101,20 +101,22 @@ class FailureMutation:
         info: Info,
         idempotency_key: str,
         failure: FailedCaptureInput,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> ReportedCase:
         """Report a failed capture."""
         info.context.require(Scope.SCANNER, Scope.POS)
         _short(failure)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
         readings = failures.as_readings(failure.readings)
         told = Failure(**(vars(failure) | {"readings": readings}))
 
         def do(tx: Transaction, _: str) -> Any:
-            return failures.report(tx, circumstances, told)
+            return failures.report(tx, command_context, told)
 
-        given = [vars(failure), vars(occasion) if occasion else None]
-        done = await once(info.context, circumstances, idempotency_key, "report_failed", given, do)
+        given = [vars(failure), vars(context) if context else None]
+        done = await once(
+            info.context, command_context, idempotency_key, "report_failed", given, do
+        )
         return ReportedCase(
             command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
         )
@@ -128,19 +130,19 @@ class FailureMutation:
         info: Info,
         idempotency_key: str,
         moved: UncapturedInput,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> ReportedCase:
         """Report units that moved unread; no unit is changed by it."""
         info.context.require(Scope.SCANNER, Scope.POS)
         _short(moved)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
 
         def do(tx: Transaction, _: str) -> Any:
-            return failures.report_uncaptured(tx, circumstances, Uncaptured(**vars(moved)))
+            return failures.report_uncaptured(tx, command_context, Uncaptured(**vars(moved)))
 
-        given = [vars(moved), vars(occasion) if occasion else None]
+        given = [vars(moved), vars(context) if context else None]
         done = await once(
-            info.context, circumstances, idempotency_key, "report_uncaptured", given, do
+            info.context, command_context, idempotency_key, "report_uncaptured", given, do
         )
         return ReportedCase(
             command_id=strawberry.ID(done.command_id), replayed=done.replayed, case_id=done.value
@@ -159,27 +161,29 @@ class FailureMutation:
         how: Remedy,
         identifier: str,
         sku: str | None = None,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> ResolvedCapture:
         """Resolve; RETRY and MANUAL do the step that the case was reported for."""
         if how is Remedy.MANUAL:
             info.context.require(Scope.OPS)
         info.context.require(Scope.SCANNER, Scope.POS)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = failures.resolve(
-                Work(tx, circumstances, command_id), case_id, how, identifier, sku=sku
+                Work(tx, command_context, command_id), case_id, how, identifier, sku=sku
             )
             return [done.verdict.as_json(), done.label]
 
-        given = [case_id, how, identifier, sku, vars(occasion) if occasion else None]
-        done = await once(info.context, circumstances, idempotency_key, "resolve_failed", given, do)
+        given = [case_id, how, identifier, sku, vars(context) if context else None]
+        done = await once(
+            info.context, command_context, idempotency_key, "resolve_failed", given, do
+        )
         verdict, label = orjson.loads(orjson.dumps(done.value))
         return ResolvedCapture(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             case_id=case_id,
             label=label,
-            verdict=UnitVerdict.of(verdict),
+            verdict=UnitResult.of(verdict),
         )

@@ -339,11 +339,11 @@ class HistoryMutation:
         """Correct an event; `reason` says why it is corrected."""
         info.context.require(Scope.OPS)
         right = _changes(changes)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
 
         def do(tx: Transaction, command_id: str) -> Any:
             done = corrections.correct(
-                Work(tx, occasion, command_id),
+                Work(tx, context, command_id),
                 event_id,
                 reason=error,
                 changes=right,
@@ -355,7 +355,7 @@ class HistoryMutation:
         done = await info.context.write(
             lambda tx: idempotency.once(
                 tx,
-                occasion,
+                context,
                 key=idempotency_key,
                 name="correct",
                 given=given,

@@ -17,13 +17,13 @@ from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.storage.sql import Row, Transaction
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
-    UnitVerdict,
-    circumstances_of,
+    UnitResult,
     command,
+    command_context_of,
     given_by,
     scans_of,
 )
@@ -95,7 +95,7 @@ class KitReturn:
         description="The key was used before: this is the first answer again."
     )
     check: KitCheck
-    verdict: UnitVerdict = strawberry.field(description="What became of the kit itself.")
+    verdict: UnitResult = strawberry.field(description="What became of the kit itself.")
 
 
 KitReturnResult = Annotated[
@@ -103,7 +103,7 @@ KitReturnResult = Annotated[
     strawberry.union("KitReturnResult"),
 ]
 ReplaceKitMemberResult = Annotated[
-    Union[Movement, AnyProblem, UnitPromised, UnitBlocked],  # noqa: UP007 # of a computed union
+    Union[CommandResult, AnyProblem, UnitPromised, UnitBlocked],  # noqa: UP007 # of a computed union
     strawberry.union("ReplaceKitMemberResult"),
 ]
 
@@ -196,7 +196,7 @@ class KitMutation:
     @strawberry.mutation(
         description="Make units part of another unit, at its place; with a customer's kit they "
         "may come from any site. Each part gets its verdict.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def assemble_kit(
         self,
@@ -204,8 +204,8 @@ class KitMutation:
         idempotency_key: str,
         kit: UnitInput,
         parts: list[PartInput],
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Assemble."""
         info.context.require(Scope.SCANNER)
         given_parts = [Part(_scan(part.unit), part.role) for part in parts]
@@ -214,9 +214,9 @@ class KitMutation:
             return kits.assemble(work, _scan(kit), given_parts)
 
         given = given_by(
-            [kit, *(part.unit for part in parts)], occasion, roles=[part.role for part in parts]
+            [kit, *(part.unit for part in parts)], context, roles=[part.role for part in parts]
         )
-        return await command(info, idempotency_key, "assemble_kit", given, occasion, do)
+        return await command(info, idempotency_key, "assemble_kit", given, context, do)
 
     @strawberry.mutation(
         description="Take one part out of a kit and put another in: both, or neither. The first "
@@ -232,8 +232,8 @@ class KitMutation:
         new: UnitInput,
         location: str,
         role: str | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Replace; without `role` the new part has that of the old one."""
         info.context.require(Scope.SCANNER)
 
@@ -241,15 +241,15 @@ class KitMutation:
             place = catalogue.location(work.tx, location)
             return kits.replace_part(work, _scan(kit), _scan(old), _scan(new), place, role)
 
-        given = given_by([kit, old, new], occasion, location=location, role=role)
-        return await command(info, idempotency_key, "replace_kit_member", given, occasion, do)
+        given = given_by([kit, old, new], context, location=location, role=role)
+        return await command(info, idempotency_key, "replace_kit_member", given, context, do)
 
     @strawberry.mutation(
         description="Take parts out of a kit, or all of them: they wait for inspection at "
         "`location`. `restock` makes those that are not blocked sellable at once.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
-    async def take_apart_kit(
+    async def disassemble_kit(
         self,
         info: Info,
         idempotency_key: str,
@@ -257,24 +257,24 @@ class KitMutation:
         location: str,
         parts: list[UnitInput] | None = None,
         restock: bool = False,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Take apart."""
         info.context.require(Scope.SCANNER)
         named = None if parts is None else scans_of(parts)
 
         def do(work: Work) -> list[Verdict]:
             place = catalogue.location(work.tx, location)
-            return kits.take_apart(work, _scan(kit), place, named, restock=restock)
+            return kits.disassemble(work, _scan(kit), place, named, restock=restock)
 
         given = given_by(
             [kit, *(parts or [])],
-            occasion,
+            context,
             location=location,
             restock=restock,
             all=parts is None,
         )
-        return await command(info, idempotency_key, "take_apart_kit", given, occasion, do)
+        return await command(info, idempotency_key, "disassemble_kit", given, context, do)
 
     @strawberry.mutation(
         description="Take a kit back after every part was scanned. One that does not agree is "
@@ -290,16 +290,16 @@ class KitMutation:
         scanned: list[str],
         location: str,
         accept_incomplete: bool = False,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> KitReturn:
         """Take back."""
         info.context.require(Scope.SCANNER, Scope.POS)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
         scans = _bounded(scanned)
 
         def do(tx: Transaction, command_id: str) -> Any:
             found, verdicts = kit_returns.give_back(
-                Work(tx, circumstances, command_id),
+                Work(tx, command_context, command_id),
                 _scan(kit),
                 scans,
                 catalogue.location(tx, location),
@@ -310,12 +310,12 @@ class KitMutation:
         done = await info.context.write(
             lambda tx: idempotency.once(
                 tx,
-                circumstances,
+                command_context,
                 key=idempotency_key,
                 name="return_kit",
                 given=given_by(
                     [kit],
-                    occasion,
+                    context,
                     scanned=scanned,
                     location=location,
                     accept_incomplete=accept_incomplete,
@@ -328,5 +328,5 @@ class KitMutation:
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             check=KitCheck.of(check),
-            verdict=UnitVerdict.of(verdict),
+            verdict=UnitResult.of(verdict),
         )

@@ -10,9 +10,9 @@ from hub.counts.losses import Loss
 from hub.errors import InvalidInput
 from hub.ledger.event_writer import Verdict
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -32,7 +32,7 @@ class LossMutation:
     @strawberry.mutation(
         description="Report units missing or stolen: they keep their last place, their promises "
         "end, and a case says who saw them last.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def report_losses(
         self,
@@ -41,11 +41,11 @@ class LossMutation:
         units: list[UnitInput],
         loss: Loss,
         reason: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Report losses, with what is known of them."""
         info.context.require(Scope.OPS)
-        lost = occasion or OccasionInput()
+        lost = context or CommandContextInput()
         lost.reason = reason
 
         def do(work: Work) -> list[Verdict]:
@@ -56,7 +56,7 @@ class LossMutation:
 
     @strawberry.mutation(
         description="Report that lost units turned up; they are inspected before they are sold.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def report_found(
         self,
@@ -64,8 +64,8 @@ class LossMutation:
         idempotency_key: str,
         units: list[UnitInput],
         location: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Report what was found."""
         info.context.require(Scope.SCANNER)
         if not location.strip():
@@ -75,5 +75,5 @@ class LossMutation:
             place = catalogue.location(work.tx, location)
             return losses.find(work, place, scans_of(units))
 
-        given = given_by(units, occasion, location=location)
-        return await command(info, idempotency_key, "report_found", given, occasion, do)
+        given = given_by(units, context, location=location)
+        return await command(info, idempotency_key, "report_found", given, context, do)

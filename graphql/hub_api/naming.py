@@ -14,7 +14,7 @@ from hub.ledger.units import Scan
 from hub.storage.sql import Transaction
 from hub.unit_records import further_identifiers
 from hub_api.catalogue import Product
-from hub_api.command import OccasionInput, circumstances_of
+from hub_api.command import CommandContextInput, command_context_of
 from hub_api.context import Context
 from hub_api.once import once
 from hub_api.problems import AnyProblem, DuplicateSerial
@@ -105,17 +105,17 @@ async def _change(
     scan: Scan,
     scheme: str,
     value: str,
-    occasion: OccasionInput | None,
+    context: CommandContextInput | None,
 ) -> NameChanged:
-    circumstances = circumstances_of(info.context, occasion)
+    command_context = command_context_of(info.context, context)
 
     def do(tx: Transaction, command_id: str) -> Any:
-        verdict = change(Work(tx, circumstances, command_id), scan, scheme, value)
+        verdict = change(Work(tx, command_context, command_id), scan, scheme, value)
         return [verdict.unit_id, verdict.version]
 
-    told = vars(occasion) if occasion else None
+    told = vars(context) if context else None
     given = [scan.identifier, scan.sku, scheme, value, told]
-    done = await once(info.context, circumstances, key, f"{change.__name__}_name", given, do)
+    done = await once(info.context, command_context, key, f"{change.__name__}_name", given, do)
     unit_id, version = done.value
     return NameChanged(
         command_id=strawberry.ID(done.command_id),
@@ -141,13 +141,13 @@ class NamingMutation:
         scheme: str,
         value: str,
         sku: str | None = None,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> NameChanged:
         """Link a name; the unit's history tells of it."""
         info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
         return await _change(
-            info, idempotency_key, further_identifiers.link, scan, scheme, value, occasion
+            info, idempotency_key, further_identifiers.link, scan, scheme, value, context
         )
 
     @strawberry.mutation(
@@ -162,11 +162,11 @@ class NamingMutation:
         scheme: str,
         value: str,
         sku: str | None = None,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> NameChanged:
         """Retire a name."""
         info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
         return await _change(
-            info, idempotency_key, further_identifiers.retire, scan, scheme, value, occasion
+            info, idempotency_key, further_identifiers.retire, scan, scheme, value, context
         )

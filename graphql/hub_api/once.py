@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.commands import idempotency
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Transaction
 from hub_api.context import Context
 
 
 async def once(
     context: Context,
-    occasion: Occasion,
+    command_context: CommandContext,
     key: str,
     name: str,
     given: Any,
@@ -24,7 +24,7 @@ async def once(
     return await context.write(
         lambda tx: idempotency.once(
             tx,
-            occasion,
+            command_context,
             key=key,
             name=name,
             given=given,

@@ -216,13 +216,13 @@ class OrderMutation:
     ) -> Order:
         """Decide about an order that came in twice."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            orders.decide_duplicate(tx, occasion, order_id, different=different)
+            orders.decide_duplicate(tx, context, order_id, different=different)
             return str(order_id)
 
         given = [order_id, different]
-        await once(info.context, occasion, idempotency_key, "decide_duplicate_order", given, do)
+        await once(info.context, context, idempotency_key, "decide_duplicate_order", given, do)
         found = await info.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
         return Order.of(found[order_id])

@@ -15,9 +15,9 @@ from hub.unit_records import ownership, sensors
 from hub.unit_records.ownership import OwnerKind, Period
 from hub.unit_records.sensors import Limits, Reading
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -193,7 +193,7 @@ class OwnerMutation:
 
     @strawberry.mutation(
         description="Record that sold units belong to another customer now.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def change_owner(
         self,
@@ -201,21 +201,21 @@ class OwnerMutation:
         idempotency_key: str,
         units: list[UnitInput],
         owner: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Change the owner; `owner` is a pseudonym."""
         info.context.require(Scope.POS, Scope.OPS)
 
         def do(work: Work) -> list[Verdict]:
             return ownership.change(work, owner, scans_of(units))
 
-        given = given_by(units, occasion, owner=owner)
-        return await command(info, idempotency_key, "change_owner", given, occasion, do)
+        given = given_by(units, context, owner=owner)
+        return await command(info, idempotency_key, "change_owner", given, context, do)
 
     @strawberry.mutation(
         description="Keep what was measured at units that travelled together; with `hold` they "
         "are blocked for their quality where a limit was left.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def record_readings(
         self,
@@ -225,8 +225,8 @@ class OwnerMutation:
         readings: list[ReadingInput],
         limits: list[LimitsInput] | None = None,
         hold: bool = False,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Record readings."""
         info.context.require(Scope.SCANNER)
         measured = [Reading(**vars(each)) for each in readings]
@@ -239,9 +239,9 @@ class OwnerMutation:
 
         given = given_by(
             units,
-            occasion,
+            context,
             readings=[vars(each) for each in readings],
             limits=[vars(each) for each in limits or []],
             hold=hold,
         )
-        return await command(info, idempotency_key, "record_readings", given, occasion, do)
+        return await command(info, idempotency_key, "record_readings", given, context, do)

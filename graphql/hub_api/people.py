@@ -104,7 +104,7 @@ class PersonMutation:
         "before is told then.",
         graphql_type=PersonChangeResult,
     )
-    async def put_person(
+    async def upsert_contact(
         self,
         info: Info,
         idempotency_key: str,
@@ -117,16 +117,18 @@ class PersonMutation:
         """Keep how to reach a person."""
         info.context.require(Scope.OPS)
         contact = Contact(name=name, email=email, phone=phone, language=language)
-        vault, occasion = info.context.vault, info.context.occasion()
+        vault, context = info.context.vault, info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            people.put(tx, occasion, vault, ref, contact)
+            people.put(tx, context, vault, ref, contact)
             return ref
 
         # What is kept of the input can not be guessed without the hub's key.
         told = orjson.dumps([name, email, phone, language])
         digest = hmac.new(vault.derive("people").encode(), told, hashlib.sha256).hexdigest()
-        done = await once(info.context, occasion, idempotency_key, "put_person", [ref, digest], do)
+        done = await once(
+            info.context, context, idempotency_key, "upsert_contact", [ref, digest], do
+        )
         return PersonChange(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -143,15 +145,13 @@ class PersonMutation:
     ) -> PersonChange:
         """Erase a person."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
 
         def do(tx: Transaction, _: str) -> str:
-            people.erase(tx, occasion, ref, reason)
+            people.erase(tx, context, ref, reason)
             return ref
 
-        done = await once(
-            info.context, occasion, idempotency_key, "erase_person", [ref, reason], do
-        )
+        done = await once(info.context, context, idempotency_key, "erase_person", [ref, reason], do)
         return PersonChange(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,

@@ -198,15 +198,15 @@ class PolicyMutation:
         rule = Rule(
             topic=topic, code=code, name=name, rank=rank, conditions=fits, decision=decision
         )
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         given = [topic, code, name, rank, decision, fits.as_json()]
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "put_rule",
             given,
-            lambda tx, _: policies.put(tx, occasion, rule, BUILT_IN[topic]),
+            lambda tx, _: policies.put(tx, context, rule, BUILT_IN[topic]),
         )
         shown = [DecisionRule.of(each) for each in await _rules(info, topic)]
         return DecisionRules(rules=shown, replayed=done.replayed)
@@ -222,7 +222,7 @@ class PolicyMutation:
         info.context.require(Scope.ADMIN)
         done = await once(
             info.context,
-            info.context.occasion(),
+            info.context.command_context(),
             idempotency_key,
             "remove_rule",
             [topic, code],

@@ -139,7 +139,7 @@ class RecallScope:
 
 
 @strawberry.type(
-    description="How far a recall is contained. inHouse + sold + missing + destroyed = affected; "
+    description="How far a recall is contained. onHand + sold + missing + destroyed = affected; "
     "located = affected - missing; open + resolved = affected."
 )
 class RecallStanding:
@@ -150,7 +150,7 @@ class RecallStanding:
     )
     affected: int
     located: int
-    in_house: int
+    on_hand: int
     blocked: int = strawberry.field(description="Of those in house.")
     sold: int = strawberry.field(description="With customers now.")
     missing: int

@@ -1,12 +1,12 @@
 """Recalls: seen before they are opened, opened, followed to the last unit, told, closed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
 
 from hub import recalls
 from hub.access.keys import Scope
-from hub.commands.context import Occasion
 from hub.commands.work import Work
 from hub.ledger import units
 from hub.recalls import RecallCard, Resolution, notices
@@ -15,9 +15,9 @@ from hub.recalls.opening import affected_units
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -47,15 +47,17 @@ class RecallChange:
 RecallChangeResult = answer("RecallChangeResult", RecallChange)
 
 
-async def _changed(info: Info, key: str, name: str, ref: str, given: Any, do: Any) -> RecallChange:
-    """Run one idempotent command on a recall; `do` takes the transaction, occasion, command."""
-    occasion = info.context.occasion()
+async def _changed(
+    info: Info, key: str, name: str, ref: str, given: Any, do: Callable[[Work], None]
+) -> RecallChange:
+    """Run one idempotent command on a recall; `do` takes its work."""
+    context = info.context.command_context()
 
     def work(tx: Transaction, command_id: str) -> str:
-        do(Work(tx, occasion, command_id))
+        do(Work(tx, context, command_id))
         return ref
 
-    done = await once(info.context, occasion, key, name, [ref, given], work)
+    done = await once(info.context, context, key, name, [ref, given], work)
     row = await info.context.read(lambda tx: shown(tx, done.value))
     assert row is not None  # it was changed, and recalls are never deleted
     return RecallChange(
@@ -155,7 +157,7 @@ class RecallMutation:
     @strawberry.mutation(
         description="Say what was done about units of a recall. Only REPAIRED and CLEARED release "
         "their block, where no other recall and no part still needs it.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def resolve_recall_units(
         self,
@@ -164,16 +166,16 @@ class RecallMutation:
         ref: str,
         units: list[UnitInput],
         resolution: Resolution,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Resolve units of a recall."""
         info.context.require(Scope.OPS)
 
         def do(work: Work) -> Any:
             return recalls.resolve(work, ref, resolution, scans_of(units))
 
-        given = given_by(units, occasion, ref=ref, resolution=str(resolution))
-        return await command(info, idempotency_key, "resolve_recall_units", given, occasion, do)
+        given = given_by(units, context, ref=ref, resolution=str(resolution))
+        return await command(info, idempotency_key, "resolve_recall_units", given, context, do)
 
     @strawberry.mutation(
         description="Close a recall: it catches no more. With units open only by `force` and with "
@@ -191,8 +193,8 @@ class RecallMutation:
         """Close a recall."""
         info.context.require(Scope.OPS)
 
-        def do(tx: Transaction, occasion: Occasion, _: str) -> None:
-            recalls.close(tx, occasion, ref, force=force, reason=reason)
+        def do(work: Work) -> None:
+            recalls.close(work.tx, work.context, ref, force=force, reason=reason)
 
         given = [force, reason]
         return await _changed(info, idempotency_key, "close_recall", ref, given, do)
@@ -208,8 +210,8 @@ class RecallMutation:
         """Tell the customers of a recall."""
         info.context.require(Scope.OPS)
 
-        def do(tx: Transaction, occasion: Occasion, _: str) -> None:
-            recall = recalls.by_ref(tx, ref, lock=True)
-            notices.tell_customers(tx, occasion, recall, channels.get(tx, channel))
+        def do(work: Work) -> None:
+            recall = recalls.by_ref(work.tx, ref, lock=True)
+            notices.tell_customers(work.tx, work.context, recall, channels.get(work.tx, channel))
 
         return await _changed(info, idempotency_key, "notify_recall", ref, [channel], do)

@@ -244,7 +244,7 @@ class ReconciliationMutation:
             lambda tx: reference(tx, "reconciliation_difference", "id", id)
         )
         channel = await info.context.read(lambda tx: channels.by_id(tx, row["channel_id"]))
-        await info.context.services.heal(channel, row, info.context.occasion())
+        await info.context.services.heal(channel, row, info.context.command_context())
         return await info.context.read(lambda tx: _difference(tx, id))
 
     @strawberry.mutation(
@@ -261,11 +261,11 @@ class ReconciliationMutation:
         info.context.require(Scope.OPS)
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def work(tx: Transaction) -> Difference:
             row = reference(tx, "reconciliation_difference", "id", id)
-            reconciliation.dismiss(tx, occasion, row, reason)
+            reconciliation.dismiss(tx, context, row, reason)
             return _difference(tx, id)
 
         return await info.context.write(work)

@@ -1,4 +1,4 @@
-"""Retrofit: serial tracking for products that have stock already, phase by phase."""
+"""Serialization: serial tracking for products that have stock already, phase by phase."""
 
 from datetime import datetime
 from typing import Annotated, Any, Union
@@ -12,15 +12,15 @@ from hub.catalogue import Tracking, Trait
 from hub.clock import moment
 from hub.commands.work import Work
 from hub.inbound import serialization
-from hub.inbound import unserialized_stock as old_stock
-from hub.inbound.unserialized_stock import OldStock, Phase, Urgency
+from hub.inbound import unserialized_stock as unserialized_stock
+from hub.inbound.unserialized_stock import Phase, SerializationOrder, UnserializedQuantity
 from hub.ledger.event_writer import Verdict
 from hub.storage.sql import Row
 from hub_api.command import (
     ArrivalInput,
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     arrivals_of,
     command,
     plain_arrivals,
@@ -32,11 +32,11 @@ from hub_api.problems import AnyProblem, NotEnoughStock
 
 Info = strawberry.Info[Context, None]
 
-strawberry.enum(Urgency, name="RetrofitUrgency", description="What makes a product come first.")
+strawberry.enum(SerializationOrder, description="What makes a product come first.")
 
 
 @strawberry.input(description="How much of a product is at a place, without its serials.")
-class OldStockInput:
+class UnserializedStockInput:
     """How much there is at a place."""
 
     location: str
@@ -83,7 +83,7 @@ class UnserializedStock:
 
 
 @strawberry.type(description="A product whose serials are still to be read.")
-class RetrofitPriority:
+class SerializationPriority:
     """A product whose serials are still to be read."""
 
     sku: str
@@ -99,7 +99,7 @@ class RetrofitPriority:
     )
 
     @classmethod
-    def of(cls, row: Row) -> "RetrofitPriority":
+    def of(cls, row: Row) -> "SerializationPriority":
         """Show a row."""
         return cls(
             sku=row["sku"],
@@ -135,7 +135,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 @strawberry.type
-class RetrofitQuery:
+class SerializationQuery:
     """Reading old stock."""
 
     @strawberry.field(description="Old stock, by product and place: units without a serial.")
@@ -150,7 +150,7 @@ class RetrofitQuery:
         """List old stock."""
         info.context.require(Scope.SCANNER, Scope.OPS)
         rows = await info.context.read(
-            lambda tx: old_stock.listed(
+            lambda tx: unserialized_stock.listed(
                 tx, first=first, after=position(after), sku=sku, location=location
             )
         )
@@ -160,18 +160,22 @@ class RetrofitQuery:
         description="Products whose serials are still to be read, the most urgent first."
     )
     async def retrofit_priorities(
-        self, info: Info, by: Urgency = Urgency.RISK, first: int = 50, skip: int = 0
-    ) -> list[RetrofitPriority]:
+        self,
+        info: Info,
+        by: SerializationOrder = SerializationOrder.RISK,
+        first: int = 50,
+        skip: int = 0,
+    ) -> list[SerializationPriority]:
         """List what to do first."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
-            lambda tx: old_stock.priorities(tx, by, first=first, skip=skip)
+            lambda tx: unserialized_stock.priorities(tx, by, first=first, skip=skip)
         )
-        return [RetrofitPriority.of(row) for row in rows]
+        return [SerializationPriority.of(row) for row in rows]
 
 
 @strawberry.type
-class RetrofitMutation:
+class SerializationMutation:
     """Switching serial tracking on."""
 
     @strawberry.mutation(
@@ -185,23 +189,23 @@ class RetrofitMutation:
         idempotency_key: str,
         sku: str,
         reason: str,
-        stock: list[OldStockInput] | None = None,
+        stock: list[UnserializedStockInput] | None = None,
     ) -> TrackingStarted:
         """Start with one product."""
         info.context.require(Scope.OPS)
         there = [
-            OldStock(sku=sku, location=each.location, quantity=each.quantity)
+            UnserializedQuantity(sku=sku, location=each.location, quantity=each.quantity)
             for each in stock or []
         ]
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
         given = [sku, reason, [[each.location, each.quantity] for each in there]]
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "start_tracking",
             given,
-            lambda tx, _: old_stock.start(tx, occasion, sku, there),
+            lambda tx, _: unserialized_stock.start(tx, context, sku, there),
         )
         return TrackingStarted(skus=done.value, replayed=done.replayed)
 
@@ -222,9 +226,9 @@ class RetrofitMutation:
     ) -> TrackingStarted:
         """Start with a category, or with what is worth most."""
         info.context.require(Scope.OPS)
-        there = [OldStock(**vars(each)) for each in stock or []]
+        there = [UnserializedQuantity(**vars(each)) for each in stock or []]
         phase = Phase(category=category, value_from=value_from, currency=currency)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
         given = [
             reason,
             [category, value_from, currency],
@@ -232,27 +236,27 @@ class RetrofitMutation:
         ]
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "start_tracking_phase",
             given,
-            lambda tx, _: old_stock.start_phase(tx, occasion, phase, there),
+            lambda tx, _: unserialized_stock.start_phase(tx, context, phase, there),
         )
         return TrackingStarted(skus=done.value, replayed=done.replayed)
 
     @strawberry.mutation(
         description="Read the serials of old stock where it lies: each unit gets its record, and "
         "there is one less without a serial.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
-    async def capture_old_stock(
+    async def capture_unserialized_stock(
         self,
         info: Info,
         idempotency_key: str,
         units: list[ArrivalInput],
         location: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Capture old stock; it is in stock where it was."""
         info.context.require(Scope.SCANNER)
         arrivals = arrivals_of(units)
@@ -261,5 +265,7 @@ class RetrofitMutation:
             place = catalogue.location(work.tx, location)
             return serialization.capture_units(work, arrivals, place)
 
-        given = [plain_arrivals(arrivals), location, vars(occasion) if occasion else None]
-        return await command(info, idempotency_key, "capture_old_stock", given, occasion, do)
+        given = [plain_arrivals(arrivals), location, vars(context) if context else None]
+        return await command(
+            info, idempotency_key, "capture_unserialized_stock", given, context, do
+        )

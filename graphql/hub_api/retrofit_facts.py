@@ -3,14 +3,14 @@
 import strawberry
 
 from hub.inbound import serialization
-from hub.ledger.commissioning import BirthPoint
+from hub.ledger.commissioning import RecordOrigin
 from hub_api.context import Context
 
 Info = strawberry.Info[Context, None]
 
 
 @strawberry.type
-class RetrofitFacts:
+class SerializationFacts:
     """A part of `Unit`."""
 
     id: strawberry.ID
@@ -20,7 +20,7 @@ class RetrofitFacts:
     )
     async def history_gap(self, info: Info) -> str | None:
         """Say what its history lacks; null if its record is whole."""
-        if getattr(self, "birth", None) is not BirthPoint.RETROFIT:
+        if getattr(self, "origin", None) is not RecordOrigin.UNSERIALIZED_STOCK:
             return None
         gap: str | None = await info.context.loaders.of(serialization.gaps).load(str(self.id))
         return gap

@@ -79,7 +79,7 @@ class ReturnedSale:
 
 
 @strawberry.type(description="What a channel had announced of a unit that is brought back.")
-class AnnouncedReturn:
+class ChannelReturnFact:
     """What a channel had announced."""
 
     ref: str
@@ -89,10 +89,10 @@ class AnnouncedReturn:
     refund_reference: str | None = strawberry.field(description="Null: it has not refunded yet.")
 
 
-def _announced(said: dict[str, Any] | None) -> AnnouncedReturn | None:
+def _announced(said: dict[str, Any] | None) -> ChannelReturnFact | None:
     if said is None:
         return None
-    return AnnouncedReturn(
+    return ChannelReturnFact(
         ref=said["ref"],
         state=said["state"],
         comes_back=said["comes_back"],
@@ -113,7 +113,7 @@ class ReturnCase:
     findings: list[NoticedReturn] = strawberry.field(metadata={"size": 5})
     next_step: str = strawberry.field(description="What to do, for the person at the counter.")
     sale: ReturnedSale | None
-    announced: AnnouncedReturn | None = strawberry.field(
+    announced: ChannelReturnFact | None = strawberry.field(
         description="What its channel had announced when it was checked."
     )
     buyer_matches: bool | None = strawberry.field(description="Null: nothing to compare.")
@@ -261,7 +261,7 @@ class ReturnMutation:
     ) -> ReturnCase:
         """Check; `order` is an order's id, number or reference, or the number of a receipt."""
         info.context.require(Scope.POS, Scope.SCANNER)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
             question = Question(
@@ -273,10 +273,10 @@ class ReturnMutation:
                 product=product_expected,
                 condition=condition,
             )
-            return check(tx, occasion, question)
+            return check(tx, context, question)
 
         given = [identifier, location, reason, order, customer_ref, product_expected, condition]
-        done = await once(info.context, occasion, idempotency_key, "check_return", given, do)
+        done = await once(info.context, context, idempotency_key, "check_return", given, do)
         return await _show(info, done.value)
 
     @strawberry.mutation(
@@ -296,17 +296,17 @@ class ReturnMutation:
         info.context.require(Scope.POS, Scope.SCANNER)
         if override is not None:
             info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, command_id: str) -> str:
             place = place_of(tx, location)
             receive.accept(
-                Work(tx, occasion, command_id), return_id, location=place, override=override
+                Work(tx, context, command_id), return_id, location=place, override=override
             )
             return return_id
 
         given = [return_id, location, override]
-        done = await once(info.context, occasion, idempotency_key, "accept_return", given, do)
+        done = await once(info.context, context, idempotency_key, "accept_return", given, do)
         return await _show(info, done.value)
 
     @strawberry.mutation(
@@ -318,14 +318,14 @@ class ReturnMutation:
     ) -> ReturnCase:
         """Record a refund; `reference` is that of the credit note or the payment."""
         info.context.require(Scope.POS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            receive.refund(tx, occasion, return_id, reference)
+            receive.refund(tx, context, return_id, reference)
             return return_id
 
         given = [return_id, reference]
-        done = await once(info.context, occasion, idempotency_key, "record_refund", given, do)
+        done = await once(info.context, context, idempotency_key, "record_refund", given, do)
         return await _show(info, done.value)
 
     @strawberry.mutation(
@@ -348,7 +348,7 @@ class ReturnMutation:
         info.context.require(Scope.SCANNER)
         if outcome is not None:
             info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, command_id: str) -> str:
             inspection = Inspection(
@@ -358,9 +358,9 @@ class ReturnMutation:
                 outcome=outcome,
                 why=reason,
             )
-            receive.route(Work(tx, occasion, command_id), return_id, inspection)
+            receive.route(Work(tx, context, command_id), return_id, inspection)
             return return_id
 
         given = [return_id, grade, condition, location, outcome, reason]
-        done = await once(info.context, occasion, idempotency_key, "route_return", given, do)
+        done = await once(info.context, context, idempotency_key, "route_return", given, do)
         return await _show(info, done.value)

@@ -19,14 +19,14 @@ from hub_api.counts import CountMutation, CountQuery
 from hub_api.deliveries import DeliveryMutation, DeliveryQuery
 from hub_api.devices import DeviceQuery
 from hub_api.failures import FailureMutation
-from hub_api.fulfilment import FulfilmentMutation, FulfilmentQuery
+from hub_api.fulfillment import FulfillmentMutation, FulfillmentQuery
 from hub_api.history import HistoryMutation, HistoryQuery
 from hub_api.imports import ImportQuery
 from hub_api.kits import KitMutation, KitQuery
-from hub_api.licences import LicenceMutation, LicenceQuery
+from hub_api.licenses import LicenseMutation, LicenseQuery
 from hub_api.losses import LossMutation
 from hub_api.mappings import MappingMutation, MappingQuery
-from hub_api.movements import MovementMutation
+from hub_api.movements import UnitCommandMutation
 from hub_api.naming import AdviceQuery, NamingMutation
 from hub_api.orders import OrderMutation, OrderQuery
 from hub_api.owners import OwnerMutation, OwnerQuery
@@ -37,7 +37,7 @@ from hub_api.proof import ProofQuery
 from hub_api.pushes import PushQuery
 from hub_api.recalls import RecallMutation, RecallQuery
 from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
-from hub_api.retrofit import RetrofitMutation, RetrofitQuery
+from hub_api.retrofit import SerializationMutation, SerializationQuery
 from hub_api.returns import ReturnMutation, ReturnQuery
 from hub_api.service import ServiceMutation
 from hub_api.subscriptions import Subscription
@@ -54,14 +54,14 @@ class Query(
     ClientQuery,
     CostQuery,
     OwnerQuery,
-    LicenceQuery,
+    LicenseQuery,
     CountQuery,
     CaptureQuery,
     CatalogueQuery,
     AlternativeQuery,
     MappingQuery,
     OrderQuery,
-    FulfilmentQuery,
+    FulfillmentQuery,
     WorkQuery,
     ChannelQuery,
     PushQuery,
@@ -75,7 +75,7 @@ class Query(
     ChannelReturnQuery,
     RecallQuery,
     PersonQuery,
-    RetrofitQuery,
+    SerializationQuery,
     ImportQuery,
     ClaimQuery,
     PolicyQuery,
@@ -90,13 +90,13 @@ class Query(
 
 @strawberry.type(description="Commands. Each answers with its result or with a problem.")
 class Mutation(
-    MovementMutation,
-    FulfilmentMutation,
+    UnitCommandMutation,
+    FulfillmentMutation,
     WorkMutation,
     LossMutation,
     CostMutation,
     OwnerMutation,
-    LicenceMutation,
+    LicenseMutation,
     KitMutation,
     ClientMutation,
     CountMutation,
@@ -105,7 +105,7 @@ class Mutation(
     OrderMutation,
     RecallMutation,
     PersonMutation,
-    RetrofitMutation,
+    SerializationMutation,
     ServiceMutation,
     ClaimMutation,
     PolicyMutation,

@@ -17,9 +17,9 @@ from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -93,23 +93,23 @@ class ServiceMutation:
 
     @strawberry.mutation(
         description="Record that units were taken into use; their warranty may start with it.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def activate_units(
         self,
         info: Info,
         idempotency_key: str,
         units: list[UnitInput],
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Activate."""
         info.context.require(Scope.POS, Scope.SCANNER)
-        return await move(info, idempotency_key, Action.ACTIVATE, units, occasion)
+        return await move(info, idempotency_key, Action.ACTIVATE, units, context)
 
     @strawberry.mutation(
         description="Register a sold unit for its customer; the manufacturer is told where a "
         "channel takes it.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def register_unit(
         self,
@@ -118,8 +118,8 @@ class ServiceMutation:
         unit: UnitInput,
         on: date,
         reference: str | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Register; whoever keeps the goods may do it for the customer."""
         info.context.require(Scope.POS, Scope.SCANNER)
         (scan,) = scans_of([unit])
@@ -127,8 +127,8 @@ class ServiceMutation:
         def do(work: Work) -> list[Verdict]:
             return [repairs.register(work, scan, on, reference)]
 
-        given = given_by([unit], occasion, on=on, reference=reference)
-        return await command(info, idempotency_key, "register_unit", given, occasion, do)
+        given = given_by([unit], context, on=on, reference=reference)
+        return await command(info, idempotency_key, "register_unit", given, context, do)
 
     @strawberry.mutation(
         description="Attach an extended warranty or a service agreement to a unit.",
@@ -147,7 +147,7 @@ class ServiceMutation:
     ) -> CoverChanged:
         """Grant; `reference` is the number of the contract."""
         info.context.require(Scope.POS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> Any:
             unit_id = units.find(tx, unit.identifier, unit.sku)["id"]
@@ -158,10 +158,10 @@ class ServiceMutation:
                 starts_on=starts_on,
                 ends_on=ends_on,
             )
-            return [cover.grant(tx, occasion, unit_id, grant), unit_id]
+            return [cover.grant(tx, context, unit_id, grant), unit_id]
 
         given = [vars(unit), kind.value, reference, provider, starts_on, ends_on]
-        done = await once(info.context, occasion, idempotency_key, "grant_cover", given, do)
+        done = await once(info.context, context, idempotency_key, "grant_cover", given, do)
         return CoverChanged(
             id=strawberry.ID(done.value[0]), replayed=done.replayed, unit_id=done.value[1]
         )
@@ -174,41 +174,41 @@ class ServiceMutation:
     ) -> CoverChanged:
         """Revoke."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         done = await once(
             info.context,
-            occasion,
+            context,
             idempotency_key,
             "revoke_cover",
             [id],
-            lambda tx, _: cover.revoke(tx, occasion, id),
+            lambda tx, _: cover.revoke(tx, context, id),
         )
         return CoverChanged(id=id, replayed=done.replayed, unit_id=done.value)
 
     @strawberry.mutation(
         description="Take customers' own units in for service: nothing is returned or refunded.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
-    async def take_in_units(
+    async def check_in_for_service(
         self,
         info: Info,
         idempotency_key: str,
         units: list[UnitInput],
         location: str,
         fault: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Take in."""
         info.context.require(Scope.POS, Scope.SCANNER)
         if not fault.strip():
             raise InvalidInput("say what is wrong with it", field="fault")
-        taken = occasion or OccasionInput()
+        taken = context or CommandContextInput()
         taken.reason = fault
         return await move(info, idempotency_key, Action.TAKE_IN, units, taken, location)
 
     @strawberry.mutation(
         description="Record a repair, a maintenance or a refurbishment with the parts replaced.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def record_service(
         self,
@@ -216,8 +216,8 @@ class ServiceMutation:
         idempotency_key: str,
         unit: UnitInput,
         done: WorkInput,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Record what was done; parts that are units of ours are named, and not moved."""
         info.context.require(Scope.SCANNER)
         (scan,) = scans_of([unit])
@@ -227,25 +227,25 @@ class ServiceMutation:
         def do(work: Work) -> list[Verdict]:
             return [repairs.record_work(work, scan, finished)]
 
-        given = given_by([unit], occasion, work=repr(finished))
-        return await command(info, idempotency_key, "record_service", given, occasion, do)
+        given = given_by([unit], context, work=repr(finished))
+        return await command(info, idempotency_key, "record_service", given, context, do)
 
     @strawberry.mutation(
         description="Hand customers' own units back after their service.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
-    async def hand_back_units(
+    async def return_to_customer(
         self,
         info: Info,
         idempotency_key: str,
         units: list[UnitInput],
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Hand back."""
         info.context.require(Scope.POS, Scope.SCANNER)
 
         def do(work: Work) -> list[Verdict]:
             return repairs.hand_back(work, scans_of(units))
 
-        given = given_by(units, occasion)
-        return await command(info, idempotency_key, "hand_back", given, occasion, do)
+        given = given_by(units, context)
+        return await command(info, idempotency_key, "hand_back", given, context, do)

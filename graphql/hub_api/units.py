@@ -16,7 +16,7 @@ from hub.history.unit_history import VIEWS, View
 from hub.identifiers.labels import LabelFormat
 from hub.kits import kit_reports
 from hub.ledger import unit_views
-from hub.ledger.commissioning import BirthPoint, Condition
+from hub.ledger.commissioning import Condition, RecordOrigin
 from hub.ledger.holds import HoldKind
 from hub.ledger.rules import client
 from hub.lifecycle import Action, Status
@@ -30,7 +30,7 @@ from hub_api.client_facts import ClientFacts
 from hub_api.context import Context
 from hub_api.cover import CoverAnswer, ServiceRecord
 from hub_api.labels import UnitLabel
-from hub_api.retrofit_facts import RetrofitFacts
+from hub_api.retrofit_facts import SerializationFacts
 from hub_api.unit_sales import UnitSales
 from hub_api.warranty_facts import Warranty
 
@@ -44,7 +44,7 @@ strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or b
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
 
 strawberry.enum(Condition, name="UnitCondition", description="How worn a unit is.")
-strawberry.enum(BirthPoint, description="Where the record of a unit began.")
+strawberry.enum(RecordOrigin, description="Where the record of a unit began.")
 strawberry.enum(Audience, description="Who a serial is shown to.")
 
 strawberry.enum(
@@ -217,7 +217,7 @@ async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | No
 
 
 @strawberry.type(description="One physical unit.")
-class Unit(UnitSales, RetrofitFacts, ClientFacts):
+class Unit(UnitSales, SerializationFacts, ClientFacts):
     """One physical unit."""
 
     id: strawberry.ID
@@ -238,7 +238,7 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
     changed_at: datetime
     line_id: strawberry.Private[str | None]
     condition: Condition
-    birth: BirthPoint = strawberry.field(description="Where its record began.")
+    origin: RecordOrigin = strawberry.field(description="Where its record began.")
     supplier: str | None
     purchase_order: str | None
     delivery_id: strawberry.ID | None = strawberry.field(
@@ -272,7 +272,7 @@ class Unit(UnitSales, RetrofitFacts, ClientFacts):
             changed_at=moment(row["changed_at"]),
             line_id=row["order_line_id"],
             condition=Condition(row["condition"]),
-            birth=BirthPoint(row["birth"]),
+            origin=RecordOrigin(row["origin"]),
             supplier=row["supplier"],
             purchase_order=row["purchase_order"],
             delivery_id=strawberry.ID(row["delivery_id"]) if row["delivery_id"] else None,

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub import imports
 from hub.access.keys import Scope
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import Forbidden, InvalidInput, Refused
 from hub.imports import Plan, Run
 from hub.imports.command import mapping
@@ -54,8 +54,8 @@ class Uploads:
         try:
             if not await self._kept(request, path):
                 return _refusal(413, "BODY_TOO_LARGE", f"At most {self._bytes_max} bytes.")
-            occasion = context.occasion()
-            run = await self._begin(request.query_params, occasion, path)
+            command_context = context.command_context()
+            run = await self._begin(request.query_params, command_context, path)
             kept = run.state != "finished"
         except ClientDisconnect:
             return Response(status_code=400)
@@ -64,7 +64,7 @@ class Uploads:
         finally:
             if not kept:
                 path.unlink()
-        work = BackgroundTask(self._carry_out, occasion, run, path) if kept else None
+        work = BackgroundTask(self._carry_out, command_context, run, path) if kept else None
         answer = {"id": run.id, "state": run.state, "dryRun": run.dry_run, "done": run.done}
         return JSONResponse(answer, status_code=202 if kept else 200, background=work)
 
@@ -81,17 +81,17 @@ class Uploads:
             raise InvalidInput("send the file as the body", field="file")
         return True
 
-    async def _begin(self, query: QueryParams, occasion: Occasion, path: Path) -> Run:
+    async def _begin(self, query: QueryParams, context: CommandContext, path: Path) -> Run:
         plan = Plan(
             location=query.get("location"),
             columns=mapping(query.getlist("map")),
             delimiter=query.get("delimiter"),
-            retrofit=_switch(query, "retrofit"),
+            unserialized_stock=_switch(query, "unserialized_stock"),
         )
         return await asyncio.to_thread(
             imports.begin,
             self._database,
-            occasion,
+            context,
             path,
             plan,
             name=query.get("name", "upload")[:NAME_CHARS_MAX],
@@ -99,10 +99,10 @@ class Uploads:
             resume=True,
         )
 
-    async def _carry_out(self, occasion: Occasion, run: Run, path: Path) -> None:
+    async def _carry_out(self, context: CommandContext, run: Run, path: Path) -> None:
         try:
             async with self._turn:
-                await asyncio.to_thread(imports.carry_out, self._database, occasion, run)
+                await asyncio.to_thread(imports.carry_out, self._database, context, run)
         except Exception:
             # The run keeps what went wrong; sent again, the file goes on from there.
             logger.exception("import %s was broken off", run.id)

@@ -72,15 +72,15 @@ class WebhookMutation:
     ) -> WebhookChange:
         """Make an endpoint; a shared secret may be brought along."""
         info.context.require(Scope.ADMIN)
-        context, occasion = info.context, info.context.occasion()
+        context, command_context = info.context, info.context.command_context()
         made = webhooks.new_secret(signature, secret)
         sealed, private = webhooks.seal(context.vault, made), context.private_webhooks
 
         def do(tx: Transaction, _: str) -> str:
-            return webhooks.create(tx, occasion, webhook.plain(), sealed, private=private)
+            return webhooks.create(tx, command_context, webhook.plain(), sealed, private=private)
 
         given = [*webhook.given(), signature]
-        done = await once(context, occasion, idempotency_key, "create_webhook", given, do)
+        done = await once(context, command_context, idempotency_key, "create_webhook", given, do)
         return await _changed(context, done.value, done.replayed, made)
 
     @strawberry.mutation(
@@ -92,14 +92,14 @@ class WebhookMutation:
     ) -> WebhookChange:
         """Change an endpoint."""
         info.context.require(Scope.ADMIN)
-        occasion, private = info.context.occasion(), info.context.private_webhooks
+        context, private = info.context.command_context(), info.context.private_webhooks
 
         def do(tx: Transaction, _: str) -> str:
-            webhooks.change(tx, occasion, id, webhook.plain(), private=private)
+            webhooks.change(tx, context, id, webhook.plain(), private=private)
             return id
 
         given = [id, *webhook.given()]
-        done = await once(info.context, occasion, idempotency_key, "update_webhook", given, do)
+        done = await once(info.context, context, idempotency_key, "update_webhook", given, do)
         return await _changed(info.context, id, done.replayed)
 
     @strawberry.mutation(
@@ -118,16 +118,18 @@ class WebhookMutation:
     ) -> WebhookChange:
         """Rotate the secret of an endpoint; the way of signing may change with it."""
         info.context.require(Scope.ADMIN)
-        context, occasion = info.context, info.context.occasion()
+        context, command_context = info.context, info.context.command_context()
         made = webhooks.new_secret(signature, secret)
 
         def do(tx: Transaction, _: str) -> str:
             overlap = timedelta(hours=overlap_hours)
-            webhooks.rotate(tx, occasion, context.vault, id, made, overlap)
+            webhooks.rotate(tx, command_context, context.vault, id, made, overlap)
             return id
 
         given = [id, signature, overlap_hours]
-        done = await once(context, occasion, idempotency_key, "rotate_webhook_secret", given, do)
+        done = await once(
+            context, command_context, idempotency_key, "rotate_webhook_secret", given, do
+        )
         return await _changed(context, id, done.replayed, made)
 
     @strawberry.mutation(
@@ -139,15 +141,15 @@ class WebhookMutation:
     ) -> WebhookChange:
         """Disable an endpoint."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion(reason=reason)
+        context = info.context.command_context(reason=reason)
 
         def do(tx: Transaction, _: str) -> str:
             webhooks.get(tx, id)
-            webhooks.disable(tx, id, reason, occasion.now)
+            webhooks.disable(tx, id, reason, context.now)
             return id
 
         given = [id, reason]
-        done = await once(info.context, occasion, idempotency_key, "disable_webhook", given, do)
+        done = await once(info.context, context, idempotency_key, "disable_webhook", given, do)
         return await _changed(info.context, id, done.replayed)
 
     @strawberry.mutation(
@@ -159,14 +161,14 @@ class WebhookMutation:
     ) -> WebhookChange:
         """Enable an endpoint."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            webhooks.enable(tx, occasion, id, skip_missed=skip_missed)
+            webhooks.enable(tx, context, id, skip_missed=skip_missed)
             return id
 
         given = [id, skip_missed]
-        done = await once(info.context, occasion, idempotency_key, "enable_webhook", given, do)
+        done = await once(info.context, context, idempotency_key, "enable_webhook", given, do)
         return await _changed(info.context, id, done.replayed)
 
     @strawberry.mutation(
@@ -178,13 +180,13 @@ class WebhookMutation:
     ) -> WebhookDeleted:
         """Delete an endpoint."""
         info.context.require(Scope.ADMIN)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            webhooks.remove(tx, occasion, id)
+            webhooks.remove(tx, context, id)
             return id
 
-        done = await once(info.context, occasion, idempotency_key, "delete_webhook", id, do)
+        done = await once(info.context, context, idempotency_key, "delete_webhook", id, do)
         return WebhookDeleted(id=id, replayed=done.replayed)
 
     @strawberry.mutation(
@@ -196,12 +198,12 @@ class WebhookMutation:
     ) -> WebhookQueued:
         """Try an endpoint out."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            return messages.test(tx, occasion, id)
+            return messages.test(tx, context, id)
 
-        done = await once(info.context, occasion, idempotency_key, "test_webhook", id, do)
+        done = await once(info.context, context, idempotency_key, "test_webhook", id, do)
         return await _queued(info.context, done.value, done.replayed)
 
     @strawberry.mutation(
@@ -213,13 +215,13 @@ class WebhookMutation:
     ) -> WebhookQueued:
         """Replay a message."""
         info.context.require(Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            messages.replay(tx, occasion, delivery)
+            messages.replay(tx, context, delivery)
             return delivery
 
-        done = await once(info.context, occasion, idempotency_key, "replay_webhook", delivery, do)
+        done = await once(info.context, context, idempotency_key, "replay_webhook", delivery, do)
         return await _queued(info.context, delivery, done.replayed)
 
     @strawberry.mutation(
@@ -233,14 +235,14 @@ class WebhookMutation:
         info.context.require(Scope.OPS)
         if since.tzinfo is None:
             raise InvalidInput("a time comes with its zone", field="since")
-        occasion = info.context.occasion()
+        context = info.context.command_context()
 
         def do(tx: Transaction, _: str) -> str:
-            webhooks.recover(tx, occasion, id, since)
+            webhooks.recover(tx, context, id, since)
             return id
 
         given = [id, since.isoformat()]
-        done = await once(info.context, occasion, idempotency_key, "recover_webhooks", given, do)
+        done = await once(info.context, context, idempotency_key, "recover_webhooks", given, do)
         return await _changed(info.context, id, done.replayed)
 
 

@@ -8,7 +8,7 @@ import strawberry
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.clock import moment
-from hub.decision_rules import Urgency
+from hub.decision_rules import Priority
 from hub.fulfillment import picking, priorities, tasks
 from hub.fulfillment.tasks import TaskKind
 from hub.fulfillment.transfers import OVERDUE_HOURS, under_way
@@ -23,7 +23,7 @@ from hub_api.units import Unit
 
 Info = strawberry.Info[Context, None]
 
-strawberry.enum(Urgency, description="How soon a piece of work is to be done.")
+strawberry.enum(Priority, description="How soon a piece of work is to be done.")
 strawberry.enum(TaskKind, description="What is to be done with a unit.")
 
 
@@ -43,7 +43,7 @@ class Pick:
     line: str = strawberry.field(description="The channel's reference of the line.")
     order_id: strawberry.ID
     order: str = strawberry.field(description="The order's number.")
-    urgency: Urgency
+    priority: Priority
     rule: str = strawberry.field(description="The code of the rule that says how urgent it is.")
     unit_id: strawberry.ID
 
@@ -63,7 +63,7 @@ class Pick:
             line=row["line_ref"],
             order_id=strawberry.ID(row["order_id"]),
             order=row["number"],
-            urgency=row["urgency"],
+            priority=row["priority"],
             rule=row["rule"],
             unit_id=strawberry.ID(row["id"]),
         )
@@ -74,7 +74,7 @@ class Task:
     """One thing that is to be done."""
 
     kind: TaskKind
-    urgency: Urgency
+    priority: Priority
     rule: str = strawberry.field(description="The code of the rule that says how urgent it is.")
     serial: str
     sku: str
@@ -95,7 +95,7 @@ class Task:
         """Show a row."""
         return cls(
             kind=TaskKind(row["kind"]),
-            urgency=row["urgency"],
+            priority=row["priority"],
             rule=row["rule"],
             serial=row["serial"],
             sku=row["sku"],
@@ -220,11 +220,11 @@ class WorkQuery:
     ) -> Connection[Transfer]:
         """List transfers; `overdue` are those under way for longer than `overdueHours`."""
         info.context.require(Scope.SCANNER, Scope.OPS)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         rows = await info.context.read(
             lambda tx: under_way(
                 tx,
-                occasion,
+                context,
                 first=first,
                 after=position(after),
                 origin=origin,
@@ -260,8 +260,8 @@ class WorkMutation:
             return priorities.put(tx, order_id, tags, promised_on)
 
         given = [order_id, tags, promised_on]
-        occasion = info.context.occasion()
-        done = await once(info.context, occasion, idempotency_key, "set_order_priority", given, do)
+        context = info.context.command_context()
+        done = await once(info.context, context, idempotency_key, "set_order_priority", given, do)
         return OrderPriority(
             order_id=order_id, tags=done.value, promised_on=promised_on, replayed=done.replayed
         )

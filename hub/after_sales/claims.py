@@ -13,7 +13,7 @@ from hub.after_sales.claim_rules import CLAIM_RULES, REPAIRS_MANY, SUSPECT, Clai
 from hub.after_sales.cover import CoverKind, Covers, CoverStatus, cover_of
 from hub.cases import CaseKind, Severity
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.decision_rules import ClaimDecision, Facts, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger import units
@@ -45,7 +45,7 @@ class Claim:
     condition: str | None = None
 
 
-def open_claim(tx: Transaction, occasion: Occasion, claim: Claim) -> str:
+def open_claim(tx: Transaction, context: CommandContext, claim: Claim) -> str:
     """Open a claim, decide it if a rule fits, and return its id.
 
     Raises UnknownUnit for a serial that nobody knows: there is nothing to claim.
@@ -55,9 +55,9 @@ def open_claim(tx: Transaction, occasion: Occasion, claim: Claim) -> str:
     locate(tx, [Scan(found["id"])])  # of two claims at once, the second sees the first
     unit = units.find(tx, found["id"])
     product = catalogue.reference(tx, "product", "id", unit["product_id"])
-    covers = cover_of(tx, occasion, unit["id"])
+    covers = cover_of(tx, context, unit["id"])
     findings = dict(_findings(tx, claim, unit, covers))
-    facts = _facts(occasion, claim, unit, product, covers, findings)
+    facts = _facts(context, claim, unit, product, covers, findings)
     rule = decision_rules.decide(decision_rules.rules(tx, Topic.CLAIM, CLAIM_RULES), facts)
     decision = ClaimDecision(rule.decision)
     evidence = {
@@ -72,8 +72,8 @@ def open_claim(tx: Transaction, occasion: Occasion, claim: Claim) -> str:
         "serial": unit["serial"],
     }
     if any(code in SUSPECT for code in findings):
-        _report(tx, occasion, claim, unit, findings)
-    return _keep(tx, occasion, claim, unit["id"], decision, rule.code, evidence)
+        _report(tx, context, claim, unit, findings)
+    return _keep(tx, context, claim, unit["id"], decision, rule.code, evidence)
 
 
 def _sensible(claim: Claim) -> None:
@@ -149,7 +149,7 @@ def _said_by_maker(
 
 
 def _facts(
-    occasion: Occasion,
+    context: CommandContext,
     claim: Claim,
     unit: Row,
     product: Row,
@@ -166,7 +166,7 @@ def _facts(
         channel=sale.channel if sale else None,
         cover=str(covers.entitled),
         findings=frozenset(str(code) for code in findings),
-        days=(occasion.now.date() - sale.sold_on).days if sale else None,
+        days=(context.now.date() - sale.sold_on).days if sale else None,
         value=product["value"],
         recalled=F.RECALLED in findings,
     )
@@ -186,7 +186,11 @@ def _plain(cover: Any) -> dict[str, Any]:
 
 
 def _report(
-    tx: Transaction, occasion: Occasion, claim: Claim, unit: Row, findings: dict[ClaimFinding, str]
+    tx: Transaction,
+    context: CommandContext,
+    claim: Claim,
+    unit: Row,
+    findings: dict[ClaimFinding, str],
 ) -> None:
     words = "; ".join(message for code, message in findings.items() if code in SUSPECT)
     finding = cases.Finding(
@@ -196,19 +200,19 @@ def _report(
         summary=f"A claim about {unit['serial']}: {words}.",
         details={"claim": claim.fault, "order": claim.order, "customer": claim.customer_ref},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
 def _keep(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     claim: Claim,
     unit_id: str,
     decision: ClaimDecision,
     rule: str,
     evidence: dict[str, Any],
 ) -> str:
-    claim_id, now = new_id(), micros(occasion.now)
+    claim_id, now = new_id(), micros(context.now)
     decided = decision is not ClaimDecision.REFER
     tx.run(
         "INSERT INTO warranty_claim(id, unit_id, customer_ref, fault, state, decision, rule, "
@@ -222,7 +226,7 @@ def _keep(
         decision=str(decision) if decided else None,
         rule=rule,
         evidence=orjson.dumps(evidence).decode(),
-        actor=occasion.actor,
+        actor=context.actor,
         now=now,
         decided=now if decided else None,
     )
@@ -241,12 +245,12 @@ def locked(tx: Transaction, claim_id: str) -> Row:
 
 
 def decide_claim(
-    tx: Transaction, occasion: Occasion, claim_id: str, decision: ClaimDecision, reason: str
+    tx: Transaction, context: CommandContext, claim_id: str, decision: ClaimDecision, reason: str
 ) -> None:
     """Decide a claim that waits for a person, or that is disputed."""
     if decision is ClaimDecision.REFER:
         raise InvalidInput("a person decides: repair, replace or refuse", field="decision")
-    said = _said(occasion, reason)
+    said = _said(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"open", "disputed"}:
         raise StepNotAllowed(f"the claim is {row['state']}: nothing waits for a decision")
@@ -259,14 +263,14 @@ def decide_claim(
         state=STATES[decision],
         decision=str(decision),
         evidence=with_note(row, "decisions", said | {"decision": str(decision)}),
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=claim_id,
     )
 
 
-def dispute_claim(tx: Transaction, occasion: Occasion, claim_id: str, reason: str) -> None:
+def dispute_claim(tx: Transaction, context: CommandContext, claim_id: str, reason: str) -> None:
     """Record that the customer does not accept a decision; a person decides anew."""
-    said = _said(occasion, reason)
+    said = _said(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"approved", "refused"}:
         raise StepNotAllowed(f"the claim is {row['state']}: only a decision is disputed")
@@ -278,25 +282,25 @@ def dispute_claim(tx: Transaction, occasion: Occasion, claim_id: str, reason: st
     )
 
 
-def close_claim(tx: Transaction, occasion: Occasion, claim_id: str, reason: str) -> None:
+def close_claim(tx: Transaction, context: CommandContext, claim_id: str, reason: str) -> None:
     """Close a claim: it was repaired, or nothing more comes of it."""
-    said = _said(occasion, reason)
+    said = _said(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"approved", "refused"}:
         raise StepNotAllowed(f"the claim is {row['state']}: decide it first", allowed=[])
     tx.run(
         "UPDATE warranty_claim SET state = 'closed', closed_at = :now, evidence = :evidence "
         "WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         evidence=with_note(row, "closed", said),
         id=claim_id,
     )
 
 
-def _said(occasion: Occasion, reason: str) -> dict[str, Any]:
+def _said(context: CommandContext, reason: str) -> dict[str, Any]:
     if not 0 < len(reason.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {TEXT_CHARS_MAX} characters", field="reason")
-    return {"by": occasion.actor, "at": occasion.now.isoformat(), "reason": reason.strip()}
+    return {"by": context.actor, "at": context.now.isoformat(), "reason": reason.strip()}
 
 
 def with_note(row: Row, name: str, said: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from hub.after_sales import warranty_answers
 from hub.after_sales.warranty_answers import Known
 from hub.catalogue import WarrantyStart
 from hub.clock import micros, moment, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import Sale, Story, stories
 from hub.lifecycle import Action
@@ -136,9 +136,11 @@ def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
     }
 
 
-def cover_of(tx: Transaction, occasion: Occasion, unit_id: str, on: date | None = None) -> Covers:
+def cover_of(
+    tx: Transaction, context: CommandContext, unit_id: str, on: date | None = None
+) -> Covers:
     """Say what covers one unit, today if no day is named."""
-    asked = Asked(unit_id, on or occasion.now.date(), occasion.now)
+    asked = Asked(unit_id, on or context.now.date(), context.now)
     return covers(tx, [asked])[asked]
 
 
@@ -307,7 +309,7 @@ class Grant:
     ends_on: date | None = None
 
 
-def grant(tx: Transaction, occasion: Occasion, unit_id: str, given: Grant) -> str:
+def grant(tx: Transaction, context: CommandContext, unit_id: str, given: Grant) -> str:
     """Attach a cover to a unit and return its id; raise StepNotAllowed if it has it already."""
     for name in ("reference", "provider"):
         if len(getattr(given, name) or "") > REFERENCE_CHARS_MAX:
@@ -332,14 +334,14 @@ def grant(tx: Transaction, occasion: Occasion, unit_id: str, given: Grant) -> st
         provider=given.provider,
         starts=given.starts_on.isoformat() if given.starts_on else None,
         ends=given.ends_on.isoformat() if given.ends_on else None,
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     if row is None:
         raise StepNotAllowed(f"the unit has the cover {given.reference} already", allowed=[])
     return str(row["id"])
 
 
-def revoke(tx: Transaction, occasion: Occasion, entitlement_id: str) -> str:
+def revoke(tx: Transaction, context: CommandContext, entitlement_id: str) -> str:
     """End a cover and return its unit's id; raise StepNotAllowed if it has ended already."""
     kinds = [str(kind) for kind in GRANTED]
     row = tx.row(
@@ -353,7 +355,7 @@ def revoke(tx: Transaction, occasion: Occasion, entitlement_id: str) -> str:
         raise StepNotAllowed("the cover was revoked already", allowed=[])
     tx.run(
         "UPDATE entitlement SET revoked_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=entitlement_id,
     )
     return str(row["unit_id"])

@@ -15,7 +15,7 @@ from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history import unit_history
 from hub.history.sales import story_of
 from hub.identifiers.numbers import canonical
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
 from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
@@ -73,8 +73,8 @@ def record_work(work: Work, scan: Scan, done: WorkDone) -> Verdict:
     }
     if done.cost is not None:
         details |= {"cost": done.cost, "currency": done.currency}
-    instruction = Instruction(action=Action.MAINTAIN, details=details)
-    return record_one(work, instruction, scan)
+    command = UnitCommand(action=Action.MAINTAIN, details=details)
+    return record_one(work, command, scan)
 
 
 def hand_back(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
@@ -88,8 +88,8 @@ def hand_back(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
     free = [index for index in range(len(scans)) if index not in verdicts]
     if free:
-        instruction = Instruction(action=Action.HAND_BACK)
-        done = ledger.record(work, instruction, [scans[each] for each in free])
+        command = UnitCommand(action=Action.HAND_BACK)
+        done = ledger.record(work, command, [scans[each] for each in free])
         for index, verdict in zip(free, done, strict=True):
             verdicts[index] = _at(verdict, index)
     return [verdicts[index] for index in range(len(scans))]
@@ -141,8 +141,8 @@ def register(
     if (sale := story_of(work.tx, unit.id).sale) is not None and on < sale.sold_on:
         raise InvalidInput(f"it was sold later, on {sale.sold_on.isoformat()}", field="on")
     details = {"registration": {"on": on.isoformat(), "reference": reference}}
-    instruction = Instruction(action=Action.ANNOTATE, details=details)
-    verdict = record_one(work, instruction, scan)
+    command = UnitCommand(action=Action.ANNOTATE, details=details)
+    verdict = record_one(work, command, scan)
     told = work.tx.value(
         "SELECT COUNT(*) FROM outbox WHERE subject = :unit AND topic = :topic "
         "AND created_at >= :since AND state <> 'dead'",

@@ -8,11 +8,11 @@ from hub.after_sales.claims import TEXT_CHARS_MAX, locked, with_note
 from hub.after_sales.cover import Cover, CoverKind, Covers, CoverStatus, Grant, cover_of, grant
 from hub.catalogue import ReplacementCover, reference
 from hub.clock import micros
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision
 from hub.errors import InvalidInput, Refused, StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
@@ -43,14 +43,14 @@ def replace_unit(
         raise InvalidInput("a unit does not replace itself", field="replacement")
     covers = cover_of(work.tx, work.context, failed.id)
     policy = reference(work.tx, "product", "id", failed.product_id)["replacement_cover"]
-    circumstances = replace(
+    context = replace(
         work.context, reason=row["fault"][:TEXT_CHARS_MAX], document=Document("rma", claim_id)
     )
-    _take_in(work.within(circumstances), failed, location, new.id)
+    _take_in(work.within(context), failed, location, new.id)
     sale = {"replaces": failed.id, "claim": claim_id, "cover": policy}
     line = covers.story.sale.line_id if covers.story.sale else None
-    instruction = Instruction(action=Action.SELL, line=line, details=sale)
-    record_one(work.within(circumstances), instruction, Scan(new.id))
+    command = UnitCommand(action=Action.SELL, line=line, details=sale)
+    record_one(work.within(context), command, Scan(new.id))
     _inherit(work.tx, work.context, claim_id, covers, failed, new.id, ReplacementCover(policy))
     said = {"by": work.context.actor, "at": work.context.now.isoformat(), "unit": new.id}
     work.tx.run(
@@ -77,13 +77,13 @@ def _take_in(
         action, place = Action.ANNOTATE, None  # it is with us already
     else:
         raise StepNotAllowed(f"the failed unit is {failed.status.replace('_', ' ')}", allowed=[])
-    instruction = Instruction(action=action, location=place, details=details)
-    record_one(work, instruction, Scan(failed.id))
+    command = UnitCommand(action=action, location=place, details=details)
+    record_one(work, command, Scan(failed.id))
 
 
 def _inherit(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     claim_id: str,
     covers: Covers,
     failed: UnitState,
@@ -91,7 +91,7 @@ def _inherit(
     policy: ReplacementCover,
 ) -> None:
     """Hand down what was left; with a fresh warranty only what was bought beside it."""
-    today = occasion.now.date()
+    today = context.now.date()
     left = [each for each in covers.covers if _is_left(each, policy)]
     for number, each in enumerate(left, start=1):
         given = Grant(
@@ -101,7 +101,7 @@ def _inherit(
             starts_on=_later(each.starts_on, today),
             ends_on=each.ends_on,
         )
-        grant(tx, occasion, new_id, given)
+        grant(tx, context, new_id, given)
 
 
 def _is_left(cover: Cover, policy: ReplacementCover) -> bool:

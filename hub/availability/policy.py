@@ -14,7 +14,7 @@ import orjson
 
 from hub.catalogue import reference
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
 from hub.storage.sql import Row, Transaction
 
@@ -116,7 +116,7 @@ def changed(stored: str | None) -> tuple[str, int] | None:
     return (mark[0], mark[1]) if mark else None
 
 
-def stored_of(tx: Transaction, occasion: Occasion, card: PolicyCard) -> dict[str, Any]:
+def stored_of(tx: Transaction, context: CommandContext, card: PolicyCard) -> dict[str, Any]:
     """Check what somebody sets; return it as it is stored, with his name and the time."""
     _sensible(card)
     given = {name: each for name, each in asdict(card).items() if each is not None}
@@ -124,7 +124,7 @@ def stored_of(tx: Transaction, occasion: Occasion, card: PolicyCard) -> dict[str
         given["site_ids"] = [
             reference(tx, "location", "code", code)["site_id"] for code in given.pop("sites")
         ]
-    return given | {MARK: [occasion.actor, micros(occasion.now)]}
+    return given | {MARK: [context.actor, micros(context.now)]}
 
 
 def listed(tx: Transaction, channel: Row, sku: str) -> Row:

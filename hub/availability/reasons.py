@@ -41,11 +41,11 @@ class Reason(StrEnum):
     EXPIRED = "expired"
 
 
-class Untold(StrEnum):
+class PendingReason(StrEnum):
     """Why a channel was not told its newest quantity yet."""
 
     WAITING = "waiting"  # for its turn, at once
-    BEING_TOLD = "being_told"
+    SENDING = "sending"
     RETRYING = "retrying"  # it failed, and is told again later
     RATE_LIMITED = "rate_limited"  # the channel asked us to slow down
     CHANNEL_PAUSED = "channel_paused"
@@ -175,18 +175,18 @@ def _reason(policy: Policy, now: datetime) -> tuple[str, dict[str, Any]]:
     return f"CASE {before} {statuses} {behind} ELSE '{Reason.COUNTS}' END", values
 
 
-def untold(channel: Row, level: Row, now: datetime) -> Untold | None:
+def untold(channel: Row, level: Row, now: datetime) -> PendingReason | None:
     """Say why a channel was not told its newest quantity yet; None if it was."""
     if level["state"] == "dead":
-        return Untold.DEAD_LETTER
+        return PendingReason.DEAD_LETTER
     if level["wanted_version"] <= level["done_version"]:
         return None
     if channel["state"] != ACTIVE:
-        return Untold.CHANNEL_PAUSED
+        return PendingReason.CHANNEL_PAUSED
     if channel["waits_until"] > micros(now):
-        return Untold.RATE_LIMITED
+        return PendingReason.RATE_LIMITED
     if level["lease_until"] > micros(now):
-        return Untold.BEING_TOLD
+        return PendingReason.SENDING
     if level["attempts"] > 0 and level["due_at"] > micros(now):
-        return Untold.RETRYING
-    return Untold.WAITING
+        return PendingReason.RETRYING
+    return PendingReason.WAITING

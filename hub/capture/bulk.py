@@ -39,7 +39,7 @@ class _Seen:
     times: int = 0
 
 
-def sweep(tx: Transaction, reads: Sequence[str], *, product: str | None = None) -> list[Tag]:
+def read_tags(tx: Transaction, reads: Sequence[str], *, product: str | None = None) -> list[Tag]:
     """Tell the tags of one sweep, each once, in the order in which they were first seen.
 
     A read is an EPC (SGTIN, as a URI or as a tag's hexadecimal digits), a GS1 Digital Link, or any

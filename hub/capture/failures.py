@@ -14,12 +14,12 @@ import orjson
 
 from hub import cases, catalogue, ledger, orders
 from hub.cases import CaseKind, Finding
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed
 from hub.identifiers import labels
 from hub.inbound import receiving
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import Arrival
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
@@ -86,7 +86,7 @@ class Resolved:
     label: str | None = field(default=None)  # that was made for the unit
 
 
-def report(tx: Transaction, occasion: Occasion, failure: Failure) -> str:
+def report(tx: Transaction, context: CommandContext, failure: Failure) -> str:
     """Open the case of a failed capture; the same readings again count up the open one."""
     if failure.action not in MOVABLE:
         possible = ", ".join(sorted(MOVABLE))
@@ -101,7 +101,7 @@ def report(tx: Transaction, occasion: Occasion, failure: Failure) -> str:
         _product(tx, failure.product)
     where = failure.location or "-"
     read = " | ".join(failure.readings)
-    document = [occasion.document.type, occasion.document.ref] if occasion.document else None
+    document = [context.document.type, context.document.ref] if context.document else None
     finding = Finding(
         kind=CaseKind.FAILED_CAPTURE,
         subject=f"{failure.action} {where}: {read}",
@@ -115,21 +115,21 @@ def report(tx: Transaction, occasion: Occasion, failure: Failure) -> str:
             "lot": failure.lot,
             "note": failure.note,
             "document": document,
-            "reason": occasion.reason,
-            "reporter": occasion.actor,
-            "reporter_key": occasion.scope,
+            "reason": context.reason,
+            "reporter": context.actor,
+            "reporter_key": context.scope,
         },
     )
-    return _owned(tx, occasion, finding, failure.owner)
+    return _owned(tx, context, finding, failure.owner)
 
 
-def report_uncaptured(tx: Transaction, occasion: Occasion, moved: Uncaptured) -> str:
+def report_uncaptured(tx: Transaction, context: CommandContext, moved: Uncaptured) -> str:
     """Open the case of units that moved without being read; their number is in its details."""
     product = _product(tx, moved.product)
     catalogue.location(tx, moved.location)
     if not 0 < moved.quantity <= QUANTITY_MAX:
         raise InvalidInput(f"1 to {QUANTITY_MAX} units", field="quantity")
-    document = occasion.document.ref if occasion.document else None
+    document = context.document.ref if context.document else None
     finding = Finding(
         kind=CaseKind.MISSING_CAPTURE,
         subject=f"{moved.action} {moved.location}/{product['sku']}/{document or '-'}",
@@ -142,10 +142,10 @@ def report_uncaptured(tx: Transaction, occasion: Occasion, moved: Uncaptured) ->
             "location": moved.location,
             "document": document,
             "note": moved.note,
-            "reporter": occasion.actor,
+            "reporter": context.actor,
         },
     )
-    return _owned(tx, occasion, finding, moved.owner)
+    return _owned(tx, context, finding, moved.owner)
 
 
 def _product(tx: Transaction, code: str) -> Row:
@@ -153,11 +153,11 @@ def _product(tx: Transaction, code: str) -> Row:
     return found[code] if code in found else catalogue.reference(tx, "product", "sku", code)
 
 
-def _owned(tx: Transaction, occasion: Occasion, finding: Finding, owner: str | None) -> str:
-    case_id = cases.report(tx, finding, occasion.now)
+def _owned(tx: Transaction, context: CommandContext, finding: Finding, owner: str | None) -> str:
+    case_id = cases.report(tx, finding, context.now)
     case = catalogue.reference(tx, "exception_case", "id", case_id)
     if case["owner"] is None or owner is not None:
-        cases.assign(tx, occasion, case, owner or occasion.actor)
+        cases.assign(tx, context, case, owner or context.actor)
     return case_id
 
 
@@ -202,17 +202,19 @@ def _open_case(tx: Transaction, case_id: str) -> Row:
     return case
 
 
-def _circumstances(occasion: Occasion, details: Mapping[str, Any], how: Remedy) -> Occasion:
-    document = Document(*details["document"]) if details["document"] else occasion.document
-    reason = occasion.reason or details["reason"]
-    told = replace(occasion, document=document, reason=reason)
+def _circumstances(
+    context: CommandContext, details: Mapping[str, Any], how: Remedy
+) -> CommandContext:
+    document = Document(*details["document"]) if details["document"] else context.document
+    reason = context.reason or details["reason"]
+    told = replace(context, document=document, reason=reason)
     if how is Remedy.RETRY:
         if told.captured_by is CaptureMethod.MANUAL:
             raise InvalidInput("what is typed needs approval: resolve it MANUAL", field="how")
         return told
-    if occasion.scope == details["reporter_key"] or occasion.actor == details["reporter"]:
+    if context.scope == details["reporter_key"] or context.actor == details["reporter"]:
         raise Forbidden("somebody other than the reporter approves what was typed")
-    return replace(told, captured_by=CaptureMethod.MANUAL, approved_by=occasion.actor)
+    return replace(told, captured_by=CaptureMethod.MANUAL, approved_by=context.actor)
 
 
 def _step(
@@ -241,8 +243,8 @@ def _step(
     proof = {"case": case_id}
     if work.context.approved_by is not None:
         proof["approved_by"] = work.context.approved_by
-    instruction = Instruction(action=action, location=place, details=proof)
-    (verdict,) = ledger.record(work, instruction, [scan])
+    command = UnitCommand(action=action, location=place, details=proof)
+    (verdict,) = ledger.record(work, command, [scan])
     return verdict
 
 

@@ -15,7 +15,7 @@ import orjson
 from hub.cases import trail
 from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.storage.sql import Row, Transaction
 
@@ -141,10 +141,10 @@ def settle_many(
             trail.note(tx, row, CaseAction.RESOLVED, now, remark=row["resolution"])
 
 
-def assign(tx: Transaction, occasion: Occasion, case: Row, owner: str) -> None:
+def assign(tx: Transaction, context: CommandContext, case: Row, owner: str) -> None:
     """Give an open case to somebody."""
     _open(case)
-    hand_over(tx, case, owner, occasion.now, actor=occasion.actor)
+    hand_over(tx, case, owner, context.now, actor=context.actor)
 
 
 def hand_over(
@@ -166,22 +166,22 @@ def hand_over(
     trail.note(tx, row, CaseAction.ASSIGNED, now, actor=actor, rule=rule)
 
 
-def resolve(tx: Transaction, occasion: Occasion, case: Row, resolution: str) -> None:
+def resolve(tx: Transaction, context: CommandContext, case: Row, resolution: str) -> None:
     """Close a case with what was done about it."""
     _open(case)
-    close(tx, occasion, case, resolution)
+    close(tx, context, case, resolution)
 
 
 def close(
-    tx: Transaction, occasion: Occasion, case: Row, resolution: str, *, rule: str | None = None
+    tx: Transaction, context: CommandContext, case: Row, resolution: str, *, rule: str | None = None
 ) -> None:
     """Close a case that is known to be open."""
     row = tx.row(
         "UPDATE exception_case SET state = 'resolved', resolution = :resolution, "
         "resolved_by = :actor, resolved_at = :now WHERE id = :id RETURNING *",
         resolution=resolution,
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
         id=case["id"],
     )
     assert row is not None
@@ -189,14 +189,14 @@ def close(
         tx,
         row,
         CaseAction.RESOLVED,
-        occasion.now,
-        actor=occasion.actor,
+        context.now,
+        actor=context.actor,
         rule=rule,
         remark=resolution,
     )
 
 
-def reopen(tx: Transaction, occasion: Occasion, case: Row, reason: str) -> None:
+def reopen(tx: Transaction, context: CommandContext, case: Row, reason: str) -> None:
     """Open a resolved case again, with its owner; raise StepNotAllowed where one is open.
 
     What was written when it was resolved stays in its trail.
@@ -216,11 +216,11 @@ def reopen(tx: Transaction, occasion: Occasion, case: Row, reason: str) -> None:
         "UPDATE exception_case SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, "
         "state = CASE WHEN owner IS NULL THEN 'open' ELSE 'assigned' END, newest_at = :now "
         "WHERE id = :id RETURNING *",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=case["id"],
     )
     assert row is not None
-    trail.note(tx, row, CaseAction.REOPENED, occasion.now, actor=occasion.actor, remark=reason)
+    trail.note(tx, row, CaseAction.REOPENED, context.now, actor=context.actor, remark=reason)
 
 
 def _open(case: Row) -> None:

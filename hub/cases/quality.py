@@ -13,7 +13,7 @@ from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import IN_TRANSIT
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Transaction
 
 STUCK = timedelta(days=7)  # what is on its way between two sites for longer is lost sight of
@@ -197,11 +197,11 @@ def see(tx: Transaction, check: Check, now: datetime) -> Seen:
     return Seen(check, tuple(found), complete=False, reached=reached)
 
 
-def conclude(tx: Transaction, occasion: Occasion, seen: Seen) -> int:
+def conclude(tx: Transaction, context: CommandContext, seen: Seen) -> int:
     """Open cases for what a check found, close those of what is found no more; return the finds."""
-    _report(tx, occasion, seen.found)
+    _report(tx, context, seen.found)
     if seen.complete:
-        _settle(tx, occasion, seen.check, {each.subject for each in seen.found})
+        _settle(tx, context, seen.check, {each.subject for each in seen.found})
     if seen.reached is not None:
         tx.run(
             "INSERT INTO quality_mark(id, name, value, moved_at) "
@@ -210,12 +210,12 @@ def conclude(tx: Transaction, occasion: Occasion, seen: Seen) -> int:
             id=new_id(),
             name=str(seen.check),
             value=seen.reached,
-            now=micros(occasion.now),
+            now=micros(context.now),
         )
     return len(seen.found)
 
 
-def _report(tx: Transaction, occasion: Occasion, found: Sequence[Find]) -> None:
+def _report(tx: Transaction, context: CommandContext, found: Sequence[Find]) -> None:
     for each in found:
         details = {"check": str(each.check), "unit": each.unit_id, "order": each.order_id}
         finding = Finding(
@@ -226,10 +226,10 @@ def _report(tx: Transaction, occasion: Occasion, found: Sequence[Find]) -> None:
             severity=Severity.MEDIUM,
             details={name: value for name, value in details.items() if value is not None},
         )
-        cases.report(tx, finding, occasion.now)
+        cases.report(tx, finding, context.now)
 
 
-def _settle(tx: Transaction, occasion: Occasion, check: Check, subjects: set[str]) -> None:
+def _settle(tx: Transaction, context: CommandContext, check: Check, subjects: set[str]) -> None:
     rows = tx.rows(
         "SELECT * FROM exception_case WHERE kind = :kind AND state <> 'resolved' "
         "AND details LIKE :mark ORDER BY id FOR UPDATE",
@@ -238,4 +238,4 @@ def _settle(tx: Transaction, occasion: Occasion, check: Check, subjects: set[str
     )
     for row in rows:
         if row["subject"] not in subjects:
-            cases.close(tx, occasion, row, FOUND_NO_MORE)
+            cases.close(tx, context, row, FOUND_NO_MORE)

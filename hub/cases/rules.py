@@ -18,7 +18,7 @@ from hub import cases
 from hub.cases import RANK, CaseKind, Severity, trail
 from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
 from hub.storage.sql import Row, Transaction
 from hub.sync import inbox, listings, outbox
@@ -80,7 +80,7 @@ class CaseRule:
     parameters: Parameters
 
 
-def put(tx: Transaction, occasion: Occasion, rule: CaseRule) -> None:
+def put(tx: Transaction, context: CommandContext, rule: CaseRule) -> None:
     """Make or change a rule; raise InvalidInput for one that makes no sense."""
     sensible(rule)
     others = tx.value("SELECT COUNT(*) FROM case_rule WHERE code <> :code", code=rule.code)
@@ -100,8 +100,8 @@ def put(tx: Transaction, occasion: Occasion, rule: CaseRule) -> None:
         conditions=_json(rule.conditions),
         action=str(rule.action),
         parameters=_json(rule.parameters),
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
 
 
@@ -135,7 +135,7 @@ def _json(value: Conditions | Parameters) -> str:
     return orjson.dumps(asdict(value)).decode()
 
 
-def set_owner(tx: Transaction, occasion: Occasion, kind: CaseKind, owner: str | None) -> None:
+def set_owner(tx: Transaction, context: CommandContext, kind: CaseKind, owner: str | None) -> None:
     """Say who gets new cases of a kind; None: nobody in particular."""
     tx.run("DELETE FROM case_owner WHERE kind = :kind", kind=str(kind))
     if owner is None:
@@ -148,8 +148,8 @@ def set_owner(tx: Transaction, occasion: Occasion, kind: CaseKind, owner: str | 
         id=new_id(),
         kind=str(kind),
         owner=owner.strip(),
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
 
 
@@ -231,25 +231,25 @@ def _not_done(rule: CaseRule, now: datetime) -> tuple[list[str], dict[str, Any]]
     return [], {}
 
 
-def apply(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+def apply(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     """Apply all rules; return how many times one acted on a case."""
     acted = 0
     for rule in rules(tx):
-        for case in fitting(tx, rule, occasion.now, limit=limit, lock=True):
-            _act(tx, occasion, rule, case)
+        for case in fitting(tx, rule, context.now, limit=limit, lock=True):
+            _act(tx, context, rule, case)
             acted += 1
     return acted
 
 
-def _act(tx: Transaction, occasion: Occasion, rule: CaseRule, case: Row) -> None:
+def _act(tx: Transaction, context: CommandContext, rule: CaseRule, case: Row) -> None:
     given = rule.parameters
     match rule.action:
         case RuleAction.ASSIGN:
             cases.hand_over(
-                tx, case, str(given.owner), occasion.now, actor=occasion.actor, rule=rule.code
+                tx, case, str(given.owner), context.now, actor=context.actor, rule=rule.code
             )
         case RuleAction.CLOSE:
-            cases.close(tx, occasion, case, str(given.resolution), rule=rule.code)
+            cases.close(tx, context, case, str(given.resolution), rule=rule.code)
         case RuleAction.ESCALATE:
             row = tx.row(
                 "UPDATE exception_case SET severity = :severity WHERE id = :id RETURNING *",
@@ -257,16 +257,21 @@ def _act(tx: Transaction, occasion: Occasion, rule: CaseRule, case: Row) -> None
                 id=case["id"],
             )
             assert row is not None
-            _note(tx, occasion, row, CaseAction.ESCALATED, rule, f"was {case['severity']}")
+            _note(tx, context, row, CaseAction.ESCALATED, rule, f"was {case['severity']}")
         case RuleAction.REPLAY:
-            count = _replay(tx, case, occasion.now)
-            _note(tx, occasion, case, CaseAction.REPLAYED, rule, f"{count} put back")
+            count = _replay(tx, case, context.now)
+            _note(tx, context, case, CaseAction.REPLAYED, rule, f"{count} put back")
 
 
 def _note(
-    tx: Transaction, occasion: Occasion, case: Row, action: CaseAction, rule: CaseRule, remark: str
+    tx: Transaction,
+    context: CommandContext,
+    case: Row,
+    action: CaseAction,
+    rule: CaseRule,
+    remark: str,
 ) -> None:
-    trail.note(tx, case, action, occasion.now, actor=occasion.actor, rule=rule.code, remark=remark)
+    trail.note(tx, case, action, context.now, actor=context.actor, rule=rule.code, remark=remark)
 
 
 def _replay(tx: Transaction, case: Row, now: datetime) -> int:

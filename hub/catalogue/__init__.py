@@ -12,7 +12,7 @@ import orjson
 
 from hub.catalogue.capture_points import checked_points
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
 from hub.identifiers.numbers import gtin14
 from hub.storage.sql import Row, Transaction
@@ -131,7 +131,7 @@ class LocationCard:
     site: str | None = None
 
 
-def register_manufacturer(tx: Transaction, occasion: Occasion, card: ManufacturerCard) -> str:
+def register_manufacturer(tx: Transaction, context: CommandContext, card: ManufacturerCard) -> str:
     """Make or change a manufacturer and return its id."""
     _named(card.code, card.name)
     row = tx.row(
@@ -142,13 +142,13 @@ def register_manufacturer(tx: Transaction, occasion: Occasion, card: Manufacture
         code=card.code,
         name=card.name,
         pattern=card.serial_pattern,
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     return str(row["id"])
 
 
-def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> str:
+def register_product(tx: Transaction, context: CommandContext, card: ProductCard) -> str:
     """Make or change a product and return its id; its manufacturer can not be changed."""
     _sensible(card)
     maker = reference(tx, "manufacturer", "code", card.manufacturer)
@@ -190,7 +190,7 @@ def register_product(tx: Transaction, occasion: Occasion, card: ProductCard) -> 
         cover=str(card.replacement_cover),
         return_days=card.return_days,
         picking=str(card.picking),
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     return str(row["id"])
@@ -212,7 +212,7 @@ def _sensible(card: ProductCard) -> None:
         raise InvalidInput("a currency is three letters of ISO 4217", field="currency")
 
 
-def register_location(tx: Transaction, occasion: Occasion, card: LocationCard) -> str:
+def register_location(tx: Transaction, context: CommandContext, card: LocationCard) -> str:
     """Make or change a location and return its id; a place outside every building can not be."""
     _named(card.code, card.name)
     if card.kind in OUTSIDE_KINDS:
@@ -228,7 +228,7 @@ def register_location(tx: Transaction, occasion: Occasion, card: LocationCard) -
         name=card.name,
         kind=card.kind,
         site_id=site_id,
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     return str(row["id"])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import CaptureRequired, InvalidInput
 from hub.lifecycle import Action
 from hub.storage.sql import Row
@@ -40,34 +40,34 @@ def points(product: Row) -> list[Action]:
     return [Action(point) for point in orjson.loads(product["capture_points"])]
 
 
-def unscanned(occasion: Occasion, action: Action, wanted: Mapping[str, str]) -> set[str]:
+def unscanned(context: CommandContext, action: Action, wanted: Mapping[str, str]) -> set[str]:
     """Return the products that need a scan for an action that was not captured by one.
 
     `wanted` are the points of products as they are kept, by the products' ids.
     """
-    if _satisfied(occasion) or action in NO_POINTS:
+    if _satisfied(context) or action in NO_POINTS:
         return set()
     return {each for each, written in wanted.items() if action in orjson.loads(written)}
 
 
-def demand(occasion: Occasion, product: Row, *actions: Action) -> None:
+def demand(context: CommandContext, product: Row, *actions: Action) -> None:
     """Raise CaptureRequired if a product must be scanned for one of the actions, and was not."""
-    if _satisfied(occasion):
+    if _satisfied(context):
         return
     for action in points(product):
         if action in actions:
-            raise missing(occasion, action, product["sku"])
+            raise missing(context, action, product["sku"])
 
 
-def missing(occasion: Occasion, action: Action, sku: str) -> CaptureRequired:
+def missing(context: CommandContext, action: Action, sku: str) -> CaptureRequired:
     """Return the refusal of an action whose scan is missing."""
     return CaptureRequired(
-        f"{sku} must be scanned to {action.replace('_', ' ')}: {occasion.captured_by} is no scan",
+        f"{sku} must be scanned to {action.replace('_', ' ')}: {context.captured_by} is no scan",
         action=str(action),
-        captured_by=str(occasion.captured_by),
+        captured_by=str(context.captured_by),
     )
 
 
-def _satisfied(occasion: Occasion) -> bool:
-    exempt = occasion.scope.startswith("job:") or occasion.approved_by is not None
-    return occasion.captured_by in READ_FROM_THE_UNIT or exempt
+def _satisfied(context: CommandContext) -> bool:
+    exempt = context.scope.startswith("job:") or context.approved_by is not None
+    return context.captured_by in READ_FROM_THE_UNIT or exempt

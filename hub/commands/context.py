@@ -15,7 +15,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class CommandContext:
     """The circumstances of a command.
 
     `now` is when the ledger learns of it, `occurred_at` when it happened (None: now). `scope` is

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, KeyReused
 from hub.storage.sql import Transaction
 
@@ -30,7 +30,7 @@ class Answer:
 
 def once(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     *,
     key: str,
     name: str,
@@ -52,7 +52,7 @@ def once(
     ).hexdigest()
     seen = tx.row(
         "SELECT id, digest, answer FROM command WHERE scope = :scope AND key = :key",
-        scope=occasion.scope,
+        scope=context.scope,
         key=key,
     )
     if seen is not None:
@@ -65,10 +65,10 @@ def once(
         "INSERT INTO command(id, scope, key, digest, answer, recorded_at) "
         "VALUES(:id, :scope, :key, :digest, :answer, :recorded_at)",
         id=command_id,
-        scope=occasion.scope,
+        scope=context.scope,
         key=key,
         digest=digest,
         answer=zlib.compress(orjson.dumps(value), 1),
-        recorded_at=micros(occasion.now),
+        recorded_at=micros(context.now),
     )
     return Answer(value, False, command_id)

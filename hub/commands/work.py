@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Transaction
 
 
@@ -15,9 +15,9 @@ class Work:
     """
 
     tx: Transaction
-    context: Occasion
+    context: CommandContext
     command_id: str
 
-    def within(self, context: Occasion) -> "Work":
+    def within(self, context: CommandContext) -> "Work":
         """Return the same command in another context."""
         return replace(self, context=context)

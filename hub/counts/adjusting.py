@@ -9,13 +9,13 @@ import orjson
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.counts.counting import Kind, live
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import serialization
 from hub.inbound.serialization import Sighting
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import Arrival
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
@@ -69,14 +69,14 @@ def adjust(
     return [run.done[index] for index in range(len(rows))]
 
 
-def documented(occasion: Occasion, ref: str) -> Occasion:
+def documented(context: CommandContext, ref: str) -> CommandContext:
     """Return the occasion with the count as its document; refuse one without a reason."""
-    if not (occasion.reason or "").strip() or len(occasion.reason or "") > REASON_CHARS_MAX:
+    if not (context.reason or "").strip() or len(context.reason or "") > REASON_CHARS_MAX:
         raise InvalidInput(
             f"say why, in 1 to {REASON_CHARS_MAX} characters: no variance stays unexplained",
             field="reason",
         )
-    return replace(occasion, document=Document(DOCUMENT_TYPE, ref))
+    return replace(context, document=Document(DOCUMENT_TYPE, ref))
 
 
 def _chosen(
@@ -110,7 +110,7 @@ class _Run:
 
     def __init__(self, work: Work, ref: str) -> None:
         self.tx = work.tx
-        self.occasion = work.context
+        self.context = work.context
         self.command_id = work.command_id
         self.ref = ref
         self.done: dict[int, Adjusted] = {}
@@ -164,9 +164,9 @@ class _Run:
                 "UPDATE count_result SET state = :state, reason = :reason, resolved_by = :actor, "
                 "resolved_at = :now WHERE id IN (:ids...)",
                 state=state,
-                reason=self.occasion.reason,
-                actor=self.occasion.actor,
-                now=micros(self.occasion.now),
+                reason=self.context.reason,
+                actor=self.context.actor,
+                now=micros(self.context.now),
                 ids=ids,
             )
 
@@ -187,7 +187,7 @@ class _Run:
             for _, row in old
         ]
         found = serialization.capture(
-            Work(self.tx, self.occasion, self.command_id), sightings, Action.COMMISSION
+            Work(self.tx, self.context, self.command_id), sightings, Action.COMMISSION
         )
         for (index, row), said in zip(old, found, strict=True):
             if isinstance(said, Verdict):
@@ -206,7 +206,7 @@ class _Run:
         restock: bool,
     ) -> None:
         lines = self._promised_lines(rows) if action is Action.LOSE else []
-        instruction = Instruction(
+        command = UnitCommand(
             action=action,
             location=self._place(place_id) if place_id else None,
             details={"count": self.ref},
@@ -215,7 +215,7 @@ class _Run:
         scans = [
             Scan(row["unit_id"], None, orjson.loads(row["evidence"])["version"]) for _, row in rows
         ]
-        verdicts = ledger.record(Work(self.tx, self.occasion, self.command_id), instruction, scans)
+        verdicts = ledger.record(Work(self.tx, self.context, self.command_id), command, scans)
         accepted = []
         for (index, row), verdict in zip(rows, verdicts, strict=True):
             if verdict.accepted:
@@ -224,7 +224,7 @@ class _Run:
             else:
                 self._refuse(index, row, verdict.code, verdict.message, verdict.details)
         self._afterwards(action, accepted, restock=restock)
-        promise_anew(self.tx, self.occasion, lines)
+        promise_anew(self.tx, self.context, lines)
 
     def _afterwards(
         self, action: Action, accepted: list[tuple[int, Row, Verdict]], *, restock: bool
@@ -234,7 +234,7 @@ class _Run:
                 self._missing(row)
         if action is Action.FIND and accepted:
             names = [orjson.loads(row["evidence"])["serial"] for _, row, _ in accepted]
-            cases.settle_many(self.tx, CaseKind.MISSING_UNIT, names, None, self.occasion.now)
+            cases.settle_many(self.tx, CaseKind.MISSING_UNIT, names, None, self.context.now)
             if restock:
                 # What was stolen is looked at first, whatever the counter says.
                 missing = str(Status.MISSING)
@@ -243,9 +243,9 @@ class _Run:
                     for _, row, _ in accepted
                     if orjson.loads(row["evidence"])["status"] == missing
                 ]
-                again = Instruction(action=Action.RESTOCK, details={"count": self.ref})
+                again = UnitCommand(action=Action.RESTOCK, details={"count": self.ref})
                 if scans:
-                    ledger.record(Work(self.tx, self.occasion, self.command_id), again, scans)
+                    ledger.record(Work(self.tx, self.context, self.command_id), again, scans)
 
     def _promised_lines(self, rows: list[tuple[int, Row]]) -> list[str]:
         found = self.tx.rows(
@@ -268,7 +268,7 @@ class _Run:
             f"{when} at {seen['location']} by {seen['by']}.{promised}",
             details={"count": self.ref, "unit": row["unit_id"], **evidence},
         )
-        cases.report(self.tx, finding, self.occasion.now)
+        cases.report(self.tx, finding, self.context.now)
 
     def _report(self, index: int, row: Row, kind: CaseKind) -> None:
         evidence = orjson.loads(row["evidence"])
@@ -283,7 +283,7 @@ class _Run:
             f"{scan['counter']}, but {what}.",
             details={"count": self.ref, "unit": row["unit_id"], **evidence},
         )
-        cases.report(self.tx, finding, self.occasion.now)
+        cases.report(self.tx, finding, self.context.now)
         self._settle(index, row, "left", case=str(kind))
 
     def _settle(

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.counts.counting import EXPECTED, PRESENT, Kind, live, matches, scope
 from hub.ledger.units import UNITS
 from hub.lifecycle import Action, Status
@@ -24,7 +24,7 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def compare(tx: Transaction, occasion: Occasion, ref: str) -> dict[str, int]:
+def compare(tx: Transaction, context: CommandContext, ref: str) -> dict[str, int]:
     """Compare, and return how many serials are of each kind.
 
     It can be repeated: what was adjusted stays as it is, everything else is found anew.
@@ -47,7 +47,7 @@ def compare(tx: Transaction, occasion: Occasion, ref: str) -> dict[str, int]:
     _write(tx, count, found)
     tx.run(
         "UPDATE stock_count SET state = 'compared', compared_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=count["id"],
     )
     rows = tx.rows(

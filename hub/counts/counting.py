@@ -7,19 +7,19 @@ from typing import Any
 
 from hub import catalogue
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownUnit
 from hub.inbound.serialization import product_code
 from hub.ledger.event_writer import bounded
 from hub.ledger.units import Scan, identify, key_of
-from hub.lifecycle import IN_HOUSE, Status
+from hub.lifecycle import ON_HAND, Status
 from hub.storage.paging import Filter, page_size
 from hub.storage.sql import Row, Transaction
 
 REF_CHARS_MAX = 100
 CATEGORY_CHARS_MAX = 60
 # Units of these statuses stand where the ledger has them; parts are counted with their kit.
-EXPECTED = tuple(sorted(str(each) for each in IN_HOUSE | {Status.CONDEMNED}))
+EXPECTED = tuple(sorted(str(each) for each in ON_HAND | {Status.CONDEMNED}))
 PRESENT = frozenset({*EXPECTED, str(Status.IN_KIT)})
 
 
@@ -67,7 +67,7 @@ class Noted:
     refusal: Refused | None = None
 
 
-def open_count(tx: Transaction, occasion: Occasion, card: CountCard) -> str:
+def open_count(tx: Transaction, context: CommandContext, card: CountCard) -> str:
     """Open a count and return its reference; the same reference can not be used twice."""
     if not 0 < len(card.ref.strip()) <= REF_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {REF_CHARS_MAX} characters", field="ref")
@@ -91,8 +91,8 @@ def open_count(tx: Transaction, occasion: Occasion, card: CountCard) -> str:
         category=card.category,
         value_from=card.value_from,
         blind=card.blind,
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
     return card.ref
 
@@ -147,7 +147,7 @@ def matches(scanned_at: str, unit: Row) -> bool:
 
 
 def count_units(
-    tx: Transaction, occasion: Occasion, ref: str, location: str | None, scans: Sequence[Scan]
+    tx: Transaction, context: CommandContext, ref: str, location: str | None, scans: Sequence[Scan]
 ) -> list[Noted]:
     """Note what one counter read at one place; the same reading again is counted, not doubled.
 
@@ -181,9 +181,9 @@ def count_units(
                 "unit": unit_id,
                 "product": products.get(index),
                 "location": place_id,
-                "counter": occasion.actor,
-                "captured_by": str(occasion.captured_by),
-                "now": micros(occasion.now),
+                "counter": context.actor,
+                "captured_by": str(context.captured_by),
+                "now": micros(context.now),
             }
         )
     if rows:
@@ -218,12 +218,12 @@ def _answer(place_id: str, unit: Row | None) -> Answer:
     return Answer.EXPECTED if matches(place_id, unit) else Answer.MISPLACED
 
 
-def cancel(tx: Transaction, occasion: Occasion, ref: str) -> None:
+def cancel(tx: Transaction, context: CommandContext, ref: str) -> None:
     """Give a count up; what was adjusted by then stays."""
     count = live(tx, ref)
     tx.run(
         "UPDATE stock_count SET state = 'cancelled', closed_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=count["id"],
     )
 

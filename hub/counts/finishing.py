@@ -2,12 +2,12 @@
 
 from hub import ledger
 from hub.clock import micros
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.counts.adjusting import DOCUMENT_TYPE, documented
 from hub.counts.counting import PRESENT, live
 from hub.errors import StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import SCANS_MAX
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -59,7 +59,7 @@ def _confirm(work: Work, count_id: str, ref: str) -> int:
         count=count_id,
         present=sorted(PRESENT),
     )
-    told = Occasion(
+    told = CommandContext(
         actor=work.context.actor,
         now=work.context.now,
         scope=work.context.scope,
@@ -67,7 +67,7 @@ def _confirm(work: Work, count_id: str, ref: str) -> int:
         document=Document(DOCUMENT_TYPE, ref),
         reason=work.context.reason,
     )
-    from_count = Instruction(action=Action.COUNT, details={"count": ref})
+    from_count = UnitCommand(action=Action.COUNT, details={"count": ref})
     seen = 0
     for start in range(0, len(rows), SCANS_MAX):
         scans = [Scan(row["id"]) for row in rows[start : start + SCANS_MAX]]

@@ -12,7 +12,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import moment
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import Action
@@ -36,7 +36,7 @@ def report(work: Work, loss: Loss, scans: Sequence[Scan]) -> list[Verdict]:
         raise InvalidInput("say what is known of the loss: a loss needs its reason", field="reason")
     known = [each for each in identify(work.tx, scans) if not isinstance(each, Refused)]
     lines = {unit["id"]: unit["order_line_id"] for unit in known if unit["promised_to"]}
-    verdicts = ledger.record(work, Instruction(action=ACTIONS[loss]), scans)
+    verdicts = ledger.record(work, UnitCommand(action=ACTIONS[loss]), scans)
     lost = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
     for row in _last_seen(work.tx, lost):
         seen = moment(row["occurred_at"])
@@ -61,8 +61,8 @@ def report(work: Work, loss: Loss, scans: Sequence[Scan]) -> list[Verdict]:
 
 def find(work: Work, place: Row, scans: Sequence[Scan]) -> list[Verdict]:
     """Record that lost units turned up at a place; their cases end."""
-    instruction = Instruction(action=Action.FIND, location=place)
-    verdicts = ledger.record(work, instruction, scans)
+    command = UnitCommand(action=Action.FIND, location=place)
+    verdicts = ledger.record(work, command, scans)
     found = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
     rows = work.tx.rows("SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
     serials = [row["serial"] for row in rows]

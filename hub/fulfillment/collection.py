@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hub import orders
 from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, WrongUnit
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action
@@ -35,9 +35,9 @@ def collect(
     if code is not None and _plain(code) not in {_plain(order["number"]), _plain(order["ref"])}:
         raise StepNotAllowed(f"the code is not that of the order {order['number']}", allowed=[])
     lines = order_checks.lines_of(work.tx, order_id)
-    instruction = Instruction(action=Action.COLLECT, details={"channel": order["channel_code"]})
+    command = UnitCommand(action=Action.COLLECT, details={"channel": order["channel_code"]})
     found = locate(work.tx, scans)
-    verdicts = order_checks.barred(work.tx, instruction, scans, found)
+    verdicts = order_checks.barred(work.tx, command, scans, found)
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if index in verdicts or not isinstance(unit, UnitState):
             continue
@@ -45,11 +45,11 @@ def collect(
             _waits_here(work.tx, unit, order, lines, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    circumstances = order_checks.documented(work.context, order["number"])
-    done = order_checks.record_but(work.within(circumstances), instruction, scans, verdicts, found)
+    context = order_checks.documented(work.context, order["number"])
+    done = order_checks.record_but(work.within(context), command, scans, verdicts, found)
     left = sorted({each.unit_id for each in done if each.accepted and each.unit_id})
     if left:
-        orders.tell_fulfillment(work.tx, circumstances, left, Shipment(), reference=work.command_id)
+        orders.push_fulfillment(work.tx, context, left, Shipment(), reference=work.command_id)
     return done
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hub.catalogue import products_by_code
 from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, UnknownUnit, WrongUnit
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, UnitState, identify, locate
 from hub.lifecycle import WITH_CUSTOMER
@@ -16,7 +16,7 @@ from hub.storage.sql import Row, Transaction
 
 def sell(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
     place: Row | None = None,
 ) -> list[Verdict]:
@@ -32,7 +32,7 @@ def sell(
     ]
     found = locate(work.tx, named)
     others = _of_other_products(work.tx, named, found)
-    verdicts = order_checks.barred(work.tx, instruction, named, found)
+    verdicts = order_checks.barred(work.tx, command, named, found)
     for index, (scan, unit) in enumerate(zip(named, found, strict=True)):
         if index in verdicts:
             continue
@@ -46,7 +46,7 @@ def sell(
                 _here(unit, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    return order_checks.record_but(work, instruction, named, verdicts, found)
+    return order_checks.record_but(work, command, named, verdicts, found)
 
 
 def _of_other_products(

@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from hub import lifecycle
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, UnknownUnit
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import UNITS, Scan, identify, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
@@ -105,7 +105,7 @@ class NotWhole(StepNotAllowed):
 
 
 def verify(
-    tx: Transaction, occasion: Occasion, order_id: str, scans: Sequence[Scan], action: Action
+    tx: Transaction, context: CommandContext, order_id: str, scans: Sequence[Scan], action: Action
 ) -> Check:
     """Check what was scanned against an order, for a step; nothing is changed or locked.
 
@@ -115,7 +115,7 @@ def verify(
         raise InvalidInput(f"at most {SCANNED_MAX} serials", field="scanned")
     order = order_of(tx, order_id)
     lines = lines_of(tx, order_id)
-    today = (occasion.occurred_at or occasion.now).date().isoformat()
+    today = (context.occurred_at or context.now).date().isoformat()
     seen: set[str] = set()
     scanned = []
     for scan, unit in zip(scans, identify(tx, scans) if scans else [], strict=True):
@@ -196,6 +196,6 @@ def pack(
     if not check.fitting or not (check.whole or partial):
         raise NotWhole(check)
     fitting = [scans[at] for at in check.fitting]
-    circumstances = order_checks.documented(work.context, order["number"])
-    instruction = Instruction(action=Action.PACK)
-    return check, order_checks.record(work.within(circumstances), instruction, fitting)
+    context = order_checks.documented(work.context, order["number"])
+    command = UnitCommand(action=Action.PACK)
+    return check, order_checks.record(work.within(context), command, fitting)

@@ -7,11 +7,11 @@ from hub import ledger
 from hub.catalogue import reference
 from hub.catalogue.capture_points import demand
 from hub.clock import micros
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history.sales import story_of
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
@@ -66,7 +66,7 @@ def exchange(
     told: dict[str, Any] = {"exchanges": old.id}
     if story.sale and story.sale.channel:
         told["channel"] = story.sale.channel
-    sale = Instruction(action=Action.SELL, line=line_id, details=told)
+    sale = UnitCommand(action=Action.SELL, line=line_id, details=told)
     record_one(work.within(gone), sale, Scan(new.id))
     work.tx.run(
         "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
@@ -79,12 +79,12 @@ def exchange(
     return old.id, new.id
 
 
-def _free(occasion: Occasion, scan: Scan, unit: UnitState) -> None:
+def _free(context: CommandContext, scan: Scan, unit: UnitState) -> None:
     """Raise what keeps the replacement from being sold; a promise keeps it for somebody else."""
     promised = unit.promised_to is not None
     check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
     ledger.unchanged(scan, unit)
-    ledger.fresh(occasion, unit)
+    ledger.fresh(context, unit)
 
 
 def _take_back(
@@ -96,16 +96,16 @@ def _take_back(
 ) -> None:
     told = {"exchanged_for": new_id}
     if return_id is None:
-        instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
+        command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=told)
         scans = [Scan(unit.id)]
-        (verdict,) = receive.accept_plainly(work, instruction, scans)
+        (verdict,) = receive.accept_plainly(work, command, scans)
         _accepted(verdict)
         return
     decided = work.tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
     if decided is not None and decided != unit.id:
         raise StepNotAllowed("the return was decided for another unit", allowed=[])
     receive.accept(work, return_id, location=place)
-    note = Instruction(action=Action.ANNOTATE, details=told)
+    note = UnitCommand(action=Action.ANNOTATE, details=told)
     record_one(work, note, Scan(unit.id))
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from hub import ledger
 from hub.clock import new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.holds import HoldKind
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -19,7 +19,7 @@ from hub.storage.sql import Transaction
 REASON = "expired"
 
 
-def set_aside(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+def set_aside(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     """Block units in stock whose last day is past, and return how many.
 
     What is picked or packed already is refused where it goes on.
@@ -27,15 +27,15 @@ def set_aside(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
     rows = tx.rows(
         "SELECT id, promised_to FROM unit WHERE status = 'in_stock' AND blocks = 0 "
         "AND expires_on IS NOT NULL AND expires_on < :today ORDER BY id LIMIT :limit FOR UPDATE",
-        today=occasion.now.date().isoformat(),
+        today=context.now.date().isoformat(),
         limit=limit,
     )
     if not rows:
         return 0
-    because = replace(occasion, reason=REASON)
+    because = replace(context, reason=REASON)
     promised = [Scan(row["id"]) for row in rows if row["promised_to"] is not None]
     if promised:
-        ledger.record(Work(tx, because, new_id()), Instruction(action=Action.RELEASE), promised)
-    block = Instruction(action=Action.HOLD, hold_kind=str(HoldKind.QUALITY))
+        ledger.record(Work(tx, because, new_id()), UnitCommand(action=Action.RELEASE), promised)
+    block = UnitCommand(action=Action.HOLD, hold_kind=str(HoldKind.QUALITY))
     verdicts = ledger.record(Work(tx, because, new_id()), block, [Scan(row["id"]) for row in rows])
     return sum(verdict.accepted for verdict in verdicts)

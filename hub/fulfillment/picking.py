@@ -10,11 +10,11 @@ from datetime import datetime
 
 from hub import ledger
 from hub.catalogue import Picking, capture_points, reference
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
 from hub.fulfillment.priorities import Ranking, ranked
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
@@ -62,7 +62,7 @@ def pick_list(
 ) -> list[Row]:
     """Return the most urgent units to pick, for an order or at a site, in walking order.
 
-    Each has its `urgency` and the `rule` that says so.
+    Each has its `priority` and the `rule` that says so.
     """
     if (order_id is None) == (site_id is None):
         raise InvalidInput("name an order or a location, and one only", field="orderId")
@@ -94,11 +94,11 @@ def pick(
     takes the place of one that was not scanned, where it can.
     """
     bounded(scans)
-    instruction = Instruction(action=Action.PICK, line=line_id)
+    command = UnitCommand(action=Action.PICK, line=line_id)
     if line_id is None:
         if substitute:
             raise InvalidInput("say for which line it is a substitute", field="orderLineId")
-        return order_checks.record(work, instruction, scans)
+        return order_checks.record(work, command, scans)
     if substitute:
         _reasoned(work.context)
     line = line_of(work.tx, line_id)
@@ -109,7 +109,7 @@ def pick(
     own = directed(work.tx, line_id)
     read = {unit.id for unit in found if isinstance(unit, UnitState)}
     spare = [each for each in own if each["id"] not in read]
-    verdicts = order_checks.barred(work.tx, instruction, scans, found)
+    verdicts = order_checks.barred(work.tx, command, scans, found)
     taken: set[str] = set()
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if index in verdicts or not isinstance(unit, UnitState):
@@ -126,7 +126,7 @@ def pick(
         taken.add(unit.id)
         done = _replace(work, line, spare.pop(0), scan, unit.id)
         verdicts[index] = replace(done.picked, index=index)
-    return order_checks.record_but(work, instruction, scans, verdicts)
+    return order_checks.record_but(work, command, scans, verdicts)
 
 
 def substitute(
@@ -164,8 +164,8 @@ def substitute(
     return _replace(work, line, row, picked, new.id)
 
 
-def _reasoned(occasion: Occasion) -> None:
-    if not 0 < len((occasion.reason or "").strip()) <= REASON_CHARS_MAX:
+def _reasoned(context: CommandContext) -> None:
+    if not 0 < len((context.reason or "").strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(
             f"say why another unit is taken, in 1 to {REASON_CHARS_MAX} characters", field="reason"
         )
@@ -184,7 +184,7 @@ def _wrong(unit: UnitState, line: Row, own: Sequence[Row]) -> WrongUnit:
 
 def _may_replace(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     unit: UnitState,
     line: Row,
     own: Sequence[Row],
@@ -199,8 +199,8 @@ def _may_replace(
     promised = unit.promised_to is not None
     check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
     ledger.unchanged(scan, unit)
-    ledger.fresh(occasion, unit)
-    capture_points.demand(occasion, reference(tx, "product", "id", unit.product_id), Action.PICK)
+    ledger.fresh(context, unit)
+    capture_points.demand(context, reference(tx, "product", "id", unit.product_id), Action.PICK)
     if not unit.is_available:
         raise StepNotAllowed(f"nothing is sold from {unit.location_kind}", allowed=["move"])
 
@@ -220,20 +220,20 @@ def _replace(
     rule = reference(work.tx, "product", "id", line["product_id"])["picking"]
     broken = broken_rule(rule, old, new)
     told = {"rule_broken": str(broken)} if broken else {}
-    circumstances = order_checks.documented(work.context, line["number"])
+    context = order_checks.documented(work.context, line["number"])
 
-    def do(instruction: Instruction, unit_id: str) -> Verdict:
-        return record_one(work.within(circumstances), instruction, Scan(unit_id))
+    def do(command: UnitCommand, unit_id: str) -> Verdict:
+        return record_one(work.within(context), command, Scan(unit_id))
 
-    do(Instruction(action=Action.RELEASE, details={"substituted_by": new_id, **told}), old["id"])
-    promise = Instruction(
+    do(UnitCommand(action=Action.RELEASE, details={"substituted_by": new_id, **told}), old["id"])
+    promise = UnitCommand(
         action=Action.ALLOCATE,
         line=line["id"],
         hold_reference=line["number"],
         details={"channel": line["channel_code"], "substitutes": old["id"], **told},
     )
     do(promise, new_id)
-    picking = Instruction(action=Action.PICK, line=line["id"], details={"substitutes": old["id"]})
+    picking = UnitCommand(action=Action.PICK, line=line["id"], details={"substitutes": old["id"]})
     verdict = do(picking, new_id)
     picked = replace(verdict, identifier=scan.identifier)
     return Substitution(picked=picked, picked_id=new_id, directed_id=old["id"], broken=broken)

@@ -1,4 +1,4 @@
-"""What is done first: rules that people can change rank the work by its urgency.
+"""What is done first: rules that people can change rank the work by its priority.
 
 The rules look at how long it waits (`days`), the channel of the order, the product and its value,
 and as `reasons` at the kind of work; `findings` are the tags of the order, such as express, and
@@ -13,16 +13,16 @@ import orjson
 from hub import decision_rules
 from hub.catalogue import reference
 from hub.clock import moment
-from hub.decision_rules import Conditions, Facts, Rule, Topic, Urgency
+from hub.decision_rules import Conditions, Facts, Priority, Rule, Topic
 from hub.errors import InvalidInput
 from hub.storage.sql import Row, Transaction
 
 TAGS_MAX = 10
 TAG_CHARS_MAX = 30
-ORDER = tuple(Urgency)
+ORDER = tuple(Priority)
 
 
-def _rule(code: str, name: str, rank: int, fits: Conditions, decision: Urgency) -> Rule:
+def _rule(code: str, name: str, rank: int, fits: Conditions, decision: Priority) -> Rule:
     return Rule(
         topic=Topic.PRIORITY,
         code=code,
@@ -40,11 +40,11 @@ PRIORITY_RULES = (
         "The order is express, or its promised day is past",
         10_010,
         Conditions(findings=("express", "overdue")),
-        Urgency.NOW,
+        Priority.URGENT,
     ),
-    _rule("due", "It is promised for today", 10_020, Conditions(findings=("due",)), Urgency.SOON),
-    _rule("waits", "It waits for two days", 10_030, Conditions(days_from=2), Urgency.SOON),
-    _rule("else", "Everything else, in its turn", 10_990, Conditions(), Urgency.IN_TURN),
+    _rule("due", "It is promised for today", 10_020, Conditions(findings=("due",)), Priority.HIGH),
+    _rule("waits", "It waits for two days", 10_030, Conditions(days_from=2), Priority.HIGH),
+    _rule("else", "Everything else, in its turn", 10_990, Conditions(), Priority.NORMAL),
 )
 
 
@@ -55,7 +55,7 @@ class Ranking:
         self._rules = decision_rules.rules(tx, Topic.PRIORITY, PRIORITY_RULES)
         self._now = now
 
-    def of(self, row: Row, waits_since: int) -> tuple[Urgency, str]:
+    def of(self, row: Row, waits_since: int) -> tuple[Priority, str]:
         """Return how urgent a piece of work is, and the code of the rule that says so.
 
         `row` may have `channel_code`, `sku`, `category`, `value`; `waits_since` in microseconds.
@@ -70,7 +70,7 @@ class Ranking:
             findings=self._tags(row),
         )
         rule = decision_rules.decide(self._rules, facts)
-        return Urgency(rule.decision), rule.code
+        return Priority(rule.decision), rule.code
 
     def _tags(self, row: Row) -> frozenset[str]:
         tags = set(orjson.loads(row.get("tags") or "[]"))
@@ -101,9 +101,9 @@ def put(tx: Transaction, order_id: str, tags: Sequence[str], day: date | None) -
 
 
 def ranked(rows: Sequence[Row], ranking: Ranking, since: str) -> list[Row]:
-    """Return work with its `urgency` and `rule`, the most urgent first, then the oldest."""
+    """Return work with its `priority` and `rule`, the most urgent first, then the oldest."""
     judged = [
-        row | dict(zip(("urgency", "rule"), ranking.of(row, row[since]), strict=True))
+        row | dict(zip(("priority", "rule"), ranking.of(row, row[since]), strict=True))
         for row in rows
     ]
-    return sorted(judged, key=lambda row: (ORDER.index(row["urgency"]), row[since]))
+    return sorted(judged, key=lambda row: (ORDER.index(row["priority"]), row[since]))

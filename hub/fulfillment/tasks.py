@@ -1,4 +1,4 @@
-"""What is to be done at a site now: to pick, pack, ship, put away and inspect, ranked by urgency.
+"""What is to be done at a site now: to pick, pack, ship, put away and inspect, ranked by priority.
 
 Nothing is kept for it: the work follows from where the units stand.
 """
@@ -54,7 +54,7 @@ FOR_STOCK = "unit.status IN ('received', 'returned') "
 def tasks(
     tx: Transaction, now: datetime, site: Row, *, first: int, kind: TaskKind | None = None
 ) -> list[Row]:
-    """Return the work at a site, the most urgent first, with `kind`, `urgency` and `rule`."""
+    """Return the work at a site, the most urgent first, with `kind`, `priority` and `rule`."""
     rows = [
         row | {"kind": str(KINDS[Status(row["status"])])}
         for condition in (FOR_ORDERS, FOR_STOCK)

@@ -13,10 +13,10 @@ import orjson
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded
 from hub.ledger.units import UNITS, Scan, UnitState, locate
 from hub.lifecycle import Action, Status
@@ -51,8 +51,8 @@ def arrive(work: Work, scans: Sequence[Scan], place: Row) -> list[Verdict]:
         else scan
         for scan, unit in zip(scans, found, strict=True)
     ]
-    instruction = Instruction(action=Action.TRANSFER_IN, location=place)
-    verdicts = ledger.record(work, instruction, told)
+    command = UnitCommand(action=Action.TRANSFER_IN, location=place)
+    verdicts = ledger.record(work, command, told)
     serials = {unit.id: unit for unit in found if isinstance(unit, UnitState)}
     arrived = {each.unit_id for each in verdicts if each.accepted and each.unit_id}
     for unit_id in sorted(arrived & astray.keys()):
@@ -78,19 +78,21 @@ def _destination(row: Row) -> str | None:
     return details.get("destination")
 
 
-def _tell(tx: Transaction, occasion: Occasion, unit: UnitState, sent_to: Row, place: Row) -> None:
+def _tell(
+    tx: Transaction, context: CommandContext, unit: UnitState, sent_to: Row, place: Row
+) -> None:
     finding = Finding(
         kind=CaseKind.WRONG_LOCATION,
         subject=unit.id,
         summary=f"{unit.serial} was sent to {sent_to['code']}, and arrived at {place['code']}.",
         details={"serial": unit.serial, "sent_to": sent_to["code"], "arrived_at": place["code"]},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
 def under_way(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     *,
     first: int,
     after: str | None,
@@ -107,7 +109,7 @@ def under_way(
     """
     if not 0 < overdue_hours <= HOURS_MAX:
         raise InvalidInput(f"1 to {HOURS_MAX} hours", field="overdueHours")
-    latest = micros(occasion.now - timedelta(hours=overdue_hours))
+    latest = micros(context.now - timedelta(hours=overdue_hours))
     wanted = Filter()
     wanted.add("unit.status = 'in_transfer'")
     wanted.add("unit.id > :after", after=after)

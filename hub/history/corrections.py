@@ -16,7 +16,7 @@ import orjson
 
 from hub import catalogue, ledger, orders
 from hub.clock import micros, new_id
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, VersionConflict
 from hub.history.replay import (
@@ -33,7 +33,7 @@ from hub.history.replay import (
 )
 from hub.history.unit_history import places_of
 from hub.ledger.event_views import history
-from hub.ledger.event_writer import Journal
+from hub.ledger.event_writer import EventWriter
 from hub.ledger.holds import COLUMNS as HOLD_COLUMNS
 from hub.ledger.holds import HoldKind
 from hub.ledger.rules import client, recall
@@ -122,7 +122,9 @@ def correct(
     _carry(unit, stood, stands)
     _hold(work.tx, work.context, unit, stood, stands)
     correction["as_corrected"] = _restated(rows, after, places)
-    done = _append(work.tx, Journal(work.context, work.command_id), unit, event, stands, correction)
+    done = _append(
+        work.tx, EventWriter(work.context, work.command_id), unit, event, stands, correction
+    )
     ledger.write_units(work.tx, work.context, [unit])
     if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
         ledger.never_came_back(work.tx, unit)
@@ -148,7 +150,7 @@ def _history(tx: Transaction, event_id: str) -> tuple[UnitState, list[Row]]:
 
 def _correction(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     event: Row,
     declaration: Declaration,
     changes: Changes,
@@ -158,7 +160,7 @@ def _correction(
     action = Action(event["action"])
     if event["corrects"] is not None:
         raise InvalidInput("this is a correction: correct the event that it names", field="eventId")
-    restated = _restatement(tx, occasion, action, changes)
+    restated = _restatement(tx, context, action, changes)
     earlier = known.get(event["id"])
     if declaration is Declaration.DID_NOT_OCCUR:
         if restated:
@@ -175,11 +177,11 @@ def _correction(
 
 
 def _restatement(
-    tx: Transaction, occasion: Occasion, action: Action, changes: Changes
+    tx: Transaction, context: CommandContext, action: Action, changes: Changes
 ) -> dict[str, Any]:
     restated: dict[str, Any] = {}
     if changes.occurred_at is not None:
-        if changes.occurred_at > occasion.now:
+        if changes.occurred_at > context.now:
             raise InvalidInput("occurredAt is in the future", field="occurredAt")
         restated["occurred_at"] = micros(changes.occurred_at)
     if changes.document is not None:
@@ -224,7 +226,7 @@ def _restated(rows: Sequence[Row], after: Sequence[Told], places: Places) -> lis
 
 def _append(
     tx: Transaction,
-    journal: Journal,
+    writer: EventWriter,
     unit: UnitState,
     event: Row,
     stands: Standing,
@@ -236,7 +238,7 @@ def _append(
     unit.location_id, unit.location_kind = stands.location_id, stands.location_kind
     unit.site_id = stands.site_id
     unit.version += 1
-    unit.hash = journal.append(
+    unit.hash = writer.append(
         unit_id=unit.id,
         version=unit.version,
         action=str(Action.CORRECT),
@@ -251,9 +253,9 @@ def _append(
         details=details,
         previous_hash=unit.hash,
     )
-    journal.write(tx)
+    writer.write(tx)
     return Corrected(
-        event_id=str(journal.rows[-1][0]),
+        event_id=str(writer.rows[-1][0]),
         unit_id=unit.id,
         version=unit.version,
         status=str(unit.status),
@@ -271,7 +273,7 @@ def _carry(unit: UnitState, stood: Standing, stands: Standing) -> None:
 
 
 def _hold(
-    tx: Transaction, occasion: Occasion, unit: UnitState, stood: Standing, stands: Standing
+    tx: Transaction, context: CommandContext, unit: UnitState, stood: Standing, stands: Standing
 ) -> None:
     """Release and renew the promise and the blocks that the correction changed."""
     was, now = _kinds(stood), _kinds(stands)
@@ -281,7 +283,7 @@ def _hold(
         tx.run(
             "UPDATE hold SET released_at = :now WHERE unit_id = :unit AND kind IN (:kinds...) "
             "AND released_at IS NULL",
-            now=micros(occasion.now),
+            now=micros(context.now),
             unit=unit.id,
             kinds=sorted(was - now),
         )
@@ -294,8 +296,8 @@ def _hold(
             kind=kind,
         )
         assert last is not None  # what is held again was held before
-        renewed = last | {"id": new_id(), "placed_by": occasion.actor}
-        renewed["placed_at"] = micros(occasion.now)
+        renewed = last | {"id": new_id(), "placed_by": context.actor}
+        renewed["placed_at"] = micros(context.now)
         tx.insert("hold", HOLD_COLUMNS, [tuple(renewed[name] for name in HOLD_COLUMNS)])
         if kind == HoldKind.SALE:
             unit.promised_to = renewed["id"]
@@ -371,9 +373,9 @@ def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None
 
 
 def _tell(
-    tx: Transaction, occasion: Occasion, unit: UnitState, was: tuple[bool, str, str | None]
+    tx: Transaction, context: CommandContext, unit: UnitState, was: tuple[bool, str, str | None]
 ) -> None:
     """Touch the listings: what is free may be at another site now, or of another grade."""
     changed = unit.is_available and (unit.site_id, unit.grade) != was[1:]
     if changed or unit.is_available != was[0]:
-        listings.touch(tx, [unit.product_id], occasion.now)
+        listings.touch(tx, [unit.product_id], context.now)

@@ -6,13 +6,12 @@ from datetime import date
 
 from hub.catalogue import OUTSIDE_KINDS
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import DuplicateSerial, Refused, UnknownReference
 from hub.imports.plan import Wanted, at_noon
 from hub.imports.reading import RowCode
-from hub.inbound import receiving
-from hub.inbound import serialization as retrofit
+from hub.inbound import receiving, serialization
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
 from hub.ledger.commissioning import RECEIPT, Admitted
@@ -65,11 +64,11 @@ class Batch:
     count: int
     wanted: dict[int, Wanted]
     refused: dict[int, RowVerdict]
-    retrofit: bool
+    unserialized_stock: bool
     dry_run: bool
     spent: dict[str, int]  # by a dry run, of old stock
 
-    def carry_out(self, tx: Transaction, occasion: Occasion) -> Outcome:
+    def carry_out(self, tx: Transaction, context: CommandContext) -> Outcome:
         """Check the rows, and write their units unless it is a dry run."""
         verdicts = dict(self.refused)
         places = _places(tx, {each.location for each in self.wanted.values()})
@@ -80,13 +79,13 @@ class Batch:
             else:
                 text = f"there is no location {each.location!r} inside"
                 verdicts[number] = self._refuse(number, RowCode.UNKNOWN_LOCATION, text)
-        admitted = self._admitted(tx, occasion, placed, verdicts)
-        taken = self._from_old_stock(tx, occasion, admitted, places, verdicts)
+        admitted = self._admitted(tx, context, placed, verdicts)
+        taken = self._from_old_stock(tx, context, admitted, places, verdicts)
         if self.dry_run:
             for number in admitted:
                 verdicts[number] = RowVerdict(number=number, serial=self._serial(number))
         else:
-            self._write(tx, occasion, admitted, places, verdicts)
+            self._write(tx, context, admitted, places, verdicts)
         accepted = [number for number, each in verdicts.items() if each.code is None]
         return Outcome(verdicts=verdicts, accepted=accepted, taken=taken)
 
@@ -104,18 +103,18 @@ class Batch:
     def _admitted(
         self,
         tx: Transaction,
-        occasion: Occasion,
+        context: CommandContext,
         placed: Mapping[int, Wanted],
         verdicts: dict[int, RowVerdict],
     ) -> dict[int, Admitted]:
         """Have the births room check the units; what it refuses gets its verdict."""
-        steps = () if self.retrofit else STEPS
+        steps = () if self.unserialized_stock else STEPS
         checked = commissioning.admit(
             tx,
-            occasion,
+            context,
             [each.arrival for each in placed.values()],
             *steps,
-            awaited=not self.retrofit,
+            awaited=not self.unserialized_stock,
         )
         admitted = {}
         for number, each in zip(placed, checked, strict=True):
@@ -128,13 +127,13 @@ class Batch:
     def _from_old_stock(
         self,
         tx: Transaction,
-        occasion: Occasion,
+        context: CommandContext,
         admitted: dict[int, Admitted],
         places: Mapping[str, Row],
         verdicts: dict[int, RowVerdict],
     ) -> dict[str, int]:
-        """Take units of products under retrofit from the stock without serials."""
-        if not self.retrofit:
+        """Take units of products under unserialized_stock from the stock without serials."""
+        if not self.unserialized_stock:
             return {}
         old = {
             number: each
@@ -152,13 +151,13 @@ class Batch:
                 del admitted[number]
                 verdicts[number] = self._refuse(number, refusal.code, str(refusal))
         if not self.dry_run:
-            shelf.write(occasion)
+            shelf.write(context)
         return shelf.taken
 
     def _write(
         self,
         tx: Transaction,
-        occasion: Occasion,
+        context: CommandContext,
         admitted: Mapping[int, Admitted],
         places: Mapping[str, Row],
         verdicts: dict[int, RowVerdict],
@@ -172,8 +171,8 @@ class Batch:
         for (code, day, awaited), numbers in sorted(
             groups.items(), key=lambda group: (group[0][0], str(group[0][1]), group[0][2])
         ):
-            when = at_noon(day, occasion.now) if day else None
-            told = replace(occasion, occurred_at=when)
+            when = at_noon(day, context.now) if day else None
+            told = replace(context, occurred_at=when)
             units = [admitted[number] for number in numbers]
             done = self._group(tx, told, units, places[code], awaited=awaited)
             for number, verdict in zip(numbers, done, strict=True):
@@ -186,12 +185,12 @@ class Batch:
                 )
                 if verdict.accepted and verdict.unit_id:
                     fields += [(verdict.unit_id, *each) for each in self.wanted[number].fields]
-        _keep_fields(tx, occasion, fields)
+        _keep_fields(tx, context, fields)
 
     def _group(
         self,
         tx: Transaction,
-        occasion: Occasion,
+        context: CommandContext,
         units: list[Admitted],
         place: Row,
         *,
@@ -200,11 +199,9 @@ class Batch:
         """Record units that came to one place on one day."""
         if awaited:
             arrivals = [each.arrival for each in units]
-            return receiving.receive(
-                Work(tx, occasion, self.run_id), arrivals, place, put_away=True
-            )
-        birth = retrofit.birth_of(occasion) if self.retrofit else RECEIPT
-        return receiving.born(Work(tx, occasion, self.run_id), units, place, birth)
+            return receiving.receive(Work(tx, context, self.run_id), arrivals, place, put_away=True)
+        origin = serialization.commissioning_of(context) if self.unserialized_stock else RECEIPT
+        return receiving.commission_admitted(Work(tx, context, self.run_id), units, place, origin)
 
 
 def code_of(refusal: Refused) -> str:
@@ -221,7 +218,9 @@ def _places(tx: Transaction, codes: set[str]) -> dict[str, Row]:
     return {row["code"]: row for row in rows if row["kind"] not in OUTSIDE_KINDS}
 
 
-def _keep_fields(tx: Transaction, occasion: Occasion, fields: list[tuple[str, str, str]]) -> None:
+def _keep_fields(
+    tx: Transaction, context: CommandContext, fields: list[tuple[str, str, str]]
+) -> None:
     tx.run_many(
         "INSERT INTO unit_field(id, unit_id, name, value, changed_at) "
         "VALUES(:id, :unit_id, :name, :value, :now) ON CONFLICT(unit_id, name) DO UPDATE "
@@ -232,7 +231,7 @@ def _keep_fields(tx: Transaction, occasion: Occasion, fields: list[tuple[str, st
                 "unit_id": unit_id,
                 "name": name,
                 "value": value,
-                "now": micros(occasion.now),
+                "now": micros(context.now),
             }
             for unit_id, name, value in fields
         ],

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hub.clock import now
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.imports.plan import Plan
 from hub.imports.reports import export_refused, tally
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delimiter", help="of a CSV; found by itself otherwise")
     parser.add_argument("--dry-run", action="store_true", help="give verdicts, change nothing")
     parser.add_argument("--resume", action="store_true", help="go on with a run broken off")
-    parser.add_argument("--retrofit", action="store_true", help="the units are old stock")
+    parser.add_argument("--unserialized-stock", action="store_true", help="the units are old stock")
     parser.add_argument("--batch", type=int, default=BATCH_ROWS, help="rows in one transaction")
     parser.add_argument("--refused", type=Path, metavar="CSV", help="write the refused rows there")
 
@@ -47,16 +47,16 @@ def run(database: Database, options: argparse.Namespace) -> Run:
         location=options.location,
         columns=mapping(options.map),
         delimiter=options.delimiter,
-        retrofit=options.retrofit,
+        unserialized_stock=options.unserialized_stock,
     )
-    occasion = Occasion(actor=ACTOR, now=now())
+    context = CommandContext(actor=ACTOR, now=now())
     started = begin(
-        database, occasion, options.file, plan, dry_run=options.dry_run, resume=options.resume
+        database, context, options.file, plan, dry_run=options.dry_run, resume=options.resume
     )
     if started.state == "finished":
         sys.stdout.write("This file was read in before; nothing was done again.\n")
     with _watched(started) as told:
-        done = carry_out(database, occasion, started, batch_rows=options.batch, told=told)
+        done = carry_out(database, context, started, batch_rows=options.batch, told=told)
     _summary(database, done)
     if options.refused is not None:
         count = export_refused(database, done.id, done.source, options.refused)

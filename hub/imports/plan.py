@@ -48,17 +48,23 @@ class Plan:
     """How a file is to be read.
 
     `columns` maps names of columns to fields: one of `FIELDS`, ``identifier:SCHEME``,
-    ``field:NAME``, or ``-`` for a column that is left out. With `retrofit` the units are old stock.
+    ``field:NAME``, or ``-`` for a column that is left out. `unserialized_stock`: the units are part
+    of stock whose serials were not read before.
     """
 
     location: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
-    retrofit: bool = False
+    unserialized_stock: bool = False
 
     def as_json(self) -> list[Any]:
         """Return plain values: the same file read otherwise is another run."""
-        return [self.location, sorted(self.columns.items()), self.delimiter, self.retrofit]
+        return [
+            self.location,
+            sorted(self.columns.items()),
+            self.delimiter,
+            self.unserialized_stock,
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import orjson
 
 from hub.catalogue import location, products_by_code
 from hub.clock import micros, new_id
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.errors import Refused, StepNotAllowed
 from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
 from hub.imports.names import Names, names_of
@@ -46,7 +46,7 @@ class Run:
 
 def begin(
     database: Database,
-    occasion: Occasion,
+    context: CommandContext,
     path: Path,
     plan: Plan,
     *,
@@ -73,9 +73,9 @@ def begin(
             dry=dry_run,
         )
         if row is None:
-            row = _note(tx, occasion, source, digest, name or path.name, dry_run=dry_run)
+            row = _note(tx, context, source, digest, name or path.name, dry_run=dry_run)
         elif dry_run and not (resume and row["state"] != "finished"):
-            row = _anew(tx, occasion, row)
+            row = _anew(tx, context, row)
         elif row["state"] != "finished":
             row = _again(tx, row, resume=resume)
         return Run(
@@ -93,7 +93,13 @@ def begin(
 
 
 def _note(
-    tx: Transaction, occasion: Occasion, source: Source, digest: str, name: str, *, dry_run: bool
+    tx: Transaction,
+    context: CommandContext,
+    source: Source,
+    digest: str,
+    name: str,
+    *,
+    dry_run: bool,
 ) -> Row:
     row: Row = {
         "id": new_id(),
@@ -106,8 +112,8 @@ def _note(
         "done": 0,
         "accepted": 0,
         "refused": 0,
-        "started_by": occasion.actor,
-        "started_at": micros(occasion.now),
+        "started_by": context.actor,
+        "started_at": micros(context.now),
     }
     tx.run(
         f"INSERT INTO import_run({', '.join(row)}) VALUES({', '.join(f':{name}' for name in row)})",
@@ -116,13 +122,13 @@ def _note(
     return row
 
 
-def _anew(tx: Transaction, occasion: Occasion, row: Row) -> Row:
+def _anew(tx: Transaction, context: CommandContext, row: Row) -> Row:
     tx.run("DELETE FROM import_row WHERE run_id = :id", id=row["id"])
     tx.run(
         "UPDATE import_run SET state = 'running', done = 0, accepted = 0, refused = 0, "
         "error = NULL, started_by = :actor, started_at = :now, finished_at = NULL WHERE id = :id",
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
         id=row["id"],
     )
     return row | {"state": "running", "done": 0, "accepted": 0, "refused": 0}
@@ -139,7 +145,7 @@ def _again(tx: Transaction, row: Row, *, resume: bool) -> Row:
 
 def carry_out(
     database: Database,
-    occasion: Occasion,
+    context: CommandContext,
     run: Run,
     *,
     batch_rows: int = BATCH_ROWS,
@@ -152,8 +158,8 @@ def carry_out(
     if run.state == "finished":
         return run
     batch_rows = max(1, min(batch_rows, BATCH_ROWS_MAX))
-    occasion = replace(
-        occasion,
+    context = replace(
+        context,
         captured_by=CaptureMethod.IMPORT,
         document=Document("import", run.id),
     )
@@ -163,7 +169,7 @@ def carry_out(
             _skip(database, run, rows, names, batch_rows)
             tried = Tried()
             while batch := list(itertools.islice(rows, batch_rows)):
-                run = _one(database, occasion, run, batch, names, tried)
+                run = _one(database, context, run, batch, names, tried)
                 told(run)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
@@ -176,7 +182,7 @@ def carry_out(
                 )
             )
         raise
-    database.write_now(lambda tx: _finish(tx, occasion, run))
+    database.write_now(lambda tx: _finish(tx, context, run))
     return replace(run, state="finished")
 
 
@@ -184,11 +190,11 @@ class Elsewhere(StepNotAllowed):
     """Another process reads this file: look at the run again later."""
 
 
-def _finish(tx: Transaction, occasion: Occasion, run: Run) -> None:
+def _finish(tx: Transaction, context: CommandContext, run: Run) -> None:
     tx.run(
         "UPDATE import_run SET state = 'finished', total = done, finished_at = :now "
         "WHERE id = :id AND done = :done",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=run.id,
         done=run.done,
     )
@@ -226,14 +232,14 @@ def _refused_in(tx: Transaction, run_id: str, low: int, high: int) -> set[int]:
 
 def _one(
     database: Database,
-    occasion: Occasion,
+    context: CommandContext,
     run: Run,
     raws: Sequence[Raw],
     names: Names,
     tried: Tried,
 ) -> Run:
     """Read one batch in; it is all there afterwards, or nothing of it."""
-    wanted, verdicts = _parsed(run, raws, occasion)
+    wanted, verdicts = _parsed(run, raws, context)
     products = _products(database, wanted)
     own = {number: names_of(each.arrival, products) for number, each in wanted.items()}
     claimed = names.claimed({name for each in own.values() for name in each})
@@ -250,11 +256,11 @@ def _one(
         count=len(raws),
         wanted=wanted,
         refused=verdicts,
-        retrofit=run.columns.plan.retrofit,
+        unserialized_stock=run.columns.plan.unserialized_stock,
         dry_run=run.dry_run,
         spent=tried.taken,
     )
-    outcome: Outcome = database.write_now(lambda tx: _written(tx, occasion, batch))
+    outcome: Outcome = database.write_now(lambda tx: _written(tx, context, batch))
     tried.add(outcome.taken)
     names.claim((name, number) for number in outcome.accepted for name in own[number])
     return replace(
@@ -266,14 +272,14 @@ def _one(
 
 
 def _parsed(
-    run: Run, raws: Sequence[Raw], occasion: Occasion | None
+    run: Run, raws: Sequence[Raw], context: CommandContext | None
 ) -> tuple[dict[int, Wanted], dict[int, RowVerdict]]:
     """Read rows; those that can not be read get their verdicts."""
     wanted: dict[int, Wanted] = {}
     verdicts: dict[int, RowVerdict] = {}
     for raw in raws:
         try:
-            wanted[raw.number] = run.columns.wanted(raw, occasion.now if occasion else None)
+            wanted[raw.number] = run.columns.wanted(raw, context.now if context else None)
         except (BadRow, Refused) as wrong:
             serial = run.columns.serial(raw)
             verdicts[raw.number] = _refusal(raw.number, serial, wrong.code, str(wrong))
@@ -293,12 +299,12 @@ def _products(database: Database, wanted: dict[int, Wanted]) -> dict[str, Row]:
     return database.read_now(lambda tx: products_by_code(tx, sorted(codes)))
 
 
-def _written(tx: Transaction, occasion: Occasion, batch: Batch) -> Outcome:
+def _written(tx: Transaction, context: CommandContext, batch: Batch) -> Outcome:
     """Write one batch, its verdicts, and that it is done."""
     row = tx.row("SELECT done, state FROM import_run WHERE id = :id FOR UPDATE", id=batch.run_id)
     if row is None or row["done"] != batch.first - 1 or row["state"] == "finished":
         raise Elsewhere("another process reads this file", allowed=[])
-    outcome = batch.carry_out(tx, occasion)
+    outcome = batch.carry_out(tx, context)
     tx.insert(
         "import_row",
         ("id", "run_id", "number", "serial", "unit_id", "code", "message"),

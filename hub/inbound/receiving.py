@@ -5,23 +5,23 @@ from dataclasses import replace
 
 from hub import ledger
 from hub.catalogue import SUPPLIER, reference
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import Refused
 from hub.identifiers.labels import own_serials
 from hub.inbound import ship_notices
 from hub.ledger import commissioning
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import (
     RECEIPT,
     UNIT_COLUMNS,
     Admitted,
     Arrival,
-    Birth,
-    BirthPoint,
     Condition,
+    Origin,
+    RecordOrigin,
 )
-from hub.ledger.event_writer import Journal, Verdict, accepted, bounded, refused
+from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
@@ -29,7 +29,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 from hub.vocabulary import BizStep
 
-__all__ = ["UNIT_COLUMNS", "Arrival", "born", "commission", "receive", "unlabelled"]
+__all__ = ["UNIT_COLUMNS", "Arrival", "commission", "receive", "unlabelled"]
 
 
 def receive(
@@ -58,7 +58,7 @@ def receive(
     }
     touched = [*_touched(work.tx, awaited), *([delivery_id] if delivery_id else [])]
     ship_notices.lock(work.tx, touched)
-    verdicts = _bear(work, admitted, place, RECEIPT, put_away, delivery_id)
+    verdicts = _commission(work, admitted, place, RECEIPT, put_away, delivery_id)
     if awaited:
         verdicts |= _arrived(work, awaited, place, put_away=put_away)
     if touched:
@@ -80,7 +80,7 @@ def commission(
     arrivals: Sequence[Arrival],
     place: Row | None,
     *,
-    point: BirthPoint,
+    point: RecordOrigin,
 ) -> list[Verdict]:
     """Give units their records before any receipt (CBV commissioning).
 
@@ -88,10 +88,12 @@ def commission(
     """
     bounded(arrivals)
     status = Status.RECEIVED if place else Status.EXPECTED
-    birth = Birth(point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status)
+    origin = Origin(
+        point=point, action=Action.COMMISSION, step=BizStep.COMMISSIONING, status=status
+    )
     admitted = commissioning.admit(work.tx, work.context, arrivals, Action.COMMISSION)
     where = place or reference(work.tx, "location", "id", SUPPLIER)
-    verdicts = _bear(work, admitted, where, birth, False, None)
+    verdicts = _commission(work, admitted, where, origin, False, None)
     verdicts = recall_catch.catch_recorded(work, verdicts)
     for index, each in enumerate(admitted):
         if isinstance(each, Refused):
@@ -99,16 +101,16 @@ def commission(
     return [verdicts[index] for index in range(len(arrivals))]
 
 
-def born(
+def commission_admitted(
     work: Work,
     admitted: Sequence[Admitted],
     place: Row,
-    birth: Birth,
+    origin: Origin,
     *,
     put_away: bool = True,
 ) -> list[Verdict]:
     """Write the records of new units that `ledger.commissioning` has admitted, where they are."""
-    verdicts = _bear(work, admitted, place, birth, put_away, None)
+    verdicts = _commission(work, admitted, place, origin, put_away, None)
     return [verdicts[index] for index in range(len(admitted))]
 
 
@@ -117,11 +119,11 @@ def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
     return [replace(pattern, serial=serial) for serial in own_serials(count)]
 
 
-def _bear(
+def _commission(
     work: Work,
     admitted: Sequence[Admitted | Refused],
     place: Row,
-    birth: Birth,
+    origin: Origin,
     put_away: bool,
     delivery_id: str | None,
 ) -> dict[int, Verdict]:
@@ -131,18 +133,18 @@ def _bear(
         for index, each in enumerate(admitted)
         if isinstance(each, Admitted) and not each.awaited
     }
-    journal = Journal(work.context, work.command_id)
+    writer = EventWriter(work.context, work.command_id)
     units = commissioning.bear(
         work.tx,
         work.context,
-        journal,
+        writer,
         list(new.values()),
         place,
-        birth,
+        origin,
         delivery_id=delivery_id,
         put_away=put_away,
     )
-    journal.write(work.tx)
+    writer.write(work.tx)
     products = {unit.product_id for unit in units}
     if put_away:
         listings.touch(work.tx, products, work.context.now, {unit.id for unit in units})
@@ -182,34 +184,34 @@ def _arrived(
         steps.setdefault((action, each.arrival.condition), {})[index] = each
     verdicts: dict[int, Verdict] = {}
     for (action, condition), chosen in steps.items():
-        instruction = Instruction(action=action, location=place, condition=str(condition))
-        verdicts |= _step(work, instruction, chosen)
+        command = UnitCommand(action=action, location=place, condition=str(condition))
+        verdicts |= _step(work, command, chosen)
     came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
     _complete(work.tx, work.context, came)
     shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
     if put_away and shelved:
-        instruction = Instruction(action=Action.PUT_AWAY, location=place)
-        verdicts |= _step(work, instruction, shelved)
+        command = UnitCommand(action=Action.PUT_AWAY, location=place)
+        verdicts |= _step(work, command, shelved)
     return verdicts
 
 
 def _step(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     chosen: dict[int, Admitted],
 ) -> dict[int, Verdict]:
-    told = instruction.action is not Action.PUT_AWAY
+    told = command.action is not Action.PUT_AWAY
     scans = [
         Scan(str(each.awaited), facts=commissioning.facts(each.arrival) if told else None)
         for each in chosen.values()
     ]
-    done = ledger.record(work, instruction, scans)
+    done = ledger.record(work, command, scans)
     return {
         index: replace(verdict, index=index) for index, verdict in zip(chosen, done, strict=True)
     }
 
 
-def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) -> None:
+def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted]) -> None:
     """Keep what only the receipt could tell; what was known before stays."""
     tx.run_many(
         "UPDATE unit SET supplier = COALESCE(supplier, :supplier), "
@@ -241,7 +243,7 @@ def _complete(tx: Transaction, occasion: Occasion, came: dict[int, Admitted]) ->
         )
     }
     commissioning.add_names(
-        tx, occasion, [name for name in names if commissioning.name_of(name) not in known]
+        tx, context, [name for name in names if commissioning.name_of(name) not in known]
     )
 
 

@@ -1,6 +1,6 @@
-"""Retrofit: the serial of old stock is read at its next movement, and its record begins there.
+"""Serialization: the serial of old stock is read at its next movement, and its record begins there.
 
-What happened before is not known, and the record says so: the event of its birth seals the gap.
+What happened before is not known, and the record says so: the event of its origin seals the gap.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ import orjson
 
 from hub import catalogue, ledger, orders
 from hub.catalogue import products_by_code
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidBarcode, Refused, UnknownUnit
 from hub.identifiers.barcodes import unit_of
 from hub.inbound import receiving
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
-from hub.ledger.command import Instruction
-from hub.ledger.commissioning import Admitted, Arrival, Birth, BirthPoint
+from hub.ledger.command import UnitCommand
+from hub.ledger.commissioning import Admitted, Arrival, Origin, RecordOrigin
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import LIFECYCLE, Action, Place, Status
@@ -47,11 +47,11 @@ class Sighting:
     site: str | None = None
 
 
-def birth_of(occasion: Occasion) -> Birth:
-    """Return how a unit of old stock is born, with the gap that its history has."""
-    day = (occasion.occurred_at or occasion.now).date().isoformat()
-    return Birth(
-        point=BirthPoint.RETROFIT,
+def commissioning_of(context: CommandContext) -> Origin:
+    """Return how a unit of old stock is commission, with the gap that its history has."""
+    day = (context.occurred_at or context.now).date().isoformat()
+    return Origin(
+        point=RecordOrigin.UNSERIALIZED_STOCK,
         action=Action.COMMISSION,
         step=BizStep.COMMISSIONING,
         status=Status.RECEIVED,
@@ -86,7 +86,7 @@ def capture(
         work.tx, work.context, [each.arrival for each in sightings], *steps
     )
     places: dict[str, Row] = {}
-    born: dict[str, list[tuple[int, Admitted]]] = {}
+    commission: dict[str, list[tuple[int, Admitted]]] = {}
     found: list[Verdict | Refused | None] = [None] * len(sightings)
     for index, (sighting, each) in enumerate(zip(sightings, admitted, strict=True)):
         try:
@@ -101,14 +101,14 @@ def capture(
             work.tx, "location", "id", stock["location_id"]
         )
         places[place["id"]] = place
-        born.setdefault(place["id"], []).append((index, each))
+        commission.setdefault(place["id"], []).append((index, each))
     shelf.write(work.context)
-    for place_id, units in sorted(born.items()):
-        done = receiving.born(
+    for place_id, units in sorted(commission.items()):
+        done = receiving.commission_admitted(
             work,
             [each for _, each in units],
             places[place_id],
-            birth_of(work.context),
+            commissioning_of(work.context),
         )
         for (index, _), verdict in zip(units, done, strict=True):
             found[index] = replace(verdict, index=index)
@@ -143,15 +143,15 @@ def capture_units(
 
 def record(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
     """Do one action to many units as `hub.ledger` does it; old stock gets its records before.
 
     A unit that got its record keeps it, whatever is said of the action itself.
     """
-    why = at_movement(work, instruction, scans)
-    return explained(ledger.record(work, instruction, scans), why)
+    why = at_movement(work, command, scans)
+    return explained(ledger.record(work, command, scans), why)
 
 
 def ship(
@@ -162,7 +162,7 @@ def ship(
     line: str | None = None,
 ) -> list[Verdict]:
     """Record that units left as `hub.orders` does it; old stock gets its records before."""
-    leaving = Instruction(action=Action.SHIP, line=line)
+    leaving = UnitCommand(action=Action.SHIP, line=line)
     why = at_movement(work, leaving, scans)
     verdicts = orders.ship(work, scans, shipment, line=line)
     return explained(verdicts, why)
@@ -170,7 +170,7 @@ def ship(
 
 def at_movement(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
 ) -> dict[int, Refused]:
     """Give their records to scans that no unit bears, of products with old stock.
@@ -179,7 +179,7 @@ def at_movement(
     named there is for the ledger to judge.
     """
     bounded(scans)
-    if instruction.action not in MOVEMENTS or not _any(work.tx):
+    if command.action not in MOVEMENTS or not _any(work.tx):
         return {}
     told = {index: scan for index, scan in enumerate(scans) if _code(_arrival(scan))}
     units = identify(work.tx, list(told.values()))
@@ -188,13 +188,13 @@ def at_movement(
         for (index, scan), unit in zip(told.items(), units, strict=True)
         if isinstance(unit, UnknownUnit)
     }
-    unknown = _fitting(work.tx, instruction, unknown)
+    unknown = _fitting(work.tx, command, unknown)
     if not unknown:
         return {}
-    sightings = [_sighting(work.tx, instruction, scan) for scan in unknown.values()]
-    found = capture(work, sightings, instruction.action)
+    sightings = [_sighting(work.tx, command, scan) for scan in unknown.values()]
+    found = capture(work, sightings, command.action)
     why = dict(zip(unknown, found, strict=True))
-    _for_its_order(work, instruction, list(why.values()))
+    _for_its_order(work, command, list(why.values()))
     # A serial that somebody else read meanwhile, or that was scanned twice, is known by now.
     return {
         index: each
@@ -226,18 +226,16 @@ def _arrival(scan: Scan) -> Arrival:
     return Arrival(serial=scan.identifier, product=scan.sku or "")
 
 
-def _sighting(tx: Transaction, instruction: Instruction, scan: Scan) -> Sighting:
+def _sighting(tx: Transaction, command: UnitCommand, scan: Scan) -> Sighting:
     if scan.at is not None:
         return Sighting(arrival=_arrival(scan), place=catalogue.location(tx, scan.at))
     # Within a site only: what is moved was somewhere in the building to which it is moved.
-    inside = LIFECYCLE[instruction.action].place is Place.SITE and instruction.location is not None
-    site = instruction.location["site_id"] if inside and instruction.location else None
+    inside = LIFECYCLE[command.action].place is Place.SITE and command.location is not None
+    site = command.location["site_id"] if inside and command.location else None
     return Sighting(arrival=_arrival(scan), site=site)
 
 
-def _fitting(
-    tx: Transaction, instruction: Instruction, unknown: dict[int, Scan]
-) -> dict[int, Scan]:
+def _fitting(tx: Transaction, command: UnitCommand, unknown: dict[int, Scan]) -> dict[int, Scan]:
     """Leave those that may be captured: of products under retrofit, as many as an order lacks."""
     codes = {index: str(_code(_arrival(scan))) for index, scan in unknown.items()}
     products = products_by_code(tx, sorted(set(codes.values())))
@@ -246,9 +244,9 @@ def _fitting(
         for index, code in codes.items()
         if code in products and products[code]["tracked_since"] is not None
     }
-    if instruction.action not in FOR_AN_ORDER:
+    if command.action not in FOR_AN_ORDER:
         return old
-    line = _line(tx, instruction.line)
+    line = _line(tx, command.line)
     if line is None:
         return {}
     fitting = [index for index in old if products[codes[index]]["id"] == line["product_id"]]
@@ -272,13 +270,13 @@ def _line(tx: Transaction, line_id: str | None) -> Row | None:
 
 def _for_its_order(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     found: Sequence[Verdict | Refused],
 ) -> None:
     """Promise what was just captured to the line for which it is picked or shipped."""
     scans = [Scan(str(each.unit_id)) for each in found if isinstance(each, Verdict)]
     if not scans:
         return
-    for action in FOR_AN_ORDER.get(instruction.action, ()):
-        before = Instruction(action=action, line=instruction.line)
+    for action in FOR_AN_ORDER.get(command.action, ()):
+        before = UnitCommand(action=action, line=command.line)
         ledger.record(work, before, scans)

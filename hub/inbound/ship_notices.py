@@ -14,14 +14,14 @@ from hub import cases, ledger
 from hub.cases import CaseKind, Finding
 from hub.catalogue import SUPPLIER, products_by_code, reference
 from hub.clock import micros, new_id
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
 from hub.ledger import commissioning
-from hub.ledger.command import Instruction
-from hub.ledger.commissioning import Admitted, Arrival, Birth, BirthPoint
-from hub.ledger.event_writer import SCANS_MAX, Journal, Verdict, accepted, refused
+from hub.ledger.command import UnitCommand
+from hub.ledger.commissioning import Admitted, Arrival, Origin, RecordOrigin
+from hub.ledger.event_writer import SCANS_MAX, EventWriter, Verdict, accepted, refused
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
@@ -34,8 +34,8 @@ LINES_MAX = 1_000  # of one delivery
 QUANTITY_MAX = 1_000_000  # of one line
 CASE_SERIALS_MAX = 1_000  # named in a case, of each sort
 
-ANNOUNCED = Birth(
-    point=BirthPoint.MANUFACTURING,
+ANNOUNCED = Origin(
+    point=RecordOrigin.MANUFACTURING,
     action=Action.COMMISSION,
     step=BizStep.COMMISSIONING,
     status=Status.EXPECTED,
@@ -159,27 +159,27 @@ def _expect(
     # No point of capture: a serial that is announced was read at the supplier's.
     admitted = commissioning.admit(work.tx, work.context, arrivals)
     good = {index: each for index, each in enumerate(admitted) if isinstance(each, Admitted)}
-    journal = Journal(work.context, work.command_id)
+    writer = EventWriter(work.context, work.command_id)
     units = commissioning.bear(
         work.tx,
         work.context,
-        journal,
+        writer,
         list(good.values()),
         reference(work.tx, "location", "id", SUPPLIER),
         ANNOUNCED,
         delivery_id=delivery_id,
         lines=[lines[index] for index in good],
     )
-    journal.write(work.tx)
-    born = {
+    writer.write(work.tx)
+    commission = {
         index: accepted(index, arrivals[index].serial, unit)
         for index, unit in zip(good, units, strict=True)
     }
-    born = recall_catch.catch_recorded(work, born)
+    commission = recall_catch.catch_recorded(work, commission)
     return [
         refused(index, arrivals[index].serial, each, None)
         if isinstance(each, Refused)
-        else born[index]
+        else commission[index]
         for index, each in enumerate(admitted)
     ]
 
@@ -276,18 +276,18 @@ def _give_up(work: Work, delivery: Row) -> None:
         document=Document("desadv", delivery["ref"]),
         reason=work.context.reason or "not in the delivery",
     )
-    instruction = Instruction(action=Action.LOSE)
-    ledger.record(work.within(told), instruction, [Scan(row["id"]) for row in rows])
+    command = UnitCommand(action=Action.LOSE)
+    ledger.record(work.within(told), command, [Scan(row["id"]) for row in rows])
 
 
-def look_again(tx: Transaction, occasion: Occasion, delivery_ids: Sequence[str]) -> None:
+def look_again(tx: Transaction, context: CommandContext, delivery_ids: Sequence[str]) -> None:
     """Bring the cases of closed deliveries up to date: something came late."""
     rows = tx.rows(
         "SELECT * FROM delivery WHERE id IN (:ids...) AND state = 'closed' ORDER BY id",
         ids=sorted(set(delivery_ids)),
     )
     for row in rows:
-        _judge(tx, row, compare(tx, row["id"]), occasion.now)
+        _judge(tx, row, compare(tx, row["id"]), context.now)
 
 
 def _judge(tx: Transaction, delivery: Row, check: DeliveryCheck, now: datetime) -> str | None:

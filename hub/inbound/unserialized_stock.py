@@ -11,7 +11,7 @@ from enum import StrEnum
 from hub import catalogue
 from hub.catalogue import LOT_TRACKED, Tracking
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
 from hub.storage.paging import Filter, page_size
 from hub.storage.sql import Row, Transaction
@@ -30,7 +30,7 @@ _TRAITS = (
 )
 
 
-class Urgency(StrEnum):
+class SerializationOrder(StrEnum):
     """What makes a product come first."""
 
     RISK = "risk"  # how many traits it has, then what one unit is worth
@@ -39,7 +39,7 @@ class Urgency(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldStock:
+class UnserializedQuantity:
     """So many units of a product at a place, by codes."""
 
     sku: str
@@ -59,18 +59,20 @@ class Phase:
     currency: str | None = None
 
 
-def start(tx: Transaction, occasion: Occasion, sku: str, stock: Sequence[OldStock]) -> list[str]:
+def start(
+    tx: Transaction, context: CommandContext, sku: str, stock: Sequence[UnserializedQuantity]
+) -> list[str]:
     """Keep serials of one product from now on, and note what there is of it; return its SKU.
 
     For a product that is tracked since earlier it notes the stock of further places. Where it is
     known already, it can only become less: what comes new has its serial read at the dock.
     """
     product = catalogue.reference(tx, "product", "sku", sku)
-    return _start(tx, occasion, [product], stock)
+    return _start(tx, context, [product], stock)
 
 
 def start_phase(
-    tx: Transaction, occasion: Occasion, phase: Phase, stock: Sequence[OldStock]
+    tx: Transaction, context: CommandContext, phase: Phase, stock: Sequence[UnserializedQuantity]
 ) -> list[str]:
     """Keep serials of all products of a category or value whose serials are not kept yet.
 
@@ -92,13 +94,16 @@ def start_phase(
     )
     if len(products) > PRODUCTS_MAX:
         raise InvalidInput(f"at most {PRODUCTS_MAX} products in one phase", field="category")
-    return _start(tx, occasion, products, stock)
+    return _start(tx, context, products, stock)
 
 
 def _start(
-    tx: Transaction, occasion: Occasion, products: Sequence[Row], stock: Sequence[OldStock]
+    tx: Transaction,
+    context: CommandContext,
+    products: Sequence[Row],
+    stock: Sequence[UnserializedQuantity],
 ) -> list[str]:
-    if not 0 < len((occasion.reason or "").strip()) <= REASON_CHARS_MAX:
+    if not 0 < len((context.reason or "").strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")
     if len(stock) > PLACES_MAX:
         raise InvalidInput(f"at most {PLACES_MAX} places at once", field="stock")
@@ -110,7 +115,7 @@ def _start(
             raise InvalidInput(f"a quantity is 0 to {QUANTITY_MAX}", field="quantity")
     ids = sorted(row["id"] for row in products)
     tx.rows("SELECT id FROM product WHERE id IN (:ids...) ORDER BY id FOR UPDATE", ids=ids)
-    now = micros(occasion.now)
+    now = micros(context.now)
     for old, new in ((LOT_TRACKED, Tracking.SERIAL_LOT), (tuple(Tracking), Tracking.SERIAL)):
         tx.run(
             "UPDATE product SET tracked_since = :now, tracking = :tracking "
@@ -120,16 +125,19 @@ def _start(
             ids=ids,
             old=[str(each) for each in old],
         )
-    _note(tx, occasion, by_sku, stock)
-    listings.touch(tx, ids, occasion.now)
+    _note(tx, context, by_sku, stock)
+    listings.touch(tx, ids, context.now)
     return sorted(by_sku)
 
 
 def _note(
-    tx: Transaction, occasion: Occasion, by_sku: dict[str, Row], stock: Sequence[OldStock]
+    tx: Transaction,
+    context: CommandContext,
+    by_sku: dict[str, Row],
+    stock: Sequence[UnserializedQuantity],
 ) -> None:
     """Write how much there is at each place."""
-    wanted: dict[tuple[str, str], OldStock] = {}
+    wanted: dict[tuple[str, str], UnserializedQuantity] = {}
     for each in stock:
         key = (by_sku[each.sku]["id"], catalogue.location(tx, each.location)["id"])
         if key in wanted:
@@ -160,8 +168,8 @@ def _note(
             product=key[0],
             location=key[1],
             quantity=each.quantity,
-            reason=occasion.reason,
-            now=micros(occasion.now),
+            reason=context.reason,
+            now=micros(context.now),
         )
 
 
@@ -221,13 +229,13 @@ class Shelf:
         """Return how many were taken, by the rows' ids."""
         return self._taken
 
-    def write(self, occasion: Occasion) -> None:
+    def write(self, context: CommandContext) -> None:
         """Write what is left."""
         self._tx.run_many(
             "UPDATE unserialized_stock SET quantity = quantity - :taken, changed_at = :now "
             "WHERE id = :id",
             [
-                {"id": row_id, "taken": taken, "now": micros(occasion.now)}
+                {"id": row_id, "taken": taken, "now": micros(context.now)}
                 for row_id, taken in sorted(self._taken.items())
             ],
         )
@@ -257,7 +265,7 @@ def listed(
     )
 
 
-def priorities(tx: Transaction, by: Urgency, *, first: int, skip: int = 0) -> list[Row]:
+def priorities(tx: Transaction, by: SerializationOrder, *, first: int, skip: int = 0) -> list[Row]:
     """Return products whose serials are still to be read, the most urgent first.
 
     These are products with old stock, and products whose serials are not kept yet.
@@ -265,9 +273,9 @@ def priorities(tx: Transaction, by: Urgency, *, first: int, skip: int = 0) -> li
     if not 0 <= skip <= SKIP_MAX:
         raise InvalidInput(f"skip is 0 to {SKIP_MAX}", field="skip")
     order = {
-        Urgency.RISK: "risk DESC, worth_of_one DESC",
-        Urgency.VALUE: "worth_of_one DESC, risk DESC",
-        Urgency.WORTH: "worth_of_one * unread DESC, risk DESC",
+        SerializationOrder.RISK: "risk DESC, worth_of_one DESC",
+        SerializationOrder.VALUE: "worth_of_one DESC, risk DESC",
+        SerializationOrder.WORTH: "worth_of_one * unread DESC, risk DESC",
     }[by]
     return tx.rows(
         "SELECT * FROM (SELECT product.sku, product.name, product.category, product.value, "

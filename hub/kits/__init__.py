@@ -12,19 +12,19 @@ from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
 from hub.ledger.rules import client
 from hub.ledger.rules import kit as kit_rules
 from hub.ledger.units import Scan, UnitState, identify, locate
-from hub.lifecycle import IN_HOUSE, WITH_CUSTOMER, Action, Status
+from hub.lifecycle import ON_HAND, WITH_CUSTOMER, Action, Status
 from hub.recalls import recall_catch
 from hub.storage.sql import Row, Transaction
 
 PARTS_MAX = 200  # of one kit
 LEVELS_MAX = 5  # of kits in kits
 ROLE_CHARS_MAX = 60
-CHANGEABLE = IN_HOUSE | WITH_CUSTOMER | {Status.CONDEMNED}
+CHANGEABLE = ON_HAND | WITH_CUSTOMER | {Status.CONDEMNED}
 MEMBERSHIP_COLUMNS = ("id", "parent_id", "child_id", "role", "joined_at")
 
 
@@ -102,7 +102,7 @@ def replace_part(
     return verdicts
 
 
-def take_apart(
+def disassemble(
     work: Work,
     kit: Scan,
     place: Row,
@@ -222,8 +222,8 @@ def _enter(
     scans = [
         Scan(unit.id, None, part.scan.expected_version, {"role": part.role}) for unit, part in parts
     ]
-    instruction = Instruction(action=Action.ENTER_KIT, location=place, kit=parent.id)
-    verdicts = ledger.record(work, instruction, scans)
+    command = UnitCommand(action=Action.ENTER_KIT, location=place, kit=parent.id)
+    verdicts = ledger.record(work, command, scans)
     entered = [
         (unit.id, part.role)
         for verdict, (unit, part) in zip(verdicts, parts, strict=True)
@@ -246,9 +246,9 @@ def leave(
     place: Row,
 ) -> list[Verdict]:
     """Take parts out of their kit, to a place."""
-    instruction = Instruction(action=Action.LEAVE_KIT, location=place, details={"left": parent.id})
+    command = UnitCommand(action=Action.LEAVE_KIT, location=place, details={"left": parent.id})
     scans = [Scan(part.id) for part in parts]
-    verdicts = ledger.record(work, instruction, scans)
+    verdicts = ledger.record(work, command, scans)
     left = [str(verdict.unit_id) for verdict in verdicts if verdict.accepted]
     if left:
         work.tx.run(
@@ -271,8 +271,8 @@ def _resize(
     parts: list[str],
 ) -> None:
     members = parent.members + by
-    instruction = Instruction(action=action, members=members, details={"parts": parts})
-    (verdict,) = ledger.record(work, instruction, [Scan(parent.id)])
+    command = UnitCommand(action=action, members=members, details={"parts": parts})
+    (verdict,) = ledger.record(work, command, [Scan(parent.id)])
     if not verdict.accepted:  # a product may ask that its kit is scanned at this step
         raise StepNotAllowed(f"the kit: {verdict.message}", allowed=[])
 
@@ -280,15 +280,15 @@ def _resize(
 def _free(work: Work, parent: UnitState) -> None:
     """Release the blocks that the kit had because of a part that left, and no other carries."""
     for kind in kit_rules.uncarried(work.tx, parent.id):
-        instruction = Instruction(action=Action.UNBLOCK, hold_kind=kind)
-        ledger.record(work, instruction, [Scan(parent.id)])
+        command = UnitCommand(action=Action.UNBLOCK, hold_kind=kind)
+        ledger.record(work, command, [Scan(parent.id)])
 
 
 def _restock(work: Work, left: Sequence[Verdict]) -> dict[str, Verdict]:
     if not left:
         return {}
     scans = [Scan(str(verdict.unit_id)) for verdict in left]
-    verdicts = ledger.record(work, Instruction(action=Action.RESTOCK), scans)
+    verdicts = ledger.record(work, UnitCommand(action=Action.RESTOCK), scans)
     return {str(each.unit_id): each for each in verdicts if each.accepted}
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from hub import cases, ledger, lifecycle
 from hub.cases import CaseKind, Finding
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.kits import known, leave, parts_of, together
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, identify
 from hub.lifecycle import Action, Status
@@ -80,8 +80,8 @@ def give_back(
             allowed=["accept_incomplete"],
         )
     told = {"parts": {"present": len(found.present), "missing": list(found.missing)}}
-    instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=told)
-    verdicts = ledger.record(work, instruction, [kit])
+    command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=told)
+    verdicts = ledger.record(work, command, [kit])
     if not found.complete and verdicts[0].accepted:
         _lose(work, found, place)
         _suspect(work.tx, work.context, parent, found)
@@ -105,11 +105,11 @@ def _lose(work: Work, found: Check, place: Row) -> None:
             )
         leave(work, parent, parts, place)
         scans = [Scan(part.id) for part in parts]
-        lost = Instruction(action=Action.LOSE, details={"kit_returned_without": kit_id})
+        lost = UnitCommand(action=Action.LOSE, details={"kit_returned_without": kit_id})
         ledger.record(work, lost, scans)
 
 
-def _suspect(tx: Transaction, occasion: Occasion, parent: UnitState, found: Check) -> None:
+def _suspect(tx: Transaction, context: CommandContext, parent: UnitState, found: Check) -> None:
     missing = _serials(tx, found.missing)
     finding = Finding(
         kind=CaseKind.SUSPECT_RETURN,
@@ -118,7 +118,7 @@ def _suspect(tx: Transaction, occasion: Occasion, parent: UnitState, found: Chec
         f"with {len(found.foreign)} foreign.",
         details={"kit": parent.id, "missing": missing, "foreign": list(found.foreign)},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
 def _serials(tx: Transaction, unit_ids: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from hub.vocabulary import BizStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class UnitCommand:
     """One action with its place, promise, hold, grade, and further details for the event.
 
     `kit` is the unit that the units become part of, `members` how many are part of the unit after

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from hub.catalogue import LOT_TRACKED, capture_points, products_by_code
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput, Refused, UnknownReference
 from hub.identifiers import barcodes
 from hub.identifiers.numbers import canonical, skeleton, verbatim
 from hub.identifiers.serials import follows_rule
-from hub.ledger.event_writer import Journal
+from hub.ledger.event_writer import EventWriter
 from hub.ledger.hash_chain import GENESIS
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action, Status, disposition
@@ -34,18 +34,18 @@ SCHEME = re.compile(r"[a-z0-9_]{1,20}")
 UNIT_COLUMNS = (
     "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "version", "status",
     "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on", "expires_on",
-    "condition", "birth", "supplier", "purchase_order", "client_id", "delivery_id",
+    "condition", "origin", "supplier", "purchase_order", "client_id", "delivery_id",
     "delivery_line_id", "received_at", "changed_at", "hash",
 )  # fmt: skip
 
 
-class BirthPoint(StrEnum):
+class RecordOrigin(StrEnum):
     """Where the record of a unit began."""
 
     MANUFACTURING = "manufacturing"
     LABELLING = "labelling"
     RECEIVING = "receiving"
-    RETROFIT = "retrofit"  # old stock whose serials were read later
+    UNSERIALIZED_STOCK = "unserialized_stock"  # old stock whose serials were read later
 
 
 class Condition(StrEnum):
@@ -72,7 +72,7 @@ class Arrival:
 
     It may be left empty where `serial` is an EPC or a GS1 Digital Link: they name the GTIN too.
     `client` is the code of the client whose goods these are. What is known from before its receipt
-    (`batch`, `designed_on`, `tested_on`, `history`) is sealed in the event of its birth.
+    (`batch`, `designed_on`, `tested_on`, `history`) is sealed in the event of its origin.
     """
 
     serial: str
@@ -92,21 +92,21 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Birth:
-    """How units are born: the point, the step, and where it leaves them.
+class Origin:
+    """How units are commission: the point, the step, and where it leaves them.
 
     `gap` says what of their past is unknown, and is sealed in the event.
     """
 
-    point: BirthPoint
+    point: RecordOrigin
     action: Action
     step: BizStep
     status: Status
     gap: str | None = None
 
 
-RECEIPT = Birth(
-    point=BirthPoint.RECEIVING,
+RECEIPT = Origin(
+    point=RecordOrigin.RECEIVING,
     action=Action.RECEIVE,
     step=BizStep.RECEIVING,
     status=Status.RECEIVED,
@@ -134,7 +134,7 @@ class Admitted:
 
 def admit(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     arrivals: Sequence[Arrival],
     *steps: Action,
     awaited: bool = False,
@@ -156,7 +156,7 @@ def admit(
             arrival, gtin = each
             product = _product(products, arrival, gtin)
             _well_formed(arrival, product)
-            capture_points.demand(occasion, product, *steps)
+            capture_points.demand(context, product, *steps)
             client_id = _client(clients, arrival)
             unit_id = _claim(arrival, product, taken, awaited=awaited)
         except Refused as refusal:
@@ -288,11 +288,11 @@ def _claim(
 
 def bear(
     tx: Transaction,
-    occasion: Occasion,
-    journal: Journal,
+    context: CommandContext,
+    writer: EventWriter,
     admitted: Sequence[Admitted],
     place: Row,
-    birth: Birth,
+    origin: Origin,
     *,
     delivery_id: str | None = None,
     lines: Sequence[str | None] = (),
@@ -303,31 +303,33 @@ def bear(
     `lines` are the delivery's lines that named them, one for each. `put_away` makes them sellable
     in the same step.
     """
-    now = micros(occasion.now)
-    came = micros(occasion.occurred_at or occasion.now)
-    received_at = None if birth.status is Status.EXPECTED else came
+    now = micros(context.now)
+    came = micros(context.occurred_at or context.now)
+    received_at = None if origin.status is Status.EXPECTED else came
     units, rows, names = [], [], []
     for index, each in enumerate(admitted):
         arrival = each.arrival
-        unit = _born(journal, each, place, birth)
+        unit = _born(writer, each, place, origin)
         if put_away:
-            _shelve(journal, unit, place)
+            _shelve(writer, unit, place)
         rows.append((
             unit.id, unit.product_id, unit.manufacturer_id, unit.serial,
             canonical(arrival.serial), unit.version, str(unit.status), unit.disposition,
             unit.location_id, 0, skeleton(arrival.serial), arrival.lot, day(arrival.produced_on),
-            day(arrival.expires_on), str(arrival.condition), str(birth.point), arrival.supplier,
+            day(arrival.expires_on), str(arrival.condition), str(origin.point), arrival.supplier,
             arrival.purchase_order, each.client_id, delivery_id, lines[index] if lines else None,
             received_at, now, unit.hash,
         ))  # fmt: skip
         names += [(unit.id, *name) for name in arrival.identifiers]
         units.append(unit)
     tx.insert("unit", UNIT_COLUMNS, rows)
-    add_names(tx, occasion, names)
+    add_names(tx, context, names)
     return units
 
 
-def add_names(tx: Transaction, occasion: Occasion, names: Sequence[tuple[str, str, str]]) -> None:
+def add_names(
+    tx: Transaction, context: CommandContext, names: Sequence[tuple[str, str, str]]
+) -> None:
     """Write further names of units: the unit's id, scheme and value of each.
 
     The same name twice, in whatever writing, is one name.
@@ -337,7 +339,7 @@ def add_names(tx: Transaction, occasion: Occasion, names: Sequence[tuple[str, st
         "identifier",
         ("id", "unit_id", "scheme", "value", "canonical", "created_at"),
         [
-            (new_id(), unit_id, scheme, value.strip(), canonical(value), micros(occasion.now))
+            (new_id(), unit_id, scheme, value.strip(), canonical(value), micros(context.now))
             for unit_id, scheme, value in once.values()
         ],
     )
@@ -348,7 +350,7 @@ def name_of(name: tuple[str, str, str]) -> tuple[str, str]:
     return name[1], canonical(name[2])
 
 
-def _born(journal: Journal, admitted: Admitted, place: Row, birth: Birth) -> UnitState:
+def _born(writer: EventWriter, admitted: Admitted, place: Row, origin: Origin) -> UnitState:
     arrival, product = admitted.arrival, admitted.product
     unit = UnitState(
         id=new_id(),
@@ -357,8 +359,8 @@ def _born(journal: Journal, admitted: Admitted, place: Row, birth: Birth) -> Uni
         serial=verbatim(arrival.serial),
         sku=product["sku"],
         version=1,
-        status=birth.status,
-        disposition=str(disposition(birth.status, place["kind"], blocked=False, recalled=False)),
+        status=origin.status,
+        disposition=str(disposition(origin.status, place["kind"], blocked=False, recalled=False)),
         location_id=place["id"],
         location_kind=place["kind"],
         site_id=place["site_id"],
@@ -371,35 +373,35 @@ def _born(journal: Journal, admitted: Admitted, place: Row, birth: Birth) -> Uni
         hash=GENESIS,
         condition=str(arrival.condition),
     )
-    unit.hash = journal.append(
+    unit.hash = writer.append(
         unit_id=unit.id,
         version=1,
-        action=str(birth.action),
-        biz_step=str(birth.step),
+        action=str(origin.action),
+        biz_step=str(origin.step),
         status_from=None,
         status=str(unit.status),
         disposition_from=None,
         disposition=unit.disposition,
         location_from=None,
         location_to=place["id"],
-        details=_sealed(unit, arrival, birth),
+        details=_sealed(unit, arrival, origin),
         previous_hash=GENESIS,
     )
     return unit
 
 
-def _sealed(unit: UnitState, arrival: Arrival, birth: Birth) -> dict[str, Any]:
-    """Return what the birth seals: an identity that is changed later shows."""
+def _sealed(unit: UnitState, arrival: Arrival, origin: Origin) -> dict[str, Any]:
+    """Return what the origin seals: an identity that is changed later shows."""
     return {
         "serial": unit.serial,
         "product": unit.product_id,
         "manufacturer": unit.manufacturer_id,
-        "birth": str(birth.point),
+        "origin": str(origin.point),
         "identifiers": [list(each) for each in arrival.identifiers],
         "lot": arrival.lot,
         "produced_on": day(arrival.produced_on),
         "expires_on": day(arrival.expires_on),
-        **({"gap": birth.gap} if birth.gap else {}),
+        **({"gap": origin.gap} if origin.gap else {}),
         **facts(arrival),
     }
 
@@ -429,11 +431,11 @@ def day(value: date | None) -> str | None:
     return value.isoformat() if value else None
 
 
-def _shelve(journal: Journal, unit: UnitState, place: Row) -> None:
+def _shelve(writer: EventWriter, unit: UnitState, place: Row) -> None:
     before = unit.disposition
     unit.status, unit.version = Status.IN_STOCK, 2
     unit.disposition = str(disposition(unit.status, place["kind"], blocked=False, recalled=False))
-    unit.hash = journal.append(
+    unit.hash = writer.append(
         unit_id=unit.id,
         version=2,
         action=str(Action.PUT_AWAY),

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import (
     InvalidInput,
     Refused,
@@ -59,20 +59,20 @@ class Verdict:
         }
 
 
-class Journal:
+class EventWriter:
     """The events of one command, sealed as they are appended, written in one go."""
 
-    def __init__(self, occasion: Occasion, command_id: str) -> None:
+    def __init__(self, context: CommandContext, command_id: str) -> None:
         self.rows: list[tuple[Any, ...]] = []
         self._common = {
-            "document_type": occasion.document.type if occasion.document else None,
-            "document_ref": occasion.document.ref if occasion.document else None,
-            "reason": occasion.reason,
-            "actor": occasion.actor,
-            "captured_by": str(occasion.captured_by),
+            "document_type": context.document.type if context.document else None,
+            "document_ref": context.document.ref if context.document else None,
+            "reason": context.reason,
+            "actor": context.actor,
+            "captured_by": str(context.captured_by),
             "command_id": command_id,
-            "occurred_at": micros(occasion.occurred_at or occasion.now),
-            "recorded_at": micros(occasion.now),
+            "occurred_at": micros(context.occurred_at or context.now),
+            "recorded_at": micros(context.now),
         }
 
     def append(self, **fields: Any) -> str:

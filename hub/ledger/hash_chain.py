@@ -122,19 +122,19 @@ def _against_unit(tx: Transaction, last: Row) -> list[Break]:
     unit = tx.row("SELECT * FROM unit WHERE id = :id", id=last["unit_id"])
     if unit is None:
         return [Break(last["unit_id"], last["version"], "the unit is missing")]
-    birth = tx.value(
+    origin = tx.value(
         "SELECT details FROM event WHERE unit_id = :id AND version = 1", id=last["unit_id"]
     )
-    born = orjson.loads(birth) if birth else {}
+    commission = orjson.loads(origin) if origin else {}
     claims = {
         "version": last["version"],
         "hash": last["hash"],
         "status": last["status"],
         "disposition": last["disposition"],
         "location_id": last["location_to"],
-        "serial": born.get("serial"),
-        "product_id": born.get("product"),
-        "manufacturer_id": born.get("manufacturer"),
+        "serial": commission.get("serial"),
+        "product_id": commission.get("product"),
+        "manufacturer_id": commission.get("manufacturer"),
     }
     return [
         Break(unit["id"], unit["version"], f"{name} of the unit is not what its events say")

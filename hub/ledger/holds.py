@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
@@ -36,9 +36,9 @@ COLUMNS = (
 class Holds:
     """The holds that one command reads, places and releases."""
 
-    def __init__(self, tx: Transaction, occasion: Occasion) -> None:
+    def __init__(self, tx: Transaction, context: CommandContext) -> None:
         self._tx = tx
-        self._occasion = occasion
+        self._occasion = context
         self._placed: list[tuple[Any, ...]] = []
         self._released: list[str] = []
 
@@ -54,12 +54,12 @@ class Holds:
         ):
             by_id[row["unit_id"]].holds[row["kind"]] = row
 
-    def apply(self, instruction: Instruction, unit: UnitState) -> None:
+    def apply(self, command: UnitCommand, unit: UnitState) -> None:
         """Place or release what the action asks for, or refuse."""
-        match instruction.action:
+        match command.action:
             case Action.ALLOCATE:
-                unit.promised_to = self._place(instruction, unit, HoldKind.SALE)
-                unit.order_line_id = instruction.line
+                unit.promised_to = self._place(command, unit, HoldKind.SALE)
+                unit.order_line_id = command.line
             case Action.LOSE | Action.REPORT_STOLEN if unit.promised_to is not None:
                 self._release(unit, HoldKind.SALE)
                 unit.promised_to = unit.order_line_id = None
@@ -67,13 +67,13 @@ class Holds:
                 self._release(unit, HoldKind.SALE)
                 unit.promised_to = unit.order_line_id = None
             case Action.SHIP | Action.SELL | Action.COLLECT:
-                self._fulfil(instruction, unit)
+                self._fulfil(command, unit)
             case Action.HOLD:
-                self._block(instruction, unit, _blocking(instruction.hold_kind))
+                self._block(command, unit, _blocking(command.hold_kind))
             case Action.UNBLOCK:
-                self._unblock(unit, _blocking(instruction.hold_kind))
+                self._unblock(unit, _blocking(command.hold_kind))
             case Action.QUARANTINE if HoldKind.QUALITY not in unit.holds:
-                self._block(instruction, unit, HoldKind.QUALITY)
+                self._block(command, unit, HoldKind.QUALITY)
 
     def write(self) -> None:
         """Write the changes."""
@@ -85,17 +85,17 @@ class Holds:
             )
         self._tx.insert("hold", COLUMNS, self._placed)
 
-    def _fulfil(self, instruction: Instruction, unit: UnitState) -> None:
+    def _fulfil(self, command: UnitCommand, unit: UnitState) -> None:
         if unit.promised_to is not None:
             self._release(unit, HoldKind.SALE)
             unit.promised_to = None
-        if instruction.line is not None:
-            unit.order_line_id = instruction.line
+        if command.line is not None:
+            unit.order_line_id = command.line
 
-    def _block(self, instruction: Instruction, unit: UnitState, kind: HoldKind) -> None:
+    def _block(self, command: UnitCommand, unit: UnitState, kind: HoldKind) -> None:
         if kind in unit.holds:
             raise StepNotAllowed(f"the unit has a {kind} hold already", allowed=["unblock"])
-        self._place(instruction, unit, kind)
+        self._place(command, unit, kind)
         unit.blocks += 1
 
     def _unblock(self, unit: UnitState, kind: HoldKind) -> None:
@@ -104,17 +104,17 @@ class Holds:
         self._release(unit, kind)
         unit.blocks -= 1
 
-    def _place(self, instruction: Instruction, unit: UnitState, kind: HoldKind) -> str:
+    def _place(self, command: UnitCommand, unit: UnitState, kind: HoldKind) -> str:
         hold = {
             "id": new_id(),
             "unit_id": unit.id,
             "kind": str(kind),
-            "reference": instruction.hold_reference,
-            "order_line_id": instruction.line,
+            "reference": command.hold_reference,
+            "order_line_id": command.line,
             "reason": self._occasion.reason,
             "placed_by": self._occasion.actor,
             "placed_at": micros(self._occasion.now),
-            "expires_at": instruction.expires_at,
+            "expires_at": command.expires_at,
         }
         unit.holds[kind] = hold
         self._placed.append(tuple(hold[name] for name in COLUMNS))

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.catalogue import CUSTOMER, IN_TRANSIT, capture_points
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import (
     InvalidInput,
@@ -20,8 +20,8 @@ from hub.errors import (
     UnitPromised,
     VersionConflict,
 )
-from hub.ledger.command import Instruction
-from hub.ledger.event_writer import Journal, Verdict, accepted, bounded, refused
+from hub.ledger.command import UnitCommand
+from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.holds import Holds
 from hub.ledger.rules import availability, client, kit, recall
 from hub.ledger.units import Scan, UnitState, locate
@@ -41,7 +41,7 @@ OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
 
 def record(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused] | None = None,
 ) -> list[Verdict]:
@@ -51,15 +51,15 @@ def record(
     `locate` found for the scans in this transaction, where nothing was changed since.
     """
     bounded(scans)
-    instructions = [instruction] * len(scans)
+    instructions = [command] * len(scans)
     found = locate(work.tx, scans) if found is None else found
-    return _record(work, instruction.action, instructions, scans, found)
+    return _record(work, command.action, instructions, scans, found)
 
 
 def _record(
     work: Work,
     action: Action,
-    instructions: Sequence[Instruction],
+    instructions: Sequence[UnitCommand],
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused],
     *,
@@ -69,7 +69,7 @@ def _record(
     units = [each for each in found if isinstance(each, UnitState)]
     holds = Holds(work.tx, work.context)
     holds.load(units, action)
-    journal = Journal(work.context, work.command_id)
+    writer = EventWriter(work.context, work.command_id)
     was_available = {unit.id: unit.is_available for unit in units}
     places = {unit.id: unit.location_id for unit in units if unit.members}
     points = {unit.product_id: unit.capture_points for unit in units}
@@ -79,24 +79,24 @@ def _record(
     owners = [] if follows else client.line_client(work.tx, instructions[0])
     policy = availability.line_policy(work.tx, instructions[0])
     verdicts, changed = [], {}
-    for index, (instruction, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
+    for index, (command, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
         try:
             if isinstance(unit, Refused):
                 raise unit
             if unit.product_id in unscanned:
                 raise capture_points.missing(work.context, action, unit.sku)
-            kit.check(instruction, unit, carried, follows=follows)
+            kit.check(command, unit, carried, follows=follows)
             recall.check(unit, recalled)
             client.check(unit, owners)
             availability.check(unit, policy)
-            _apply(work.context, instruction, scan, unit, holds, journal)
+            _apply(work.context, command, scan, unit, holds, writer)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
             continue
         changed[unit.id] = unit
         verdicts.append(accepted(index, scan.identifier, unit))
     if changed:
-        journal.write(work.tx)
+        writer.write(work.tx)
         holds.write()
         write_units(work.tx, work.context, changed.values())
         _tell(work.tx, work.context, instructions[0], changed.values(), was_available)
@@ -108,7 +108,7 @@ def _record(
 
 def _take_along(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     changed: Iterable[UnitState],
     places: dict[str, str],
 ) -> None:
@@ -117,12 +117,12 @@ def _take_along(
         unit
         for unit in changed
         if unit.members
-        and (unit.location_id != places.get(unit.id) or instruction.action in kit.ALWAYS_FOLLOWED)
+        and (unit.location_id != places.get(unit.id) or command.action in kit.ALWAYS_FOLLOWED)
     ]
     parts = [unit for unit in changed if unit.kit_id is not None]
     for action, chosen in (
-        *kit.following(work.tx, instruction, kits),
-        *kit.reaching(work.tx, instruction, parts),
+        *kit.following(work.tx, command, kits),
+        *kit.reaching(work.tx, command, parts),
     ):
         each = recall.free(work.tx, action, chosen)
         if not each:
@@ -138,23 +138,23 @@ def _take_along(
 
 
 def _apply(
-    occasion: Occasion,
-    instruction: Instruction,
+    context: CommandContext,
+    command: UnitCommand,
     scan: Scan,
     unit: UnitState,
     holds: Holds,
-    journal: Journal,
+    writer: EventWriter,
 ) -> None:
     """Check everything, then change the unit in memory and append its event."""
     unchanged(scan, unit)
     promised = unit.promised_to is not None
-    rule = check(instruction.action, unit.status, promised=promised, blocked=unit.blocks > 0)
-    _same_promise(instruction, unit)
-    if instruction.action in OUTWARD:
-        fresh(occasion, unit)
-    place = _place(instruction, rule, unit)
+    rule = check(command.action, unit.status, promised=promised, blocked=unit.blocks > 0)
+    _same_promise(command, unit)
+    if command.action in OUTWARD:
+        fresh(context, unit)
+    place = _place(command, rule, unit)
     before = (unit.status, unit.disposition, unit.location_id)
-    holds.apply(instruction, unit)  # refuses before anything is changed
+    holds.apply(command, unit)  # refuses before anything is changed
     unit.status = rule.to or unit.status
     unit.location_id, unit.location_kind, unit.site_id = place
     unit.disposition = disposition(
@@ -163,20 +163,20 @@ def _apply(
         blocked=unit.blocks > 0,
         recalled="recall" in unit.holds,
     )
-    _mark(occasion, instruction, unit)
+    _mark(context, command, unit)
     unit.version += 1
-    unit.hash = journal.append(
+    unit.hash = writer.append(
         unit_id=unit.id,
         version=unit.version,
-        action=str(instruction.action),
-        biz_step=str(instruction.step or rule.step),
+        action=str(command.action),
+        biz_step=str(command.step or rule.step),
         status_from=str(before[0]),
         status=str(unit.status),
         disposition_from=before[1],
         disposition=str(unit.disposition),
         location_from=before[2],
         location_to=unit.location_id,
-        details=_details(instruction, scan),
+        details=_details(command, scan),
         previous_hash=unit.hash,
     )
 
@@ -190,15 +190,15 @@ def unchanged(scan: Scan, unit: UnitState) -> None:
         )
 
 
-def fresh(occasion: Occasion, unit: UnitState) -> None:
+def fresh(context: CommandContext, unit: UnitState) -> None:
     """Raise UnitExpired for a unit past its last day, on the day of what is done."""
-    today = (occasion.occurred_at or occasion.now).date().isoformat()
+    today = (context.occurred_at or context.now).date().isoformat()
     if unit.expires_on is not None and unit.expires_on < today:
         raise UnitExpired(f"the unit expired on {unit.expires_on}", expires_on=unit.expires_on)
 
 
-def _same_promise(instruction: Instruction, unit: UnitState) -> None:
-    bound = instruction.action in {
+def _same_promise(command: UnitCommand, unit: UnitState) -> None:
+    bound = command.action in {
         Action.PICK,
         Action.PACK,
         *LEAVING,
@@ -207,93 +207,90 @@ def _same_promise(instruction: Instruction, unit: UnitState) -> None:
     if not bound or unit.promised_to is None:
         return
     promise = unit.holds["sale"]
-    same_line = instruction.line is None or instruction.line == promise["order_line_id"]
-    mine = (
-        instruction.hold_reference is not None
-        and instruction.hold_reference == promise["reference"]
-    )
-    if instruction.action is Action.SELL and not (mine or (instruction.line and same_line)):
+    same_line = command.line is None or command.line == promise["order_line_id"]
+    mine = command.hold_reference is not None and command.hold_reference == promise["reference"]
+    if command.action is Action.SELL and not (mine or (command.line and same_line)):
         raise UnitPromised("the unit is promised to somebody else", reference=promise["reference"])
     if not same_line:
         raise UnitPromised("the unit is promised to another order", reference=promise["reference"])
 
 
-def _place(instruction: Instruction, rule: Rule, unit: UnitState) -> tuple[str, str, str]:
+def _place(command: UnitCommand, rule: Rule, unit: UnitState) -> tuple[str, str, str]:
     here = (unit.location_id, unit.location_kind, unit.site_id)
     match rule.place:
         case Place.CUSTOMER:
             return CUSTOMER, "customer", CUSTOMER
         case Place.TRANSIT:
-            _destination(instruction, unit)
+            _destination(command, unit)
             return IN_TRANSIT, "in_transit", IN_TRANSIT
-        case Place.SITE if instruction.location is not None:
-            if instruction.location["site_id"] != unit.site_id:
+        case Place.SITE if command.location is not None:
+            if command.location["site_id"] != unit.site_id:
                 raise StepNotAllowed(
                     "the unit is at another site: transfer it there first", allowed=["transfer_out"]
                 )
             return (
-                instruction.location["id"],
-                instruction.location["kind"],
-                instruction.location["site_id"],
+                command.location["id"],
+                command.location["kind"],
+                command.location["site_id"],
             )
         case Place.GIVEN:
-            if instruction.location is None:
+            if command.location is None:
                 raise InvalidInput("say where the unit is now", field="location")
             return (
-                instruction.location["id"],
-                instruction.location["kind"],
-                instruction.location["site_id"],
+                command.location["id"],
+                command.location["kind"],
+                command.location["site_id"],
             )
     return here
 
 
-def _destination(instruction: Instruction, unit: UnitState) -> None:
-    if instruction.location is None:
+def _destination(command: UnitCommand, unit: UnitState) -> None:
+    if command.location is None:
         raise InvalidInput("say where the transfer goes", field="location")
-    if instruction.location["site_id"] == unit.site_id:
+    if command.location["site_id"] == unit.site_id:
         raise StepNotAllowed("the unit is at that site already: move it", allowed=["move"])
 
 
-def _mark(occasion: Occasion, instruction: Instruction, unit: UnitState) -> None:
+def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> None:
     """Keep what reports ask for beside the state: when sold, how graded, for which line."""
     # A part is sold with its kit and comes back with it: its warranty is its own.
-    followed = _followed(instruction)
-    at_customer = instruction.action is Action.ENTER_KIT and unit.location_id == CUSTOMER
-    if instruction.action in LEAVING or followed in LEAVING or at_customer:
-        unit.sold_at = micros(occasion.now)
-    if Action.RESTOCK in {instruction.action, followed}:
+    followed = _followed(command)
+    at_customer = command.action is Action.ENTER_KIT and unit.location_id == CUSTOMER
+    if command.action in LEAVING or followed in LEAVING or at_customer:
+        unit.sold_at = micros(context.now)
+    if Action.RESTOCK in {command.action, followed}:
         unit.sold_at = unit.order_line_id = None
-    unit.grade = instruction.grade or unit.grade
-    unit.condition = instruction.condition or unit.condition
-    match instruction.action:
+    unit.grade = command.grade or unit.grade
+    unit.condition = command.condition or unit.condition
+    match command.action:
         case Action.RECEIVE:
-            unit.received_at = micros(occasion.now)
+            unit.received_at = micros(context.now)
         case Action.FIND if unit.received_at is None:  # given up on its way here, and yet it came
-            unit.received_at = micros(occasion.now)
+            unit.received_at = micros(context.now)
         case Action.ENTER_KIT | Action.LEAVE_KIT:
-            unit.kit_id = instruction.kit
+            unit.kit_id = command.kit
         case Action.ASSEMBLE | Action.DISASSEMBLE:
-            unit.members = instruction.members or 0
+            unit.members = command.members or 0
 
 
-def _followed(instruction: Instruction) -> str | None:
+def _followed(command: UnitCommand) -> str | None:
     """Return what was done to the kit that a part follows."""
-    if instruction.action is not Action.FOLLOW_KIT:
+    if command.action is not Action.FOLLOW_KIT:
         return None
-    return (instruction.details or {}).get("action")
+    return (command.details or {}).get("action")
 
 
-def _details(instruction: Instruction, scan: Scan) -> dict[str, Any] | None:
-    details = {**(instruction.details or {}), **(scan.facts or {})}
-    if instruction.action is Action.TRANSFER_OUT and instruction.location is not None:
-        details["destination"] = instruction.location["code"]
+def _details(command: UnitCommand, scan: Scan) -> dict[str, Any] | None:
+    details = {**(command.details or {}), **(scan.facts or {})}
+    if command.action is Action.TRANSFER_OUT and command.location is not None:
+        details["destination"] = command.location["code"]
     for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):
-        if (value := getattr(instruction, name)) is not None:
+        if (value := getattr(command, name)) is not None:
             details[name] = value
     return details or None
 
 
-def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:
     """Write units as their last events left them; only what appends their events may call this."""
     tx.run_many(
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
@@ -318,7 +315,7 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
                 "members": unit.members,
                 "received_at": unit.received_at,
                 "sold_at": unit.sold_at,
-                "now": micros(occasion.now),
+                "now": micros(context.now),
                 "hash": unit.hash,
             }
             for unit in units
@@ -326,14 +323,14 @@ def write_units(tx: Transaction, occasion: Occasion, units: Iterable[UnitState])
     )
 
 
-def _came_back(tx: Transaction, occasion: Occasion, units: Iterable[UnitState]) -> None:
+def _came_back(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:
     """Keep the order lines of units that came back: restocked, a unit forgets its line."""
     tx.run_many(
         "INSERT INTO line_return(order_line_id, unit_id, returned_at) "
         "VALUES(:line, :unit, :now) ON CONFLICT(order_line_id, unit_id) "
         "DO UPDATE SET returned_at = excluded.returned_at, times = line_return.times + 1",
         [
-            {"line": unit.order_line_id, "unit": unit.id, "now": micros(occasion.now)}
+            {"line": unit.order_line_id, "unit": unit.id, "now": micros(context.now)}
             for unit in units
             if unit.order_line_id is not None
         ],
@@ -352,20 +349,20 @@ def never_came_back(tx: Transaction, unit: UnitState) -> None:
 
 def _tell(
     tx: Transaction,
-    occasion: Occasion,
-    instruction: Instruction,
+    context: CommandContext,
+    command: UnitCommand,
     units: Iterable[UnitState],
     was_available: dict[str, bool],
 ) -> None:
     # A move inside a site tells nobody anything new: channels count by site, not by bin.
     touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
-    if instruction.action is Action.RELOCATE:  # free before and after, but at another site
+    if command.action is Action.RELOCATE:  # free before and after, but at another site
         touched |= {unit.product_id for unit in units if unit.is_available}
-    listings.touch(tx, touched, occasion.now, {unit.id for unit in units})
-    if instruction.action in AWAITED:
-        listings.touch_early(tx, {unit.product_id for unit in units} - touched, occasion.now)
-    if instruction.action is Action.ACCEPT_RETURN:
-        _came_back(tx, occasion, units)
+    listings.touch(tx, touched, context.now, {unit.id for unit in units})
+    if command.action in AWAITED:
+        listings.touch_early(tx, {unit.product_id for unit in units} - touched, context.now)
+    if command.action is Action.ACCEPT_RETURN:
+        _came_back(tx, context, units)
     # A part is registered with its own manufacturer when its kit is sold.
-    if instruction.action in LEAVING or _followed(instruction) in LEAVING:
-        registrations.request(tx, units, occasion.now)
+    if command.action in LEAVING or _followed(command) in LEAVING:
+        registrations.request(tx, units, context.now)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -29,11 +29,11 @@ __all__ = [
     "allocate",
     "bind_waiting",
     "decide_duplicate",
+    "push_fulfillment",
     "recheck",
     "retry_backorders",
     "settle",
     "ship",
-    "tell_fulfillment",
 ]
 TOPIC = "fulfillment"
 
@@ -46,7 +46,7 @@ class Shipment:
     tracking: str | None = None
 
 
-def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> str | None:
+def accept(tx: Transaction, context: CommandContext, channel: Row, order: Order) -> str | None:
     """Work an order, as its channel states it now, into the ledger; return its id.
 
     An older state than the one known is ignored (None). The same state again changes nothing.
@@ -59,7 +59,7 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
     )
     if order_store.is_old(known, order):
         return None
-    order_id = order_store.keep(tx, occasion, channel, order)
+    order_id = order_store.keep(tx, context, channel, order)
     if known is None:
         # A return may have come before its order.
         tx.run(
@@ -69,10 +69,10 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> s
             channel=channel["id"],
             ref=order.ref,
         )
-    settle(tx, occasion, order_id)
+    settle(tx, context, order_id)
     if known is None or micros(order.updated_at) > known["remote_updated_at"]:
         # What waits for a unit that is to come leaves the less for those who would order it.
-        listings.touch_early(tx, _products(tx, order_id), occasion.now)
+        listings.touch_early(tx, _products(tx, order_id), context.now)
     return order_id
 
 
@@ -84,34 +84,34 @@ def _products(tx: Transaction, order_id: str) -> set[str]:
     return {row["product_id"] for row in rows}
 
 
-def settle(tx: Transaction, occasion: Occasion, order_id: str) -> None:
+def settle(tx: Transaction, context: CommandContext, order_id: str) -> None:
     """Bring the promises of an order to what its channel asks for, as it is known now."""
     order = tx.row("SELECT * FROM sales_order WHERE id = :id FOR UPDATE", id=order_id)
     assert order is not None  # orders are never deleted
-    order = duplicates.suspect(tx, occasion, order)
-    lines.settle(tx, occasion, channels.by_id(tx, order["channel_id"]), order)
+    order = duplicates.suspect(tx, context, order)
+    lines.settle(tx, context, channels.by_id(tx, order["channel_id"]), order)
 
 
 def decide_duplicate(
-    tx: Transaction, occasion: Occasion, order_id: str, *, different: bool
+    tx: Transaction, context: CommandContext, order_id: str, *, different: bool
 ) -> None:
     """Decide whether an order repeats another one; a different one is served from now on."""
     order = order_checks.order_of(tx, order_id)
-    duplicates.decide(tx, occasion, order, different=different)
-    settle(tx, occasion, order_id)
+    duplicates.decide(tx, context, order, different=different)
+    settle(tx, context, order_id)
 
 
 def bind_waiting(
-    tx: Transaction, occasion: Occasion, *, limit: int, channel_id: str | None = None
+    tx: Transaction, context: CommandContext, *, limit: int, channel_id: str | None = None
 ) -> int:
     """Serve lines whose SKU has become known since; return how many orders were concerned."""
     found = unmapped.orders_to_bind(tx, limit=limit, channel_id=channel_id)
     for order_id in found:
-        settle(tx, occasion, order_id)
+        settle(tx, context, order_id)
     return len(found)
 
 
-def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> None:
+def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> None:
     """Close the cases of orders of which too much had left, and came back or is awaited since."""
     rows = tx.rows(
         "SELECT exception_case.subject, sales_order.id AS order_id, order_line.id AS line_id, "
@@ -132,7 +132,7 @@ def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> None:
                 CaseKind.SHIPPED_TOO_MANY,
                 row["subject"],
                 row["channel_id"],
-                occasion.now,
+                context.now,
             )
 
 
@@ -149,7 +149,7 @@ def ship(
     """
     verdicts = order_checks.record(
         work,
-        Instruction(
+        UnitCommand(
             action=Action.SHIP,
             line=line,
             details={"carrier": shipment.carrier, "tracking": shipment.tracking},
@@ -157,13 +157,13 @@ def ship(
         scans,
     )
     left = [verdict.unit_id for verdict in verdicts if verdict.accepted and verdict.unit_id]
-    tell_fulfillment(work.tx, work.context, left, shipment, reference=work.command_id)
+    push_fulfillment(work.tx, work.context, left, shipment, reference=work.command_id)
     return verdicts
 
 
-def tell_fulfillment(
+def push_fulfillment(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     unit_ids: Sequence[str],
     shipment: Shipment,
     *,
@@ -200,9 +200,9 @@ def tell_fulfillment(
                     "lines": lines,
                     "carrier": shipment.carrier,
                     "tracking": shipment.tracking,
-                    "shipped_at": micros(occasion.now),
+                    "shipped_at": micros(context.now),
                 },
             )
         )
-    outbox.put(tx, facts, occasion.now)
+    outbox.put(tx, facts, context.now)
     line_status.close_if_done(tx, list(by_order))

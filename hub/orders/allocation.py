@@ -11,9 +11,9 @@ from hub.availability.counting import sellable
 from hub.availability.policy import by_policy, of_products
 from hub.catalogue import Picking
 from hub.clock import new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
@@ -21,8 +21,8 @@ from hub.storage.sql import Row, Transaction
 NEVER = "9999-12-31"  # what has no last day leaves after what has one
 
 
-def _today(occasion: Occasion) -> str:
-    return occasion.now.date().isoformat()
+def _today(context: CommandContext) -> str:
+    return context.now.date().isoformat()
 
 
 def _rule(tx: Transaction, product_id: str) -> Picking:
@@ -30,7 +30,7 @@ def _rule(tx: Transaction, product_id: str) -> Picking:
 
 
 def whole_site(
-    tx: Transaction, occasion: Occasion, channel: Row, wanted: Mapping[str, int]
+    tx: Transaction, context: CommandContext, channel: Row, wanted: Mapping[str, int]
 ) -> str | None:
     """Return the site that has all that is wanted, by product; None if no single one has.
 
@@ -40,7 +40,7 @@ def whole_site(
     if sum(needed.values()) <= 1:
         return None  # whichever unit is first, its site has it all
     sites: dict[str, dict[str, Row]] = {}
-    for row in _by_site(tx, occasion, channel, sorted(needed)):
+    for row in _by_site(tx, context, channel, sorted(needed)):
         if row["units"] >= needed[row["product_id"]]:
             sites.setdefault(row["site_id"], {})[row["product_id"]] = row
     first = next(iter(needed))
@@ -55,7 +55,7 @@ def whole_site(
 
 def allocate(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     channel: Row,
     line: Row,
     quantity: int,
@@ -70,13 +70,13 @@ def allocate(
     """
     product_id = line["product_id"]
     if site is None and line["unit_id"] is None:
-        site = whole_site(tx, occasion, channel, {product_id: quantity})
-    chosen = choose(tx, occasion, channel, product_id, quantity, site, unit_id=line["unit_id"])
+        site = whole_site(tx, context, channel, {product_id: quantity})
+    chosen = choose(tx, context, channel, product_id, quantity, site, unit_id=line["unit_id"])
     if not chosen:
         return 0
     verdicts = ledger.record(
-        Work(tx, occasion, new_id()),
-        Instruction(
+        Work(tx, context, new_id()),
+        UnitCommand(
             action=Action.ALLOCATE,
             line=line["id"],
             hold_reference=reference,
@@ -88,12 +88,12 @@ def allocate(
 
 
 def _by_site(
-    tx: Transaction, occasion: Occasion, channel: Row, product_ids: Sequence[str]
+    tx: Transaction, context: CommandContext, channel: Row, product_ids: Sequence[str]
 ) -> list[Row]:
     """Count what a channel may sell of products, site by site."""
     rows: list[Row] = []
     for policy, ids in by_policy(of_products(tx, channel, product_ids)):
-        condition, values = sellable(policy, _today(occasion))
+        condition, values = sellable(policy, _today(context))
         rows += tx.rows(
             "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
             "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
@@ -109,7 +109,7 @@ def _by_site(
 
 def choose(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     channel: Row,
     product_id: str,
     quantity: int,
@@ -122,7 +122,7 @@ def choose(
     Units that somebody else has locked are passed over: he is promising them.
     """
     policy = of_products(tx, channel, [product_id])[product_id]
-    condition, values = sellable(policy, _today(occasion))
+    condition, values = sellable(policy, _today(context))
     rows = tx.rows(
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
         f"WHERE unit.product_id = :product AND {condition} "

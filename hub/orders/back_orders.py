@@ -2,7 +2,7 @@
 
 from hub import cases
 from hub.cases import CaseKind
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.orders import line_status, order_checks
 from hub.orders.allocation import allocate
 from hub.storage.sql import Row, Transaction
@@ -11,7 +11,7 @@ from hub.sync import channels
 PAGES_MAX = 20  # looked through in one run
 
 
-def retry(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+def retry(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     """Try to promise units to open lines that lack some; return how many lines were tried.
 
     Once a channel finds no more of a product its later lines are passed over, so that lines which
@@ -25,7 +25,7 @@ def retry(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
             key = (row["channel_id"], row["unit_id"] or row["product_id"])
             if key not in exhausted:
                 tried += 1
-                if not _serve(tx, occasion, row):
+                if not _serve(tx, context, row):
                     exhausted.add(key)
         if len(rows) < limit or tried >= limit:
             break
@@ -33,17 +33,17 @@ def retry(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
     return tried
 
 
-def _serve(tx: Transaction, occasion: Occasion, row: Row) -> bool:
+def _serve(tx: Transaction, context: CommandContext, row: Row) -> bool:
     """Promise all that a line lacks, if there is as much; say whether there was."""
     channel = channels.by_id(tx, row["channel_id"])
     (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [row])
     lacking = one.lacking
     if lacking > 0:
-        lacking -= allocate(tx, occasion, channel, row, lacking, row["number"])
+        lacking -= allocate(tx, context, channel, row, lacking, row["number"])
     if lacking > 0:
         return False
     subject = f"{row['order_ref']}/{row['ref']}"
-    cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+    cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], context.now)
     return True
 
 

@@ -6,7 +6,7 @@ in another channel, or was imported from the same place, is taken for the same o
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.storage.sql import Row, Transaction
 
@@ -14,7 +14,7 @@ LOCK = 7_201_120  # PostgreSQL's number of the locks on what orders are known by
 SUSPECTED, SAME, DIFFERENT = "suspected", "same", "different"
 
 
-def suspect(tx: Transaction, occasion: Occasion, order: Row) -> Row:
+def suspect(tx: Transaction, context: CommandContext, order: Row) -> Row:
     """Note which order a new one repeats, and report it; return the order as it is now."""
     if order["same_verdict"] is None:
         _one_at_a_time(tx, _names(order))
@@ -23,13 +23,13 @@ def suspect(tx: Transaction, occasion: Occasion, order: Row) -> Row:
             return order
         order = _decide(tx, order, SUSPECTED, other["id"])
     if order["same_verdict"] != SUSPECTED or order["state"] == "cancelled":
-        cases.settle(tx, CaseKind.DUPLICATE_ORDER, order["ref"], order["channel_id"], occasion.now)
+        cases.settle(tx, CaseKind.DUPLICATE_ORDER, order["ref"], order["channel_id"], context.now)
         return order
-    _report(tx, occasion, order)
+    _report(tx, context, order)
     return order
 
 
-def decide(tx: Transaction, occasion: Occasion, order: Row, *, different: bool) -> Row:
+def decide(tx: Transaction, context: CommandContext, order: Row, *, different: bool) -> Row:
     """Say that two orders are different, so that both are served, or the same; return the order.
 
     Raises StepNotAllowed for an order that repeats none.
@@ -46,7 +46,7 @@ def decide(tx: Transaction, occasion: Occasion, order: Row, *, different: bool) 
     )
     if open_case is not None:
         said = "They are different orders." if different else "They are the same order."
-        cases.resolve(tx, occasion, open_case, said)
+        cases.resolve(tx, context, open_case, said)
     return order
 
 
@@ -91,7 +91,7 @@ def _decide(tx: Transaction, order: Row, verdict: str, other_id: str) -> Row:
     return {**order, "same_as": other_id, "same_verdict": verdict}
 
 
-def _report(tx: Transaction, occasion: Occasion, order: Row) -> None:
+def _report(tx: Transaction, context: CommandContext, order: Row) -> None:
     other = tx.row(
         "SELECT sales_order.number, sales_order.state, channel.name FROM sales_order "
         "JOIN channel ON channel.id = sales_order.channel_id WHERE sales_order.id = :id",
@@ -113,4 +113,4 @@ def _report(tx: Transaction, occasion: Occasion, order: Row) -> None:
             "origin": order["origin_ref"],
         },
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hub import ledger
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, WrongUnit
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import LEAVING, LIFECYCLE
@@ -61,9 +61,9 @@ def alive(order: Row, state: str = "state") -> None:
         raise StepNotAllowed(f"the order {order['number']} is cancelled", allowed=[])
 
 
-def documented(occasion: Occasion, number: str) -> Occasion:
+def documented(context: CommandContext, number: str) -> CommandContext:
     """Name the order as the document of what is done, unless another one is named."""
-    return occasion if occasion.document else replace(occasion, document=Document("inv", number))
+    return context if context.document else replace(context, document=Document("inv", number))
 
 
 def directed(tx: Transaction, line_id: str) -> list[Row]:
@@ -79,19 +79,19 @@ def directed(tx: Transaction, line_id: str) -> list[Row]:
 
 def record(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
     """Do a step with units as `ledger.record` does, unless the order of a unit forbids it."""
     bounded(scans)
     found = locate(work.tx, scans)
-    verdicts = barred(work.tx, instruction, scans, found)
-    return record_but(work, instruction, scans, verdicts, found)
+    verdicts = barred(work.tx, command, scans, found)
+    return record_but(work, command, scans, verdicts, found)
 
 
 def record_but(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
     verdicts: dict[int, Verdict],
     found: Sequence[UnitState | Refused] | None = None,
@@ -103,7 +103,7 @@ def record_but(
     free = [index for index in range(len(scans)) if index not in verdicts]
     given = [scans[index] for index in free]
     units = None if found is None else [found[index] for index in free]
-    done = ledger.record(work, instruction, given, units) if free else []
+    done = ledger.record(work, command, given, units) if free else []
     merged = verdicts | {
         index: replace(verdict, index=index) for index, verdict in zip(free, done, strict=True)
     }
@@ -112,18 +112,18 @@ def record_but(
 
 def barred(
     tx: Transaction,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused],
 ) -> dict[int, Verdict]:
     """Return the refusals of units whose order does not want the step, by the place of the scan."""
     ids = {
-        instruction.line or unit.order_line_id
+        command.line or unit.order_line_id
         for unit in found
-        if isinstance(unit, UnitState) and (instruction.line or unit.promised_to)
+        if isinstance(unit, UnitState) and (command.line or unit.promised_to)
     }
     named = sorted(each for each in ids if each)
-    if named and instruction.action in LEAVING:
+    if named and command.action in LEAVING:
         # Locked before its units are counted: two units of one line may leave at the same time.
         tx.rows("SELECT id FROM order_line WHERE id IN (:ids...) ORDER BY id FOR UPDATE", ids=named)
     rows = tx.rows(f"{LINES}WHERE order_line.id IN (:ids...)", ids=named) if named else []
@@ -133,11 +133,11 @@ def barred(
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if not isinstance(unit, UnitState):
             continue
-        line_id = instruction.line or (unit.order_line_id if unit.promised_to else None)
+        line_id = command.line or (unit.order_line_id if unit.promised_to else None)
         if line_id is None:
             continue
         try:
-            _wanted(tx, instruction, unit, line_id, lines, going)
+            _wanted(tx, command, unit, line_id, lines, going)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
     return verdicts
@@ -145,7 +145,7 @@ def barred(
 
 def _wanted(
     tx: Transaction,
-    instruction: Instruction,
+    command: UnitCommand,
     unit: UnitState,
     line_id: str,
     lines: dict[str, Row],
@@ -160,7 +160,7 @@ def _wanted(
             f"the line asks for {line['product_sku'] or line['sku']}, and this is a {unit.sku}",
             directed=[each["serial"] for each in directed(tx, line_id)],
         )
-    if instruction.action not in LEAVING or unit.status not in LIFECYCLE[instruction.action].when:
+    if command.action not in LEAVING or unit.status not in LIFECYCLE[command.action].when:
         return
     leaving = going.setdefault(line_id, set())
     if unit.id not in leaving and line["units_left"] + len(leaving) >= line["quantity"]:

@@ -3,7 +3,7 @@
 import orjson
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import Order, OrderLine, OrderState
 
@@ -23,7 +23,7 @@ def is_old(known: Row | None, order: Order) -> bool:
     return known["state"] == OrderState.CANCELLED and order.state is not OrderState.CANCELLED
 
 
-def keep(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> str:
+def keep(tx: Transaction, context: CommandContext, channel: Row, order: Order) -> str:
     """Write an order and its lines as they are now; lines that are gone ask for nothing more."""
     row = tx.row(
         "INSERT INTO sales_order(id, channel_id, ref, number, state, remote_state, at_counter, "
@@ -49,7 +49,7 @@ def keep(tx: Transaction, occasion: Occasion, channel: Row, order: Order) -> str
         origin=order.origin_ref and order.origin_ref[:200],
         placed_at=micros(order.placed_at),
         updated_at=micros(order.updated_at),
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     for line in order.lines:

@@ -7,7 +7,7 @@ and notes that it was decided. CANCEL asks the channel to cancel, as long as not
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.orders import allocation
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels, outbox
@@ -18,21 +18,21 @@ REASON = "out of stock"
 
 
 def deal_with(
-    tx: Transaction, occasion: Occasion, channel: Row, order: Row, line: Row, lacking: int
+    tx: Transaction, context: CommandContext, channel: Row, order: Row, line: Row, lacking: int
 ) -> None:
     """Do what the channel's policy says about units that a line lacks, and report it."""
     policy = Oversell(channel["oversell"])
     if order["handed_over"]:
         policy = Oversell.BACK_ORDER  # the goods have left: nothing is left to choose
     if policy is Oversell.ALTERNATIVE and line["unit_id"] is None:
-        lacking -= _substitute(tx, occasion, channel, order, line, lacking)
+        lacking -= _substitute(tx, context, channel, order, line, lacking)
     subject = f"{order['ref']}/{line['ref']}"
     if lacking <= 0:
-        cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+        cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], context.now)
         return
     said = ""
     if policy is Oversell.CANCEL:
-        said = _ask_to_cancel(tx, occasion, channel, order)
+        said = _ask_to_cancel(tx, context, channel, order)
     finding = Finding(
         kind=CaseKind.OVERSOLD,
         subject=subject,
@@ -47,11 +47,11 @@ def deal_with(
             "policy": str(policy),
         },
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
 def _substitute(
-    tx: Transaction, occasion: Occasion, channel: Row, order: Row, line: Row, lacking: int
+    tx: Transaction, context: CommandContext, channel: Row, order: Row, line: Row, lacking: int
 ) -> int:
     """Promise units of products that may replace a line's; return how many there were."""
     found = 0
@@ -63,11 +63,9 @@ def _substitute(
         product=line["product_id"],
     ):
         instead = {**line, "product_id": other["id"]}
-        taken = allocation.allocate(
-            tx, occasion, channel, instead, lacking - found, order["number"]
-        )
+        taken = allocation.allocate(tx, context, channel, instead, lacking - found, order["number"])
         if taken:
-            _note(tx, occasion, order, line, other, taken)
+            _note(tx, context, order, line, other, taken)
             found += taken
         if found >= lacking:
             break
@@ -75,7 +73,7 @@ def _substitute(
 
 
 def _note(
-    tx: Transaction, occasion: Occasion, order: Row, line: Row, other: Row, taken: int
+    tx: Transaction, context: CommandContext, order: Row, line: Row, other: Row, taken: int
 ) -> None:
     """Keep that another product was chosen; a person tells the customer."""
     tx.run(
@@ -83,8 +81,8 @@ def _note(
         "VALUES(:line, :product, :actor, :now) ON CONFLICT(order_line_id, product_id) DO NOTHING",
         line=line["id"],
         product=other["id"],
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
     finding = Finding(
         kind=CaseKind.SUBSTITUTION,
@@ -94,10 +92,10 @@ def _note(
         f"of {line['sku']}: tell the customer.",
         details={"order": order["number"], "sku": line["sku"], "instead": other["sku"]},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
-def _ask_to_cancel(tx: Transaction, occasion: Occasion, channel: Row, order: Row) -> str:
+def _ask_to_cancel(tx: Transaction, context: CommandContext, channel: Row, order: Row) -> str:
     """Queue the wish to cancel, once for an order; return what to say about it."""
     left = _left(tx, order["id"])
     if left:
@@ -111,7 +109,7 @@ def _ask_to_cancel(tx: Transaction, occasion: Occasion, channel: Row, order: Row
         key=f"{TOPIC}:{order['id']}",
         payload={"reference": order["id"], "order_ref": order["ref"], "reason": REASON},
     )
-    outbox.put(tx, [fact], occasion.now)
+    outbox.put(tx, [fact], context.now)
     return f" {channel['name']} is told to cancel it."
 
 

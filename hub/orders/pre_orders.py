@@ -8,7 +8,7 @@ from hub import cases
 from hub.availability import incoming
 from hub.availability.policy import of_products
 from hub.cases import CaseKind, Finding, Severity
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels
 
@@ -35,7 +35,7 @@ def covers(tx: Transaction, channel: Row, product_id: str) -> bool:
     return coming.covers(policy.pre_order)
 
 
-def review(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+def review(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     """Open cases for orders on units that will not come, close those that will; return how many.
 
     Only products that some channel sells early are looked at.
@@ -53,9 +53,9 @@ def review(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
         subject = f"{line['order_ref']}/{line['ref']}"
         is_open = (subject, line["channel_id"]) in known
         if covered[key] and is_open:
-            cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], occasion.now)
+            cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], context.now)
         elif not covered[key] and not is_open:
-            report(tx, occasion, channel, line, subject)
+            report(tx, context, channel, line, subject)
         changed += covered[key] == is_open
     return changed
 
@@ -68,7 +68,7 @@ def _open_subjects(tx: Transaction) -> set[tuple[str, str]]:
     return {(row["subject"], row["channel_id"]) for row in rows}
 
 
-def report(tx: Transaction, occasion: Occasion, channel: Row, line: Row, subject: str) -> None:
+def report(tx: Transaction, context: CommandContext, channel: Row, line: Row, subject: str) -> None:
     """Open a case for an order line that lacks units which are not to come."""
     lacking = line["lacking"]
     finding = Finding(
@@ -80,4 +80,4 @@ def report(tx: Transaction, occasion: Occasion, channel: Row, line: Row, subject
         "and less is to come than was sold.",
         details={"order": line["number"], "sku": line["sku"], "lacking": lacking},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)

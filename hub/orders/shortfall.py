@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.orders import line_status, order_checks
 from hub.storage.sql import Transaction
 from hub.sync import channels
 
 
-def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -> None:
+def promise_anew(tx: Transaction, context: CommandContext, line_ids: Sequence[str]) -> None:
     """Promise other units to open order lines, and report what lacks: it is never silent."""
     rows = tx.rows(
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
@@ -27,7 +27,7 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
         lacking = one.lacking
         if lacking > 0:
             # The document explains the loss, not the promise that follows it.
-            afresh = replace(occasion, document=None)
+            afresh = replace(context, document=None)
             lacking -= orders.allocate(tx, afresh, channel, row, lacking, row["number"])
         if lacking <= 0:
             continue
@@ -40,4 +40,4 @@ def promise_anew(tx: Transaction, occasion: Occasion, line_ids: Sequence[str]) -
             f"{lacking} more than there are.",
             details={"order": row["number"], "sku": row["sku"], "lacking": lacking},
         )
-        cases.report(tx, finding, occasion.now)
+        cases.report(tx, finding, context.now)

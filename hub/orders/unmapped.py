@@ -2,7 +2,7 @@
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.orders.order_store import sold_as
 from hub.storage.sql import Row, Transaction
 
@@ -14,7 +14,7 @@ WAITING = (
 )
 
 
-def report(tx: Transaction, occasion: Occasion, order: Row, line: Row) -> None:
+def report(tx: Transaction, context: CommandContext, order: Row, line: Row) -> None:
     """Open a case for a line whose SKU is no product."""
     asked = line["sku"] or line["title"]
     finding = Finding(
@@ -25,10 +25,10 @@ def report(tx: Transaction, occasion: Occasion, order: Row, line: Row) -> None:
         summary=f"Order {order['number']} asks for {asked!r}, which is no product.",
         details={"order": order["number"], "line": line["ref"], "quantity": line["quantity"]},
     )
-    cases.report(tx, finding, occasion.now)
+    cases.report(tx, finding, context.now)
 
 
-def close(tx: Transaction, occasion: Occasion, channel_id: str) -> None:
+def close(tx: Transaction, context: CommandContext, channel_id: str) -> None:
     """Close the cases of SKUs for which no line of a channel waits any more."""
     open_cases = tx.rows(
         "SELECT subject FROM exception_case WHERE kind = 'unmapped_listing' "
@@ -44,7 +44,7 @@ def close(tx: Transaction, occasion: Occasion, channel_id: str) -> None:
     )
     still = {(row["sku"] or row["title"])[:200] for row in waiting}
     done = [row["subject"] for row in open_cases if row["subject"] not in still]
-    cases.settle_many(tx, CaseKind.UNMAPPED_LISTING, done, channel_id, occasion.now)
+    cases.settle_many(tx, CaseKind.UNMAPPED_LISTING, done, channel_id, context.now)
 
 
 def orders_to_bind(tx: Transaction, *, limit: int, channel_id: str | None = None) -> list[str]:

@@ -26,13 +26,13 @@ RECALLS = (
 class Standing:
     """How the units of one channel stand; of no channel: what nobody had bought.
 
-    in_house + sold + missing + destroyed = affected; located = affected - missing;
+    on_hand + sold + missing + destroyed = affected; located = affected - missing;
     open + resolved = affected. `blocked` counts of those in house.
     """
 
     affected: int = 0
     located: int = 0
-    in_house: int = 0
+    on_hand: int = 0
     blocked: int = 0
     sold: int = 0  # with customers now
     missing: int = 0  # missing or stolen
@@ -51,12 +51,12 @@ _IS = {
 }
 _GONE = f"({_IS['missing']} OR {_IS['destroyed']})"
 _SOLD = f"NOT {_GONE} AND unit.location_id = :customer"
-_IN_HOUSE = f"NOT {_GONE} AND unit.location_id <> :customer"
+_ON_HAND = f"NOT {_GONE} AND unit.location_id <> :customer"
 _COUNTS = {
     "affected": "1 = 1",
     "located": f"NOT {_IS['missing']}",
-    "in_house": _IN_HOUSE,
-    "blocked": f"{_IN_HOUSE} AND hold.id IS NOT NULL",
+    "on_hand": _ON_HAND,
+    "blocked": f"{_ON_HAND} AND hold.id IS NOT NULL",
     "sold": _SOLD,
     **_IS,
     "notified": "notice.state IN ('sent', 'delivered', 'answered')",

@@ -12,7 +12,7 @@ from enum import StrEnum
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.storage.sql import Row, Transaction
 from hub.sync import outbox
@@ -50,7 +50,7 @@ class Draft:
     text: str
 
 
-def tell_customers(tx: Transaction, occasion: Occasion, recall: Row, channel: Row) -> None:
+def tell_customers(tx: Transaction, context: CommandContext, recall: Row, channel: Row) -> None:
     """Tell every customer of a recall once, now and when more are found.
 
     Those who were told are left alone; where it failed it is tried anew. Raises InvalidInput for a
@@ -69,17 +69,17 @@ def tell_customers(tx: Transaction, occasion: Occasion, recall: Row, channel: Ro
         recall=recall["id"],
     )
     announce(
-        tx, occasion, recall | {"channel_id": channel["id"]}, [row["customer_ref"] for row in rows]
+        tx, context, recall | {"channel_id": channel["id"]}, [row["customer_ref"] for row in rows]
     )
-    _nameless(tx, occasion, recall)
+    _nameless(tx, context, recall)
 
 
-def announce(tx: Transaction, occasion: Occasion, recall: Row, refs: Iterable[str]) -> None:
+def announce(tx: Transaction, context: CommandContext, recall: Row, refs: Iterable[str]) -> None:
     """Have customers told by the recall's channel, those that were not told yet."""
     wanted = sorted(set(refs))
     if recall["channel_id"] is None or not wanted:
         return
-    now = micros(occasion.now)
+    now = micros(context.now)
     tx.run_many(
         "INSERT INTO notice(id, recall_id, customer_ref, channel_id, state, created_at) "
         "VALUES(:id, :recall, :ref, :channel, :state, :now) "
@@ -106,16 +106,16 @@ def announce(tx: Transaction, occasion: Occasion, recall: Row, refs: Iterable[st
     known = _reachable(tx, [row["customer_ref"] for row in rows])
     _queue(
         tx,
-        occasion,
+        context,
         recall["channel_id"],
         [row for row in rows if row["customer_ref"] in known],
     )
     for row in rows:
         if row["customer_ref"] not in known:
-            unreachable(tx, recall["ref"], row["customer_ref"], "there is no contact", occasion.now)
+            unreachable(tx, recall["ref"], row["customer_ref"], "there is no contact", context.now)
 
 
-def reached_again(tx: Transaction, occasion: Occasion, ref: str) -> None:
+def reached_again(tx: Transaction, context: CommandContext, ref: str) -> None:
     """Have a person told who could not be reached before, now that we know how."""
     rows = tx.rows(
         "SELECT notice.* FROM notice JOIN recall ON recall.id = notice.recall_id "
@@ -125,7 +125,7 @@ def reached_again(tx: Transaction, occasion: Occasion, ref: str) -> None:
         states=[str(NoticeState.UNREACHABLE), str(NoticeState.FAILED)],
     )
     for row in rows:
-        _queue(tx, occasion, row["channel_id"], [row])
+        _queue(tx, context, row["channel_id"], [row])
 
 
 def message(tx: Transaction, notice_id: str) -> Draft | None:
@@ -287,7 +287,7 @@ def _subject(recall_ref: str, ref: str) -> str:
     return f"{recall_ref}/{ref}"
 
 
-def _nameless(tx: Transaction, occasion: Occasion, recall: Row) -> None:
+def _nameless(tx: Transaction, context: CommandContext, recall: Row) -> None:
     """Open a case for units that were sold to nobody knows whom."""
     count = tx.value(
         "SELECT COUNT(*) FROM recall_unit WHERE recall_id = :recall AND customer_ref IS NULL "
@@ -302,10 +302,10 @@ def _nameless(tx: Transaction, occasion: Occasion, recall: Row) -> None:
             summary=f"{count} units of recall {recall['ref']} were sold to unnamed customers.",
             details={"recall": recall["ref"], "units": count},
         )
-        cases.report(tx, finding, occasion.now)
+        cases.report(tx, finding, context.now)
 
 
-def _queue(tx: Transaction, occasion: Occasion, channel_id: str, rows: Sequence[Row]) -> None:
+def _queue(tx: Transaction, context: CommandContext, channel_id: str, rows: Sequence[Row]) -> None:
     if not rows:
         return
     tx.run(
@@ -324,7 +324,7 @@ def _queue(tx: Transaction, occasion: Occasion, channel_id: str, rows: Sequence[
         )
         for row in rows
     ]
-    outbox.put(tx, facts, occasion.now)
+    outbox.put(tx, facts, context.now)
 
 
 def _with_recall(tx: Transaction, condition: str, **values: str) -> Row | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.access.vault import Vault
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.recalls import notices
 from hub.storage.sql import Row, Transaction
@@ -25,7 +25,7 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*")  # BCP 47
 
 
-def put(tx: Transaction, occasion: Occasion, vault: Vault, ref: str, contact: Contact) -> None:
+def put(tx: Transaction, context: CommandContext, vault: Vault, ref: str, contact: Contact) -> None:
     """Keep how to reach a person, sealed; what was kept before is gone.
 
     Who could not be told of an open recall before is told now.
@@ -51,11 +51,11 @@ def put(tx: Transaction, occasion: Occasion, vault: Vault, ref: str, contact: Co
         "changed_at = excluded.changed_at WHERE person.erased_at IS NULL RETURNING ref",
         ref=ref,
         contact=sealed,
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     if kept is None:  # erased in the same moment
         raise StepNotAllowed("this person was erased: nothing is kept under this reference")
-    notices.reached_again(tx, occasion, ref)
+    notices.reached_again(tx, context, ref)
 
 
 def _check(contact: Contact) -> None:
@@ -95,7 +95,7 @@ def redacted(text: str, contact: Contact) -> str:
     return text
 
 
-def erase(tx: Transaction, occasion: Occasion, ref: str, reason: str) -> None:
+def erase(tx: Transaction, context: CommandContext, ref: str, reason: str) -> None:
     """Forget how to reach a person; the pseudonym and the time stay.
 
     What waits to be sent to him is not sent, and what notices keep of him is removed.
@@ -108,8 +108,8 @@ def erase(tx: Transaction, occasion: Occasion, ref: str, reason: str) -> None:
     done = tx.run(
         "UPDATE person SET contact = NULL, changed_at = :now, erased_at = :now, "
         "erased_by = :actor, erased_because = :reason WHERE ref = :ref AND erased_at IS NULL",
-        now=micros(occasion.now),
-        actor=occasion.actor,
+        now=micros(context.now),
+        actor=context.actor,
         reason=reason,
         ref=ref,
     )

@@ -13,10 +13,10 @@ from hub import cases, ledger, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.holds import HoldKind
 from hub.ledger.rules.recall import DESTROYED
@@ -150,7 +150,7 @@ def _block(work: Work, recall: Row, rows: Sequence[Row]) -> None:
             ids=living,
         )
     }
-    instruction = Instruction(
+    command = UnitCommand(
         action=Action.HOLD,
         hold_kind=str(HoldKind.RECALL),
         hold_reference=recall["ref"],
@@ -162,7 +162,7 @@ def _block(work: Work, recall: Row, rows: Sequence[Row]) -> None:
         chosen = [row["id"] for row in free if (row["kit_id"] is not None) is parts]
         if not parts:
             chosen = _unheld(work.tx, chosen)
-        _all(work, instruction, chosen)
+        _all(work, command, chosen)
 
 
 def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
@@ -175,12 +175,12 @@ def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
     return [unit_id for unit_id in ids if unit_id not in held]
 
 
-def _all(work: Work, instruction: Instruction, ids: list[str]) -> None:
+def _all(work: Work, command: UnitCommand, ids: list[str]) -> None:
     """Do something to every one of the units: nothing that is recalled is left out."""
     if not ids:
         return
     scans = [Scan(unit_id) for unit_id in ids]
-    for verdict in ledger.record(work, instruction, scans):
+    for verdict in ledger.record(work, command, scans):
         if not verdict.accepted:
             raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
 
@@ -195,7 +195,7 @@ def _let_go(work: Work, ids: list[str]) -> None:
         "WHERE unit.promised_to IS NOT NULL ORDER BY unit.id",
         ids=ids,
     )
-    _all(work, Instruction(action=Action.RELEASE), [row["id"] for row in rows])
+    _all(work, UnitCommand(action=Action.RELEASE), [row["id"] for row in rows])
     lines: dict[str, int] = {}
     for row in rows:
         if row["order_line_id"] is not None:
@@ -210,10 +210,10 @@ def _let_go(work: Work, ids: list[str]) -> None:
         _serve(work.tx, work.context, line, lines[line["id"]])
 
 
-def _serve(tx: Transaction, occasion: Occasion, line: Row, quantity: int) -> None:
+def _serve(tx: Transaction, context: CommandContext, line: Row, quantity: int) -> None:
     """Promise other units to an order line, and open a case for what lacks."""
     channel = channels.by_id(tx, line["channel_id"])
-    lacking = quantity - orders.allocate(tx, occasion, channel, line, quantity, line["number"])
+    lacking = quantity - orders.allocate(tx, context, channel, line, quantity, line["number"])
     if lacking > 0:
         finding = Finding(
             kind=CaseKind.OVERSOLD,
@@ -221,10 +221,10 @@ def _serve(tx: Transaction, occasion: Occasion, line: Row, quantity: int) -> Non
             channel_id=channel["id"],
             severity=Severity.HIGH,
             summary=f"Order {line['number']} needs {lacking} more of {line['sku']}: "
-            f"its units were recalled ({occasion.reason}).",
+            f"its units were recalled ({context.reason}).",
             details={"order": line["number"], "sku": line["sku"], "lacking": lacking},
         )
-        cases.report(tx, finding, occasion.now)
+        cases.report(tx, finding, context.now)
 
 
 def _sales(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:

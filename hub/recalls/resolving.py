@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from hub import ledger
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.holds import HoldKind
 from hub.ledger.units import Scan, UnitState, locate
@@ -69,12 +69,12 @@ def resolve(
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
     if good:
-        instruction = Instruction(
+        command = UnitCommand(
             action=Action.ANNOTATE, details={"recall": ref, "resolution": str(resolution)}
         )
         noted = ledger.record(
             work.within(told),
-            instruction,
+            command,
             [Scan(unit.id, None, scans[index].expected_version) for index, unit in good.items()],
         )
         done = [verdict.unit_id for verdict in noted if verdict.accepted]
@@ -112,14 +112,14 @@ def _resolvable(unit: UnitState, row: Row | None, resolution: Resolution, ref: s
 
 
 def _close_units(
-    tx: Transaction, occasion: Occasion, recall_id: str, resolution: Resolution, ids: list[str]
+    tx: Transaction, context: CommandContext, recall_id: str, resolution: Resolution, ids: list[str]
 ) -> None:
     tx.run(
         "UPDATE recall_unit SET resolution = :resolution, resolved_by = :actor, "
         "resolved_at = :now WHERE recall_id = :recall AND unit_id IN (:units...)",
         resolution=str(resolution),
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
         recall=recall_id,
         units=ids,
     )
@@ -127,7 +127,7 @@ def _close_units(
 
 def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Verdict]:
     """Release the blocks that nothing needs any more, of the units and then of their kits."""
-    instruction = Instruction(
+    command = UnitCommand(
         action=Action.UNBLOCK, hold_kind=str(HoldKind.RECALL), details={"recall": ref}
     )
     freed: dict[str, Verdict] = {}
@@ -147,7 +147,7 @@ def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Ver
             ids=ids,
         )
         scans = [Scan(row["id"]) for row in rows]
-        for verdict in ledger.record(work, instruction, scans) if scans else ():
+        for verdict in ledger.record(work, command, scans) if scans else ():
             if not verdict.accepted:
                 raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
             freed[str(verdict.unit_id)] = verdict
@@ -161,7 +161,12 @@ def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Ver
 
 
 def close(
-    tx: Transaction, occasion: Occasion, ref: str, *, force: bool = False, reason: str | None = None
+    tx: Transaction,
+    context: CommandContext,
+    ref: str,
+    *,
+    force: bool = False,
+    reason: str | None = None,
 ) -> None:
     """Close a recall: it catches no more.
 
@@ -184,8 +189,8 @@ def close(
     tx.run(
         "UPDATE recall SET state = 'closed', closed_by = :actor, closed_at = :now, "
         "closed_because = :reason WHERE id = :id",
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
         reason=reason if still else None,
         id=recall["id"],
     )

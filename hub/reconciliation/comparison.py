@@ -92,7 +92,7 @@ def _quantity(seen: ObservedLevel, level: Row, desired: int) -> Difference:
         cause = Cause.FOREIGN_EDIT
         evidence = f"We set {told} at {since} and sent nothing since; somebody else changed it."
     elif told is not None:
-        cause = Cause.UNTOLD_CHANGE
+        cause = Cause.UNPUSHED_CHANGE
         evidence = f"The channel still shows the {told} that we set at {since}."
     else:
         cause, evidence = Cause.UNEXPLAINED, "The channel was never told a quantity."
@@ -268,7 +268,7 @@ def _fulfillment(
         remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
         cause=Cause.FAILED_PUSH if told else Cause.FOREIGN_EDIT,
         evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
-        fix=Fix.TELL_FULFILLMENT if told else Fix.ASK,
+        fix=Fix.PUSH_FULFILLMENT if told else Fix.ASK,
         severity=Severity.MEDIUM if told else Severity.HIGH,
         order_id=known["id"],
     )

@@ -15,7 +15,7 @@ import orjson
 from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.orders import Shipment
 from hub.storage.sql import Row, Transaction
@@ -55,7 +55,7 @@ class Cause(StrEnum):
     LOST_WEBHOOK = "lost_webhook"
     MISSED_ORDER = "missed_order"
     FAILED_PUSH = "failed_push"
-    UNTOLD_CHANGE = "untold_change"
+    UNPUSHED_CHANGE = "unpushed_change"
     MAPPING_GAP = "mapping_gap"
     UNKNOWN_SERIAL = "unknown_serial"
     UNEXPLAINED = "unexplained"
@@ -67,7 +67,7 @@ class Fix(StrEnum):
     PUSH_LEVEL = "push_level"
     BIND_LISTING = "bind_listing"
     ACCEPT_ORDER = "accept_order"
-    TELL_FULFILLMENT = "tell_fulfillment"
+    PUSH_FULFILLMENT = "push_fulfillment"
     REGISTER_AGAIN = "register_again"
     ASK = "ask"
 
@@ -212,7 +212,7 @@ def _supersede(tx: Transaction, channel_id: str, difference: Difference) -> None
     )
 
 
-def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
+def heal(tx: Transaction, context: CommandContext, difference: Row) -> None:
     """Queue the fix of a difference; it counts as healed when the channel has taken it.
 
     Orders are fixed by the caller, who reads them again from the channel.
@@ -221,7 +221,7 @@ def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
     match Fix(difference["fix"]):
         case Fix.PUSH_LEVEL:
             seen = orjson.loads(difference["remote_claim"])["quantity"]
-            listings.correct(tx, difference["listing_id"], seen, occasion.now)
+            listings.correct(tx, difference["listing_id"], seen, context.now)
         case Fix.BIND_LISTING:
             remote = orjson.loads(difference["remote_claim"])
             listings.bind(
@@ -230,13 +230,13 @@ def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
                 difference["product_id"],
                 difference["subject"],
                 remote["remote"],
-                occasion.now,
+                context.now,
                 observed=remote["quantity"],
             )
-        case Fix.TELL_FULFILLMENT:
-            _tell_again(tx, occasion, difference)
+        case Fix.PUSH_FULFILLMENT:
+            _tell_again(tx, context, difference)
         case Fix.REGISTER_AGAIN:
-            registrations.again(tx, difference["unit_id"], difference["id"], occasion.now)
+            registrations.again(tx, difference["unit_id"], difference["id"], context.now)
         case Fix.ASK:
             raise StepNotAllowed("only a person can settle this difference", allowed=["dismiss"])
         case Fix.ACCEPT_ORDER:
@@ -244,7 +244,7 @@ def heal(tx: Transaction, occasion: Occasion, difference: Row) -> None:
     tx.run(
         "UPDATE reconciliation_difference SET state = 'healing', resolved_by = :actor "
         "WHERE id = :id",
-        actor=occasion.actor,
+        actor=context.actor,
         id=difference["id"],
     )
 
@@ -260,7 +260,7 @@ def _live(tx: Transaction, difference_id: str) -> Row:
     return row
 
 
-def _tell_again(tx: Transaction, occasion: Occasion, difference: Row) -> None:
+def _tell_again(tx: Transaction, context: CommandContext, difference: Row) -> None:
     dead = [
         row["id"]
         for row in tx.rows(
@@ -272,15 +272,15 @@ def _tell_again(tx: Transaction, occasion: Occasion, difference: Row) -> None:
         )
     ]
     if dead:
-        outbox.replay(tx, dead, occasion.now)
+        outbox.replay(tx, dead, context.now)
         return
     units = tx.rows(
         "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
         "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
         order_id=difference["order_id"],
     )
-    orders.tell_fulfillment(
-        tx, occasion, [row["id"] for row in units], Shipment(), reference=difference["id"]
+    orders.push_fulfillment(
+        tx, context, [row["id"] for row in units], Shipment(), reference=difference["id"]
     )
 
 
@@ -320,18 +320,18 @@ def healed_fact(tx: Transaction, fact: Row, now: datetime) -> None:
         healed(tx, row["id"], now)
 
 
-def dismiss(tx: Transaction, occasion: Occasion, difference: Row, reason: str) -> None:
+def dismiss(tx: Transaction, context: CommandContext, difference: Row, reason: str) -> None:
     """Close a difference that a person has explained."""
     difference = _live(tx, difference["id"])
     tx.run(
         "UPDATE reconciliation_difference SET state = 'dismissed', resolved_by = :actor, "
         "evidence = :evidence WHERE id = :id",
-        actor=occasion.actor,
+        actor=context.actor,
         evidence=f"{difference['evidence']} Dismissed: {reason}",
         id=difference["id"],
     )
     subject, channel_id = difference["subject"], difference["channel_id"]
-    cases.settle(tx, CaseKind.DISAGREEMENT, subject, channel_id, occasion.now)
+    cases.settle(tx, CaseKind.DISAGREEMENT, subject, channel_id, context.now)
 
 
 def ask(tx: Transaction, difference: Row, channel: Row, now: datetime) -> None:

@@ -12,7 +12,7 @@ import orjson
 from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.identifiers.numbers import canonical
 from hub.orders import line_status, order_checks
 from hub.orders.line_status import Standing
@@ -24,7 +24,7 @@ from hub.vocabulary import Return, ReturnLine
 KINDS = (CaseKind.RETURN_NOT_SCANNED, CaseKind.UNMATCHED_RETURN, CaseKind.DOUBLE_REFUND)
 
 
-def accept(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> str | None:
+def accept(tx: Transaction, context: CommandContext, channel: Row, said: Return) -> str | None:
     """Work a return, as its channel states it now, into the ledger; return its id.
 
     An older state than the one known is ignored (None). The same state again changes nothing.
@@ -38,16 +38,16 @@ def accept(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> s
     )
     if known is not None and micros(said.updated_at) < known["remote_updated_at"]:
         return None
-    return_id = _keep(tx, occasion, channel, said)
+    return_id = _keep(tx, context, channel, said)
     order_id = tx.value("SELECT order_id FROM channel_return WHERE id = :id", id=return_id)
     if order_id is not None:
-        orders.settle(tx, occasion, order_id)
-        refunds.paid_by_channel(tx, occasion, order_id)
-    look_at(tx, occasion, return_id)
+        orders.settle(tx, context, order_id)
+        refunds.paid_by_channel(tx, context, order_id)
+    look_at(tx, context, return_id)
     return return_id
 
 
-def _keep(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> str:
+def _keep(tx: Transaction, context: CommandContext, channel: Row, said: Return) -> str:
     order_id = tx.value(
         "SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :ref",
         channel=channel["id"],
@@ -76,7 +76,7 @@ def _keep(tx: Transaction, occasion: Occasion, channel: Row, said: Return) -> st
         exchange_order=said.exchange_order_ref,
         exchange_lines=orjson.dumps(said.exchange_line_refs).decode(),
         updated_at=micros(said.updated_at),
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     tx.run("DELETE FROM channel_return_line WHERE return_id = :id", id=row["id"])
@@ -104,19 +104,19 @@ def _keep_line(tx: Transaction, return_id: str, line: ReturnLine) -> None:
     )
 
 
-def look_at(tx: Transaction, occasion: Occasion, return_id: str) -> None:
+def look_at(tx: Transaction, context: CommandContext, return_id: str) -> None:
     """Report what of a return does not fit the ledger, and close what fits by now."""
     row = tx.row("SELECT * FROM channel_return WHERE id = :id", id=return_id)
     assert row is not None  # returns are never deleted
     found = {finding.kind: finding for finding in _findings(tx, row)}
     for kind in KINDS:
         if kind in found:
-            cases.report(tx, found[kind], occasion.now)
+            cases.report(tx, found[kind], context.now)
         else:
-            cases.settle(tx, kind, row["ref"], row["channel_id"], occasion.now)
+            cases.settle(tx, kind, row["ref"], row["channel_id"], context.now)
 
 
-def look_again(tx: Transaction, occasion: Occasion, channel: Row, refs: Sequence[str]) -> None:
+def look_again(tx: Transaction, context: CommandContext, channel: Row, refs: Sequence[str]) -> None:
     """Look at returns again after their order was worked in: what did not fit may fit now."""
     for row in tx.rows(
         "SELECT id FROM channel_return WHERE channel_id = :channel AND ref IN (:refs...) "
@@ -124,10 +124,10 @@ def look_again(tx: Transaction, occasion: Occasion, channel: Row, refs: Sequence
         channel=channel["id"],
         refs=list(refs),
     ):
-        look_at(tx, occasion, row["id"])
+        look_at(tx, context, row["id"])
 
 
-def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
+def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     """Close the cases of returns whose unit was read, or whose order came, since."""
     rows = tx.rows(
         "SELECT DISTINCT channel_return.id FROM exception_case "
@@ -144,15 +144,15 @@ def recheck(tx: Transaction, occasion: Occasion, *, limit: int) -> int:
         open_kinds = {finding.kind: finding for finding in _findings(tx, known)}
         for kind in KINDS:
             if kind not in open_kinds:
-                cases.settle(tx, kind, known["ref"], known["channel_id"], occasion.now)
+                cases.settle(tx, kind, known["ref"], known["channel_id"], context.now)
         if CaseKind.UNMATCHED_RETURN not in open_kinds:
             for finding in open_kinds.values():
-                _report_new(tx, finding, occasion)
+                _report_new(tx, finding, context)
         closed += len(open_kinds) < len(KINDS)
     return closed
 
 
-def _report_new(tx: Transaction, finding: Finding, occasion: Occasion) -> None:
+def _report_new(tx: Transaction, finding: Finding, context: CommandContext) -> None:
     """Report what was not seen before; what is open already is not counted again."""
     known = tx.value(
         "SELECT COUNT(*) FROM exception_case WHERE kind = :kind AND subject = :subject "
@@ -162,7 +162,7 @@ def _report_new(tx: Transaction, finding: Finding, occasion: Occasion) -> None:
         channel=finding.channel_id,
     )
     if not known:
-        cases.report(tx, finding, occasion.now)
+        cases.report(tx, finding, context.now)
 
 
 def _findings(tx: Transaction, row: Row) -> Iterator[Finding]:
@@ -282,7 +282,7 @@ def _sum(tx: Transaction, order_id: str, ref: str, column: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class ChannelReturnFact:
     """What a channel announced of one unit that is brought back."""
 
     ref: str
@@ -293,7 +293,7 @@ class Announced:
     refunded_at: int | None
 
 
-def of_unit(tx: Transaction, line_id: str, unit: Row) -> Announced | None:
+def of_unit(tx: Transaction, line_id: str, unit: Row) -> ChannelReturnFact | None:
     """Find the return that a unit of an order line belongs to, if its channel told of one.
 
     A return that names the serial comes first, then those that are not here yet, the oldest first.
@@ -326,9 +326,9 @@ def of_unit(tx: Transaction, line_id: str, unit: Row) -> Announced | None:
     return None
 
 
-def _announced(row: Row) -> Announced:
+def _announced(row: Row) -> ChannelReturnFact:
     refunded = row["refunded"] > 0
-    return Announced(
+    return ChannelReturnFact(
         ref=row["ref"],
         state=row["state"],
         comes_back=bool(row["comes_back"]),

@@ -8,7 +8,7 @@ import orjson
 from hub import cases, decision_rules
 from hub.cases import CaseKind, Severity
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.decision_rules import Facts, ReturnDecision, Topic
 from hub.errors import InvalidInput
 from hub.history.sales import Sale
@@ -21,7 +21,7 @@ CONDITION_CHARS_MAX = 20
 F = ReturnFinding
 
 
-def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
+def check(tx: Transaction, context: CommandContext, question: Question) -> str:
     """Decide about a return, keep the decision with all that it stands on, and return its id.
 
     Reads and writes only here: no channel is asked. A decision that smells of fraud opens a case.
@@ -29,7 +29,7 @@ def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
     a serial.
     """
     _sensible(question)
-    known = find_out(tx, occasion, question)
+    known = find_out(tx, context, question)
     rules = decision_rules.rules(tx, Topic.RETURN, RETURN_RULES)
     rule = decision_rules.decide(rules, facts_of(known))
     decision = ReturnDecision(rule.decision)
@@ -38,7 +38,7 @@ def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
     )
     evidence = {
         "findings": [[str(each.code), each.message] for each in known.findings],
-        "facts": evidence_of(known, occasion),
+        "facts": evidence_of(known, context),
         "rule_name": rule.name,
         "next_step": STEPS.get(lead.code, NEXT[decision]) if lead else NEXT[decision],
         "sale": _sale(known.sale) if known.sale else None,
@@ -47,9 +47,9 @@ def check(tx: Transaction, occasion: Occasion, question: Question) -> str:
         "may_return_until": known.ends_on.isoformat() if known.ends_on else None,
         "condition": question.condition,
         "announced": asdict(known.announced) if known.announced else None,
-        "case": _report(tx, occasion, known),
+        "case": _report(tx, context, known),
     }
-    return _keep(tx, occasion, known, rule.code, decision, evidence)
+    return _keep(tx, context, known, rule.code, decision, evidence)
 
 
 def facts_of(known: Known) -> Facts:
@@ -95,7 +95,7 @@ def _sale(sale: Sale) -> dict[str, Any]:
     }
 
 
-def _report(tx: Transaction, occasion: Occasion, known: Known) -> str | None:
+def _report(tx: Transaction, context: CommandContext, known: Known) -> str | None:
     """Open a case where somebody has to look; return its id."""
     question = known.question
     details = {
@@ -112,7 +112,7 @@ def _report(tx: Transaction, occasion: Occasion, known: Known) -> str | None:
             summary=f"{question.identifier} was brought back, and no unit of ours bears it.",
             details=details,
         )
-        return cases.report(tx, finding, occasion.now)
+        return cases.report(tx, finding, context.now)
     if not any(each.code in SUSPECT for each in known.findings):
         return None
     assert known.unit is not None  # only what is known can be suspect in these ways
@@ -124,12 +124,12 @@ def _report(tx: Transaction, occasion: Occasion, known: Known) -> str | None:
         summary=f"{known.unit['serial']} was brought back: {words}.",
         details=details,
     )
-    return cases.report(tx, finding, occasion.now)
+    return cases.report(tx, finding, context.now)
 
 
 def _keep(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     known: Known,
     rule: str,
     decision: ReturnDecision,
@@ -153,7 +153,7 @@ def _keep(
         decision=str(decision),
         rule=rule,
         evidence=orjson.dumps(evidence).decode(),
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
     )
     return return_id

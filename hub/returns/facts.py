@@ -7,13 +7,13 @@ from typing import Any
 
 from hub import catalogue
 from hub.clock import moment
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
 from hub.history.sales import Sale, Story, story_of
 from hub.identifiers.serials import follows_rule
 from hub.ledger import units
 from hub.lifecycle import WITH_CUSTOMER, Status
-from hub.returns.channel_returns import Announced, of_unit
+from hub.returns.channel_returns import ChannelReturnFact, of_unit
 from hub.returns.findings import Finding, ReturnFinding
 from hub.storage.sql import Row, Transaction
 
@@ -53,7 +53,7 @@ class Known:
     maker_denies: bool = False  # the maker says that this can not be one of its serials
     holds: frozenset[str] = frozenset()
     refunded: Row | None = None  # the return by which this sale was refunded
-    announced: Announced | None = None  # what its channel says of it
+    announced: ChannelReturnFact | None = None  # what its channel says of it
     ambiguous: str | None = None
     buyer_matches: bool | None = None  # None: nothing to compare
     days: int | None = None  # since the sale
@@ -65,7 +65,7 @@ class Known:
         return any(finding.code is code for finding in self.findings)
 
 
-def find_out(tx: Transaction, occasion: Occasion, question: Question) -> Known:
+def find_out(tx: Transaction, context: CommandContext, question: Question) -> Known:
     """Find out all that is known of what is brought back; raise UnknownReference for a product."""
     known = Known(question=question)
     if question.product is not None:
@@ -75,7 +75,7 @@ def find_out(tx: Transaction, occasion: Occasion, question: Question) -> Known:
     _unit(tx, known)
     _orders(tx, known)
     if known.unit is not None:
-        _sale(tx, occasion, known, known.unit)
+        _sale(tx, context, known, known.unit)
     known.findings = list(_findings(tx, known))
     return known
 
@@ -125,14 +125,14 @@ def _orders(tx: Transaction, known: Known) -> None:
     )
 
 
-def _sale(tx: Transaction, occasion: Occasion, known: Known, unit: Row) -> None:
+def _sale(tx: Transaction, context: CommandContext, known: Known, unit: Row) -> None:
     sale, buyer = known.sale, known.question.customer_ref
     if sale is None:
         return
     sold_to = sale.order["customer_ref"] if sale.order else None
     if buyer is not None and sold_to is not None:
         known.buyer_matches = buyer == sold_to
-    known.days = (occasion.now.date() - sale.sold_on).days
+    known.days = (context.now.date() - sale.sold_on).days
     assert known.product is not None  # a unit has a product
     known.ends_on = sale.sold_on + timedelta(days=known.product["return_days"])
     if sale.line_id is not None:
@@ -205,7 +205,7 @@ def _of_state(known: Known, unit: Row) -> Iterator[Finding]:
         yield Finding(F.RECALLED, "the unit is recalled")
 
 
-def _told(said: Announced) -> Iterator[Finding]:
+def _told(said: ChannelReturnFact) -> Iterator[Finding]:
     """Notice what the channel says: it awaits the unit, has refunded it, or let it be kept."""
     if not said.comes_back and said.refund_ref is not None:
         text = f"its channel refunded it ({said.refund_ref}), and the customer was to keep it"
@@ -273,9 +273,9 @@ def _words(status: Status) -> str:
     return status.replace("_", " ")
 
 
-def evidence_of(known: Known, occasion: Occasion) -> list[dict[str, Any]]:
+def evidence_of(known: Known, context: CommandContext) -> list[dict[str, Any]]:
     """List every fact that the decision stands on, with its source and its time."""
-    now, unit, sale = occasion.now, known.unit, known.sale
+    now, unit, sale = context.now, known.unit, known.sale
     facts = [_fact("read", known.question.identifier, "scan", now)]
     if unit is not None:
         changed = moment(unit["changed_at"])

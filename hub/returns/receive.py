@@ -13,12 +13,12 @@ import orjson
 
 from hub import catalogue, decision_rules, ledger
 from hub.clock import micros
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.decision_rules import Facts, ReturnDecision, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import story_of
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
 from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
@@ -85,9 +85,9 @@ def accept(
     details = {"return": return_id, "rule": row["rule"]}
     if override:
         details["override"] = _short(override, "override")
-    instruction = Instruction(action=Action.ACCEPT_RETURN, location=place, details=details)
-    circumstances = replace(work.context, reason=row["reason"], document=Document("rma", return_id))
-    record_one(work.within(circumstances), instruction, Scan(row["unit_id"]))
+    command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=details)
+    context = replace(work.context, reason=row["reason"], document=Document("rma", return_id))
+    record_one(work.within(context), command, Scan(row["unit_id"]))
     _received(work.tx, work.context, [return_id], [row["unit_id"]])
     if override:
         said = {"by": work.context.actor, "why": override, "at": work.context.now.isoformat()}
@@ -96,7 +96,7 @@ def accept(
 
 def accept_plainly(
     work: Work,
-    instruction: Instruction,
+    command: UnitCommand,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
     """Take units in without naming their returns; what a check refused or referred is not taken.
@@ -125,7 +125,7 @@ def accept_plainly(
     free = [index for index in range(len(scans)) if index not in barred]
     verdicts = dict(barred)
     if free:
-        done = ledger.record(work, instruction, [scans[each] for each in free])
+        done = ledger.record(work, command, [scans[each] for each in free])
         for index, verdict in zip(free, done, strict=True):
             verdicts[index] = replace(verdict, index=index)
     taken = [each.unit_id for each in verdicts.values() if each.accepted and each.unit_id]
@@ -135,7 +135,7 @@ def accept_plainly(
     return [verdicts[index] for index in range(len(scans))]
 
 
-def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) -> None:
+def refund(tx: Transaction, context: CommandContext, return_id: str, reference: str) -> None:
     """Record the refund of a return, once; raise StepNotAllowed for a second one."""
     if not 0 < len(reference.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {TEXT_CHARS_MAX} characters", field="reference")
@@ -152,7 +152,7 @@ def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) 
         "AND decided_at >= :since AND decided_at < :until LIMIT 1",
         unit=row["unit_id"],
         since=max((at for at in sales if at <= decided), default=decided),
-        until=min((at for at in sales if at > decided), default=micros(occasion.now) + 1),
+        until=min((at for at in sales if at > decided), default=micros(context.now) + 1),
     )
     _unpaid_there(tx, row)
     if other is not None:
@@ -162,7 +162,7 @@ def refund(tx: Transaction, occasion: Occasion, return_id: str, reference: str) 
         "state = CASE WHEN route IS NULL THEN 'refunded' ELSE 'closed' END, "
         "closed_at = CASE WHEN route IS NULL THEN closed_at ELSE :now END WHERE id = :id",
         reference=reference.strip(),
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=return_id,
     )
 
@@ -206,7 +206,7 @@ def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
     details = {"return": return_id, "rule": rule.code if rule else "by hand"}
     if disposal is not None:
         details["disposal"] = str(disposal)
-    instruction = Instruction(
+    command = UnitCommand(
         action=action,
         location=inspection.location,
         grade=inspection.grade,
@@ -214,8 +214,8 @@ def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
         details=details,
     )
     why = inspection.why or (rule.name if rule else None)
-    circumstances = replace(work.context, reason=why, document=Document("rma", return_id))
-    record_one(work.within(circumstances), instruction, Scan(row["unit_id"]))
+    context = replace(work.context, reason=why, document=Document("rma", return_id))
+    record_one(work.within(context), command, Scan(row["unit_id"]))
     work.tx.run(
         "UPDATE return_case SET route = :route, route_rule = :rule, "
         "state = CASE WHEN refund_ref IS NULL THEN state ELSE 'closed' END, "
@@ -228,7 +228,7 @@ def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
     return rule
 
 
-def _facts(tx: Transaction, occasion: Occasion, row: Row, inspection: Inspection) -> Facts:
+def _facts(tx: Transaction, context: CommandContext, row: Row, inspection: Inspection) -> Facts:
     product = tx.row(
         "SELECT product.*, unit.grade, unit.condition FROM unit "
         "JOIN product ON product.id = unit.product_id WHERE unit.id = :unit",
@@ -250,7 +250,7 @@ def _facts(tx: Transaction, occasion: Occasion, row: Row, inspection: Inspection
         category=product["category"],
         channel=sale.channel if sale else None,
         findings=frozenset(code for code, _ in evidence.get("findings", [])),
-        days=(occasion.now.date() - sale.sold_on).days if sale else None,
+        days=(context.now.date() - sale.sold_on).days if sale else None,
         value=product["value"],
         recalled=bool(recalled),
     )
@@ -279,10 +279,10 @@ def _locked(tx: Transaction, return_id: str) -> Row:
 
 
 def _received(
-    tx: Transaction, occasion: Occasion, return_ids: Sequence[str], unit_ids: Sequence[str]
+    tx: Transaction, context: CommandContext, return_ids: Sequence[str], unit_ids: Sequence[str]
 ) -> None:
     """Mark returns as received; other checks of the same units are closed by it."""
-    now = micros(occasion.now)
+    now = micros(context.now)
     tx.run(
         "UPDATE return_case SET state = 'received', received_at = :now WHERE id IN (:ids...)",
         now=now,
@@ -299,7 +299,7 @@ def _received(
         "AND order_id IS NOT NULL ORDER BY order_id",
         ids=list(return_ids),
     ):
-        refunds.paid_by_channel(tx, occasion, row["order_id"])
+        refunds.paid_by_channel(tx, context, row["order_id"])
 
 
 def _add_evidence(tx: Transaction, row: Row, **more: Any) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.sql import Row, Transaction
 
 
@@ -54,7 +54,7 @@ def of_line(tx: Transaction, line_id: str) -> Paid:
     return Paid(int(there["units"]), here, left, there["ref"])
 
 
-def paid_by_channel(tx: Transaction, occasion: Occasion, order_id: str) -> None:
+def paid_by_channel(tx: Transaction, context: CommandContext, order_id: str) -> None:
     """Note on returns that were taken in which of them the channel has refunded by now.
 
     A channel names no unit: of those that are back and not refunded, the first ones are.
@@ -69,10 +69,10 @@ def paid_by_channel(tx: Transaction, occasion: Occasion, order_id: str) -> None:
         "AND line.refunded > 0 AND line.comes_back ORDER BY channel_return.id",
         order=order_id,
     ):
-        _mark(tx, occasion, order_id, line)
+        _mark(tx, context, order_id, line)
 
 
-def _mark(tx: Transaction, occasion: Occasion, order_id: str, line: Row) -> None:
+def _mark(tx: Transaction, context: CommandContext, order_id: str, line: Row) -> None:
     rows = tx.rows(
         "SELECT return_case.id, return_case.refund_ref FROM line_return "
         "JOIN return_case ON return_case.unit_id = line_return.unit_id "
@@ -88,7 +88,7 @@ def _mark(tx: Transaction, occasion: Occasion, order_id: str, line: Row) -> None
         "state = CASE WHEN route IS NULL THEN 'refunded' ELSE 'closed' END, "
         "closed_at = CASE WHEN route IS NULL THEN closed_at ELSE :now END WHERE id IN (:ids...)",
         ref=line["paid_ref"],
-        at=line["refunded_at"] or micros(occasion.now),
-        now=micros(occasion.now),
+        at=line["refunded_at"] or micros(context.now),
+        now=micros(context.now),
         ids=free[: max(0, line["refunded"] - done)],
     )

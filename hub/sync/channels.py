@@ -11,7 +11,7 @@ import orjson
 from hub.availability.policy import PolicyCard, stored_of
 from hub.catalogue import reference
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.storage.sql import Row, Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
@@ -57,7 +57,7 @@ class Health:
     last_success_at: int | None
 
 
-def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
+def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str:
     """Make or change a channel and return its id; a change has all its levels told anew."""
     if not CODE.fullmatch(card.code):
         raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
@@ -69,7 +69,7 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
     if card.manufacturer is not None:
         maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
     client = reference(tx, "client", "code", card.client)["id"] if card.client else None
-    policy = _policy(tx, occasion, card)
+    policy = _policy(tx, context, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
@@ -94,22 +94,22 @@ def register(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str:
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
         policy=policy,
-        now=micros(occasion.now),
+        now=micros(context.now),
     )
     assert row is not None
     if row["connector"] != card.connector:
         raise InvalidInput("the connector of a channel can not be changed", field="connector")
     rate_limits.forget_token(tx, row["id"])  # its credentials may have changed
-    listings.touch_channel(tx, row["id"], occasion.now)
+    listings.touch_channel(tx, row["id"], context.now)
     return str(row["id"])
 
 
-def _policy(tx: Transaction, occasion: Occasion, card: ChannelCard) -> str | None:
+def _policy(tx: Transaction, context: CommandContext, card: ChannelCard) -> str | None:
     if card.policy is None:
         return None
     # Sites and the buffer have their own places on the card.
     card_policy = replace(card.policy, sites=None, safety_buffer=None)
-    return orjson.dumps(stored_of(tx, occasion, card_policy)).decode()
+    return orjson.dumps(stored_of(tx, context, card_policy)).decode()
 
 
 def get(tx: Transaction, code: str) -> Row:

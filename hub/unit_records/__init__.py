@@ -1,1 +1,1 @@
-"""What belongs to one unit: costs, measurements, licences, owners."""
+"""What belongs to one unit: costs, measurements, licenses, owners."""

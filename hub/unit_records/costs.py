@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.catalogue import CURRENCY, OUTSIDE_KINDS, LocationKind
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.history import as_of
 from hub.ledger import event_views
@@ -28,7 +28,7 @@ BOOKED = (
     Action.WRITE_OFF, Action.LOSE, Action.REPORT_STOLEN, Action.FIND, Action.CORRECT,
 )  # fmt: skip
 # Not in the house, or not there any more; a lost unit counts until it is written off.
-NOT_IN_THE_HOUSE = (Status.EXPECTED, Status.SHIPPED, Status.SOLD, Status.WRITTEN_OFF)
+NOT_ON_HAND = (Status.EXPECTED, Status.SHIPPED, Status.SOLD, Status.WRITTEN_OFF)
 
 
 class CostKind(StrEnum):
@@ -79,7 +79,7 @@ class Valuation:
     lines: tuple[Worth, ...]
 
 
-def record(tx: Transaction, occasion: Occasion, costs: Sequence[Cost]) -> list[str | Refused]:
+def record(tx: Transaction, context: CommandContext, costs: Sequence[Cost]) -> list[str | Refused]:
     """Record costs; return the id of each line, or why it was refused."""
     bounded(costs)
     known = identify(tx, [each.scan for each in costs])
@@ -95,11 +95,11 @@ def record(tx: Transaction, occasion: Occasion, costs: Sequence[Cost]) -> list[s
             continue
         answers.append(new_id())
         rows.append((answers[-1], unit["id"], str(cost.kind), cost.amount, cost.currency, None))
-    _write(tx, occasion, rows)
+    _write(tx, context, rows)
     return answers
 
 
-def take_back(tx: Transaction, occasion: Occasion, cost_id: str) -> str:
+def reverse(tx: Transaction, context: CommandContext, cost_id: str) -> str:
     """Take a line back by one of the negative amount; return the new line's id."""
     line = tx.row("SELECT * FROM unit_cost WHERE id = :id FOR UPDATE", id=cost_id)
     if line is None:
@@ -109,7 +109,7 @@ def take_back(tx: Transaction, occasion: Occasion, cost_id: str) -> str:
         raise StepNotAllowed("the cost was taken back already", allowed=[])
     own_id = new_id()
     row = (own_id, line["unit_id"], line["kind"], -line["amount"], line["currency"], cost_id)
-    _write(tx, occasion, [row])
+    _write(tx, context, [row])
     return own_id
 
 
@@ -122,16 +122,16 @@ def _sensible(cost: Cost) -> None:
 
 def _write(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     rows: Sequence[tuple[object, ...]],
 ) -> None:
-    document = occasion.document
+    document = context.document
     common = (
         document.type if document else None,
         document.ref if document else None,
-        occasion.actor,
-        micros(occasion.occurred_at or occasion.now),
-        micros(occasion.now),
+        context.actor,
+        micros(context.occurred_at or context.now),
+        micros(context.now),
     )
     names = (
         "id", "unit_id", "kind", "amount", "currency", "takes_back", "document_type",
@@ -175,7 +175,7 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
     )
     away = [str(kind) for kind in OUTSIDE_KINDS if kind is not LocationKind.IN_TRANSIT]
     values: dict[str, Any] = as_of.times(at, None) | {
-        "outside": [str(status) for status in NOT_IN_THE_HOUSE],
+        "outside": [str(status) for status in NOT_ON_HAND],
         "kinds": away,
     }
     if client is not None:

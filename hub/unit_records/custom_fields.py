@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.ledger.units import find
 from hub.storage.sql import Row, Transaction
@@ -29,7 +29,7 @@ def check_field(name: str, value: str | None = None) -> None:
 
 def set_fields(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     identifier: str,
     fields: Mapping[str, str | None],
     *,
@@ -58,7 +58,7 @@ def set_fields(
                 "unit_id": unit["id"],
                 "name": name,
                 "value": value,
-                "now": micros(occasion.now),
+                "now": micros(context.now),
             }
             for name, value in sorted(fields.items())
             if value is not None

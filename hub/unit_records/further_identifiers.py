@@ -12,7 +12,7 @@ from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
 from hub.identifiers.numbers import canonical, verbatim
 from hub.ledger import record
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import add_names, check_scheme
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, locate
@@ -90,7 +90,7 @@ def _bearer(tx: Transaction, scheme: str, key: str) -> Row | None:
 
 
 def _noted(work: Work, unit: UnitState, details: dict[str, Any]) -> Verdict:
-    instruction = Instruction(action=Action.ANNOTATE, details=details)
-    (verdict,) = record(work, instruction, [Scan(unit.id)])
+    command = UnitCommand(action=Action.ANNOTATE, details=details)
+    (verdict,) = record(work, command, [Scan(unit.id)])
     assert verdict.accepted  # a unit may be annotated in every state
     return verdict

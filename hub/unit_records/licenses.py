@@ -1,4 +1,4 @@
-"""Licences: software and digital rights that are bound to one unit at a time."""
+"""Licenses: software and digital rights that are bound to one unit at a time."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,18 +7,18 @@ from hub import ledger
 from hub.clock import micros, new_id
 from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
 
-KIND = "licence"
+KIND = "license"
 CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
+class License:
     """What is bound: the reference that its provider knows it by, and its days, both included."""
 
     reference: str
@@ -27,16 +27,16 @@ class Licence:
     ends_on: date | None = None
 
 
-def link(work: Work, scan: Scan, licence: Licence) -> list[Verdict]:
-    """Bind a licence to a unit; raise StepNotAllowed while it runs on another one."""
-    _sensible(licence)
-    holder = holder_of(work.tx, licence.reference, licence.provider)
+def link(work: Work, scan: Scan, given: License) -> list[Verdict]:
+    """Bind a license to a unit; raise StepNotAllowed while it runs on another one."""
+    _sensible(given)
+    holder = holder_of(work.tx, given.reference, given.provider)
     if holder is not None:
         raise StepNotAllowed(
-            f"the licence runs on {holder['serial']} ({holder['sku']}): take it from there first",
+            f"the license runs on {holder['serial']} ({holder['sku']}): take it from there first",
             allowed=[],
         )
-    (verdict,) = _note(work, scan, licence.reference, linked=True)
+    (verdict,) = _note(work, scan, given.reference, linked=True)
     if verdict.accepted:
         work.tx.run(
             "INSERT INTO entitlement(id, unit_id, kind, reference, provider, starts_on, ends_on, "
@@ -47,20 +47,20 @@ def link(work: Work, scan: Scan, licence: Licence) -> list[Verdict]:
             id=new_id(),
             unit=verdict.unit_id,
             kind=KIND,
-            reference=licence.reference,
-            provider=licence.provider,
-            starts=licence.starts_on.isoformat() if licence.starts_on else None,
-            ends=licence.ends_on.isoformat() if licence.ends_on else None,
+            reference=given.reference,
+            provider=given.provider,
+            starts=given.starts_on.isoformat() if given.starts_on else None,
+            ends=given.ends_on.isoformat() if given.ends_on else None,
             now=micros(work.context.now),
         )
     return [verdict]
 
 
 def unlink(work: Work, reference: str, provider: str) -> list[Verdict]:
-    """Take a licence from the unit that it runs on; it may be bound to another one then."""
+    """Take a license from the unit that it runs on; it may be bound to another one then."""
     holder = holder_of(work.tx, reference, provider)
     if holder is None:
-        raise UnknownReference(f"no unit has the licence {reference!r}", field="reference")
+        raise UnknownReference(f"no unit has the license {reference!r}", field="reference")
     verdicts = _note(work, Scan(holder["unit_id"]), reference, linked=False)
     work.tx.run(
         "UPDATE entitlement SET revoked_at = :now WHERE id = :id",
@@ -71,7 +71,7 @@ def unlink(work: Work, reference: str, provider: str) -> list[Verdict]:
 
 
 def holder_of(tx: Transaction, reference: str, provider: str) -> Row | None:
-    """Return the binding of a licence with its unit's serial and SKU; None: it runs nowhere."""
+    """Return the binding of a license with its unit's serial and SKU; None: it runs nowhere."""
     return tx.row(
         "SELECT entitlement.*, unit.serial, product.sku FROM entitlement "
         "JOIN unit ON unit.id = entitlement.unit_id JOIN product ON product.id = unit.product_id "
@@ -84,7 +84,7 @@ def holder_of(tx: Transaction, reference: str, provider: str) -> Row | None:
 
 
 def of_unit(tx: Transaction, unit_id: str) -> list[Row]:
-    """Return every licence that a unit has or had, the newest first."""
+    """Return every license that a unit has or had, the newest first."""
     return tx.rows(
         "SELECT * FROM entitlement WHERE unit_id = :unit AND kind = :kind "
         "ORDER BY granted_at DESC, id DESC",
@@ -93,11 +93,11 @@ def of_unit(tx: Transaction, unit_id: str) -> list[Row]:
     )
 
 
-def _sensible(licence: Licence) -> None:
+def _sensible(given: License) -> None:
     for name in ("reference", "provider"):
-        if not 0 < len(getattr(licence, name).strip()) <= CHARS_MAX:
+        if not 0 < len(getattr(given, name).strip()) <= CHARS_MAX:
             raise InvalidInput(f"the {name} has 1 to {CHARS_MAX} characters", field=name)
-    if licence.starts_on and licence.ends_on and licence.starts_on > licence.ends_on:
+    if given.starts_on and given.ends_on and given.starts_on > given.ends_on:
         raise InvalidInput("it ends before it starts", field="endsOn")
 
 
@@ -108,7 +108,5 @@ def _note(
     *,
     linked: bool,
 ) -> list[Verdict]:
-    instruction = Instruction(
-        action=Action.ANNOTATE, details={"licence": reference, "linked": linked}
-    )
-    return ledger.record(work, instruction, [scan])
+    command = UnitCommand(action=Action.ANNOTATE, details={"license": reference, "linked": linked})
+    return ledger.record(work, command, [scan])

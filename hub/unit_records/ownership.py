@@ -12,7 +12,7 @@ from hub import ledger
 from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.history import sales
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.rules.client import title_of
 from hub.ledger.units import Scan
@@ -25,7 +25,7 @@ OWNER_CHARS_MAX = 200
 class OwnerKind(StrEnum):
     """Who owns a unit."""
 
-    HOUSE = "house"  # ourselves
+    OWN = "own"  # ourselves
     CLIENT = "client"  # whose goods we keep
     CUSTOMER = "customer"
 
@@ -49,8 +49,8 @@ def change(work: Work, owner: str, scans: Sequence[Scan]) -> list[Verdict]:
     """Record that units which were sold belong to another customer now (CBV accepting)."""
     if not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
         raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
-    instruction = Instruction(action=Action.CHANGE_OWNER, details={"owner": owner.strip()})
-    return ledger.record(work, instruction, scans)
+    command = UnitCommand(action=Action.CHANGE_OWNER, details={"owner": owner.strip()})
+    return ledger.record(work, command, scans)
 
 
 def periods(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Period]]:
@@ -78,7 +78,7 @@ def _periods(story: sales.Story, client: str | None) -> list[Period]:
         period = None
         if title := title_of(row):
             client = title["to"]
-        keeper = OwnerKind.CLIENT if client else OwnerKind.HOUSE
+        keeper = OwnerKind.CLIENT if client else OwnerKind.OWN
         if (sale := sold.get(row["id"])) is not None:
             buyer = sale.order["customer_ref"] if sale.order else None
             period = Period(OwnerKind.CUSTOMER, buyer, row["occurred_at"])

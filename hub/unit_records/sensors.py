@@ -13,10 +13,10 @@ from typing import Any
 
 from hub import ledger
 from hub.clock import micros, moment, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -72,7 +72,7 @@ def record(
     details: dict[str, Any] = {"readings": _summaries(readings)}
     if left:
         details["left_limits"] = _summaries(left)
-    sensed = Instruction(action=Action.SENSE, details=details)
+    sensed = UnitCommand(action=Action.SENSE, details=details)
     verdicts = ledger.record(work, sensed, scans)
     measured = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
     names = (
@@ -90,13 +90,13 @@ def record(
         ],
     )  # fmt: skip
     if left and hold:
-        blocked = Instruction(action=Action.HOLD, hold_kind="quality", hold_reference="sensor")
+        blocked = UnitCommand(action=Action.HOLD, hold_kind="quality", hold_reference="sensor")
         # A unit that is blocked for its quality already stays so: its verdict is not the command's.
         ledger.record(work, blocked, [Scan(each) for each in measured])
     return verdicts
 
 
-def _check(occasion: Occasion, scans: Sequence[Scan], readings: Sequence[Reading]) -> None:
+def _check(context: CommandContext, scans: Sequence[Scan], readings: Sequence[Reading]) -> None:
     if not 0 < len(readings) <= READINGS_MAX or len(readings) * len(scans) > ROWS_MAX:
         raise InvalidInput(
             f"a command takes 1 to {READINGS_MAX} readings, and {ROWS_MAX} times units",
@@ -107,7 +107,7 @@ def _check(occasion: Occasion, scans: Sequence[Scan], readings: Sequence[Reading
             raise InvalidInput("a reading names its type and its unit of measure", field="readings")
         if not math.isfinite(each.value):
             raise InvalidInput("a reading is a number", field="readings")
-        if each.measured_at > occasion.now:
+        if each.measured_at > context.now:
             raise InvalidInput("a reading is from the future", field="readings")
 
 

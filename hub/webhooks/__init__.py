@@ -17,7 +17,7 @@ from hub.access.vault import Vault
 from hub.cases import CaseKind
 from hub.catalogue import reference
 from hub.clock import micros, moment, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import event_feed
 from hub.history.event_feed import Position
@@ -94,7 +94,7 @@ class Filter:
 
 def create(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     card: EndpointCard,
     sealed: str,
     *,
@@ -107,7 +107,7 @@ def create(
     count = tx.value("SELECT COUNT(*) FROM webhook_endpoint WHERE state <> 'deleted'")
     if count >= ENDPOINTS_MAX:
         raise InvalidInput(f"there are at most {ENDPOINTS_MAX} endpoints", field="url")
-    endpoint_id, here, now = new_id(), event_feed.end(tx), micros(occasion.now)
+    endpoint_id, here, now = new_id(), event_feed.end(tx), micros(context.now)
     tx.run(
         "INSERT INTO webhook_endpoint(id, url, description, topics, product_id, site_ids, "
         "client_id, secrets, cursor_transaction, cursor_seq, created_by, created_at, changed_at) "
@@ -117,7 +117,7 @@ def create(
         secrets=sealed,
         transaction=here.transaction,
         seq=here.seq,
-        actor=occasion.actor,
+        actor=context.actor,
         now=now,
         **_columns(tx, card, private=private),
     )
@@ -127,7 +127,7 @@ def create(
 
 def change(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     endpoint_id: str,
     card: EndpointCard,
     *,
@@ -140,7 +140,7 @@ def change(
         "product_id = :product, site_ids = :sites, client_id = :client, changed_at = :now "
         "WHERE id = :id",
         id=endpoint_id,
-        now=micros(occasion.now),
+        now=micros(context.now),
         **_columns(tx, card, private=private),
     )
     tx.wake("webhooks")
@@ -211,7 +211,7 @@ def keys_of(opened: dict[str, str], now: datetime) -> list[str]:
 
 def rotate(
     tx: Transaction,
-    occasion: Occasion,
+    context: CommandContext,
     vault: Vault,
     endpoint_id: str,
     secret: str,
@@ -224,8 +224,8 @@ def rotate(
     old = vault.open(endpoint["secrets"])["secret"]
     tx.run(
         "UPDATE webhook_endpoint SET secrets = :secrets, changed_at = :now WHERE id = :id",
-        secrets=seal(vault, secret, old, occasion.now + overlap),
-        now=micros(occasion.now),
+        secrets=seal(vault, secret, old, context.now + overlap),
+        now=micros(context.now),
         id=endpoint_id,
     )
 
@@ -245,11 +245,11 @@ def disable(tx: Transaction, endpoint_id: str, reason: str, now: datetime) -> No
 
 
 def enable(
-    tx: Transaction, occasion: Occasion, endpoint_id: str, *, skip_missed: bool = False
+    tx: Transaction, context: CommandContext, endpoint_id: str, *, skip_missed: bool = False
 ) -> None:
     """Tell an endpoint again, from where it stopped; or, `skip_missed`, from now on."""
     get(tx, endpoint_id)
-    now = micros(occasion.now)
+    now = micros(context.now)
     tx.run(
         "UPDATE webhook_endpoint SET state = 'active', disabled_reason = NULL, "
         "disabled_at = NULL, failures = 0, failing_since = NULL, rests_until = 0, "
@@ -268,7 +268,7 @@ def enable(
         )
     else:
         _due_now(tx, endpoint_id, now)
-    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, occasion.now)
+    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, context.now)
     tx.wake("webhooks")
 
 
@@ -281,10 +281,10 @@ def _due_now(tx: Transaction, endpoint_id: str, now: int) -> None:
     )
 
 
-def remove(tx: Transaction, occasion: Occasion, endpoint_id: str) -> None:
+def remove(tx: Transaction, context: CommandContext, endpoint_id: str) -> None:
     """Forget an endpoint: its address and secrets at once, its messages as they grow old."""
     get(tx, endpoint_id)
-    now = micros(occasion.now)
+    now = micros(context.now)
     tx.run(
         "UPDATE webhook_endpoint SET state = 'deleted', url = '', secrets = '', "
         "changed_at = :now WHERE id = :id",
@@ -297,13 +297,13 @@ def remove(tx: Transaction, occasion: Occasion, endpoint_id: str) -> None:
         now=now,
         id=endpoint_id,
     )
-    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, occasion.now)
+    cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, context.now)
 
 
 # --- Again ----------------------------------------------------------------------------------
 
 
-def recover(tx: Transaction, occasion: Occasion, endpoint_id: str, since: datetime) -> None:
+def recover(tx: Transaction, context: CommandContext, endpoint_id: str, since: datetime) -> None:
     """Have everything sent again that was recorded since a time, under the same message ids.
 
     The cursor goes back to that time; the order is the one in which it was recorded.
@@ -311,7 +311,7 @@ def recover(tx: Transaction, occasion: Occasion, endpoint_id: str, since: dateti
     endpoint = get(tx, endpoint_id)
     if endpoint["state"] != EndpointState.ACTIVE:
         raise StepNotAllowed("the endpoint is disabled", allowed=["enableWebhook"])
-    if not occasion.now - RECOVERED_MAX <= since <= occasion.now:
+    if not context.now - RECOVERED_MAX <= since <= context.now:
         text = f"a recovery begins in the last {RECOVERED_MAX.days} days"
         raise InvalidInput(text, field="since")
     back = event_feed.at(tx, since)
@@ -319,10 +319,10 @@ def recover(tx: Transaction, occasion: Occasion, endpoint_id: str, since: dateti
         _move(tx, endpoint_id, back)
     tx.run(
         "UPDATE webhook_endpoint SET rests_until = 0, changed_at = :now WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=endpoint_id,
     )
-    _due_now(tx, endpoint_id, micros(occasion.now))
+    _due_now(tx, endpoint_id, micros(context.now))
     tx.wake("webhooks")
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hub import cases, webhooks
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import UnknownReference
 from hub.history import event_feed
 from hub.history.event_feed import Position
@@ -306,7 +306,7 @@ def _close(tx: Transaction, endpoint: Row, reason: str, now: datetime) -> None:
 # --- For people -----------------------------------------------------------------------------
 
 
-def test(tx: Transaction, occasion: Occasion, endpoint_id: str) -> str:
+def test(tx: Transaction, context: CommandContext, endpoint_id: str) -> str:
     """Queue a message that says nothing, tried once, also while the endpoint is disabled."""
     webhooks.get(tx, endpoint_id)
     message_id = new_id()
@@ -316,21 +316,21 @@ def test(tx: Transaction, occasion: Occasion, endpoint_id: str) -> str:
         id=message_id,
         endpoint=endpoint_id,
         topic=payload.TEST,
-        body=payload.of_test(occasion.now, endpoint_id),
-        now=micros(occasion.now),
+        body=payload.of_test(context.now, endpoint_id),
+        now=micros(context.now),
     )
     tx.wake("webhooks")
     return message_id
 
 
-def replay(tx: Transaction, occasion: Occasion, message_id: str) -> str:
+def replay(tx: Transaction, context: CommandContext, message_id: str) -> str:
     """Send one message again under its id, whatever became of it; return its endpoint's id."""
     message = get(tx, message_id)
     webhooks.get(tx, message["endpoint_id"])
     tx.run(
         "UPDATE webhook_message SET state = 'waiting', attempts = 0, due_at = :now, "
         "settled_at = NULL WHERE id = :id",
-        now=micros(occasion.now),
+        now=micros(context.now),
         id=message_id,
     )
     tx.wake("webhooks")

@@ -13,6 +13,6 @@ async def examine(runtime: Runtime) -> str:
     for check in Check:
         look = partial(quality.see, check=check, now=runtime.clock())
         seen = await runtime.database.report(look)
-        conclude = partial(quality.conclude, occasion=runtime.occasion("quality"), seen=seen)
+        conclude = partial(quality.conclude, context=runtime.context("quality"), seen=seen)
         found.append(f"{check} {await runtime.database.write(conclude)}")
     return ", ".join(found)

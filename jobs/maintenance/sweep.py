@@ -14,7 +14,7 @@ from hub.cases import rules
 from hub.clock import micros, new_id
 from hub.commands.work import Work
 from hub.fulfillment import expiry
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import pre_orders
@@ -29,37 +29,37 @@ LINES_MAX = 10_000  # of the log of pushes, dropped in one run
 
 
 def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) -> object:
-    return review(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+    return review(tx, runtime.context("sweep"), limit=ROWS_MAX)
 
 
 async def sweep(runtime: Runtime) -> str:
     """Release promises that ran out, set aside what expired, promise again; return a summary."""
 
     def release(tx: Transaction) -> int:
-        occasion = replace(runtime.occasion("sweep"), reason="expired")
+        context = replace(runtime.context("sweep"), reason="expired")
         expired = tx.rows(
             "SELECT unit_id FROM hold WHERE released_at IS NULL AND kind = 'sale' "
             "AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY unit_id LIMIT :limit",
-            now=micros(occasion.now),
+            now=micros(context.now),
             limit=ROWS_MAX,
         )
         if not expired:
             return 0
         scans = [Scan(row["unit_id"]) for row in expired]
         verdicts = ledger.record(
-            Work(tx, occasion, new_id()), Instruction(action=Action.RELEASE), scans
+            Work(tx, context, new_id()), UnitCommand(action=Action.RELEASE), scans
         )
         return sum(verdict.accepted for verdict in verdicts)
 
     released = await runtime.database.write(release)
     expired = await runtime.database.write(
-        lambda tx: expiry.set_aside(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+        lambda tx: expiry.set_aside(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     tried = await runtime.database.write(
-        lambda tx: orders.retry_backorders(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+        lambda tx: orders.retry_backorders(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     bound = await runtime.database.write(
-        lambda tx: orders.bind_waiting(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+        lambda tx: orders.bind_waiting(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     for review in (orders.recheck, channel_returns.recheck, pre_orders.review):
         await runtime.database.write(partial(_reviewed, runtime, review))
@@ -69,7 +69,7 @@ async def sweep(runtime: Runtime) -> str:
     )
     await runtime.database.write(lambda tx: messages.forget(tx, runtime.clock(), limit=LINES_MAX))
     acted = await runtime.database.write(
-        lambda tx: rules.apply(tx, runtime.occasion("sweep"), limit=ROWS_MAX)
+        lambda tx: rules.apply(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     return (
         f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried, "

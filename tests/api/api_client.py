@@ -18,7 +18,7 @@ from jobs.services import JobServices
 from world import KEY, World
 
 VERDICTS = """{ __typename
-  ... on Movement { commandId replayed accepted refused verdicts {
+  ... on CommandResult { commandId replayed accepted refused verdicts {
     index identifier accepted status version unitId
     problem { __typename code message
       ... on StepNotAllowed { allowed } ... on UnitPromised { reference }
@@ -47,7 +47,7 @@ ARGUMENTS = {
     "outcome": "Outcome!",
     "grade": "String",
     "putAway": "Boolean!",
-    "occasion": "OccasionInput",
+    "context": "CommandContextInput",
 }
 
 LEDGER = ("unit", "event", "hold", "identifier", "outbox", "listing_level", "order_line")

@@ -118,7 +118,7 @@ def _plain(type_: GraphQLObjectType) -> list[str]:
     for name, each in type_.fields.items():
         if isinstance(get_named_type(each.type), GraphQLObjectType):
             named = get_named_type(each.type)
-            found += [VERDICTS] if str(named) == "UnitVerdict" and name == "verdicts" else []
+            found += [VERDICTS] if str(named) == "UnitResult" and name == "verdicts" else []
         elif not each.args:
             found.append(name)
     return found

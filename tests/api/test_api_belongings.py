@@ -1,4 +1,4 @@
-"""Costs, owners, measurements and licences over the API: who may ask, and what is answered."""
+"""Costs, owners, measurements and licenses over the API: who may ask, and what is answered."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ COSTS = """mutation($key: String!, $costs: [CostInput!]!) {
     ... on CostsRecorded { replayed accepted verdicts { index costId problem { code } } }
     ... on Problem { code } } }"""
 TAKE_BACK = """mutation($key: String!, $id: ID!) {
-  done: takeBackCost(idempotencyKey: $key, costId: $id) { __typename
+  done: reverseCost(idempotencyKey: $key, costId: $id) { __typename
     ... on UnitCost { amount takesBack } ... on Problem { code } } }"""
 OF_UNIT = """{ unitCosts(identifier: "sn-1") {
   lines { kind amount currency } totals { currency amount } } }"""
@@ -24,21 +24,21 @@ BOOKS = """query($after: String) { financialEvents(first: 1, after: $after) {
 READINGS = """mutation($key: String!, $readings: [ReadingInput!]!) {
   done: recordReadings(idempotencyKey: $key, units: [{identifier: "sn-1"}], readings: $readings,
     limits: [{type: "Temperature", high: 8}], hold: true) {
-    ... on Movement { accepted replayed } ... on Problem { code } } }"""
+    ... on CommandResult { accepted replayed } ... on Problem { code } } }"""
 MEASURED = """{ exposure(identifier: "sn-1") { type count lowest highest mean }
   sensorReadings(identifier: "sn-1", first: 1) {
     nodes { value device } pageInfo { hasNextPage endCursor } }
   unit(identifier: "sn-1") { isBlocked } }"""
-LICENCE = """mutation($key: String!, $serial: String!) {
-  done: linkLicence(idempotencyKey: $key, unit: {identifier: $serial}, reference: "KEY-1",
+LICENSE = """mutation($key: String!, $serial: String!) {
+  done: linkLicense(idempotencyKey: $key, unit: {identifier: $serial}, reference: "KEY-1",
     provider: "Soft", endsOn: "2030-01-01") {
-    ... on Movement { accepted replayed } ... on Problem { code message } } }"""
-LICENCES = """{ licences(identifier: "sn-1") { reference endsOn endedAt }
-  licenceHolder(reference: "KEY-1", provider: "Soft") { serial } }"""
+    ... on CommandResult { accepted replayed } ... on Problem { code message } } }"""
+LICENSES = """{ licenses(identifier: "sn-1") { reference endsOn endedAt }
+  licenseHolder(reference: "KEY-1", provider: "Soft") { serial } }"""
 OWNERS = """{ ownerPeriods(identifier: "sn-1") { kind owner since until } }"""
 CHANGE = """mutation($key: String!) {
   done: changeOwner(idempotencyKey: $key, units: [{identifier: "sn-1"}], owner: "c-9") {
-    ... on Movement { accepted } ... on Problem { code } } }"""
+    ... on CommandResult { accepted } ... on Problem { code } } }"""
 
 
 def as_ops(world: World, story: Callable[[Caller], Awaitable[None]]) -> None:
@@ -126,18 +126,18 @@ def test_measurements_are_kept_and_block_what_left_its_limits(world: World) -> N
 
 
 @pytest.mark.req("R44", "R52")
-def test_licences_and_owners_are_told(world: World) -> None:
+def test_licenses_and_owners_are_told(world: World) -> None:
     world.receive("SN-1", "SN-2")
 
     async def story(ops: Caller) -> None:
-        assert (await ops.ask(LICENCE, key="k-1", serial="SN-1"))["done"]["accepted"] == 1
-        refused = (await ops.ask(LICENCE, key="k-2", serial="SN-2"))["done"]
+        assert (await ops.ask(LICENSE, key="k-1", serial="SN-1"))["done"]["accepted"] == 1
+        refused = (await ops.ask(LICENSE, key="k-2", serial="SN-2"))["done"]
         assert refused["code"] == "STEP_NOT_ALLOWED"
-        found = await ops.ask(LICENCES)
-        assert found["licences"] == [
+        found = await ops.ask(LICENSES)
+        assert found["licenses"] == [
             {"reference": "KEY-1", "endsOn": "2030-01-01", "endedAt": None}
         ]
-        assert found["licenceHolder"] == {"serial": "SN-1"}
+        assert found["licenseHolder"] == {"serial": "SN-1"}
         assert (await ops.ask(CHANGE, key="k-3"))["done"] == {"accepted": 0}
         await ops.command("sellUnits", ["SN-1"], key="k-4", receipt="T-1")
         assert (await ops.ask(CHANGE, key="k-5"))["done"] == {"accepted": 1}

@@ -21,9 +21,9 @@ CAPTURE = """query($r: [String!]!, $p: CapturePurpose!, $product: String, $expec
     suggestions { serial why unitId unit { serial } } } }"""
 REGISTER = """mutation($products: [ProductInput!]!) { registerCatalogue(products: $products) {
   __typename ... on InvalidInput { field } } }"""
-RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $occasion: OccasionInput) {
+RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $context: CommandContextInput) {
   receiveUnits(idempotencyKey: $key, units: $units, location: "WH", putAway: true,
-    occasion: $occasion) { __typename ... on Movement { verdicts { accepted problem {
+    context: $context) { __typename ... on CommandResult { verdicts { accepted problem {
       __typename code ... on CaptureRequired { action capturedBy }
       ... on InvalidInput { field } } } } } }"""
 SET = """mutation($i: String!, $f: [UnitFieldInput!]!) { setUnitFields(identifier: $i, fields: $f) {
@@ -119,15 +119,15 @@ def test_a_product_says_where_it_must_be_scanned_and_what_is_kept_of_it(world: W
             ("SCAN", unit, None),
         ]  # fmt: skip
         for number, (method, row, problem) in enumerate(wanted):
-            occasion = {"capturedBy": method}
-            data = await admin.ask(RECEIVE, key=f"k-{number}", units=[row], occasion=occasion)
+            context = {"capturedBy": method}
+            data = await admin.ask(RECEIVE, key=f"k-{number}", units=[row], context=context)
             (verdict,) = data["receiveUnits"]["verdicts"]
             assert verdict["problem"] == problem
         world.do(Action.ALLOCATE, "P-1", hold_reference="cart-1")
         done = await admin.command("pickUnits", ["P-1"], key="p-1")
         assert done["verdicts"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
         again = {"capturedBy": "RFID"}
-        done = await admin.command("pickUnits", ["P-1"], key="p-2", occasion=again)
+        done = await admin.command("pickUnits", ["P-1"], key="p-2", context=again)
         assert done["accepted"] == 1
 
     play(world, story)
@@ -194,9 +194,7 @@ def test_what_was_typed_counts_against_what_was_scanned(world: World) -> None:
         admin = await hub.caller(Scope.ADMIN)
         for number, method in enumerate(("SCAN", "SCAN", "RFID", "MANUAL")):
             row = {"serial": f"P-{number}", "product": "CAM"}
-            await admin.ask(
-                RECEIVE, key=f"k-{number}", units=[row], occasion={"capturedBy": method}
-            )
+            await admin.ask(RECEIVE, key=f"k-{number}", units=[row], context={"capturedBy": method})
         world.do(Action.ALLOCATE, "P-0", hold_reference="cart-1")  # nobody had it in hand
         period = {"since": world.now.isoformat(), "until": (world.now + timedelta(1)).isoformat()}
         told = (await admin.ask(STATISTICS, **period))["captureStatistics"]

@@ -50,8 +50,8 @@ DEPTHS = {"history": 2}
 
 TRANSFER = """mutation($key: String!, $client: String, $ref: String) {
   done: transferTitle(idempotencyKey: $key, units: [{identifier: "SN-H"}], client: $client,
-    occasion: {documentType: "inv", documentRef: $ref}) { __typename
-    ... on Movement { accepted replayed verdicts { problem { code } unit { client } } }
+    context: {documentType: "inv", documentRef: $ref}) { __typename
+    ... on CommandResult { accepted replayed verdicts { problem { code } unit { client } } }
     ... on Problem { code } } }"""
 REGISTER = """mutation($key: String!, $name: String!) {
   done: registerClient(idempotencyKey: $key, code: "CAT", name: $name) { __typename
@@ -80,16 +80,16 @@ def house(world: World) -> World:
     for serial, client in (("SN-A", "ANT"), ("SN-B", "BEE"), ("SN-B2", "BEE"), ("SN-H", None)):
         world.receive(serial, client=client, supplier=f"supplier-of-{serial}", lot=f"lot-{serial}")
         line = Cost(Scan(serial), CostKind.ACQUISITION, 70_707, "EUR")
-        world.write(lambda tx, line=line: costs.record(tx, world.occasion(), [line]))
+        world.write(lambda tx, line=line: costs.record(tx, world.context(), [line]))
         world.write(
             lambda tx, serial=serial: custom_fields.set_fields(
-                tx, world.occasion(), serial, {"colour": f"colour-of-{serial}"}
+                tx, world.context(), serial, {"colour": f"colour-of-{serial}"}
             )
         )
     world.receive("LENS-B", sku="LENS", client="BEE")
     part = Part(Scan("LENS-B"), "part-of-bee")
     world.write(
-        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("SN-B2"), [part])
+        lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan("SN-B2"), [part])
     )
     world.accept(channel, world.order("order-of-bee"))
     world.do(Action.HOLD, "SN-H", hold_kind=str(HoldKind.QUALITY), reason="reason-of-house")
@@ -306,10 +306,10 @@ def test_a_client_sees_its_own_goods_and_their_history(house: World) -> None:
 @pytest.mark.req("R84")
 def test_what_passed_to_a_client_shows_nothing_of_its_earlier_owner(house: World) -> None:
     house.pass_time(days=1)
-    occasion = house.occasion(document=Document("inv", "T-1"))
+    context = house.context(document=Document("inv", "T-1"))
     scans = [Scan("SN-B")]
     house.do(Action.RELEASE, "SN-B")
-    house.write(lambda tx: clients.transfer_title(Work(tx, occasion, new_id()), scans, "ANT"))
+    house.write(lambda tx: clients.transfer_title(Work(tx, context, new_id()), scans, "ANT"))
     own_id = house.unit("SN-B")["id"]
     before = house.rows("SELECT id FROM event WHERE unit_id = :id AND version < 4", id=own_id)
     hidden = [

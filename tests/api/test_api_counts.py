@@ -220,7 +220,7 @@ def test_no_command_takes_a_bare_quantity_of_a_serial_products_stock(world: Worl
     # None of these is stock: what is announced, what a repair used up, and the number of units of
     # which a case says that nobody read them. Stock from before serials were kept has none to name:
     # it is stated once, lies apart, and can only become less.
-    elsewhere = {"announceDelivery", "recordService", "reportUncapturedUnits"}
+    elsewhere = {"announceShipment", "recordService", "reportUncapturedUnits"}
     elsewhere |= {"startTracking", "startTrackingPhase"}
     assert {path.split(".")[0] for path in found} <= elsewhere
 

@@ -16,9 +16,9 @@ DELIVERY = f"{{ id supplier ref purchaseOrder state expectedOn closedAt {CHECK} 
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
 ANNOUNCE = f"""mutation($key: String!, $supplier: String!, $ref: String!,
     $lines: [DeliveryLineInput!]!) {{
-  done: announceDelivery(idempotencyKey: $key, supplier: $supplier, ref: $ref, lines: $lines,
+  done: announceShipment(idempotencyKey: $key, supplier: $supplier, ref: $ref, lines: $lines,
     purchaseOrder: "PO-7", expectedOn: "2026-11-03") {{ __typename {PROBLEM}
-    ... on AnnouncedDelivery {{ replayed accepted refused
+    ... on AnnouncedShipNotice {{ replayed accepted refused
       verdicts {{ index identifier accepted status problem {{ code }} }}
       delivery {DELIVERY} }} }} }}"""
 CLOSE = f"""mutation($key: String!, $id: ID!, $giveUp: Boolean!, $owner: String) {{
@@ -27,18 +27,19 @@ CLOSE = f"""mutation($key: String!, $id: ID!, $giveUp: Boolean!, $owner: String)
 RECEIVE = f"""mutation($key: String!, $units: [ArrivalInput!]!, $delivery: DeliveryReference) {{
   done: receiveUnits(idempotencyKey: $key, units: $units, location: "WH", delivery: $delivery)
   {VERDICTS} }}"""
-COMMISSION = f"""mutation($key: String!, $units: [ArrivalInput!]!, $point: BirthPoint!,
+COMMISSION = f"""mutation($key: String!, $units: [ArrivalInput!]!, $point: RecordOrigin!,
     $location: String) {{
   done: commissionUnits(idempotencyKey: $key, units: $units, point: $point, location: $location)
   {VERDICTS} }}"""
 LABEL = """mutation($key: String!, $count: Int!, $product: String! = "SAW") {
   done: labelUnits(idempotencyKey: $key, product: $product, count: $count, location: "WH",
     supplier: "BOLT") { __typename ... on Problem { code }
-    ... on Movement { replayed accepted verdicts { identifier
-      unit { serial birth supplier label(format: SVG_QR) { content mediaType } } } } } }"""
-UNIT = """query($i: String!) { unit(identifier: $i) { serial birth condition supplier purchaseOrder
+    ... on CommandResult { replayed accepted verdicts { identifier
+      unit { serial origin supplier label(format: SVG_QR) { content mediaType } } } } } }"""
+UNIT = """query($i: String!) { unit(identifier: $i) { serial origin condition supplier purchaseOrder
   deliveryId receivedAt lot location { code } history { action details } } }"""
-SWEEP = """query($reads: [String!]!, $product: String) { sweep(reads: $reads, product: $product) {
+SWEEP = """query($reads: [String!]!, $product: String) { readTags(reads: $reads, product:
+    $product) {
   reads known tags { read times code gtin serial sku unit { serial status } } } }"""
 LINES = [
     {"ref": "1", "product": "CAM", "quantity": 3, "serials": ["A-1", "A-2"]},
@@ -152,18 +153,18 @@ def test_a_unit_is_commissioned_and_received_with_all_that_is_known_of_it(world:
         }  # fmt: skip
         await scanner.ask(RECEIVE, key="r-1", units=[arrival])
         shown = (await scanner.ask(UNIT, i="M-1"))["unit"]
-        kept = ("birth", "condition", "supplier", "purchaseOrder", "lot", "deliveryId")
+        kept = ("origin", "condition", "supplier", "purchaseOrder", "lot", "deliveryId")
         assert [shown[name] for name in kept] == [
             "MANUFACTURING", "REFURBISHED", "ACME", "PO-7", "L7", None,
         ]  # fmt: skip
         assert (shown["receivedAt"], shown["location"]["code"]) == (world.now.isoformat(), "WH")
-        born = shown["history"][0]
-        assert (born["action"], born["details"]["batch"]) == ("COMMISSION", "B-4")
-        assert born["details"]["history"][0]["reference"] == "T-9"
+        commission = shown["history"][0]
+        assert (commission["action"], commission["details"]["batch"]) == ("COMMISSION", "B-4")
+        assert commission["details"]["history"][0]["reference"] == "T-9"
         for point, location, field in (
             ("LABELLING", None, "location"),
             ("RECEIVING", "WH", "point"),
-            ("RETROFIT", "WH", "point"),
+            ("UNSERIALIZED_STOCK", "WH", "point"),
             ("LABELLING", "CUSTOMER", "location"),
         ):
             refused = await scanner.ask(
@@ -184,7 +185,7 @@ def test_units_without_a_serial_are_labelled_in_one_call(world: World) -> None:
         assert made["accepted"] == 2
         for verdict in made["verdicts"]:
             unit = verdict["unit"]
-            assert (unit["serial"], unit["birth"]) == (verdict["identifier"], "LABELLING")
+            assert (unit["serial"], unit["origin"]) == (verdict["identifier"], "LABELLING")
             assert (unit["supplier"], unit["label"]["mediaType"]) == ("BOLT", "image/svg+xml")
             found = await scanner.ask(UNIT, i=unit["label"]["content"])
             assert found["unit"]["serial"] == unit["serial"]
@@ -206,7 +207,7 @@ def test_one_sweep_tells_many_tags_and_they_are_received_as_they_are(world: Worl
         done = (await scanner.ask(RECEIVE, key="r-1", units=units))["done"]
         assert done["accepted"] == 200
         before = dump(world)
-        found = (await scanner.ask(SWEEP, reads=tags * 10, product="CAM"))["sweep"]
+        found = (await scanner.ask(SWEEP, reads=tags * 10, product="CAM"))["readTags"]
         assert (found["reads"], found["known"], len(found["tags"])) == (4_000, 200, 400)
         assert found["tags"][0] == {
             "read": tags[0], "times": 10, "code": "OK", "gtin": "04006381333931", "serial": "1",
@@ -215,7 +216,7 @@ def test_one_sweep_tells_many_tags_and_they_are_received_as_they_are(world: Worl
         assert (found["tags"][399]["code"], found["tags"][399]["unit"]) == ("UNKNOWN_UNIT", None)
         assert dump(world) == before
         done = await scanner.command(
-            "putAwayUnits", tags[:200], key="p-1", location="WH-A1", occasion={"capturedBy": "RFID"}
+            "putAwayUnits", tags[:200], key="p-1", location="WH-A1", context={"capturedBy": "RFID"}
         )
         assert done["accepted"] == 200
         assert (await scanner.error(SWEEP, reads=[]))["field"] == "reads"

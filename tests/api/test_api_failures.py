@@ -12,18 +12,19 @@ from hub.vocabulary import OrderLine, OrderState
 from world import World
 
 CASE = "case { id kind state owner details resolution occurrences }"
-REPORT = f"""mutation($key: String!, $failure: FailedCaptureInput!, $occasion: OccasionInput) {{
-  done: reportFailedCapture(idempotencyKey: $key, failure: $failure, occasion: $occasion) {{
+REPORT = f"""mutation($key: String!, $failure: FailedCaptureInput!, $context:
+    CommandContextInput) {{
+  done: reportFailedCapture(idempotencyKey: $key, failure: $failure, context: $context) {{
     __typename ... on ReportedCase {{ replayed {CASE} }}
     ... on Problem {{ code message }} ... on InvalidInput {{ field }} }} }}"""
-UNREAD = f"""mutation($key: String!, $moved: UncapturedInput!, $occasion: OccasionInput) {{
-  done: reportUncapturedUnits(idempotencyKey: $key, moved: $moved, occasion: $occasion) {{
+UNREAD = f"""mutation($key: String!, $moved: UncapturedInput!, $context: CommandContextInput) {{
+  done: reportUncapturedUnits(idempotencyKey: $key, moved: $moved, context: $context) {{
     __typename ... on ReportedCase {{ replayed {CASE} }}
     ... on Problem {{ code message }} ... on InvalidInput {{ field }} }} }}"""
 RESOLVE = f"""mutation($key: String!, $case: ID!, $how: CaptureRemedy!, $identifier: String!,
-    $occasion: OccasionInput) {{
+    $context: CommandContextInput) {{
   done: resolveFailedCapture(idempotencyKey: $key, caseId: $case, how: $how,
-    identifier: $identifier, occasion: $occasion) {{
+    identifier: $identifier, context: $context) {{
     __typename ... on ResolvedCapture {{ replayed label {CASE}
       verdict {{ accepted status problem {{ code }} unit {{ serial status
         identifiers {{ scheme value }} }} }} }}
@@ -60,11 +61,11 @@ def test_a_failed_capture_is_a_case_with_an_owner_and_the_batch_goes_on(world: W
         twice = (await report(ann, "f-2"))["case"]
         assert (twice["id"], twice["occurrences"]) == (case["id"], 2)
         assert (await report(ann, "f-3", owner="lead", readings=["x"]))["case"]["owner"] == "lead"
-        read = await resolve(ann, case["id"], "RETRY", "SN-2", occasion={"capturedBy": "SCAN"})
+        read = await resolve(ann, case["id"], "RETRY", "SN-2", context={"capturedBy": "SCAN"})
         assert (read["verdict"]["status"], read["case"]["state"]) == ("IN_STOCK", "resolved")
         event = world.history("SN-2")[-1]
         assert (event["action"], event["captured_by"]) == ("put_away", "scan")
-        again = await resolve(ann, case["id"], "RETRY", "SN-2", occasion={"capturedBy": "SCAN"})
+        again = await resolve(ann, case["id"], "RETRY", "SN-2", context={"capturedBy": "SCAN"})
         assert again["replayed"] is True
         late = await resolve(ann, case["id"], "RETRY", "SN-2", key="late")
         assert late["code"] == "STEP_NOT_ALLOWED"
@@ -85,12 +86,12 @@ def test_what_is_typed_needs_the_approval_of_somebody_else(world: World) -> None
         ann, olga = await people(hub)
         typed = {"capturedBy": "MANUAL"}
         done = await ann.command(
-            "putAwayUnits", ["SN-1"], key="p-1", location="WH-A1", occasion=typed
+            "putAwayUnits", ["SN-1"], key="p-1", location="WH-A1", context=typed
         )
         assert done["verdicts"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
         case = (await report(ann))["case"]["id"]
         assert (await resolve(ann, case, "MANUAL", "SN-1"))["code"] == "FORBIDDEN"
-        dodge = await resolve(ann, case, "RETRY", "SN-1", occasion=typed)
+        dodge = await resolve(ann, case, "RETRY", "SN-1", context=typed)
         assert (dodge["code"], dodge["field"]) == ("INVALID_INPUT", "how")
         own = (await report(olga, "f-9", readings=["other"]))["case"]["id"]
         assert (await resolve(olga, own, "MANUAL", "SN-1"))["code"] == "FORBIDDEN"
@@ -147,7 +148,7 @@ def test_a_unit_whose_receipt_failed_is_received_when_it_is_read(world: World) -
         assert done["verdict"]["status"] == "SHIPPED"
         case = (await report(ann, "f-3", action="ACCEPT_RETURN", location="RETURNS"))["case"]["id"]
         assert (await resolve(ann, case, "RETRY", "SN-7", key="a"))["field"] == "reason"
-        back = await resolve(ann, case, "RETRY", "SN-7", key="b", occasion={"reason": "broken"})
+        back = await resolve(ann, case, "RETRY", "SN-7", key="b", context={"reason": "broken"})
         assert back["verdict"]["status"] == "RETURNED"
 
     play(world, story)
@@ -198,8 +199,8 @@ def test_a_unit_that_moved_unread_is_a_case_with_an_owner_on_the_floor_and_at_th
             "action": "TRANSFER_IN", "product": "CAM", "quantity": 2, "location": "SHOP",
             "owner": "lead",
         }  # fmt: skip
-        occasion = {"documentType": "desadv", "documentRef": "T-1"}
-        given = {"key": "u-1", "moved": moved, "occasion": occasion}
+        context = {"documentType": "desadv", "documentRef": "T-1"}
+        given = {"key": "u-1", "moved": moved, "context": context}
         before = world.rows("SELECT * FROM unit")
         done = (await ann.ask(UNREAD, **given))["done"]
         assert (done["case"]["kind"], done["case"]["owner"]) == ("MISSING_CAPTURE", "lead")

@@ -85,9 +85,9 @@ def test_runs_and_rows_are_paged(world: World, tmp_path: Path) -> None:
     path = tmp_path / "stock.csv"
     path.write_text(CSV)
     for dry_run in (True, False):
-        plan, occasion = imports.Plan(location="WH"), world.occasion()
-        run = imports.begin(world.database, occasion, path, plan, dry_run=dry_run)
-        imports.carry_out(world.database, occasion, run)
+        plan, context = imports.Plan(location="WH"), world.context()
+        run = imports.begin(world.database, context, path, plan, dry_run=dry_run)
+        imports.carry_out(world.database, context, run)
 
     async def story(hub: Hub) -> None:
         ops = await hub.caller(Scope.OPS)

@@ -17,7 +17,7 @@ REPLACE = f"""mutation($key: String!, $kit: UnitInput!, $old: UnitInput!, $new: 
   done: replaceKitMember(idempotencyKey: $key, kit: $kit, old: $old, new: $new,
     location: "RETURNS") {VERDICTS} }}"""
 TAKE_APART = f"""mutation($key: String!, $kit: UnitInput!, $parts: [UnitInput!]) {{
-  done: takeApartKit(idempotencyKey: $key, kit: $kit, location: "WH", parts: $parts,
+  done: disassembleKit(idempotencyKey: $key, kit: $kit, location: "WH", parts: $parts,
     restock: true) {VERDICTS} }}"""
 RETURN = """mutation($key: String!, $kit: UnitInput!, $scanned: [String!]!, $anyway: Boolean!) {
   done: returnKit(idempotencyKey: $key, kit: $kit, scanned: $scanned, location: "RETURNS",

@@ -89,7 +89,7 @@ def bring(world: World, serial: str, state: str) -> None:
 
 
 def verdict_of(answer: Any) -> Any:
-    assert answer["__typename"] == "Movement", answer
+    assert answer["__typename"] == "CommandResult", answer
     (verdict,) = answer["verdicts"]
     return verdict
 
@@ -168,7 +168,7 @@ def test_a_unit_is_received_with_its_further_identifiers(world: World) -> None:
             key="k-1",
             location="WH",
             putAway=True,
-            occasion={"capturedBy": "SCAN", "documentType": "po", "documentRef": "PO-7"},
+            context={"capturedBy": "SCAN", "documentType": "po", "documentRef": "PO-7"},
         )
         assert (answer["accepted"], answer["refused"]) == (2, 0)
         assert [each["unit"]["status"] for each in answer["verdicts"]] == ["IN_STOCK"] * 2
@@ -353,7 +353,7 @@ OCCASIONS: list[tuple[Given, str]] = [
     ({"reason": "9" * 201}, "reason"),
 ]
 for _occasion, _field in OCCASIONS:
-    MALFORMED.append(("moveUnits", {"location": "WH-A1", "occasion": _occasion}, _field))
+    MALFORMED.append(("moveUnits", {"location": "WH-A1", "context": _occasion}, _field))
 
 
 @pytest.mark.parametrize(("mutation", "given", "field"), MALFORMED)
@@ -428,10 +428,10 @@ def test_a_record_that_does_not_exist_is_named(world: World, mutation: str, give
         ("holdUnits", {"kind": "SALE", "reference": "cart\x001"}),
         ("holdUnits", {"kind": "SALE", "reference": "9" * 201}),
         ("moveUnits", {"location": "WH\x00"}),
-        ("moveUnits", {"location": "WH-A1", "occasion": {"reason": "because\x00"}}),
+        ("moveUnits", {"location": "WH-A1", "context": {"reason": "because\x00"}}),
         (
             "moveUnits",
-            {"location": "WH-A1", "occasion": {"documentType": "9" * 41, "documentRef": "1"}},
+            {"location": "WH-A1", "context": {"documentType": "9" * 41, "documentRef": "1"}},
         ),
     ],
 )
@@ -539,7 +539,7 @@ def test_a_repeat_is_answered_like_the_first_time_and_changes_nothing(world: Wor
         ("receiveUnits", [{**CAM, "serial": "SN-2"}], {"location": "WH"}),
         ("receiveUnits", [CAM], {"location": "SHOP"}),
         ("receiveUnits", [CAM], {"location": "WH", "putAway": True}),
-        ("receiveUnits", [CAM], {"location": "WH", "occasion": {"reason": "late"}}),
+        ("receiveUnits", [CAM], {"location": "WH", "context": {"reason": "late"}}),
         ("moveUnits", ["SN-1"], {"location": "WH"}),
     ],
 )

@@ -168,10 +168,10 @@ def test_a_serial_is_captured_at_every_point_of_a_units_way(world: World) -> Non
         admin = await hub.caller(Scope.ADMIN)
         scan = {"capturedBy": "SCAN"}
         units = [{"serial": "SN-1", "product": "CAM"}]
-        await admin.command("receiveUnits", units, key="k", location="WH", occasion=scan)
+        await admin.command("receiveUnits", units, key="k", location="WH", context=scan)
         for number, (mutation, given) in enumerate(way):
             done = await admin.command(
-                mutation, ["SN-1"], key=f"k-{number}", occasion=dict(scan), **given
+                mutation, ["SN-1"], key=f"k-{number}", context=dict(scan), **given
             )
             assert done["accepted"] == 1, (mutation, done)
 

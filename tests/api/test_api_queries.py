@@ -40,7 +40,7 @@ def serials(connection: Any) -> list[str]:
 def test_a_unit_is_found_by_whatever_names_it(world: World) -> None:
     arrival = Arrival(serial="SN-0001", product="CAM", identifiers=(("imei", "4901542"),))
     place = world.rows("SELECT * FROM location WHERE code = 'WH'")[0]
-    world.write(lambda tx: receive(Work(tx, world.occasion(), new_id()), [arrival], place))
+    world.write(lambda tx: receive(Work(tx, world.context(), new_id()), [arrival], place))
     unit_id = world.unit("SN-0001")["id"]
 
     async def story(hub: Hub) -> None:

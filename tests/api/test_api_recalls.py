@@ -11,7 +11,7 @@ from world import World
 
 PROBLEM = "... on Problem { code message }"
 RECALL = """{ ref title state product describes predicate channel openedBy closedBecause
-  containment { total { affected inHouse blocked sold located missing destroyed returned resolved
+  containment { total { affected onHand blocked sold located missing destroyed returned resolved
     open } byChannel { channel affected blocked sold resolved } } }"""
 OPEN = f"""mutation($key: String!, $ref: String! = "R-1", $predicate: RecallPredicateInput!) {{
   done: openRecall(idempotencyKey: $key, ref: $ref, title: "Fire", predicate: $predicate) {{
@@ -95,7 +95,7 @@ def test_a_recall_is_opened_followed_and_closed(world: World) -> None:
         assert (done["replayed"], recall["state"], recall["product"]) == (False, "open", "CAM")
         assert recall["describes"] == "product CAM; serials A1 to A4"
         assert recall["containment"]["total"] | {"located": 4} == {
-            "affected": 4, "inHouse": 2, "blocked": 2, "sold": 2, "located": 4, "missing": 0,
+            "affected": 4, "onHand": 2, "blocked": 2, "sold": 2, "located": 4, "missing": 0,
             "destroyed": 0, "returned": 0, "resolved": 0, "open": 4,
         }  # fmt: skip
         after = dump(world)
@@ -171,7 +171,7 @@ def test_only_who_answers_for_it_opens_a_recall_or_sees_people(world: World) -> 
 
 
 PUT = f"""mutation($key: String!, $email: String, $ref: String! = "c-1") {{
-  done: putPerson(idempotencyKey: $key, ref: $ref, name: "Ann", email: $email) {{ __typename
+  done: upsertContact(idempotencyKey: $key, ref: $ref, name: "Ann", email: $email) {{ __typename
     {PROBLEM} ... on PersonChange {{ replayed person {{ ref reachable erasedAt }} }} }} }}"""
 ERASE = f"""mutation($key: String!, $ref: String! = "c-1") {{
   done: erasePerson(idempotencyKey: $key, ref: $ref, reason: "asked for it") {{ __typename

@@ -1,4 +1,4 @@
-"""Retrofit over the API: tracking is switched on, and old stock read as it moves."""
+"""Serialization over the API: tracking is switched on, and old stock read as it moves."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +17,7 @@ CATALOGUE = """mutation { registerCatalogue(products: [
   { __typename } }"""
 ANSWER = """{ __typename ... on TrackingStarted { skus replayed }
   ... on Problem { code message } }"""
-START = f"""mutation($key: String!, $sku: String!, $stock: [OldStockInput!],
+START = f"""mutation($key: String!, $sku: String!, $stock: [UnserializedStockInput!],
     $reason: String!) {{
   done: startTracking(idempotencyKey: $key, sku: $sku, stock: $stock,
     reason: $reason) {ANSWER} }}"""
@@ -28,19 +28,20 @@ PHASE = f"""mutation($key: String!, $category: String, $value: Int, $currency: S
 STOCK = """query($sku: String, $first: Int! = 50, $after: String) {
   stock: unserializedStock(sku: $sku, first: $first, after: $after) {
     nodes { sku location quantity reason trackedSince } pageInfo { hasNextPage endCursor } } }"""
-FIRST = """query($by: RetrofitUrgency!) { retrofitPriorities(by: $by) {
+FIRST = """query($by: SerializationOrder!) { retrofitPriorities(by: $by) {
   sku unread value currency traits tracking trackedSince category } }"""
 MOVE = """mutation($key: String!, $units: [UnitInput!]!) {
-  done: moveUnits(idempotencyKey: $key, units: $units, location: "WH-A1") { ... on Movement {
+  done: moveUnits(idempotencyKey: $key, units: $units, location: "WH-A1") { ... on CommandResult {
     replayed accepted verdicts { problem { code message }
-      unit { serial birth historyGap location { code } } } } } }"""
+      unit { serial origin historyGap location { code } } } } } }"""
 CAPTURE = """mutation($key: String!, $units: [ArrivalInput!]!) {
-  done: captureOldStock(idempotencyKey: $key, units: $units, location: "WH") { ... on Movement {
+  done: captureUnserializedStock(idempotencyKey: $key, units: $units, location: "WH") { ... on
+    CommandResult {
     replayed verdicts { problem { code } unit { status historyGap } } } } }"""
 GAP = 'query { unit(identifier: "NEW-1") { historyGap } }'
 SALE = """mutation($key: String!, $units: [UnitInput!]!) {
-  done: sellUnits(idempotencyKey: $key, units: $units, receipt: "R-1") { ... on Movement {
-    accepted verdicts { problem { code } unit { status birth } } } } }"""
+  done: sellUnits(idempotencyKey: $key, units: $units, receipt: "R-1") { ... on CommandResult {
+    accepted verdicts { problem { code } unit { status origin } } } } }"""
 
 
 def as_ops(world: World, story: Callable[[Caller], Awaitable[None]]) -> None:
@@ -115,7 +116,7 @@ def test_a_scan_of_old_stock_makes_its_record_and_marks_the_gap(world: World) ->
         moved, unknown = first["verdicts"]
         assert moved["unit"] == {
             "serial": "SN-1",
-            "birth": "RETROFIT",
+            "origin": "UNSERIALIZED_STOCK",
             "historyGap": "history before 2026-11-02 is unknown",
             "location": {"code": "WH-A1"},
         }
@@ -129,7 +130,7 @@ def test_a_scan_of_old_stock_makes_its_record_and_marks_the_gap(world: World) ->
         # A refused verdict is an answer: its key is used.
         assert sold.get("accepted") is None
         sold = (await ops.ask(SALE, key="k-3", units=[unit | {"at": "SHOP"}]))["done"]
-        assert sold["verdicts"][0]["unit"] == {"status": "SOLD", "birth": "RETROFIT"}
+        assert sold["verdicts"][0]["unit"] == {"status": "SOLD", "origin": "UNSERIALIZED_STOCK"}
 
     as_ops(world, story)
     left = world.rows("SELECT quantity FROM unserialized_stock")
@@ -144,9 +145,9 @@ def test_old_stock_is_read_where_it_lies_once_for_its_key(world: World) -> None:
         for replayed in (False, True):
             done = (await ops.ask(CAPTURE, key="k-1", units=units))["done"]
             assert done["replayed"] is replayed
-            born, refused = done["verdicts"]
-            assert born["unit"]["status"] == "IN_STOCK"
-            assert "unknown" in born["unit"]["historyGap"]
+            commission, refused = done["verdicts"]
+            assert commission["unit"]["status"] == "IN_STOCK"
+            assert "unknown" in commission["unit"]["historyGap"]
             assert refused["problem"]["code"] == "NOT_ENOUGH_STOCK"
 
     as_ops(world, story)

@@ -40,7 +40,7 @@ PUT = f"""mutation($key: String!, $decision: String!, $rank: Int!) {{
     rank: $rank, decision: $decision, conditions: {{ skus: ["CAM"], grades: ["C"] }}) {RULES} }}"""
 REMOVE = f"""mutation($key: String!) {{
   done: removeDecisionRule(idempotencyKey: $key, topic: ROUTE, code: "cheap") {RULES} }}"""
-MOVED = """{ __typename ... on Movement { accepted refused replayed verdicts { accepted status
+MOVED = """{ __typename ... on CommandResult { accepted refused replayed verdicts { accepted status
   problem { code message } } } ... on Problem { code message } ... on InvalidInput { field } }"""
 CLAIM = """{ __typename ... on WarrantyClaim { id state decision rule ruleName entitled basis lot
   findings { code } covers { kind status endsOn } disputes openedBy
@@ -68,7 +68,7 @@ COVER = """query($serial: String!, $on: Date) { unit(identifier: $serial) {
 
 def sold(world: World, serial: str = "SN-1") -> None:
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", warranty_months=24)
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     world.receive(serial, place="SHOP")
     assert world.do(Action.SELL, serial)[0].accepted
 
@@ -277,11 +277,12 @@ def test_cover_is_granted_registered_activated_and_answered(world: World) -> Non
 def test_a_customers_unit_is_served_and_its_history_shown(world: World) -> None:
     sold(world)
     world.receive("P-1", sku="LENS")
-    take = f"""mutation($key: String!, $fault: String!) {{ done: takeInUnits(idempotencyKey: $key,
+    take = f"""mutation($key: String!, $fault: String!) {{ done:
+    checkInForService(idempotencyKey: $key,
       units: [{{identifier: "SN-1"}}], location: "RETURNS", fault: $fault) {MOVED} }}"""
     work = f"""mutation($key: String!, $done: WorkInput!) {{ done: recordService(
       idempotencyKey: $key, unit: {{identifier: "SN-1"}}, done: $done) {MOVED} }}"""
-    back = f"""mutation($key: String!) {{ done: handBackUnits(idempotencyKey: $key,
+    back = f"""mutation($key: String!) {{ done: returnToCustomer(idempotencyKey: $key,
       units: [{{identifier: "SN-1"}}]) {MOVED} }}"""
     given = {
         "kind": "REPAIR",

@@ -20,7 +20,7 @@ from hub.clock import new_id
 from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -115,7 +115,7 @@ def secret_of(world: World, scope: Scope = Scope.SCANNER) -> str:
 
 def arrive(tx: Transaction, world: World, serial: str, place: str = "WH") -> list[Verdict]:
     return receiving.receive(
-        Work(tx, world.occasion(), new_id()),
+        Work(tx, world.context(), new_id()),
         [Arrival(serial=serial, product="CAM")],
         catalogue.location(tx, place),
         put_away=True,
@@ -227,9 +227,9 @@ def test_nothing_is_skipped_while_eight_writers_commit_at_once(world: World) -> 
 async def written(world: World, serial: str) -> None:
     """Receive and sell one unit, in two transactions among many."""
     await world.database.write(lambda tx: arrive(tx, world, serial))
-    sale = Instruction(action=Action.SELL)
+    sale = UnitCommand(action=Action.SELL)
     (verdict,) = await world.database.write(
-        lambda tx: ledger.record(Work(tx, world.occasion(), new_id()), sale, [Scan(serial)])
+        lambda tx: ledger.record(Work(tx, world.context(), new_id()), sale, [Scan(serial)])
     )
     assert verdict.accepted
 

@@ -54,9 +54,9 @@ def live_for_years(world: World) -> None:
     world.pass_time(days=1)
     kit, part = Scan("SN-KIT"), Part(Scan("SN-1"), "body")
     returns = {"place": "RETURNS"}
-    world.write(lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), kit, [part]))
+    world.write(lambda tx: kits.assemble(Work(tx, world.context(), new_id()), kit, [part]))
     place = units_place(world, "WH")
-    world.write(lambda tx: kits.take_apart(Work(tx, world.occasion(), new_id()), kit, place))
+    world.write(lambda tx: kits.disassemble(Work(tx, world.context(), new_id()), kit, place))
     world.do(Action.RESTOCK, "SN-1", place="WH", grade="new")
     for _ in range(3):
         world.pass_time(days=90)
@@ -71,10 +71,10 @@ def live_for_years(world: World) -> None:
         world.do(Action.TRANSFER_IN, "SN-1", place="WH")
     event_id = world.history("SN-1")[0]["id"]
     changes = Changes(document=Document("po", "PO-7"))
-    occasion = world.occasion(reason="mistyped")
+    context = world.context(reason="mistyped")
     world.write(
         lambda tx: corrections.correct(
-            Work(tx, occasion, new_id()),
+            Work(tx, context, new_id()),
             event_id,
             reason=Declaration.INCORRECT_DATA,
             changes=changes,
@@ -181,7 +181,7 @@ def test_the_moves_between_shops_and_to_customers_are_read_for_each_unit(world: 
     world.do(Action.PACK, "SN-1")
     shipment = Shipment(carrier="UPS", tracking="1Z9")
     world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan("SN-1")], shipment)
+        lambda tx: orders.ship(Work(tx, world.context(), new_id()), [Scan("SN-1")], shipment)
     )
 
     async def story(hub: Hub) -> None:

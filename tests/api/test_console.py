@@ -16,7 +16,7 @@ from browser.console_shop import HOSTILE, SERIAL, Shop
 from hub import webhooks
 from hub.access import keys
 from hub.cases import CaseKind, Severity
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action, Status
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
@@ -676,8 +676,8 @@ def test_the_schema_knows_no_vocabulary_that_the_console_has_not_met() -> None:
 def test_webhooks_are_seen_and_worked_on(shop: Shop) -> None:
     card = webhooks.EndpointCard(url="https://partner.example/<hook>", description="A partner")
     sealed = webhooks.seal(shop.settings.vault(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    occasion = Occasion(actor="ann", now=NOW)
-    endpoint = shop.database.write_now(lambda tx: webhooks.create(tx, occasion, card, sealed))
+    context = CommandContext(actor="ann", now=NOW)
+    endpoint = shop.database.write_now(lambda tx: webhooks.create(tx, context, card, sealed))
     home = f"/webhooks/{endpoint}"
 
     async def work(visitor: Visitor) -> None:

@@ -21,7 +21,7 @@ from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.commands.work import Work
 from hub.ledger import hash_chain
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -30,7 +30,7 @@ from world import World
 
 CLIENTS = 16
 SECONDS_MAX = 60.0
-VERDICT = """{ __typename ... on Movement { commandId replayed accepted refused
+VERDICT = """{ __typename ... on CommandResult { commandId replayed accepted refused
   verdicts { accepted status version unitId problem { __typename code message } } }
   ... on Problem { code message } }"""
 SELL = f"""mutation($key: String!, $serial: String!) {{
@@ -103,7 +103,7 @@ def race(
 
 def split(answers: list[Answer]) -> tuple[list[Answer], list[Answer]]:
     """Split the answers into those of winners and those of losers."""
-    assert {answer["__typename"] for answer in answers} == {"Movement"}
+    assert {answer["__typename"] for answer in answers} == {"CommandResult"}
     assert all(answer["accepted"] + answer["refused"] == 1 for answer in answers)
     won = [answer for answer in answers if answer["accepted"]]
     return won, [answer for answer in answers if answer["refused"]]
@@ -183,8 +183,8 @@ def test_a_sale_that_waited_for_another_sees_where_the_unit_is_now(
     holds_lock, may_commit = Event(), Event()
 
     def sell(tx: Transaction) -> list[Verdict]:
-        sale = Instruction(action=Action.SELL)
-        return ledger.record(Work(tx, world.occasion(), new_id()), sale, [Scan("SN-1")])
+        sale = UnitCommand(action=Action.SELL)
+        return ledger.record(Work(tx, world.context(), new_id()), sale, [Scan("SN-1")])
 
     def sell_and_wait(tx: Transaction) -> list[Verdict]:
         verdicts = sell(tx)

@@ -75,10 +75,10 @@ WAYS = {
     Action.SELL: ["sellUnits"],
     Action.ACCEPT_RETURN: ["acceptReturns", "checkReturn", "openClaim"],
     Action.RESTOCK: ["inspectUnits"],
-    Action.TAKE_IN: ["takeInUnits"],
-    Action.HAND_BACK: ["handBackUnits"],
+    Action.TAKE_IN: ["checkInForService"],
+    Action.HAND_BACK: ["returnToCustomer"],
     Action.ENTER_KIT: ["assembleKit"],
-    Action.LEAVE_KIT: ["takeApartKit"],
+    Action.LEAVE_KIT: ["disassembleKit"],
     Action.FIND: ["reportFound"],
     Action.MAINTAIN: ["recordService"],
     Action.COLLECT: ["collectUnits"],
@@ -93,24 +93,24 @@ STORIES = (
     ("sellUnits", "openClaim", "decideClaim", "replaceUnderClaim", "disputeClaim", "closeClaim"),
     ("openCount", "countUnits", "compareCount", "adjustCount", "closeCount"),
     ("openCount", "cancelCount"),
-    ("announceDelivery", "receiveUnits", "closeDelivery"),
-    ("assembleKit", "replaceKitMember", "takeApartKit"),
+    ("announceShipment", "receiveUnits", "closeDelivery"),
+    ("assembleKit", "replaceKitMember", "disassembleKit"),
     ("assembleKit", "sellUnits", "returnKit", "inspectUnits"),
     ("reportFailedCapture", "resolveFailedCapture"),
     ("grantCover", "revokeCover"),
     ("linkIdentifier", "retireIdentifier"),
-    ("sellUnits", "activateUnits", "registerUnit", "takeInUnits", "recordService",
-     "handBackUnits"),
+    ("sellUnits", "activateUnits", "registerUnit", "checkInForService", "recordService",
+     "returnToCustomer"),
     ("holdUnits", "pickUnits", "packUnits", "shipUnits", "acceptReturns", "inspectUnits"),
     ("receiveUnits", "putAwayUnits", "transferOutUnits", "transferInUnits", "correctEvent"),
     ("commissionUnits", "receiveUnits", "writeOffUnits"),
     ("openRecall", "receiveUnits", "acceptReturns", "resolveRecallUnits", "closeRecall"),
     ("holdUnits", "substituteUnit", "packOrder", "collectUnits", "exchangeUnit"),
     ("reportLosses", "reportFound", "inspectUnits", "transferTitle"),
-    ("recordCosts", "takeBackCost"),
-    ("recordReadings", "linkLicence", "unlinkLicence"),
+    ("recordCosts", "reverseCost"),
+    ("recordReadings", "linkLicense", "unlinkLicense"),
     ("sellUnits", "changeOwner", "acceptReturns"),
-    ("startTracking", "captureOldStock", "moveUnits"),
+    ("startTracking", "captureUnserializedStock", "moveUnits"),
 )  # fmt: skip
 
 
@@ -346,7 +346,7 @@ def machine(
             try:
                 self.world.pass_time(days=2)
                 # What expired meanwhile is set aside, as it is every half a minute.
-                self.world.write(lambda tx: expiry.set_aside(tx, self.world.occasion(), limit=100))
+                self.world.write(lambda tx: expiry.set_aside(tx, self.world.context(), limit=100))
                 self.loop.run(relay.drain(self.runtime, self.channel["id"]))
                 counts = self._counted(self.world.now)
                 assert sorted(self.connector.shown.values()) == sorted(counts.values())

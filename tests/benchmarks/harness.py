@@ -30,7 +30,7 @@ from hub.access import keys
 from hub.access.keys import Scope
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import new_id, now
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
@@ -149,7 +149,7 @@ def hub_server(ground: Ground, role: str = "all") -> Iterator[Server]:
         "SERIAL_HUB_PORT": str(port),
         "SERIAL_HUB_LOG_LEVEL": "warning",
     }
-    command = [sys.executable, "-m", "hub", "serve", "--role", role]
+    command = [sys.executable, "-m", "serial_hub", "serve", "--role", role]
     with _process(command, port, "/readyz", environment) as server:
         yield server
 
@@ -289,23 +289,23 @@ def _length(head: bytes) -> int:
     return int(head[start : head.index(b"\r\n", start)])
 
 
-def occasion() -> Occasion:
+def context() -> CommandContext:
     """Return the circumstances of what a benchmark does in the ledger."""
-    return Occasion(actor="benchmark", now=now())
+    return CommandContext(actor="benchmark", now=now())
 
 
 def register(tx: Transaction, products: int = 1) -> list[str]:
     """Register a maker, products, and a warehouse with two bins; return the SKUs."""
-    circumstances = occasion()
+    work_context = context()
     maker = ManufacturerCard(code="MAKER", name="Maker")
-    catalogue.register_manufacturer(tx, circumstances, maker)
+    catalogue.register_manufacturer(tx, work_context, maker)
     skus = [f"SKU-{number:03}" for number in range(products)]
     for sku in skus:
         card = ProductCard(sku=sku, name=f"Product {sku}", manufacturer=maker.code)
-        catalogue.register_product(tx, circumstances, card)
+        catalogue.register_product(tx, work_context, card)
     for code, site in (("WH", None), *((code, "WH") for code in BINS)):
         place = LocationCard(code=code, name=code, kind=LocationKind.WAREHOUSE, site=site)
-        catalogue.register_location(tx, circumstances, place)
+        catalogue.register_location(tx, work_context, place)
     return skus
 
 
@@ -316,7 +316,7 @@ def receive(tx: Transaction, serials: Sequence[str], skus: Sequence[str]) -> Non
         for number, serial in enumerate(serials)
     ]
     place = catalogue.location(tx, BINS[0])
-    verdicts = receiving.receive(Work(tx, occasion(), new_id()), arrivals, place, put_away=True)
+    verdicts = receiving.receive(Work(tx, context(), new_id()), arrivals, place, put_away=True)
     assert all(verdict.accepted for verdict in verdicts)
 
 

@@ -50,7 +50,7 @@ STEPS = {
     "ship": "shipUnits(idempotencyKey: $key, units: [{identifier: $serial}])",
 }
 STEP = """mutation($key: String!, $serial: String!) { %s {
-  __typename ... on Movement { accepted verdicts { problem { code } } }
+  __typename ... on CommandResult { accepted verdicts { problem { code } } }
   ... on Problem { code message } } }"""
 DOCUMENTS = {name: STEP % field for name, field in STEPS.items()}
 

@@ -15,7 +15,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import channels
 from hub.sync.channels import ChannelCard
 from hub.vocabulary import ObservedLevel, StockLevel
-from tests.benchmarks.harness import occasion, register
+from tests.benchmarks.harness import context, register
 
 PRODUCTS_AT_A_TIME = 5_000
 
@@ -92,7 +92,7 @@ def catalogue_of(database: Any, products: int) -> Row:
         settings="",
         capabilities=["push_stock", "snapshot_stock"],
     )
-    channel = database.write_now(lambda tx: channels.register(tx, occasion(), card))
+    channel = database.write_now(lambda tx: channels.register(tx, context(), card))
     row: Row = database.read_now(lambda tx: channels.by_id(tx, channel))
     return row
 
@@ -100,4 +100,4 @@ def catalogue_of(database: Any, products: int) -> Row:
 def _products(tx: Transaction, first: int, last: int) -> None:
     for number in range(first, last):
         card = ProductCard(sku=sku(number), name=f"Product {number}", manufacturer="MAKER")
-        catalogue.register_product(tx, occasion(), card)
+        catalogue.register_product(tx, context(), card)

@@ -1,6 +1,6 @@
 """A ledger of many units, built once and kept: written past the commands, as they would have.
 
-Every unit has its birth, sealed as the ledger seals it, and its putting away is left out. Rows go
+Every unit has its origin, sealed as the ledger seals it, and its putting away is left out. Rows go
 in with their unique keys in order; further indexes are made when all rows are there.
 """
 
@@ -18,10 +18,10 @@ import psycopg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from hub.clock import micros, new_id
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.identifiers.numbers import skeleton
 from hub.inbound.receiving import UNIT_COLUMNS
-from hub.ledger.event_writer import EVENT_COLUMNS, Journal
+from hub.ledger.event_writer import EVENT_COLUMNS, EventWriter
 from hub.ledger.hash_chain import GENESIS
 from hub.storage.database import open_database
 from hub.storage.migrations import migrate
@@ -95,20 +95,20 @@ Chunk = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
 def _chunks(products: list[Row], place: Row, size: int) -> Iterator[Chunk]:
     """Yield rows for units and events."""
     for start in range(0, size, CHUNK):
-        journal = Journal(Occasion(actor="benchmark", now=BORN_AT), new_id())
+        writer = EventWriter(CommandContext(actor="benchmark", now=BORN_AT), new_id())
         numbers = range(start, min(start + CHUNK, size))
         yield (
-            [_unit(journal, products[n % PRODUCTS], place, serial(n)) for n in numbers],
-            journal.rows,
+            [_unit(writer, products[n % PRODUCTS], place, serial(n)) for n in numbers],
+            writer.rows,
         )
         if start % 1_000_000 == 0:
             say(f"{start:,} units")
 
 
-def _unit(journal: Journal, product: Row, place: Row, name: str) -> tuple[Any, ...]:
+def _unit(writer: EventWriter, product: Row, place: Row, name: str) -> tuple[Any, ...]:
     unit_id, now = new_id(), micros(BORN_AT)
     state = {"status": "in_stock", "disposition": "sellable_not_accessible"}
-    sealed = journal.append(
+    sealed = writer.append(
         unit_id=unit_id,
         version=1,
         action="receive",
@@ -145,7 +145,7 @@ def _unit(journal: Journal, product: Row, place: Row, name: str) -> tuple[Any, .
 
 
 # What a receipt states of a unit where nothing else is said.
-DEFAULTS = {"condition": "new", "birth": "receiving"}
+DEFAULTS = {"condition": "new", "origin": "receiving"}
 
 
 def _write_sqlite(ground: Ground, chunks: Iterator[Chunk]) -> None:

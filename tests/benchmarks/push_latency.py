@@ -21,7 +21,7 @@ from connectors.remote import Remote, RemoteApi
 from hub import catalogue, ledger
 from hub.clock import new_id
 from hub.commands.work import Work
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.database import Database
@@ -34,8 +34,8 @@ from jobs.runtime import Runtime
 from tests.benchmarks.harness import (
     Ground,
     Measurement,
+    context,
     fresh_ground,
-    occasion,
     opened,
     p95,
     receive,
@@ -116,8 +116,8 @@ class Shop:
         serial = next(self.serials)
 
         def work(tx: Transaction) -> tuple[str, int]:
-            instruction = Instruction(action=Action.SELL)
-            verdict = ledger.record(Work(tx, occasion(), new_id()), instruction, [Scan(serial)])[0]
+            command = UnitCommand(action=Action.SELL)
+            verdict = ledger.record(Work(tx, context(), new_id()), command, [Scan(serial)])[0]
             assert verdict.accepted, verdict.message
             level = tx.row(
                 "SELECT listing_id, wanted_version FROM listing_level "
@@ -187,11 +187,11 @@ def _stock(tx: Transaction, serials: Sequence[str]) -> None:
     card = ChannelCard(
         code="shop", name="Shop", connector="recorder", settings="", capabilities=["push_stock"]
     )
-    channel = channels.register(tx, occasion(), card)
+    channel = channels.register(tx, context(), card)
     receive(tx, serials, skus)
     for sku in skus:
         product = catalogue.reference(tx, "product", "sku", sku)
-        listings.bind(tx, channel, product["id"], sku, {}, occasion().now)
+        listings.bind(tx, channel, product["id"], sku, {}, context().now)
 
 
 async def _idle(shop: Shop) -> float:

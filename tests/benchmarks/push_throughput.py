@@ -16,8 +16,8 @@ from jobs import relay
 from jobs.runtime import Runtime
 from tests.benchmarks.harness import (
     Measurement,
+    context,
     fresh_ground,
-    occasion,
     opened,
     receive,
     run,
@@ -59,12 +59,12 @@ def _stock(tx: Transaction) -> None:
 def _bind(tx: Transaction, channel: Row) -> None:
     for number in range(LISTINGS):
         product = catalogue.reference(tx, "product", "sku", sku(number))
-        listings.bind(tx, channel["id"], product["id"], sku(number), {}, occasion().now)
+        listings.bind(tx, channel["id"], product["id"], sku(number), {}, context().now)
 
 
 async def _round(runtime: Runtime, channel: Row) -> float:
     await runtime.database.write(
-        lambda tx: listings.touch_channel(tx, channel["id"], occasion().now)
+        lambda tx: listings.touch_channel(tx, channel["id"], context().now)
     )
     started = time.perf_counter()
     pushed = await relay.drain(runtime, channel["id"])
@@ -88,7 +88,7 @@ async def _changing(runtime: Runtime, channel: Row, connector: LargeChannel) -> 
     until = time.perf_counter() + CHANGE_SECONDS
     while time.perf_counter() < until:
         some = chance.sample(ids, CHANGED_AT_ONCE)
-        await runtime.database.write(lambda tx, some=some: listings.touch(tx, some, occasion().now))
+        await runtime.database.write(lambda tx, some=some: listings.touch(tx, some, context().now))
         changes += len(some)
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)

@@ -32,7 +32,7 @@ WARM_UP = 500
 TABLES = {"unit": UNIT_COLUMNS, "event": EVENT_COLUMNS}
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $place: String!) {
   receiveUnits(idempotencyKey: $key, units: $units, location: $place, putAway: true) {
-    __typename ... on Movement { accepted refused } ... on Problem { code message } } }"""
+    __typename ... on CommandResult { accepted refused } ... on Problem { code message } } }"""
 
 
 def receive_bulk(backend: str) -> Measurement:
@@ -70,7 +70,11 @@ async def _rounds(
         spent, started = cpu_seconds(pid), time.perf_counter()
         data = await client.ask(RECEIVE, key=f"round-{number}", units=units, place=BINS[0])
         elapsed, spent = time.perf_counter() - started, cpu_seconds(pid) - spent
-        assert data["receiveUnits"] == {"__typename": "Movement", "accepted": amount, "refused": 0}
+        assert data["receiveUnits"] == {
+            "__typename": "CommandResult",
+            "accepted": amount,
+            "refused": 0,
+        }
         if number:
             taken.append(elapsed)
             say(f"{amount} units in {elapsed:.3f} s, {spent:.3f} s of the server's processor")

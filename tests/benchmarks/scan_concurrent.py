@@ -10,7 +10,7 @@ from functools import partial
 from hub import catalogue, ledger
 from hub.clock import new_id
 from hub.commands.work import Work
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -21,11 +21,11 @@ from tests.benchmarks.harness import (
     Client,
     Measurement,
     Server,
+    context,
     cpu_seconds,
     fresh_ground,
     hub_server,
     make_keys,
-    occasion,
     opened,
     receive,
     register,
@@ -39,7 +39,7 @@ ROUNDS = 3
 ROUND_SECONDS = 3.0
 MOVE = """mutation($key: String!, $serial: String!, $to: String!) {
   moveUnits(idempotencyKey: $key, units: [{identifier: $serial}], location: $to) {
-    __typename ... on Movement { accepted } ... on Problem { code message } } }"""
+    __typename ... on CommandResult { accepted } ... on Problem { code message } } }"""
 ACCEPTED = b'"accepted":1'
 
 
@@ -119,5 +119,5 @@ async def _feed(database: Database, steps: "itertools.chain[tuple[str, str]]", u
 
 
 def _move(serial: str, place: str, tx: Transaction) -> list[Verdict]:
-    instruction = Instruction(action=Action.MOVE, location=catalogue.location(tx, place))
-    return ledger.record(Work(tx, occasion(), new_id()), instruction, [Scan(serial)])
+    command = UnitCommand(action=Action.MOVE, location=catalogue.location(tx, place))
+    return ledger.record(Work(tx, context(), new_id()), command, [Scan(serial)])

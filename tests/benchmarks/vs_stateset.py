@@ -26,8 +26,8 @@ from hub.storage.sql import Transaction
 from tests.benchmarks.harness import (
     BINS,
     Measurement,
+    context,
     fresh_ground,
-    occasion,
     opened,
     register,
     run,
@@ -111,4 +111,4 @@ async def _rate(
 def _receive(sku: str, serial: str, tx: Transaction) -> list[Verdict]:
     place = catalogue.location(tx, BINS[0])
     arrivals = [Arrival(serial=serial, product=sku)]
-    return receiving.receive(Work(tx, occasion(), new_id()), arrivals, place)
+    return receiving.receive(Work(tx, context(), new_id()), arrivals, place)

@@ -12,12 +12,12 @@ from hub.after_sales import warranty_answers as warranty
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
 from hub.clock import micros
-from hub.commands.context import Document, Occasion
+from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import StepNotAllowed
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -77,7 +77,7 @@ class FakeServices:
 
         return await self.database.write(work)
 
-    async def heal(self, channel: Row, difference: Row, occasion: Occasion) -> None:
+    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
         if self.problem is not None:
             raise self.problem
 
@@ -132,10 +132,10 @@ class Shop:
     def ago(self, **past: float) -> datetime:
         return self.now - timedelta(**past)
 
-    def occasion(self, actor: str = "hub", reason: str | None = None, **past: Any) -> Occasion:
+    def context(self, actor: str = "hub", reason: str | None = None, **past: Any) -> CommandContext:
         captured = past.pop("captured_by", CaptureMethod.SCAN)
         document = past.pop("document", None)
-        return Occasion(
+        return CommandContext(
             actor=actor,
             now=self.ago(**past),
             captured_by=captured,
@@ -160,9 +160,9 @@ class Shop:
         return self
 
     def _catalogue(self, tx: Transaction) -> None:
-        occasion = self.occasion(days=40)
+        context = self.context(days=40)
         for code, name in (("aurora", "Aurora Audio"), ("helio", "Helio Instruments")):
-            catalogue.register_manufacturer(tx, occasion, ManufacturerCard(code=code, name=name))
+            catalogue.register_manufacturer(tx, context, ManufacturerCard(code=code, name=name))
         for sku, name, maker, gtin, model in (
             ("AX-200", "Aurora X200 headphones", "aurora", "4006381333931", "X200-B"),
             ("AX-50", "Aurora X50 earbuds", "aurora", None, "X50"),
@@ -173,14 +173,14 @@ class Shop:
                 sku=sku, name=name, manufacturer=maker, gtin=gtin, model_number=model,
                 warranty_months=24,
             )  # fmt: skip
-            self.ids[sku] = catalogue.register_product(tx, occasion, card)
+            self.ids[sku] = catalogue.register_product(tx, context, card)
         for code, name, kind in (
             ("BER-1", "Berlin warehouse", LocationKind.WAREHOUSE),
             ("MIT", "Mitte store", LocationKind.STORE),
             ("RET", "Returns desk", LocationKind.RETURNS),
         ):
             card = LocationCard(code=code, name=name, kind=kind)
-            catalogue.register_location(tx, occasion, card)
+            catalogue.register_location(tx, context, card)
 
     def _channels(self, tx: Transaction) -> None:
         for code, name, connector, can, maker in (
@@ -196,7 +196,7 @@ class Shop:
                 code=code, name=name, connector=connector, settings="sealed", capabilities=can,
                 manufacturer=maker,
             )  # fmt: skip
-            self.ids[code] = channels.register(tx, self.occasion(days=39), card)
+            self.ids[code] = channels.register(tx, self.context(days=39), card)
         channels.pause(tx, self.ids["fjord"], "The channel refuses our credentials (401).")
 
     def _units(self, tx: Transaction) -> None:
@@ -216,21 +216,21 @@ class Shop:
                 for number in range(count)
             ]
             po = Document("po", "PO-2291")
-            occasion = self.occasion("Ines, dock 2", days=21, document=po)
-            receiving.receive(Work(tx, occasion, f"receive-{sku}"), arrivals, where, put_away=True)
+            context = self.context("Ines, dock 2", days=21, document=po)
+            receiving.receive(Work(tx, context, f"receive-{sku}"), arrivals, where, put_away=True)
         twins = [Arrival(serial="TWIN-1", product=sku) for sku in ("AX-200", "HL-7")]
         odd = [Arrival(serial=HOSTILE, product="HL-9")]
-        occasion = self.occasion("Ines, dock 2", days=20, captured_by=CaptureMethod.MANUAL)
-        receiving.receive(Work(tx, occasion, "twins"), [*twins, *odd], place)
+        context = self.context("Ines, dock 2", days=20, captured_by=CaptureMethod.MANUAL)
+        receiving.receive(Work(tx, context, "twins"), [*twins, *odd], place)
         for row in tx.rows("SELECT id, serial FROM unit"):
             self.ids[row["serial"]] = row["id"]
 
     def _do(
-        self, tx: Transaction, occasion: Occasion, serial: str, action: Action, **of: Any
+        self, tx: Transaction, context: CommandContext, serial: str, action: Action, **of: Any
     ) -> None:
-        instruction = Instruction(action=action, **of)
+        command = UnitCommand(action=action, **of)
         (verdict,) = ledger.record(
-            Work(tx, occasion, f"{serial}-{action}-{micros(occasion.now)}"), instruction,
+            Work(tx, context, f"{serial}-{action}-{micros(context.now)}"), command,
             [Scan(serial)],
         )  # fmt: skip
         assert verdict.accepted, verdict.message
@@ -238,7 +238,7 @@ class Shop:
     def _orders(self, tx: Transaction) -> None:
         northwind = channels.get(tx, "northwind")
         self._do(
-            tx, self.occasion("Ines, dock 2", days=20.5), SERIAL, Action.MOVE,
+            tx, self.context("Ines, dock 2", days=20.5), SERIAL, Action.MOVE,
             location=catalogue.location(tx, "BER-1"),
         )  # fmt: skip
         for number, sku, quantity, days in (
@@ -248,8 +248,8 @@ class Shop:
             ("#1044", "HL-9", 3, 0.02),
         ):
             order = self._order(number, sku, quantity, self.ago(days=days))
-            occasion = self.occasion("Northwind Online", days=days)
-            order_id = orders.accept(tx, occasion, northwind, order)
+            context = self.context("Northwind Online", days=days)
+            order_id = orders.accept(tx, context, northwind, order)
             assert order_id is not None
             self.ids[number] = order_id
         lines = tx.rows("SELECT id FROM order_line WHERE order_id = :id", id=self.ids["#1041"])
@@ -257,11 +257,11 @@ class Shop:
         assert SERIAL in [row["serial"] for row in bound]
         scans = [Scan(row["serial"]) for row in bound]
         for action, hours in ((Action.PICK, 20), (Action.PACK, 18)):
-            occasion = self.occasion("Tomasz, picking", days=14, hours=hours)
-            ledger.record(Work(tx, occasion, f"1041-{action}"), Instruction(action=action), scans)
+            context = self.context("Tomasz, picking", days=14, hours=hours)
+            ledger.record(Work(tx, context, f"1041-{action}"), UnitCommand(action=action), scans)
         shipment = Shipment("DHL", "JD0140 2233 7781")
-        occasion = self.occasion("Tomasz, picking", days=14, hours=12)
-        orders.ship(Work(tx, occasion, "1041-ship"), scans, shipment)
+        context = self.context("Tomasz, picking", days=14, hours=12)
+        orders.ship(Work(tx, context, "1041-ship"), scans, shipment)
         for code in ("northwind", "aurora-care"):
             for fact in outbox.lease(tx, self.ids[code], self.ago(days=14), limit=50):
                 outbox.sent(tx, fact, "ok", self.ago(days=14))
@@ -278,11 +278,11 @@ class Shop:
         """Let one unit come back, be inspected, and be sold again."""
         desk = catalogue.location(tx, "RET")
         rma = Document("rma", "RMA-118")
-        back = self.occasion("Lena, returns", "changed their mind", days=5, document=rma)
+        back = self.context("Lena, returns", "changed their mind", days=5, document=rma)
         self._do(tx, back, SERIAL, Action.ACCEPT_RETURN, location=desk)
-        graded = self.occasion("Lena, returns", "opened, complete", days=4.8, document=rma)
+        graded = self.context("Lena, returns", "opened, complete", days=4.8, document=rma)
         self._do(tx, graded, SERIAL, Action.RESTOCK, grade="B")
-        held = self.occasion("Mara, day shift", "left ear cup rattles", hours=6)
+        held = self.context("Mara, day shift", "left ear cup rattles", hours=6)
         self._do(tx, held, SERIAL, Action.HOLD, hold_kind="quality", hold_reference="QA-31")
         answer = Warranty(
             serial=SERIAL,
@@ -366,7 +366,7 @@ class Shop:
         self.ids["edited"], self.ids["formula"] = second[0]["id"], second[1]["id"]
         self.ids["lost"], self.ids["foreign"] = first[0]["id"], first[1]["id"]
         at = self.ago(minutes=10)
-        differences.heal(tx, self.occasion("reconcile", minutes=10), second[0])
+        differences.heal(tx, self.context("reconcile", minutes=10), second[0])
         differences.healed(tx, second[0]["id"], at)
         differences.ask(tx, first[1], channels.get(tx, "northwind"), self.ago(hours=2))
 
@@ -402,7 +402,9 @@ class Shop:
             cases.report(tx, finding, self.ago(minutes=past / 3))
         case = tx.row("SELECT * FROM exception_case WHERE kind = 'missing_capture'")
         assert case is not None
-        cases.assign(tx, Occasion(actor="lead", now=self.ago(minutes=60)), case, "Mara, day shift")
+        cases.assign(
+            tx, CommandContext(actor="lead", now=self.ago(minutes=60)), case, "Mara, day shift"
+        )
 
     def _dead(self, tx: Transaction) -> None:
         channel = self.ids["mitte-pos"]

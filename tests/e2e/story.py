@@ -27,7 +27,7 @@ CHANNEL = """mutation($channel: ChannelInput!) { registerChannel(channel: $chann
   __typename ... on Problem { code message } } }"""
 RECEIVE = """mutation($units: [ArrivalInput!]!) {
   receiveUnits(idempotencyKey: "r", units: $units, location: "WH", putAway: true) {
-    ... on Movement { accepted } ... on Problem { code message } } }"""
+    ... on CommandResult { accepted } ... on Problem { code message } } }"""
 RECONCILE = """mutation($channel: String!) { reconcile(channel: $channel) {
   ... on ReconciliationStarted { runs { scope state error differences { nodes { kind subject cause
     state evidence ledgerClaim remoteClaim } } } } ... on Problem { code message } } }"""
@@ -38,7 +38,7 @@ SHIP = """mutation($units: [UnitInput!]!) {
   pick: pickUnits(idempotencyKey: "p", units: $units) { __typename }
   pack: packUnits(idempotencyKey: "q", units: $units) { __typename }
   ship: shipUnits(idempotencyKey: "s", units: $units, carrier: "UPS", tracking: "1Z999") {
-    __typename ... on Movement { accepted } ... on Problem { code message } } }"""
+    __typename ... on CommandResult { accepted } ... on Problem { code message } } }"""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from hub.vocabulary import OrderLine
 from world import World
 
 ORDERS = 6
-FULFILMENT = b"fulfillmentCreate"
+FULFILLMENT = b"fulfillmentCreate"
 HELD = (
     "SELECT (SELECT COUNT(*) FROM outbox WHERE lease_until > 0) "
     "+ (SELECT COUNT(*) FROM inbox WHERE lease_until > 0) "
@@ -53,7 +53,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         first = await receive()
-        if FULFILMENT in first["body"]:
+        if FULFILLMENT in first["body"]:
             self.came.set()
             await self.opened.wait()
         waiting = [first]
@@ -107,7 +107,7 @@ def _ship(world: World, serial: str) -> None:
     for action in (Action.PICK, Action.PACK):
         assert world.do(action, serial)[0].accepted
     world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan(serial)], Shipment())
+        lambda tx: orders.ship(Work(tx, world.context(), new_id()), [Scan(serial)], Shipment())
     )
 
 
@@ -178,7 +178,7 @@ def test_an_api_finishes_its_requests_and_takes_no_new_ones(
     _, secret = world.write(lambda tx: keys.create(tx, "p", [Permission.SCANNER], world.now))
     move = (
         'mutation { done: pickUnits(idempotencyKey: "k", units: [{identifier: "SN-1"}]) '
-        "{ __typename ... on Movement { accepted } } }"
+        "{ __typename ... on CommandResult { accepted } } }"
     )
     held, free = threading.Event(), threading.Event()
 
@@ -208,7 +208,7 @@ def test_an_api_finishes_its_requests_and_takes_no_new_ones(
         asking.join(SECONDS_MAX)
         assert hub.process.wait(SECONDS_MAX) == 0
     assert answers[0].status_code == 200
-    assert orjson.loads(answers[0].content)["data"]["done"]["__typename"] == "Movement"
+    assert orjson.loads(answers[0].content)["data"]["done"]["__typename"] == "CommandResult"
 
 
 @on_a_server

@@ -25,7 +25,7 @@ def command(world: World, folder: Path, *more: str) -> subprocess.Popen[bytes]:
     }
     given = ["import", str(folder / "stock.csv"), "--location", "WH", "--batch", "100", *more]
     return subprocess.Popen(
-        [sys.executable, "-m", "hub", *given],
+        [sys.executable, "-m", "serial_hub", *given],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -35,7 +35,7 @@ from hub.sync.leases import LEASE
 from world import World
 
 SERIALS = [f"SN-{number}" for number in range(5)]
-LEVEL, FULFILMENT, RECORD = "inventorySetQuantities", "fulfillmentCreate", "metafieldsSet"
+LEVEL, FULFILLMENT, RECORD = "inventorySetQuantities", "fulfillmentCreate", "metafieldsSet"
 LOOK = "fulfillmentOrders"  # what is read of an order before it is fulfilled
 
 
@@ -201,7 +201,7 @@ def _ship_what_is_promised(world: World) -> None:
         assert world.do(action, serial)[0].accepted
     shipment = Shipment(carrier="UPS", tracking="1Z999")
     world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), [Scan(serial)], shipment)
+        lambda tx: orders.ship(Work(tx, world.context(), new_id()), [Scan(serial)], shipment)
     )
 
 
@@ -285,8 +285,8 @@ def test_a_level_that_changed_while_the_worker_was_dead_is_told_as_it_is_now(
     asyncio.run(telling())
 
 
-@pytest.mark.parametrize("last_call", [FULFILMENT, RECORD])
-def test_a_fulfilment_whose_acknowledgement_was_lost_is_told_again_and_exists_once(
+@pytest.mark.parametrize("last_call", [FULFILLMENT, RECORD])
+def test_a_fulfillment_whose_acknowledgement_was_lost_is_told_again_and_exists_once(
     world: World, url: str, tmp_path: Path, last_call: str
 ) -> None:
     async def telling() -> None:
@@ -300,23 +300,23 @@ def test_a_fulfilment_whose_acknowledgement_was_lost_is_told_again_and_exists_on
             assert_told_once(told, available=4)
             assert told.fact()["fence"] == 2  # it was told twice
             assert len(told.gate.asked(LOOK)) == 2  # and looked for first, each time
-            assert len(told.gate.asked(FULFILMENT)) == 1
+            assert len(told.gate.asked(FULFILLMENT)) == 1
             assert len(told.gate.asked(LEVEL)) == 1  # what was acknowledged is not told again
 
     asyncio.run(telling())
 
 
-def test_a_fulfilment_that_never_arrived_is_told_by_the_next_worker(
+def test_a_fulfillment_that_never_arrived_is_told_by_the_next_worker(
     world: World, url: str, tmp_path: Path
 ) -> None:
     async def telling() -> None:
-        async with story(world, url, tmp_path, FULFILMENT, performs=False) as told:
+        async with story(world, url, tmp_path, FULFILLMENT, performs=False) as told:
             await told.kill_in_the_middle()
             assert told.twin.orders[told.order_ref].shipments == []
             told.let_leases_end()
             await told.run_until_told()
             assert_told_once(told, available=4)
-            assert len(told.gate.asked(FULFILMENT)) == 2
+            assert len(told.gate.asked(FULFILLMENT)) == 2
 
     asyncio.run(telling())
 
@@ -325,7 +325,7 @@ def test_a_lease_that_still_runs_is_left_alone_by_the_next_worker(
     world: World, url: str, tmp_path: Path
 ) -> None:
     async def telling() -> None:
-        async with story(world, url, tmp_path, FULFILMENT) as told:
+        async with story(world, url, tmp_path, FULFILLMENT) as told:
             await told.kill_in_the_middle()
             # Something else to tell shows that the next worker is at work.
             sell_another(world)

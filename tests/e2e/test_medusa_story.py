@@ -63,8 +63,8 @@ def test_a_shoppers_order_is_served_and_drift_is_healed(
 def the_shop_shows_the_serials(shop: MedusaServer, remote_id: str) -> None:
     fields = "*fulfillments,*fulfillments.labels,*items,*items.detail"
     order = shop.admin("GET", f"/orders/{remote_id}?fields={fields}")["order"]
-    (fulfilment,) = order["fulfillments"]
+    (fulfillment,) = order["fulfillments"]
     (line,) = order["items"]
-    assert fulfilment["metadata"]["serials"] == {line["id"]: ["SN-0001", "SN-0002"]}
-    assert fulfilment["labels"][0]["tracking_number"] == "1Z999"
+    assert fulfillment["metadata"]["serials"] == {line["id"]: ["SN-0001", "SN-0002"]}
+    assert fulfillment["labels"][0]["tracking_number"] == "1Z999"
     assert line["detail"]["shipped_quantity"] == 2

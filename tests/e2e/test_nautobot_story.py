@@ -40,7 +40,7 @@ print("TOKEN", Token.objects.create(user=User.objects.get(username="hub")).key)
 RECEIVE = """mutation { receiveUnits(idempotencyKey: "r", location: "WH", putAway: true, units: [
   {serial: "SN-0001", product: "CAM-X1"}, {serial: "SN-0002", product: "CAM-X1"},
   {serial: "SN-0003", product: "CAM-X1"}, {serial: "SN-0004", product: "CAM-X1"}]) {
-  ... on Movement { accepted } ... on Problem { code message } } }"""
+  ... on CommandResult { accepted } ... on Problem { code message } } }"""
 SAID = """query($serial: String!) { unit(identifier: $serial) { warranty {
   status source startsOn endsOn } } }"""
 

@@ -51,7 +51,7 @@ REGISTER = f"""mutation {{ registerCatalogue(
   locations: [{{code: "WH", name: "Warehouse", kind: WAREHOUSE}}]) {{ __typename }} }}"""
 RECEIVE = """mutation { receiveUnits(idempotencyKey: "r", location: "WH", putAway: true, units: [
   {serial: "SN0001", product: "PILL"}, {serial: "FAKE1", product: "PILL"}]) {
-  ... on Movement { accepted } ... on Problem { code message } } }"""
+  ... on CommandResult { accepted } ... on Problem { code message } } }"""
 SAID = """query($serial: String!) { unit(identifier: $serial) { warranty { status source } } }"""
 CLAIM = """mutation($key: String!, $serial: String!) {
   openClaim(idempotencyKey: $key, unit: {identifier: $serial}, fault: "broken") {
@@ -89,7 +89,7 @@ def quartet(folder: Path) -> Iterator[str]:
 
 
 def commission(url: str) -> None:
-    """Let the maker capture the event by which a serial is born."""
+    """Let the maker capture the event by which a serial is commission."""
     answer = httpx.post(
         f"{url}/capture/quartet-capture/?rule=EPCIS&run-immediately=true",
         files={"file": ("event.xml", COMMISSIONED)},

@@ -21,7 +21,7 @@ from e2e.vendure_server import FOLDER, VendureServer, vendure_server, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-FULFILMENTS = """query($id: ID!) { order(id: $id) { state fulfillments { state trackingCode
+FULFILLMENTS = """query($id: ID!) { order(id: $id) { state fulfillments { state trackingCode
   customFields { serials } } } }"""
 STOCK = """{ productVariants(options: {filter: {sku: {eq: "CAM-X1"}}}) { items { id
   stockLevels { stockOnHand stockAllocated stockLocation { id } } } } }"""
@@ -72,7 +72,7 @@ def test_a_shoppers_order_is_served_and_drift_is_healed(
 
 
 def the_shop_shows_the_serials(shop: VendureServer, remote_id: str) -> None:
-    seen = shop.as_admin(FULFILMENTS, id=remote_id)
-    (fulfilment,) = seen["order"]["fulfillments"]
-    assert (fulfilment["state"], fulfilment["trackingCode"]) == ("Shipped", "1Z999")
-    assert sorted(fulfilment["customFields"]["serials"]) == ["SN-0001", "SN-0002"]
+    seen = shop.as_admin(FULFILLMENTS, id=remote_id)
+    (fulfillment,) = seen["order"]["fulfillments"]
+    assert (fulfillment["state"], fulfillment["trackingCode"]) == ("Shipped", "1Z999")
+    assert sorted(fulfillment["customFields"]["serials"]) == ["SN-0001", "SN-0002"]

@@ -10,14 +10,14 @@ from hub import orders
 from hub.availability import counting, reasons
 from hub.availability import policy as policies
 from hub.availability.policy import PolicyCard
-from hub.availability.reasons import Reason, Untold
+from hub.availability.reasons import PendingReason, Reason
 from hub.clock import new_id
 from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import ship_notices
 from hub.inbound.receiving import Arrival, commission
 from hub.inbound.ship_notices import DeliveryCard, LineCard
-from hub.ledger.commissioning import BirthPoint, Condition
+from hub.ledger.commissioning import Condition, RecordOrigin
 from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
 from hub.sync import availability_settings, channels, listings
@@ -39,7 +39,7 @@ def fresh(world: World, channel: Row) -> Row:
 def set_policy(world: World, channel: Row, **points: object) -> Row:
     card = PolicyCard(**points)  # type: ignore[arg-type]
     world.write(
-        lambda tx: availability_settings.set_for_channel(tx, world.occasion(), channel, card)
+        lambda tx: availability_settings.set_for_channel(tx, world.context(), channel, card)
     )
     return fresh(world, channel)
 
@@ -48,7 +48,7 @@ def set_own(world: World, channel: Row, sku: str = "CAM", **points: object) -> N
     card = PolicyCard(**points)  # type: ignore[arg-type]
     world.write(
         lambda tx: availability_settings.set_for_listing(
-            tx, world.occasion(), fresh(world, channel), sku, card
+            tx, world.context(), fresh(world, channel), sku, card
         )
     )
 
@@ -66,9 +66,9 @@ def why(world: World, channel: Row) -> dict[Reason, int]:
 def announce(world: World, ref: str, quantity: int, *serials: str) -> str:
     line = LineCard(ref="1", product="CAM", quantity=quantity, serials=serials)
     card = DeliveryCard(supplier="ACME", ref=ref, lines=(line,))
-    return world.write(
-        lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card)
-    )[0]
+    return world.write(lambda tx: ship_notices.announce(Work(tx, world.context(), new_id()), card))[
+        0
+    ]
 
 
 def buy(world: World, channel: Row, ref: str, quantity: int = 1) -> None:
@@ -280,7 +280,7 @@ def test_what_is_expected_by_its_serial_counts_early_too(world: World) -> None:
     arrivals = [Arrival(serial=f"SN-{number}", product="CAM") for number in range(4)]
     world.write(
         lambda tx: commission(
-            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.context(), new_id()), arrivals, None, point=RecordOrigin.MANUFACTURING
         )
     )
     assert shown(world, shop) == 4
@@ -315,7 +315,7 @@ def test_a_clients_channel_sells_early_what_is_his(world: World) -> None:
     arrivals = [Arrival(serial="SN-1", product="CAM", client="CLIENT")]
     world.write(
         lambda tx: commission(
-            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.context(), new_id()), arrivals, None, point=RecordOrigin.MANUFACTURING
         )
     )
     announce(world, "D-1", 2)
@@ -333,7 +333,7 @@ def test_a_pre_order_becomes_an_oversale_when_less_comes_and_none_when_more_does
     asyncio.run(sweep(world.runtime()))
     assert world.value("SELECT COUNT(*) FROM exception_case") == 0
     world.write(
-        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery, give_up=True)
+        lambda tx: ship_notices.close(Work(tx, world.context(), new_id()), delivery, give_up=True)
     )
     asyncio.run(sweep(world.runtime()))
     oversold = "SELECT state FROM exception_case WHERE kind = 'oversold'"
@@ -352,7 +352,7 @@ def test_an_announcement_tells_nothing_to_channels_that_sell_what_is_here(world:
     delivery = announce(world, "D-1", 2, "SN-1")
     buy(world, shop, "o-1")
     world.write(
-        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery, give_up=False)
+        lambda tx: ship_notices.close(Work(tx, world.context(), new_id()), delivery, give_up=False)
     )
     assert world.value("SELECT wanted_version FROM listing_level") == wanted
 
@@ -365,7 +365,7 @@ def test_lines_that_can_not_be_served_do_not_keep_others_from_being_tried(world:
     world.pass_time(minutes=1)
     buy(world, shop, "o-1")
     world.receive("SN-1")
-    world.write(lambda tx: orders.retry_backorders(tx, world.occasion(), limit=2))
+    world.write(lambda tx: orders.retry_backorders(tx, world.context(), limit=2))
     assert bound(world, "o-1") == ["SN-1"]
 
 
@@ -443,7 +443,7 @@ def test_it_is_said_why_a_channel_was_not_told_yet(world: World) -> None:
     shop = world.channel()
     world.list_product(shop)
 
-    def untold() -> Untold | None:
+    def untold() -> PendingReason | None:
         (level,) = world.rows("SELECT * FROM listing_level")
         return reasons.untold(fresh(world, shop), level, world.now)
 
@@ -452,22 +452,22 @@ def test_it_is_said_why_a_channel_was_not_told_yet(world: World) -> None:
         (level,) = world.write(lambda tx: listings.lease(tx, of, world.now, limit=1))
         return level
 
-    assert untold() is Untold.WAITING
+    assert untold() is PendingReason.WAITING
     world.write(lambda tx: channels.pause(tx, shop["id"], "stocktaking"))
-    assert untold() is Untold.CHANNEL_PAUSED
+    assert untold() is PendingReason.CHANNEL_PAUSED
     world.write(lambda tx: channels.resume(tx, shop["id"]))
     until = world.now.replace(hour=13)
     world.write(lambda tx: channels.slow_down(tx, shop["id"], until))
-    assert untold() is Untold.RATE_LIMITED
+    assert untold() is PendingReason.RATE_LIMITED
     world.write(lambda tx: channels.resume(tx, shop["id"]))
     level = lease()
-    assert untold() is Untold.BEING_TOLD
+    assert untold() is PendingReason.SENDING
     world.write(lambda tx: listings.retry(tx, level, "no wire", until, counted=True))
-    assert untold() is Untold.RETRYING
+    assert untold() is PendingReason.RETRYING
     world.pass_time(hours=2)
     level = lease()
     world.write(lambda tx: listings.give_up(tx, level, "no such listing"))
-    assert untold() is Untold.DEAD_LETTER
+    assert untold() is PendingReason.DEAD_LETTER
     world.write(lambda tx: listings.revive(tx, shop["id"], world.now))
     level = lease()
     world.write(lambda tx: listings.acknowledge(tx, level, 0, world.now))

@@ -22,7 +22,8 @@ from hub.errors import InvalidInput
 from hub.identifiers.numbers import canonical
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
+from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
@@ -54,21 +55,21 @@ def told(answer: Capture) -> tuple[str, str]:
 
 def rule(world: World, pattern: str, maker: str = "ACME") -> None:
     card = ManufacturerCard(code=maker, name=maker, serial_pattern=pattern)
-    world.write(lambda tx: catalogue.register_manufacturer(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_manufacturer(tx, world.context(), card))
 
 
 def product(world: World, sku: str, maker: str = "ACME", **more: Any) -> None:
     card = ProductCard(sku=sku, name=sku, manufacturer=maker, **more)
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
 
 
-def arrive(world: World, serial: str, sku: str = "CAM", **more: Any) -> ledger.Verdict:
-    occasion = world.occasion(captured_by=more.pop("captured_by", CaptureMethod.API))
+def arrive(world: World, serial: str, sku: str = "CAM", **more: Any) -> Verdict:
+    context = world.context(captured_by=more.pop("captured_by", CaptureMethod.API))
 
-    def work(tx: Transaction) -> list[ledger.Verdict]:
+    def work(tx: Transaction) -> list[Verdict]:
         place = catalogue.location(tx, "WH")
         arrival = Arrival(serial=serial, product=sku, **more)
-        return receiving.receive(Work(tx, occasion, new_id()), [arrival], place, put_away=True)
+        return receiving.receive(Work(tx, context, new_id()), [arrival], place, put_away=True)
 
     (verdict,) = world.write(work)
     return verdict
@@ -478,13 +479,13 @@ def test_a_point_that_needs_a_scan_refuses_every_other_capture(world: World) -> 
     world.receive("SN-1")
     world.do(Action.ALLOCATE, "SN-1", hold_reference="cart-2")
 
-    def pick(method: CaptureMethod, scope: str = "hub") -> Sequence[ledger.Verdict]:
-        occasion = world.occasion(captured_by=method, scope=scope)
+    def pick(method: CaptureMethod, scope: str = "hub") -> Sequence[Verdict]:
+        context = world.context(captured_by=method, scope=scope)
         scans = [Scan("P-1"), Scan("SN-1")]
 
-        def work(tx: Transaction) -> list[ledger.Verdict]:
+        def work(tx: Transaction) -> list[Verdict]:
             return ledger.record(
-                Work(tx, occasion, new_id()), Instruction(action=Action.PICK), scans
+                Work(tx, context, new_id()), UnitCommand(action=Action.PICK), scans
             )
 
         return world.write(work)
@@ -501,8 +502,8 @@ def test_a_point_that_needs_a_scan_refuses_every_other_capture(world: World) -> 
 def test_what_a_channel_reports_is_recorded_all_the_same(world: World) -> None:
     product(world, "PHONE", capture_points=("sell",))
     world.receive("P-1", sku="PHONE")
-    job = world.occasion(scope="job:intake")
-    sale = Instruction(action=Action.SELL)
+    job = world.context(scope="job:intake")
+    sale = UnitCommand(action=Action.SELL)
     (verdict,) = world.write(lambda tx: ledger.record(Work(tx, job, new_id()), sale, [Scan("P-1")]))
     assert verdict.accepted
 

@@ -55,15 +55,15 @@ def rule(code: str = "r", action: RuleAction = RuleAction.ASSIGN, **more: Any) -
 
 
 def put(world: World, made: CaseRule) -> None:
-    world.write(lambda tx: rules.put(tx, world.occasion(), made))
+    world.write(lambda tx: rules.put(tx, world.context(), made))
 
 
 def apply(world: World) -> int:
-    return world.write(lambda tx: rules.apply(tx, world.occasion(actor="job"), limit=100))
+    return world.write(lambda tx: rules.apply(tx, world.context(actor="job"), limit=100))
 
 
 def resolve(world: World, case_id: str, words: str = "Found.") -> None:
-    world.write(lambda tx: cases.resolve(tx, world.occasion(), case(world, case_id), words))
+    world.write(lambda tx: cases.resolve(tx, world.context(), case(world, case_id), words))
 
 
 # --- the trail ---------------------------------------------------------------------------------
@@ -74,11 +74,11 @@ def test_every_change_of_a_case_is_told_with_who_and_when(world: World) -> None:
     case_id = report(world)
     opened = world.now
     world.pass_time(hours=1)
-    world.write(lambda tx: cases.assign(tx, world.occasion(), case(world, case_id), "ann"))
+    world.write(lambda tx: cases.assign(tx, world.context(), case(world, case_id), "ann"))
     resolve(world, case_id)
     world.pass_time(hours=1)
     world.write(
-        lambda tx: cases.reopen(tx, world.occasion(), case(world, case_id), "It is gone again.")
+        lambda tx: cases.reopen(tx, world.context(), case(world, case_id), "It is gone again.")
     )
     rows = told(world, case_id)
     assert [(row["action"], row["actor"], row["state"], row["owner"]) for row in rows] == [
@@ -129,25 +129,25 @@ def test_success_closes_a_case_and_the_same_thing_later_is_a_new_one(world: Worl
     )
     assert report(world) != case_id
     with pytest.raises(StepNotAllowed, match="open already"):
-        world.write(lambda tx: cases.reopen(tx, world.occasion(), case(world, case_id), "x"))
+        world.write(lambda tx: cases.reopen(tx, world.context(), case(world, case_id), "x"))
 
 
 def test_what_is_open_is_not_opened_and_what_is_resolved_not_resolved(world: World) -> None:
     case_id = report(world)
     with pytest.raises(StepNotAllowed, match="the case is open"):
-        world.write(lambda tx: cases.reopen(tx, world.occasion(), case(world, case_id), "x"))
+        world.write(lambda tx: cases.reopen(tx, world.context(), case(world, case_id), "x"))
     resolve(world, case_id)
     with pytest.raises(StepNotAllowed):
         resolve(world, case_id)
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: cases.assign(tx, world.occasion(), case(world, case_id), "ann"))
+        world.write(lambda tx: cases.assign(tx, world.context(), case(world, case_id), "ann"))
     assert actions(world, case_id) == ["opened", "resolved"]
 
 
 @pytest.mark.req("R149", "R152")
 def test_new_cases_of_a_kind_go_to_their_owner(world: World) -> None:
     def own(owner: str | None) -> None:
-        world.write(lambda tx: rules.set_owner(tx, world.occasion(), CaseKind.MISSING_UNIT, owner))
+        world.write(lambda tx: rules.set_owner(tx, world.context(), CaseKind.MISSING_UNIT, owner))
 
     own("stock")
     case_id = report(world)
@@ -192,11 +192,11 @@ def test_a_rule_gives_cases_to_somebody_and_never_quarrels_with_people(world: Wo
     assert (case(world, mine)["owner"], case(world, other)["owner"]) == ("stock", None)
     line = told(world, mine)[-1]
     assert (line["action"], line["actor"], line["rule"]) == ("assigned", "job", "r")
-    world.write(lambda tx: cases.assign(tx, world.occasion(), case(world, mine), "ann"))
+    world.write(lambda tx: cases.assign(tx, world.context(), case(world, mine), "ann"))
     assert apply(world) == 0
     assert case(world, mine)["owner"] == "ann"
     resolve(world, mine)
-    world.write(lambda tx: cases.reopen(tx, world.occasion(), case(world, mine), "again"))
+    world.write(lambda tx: cases.reopen(tx, world.context(), case(world, mine), "again"))
     assert apply(world) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_rule_closes_what_was_not_seen_for_days(world: World) -> None:
     assert apply(world) == 1
     closed = case(world, case_id)
     assert (closed["state"], closed["resolution"]) == ("resolved", "Gone by itself.")
-    world.write(lambda tx: cases.reopen(tx, world.occasion(), closed, "No."))
+    world.write(lambda tx: cases.reopen(tx, world.context(), closed, "No."))
     assert apply(world) == 0  # the days begin anew
 
 
@@ -227,7 +227,7 @@ def test_a_rule_makes_old_cases_more_severe(world: World) -> None:
         rule("old", RuleAction.ESCALATE, severity="high", open_hours_from=24, has_owner=False),
     )
     case_id, owned = report(world), report(world, "SN-2")
-    world.write(lambda tx: cases.assign(tx, world.occasion(), case(world, owned), "ann"))
+    world.write(lambda tx: cases.assign(tx, world.context(), case(world, owned), "ann"))
     world.pass_time(hours=24)
     assert apply(world) == 1
     assert (case(world, case_id)["severity"], case(world, owned)["severity"]) == ("high", "medium")

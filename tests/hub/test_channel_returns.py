@@ -33,7 +33,7 @@ def sold(world: World, *serials: str) -> Row:
     world.accept(shop, world.order(lines=[OrderLine(ref="l-1", sku="CAM", quantity=len(serials))]))
     world.do(Action.PICK, *serials)
     scans = [Scan(serial) for serial in serials]
-    world.write(lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), scans, Shipment()))
+    world.write(lambda tx: orders.ship(Work(tx, world.context(), "c-1"), scans, Shipment()))
     return shop
 
 
@@ -42,7 +42,7 @@ def checked(world: World, serial: str) -> Row:
     return_id = world.write(
         lambda tx: check(
             tx,
-            world.occasion(),
+            world.context(),
             Question(
                 identifier=serial, location=catalogue.location(tx, "SHOP"), reason="too small"
             ),
@@ -54,12 +54,12 @@ def checked(world: World, serial: str) -> Row:
 def taken_in(world: World, serial: str) -> Row:
     """Check and take a unit in."""
     answer = checked(world, serial)
-    world.write(lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), answer["id"]))
+    world.write(lambda tx: receive.accept(Work(tx, world.context(), new_id()), answer["id"]))
     return world.rows("SELECT * FROM return_case WHERE id = :id", id=answer["id"])[0]
 
 
 def refund(world: World, return_id: str, reference: str = "till-1") -> None:
-    world.write(lambda tx: receive.refund(tx, world.occasion(), return_id, reference))
+    world.write(lambda tx: receive.refund(tx, world.context(), return_id, reference))
 
 
 def swept(world: World) -> None:

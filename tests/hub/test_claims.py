@@ -38,7 +38,7 @@ def _two_years(world: World) -> None:
 def product(world: World, **more: Any) -> None:
     given = {"warranty_months": 24} | more
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", **given)
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
 
 
 def ship(world: World, serial: str, ref: str, customer: str = "c-1") -> None:
@@ -47,7 +47,7 @@ def ship(world: World, serial: str, ref: str, customer: str = "c-1") -> None:
     arrival = Arrival(serial=serial, product="CAM", lot="LOT-7", produced_on=date(2026, 9, 1))
     world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             [arrival],
             catalogue.location(tx, "WH"),
             put_away=True,
@@ -63,7 +63,7 @@ def claim(world: World, serial: str = "SN-1", **more: Any) -> Row:
     return shown(
         world,
         world.write(
-            lambda tx: claims.open_claim(tx, world.occasion(), Claim(identifier=serial, **given))
+            lambda tx: claims.open_claim(tx, world.context(), Claim(identifier=serial, **given))
         ),
     )
 
@@ -78,17 +78,17 @@ def codes(row: Row) -> set[str]:
 
 
 def decide(world: World, row: Row, decision: ClaimDecision, reason: str = "seen") -> None:
-    world.write(lambda tx: claims.decide_claim(tx, world.occasion(), row["id"], decision, reason))
+    world.write(lambda tx: claims.decide_claim(tx, world.context(), row["id"], decision, reason))
 
 
 def dispute(world: World, row: Row) -> None:
-    world.write(lambda tx: claims.dispute_claim(tx, world.occasion(), row["id"], "I object"))
+    world.write(lambda tx: claims.dispute_claim(tx, world.context(), row["id"], "I object"))
 
 
 def exchange(world: World, row: Row, serial: str = "NEW-1", place: str = "RETURNS") -> str:
     def work(tx: Transaction) -> str:
         where = catalogue.location(tx, place)
-        return replace_unit(Work(tx, world.occasion(), new_id()), row["id"], Scan(serial), where)
+        return replace_unit(Work(tx, world.context(), new_id()), row["id"], Scan(serial), where)
 
     return world.write(work)
 
@@ -190,7 +190,7 @@ def test_what_fails_after_three_repairs_is_replaced(world: World) -> None:
     work = WorkDone(kind=WorkKind.REPAIR, work="again")
     for _ in range(3):
         world.write(
-            lambda tx: repairs.record_work(Work(tx, world.occasion(), new_id()), Scan("SN-1"), work)
+            lambda tx: repairs.record_work(Work(tx, world.context(), new_id()), Scan("SN-1"), work)
         )
     assert claim(world)["rule"] == "repeated"
 
@@ -233,7 +233,7 @@ def test_a_rule_of_our_own_decides_before_those_built_in(world: World) -> None:
         conditions=Conditions(skus=("CAM",), covers=("no",)),
         decision="repair",
     )
-    world.write(lambda tx: decision_rules.put(tx, world.occasion(), rule, CLAIM_RULES))
+    world.write(lambda tx: decision_rules.put(tx, world.context(), rule, CLAIM_RULES))
     world.pass_time(days=800)
     assert claim(world)["rule"] == "goodwill"
 
@@ -260,10 +260,10 @@ def test_a_dispute_is_decided_by_a_person_and_counted(world: World) -> None:
     assert (after["state"], after["rule"], after["disputes"]) == ("approved", "by-hand", 1)
     assert after["told"]["decisions"][0]["by"] == "tester"
     assert after["told"]["disputes"][0]["reason"] == "I object"
-    world.write(lambda tx: claims.close_claim(tx, world.occasion(), row["id"], "repaired"))
+    world.write(lambda tx: claims.close_claim(tx, world.context(), row["id"], "repaired"))
     assert shown(world, row["id"])["state"] == "closed"
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: claims.close_claim(tx, world.occasion(), row["id"], "again"))
+        world.write(lambda tx: claims.close_claim(tx, world.context(), row["id"], "again"))
     with pytest.raises(UnknownReference):
         dispute(world, {"id": "none"})
 
@@ -300,7 +300,7 @@ def test_a_replacement_inherits_what_was_left(world: World) -> None:
     ship(world, "SN-1", "o-1")
     failed = world.unit("SN-1")["id"]
     extended = Grant(kind=CoverKind.EXTENDED_WARRANTY, reference="X-1", ends_on=date(2031, 1, 1))
-    world.write(lambda tx: cover.grant(tx, world.occasion(), failed, extended))
+    world.write(lambda tx: cover.grant(tx, world.context(), failed, extended))
     world.receive("NEW-1", place="SHOP")
     world.pass_time(days=10)
     row = claim(world)
@@ -308,11 +308,11 @@ def test_a_replacement_inherits_what_was_left(world: World) -> None:
     after = shown(world, row["id"])
     assert (after["state"], after["replacement_id"]) == ("closed", new)
     assert (world.unit("SN-1")["status"], world.unit("NEW-1")["status"]) == ("returned", "sold")
-    old = world.read(lambda tx: cover_of(tx, world.occasion(), failed))
+    old = world.read(lambda tx: cover_of(tx, world.context(), failed))
     assert old.entitled is Entitled.NO
     assert old.story.replaced_by == new
     assert {each.status for each in old.covers} == {CoverStatus.PASSED_ON}
-    found = world.read(lambda tx: cover_of(tx, world.occasion(), new))
+    found = world.read(lambda tx: cover_of(tx, world.context(), new))
     assert found.story.sale is not None
     assert found.story.sale.replaces == failed
     assert found.story.sale.order is not None
@@ -324,7 +324,7 @@ def test_a_replacement_inherits_what_was_left(world: World) -> None:
     assert found.covers[0].source == "own of SN-1"
     assert claim(world)["rule"] == "already-replaced"
     (verdict,) = world.write(
-        lambda tx: repairs.hand_back(Work(tx, world.occasion(), new_id()), [Scan("SN-1")])
+        lambda tx: repairs.hand_back(Work(tx, world.context(), new_id()), [Scan("SN-1")])
     )
     assert verdict.code == "STEP_NOT_ALLOWED"
 
@@ -336,7 +336,7 @@ def test_a_replacement_may_have_a_warranty_of_its_own(world: World) -> None:
     world.receive("NEW-1", place="SHOP")
     world.pass_time(days=10)
     new = exchange(world, claim(world))
-    (own,) = world.read(lambda tx: cover_of(tx, world.occasion(), new)).covers
+    (own,) = world.read(lambda tx: cover_of(tx, world.context(), new)).covers
     assert (own.kind, own.starts_on, own.ends_on) == (
         CoverKind.OWN,
         date(2026, 11, 12),
@@ -385,9 +385,7 @@ def test_of_two_who_replace_under_one_claim_one_wins(world: World) -> None:
     def giving(serial: str) -> Any:
         def work(tx: Transaction) -> str:
             where = catalogue.location(tx, "RETURNS")
-            return replace_unit(
-                Work(tx, world.occasion(), new_id()), row["id"], Scan(serial), where
-            )
+            return replace_unit(Work(tx, world.context(), new_id()), row["id"], Scan(serial), where)
 
         return work
 
@@ -402,7 +400,7 @@ def test_of_two_claims_at_once_the_second_waits_for_a_person(world: World) -> No
     ship(world, "SN-1", "o-1")
 
     def work(tx: Transaction) -> str:
-        return claims.open_claim(tx, world.occasion(), Claim(identifier="SN-1", fault="no picture"))
+        return claims.open_claim(tx, world.context(), Claim(identifier="SN-1", fault="no picture"))
 
     both = [world.database.submit(work) for _ in range(2)]
     rows = [shown(world, each.result(60)) for each in both]

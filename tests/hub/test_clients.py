@@ -38,9 +38,9 @@ SALE = Document("inv", "TITLE-1")
 
 def transfer(world: World, client: str | None, *serials: str | Scan) -> list[Verdict]:
     scans = [each if isinstance(each, Scan) else Scan(each) for each in serials]
-    occasion = world.occasion(document=SALE)
+    context = world.context(document=SALE)
     return world.write(
-        lambda tx: clients.transfer_title(Work(tx, occasion, new_id()), scans, client)
+        lambda tx: clients.transfer_title(Work(tx, context, new_id()), scans, client)
     )
 
 
@@ -119,10 +119,10 @@ def test_title_passes_by_a_command_that_the_history_tells(two: World) -> None:
     unit_id = two.unit("SN-1")["id"]
     periods = two.read(lambda tx: ownership.periods(tx, [unit_id]))[unit_id]
     assert [(each.kind, each.owner) for each in periods] == [
-        (OwnerKind.HOUSE, None),
+        (OwnerKind.OWN, None),
         (OwnerKind.CLIENT, "ANT"),
         (OwnerKind.CLIENT, "BEE"),
-        (OwnerKind.HOUSE, None),
+        (OwnerKind.OWN, None),
     ]
     assert client_of(two, "SN-1") is None
     assert two.read(hash_chain.verify).breaks == ()
@@ -139,7 +139,7 @@ def test_title_does_not_pass_where_it_would_break_a_promise_or_a_kit(two: World)
     kit = Scan("SN-3")
     two.write(
         lambda tx: kits.assemble(
-            Work(tx, two.occasion(), new_id()), kit, [Part(Scan("LENS-1"), "lens")]
+            Work(tx, two.context(), new_id()), kit, [Part(Scan("LENS-1"), "lens")]
         )
     )
     two.receive("SN-4")
@@ -166,7 +166,7 @@ def test_title_passes_by_a_document_and_to_somebody_known(two: World) -> None:
     with pytest.raises(InvalidInput):
         two.write(
             lambda tx: clients.transfer_title(
-                Work(tx, two.occasion(), new_id()), [Scan("SN-1")], "ANT"
+                Work(tx, two.context(), new_id()), [Scan("SN-1")], "ANT"
             )
         )
     with pytest.raises(UnknownReference):
@@ -178,11 +178,11 @@ def test_a_transfer_is_not_declared_away_but_made_back(two: World) -> None:
     two.receive("SN-1")
     transfer(two, "ANT", "SN-1")
     event = history(two, "SN-1")[-1]
-    occasion = two.occasion(reason="wrong")
+    context = two.context(reason="wrong")
     with pytest.raises(StepNotAllowed):
         two.write(
             lambda tx: corrections.correct(
-                Work(tx, occasion, new_id()), event["id"], reason=Declaration.DID_NOT_OCCUR
+                Work(tx, context, new_id()), event["id"], reason=Declaration.DID_NOT_OCCUR
             )
         )
     assert client_of(two, "SN-1") == "ANT"
@@ -193,7 +193,7 @@ def test_a_kit_and_its_parts_have_one_owner(two: World) -> None:
     two.receive("LENS-1", sku="LENS", client="ANT")
     (verdict,) = two.write(
         lambda tx: kits.assemble(
-            Work(tx, two.occasion(), new_id()), Scan("SN-1"), [Part(Scan("LENS-1"), "lens")]
+            Work(tx, two.context(), new_id()), Scan("SN-1"), [Part(Scan("LENS-1"), "lens")]
         )
     )
     assert verdict.code == StepNotAllowed.code
@@ -230,7 +230,7 @@ def test_a_transfer_tells_the_channels_and_serves_who_waited(two: World) -> None
     two.accept(ant, two.order())
 
     def retry() -> int:
-        return two.write(lambda tx: orders.retry_backorders(tx, two.occasion(), limit=10))
+        return two.write(lambda tx: orders.retry_backorders(tx, two.context(), limit=10))
 
     assert (retry(), promised(two)) == (0, [])
     wanted = "SELECT wanted_version FROM listing_level WHERE listing_id = :id"
@@ -289,11 +289,11 @@ def test_title_and_promises_race_and_never_contradict(two: World) -> None:
 
 def paid(world: World, serial: str, amount: int) -> None:
     line = Cost(Scan(serial), CostKind.ACQUISITION, amount, "EUR")
-    world.write(lambda tx: costs.record(tx, world.occasion(), [line]))
+    world.write(lambda tx: costs.record(tx, world.context(), [line]))
 
 
 def fields(world: World, serial: str, **values: str) -> None:
-    world.write(lambda tx: custom_fields.set_fields(tx, world.occasion(), serial, values))
+    world.write(lambda tx: custom_fields.set_fields(tx, world.context(), serial, values))
 
 
 @pytest.mark.req("R84")
@@ -395,7 +395,7 @@ def test_corrections_of_an_earlier_owners_time_are_not_told(two: World) -> None:
     two.pass_time(days=1)
     two.do(Action.MOVE, "SN-1", place="WH-A1", reason="tidy")
     receipt, _, _, move = history(two, "SN-1")
-    occasion = replace(two.occasion(), reason="mistyped")
+    context = replace(two.context(), reason="mistyped")
     changes: tuple[tuple[Row, Any], ...] = (
         (receipt, corrections.Changes(document=Document("po", "PO-SECRET"))),
         (move, corrections.Changes(reason="tidied")),
@@ -403,7 +403,7 @@ def test_corrections_of_an_earlier_owners_time_are_not_told(two: World) -> None:
     for event, change in changes:
         two.write(
             lambda tx, event=event, change=change: corrections.correct(
-                Work(tx, occasion, new_id()), event["id"], reason=Declaration.INCORRECT_DATA,
+                Work(tx, context, new_id()), event["id"], reason=Declaration.INCORRECT_DATA,
                 changes=change,
             )
         )  # fmt: skip
@@ -463,10 +463,10 @@ def test_a_clients_key_is_of_one_client_and_of_no_other_scope(two: World) -> Non
 
 def test_a_client_is_registered_once_and_may_be_renamed(world: World) -> None:
     for name in ("Ant", "Ant Ltd"):
-        world.write(lambda tx, name=name: clients.register(tx, world.occasion(), "ANT", name))
+        world.write(lambda tx, name=name: clients.register(tx, world.context(), "ANT", name))
     assert [row["name"] for row in world.rows("SELECT name FROM client")] == ["Ant Ltd"]
     for code, name in (("", "x"), ("x" * 65, "x"), ("x", " ")):
         with pytest.raises(InvalidInput):
             world.write(
-                lambda tx, code=code, name=name: clients.register(tx, world.occasion(), code, name)
+                lambda tx, code=code, name=name: clients.register(tx, world.context(), code, name)
             )

@@ -26,7 +26,7 @@ from hub.errors import (
 from hub.history import as_of, corrections, unit_history
 from hub.history.replay import Declaration
 from hub.ledger import hash_chain
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import LIFECYCLE, Action, allowed
 from hub.orders import Shipment, ship
@@ -204,8 +204,8 @@ def shipped(world: World, connector: str) -> Row:
     world.receive("SN-1")
     world.accept(channel, world.order())
     world.do(Action.PICK, "SN-1")
-    occasion = world.occasion()
-    world.write(lambda tx: ship(Work(tx, occasion, new_id()), [Scan("SN-1")], Shipment()))
+    context = world.context()
+    world.write(lambda tx: ship(Work(tx, context, new_id()), [Scan("SN-1")], Shipment()))
     return channel
 
 
@@ -392,7 +392,7 @@ def test_what_makes_no_sense_is_refused(world: World) -> None:
     with pytest.raises(UnknownReference):
         world.write(
             lambda tx: corrections.correct(
-                Work(tx, world.occasion(reason="r"), new_id()), new_id(), reason=wrong
+                Work(tx, world.context(reason="r"), new_id()), new_id(), reason=wrong
             )
         )
     assert world.unit("SN-1")["version"] == 4
@@ -415,15 +415,15 @@ def act(world: World, data: st.DataObject, serial: str) -> None:
     grade = data.draw(st.sampled_from([None, "A"]))
 
     def work(tx: Transaction) -> None:
-        instruction = Instruction(
+        command = UnitCommand(
             action=action,
             location=location(tx, place),
             hold_kind=kind,
             hold_reference="cart",
             grade=grade,
         )
-        occasion = replace(world.occasion(), occurred_at=world.now - ago)
-        ledger.record(Work(tx, occasion, new_id()), instruction, [Scan(serial)])
+        context = replace(world.context(), occurred_at=world.now - ago)
+        ledger.record(Work(tx, context, new_id()), command, [Scan(serial)])
 
     world.write(work)
 

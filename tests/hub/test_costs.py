@@ -20,9 +20,9 @@ INVOICE = Document("inv", "A-77")
 def pay(
     world: World, serial: str, amount: int, kind: CostKind = CostKind.ACQUISITION, cur: str = "EUR"
 ) -> str | Refused:
-    occasion = world.occasion(document=INVOICE)
+    context = world.context(document=INVOICE)
     line = Cost(Scan(serial), kind, amount, cur)
-    (answer,) = world.write(lambda tx: costs.record(tx, occasion, [line]))
+    (answer,) = world.write(lambda tx: costs.record(tx, context, [line]))
     return answer
 
 
@@ -55,16 +55,16 @@ def test_a_mistake_is_taken_back_once_and_both_lines_stay(world: World) -> None:
     world.receive("SN-1")
     wrong = pay(world, "SN-1", 1_990_000)
     assert isinstance(wrong, str)
-    back = world.write(lambda tx: costs.take_back(tx, world.occasion(), wrong))
+    back = world.write(lambda tx: costs.reverse(tx, world.context(), wrong))
     assert lines_of(world, "SN-1") == [
         ("acquisition", 1_990_000, "EUR"),
         ("acquisition", -1_990_000, "EUR"),
     ]
     for line in (wrong, back):
         with pytest.raises(StepNotAllowed):
-            world.write(lambda tx, line=line: costs.take_back(tx, world.occasion(), line))
+            world.write(lambda tx, line=line: costs.reverse(tx, world.context(), line))
     with pytest.raises(UnknownReference):
-        world.write(lambda tx: costs.take_back(tx, world.occasion(), "nothing"))
+        world.write(lambda tx: costs.reverse(tx, world.context(), "nothing"))
 
 
 def test_a_bad_line_never_loses_the_good_ones(world: World) -> None:
@@ -75,7 +75,7 @@ def test_a_bad_line_never_loses_the_good_ones(world: World) -> None:
         Cost(Scan("SN-1"), CostKind.ACQUISITION, 100, "Euro"),
         Cost(Scan("SN-1"), CostKind.ACQUISITION, 100, "EUR"),
     ]
-    answers = world.write(lambda tx: costs.record(tx, world.occasion(), given))
+    answers = world.write(lambda tx: costs.record(tx, world.context(), given))
     codes = [each.code if isinstance(each, Refused) else "kept" for each in answers]
     assert codes == ["UNKNOWN_UNIT", "INVALID_INPUT", "INVALID_INPUT", "kept"]
     assert lines_of(world, "SN-1") == [("acquisition", 100, "EUR")]

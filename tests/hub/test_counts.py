@@ -25,7 +25,7 @@ from world import World
 
 def start(world: World, location: str = "WH", ref: str = "C-1", **more: Any) -> None:
     card = CountCard(ref=ref, location=location, **more)
-    world.write(lambda tx: counts.open_count(tx, world.occasion(), card))
+    world.write(lambda tx: counts.open_count(tx, world.context(), card))
     world.pass_time(minutes=1)
 
 
@@ -33,24 +33,24 @@ def scan(
     world: World, *serials: str, place: str | None = None, counter: str = "anna", ref: str = "C-1"
 ) -> list[Noted]:
     scans = [Scan(serial) for serial in serials]
-    occasion = world.occasion(actor=counter)
-    found = world.write(lambda tx: counts.count_units(tx, occasion, ref, place, scans))
+    context = world.context(actor=counter)
+    found = world.write(lambda tx: counts.count_units(tx, context, ref, place, scans))
     world.pass_time(seconds=1)
     return found
 
 
 def compare(world: World, ref: str = "C-1") -> dict[str, int]:
-    return world.write(lambda tx: counts.compare(tx, world.occasion(), ref))
+    return world.write(lambda tx: counts.compare(tx, world.context(), ref))
 
 
 def adjust(world: World, reason: str | None = "recount", **more: Any) -> list[Adjusted]:
-    occasion = world.occasion(reason=reason, actor="olga")
-    return world.write(lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", **more))
+    context = world.context(reason=reason, actor="olga")
+    return world.write(lambda tx: counts.adjust(Work(tx, context, new_id()), "C-1", **more))
 
 
 def close(world: World, reason: str | None = None, ref: str = "C-1") -> int:
-    occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: counts.close(Work(tx, occasion, new_id()), ref))
+    context = world.context(reason=reason)
+    return world.write(lambda tx: counts.close(Work(tx, context, new_id()), ref))
 
 
 def found(world: World, kind: Kind | None = None) -> dict[str, Row]:
@@ -130,7 +130,7 @@ def test_a_count_is_partial_by_bin_product_category_and_value(world: World) -> N
         sku="LENS", name="Lens", manufacturer="ACME", category="optics", value=90_000,
         currency="EUR",
     )  # fmt: skip
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     world.receive("SN-1")
     world.receive("SN-2", place="WH-A1")
     world.receive("L-1", sku="LENS")
@@ -218,9 +218,9 @@ def test_several_people_count_at_once_and_two_places_at_once_are_shown(world: Wo
 
     async def race() -> None:
         def reading(counter: str, place: str | None, *serials: str) -> Any:
-            occasion = world.occasion(actor=counter)
+            context = world.context(actor=counter)
             scans = [Scan(serial) for serial in serials]
-            return lambda tx: counts.count_units(tx, occasion, "C-1", place, scans)
+            return lambda tx: counts.count_units(tx, context, "C-1", place, scans)
 
         await asyncio.gather(
             world.database.write(reading("anna", "WH", "SN-1")),
@@ -298,10 +298,10 @@ def test_a_missing_unit_that_is_read_is_found_again_and_restocked_on_request(
     start(world, ref="C-2")
     scan(world, "SN-1", "SN-3", ref="C-2", place="WH-A1")
     compare(world, "C-2")
-    occasion = world.occasion(reason="behind the shelf")
+    context = world.context(reason="behind the shelf")
     done = world.write(
         lambda tx: counts.adjust(
-            Work(tx, occasion, new_id()), "C-2", kind=Kind.UNEXPECTED, restock=True
+            Work(tx, context, new_id()), "C-2", kind=Kind.UNEXPECTED, restock=True
         )
     )
     assert {each.action for each in done} == {"find"}
@@ -359,8 +359,8 @@ def test_an_order_that_loses_its_unit_gets_another_or_a_case(world: World) -> No
     # And when the last one is gone too, the order has its case.
     start(world, ref="C-2")
     compare(world, "C-2")
-    occasion = world.occasion(reason="gone")
-    world.write(lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-2", kind=Kind.MISSING))
+    context = world.context(reason="gone")
+    world.write(lambda tx: counts.adjust(Work(tx, context, new_id()), "C-2", kind=Kind.MISSING))
     assert ("oversold", "o-1/l-1") in cases(world)
     whole(world)
 
@@ -391,7 +391,7 @@ def test_a_cancelled_count_changes_nothing(world: World) -> None:
     world.receive("SN-1")
     start(world)
     events = world.value("SELECT COUNT(*) FROM event")
-    world.write(lambda tx: counts.cancel(tx, world.occasion(), "C-1"))
+    world.write(lambda tx: counts.cancel(tx, world.context(), "C-1"))
     with pytest.raises(StepNotAllowed, match="cancelled"):
         compare(world)
     assert world.value("SELECT COUNT(*) FROM event") == events
@@ -412,7 +412,7 @@ def test_a_count_that_makes_no_sense_is_refused(
     start(world)
     good = CountCard(ref="C-2", location="WH")
     with pytest.raises(InvalidInput) as refusal:
-        world.write(lambda tx: counts.open_count(tx, world.occasion(), replace(good, **card)))
+        world.write(lambda tx: counts.open_count(tx, world.context(), replace(good, **card)))
     assert refusal.value.details["field"] == field
 
 
@@ -450,7 +450,7 @@ def test_parts_are_counted_with_their_kit_and_confirm_by_their_own_label(world: 
     world.receive("SN-1")
     world.receive("L-1", "L-2", sku="LENS")
     parts = [Part(Scan("L-1")), Part(Scan("L-2"))]
-    world.write(lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("SN-1"), parts))
+    world.write(lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan("SN-1"), parts))
     start(world)
     scan(world, "SN-1", "L-1")
     assert compare(world) == {"confirmed": 2, "missing": 0, "unexpected": 0, "misplaced": 0}
@@ -479,7 +479,7 @@ def test_a_large_site_compares_with_a_handful_of_statements(
 def test_places_cover_every_kind_and_each_lists_its_serials(world: World) -> None:
     for code, kind in (("FIX", LocationKind.REPAIR),):
         card = LocationCard(code=code, name=code, kind=kind)
-        world.write(lambda tx, c=card: catalogue.register_location(tx, world.occasion(), c))
+        world.write(lambda tx, c=card: catalogue.register_location(tx, world.context(), c))
     world.receive(*(f"SN-{number}" for number in range(1, 7)))
     world.do(Action.TRANSFER_OUT, "SN-2", "SN-3", place="SHOP")
     world.do(Action.TRANSFER_IN, "SN-3", place="SHOP")
@@ -522,7 +522,7 @@ def test_a_product_that_must_be_scanned_to_be_counted_is(world: World) -> None:
         sku="SAW", name="Saw", manufacturer="BOLT", capture_points=(str(Action.COUNT),)
     )
     assert Action.COUNT not in capture_points.NO_POINTS
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     world.receive("S-1", sku="SAW")
     start(world)
     scan(world, "S-1")

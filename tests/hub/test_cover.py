@@ -18,7 +18,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference, UnknownUn
 from hub.history import corrections
 from hub.history.corrections import Changes
 from hub.history.replay import Declaration
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -31,21 +31,21 @@ from world import World
 def product(world: World, **more: Any) -> None:
     given = {"warranty_months": 24} | more
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", **given)
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
 
 
 def covered(world: World, serial: str = "SN-1", on: date | None = None) -> Covers:
     unit_id = world.unit(serial)["id"]
-    return world.read(lambda tx: cover.cover_of(tx, world.occasion(), unit_id, on))
+    return world.read(lambda tx: cover.cover_of(tx, world.context(), unit_id, on))
 
 
 def sell(world: World, serial: str = "SN-1", receipt: str = "R-1") -> None:
     world.receive(serial, place="SHOP")
 
     def work(tx: Transaction) -> list[Verdict]:
-        occasion = world.occasion(document=Document("inv", receipt))
-        sale = Instruction(action=Action.SELL)
-        return ledger.record(Work(tx, occasion, new_id()), sale, [Scan(serial)])
+        context = world.context(document=Document("inv", receipt))
+        sale = UnitCommand(action=Action.SELL)
+        return ledger.record(Work(tx, context, new_id()), sale, [Scan(serial)])
 
     assert world.write(work)[0].accepted
 
@@ -53,7 +53,7 @@ def sell(world: World, serial: str = "SN-1", receipt: str = "R-1") -> None:
 def give(world: World, serial: str = "SN-1", **more: Any) -> str:
     given = {"kind": CoverKind.EXTENDED_WARRANTY, "reference": "X-1"} | more
     unit_id = world.unit(serial)["id"]
-    return world.write(lambda tx: cover.grant(tx, world.occasion(), unit_id, Grant(**given)))
+    return world.write(lambda tx: cover.grant(tx, world.context(), unit_id, Grant(**given)))
 
 
 def maker_says(world: World, status: str, channel: Row | None = None, **more: Any) -> None:
@@ -148,7 +148,7 @@ def test_a_registration_for_the_customer_starts_the_warranty_and_reaches_the_mak
 def register(world: World, on: date, serial: str = "SN-1", reference: str | None = None) -> Verdict:
     return world.write(
         lambda tx: repairs.register(
-            Work(tx, world.occasion(), new_id()), Scan(serial), on, reference
+            Work(tx, world.context(), new_id()), Scan(serial), on, reference
         )
     )
 
@@ -226,12 +226,12 @@ def test_further_covers_are_attached_and_revoked(world: World) -> None:
     assert found.basis == "extended warranty of Assure: X-1"
     with pytest.raises(StepNotAllowed):
         give(world)
-    assert world.write(lambda tx: cover.revoke(tx, world.occasion(), one)) == found.unit_id
+    assert world.write(lambda tx: cover.revoke(tx, world.context(), one)) == found.unit_id
     assert covered(world).entitled is Entitled.NO
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: cover.revoke(tx, world.occasion(), one))
+        world.write(lambda tx: cover.revoke(tx, world.context(), one))
     with pytest.raises(UnknownReference):
-        world.write(lambda tx: cover.revoke(tx, world.occasion(), "none"))
+        world.write(lambda tx: cover.revoke(tx, world.context(), "none"))
     assert give(world) == one  # what was revoked may be granted anew
 
 
@@ -277,7 +277,7 @@ def test_a_corrected_sale_corrects_the_cover(world: World) -> None:
 
     def work(tx: Transaction) -> None:
         corrections.correct(
-            Work(tx, world.occasion(reason="typed late"), new_id()),
+            Work(tx, world.context(reason="typed late"), new_id()),
             event["id"],
             reason=Declaration.INCORRECT_DATA,
             changes=Changes(occurred_at=world.now - timedelta(days=9)),
@@ -294,14 +294,14 @@ def record(world: World, serial: str = "SN-1", **more: Any) -> Verdict:
     given = {"kind": WorkKind.REPAIR, "work": "shutter replaced"} | more
     return world.write(
         lambda tx: repairs.record_work(
-            Work(tx, world.occasion(), new_id()), Scan(serial), WorkDone(**given)
+            Work(tx, world.context(), new_id()), Scan(serial), WorkDone(**given)
         )
     )
 
 
 def hand_back(world: World, *serials: str) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
-    return world.write(lambda tx: repairs.hand_back(Work(tx, world.occasion(), new_id()), scans))
+    return world.write(lambda tx: repairs.hand_back(Work(tx, world.context(), new_id()), scans))
 
 
 def served(world: World, serial: str = "SN-1") -> list[Row]:

@@ -14,7 +14,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import receiving, ship_notices
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
 from hub.inbound.ship_notices import DeliveryCard, LineCard
-from hub.ledger.commissioning import Arrival, BirthPoint, Condition, Fact
+from hub.ledger.commissioning import Arrival, Condition, Fact, RecordOrigin
 from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
 from hub.proof import conservation
@@ -37,7 +37,7 @@ def announce(world: World, *lines: LineCard, ref: str = "ASN-1") -> tuple[str, l
     card = DeliveryCard(
         supplier="ACME", ref=ref, lines=lines, purchase_order="PO-7", expected_on=date(2026, 11, 3)
     )
-    return world.write(lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card))
+    return world.write(lambda tx: ship_notices.announce(Work(tx, world.context(), new_id()), card))
 
 
 def arrive(
@@ -46,10 +46,10 @@ def arrive(
     given = [
         Arrival(serial=each, product="CAM") if isinstance(each, str) else each for each in arrivals
     ]
-    occasion = world.occasion(**more.pop("occasion", {}))
+    context = world.context(**more.pop("context", {}))
     return world.write(
         lambda tx: receiving.receive(
-            Work(tx, occasion, new_id()),
+            Work(tx, context, new_id()),
             given,
             catalogue.location(tx, "WH"),
             delivery=ship_notices.find(tx, "ACME", delivery) if delivery else None,
@@ -58,10 +58,10 @@ def arrive(
     )
 
 
-def commission(world: World, point: BirthPoint, place: str | None, *given: Arrival) -> Any:
+def commission(world: World, point: RecordOrigin, place: str | None, *given: Arrival) -> Any:
     return world.write(
         lambda tx: receiving.commission(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             given,
             catalogue.location(tx, place) if place else None,
             point=point,
@@ -72,7 +72,7 @@ def commission(world: World, point: BirthPoint, place: str | None, *given: Arriv
 def close(world: World, delivery_id: str, **more: Any) -> DeliveryCheck:
     more = {"give_up": False} | more
     return world.write(
-        lambda tx: ship_notices.close(Work(tx, world.occasion(), new_id()), delivery_id, **more)
+        lambda tx: ship_notices.close(Work(tx, world.context(), new_id()), delivery_id, **more)
     )
 
 
@@ -93,11 +93,11 @@ def told(event: Row) -> Any:
 def test_a_unit_is_born_where_it_is_made_labelled_or_received_and_the_point_is_kept(
     world: World,
 ) -> None:
-    commission(world, BirthPoint.MANUFACTURING, None, Arrival(serial="M-1", product="CAM"))
-    commission(world, BirthPoint.LABELLING, "WH", Arrival(serial="L-1", product="CAM"))
+    commission(world, RecordOrigin.MANUFACTURING, None, Arrival(serial="M-1", product="CAM"))
+    commission(world, RecordOrigin.LABELLING, "WH", Arrival(serial="L-1", product="CAM"))
     arrive(world, "R-1")
     stood = {
-        serial: (unit["birth"], unit["status"], unit["location_code"])
+        serial: (unit["origin"], unit["status"], unit["location_code"])
         for serial in ("M-1", "L-1", "R-1")
         if (unit := world.unit(serial))
     }
@@ -109,23 +109,23 @@ def test_a_unit_is_born_where_it_is_made_labelled_or_received_and_the_point_is_k
     for serial in ("M-1", "L-1"):
         (event,) = world.history(serial)
         assert (event["action"], event["biz_step"]) == ("commission", "commissioning")
-        assert told(event)["birth"] == stood[serial][0]
+        assert told(event)["origin"] == stood[serial][0]
     assert world.unit("M-1")["received_at"] is None
-    again = commission(world, BirthPoint.LABELLING, "WH", Arrival(serial="m1", product="CAM"))
+    again = commission(world, RecordOrigin.LABELLING, "WH", Arrival(serial="m1", product="CAM"))
     assert codes(again) == ["DUPLICATE_SERIAL"]
     assert world.read(conservation.check).holds
 
 
 @pytest.mark.req("R2", "R4")
 def test_a_unit_that_was_made_is_received_with_its_own_record(world: World) -> None:
-    commission(world, BirthPoint.MANUFACTURING, None, Arrival(serial="M-1", product="CAM"))
+    commission(world, RecordOrigin.MANUFACTURING, None, Arrival(serial="M-1", product="CAM"))
     arrival = Arrival(
         serial="m1", product="CAM", supplier="ACME", purchase_order="PO-7", lot="L7",
         identifiers=(("imei", "49"),), condition=Condition.OPEN_BOX,
     )  # fmt: skip
     assert codes(arrive(world, arrival, put_away=True)) == [None]
     unit = world.unit("49")
-    assert [unit[name] for name in ("serial", "birth", "status", "lot", "supplier", "condition")] \
+    assert [unit[name] for name in ("serial", "origin", "status", "lot", "supplier", "condition")] \
         == ["M-1", "manufacturing", "in_stock", "L7", "ACME", "open_box"]  # fmt: skip
     assert [event["action"] for event in world.history("M-1")] == [
         "commission", "receive", "put_away",
@@ -305,7 +305,7 @@ def test_an_expected_unit_of_another_lot_or_with_a_foreign_name_is_refused(world
     announce(world, line("1", "A-1", lot="L1"))
     world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             [Arrival(serial="B-1", product="CAM", identifiers=(("imei", "49"),))],
             catalogue.location(tx, "WH"),
         )
@@ -327,7 +327,7 @@ def test_an_expected_unit_must_be_scanned_where_its_product_says_so(world: World
     )
     assert codes(arrive(world, "A-1")) == ["CAPTURE_REQUIRED"]
     scanned = {"captured_by": CaptureMethod.SCAN}
-    assert codes(arrive(world, "A-1", occasion=scanned)) == [None]
+    assert codes(arrive(world, "A-1", context=scanned)) == [None]
 
 
 @pytest.mark.req("R20")
@@ -338,7 +338,7 @@ def test_two_docks_receive_one_expected_unit_once(world: World) -> None:
     async def both() -> list[Any]:
         def one(tx: Any) -> Any:
             place = catalogue.location(tx, "WH")
-            return receiving.receive(Work(tx, world.occasion(), new_id()), given, place)
+            return receiving.receive(Work(tx, world.context(), new_id()), given, place)
 
         return list(await asyncio.gather(*(world.database.write(one) for _ in range(4))))
 
@@ -352,7 +352,7 @@ def test_two_docks_receive_one_expected_unit_once(world: World) -> None:
 def test_units_that_bear_no_serial_get_one_of_ours(world: World) -> None:
     pattern = Arrival(serial="", product="SAW", lot="L7")
     made = receiving.unlabelled(pattern, 3)
-    verdicts = commission(world, BirthPoint.LABELLING, "WH", *made)
+    verdicts = commission(world, RecordOrigin.LABELLING, "WH", *made)
     assert codes(verdicts) == [None] * 3
     assert len({each.identifier for each in verdicts}) == 3
     assert world.unit(verdicts[0].identifier)["lot"] == "L7"
@@ -381,7 +381,7 @@ def test_a_name_that_is_given_twice_is_one_name(world: World) -> None:
     )
     (verdict,) = world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()), [arrival], catalogue.location(tx, "WH")
+            Work(tx, world.context(), new_id()), [arrival], catalogue.location(tx, "WH")
         )
     )
     assert verdict.accepted

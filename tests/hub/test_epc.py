@@ -3,7 +3,7 @@
 import pytest
 
 from hub import catalogue
-from hub.capture.bulk import READS_MAX, Tag, sweep
+from hub.capture.bulk import READS_MAX, Tag, read_tags
 from hub.clock import new_id
 from hub.commands.work import Work
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
@@ -120,7 +120,7 @@ def test_a_barcode_a_two_dimensional_code_and_a_tag_say_the_same() -> None:
 
 
 def swept(world: World, *reads: str, product: str | None = None) -> list[Tag]:
-    return world.read(lambda tx: sweep(tx, reads, product=product))
+    return world.read(lambda tx: read_tags(tx, reads, product=product))
 
 
 @pytest.mark.req("R13")
@@ -163,7 +163,7 @@ def test_a_tag_is_received_and_moved_as_it_was_read(world: World) -> None:
     ]
     verdicts = world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(captured_by=CaptureMethod.RFID), new_id()), arrivals,
+            Work(tx, world.context(captured_by=CaptureMethod.RFID), new_id()), arrivals,
             catalogue.location(tx, "WH"), put_away=True,
         )
     )  # fmt: skip

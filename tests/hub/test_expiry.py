@@ -25,7 +25,7 @@ def arrive(world: World, **days: str) -> None:
     ]
     world.write(
         lambda tx: receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             arrivals,
             catalogue.location(tx, "WH"),
             put_away=True,
@@ -75,4 +75,4 @@ def test_what_is_picked_or_blocked_is_left_to_people(world: World) -> None:
     world.do(Action.PICK, "SN1")
     world.do(Action.HOLD, "SN2", hold_kind="fraud")
     world.pass_time(days=1)
-    assert world.write(lambda tx: expiry.set_aside(tx, world.occasion(), limit=10)) == 0
+    assert world.write(lambda tx: expiry.set_aside(tx, world.context(), limit=10)) == 0

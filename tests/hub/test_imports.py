@@ -21,9 +21,9 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.imports import Plan, Run, command, running
 from hub.inbound import receiving, unserialized_stock
 from hub.inbound.receiving import Arrival
-from hub.inbound.unserialized_stock import OldStock
+from hub.inbound.unserialized_stock import UnserializedQuantity
 from hub.ledger import hash_chain
-from hub.ledger.commissioning import BirthPoint
+from hub.ledger.commissioning import RecordOrigin
 from hub.proof import conservation
 from hub.storage.sql import Row, Transaction
 from serial_hub import cli
@@ -40,9 +40,9 @@ def save(folder: Path, text: str, name: str = "stock.csv", encoding: str = "utf-
 
 def read_in(world: World, path: Path, plan: Plan = WH, **more: Any) -> Run:
     batch_rows = more.pop("batch_rows", 2)
-    occasion = world.occasion()
-    run = imports.begin(world.database, occasion, path, plan, **more)
-    return imports.carry_out(world.database, occasion, run, batch_rows=batch_rows)
+    context = world.context()
+    run = imports.begin(world.database, context, path, plan, **more)
+    return imports.carry_out(world.database, context, run, batch_rows=batch_rows)
 
 
 def rows(world: World, run: Run, **more: Any) -> list[Row]:
@@ -312,12 +312,12 @@ def test_a_run_that_was_broken_off_goes_on_after_its_last_whole_batch(
 
 def test_two_who_read_one_file_never_read_a_row_twice(world: World, tmp_path: Path) -> None:
     path = save(tmp_path, BAD)
-    occasion = world.occasion()
-    mine = imports.begin(world.database, occasion, path, WH)
-    theirs = imports.begin(world.database, occasion, path, WH, resume=True)
-    imports.carry_out(world.database, occasion, mine)
+    context = world.context()
+    mine = imports.begin(world.database, context, path, WH)
+    theirs = imports.begin(world.database, context, path, WH, resume=True)
+    imports.carry_out(world.database, context, mine)
     with pytest.raises(StepNotAllowed):
-        imports.carry_out(world.database, occasion, theirs)
+        imports.carry_out(world.database, context, theirs)
     (row,) = world.rows("SELECT * FROM import_run")
     assert (row["state"], row["done"], row["error"]) == ("finished", 22, None)
 
@@ -340,19 +340,19 @@ def test_refused_rows_are_written_to_be_mended_and_imported(world: World, tmp_pa
 @pytest.mark.req("R207", "R208")
 def test_old_stock_is_imported_with_its_gap(world: World, tmp_path: Path) -> None:
     card = ProductCard(sku="OLD", name="Old", manufacturer="ACME", tracking=Tracking.NONE)
-    world.write(lambda tx: register_product(tx, world.occasion(), card))
-    occasion = world.occasion(reason="phase 1")
-    stock = [OldStock(sku="OLD", location="WH", quantity=2)]
-    world.write(lambda tx: unserialized_stock.start(tx, occasion, "OLD", stock))
+    world.write(lambda tx: register_product(tx, world.context(), card))
+    context = world.context(reason="phase 1")
+    stock = [UnserializedQuantity(sku="OLD", location="WH", quantity=2)]
+    world.write(lambda tx: unserialized_stock.start(tx, context, "OLD", stock))
     text = (
         "serial,sku,location\nSN-1,OLD,WH\nSN-2,OLD,SHOP\nSN-3,OLD,WH-A1\nSN-4,OLD,WH\nC,CAM,WH\n"
     )
-    plan = Plan(retrofit=True)
+    plan = Plan(unserialized_stock=True)
     expected = [None, "NOT_ENOUGH_STOCK", None, "NOT_ENOUGH_STOCK", None]
     assert codes(world, read_in(world, save(tmp_path, text), plan, dry_run=True)) == expected
     assert codes(world, read_in(world, save(tmp_path, text), plan)) == expected
     assert world.value("SELECT quantity FROM unserialized_stock") == 0
-    assert world.unit("SN-1")["birth"] == BirthPoint.RETROFIT
+    assert world.unit("SN-1")["origin"] == RecordOrigin.UNSERIALIZED_STOCK
     assert "2026-11-02 is unknown" in world.history("SN-1")[0]["details"]
     whole(world)
 
@@ -360,8 +360,8 @@ def test_old_stock_is_imported_with_its_gap(world: World, tmp_path: Path) -> Non
 def test_units_that_were_expected_go_on_with_their_records(world: World, tmp_path: Path) -> None:
     def announce(tx: Transaction) -> None:
         arrivals = [Arrival(serial="SN-1", product="CAM")]
-        point = BirthPoint.MANUFACTURING
-        receiving.commission(Work(tx, world.occasion(), new_id()), arrivals, None, point=point)
+        point = RecordOrigin.MANUFACTURING
+        receiving.commission(Work(tx, world.context(), new_id()), arrivals, None, point=point)
 
     world.write(announce)
     world.pass_time(days=1)
@@ -379,11 +379,11 @@ def test_a_product_that_must_be_scanned_is_not_imported_as_received(
     world: World, tmp_path: Path
 ) -> None:
     card = ProductCard(sku="X", name="X", manufacturer="ACME", capture_points=("receive",))
-    world.write(lambda tx: register_product(tx, world.occasion(), card))
+    world.write(lambda tx: register_product(tx, world.context(), card))
     path = save(tmp_path, "serial,sku\nSN-1,X\n")
     assert codes(world, read_in(world, path)) == ["CAPTURE_REQUIRED"]
     # What was there before is not received now.
-    assert codes(world, read_in(world, path, replace(WH, retrofit=True))) == [None]
+    assert codes(world, read_in(world, path, replace(WH, unserialized_stock=True))) == [None]
 
 
 @pytest.mark.req("R208")

@@ -16,7 +16,7 @@ from hub.kits import LEVELS_MAX, PARTS_MAX, Part, kit_reports, kit_returns
 from hub.kits.kit_reports import Level
 from hub.kits.kit_returns import Check
 from hub.ledger import hash_chain
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -30,17 +30,17 @@ from world import World
 def assemble(world: World, kit: str, *parts: str, role: str = "") -> list[Verdict]:
     given = [Part(Scan(part), role) for part in parts]
     return world.write(
-        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan(kit), given)
+        lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan(kit), given)
     )
 
 
-def take_apart(world: World, kit: str, *parts: str, place: str = "WH", **more: Any) -> Any:
+def disassemble(world: World, kit: str, *parts: str, place: str = "WH", **more: Any) -> Any:
     named = [Scan(part) for part in parts] or None
 
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, place)
-        return kits.take_apart(
-            Work(tx, world.occasion(), new_id()), Scan(kit), where, named, **more
+        return kits.disassemble(
+            Work(tx, world.context(), new_id()), Scan(kit), where, named, **more
         )
 
     return world.write(work)
@@ -49,9 +49,9 @@ def take_apart(world: World, kit: str, *parts: str, place: str = "WH", **more: A
 def replace(world: World, kit: str, old: str, new: str, role: str | None = None) -> list[Verdict]:
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, "RETURNS")
-        occasion = world.occasion(reason="worn out")
+        context = world.context(reason="worn out")
         return kits.replace_part(
-            Work(tx, occasion, new_id()), Scan(kit), Scan(old), Scan(new), where, role
+            Work(tx, context, new_id()), Scan(kit), Scan(old), Scan(new), where, role
         )
 
     return world.write(work)
@@ -63,8 +63,8 @@ def give_back(
     def work(tx: Transaction) -> tuple[Check, list[Verdict]]:
         where = catalogue.location(tx, "RETURNS")
         scans = [Scan(each) for each in scanned]
-        occasion = world.occasion(reason="did not like it")
-        return kit_returns.give_back(Work(tx, occasion, new_id()), Scan(kit), scans, where, **more)
+        context = world.context(reason="did not like it")
+        return kit_returns.give_back(Work(tx, context, new_id()), Scan(kit), scans, where, **more)
 
     return world.write(work)
 
@@ -308,7 +308,7 @@ def test_a_blocked_part_that_leaves_takes_its_block_with_it(set_of_two: World) -
     world = set_of_two
     world.do(Action.HOLD, "L-1", hold_kind="quality")
     assert world.unit("CAM-1")["blocks"] == 1
-    (verdict,) = take_apart(world, "CAM-1", "L-1", restock=True)
+    (verdict,) = disassemble(world, "CAM-1", "L-1", restock=True)
     assert verdict.status == "returned"  # blocked: it is not for sale
     assert [world.unit(each)["blocks"] for each in ("CAM-1", "L-1")] == [0, 1]
     whole(world)
@@ -364,18 +364,18 @@ def test_a_replacement_happens_wholly_or_not_at_all(
 
 def test_a_kit_is_taken_apart_and_its_parts_are_for_sale_again(set_of_two: World) -> None:
     world = set_of_two
-    verdicts = take_apart(world, "CAM-1", restock=True)
+    verdicts = disassemble(world, "CAM-1", restock=True)
     assert [verdict.status for verdict in verdicts] == ["in_stock", "in_stock"]
     assert (world.unit("CAM-1")["members"], world.unit("L-1")["kit_id"]) == (0, None)
     assert world.history("CAM-1")[-1]["action"] == "disassemble"
     with pytest.raises(StepNotAllowed, match="no parts"):
-        take_apart(world, "CAM-1")
+        disassemble(world, "CAM-1")
     whole(world)
 
 
 def test_only_parts_of_the_kit_are_taken_out_and_each_once(set_of_two: World) -> None:
     world = set_of_two
-    verdicts = take_apart(world, "CAM-1", "L-1", "L-3", "L-1", "NOBODY-9")
+    verdicts = disassemble(world, "CAM-1", "L-1", "L-3", "L-1", "NOBODY-9")
     assert [verdict.code for verdict in verdicts] == [
         None,
         "UNKNOWN_REFERENCE",
@@ -391,7 +391,7 @@ def test_a_kit_that_is_not_in_hand_can_not_be_changed(set_of_two: World, action:
     world = set_of_two
     world.do(action, "CAM-1", place="SHOP")
     with pytest.raises(StepNotAllowed, match="can not be changed"):
-        take_apart(world, "CAM-1")
+        disassemble(world, "CAM-1")
     with pytest.raises(StepNotAllowed, match="can not be changed"):
         assemble(world, "CAM-1", "L-3")
 
@@ -494,7 +494,7 @@ def test_two_people_who_take_the_same_part_get_it_once(world: World) -> None:
     async def race() -> list[list[Verdict]]:
         def work(kit: str) -> Any:
             return lambda tx: kits.assemble(
-                Work(tx, world.occasion(), new_id()), Scan(kit), [Part(Scan("L-1"))]
+                Work(tx, world.context(), new_id()), Scan(kit), [Part(Scan("L-1"))]
             )
 
         return await asyncio.gather(
@@ -513,8 +513,8 @@ def test_a_kit_that_moves_while_a_part_is_blocked_ends_whole(set_of_two: World) 
     async def race() -> None:
         def one(tx: Transaction, action: Action, serial: str, **given: Any) -> Any:
             return ledger.record(
-                Work(tx, world.occasion(captured_by=CaptureMethod.SCAN), new_id()),
-                Instruction(action=action, **given),
+                Work(tx, world.context(captured_by=CaptureMethod.SCAN), new_id()),
+                UnitCommand(action=action, **given),
                 [Scan(serial)],
             )
 

@@ -33,7 +33,7 @@ def arrive(world: World, serial: str, sku: str = "CAM", lot: str | None = None) 
     def work(tx: Transaction) -> None:
         arrival = Arrival(serial=serial, product=sku, lot=lot, expires_on=date(2030, 1, 31))
         place = catalogue.location(tx, "WH")
-        (verdict,) = receive(Work(tx, world.occasion(), new_id()), [arrival], place)
+        (verdict,) = receive(Work(tx, world.context(), new_id()), [arrival], place)
         assert verdict.accepted
 
     world.write(work)

@@ -9,7 +9,7 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput, KeyReused
 from hub.inbound import receiving
 from hub.ledger import event_writer, hash_chain
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -216,7 +216,7 @@ def test_further_identifiers_find_the_unit_and_are_unique(world: World) -> None:
         arrival = receiving.Arrival(serial=serial, product="CAM", identifiers=(("imei", imei),))
         return world.write(
             lambda tx: receiving.receive(
-                Work(tx, world.occasion(), "c"), [arrival], tx.rows("SELECT * FROM location")[0]
+                Work(tx, world.context(), "c"), [arrival], tx.rows("SELECT * FROM location")[0]
             )
         )
 
@@ -231,15 +231,13 @@ def test_the_same_key_gives_the_first_answer_again(world: World) -> None:
     def sell(key: str, serial: str) -> idempotency.Answer:
         def work(tx):
             def do(command_id: str) -> list[str | None]:
-                instruction = Instruction(action=Action.SELL)
+                command = UnitCommand(action=Action.SELL)
                 return codes(
-                    ledger.record(
-                        Work(tx, world.occasion(), command_id), instruction, [Scan(serial)]
-                    )
+                    ledger.record(Work(tx, world.context(), command_id), command, [Scan(serial)])
                 )
 
             return idempotency.once(
-                tx, world.occasion(), key=key, name="sell", given=serial, work=do
+                tx, world.context(), key=key, name="sell", given=serial, work=do
             )
 
         return world.write(work)

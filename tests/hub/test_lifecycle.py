@@ -40,7 +40,7 @@ def test_a_unit_that_was_written_off_stays_so() -> None:
 
 
 def test_every_action_but_the_birth_and_the_correction_is_in_the_table() -> None:
-    # A birth follows upon nothing; what a correction may do is decided by the whole history.
+    # A origin follows upon nothing; what a correction may do is decided by the whole history.
     assert set(Action) - set(LIFECYCLE) == {Action.COMMISSION, Action.CORRECT}
 
 

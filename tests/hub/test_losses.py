@@ -20,15 +20,15 @@ def report(
     world: World, *serials: str, loss: Loss = Loss.MISSING, reason: str = "not on the shelf"
 ) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
-    occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: losses.report(Work(tx, occasion, new_id()), loss, scans))
+    context = world.context(reason=reason)
+    return world.write(lambda tx: losses.report(Work(tx, context, new_id()), loss, scans))
 
 
 def find(world: World, *serials: str, place: str = "WH") -> list[Verdict]:
     scans = [Scan(each) for each in serials]
     return world.write(
         lambda tx: losses.find(
-            Work(tx, world.occasion(), new_id()), catalogue.location(tx, place), scans
+            Work(tx, world.context(), new_id()), catalogue.location(tx, place), scans
         )
     )
 

@@ -61,7 +61,7 @@ def test_a_carrier_is_told_by_the_channels_name_for_it(world: World) -> None:
         world.do(Action.PICK, serial)
         world.write(
             lambda tx, serial=serial, carrier=carrier: orders.ship(
-                Work(tx, world.occasion(), f"c-{serial}"), [Scan(serial)], Shipment(carrier, "1Z")
+                Work(tx, world.context(), f"c-{serial}"), [Scan(serial)], Shipment(carrier, "1Z")
             )
         )
     asyncio.run(relay.drain(runtime, channel["id"]))

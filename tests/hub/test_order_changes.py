@@ -28,7 +28,7 @@ def ship(world: World, *serials: str, command: str = "c-1") -> None:
     world.do(Action.PICK, *serials)
     scans = [Scan(serial) for serial in serials]
     verdicts = world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), command), scans, Shipment())
+        lambda tx: orders.ship(Work(tx, world.context(), command), scans, Shipment())
     )
     assert all(verdict.accepted for verdict in verdicts), verdicts
 
@@ -280,7 +280,7 @@ def test_a_line_that_is_added_to_a_fulfilled_order_opens_it_again(world: World) 
     world.accept(shop, world.order(lines=more))
     assert world.value("SELECT state FROM sales_order") == "open"
     world.receive("SN-2")
-    world.write(lambda tx: orders.retry_backorders(tx, world.occasion(), limit=10))
+    world.write(lambda tx: orders.retry_backorders(tx, world.context(), limit=10))
     assert world.unit("SN-2")["promised_to"] is not None
     assert world.open_cases() == []
 

@@ -40,9 +40,7 @@ def order_id(world: World, ref: str) -> str:
 
 def decide(world: World, ref: str, *, different: bool) -> None:
     found = order_id(world, ref)
-    world.write(
-        lambda tx: orders.decide_duplicate(tx, world.occasion(), found, different=different)
-    )
+    world.write(lambda tx: orders.decide_duplicate(tx, world.context(), found, different=different))
 
 
 def promised(world: World) -> list[str]:
@@ -88,12 +86,12 @@ class TestTwice:
         accepted, waited = threading.Event(), threading.Event()
 
         def first(tx: Transaction) -> None:
-            orders.accept(tx, world.occasion(), market, world.order("111-22"))
+            orders.accept(tx, world.context(), market, world.order("111-22"))
             accepted.set()
             waited.wait(0.5)  # the other one is at work meanwhile, and may not end before this
 
         def second(tx: Transaction) -> None:
-            orders.accept(tx, world.occasion(), shop, world.order("o-1", TWO, origin_ref="111-22"))
+            orders.accept(tx, world.context(), shop, world.order("o-1", TWO, origin_ref="111-22"))
             waited.set()
 
         begun = one.submit(first)
@@ -199,7 +197,7 @@ class TestUnmapped:
         shop = world.channel()
         world.accept(shop, world.order(lines=[OrderLine(ref="l-1", sku="NEW", quantity=1)]))
         card = catalogue.ProductCard(sku="NEW", name="New", manufacturer="ACME")
-        world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+        world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
         world.receive("NEW-1", sku="NEW")
         swept(world)
         assert promised(world) == ["NEW-1"]
@@ -341,7 +339,7 @@ class TestTooMuch:
         scans = [Scan("CAM-1"), Scan("LENS-1")]
         world.do(Action.PICK, "CAM-1", "LENS-1")
         verdicts = world.write(
-            lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), scans, Shipment())
+            lambda tx: orders.ship(Work(tx, world.context(), "c-1"), scans, Shipment())
         )
         assert all(each.accepted for each in verdicts), verdicts
         assert world.value("SELECT state FROM sales_order") == "fulfilled"
@@ -359,8 +357,8 @@ class TestTooMuch:
         line = world.value("SELECT id FROM order_line")
         verdicts = world.write(
             lambda tx: order_checks.record(
-                Work(tx, world.occasion(), "c-2"),
-                orders.Instruction(action=Action.ALLOCATE, line=line, hold_reference="x"),
+                Work(tx, world.context(), "c-2"),
+                orders.UnitCommand(action=Action.ALLOCATE, line=line, hold_reference="x"),
                 [Scan("SAW-1")],
             )
         )
@@ -424,7 +422,7 @@ class TestTooMuch:
         world.accept(shop, world.order())
         world.do(Action.PICK, "SN-1")
         world.write(
-            lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], Shipment())
+            lambda tx: orders.ship(Work(tx, world.context(), "c-1"), [Scan("SN-1")], Shipment())
         )
         world.accept(shop, world.order(lines=TWO))
         (case,) = world.rows("SELECT * FROM exception_case")

@@ -19,7 +19,7 @@ def ship(world: World, *serials: str, command: str = "c-1") -> None:
     scans = [Scan(serial) for serial in serials]
     shipment = Shipment(carrier="UPS", tracking="1Z9")
     verdicts = world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), command), scans, shipment)
+        lambda tx: orders.ship(Work(tx, world.context(), command), scans, shipment)
     )
     assert all(verdict.accepted for verdict in verdicts), verdicts
 
@@ -86,7 +86,7 @@ def test_an_oversold_order_is_kept_and_served_when_stock_comes(world: World) -> 
     (case,) = world.rows("SELECT * FROM exception_case")
     assert (case["kind"], case["state"], case["severity"]) == ("oversold", "open", "high")
     world.receive("SN-2")
-    tried = world.write(lambda tx: orders.retry_backorders(tx, world.occasion(), limit=10))
+    tried = world.write(lambda tx: orders.retry_backorders(tx, world.context(), limit=10))
     assert tried == 1
     assert world.value("SELECT state FROM exception_case") == "resolved"
     assert world.unit("SN-2")["promised_to"] is not None
@@ -201,7 +201,7 @@ def test_an_order_that_was_served_lacks_nothing_when_a_unit_came_back(world: Wor
     world.accept(shop, world.order("o-1"))
     world.do(Action.PICK, "SN-1")
     world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], orders.Shipment())
+        lambda tx: orders.ship(Work(tx, world.context(), "c-1"), [Scan("SN-1")], orders.Shipment())
     )
     world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
     world.pass_time(hours=1)

@@ -1,4 +1,4 @@
-"""Owners, measurements and licences: what belongs to one unit and stays with its history."""
+"""Owners, measurements and licenses: what belongs to one unit and stays with its history."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.unit_records import licenses, ownership, sensors
-from hub.unit_records.licenses import Licence
+from hub.unit_records.licenses import License
 from hub.unit_records.ownership import OwnerKind
 from hub.unit_records.sensors import Limits, Reading
 from hub.vocabulary import OrderLine
@@ -31,7 +31,7 @@ def periods(world: World, serial: str) -> list[tuple[str, str | None, bool]]:
 def change(world: World, owner: str, *serials: str) -> list[Verdict]:
     scans = [Scan(each) for each in serials]
     return world.write(
-        lambda tx: ownership.change(Work(tx, world.occasion(), new_id()), owner, scans)
+        lambda tx: ownership.change(Work(tx, world.context(), new_id()), owner, scans)
     )
 
 
@@ -52,10 +52,10 @@ def test_every_owner_of_a_unit_is_visible_with_his_time(world: World) -> None:
     world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS", reason="broken")
     world.do(Action.RESTOCK, "SN-1", place="RETURNS", grade="refurbished")
     assert periods(world, "SN-1") == [
-        (OwnerKind.HOUSE, None, False),
+        (OwnerKind.OWN, None, False),
         (OwnerKind.CUSTOMER, "c-17", False),
         (OwnerKind.CUSTOMER, "c-42", False),
-        (OwnerKind.HOUSE, None, True),
+        (OwnerKind.OWN, None, True),
     ]
     assert world.read(hash_chain.verify).breaks == ()
 
@@ -92,7 +92,7 @@ def measure(world: World, readings: list[Reading], *serials: str, **more: object
     given: dict[str, object] = dict(more)
     return world.write(
         lambda tx: sensors.record(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             scans,
             readings,
             limits=[Limits("Temperature", 2.0, 8.0)] if given.get("limited") else [],
@@ -154,25 +154,25 @@ def test_what_is_no_reading_is_refused_and_nothing_is_kept(world: World, reading
     assert world.value("SELECT COUNT(*) FROM sensor_reading") == 0
 
 
-# --- Licences -------------------------------------------------------------------------------
+# --- Licenses -------------------------------------------------------------------------------
 
 
 def link(world: World, serial: str, reference: str = "KEY-1") -> Verdict:
-    licence = Licence(reference=reference, provider="Soft Ltd")
+    given = License(reference=reference, provider="Soft Ltd")
     (verdict,) = world.write(
-        lambda tx: licenses.link(Work(tx, world.occasion(), new_id()), Scan(serial), licence)
+        lambda tx: licenses.link(Work(tx, world.context(), new_id()), Scan(serial), given)
     )
     return verdict
 
 
 def unlink(world: World, reference: str = "KEY-1") -> None:
     world.write(
-        lambda tx: licenses.unlink(Work(tx, world.occasion(), new_id()), reference, "Soft Ltd")
+        lambda tx: licenses.unlink(Work(tx, world.context(), new_id()), reference, "Soft Ltd")
     )
 
 
 @pytest.mark.req("R52")
-def test_a_licence_runs_on_one_unit_at_a_time_and_both_histories_tell(world: World) -> None:
+def test_a_license_runs_on_one_unit_at_a_time_and_both_histories_tell(world: World) -> None:
     world.receive("SN-1", "SN-2")
     assert link(world, "SN-1").accepted
     with pytest.raises(StepNotAllowed, match="SN-1"):
@@ -191,7 +191,7 @@ def test_a_licence_runs_on_one_unit_at_a_time_and_both_histories_tell(world: Wor
     assert ['"linked":true' in each for each in notes] == [True, False, True]
 
 
-def test_what_is_no_licence_is_refused(world: World) -> None:
+def test_what_is_no_license_is_refused(world: World) -> None:
     world.receive("SN-1")
     with pytest.raises(InvalidInput):
         link(world, "SN-1", " ")

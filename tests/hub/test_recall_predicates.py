@@ -19,7 +19,7 @@ from world import NOON, World
 def arrive(world: World, *arrivals: Arrival) -> None:
     verdicts = world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             arrivals,
             catalogue.location(tx, "WH"),
             put_away=True,

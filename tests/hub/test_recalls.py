@@ -18,7 +18,7 @@ from hub.inbound.receiving import Arrival
 from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.kits import Part
 from hub.ledger import hash_chain
-from hub.ledger.commissioning import BirthPoint
+from hub.ledger.commissioning import RecordOrigin
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.proof import conservation
@@ -60,7 +60,7 @@ def receive_lot(world: World, lot: str, *serials: str, sku: str = "CAM") -> None
     arrivals = [Arrival(serial=each, product=sku, lot=lot) for each in serials]
     verdicts = world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             arrivals,
             catalogue.location(tx, "WH"),
             put_away=True,
@@ -75,7 +75,7 @@ def receive_lot(world: World, lot: str, *serials: str, sku: str = "CAM") -> None
 def assemble(world: World, kit: str, *parts: str) -> None:
     given = [Part(Scan(part)) for part in parts]
     verdicts = world.write(
-        lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan(kit), given)
+        lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan(kit), given)
     )
     assert all(verdict.accepted for verdict in verdicts)
 
@@ -169,7 +169,7 @@ def test_what_comes_later_is_caught_in_the_same_transaction(world: World) -> Non
     arrivals = [Arrival(serial="A-3", product="CAM", lot="BAD")]
     world.write(
         lambda tx: receiving.commission(
-            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.context(), new_id()), arrivals, None, point=RecordOrigin.MANUFACTURING
         )
     )
     card = DeliveryCard(
@@ -177,7 +177,7 @@ def test_what_comes_later_is_caught_in_the_same_transaction(world: World) -> Non
         ref="ASN-1",
         lines=(LineCard(ref="1", product="CAM", quantity=2, serials=("A-4",), lot="BAD"),),
     )
-    world.write(lambda tx: ship_notices.announce(Work(tx, world.occasion(), new_id()), card))
+    world.write(lambda tx: ship_notices.announce(Work(tx, world.context(), new_id()), card))
     assert caught(world) == ["A-2", "A-3", "A-4"]
     assert standing(world, "A-4") == ("expected", "recalled", 1)
     receive_lot(world, "BAD", "A-3", "A-4")
@@ -189,7 +189,7 @@ def test_a_lot_that_is_known_only_at_the_receipt_is_caught_then(world: World) ->
     arrivals = [Arrival(serial="A-1", product="CAM")]
     world.write(
         lambda tx: receiving.commission(
-            Work(tx, world.occasion(), new_id()), arrivals, None, point=BirthPoint.MANUFACTURING
+            Work(tx, world.context(), new_id()), arrivals, None, point=RecordOrigin.MANUFACTURING
         )
     )
     open_recall(world, lots=["BAD"])
@@ -211,7 +211,7 @@ def test_kits_are_caught_by_what_they_were_ever_built_with(world: World) -> None
     def out(tx: Any) -> Any:
         where = catalogue.location(tx, "WH")
         scans = [Scan("L-1")]
-        return kits.take_apart(Work(tx, world.occasion(), new_id()), Scan("CAM-1"), where, scans)
+        return kits.disassemble(Work(tx, world.context(), new_id()), Scan("CAM-1"), where, scans)
 
     world.write(out)
     world.pass_time(hours=1)
@@ -279,7 +279,7 @@ def test_the_containment_adds_up_per_channel_and_in_total(world: World) -> None:
     world.do(Action.ACCEPT_RETURN, "A-1", place="RETURNS")
     assert resolve(world, Resolution.REPAIRED, "A-1", "A-6")[1].accepted
     everything, by_channel = total(world)
-    assert (everything.affected, everything.located, everything.in_house) == (8, 7, 4)
+    assert (everything.affected, everything.located, everything.on_hand) == (8, 7, 4)
     assert (everything.sold, everything.missing, everything.destroyed) == (2, 1, 1)
     assert (everything.blocked, everything.returned) == (2, 1)
     assert (everything.resolved, everything.open) == (3, 5)
@@ -287,7 +287,7 @@ def test_the_containment_adds_up_per_channel_and_in_total(world: World) -> None:
         ("pos", 2, 1), ("web", 1, 1), (None, 5, 0),
     ]  # fmt: skip
     for each in (everything, *(each for _, each in by_channel)):
-        assert each.in_house + each.sold + each.missing + each.destroyed == each.affected
+        assert each.on_hand + each.sold + each.missing + each.destroyed == each.affected
         assert each.located == each.affected - each.missing
         assert each.open + each.resolved == each.affected
     assert row_of(world, "A-5")["resolution"] == "destroyed"
@@ -302,7 +302,7 @@ def test_each_unit_is_followed_until_the_recall_can_be_closed(world: World) -> N
     open_recall(world, ranges=[{"first": "A-1", "last": "A-3"}])
 
     def close(**more: Any) -> None:
-        world.write(lambda tx: recalls.close(tx, world.occasion(), "R-1", **more))
+        world.write(lambda tx: recalls.close(tx, world.context(), "R-1", **more))
 
     with pytest.raises(StepNotAllowed, match="3 units are still open"):
         close()
@@ -334,7 +334,7 @@ def test_each_unit_is_followed_until_the_recall_can_be_closed(world: World) -> N
 def test_a_recall_that_was_closed_by_force_keeps_its_units_blocked(world: World) -> None:
     world.receive("A-1")
     open_recall(world, products=["CAM"])
-    world.write(lambda tx: recalls.close(tx, world.occasion(), "R-1", force=True, reason="no way"))
+    world.write(lambda tx: recalls.close(tx, world.context(), "R-1", force=True, reason="no way"))
     assert world.do(Action.UNBLOCK, "A-1", hold_kind="recall")[0].code == "STEP_NOT_ALLOWED"
     world.receive("A-2")
     assert caught(world) == ["A-1"]
@@ -363,7 +363,7 @@ def test_the_block_of_a_recall_can_not_be_corrected_away(world: World) -> None:
     with pytest.raises(StepNotAllowed, match="under a recall"):
         world.write(
             lambda tx: corrections.correct(
-                Work(tx, world.occasion(reason="mistake"), new_id()),
+                Work(tx, world.context(reason="mistake"), new_id()),
                 event["id"],
                 reason=Declaration.DID_NOT_OCCUR,
             )
@@ -464,7 +464,7 @@ def test_what_was_produced_in_a_period_is_caught(world: World) -> None:
     ]
     world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             arrivals,
             catalogue.location(tx, "WH"),
             put_away=True,

@@ -1,4 +1,4 @@
-"""Retrofit: serial tracking for stock that was there before; what is unknown is said so."""
+"""Serialization: serial tracking for stock that was there before; what is unknown is said so."""
 
 import threading
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from hub.counts import CountCard, Kind
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
 from hub.inbound import serialization, unserialized_stock
 from hub.inbound.receiving import Arrival
-from hub.inbound.unserialized_stock import OldStock, Phase, Urgency
+from hub.inbound.unserialized_stock import Phase, SerializationOrder, UnserializedQuantity
 from hub.ledger import hash_chain
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -32,16 +32,16 @@ from world import World
 def product(world: World, sku: str, **more: Any) -> None:
     given: dict[str, Any] = {"name": sku, "manufacturer": "ACME", "tracking": Tracking.NONE}
     card = ProductCard(sku=sku, **(given | more))
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
 
 
 def start(world: World, sku: str = "OLD", reason: str = "phase 1", **stock: int) -> list[str]:
     there = [
-        OldStock(sku=sku, location=code.replace("_", "-"), quantity=quantity)
+        UnserializedQuantity(sku=sku, location=code.replace("_", "-"), quantity=quantity)
         for code, quantity in stock.items()
     ]
-    occasion = world.occasion(reason=reason)
-    return world.write(lambda tx: unserialized_stock.start(tx, occasion, sku, there))
+    context = world.context(reason=reason)
+    return world.write(lambda tx: unserialized_stock.start(tx, context, sku, there))
 
 
 def begun(world: World, **stock: int) -> None:
@@ -52,8 +52,8 @@ def begun(world: World, **stock: int) -> None:
 def do(world: World, action: Action, *scans: Scan, place: str | None = None) -> list[Verdict]:
     def work(tx: Transaction) -> list[Verdict]:
         where = catalogue.location(tx, place) if place else None
-        told = Instruction(action=action, location=where)
-        return serialization.record(Work(tx, world.occasion(), new_id()), told, scans)
+        told = UnitCommand(action=action, location=where)
+        return serialization.record(Work(tx, world.context(), new_id()), told, scans)
 
     return world.write(work)
 
@@ -121,10 +121,10 @@ def test_a_start_that_makes_no_sense_is_refused(world: World) -> None:
             start(world, reason=reason, **stock)
     with pytest.raises(UnknownReference):
         start(world, sku="NONE", WH=1)
-    twice = [OldStock(sku="OLD", location="WH", quantity=1)] * 2
-    occasion = world.occasion(reason="why")
+    twice = [UnserializedQuantity(sku="OLD", location="WH", quantity=1)] * 2
+    context = world.context(reason="why")
     with pytest.raises(InvalidInput):
-        world.write(lambda tx: unserialized_stock.start(tx, occasion, "OLD", twice))
+        world.write(lambda tx: unserialized_stock.start(tx, context, "OLD", twice))
     assert world.value("SELECT tracking FROM product WHERE sku = 'OLD'") == "none"
 
 
@@ -134,23 +134,23 @@ def test_tracking_starts_by_category_or_by_value(world: World) -> None:
     product(world, "B", category="optics", value=90_000, currency="EUR")
     product(world, "C", category="tools", value=95_000, currency="EUR")
     product(world, "D", category="tools", value=95_000, currency="JPY")
-    occasion = world.occasion(reason="phase")
-    stock = [OldStock(sku="C", location="WH", quantity=7)]
+    context = world.context(reason="phase")
+    stock = [UnserializedQuantity(sku="C", location="WH", quantity=7)]
     dear = Phase(value_from=90_000, currency="EUR")
-    done = world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, dear, stock))
+    done = world.write(lambda tx: unserialized_stock.start_phase(tx, context, dear, stock))
     assert done == ["B", "C"]
     assert left(world) == {"WH": 7}
     optics = Phase(category="optics")
-    assert world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, optics, [])) == ["A"]
+    assert world.write(lambda tx: unserialized_stock.start_phase(tx, context, optics, [])) == ["A"]
     for wrong in (Phase(), Phase(value_from=1), Phase(currency="EUR", category="x")):
         with pytest.raises(InvalidInput):
             world.write(
-                lambda tx, each=wrong: unserialized_stock.start_phase(tx, occasion, each, [])
+                lambda tx, each=wrong: unserialized_stock.start_phase(tx, context, each, [])
             )
-    other = [OldStock(sku="A", location="WH", quantity=1)]
+    other = [UnserializedQuantity(sku="A", location="WH", quantity=1)]
     tools = Phase(category="tools")
     with pytest.raises(UnknownReference):
-        world.write(lambda tx: unserialized_stock.start_phase(tx, occasion, tools, other))
+        world.write(lambda tx: unserialized_stock.start_phase(tx, context, tools, other))
 
 
 @pytest.mark.req("R204", "R207")
@@ -169,7 +169,7 @@ def test_a_serial_of_old_stock_is_captured_at_its_next_movement(
     world.pass_time(days=3)
     assert codes(do(world, action, Scan("SN-1", "OLD"), place=place)) == [None]
     unit = world.unit("SN-1")
-    assert (unit["status"], unit["birth"]) == (status, "retrofit")
+    assert (unit["status"], unit["origin"]) == (status, "unserialized_stock")
     assert left(world) == {"WH": 1}
     history = world.history("SN-1")
     assert [event["action"] for event in history] == ["commission", "put_away", str(action)]
@@ -190,15 +190,15 @@ def test_old_stock_is_picked_or_shipped_for_an_order_that_lacks_units(world: Wor
     line_id = world.value("SELECT id FROM order_line")
 
     def pick(tx: Transaction) -> list[Verdict]:
-        told = Instruction(action=Action.PICK, line=line_id)
+        told = UnitCommand(action=Action.PICK, line=line_id)
         return serialization.record(
-            Work(tx, world.occasion(), new_id()), told, [Scan("SN-1", "OLD")]
+            Work(tx, world.context(), new_id()), told, [Scan("SN-1", "OLD")]
         )
 
     def ship(tx: Transaction) -> list[Verdict]:
         scans = [Scan("SN-1"), Scan("SN-2", "OLD"), Scan("SN-3", "OLD")]
         return serialization.ship(
-            Work(tx, world.occasion(), new_id()), scans, Shipment(), line=line_id
+            Work(tx, world.context(), new_id()), scans, Shipment(), line=line_id
         )
 
     assert codes(world.write(pick)) == [None]
@@ -252,9 +252,9 @@ def test_a_serial_that_breaks_the_rule_or_must_be_scanned_is_not_captured(world:
     assert left(world) == {"WH": 5}
 
     def scanned(tx: Transaction) -> list[Verdict]:
-        occasion = world.occasion(captured_by=CaptureMethod.SCAN)
-        told = Instruction(action=Action.SELL)
-        return serialization.record(Work(tx, occasion, new_id()), told, [Scan("SN-1", "OLD")])
+        context = world.context(captured_by=CaptureMethod.SCAN)
+        told = UnitCommand(action=Action.SELL)
+        return serialization.record(Work(tx, context, new_id()), told, [Scan("SN-1", "OLD")])
 
     assert codes(world.write(scanned)) == [None]
 
@@ -282,15 +282,15 @@ def test_a_count_captures_the_serials_of_old_stock(world: World) -> None:
     begun(world, WH=2)
     world.receive("NEW-1", sku="OLD")
     card = CountCard(ref="C-1", location="WH")
-    world.write(lambda tx: counts.open_count(tx, world.occasion(), card))
+    world.write(lambda tx: counts.open_count(tx, world.context(), card))
     scans = [Scan("SN-1", "OLD"), Scan("SN-2"), Scan("SN-3", "OLD"), Scan("NEW-1", "OLD")]
-    world.write(lambda tx: counts.count_units(tx, world.occasion(), "C-1", "WH-A1", scans))
+    world.write(lambda tx: counts.count_units(tx, world.context(), "C-1", "WH-A1", scans))
     extra = [Scan("SN-4", "OLD")]
-    world.write(lambda tx: counts.count_units(tx, world.occasion(), "C-1", None, extra))
-    world.write(lambda tx: counts.compare(tx, world.occasion(), "C-1"))
-    occasion = world.occasion(reason="retrofit")
+    world.write(lambda tx: counts.count_units(tx, world.context(), "C-1", None, extra))
+    world.write(lambda tx: counts.compare(tx, world.context(), "C-1"))
+    context = world.context(reason="unserialized_stock")
     done = world.write(
-        lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", kind=Kind.UNEXPECTED)
+        lambda tx: counts.adjust(Work(tx, context, new_id()), "C-1", kind=Kind.UNEXPECTED)
     )
     told = {each.identifier: (each.action, each.case) for each in done}
     captured = [name for name, (action, _) in told.items() if action == "commission"]
@@ -298,7 +298,7 @@ def test_a_count_captures_the_serials_of_old_stock(world: World) -> None:
     assert told["SN-2"] == (None, "unknown_serial")
     assert left(world) == {"WH": 0}
     unit = world.unit("SN-1")
-    assert (unit["birth"], unit["location_code"]) == ("retrofit", "WH-A1")
+    assert (unit["origin"], unit["location_code"]) == ("unserialized_stock", "WH-A1")
     whole(world)
 
 
@@ -306,14 +306,14 @@ def test_a_count_captures_the_serials_of_old_stock(world: World) -> None:
 def test_a_serial_that_was_captured_since_the_comparison_is_compared_again(world: World) -> None:
     begun(world, WH=2)
     card = CountCard(ref="C-1", location="WH", product="OLD")
-    world.write(lambda tx: counts.open_count(tx, world.occasion(), card))
+    world.write(lambda tx: counts.open_count(tx, world.context(), card))
     scans = [Scan("SN-1")]  # the count is of this product alone
-    world.write(lambda tx: counts.count_units(tx, world.occasion(), "C-1", None, scans))
-    world.write(lambda tx: counts.compare(tx, world.occasion(), "C-1"))
+    world.write(lambda tx: counts.count_units(tx, world.context(), "C-1", None, scans))
+    world.write(lambda tx: counts.compare(tx, world.context(), "C-1"))
     do(world, Action.MOVE, Scan("SN-1", "OLD"), place="WH-A1")
-    occasion = world.occasion(reason="retrofit")
+    context = world.context(reason="unserialized_stock")
     (said,) = world.write(
-        lambda tx: counts.adjust(Work(tx, occasion, new_id()), "C-1", kind=Kind.UNEXPECTED)
+        lambda tx: counts.adjust(Work(tx, context, new_id()), "C-1", kind=Kind.UNEXPECTED)
     )
     assert said.code == "DUPLICATE_SERIAL"
     assert left(world) == {"WH": 1}
@@ -328,18 +328,18 @@ def test_what_is_dear_or_risky_comes_first(world: World) -> None:
     product(world, "MANY", value=50, currency="EUR", traits=(Trait.SERVICED,))
     start(world, "MANY", WH=10_000, SHOP=1)
 
-    def ranked(by: Urgency, **more: int) -> list[str]:
+    def ranked(by: SerializationOrder, **more: int) -> list[str]:
         rows = world.read(lambda tx: unserialized_stock.priorities(tx, by, **({"first": 9} | more)))
         return [row["sku"] for row in rows]
 
-    assert ranked(Urgency.RISK) == ["RISKY", "MANY", "DEAR", "CHEAP"]
-    assert ranked(Urgency.VALUE) == ["DEAR", "RISKY", "MANY", "CHEAP"]
-    assert ranked(Urgency.WORTH)[0] == "MANY"
-    assert ranked(Urgency.VALUE, first=1, skip=1) == ["RISKY"]
+    assert ranked(SerializationOrder.RISK) == ["RISKY", "MANY", "DEAR", "CHEAP"]
+    assert ranked(SerializationOrder.VALUE) == ["DEAR", "RISKY", "MANY", "CHEAP"]
+    assert ranked(SerializationOrder.WORTH)[0] == "MANY"
+    assert ranked(SerializationOrder.VALUE, first=1, skip=1) == ["RISKY"]
     with pytest.raises(InvalidInput):
-        ranked(Urgency.VALUE, skip=-1)
+        ranked(SerializationOrder.VALUE, skip=-1)
     start(world, "MANY", reason="all read", WH=0, SHOP=0)
-    assert "MANY" not in ranked(Urgency.RISK)
+    assert "MANY" not in ranked(SerializationOrder.RISK)
 
 
 @pytest.mark.req("R204", "R207")
@@ -357,7 +357,7 @@ def test_old_stock_is_read_where_it_lies(world: World) -> None:
 
     def work(tx: Transaction) -> list[Verdict]:
         place = catalogue.location(tx, "WH-A1")
-        return serialization.capture_units(Work(tx, world.occasion(), new_id()), arrivals, place)
+        return serialization.capture_units(Work(tx, world.context(), new_id()), arrivals, place)
 
     verdicts = world.write(work)
     assert codes(verdicts) == [

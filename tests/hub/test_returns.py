@@ -16,7 +16,7 @@ from hub.decision_rules import Conditions, Facts, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import corrections
 from hub.history.replay import Declaration
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.returns import receive
@@ -33,7 +33,7 @@ def ask(world: World, identifier: str, place: str = "SHOP", **more: Any) -> Row:
     def work(tx: Transaction) -> str:
         given = {"reason": "changed mind"} | more
         question = Question(identifier=identifier, location=catalogue.location(tx, place), **given)
-        return check(tx, world.occasion(), question)
+        return check(tx, world.context(), question)
 
     return case(world, world.write(work))
 
@@ -51,9 +51,9 @@ def sell(world: World, serial: str, receipt: str = "R-1", place: str = "SHOP") -
     world.receive(serial, place=place)
 
     def work(tx: Transaction) -> None:
-        occasion = world.occasion(document=Document("inv", receipt))
-        sale = Instruction(action=Action.SELL)
-        (verdict,) = ledger.record(Work(tx, occasion, new_id()), sale, [Scan(serial)])
+        context = world.context(document=Document("inv", receipt))
+        sale = UnitCommand(action=Action.SELL)
+        (verdict,) = ledger.record(Work(tx, context, new_id()), sale, [Scan(serial)])
         assert verdict.accepted, verdict
 
     world.write(work)
@@ -75,18 +75,16 @@ def ship(world: World, serial: str, ref: str, customer: str = "c-1", sku: str = 
 
 
 def accept(world: World, row: Row, **more: Any) -> None:
-    world.write(lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), row["id"], **more))
+    world.write(lambda tx: receive.accept(Work(tx, world.context(), new_id()), row["id"], **more))
 
 
 def refund(world: World, row: Row, reference: str = "credit-1") -> None:
-    world.write(lambda tx: receive.refund(tx, world.occasion(), row["id"], reference))
+    world.write(lambda tx: receive.refund(tx, world.context(), row["id"], reference))
 
 
 def route(world: World, row: Row, **more: Any) -> Rule | None:
     return world.write(
-        lambda tx: receive.route(
-            Work(tx, world.occasion(), new_id()), row["id"], Inspection(**more)
-        )
+        lambda tx: receive.route(Work(tx, world.context(), new_id()), row["id"], Inspection(**more))
     )
 
 
@@ -151,7 +149,7 @@ def test_a_serial_that_nobody_knows_stops_the_refund_and_opens_a_case(world: Wor
 @pytest.mark.req("R94")
 def test_a_serial_that_the_maker_can_not_have_issued_is_flagged(world: World) -> None:
     card = ManufacturerCard(code="ACME", name="ACME", serial_pattern=r"SN-\d+")
-    world.write(lambda tx: catalogue.register_manufacturer(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_manufacturer(tx, world.context(), card))
     assert codes(ask(world, "FAKE", product="CAM")) == {"unknown_serial", "counterfeit"}
     assert codes(ask(world, "SN-5", product="CAM")) == {"unknown_serial"}
     ship(world, "SN-1", "o-1")
@@ -324,7 +322,7 @@ def test_a_sale_that_did_not_occur_is_no_sale(world: World) -> None:
     event = world.history("SN-1")[-1]
     world.write(
         lambda tx: corrections.correct(
-            Work(tx, world.occasion(reason="wrong unit"), new_id()),
+            Work(tx, world.context(reason="wrong unit"), new_id()),
             event["id"],
             reason=Declaration.DID_NOT_OCCUR,
         )
@@ -420,11 +418,9 @@ def test_the_plain_way_takes_no_unit_that_its_check_refused(world: World) -> Non
 
     def work(tx: Transaction) -> Any:
         place = catalogue.location(tx, "RETURNS")
-        instruction = Instruction(action=Action.ACCEPT_RETURN, location=place)
+        command = UnitCommand(action=Action.ACCEPT_RETURN, location=place)
         scans = [Scan(each) for each in ("SN-1", "SN-2", "SN-404", "SN-3")]
-        return accept_plainly(
-            Work(tx, world.occasion(reason="broken"), new_id()), instruction, scans
-        )
+        return accept_plainly(Work(tx, world.context(reason="broken"), new_id()), command, scans)
 
     verdicts = world.write(work)
     assert [each.code for each in verdicts] == ["STEP_NOT_ALLOWED", None, "UNKNOWN_UNIT", None]
@@ -442,10 +438,10 @@ def race(world: World, work: Callable[[Transaction], Any]) -> list[str]:
 def test_of_two_who_accept_or_refund_one_return_one_wins(world: World) -> None:
     sell(world, "SN-1")
     row = ask(world, "SN-1")
-    ways = race(world, lambda tx: receive.accept(Work(tx, world.occasion(), new_id()), row["id"]))
+    ways = race(world, lambda tx: receive.accept(Work(tx, world.context(), new_id()), row["id"]))
     assert ways == ["done", "refused"]
     assert [each["action"] for each in world.history("SN-1")].count("accept_return") == 1
-    ways = race(world, lambda tx: receive.refund(tx, world.occasion(), row["id"], new_id()))
+    ways = race(world, lambda tx: receive.refund(tx, world.context(), row["id"], new_id()))
     assert ways == ["done", "refused"]
 
 
@@ -532,7 +528,7 @@ def rule(
 
 def put(world: World, each: Rule) -> None:
     built_in = ROUTE_RULES if each.topic is Topic.ROUTE else RETURN_RULES
-    world.write(lambda tx: decision_rules.put(tx, world.occasion(), each, built_in))
+    world.write(lambda tx: decision_rules.put(tx, world.context(), each, built_in))
 
 
 @pytest.mark.req("R92")
@@ -595,6 +591,6 @@ def test_a_rule_that_makes_no_sense_is_refused(world: World, wrong: dict[str, An
 def test_a_product_may_come_back_later_than_others(world: World) -> None:
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", return_days=100)
     sell(world, "SN-1")
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     world.pass_time(days=99)
     assert ask(world, "SN-1")["decision"] == "accept"

@@ -10,13 +10,13 @@ from hub import catalogue, decision_rules, orders
 from hub.catalogue import ProductCard
 from hub.clock import new_id
 from hub.commands.work import Work
-from hub.decision_rules import Conditions, Rule, Topic, Urgency
+from hub.decision_rules import Conditions, Priority, Rule, Topic
 from hub.errors import CaptureRequired, InvalidInput, StepNotAllowed, UnitPromised, UnknownReference
 from hub.fulfillment import collection, counter_sales, exchanges, priorities, tasks, transfers
 from hub.fulfillment.priorities import PRIORITY_RULES
 from hub.fulfillment.tasks import TaskKind
 from hub.history.sales import story_of
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -52,7 +52,7 @@ def collect(
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: collection.collect(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             order_id,
             scans,
             catalogue.location(tx, place),
@@ -62,11 +62,11 @@ def collect(
 
 
 def sell(world: World, *scans: Scan, place: str | None = None, **more: Any) -> list[Verdict]:
-    instruction = Instruction(action=Action.SELL, **more)
+    command = UnitCommand(action=Action.SELL, **more)
     return world.write(
         lambda tx: counter_sales.sell(
-            Work(tx, world.occasion(), new_id()),
-            instruction,
+            Work(tx, world.context(), new_id()),
+            command,
             scans,
             catalogue.location(tx, place) if place else None,
         )
@@ -77,16 +77,16 @@ def arrive(world: World, *serials: str, place: str) -> list[Verdict]:
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: transfers.arrive(
-            Work(tx, world.occasion(), new_id()), scans, catalogue.location(tx, place)
+            Work(tx, world.context(), new_id()), scans, catalogue.location(tx, place)
         )
     )
 
 
 def swap(world: World, old: str, new: str, reason: str | None = "too small", **more: Any) -> Any:
-    occasion = world.occasion(reason=reason)
+    context = world.context(reason=reason)
     return world.write(
         lambda tx: exchanges.exchange(
-            Work(tx, occasion, new_id()),
+            Work(tx, context, new_id()),
             Scan(old),
             Scan(new),
             catalogue.location(tx, "SHOP"),
@@ -160,7 +160,7 @@ def test_a_shop_ships_its_own_units_and_every_channel_counts_them(world: World) 
     world.do(Action.PICK, "SN-1")
     scans = [Scan("SN-1")]
     verdicts = world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), new_id()), scans, Shipment("UPS", "1Z"))
+        lambda tx: orders.ship(Work(tx, world.context(), new_id()), scans, Shipment("UPS", "1Z"))
     )
     assert codes(verdicts) == [None]
     assert shown() == [1, 1]
@@ -207,7 +207,7 @@ def test_good_rows_of_a_receipt_are_sold_beside_bad_ones(world: World) -> None:
 
 def under_way(world: World, **more: Any) -> list[tuple[str, str, str, bool]]:
     given: dict[str, Any] = {"first": 50, "after": None} | more
-    rows = world.read(lambda tx: transfers.under_way(tx, world.occasion(), **given))
+    rows = world.read(lambda tx: transfers.under_way(tx, world.context(), **given))
     return [(row["serial"], row["sent_from"], row["sent_to"], row["is_overdue"]) for row in rows]
 
 
@@ -308,11 +308,11 @@ def test_if_one_half_of_an_exchange_can_not_be_done_neither_is(world: World) -> 
 @pytest.mark.req("R82")
 def test_what_must_be_scanned_to_be_sold_is_not_given_by_typing(world: World) -> None:
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", capture_points=("sell",))
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     world.receive("SN-1", "SN-2", place="SHOP")
-    scanned = world.occasion(captured_by=CaptureMethod.SCAN, reason="too small")
-    instruction, scans = Instruction(action=Action.SELL), [Scan("SN-1")]
-    world.write(lambda tx: counter_sales.sell(Work(tx, scanned, new_id()), instruction, scans))
+    scanned = world.context(captured_by=CaptureMethod.SCAN, reason="too small")
+    command, scans = UnitCommand(action=Action.SELL), [Scan("SN-1")]
+    world.write(lambda tx: counter_sales.sell(Work(tx, scanned, new_id()), command, scans))
     with pytest.raises(CaptureRequired):
         swap(world, "SN-1", "SN-2")
     assert world.unit("SN-1")["status"] == "sold"
@@ -324,7 +324,7 @@ def test_what_must_be_scanned_to_be_sold_is_not_given_by_typing(world: World) ->
 def work(world: World, code: str = "WH", **more: Any) -> list[tuple[str, str, str]]:
     given: dict[str, Any] = {"first": 50} | more
     rows = world.read(lambda tx: tasks.tasks(tx, world.now, catalogue.location(tx, code), **given))
-    return [(row["serial"], str(row["kind"]), str(row["urgency"])) for row in rows]
+    return [(row["serial"], str(row["kind"]), str(row["priority"])) for row in rows]
 
 
 def urge(world: World, order_id: str, *tags: str, day: date | None = None) -> list[str]:
@@ -343,18 +343,18 @@ def test_the_work_of_a_site_is_ranked_by_urgency(world: World) -> None:
     world.do(Action.PACK, "SN-3")
     kinds = [("SN-1", "pick"), ("NEW-1", "put_away"), ("SN-2", "pack"), ("SN-3", "ship")]
     assert sorted(row[:2] for row in work(world)) == sorted(kinds)
-    assert {row[2] for row in work(world)} == {"in_turn"}
+    assert {row[2] for row in work(world)} == {"normal"}
     ids = {row["ref"]: row["id"] for row in world.rows("SELECT ref, id FROM sales_order")}
     assert urge(world, ids["o-3"], " Express ", "express") == ["express"]
     urge(world, ids["o-2"], day=world.now.date())
-    assert work(world)[:2] == [("SN-3", "ship", "now"), ("SN-2", "pack", "soon")]
+    assert work(world)[:2] == [("SN-3", "ship", "urgent"), ("SN-2", "pack", "high")]
     urge(world, ids["o-2"], day=world.now.date() - timedelta(days=1))
     assert [row[0] for row in work(world, first=2)] == ["SN-2", "SN-3"]  # the older of two
     urge(world, ids["o-2"])
-    assert work(world, kind=TaskKind.PACK) == [("SN-2", "pack", "in_turn")]
+    assert work(world, kind=TaskKind.PACK) == [("SN-2", "pack", "normal")]
     assert work(world, "SHOP") == []
     world.pass_time(days=2)
-    assert work(world)[1][2] == "soon"
+    assert work(world)[1][2] == "high"
 
 
 @pytest.mark.req("R85")
@@ -364,12 +364,12 @@ def test_people_change_what_is_urgent(world: World) -> None:
     order(world, "o-1", 1)
     fits = Conditions(channels=("shop",), reasons=("pick",))
     rule = Rule(
-        topic=Topic.PRIORITY, code="web", name="The shop", rank=5, conditions=fits, decision="later"
+        topic=Topic.PRIORITY, code="web", name="The shop", rank=5, conditions=fits, decision="low"
     )
-    world.write(lambda tx: decision_rules.put(tx, world.occasion(), rule, PRIORITY_RULES))
-    assert work(world) == [("SN-1", "pick", str(Urgency.LATER))]
+    world.write(lambda tx: decision_rules.put(tx, world.context(), rule, PRIORITY_RULES))
+    assert work(world) == [("SN-1", "pick", str(Priority.LOW))]
     world.do(Action.PICK, "SN-1")
-    assert work(world) == [("SN-1", "pack", str(Urgency.IN_TURN))]
+    assert work(world) == [("SN-1", "pack", str(Priority.NORMAL))]
 
 
 def test_tags_are_few_and_short_and_the_order_exists(world: World) -> None:

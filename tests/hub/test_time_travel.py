@@ -16,7 +16,7 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput, UnknownReference
 from hub.history import as_of, unit_history
 from hub.history.as_of import TrialBalance
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
@@ -61,9 +61,9 @@ def earlier(world: World, action: Action, occurred_at: datetime, place: str) -> 
     """Record now what occurred earlier."""
 
     def work(tx: Transaction) -> None:
-        occasion = replace(world.occasion(), occurred_at=occurred_at)
-        instruction = Instruction(action=action, location=location(tx, place))
-        assert ledger.record(Work(tx, occasion, new_id()), instruction, [Scan("SN-1")])[0].accepted
+        context = replace(world.context(), occurred_at=occurred_at)
+        command = UnitCommand(action=action, location=location(tx, place))
+        assert ledger.record(Work(tx, context, new_id()), command, [Scan("SN-1")])[0].accepted
 
     world.write(work)
 

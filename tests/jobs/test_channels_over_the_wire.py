@@ -117,7 +117,7 @@ def test_a_shop_is_kept_in_step_from_receipt_to_parcel(world: World, name: str) 
             world.do(Action.PICK, "SN-1")
             parcel = Shipment("UPS", "1Z999")
             world.write(
-                lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], parcel)
+                lambda tx: orders.ship(Work(tx, world.context(), "c-1"), [Scan("SN-1")], parcel)
             )
             await relay.drain(runtime, channel["id"])
             order = await connector.read_order(ref)

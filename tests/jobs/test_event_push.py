@@ -215,7 +215,7 @@ def test_a_clients_channel_tells_of_its_goods_and_ours_of_ours(world: World) -> 
         world.receive("SN-H", put_away=False)
         await stage.tell()
         assert [serial for _, serial in stage.steps] == ["SN-A"]
-        paper = world.occasion(document=Document("inv", "T-1"))
+        paper = world.context(document=Document("inv", "T-1"))
         world.write(
             lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-B")], "ANT")
         )

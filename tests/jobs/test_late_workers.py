@@ -33,7 +33,7 @@ def ship(world: World, channel: dict[str, object], serial: str, ref: str) -> Non
     world.do(Action.PICK, serial)
     parcel = Shipment("UPS", "1Z")
     world.write(
-        lambda tx: orders.ship(Work(tx, world.occasion(), f"c-{ref}"), [Scan(serial)], parcel)
+        lambda tx: orders.ship(Work(tx, world.context(), f"c-{ref}"), [Scan(serial)], parcel)
     )
 
 
@@ -164,7 +164,7 @@ def test_a_difference_is_healed_when_the_channel_comes_round_by_itself(world: Wo
     row = world.write(
         lambda tx: differences.record(tx, run_id, channel["id"], compared.differences[0], world.now)
     )
-    world.write(lambda tx: differences.heal(tx, world.occasion(), row))
+    world.write(lambda tx: differences.heal(tx, world.context(), row))
     connector.shown["CAM"] = 2  # somebody put it right meanwhile
     told(runtime, channel)
     assert world.value("SELECT state FROM reconciliation_difference") == "healed"

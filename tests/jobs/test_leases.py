@@ -235,9 +235,7 @@ def ship(world: World, serial: str) -> None:
     for action in (Action.PICK, Action.PACK):
         world.do(action, serial)
     world.write(
-        lambda tx: orders.ship(
-            Work(tx, world.occasion(), f"c-{serial}"), [Scan(serial)], Shipment()
-        )
+        lambda tx: orders.ship(Work(tx, world.context(), f"c-{serial}"), [Scan(serial)], Shipment())
     )
 
 

@@ -45,7 +45,7 @@ def test_a_fact_is_kept_with_what_was_sent_and_the_channels_own_words(world: Wor
     world.accept(channel, world.order("o-1"))
     world.do(Action.PICK, "SN-1")
     parcel = Shipment("UPS", "1Z")
-    world.write(lambda tx: orders.ship(Work(tx, world.occasion(), "c-1"), [Scan("SN-1")], parcel))
+    world.write(lambda tx: orders.ship(Work(tx, world.context(), "c-1"), [Scan("SN-1")], parcel))
     connector.failures = [Rejected("the order is locked")]
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert ("fulfillment", "given_up", "Rejected: the order is locked") in lines(world)

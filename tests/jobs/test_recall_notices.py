@@ -75,11 +75,11 @@ class Stage:
 
 
 def put(world: World, ref: str, contact: Contact) -> None:
-    world.write(lambda tx: people.put(tx, world.occasion(), world.vault, ref, contact))
+    world.write(lambda tx: people.put(tx, world.context(), world.vault, ref, contact))
 
 
 def erase(world: World, ref: str) -> None:
-    world.write(lambda tx: people.erase(tx, world.occasion(), ref, "asked for it"))
+    world.write(lambda tx: people.erase(tx, world.context(), ref, "asked for it"))
 
 
 def cases(world: World) -> dict[str, str]:
@@ -257,7 +257,7 @@ def test_who_is_found_later_is_told_too(world: World) -> None:
     lens = Arrival(serial="L-1", product="LENS", lot="BAD")
     world.write(
         lambda tx: receiving.receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             [lens],
             catalogue.location(tx, "WH"),
             put_away=True,
@@ -271,7 +271,7 @@ def test_who_is_found_later_is_told_too(world: World) -> None:
         assert stage.twin.messages == {}
         parts = [Part(Scan("L-1"))]  # built into what the customer has
         world.write(
-            lambda tx: kits.assemble(Work(tx, world.occasion(), new_id()), Scan("A-1"), parts)
+            lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan("A-1"), parts)
         )
         await stage.relay()
         (said,) = stage.twin.messages.values()

@@ -84,12 +84,12 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
     _, (again,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
     assert again["first_seen_at"] == found["first_seen_at"]  # its age counts from the first look
     assert world.value("SELECT COUNT(*) FROM reconciliation_difference WHERE state = 'open'") == 1
-    asyncio.run(reconcile.heal_one(runtime, channel, again, world.occasion(actor="ann")))
+    asyncio.run(reconcile.heal_one(runtime, channel, again, world.context(actor="ann")))
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert connector.shown == {"CAM": 3}
     assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: differences.dismiss(tx, world.occasion(), found, "old"))
+        world.write(lambda tx: differences.dismiss(tx, world.context(), found, "old"))
 
 
 def test_what_the_channel_refuses_is_a_failed_push(world: World) -> None:
@@ -173,7 +173,7 @@ def test_a_shipment_that_the_channel_missed_is_told_again(world: World) -> None:
     asyncio.run(relay.drain(runtime, channel["id"]))
     world.do(Action.PICK, "SN-1")
     shipment = Shipment("UPS", "1Z")
-    world.write(lambda tx: orders.ship(Work(tx, world.occasion(), "c1"), [Scan("SN-1")], shipment))
+    world.write(lambda tx: orders.ship(Work(tx, world.context(), "c1"), [Scan("SN-1")], shipment))
     connector.failures = [Rejected("500 in disguise")]
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert world.value("SELECT state FROM outbox") == "dead"
@@ -191,7 +191,7 @@ def test_a_shipment_that_only_the_channel_knows_is_a_question(world: World) -> N
     _, (found,) = run(world, runtime, channel, Scope.ORDERS)
     assert (found["kind"], found["state"]) == ("foreign_fulfillment", "open")
     assert world.value("SELECT kind FROM exception_case") == "disagreement"
-    world.write(lambda tx: differences.dismiss(tx, world.occasion(), found, "sent by the supplier"))
+    world.write(lambda tx: differences.dismiss(tx, world.context(), found, "sent by the supplier"))
     assert world.value("SELECT state FROM exception_case") == "resolved"
 
 

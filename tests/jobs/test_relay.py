@@ -31,7 +31,7 @@ def sell_and_ship(world: World, channel: dict[str, object], serial: str, ref: st
     world.do(Action.PICK, serial)
     world.write(
         lambda tx: orders.ship(
-            Work(tx, world.occasion(), f"c-{ref}"), [Scan(serial)], Shipment("UPS", "1Z")
+            Work(tx, world.context(), f"c-{ref}"), [Scan(serial)], Shipment("UPS", "1Z")
         )
     )
 

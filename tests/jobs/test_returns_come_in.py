@@ -121,7 +121,7 @@ class Shop:
         self.world.do(Action.PICK, *serials)
         scans = [Scan(serial) for serial in serials]
         self.world.write(
-            lambda tx: ship_units(Work(tx, self.world.occasion(), serials[0]), scans, Shipment())
+            lambda tx: ship_units(Work(tx, self.world.context(), serials[0]), scans, Shipment())
         )
         self.twin.ship(self.order, {self.line: len(serials)})
 

@@ -88,7 +88,7 @@ class Stage:
         made = EndpointCard(url=f"{self.url}/hook", **card)
         sealed = webhooks.seal(self.world.vault, self.secret)
         return self.world.write(
-            lambda tx: webhooks.create(tx, self.world.occasion(), made, sealed, private=True)
+            lambda tx: webhooks.create(tx, self.world.context(), made, sealed, private=True)
         )
 
     async def deliver(self) -> int:
@@ -117,7 +117,7 @@ class Stage:
 
     def do(self, work: Callable[..., Any], *given: Any, **more: Any) -> Any:
         """Run a command of the hub."""
-        return self.world.write(lambda tx: work(tx, self.world.occasion(), *given, **more))
+        return self.world.write(lambda tx: work(tx, self.world.context(), *given, **more))
 
 
 def play(world: World, story: Callable[[Stage], Awaitable[None]]) -> None:
@@ -220,7 +220,7 @@ def test_a_client_is_told_of_its_own_goods_since_they_are_its_own(world: World) 
         world.receive("SN-H")
         await stage.deliver()
         assert set(stage.partner.serials) == {"SN-A"}
-        paper = world.occasion(document=Document("inv", "T-1"))
+        paper = world.context(document=Document("inv", "T-1"))
         world.write(
             lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-B")], "ANT")
         )
@@ -250,7 +250,7 @@ def test_what_passed_on_before_it_was_told_is_not_told_to_its_earlier_owner(worl
     async def story(stage: Stage) -> None:
         stage.endpoint(client="ANT")
         world.receive("SN-A", client="ANT")
-        paper = world.occasion(document=Document("inv", "T-1"))
+        paper = world.context(document=Document("inv", "T-1"))
         world.write(
             lambda tx: clients.transfer_title(Work(tx, paper, new_id()), [Scan("SN-A")], "BEE")
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from connectors import capabilities
 from hub import catalogue
 from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductCard
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.storage.migrations import migrate
 from hub.storage.sql import SqliteTransaction, Transaction
 from hub.sync import channels, listings
@@ -38,12 +38,12 @@ def template() -> bytes:
 
 
 def _furnish(tx: Transaction) -> None:
-    occasion = Occasion(actor="furnisher", now=BEGINNING)
+    context = CommandContext(actor="furnisher", now=BEGINNING)
     products = {}
     for maker, sku in (("ACME", "CAM"), ("BOLT", "SAW")):
-        catalogue.register_manufacturer(tx, occasion, ManufacturerCard(code=maker, name=maker))
+        catalogue.register_manufacturer(tx, context, ManufacturerCard(code=maker, name=maker))
         card = ProductCard(sku=sku, name=sku.title(), manufacturer=maker, model_number=f"{sku}-1")
-        products[sku] = catalogue.register_product(tx, occasion, card)
+        products[sku] = catalogue.register_product(tx, context, card)
     for code, kind, site in (
         ("WH", LocationKind.WAREHOUSE, None),
         ("WH-A1", LocationKind.WAREHOUSE, "WH"),
@@ -51,7 +51,7 @@ def _furnish(tx: Transaction) -> None:
         ("SHOP", LocationKind.STORE, None),
     ):
         place = LocationCard(code=code, name=code, kind=kind, site=site)
-        catalogue.register_location(tx, occasion, place)
+        catalogue.register_location(tx, context, place)
     for code, connector in CONNECTORS.items():
         card = ChannelCard(
             code=code,
@@ -61,6 +61,6 @@ def _furnish(tx: Transaction) -> None:
             capabilities=capabilities(connector),
             manufacturer="ACME" if code == "registry" else None,
         )
-        channel_id = channels.register(tx, occasion, card)
+        channel_id = channels.register(tx, context, card)
         for sku in SKUS if code in SELLERS else ():
             listings.bind(tx, channel_id, products[sku], sku, {"sku": sku}, BEGINNING)

@@ -12,12 +12,12 @@ from typing import Any
 from hub import catalogue, ledger, orders
 from hub.clock import new_id
 from hub.commands import idempotency
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import Refused
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -28,7 +28,7 @@ from tests.simulation.channel import Shop
 from tests.simulation.invariants import Violation
 from tests.simulation.node import Node, Surroundings
 
-Step = Callable[[Transaction, Occasion, str], Sequence[Verdict]]
+Step = Callable[[Transaction, CommandContext, str], Sequence[Verdict]]
 ASK_AGAIN_SHARE = 0.15
 PROMISED = (
     "SELECT unit.id, unit.serial, unit.status, unit.order_line_id FROM unit "
@@ -77,17 +77,17 @@ class People:
             raise ConnectionError("nobody answers")
 
         async def ask(node: Node) -> idempotency.Answer:
-            occasion = Occasion(actor="people", now=node.runtime.clock(), scope="people")
+            context = CommandContext(actor="people", now=node.runtime.clock(), scope="people")
 
             def do(tx: Transaction) -> idempotency.Answer:
                 return idempotency.once(
                     tx,
-                    occasion,
+                    context,
                     key=key,
                     name=name,
                     given=given,
                     work=lambda command: [
-                        [each.identifier, each.code] for each in work(tx, occasion, command)
+                        [each.identifier, each.code] for each in work(tx, context, command)
                     ],
                 )
 
@@ -107,9 +107,9 @@ class People:
         self._received += count
         arrivals = [Arrival(serial=serial, product=sku) for serial in serials]
 
-        def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
+        def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
             where = catalogue.location(tx, place)
-            return receiving.receive(Work(tx, occasion, command), arrivals, where, put_away=True)
+            return receiving.receive(Work(tx, context, command), arrivals, where, put_away=True)
 
         await self.command("receive", serials, work)
 
@@ -118,22 +118,20 @@ class People:
     ) -> list[Any]:
         """Do one action with units."""
 
-        def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
+        def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
             where = catalogue.location(tx, place) if place else None
-            instruction = Instruction(action=action, location=where, **more)
+            unit_command = UnitCommand(action=action, location=where, **more)
             record = order_checks.record if action in {Action.PICK, Action.PACK} else ledger.record
-            return record(tx, occasion, command, instruction, [Scan(each) for each in serials])
+            return record(tx, context, command, unit_command, [Scan(each) for each in serials])
 
         return await self.command(str(action), [*serials, place], work)
 
     async def ship(self, serials: Sequence[str]) -> None:
         """Send a parcel off."""
 
-        def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
+        def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
             parcel = Shipment("UPS", "1Z")
-            return orders.ship(
-                Work(tx, occasion, command), [Scan(each) for each in serials], parcel
-            )
+            return orders.ship(Work(tx, context, command), [Scan(each) for each in serials], parcel)
 
         await self.command("ship", list(serials), work)
 
@@ -209,7 +207,7 @@ class People:
             self.around.far[row["code"]].credentials_good = True
             channel = row["id"]
 
-            def work(tx: Transaction, occasion: Occasion, command: str) -> Sequence[Verdict]:
+            def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
                 channels.resume(tx, channel)  # noqa: B023 # called before the next turn
                 return []
 

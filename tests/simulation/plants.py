@@ -113,8 +113,8 @@ def _done_before_work(patch: pytest.MonkeyPatch) -> None:
         now = runtime.clock()
         await runtime.database.write(partial(_close, channel, message, now))
         for order in found:
-            occasion = runtime.occasion("intake")
-            await runtime.database.write(partial(_in_its_own, accept, occasion, channel, order))
+            context = runtime.context("intake")
+            await runtime.database.write(partial(_in_its_own, accept, context, channel, order))
 
     patch.setattr(intake, "_work_in", work_in)
 
@@ -130,8 +130,8 @@ def _close(channel: Row, message: Row, now: datetime, tx: Transaction) -> None:
     cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], now)
 
 
-def _in_its_own(accept: Any, occasion: Any, channel: Row, order: Order, tx: Transaction) -> Any:
-    return accept(tx, occasion, channel, order)
+def _in_its_own(accept: Any, context: Any, channel: Row, order: Order, tx: Transaction) -> Any:
+    return accept(tx, context, channel, order)
 
 
 def _no_lease(patch: pytest.MonkeyPatch) -> None:

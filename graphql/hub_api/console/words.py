@@ -207,7 +207,7 @@ CAUSE: Words = {
     "LOST_WEBHOOK": "The channel's webhook never arrived",
     "MISSED_ORDER": "The change was never taken in",
     "FAILED_PUSH": "The channel refused what we sent",
-    "UNTOLD_CHANGE": "Our change has not reached the channel",
+    "UNPUSHED_CHANGE": "Our change has not reached the channel",
     "MAPPING_GAP": "The listing is not bound to a product",
     "UNKNOWN_SERIAL": "The manufacturer does not know the serial",
     "UNEXPLAINED": "No cause could be proved",
@@ -216,7 +216,7 @@ FIX: Words = {
     "PUSH_LEVEL": "Send our quantity again",
     "BIND_LISTING": "Bind the listing to our product",
     "ACCEPT_ORDER": "Read the order again and take it in",
-    "TELL_FULFILLMENT": "Tell the channel again what left",
+    "PUSH_FULFILLMENT": "Tell the channel again what left",
     "REGISTER_AGAIN": "Register the sale again",
     "ASK": "A person has to decide",
 }

@@ -5,21 +5,21 @@ A unit that does not count for a channel is not promised to its orders, whoever 
 
 from hub.availability.policy import Policy, of_products
 from hub.errors import StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
 
 
-def line_policy(tx: Transaction, instruction: Instruction) -> Policy | None:
+def line_policy(tx: Transaction, command: UnitCommand) -> Policy | None:
     """Return what holds for the order line that units are to be promised to, if one is named."""
-    if instruction.action is not Action.ALLOCATE or instruction.line is None:
+    if command.action is not Action.ALLOCATE or command.line is None:
         return None
     row = tx.row(
         "SELECT channel.*, order_line.product_id FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id = :line",
-        line=instruction.line,
+        line=command.line,
     )
     if row is None or row["product_id"] is None:
         return None

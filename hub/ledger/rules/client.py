@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from hub.errors import StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import UnitState
 from hub.storage.sql import Row, Transaction
 
@@ -20,15 +20,15 @@ TITLE = "title"  # the detail of the event by which a unit changed hands: codes 
 OF_EARLIER_OWNERS = ("supplier", "purchase_order", "delivery_id", "order_line_id", "sold_at")
 
 
-def line_client(tx: Transaction, instruction: Instruction) -> list[str | None]:
+def line_client(tx: Transaction, command: UnitCommand) -> list[str | None]:
     """Return the client whose goods an order line takes; nothing where no line is named."""
-    if instruction.line is None:
+    if command.line is None:
         return []
     rows = tx.rows(
         "SELECT channel.client_id FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id = :line",
-        line=instruction.line,
+        line=command.line,
     )
     return [row["client_id"] for row in rows]
 

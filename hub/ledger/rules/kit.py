@@ -7,7 +7,7 @@ a part blocks its kit, as long as any part carries it.
 from collections.abc import Iterator, Sequence
 
 from hub.errors import InvalidInput, StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import UnitState
 from hub.lifecycle import LEAVING, LIFECYCLE, Action, Status
 from hub.storage.sql import Transaction
@@ -21,11 +21,11 @@ ON_PARTS = frozenset({
 ALWAYS_FOLLOWED = LEAVING | {Action.RESTOCK, Action.WRITE_OFF, Action.FOLLOW_KIT}
 FOR_A_PART = "member:"  # begins the reference of a hold that a kit has because of a part
 
-Orders = list[tuple[str, Instruction]]  # by the id of the unit
+Orders = list[tuple[str, UnitCommand]]  # by the id of the unit
 
 
 def carried(
-    tx: Transaction, units: Sequence[UnitState], instructions: Sequence[Instruction]
+    tx: Transaction, units: Sequence[UnitState], instructions: Sequence[UnitCommand]
 ) -> set[tuple[str, str]]:
     """Return the blocks of kits, by unit and kind, that are being released but a part carries."""
     kits = sorted({unit.id for unit in units if unit.members})
@@ -45,7 +45,7 @@ def _carried(tx: Transaction, kit_ids: list[str]) -> set[tuple[str, str]]:
 
 
 def check(
-    instruction: Instruction,
+    command: UnitCommand,
     unit: UnitState,
     blocked_by_parts: set[tuple[str, str]],
     *,
@@ -54,9 +54,9 @@ def check(
     """Refuse what can not be done to a part alone, or to a kit without its parts."""
     if follows:
         return
-    action = instruction.action
+    action = command.action
     what = action.replace("_", " ")
-    if action is Action.ENTER_KIT and instruction.kit is None:
+    if action is Action.ENTER_KIT and command.kit is None:
         raise InvalidInput("say which kit the unit becomes part of", field="kit")
     if unit.status is Status.IN_KIT and action not in ON_PARTS:
         raise StepNotAllowed(
@@ -64,13 +64,13 @@ def check(
             "part or take it out of the kit first",
             allowed=sorted(str(each) for each in ON_PARTS - {Action.FOLLOW_KIT}),
         )
-    if action is Action.UNBLOCK and (unit.id, instruction.hold_kind) in blocked_by_parts:
+    if action is Action.UNBLOCK and (unit.id, command.hold_kind) in blocked_by_parts:
         raise StepNotAllowed(
-            f"a part of the kit has a {instruction.hold_kind} hold: release that one, or take the "
+            f"a part of the kit has a {command.hold_kind} hold: release that one, or take the "
             "part out of the kit",
             allowed=[str(Action.DISASSEMBLE)],
         )
-    unseen = "parts" not in (instruction.details or {})
+    unseen = "parts" not in (command.details or {})
     if action is Action.ACCEPT_RETURN and unit.members and unseen:
         raise StepNotAllowed(
             f"the unit is a kit of {unit.members} parts: scan them, and return it as a kit",
@@ -79,7 +79,7 @@ def check(
 
 
 def following(
-    tx: Transaction, instruction: Instruction, kits: Sequence[UnitState]
+    tx: Transaction, command: UnitCommand, kits: Sequence[UnitState]
 ) -> Iterator[tuple[Action, Orders]]:
     """Say what the direct parts of kits do upon what was done to their kits."""
     if not kits:
@@ -91,18 +91,18 @@ def following(
     )
     if not rows:
         return
-    action = instruction.action
+    action = command.action
     does = action if action is Action.WRITE_OFF else Action.FOLLOW_KIT
-    why = (instruction.details or {}).get("action", str(action))
+    why = (command.details or {}).get("action", str(action))
     orders = []
     for row in rows:
         kit = by_id[row["kit_id"]]
         place = {"id": kit.location_id, "kind": kit.location_kind, "site_id": kit.site_id}
-        told = Instruction(
+        told = UnitCommand(
             action=does,
             location=place,
             kit=kit.id,
-            step=instruction.step or LIFECYCLE[action].step,
+            step=command.step or LIFECYCLE[action].step,
             details={"action": why},
         )
         orders.append((row["id"], told))
@@ -110,10 +110,10 @@ def following(
 
 
 def reaching(
-    tx: Transaction, instruction: Instruction, parts: Sequence[UnitState]
+    tx: Transaction, command: UnitCommand, parts: Sequence[UnitState]
 ) -> Iterator[tuple[Action, Orders]]:
     """Say which kits are blocked, or free again, after a block of their parts was changed."""
-    action, kind = instruction.action, instruction.hold_kind
+    action, kind = command.action, command.hold_kind
     if not parts or action not in {Action.HOLD, Action.UNBLOCK}:
         return
     by_kit = {part.kit_id: part for part in parts if part.kit_id}
@@ -139,7 +139,7 @@ def reaching(
     orders = []
     for kit in changing:
         part = by_kit[kit]
-        told = Instruction(
+        told = UnitCommand(
             action=action,
             hold_kind=kind,
             hold_reference=f"{FOR_A_PART}{part.serial}",

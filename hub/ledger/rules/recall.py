@@ -6,9 +6,9 @@ The block of a recall stays until the unit is resolved there, and what comes bac
 from collections.abc import Iterable, Sequence
 
 from hub.clock import micros
-from hub.commands.context import Occasion
+from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.holds import HoldKind
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action
@@ -31,9 +31,9 @@ def unresolved(tx: Transaction, unit_ids: Iterable[str]) -> set[str]:
     return {row["unit_id"] for row in rows}
 
 
-def bound(tx: Transaction, instruction: Instruction, units: Sequence[UnitState]) -> set[str]:
+def bound(tx: Transaction, command: UnitCommand, units: Sequence[UnitState]) -> set[str]:
     """Return the units whose block by a recall may not be released yet."""
-    if instruction.action is not Action.UNBLOCK or instruction.hold_kind != HoldKind.RECALL:
+    if command.action is not Action.UNBLOCK or command.hold_kind != HoldKind.RECALL:
         return set()
     return unresolved(tx, {unit.id for unit in units})
 
@@ -47,8 +47,8 @@ def check(unit: UnitState, bound_units: set[str]) -> None:
 
 
 def free(
-    tx: Transaction, action: Action, orders: list[tuple[str, Instruction]]
-) -> list[tuple[str, Instruction]]:
+    tx: Transaction, action: Action, orders: list[tuple[str, UnitCommand]]
+) -> list[tuple[str, UnitCommand]]:
     """Leave out the kits that are under a recall themselves: they stay blocked without the part."""
     if action is not Action.UNBLOCK:
         return orders
@@ -57,7 +57,7 @@ def free(
     return [each for each in orders if each[0] not in waiting]
 
 
-def note(tx: Transaction, occasion: Occasion, action: str, units: Iterable[UnitState]) -> None:
+def note(tx: Transaction, context: CommandContext, action: str, units: Iterable[UnitState]) -> None:
     """Mark what came back, and close what was destroyed; what nobody blocked is under no recall."""
     if action not in CAME_BACK and action != Action.WRITE_OFF:
         return
@@ -68,7 +68,7 @@ def note(tx: Transaction, occasion: Occasion, action: str, units: Iterable[UnitS
         tx.send(
             "UPDATE recall_unit SET returned_at = :now WHERE unit_id IN (:ids...) "
             "AND resolution IS NULL AND returned_at IS NULL",
-            now=micros(occasion.now),
+            now=micros(context.now),
             ids=ids,
         )
         return
@@ -76,7 +76,7 @@ def note(tx: Transaction, occasion: Occasion, action: str, units: Iterable[UnitS
         "UPDATE recall_unit SET resolution = :destroyed, resolved_by = :actor, "
         "resolved_at = :now WHERE unit_id IN (:ids...) AND resolution IS NULL",
         destroyed=DESTROYED,
-        actor=occasion.actor,
-        now=micros(occasion.now),
+        actor=context.actor,
+        now=micros(context.now),
         ids=ids,
     )

@@ -84,25 +84,25 @@ class WarrantyClaim(SQLModel, table=True):
 
 
 class Entitlement(SQLModel, table=True):
-    """What belongs to one unit beside its warranty: extended cover, an agreement, a licence."""
+    """What belongs to one unit beside its warranty: extended cover, an agreement, a license."""
 
     __table_args__ = (
         UniqueConstraint("kind", "reference", "unit_id"),
         Index("entitlement_unit", "unit_id"),
         Index("entitlement_reference", "reference"),
-        # A licence runs on one unit at a time.
+        # A license runs on one unit at a time.
         Index(
-            "licence_now",
+            "license_now",
             "reference",
             "provider",
             unique=True,
-            **where("kind = 'licence' AND revoked_at IS NULL"),
+            **where("kind = 'license' AND revoked_at IS NULL"),
         ),
     )
 
     id: str = own_id()
     unit_id: str = to("unit")
-    kind: str = Field(max_length=30)  # extended_warranty, service_agreement, licence, inherited
+    kind: str = Field(max_length=30)  # extended_warranty, service_agreement, license, inherited
     reference: str = Field(max_length=200)
     provider: str | None = Field(default=None, max_length=200)
     starts_on: str | None = Field(default=None, max_length=10)  # ISO days, both belong to it

@@ -120,14 +120,14 @@ class Unit(SQLModel, table=True):
     blocks: int = Field(default=0)  # active holds that block
     grade: str | None = Field(default=None, max_length=20)
     condition: str = Field(default="new", max_length=20)  # new, open_box, refurbished, used
-    birth: str = Field(default="receiving", max_length=20)  # where its record began
+    origin: str = Field(default="receiving", max_length=20)  # where its record began
     delivery_id: str | None = to("delivery", nullable=True)
     # The line that named its serial; None: it came without being named.
     delivery_line_id: str | None = to("delivery_line", nullable=True)
     supplier: str | None = Field(default=None, max_length=100)
     purchase_order: str | None = Field(default=None, max_length=200)
     client_id: str | None = to("client", nullable=True)  # whose goods; None: our own
-    client_since: int | None = instant(nullable=True)  # since its title passed; None: its birth
+    client_since: int | None = instant(nullable=True)  # since its title passed; None: its origin
     kit_id: str | None = Field(default=None, max_length=36)  # the unit it is part of
     members: int = Field(default=0)  # units that are part of it
     # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.

@@ -9,7 +9,7 @@ from hub import orders
 from hub.clock import new_id
 from hub.commands.work import Work
 from hub.fulfillment import counter_sales, dispatch, picking
-from hub.ledger.command import Instruction
+from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
@@ -59,7 +59,7 @@ def way_of_an_order(world: World, ref: str, quantity: int) -> list[int]:
             "SELECT serial FROM unit WHERE promised_to IS NULL AND status = 'in_stock'"
         )
     ]
-    now, sale = world.occasion(), Instruction(action=Action.SELL)
+    now, sale = world.context(), UnitCommand(action=Action.SELL)
     steps: list[Callable[[Transaction], Any]] = [
         lambda tx: picking.pick(Work(tx, now, new_id()), bound, line_id=line),
         lambda tx: dispatch.verify(tx, now, order_id, bound, Action.PACK),

@@ -1,4 +1,4 @@
-"""Fulfilment: the right unit is promised, picked, packed and leaves; nothing else does."""
+"""Fulfillment: the right unit is promised, picked, packed and leaves; nothing else does."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -40,7 +40,7 @@ def line(quantity: int, sku: str = "CAM", ref: str = "l-1") -> OrderLine:
 
 def by_expiry(world: World) -> None:
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", picking=Picking.FEFO)
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
 
 
 def receive_dated(world: World, days: dict[str, str | None], place: str = "WH") -> None:
@@ -50,7 +50,7 @@ def receive_dated(world: World, days: dict[str, str | None], place: str = "WH") 
     ]
     verdicts = world.write(
         lambda tx: receive(
-            Work(tx, world.occasion(), new_id()),
+            Work(tx, world.context(), new_id()),
             arrivals,
             catalogue.location(tx, place),
             put_away=True,
@@ -76,16 +76,16 @@ def order_line(world: World, ref: str = "o-1") -> str:
 
 def pick(world: World, *serials: str, line_id: str | None = None, **more: Any) -> list[Verdict]:
     scans = [Scan(serial) for serial in serials]
-    occasion = world.occasion(reason=more.pop("reason", None))
+    context = world.context(reason=more.pop("reason", None))
     return world.write(
-        lambda tx: picking.pick(Work(tx, occasion, new_id()), scans, line_id=line_id, **more)
+        lambda tx: picking.pick(Work(tx, context, new_id()), scans, line_id=line_id, **more)
     )
 
 
 def swap(world: World, line_id: str, old: str, new: str, reason: str | None = "torn box") -> Any:
-    occasion = world.occasion(reason=reason)
+    context = world.context(reason=reason)
     return world.write(
-        lambda tx: picking.substitute(Work(tx, occasion, new_id()), line_id, Scan(old), Scan(new))
+        lambda tx: picking.substitute(Work(tx, context, new_id()), line_id, Scan(old), Scan(new))
     )
 
 
@@ -93,20 +93,20 @@ def ship(world: World, *serials: str, line_id: str | None = None) -> list[Verdic
     scans = [Scan(serial) for serial in serials]
     return world.write(
         lambda tx: orders.ship(
-            Work(tx, world.occasion(), new_id()), scans, Shipment("UPS", "1Z9"), line=line_id
+            Work(tx, world.context(), new_id()), scans, Shipment("UPS", "1Z9"), line=line_id
         )
     )
 
 
 def verify(world: World, order_id: str, *serials: str, action: Action = Action.SHIP) -> Any:
     scans = [Scan(serial) for serial in serials]
-    return world.read(lambda tx: dispatch.verify(tx, world.occasion(), order_id, scans, action))
+    return world.read(lambda tx: dispatch.verify(tx, world.context(), order_id, scans, action))
 
 
 def pack(world: World, order_id: str, *serials: str, **more: Any) -> Any:
     scans = [Scan(serial) for serial in serials]
     return world.write(
-        lambda tx: dispatch.pack(Work(tx, world.occasion(), new_id()), order_id, scans, **more)
+        lambda tx: dispatch.pack(Work(tx, world.context(), new_id()), order_id, scans, **more)
     )
 
 
@@ -321,7 +321,7 @@ def test_substitutes_among_many_scans_take_the_places_that_were_not_scanned(worl
 def test_what_must_be_scanned_to_be_picked_is_no_substitute_by_typing(world: World) -> None:
     line_id = two_promised_one_free(world)
     card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", capture_points=("pick",))
-    world.write(lambda tx: catalogue.register_product(tx, world.occasion(), card))
+    world.write(lambda tx: catalogue.register_product(tx, world.context(), card))
     more = {"line_id": line_id, "substitute": True, "reason": "torn box"}
     assert codes(pick(world, "SN-3", **more)) == ["CAPTURE_REQUIRED"]
     with pytest.raises(CaptureRequired):

@@ -1,4 +1,4 @@
-"""Fulfilment: what to pick where, orders checked before they are packed or leave, collection."""
+"""Fulfillment: what to pick where, orders checked before they are packed or leave, collection."""
 
 from enum import Enum
 from typing import Annotated, Any
@@ -18,12 +18,12 @@ from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
-    circumstances_of,
     command,
+    command_context_of,
     given_by,
     scans_of,
 )
@@ -210,7 +210,7 @@ def _scan(unit: UnitInput) -> Scan:
 
 
 @strawberry.type
-class FulfilmentQuery:
+class FulfillmentQuery:
     """Checking orders."""
 
     @strawberry.field(
@@ -228,15 +228,15 @@ class FulfilmentQuery:
         """Check."""
         info.context.require(Scope.SCANNER, Scope.POS)
         action = Action(step.value)
-        occasion = info.context.occasion()
+        context = info.context.command_context()
         found = await info.context.read(
-            lambda tx: dispatch.verify(tx, occasion, order_id, scans_of(scanned), action)
+            lambda tx: dispatch.verify(tx, context, order_id, scans_of(scanned), action)
         )
         return DispatchCheck.of(found.as_json())
 
 
 @strawberry.type
-class FulfilmentMutation:
+class FulfillmentMutation:
     """Fulfilling orders."""
 
     @strawberry.mutation(
@@ -252,22 +252,24 @@ class FulfilmentMutation:
         directed: UnitInput,
         picked: UnitInput,
         reason: str,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> Substitution:
         """Substitute: the same product, available and not expired."""
         info.context.require(Scope.SCANNER)
-        given_occasion = occasion or OccasionInput()
+        given_occasion = context or CommandContextInput()
         given_occasion.reason = reason
-        circumstances = circumstances_of(info.context, given_occasion)
+        command_context = command_context_of(info.context, given_occasion)
 
         def do(tx: Transaction, command_id: str) -> list[str | None]:
             old, new = _scan(directed), _scan(picked)
-            done = picking.substitute(Work(tx, circumstances, command_id), order_line_id, old, new)
+            done = picking.substitute(
+                Work(tx, command_context, command_id), order_line_id, old, new
+            )
             return [done.picked_id, done.directed_id, str(done.broken) if done.broken else None]
 
         given = [order_line_id, given_by([directed, picked], given_occasion)]
         done = await once(
-            info.context, circumstances, idempotency_key, "substitute_unit", given, do
+            info.context, command_context, idempotency_key, "substitute_unit", given, do
         )
         picked_id, released_id, broken = done.value
         return Substitution(
@@ -290,22 +292,24 @@ class FulfilmentMutation:
         order_id: strawberry.ID,
         scanned: list[UnitInput],
         partial: bool = False,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> OrderPacking:
         """Pack; an answer that packed nothing is not kept for its key."""
         info.context.require(Scope.SCANNER)
-        circumstances = circumstances_of(info.context, occasion)
+        command_context = command_context_of(info.context, context)
 
         def do(tx: Transaction, command_id: str) -> dict[str, Any]:
             check, verdicts = dispatch.pack(
-                Work(tx, circumstances, command_id), order_id, scans_of(scanned), partial=partial
+                Work(tx, command_context, command_id), order_id, scans_of(scanned), partial=partial
             )
             packed = [each.unit_id for each in verdicts if each.accepted]
             return {"check": check.as_json(), "packed": packed}
 
-        given = given_by(scanned, occasion, order=order_id, partial=partial)
+        given = given_by(scanned, context, order=order_id, partial=partial)
         try:
-            done = await once(info.context, circumstances, idempotency_key, "pack_order", given, do)
+            done = await once(
+                info.context, command_context, idempotency_key, "pack_order", given, do
+            )
         except NotWhole as amiss:
             check = DispatchCheck.of(amiss.check.as_json())
             return OrderPacking(replayed=False, check=check, packed_ids=[])
@@ -315,7 +319,7 @@ class FulfilmentMutation:
     @strawberry.mutation(
         description="Hand an order to its customer at a shop: its line is closed with the serial, "
         "and the channel is told.",
-        graphql_type=MovementResult,
+        graphql_type=CommandOutcome,
     )
     async def collect_units(
         self,
@@ -326,8 +330,8 @@ class FulfilmentMutation:
         location: str,
         customer_ref: str | None = None,
         code: str | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
         """Collect; `code` is the order's number or reference, as the customer shows it."""
         info.context.require(Scope.POS, Scope.SCANNER)
         for name, text in (("customerRef", customer_ref), ("code", code)):
@@ -345,8 +349,8 @@ class FulfilmentMutation:
             )
 
         more = {"order": order_id, "customer": customer_ref, "code": code}
-        given = given_by(units, occasion, location=location, **more)
-        return await command(info, idempotency_key, Action.COLLECT, given, occasion, do)
+        given = given_by(units, context, location=location, **more)
+        return await command(info, idempotency_key, Action.COLLECT, given, context, do)
 
     @strawberry.mutation(
         description="Take a unit back and give another one for it, in one piece: if either can "
@@ -363,19 +367,19 @@ class FulfilmentMutation:
         reason: str,
         return_id: strawberry.ID | None = None,
         receipt: str | None = None,
-        occasion: OccasionInput | None = None,
+        context: CommandContextInput | None = None,
     ) -> Exchange:
         """Exchange; `returnId` names the check by which the return was decided."""
         info.context.require(Scope.POS)
-        given_occasion = occasion or OccasionInput()
+        given_occasion = context or CommandContextInput()
         given_occasion.reason = reason
-        circumstances = circumstances_of(info.context, given_occasion)
+        command_context = command_context_of(info.context, given_occasion)
 
         def do(tx: Transaction, command_id: str) -> list[str]:
             place = catalogue.location(tx, location)
             return list(
                 exchanges.exchange(
-                    Work(tx, circumstances, command_id),
+                    Work(tx, command_context, command_id),
                     _scan(returned),
                     _scan(replacement),
                     place,
@@ -386,7 +390,9 @@ class FulfilmentMutation:
 
         more = {"location": location, "return": return_id, "receipt": receipt}
         given = given_by([returned, replacement], given_occasion, **more)
-        done = await once(info.context, circumstances, idempotency_key, "exchange_unit", given, do)
+        done = await once(
+            info.context, command_context, idempotency_key, "exchange_unit", given, do
+        )
         returned_id, given_id = done.value
         return Exchange(
             command_id=strawberry.ID(done.command_id),

@@ -1,4 +1,4 @@
-"""Licences: software and digital rights that are bound to one unit at a time."""
+"""Licenses: software and digital rights that are bound to one unit at a time."""
 
 from datetime import date, datetime
 
@@ -10,12 +10,12 @@ from hub.commands.work import Work
 from hub.ledger import units
 from hub.ledger.event_writer import Verdict
 from hub.storage.sql import Row, Transaction
-from hub.unit_records import licenses as licences
-from hub.unit_records.licenses import Licence
+from hub.unit_records import licenses as licenses
+from hub.unit_records.licenses import License
 from hub_api.command import (
-    Movement,
-    MovementResult,
-    OccasionInput,
+    CommandContextInput,
+    CommandOutcome,
+    CommandResult,
     UnitInput,
     command,
     given_by,
@@ -27,9 +27,9 @@ from hub_api.units import Unit
 Info = strawberry.Info[Context, None]
 
 
-@strawberry.type(description="A licence that a unit has or had.")
-class UnitLicence:
-    """A licence of a unit."""
+@strawberry.type(description="A license that a unit has or had.")
+class UnitLicense:
+    """A license of a unit."""
 
     reference: str
     provider: str
@@ -39,7 +39,7 @@ class UnitLicence:
     ended_at: datetime | None = strawberry.field(description="Null: it runs on the unit.")
 
     @classmethod
-    def of(cls, row: Row) -> "UnitLicence":
+    def of(cls, row: Row) -> "UnitLicense":
         """Show a row."""
         return cls(
             reference=row["reference"],
@@ -52,42 +52,42 @@ class UnitLicence:
 
 
 @strawberry.type
-class LicenceQuery:
-    """Reading licences."""
+class LicenseQuery:
+    """Reading licenses."""
 
     @strawberry.field(
-        description="Every licence that a unit has or had, the newest first.",
+        description="Every license that a unit has or had, the newest first.",
         metadata={"size": 3, "cost": 3},
     )
-    async def licences(
+    async def licenses(
         self, info: Info, identifier: str, sku: str | None = None
-    ) -> list[UnitLicence]:
-        """List the licences of one unit."""
+    ) -> list[UnitLicense]:
+        """List the licenses of one unit."""
         info.context.require(Scope.POS, Scope.SCANNER, Scope.OPS)
 
         def read(tx: Transaction) -> list[Row]:
-            return licences.of_unit(tx, units.find(tx, identifier, sku)["id"])
+            return licenses.of_unit(tx, units.find(tx, identifier, sku)["id"])
 
-        return [UnitLicence.of(row) for row in await info.context.read(read)]
+        return [UnitLicense.of(row) for row in await info.context.read(read)]
 
-    @strawberry.field(description="The unit that a licence runs on now.")
-    async def licence_holder(self, info: Info, reference: str, provider: str) -> Unit | None:
+    @strawberry.field(description="The unit that a license runs on now.")
+    async def license_holder(self, info: Info, reference: str, provider: str) -> Unit | None:
         """Find the unit."""
         info.context.require(Scope.POS, Scope.SCANNER, Scope.OPS)
-        held = await info.context.read(lambda tx: licences.holder_of(tx, reference, provider))
+        held = await info.context.read(lambda tx: licenses.holder_of(tx, reference, provider))
         row = await info.context.units(held["unit_id"]) if held else None
         return Unit.of(row) if row else None
 
 
 @strawberry.type
-class LicenceMutation:
-    """Binding licences."""
+class LicenseMutation:
+    """Binding licenses."""
 
     @strawberry.mutation(
-        description="Bind a licence to a unit; it runs on one unit at a time.",
-        graphql_type=MovementResult,
+        description="Bind a license to a unit; it runs on one unit at a time.",
+        graphql_type=CommandOutcome,
     )
-    async def link_licence(
+    async def link_license(
         self,
         info: Info,
         idempotency_key: str,
@@ -96,37 +96,37 @@ class LicenceMutation:
         provider: str,
         starts_on: date | None = None,
         ends_on: date | None = None,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
-        """Bind a licence."""
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
+        """Bind a license."""
         info.context.require(Scope.POS, Scope.OPS)
-        licence = Licence(
+        binding = License(
             reference=reference, provider=provider, starts_on=starts_on, ends_on=ends_on
         )
         (scan,) = scans_of([unit])
 
         def do(work: Work) -> list[Verdict]:
-            return licences.link(work, scan, licence)
+            return licenses.link(work, scan, binding)
 
-        given = given_by([unit], occasion, licence=[reference, provider, starts_on, ends_on])
-        return await command(info, idempotency_key, "link_licence", given, occasion, do)
+        given = given_by([unit], context, license=[reference, provider, starts_on, ends_on])
+        return await command(info, idempotency_key, "link_license", given, context, do)
 
     @strawberry.mutation(
-        description="Take a licence from the unit that it runs on.", graphql_type=MovementResult
+        description="Take a license from the unit that it runs on.", graphql_type=CommandOutcome
     )
-    async def unlink_licence(
+    async def unlink_license(
         self,
         info: Info,
         idempotency_key: str,
         reference: str,
         provider: str,
-        occasion: OccasionInput | None = None,
-    ) -> Movement:
-        """Take a licence away."""
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
+        """Take a license away."""
         info.context.require(Scope.POS, Scope.OPS)
 
         def do(work: Work) -> list[Verdict]:
-            return licences.unlink(work, reference, provider)
+            return licenses.unlink(work, reference, provider)
 
-        given = given_by([], occasion, licence=[reference, provider])
-        return await command(info, idempotency_key, "unlink_licence", given, occasion, do)
+        given = given_by([], context, license=[reference, provider])
+        return await command(info, idempotency_key, "unlink_license", given, context, do)

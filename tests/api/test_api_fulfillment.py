@@ -1,4 +1,4 @@
-"""Fulfilment over the API: lists, checks, substitutes, packing, collection, exchange, work."""
+"""Fulfillment over the API: lists, checks, substitutes, packing, collection, exchange, work."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -15,12 +15,12 @@ from world import World
 
 PICKS = """query($order: ID, $location: String, $first: Int!) {
   pickList(orderId: $order, location: $location, first: $first) {
-    serial bin site sku order line lineId urgency rule } }"""
+    serial bin site sku order line lineId priority rule } }"""
 PICK = """mutation($key: String!, $units: [UnitInput!]!, $line: ID, $substitute: Boolean!,
   $reason: String) {
   done: pickUnits(idempotencyKey: $key, units: $units, orderLineId: $line, substitute: $substitute,
-    occasion: {reason: $reason}) { __typename ... on Problem { code }
-    ... on Movement { replayed verdicts { accepted status
+    context: {reason: $reason}) { __typename ... on Problem { code }
+    ... on CommandResult { replayed verdicts { accepted status
       problem { code ... on WrongUnit { directed } } } } } }"""
 SUBSTITUTE = """mutation($key: String!, $line: ID!, $old: String!, $new: String!, $why: String!) {
   done: substituteUnit(idempotencyKey: $key, orderLineId: $line, directed: {identifier: $old},
@@ -54,7 +54,7 @@ SALES = """query($serial: String!) { unit(identifier: $serial) { sales {
   soldAt returnedAt place channel channelName orderId orderNumber line customerRef documentRef
   } } }"""
 TASKS = """query($location: String!, $kind: TaskKind) {
-  tasks(location: $location, kind: $kind) { kind urgency rule serial order tags promisedOn } }"""
+  tasks(location: $location, kind: $kind) { kind priority rule serial order tags promisedOn } }"""
 PRIORITY = """mutation($key: String!, $order: ID!, $tags: [String!]!, $day: Date) {
   done: setOrderPriority(idempotencyKey: $key, orderId: $order, tags: $tags, promisedOn: $day) {
     __typename ... on OrderPriority { replayed tags promisedOn order { number } }
@@ -106,8 +106,8 @@ def test_a_picker_is_led_to_serial_and_bin_and_another_unit_is_refused_or_named(
             assert [(row["serial"], row["bin"]) for row in found] == [
                 ("SN-1", "WH"), ("SN-2", "WH-A1"),
             ]  # fmt: skip
-            assert {(row["lineId"], row["urgency"], row["rule"]) for row in found} == {
-                (line, "IN_TURN", "else")
+            assert {(row["lineId"], row["priority"], row["rule"]) for row in found} == {
+                (line, "NORMAL", "else")
             }
         assert (await ops.error(PICKS, first=9))["code"] == "INVALID_INPUT"
         assert (await ops.error(PICKS, first=0, order=order_id))["code"] == "INVALID_INPUT"
@@ -335,8 +335,8 @@ def test_what_is_first_follows_from_tags_days_and_rules(world: World) -> None:
 
     async def story(ops: Caller) -> None:
         found = (await ops.ask(TASKS, location="WH"))["tasks"]
-        assert [(row["serial"], row["urgency"]) for row in found] == [
-            ("SN-1", "IN_TURN"), ("SN-2", "IN_TURN"),
+        assert [(row["serial"], row["priority"]) for row in found] == [
+            ("SN-1", "NORMAL"), ("SN-2", "NORMAL"),
         ]  # fmt: skip
         day = (world.now + timedelta(days=5)).date().isoformat()
         given = {"order": second, "tags": ["Express"], "day": day}
@@ -345,8 +345,8 @@ def test_what_is_first_follows_from_tags_days_and_rules(world: World) -> None:
         assert done["order"] == {"number": "#o-2"}
         assert (await ops.ask(PRIORITY, key="p-1", **given))["done"]["replayed"]
         found = (await ops.ask(TASKS, location="WH", kind="PICK"))["tasks"]
-        assert [(row["serial"], row["urgency"], row["rule"]) for row in found] == [
-            ("SN-2", "NOW", "express"), ("SN-1", "IN_TURN", "else"),
+        assert [(row["serial"], row["priority"], row["rule"]) for row in found] == [
+            ("SN-2", "URGENT", "express"), ("SN-1", "NORMAL", "else"),
         ]  # fmt: skip
         assert (found[0]["tags"], found[0]["promisedOn"]) == (["express"], day)
         refused = await ops.ask(PRIORITY, key="p-2", order=first, tags=["x" * 31])

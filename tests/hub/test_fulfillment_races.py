@@ -55,10 +55,10 @@ def test_of_many_who_take_one_free_unit_for_their_lines_one_gets_it(world: World
     serials = [f"SN-{number}" for number in range(RACERS)]
     _, line = ordered(world, *serials)
     world.receive("FREE-1")
-    occasion = world.occasion(reason="torn box")
+    context = world.context(reason="torn box")
 
     def work(tx: Transaction, racer: int) -> None:
-        picking.substitute(Work(tx, occasion, new_id()), line, Scan(serials[racer]), Scan("FREE-1"))
+        picking.substitute(Work(tx, context, new_id()), line, Scan(serials[racer]), Scan("FREE-1"))
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
     assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == RACERS
@@ -69,11 +69,11 @@ def test_of_many_who_replace_one_directed_unit_one_does(world: World) -> None:
     _, line = ordered(world, "SN-1")
     free = [f"FREE-{number}" for number in range(RACERS)]
     world.receive(*free)
-    occasion = world.occasion(reason="torn box")
+    context = world.context(reason="torn box")
 
     def work(tx: Transaction, racer: int) -> None:
         (verdict,) = picking.pick(
-            Work(tx, occasion, new_id()), [Scan(free[racer])], line_id=line, substitute=True
+            Work(tx, context, new_id()), [Scan(free[racer])], line_id=line, substitute=True
         )
         if verdict.code is not None:
             raise Refused(verdict.code)
@@ -90,7 +90,7 @@ def test_an_order_is_packed_by_one_of_many(world: World) -> None:
     scans = [Scan("SN-1"), Scan("SN-2")]
 
     def work(tx: Transaction, _: int) -> None:
-        dispatch.pack(Work(tx, world.occasion(), new_id()), order_id, scans)
+        dispatch.pack(Work(tx, world.context(), new_id()), order_id, scans)
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
 
@@ -103,9 +103,9 @@ def test_a_unit_is_shipped_or_collected_and_never_both(world: World) -> None:
     def work(tx: Transaction, racer: int) -> None:
         scans, shop = [Scan("SN-1")], catalogue.location(tx, "SHOP")
         if racer % 2:
-            done = orders.ship(Work(tx, world.occasion(), new_id()), scans, Shipment())
+            done = orders.ship(Work(tx, world.context(), new_id()), scans, Shipment())
         else:
-            done = collection.collect(Work(tx, world.occasion(), new_id()), order_id, scans, shop)
+            done = collection.collect(Work(tx, world.context(), new_id()), order_id, scans, shop)
         if done[0].code is not None:
             raise Refused(done[0].code)
 
@@ -118,11 +118,11 @@ def test_one_unit_is_given_in_exchange_once(world: World) -> None:
     sold = [f"SN-{number}" for number in range(RACERS)]
     world.receive(*sold, "NEW-1", place="SHOP")
     world.do(Action.SELL, *sold)
-    occasion = world.occasion(reason="too small")
+    context = world.context(reason="too small")
 
     def work(tx: Transaction, racer: int) -> None:
         shop = catalogue.location(tx, "SHOP")
-        exchanges.exchange(Work(tx, occasion, new_id()), Scan(sold[racer]), Scan("NEW-1"), shop)
+        exchanges.exchange(Work(tx, context, new_id()), Scan(sold[racer]), Scan("NEW-1"), shop)
 
     assert race(world, work) == ["STEP_NOT_ALLOWED"] * (RACERS - 1) + ["done"]
     assert world.value("SELECT COUNT(*) FROM unit WHERE status = 'returned'") == 1
@@ -137,7 +137,7 @@ def test_a_line_of_one_is_left_by_one_unit(world: World) -> None:
     world.do(Action.PICK, "SN-0", *more)
 
     def work(tx: Transaction, racer: int) -> None:
-        done = orders.ship(Work(tx, world.occasion(), new_id()), [Scan(f"SN-{racer}")], Shipment())
+        done = orders.ship(Work(tx, world.context(), new_id()), [Scan(f"SN-{racer}")], Shipment())
         if done[0].code is not None:
             raise Refused(done[0].code)
 

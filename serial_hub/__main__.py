@@ -1,0 +1,5 @@
+"""``python -m serial_hub``: the command line."""
+
+from serial_hub.cli import main
+
+main()
