@@ -143,7 +143,7 @@ def test_licenses_and_owners_are_told(world: World) -> None:
         assert (await ops.ask(CHANGE, key="k-5"))["done"] == {"accepted": 1}
         owners = (await ops.ask(OWNERS))["ownerPeriods"]
         assert [(each["kind"], each["owner"]) for each in owners] == [
-            ("HOUSE", None),
+            ("OWN", None),
             ("CUSTOMER", None),
             ("CUSTOMER", "c-9"),
         ]
