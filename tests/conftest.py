@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 import postgres
+from hub.storage import sql
 from hub.storage.database import Database, open_database
 from hub.storage.migrations import migrate
 from world import World
 
 ROOT = Path(__file__).parent.parent
+
+sql.check_shapes()
 
 if (ROOT / "graphql" / "__init__.py").exists():
     pytest.exit(

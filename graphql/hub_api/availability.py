@@ -169,7 +169,7 @@ class ExplainedUnit:
             "status": Status(row["status"]),
             "condition": Condition(row["condition"]),
         }
-        return cls(**row | given)
+        return cls(**{**row, **given})
 
     @strawberry.field(description="The kinds of its blocks.")
     async def blocks(self, info: Info) -> list[str]:

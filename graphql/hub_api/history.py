@@ -304,7 +304,7 @@ class HistoryQuery:
         return TrialBalance(
             existed=found.existed,
             adds_up=found.adds_up,
-            lines=[TrialLine(**line | {"status": Status(line["status"])}) for line in found.lines],
+            lines=[TrialLine(**{**line, "status": Status(line["status"])}) for line in found.lines],
         )
 
     @strawberry.field(

@@ -251,7 +251,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         return cls(
             id=strawberry.ID(row["id"]),
             serial=row["serial"],
-            product=Product.of(row | {"id": row["product_id"], "name": row["product_name"]}),
+            product=Product.of({**row, "id": row["product_id"], "name": row["product_name"]}),
             status=Status(row["status"]),
             disposition=Disposition(row["disposition"]),
             location=Location(

@@ -164,7 +164,7 @@ def service_history(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[
     """Return the service events of units as they are held true now, oldest first."""
     return {
         unit_id: [
-            row | {"told": orjson.loads(row["details"]) if row["details"] else {}}
+            {**row, "told": orjson.loads(row["details"]) if row["details"] else {}}
             for row in rows
             if row["action"] in SERVICE
         ]

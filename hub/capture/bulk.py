@@ -88,7 +88,7 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
 
 def _tag(
     seen: _Seen,
-    products: dict[str, dict[str, object]],
+    products: dict[str, Row],
     bearers: dict[str, list[Row]],
     wanted: object,
 ) -> Tag:

@@ -6,7 +6,6 @@ follows from it is decided by `find` and `receive`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from hub.capture.answers import CaptureCode, Finding, Signal, Suggestion
 from hub.capture.hints import expected_serials
@@ -93,7 +92,7 @@ def _meet(desk: Desk) -> None:
         schemes.setdefault(row["scheme"], set()).add(row["canonical"])
 
 
-def _settle_product(desk: Desk, products: dict[str, dict[str, Any]], hint: str | None) -> None:
+def _settle_product(desk: Desk, products: dict[str, Row], hint: str | None) -> None:
     told = desk.told
     hinted = products.get(hint) if hint else None
     if hint and hinted is None:

@@ -257,7 +257,7 @@ def _named(code: str, name: str, *, code_chars_max: int = 64) -> None:
             raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
 
 
-def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, dict[str, Any]]:
+def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, Row]:
     """Find products by SKU or GTIN, with their manufacturer's serial rule, keyed by the code."""
     rows = tx.rows(
         "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
@@ -268,7 +268,7 @@ def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, dict[str, A
         codes=codes,
         gtins=[code.zfill(14) for code in codes if code.isdigit()],
     )
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Row] = {}
     for row in rows:
         found[row["sku"]] = row
         found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})

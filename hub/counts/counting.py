@@ -103,7 +103,7 @@ def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> Row:
         tx.rows("SELECT id FROM stock_count WHERE ref = :ref FOR UPDATE", ref=ref)
     count = catalogue.reference(tx, "stock_count", "ref", ref)
     place = catalogue.reference(tx, "location", "id", count["location_id"])
-    return count | {"code": place["code"], "site_id": place["site_id"]}
+    return {**count, "code": place["code"], "site_id": place["site_id"]}
 
 
 def listed(tx: Transaction, wanted: Filter, limit: int) -> list[Row]:

@@ -66,7 +66,7 @@ def pick_list(
     """
     if (order_id is None) == (site_id is None):
         raise InvalidInput("name an order or a location, and one only", field="orderId")
-    wanted = [row | {"kind": str(Action.PICK)} for row in _picks(tx, order_id, site_id)]
+    wanted = [{**row, "kind": str(Action.PICK)} for row in _picks(tx, order_id, site_id)]
     urgent = ranked(wanted, Ranking(tx, now), "placed_at")[: page_size(first)]
     return sorted(urgent, key=lambda row: (row["bin"], row["id"]))
 

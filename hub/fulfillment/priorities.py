@@ -103,7 +103,7 @@ def put(tx: Transaction, order_id: str, tags: Sequence[str], day: date | None) -
 def ranked(rows: Sequence[Row], ranking: Ranking, since: str) -> list[Row]:
     """Return work with its `priority` and `rule`, the most urgent first, then the oldest."""
     judged = [
-        row | dict(zip(("priority", "rule"), ranking.of(row, row[since]), strict=True))
+        {**row, **dict(zip(("priority", "rule"), ranking.of(row, row[since]), strict=True))}
         for row in rows
     ]
     return sorted(judged, key=lambda row: (ORDER.index(row["priority"]), row[since]))

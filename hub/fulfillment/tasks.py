@@ -56,7 +56,7 @@ def tasks(
 ) -> list[Row]:
     """Return the work at a site, the most urgent first, with `kind`, `priority` and `rule`."""
     rows = [
-        row | {"kind": str(KINDS[Status(row["status"])])}
+        {**row, "kind": str(KINDS[Status(row["status"])])}
         for condition in (FOR_ORDERS, FOR_STOCK)
         for row in tx.rows(
             f"{TASKS}WHERE {condition}AND location.site_id = :site ORDER BY since, unit.id "

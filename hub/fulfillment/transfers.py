@@ -127,9 +127,11 @@ def under_way(
         **wanted.values,
     )
     return [
-        row
-        | {"sent_to": _destination({"details": row["sent_details"]}) or ""}
-        | {"is_overdue": row["sent_at"] <= latest}
+        {
+            **row,
+            "sent_to": _destination({"details": row["sent_details"]}) or "",
+            "is_overdue": row["sent_at"] <= latest,
+        }
         for row in rows
     ]
 

@@ -296,7 +296,7 @@ def _hold(
             kind=kind,
         )
         assert last is not None  # what is held again was held before
-        renewed = last | {"id": new_id(), "placed_by": context.actor}
+        renewed = {**last, "id": new_id(), "placed_by": context.actor}
         renewed["placed_at"] = micros(context.now)
         tx.insert("hold", HOLD_COLUMNS, [tuple(renewed[name] for name in HOLD_COLUMNS)])
         if kind == HoldKind.SALE:

@@ -141,7 +141,7 @@ def _restated(tx: Transaction, row: Row, wrong: Row, details: Row) -> LedgerEven
     found = [each for each in details["as_corrected"] if each["version"] == wrong["version"]]
     if not found or not found[0]["occurred"]:
         return None
-    right = wrong | {name: value for name, value in found[0].items() if name in wrong}
+    right = {**wrong, **({name: value for name, value in found[0].items() if name in wrong})}
     place = tx.row(
         "SELECT location.code, location.kind, site.code AS site FROM location "
         "LEFT JOIN location AS site ON site.id = location.site_id WHERE location.id = :id",

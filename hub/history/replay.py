@@ -97,7 +97,7 @@ def _told(row: Row, restated: dict[str, Any], places: Places) -> Told:
     place_id = row["location_to"] if placed else None
     if "location" in restated:
         place_id = places[restated["location"]]["id"]
-    shown = row | restated
+    shown = {**row, **restated}
     return Told(
         id=row["id"],
         version=row["version"],

@@ -36,14 +36,18 @@ def as_recorded(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]
 
 def both(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
     """Return all events of units; `corrected_by` lists the corrections of each, newest last."""
-    found = event_views.history(tx, unit_ids)
-    for rows in found.values():
-        corrected_by: dict[str, list[str]] = {row["id"]: [] for row in rows}
-        for row in rows:
-            row["corrected_by"] = corrected_by[row["id"]]
-            if row["corrects"] is not None:
-                corrected_by[row["corrects"]].append(row["id"])
-    return found
+    return {
+        unit_id: _with_corrections(rows)
+        for unit_id, rows in event_views.history(tx, unit_ids).items()
+    }
+
+
+def _with_corrections(rows: list[Row]) -> list[Row]:
+    corrected_by: dict[str, list[str]] = {row["id"]: [] for row in rows}
+    for row in rows:
+        if row["corrects"] is not None:
+            corrected_by[row["corrects"]].append(row["id"])
+    return [{**row, "corrected_by": corrected_by[row["id"]]} for row in rows]
 
 
 def as_corrected(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -65,11 +69,11 @@ def _corrected(tx: Transaction, rows: list[Row]) -> list[Row]:
         change = dict(restated.get(row["version"], {"occurred": True}))
         if row["corrects"] is not None or not change.pop("occurred"):
             continue
-        shown = row | change
+        shown = {**row, **change}
         if "location_to" in change:
             place = places[change["location_to"]]
             shown |= {"to_code": place["code"], "to_name": place["name"]}
-        told.append(shown | (_after(told[-1]) if told else {}))
+        told.append({**shown, **(_after(told[-1]) if told else {})})
     return told
 
 

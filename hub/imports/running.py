@@ -131,7 +131,7 @@ def _anew(tx: Transaction, context: CommandContext, row: Row) -> Row:
         now=micros(context.now),
         id=row["id"],
     )
-    return row | {"state": "running", "done": 0, "accepted": 0, "refused": 0}
+    return {**row, "state": "running", "done": 0, "accepted": 0, "refused": 0}
 
 
 def _again(tx: Transaction, row: Row, *, resume: bool) -> Row:
@@ -140,7 +140,7 @@ def _again(tx: Transaction, row: Row, *, resume: bool) -> Row:
             f"this file was read up to row {row['done']}: resume it", allowed=["resume"]
         )
     tx.run("UPDATE import_run SET state = 'running', error = NULL WHERE id = :id", id=row["id"])
-    return row | {"state": "running"}
+    return {**row, "state": "running"}
 
 
 def carry_out(

@@ -192,11 +192,16 @@ class Shelf:
         for row in rows:
             self._rows.setdefault(row["product_id"], []).append(row)
         self._taken: dict[str, int] = {}
+        self._spent: dict[str, int] = {}  # before, in a dry run
 
     def spend(self, taken: dict[str, int]) -> None:
         """Count as gone what was taken before, in a dry run, by the rows' ids."""
-        for row in (row for rows in self._rows.values() for row in rows):
-            row["quantity"] -= taken.get(row["id"], 0)
+        for row_id, quantity in taken.items():
+            self._spent[row_id] = self._spent.get(row_id, 0) + quantity
+
+    def _left(self, row: Row) -> int:
+        gone = self._taken.get(row["id"], 0) + self._spent.get(row["id"], 0)
+        return int(row["quantity"]) - gone
 
     def find(self, product_id: str, place: Row | None = None, site: str | None = None) -> Row:
         """Return the stock that a unit is taken from: that of its place, else of its site.
@@ -204,7 +209,7 @@ class Shelf:
         Raises NotEnoughStock if there is none, InvalidInput if several places have some and none
         is named.
         """
-        rows = [row for row in self._rows.get(product_id, []) if row["quantity"] > 0]
+        rows = [row for row in self._rows.get(product_id, []) if self._left(row) > 0]
         here = [row for row in rows if place and row["location_id"] == place["id"]]
         building = place["site_id"] if place else site
         if here:
@@ -221,7 +226,6 @@ class Shelf:
 
     def take(self, row: Row) -> None:
         """Take one unit."""
-        row["quantity"] -= 1
         self._taken[row["id"]] = self._taken.get(row["id"], 0) + 1
 
     @property

@@ -8,6 +8,7 @@ predecessor, and is signed with Ed25519. The signing key is derived from the hub
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,7 +67,7 @@ def is_signed(digest: str, signature: str, public_key: str) -> bool:
     return True
 
 
-def digest(checkpoint: dict[str, Any]) -> str:
+def digest(checkpoint: Mapping[str, Any]) -> str:
     """Compute the hash that is signed: SHA-256 over the JSON array of the fields in `SIGNED`."""
     return hashlib.sha256(orjson.dumps([checkpoint[name] for name in SIGNED])).hexdigest()
 

@@ -69,7 +69,7 @@ def tell_customers(tx: Transaction, context: CommandContext, recall: Row, channe
         recall=recall["id"],
     )
     announce(
-        tx, context, recall | {"channel_id": channel["id"]}, [row["customer_ref"] for row in rows]
+        tx, context, {**recall, "channel_id": channel["id"]}, [row["customer_ref"] for row in rows]
     )
     _nameless(tx, context, recall)
 

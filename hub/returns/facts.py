@@ -160,7 +160,7 @@ def _findings(tx: Transaction, known: Known) -> Iterator[Finding]:
 
 def _never_issued(tx: Transaction, known: Known) -> Iterator[Finding]:
     """Notice an unknown serial that breaks the maker's rule: it was never issued."""
-    skus = {row["sku"]: row for row in (known.expected,) if row is not None}
+    skus: dict[str, Row] = {known.expected["sku"]: known.expected} if known.expected else {}
     if not skus:
         codes = sorted({line["sku"] for line in known.named_lines})
         skus = catalogue.products_by_code(tx, codes) if codes else {}

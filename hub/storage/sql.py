@@ -14,12 +14,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast, get_type_hints
 
 import orjson
 import psycopg
 
-Row = dict[str, Any]
+# A row whose shape is not declared; read only. Declared shapes: `hub.storage.rows`.
+Row = Mapping[str, Any]
+Shape = TypeVar("Shape", bound=Mapping[str, Any])
+_shapes_are_checked = False
+
+
+def check_shapes() -> None:
+    """From now on, compare the columns of typed reads with their declared shapes (for tests)."""
+    global _shapes_are_checked  # one switch for the process, set by tests
+    _shapes_are_checked = True
+
+
+def _check_shape(shape: type[Any], row: Row) -> None:
+    declared = get_type_hints(shape).keys()
+    assert row.keys() == declared, (
+        f"{shape.__qualname__}: selected {sorted(row.keys() - declared)}, "
+        f"not selected {sorted(declared - row.keys())}"
+    )
+
+
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 STATEMENTS_MAX = 1_000
 ROWS_FEW = 8  # which travel with others instead of on their own
@@ -80,6 +99,22 @@ class Transaction(ABC):
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert many rows as fast as the database can."""
+
+    def rows_as(self, shape: type[Shape], statement: str, **values: Any) -> list[Shape]:
+        """Return all rows of a statement, typed: mypy checks each column that is read of them.
+
+        `shape` is a TypedDict that names exactly the columns that the statement selects. While
+        `check_shapes` is in force, as in tests, another column raises AssertionError.
+        """
+        found = self.rows(statement, **values)
+        if _shapes_are_checked and found:
+            _check_shape(shape, found[0])
+        return cast("list[Shape]", found)
+
+    def row_as(self, shape: type[Shape], statement: str, **values: Any) -> Shape | None:
+        """Return the first row, typed as by `rows_as`, or None."""
+        found = self.rows_as(shape, statement, **values)
+        return found[0] if found else None
 
     def row(self, statement: str, **values: Any) -> Row | None:
         """Return the first row, or None."""

@@ -237,11 +237,13 @@ def booked_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
         limit=limit,
     )
     paid = of_units(tx, sorted({row["unit_id"] for row in rows}))
-    for row in rows:
-        row["costs"] = totals(
-            line for line in paid[row["unit_id"]] if line["occurred_at"] <= row["occurred_at"]
-        )
-    return rows
+    return [
+        {**row, "costs": _costs_until(paid[row["unit_id"]], row["occurred_at"])} for row in rows
+    ]
+
+
+def _costs_until(lines: Iterable[Row], instant: int) -> dict[str, int]:
+    return totals(line for line in lines if line["occurred_at"] <= instant)
 
 
 def totals(lines: Iterable[Row]) -> dict[str, int]:

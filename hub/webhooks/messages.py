@@ -176,7 +176,7 @@ def settle(
         _note(tx, known, answer, now)
         if answer.is_success:
             _delivered(tx, known, now)
-            endpoint = endpoint | {"failures": 0, "failing_since": None, "rests_until": 0}
+            endpoint = {**endpoint, "failures": 0, "failing_since": None, "rests_until": 0}
             endpoint["last_success_at"] = micros(now)
         else:
             _failed(tx, endpoint, known, answer, now)
@@ -264,7 +264,8 @@ def _failing(endpoint: Row, answer: Answer, now: datetime) -> Row:
         doubled = timedelta(seconds=5) * 2 ** min(max(failures - PROBED_FROM, 0), 10)
         asked = min(answer.retry_after or timedelta(), RETRY_AFTER_MAX)
         pause = max(min(doubled, REST_MAX), asked)
-    return endpoint | {
+    return {
+        **endpoint,
         "failures": failures,
         "failing_since": endpoint["failing_since"] or micros(now),
         "rests_until": max(endpoint["rests_until"], micros(now + pause) if pause else 0),

@@ -59,7 +59,7 @@ def shown_to(client_id: str, unit: Row) -> Row | None:
         return None
     if unit["client_since"] is None:
         return unit
-    return unit | dict.fromkeys(OF_EARLIER_OWNERS)
+    return {**unit, **dict.fromkeys(OF_EARLIER_OWNERS)}
 
 
 def history_of_owner(events: Sequence[Row]) -> list[Row]:
@@ -71,7 +71,7 @@ def history_of_owner(events: Sequence[Row]) -> list[Row]:
     kept = [row for row in events if row["version"] >= begins]
     ids = {row["id"] for row in kept}
     return [
-        row | {"details": _shown_details(row, begins)}
+        {**row, "details": _shown_details(row, begins)}
         for row in kept
         if row["corrects"] is None or row["corrects"] in ids
     ]

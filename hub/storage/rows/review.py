@@ -1,0 +1,152 @@
+"""Rows of the tables that people look at: warranties, cases, reconciliation, API keys."""
+
+from typing import TypedDict
+
+
+class ApiKeyRow(TypedDict):
+    """A row of `api_key`."""
+
+    id: str
+    name: str
+    digest: str
+    scopes: str
+    client_id: str | None
+    created_at: int
+    revoked_at: int | None
+
+
+class CaseRow(TypedDict):
+    """A row of `exception_case`."""
+
+    id: str
+    kind: str
+    subject: str
+    channel_id: str | None
+    channel_key: str
+    severity: str
+    state: str
+    summary: str
+    details: str
+    owner: str | None
+    resolution: str | None
+    occurrences: int
+    opened_at: int
+    newest_at: int
+    resolved_at: int | None
+    resolved_by: str | None
+
+
+class CaseEventRow(TypedDict):
+    """A row of `case_event`."""
+
+    id: str
+    case_id: str
+    action: str
+    actor: str
+    rule: str | None
+    state: str
+    severity: str
+    owner: str | None
+    occurrences: int
+    remark: str | None
+    happened_at: int
+
+
+class CaseOwnerRow(TypedDict):
+    """A row of `case_owner`."""
+
+    id: str
+    kind: str
+    owner: str
+    changed_by: str
+    changed_at: int
+
+
+class CaseRuleRow(TypedDict):
+    """A row of `case_rule`."""
+
+    id: str
+    code: str
+    name: str
+    rank: int
+    conditions: str
+    action: str
+    parameters: str
+    changed_by: str
+    changed_at: int
+
+
+class DeviceRecordRow(TypedDict):
+    """A row of `device_record`."""
+
+    identifier: str
+    channel_id: str
+    facts: str | None
+    observed_at: int
+    stale_at: int
+
+
+class QualityMarkRow(TypedDict):
+    """A row of `quality_mark`."""
+
+    id: str
+    name: str
+    value: str
+    moved_at: int
+
+
+class ReconciliationDifferenceRow(TypedDict):
+    """A row of `reconciliation_difference`."""
+
+    id: str
+    run_id: str
+    channel_id: str
+    kind: str
+    subject: str
+    listing_id: str | None
+    product_id: str | None
+    unit_id: str | None
+    order_id: str | None
+    ledger_claim: str
+    remote_claim: str
+    cause: str
+    evidence: str
+    severity: str
+    fix: str
+    state: str
+    first_seen_at: int
+    found_at: int
+    healed_at: int | None
+    resolved_by: str | None
+
+
+class ReconciliationRunRow(TypedDict):
+    """A row of `reconciliation_run`."""
+
+    id: str
+    channel_id: str
+    scope: str
+    state: str
+    trigger: str
+    compared: int
+    matched: int
+    in_flight: int
+    differences: int
+    healed: int
+    error: str | None
+    started_at: int
+    finished_at: int | None
+
+
+class WarrantyRecordRow(TypedDict):
+    """A row of `warranty_record`."""
+
+    unit_id: str
+    channel_id: str
+    status: str
+    registered: bool
+    starts_on: str | None
+    ends_on: str | None
+    coverages: str
+    observed_at: int
+    stale_at: int
