@@ -21,7 +21,7 @@ from hub.ledger.commissioning import Condition
 from hub.ledger.event_writer import Verdict
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action
-from hub.orders import Shipment, order_checks
+from hub.orders import Shipment
 from hub.returns.receive import Disposal, accept_plainly
 from hub_api.command import (
     REFERENCE_CHARS_MAX,
@@ -286,7 +286,7 @@ class UnitCommandMutation:
 
         def do(work: Work) -> list[Verdict]:
             unit_command = UnitCommand(action=Action.PACK, line=order_line_id)
-            return order_checks.record(work, unit_command, scans_of(units))
+            return ledger.record(work, unit_command, scans_of(units))
 
         given = given_by(units, context, location=None, line=order_line_id)
         return await command(info, idempotency_key, Action.PACK, given, context, do)

@@ -12,7 +12,7 @@ from hub.decision_rules import Priority
 from hub.fulfillment import picking, priorities, tasks
 from hub.fulfillment.tasks import TaskKind
 from hub.fulfillment.transfers import OVERDUE_HOURS, under_way
-from hub.orders import order_checks, order_views
+from hub.orders import order_lookup, order_views
 from hub.storage.sql import Row, Transaction
 from hub_api.context import Context
 from hub_api.once import once
@@ -184,7 +184,7 @@ class WorkQuery:
         def read(tx: Transaction) -> list[Row]:
             site = catalogue.location(tx, location)["site_id"] if location is not None else None
             if order_id is not None:
-                order_checks.order_of(tx, order_id)
+                order_lookup.order_of(tx, order_id)
             return picking.pick_list(tx, now, order_id=order_id, site_id=site, first=first)
 
         return [Pick.of(row) for row in await info.context.read(read)]

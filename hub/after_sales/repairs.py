@@ -15,9 +15,9 @@ from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history import unit_history
 from hub.history.sales import story_of
 from hub.identifiers.numbers import canonical
+from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
-from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.storage.sql import Row, Transaction

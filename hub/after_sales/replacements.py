@@ -12,8 +12,8 @@ from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision
 from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
-from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.storage.sql import Row, Transaction

@@ -6,7 +6,6 @@ Registering the same code again changes what is registered.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import orjson
 

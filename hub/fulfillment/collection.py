@@ -1,15 +1,16 @@
 """Click and collect: an order waits at a shop, and leaves over its counter with its serials."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hub import orders
+from hub import ledger, orders
 from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, WrongUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
+from hub.ledger.rules.order import CheckedLineRow, require_open
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action
-from hub.orders import Shipment, order_checks
+from hub.orders import Shipment, order_lookup
 from hub.storage.sql import Row, Transaction
 
 
@@ -28,25 +29,25 @@ def collect(
     StepNotAllowed for a cancelled order, another customer's, or one that the code does not name.
     """
     bounded(scans)
-    order = order_checks.order_of(work.tx, order_id)
-    order_checks.alive(order)
+    order = order_lookup.order_of(work.tx, order_id)
+    require_open(order["state"], order["number"])
     if customer_ref is not None and customer_ref != order["customer_ref"]:
         raise StepNotAllowed(f"the order {order['number']} is not this customer's", allowed=[])
     if code is not None and _plain(code) not in {_plain(order["number"]), _plain(order["ref"])}:
         raise StepNotAllowed(f"the code is not that of the order {order['number']}", allowed=[])
-    lines = order_checks.lines_of(work.tx, order_id)
+    lines = order_lookup.lines_of(work.tx, order_id)
     command = UnitCommand(action=Action.COLLECT, details={"channel": order["channel_code"]})
     found = locate(work.tx, scans)
-    verdicts = order_checks.barred(work.tx, command, scans, found)
+    verdicts: dict[int, Verdict] = {}
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
-        if index in verdicts or not isinstance(unit, UnitState):
+        if not isinstance(unit, UnitState):
             continue
         try:
             _waits_here(work.tx, unit, order, lines, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    context = order_checks.documented(work.context, order["number"])
-    done = order_checks.record_but(work.within(context), command, scans, verdicts, found)
+    context = order_lookup.documented(work.context, order["number"])
+    done = ledger.record(work.within(context), command, scans, found=found, decided=verdicts)
     left = sorted({each.unit_id for each in done if each.accepted and each.unit_id})
     if left:
         orders.push_fulfillment(work.tx, context, left, Shipment(), reference=work.command_id)
@@ -54,7 +55,7 @@ def collect(
 
 
 def _waits_here(
-    tx: Transaction, unit: UnitState, order: Row, lines: dict[str, Row], place: Row
+    tx: Transaction, unit: UnitState, order: Row, lines: Mapping[str, CheckedLineRow], place: Row
 ) -> None:
     if unit.order_line_id not in lines or (unit.promised_to is None and not _left(unit)):
         rows = tx.rows(

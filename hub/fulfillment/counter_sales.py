@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hub import ledger
 from hub.catalogue import products_by_code
 from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, UnknownUnit, WrongUnit
@@ -10,7 +11,6 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, UnitState, identify, locate
 from hub.lifecycle import WITH_CUSTOMER
-from hub.orders import order_checks
 from hub.storage.sql import Row, Transaction
 
 
@@ -32,10 +32,8 @@ def sell(
     ]
     found = locate(work.tx, named)
     others = _of_other_products(work.tx, named, found)
-    verdicts = order_checks.barred(work.tx, command, named, found)
+    verdicts: dict[int, Verdict] = {}
     for index, (scan, unit) in enumerate(zip(named, found, strict=True)):
-        if index in verdicts:
-            continue
         try:
             if scan.sku and scan.sku not in {row["sku"] for row in products.values()}:
                 raise UnknownReference(f"there is no product {scan.sku!r}", field="product")
@@ -46,7 +44,7 @@ def sell(
                 _here(unit, place)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
-    return order_checks.record_but(work, command, named, verdicts, found)
+    return ledger.record(work, command, named, found=found, decided=verdicts)
 
 
 def _of_other_products(

@@ -5,21 +5,22 @@ The check itself changes nothing; packing packs the whole order or, where that i
 fits of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hub import lifecycle
+from hub import ledger, lifecycle
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, UnknownUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
+from hub.ledger.rules.order import CheckedLineRow, require_open
 from hub.ledger.units import UNITS, Scan, identify, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
-from hub.orders import order_checks
-from hub.orders.order_checks import lines_of, order_of
+from hub.orders import order_lookup
+from hub.orders.order_lookup import lines_of, order_of
 from hub.storage.sql import Row, Transaction
 
 SCANNED_MAX = 1_000
@@ -151,7 +152,7 @@ def _unfound(refusal: Refused) -> DispatchFinding:
 
 
 def _judged(
-    unit: Row, lines: dict[str, Row], action: Action, today: str
+    unit: Row, lines: Mapping[str, CheckedLineRow], action: Action, today: str
 ) -> tuple[DispatchFinding, str]:
     status = Status(unit["status"])
     shown = status.replace("_", " ")
@@ -190,12 +191,12 @@ def pack(
     is packed. Raises StepNotAllowed for a cancelled order.
     """
     order = order_of(work.tx, order_id)
-    order_checks.alive(order)
+    require_open(order["state"], order["number"])
     locate(work.tx, scans)  # nobody changes them between the check and the packing
     check = verify(work.tx, work.context, order_id, scans, Action.PACK)
     if not check.fitting or not (check.whole or partial):
         raise NotWhole(check)
     fitting = [scans[at] for at in check.fitting]
-    context = order_checks.documented(work.context, order["number"])
+    context = order_lookup.documented(work.context, order["number"])
     command = UnitCommand(action=Action.PACK)
-    return check, order_checks.record(work.within(context), command, fitting)
+    return check, ledger.record(work.within(context), command, fitting)

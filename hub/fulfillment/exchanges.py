@@ -11,9 +11,9 @@ from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history.sales import story_of
+from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
-from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, check
 from hub.returns import receive

@@ -14,14 +14,16 @@ from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
 from hub.fulfillment.priorities import Ranking, ranked
+from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
-from hub.ledger.single import record_one
+from hub.ledger.rules import Attempt, order
+from hub.ledger.rules.order import directed, require_open
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, Status, check
-from hub.orders import order_checks
+from hub.orders import order_lookup
 from hub.orders.allocation import broken_rule
-from hub.orders.order_checks import directed, line_of
+from hub.orders.order_lookup import line_of
 from hub.storage.paging import page_size
 from hub.storage.sql import Row, Transaction
 
@@ -98,18 +100,18 @@ def pick(
     if line_id is None:
         if substitute:
             raise InvalidInput("say for which line it is a substitute", field="orderLineId")
-        return order_checks.record(work, command, scans)
+        return ledger.record(work, command, scans)
     if substitute:
         _reasoned(work.context)
     line = line_of(work.tx, line_id)
-    order_checks.alive(line, "order_state")
+    require_open(line["order_state"], line["number"])
     # Locked together, so that two people who replace units of a line never wait for each other.
     meant = [Scan(each["id"]) for each in directed(work.tx, line_id)] if substitute else []
     found = locate(work.tx, [*scans, *meant])[: len(scans)]
     own = directed(work.tx, line_id)
     read = {unit.id for unit in found if isinstance(unit, UnitState)}
     spare = [each for each in own if each["id"] not in read]
-    verdicts = order_checks.barred(work.tx, command, scans, found)
+    verdicts = _refused_by_order(work, command, scans, found)
     taken: set[str] = set()
     for index, (scan, unit) in enumerate(zip(scans, found, strict=True)):
         if index in verdicts or not isinstance(unit, UnitState):
@@ -126,7 +128,22 @@ def pick(
         taken.add(unit.id)
         done = _replace(work, line, spare.pop(0), scan, unit.id)
         verdicts[index] = replace(done.picked, index=index)
-    return order_checks.record_but(work, command, scans, verdicts)
+    return ledger.record(work, command, scans, decided=verdicts)
+
+
+def _refused_by_order(
+    work: Work,
+    command: UnitCommand,
+    scans: Sequence[Scan],
+    found: Sequence[UnitState | Refused],
+) -> dict[int, Verdict]:
+    """Ask the order first: no substitute is looked for where it does not want the unit at all."""
+    units = [each for each in found if isinstance(each, UnitState)]
+    refusals = order.refusals(Attempt(work, [command], units), found)
+    return {
+        index: refused(index, scans[index].identifier, refusal, unit)
+        for index, (refusal, unit) in refusals.items()
+    }
 
 
 def substitute(
@@ -142,7 +159,7 @@ def substitute(
     """
     _reasoned(work.context)
     line = line_of(work.tx, line_id)
-    order_checks.alive(line, "order_state")
+    require_open(line["order_state"], line["number"])
     old, new = locate(work.tx, [meant, picked])
     for unit in (old, new):
         if isinstance(unit, Refused):
@@ -220,7 +237,7 @@ def _replace(
     rule = reference(work.tx, "product", "id", line["product_id"])["picking"]
     broken = broken_rule(rule, old, new)
     told = {"rule_broken": str(broken)} if broken else {}
-    context = order_checks.documented(work.context, line["number"])
+    context = order_lookup.documented(work.context, line["number"])
 
     def do(command: UnitCommand, unit_id: str) -> Verdict:
         return record_one(work.within(context), command, Scan(unit_id))

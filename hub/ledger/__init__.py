@@ -4,6 +4,13 @@
 same for one unit and raises instead. `commissioning` begins records; nothing else writes units.
 """
 
-from hub.ledger.recording import fresh, never_came_back, record, unchanged, write_units
+from hub.ledger.recording import (
+    fresh,
+    never_came_back,
+    record,
+    record_one,
+    unchanged,
+    write_units,
+)
 
-__all__ = ["fresh", "never_came_back", "record", "unchanged", "write_units"]
+__all__ = ["fresh", "never_came_back", "record", "record_one", "unchanged", "write_units"]

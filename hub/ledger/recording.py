@@ -5,25 +5,29 @@ every accepted scan it appends an event, folds it into the unit, and in the same
 the listings whose quantity changed and queues the facts that a channel must be told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from hub.catalogue import CUSTOMER, IN_TRANSIT, capture_points
+from hub.catalogue import CUSTOMER, IN_TRANSIT
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import (
+    AmbiguousUnit,
+    InvalidBarcode,
     InvalidInput,
     Refused,
     StepNotAllowed,
     UnitExpired,
     UnitPromised,
+    UnknownUnit,
     VersionConflict,
 )
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.holds import Holds
-from hub.ledger.rules import availability, client, kit, recall
+from hub.ledger.rules import RULES, Attempt, kit, recall
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import LEAVING, LIFECYCLE, Action, Place, Rule, Status, check, disposition
 from hub.storage.sql import Transaction
@@ -38,58 +42,84 @@ AWAITED = frozenset(
 # On the way to a customer: nothing that has expired goes it.
 OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
 
+RAISED_AS_THEY_ARE = {
+    each.code: each for each in (AmbiguousUnit, InvalidBarcode, InvalidInput, UnknownUnit)
+}
+
 
 def record(
     work: Work,
     command: UnitCommand,
     scans: Sequence[Scan],
+    *,
     found: Sequence[UnitState | Refused] | None = None,
+    decided: Mapping[int, Verdict] | None = None,
 ) -> list[Verdict]:
-    """Do one action to many units; each scan gets its verdict, in order.
+    """Do one action to many units.
 
-    The parts of a kit go where it goes, and a block of a part blocks its kit. `found`: what
-    `locate` found for the scans in this transaction, where nothing was changed since.
+    Every unit is held to `hub.ledger.rules` and to its lifecycle by itself: one that is refused
+    loses none of the others. Parts follow their kit, and a hold of a part reaches its kit.
+
+    `found` is what `locate` found for the scans in this transaction, where nothing was changed
+    since. `decided` are verdicts that a caller reached before, by the index of the scan: nothing
+    more is done to these units. Returns one verdict for each scan, in order. Raises InvalidInput
+    for no scans or more than `SCANS_MAX`, StepNotAllowed where the parts of a kit cannot follow.
     """
     bounded(scans)
-    instructions = [command] * len(scans)
     found = locate(work.tx, scans) if found is None else found
-    return _record(work, command.action, instructions, scans, found)
+    if not decided:
+        return _record(work, [command] * len(scans), scans, found)
+    free = [index for index in range(len(scans)) if index not in decided]
+    merged = dict(decided)
+    if free:
+        units = [found[index] for index in free]
+        done = _record(work, [command] * len(free), [scans[index] for index in free], units)
+        merged |= {
+            index: replace(verdict, index=index) for index, verdict in zip(free, done, strict=True)
+        }
+    return [merged[index] for index in range(len(scans))]
+
+
+def record_one(work: Work, command: UnitCommand, scan: Scan) -> Verdict:
+    """Do one action to one unit as part of something larger.
+
+    Returns the verdict of an accepted scan. Raises UnknownUnit, AmbiguousUnit, InvalidBarcode or
+    InvalidInput as the scan deserves, and StepNotAllowed for every other refusal, with its message.
+    """
+    (verdict,) = record(work, command, [scan])
+    if verdict.code is None:
+        return verdict
+    details = dict(verdict.details or {})
+    if verdict.code in RAISED_AS_THEY_ARE:
+        raise RAISED_AS_THEY_ARE[verdict.code](verdict.message or "", **details)
+    raise StepNotAllowed(verdict.message or "", allowed=details.get("allowed", []))
 
 
 def _record(
     work: Work,
-    action: Action,
-    instructions: Sequence[UnitCommand],
+    commands: Sequence[UnitCommand],
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused],
     *,
     follows: bool = False,
 ) -> list[Verdict]:
-    """Do one action, with its own instruction for each scan; `follows`: upon that of a kit."""
+    """Do one action, with its own command for each scan; `follows`: parts upon that of a kit."""
+    command = commands[0]
     units = [each for each in found if isinstance(each, UnitState)]
+    attempt = Attempt(work, commands, units, follows)
+    rules = [rule.prepare(attempt) for rule in RULES]
     holds = Holds(work.tx, work.context)
-    holds.load(units, action)
+    holds.load(units, command.action)
     writer = EventWriter(work.context, work.command_id)
-    was_available = {unit.id: unit.is_available for unit in units}
-    places = {unit.id: unit.location_id for unit in units if unit.members}
-    points = {unit.product_id: unit.capture_points for unit in units}
-    unscanned = set() if follows else capture_points.unscanned(work.context, action, points)
-    carried = kit.carried(work.tx, units, instructions)
-    recalled = recall.bound(work.tx, instructions[0], units)
-    owners = [] if follows else client.line_client(work.tx, instructions[0])
-    policy = availability.line_policy(work.tx, instructions[0])
+    before = Before(units)
     verdicts, changed = [], {}
-    for index, (command, scan, unit) in enumerate(zip(instructions, scans, found, strict=True)):
+    for index, (each, scan, unit) in enumerate(zip(commands, scans, found, strict=True)):
         try:
             if isinstance(unit, Refused):
                 raise unit
-            if unit.product_id in unscanned:
-                raise capture_points.missing(work.context, action, unit.sku)
-            kit.check(command, unit, carried, follows=follows)
-            recall.check(unit, recalled)
-            client.check(unit, owners)
-            availability.check(unit, policy)
-            _apply(work.context, command, scan, unit, holds, writer)
+            for rule in rules:
+                rule.check(each, unit)
+            _apply(work.context, each, scan, unit, holds, writer)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
             continue
@@ -99,14 +129,29 @@ def _record(
         writer.write(work.tx)
         holds.write()
         write_units(work.tx, work.context, changed.values())
-        _tell(work.tx, work.context, instructions[0], changed.values(), was_available)
-        followed = _followed(instructions[0]) or str(action)
-        recall.note(work.tx, work.context, followed, changed.values())
-        _take_along(work, instructions[0], changed.values(), places)
+        _follow_up(work, command, changed.values(), before)
     return verdicts
 
 
-def _take_along(
+class Before:
+    """What is compared after a command with how the units were before it."""
+
+    def __init__(self, units: Iterable[UnitState]) -> None:
+        units = list(units)
+        self.available = {unit.id: unit.is_available for unit in units}
+        self.places = {unit.id: unit.location_id for unit in units if unit.members}
+
+
+def _follow_up(
+    work: Work, command: UnitCommand, changed: Collection[UnitState], before: Before
+) -> None:
+    """Update listings, recalls and kits after units changed."""
+    _touch_listings(work.tx, work.context, command, changed, before.available)
+    recall.note(work.tx, work.context, _followed(command) or str(command.action), changed)
+    _change_kits(work, command, changed, before.places)
+
+
+def _change_kits(
     work: Work,
     command: UnitCommand,
     changed: Iterable[UnitState],
@@ -128,9 +173,8 @@ def _take_along(
         if not each:
             continue
         scans = [Scan(unit_id) for unit_id, _ in each]
-        told = [further for _, further in each]
-        parts_found = locate(work.tx, scans)
-        verdicts = _record(work, action, told, scans, parts_found, follows=True)
+        commands = [further for _, further in each]
+        verdicts = _record(work, commands, scans, locate(work.tx, scans), follows=True)
         # A kit and its parts never disagree: rather nothing happens at all.
         refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
         if refusal is not None:
@@ -347,7 +391,7 @@ def never_came_back(tx: Transaction, unit: UnitState) -> None:
     )
 
 
-def _tell(
+def _touch_listings(
     tx: Transaction,
     context: CommandContext,
     command: UnitCommand,

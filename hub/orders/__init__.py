@@ -6,7 +6,7 @@ Nothing here ever raises for an order that can not be served: it is kept, and a 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import cases
+from hub import cases, ledger
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.commands.context import CommandContext
@@ -15,7 +15,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import duplicates, line_status, lines, order_checks, order_store, unmapped
+from hub.orders import duplicates, line_status, lines, order_lookup, order_store, unmapped
 from hub.orders.allocation import allocate
 from hub.orders.back_orders import retry as retry_backorders
 from hub.storage.sql import Row, Transaction
@@ -96,7 +96,7 @@ def decide_duplicate(
     tx: Transaction, context: CommandContext, order_id: str, *, different: bool
 ) -> None:
     """Decide whether an order repeats another one; a different one is served from now on."""
-    order = order_checks.order_of(tx, order_id)
+    order = order_lookup.order_of(tx, order_id)
     duplicates.decide(tx, context, order, different=different)
     settle(tx, context, order_id)
 
@@ -124,8 +124,8 @@ def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> None:
         limit=limit,
     )
     for row in rows:
-        line = order_checks.line_of(tx, row["line_id"])
-        (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [line])
+        line = order_lookup.line_of(tx, row["line_id"])
+        (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, row["order_id"]), [line])
         if not one.excess:
             cases.settle(
                 tx,
@@ -147,7 +147,7 @@ def ship(
 
     A unit only leaves on the line that it is promised to, and only what that line asks for.
     """
-    verdicts = order_checks.record(
+    verdicts = ledger.record(
         work,
         UnitCommand(
             action=Action.SHIP,

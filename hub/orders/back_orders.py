@@ -3,7 +3,7 @@
 from hub import cases
 from hub.cases import CaseKind
 from hub.commands.context import CommandContext
-from hub.orders import line_status, order_checks
+from hub.orders import line_status, order_lookup
 from hub.orders.allocation import allocate
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels
@@ -36,7 +36,7 @@ def retry(tx: Transaction, context: CommandContext, *, limit: int) -> int:
 def _serve(tx: Transaction, context: CommandContext, row: Row) -> bool:
     """Promise all that a line lacks, if there is as much; say whether there was."""
     channel = channels.by_id(tx, row["channel_id"])
-    (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [row])
+    (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, row["order_id"]), [row])
     lacking = one.lacking
     if lacking > 0:
         lacking -= allocate(tx, context, channel, row, lacking, row["number"])

@@ -7,17 +7,13 @@ the unit comes back. What left once has been served, wherever it is now.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hub.ledger.rules.order import ASKED_FOR
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import OrderState
 
 LEFT = ("shipped", "sold")
 # Repeats are not served: the order that came first is.
 REPEATED = ("suspected", "same")
-ASKED_FOR = (
-    "(unit.product_id = order_line.product_id OR EXISTS (SELECT 1 FROM substitution "
-    "WHERE substitution.order_line_id = order_line.id "
-    "AND substitution.product_id = unit.product_id))"
-)
 
 
 @dataclass(slots=True, kw_only=True)

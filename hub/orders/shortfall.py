@@ -6,7 +6,7 @@ from dataclasses import replace
 from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
-from hub.orders import line_status, order_checks
+from hub.orders import line_status, order_lookup
 from hub.storage.sql import Transaction
 from hub.sync import channels
 
@@ -23,7 +23,7 @@ def promise_anew(tx: Transaction, context: CommandContext, line_ids: Sequence[st
     )
     for row in rows:
         channel = channels.by_id(tx, row["channel_id"])
-        (one,) = line_status.of_lines(tx, order_checks.order_of(tx, row["order_id"]), [row])
+        (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, row["order_id"]), [row])
         lacking = one.lacking
         if lacking > 0:
             # The document explains the loss, not the promise that follows it.

@@ -14,7 +14,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.identifiers.numbers import canonical
-from hub.orders import line_status, order_checks
+from hub.orders import line_status, order_lookup
 from hub.orders.line_status import Standing
 from hub.returns import refunds
 from hub.storage.sql import Row, Transaction
@@ -172,7 +172,7 @@ def _findings(tx: Transaction, row: Row) -> Iterator[Finding]:
         yield _unmatched(row, f"is of order {row['order_ref']}, which is not known here")
         return
     said = tx.rows("SELECT * FROM channel_return_line WHERE return_id = :id", id=row["id"])
-    order = order_checks.order_of(tx, row["order_id"])
+    order = order_lookup.order_of(tx, row["order_id"])
     lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=row["order_id"])
     stands = {one.line["ref"]: one for one in line_status.of_lines(tx, order, lines)}
     strange = [line["order_line_ref"] for line in said if line["order_line_ref"] not in stands]
@@ -313,8 +313,8 @@ def of_unit(tx: Transaction, line_id: str, unit: Row) -> ChannelReturnFact | Non
     for row in rows:
         if unit["serial_canonical"] in {canonical(each) for each in orjson.loads(row["serials"])}:
             return _announced(row)
-    line = order_checks.line_of(tx, line_id)
-    (one,) = line_status.of_lines(tx, order_checks.order_of(tx, line["order_id"]), [line])
+    line = order_lookup.line_of(tx, line_id)
+    (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, line["order_id"]), [line])
     back = one.back
     for row in (each for each in rows if each["comes_back"]):
         if row["quantity"] > back:

@@ -18,9 +18,9 @@ from hub.commands.work import Work
 from hub.decision_rules import Facts, ReturnDecision, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import story_of
+from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
-from hub.ledger.single import record_one
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action
 from hub.returns import refunds

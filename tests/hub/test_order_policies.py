@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from connectors import Rejected
-from hub import catalogue, orders
+from hub import catalogue, ledger, orders
 from hub.catalogue import alternatives
 from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import Shipment, duplicates, order_checks
+from hub.orders import Shipment, duplicates
 from hub.reconciliation import comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
@@ -356,9 +356,9 @@ class TestTooMuch:
         assert [kind for kind, _ in world.open_cases()] == ["oversold", "substitution"]
         line = world.value("SELECT id FROM order_line")
         verdicts = world.write(
-            lambda tx: order_checks.record(
+            lambda tx: ledger.record(
                 Work(tx, world.context(), "c-2"),
-                orders.UnitCommand(action=Action.ALLOCATE, line=line, hold_reference="x"),
+                orders.UnitCommand(action=Action.PICK, line=line),
                 [Scan("SAW-1")],
             )
         )

@@ -21,7 +21,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import Shipment, order_checks
+from hub.orders import Shipment
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels
 from tests.simulation.channel import Shop
@@ -121,8 +121,8 @@ class People:
         def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
             where = catalogue.location(tx, place) if place else None
             unit_command = UnitCommand(action=action, location=where, **more)
-            record = order_checks.record if action in {Action.PICK, Action.PACK} else ledger.record
-            return record(tx, context, command, unit_command, [Scan(each) for each in serials])
+            scans = [Scan(each) for each in serials]
+            return ledger.record(Work(tx, context, command), unit_command, scans)
 
         return await self.command(str(action), [*serials, place], work)
 

@@ -1,1 +1,21 @@
-"""Rules that the ledger asks before it records an action."""
+"""The rules that the ledger asks before it records an action, in their order."""
+
+from hub.ledger.rules.availability import AvailabilityRule
+from hub.ledger.rules.capture import CaptureRule
+from hub.ledger.rules.client import ClientRule
+from hub.ledger.rules.kit import KitRule
+from hub.ledger.rules.order import OrderRule
+from hub.ledger.rules.recall import RecallRule
+from hub.ledger.rules.rule import Attempt, Rule
+
+# The first refusal is the unit's: what its order wants comes first, as people fix that first.
+RULES: tuple[type[Rule], ...] = (
+    OrderRule,
+    CaptureRule,
+    KitRule,
+    RecallRule,
+    ClientRule,
+    AvailabilityRule,
+)
+
+__all__ = ["RULES", "Attempt", "Rule"]

@@ -1,4 +1,4 @@
-"""What follows from goods being a client's, whatever is done: the ledger and the readers ask here.
+"""Clients: an order takes only goods of the owner that its channel sells for.
 
 A third-party warehouse keeps goods of its clients beside its own. A client sees its own units, and
 of these what is recorded since they became its own; an order takes only goods of the client that
@@ -6,12 +6,14 @@ its channel sells for, and a channel without a client only our own.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import orjson
 
 from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
+from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
 from hub.storage.sql import Row, Transaction
 
@@ -20,23 +22,21 @@ TITLE = "title"  # the detail of the event by which a unit changed hands: codes 
 OF_EARLIER_OWNERS = ("supplier", "purchase_order", "delivery_id", "order_line_id", "sold_at")
 
 
-def line_client(tx: Transaction, command: UnitCommand) -> list[str | None]:
-    """Return the client whose goods an order line takes; nothing where no line is named."""
-    if command.line is None:
-        return []
-    rows = tx.rows(
-        "SELECT channel.client_id FROM order_line "
-        "JOIN sales_order ON sales_order.id = order_line.order_id "
-        "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id = :line",
-        line=command.line,
-    )
-    return [row["client_id"] for row in rows]
+@dataclass(frozen=True, slots=True)
+class ClientRule(Rule):
+    """The client whose goods the order line takes; empty where no line is named."""
 
+    owners: Sequence[str | None]
 
-def check(unit: UnitState, owners: Sequence[str | None]) -> None:
-    """Refuse a unit whose owner is not the one that the order's channel sells for."""
-    if owners and unit.client_id not in owners:
-        raise StepNotAllowed("the order's channel does not sell this owner's goods", allowed=[])
+    @classmethod
+    def prepare(cls, attempt: Attempt) -> Self:
+        """Read the client of the order line's channel; parts follow their kit."""
+        return cls([] if attempt.follows else _line_client(attempt.work.tx, attempt.command))
+
+    def check(self, command: UnitCommand, unit: UnitState) -> None:  # noqa: ARG002
+        """Raise StepNotAllowed for a unit of another owner than the channel sells for."""
+        if self.owners and unit.client_id not in self.owners:
+            raise StepNotAllowed("the order's channel does not sell this owner's goods", allowed=[])
 
 
 def one_owner(unit: UnitState, owner: str | None) -> None:
@@ -94,3 +94,16 @@ def fields_of_owner(unit: Row, fields: Sequence[Row]) -> list[Row]:
     """Leave out the custom fields that were last written before the owner had the unit."""
     since = unit["client_since"]
     return [row for row in fields if since is None or row["changed_at"] >= since]
+
+
+def _line_client(tx: Transaction, command: UnitCommand) -> list[str | None]:
+    """Return the client whose goods an order line takes; nothing where no line is named."""
+    if command.line is None:
+        return []
+    rows = tx.rows(
+        "SELECT channel.client_id FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id = :line",
+        line=command.line,
+    )
+    return [row["client_id"] for row in rows]

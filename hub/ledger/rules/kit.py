@@ -1,13 +1,16 @@
-"""What follows from being a kit, whatever is done: the ledger asks here, and records the answer.
+"""Kits: parts move with their kit, and holds of parts reach it.
 
 Parts go where their kit goes and are sold and written off with it (EPCIS aggregation). A block of
 a part blocks its kit, as long as any part carries it.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from hub.errors import InvalidInput, StepNotAllowed
 from hub.ledger.command import UnitCommand
+from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
 from hub.lifecycle import LEAVING, LIFECYCLE, Action, Status
 from hub.storage.sql import Transaction
@@ -24,58 +27,47 @@ FOR_A_PART = "member:"  # begins the reference of a hold that a kit has because 
 Orders = list[tuple[str, UnitCommand]]  # by the id of the unit
 
 
-def carried(
-    tx: Transaction, units: Sequence[UnitState], instructions: Sequence[UnitCommand]
-) -> set[tuple[str, str]]:
-    """Return the blocks of kits, by unit and kind, that are being released but a part carries."""
-    kits = sorted({unit.id for unit in units if unit.members})
-    if not kits or instructions[0].action is not Action.UNBLOCK:
-        return set()
-    return _carried(tx, kits)
+@dataclass(frozen=True, slots=True)
+class KitRule(Rule):
+    """The holds of kits that one of their parts still carries, as pairs of unit id and kind."""
 
+    blocked_by_parts: set[tuple[str, str]]
+    follows: bool
 
-def _carried(tx: Transaction, kit_ids: list[str]) -> set[tuple[str, str]]:
-    rows = tx.rows(
-        "SELECT DISTINCT unit.kit_id, hold.kind FROM unit JOIN hold ON hold.unit_id = unit.id "
-        "WHERE unit.kit_id IN (:kits...) AND unit.status = 'in_kit' "
-        "AND hold.released_at IS NULL",
-        kits=kit_ids,
-    )
-    return {(row["kit_id"], row["kind"]) for row in rows}
+    @classmethod
+    def prepare(cls, attempt: Attempt) -> Self:
+        """Find the carried holds, where holds of kits are to be released."""
+        kits = sorted({unit.id for unit in attempt.units if unit.members})
+        if not kits or attempt.command.action is not Action.UNBLOCK:
+            return cls(set(), attempt.follows)
+        return cls(_carried(attempt.work.tx, kits), attempt.follows)
 
-
-def check(
-    command: UnitCommand,
-    unit: UnitState,
-    blocked_by_parts: set[tuple[str, str]],
-    *,
-    follows: bool,
-) -> None:
-    """Refuse what can not be done to a part alone, or to a kit without its parts."""
-    if follows:
-        return
-    action = command.action
-    what = action.replace("_", " ")
-    if action is Action.ENTER_KIT and command.kit is None:
-        raise InvalidInput("say which kit the unit becomes part of", field="kit")
-    if unit.status is Status.IN_KIT and action not in ON_PARTS:
-        raise StepNotAllowed(
-            f"{what} is not possible while the unit is in kit: do it to the kit, or replace the "
-            "part or take it out of the kit first",
-            allowed=sorted(str(each) for each in ON_PARTS - {Action.FOLLOW_KIT}),
-        )
-    if action is Action.UNBLOCK and (unit.id, command.hold_kind) in blocked_by_parts:
-        raise StepNotAllowed(
-            f"a part of the kit has a {command.hold_kind} hold: release that one, or take the "
-            "part out of the kit",
-            allowed=[str(Action.DISASSEMBLE)],
-        )
-    unseen = "parts" not in (command.details or {})
-    if action is Action.ACCEPT_RETURN and unit.members and unseen:
-        raise StepNotAllowed(
-            f"the unit is a kit of {unit.members} parts: scan them, and return it as a kit",
-            allowed=[str(Action.ACCEPT_RETURN)],
-        )
+    def check(self, command: UnitCommand, unit: UnitState) -> None:
+        """Raise InvalidInput or StepNotAllowed for a part without its kit, or the other way."""
+        if self.follows:
+            return
+        action = command.action
+        what = action.replace("_", " ")
+        if action is Action.ENTER_KIT and command.kit is None:
+            raise InvalidInput("say which kit the unit becomes part of", field="kit")
+        if unit.status is Status.IN_KIT and action not in ON_PARTS:
+            raise StepNotAllowed(
+                f"{what} is not possible while the unit is in kit: do it to the kit, or replace "
+                "the part or take it out of the kit first",
+                allowed=sorted(str(each) for each in ON_PARTS - {Action.FOLLOW_KIT}),
+            )
+        if action is Action.UNBLOCK and (unit.id, command.hold_kind) in self.blocked_by_parts:
+            raise StepNotAllowed(
+                f"a part of the kit has a {command.hold_kind} hold: release that one, or take the "
+                "part out of the kit",
+                allowed=[str(Action.DISASSEMBLE)],
+            )
+        unseen = "parts" not in (command.details or {})
+        if action is Action.ACCEPT_RETURN and unit.members and unseen:
+            raise StepNotAllowed(
+                f"the unit is a kit of {unit.members} parts: scan them, and return it as a kit",
+                allowed=[str(Action.ACCEPT_RETURN)],
+            )
 
 
 def following(
@@ -163,3 +155,13 @@ def uncarried(tx: Transaction, kit_id: str) -> list[str]:
         for row in rows
         if (row["reference"] or "").startswith(FOR_A_PART) and (kit_id, row["kind"]) not in still
     ]
+
+
+def _carried(tx: Transaction, kit_ids: list[str]) -> set[tuple[str, str]]:
+    rows = tx.rows(
+        "SELECT DISTINCT unit.kit_id, hold.kind FROM unit JOIN hold ON hold.unit_id = unit.id "
+        "WHERE unit.kit_id IN (:kits...) AND unit.status = 'in_kit' "
+        "AND hold.released_at IS NULL",
+        kits=kit_ids,
+    )
+    return {(row["kit_id"], row["kind"]) for row in rows}

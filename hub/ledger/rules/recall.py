@@ -1,15 +1,18 @@
-"""What follows from being under a recall, whatever is done: the ledger asks here.
+"""Recalls: the hold of a recall stays until the recall resolved the unit.
 
-The block of a recall stays until the unit is resolved there, and what comes back is marked.
+Units that come back are marked in their recall, destroyed ones are resolved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
 
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
 from hub.ledger.holds import HoldKind
+from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
@@ -31,19 +34,26 @@ def unresolved(tx: Transaction, unit_ids: Iterable[str]) -> set[str]:
     return {row["unit_id"] for row in rows}
 
 
-def bound(tx: Transaction, command: UnitCommand, units: Sequence[UnitState]) -> set[str]:
-    """Return the units whose block by a recall may not be released yet."""
-    if command.action is not Action.UNBLOCK or command.hold_kind != HoldKind.RECALL:
-        return set()
-    return unresolved(tx, {unit.id for unit in units})
+@dataclass(frozen=True, slots=True)
+class RecallRule(Rule):
+    """The units whose recall hold may not be released yet."""
 
+    unresolved: set[str]
 
-def check(unit: UnitState, bound_units: set[str]) -> None:
-    """Refuse to release the block of a unit that its recall still waits for."""
-    if unit.id in bound_units:
-        raise StepNotAllowed(
-            "the unit is under a recall: say there what was done about it", allowed=[]
-        )
+    @classmethod
+    def prepare(cls, attempt: Attempt) -> Self:
+        """Find the units of open recalls, where a recall hold is to be released."""
+        command = attempt.command
+        if command.action is not Action.UNBLOCK or command.hold_kind != HoldKind.RECALL:
+            return cls(set())
+        return cls(unresolved(attempt.work.tx, {unit.id for unit in attempt.units}))
+
+    def check(self, command: UnitCommand, unit: UnitState) -> None:  # noqa: ARG002
+        """Raise StepNotAllowed where the recall of the unit is not resolved."""
+        if unit.id in self.unresolved:
+            raise StepNotAllowed(
+                "the unit is under a recall: say there what was done about it", allowed=[]
+            )
 
 
 def free(
