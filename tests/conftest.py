@@ -46,7 +46,7 @@ def _postgres_template() -> Iterator[str]:
     url = postgres.create()
     migrate(url)
     yield url
-    postgres.drop(url)
+    postgres.stop()
 
 
 @pytest.fixture
