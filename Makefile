@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 PARALLEL := --numprocesses 2 --dist worksteal
 
-# Tests start some hundred processes of the hub; compiled once, each starts in a third of the time.
+# Many tests start processes of the hub; compiled once, each starts in less than half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo t quick test lint bench e2e simulate requirements format schema clean help
