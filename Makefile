@@ -1,10 +1,16 @@
 # Two commands for everybody: `make demo` and `make test`. Both do all the set-up they need.
+# While you work: `make t T=…` for what you touch, `make quick` before you commit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/pytest
+PARALLEL := --numprocesses 2 --dist worksteal
 
-.PHONY: demo test lint bench e2e simulate requirements format schema clean help
+# Many tests start processes of the hub; compiled once, each starts in less than half the time.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo t quick test lint bench e2e simulate requirements format schema clean help
 
 help:           ## say what can be made
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,12 +31,24 @@ lint: $(STAMP)  ## style, types, import contracts, schema snapshot
 	$(BIN)/yamllint --strict docker
 	$(BIN)/serial-hub schema | diff graphql/schema.graphql - || (echo "graphql/schema.graphql is old: make schema" && exit 1)
 
+# A word with a slash, a dot or a colon names files or tests; anything else is an expression for -k.
+t: $(STAMP)     ## some tests, at once: T=tests/hub/test_kits.py, T=path::test, T='kits and not returns'
+	@case "$(T)" in \
+	"") echo "say which tests: make t T=tests/hub/test_kits.py, or T='kits and not returns'"; exit 2;; \
+	*/*|*.py*|*::*) $(PYTEST) --quiet $(ARGS) $(T);; \
+	*) $(PYTEST) --quiet $(ARGS) -k "$(T)";; \
+	esac; code=$$?; \
+	if [ $$code -eq 5 ]; then echo "make t: no test is selected by T='$(T)' ARGS='$(ARGS)'"; fi; exit $$code
+
+quick: $(STAMP) ## all but PostgreSQL, browser and slow tests: under two minutes; no lint
+	$(PYTEST) $(PARALLEL) --quiet -m "not (real or postgres or browser or slow)" $(ARGS)
+
 test: lint      ## everything, on SQLite and on PostgreSQL, in parallel
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
 
 requirements: $(STAMP) ## which requirements have passing tests
 	@mkdir -p artefacts
-	$(BIN)/pytest -m req --numprocesses 2 --quiet --junit-xml artefacts/requirements.xml $(ARGS)
+	$(PYTEST) -m req --numprocesses 2 --quiet --junit-xml artefacts/requirements.xml $(ARGS)
 	$(BIN)/python tests/requirements.py artefacts/requirements.xml
 
 bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a ledger of 10 million units
@@ -41,7 +59,7 @@ bench: $(STAMP) ## every benchmark, one JSON line each; the first run builds a l
 e2e: $(STAMP)   ## stories against real servers (Vendure, Medusa, QU4RTET, Nautobot, moto); writes docs/end-to-end.md
 	@mkdir -p artefacts
 	$(BIN)/python -m tests.e2e.real_servers install
-	$(BIN)/pytest -m "" --junit-xml artefacts/e2e.xml $(ARGS) tests/e2e/test_*_story.py; told=$$?; \
+	$(PYTEST) -m "" --junit-xml artefacts/e2e.xml $(ARGS) tests/e2e/test_*_story.py; told=$$?; \
 	$(BIN)/python -m tests.e2e.real_servers report artefacts/e2e.xml docs/end-to-end.md; exit $$told
 
 simulate: $(STAMP) ## the sync engine in hostile weather: SEEDS=10000 schedules, every invariant

@@ -1,5 +1,6 @@
 """What all tests share: a database of either kind for each of them, and a small world in it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,28 @@ if (ROOT / "graphql" / "__init__.py").exists():
         "It is a folder on purpose: see graphql/README.md.",
         returncode=4,
     )
+
+
+SLOW = ("tests/e2e", "tests/simulation")
+"""Folders of tests that start processes of the hub, or play hundreds of schedules."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs PostgreSQL, a browser or patience, so that `make quick` can leave it out."""
+    for item in items:
+        folder = item.path.parent.relative_to(ROOT).as_posix()
+        given = getattr(item, "callspec", None)
+        if given and given.params.get("backend") == "postgresql":
+            item.add_marker("postgres")
+        if folder == "tests/browser":
+            item.add_marker("browser")
+        if folder in SLOW:
+            item.add_marker("slow")
+
+
+def pytest_configure() -> None:
+    """Put the folders of tests into memory, where there is room: a commit there is soon done."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(postgres.folder()))
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +72,7 @@ def _postgres_template() -> Iterator[str]:
     url = postgres.create()
     migrate(url)
     yield url
-    postgres.drop(url)
+    postgres.stop()
 
 
 @pytest.fixture

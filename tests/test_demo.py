@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hub.storage.database import open_database
 from world import World
 
 
+@pytest.mark.slow
 def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "serial_hub", "demo", "--once"],
@@ -35,6 +38,7 @@ def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
     assert ", 0 breaks" in proved.stdout
 
 
+@pytest.mark.slow
 def test_a_certificate_is_issued_and_verified_offline(tmp_path: Path) -> None:
     def hub(*arguments: str) -> str:
         done = subprocess.run(

@@ -155,6 +155,7 @@ def test_the_image_holds_the_wheel_only_and_is_nobody_special() -> None:
     assert given["SERIAL_HUB_DATABASE"] == "sqlite:////data/serial-hub.db"
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_image_give_a_hub_that_serves_and_stops(tmp_path: Path) -> None:
     wheel = _build_wheel(tmp_path / "dist")
     _check_contents(wheel)

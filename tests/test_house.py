@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import graphql
+import pytest
 
 from connectors import installed
 from hub_api.schema import schema
@@ -63,6 +64,7 @@ def test_nothing_that_is_committed_names_a_package_registry() -> None:
     assert listed.stdout.splitlines() == []
 
 
+@pytest.mark.slow
 def test_every_benchmark_can_be_started() -> None:
     """The benchmarks are not run here; what they import must be there all the same."""
     listed = subprocess.run(

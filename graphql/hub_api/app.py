@@ -1,10 +1,11 @@
 """The ASGI application: the API, the webhooks, the console, and whether the hub is well."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from hub_api import graphiql
 from hub_api.access import Access
 from hub_api.console.pages import Console
 from hub_api.context import Context, Services
-from hub_api.documents import Documents, read_documents
+from hub_api.documents import Document, Documents, read_documents
 from hub_api.execution import Execution
 from hub_api.graphiql import GraphiQL
 from hub_api.limiter import Limiter
@@ -123,11 +124,17 @@ async def _try_again(_: Request, __: Exception) -> Response:
 def _execution(examples: Mapping[str, str]) -> Execution:
     return Execution(
         schema,
-        Documents(schema, Limits(), trusted=examples.values()),
+        Documents(schema, Limits(), trusted=_validated(tuple(examples.values()))),
         expose=expose,
         may_introspect=_may_introspect,
         spend=Limiter().spend,
     )
+
+
+@cache
+def _validated(texts: tuple[str, ...]) -> Sequence[Document]:
+    """Validate documents once in a process, however many applications it builds."""
+    return Documents(schema, Limits(), trusted=texts).trusted
 
 
 def _for_people(examples: Mapping[str, str]) -> dict[str, str]:

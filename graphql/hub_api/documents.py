@@ -6,7 +6,7 @@ start and never forgotten; automatic persisted queries are remembered by their S
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources.abc import Traversable
@@ -172,7 +172,7 @@ class Documents:
         schema: Schema,
         limits: Limits | None = None,
         *,
-        trusted: Iterable[str] = (),
+        trusted: "Iterable[str | Document]" = (),
         count_max: int = 2_000,
         chars_max: int = 500_000,
         automatic: bool = True,
@@ -185,15 +185,22 @@ class Documents:
         self._persisted: _Recent[str] = _Recent(count_max, chars_max)
         self._trusted: dict[str, Document] = {}
         self._trusted_hashes: dict[str, Document] = {}
-        for text in trusted:
-            self._trust(text)
+        for given in trusted:
+            document = self._trust(given) if isinstance(given, str) else given
+            text = document.text
+            self._trusted[text] = self._trusted_hashes[digest(text)] = document
 
-    def _trust(self, text: str) -> None:
+    @property
+    def trusted(self) -> Sequence[Document]:
+        """Return the documents it trusts: others of this schema and these limits may, too."""
+        return tuple(self._trusted.values())
+
+    def _trust(self, text: str) -> Document:
         document = self._read(text, trusted=True)
         if document.errors:
             reasons = "; ".join(str(error["message"]) for error in document.errors)
             raise ValueError(f"A trusted document is wrong: {reasons}\n{text[:200]}")
-        self._trusted[text] = self._trusted_hashes[digest(text)] = document
+        return document
 
     def known(self, text: str) -> Document | None:
         """Return the document if it was met before, without any work."""

@@ -46,7 +46,7 @@ def app() -> GraphQLView:
 @contextmanager
 def served(application: ASGIApp) -> Iterator[str]:
     """Serve an application on a free loopback port for as long as the block runs."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -364,6 +364,7 @@ def test_a_failure_beside_a_wait_is_answered_as_graphql_core_answers_it() -> Non
     same(BESIDE)
 
 
+@pytest.mark.slow
 @left_by_graphql_core
 @pytest.mark.usefixtures("_collected")
 @settings(max_examples=150, deadline=None)

@@ -385,6 +385,7 @@ def _empty(
     return lambda: open_database(postgres.create(model)), close
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.req("R1", "R20", "R36", "R39", "R53", "R57", "R64", "R74")
 def test_whatever_is_commanded_the_ledger_holds(

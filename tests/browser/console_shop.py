@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hub import cases, catalogue, ledger, orders
@@ -97,6 +99,14 @@ class FakeServices:
         raise AssertionError("no page of the console talks to a channel")
 
 
+@cache
+def _empty() -> bytes:
+    """Return the file of an empty database with the newest tables."""
+    with TemporaryDirectory() as folder:
+        migrate(f"sqlite:///{folder}/empty.db")
+        return Path(folder, "empty.db").read_bytes()
+
+
 @dataclass
 class Shop:
     """The shop, its application, and the ids that tests ask for."""
@@ -110,7 +120,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         url = f"sqlite:///{self.directory / 'console.db'}"
-        migrate(url)
+        (self.directory / "console.db").write_bytes(_empty())
         self.database = open_database(url)
         self.services = FakeServices(self.database, self.now)
         self.settings = Settings(database=url)

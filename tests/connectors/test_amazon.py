@@ -285,6 +285,7 @@ def test_what_must_wait_for_its_turn_does_not_undo_the_others() -> None:
     run(story)
 
 
+@pytest.mark.slow
 def test_more_listings_than_one_search_shows_are_all_seen() -> None:
     async def story(twin: AmazonTwin, connector: Amazon) -> None:
         for n in range(1_150):

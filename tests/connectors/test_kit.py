@@ -3,9 +3,9 @@
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
@@ -32,6 +32,7 @@ from connectors.testing.harness import play
 from connectors.testing.simulator_driver import Driver, DriverIncomplete
 from connectors.warranty_rest.connector import WarrantyRest
 from connectors.warranty_rest.driver import WarrantyDriver
+from hub import vocabulary
 from hub.vocabulary import (
     Cancellation,
     Device,
@@ -451,7 +452,6 @@ def test_a_broken_connector_fails_its_row(
 
 def test_every_story_that_can_fail_has_a_connector_that_fails_it() -> None:
     alone = {
-        "money-is-exact",  # concerns nobody as long as no word of the house holds money
         "check-passes",
         "tokens-that-run-out",
         "plain-key",
@@ -471,11 +471,21 @@ def test_a_token_that_is_fetched_for_every_call_fails_its_row() -> None:
         play(BY_NAME["tokens-that-run-out"], Shopify, Wasteful)
 
 
+def test_nothing_that_crosses_the_contract_holds_money() -> None:
+    """The kit has no row about money: whoever brings in an amount brings in its row."""
+    words = [each for each in vars(vocabulary).values() if is_dataclass(each)]
+    assert Order in words
+    hints = [get_type_hints(each)[field.name] for each in words for field in fields(each)]
+    assert int in hints
+    assert not [hint for hint in hints if "Decimal" in str(hint) or "float" in str(hint)]
+    names = {field.name for each in words for field in fields(each)}
+    assert not names & {"price", "amount", "total", "currency", "money"}
+
+
 def test_a_row_says_why_it_does_not_concern_a_connector() -> None:
     assert BY_NAME["cancelled-here"].not_applicable(Medusa) == "not able to cancel orders"
     assert "compares_stock" in (BY_NAME["foreign-edits-are-seen"].not_applicable(Square) or "")
     assert BY_NAME["check-passes"].not_applicable(Medusa) is None
-    assert "quantities" in (BY_NAME["money-is-exact"].not_applicable(Medusa) or "")
     with pytest.raises(NotApplicable, match="run out"):
         play(BY_NAME["tokens-that-run-out"], Medusa, MedusaDriver)
 

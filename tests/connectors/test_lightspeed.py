@@ -82,6 +82,7 @@ def test_a_counter_sale_brings_the_serials_of_each_line() -> None:
     run(story)
 
 
+@pytest.mark.slow
 def test_sales_are_followed_by_version_and_change_while_they_are_read() -> None:
     clock = [NOW]
     twin = LightspeedTwin(clock=lambda: clock[0])

@@ -67,6 +67,7 @@ def test_a_connector_without_a_driver_is_not_said_to_pass(monkeypatch: pytest.Mo
     assert "| not run (1) |" in as_markdown(Card((made,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(installed()))
 def test_every_connector_passes_every_row_that_concerns_it(key: str) -> None:
     driver = driver_of(key)
@@ -188,6 +189,7 @@ def _always(card: Card) -> Callable[..., Card]:
     return lambda *_: card
 
 
+@pytest.mark.slow
 def test_the_command_needs_neither_pytest_nor_anything_of_the_tests(tmp_path: Path) -> None:
     without = "import sys; sys.modules['pytest'] = None; from serial_hub.cli import main; main()"
     command = [sys.executable, "-I", "-c", without, "connectors", "score", "notice_rest"]

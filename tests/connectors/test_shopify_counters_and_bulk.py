@@ -46,6 +46,7 @@ async def pull_all(connector: Shopify) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_each_order_belongs_to_exactly_one_of_the_channels_of_a_shop() -> None:
     async def story() -> None:
         twin = ShopifyTwin()
@@ -143,6 +144,7 @@ def test_a_sale_of_the_counter_takes_the_unit_that_stood_there(world: World) -> 
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_years_of_orders_are_read_from_files() -> None:
     clock = [NOW - timedelta(days=400)]
 

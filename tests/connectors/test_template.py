@@ -75,6 +75,7 @@ def test_nothing_of_the_templates_name_is_left(made: Made) -> None:
     assert "class BigShop(" in (made.source / "serial_hub_big_shop" / "connector.py").read_text()
 
 
+@pytest.mark.slow
 def test_the_hub_finds_it_and_it_passes_the_scorecard(made: Made) -> None:
     listed = made.run("-m", "serial_hub", "connectors")
     assert f"{KEY_OF_IT}: pull_orders, pull_returns, push_stock" in listed.stdout, listed.stderr
@@ -92,6 +93,7 @@ def test_the_hub_finds_it_and_it_passes_the_scorecard(made: Made) -> None:
     }
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_at_once(made: Made) -> None:
     quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     done = made.run("-m", "pytest", *quiet, where=made.source)
@@ -99,6 +101,7 @@ def test_its_own_tests_pass_at_once(made: Made) -> None:
     assert " passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_connector_that_is_spoiled_fails_the_scorecard(made: Made) -> None:
     connector = made.site / "serial_hub_big_shop" / "connector.py"
     sound = connector.read_text()
@@ -112,6 +115,7 @@ def test_a_connector_that_is_spoiled_fails_the_scorecard(made: Made) -> None:
     assert "| `foreign-edits-are-seen` | **FAIL** (" in scored.stdout
 
 
+@pytest.mark.slow
 def test_a_running_hub_takes_an_account_of_it(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

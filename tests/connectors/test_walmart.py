@@ -94,6 +94,7 @@ def test_check_says_what_is_wrong() -> None:
             connect("walmart", {**settings, **changes})
 
 
+@pytest.mark.slow
 def test_orders_come_in_span_by_span_and_are_promised_once_they_are_stored() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     twin = WalmartTwin(clock=lambda: clock[0])
@@ -451,7 +452,8 @@ def test_every_request_keeps_to_the_official_contracts() -> None:
         contract.check(request, "")
     checked = [each for contract in contracts for each in contract.checked]
     assert len(checked) == len(ours)
-    assert len(beyond) >= 2
+    assert any(each.url.path.startswith("/v3/feeds/") for each in beyond)
+    assert any("hasMoreElements" in each.url.params for each in beyond)
     assert set(checked) == {
         "getTokenDetail",
         "getAllOrders",
@@ -468,7 +470,9 @@ def test_every_request_keeps_to_the_official_contracts() -> None:
 
 async def every_request() -> list[httpx.Request]:
     """Use the whole connector once and keep what it sent."""
-    twin, sent = WalmartTwin(), list[httpx.Request]()
+    # All orders are of one second: only then no span is narrow enough for one page.
+    now = datetime.now(UTC)
+    twin, sent = WalmartTwin(lambda: now), list[httpx.Request]()
 
     async def keep(request: httpx.Request) -> None:
         await request.aread()

@@ -443,6 +443,7 @@ def err(world: World, data: st.DataObject, serial: str) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.req("R36", "R39", "R58")
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

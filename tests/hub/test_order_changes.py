@@ -77,6 +77,7 @@ def orderings(count: int, seed: int, doubled: int = 2) -> list[list[int]]:
     return plain + doubles
 
 
+@pytest.mark.slow
 @pytest.mark.req("R142")
 def test_any_order_and_repetition_of_versions_ends_in_the_same_ledger(world: World) -> None:
     """240 orderings of five versions: more, a line more, another SKU, fewer, some cancelled."""

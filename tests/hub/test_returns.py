@@ -119,7 +119,8 @@ def test_the_unit_of_an_order_is_accepted_with_its_sale_and_the_evidence(world: 
     assert told["may_return_until"] == "2026-12-02"
     facts = {fact["name"]: fact for fact in told["facts"]}
     assert facts["sold"]["source"].startswith("event ")
-    assert facts["price"]["value"] is None
+    assert (facts["order"]["value"], facts["buyer"]["value"]) == ("#o-7", "c-1")
+    assert facts["price"]["source"] == "shop knows it"
     assert all(fact["source"] and fact["at"] for fact in told["facts"])
     assert told["next_step"].startswith("Take the unit in")
 

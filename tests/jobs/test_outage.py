@@ -94,6 +94,7 @@ def units(*serials: str) -> list[dict[str, Any]]:
     return [{"serial": serial, "product": "CAM"} for serial in serials]
 
 
+@pytest.mark.slow
 @pytest.mark.req("R153", "R154", "R155")
 def test_work_goes_on_while_everything_outside_is_away(world: World) -> None:
     outside = Outside(world)

@@ -92,7 +92,10 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
         world.write(lambda tx: differences.dismiss(tx, world.context(), found, "old"))
 
 
-def test_what_the_channel_refuses_is_a_failed_push(world: World) -> None:
+def test_what_the_channel_refuses_is_a_failed_push(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "HEAL_SECONDS_MAX", 0.1)  # nobody else heals it meanwhile
     connector, runtime, channel = stocked(world)
     connector.level_failures["CAM"] = Rejected("listing is locked")
     world.receive("SN-4")
@@ -111,7 +114,10 @@ def test_a_change_on_its_way_is_no_difference(world: World) -> None:
     assert (last["in_flight"], found) == (1, [])
 
 
-def test_a_listing_that_nobody_bound_is_bound_and_told(world: World) -> None:
+def test_a_listing_that_nobody_bound_is_bound_and_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "HEAL_SECONDS_MAX", 0.1)  # nobody else heals it meanwhile
     connector, runtime, channel = stocked(world)
     world.receive("S-1", sku="SAW")
     connector.shown["SAW"] = 40

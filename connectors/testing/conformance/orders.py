@@ -1,14 +1,9 @@
 """Rows about orders: pages, cursors, words, numbers, times, cancellation."""
 
-from dataclasses import fields, is_dataclass
-from decimal import Decimal
-from typing import get_type_hints
-
 from connectors.contract import CancelOrders, PullOrders, SnapshotOrders
 from connectors.errors import NotFound
-from connectors.testing.case import Class, NotApplicable, holds, lacks, only, raises, row, same
+from connectors.testing.case import NotApplicable, holds, lacks, only, raises, row, same
 from connectors.testing.harness import Stage, in_another_zone, in_new_words
-from hub import vocabulary
 from hub.vocabulary import Cancellation, Order, OrderState
 
 BEYOND_DOUBLES = 2**60  # from here a double holds one whole number in 256
@@ -217,21 +212,6 @@ async def serials_that_the_channel_sold(stage: Stage) -> None:
         same(sorted(order.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
-def _no_money(_: Class) -> str | None:
-    """Say that nothing which crosses the contract holds money, as long as that is so."""
-    words = [each for each in vars(vocabulary).values() if is_dataclass(each)]
-    hints = (get_type_hints(each)[field.name] for each in words for field in fields(each))
-    if any("Decimal" in str(hint) or hint is Decimal for hint in hints):
-        return None
-    return "nothing that crosses the contract holds money: orders and returns carry quantities"
-
-
-@row(unless=_no_money)
-async def money_is_exact(_: Stage) -> None:
-    """Money comes in exactly, as a decimal."""
-    holds(False, "the words of the house have got money: this row needs its story")
-
-
 ROWS = (
     empty_pages_of_orders,
     pages_while_orders_move,
@@ -244,5 +224,4 @@ ROWS = (
     times_of_other_zones,
     orders_of_a_window,
     serials_that_the_channel_sold,
-    money_is_exact,
 )

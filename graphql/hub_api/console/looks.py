@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -43,33 +44,40 @@ HEADERS = {
 }
 
 
+@cache
+def _environment() -> Environment:
+    """Build the environment of the templates: a process compiles each of them once."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "seconds": words.age,
+        "segment": lambda text: quote(text, safe=""),
+        "ago": _ago,
+        "day": lambda text: words.moment(text).strftime("%-d %b %Y") if text else "",
+        "stamp": lambda text: words.moment(text).strftime("%-d %b %Y, %H:%M UTC"),
+        "humane": words.humane,
+    }
+    environment.globals |= {
+        "word": words.word,
+        "tone": words.tone,
+        "words": words,
+        "readings": readings,
+        "asset": _asset,
+    }
+    return environment
+
+
 class Looks:
     """Makes pages from templates."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters |= {
-            "number": words.number,
-            "seconds": words.age,
-            "segment": lambda text: quote(text, safe=""),
-            "ago": _ago,
-            "day": lambda text: words.moment(text).strftime("%-d %b %Y") if text else "",
-            "stamp": lambda text: words.moment(text).strftime("%-d %b %Y, %H:%M UTC"),
-            "humane": words.humane,
-        }
-        self._environment.globals |= {
-            "word": words.word,
-            "tone": words.tone,
-            "words": words,
-            "readings": readings,
-            "asset": _asset,
-        }
+        self._environment = _environment()
 
     def page(
         self,
