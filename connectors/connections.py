@@ -6,17 +6,17 @@ from typing import Any
 
 from connectors.contract import Connector
 from connectors.registry import connect
-from connectors.toolkit.rate_limits import Budgets
+from connectors.toolkit.rate_limits import RateLimitStore
 from connectors.toolkit.tokens import TokenStore
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenConnector:
     sealed: str
     connector: Connector[Any]
 
 
-Stores = Callable[[str], tuple[Budgets, TokenStore]]
+Stores = Callable[[str], tuple[RateLimitStore, TokenStore]]
 
 
 class Connections:
@@ -31,7 +31,7 @@ class Connections:
     ) -> None:
         self._unseal = unseal
         self._stores = stores
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenConnector] = {}
         self._retired: list[Connector[Any]] = []
 
     def of(self, channel: Mapping[str, Any]) -> Connector[Any]:
@@ -41,14 +41,14 @@ class Connections:
             return kept.connector
         if kept is not None:
             self._retired.append(kept.connector)  # a call may still be on its way
-        budgets, tokens = self._stores(channel["id"]) if self._stores else (None, None)
+        rate_limits, tokens = self._stores(channel["id"]) if self._stores else (None, None)
         connector = connect(
             channel["connector"],
             self._unseal(channel["settings"]),
-            budgets=budgets,
+            rate_limits=rate_limits,
             tokens=tokens,
         )
-        self._open[channel["id"]] = _Open(channel["settings"], connector)
+        self._open[channel["id"]] = _OpenConnector(channel["settings"], connector)
         return connector
 
     def unseal(self, sealed: str) -> Mapping[str, Any]:

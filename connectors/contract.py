@@ -53,7 +53,7 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookCall:
     """One verified webhook call: the remote's own id for it, and its topic."""
 
     id: str
@@ -61,17 +61,17 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class OrderRef:
     """What a stored delivery is about. The jobs re-read the order; they never trust the payload."""
 
     order_ref: str
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueueMessage:
     """One message that a queue holds for us, as it came, and the receipt that deletes it."""
 
-    delivery: Delivery
+    delivery: WebhookCall
     body: bytes
     receipt: str
 
@@ -202,7 +202,7 @@ class SnapshotOrders(ABC):
 class PushFulfillment(ABC):
     """The channel wants to know what left, and under which serials."""
 
-    keeps_serials: ClassVar[bool] = True
+    stores_serials: ClassVar[bool] = True
     """Whether what it is told can be seen there: the serials of each order line."""
 
     @abstractmethod
@@ -228,14 +228,14 @@ class ReceiveWebhooks(ABC):
         return None
 
     @abstractmethod
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw bytes in constant time, or raise AuthFailed.
 
         `headers` has lower-case names. Nothing is parsed before the signature is right.
         """
 
     @abstractmethod
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Say which orders a stored delivery is about; an unknown topic is an empty answer."""
 
 
@@ -243,7 +243,7 @@ class ReceiveQueue(ABC):
     """The channel puts what it has to tell into a queue, which we empty: nobody calls us."""
 
     @abstractmethod
-    async def receive(self) -> Sequence[Queued]:
+    async def receive(self) -> Sequence[QueueMessage]:
         """Take some of what is waiting; nothing is the end for now.
 
         A message that is not acknowledged comes again, and any may come twice.
@@ -254,7 +254,7 @@ class ReceiveQueue(ABC):
         """Delete messages, once they are stored. Safe to repeat."""
 
     @abstractmethod
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Say which orders a stored message is about; an unknown topic is an empty answer."""
 
 
@@ -264,7 +264,7 @@ class LookupWarranty(ABC):
     questions_max: ClassVar[int] = 1
     """How many serials one call may ask about."""
 
-    tells_first_day: ClassVar[bool] = True
+    reports_start_date: ClassVar[bool] = True
     """Whether it says when a cover began."""
 
     @abstractmethod

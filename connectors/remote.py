@@ -29,13 +29,18 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
-from connectors.toolkit.rate_limits import Budget, Budgets, LocalBudgets, Reading
+from connectors.toolkit.rate_limits import (
+    LocalRateLimits,
+    RateLimit,
+    RateLimitReading,
+    RateLimitStore,
+)
 from connectors.toolkit.retry_after import retry_after_seconds
 from connectors.toolkit.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ATTEMPTS_DEFAULT = 3
-PATIENCE_SECONDS_DEFAULT = 1.0
+RATE_LIMIT_WAIT_SECONDS_DEFAULT = 1.0
 CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
 ERROR_TEXT_CHARS_MAX = 200
@@ -53,47 +58,49 @@ _NAMES_A_SECRET = re.compile(r"auth|token|key|secret|cookie|signature", re.IGNOR
 _QUERY_OF_A_URL = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
-_held: ContextVar[Callable[[], bool]] = ContextVar("held", default=lambda: True)
-_patience: ContextVar[float] = ContextVar("patience", default=PATIENCE_SECONDS_DEFAULT)
+_may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
+_rate_limit_wait: ContextVar[float] = ContextVar(
+    "patience", default=RATE_LIMIT_WAIT_SECONDS_DEFAULT
+)
 
 
 @contextmanager
-def sent_only_while(held: Callable[[], bool]) -> Iterator[None]:
-    """Send requests only while `held` says so, within the block.
+def send_only_while(may_send: Callable[[], bool]) -> Iterator[None]:
+    """Send requests only while `may_send` says so, within the block.
 
     A process that stood still for a while goes on where it was: without this it sends what was
     decided before, though its lease is over and somebody else has done the work since.
     """
-    before = _held.set(held)
+    before = _may_send.set(may_send)
     try:
         yield
     finally:
         with suppress(ValueError):  # a generator may be closed from another context
-            _held.reset(before)
+            _may_send.reset(before)
 
 
-def about_to_send() -> None:
+def ensure_may_send() -> None:
     """Raise Transient where nothing may be sent any more; to be asked right before sending."""
-    if not _held.get()():
+    if not _may_send.get()():
         raise Transient("the lease was over before the call was sent")
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
+def rate_limit_wait(seconds: float) -> Iterator[None]:
     """Say how long calls in this block may wait for their budget before they raise RateLimited.
 
     Who holds a lease has none: what can not be called now is given back.
     """
-    before = _patience.set(seconds)
+    before = _rate_limit_wait.set(seconds)
     try:
         yield
     finally:
         # Whoever is swept away with its loop ends in another context: nothing is left to reset.
         with suppress(ValueError):
-            _patience.reset(before)
+            _rate_limit_wait.reset(before)
 
 
-def _no_readings(_response: httpx.Response) -> Sequence[Reading]:
+def _no_rate_limit_readings(_response: httpx.Response) -> Sequence[RateLimitReading]:
     return ()
 
 
@@ -101,8 +108,8 @@ def _no_readings(_response: httpx.Response) -> Sequence[Reading]:
 class Remote:
     """The other side: where it is, how it knows us, how much we may ask of it.
 
-    `calls_per_second` is the budget of all calls together; `budgets` are further ones, and
-    `readings` finds in an answer what the remote says about any of them.
+    `calls_per_second` is the budget of all calls together; `rate_limits` are further ones, and
+    `rate_limit_readings` finds in an answer what the remote says about any of them.
     """
 
     base_url: str
@@ -111,18 +118,20 @@ class Remote:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What else must not show if the remote repeats it."""
     calls_per_second: float = 4.0
-    budgets: tuple[Budget, ...] = ()
-    readings: Callable[[httpx.Response], Sequence[Reading]] = _no_readings
+    rate_limits: tuple[RateLimit, ...] = ()
+    rate_limit_readings: Callable[[httpx.Response], Sequence[RateLimitReading]] = (
+        _no_rate_limit_readings
+    )
     timeout: float = 20.0
 
-    def all_budgets(self) -> tuple[Budget, ...]:
+    def all_rate_limits(self) -> tuple[RateLimit, ...]:
         """Return the budget of calls and the further ones; one of its name replaces it."""
-        if any(budget.name == CALLS for budget in self.budgets):
-            return self.budgets
+        if any(rate_limit.name == CALLS for rate_limit in self.rate_limits):
+            return self.rate_limits
         rate = self.calls_per_second
         return (
-            Budget(name=CALLS, capacity=max(1.0, float(int(rate))), per_second=rate),
-            *self.budgets,
+            RateLimit(name=CALLS, capacity=max(1.0, float(int(rate))), per_second=rate),
+            *self.rate_limits,
         )
 
 
@@ -135,17 +144,17 @@ class RemoteApi:
         *,
         attempts: int = ATTEMPTS_DEFAULT,
         transport: httpx.AsyncBaseTransport | None = None,
-        budgets: Budgets | None = None,
+        rate_limits: RateLimitStore | None = None,
         tokens: TokenStore | None = None,
     ) -> None:
         self._attempts = attempts
-        self._limits = remote.all_budgets()
-        self._readings = remote.readings
-        self._budgets = budgets or LocalBudgets()
+        self._limits = remote.all_rate_limits()
+        self._rate_limit_readings = remote.rate_limit_readings
+        self._rate_limit_store = rate_limits or LocalRateLimits()
         if tokens is not None and isinstance(remote.auth, TokenAuth):
             remote.auth.store = tokens
         if transport is not None and isinstance(remote.auth, TokenAuth):
-            remote.auth.travel_by(transport)
+            remote.auth.use_transport(transport)
         self._secrets = _secrets_of(remote)
         self._auth = remote.auth
         self._client = httpx.AsyncClient(
@@ -204,37 +213,43 @@ class RemoteApi:
 
     async def wait(self, operation: str = "") -> float:
         """Return the seconds until a call may be made, without making one."""
-        waits = [await self._budgets.wait(each) for each in self._limits if each.limits(operation)]
+        waits = [
+            await self._rate_limit_store.wait(each)
+            for each in self._limits
+            if each.limits(operation)
+        ]
         return max(waits, default=0.0)
 
     async def _spend(self, operation: str, cost: float) -> None:
         """Take what a call costs from every budget that limits it; wait only as long as allowed."""
-        left = _patience.get()
-        for budget in self._limits:
-            if not budget.limits(operation):
+        left = _rate_limit_wait.get()
+        for rate_limit in self._limits:
+            if not rate_limit.limits(operation):
                 continue
-            price = cost if budget.weighed else 1.0
-            while wait := await self._budgets.take(budget, price):
+            price = cost if rate_limit.weighted else 1.0
+            while wait := await self._rate_limit_store.take(rate_limit, price):
                 if wait > left:
-                    raise RateLimited(f"our own budget of {budget.name} is used up", wait, own=True)
+                    raise RateLimited(
+                        f"our own budget of {rate_limit.name} is used up", wait, own=True
+                    )
                 left -= wait
                 await asyncio.sleep(wait)
 
     async def _learn(self, operation: str, response: httpx.Response) -> None:
-        by_name = {budget.name: budget for budget in self._limits}
-        for reading in self._readings(response):
-            if reading.budget in by_name:
-                await self._budgets.learn(by_name[reading.budget], reading)
+        by_name = {rate_limit.name: rate_limit for rate_limit in self._limits}
+        for reading in self._rate_limit_readings(response):
+            if reading.rate_limit in by_name:
+                await self._rate_limit_store.learn(by_name[reading.rate_limit], reading)
         if response.status_code == 429:
             seconds = retry_after_seconds(response.headers.get("retry-after", ""))
-            for budget in self._limits:
-                if budget.limits(operation):
-                    await self._budgets.block(budget, seconds)
+            for rate_limit in self._limits:
+                if rate_limit.limits(operation):
+                    await self._rate_limit_store.block(rate_limit, seconds)
 
     async def _request_once(
         self, method: str, path: str, options: Mapping[str, Any]
     ) -> httpx.Response:
-        about_to_send()
+        ensure_may_send()
         try:
             return await self._client.request(method, path, **options)
         except _NEVER_SENT as error:

@@ -42,13 +42,13 @@ from connectors.amazon.queue import Queue, region_of
 from connectors.amazon.stock import FEED_POLL_SECONDS, TYPE_DEFAULT, Shop, push, walk
 from connectors.contract import (
     Connector,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
     PushFulfillment,
     PushStock,
-    Queued,
+    QueueMessage,
     ReceiveQueue,
     SnapshotOrders,
     SnapshotStock,
@@ -56,7 +56,7 @@ from connectors.contract import (
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
@@ -125,7 +125,7 @@ class Amazon(
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
+    stores_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -165,8 +165,8 @@ class Amazon(
             auth=TokenAuth(exchange, header="x-amz-access-token", prefix=""),
             headers={"user-agent": "SerialHub/0.1 (Language=Python)"},
             calls_per_second=settings.calls_per_second,
-            budgets=BUDGETS,
-            readings=rates_told,
+            rate_limits=BUDGETS,
+            rate_limit_readings=rates_told,
         )
 
     async def check(self) -> None:
@@ -197,7 +197,7 @@ class Amazon(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, which ends a little before now."""
-        walk_ = Walk.resume(cursor, datetime.now(UTC) - SETTLED)
+        walk_ = IncrementalCursor.resume(cursor, datetime.now(UTC) - SETTLED)
         if self._location is not None:
             found, walk_, more = await self._location.pull(walk_)
             return Page(found, walk_.cursor(), more)
@@ -271,7 +271,7 @@ class Amazon(
         await tell(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
 
-    async def receive(self) -> Sequence[Queued]:
+    async def receive(self) -> Sequence[QueueMessage]:
         """Take notices from the queue of the seller, where there is one."""
         return await self._queue.receive() if self._queue is not None else []
 
@@ -280,7 +280,7 @@ class Amazon(
         if self._queue is not None:
             await self._queue.delete(receipts)
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of an ORDER_CHANGE."""
         return hints_of(topic, body)
 

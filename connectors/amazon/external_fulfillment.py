@@ -22,7 +22,7 @@ from connectors.amazon.fulfillment import reference_of
 from connectors.amazon.mapping import ask, next_token
 from connectors.errors import NotFound, Rejected
 from connectors.remote import RemoteApi
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState
 
 SHIPMENTS = "/externalFulfillment/2024-09-11/shipments"
@@ -72,7 +72,9 @@ class Location:
         """Read one shipment that is new."""
         await self._page("ACCEPTED", maxResults="1")
 
-    async def pull(self, walk: Walk) -> tuple[tuple[Order, ...], Walk, bool]:
+    async def pull(
+        self, walk: IncrementalCursor
+    ) -> tuple[tuple[Order, ...], IncrementalCursor, bool]:
         """Read the next page of a walk: its shipments, the walk after it, and whether it goes on.
 
         The cursor of a page is its status, and the token that Amazon gave for it, if any.

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Delivery, Hint
+from connectors.contract import OrderRef, WebhookCall
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = "/orders/2026-01-01/orders"
@@ -52,7 +52,7 @@ PLANS: Mapping[str, tuple[float, float]] = {
     f"POST {EASY_SHIP}/": (1, 5),
 }
 BUDGETS = tuple(
-    Budget(name=name, capacity=burst, per_second=rate, operations=frozenset({name}))
+    RateLimit(name=name, capacity=burst, per_second=rate, operations=frozenset({name}))
     for name, (rate, burst) in PLANS.items()
 )
 
@@ -66,7 +66,7 @@ def operation_of(method: str, path: str) -> str:
     return max(found, key=len, default="")
 
 
-def rates_told(response: httpx.Response) -> Sequence[Reading]:
+def rates_told(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls a second this account may make of an operation."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -74,7 +74,7 @@ def rates_told(response: httpx.Response) -> Sequence[Reading]:
         rate = float(response.headers["x-amzn-ratelimit-limit"])
     except (KeyError, ValueError):
         return ()
-    return (Reading(budget=name, per_second=rate),) if name and rate > 0 else ()
+    return (RateLimitReading(rate_limit=name, per_second=rate),) if name and rate > 0 else ()
 
 
 async def ask(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
@@ -155,7 +155,7 @@ def sold_by_amazon(item: Mapping[str, Any]) -> bool:
     return bool(codes) and OWN_STOCK not in codes
 
 
-def notice_of(body: bytes) -> tuple[Delivery, Mapping[str, Any]] | None:
+def notice_of(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
     """Read a notice of a queue, also one that came by EventBridge; None where it is none."""
     try:
         said = json.loads(body)
@@ -169,10 +169,10 @@ def notice_of(body: bytes) -> tuple[Delivery, Mapping[str, Any]] | None:
     ref = metadata.get("NotificationId") if isinstance(metadata, dict) else None
     if not isinstance(ref, str) or not ref:
         return None
-    return Delivery(ref, str(said.get("NotificationType") or "")), said
+    return WebhookCall(ref, str(said.get("NotificationType") or "")), said
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def hints_of(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of an ORDER_CHANGE, unless it leaves Amazon's own warehouses."""
     found = notice_of(body)
     payload = found[1].get("Payload") if found and topic == ORDER_CHANGE else None
@@ -183,4 +183,4 @@ def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
     if isinstance(summary, dict) and summary.get("FulfillmentType") == "AFN":
         return ()
     ref = change.get("AmazonOrderId")
-    return (Hint(ref),) if isinstance(ref, str) and ref else ()
+    return (OrderRef(ref),) if isinstance(ref, str) and ref else ()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from connectors.amazon.mapping import notice_of
-from connectors.contract import Delivery, Queued
+from connectors.contract import QueueMessage, WebhookCall
 from connectors.errors import (
     AuthFailed,
     ConnectorError,
@@ -53,7 +53,7 @@ class Queue:
         self._endpoint = f"{parts.scheme}://{parts.netloc}/"
         self._auth = SigV4Auth(key, region, "sqs")
 
-    async def receive(self, *, hidden_seconds: int = HIDDEN_SECONDS) -> list[Queued]:
+    async def receive(self, *, hidden_seconds: int = HIDDEN_SECONDS) -> list[QueueMessage]:
         """Take up to ten messages and hide them for a while."""
         answer = await self._call(
             "ReceiveMessage",
@@ -109,9 +109,9 @@ def _refusal(action: str, answer: dict[str, Any], response: httpx.Response) -> C
     return Rejected(told)
 
 
-def _queued(message: dict[str, Any]) -> Queued:
+def _queued(message: dict[str, Any]) -> QueueMessage:
     body = str(message.get("Body") or "").encode()
     found = notice_of(body)
     # What is no notice is kept all the same: a person may want to know what came.
-    delivery = found[0] if found else Delivery(hashlib.sha256(body).hexdigest(), "")
-    return Queued(delivery, body, str(message["ReceiptHandle"]))
+    delivery = found[0] if found else WebhookCall(hashlib.sha256(body).hexdigest(), "")
+    return QueueMessage(delivery, body, str(message["ReceiptHandle"]))

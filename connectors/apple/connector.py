@@ -27,7 +27,7 @@ from connectors.contract import Connector, LookupWarranty
 from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import BoughtBearer
+from connectors.toolkit.bearer_auth import BearerTokenAuth
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 PAGES_MAX = 20
@@ -135,7 +135,9 @@ def _next_cursor(answer: Mapping[str, Any]) -> str:
     return str(found or "")
 
 
-def assertion_auth(settings: AppleSettings, clock: Callable[[], float] = time.time) -> BoughtBearer:
+def assertion_auth(
+    settings: AppleSettings, clock: Callable[[], float] = time.time
+) -> BearerTokenAuth:
     """Return the auth that buys tokens with a client assertion (RFC 7523)."""
 
     def ask() -> httpx.Request:
@@ -148,7 +150,7 @@ def assertion_auth(settings: AppleSettings, clock: Callable[[], float] = time.ti
         }
         return httpx.Request("POST", str(settings.token_url), data=form)
 
-    return BoughtBearer(ask, "the client id, the key id or the private key is refused")
+    return BearerTokenAuth(ask, "the client id, the key id or the private key is refused")
 
 
 def assertion(settings: AppleSettings, now: int) -> str:

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import CLIENT_ID, MakerTwin
+from connectors.testing.manufacturer_simulator import CLIENT_ID, ManufacturerSimulator
 
 
-class AppleTwin(MakerTwin):
+class AppleSimulator(ManufacturerSimulator):
     """Apple Business: believes who signed with the key of the account; devices of one house."""
 
     token_path = "/auth/oauth2/token"

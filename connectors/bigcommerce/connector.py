@@ -42,8 +42,7 @@ from connectors.bigcommerce.mapping import (
 from connectors.bigcommerce.stock import items, push
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -52,12 +51,13 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
-from connectors.toolkit.keyset_pages import Place
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.keyset_pages import KeysetPosition
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -120,8 +120,8 @@ class BigCommerce(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        place = Place.resume(walk.after, walk.since or BEGINNING)
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(walk.after, walk.since or BEGINNING)
         found = await listed(
             self.api,
             "/v2/orders",
@@ -188,21 +188,21 @@ class BigCommerce(
         store = f"https://store-{self.settings.store_hash}.mybigcommerce.com"
         return f"{store}/manage/orders/{fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over id, time and body, and that it is not an old one again."""
-        delivery_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        signed = f"{delivery_id}.{sent}.".encode() + body
+        call_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        signed = f"{call_id}.{sent}.".encode() + body
         digest = hmac.new(self._key(), signed, hashlib.sha256).digest()
         expected = b"v1," + base64.b64encode(digest)
         given = [each.encode() for each in headers.get("webhook-signature", "").split()]
         right = [hmac.compare_digest(expected, each) for each in given]
-        if not delivery_id or not sent.isdecimal() or not any(right):
+        if not call_id or not sent.isdecimal() or not any(right):
             raise AuthFailed("the signature of the webhook is wrong")
         if abs(received_at - datetime.fromtimestamp(int(sent), UTC)) > TOLERANCE:
             raise AuthFailed("the webhook is too old, or from the future")
-        return Delivery(delivery_id, str(event_of(body).get("scope") or ""))
+        return WebhookCall(call_id, str(event_of(body).get("scope") or ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, where the event is about one."""
         return hints_of(body)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
@@ -123,10 +123,10 @@ def event_of(body: bytes) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def hints_of(body: bytes) -> Sequence[OrderRef]:
     """Name the order of ``store/order/*`` and ``store/shipment/*``."""
     data = event_of(body).get("data")
     if not isinstance(data, dict):
         return ()
     named = data.get("orderId") or (data.get("id") if data.get("type") == "order" else None)
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 STATUSES = {0: "Incomplete", 2: "Shipped", 3: "Partially Shipped", 5: "Cancelled"}
 ADJUSTMENTS_MAX = 2000
@@ -25,7 +25,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class BigCommerceTwin(Twin):
+class BigCommerceSimulator(Simulator):
     """One store with one location, one token and one client secret.
 
     `items`, `orders`, `lines` and `shipments` may be looked at; `by_product` holds the products
@@ -151,7 +151,7 @@ class BigCommerceTwin(Twin):
             "webhook-signature": signature,
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in BigCommerce's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "Internal Server Error")

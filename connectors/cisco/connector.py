@@ -19,7 +19,7 @@ from connectors.contract import Connector, LookupWarranty
 from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 SERIALS_MAX = 75
@@ -50,7 +50,7 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
     key: ClassVar[str] = "cisco"
     settings_model: ClassVar[type[BaseModel]] = CiscoSettings
     questions_max: ClassVar[int] = SERIALS_MAX
-    tells_first_day: ClassVar[bool] = False
+    reports_start_date: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: CiscoSettings) -> Remote:

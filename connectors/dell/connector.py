@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import Connector, LookupWarranty
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 TAGS_MAX = 100

@@ -28,8 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -38,6 +37,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.ebay.auth import RefreshTokenAuth
 from connectors.ebay.fulfillment import tell
@@ -55,7 +55,7 @@ from connectors.errors import AuthFailed, Conflict, NotFound
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import stamp
-from connectors.toolkit.time_windows import Window
+from connectors.toolkit.time_windows import TimeWindow
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS = "/sell/fulfillment/v1/order"
@@ -101,7 +101,7 @@ class Ebay(
     key: ClassVar[str] = "ebay"
     settings_model: ClassVar[type[BaseModel]] = EbaySettings
     levels_max: ClassVar[int] = 25
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -130,7 +130,7 @@ class Ebay(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes."""
-        window = Window.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC))
         since = max(window.since or window.until - KEPT, window.until - KEPT)
         orders, total = await self._orders("lastmodifieddate", since, window.until, window.number)
         window, more = window.step((each.updated_at for each in orders), total, ORDERS_PER_PAGE)
@@ -194,13 +194,13 @@ class Ebay(
         """Fetch the public key that a notification names."""
         await self._keys.fetch(self.api, headers)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         self._keys.verify(headers, body)
-        delivery_id, topic, _ = event_of(body)
-        if not delivery_id:
+        call_id, topic, _ = event_of(body)
+        if not call_id:
             raise AuthFailed("the notification has no id")
-        return Delivery(delivery_id, topic)
+        return WebhookCall(call_id, topic)
 
     def challenge(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
         """Show that the address is ours."""
@@ -210,7 +210,7 @@ class Ebay(
         address = self.settings.notification_url
         return {"challengeResponse": challenge_response(query["challenge_code"], token, address)}
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""
         return hints_of(event_of(body)[2])
 

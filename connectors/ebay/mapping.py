@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
@@ -104,9 +104,9 @@ def event_of(body: bytes) -> tuple[str, str, Any]:
     return str(told.get("notificationId") or ""), str(about.get("topic") or ""), told.get("data")
 
 
-def hints_of(data: Any) -> Sequence[Hint]:
+def hints_of(data: Any) -> Sequence[OrderRef]:
     """Name the orders that a notification's data speaks of, wherever it does."""
-    return tuple(Hint(ref) for ref in dict.fromkeys(_order_ids(data, DEPTH_MAX)))
+    return tuple(OrderRef(ref) for ref in dict.fromkeys(_order_ids(data, DEPTH_MAX)))
 
 
 def _order_ids(data: Any, depth: int) -> list[str]:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 BULK_MAX = 25
 PER_PAGE_MAX = 200
@@ -31,7 +31,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class EbayTwin(Twin):
+class EbaySimulator(Simulator):
     """One seller, one application. `items` and `orders` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -127,7 +127,7 @@ class EbayTwin(Twin):
         text = f"{code}{self.verification_token}{address}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in eBay's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, 25001, "A system error has occurred.")

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 PER_PAGE_MAX = 30
 REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "epcList", "action")
@@ -32,7 +32,7 @@ class CaptureJob:
     done: bool = False
 
 
-class EpcisTwin(Twin):
+class EpcisSimulator(Simulator):
     """One repository. `dresses_refusals` answers 500 at once, as some servers do."""
 
     def __init__(

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
-class GudidTwin(Twin):
+class GudidSimulator(Simulator):
     """Knows the devices that it was told about, as records of openFDA."""
 
     def __init__(

@@ -19,7 +19,7 @@ from connectors.contract import BulkWarranty, Connector, LookupWarranty
 from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 QUERIES_MAX = 5

@@ -32,8 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -42,6 +41,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
 from connectors.lightspeed.fulfillment import tell
@@ -94,7 +94,7 @@ class Lightspeed(
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
     levels_max: ClassVar[int] = 20
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: LightspeedSettings) -> Remote:
@@ -194,16 +194,16 @@ class Lightspeed(
         """Take the serials off the outlet's list, and fulfil the sale if all of it left."""
         return await tell(self.api, API, fulfillment, self.settings.outlet_id)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw form."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
         given = _SIGNED.match(headers.get("x-signature", ""))
         if given is None or not hmac.compare_digest(expected, given[1].lower()):
             raise AuthFailed("the signature of the webhook is wrong")
-        return Delivery(hashlib.sha256(body).hexdigest(), payload_of(body)[0])
+        return WebhookCall(hashlib.sha256(body).hexdigest(), payload_of(body)[0])
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the sale, where the payload is one."""
         return hints_of(body)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
@@ -129,9 +129,9 @@ def payload_of(body: bytes) -> tuple[str, Mapping[str, Any]]:
     return str(form.get("type", [payload.get("type", "")])[0]), payload
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def hints_of(body: bytes) -> Sequence[OrderRef]:
     """Name the sale that a webhook is about; other objects have no lines."""
     _, payload = payload_of(body)
     lines = payload.get("line_items") or payload.get("register_sale_products")
     named = payload.get("id")
-    return (Hint(str(named)),) if isinstance(lines, list) and named else ()
+    return (OrderRef(str(named)),) if isinstance(lines, list) and named else ()

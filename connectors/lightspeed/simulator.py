@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 OUTLET = "00000000-0000-4000-8000-00000000000a"
 ELSEWHERE = "00000000-0000-4000-8000-00000000000b"
@@ -26,7 +26,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class LightspeedTwin(Twin):
+class LightspeedSimulator(Simulator):
     """One store with two outlets, one token and one client secret.
 
     Records are by id and may be looked at: `products`, `inventory` (by product and outlet),
@@ -137,7 +137,7 @@ class LightspeedTwin(Twin):
             "x-signature": f"signature={digest}, algorithm=HMAC-SHA256",
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Lightspeed's words: the time to wait for is a date."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "internal error")

@@ -25,8 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -35,6 +34,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.medusa.fulfillment import tell
@@ -51,8 +51,8 @@ from connectors.medusa.mapping import (
 from connectors.medusa.stock import push
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
-from connectors.toolkit.keyset_pages import Place
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.keyset_pages import KeysetPosition
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -111,8 +111,8 @@ class Medusa(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        place = Place.resume(walk.after, walk.since or BEGINNING)
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(walk.after, walk.since or BEGINNING)
         orders = await self._orders("updated_at", place.since, None, place.skip)
         newest = max((order.updated_at for order in orders), default=None)
         walk, more = walk.step(newest, place.following(newest, len(orders), ORDERS_PER_PAGE))
@@ -168,17 +168,17 @@ class Medusa(
         """Create the fulfilment that is not there yet, with the serials, and ship it."""
         return await tell(self.api, fulfillment, self.settings.stock_location_id)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature that the subscriber made over the raw body."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
         given = headers.get("x-hub-signature", "").removeprefix("sha256=")
         if not hmac.compare_digest(expected.encode(), given.encode()):
             raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+        call_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
+        return WebhookCall(call_id, headers.get("x-hub-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
         return hints_of(body)
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
@@ -109,7 +109,7 @@ def level_of(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     return None
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def hints_of(body: bytes) -> Sequence[OrderRef]:
     """Name the order that the data of an event speaks of."""
     try:
         data = json.loads(body)
@@ -119,5 +119,5 @@ def hints_of(body: bytes) -> Sequence[Hint]:
         return ()
     named, own = data.get("order_id"), str(data.get("id") or "")
     if isinstance(named, str) and named:
-        return (Hint(named),)
-    return (Hint(own),) if own.startswith("order_") else ()
+        return (OrderRef(named),)
+    return (OrderRef(own),) if own.startswith("order_") else ()

@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 LOCATION = "sloc_twin"
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class MedusaTwin(Twin):
+class MedusaSimulator(Simulator):
     """One shop with one location and one secret key. `items` and `orders` may be looked at."""
 
     def __init__(
@@ -115,7 +115,7 @@ class MedusaTwin(Twin):
             "x-hub-topic": webhook.topic,
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Medusa's words, or those of a proxy before it."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "unknown_error", "An unknown error occurred.")

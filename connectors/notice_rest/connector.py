@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
-from connectors.contract import Connector, Delivery, Hint, ReceiveWebhooks, SendNotice
+from connectors.contract import Connector, OrderRef, ReceiveWebhooks, SendNotice, WebhookCall
 from connectors.errors import AuthFailed, Rejected, Unknown
 from connectors.remote import Remote
 from hub.vocabulary import Notice, NoticeOutcome, NoticeReceipt
@@ -96,22 +96,22 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
             raise Unknown("the service names no id of the message")
         return message
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over id, time and body, and that it is not an old one again."""
-        delivery_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        signed = f"{delivery_id}.{sent}.".encode() + body
+        call_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        signed = f"{call_id}.{sent}.".encode() + body
         digest = hmac.new(self._secret(), signed, hashlib.sha256).digest()
         expected = b"v1," + base64.b64encode(digest)
         given = [each.encode() for each in headers.get("webhook-signature", "").split()]
         right = [hmac.compare_digest(expected, each) for each in given]
-        if not delivery_id or not any(right):
+        if not call_id or not any(right):
             raise AuthFailed("the signature of the webhook is wrong")
         age = received_at - datetime.fromtimestamp(int(sent), UTC)
         if abs(age) > TOLERANCE:
             raise AuthFailed("the webhook is too old, or from the future")
-        return Delivery(delivery_id, _type_of(body))
+        return WebhookCall(call_id, _type_of(body))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Find no order: this service knows none."""
         return ()
 

@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.notice_rest.simulator import NoticeTwin
-from connectors.testing.simulator_driver import Driver
+from connectors.notice_rest.simulator import NoticeSimulator
+from connectors.testing.simulator_driver import SimulatorDriver
 
 
-class NoticeDriver(Driver):
+class NoticeDriver(SimulatorDriver):
     """One service that carries messages."""
 
     key = "notice_rest"
-    twin: NoticeTwin
+    simulator: NoticeSimulator
 
-    def build(self) -> NoticeTwin:
-        return NoticeTwin(clock=self.clock)
+    def build(self) -> NoticeSimulator:
+        return NoticeSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+        return self.simulator.settings(url)
 
     def revoke(self) -> None:
-        self.twin.token = "another-token"
+        self.simulator.token = "another-token"
 
     def messages(self) -> int:
-        return len(self.twin.messages)
+        return len(self.simulator.messages)
 
     def announce(self, ref: str) -> None:
-        self.twin.tell(ref, "message.delivered")
+        self.simulator.tell(ref, "message.delivered")

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin, Webhook
+from connectors.testing.simulator import Simulator, Webhook
 
 
-class NoticeTwin(Twin):
+class NoticeSimulator(Simulator):
     """Keeps every message once; `tell` says what became of it, to whoever listens."""
 
     def __init__(

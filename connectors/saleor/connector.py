@@ -24,8 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -35,6 +34,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Unknown
 from connectors.remote import Remote, RemoteApi
@@ -43,7 +43,7 @@ from connectors.saleor.fulfillment import tell
 from connectors.saleor.mapping import (
     Shelf,
     ask,
-    delivery_id,
+    call_id,
     hints_of,
     next_page,
     nodes,
@@ -54,7 +54,7 @@ from connectors.saleor.mapping import (
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Cancellation, Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -206,13 +206,13 @@ class Saleor(
         """Fetch the keys of the shop, where a webhook names one that is not known."""
         await self._keys.fetch(self.api, headers)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         self._keys.verify(headers, body)
-        ref = delivery_id(body, received_at.isoformat())
-        return Delivery(ref, headers.get("saleor-event", "").lower())
+        ref = call_id(body, received_at.isoformat())
+        return WebhookCall(ref, headers.get("saleor-event", "").lower())
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of an event."""
         return hints_of(topic, body)
 
@@ -230,8 +230,8 @@ class Saleor(
 
     async def _changed(
         self, document: str, cursor: str
-    ) -> tuple[list[Mapping[str, Any]], Walk, bool]:
-        walk = Walk.resume(cursor, datetime.now(UTC))
+    ) -> tuple[list[Mapping[str, Any]], IncrementalCursor, bool]:
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
         wanted = {"updatedAt": {"gte": stamp(walk.since)}} if walk.since else {}
         found = await self._orders(document, wanted, BY_CHANGE, walk.after)
         newest = max((moment(each["updatedAt"]) for each in nodes(found)), default=None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
@@ -177,7 +177,7 @@ def _returned(line: Mapping[str, Any], status: str) -> ReturnLine:
     )
 
 
-def delivery_id(body: bytes, received_at: str) -> str:
+def call_id(body: bytes, received_at: str) -> str:
     """Name a delivery. Saleor gives none an id, and what it sends may say the same twice.
 
     A payload that says when it was issued is known by its content; any other is one of its own
@@ -187,7 +187,7 @@ def delivery_id(body: bytes, received_at: str) -> str:
     return digest if b'"issuedAt"' in body else f"{digest[:40]}:{received_at}"
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def hints_of(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of ``order_*`` and ``fulfillment_*``, in whatever payload was subscribed."""
     if not topic.startswith(("order_", "fulfillment_")):
         return ()
@@ -196,7 +196,7 @@ def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
     except ValueError:
         return ()
     ref = _order_in(said)
-    return (Hint(ref),) if ref else ()
+    return (OrderRef(ref),) if ref else ()
 
 
 def _order_in(said: object, depth: int = 0) -> str | None:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin, Webhook
+from connectors.testing.simulator import Simulator, Webhook
 
 SCHEMA = build_schema(files("connectors.saleor").joinpath("saleor.graphql").read_text())
 PAGE_MAX = 100
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-class SaleorTwin(Twin):
+class SaleorSimulator(Simulator):
     """One shop with one warehouse and one app. `orders` and `variants` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:

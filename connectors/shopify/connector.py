@@ -32,8 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -43,6 +42,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import (
     AuthFailed,
@@ -67,7 +67,7 @@ from connectors.shopify.mapping import (
 )
 from connectors.shopify.selection import Selection, Sold
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.tokens import TokenAuth, oauth
 from hub.vocabulary import (
     Cancellation,
@@ -162,8 +162,8 @@ class Shopify(
             auth=auth,
             headers=headers,
             calls_per_second=settings.calls_per_second,
-            budgets=(POINTS,),
-            readings=points_left,
+            rate_limits=(POINTS,),
+            rate_limit_readings=points_left,
         )
 
     async def check(self) -> None:
@@ -179,7 +179,7 @@ class Shopify(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
         terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
         orders, newest, after = await self._orders("UPDATED_AT", terms, walk.after)
         walk, more = walk.step(newest, after)
@@ -277,17 +277,17 @@ class Shopify(
         await tell(self.api, fulfillment, notify_customer=self.settings.notify_customer)
         return self._page_of(fulfillment.order_ref)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature. A late delivery is welcome: it is a hint, and hints do not age."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
         given = header(headers, "hmac-sha256").encode()
         if not hmac.compare_digest(expected, given):
             raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = header(headers, "webhook-id") or header(headers, "event-id")
-        return Delivery(delivery_id or hashlib.sha256(body).hexdigest(), header(headers, "topic"))
+        call_id = header(headers, "webhook-id") or header(headers, "event-id")
+        return WebhookCall(call_id or hashlib.sha256(body).hexdigest(), header(headers, "topic"))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``orders/*``, ``fulfillments/*``, ``refunds/*`` and ``returns/*``."""
         try:
             payload = json.loads(body)

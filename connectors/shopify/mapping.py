@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Hint, PushedLevel
+from connectors.contract import OrderRef, PushedLevel
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -17,7 +17,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
 from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
 
@@ -30,17 +30,17 @@ THROTTLE_SECONDS_DEFAULT = 2.0
 PARTS_PER_PAGE = 100
 # The smallest plan's bucket, until an answer tells the shop's own. What a query costs is known only
 # afterwards: each draws what a page of orders is charged, and is corrected by the answer.
-POINTS = Budget(name="points", capacity=1_000.0, per_second=50.0, weighed=True)
+POINTS = RateLimit(name="points", capacity=1_000.0, per_second=50.0, weighted=True)
 POINTS_ASKED = 50.0
 
 
-def points_left(response: httpx.Response) -> Sequence[Reading]:
+def points_left(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Read from an answer how full the bucket is, how large, and how fast it fills."""
     try:
         status = response.json()["extensions"]["cost"]["throttleStatus"]
         return (
-            Reading(
-                budget=POINTS.name,
+            RateLimitReading(
+                rate_limit=POINTS.name,
                 remaining=float(status["currentlyAvailable"]),
                 capacity=float(status["maximumAvailable"]),
                 per_second=float(status["restoreRate"]),
@@ -182,9 +182,9 @@ def header(headers: Mapping[str, str], name: str) -> str:
     return headers.get(f"x-shopify-{name}") or headers.get(f"shopify-{name}") or ""
 
 
-def hint(order_id: object) -> tuple[Hint, ...]:
+def hint(order_id: object) -> tuple[OrderRef, ...]:
     """Name an order by the id that a payload gives: a global id or a plain number."""
     text = str(order_id or "")
     if text.isdigit():
         text = f"gid://shopify/Order/{text}"
-    return (Hint(text),) if text.startswith("gid://shopify/Order/") else ()
+    return (OrderRef(text),) if text.startswith("gid://shopify/Order/") else ()

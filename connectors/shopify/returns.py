@@ -16,7 +16,7 @@ from connectors.remote import RemoteApi
 from connectors.shopify import documents
 from connectors.shopify.mapping import ask, next_page, said
 from connectors.shopify.selection import Selection
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Cancellation, Return, ReturnLine, ReturnState
 
 ORDERS_PER_PAGE = 50
@@ -32,7 +32,7 @@ STATES = {
 
 async def pull(api: RemoteApi, cursor: str, now: datetime, selection: Selection) -> Page[Return]:
     """Return the returns of the next orders that changed."""
-    walk = Walk.resume(cursor, now)
+    walk = IncrementalCursor.resume(cursor, now)
     terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
     data = await ask(
         api,

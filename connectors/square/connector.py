@@ -30,8 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_val
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -41,6 +40,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
 from connectors.remote import Remote
@@ -57,7 +57,7 @@ from connectors.square.mapping import (
 )
 from connectors.square.returns import is_only_a_return, newest_of, returns_of
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 API_VERSION = "2025-08-20"
@@ -134,7 +134,7 @@ class Square(
         A walk repeats its own query with each cursor, as Square asks, and has no upper bound: an
         order that changes meanwhile comes again at the end instead of falling out of the window.
         """
-        walk = Walk.resume(cursor, datetime.now(UTC))
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
         window = {"start_at": stamp(walk.since or BEGINNING)}
         found, after = await self._raw("UPDATED_AT", window, walk.after)
         orders = await self._orders([each for each in found if not is_only_a_return(each)])
@@ -147,7 +147,7 @@ class Square(
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
         window = {"start_at": stamp(walk.since or BEGINNING)}
         found, after = await self._raw("UPDATED_AT", window, walk.after)
         introducer = re.compile(self.settings.serial_introducer)
@@ -220,7 +220,7 @@ class Square(
         headers: Mapping[str, str],
         body: bytes,
         received_at: datetime,
-    ) -> Delivery:
+    ) -> WebhookCall:
         """Check the signature over the registered URL and the raw body."""
         key = self.settings.webhook_signature_key.get_secret_value().encode()
         signed = self.settings.notification_url.encode() + body
@@ -230,9 +230,9 @@ class Square(
             raise AuthFailed("the signature of the webhook is wrong")
         event = event_of(body)
         event_id = event.get("event_id") or hashlib.sha256(body).hexdigest()
-        return Delivery(str(event_id), str(event.get("type") or ""))
+        return WebhookCall(str(event_id), str(event.get("type") or ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``order.*``, ``payment.*`` and ``refund.*``."""
         return hint_of(topic, event_of(body))
 

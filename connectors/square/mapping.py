@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -185,7 +185,7 @@ def event_of(body: bytes) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[Hint, ...]:
+def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[OrderRef, ...]:
     """Name the order that an event is about, wherever the event says so."""
     data = event.get("data")
     if not isinstance(data, dict):
@@ -193,9 +193,9 @@ def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[Hint, ...]:
     objects = data.get("object")
     for each in objects.values() if isinstance(objects, dict) else ():
         if isinstance(each, dict) and each.get("order_id"):
-            return (Hint(str(each["order_id"])),)
+            return (OrderRef(str(each["order_id"])),)
     named = data.get("id") if topic.startswith("order.") else None
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()
 
 
 def digest(*parts: str) -> str:

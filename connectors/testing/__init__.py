@@ -6,13 +6,13 @@ same rows without pytest. See docs/connectors/writing.md.
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.case import Broken, NotApplicable, Row
-from connectors.testing.served import Wired
+from connectors.testing.case import Case, ConformanceFailure, NotApplicable
+from connectors.testing.served import ServedSimulator
 
 if TYPE_CHECKING:
     from connectors.testing.suite import ConnectorSuite
 
-__all__ = ["Broken", "ConnectorSuite", "NotApplicable", "Row", "Wired"]
+__all__ = ["Case", "ConformanceFailure", "ConnectorSuite", "NotApplicable", "ServedSimulator"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,11 +14,11 @@ from connectors.contract import Connector
 
 Found = TypeVar("Found")
 Class = type[Connector[Any]]
-Story = Callable[[Any], Awaitable[None]]  # what it is given is a stage
+CaseFunction = Callable[[Any], Awaitable[None]]  # what it is given is a stage
 Condition = Callable[[Class], str | None]
 
 
-class Broken(AssertionError):
+class ConformanceFailure(AssertionError):
     """The connector, or its twin, does not keep the promise of a row."""
 
 
@@ -27,14 +27,14 @@ class NotApplicable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Case:
     """A promise, the capabilities that it concerns, and its story."""
 
     name: str
     promise: str
     needs: tuple[type, ...]
     unless: Condition | None
-    play: Story
+    run: CaseFunction
 
     def not_applicable(self, connector: Class) -> str | None:
         """Say why the row does not concern a connector; None where it does."""
@@ -49,13 +49,13 @@ def _as_words(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
-def row(*needs: type, unless: Condition | None = None) -> Callable[[Story], Row]:
+def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunction], Case]:
     """Make a row of a story: its name is the function's, its promise the docstring's first line."""
 
-    def made(story: Story) -> Row:
+    def made(story: CaseFunction) -> Case:
         name = str(getattr(story, "__name__", "")).replace("_", "-")
         promise = (story.__doc__ or "").strip().partition("\n")[0]
-        return Row(name, promise, needs, unless, story)
+        return Case(name, promise, needs, unless, story)
 
     return made
 
@@ -68,7 +68,7 @@ def lacks(flag: str, why: str) -> Condition:
 def holds(condition: object, told: str) -> None:
     """Fail the row unless the condition is true; unlike `assert`, also under ``python -O``."""
     if not condition:
-        raise Broken(told)
+        raise ConformanceFailure(told)
 
 
 def same(found: object, wanted: object, what: str) -> None:
@@ -93,10 +93,10 @@ def raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
         caught.append(error)
         return
     except Exception as error:
-        raise Broken(f"{what}: {error!r}, not {kind.__name__}") from error
-    raise Broken(f"{what}: nothing was raised, not {kind.__name__}")
+        raise ConformanceFailure(f"{what}: {error!r}, not {kind.__name__}") from error
+    raise ConformanceFailure(f"{what}: nothing was raised, not {kind.__name__}")
 
 
-def names(rows: Sequence[Row]) -> list[str]:
+def names(cases: Sequence[Case]) -> list[str]:
     """List the names of rows."""
-    return [each.name for each in rows]
+    return [each.name for each in cases]

@@ -19,16 +19,16 @@ import httpx
 from connectors.contract import Page
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
-from connectors.testing.case import Broken, Class, Row, holds
+from connectors.testing.case import Case, Class, ConformanceFailure, holds
 from connectors.testing.serving import serve
-from connectors.testing.simulator_driver import Driver
-from connectors.toolkit.rate_limits import NoBudgets
+from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.toolkit.rate_limits import NoRateLimits
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
 
-TWIN_URL = "http://twin.test"
+SIMULATOR_URL = "http://twin.test"
 PAGES_MAX = 200
 CALLS_MAX = 40
-ROW_SECONDS_MAX = 60.0
+CASE_SECONDS_MAX = 60.0
 ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 _RFC2822 = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:\+0000|GMT)")
@@ -53,7 +53,7 @@ class Clock:
         return self.now
 
 
-class Wire(httpx.AsyncBaseTransport):
+class FaultyTransport(httpx.AsyncBaseTransport):
     """The way to the twin. `requests` went out; what comes back may be lost or changed."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
@@ -114,7 +114,7 @@ class Wire(httpx.AsyncBaseTransport):
         await self.inner.aclose()
 
 
-def in_another_zone(text: str) -> str:
+def in_another_time_zone(text: str) -> str:
     """Write every time of an answer with the offset of another time zone; the instants stay."""
 
     def moved(found: re.Match[str]) -> str:
@@ -127,7 +127,7 @@ def in_another_zone(text: str) -> str:
     return _RFC2822.sub(told, _RFC3339.sub(moved, text))
 
 
-def in_new_words(fields: frozenset[str]) -> Rewrite:
+def with_unknown_enum_values(fields: frozenset[str]) -> Rewrite:
     """Return how an answer reads when the channel has got new words for these fields."""
 
     def changed(value: Any) -> Any:
@@ -150,12 +150,12 @@ def in_new_words(fields: frozenset[str]) -> Rewrite:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Harness:
     """What a story is told with."""
 
     driver: Any
     connector: Any
-    wire: Wire
+    transport: FaultyTransport
     clock: Clock
 
     def level(
@@ -202,7 +202,7 @@ class Stage:
             tracking="1Z999",
         )
 
-    async def losses(self) -> AsyncIterator["Loss"]:
+    async def lost_calls(self) -> AsyncIterator["LostCall"]:
         """Give a fresh stage for every call of one story, on which this one gets no answer.
 
         First the calls reach the twin and the answers get lost, then the calls get lost. The story
@@ -212,18 +212,20 @@ class Stage:
             for number in range(1, CALLS_MAX + 1):
                 clock = Clock()
                 driver, connector = type(self.driver)(clock), type(self.connector)
-                async with on_stage(connector, driver, clock) as fresh:
+                async with open_harness(connector, driver, clock) as fresh:
                     await fresh.connector.check()  # what is fetched once is there
-                    loss = Loss(driver, fresh.connector, fresh.wire, clock, number, arrives)
+                    loss = LostCall(
+                        driver, fresh.connector, fresh.transport, clock, number, arrives
+                    )
                     yield loss
-                    self.wire.requests.extend(fresh.wire.requests)
+                    self.transport.requests.extend(fresh.transport.requests)
                 if loss.ended:
                     holds(number > 1, "the story makes no call at all")
                     break
 
 
 @dataclass(frozen=True)
-class Loss(Stage):
+class LostCall(Harness):
     """A stage on which one call of the story gets no answer."""
 
     number: int = 1
@@ -237,11 +239,11 @@ class Loss(Stage):
     @property
     def ended(self) -> bool:
         """Say whether the story has no more calls that could get lost."""
-        return self.wire.mended_late
+        return self.transport.mended_late
 
     def begins(self) -> None:
         """Break the wire from here."""
-        self.wire.lose(self.number, arrives=self.arrives)
+        self.transport.lose(self.number, arrives=self.arrives)
 
     async def error_of(self, work: Awaitable[Any]) -> object:
         """Do something; returns the error of a failure, or None."""
@@ -253,7 +255,7 @@ class Loss(Stage):
 
     def happened(self, what: str, told: object) -> bool:
         """Say whether the call got lost; if so, it has to be told as an unknown outcome."""
-        if self.wire.mended():
+        if self.transport.mended():
             holds(told is None, f"{what} fails although nothing was lost: {told!r}")
             return False
         holds(isinstance(told, Unknown), f"{self.what}, {what} says {told!r}, not Unknown")
@@ -261,36 +263,42 @@ class Loss(Stage):
 
 
 @asynccontextmanager
-async def on_stage(
-    connector: Class, driver: Driver, clock: Clock, *, with_tokens: bool = False
-) -> AsyncIterator[Stage]:
+async def open_harness(
+    connector: Class, driver: SimulatorDriver, clock: Clock, *, with_tokens: bool = False
+) -> AsyncIterator[Harness]:
     """Set a stage: a connector on its wire to the driver's twin, without pace or quick retries."""
     if with_tokens:
-        async with serve(driver.twin.app) as url:
+        async with serve(driver.simulator.app) as url:
             given = driver.settings_with_tokens(url)
             async with _joined(connector, driver, clock, given, httpx.AsyncHTTPTransport()) as made:
                 yield made
         return
-    inner = httpx.ASGITransport(driver.twin.app)
-    async with _joined(connector, driver, clock, driver.settings(TWIN_URL), inner) as made:
+    inner = httpx.ASGITransport(driver.simulator.app)
+    async with _joined(connector, driver, clock, driver.settings(SIMULATOR_URL), inner) as made:
         yield made
 
 
 @asynccontextmanager
 async def _joined(
-    connector: Class, driver: Driver, clock: Clock, given: Any, inner: httpx.AsyncBaseTransport
-) -> AsyncIterator[Stage]:
+    connector: Class,
+    driver: SimulatorDriver,
+    clock: Clock,
+    given: Any,
+    inner: httpx.AsyncBaseTransport,
+) -> AsyncIterator[Harness]:
     settings = connector.settings_model.model_validate(dict(given))
-    wire = Wire(inner)
-    api = RemoteApi(connector.remote(settings), attempts=1, transport=wire, budgets=NoBudgets())
+    transport = FaultyTransport(inner)
+    api = RemoteApi(
+        connector.remote(settings), attempts=1, transport=transport, rate_limits=NoRateLimits()
+    )
     try:
-        yield Stage(driver, connector(settings, api), wire, clock)
+        yield Harness(driver, connector(settings, api), transport, clock)
     finally:
         await api.aclose()
-        await driver.twin.aclose()
+        await driver.simulator.aclose()
 
 
-def play(row: Row, connector: Class, driver: type[Driver]) -> list[httpx.Request]:
+def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> list[httpx.Request]:
     """Play one row on a fresh stage; returns what the connector sent.
 
     Raises Broken, or NotApplicable where only the story can tell.
@@ -298,13 +306,15 @@ def play(row: Row, connector: Class, driver: type[Driver]) -> list[httpx.Request
 
     async def told() -> list[httpx.Request]:
         clock = Clock()
-        async with on_stage(connector, driver(clock), clock) as stage:
+        async with open_harness(connector, driver(clock), clock) as harness:
             try:
-                await asyncio.wait_for(row.play(stage), ROW_SECONDS_MAX)
+                await asyncio.wait_for(case.run(harness), CASE_SECONDS_MAX)
             except TimeoutError as error:
-                raise Broken(f"the story is not at its end after {ROW_SECONDS_MAX:g} s") from error
+                raise ConformanceFailure(
+                    f"the story is not at its end after {CASE_SECONDS_MAX:g} s"
+                ) from error
             except ConnectorError as error:
-                raise Broken(f"the story ends with {error!r}") from error
-            return stage.wire.requests
+                raise ConformanceFailure(f"the story ends with {error!r}") from error
+            return harness.transport.requests
 
     return asyncio.run(told())

@@ -19,7 +19,7 @@ from graphql.execution.values import get_variable_values
 from graphql.language import OperationDefinitionNode
 
 from connectors.testing.case import holds
-from connectors.testing.simulator_driver import Official
+from connectors.testing.simulator_driver import OfficialContract
 
 PROBLEMS_MAX = 5
 KINDS: dict[str, type | tuple[type, ...]] = {
@@ -216,7 +216,7 @@ class GraphContract:
 
 
 @dataclass
-class Held:
+class ContractReport:
     """What holding requests against contracts found."""
 
     checked: int = 0
@@ -226,9 +226,11 @@ class Held:
     problems: list[str] = field(default_factory=list)
 
 
-def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder: Path) -> Held:
+def hold(
+    requests: Sequence[httpx.Request], official: Sequence[OfficialContract], folder: Path
+) -> ContractReport:
     """Hold requests against the contracts that a driver names; raises OSError where one lacks."""
-    found = Held()
+    found = ContractReport()
     for request in requests:
         path = request.url.raw_path.decode().partition("?")[0]
         fits = (each for each in official if path.startswith(each.base) and each.within in path)

@@ -16,11 +16,11 @@ import httpx
 
 from connectors import registry
 from connectors.contract import capabilities
-from connectors.testing.case import Class, NotApplicable, Row
-from connectors.testing.conformance import ROWS
-from connectors.testing.harness import play
+from connectors.testing.case import Case, Class, NotApplicable
+from connectors.testing.conformance import CASES
+from connectors.testing.harness import run_case
 from connectors.testing.official_contracts import PROBLEMS_MAX, hold
-from connectors.testing.simulator_driver import Driver
+from connectors.testing.simulator_driver import SimulatorDriver
 
 DRIVERS = "serial_hub.drivers"
 OFFICIAL = "official-contract"
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 class Result:
     """What came of one row for one connector; `detail` says why it is no plain pass."""
 
-    row: str
+    case: str
     verdict: Verdict
     detail: str = ""
     seconds: float = 0.0
@@ -57,7 +57,7 @@ class Column:
 
     def add(self, result: Result) -> None:
         """Keep a result."""
-        self.results[result.row] = result
+        self.results[result.case] = result
 
     def count(self, verdict: Verdict) -> int:
         """Say how many rows came out so."""
@@ -76,14 +76,14 @@ class Card:
         return not any(column.count(Verdict.FAIL) for column in self.columns)
 
 
-def driver_of(key: str) -> type[Driver] | None:
+def driver_of(key: str) -> type[SimulatorDriver] | None:
     """Return the installed driver of a connector's twin; None where no package brings one."""
     points = {point.value: point for point in entry_points(group=DRIVERS, name=key)}
     if not points:
         return None
     if len(points) > 1:
         raise ValueError(f"several installed packages claim the driver {key!r}")
-    driver: type[Driver] = next(iter(points.values())).load()
+    driver: type[SimulatorDriver] = next(iter(points.values())).load()
     return driver
 
 
@@ -99,13 +99,13 @@ def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
     return Card(tuple(_column(key, specs) for key in keys or known))
 
 
-def score_one(connector: Class, driver: type[Driver], specs: Path | None = None) -> Column:
+def score_one(connector: Class, driver: type[SimulatorDriver], specs: Path | None = None) -> Column:
     """Play every row for one connector and its driver."""
     column = Column(connector.key, capabilities(connector))
     sent: list[httpx.Request] = []
-    for row in ROWS:
-        column.add(_result(row, connector, driver, sent))
-    column.add(_held(driver, sent, specs))
+    for case in CASES:
+        column.add(_result(case, connector, driver, sent))
+    column.add(_may_send(driver, sent, specs))
     return column
 
 
@@ -121,26 +121,30 @@ def _column(key: str, specs: Path | None) -> Column:
 
 
 def _blank(column: Column, verdict: Verdict, why: str) -> Column:
-    for name in (*(row.name for row in ROWS), OFFICIAL):
+    for name in (*(case.name for case in CASES), OFFICIAL):
         column.add(Result(name, verdict, why[:DETAIL_CHARS_MAX]))
     return column
 
 
-def _result(row: Row, connector: Class, driver: type[Driver], sent: list[httpx.Request]) -> Result:
-    if why := row.not_applicable(connector):
-        return Result(row.name, Verdict.NOT_APPLICABLE, why)
+def _result(
+    case: Case, connector: Class, driver: type[SimulatorDriver], sent: list[httpx.Request]
+) -> Result:
+    if why := case.not_applicable(connector):
+        return Result(case.name, Verdict.NOT_APPLICABLE, why)
     began = time.perf_counter()
     try:
-        sent.extend(play(row, connector, driver))
+        sent.extend(run_case(case, connector, driver))
     except NotApplicable as reason:
-        return Result(row.name, Verdict.NOT_APPLICABLE, str(reason))
+        return Result(case.name, Verdict.NOT_APPLICABLE, str(reason))
     except Exception as error:  # a bug of the connector is a row that it fails
         told = str(error) if isinstance(error, AssertionError) else repr(error)
-        return Result(row.name, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
-    return Result(row.name, Verdict.PASS, seconds=time.perf_counter() - began)
+        return Result(case.name, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+    return Result(case.name, Verdict.PASS, seconds=time.perf_counter() - began)
 
 
-def _held(driver: type[Driver], sent: Sequence[httpx.Request], specs: Path | None) -> Result:
+def _may_send(
+    driver: type[SimulatorDriver], sent: Sequence[httpx.Request], specs: Path | None
+) -> Result:
     """Hold what was sent in all rows against the official contracts that the driver names."""
     if not driver.official:
         return Result(OFFICIAL, Verdict.NOT_APPLICABLE, "its driver names no official contract")
@@ -174,8 +178,8 @@ def as_json(card: Card) -> str:
         }
         for column in card.columns
     ]
-    rows = [{"name": name, "promise": promise} for name, promise in _promises()]
-    told = {"passed": card.passed, "rows": rows, "connectors": columns}
+    cases = [{"name": name, "promise": promise} for name, promise in _promises()]
+    told = {"passed": card.passed, "rows": cases, "connectors": columns}
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -200,7 +204,7 @@ def as_markdown(card: Card) -> str:
 
 
 def _promises() -> list[tuple[str, str]]:
-    return [*((row.name, row.promise) for row in ROWS), (OFFICIAL, OFFICIAL_PROMISE)]
+    return [*((case.name, case.promise) for case in CASES), (OFFICIAL, OFFICIAL_PROMISE)]
 
 
 def _cell(result: Result, notes: dict[str, int]) -> str:

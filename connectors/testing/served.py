@@ -1,9 +1,9 @@
 """A connector and its twin over a real socket, for the stories of one channel's own tests.
 
-over_the_wire = Wired("etsy", EtsyTwin)
+over_the_wire = Wired("etsy", EtsySimulator)
 
 def test_orders_come_in() -> None:
-    async def story(twin: EtsyTwin, connector: Etsy) -> None:
+    async def story(twin: EtsySimulator, connector: Etsy) -> None:
         ...
     over_the_wire.run(story)
 """
@@ -15,10 +15,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from connectors.registry import connect
 from connectors.testing.serving import serve
-from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.rate_limits import NoRateLimits
 
 
-class AnyTwin(Protocol):
+class ServableSimulator(Protocol):
     """A twin that can be served and says how its connector reaches it."""
 
     app: Any
@@ -30,34 +30,36 @@ class AnyTwin(Protocol):
         """Drop what is on its way."""
 
 
-TwinT = TypeVar("TwinT", bound=AnyTwin)
+SimulatorT = TypeVar("SimulatorT", bound=ServableSimulator)
 
 
-class Wired(Generic[TwinT]):
+class ServedSimulator(Generic[SimulatorT]):
     """Makes twins of one channel and tells stories of them. `key` is that of the connector."""
 
-    def __init__(self, key: str, make: Callable[[], TwinT]) -> None:
+    def __init__(self, key: str, make: Callable[[], SimulatorT]) -> None:
         self.key = key
         self.make = make
 
     @asynccontextmanager
-    async def connected(self, twin: TwinT) -> AsyncIterator[Any]:
+    async def connected(self, simulator: SimulatorT) -> AsyncIterator[Any]:
         """Serve a twin on a free port and yield its connector, without pace."""
-        async with serve(twin.app) as url:
-            connector = connect(self.key, twin.settings(url), budgets=NoBudgets())
+        async with serve(simulator.app) as url:
+            connector = connect(self.key, simulator.settings(url), rate_limits=NoRateLimits())
             try:
                 yield connector
             finally:
                 await connector.api.aclose()
-                await twin.aclose()
+                await simulator.aclose()
 
     def run(
-        self, story: Callable[[TwinT, Any], Awaitable[None]], twin: TwinT | None = None
+        self,
+        story: Callable[[SimulatorT, Any], Awaitable[None]],
+        simulator: SimulatorT | None = None,
     ) -> None:
         """Tell a story of a twin, a fresh one where none is given, and its connector."""
 
         async def told() -> None:
-            other = twin or self.make()
+            other = simulator or self.make()
             async with self.connected(other) as connector:
                 await story(other, connector)
 

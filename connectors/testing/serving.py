@@ -13,7 +13,7 @@ START_SECONDS_MAX = 10.0
 _START_POLL_SECONDS = 0.005
 
 
-class _Guest(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """A server that leaves the signals of the process to the process."""
 
     @contextmanager
@@ -40,7 +40,7 @@ async def serve(app: Any, *, port: int = 0, lifespan: Lifespan = "off") -> Async
         timeout_graceful_shutdown=1,
         ws="none" if lifespan == "off" else "auto",
     )
-    server = _Guest(config)
+    server = _EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.wait_for(_started(server, task), START_SECONDS_MAX)

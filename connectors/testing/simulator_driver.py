@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 NOTIFICATION_URL = "http://hub.test/hook"
 INT32_MAX = 2**31 - 1
@@ -23,7 +23,7 @@ class DriverIncomplete(NotImplementedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
+class OfficialContract:
     """One official contract, by its place in the folder of contracts.
 
     `file` is an OpenAPI 3 document in JSON, or the schema of a GraphQL API (``.graphql``). It is
@@ -40,7 +40,7 @@ class Official:
     """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
 
-class Driver:
+class SimulatorDriver:
     """One twin and what can happen to it. References are the channel's own, as strings."""
 
     key: ClassVar[str]
@@ -50,22 +50,22 @@ class Driver:
     """So many orders fill more than two pages of the connector."""
     articles_for_pages: ClassVar[int] = 220
     """So many articles fill more than one page of its snapshot."""
-    grain: ClassVar[timedelta] = timedelta(seconds=1)
+    time_resolution: ClassVar[timedelta] = timedelta(seconds=1)
     """How finely the channel writes times."""
     quantity_max: ClassVar[int] = INT32_MAX
     """The largest quantity that the channel can show."""
-    word_fields: ClassVar[frozenset[str]] = frozenset()
+    enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
-    official: ClassVar[Sequence[Official]] = ()
+    official: ClassVar[Sequence[OfficialContract]] = ()
     """The contracts that its requests are held against, the first that fits."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self.twin: Twin = self.build()
+        self.simulator: Simulator = self.build()
 
     # Every connector.
 
-    def build(self) -> Twin:
+    def build(self) -> Simulator:
         """Make the twin; its clock is `self.clock`."""
         raise self._missing("build")
 
@@ -79,7 +79,7 @@ class Driver:
 
     def throttle(self) -> None:
         """Refuse the next call in the channel's own way of saying: too fast."""
-        self.twin.fail_next(Fault.RATE_LIMITED)
+        self.simulator.fail_next(Fault.RATE_LIMITED)
 
     # A connector whose tokens run out by themselves.
 
@@ -91,7 +91,7 @@ class Driver:
         """Let every token that was given run out before its time."""
         raise self._missing("expire_tokens")
 
-    def tokens_given(self) -> int:
+    def tokens_issued(self) -> int:
         """Say how often a token was fetched."""
         raise self._missing("tokens_given")
 
@@ -156,11 +156,11 @@ class Driver:
 
         For a connector that sends notices, `ref` is a message.
         """
-        self.twin.subscribers[:] = [NOTIFICATION_URL]
-        self.twin.take_waiting()
+        self.simulator.subscribers[:] = [NOTIFICATION_URL]
+        self.simulator.take_pending_webhooks()
         self.announce(ref)
-        self.twin.subscribers.clear()
-        return self.twin.take_waiting()[0]
+        self.simulator.subscribers.clear()
+        return self.simulator.take_pending_webhooks()[0]
 
     def announce(self, ref: str) -> None:
         """Let an event about an order happen, of which subscribers are told."""
@@ -168,15 +168,15 @@ class Driver:
 
     # ReceiveQueue. An order that is placed puts a notice into the queue.
 
-    def put_into_queue(self, body: str) -> None:
+    def write_to_queue(self, body: str) -> None:
         """Let somebody write something into the queue."""
         raise self._missing("put_into_queue")
 
-    def let_hidden_come_again(self) -> None:
+    def expire_visibility(self) -> None:
         """Let so much time pass that what was taken and not acknowledged shows again."""
         raise self._missing("let_hidden_come_again")
 
-    def notices_held(self) -> int:
+    def queued_messages(self) -> int:
         """Say how many messages the queue holds, shown or hidden."""
         raise self._missing("notices_held")
 

@@ -45,7 +45,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.testing.case import Class, holds, raises, same
-from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.rate_limits import NoRateLimits
 from hub.vocabulary import (
     Cancellation,
     Contact,
@@ -64,7 +64,7 @@ from hub.vocabulary import (
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RETRY_AFTER_SECONDS = 7.0
 NOT_KNOWN_HERE = (404, 410)
-ANSWERS: tuple[tuple[int, type[ConnectorError]], ...] = (
+STATUS_ERRORS: tuple[tuple[int, type[ConnectorError]], ...] = (
     (301, Rejected),
     (400, Rejected),
     (401, AuthFailed),
@@ -89,7 +89,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @dataclass(frozen=True)
-class Specimen:
+class ConnectorUnderTest:
     """A connector with one account, and what its calls are about."""
 
     connector: Class
@@ -105,8 +105,8 @@ class Specimen:
         """Build it on a fake wire, without pace and without quick retries."""
         settings = self.model()
         remote = self.connector.remote(settings)
-        wire = httpx.MockTransport(answer)
-        api = RemoteApi(remote, attempts=1, transport=wire, budgets=NoBudgets())
+        transport = httpx.MockTransport(answer)
+        api = RemoteApi(remote, attempts=1, transport=transport, rate_limits=NoRateLimits())
         return self.connector(settings, api)
 
     def secrets(self) -> list[str]:
@@ -124,80 +124,82 @@ class Specimen:
         return found
 
 
-async def status_becomes(specimen: Specimen, status: int, error: type[ConnectorError]) -> None:
+async def status_becomes(
+    under_test: ConnectorUnderTest, status: int, error: type[ConnectorError]
+) -> None:
     """Any call that meets a status raises the error that belongs to it."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers={"retry-after": "7"}, text="no")
 
-    for name, outcome in (await specimen.outcomes(answer)).items():
-        if status in NOT_KNOWN_HERE and _is_an_answer(specimen.connector, name, outcome):
+    for name, outcome in (await under_test.outcomes(answer)).items():
+        if status in NOT_KNOWN_HERE and _is_an_answer(under_test.connector, name, outcome):
             continue
         holds(type(outcome) is error, f"{status}, {name}: {outcome!r}, not {error.__name__}")
         if isinstance(outcome, RateLimited):
             same(outcome.retry_after, RETRY_AFTER_SECONDS, f"the wait of {name}")
 
 
-async def never_sent(specimen: Specimen) -> None:
+async def never_sent(under_test: ConnectorUnderTest) -> None:
     """A wire that breaks before the request is Transient: the repeat need not look."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectTimeout("slow", request=request)
 
-    for name, outcome in (await specimen.outcomes(answer)).items():
+    for name, outcome in (await under_test.outcomes(answer)).items():
         holds(type(outcome) is Transient, f"{name}: {outcome!r}, not Transient")
 
 
-async def silence(specimen: Specimen, broken: type[httpx.TransportError]) -> None:
+async def silence(under_test: ConnectorUnderTest, broken: type[httpx.TransportError]) -> None:
     """Silence after the request is Unknown: it may have happened, and the repeat looks first."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         raise broken("silence")
 
-    for name, outcome in (await specimen.outcomes(answer)).items():
+    for name, outcome in (await under_test.outcomes(answer)).items():
         holds(type(outcome) is Unknown, f"{name}: {outcome!r}, not Unknown")
 
 
-async def page_of_a_proxy(specimen: Specimen) -> None:
+async def page_of_a_proxy(under_test: ConnectorUnderTest) -> None:
     """Status 200 with HTML raises one of the six, not an error of our own."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, text="<html>maintenance</html>")
 
-    for name, outcome in (await specimen.outcomes(answer)).items():
+    for name, outcome in (await under_test.outcomes(answer)).items():
         holds(isinstance(outcome, ConnectorError), f"{name}: {outcome!r}")
 
 
-async def errors_tell_no_secret(specimen: Specimen) -> None:
+async def errors_tell_no_secret(under_test: ConnectorUnderTest) -> None:
     """Even a remote that echoes our headers and query strings cannot make us log them."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         echo = {**request.headers, "url": f"{request.url}?token=in-the-query"}
         return httpx.Response(422, text=json.dumps(echo) + "x" * 1000)
 
-    for name, outcome in (await specimen.outcomes(answer)).items():
+    for name, outcome in (await under_test.outcomes(answer)).items():
         told = str(outcome)
         holds(len(told) <= ERROR_TEXT_CHARS_MAX, f"{name} tells {len(told)} characters")
         holds("in-the-query" not in told, f"{name} tells what stood in the query")
-        holds(not [each for each in specimen.secrets() if each in told], f"{name} tells a secret")
+        holds(not [each for each in under_test.secrets() if each in told], f"{name} tells a secret")
 
 
-async def secrets_do_not_show(specimen: Specimen) -> None:
+async def secrets_do_not_show(under_test: ConnectorUnderTest) -> None:
     """Settings and what is built of them can be logged."""
-    built = specimen.make(lambda _: httpx.Response(200))
-    settings, remote = specimen.model(), specimen.connector.remote(specimen.model())
+    built = under_test.make(lambda _: httpx.Response(200))
+    settings, remote = under_test.model(), under_test.connector.remote(under_test.model())
     shown = f"{settings!r} {settings} {remote!r} {built!r}"
-    holds(not [each for each in specimen.secrets() if each in shown], "a secret shows")
-    for name, each in specimen.connector.settings_model.model_fields.items():
+    holds(not [each for each in under_test.secrets() if each in shown], "a secret shows")
+    for name, each in under_test.connector.settings_model.model_fields.items():
         if re.search(r"(secret|token|password|_key)$", name):
             secret = each.annotation in (SecretStr, SecretStr | None)
             holds(secret, f"{name}: SecretStr")
     await built.api.aclose()
 
 
-async def unsigned_webhooks(specimen: Specimen) -> None:
+async def unsigned_webhooks(under_test: ConnectorUnderTest) -> None:
     """Nothing unsigned comes in, and nothing that cannot be read stops the others."""
-    connector = specimen.make(lambda _: httpx.Response(200))
+    connector = under_test.make(lambda _: httpx.Response(200))
     if not isinstance(connector, ReceiveWebhooks):
         return
     for headers in ({}, {"x-signature": "é"}):
@@ -211,9 +213,9 @@ async def unsigned_webhooks(specimen: Specimen) -> None:
     await connector.api.aclose()
 
 
-async def loose_levels(specimen: Specimen) -> None:
+async def loose_levels(under_test: ConnectorUnderTest) -> None:
     """A level without references is NotFound in its place; nothing is raised, nor for none."""
-    connector: Any = specimen.make(lambda _: httpx.Response(200, json={}))
+    connector: Any = under_test.make(lambda _: httpx.Response(200, json={}))
     if isinstance(connector, PushStock):
         level = StockLevel(listing="L1", sku="A-1", available=3, remote={})
         (result,) = await connector.push_stock([level])
@@ -223,16 +225,16 @@ async def loose_levels(specimen: Specimen) -> None:
     await connector.api.aclose()
 
 
-async def plain_key(specimen: Specimen) -> None:
+async def plain_key(under_test: ConnectorUnderTest) -> None:
     """The key stands in URLs; a connector without a capability is a mistake."""
-    key = specimen.connector.key
+    key = under_test.connector.key
     holds(re.fullmatch(r"[a-z][a-z0-9_]*", key), f"the key {key!r}: small letters and digits")
-    holds(capabilities(specimen.connector), "it has no capability")
+    holds(capabilities(under_test.connector), "it has no capability")
 
 
-async def empty_answers(specimen: Specimen, empty_page: Any) -> None:
+async def empty_answers(under_test: ConnectorUnderTest, empty_page: Any) -> None:
     """An empty page is the end for now: no items, no more, and a cursor that is taken again."""
-    connector: Any = specimen.make(lambda _: httpx.Response(200, json=empty_page))
+    connector: Any = under_test.make(lambda _: httpx.Response(200, json=empty_page))
     streams = [connector.pull_orders]
     if isinstance(connector, PullReturns):
         streams.append(connector.pull_returns)

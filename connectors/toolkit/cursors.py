@@ -15,7 +15,7 @@ OVERLAP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class IncrementalCursor:
     """How far a puller has come. Travels as an opaque string between two calls."""
 
     since: datetime | None  # None: from the beginning
@@ -24,7 +24,7 @@ class Walk:
     after: str | None = None  # the channel's cursor of the next page of this walk
 
     @classmethod
-    def resume(cls, cursor: str, now: datetime) -> "Walk":
+    def resume(cls, cursor: str, now: datetime) -> "IncrementalCursor":
         """Take up a walk from its cursor; "" begins the first one."""
         stored = json.loads(cursor) if cursor else {}
         return cls(
@@ -34,7 +34,7 @@ class Walk:
             after=stored.get("after"),
         )
 
-    def step(self, newest: datetime | None, after: str | None) -> tuple["Walk", bool]:
+    def step(self, newest: datetime | None, after: str | None) -> tuple["IncrementalCursor", bool]:
         """Go on after a page: the next walk, and whether there is more to read at once.
 
         `newest` is the latest time of change on the page, `after` the cursor of the next page.
@@ -50,7 +50,7 @@ class Walk:
         gained = since is not None and (self.since is None or since - self.since >= OVERLAP)
         if after is not None and (seen is None or seen < self.until or not gained):
             return replace(self, newest=seen, after=after), True
-        return Walk(since=since, until=self.until), after is not None
+        return IncrementalCursor(since=since, until=self.until), after is not None
 
     def cursor(self) -> str:
         """Write the walk as a cursor. A walk that has not begun leaves its beginning open."""

@@ -2,7 +2,7 @@
 
 A page number slips when an order of an earlier page changes and moves to the end. So the next page
 begins at the newest time of the last one, itself included; only where one page holds a single
-moment does a number count on, inside that moment. A place travels as the `after` of a `walk.Walk`.
+moment does a number count on, inside that moment. A position travels as the `after` of a `IncrementalCursor`.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from connectors.toolkit.cursors import moment
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KeysetPosition:
     """Where the next page begins: at a moment, after so many orders of it."""
 
     since: datetime
     skip: int = 0
 
     @classmethod
-    def resume(cls, after: str | None, since: datetime) -> "Place":
+    def resume(cls, after: str | None, since: datetime) -> "KeysetPosition":
         """Take up a place; None is the beginning of the walk."""
         if after is None:
             return cls(since)

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class RateLimit:
     """One limit. Either `per_second` refills a bucket, or `window_seconds` counts anew."""
 
     name: str
@@ -21,7 +21,7 @@ class Budget:
     per_second: float = 0.0
     window_seconds: float = 0.0
     operations: frozenset[str] = frozenset()  # the ones that it limits; none named: all
-    weighed: bool = False  # a call takes its cost in points; else each call takes one
+    weighted: bool = False  # a call takes its cost in points; else each call takes one
 
     def __post_init__(self) -> None:
         if self.capacity <= 0 or (self.per_second > 0) == (self.window_seconds > 0):
@@ -33,10 +33,10 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class RateLimitReading:
     """What an answer of the remote says about a budget; None is what it does not say."""
 
-    budget: str
+    rate_limit: str
     remaining: float | None = None
     capacity: float | None = None
     per_second: float | None = None
@@ -44,7 +44,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RateLimitState:
     """How much of a budget is left, at an instant in seconds."""
 
     left: float
@@ -55,18 +55,18 @@ class Account:
     blocked_until: float = 0.0
 
     @classmethod
-    def full(cls, budget: Budget, now: float) -> "Account":
+    def full(cls, rate_limit: RateLimit, now: float) -> "RateLimitState":
         """Begin with everything there."""
         return cls(
-            left=budget.capacity,
+            left=rate_limit.capacity,
             at=now,
-            capacity=budget.capacity,
-            per_second=budget.per_second,
-            window_ends=now + budget.window_seconds if budget.window_seconds else 0.0,
+            capacity=rate_limit.capacity,
+            per_second=rate_limit.per_second,
+            window_ends=now + rate_limit.window_seconds if rate_limit.window_seconds else 0.0,
         )
 
     @classmethod
-    def read(cls, stored: Any) -> "Account":
+    def read(cls, stored: Any) -> "RateLimitState":
         """Read one that was kept as plain values."""
         return cls(**stored)
 
@@ -74,34 +74,34 @@ class Account:
         """Return plain values, to be kept."""
         return asdict(self)
 
-    def grown(self, budget: Budget, now: float) -> "Account":
+    def refilled(self, rate_limit: RateLimit, now: float) -> "RateLimitState":
         """Return what is there now."""
         now = max(now, self.at)  # a clock that was set back gives nothing and takes nothing
-        if budget.window_seconds:
+        if rate_limit.window_seconds:
             if now < self.window_ends:
                 return replace(self, at=now)
             return replace(
-                self, at=now, left=self.capacity, window_ends=now + budget.window_seconds
+                self, at=now, left=self.capacity, window_ends=now + rate_limit.window_seconds
             )
         return replace(
             self, at=now, left=min(self.capacity, self.left + (now - self.at) * self.per_second)
         )
 
-    def wait(self, budget: Budget, cost: float) -> float:
+    def wait(self, rate_limit: RateLimit, cost: float) -> float:
         """Return the seconds until `cost` is there. More than fits in waits for all of it."""
         blocked = max(0.0, self.blocked_until - self.at)
         lacking = min(cost, self.capacity) - self.left
         if lacking <= 0:
             return blocked
-        if budget.window_seconds:
+        if rate_limit.window_seconds:
             return max(blocked, self.window_ends - self.at)
         return max(blocked, lacking / self.per_second)
 
-    def spent(self, cost: float) -> "Account":
+    def spent(self, cost: float) -> "RateLimitState":
         """Return what is left after a call."""
         return replace(self, left=self.left - cost)
 
-    def told(self, reading: Reading) -> "Account":
+    def told(self, reading: RateLimitReading) -> "RateLimitState":
         """Believe what the remote says."""
         return replace(
             self,
@@ -113,70 +113,70 @@ class Account:
             ),
         )
 
-    def blocked(self, seconds: float) -> "Account":
+    def blocked(self, seconds: float) -> "RateLimitState":
         """Note that the remote wants to be left alone."""
         return replace(self, blocked_until=max(self.blocked_until, self.at + seconds))
 
 
-class Budgets(ABC):
+class RateLimitStore(ABC):
     """Where the budgets of one account are kept."""
 
     @abstractmethod
-    async def take(self, budget: Budget, cost: float) -> float:
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
         """Take `cost` and return 0; or take nothing and return the seconds until it is there."""
 
     @abstractmethod
-    async def wait(self, budget: Budget) -> float:
+    async def wait(self, rate_limit: RateLimit) -> float:
         """Return the seconds until a call may be made, taking nothing."""
 
     @abstractmethod
-    async def learn(self, budget: Budget, reading: Reading) -> None:
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
         """Believe what the remote says about a budget."""
 
     @abstractmethod
-    async def block(self, budget: Budget, seconds: float) -> None:
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
         """Let nobody draw from a budget for a while: the remote asked for it."""
 
 
-class LocalBudgets(Budgets):
+class LocalRateLimits(RateLimitStore):
     """Budgets of one process that has the account for itself."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, RateLimitState] = {}
 
-    async def take(self, budget: Budget, cost: float) -> float:
-        account = self._of(budget)
-        wait = account.wait(budget, cost)
-        self._accounts[budget.name] = account if wait else account.spent(cost)
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
+        account = self._of(rate_limit)
+        wait = account.wait(rate_limit, cost)
+        self._accounts[rate_limit.name] = account if wait else account.spent(cost)
         return wait
 
-    async def wait(self, budget: Budget) -> float:
-        return self._of(budget).wait(budget, 1.0)
+    async def wait(self, rate_limit: RateLimit) -> float:
+        return self._of(rate_limit).wait(rate_limit, 1.0)
 
-    async def learn(self, budget: Budget, reading: Reading) -> None:
-        self._accounts[budget.name] = self._of(budget).told(reading)
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
+        self._accounts[rate_limit.name] = self._of(rate_limit).told(reading)
 
-    async def block(self, budget: Budget, seconds: float) -> None:
-        self._accounts[budget.name] = self._of(budget).blocked(seconds)
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
+        self._accounts[rate_limit.name] = self._of(rate_limit).blocked(seconds)
 
-    def _of(self, budget: Budget) -> Account:
+    def _of(self, rate_limit: RateLimit) -> RateLimitState:
         now = self._clock()
-        known = self._accounts.get(budget.name) or Account.full(budget, now)
-        return known.grown(budget, now)
+        known = self._accounts.get(rate_limit.name) or RateLimitState.full(rate_limit, now)
+        return known.refilled(rate_limit, now)
 
 
-class NoBudgets(Budgets):
+class NoRateLimits(RateLimitStore):
     """For an account that nobody limits on our side: only the remote does."""
 
-    async def take(self, budget: Budget, cost: float) -> float:
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
         return 0.0
 
-    async def wait(self, budget: Budget) -> float:
+    async def wait(self, rate_limit: RateLimit) -> float:
         return 0.0
 
-    async def learn(self, budget: Budget, reading: Reading) -> None:
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
         return None
 
-    async def block(self, budget: Budget, seconds: float) -> None:
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
         return None

@@ -16,7 +16,7 @@ from connectors.toolkit.cursors import OVERLAP, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class TimeWindow:
     """How far a puller has come. Travels as an opaque string between two calls."""
 
     since: datetime | None  # None: from the beginning
@@ -26,7 +26,7 @@ class Window:
     total: int = 0
 
     @classmethod
-    def resume(cls, cursor: str, now: datetime) -> "Window":
+    def resume(cls, cursor: str, now: datetime) -> "TimeWindow":
         """Take up a window from its cursor; "" begins the first one."""
         stored = json.loads(cursor) if cursor else {}
         times = {name: moment(stored[name]) for name in ("since", "newest") if name in stored}
@@ -45,7 +45,7 @@ class Window:
 
     def step(
         self, changed: Iterable[datetime], total: int, page_size: int
-    ) -> tuple["Window", bool]:
+    ) -> tuple["TimeWindow", bool]:
         """Go on after a page: the next window, and whether there is more to read at once.
 
         `changed` are the times of change on the page, `total` the length of the window now. What
@@ -62,7 +62,7 @@ class Window:
         if read.newest is not None:
             proven = min(read.newest, self.until) - OVERLAP
             since = proven if since is None else max(since, proven)
-        return Window(since=since, until=self.until), False
+        return TimeWindow(since=since, until=self.until), False
 
     def cursor(self) -> str:
         """Write the window as a cursor. One that has not begun leaves its end open."""

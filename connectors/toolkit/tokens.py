@@ -91,7 +91,7 @@ class TokenAuth(httpx.Auth):
         self._clock = clock
         self.used: tuple[str, ...] = ()  # what must not show if the remote repeats it
 
-    def travel_by(self, transport: httpx.AsyncBaseTransport) -> None:
+    def use_transport(self, transport: httpx.AsyncBaseTransport) -> None:
         """Fetch tokens on the way on which calls are made."""
         if isinstance(self._exchange, OAuth):
             self._exchange.transport = transport
@@ -140,7 +140,7 @@ class OAuth:
     async def __call__(self, last: Token | None) -> Token:
         """Fetch the successor of a token."""
         now = self._clock()
-        way = _Kept(self.transport) if self.transport else None
+        way = _SharedTransport(self.transport) if self.transport else None
         try:
             async with httpx.AsyncClient(timeout=FETCH_SECONDS_MAX, transport=way) as client:
                 answer = await client.post(
@@ -161,7 +161,7 @@ class OAuth:
         return Token(access=said["access_token"], expires_at=now + lifetime, refresh=refresh)
 
 
-class _Kept(httpx.AsyncBaseTransport):
+class _SharedTransport(httpx.AsyncBaseTransport):
     """A way that somebody else closes."""
 
     def __init__(self, way: httpx.AsyncBaseTransport) -> None:

@@ -31,8 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -42,11 +41,12 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.vendure import documents
 from connectors.vendure.mapping import (
     ask,
@@ -132,7 +132,7 @@ class Vendure(
         """Return orders placed since, then those that were changed, as far as can be told."""
         stored = json.loads(cursor) if cursor else {}
         known: dict[str, str] = stored.get("open", {})
-        walk = Walk.resume(stored.get("walk", ""), datetime.now(UTC))
+        walk = IncrementalCursor.resume(stored.get("walk", ""), datetime.now(UTC))
         since = (walk.since or BEGINNING) - CLOCK_GRAIN
         skip = int(walk.after or 0)
         nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
@@ -256,24 +256,24 @@ class Vendure(
         headers: Mapping[str, str],
         body: bytes,
         received_at: datetime,
-    ) -> Delivery:
+    ) -> WebhookCall:
         """Check the signature that the plugin made over the raw body."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
         given = headers.get("x-hub-signature", "").removeprefix("sha256=")
         if not hmac.compare_digest(expected.encode(), given.encode()):
             raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+        call_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
+        return WebhookCall(call_id, headers.get("x-hub-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
         try:
             payload = json.loads(body)
         except ValueError:
             return ()
         named = payload.get("orderId") if isinstance(payload, dict) else None
-        return (Hint(str(named)),) if named else ()
+        return (OrderRef(str(named)),) if named else ()
 
     async def _ask(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
         path = self.settings.url.path or "/"

@@ -32,8 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -43,6 +42,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote, RemoteApi
@@ -116,7 +116,7 @@ class Walmart(
     settings_model: ClassVar[type[BaseModel]] = WalmartSettings
     levels_max: ClassVar[int] = 50
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     def __init__(self, settings: WalmartSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -136,8 +136,8 @@ class Walmart(
             base_url=base,
             auth=TokenAuth(exchange, header="WM_SEC.ACCESS_TOKEN", prefix=""),
             calls_per_second=settings.calls_per_second,
-            budgets=BUDGETS,
-            readings=calls_left,
+            rate_limits=BUDGETS,
+            rate_limit_readings=calls_left,
         )
 
     async def check(self) -> None:
@@ -218,7 +218,7 @@ class Walmart(
         await tell(self.api, fulfillment)
         return f"Walmart purchase order {fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature, of whichever of the two kinds. A late notice is welcome."""
         secret = self.settings.webhook_secret
         if secret is None:
@@ -237,7 +237,7 @@ class Walmart(
             raise AuthFailed("the signature of the webhook is wrong")
         return notice_of(body)[0]
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of a notice."""
         return hints_of(topic, body)
 

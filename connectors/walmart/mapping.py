@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Delivery, Hint
+from connectors.contract import OrderRef, WebhookCall
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = "/v3/orders"
@@ -28,7 +28,7 @@ DEPTH_MAX = 4
 MILLISECONDS_FROM = 1e11  # larger numbers are no seconds since 1970
 # What a minute holds until an answer tells: the vendor publishes few numbers, and changes them.
 BUDGETS = tuple(
-    Budget(name=name, capacity=each, window_seconds=60.0, operations=frozenset({name}))
+    RateLimit(name=name, capacity=each, window_seconds=60.0, operations=frozenset({name}))
     for name, each in (
         (f"GET {ORDERS}", 60.0),
         (f"GET {INVENTORIES}", 200.0),
@@ -37,7 +37,7 @@ BUDGETS = tuple(
         (f"GET {RETURNS}", 60.0),
     )
 )
-_NAMES = frozenset(budget.name for budget in BUDGETS)
+_NAMES = frozenset(rate_limit.name for rate_limit in BUDGETS)
 
 
 def common_headers() -> dict[str, str]:
@@ -55,7 +55,7 @@ def operation_of(method: str, path: str) -> str:
     return name if name in _NAMES else ""
 
 
-def calls_left(response: httpx.Response) -> Sequence[Reading]:
+def calls_left(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls are left, and until when."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -67,7 +67,7 @@ def calls_left(response: httpx.Response) -> Sequence[Reading]:
     at = at / 1000 if at > MILLISECONDS_FROM else at
     ahead = at - time.time()
     resets_in = ahead if 0 < ahead <= 3600 else None
-    return (Reading(budget=name, remaining=left, resets_in=resets_in),) if name else ()
+    return (RateLimitReading(rate_limit=name, remaining=left, resets_in=resets_in),) if name else ()
 
 
 async def ask(
@@ -187,7 +187,7 @@ def shipped_by_seller(order: Mapping[str, Any]) -> bool:
     return str((order.get("shipNode") or {}).get("type") or "") in OWN_NODES
 
 
-def notice_of(body: bytes) -> tuple[Delivery, str | None]:
+def notice_of(body: bytes) -> tuple[WebhookCall, str | None]:
     """Read a notice: its id, its topic, and the order that it names anywhere in it."""
     try:
         said = json.loads(body)
@@ -198,14 +198,14 @@ def notice_of(body: bytes) -> tuple[Delivery, str | None]:
     source = source if isinstance(source, dict) else said
     topic, ref = source.get("eventType"), source.get("eventId")
     # Not every notice has an id: the same words are the same notice.
-    delivery_id = ref if isinstance(ref, str) and ref else hashlib.sha256(body).hexdigest()
-    return Delivery(delivery_id, topic if isinstance(topic, str) else ""), _order_in(said)
+    call_id = ref if isinstance(ref, str) and ref else hashlib.sha256(body).hexdigest()
+    return WebhookCall(call_id, topic if isinstance(topic, str) else ""), _order_in(said)
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def hints_of(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of a ``PO_…`` notice, or of any other topic about an order."""
     ref = notice_of(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
-    return (Hint(ref),) if ref else ()
+    return (OrderRef(ref),) if ref else ()
 
 
 def _order_in(said: object, depth: int = 0) -> str | None:

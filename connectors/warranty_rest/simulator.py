@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Unit:
     sold_on: date | None = None
 
 
-class WarrantyTwin(Twin):
+class WarrantySimulator(Simulator):
     """Knows the units that it was told about; everything else is 404."""
 
     def __init__(

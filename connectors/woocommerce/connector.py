@@ -27,8 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -37,11 +36,12 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.time_windows import Window
+from connectors.toolkit.time_windows import TimeWindow
 from connectors.woocommerce.auth import OneLeggedOAuth
 from connectors.woocommerce.fulfillment import tell
 from connectors.woocommerce.mapping import (
@@ -131,7 +131,7 @@ class WooCommerce(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, oldest first."""
-        window = Window.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC))
         orders, total = await self._orders(_changed(window.since, window.until), window.number)
         window, more = window.step((each.updated_at for each in orders), total, PER_PAGE)
         return Page(tuple(orders), window.cursor(), more)
@@ -174,7 +174,7 @@ class WooCommerce(
         await tell(self.api, fulfillment, settings.shipped_meta, settings.notify_customer)
         return f"{str(settings.url).rstrip('/')}/wp-admin/post.php?post={fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
@@ -182,9 +182,9 @@ class WooCommerce(
         if not hmac.compare_digest(expected, given):
             raise AuthFailed("the signature of the webhook is wrong")
         known = headers.get("x-wc-webhook-delivery-id") or hashlib.sha256(body).hexdigest()
-        return Delivery(known, headers.get("x-wc-webhook-topic", ""))
+        return WebhookCall(known, headers.get("x-wc-webhook-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``order.*``; its body was built late and is not trusted."""
         return hints_of(topic, body)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
@@ -159,7 +159,7 @@ def refusal_of(item: Mapping[str, Any]) -> ConnectorError | None:
     return Rejected(told)
 
 
-def hints_of(topic: str, body: bytes) -> Sequence[Hint]:
+def hints_of(topic: str, body: bytes) -> Sequence[OrderRef]:
     """Name the order of ``order.*``."""
     if not topic.startswith("order."):
         return ()
@@ -168,4 +168,4 @@ def hints_of(topic: str, body: bytes) -> Sequence[Hint]:
     except ValueError:
         return ()
     named = payload.get("id") if isinstance(payload, dict) else None
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()

@@ -74,7 +74,7 @@ def a_key() -> str:
 @pytest.mark.parametrize("key", KEYS)
 def test_it_says_in_words_how_serials_travel(key: str) -> None:
     connector, told = installed()[key], sections(key)["Serials, there and back"]
-    if getattr(connector, "keeps_serials", True) is False:
+    if getattr(connector, "stores_serials", True) is False:
         assert re.search(r"\bno field\b|\bcan only\b", told)
     comes_in = getattr(connector, "orders_name_serials", None)
     if comes_in:

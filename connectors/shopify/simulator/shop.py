@@ -9,7 +9,7 @@ from typing import Any
 from starlette.routing import Route
 
 from connectors.shopify.simulator.bulk import BulkDesk
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 SCOPES = (
     "read_orders",
@@ -113,7 +113,7 @@ class PlacedOrder:
         return "FULFILLED" if done >= due else "PARTIALLY_FULFILLED"
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """One shop with one location. `items` and `orders` are by id and may be looked at."""
 
     def __init__(

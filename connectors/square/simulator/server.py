@@ -19,7 +19,7 @@ CATALOG_PAGE = 100
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class SquareTwin(Shop):
+class SquareSimulator(Shop):
     """One seller with one location, one access token and one webhook signature key."""
 
     def __init__(
@@ -50,7 +50,7 @@ class SquareTwin(Shop):
         digest = hmac.new(self.signature_key.encode(), signed, hashlib.sha256).digest()
         return {"x-square-hmacsha256-signature": base64.b64encode(digest).decode()}
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Square's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "API_ERROR", "INTERNAL_SERVER_ERROR")

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 DEFINITION_KEY = "serial-hub-serials"
 
@@ -40,7 +40,7 @@ class Sale:
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """One location. `variations` and `orders` are by id and may be looked at."""
 
     def __init__(

@@ -3,14 +3,14 @@
 from uuid import uuid4
 
 from connectors.contract import LookupDevice, PushEvents
-from connectors.testing.case import holds, row, same
-from connectors.testing.harness import Stage
+from connectors.testing.case import case, holds, same
+from connectors.testing.harness import Harness
 from hub.vocabulary import DeviceQuestion, LedgerEvent
 
 LOOKS_MAX = 10
 
 
-def _event(stage: Stage, serial: str) -> LedgerEvent:
+def _event(harness: Harness, serial: str) -> LedgerEvent:
     return LedgerEvent(
         id=str(uuid4()),
         serial=serial,
@@ -19,20 +19,20 @@ def _event(stage: Stage, serial: str) -> LedgerEvent:
         action="commission",
         biz_step="commissioning",
         disposition="active",
-        occurred_at=stage.clock.now,
+        occurred_at=harness.clock.now,
         read_point="WH",
         location="WH",
     )
 
 
-async def _told(stage: Stage, *events: LedgerEvent) -> None:
+async def _told(harness: Harness, *events: LedgerEvent) -> None:
     """Tell events, and look after them until each has its verdict."""
-    found = {each.event: each for each in await stage.connector.push_events(events)}
+    found = {each.event: each for each in await harness.connector.push_events(events)}
     for _ in range(LOOKS_MAX):
         open_jobs = {each.job for each in found.values() if each.job is not None}
         for job in sorted(open_jobs):
             some = [each for each in events if found[each.id].job == job]
-            answers = await stage.connector.read_push(job, some)
+            answers = await harness.connector.read_push(job, some)
             found |= {each.event: each for each in answers}
         if not open_jobs:
             break
@@ -41,16 +41,16 @@ async def _told(stage: Stage, *events: LedgerEvent) -> None:
         holds(each.error is None and each.job is None, f"{each.event}: {each}")
 
 
-@row(PushEvents)
-async def an_event_is_told_once(stage: Stage) -> None:
+@case(PushEvents)
+async def an_event_is_told_once(harness: Harness) -> None:
     """An event that is told again, also after a lost answer, is there once."""
-    first, second = _event(stage, "SN1"), _event(stage, "SN2")
-    await _told(stage, first, second)
-    await _told(stage, second, first, _event(stage, "SN3"))
-    there = list(stage.driver.events())
+    first, second = _event(harness, "SN1"), _event(harness, "SN2")
+    await _told(harness, first, second)
+    await _told(harness, second, first, _event(harness, "SN3"))
+    there = list(harness.driver.events())
     same(len(there), 3, "so many events are there")
     holds(any(each.endswith(first.id) for each in there), "it is known by another id")
-    async for loss in stage.losses():
+    async for loss in harness.lost_calls():
         event = _event(loss, "SN1")
         loss.begins()
         told = await loss.error_of(loss.connector.push_events([event]))
@@ -59,15 +59,15 @@ async def an_event_is_told_once(stage: Stage) -> None:
             same(len(loss.driver.events()), 1, f"{loss.what}, events there")
 
 
-@row(LookupDevice)
-async def a_device_is_that_device(stage: Stage) -> None:
+@case(LookupDevice)
+async def a_device_is_that_device(harness: Harness) -> None:
     """What is registered of a device is told; of one that is not registered, nothing."""
-    stage.driver.register_device("00208851107345", "CoRoent")
-    found = await stage.connector.lookup_device(DeviceQuestion(identifier="00208851107345"))
+    harness.driver.register_device("00208851107345", "CoRoent")
+    found = await harness.connector.lookup_device(DeviceQuestion(identifier="00208851107345"))
     holds(found is not None, "the device is not found")
     same((found.identifier, found.brand), ("00208851107345", "CoRoent"), "the device")
-    other = await stage.connector.lookup_device(DeviceQuestion(identifier="00208851107352"))
+    other = await harness.connector.lookup_device(DeviceQuestion(identifier="00208851107352"))
     same(other, None, "a device that is not registered")
 
 
-ROWS = (an_event_is_told_once, a_device_is_that_device)
+CASES = (an_event_is_told_once, a_device_is_that_device)

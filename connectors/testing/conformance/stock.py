@@ -2,19 +2,19 @@
 
 from connectors.contract import PushStock, SnapshotStock
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.testing.case import holds, lacks, row, same
-from connectors.testing.harness import Stage
+from connectors.testing.case import case, holds, lacks, same
+from connectors.testing.harness import Harness
 
 BEYOND_DOUBLES = 2**53 + 1
 
 
-@row(PushStock)
-async def quantities_are_set(stage: Stage) -> None:
+@case(PushStock)
+async def quantities_are_set(harness: Harness) -> None:
     """A quantity that was pushed is shown there, and the answer says it; so is zero."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     refs = {sku: driver.list_article(sku, 5) for sku in ("CAM", "LENS")}
     wanted = {"CAM": 7, "LENS": 0}
-    levels = [stage.level(sku, wanted[sku], refs[sku], expected=5) for sku in refs]
+    levels = [harness.level(sku, wanted[sku], refs[sku], expected=5) for sku in refs]
     answers = {each.listing: each for each in await connector.push_stock(levels)}
     for sku, quantity in wanted.items():
         answer = answers[f"L-{sku}"]
@@ -22,21 +22,21 @@ async def quantities_are_set(stage: Stage) -> None:
         same(answer.quantity, quantity, f"what the answer says of {sku}")
         same(driver.quantity_shown(sku), quantity, f"what is shown of {sku}")
     if isinstance(connector, SnapshotStock):
-        same(await stage.stock(), wanted, "the snapshot")
+        same(await harness.stock(), wanted, "the snapshot")
 
 
-@row(PushStock)
-async def one_bad_level(stage: Stage) -> None:
+@case(PushStock)
+async def one_bad_level(harness: Harness) -> None:
     """A listing that is gone is told in its place; the others of the call are set."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     good = {sku: driver.list_article(sku, 5) for sku in ("A", "B", "C", "D")}
     levels = [
-        stage.level("A", 6, good["A"], expected=5),
-        stage.level("GONE", 6, driver.missing_article(), expected=5),
-        stage.level("B", 6, good["B"], expected=5),
-        stage.level("LOOSE", 6, {}),
-        stage.level("C", 6, good["C"], expected=5),
-        stage.level("D", 6, good["D"], expected=5),
+        harness.level("A", 6, good["A"], expected=5),
+        harness.level("GONE", 6, driver.missing_article(), expected=5),
+        harness.level("B", 6, good["B"], expected=5),
+        harness.level("LOOSE", 6, {}),
+        harness.level("C", 6, good["C"], expected=5),
+        harness.level("D", 6, good["D"], expected=5),
     ]
     answers = await connector.push_stock(levels)
     same(
@@ -53,60 +53,60 @@ async def one_bad_level(stage: Stage) -> None:
     holds(isinstance(gone, NotFound | Rejected), f"a listing that is gone: {gone!r}")
 
 
-@row(PushStock, unless=lacks("compares_stock", "the channel is not compared before it is set"))
-async def foreign_edits_are_seen(stage: Stage) -> None:
+@case(PushStock, unless=lacks("compares_stock", "the channel is not compared before it is set"))
+async def foreign_edits_are_seen(harness: Harness) -> None:
     """What somebody else set meanwhile is a Conflict that says what is there; it is not undone."""
-    remote = stage.driver.list_article("CAM", 5)
-    other = stage.driver.list_article("LENS", 5)
-    stage.driver.foreign_edit("CAM", 3)
-    levels = [stage.level("CAM", 9, remote, 5), stage.level("LENS", 9, other, 5)]
-    answers = {each.listing: each for each in await stage.connector.push_stock(levels)}
+    remote = harness.driver.list_article("CAM", 5)
+    other = harness.driver.list_article("LENS", 5)
+    harness.driver.foreign_edit("CAM", 3)
+    levels = [harness.level("CAM", 9, remote, 5), harness.level("LENS", 9, other, 5)]
+    answers = {each.listing: each for each in await harness.connector.push_stock(levels)}
     error = answers["L-CAM"].error
     holds(isinstance(error, Conflict), f"a stale level: {error!r}, not Conflict")
     same(error.observed, 3, "what the conflict observed")
-    same(stage.driver.quantity_shown("CAM"), 3, "what is shown")
-    same(stage.driver.quantity_shown("LENS"), 9, "the level beside it")
-    (again,) = await stage.connector.push_stock([stage.level("CAM", 8, remote, 3, key="2")])
+    same(harness.driver.quantity_shown("CAM"), 3, "what is shown")
+    same(harness.driver.quantity_shown("LENS"), 9, "the level beside it")
+    (again,) = await harness.connector.push_stock([harness.level("CAM", 8, remote, 3, key="2")])
     holds(again.error is None, f"compared with what is there: {again.error!r}")
-    same(stage.driver.quantity_shown("CAM"), 8, "what is shown at the end")
+    same(harness.driver.quantity_shown("CAM"), 8, "what is shown at the end")
 
 
-@row(PushStock, unless=lacks("compares_in_one_step", "it reads, compares, and then sets"))
-async def edits_within_a_push_are_seen(stage: Stage) -> None:
+@case(PushStock, unless=lacks("compares_in_one_step", "it reads, compares, and then sets"))
+async def edits_within_a_push_are_seen(harness: Harness) -> None:
     """What somebody sets just before any call of a push arrives is not undone by it."""
-    remote = stage.driver.list_article("CLEAN", 5)
-    before = len(stage.wire.requests)
-    await stage.connector.push_stock([stage.level("CLEAN", 9, remote, 5)])
-    calls = len(stage.wire.requests) - before
+    remote = harness.driver.list_article("CLEAN", 5)
+    before = len(harness.transport.requests)
+    await harness.connector.push_stock([harness.level("CLEAN", 9, remote, 5)])
+    calls = len(harness.transport.requests) - before
     for number in range(1, calls + 1):
         sku = f"CAM-{number}"
-        remote = stage.driver.list_article(sku, 5)
-        stage.wire.meanwhile(number, lambda sku=sku: stage.driver.foreign_edit(sku, 3))  # type: ignore[misc]
-        (answer,) = await stage.connector.push_stock([stage.level(sku, 9, remote, 5)])
-        same(stage.driver.quantity_shown(sku), 3, f"what is shown after an edit at call {number}")
+        remote = harness.driver.list_article(sku, 5)
+        harness.transport.meanwhile(number, lambda sku=sku: harness.driver.foreign_edit(sku, 3))  # type: ignore[misc]
+        (answer,) = await harness.connector.push_stock([harness.level(sku, 9, remote, 5)])
+        same(harness.driver.quantity_shown(sku), 3, f"what is shown after an edit at call {number}")
         holds(isinstance(answer.error, Conflict), f"call {number}: {answer.error!r}, not Conflict")
 
 
-@row(PushStock)
-async def a_push_again_undoes_nothing(stage: Stage) -> None:
+@case(PushStock)
+async def a_push_again_undoes_nothing(harness: Harness) -> None:
     """The same push twice is one effect: a sale between the two is not taken back."""
-    remote = stage.driver.list_article("CAM", 5)
-    level = stage.level("CAM", 7, remote, expected=5)
-    await stage.connector.push_stock([level])
-    (again,) = await stage.connector.push_stock([level])
+    remote = harness.driver.list_article("CAM", 5)
+    level = harness.level("CAM", 7, remote, expected=5)
+    await harness.connector.push_stock([level])
+    (again,) = await harness.connector.push_stock([level])
     holds(again.error is None, f"the repeat: {again.error!r}")
-    same(stage.driver.quantity_shown("CAM"), 7, "what is shown after the repeat")
-    stage.driver.foreign_edit("CAM", 6)
-    (again,) = await stage.connector.push_stock([level])
-    same(stage.driver.quantity_shown("CAM"), 6, "what is shown after a sale and a repeat")
+    same(harness.driver.quantity_shown("CAM"), 7, "what is shown after the repeat")
+    harness.driver.foreign_edit("CAM", 6)
+    (again,) = await harness.connector.push_stock([level])
+    same(harness.driver.quantity_shown("CAM"), 6, "what is shown after a sale and a repeat")
     told = again.error  # a channel that knows the key may answer as it did the first time
     holds(told is None or isinstance(told, Conflict), f"the repeat after a sale: {told!r}")
 
 
-@row(PushStock)
-async def a_push_whose_answer_is_lost(stage: Stage) -> None:
+@case(PushStock)
+async def a_push_whose_answer_is_lost(harness: Harness) -> None:
     """Whichever call of a push gets no answer, the repeat ends with what was wanted."""
-    async for loss in stage.losses():
+    async for loss in harness.lost_calls():
         level = loss.level("CAM", 7, loss.driver.list_article("CAM", 5), expected=5)
         loss.begins()
         try:
@@ -120,33 +120,36 @@ async def a_push_whose_answer_is_lost(stage: Stage) -> None:
             same((again.quantity, shown), (7, 7), f"{loss.what}, said and shown")
 
 
-@row(PushStock)
-async def large_quantities(stage: Stage) -> None:
+@case(PushStock)
+async def large_quantities(harness: Harness) -> None:
     """The largest quantity that the channel can show is set and seen to the unit."""
-    quantity = min(stage.driver.quantity_max, BEYOND_DOUBLES)
-    remote = stage.driver.list_article("BOLT", 5)
-    (answer,) = await stage.connector.push_stock([stage.level("BOLT", quantity, remote, 5)])
+    quantity = min(harness.driver.quantity_max, BEYOND_DOUBLES)
+    remote = harness.driver.list_article("BOLT", 5)
+    (answer,) = await harness.connector.push_stock([harness.level("BOLT", quantity, remote, 5)])
     holds(answer.error is None, repr(answer.error))
     same(answer.quantity, quantity, "what the answer says")
-    same(stage.driver.quantity_shown("BOLT"), quantity, "what is shown")
-    if isinstance(stage.connector, SnapshotStock):
-        same((await stage.stock())["BOLT"], quantity, "the snapshot")
+    same(harness.driver.quantity_shown("BOLT"), quantity, "what is shown")
+    if isinstance(harness.connector, SnapshotStock):
+        same((await harness.stock())["BOLT"], quantity, "the snapshot")
 
 
-@row(SnapshotStock)
-async def every_article_is_seen(stage: Stage) -> None:
+@case(SnapshotStock)
+async def every_article_is_seen(harness: Harness) -> None:
     """A snapshot of many pages yields every article once, with what is shown."""
-    wanted = {f"SKU-{n:04}": n for n in range(stage.driver.articles_for_pages)}
+    wanted = {f"SKU-{n:04}": n for n in range(harness.driver.articles_for_pages)}
     for sku, quantity in wanted.items():
-        stage.driver.list_article(sku, quantity)
-    before = len(stage.wire.requests)
-    seen = await stage.stock()
+        harness.driver.list_article(sku, quantity)
+    before = len(harness.transport.requests)
+    seen = await harness.stock()
     same(len(seen), len(wanted), "so many articles")
     same(seen, wanted, "the snapshot")
-    holds(len(stage.wire.requests) - before > 1, "one page held them all: raise articles_for_pages")
+    holds(
+        len(harness.transport.requests) - before > 1,
+        "one page held them all: raise articles_for_pages",
+    )
 
 
-ROWS = (
+CASES = (
     quantities_are_set,
     one_bad_level,
     foreign_edits_are_seen,

@@ -24,7 +24,7 @@ View = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-class VendureTwin(VendureShop):
+class VendureSimulator(VendureShop):
     """One server with one stock location, one API key and one webhook secret."""
 
     def __init__(
@@ -62,10 +62,10 @@ class VendureTwin(VendureShop):
         body = json.dumps({"orderId": sale.id, "state": sale.state}).encode()
         self.announce("OrderStateTransitionEvent", str(self.next_id()), body)
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail as Vendure does inside a resolver: status 200 and a code."""
         if fault is not Fault.SERVER_ERROR:
-            return super().answer_fault(fault)
+            return super().fault_response(fault)
         return JSONResponse(_errors("INTERNAL_SERVER_ERROR", "Internal server error"))
 
     async def _graphql(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ refunded, and moves when it is cancelled; times have whole seconds, as on its SQ
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
 class Refused(Exception):
@@ -78,7 +78,7 @@ class Sale:
         return sum(parcel.lines.get(line_id, 0) for parcel in live)
 
 
-class VendureShop(Twin):
+class VendureShop(Simulator):
     """The state of one server with one stock location, and what people do there."""
 
     location_id = "1"

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 from connectors.walmart.simulator.records import (
     amount_of,
     changed_at,
@@ -39,7 +39,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class WalmartTwin(Twin):
+class WalmartSimulator(Simulator):
     """One seller with one ship node. `items`, `orders` and `feeds` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -55,7 +55,7 @@ class WalmartTwin(Twin):
         self.feeds: dict[str, Record] = {}
         self.feed_looks = 1
         self.tokens: set[str] = set()
-        self.tokens_given = 0
+        self.tokens_issued = 0
         self.scopes = {"orders": "full_access", "inventory": "full_access"}
         self.calls_left: dict[str, str] = {}  # headers of the next answers
         super().__init__(self._routes(), clock)
@@ -168,7 +168,7 @@ class WalmartTwin(Twin):
         made = base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
         return {"WM_SEC.SIGNATURE": made, "WM_SEC.TIMESTAMP": stamp}
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Walmart's words."""
         if fault is Fault.SERVER_ERROR:
             return failed(500, "SYSTEM_ERROR.GMP_GATEWAY_API", "Internal server error")
@@ -230,7 +230,7 @@ class WalmartTwin(Twin):
             return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "Invalid request")
         token = f"token-{self.next_id()}"
         self.tokens.add(token)
-        self.tokens_given += 1
+        self.tokens_issued += 1
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
 
     async def _detail(self, request: Request) -> Response:

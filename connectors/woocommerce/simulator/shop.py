@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """`products` (variations among them) and `orders` are by id and may be looked at."""
 
     def __init__(self, routes: list[Route], clock: Callable[[], datetime] | None) -> None:

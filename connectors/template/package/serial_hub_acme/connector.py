@@ -20,8 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -31,14 +30,15 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
-from .answers import listed, order_of, pushed, return_of, stated
+from .mapping import listed, order_of, pushed, return_of, stated
 
 PER_PAGE = 50
 
@@ -165,28 +165,28 @@ class Acme(
         )
         return f"shipment {answer.get('id')}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw bytes, in constant time."""
         secret = self.settings.webhook_secret.get_secret_value().encode()
         expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
         given = headers.get("x-acme-signature", "")
         if not hmac.compare_digest(expected.encode(), given.encode()):
             raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-acme-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-acme-topic", ""))
+        call_id = headers.get("x-acme-delivery") or hashlib.sha256(body).hexdigest()
+        return WebhookCall(call_id, headers.get("x-acme-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order; what can not be read names none."""
         try:
             told = json.loads(body)
         except ValueError:
             return ()
         named = told.get("order_id") if isinstance(told, dict) else None
-        return (Hint(str(named)),) if named else ()
+        return (OrderRef(str(named)),) if named else ()
 
-    async def _changed(self, name: str, cursor: str) -> tuple[list[Any], Walk, bool]:
+    async def _changed(self, name: str, cursor: str) -> tuple[list[Any], IncrementalCursor, bool]:
         """Read a page of what changed; the walk overlaps, so that nothing is skipped."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
+        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
         params: dict[str, Any] = {"limit": PER_PAGE, "sort": "changed_at"}
         if walk.since is not None:
             params["changed_from"] = stamp(walk.since)
