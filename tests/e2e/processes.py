@@ -75,7 +75,7 @@ def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess
         "SERIAL_HUB_RECONCILE_SECONDS": "3600",
         **{f"SERIAL_HUB_{name.upper()}": value for name, value in more.items()},
     }
-    command = [sys.executable, "-m", "serial_hub", "serve", "--role", role]
+    command = [sys.executable, "-m", "serial_hub.cli", "serve", "--role", role]
     log = folder / f"{role}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -76,9 +76,9 @@ def test_nothing_of_the_templates_name_is_left(made: Made) -> None:
 
 
 def test_the_hub_finds_it_and_it_passes_the_scorecard(made: Made) -> None:
-    listed = made.run("-m", "serial_hub", "connectors")
+    listed = made.run("-m", "serial_hub.cli", "connectors")
     assert f"{KEY_OF_IT}: pull_orders, pull_returns, push_stock" in listed.stdout, listed.stderr
-    scored = made.run("-m", "serial_hub", "connectors", "score", KEY_OF_IT, "--format", "json")
+    scored = made.run("-m", "serial_hub.cli", "connectors", "score", KEY_OF_IT, "--format", "json")
     assert scored.returncode == 0, scored.stdout + scored.stderr
     card = json.loads(scored.stdout)
     (column,) = card["connectors"]
@@ -105,7 +105,7 @@ def test_a_connector_that_is_spoiled_fails_the_scorecard(made: Made) -> None:
     try:
         connector.write_text(sound.replace('"if_quantity": level.expected', '"if_quantity": None'))
         assert connector.read_text() != sound
-        scored = made.run("-m", "serial_hub", "connectors", "score", KEY_OF_IT)
+        scored = made.run("-m", "serial_hub.cli", "connectors", "score", KEY_OF_IT)
     finally:
         connector.write_text(sound)
     assert scored.returncode == 1, scored.stderr
