@@ -23,8 +23,8 @@ class SettingsInvalid(ValueError):
     """
 
     def __init__(self, connector: str, fields: Mapping[str, str]) -> None:
-        told = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
-        super().__init__(f"settings of {connector}: {told}")
+        message = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"settings of {connector}: {message}")
         self.connector = connector
         self.fields = dict(fields)
 

@@ -216,7 +216,7 @@ class RemoteApi:
         waits = [
             await self._rate_limit_store.wait(each)
             for each in self._limits
-            if each.limits(operation)
+            if each.applies_to(operation)
         ]
         return max(waits, default=0.0)
 
@@ -224,7 +224,7 @@ class RemoteApi:
         """Take what a call costs from every budget that limits it; wait only as long as allowed."""
         left = _rate_limit_wait.get()
         for rate_limit in self._limits:
-            if not rate_limit.limits(operation):
+            if not rate_limit.applies_to(operation):
                 continue
             price = cost if rate_limit.weighted else 1.0
             while wait := await self._rate_limit_store.take(rate_limit, price):
@@ -243,7 +243,7 @@ class RemoteApi:
         if response.status_code == 429:
             seconds = retry_after_seconds(response.headers.get("retry-after", ""))
             for rate_limit in self._limits:
-                if rate_limit.limits(operation):
+                if rate_limit.applies_to(operation):
                     await self._rate_limit_store.block(rate_limit, seconds)
 
     async def _request_once(

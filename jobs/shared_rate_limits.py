@@ -72,12 +72,12 @@ class SharedRateLimits(RateLimitStore):
 
     async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
         known = self._known(rate_limit)
-        same = known.told(reading)
+        same = known.corrected(reading)
         drift = abs(same.left - known.left)
         other = (same.capacity, same.per_second) != (known.capacity, known.per_second)
         if drift > DRIFT_MAX * known.capacity or other:
             self._drawn.pop(rate_limit.name, None)
-            await self._change(rate_limit, lambda account: account.told(reading))
+            await self._change(rate_limit, lambda account: account.corrected(reading))
 
     async def block(self, rate_limit: RateLimit, seconds: float) -> None:
         self._drawn.pop(rate_limit.name, None)

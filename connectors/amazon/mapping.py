@@ -66,7 +66,7 @@ def operation_of(method: str, path: str) -> str:
     return max(found, key=len, default="")
 
 
-def rates_told(response: httpx.Response) -> Sequence[RateLimitReading]:
+def read_rate_limits(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls a second this account may make of an operation."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -77,7 +77,9 @@ def rates_told(response: httpx.Response) -> Sequence[RateLimitReading]:
     return (RateLimitReading(rate_limit=name, per_second=rate),) if name and rate > 0 else ()
 
 
-async def ask(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+async def request_object(
+    api: RemoteApi, method: str, path: str, **options: Any
+) -> Mapping[str, Any]:
     """Ask for one object, out of the budget of its operation."""
     found = await api.json(method, path, operation=operation_of(method, path), **options)
     if not isinstance(found, dict):
@@ -85,7 +87,7 @@ async def ask(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping
     return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought, and where it goes, stays at Amazon."""
     status = str((order.get("fulfillment") or {}).get("fulfillmentStatus") or "")
     aliases = order.get("orderAliases") or []
@@ -118,7 +120,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
     )
 
 
-def by_amazon(order: Mapping[str, Any]) -> bool:
+def fulfilled_by_amazon(order: Mapping[str, Any]) -> bool:
     """Say whether an order leaves Amazon's own warehouses: its units are none of ours."""
     return (order.get("fulfillment") or {}).get("fulfilledBy") == BY_AMAZON
 
@@ -147,7 +149,7 @@ def own_quantity(item: Mapping[str, Any]) -> int | None:
     )
 
 
-def sold_by_amazon(item: Mapping[str, Any]) -> bool:
+def stocked_by_amazon(item: Mapping[str, Any]) -> bool:
     """Say whether a listing is only served from Amazon's warehouses."""
     codes = {
         each.get("fulfillmentChannelCode") for each in item.get("fulfillmentAvailability") or []
@@ -155,7 +157,7 @@ def sold_by_amazon(item: Mapping[str, Any]) -> bool:
     return bool(codes) and OWN_STOCK not in codes
 
 
-def notice_of(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
+def parse_notice(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
     """Read a notice of a queue, also one that came by EventBridge; None where it is none."""
     try:
         said = json.loads(body)
@@ -172,9 +174,9 @@ def notice_of(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
     return WebhookCall(ref, str(said.get("NotificationType") or "")), said
 
 
-def hints_of(topic: str, body: bytes) -> tuple[OrderRef, ...]:
+def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of an ORDER_CHANGE, unless it leaves Amazon's own warehouses."""
-    found = notice_of(body)
+    found = parse_notice(body)
     payload = found[1].get("Payload") if found and topic == ORDER_CHANGE else None
     change = payload.get("OrderChangeNotification") if isinstance(payload, dict) else None
     if not isinstance(change, dict):

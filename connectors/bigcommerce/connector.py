@@ -28,18 +28,18 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
-from connectors.bigcommerce.fulfillment import tell
+from connectors.bigcommerce.fulfillment import push_fulfillment
 from connectors.bigcommerce.mapping import (
     INCOMPLETE,
-    event_of,
-    hints_of,
-    lines_in,
-    listed,
-    order_of,
-    stated,
-    when,
+    embedded_lines,
+    order_refs,
+    parse_event,
+    parse_order,
+    parse_time,
+    request_list,
+    request_object,
 )
-from connectors.bigcommerce.stock import items, push
+from connectors.bigcommerce.stock import items, push_levels
 from connectors.contract import (
     Connector,
     OrderRef,
@@ -110,19 +110,19 @@ class BigCommerce(
     async def check(self) -> None:
         """Read one order and one item of the location."""
         try:
-            await listed(self.api, "/v2/orders", limit=1)
+            await request_list(self.api, "/v2/orders", limit=1)
             await items(self.api, self.settings.location_id, 1)
         except AuthFailed as refusal:
-            told = f"{refusal}: the API account needs Orders and Store Inventory (modify)"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: the API account needs Orders and Store Inventory (modify)"
+            raise AuthFailed(message) from refusal
         except NotFound as refusal:
             raise NotFound(f"{refusal}: check store_hash and location_id") from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
-        place = KeysetPosition.resume(walk.after, walk.since or BEGINNING)
-        found = await listed(
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
+        found = await request_list(
             self.api,
             "/v2/orders",
             min_date_modified=stamp(place.since),
@@ -131,24 +131,24 @@ class BigCommerce(
             limit=ORDERS_PER_PAGE,
             **WITH_LINES,
         )
-        times = [when(each["date_modified"] or each["date_created"]) for each in found]
+        times = [parse_time(each["date_modified"] or each["date_created"]) for each in found]
         newest = max(times, default=None)
-        walk, more = walk.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
         placed = [each for each in found if each.get("status_id") != INCOMPLETE]
         orders = [await self._order(each) for each in placed]
-        return Page(tuple(orders), walk.cursor(), more)
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path = f"/v2/orders/{quote(ref, safe='')}"
-        return await self._order(await stated(self.api, "GET", path, params=WITH_LINES))
+        return await self._order(await request_object(self.api, "GET", path, params=WITH_LINES))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
         page, found = 0, list[Any]()
         while page == 0 or len(found) == ORDERS_PER_PAGE:
             page += 1
-            found = await listed(
+            found = await request_list(
                 self.api,
                 "/v2/orders",
                 min_date_created=stamp(since),
@@ -180,11 +180,11 @@ class BigCommerce(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and adjust what differs in one call where none is refused."""
         able, lost = bound(levels, "variant_id")
-        return [*lost, *await push(self.api, self.settings.location_id, able)]
+        return [*lost, *await push_levels(self.api, self.settings.location_id, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipments that are not there yet, and name the serials."""
-        await tell(self.api, fulfillment)
+        await push_fulfillment(self.api, fulfillment)
         store = f"https://store-{self.settings.store_hash}.mybigcommerce.com"
         return f"{store}/manage/orders/{fulfillment.order_ref}"
 
@@ -200,11 +200,11 @@ class BigCommerce(
             raise AuthFailed("the signature of the webhook is wrong")
         if abs(received_at - datetime.fromtimestamp(int(sent), UTC)) > TOLERANCE:
             raise AuthFailed("the webhook is too old, or from the future")
-        return WebhookCall(call_id, str(event_of(body).get("scope") or ""))
+        return WebhookCall(call_id, str(parse_event(body).get("scope") or ""))
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, where the event is about one."""
-        return hints_of(body)
+        return order_refs(body)
 
     def _key(self) -> bytes:
         """Return what signs: the client secret, or one written as Standard Webhooks does."""
@@ -217,8 +217,8 @@ class BigCommerce(
             return text.encode()
 
     async def _order(self, order: Mapping[str, Any]) -> Order:
-        lines = lines_in(order)
+        lines = embedded_lines(order)
         if lines is None:
             path = f"/v2/orders/{int(order['id'])}/products"
-            lines = await listed(self.api, path, limit=250)
-        return order_of(order, lines)
+            lines = await request_list(self.api, path, limit=250)
+        return parse_order(order, lines)

@@ -56,8 +56,8 @@ class BigCommerceDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("store/order/updated", int(ref))
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("store/order/updated", int(ref))
 
     def _variant(self, sku: str) -> int:
         items = self.simulator.items.items()

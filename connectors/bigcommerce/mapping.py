@@ -33,7 +33,7 @@ STATES = {
 }
 
 
-async def listed(api: RemoteApi, path: str, **params: Any) -> list[Any]:
+async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
     """Read a list of v2; no content is an empty one."""
     response = await api.request("GET", path, params=params)
     if response.status_code == 204:
@@ -47,7 +47,9 @@ async def listed(api: RemoteApi, path: str, **params: Any) -> list[Any]:
     return found
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+async def request_object(
+    api: RemoteApi, method: str, path: str, **options: Any
+) -> Mapping[str, Any]:
     """Ask for one object."""
     found = await api.json(method, path, **options)
     if not isinstance(found, dict):
@@ -55,7 +57,7 @@ async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapp
     return found
 
 
-def lines_in(order: Mapping[str, Any]) -> list[Any] | None:
+def embedded_lines(order: Mapping[str, Any]) -> list[Any] | None:
     """Find the lines that came with an order; None where they are to be asked for."""
     consignments = order.get("consignments")
     if not isinstance(consignments, dict):
@@ -67,7 +69,7 @@ def lines_in(order: Mapping[str, Any]) -> list[Any] | None:
     return [line for lines in found for line in lines or []]
 
 
-def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
+def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order and its lines."""
     status = int(order.get("status_id") or 0)
     state = STATES.get(status, OrderState.PENDING)
@@ -76,7 +78,7 @@ def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Or
         state = OrderState.FULFILLED
     if order.get("is_deleted"):
         state = OrderState.CANCELLED
-    placed = when(order["date_created"])
+    placed = parse_time(order["date_created"])
     customer = order.get("customer_id")
     return Order(
         ref=str(order["id"]),
@@ -85,7 +87,7 @@ def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Or
         remote_state=str(order.get("status") or status),
         lines=read,
         placed_at=placed,
-        updated_at=when(order.get("date_modified") or order["date_created"]),
+        updated_at=parse_time(order.get("date_modified") or order["date_created"]),
         customer_ref=str(customer) if customer else None,
     )
 
@@ -106,7 +108,7 @@ def _whole(number: Any) -> int:
     return math.ceil(float(number or 0))
 
 
-def when(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Read a time: v2 writes RFC 2822, v3 writes ISO 8601."""
     if text[:1].isdigit():
         return moment(text)
@@ -114,7 +116,7 @@ def when(text: str) -> datetime:
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def event_of(body: bytes) -> Mapping[str, Any]:
+def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook; what is not an object is an empty one."""
     try:
         event = json.loads(body)
@@ -123,9 +125,9 @@ def event_of(body: bytes) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def hints_of(body: bytes) -> Sequence[OrderRef]:
+def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the order of ``store/order/*`` and ``store/shipment/*``."""
-    data = event_of(body).get("data")
+    data = parse_event(body).get("data")
     if not isinstance(data, dict):
         return ()
     named = data.get("orderId") or (data.get("id") if data.get("type") == "order" else None)

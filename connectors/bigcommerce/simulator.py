@@ -112,14 +112,14 @@ class BigCommerceSimulator(Simulator):
             "modified": self.now(),
         }
         self.items[variant]["on_hand"] -= quantity
-        self.tell("store/order/created", ref)
+        self.emit("store/order/created", ref)
         return str(ref)
 
     def set_status(self, ref: str, status: int) -> None:
         """Let somebody in the store move an order."""
         order = self.orders[int(ref)]
         order |= {"status_id": status, "modified": self.now()}
-        self.tell("store/order/statusUpdated", int(ref))
+        self.emit("store/order/statusUpdated", int(ref))
 
     def serials(self, ref: str) -> dict[str, list[str]]:
         """Return the serials that the order's metafield names, by line."""
@@ -127,7 +127,7 @@ class BigCommerceSimulator(Simulator):
         named: dict[str, list[str]] = json.loads(field["value"])
         return named
 
-    def tell(self, scope: str, ref: int) -> None:
+    def emit(self, scope: str, ref: int) -> None:
         """Announce an order: its id, and nothing else."""
         event = {
             "scope": scope,
@@ -137,7 +137,7 @@ class BigCommerceSimulator(Simulator):
             "hash": hashlib.sha1(f"{scope}{ref}".encode(), usedforsecurity=False).hexdigest(),
             "data": {"type": "order", "id": ref},
         }
-        self.announce(scope, f"msg_{self.next_id()}", json.dumps(event).encode())
+        self.send_webhook(scope, f"msg_{self.next_id()}", json.dumps(event).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign as Standard Webhooks does; an older signature stands beside it."""
@@ -266,8 +266,8 @@ class BigCommerceSimulator(Simulator):
             if variant not in self.items or item["quantity"] < 0:
                 return _failed(422, f"[Item with variant_id {variant} is wrong]")
             if variant in self.by_product and "variant_id" in item:
-                told = f"[Item with variant_id {variant} is tracked by product, please update"
-                return _failed(422, f"{told} stock by product id]")
+                message = f"[Item with variant_id {variant} is tracked by product, please update"
+                return _failed(422, f"{message} stock by product id]")
             done.append((variant, item["quantity"]))
         self._to_do.extend(done)
         if self.works_at_once:

@@ -40,15 +40,15 @@ from connectors.contract import (
     WebhookCall,
 )
 from connectors.ebay.auth import RefreshTokenAuth
-from connectors.ebay.fulfillment import tell
+from connectors.ebay.fulfillment import push_fulfillment
 from connectors.ebay.mapping import (
-    event_of,
-    hints_of,
-    listed,
-    order_of,
-    quantity_of,
-    refusal_of,
-    stated,
+    first_error,
+    list_field,
+    order_refs,
+    parse_notification,
+    parse_order,
+    parse_quantity,
+    request_object,
 )
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound
@@ -122,11 +122,13 @@ class Ebay(
     async def check(self) -> None:
         """Buy a token, and read one order and one inventory item."""
         try:
-            await stated(self.api, "GET", ORDERS, params={"limit": "1"})
-            await stated(self.api, "GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
+            await request_object(self.api, "GET", ORDERS, params={"limit": "1"})
+            await request_object(
+                self.api, "GET", f"{INVENTORY}/inventory_item", params={"limit": "1"}
+            )
         except AuthFailed as refusal:
-            told = f"{refusal}: it needs sell.fulfillment and sell.inventory"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: it needs sell.fulfillment and sell.inventory"
+            raise AuthFailed(message) from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes."""
@@ -138,7 +140,7 @@ class Ebay(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return order_of(await stated(self.api, "GET", f"{ORDERS}/{quote(ref, safe='')}"))
+        return parse_order(await request_object(self.api, "GET", f"{ORDERS}/{quote(ref, safe='')}"))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -155,10 +157,10 @@ class Ebay(
         while page is not None:
             params = {"limit": str(ITEMS_PER_PAGE), "offset": str(page)}  # pages, not items
             path = f"{INVENTORY}/inventory_item"
-            answer = await stated(self.api, "GET", path, params=params)
-            found = listed(answer, "inventoryItems")
+            answer = await request_object(self.api, "GET", path, params=params)
+            found = list_field(answer, "inventoryItems")
             for item in found:
-                if (quantity := quantity_of(item)) is not None:
+                if (quantity := parse_quantity(item)) is not None:
                     yield ObservedLevel(
                         sku=item["sku"],
                         quantity=quantity,
@@ -187,7 +189,7 @@ class Ebay(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
-        await tell(self.api, ORDERS, fulfillment)
+        await push_fulfillment(self.api, ORDERS, fulfillment)
         return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
@@ -197,7 +199,7 @@ class Ebay(
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         self._keys.verify(headers, body)
-        call_id, topic, _ = event_of(body)
+        call_id, topic, _ = parse_notification(body)
         if not call_id:
             raise AuthFailed("the notification has no id")
         return WebhookCall(call_id, topic)
@@ -212,7 +214,7 @@ class Ebay(
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""
-        return hints_of(event_of(body)[2])
+        return order_refs(parse_notification(body)[2])
 
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int
@@ -222,16 +224,18 @@ class Ebay(
             "limit": str(ORDERS_PER_PAGE),
             "offset": str((page - 1) * ORDERS_PER_PAGE),
         }
-        answer = await stated(self.api, "GET", ORDERS, params=params)
-        orders = [order_of(each) for each in listed(answer, "orders")]
+        answer = await request_object(self.api, "GET", ORDERS, params=params)
+        orders = [parse_order(each) for each in list_field(answer, "orders")]
         return orders, int(answer.get("total") or 0)
 
     async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
         body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
         path = f"{INVENTORY}/bulk_get_inventory_item"
-        answer = await stated(self.api, "POST", path, json=body, repeat=True)
-        items = ((each["sku"], each.get("inventoryItem")) for each in listed(answer, "responses"))
-        return {sku: quantity_of(item) for sku, item in items if item}
+        answer = await request_object(self.api, "POST", path, json=body, repeat=True)
+        items = (
+            (each["sku"], each.get("inventoryItem")) for each in list_field(answer, "responses")
+        )
+        return {sku: parse_quantity(item) for sku, item in items if item}
 
     async def _set(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         if not levels:
@@ -239,14 +243,14 @@ class Ebay(
         body = {"requests": [_request(level) for level in levels]}
         path = f"{INVENTORY}/bulk_update_price_quantity"
         # Absolute, and compared before: to repeat it at once is safe.
-        answer = await stated(self.api, "POST", path, json=body, repeat=True)
+        answer = await request_object(self.api, "POST", path, json=body, repeat=True)
         by_sku: dict[str, list[Any]] = defaultdict(list)
-        for each in listed(answer, "responses"):
+        for each in list_field(answer, "responses"):
             by_sku[str(each.get("sku"))].append(each)
         results = []
         for level in levels:
             said = by_sku.get(level.remote["sku"])
-            refusal = refusal_of(said) if said else NotFound("eBay says nothing of this SKU")
+            refusal = first_error(said) if said else NotFound("eBay says nothing of this SKU")
             shown = level.available if refusal is None else None
             results.append(PushedLevel(level.listing, shown, refusal))
         return results

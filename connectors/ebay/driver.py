@@ -73,5 +73,5 @@ class EbayDriver(SimulatorDriver):
     def shipments(self, ref: str) -> int:
         return len(self.simulator.parcels.get(ref, []))
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("ORDER_CONFIRMATION", {"order": {"orderId": ref}})
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("ORDER_CONFIRMATION", {"order": {"orderId": ref}})

@@ -93,23 +93,23 @@ class EbaySimulator(Simulator):
             "orderPaymentStatus": paid,
             "cancelStatus": {"cancelState": "NONE_REQUESTED"},
             "buyer": {"username": "twin-buyer"},
-            "creationDate": iso(self.now()),
-            "lastModifiedDate": iso(self.now()),
+            "creationDate": format_time(self.now()),
+            "lastModifiedDate": format_time(self.now()),
             "lineItems": lines,
         }
-        self.tell("ORDER_CONFIRMATION", {"order": {"orderId": ref}})
+        self.emit("ORDER_CONFIRMATION", {"order": {"orderId": ref}})
         return ref
 
     def change(self, ref: str, **fields: Any) -> None:
         """Let something happen to an order."""
-        self.orders[ref] |= {**fields, "lastModifiedDate": iso(self.now())}
+        self.orders[ref] |= {**fields, "lastModifiedDate": format_time(self.now())}
 
-    def tell(self, topic: str, data: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, data: Mapping[str, Any]) -> None:
         """Announce something as eBay does: metadata, and a notification."""
         ref = str(uuid.UUID(int=self.next_id()))
-        told = {"notificationId": ref, "eventDate": iso(self.now()), "data": data}
-        event = {"metadata": {"topic": topic, "schemaVersion": "1.0"}, "notification": told}
-        self.announce(topic, ref, json.dumps(event, separators=(",", ":")).encode())
+        notification = {"notificationId": ref, "eventDate": format_time(self.now()), "data": data}
+        event = {"metadata": {"topic": topic, "schemaVersion": "1.0"}, "notification": notification}
+        self.send_webhook(topic, ref, json.dumps(event, separators=(",", ":")).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw body with ECDSA over SHA-1 and name the key."""
@@ -273,7 +273,7 @@ class EbaySimulator(Simulator):
         return {"sku": sku, "availability": availability, "product": {"title": f"A {sku}"}}
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as eBay does: UTC, milliseconds."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -65,9 +65,9 @@ class EpcisSimulator(Simulator):
     async def _capture(self, request: Request) -> Response:
         if (refused := self._refuse(request)) is not None:
             return refused
-        told = json.loads(await request.body())
-        events = told.get("epcisBody", {}).get("eventList", [])
-        if told.get("schemaVersion") != "2.0" or told.get("type") != "EPCISDocument":
+        payload = json.loads(await request.body())
+        events = payload.get("epcisBody", {}).get("eventList", [])
+        if payload.get("schemaVersion") != "2.0" or payload.get("type") != "EPCISDocument":
             return _problem(400, "epcisException:ValidationException", "no EPCIS 2.0 document")
         if len(events) > self.capture_limit:
             return _problem(413, "epcisException:CaptureLimitExceededException", "too many events")
@@ -163,7 +163,7 @@ class EpcisSimulator(Simulator):
         if start + size < len(found):
             address = request.url.include_query_params(nextPageToken=str(start + size))
             headers["link"] = f'<{address}>; rel="next"'
-        document = {
+        build_document = {
             "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
             "type": "EPCISQueryDocument",
             "schemaVersion": "2.0",
@@ -175,7 +175,7 @@ class EpcisSimulator(Simulator):
                 }
             },
         }
-        return JSONResponse(document, headers=headers)
+        return JSONResponse(build_document, headers=headers)
 
     def _refuse(self, request: Request) -> Response | None:
         if request.headers.get("authorization") == f"Bearer {self.token}":

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import Connector, LookupDevice
 from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
-from connectors.toolkit.warranty_status import day, object_of, objects
+from connectors.toolkit.warranty_status import dict_items, expect_object, parse_day
 from hub.vocabulary import Device, DeviceQuestion
 
 CHECK_IDENTIFIER = "00000000000000"
@@ -93,23 +93,23 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         if response.status_code in NOWHERE:
             return None
         try:
-            answer = object_of(response.json(), "the device")
+            answer = expect_object(response.json(), "the device")
         except ValueError as error:
             raise Unknown("the answer is not JSON") from error
         if self.settings.door is Door.OPENFDA:
-            found = objects(answer.get("results"))
+            found = dict_items(answer.get("results"))
             if "results" not in answer:
                 raise Unknown("the answer holds no results")
             return found[0] if found else None
         gudid = answer.get("gudid")
         record = gudid.get("device") if isinstance(gudid, dict) else None
-        return object_of(record, "the device")
+        return expect_object(record, "the device")
 
 
 def _names_of(record: Mapping[str, Any], by_openfda: bool) -> set[str]:
     """Return every DI of a record: of the device itself, and of its packages."""
     if by_openfda:
-        return {str(each.get("id")) for each in objects(record.get("identifiers"))}
+        return {str(each.get("id")) for each in dict_items(record.get("identifiers"))}
     return {str(each.get("deviceId")) for each in _inside(record, "identifiers", "identifier")}
 
 
@@ -137,12 +137,12 @@ def _of_accessgudid(record: Mapping[str, Any], question: DeviceQuestion) -> Devi
         product_codes=tuple(
             _text(each, "productCode") for each in _inside(record, "productCodes", "fdaProductCode")
         ),
-        published_on=day(record.get("devicePublishDate")),
+        published_on=parse_day(record.get("devicePublishDate")),
     )
 
 
 def _of_openfda(record: Mapping[str, Any], question: DeviceQuestion) -> Device:
-    terms = objects(record.get("gmdn_terms"))
+    terms = dict_items(record.get("gmdn_terms"))
     return Device(
         identifier=question.identifier,
         brand=_text(record, "brand_name"),
@@ -160,8 +160,10 @@ def _of_openfda(record: Mapping[str, Any], question: DeviceQuestion) -> Device:
         bears_expiry=_flag(record.get("has_expiration_date")),
         mri_safety=_text(record, "mri_safety"),
         terms=tuple(_text(each, "name") for each in terms),
-        product_codes=tuple(_text(each, "code") for each in objects(record.get("product_codes"))),
-        published_on=day(record.get("publish_date")),
+        product_codes=tuple(
+            _text(each, "code") for each in dict_items(record.get("product_codes"))
+        ),
+        published_on=parse_day(record.get("publish_date")),
     )
 
 
@@ -177,7 +179,7 @@ def _in(item: Any, name: str) -> Any:
 def _inside(record: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
     """Return a list that AccessGUDID wraps; a single item comes without the list."""
     found = _in(record.get(outer), inner)
-    return objects([found] if isinstance(found, dict) else found)
+    return dict_items([found] if isinstance(found, dict) else found)
 
 
 def _flag(said: Any) -> bool | None:

@@ -44,16 +44,16 @@ from connectors.contract import (
     WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
-from connectors.lightspeed.fulfillment import tell
+from connectors.lightspeed.fulfillment import push_fulfillment
 from connectors.lightspeed.mapping import (
-    data_of,
-    hints_of,
-    level_of,
-    order_of,
-    payload_of,
+    order_refs,
+    outlet_quantity,
+    page_version,
+    parse_order,
+    parse_payload,
+    response_data,
     serials_by_line,
     sold_lines,
-    version_of,
 )
 from connectors.remote import Remote
 from connectors.stock_levels import bound
@@ -115,11 +115,11 @@ class Lightspeed(
             for path in ("/sales", "/serialnumbers"):
                 await self._get(path, list, page_size=1)
         except AuthFailed as refusal:
-            told = f"{refusal}: the token must read outlets, sales and serial numbers"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: the token must read outlets, sales and serial numbers"
+            raise AuthFailed(message) from refusal
         except NotFound as refusal:
-            told = f"{refusal}: check outlet_id, and that the plan has serial numbers"
-            raise NotFound(told) from refusal
+            message = f"{refusal}: check outlet_id, and that the plan has serial numbers"
+            raise NotFound(message) from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next sales of the outlet by their version, each with its serials."""
@@ -127,8 +127,8 @@ class Lightspeed(
         answer = await self.api.json(
             "GET", f"{API}/sales", params={"after": after, "page_size": SALES_PER_PAGE}
         )
-        found = data_of(answer, list)
-        version = max(after, version_of(answer))
+        found = response_data(answer, list)
+        version = max(after, page_version(answer))
         if found and version == after:
             raise Rejected("the versions of the sales do not move on")
         ours = [sale for sale in found if self._sells_here(sale)]
@@ -170,7 +170,7 @@ class Lightspeed(
             product = products.get(record.get("product_id"))
             if product is None or not product.get("has_inventory", True):
                 continue
-            quantity = level_of([record], self.settings.outlet_id)
+            quantity = outlet_quantity([record], self.settings.outlet_id)
             if quantity is not None:
                 yield ObservedLevel(
                     sku=product.get("sku") or "",
@@ -192,7 +192,7 @@ class Lightspeed(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Take the serials off the outlet's list, and fulfil the sale if all of it left."""
-        return await tell(self.api, API, fulfillment, self.settings.outlet_id)
+        return await push_fulfillment(self.api, API, fulfillment, self.settings.outlet_id)
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw form."""
@@ -201,14 +201,14 @@ class Lightspeed(
         given = _SIGNED.match(headers.get("x-signature", ""))
         if given is None or not hmac.compare_digest(expected, given[1].lower()):
             raise AuthFailed("the signature of the webhook is wrong")
-        return WebhookCall(hashlib.sha256(body).hexdigest(), payload_of(body)[0])
+        return WebhookCall(hashlib.sha256(body).hexdigest(), parse_payload(body)[0])
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the sale, where the payload is one."""
-        return hints_of(body)
+        return order_refs(body)
 
     async def _get(self, path: str, kind: type, **params: Any) -> Any:
-        return data_of(await self.api.json("GET", f"{API}{path}", params=params), kind)
+        return response_data(await self.api.json("GET", f"{API}{path}", params=params), kind)
 
     async def _walk(self, path: str, **params: Any) -> AsyncIterator[Any]:
         """Yield everything of a collection, by version; an empty page is the end."""
@@ -216,10 +216,10 @@ class Lightspeed(
         while True:
             asked = {"after": after, "page_size": RECORDS_PER_PAGE, **params}
             answer = await self.api.json("GET", f"{API}{path}", params=asked)
-            found = data_of(answer, list)
+            found = response_data(answer, list)
             for each in found:
                 yield each
-            version = version_of(answer)
+            version = page_version(answer)
             if not found or version <= after:
                 return
             after = version
@@ -238,7 +238,7 @@ class Lightspeed(
             serials = await self._get(
                 "/serialnumbers", list, sale_id=sale["id"], page_size=RECORDS_PER_PAGE
             )
-            orders.append(order_of(sale, skus, serials_by_line(serials)))
+            orders.append(parse_order(sale, skus, serials_by_line(serials)))
         return orders
 
     async def _sku(self, product: str) -> str:
@@ -252,7 +252,7 @@ class Lightspeed(
         product = quote(level.remote["product_id"], safe="")
         outlet = self.settings.outlet_id
         records = await self._get(f"/products/{product}/inventory", list)
-        present = level_of(records, outlet)
+        present = outlet_quantity(records, outlet)
         if present == level.available:
             return present
         if None not in (level.expected, present) and level.expected != present:

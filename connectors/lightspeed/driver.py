@@ -59,7 +59,7 @@ class LightspeedDriver(SimulatorDriver):
     def shipments(self, ref: str) -> int:
         return sum(each["sale_id"] == ref for each in self.simulator.fulfillments)
 
-    def announce(self, ref: str) -> None:
+    def trigger_webhook(self, ref: str) -> None:
         self.simulator.set_status(ref, self.simulator.sales[ref]["status"])
 
     def _product(self, sku: str) -> str:

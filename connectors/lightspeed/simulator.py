@@ -114,7 +114,7 @@ class LightspeedSimulator(Simulator):
                 sold = {"sale_id": sale["id"], "line_item_id": line["id"]}
                 record |= {**sold, "version": self._next_version()}
         self._move(product, -quantity)
-        self.tell(sale)
+        self.emit(sale)
         return str(sale["id"])
 
     def set_status(self, sale_id: str, status: str) -> None:
@@ -122,12 +122,12 @@ class LightspeedSimulator(Simulator):
         sale = self.sales[sale_id]
         sale |= {"status": status, "version": self._next_version()}
         sale["updated_at"] = self.now().astimezone(UTC).isoformat()
-        self.tell(sale)
+        self.emit(sale)
 
-    def tell(self, sale: Mapping[str, Any]) -> None:
+    def emit(self, sale: Mapping[str, Any]) -> None:
         """Announce a sale: a form with JSON in it."""
         form = {"payload": json.dumps(sale), "type": "sale.update", "domain_prefix": "twin"}
-        self.announce("sale.update", f"hook-{self.next_id()}", urlencode(form).encode())
+        self.send_webhook("sale.update", f"hook-{self.next_id()}", urlencode(form).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw form with the client secret."""

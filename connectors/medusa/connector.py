@@ -37,18 +37,18 @@ from connectors.contract import (
     WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
-from connectors.medusa.fulfillment import tell
+from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     LEVEL_FIELDS,
     ORDER_FIELDS,
-    hints_of,
-    level_of,
-    listed,
-    one,
-    order_of,
-    stated,
+    list_field,
+    location_level,
+    object_field,
+    order_refs,
+    parse_order,
+    request_object,
 )
-from connectors.medusa.stock import push
+from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import IncrementalCursor, stamp
@@ -102,7 +102,7 @@ class Medusa(
         location = quote(self.settings.stock_location_id, safe="")
         try:
             path = f"/admin/stock-locations/{location}"
-            await stated(self.api, "GET", path, params={"fields": "id"})
+            await request_object(self.api, "GET", path, params={"fields": "id"})
         except NotFound as refusal:
             raise NotFound(f"{refusal}: check stock_location_id and base_url") from refusal
         except AuthFailed as refusal:
@@ -111,17 +111,21 @@ class Medusa(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = IncrementalCursor.resume(cursor, datetime.now(UTC))
-        place = KeysetPosition.resume(walk.after, walk.since or BEGINNING)
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
         orders = await self._orders("updated_at", place.since, None, place.skip)
         newest = max((order.updated_at for order in orders), default=None)
-        walk, more = walk.step(newest, place.following(newest, len(orders), ORDERS_PER_PAGE))
-        return Page(tuple(orders), walk.cursor(), more)
+        position, more = position.step(
+            newest, place.following(newest, len(orders), ORDERS_PER_PAGE)
+        )
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
-        return order_of(one(await stated(self.api, "GET", path, params=params), "order"))
+        return parse_order(
+            object_field(await request_object(self.api, "GET", path, params=params), "order")
+        )
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -140,12 +144,12 @@ class Medusa(
         skip, found = 0, list[Any]()
         while skip == 0 or len(found) == ITEMS_PER_PAGE:
             params = {"fields": LEVEL_FIELDS, "limit": ITEMS_PER_PAGE, "offset": skip}
-            answer = await stated(
+            answer = await request_object(
                 self.api, "GET", "/admin/inventory-items", params={**params, "order": "id"}
             )
-            found = listed(answer, "inventory_items")
+            found = list_field(answer, "inventory_items")
             for item in found:
-                if (shelf := level_of(item, self.settings.stock_location_id)) is not None:
+                if (shelf := location_level(item, self.settings.stock_location_id)) is not None:
                     yield ObservedLevel(
                         sku=item.get("sku") or "",
                         quantity=shelf[0] - shelf[1],
@@ -162,11 +166,11 @@ class Medusa(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs in one call where none is refused."""
         able, lost = bound(levels, "inventory_item_id")
-        return [*lost, *await push(self.api, self.settings.stock_location_id, able)]
+        return [*lost, *await push_levels(self.api, self.settings.stock_location_id, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the fulfilment that is not there yet, with the serials, and ship it."""
-        return await tell(self.api, fulfillment, self.settings.stock_location_id)
+        return await push_fulfillment(self.api, fulfillment, self.settings.stock_location_id)
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature that the subscriber made over the raw body."""
@@ -180,7 +184,7 @@ class Medusa(
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
-        return hints_of(body)
+        return order_refs(body)
 
     async def _orders(
         self,
@@ -200,8 +204,8 @@ class Medusa(
         }
         if until is not None:
             params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)
-        answer = await stated(self.api, "GET", "/admin/orders", params=params)
-        orders = [order_of(each) for each in listed(answer, "orders")]
+        answer = await request_object(self.api, "GET", "/admin/orders", params=params)
+        orders = [parse_order(each) for each in list_field(answer, "orders")]
         times = [each.updated_at if field == "updated_at" else each.placed_at for each in orders]
         if times and min(times) < since - CLOCK_GRAIN:
             raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")

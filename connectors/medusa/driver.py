@@ -55,5 +55,5 @@ class MedusaDriver(SimulatorDriver):
         named = [each["metadata"]["serials"].values() for each in made]
         return [serial for lines in named for serials in lines for serial in serials]
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("order.updated", {"id": ref})
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.updated", {"id": ref})

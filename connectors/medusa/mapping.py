@@ -31,7 +31,9 @@ PAYABLE = frozenset(
 )
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+async def request_object(
+    api: RemoteApi, method: str, path: str, **options: Any
+) -> Mapping[str, Any]:
     """Ask for one object."""
     found = await api.json(method, path, **options)
     if not isinstance(found, dict):
@@ -39,7 +41,7 @@ async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapp
     return found
 
 
-def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
+def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
     """Take a list out of an answer."""
     found = answer.get(name)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
@@ -47,7 +49,7 @@ def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
     return found
 
 
-def one(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def object_field(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Take an object out of an answer."""
     found = answer.get(name)
     if not isinstance(found, dict):
@@ -55,7 +57,7 @@ def one(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
     lines = tuple(_line(item) for item in order.get("items") or [])
     placed = moment(order["created_at"])
@@ -101,7 +103,7 @@ def _whole(number: Any) -> int:
     return math.ceil(float(number or 0))
 
 
-def level_of(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
+def location_level(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     """Read what is stocked and what is reserved at a location; None where it keeps no level."""
     for level in item.get("location_levels") or []:
         if level.get("location_id") == location:
@@ -109,7 +111,7 @@ def level_of(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     return None
 
 
-def hints_of(body: bytes) -> Sequence[OrderRef]:
+def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the order that the data of an event speaks of."""
     try:
         data = json.loads(body)

@@ -85,26 +85,26 @@ class MedusaSimulator(Simulator):
             "payment_status": paid,
             "fulfillment_status": "not_fulfilled",
             "customer_id": "cus_1",
-            "created_at": iso(self.now()),
-            "updated_at": iso(self.now()),
+            "created_at": format_time(self.now()),
+            "updated_at": format_time(self.now()),
             "items": items,
             "fulfillments": [],
         }
-        self.tell("order.placed", {"id": ref})
+        self.emit("order.placed", {"id": ref})
         return ref
 
     def cancel_order(self, ref: str) -> None:
         """Cancel an order."""
-        self.orders[ref] |= {"status": "canceled", "updated_at": iso(self.now())}
-        self.tell("order.canceled", {"id": ref})
+        self.orders[ref] |= {"status": "canceled", "updated_at": format_time(self.now())}
+        self.emit("order.canceled", {"id": ref})
 
     def capture(self, ref: str) -> None:
         """Capture the payment; the order's time of change stays where it is."""
         self.orders[ref]["payment_status"] = "captured"
 
-    def tell(self, topic: str, data: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, data: Mapping[str, Any]) -> None:
         """Let the subscriber post the data of an event."""
-        self.announce(topic, f"event-{self.next_id()}", json.dumps(data).encode())
+        self.send_webhook(topic, f"event-{self.next_id()}", json.dumps(data).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw body as the subscriber does."""
@@ -178,8 +178,8 @@ class MedusaSimulator(Simulator):
         for item in asked["items"]:
             line = lines[item["id"]]
             if line["detail"]["fulfilled_quantity"] + item["quantity"] > line["quantity"]:
-                told = f"No stock reservation found for item {item['id']}"
-                return _failed(400, "invalid_data", told)
+                message = f"No stock reservation found for item {item['id']}"
+                return _failed(400, "invalid_data", message)
         for item in asked["items"]:
             line = lines[item["id"]]
             line["detail"]["fulfilled_quantity"] += item["quantity"]
@@ -199,7 +199,7 @@ class MedusaSimulator(Simulator):
         )
         if known["shipped_at"]:
             return _failed(400, "not_allowed", "Shipment has already been created")
-        known |= {"shipped_at": iso(self.now()), "labels": asked.get("labels", [])}
+        known |= {"shipped_at": format_time(self.now()), "labels": asked.get("labels", [])}
         lines = {line["id"]: line for line in order["items"]}
         for item in asked["items"]:
             lines[item["id"]]["detail"]["shipped_quantity"] += item["quantity"]
@@ -210,7 +210,7 @@ class MedusaSimulator(Simulator):
             line["detail"][f"{step}_quantity"] >= line["quantity"] for line in order["items"]
         )
         status = step if whole else f"partially_{step}"
-        order |= {"fulfillment_status": status, "updated_at": iso(self.now())}
+        order |= {"fulfillment_status": status, "updated_at": format_time(self.now())}
         return JSONResponse({"order": order})
 
     async def _list_items(self, request: Request) -> Response:
@@ -245,7 +245,7 @@ class MedusaSimulator(Simulator):
         return next(each for each in levels if each["location_id"] == LOCATION)
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as Medusa does: UTC, milliseconds."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

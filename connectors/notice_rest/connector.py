@@ -119,8 +119,8 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
         """Read what became of a message."""
         outcome = self.settings.outcome_words.get(topic)
         try:
-            told = _object(body)
-            data, at = told.get("data"), datetime.fromisoformat(str(told.get("timestamp")))
+            payload = _object(body)
+            data, at = payload.get("data"), datetime.fromisoformat(str(payload.get("timestamp")))
         except (Unknown, ValueError):
             return ()
         if outcome is None or not isinstance(data, dict) or not isinstance(data.get("id"), str):

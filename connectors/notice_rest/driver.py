@@ -25,5 +25,5 @@ class NoticeDriver(SimulatorDriver):
     def messages(self) -> int:
         return len(self.simulator.messages)
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell(ref, "message.delivered")
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit(ref, "message.delivered")

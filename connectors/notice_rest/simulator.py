@@ -39,14 +39,14 @@ class NoticeSimulator(Simulator):
             "calls_per_second": 1000,
         }
 
-    def tell(self, message: str, what: str, detail: str = "") -> None:
+    def emit(self, message: str, what: str, detail: str = "") -> None:
         """Say what became of a message: ``message.delivered``, ``message.bounced`` …"""
-        told = {
+        payload = {
             "type": what,
             "timestamp": self.now().isoformat(),
             "data": {"id": message, "detail": detail},
         }
-        self.announce(what, f"evt_{self.next_id()}", json.dumps(told).encode())
+        self.send_webhook(what, f"evt_{self.next_id()}", json.dumps(payload).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign a delivery as the Standard Webhooks specification says."""

@@ -58,11 +58,11 @@ class SaleorDriver(SimulatorDriver):
         named = [json.loads(each["metadata"].get("serial_hub.serials", "{}")) for each in made]
         return [serial for lines in named for serials in lines.values() for serial in serials]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        return self.simulator.take_back(ref, 0, quantity, "REFUNDED_AND_RETURNED")
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        return self.simulator.create_return(ref, 0, quantity, "REFUNDED_AND_RETURNED")
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("order_updated", ref)
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order_updated", ref)
 
     def _variant(self, sku: str) -> str:
         return next(ref for ref, each in self.simulator.variants.items() if each["sku"] == sku)

@@ -109,8 +109,8 @@ class SaleorSimulator(Simulator):
         self.orders[ref] = {
             "id": ref,
             "number": str(number),
-            "created": iso(self.now()),
-            "updatedAt": iso(self.now()),
+            "created": format_time(self.now()),
+            "updatedAt": format_time(self.now()),
             "status": status,
             "chargeStatus": paid,
             "authorizeStatus": paid,
@@ -118,15 +118,15 @@ class SaleorSimulator(Simulator):
             "lines": lines,
             "fulfillments": [],
         }
-        self.tell("order_created", ref)
+        self.emit("order_created", ref)
         return ref
 
     def change(self, ref: str, **fields: Any) -> None:
         """Let something happen to an order."""
-        self.orders[ref] |= {**fields, "updatedAt": iso(self.now())}
-        self.tell("order_updated", ref)
+        self.orders[ref] |= {**fields, "updatedAt": format_time(self.now())}
+        self.emit("order_updated", ref)
 
-    def take_back(self, ref: str, line: int, quantity: int, status: str = "RETURNED") -> str:
+    def create_return(self, ref: str, line: int, quantity: int, status: str = "RETURNED") -> str:
         """Let a person record that units of a line came back. Returns the fulfilment's id."""
         order = self.orders[ref]
         back = {"quantity": quantity, "orderLine": order["lines"][line]}
@@ -135,10 +135,10 @@ class SaleorSimulator(Simulator):
         self.change(ref, status="PARTIALLY_RETURNED")
         return str(made["id"])
 
-    def tell(self, topic: str, ref: str) -> None:
+    def emit(self, topic: str, ref: str) -> None:
         """Announce something as a subscription of the order's id does."""
-        body = {"issuedAt": iso(self.now()), "order": {"id": ref}, "n": self.next_id()}
-        self.announce(topic, str(body["n"]), json.dumps(body).encode())
+        body = {"issuedAt": format_time(self.now()), "order": {"id": ref}, "n": self.next_id()}
+        self.send_webhook(topic, str(body["n"]), json.dumps(body).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign as Saleor does: a detached JSON Web Signature."""
@@ -244,8 +244,8 @@ class SaleorSimulator(Simulator):
         for each in wanted["lines"]:
             line, (stock,) = lines[each["orderLineId"]], each["stocks"]
             if stock["quantity"] > line["quantityToFulfill"]:
-                told = _problem("FULFILL_ORDER_LINE", "Only fewer items remain to fulfill.")
-                return {"fulfillments": [], "errors": [told]}
+                message = _problem("FULFILL_ORDER_LINE", "Only fewer items remain to fulfill.")
+                return {"fulfillments": [], "errors": [message]}
         made = []
         for each in wanted["lines"]:
             line, (stock,) = lines[each["orderLineId"]], each["stocks"]
@@ -264,7 +264,7 @@ class SaleorSimulator(Simulator):
         return {
             "id": global_id("Fulfillment", self.next_id()),
             "status": status,
-            "created": iso(self.now()),
+            "created": format_time(self.now()),
             "trackingNumber": tracking,
             "lines": lines,
             "metadata": metadata,
@@ -284,8 +284,8 @@ class SaleorSimulator(Simulator):
         if order is None:
             return {"order": None, "errors": [_problem("NOT_FOUND", "No such order.")]}
         if order["fulfillments"] or order["status"] == "CANCELED":
-            told = _problem("CANNOT_CANCEL_ORDER", "This order can't be canceled.")
-            return {"order": None, "errors": [told]}
+            message = _problem("CANNOT_CANCEL_ORDER", "This order can't be canceled.")
+            return {"order": None, "errors": [message]}
         self.change(order["id"], status="CANCELED")
         return {"order": order, "errors": []}
 
@@ -295,7 +295,7 @@ def global_id(kind: str, number: int) -> str:
     return base64.b64encode(f"{kind}:{number}".encode()).decode()
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as Saleor does: to the microsecond. The twin sorts by the text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 

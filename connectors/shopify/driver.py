@@ -71,7 +71,7 @@ class ShopifyDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         line = self.simulator.orders[ref].lines[0]
         if not self.simulator.orders[ref].shipments:
             self.simulator.ship(ref, {line.id: line.current})
@@ -80,5 +80,5 @@ class ShopifyDriver(SimulatorDriver):
         self.simulator.refund(ref, {line.id: quantity}, return_id=goods)
         return goods
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("orders/updated", self.simulator.orders[ref])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("orders/updated", self.simulator.orders[ref])

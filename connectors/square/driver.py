@@ -58,10 +58,10 @@ class SquareDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         note = f"SN: {', '.join(serials)}" if serials else None
-        made = self.simulator.take_back(ref, quantity, note=note)
+        made = self.simulator.create_return(ref, quantity, note=note)
         return f"{made}:{self.simulator.orders[made].returns[0]['uid']}"
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("order.updated", self.simulator.orders[ref])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.updated", self.simulator.orders[ref])

@@ -52,39 +52,39 @@ def _as_words(name: str) -> str:
 def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunction], Case]:
     """Make a row of a story: its name is the function's, its promise the docstring's first line."""
 
-    def made(story: CaseFunction) -> Case:
-        name = str(getattr(story, "__name__", "")).replace("_", "-")
-        promise = (story.__doc__ or "").strip().partition("\n")[0]
-        return Case(name, promise, needs, unless, story)
+    def made(scenario: CaseFunction) -> Case:
+        name = str(getattr(scenario, "__name__", "")).replace("_", "-")
+        promise = (scenario.__doc__ or "").strip().partition("\n")[0]
+        return Case(name, promise, needs, unless, scenario)
 
     return made
 
 
-def lacks(flag: str, why: str) -> Condition:
+def unless_flag(flag: str, why: str) -> Condition:
     """Take a row out for connectors whose class says so: `flag` is one of the contract's."""
     return lambda connector: None if getattr(connector, flag) else f"{why} ({flag} is False)"
 
 
-def holds(condition: object, told: str) -> None:
+def require(condition: object, message: str) -> None:
     """Fail the row unless the condition is true; unlike `assert`, also under ``python -O``."""
     if not condition:
-        raise ConformanceFailure(told)
+        raise ConformanceFailure(message)
 
 
-def same(found: object, wanted: object, what: str) -> None:
+def require_equal(found: object, wanted: object, what: str) -> None:
     """Fail the row unless two things are equal."""
-    holds(found == wanted, f"{what}: {found!r}, not {wanted!r}")
+    require(found == wanted, f"{what}: {found!r}, not {wanted!r}")
 
 
-def only(found: Iterable[Found], what: str) -> Found:
+def require_one(found: Iterable[Found], what: str) -> Found:
     """Return the one thing that there is to be; fail the row where there are more or none."""
     listed = list(found)
-    holds(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
+    require(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
     return listed[0]
 
 
 @contextmanager
-def raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
+def require_raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
     """Fail the row unless the block raises `kind`; what was raised is put into the list."""
     caught: list[Any] = []
     try:

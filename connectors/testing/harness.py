@@ -19,7 +19,7 @@ import httpx
 from connectors.contract import Page
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
-from connectors.testing.case import Case, Class, ConformanceFailure, holds
+from connectors.testing.case import Case, Class, ConformanceFailure, require
 from connectors.testing.serving import serve
 from connectors.testing.simulator_driver import SimulatorDriver
 from connectors.toolkit.rate_limits import NoRateLimits
@@ -64,7 +64,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self._answers: list[Answer] = []
         self._lost: int | None = None
         self._arrives = True
-        self.mended_late = False
+        self.repaired_late = False
         self._meanwhile: tuple[int, Callable[[], None]] | None = None
 
     def answer_next(self, answer: Answer) -> None:
@@ -76,14 +76,14 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self._lost = len(self.requests) + number
         self._arrives = arrives
 
-    def meanwhile(self, number: int, happens: Callable[[], None]) -> None:
+    def before_call(self, number: int, happens: Callable[[], None]) -> None:
         """Let something happen there just before a call arrives, counted from 1."""
         self._meanwhile = (len(self.requests) + number, happens)
 
-    def mended(self) -> bool:
+    def repair(self) -> bool:
         """Break no more; says whether the wire was still to break."""
-        self.mended_late, self._lost = self._lost is not None, None
-        return self.mended_late
+        self.repaired_late, self._lost = self._lost is not None, None
+        return self.repaired_late
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one call."""
@@ -121,10 +121,10 @@ def in_another_time_zone(text: str) -> str:
         at = datetime.fromisoformat(found[0].replace("Z", "+00:00")).astimezone(ELSEWHERE)
         return at.isoformat(timespec="milliseconds" if "." in found[0] else "seconds")
 
-    def told(found: re.Match[str]) -> str:
+    def outcome(found: re.Match[str]) -> str:
         return format_datetime(parsedate_to_datetime(found[0]).astimezone(ELSEWHERE))
 
-    return _RFC2822.sub(told, _RFC3339.sub(moved, text))
+    return _RFC2822.sub(outcome, _RFC3339.sub(moved, text))
 
 
 def with_unknown_enum_values(fields: frozenset[str]) -> Rewrite:
@@ -180,14 +180,14 @@ class Harness:
             found, cursor = [*found, *page.items], page.cursor
             if not page.more:
                 return found, cursor
-        holds(False, f"after {PAGES_MAX} pages there was still more")
+        require(False, f"after {PAGES_MAX} pages there was still more")
         return found, cursor
 
     async def stock(self) -> dict[str, int]:
         """Take a snapshot: quantities by SKU; an article twice is a broken promise."""
         seen: dict[str, int] = {}
         async for each in self.connector.snapshot_stock():
-            holds(each.sku not in seen, f"the snapshot yields {each.sku} twice")
+            require(each.sku not in seen, f"the snapshot yields {each.sku} twice")
             seen[each.sku] = each.quantity
         return seen
 
@@ -220,7 +220,7 @@ class Harness:
                     yield loss
                     self.transport.requests.extend(fresh.transport.requests)
                 if loss.ended:
-                    holds(number > 1, "the story makes no call at all")
+                    require(number > 1, "the story makes no call at all")
                     break
 
 
@@ -239,9 +239,9 @@ class LostCall(Harness):
     @property
     def ended(self) -> bool:
         """Say whether the story has no more calls that could get lost."""
-        return self.transport.mended_late
+        return self.transport.repaired_late
 
-    def begins(self) -> None:
+    def arm(self) -> None:
         """Break the wire from here."""
         self.transport.lose(self.number, arrives=self.arrives)
 
@@ -253,12 +253,12 @@ class LostCall(Harness):
             return error
         return None
 
-    def happened(self, what: str, told: object) -> bool:
+    def was_lost(self, what: str, outcome: object) -> bool:
         """Say whether the call got lost; if so, it has to be told as an unknown outcome."""
-        if self.transport.mended():
-            holds(told is None, f"{what} fails although nothing was lost: {told!r}")
+        if self.transport.repair():
+            require(outcome is None, f"{what} fails although nothing was lost: {outcome!r}")
             return False
-        holds(isinstance(told, Unknown), f"{self.what}, {what} says {told!r}, not Unknown")
+        require(isinstance(outcome, Unknown), f"{self.what}, {what} says {outcome!r}, not Unknown")
         return True
 
 
@@ -304,7 +304,7 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
     Raises Broken, or NotApplicable where only the story can tell.
     """
 
-    async def told() -> list[httpx.Request]:
+    async def outcome() -> list[httpx.Request]:
         clock = Clock()
         async with open_harness(connector, driver(clock), clock) as harness:
             try:
@@ -317,4 +317,4 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
                 raise ConformanceFailure(f"the story ends with {error!r}") from error
             return harness.transport.requests
 
-    return asyncio.run(told())
+    return asyncio.run(outcome())

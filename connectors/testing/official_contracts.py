@@ -18,7 +18,7 @@ from graphql import GraphQLError, GraphQLSchema, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from graphql.language import OperationDefinitionNode
 
-from connectors.testing.case import holds
+from connectors.testing.case import require
 from connectors.testing.simulator_driver import OfficialContract
 
 PROBLEMS_MAX = 5
@@ -47,11 +47,11 @@ class Contract:
     def check(self, request: httpx.Request, base: str) -> None:
         """Fail with everything in which a request breaks the contract."""
         operation = self._operation(request, base)
-        holds(operation, f"{request.method} {request.url.path} is in no contract")
+        require(operation, f"{request.method} {request.url.path} is in no contract")
         assert operation is not None
         found = [*self._in_query(operation, request), *self._in_headers(operation, request)]
         found += self._in_body(operation, request)
-        holds(found == [], f"{request.method} {request.url.path}: {found}")
+        require(found == [], f"{request.method} {request.url.path}: {found}")
         self.checked.append(operation.get("operationId") or f"{request.method} {request.url.path}")
 
     def _operation(self, request: httpx.Request, base: str) -> dict[str, Any] | None:
@@ -212,7 +212,7 @@ class GraphContract:
             )
             found += [error.message for error in given] if isinstance(given, list) else []
             self.checked.append(each.name.value if each.name else "unnamed")
-        holds(not found, f"{asked['query'][:60]!r}: {found}")
+        require(not found, f"{asked['query'][:60]!r}: {found}")
 
 
 @dataclass

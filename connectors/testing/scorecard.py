@@ -137,8 +137,8 @@ def _result(
     except NotApplicable as reason:
         return Result(case.name, Verdict.NOT_APPLICABLE, str(reason))
     except Exception as error:  # a bug of the connector is a row that it fails
-        told = str(error) if isinstance(error, AssertionError) else repr(error)
-        return Result(case.name, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+        message = str(error) if isinstance(error, AssertionError) else repr(error)
+        return Result(case.name, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
     return Result(case.name, Verdict.PASS, seconds=time.perf_counter() - began)
 
 
@@ -149,19 +149,19 @@ def _may_send(
     if not driver.official:
         return Result(OFFICIAL, Verdict.NOT_APPLICABLE, "its driver names no official contract")
     if specs is None:
-        told = "no folder of official contracts was given (--specs)"
-        return Result(OFFICIAL, Verdict.NOT_RUN, told)
+        message = "no folder of official contracts was given (--specs)"
+        return Result(OFFICIAL, Verdict.NOT_RUN, message)
     try:
         found = hold(sent, driver.official, specs)
     except OSError as error:
         return Result(OFFICIAL, Verdict.NOT_RUN, f"{error.filename} is not there")
     if found.problems:
         first = "; ".join(found.problems[:PROBLEMS_MAX])
-        told = f"{len(found.problems)} requests break it: {first}"
-        return Result(OFFICIAL, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+        message = f"{len(found.problems)} requests break it: {first}"
+        return Result(OFFICIAL, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
     operations = f"{len(found.operations)} operations"
-    told = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
-    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, told)
+    message = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
+    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, message)
 
 
 def as_json(card: Card) -> str:
@@ -179,8 +179,8 @@ def as_json(card: Card) -> str:
         for column in card.columns
     ]
     cases = [{"name": name, "promise": promise} for name, promise in _promises()]
-    told = {"passed": card.passed, "rows": cases, "connectors": columns}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    message = {"passed": card.passed, "rows": cases, "connectors": columns}
+    return json.dumps(message, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(card: Card) -> str:
@@ -197,7 +197,7 @@ def as_markdown(card: Card) -> str:
     lines = ["# Scorecard of the connectors", ""]
     lines += [f"| {' | '.join(cells)} |" for cells in table]
     lines += ["", "Notes:", ""] if notes else []
-    lines += [f"{number}. {_plain(told)}" for told, number in notes.items()]
+    lines += [f"{number}. {_plain(message)}" for message, number in notes.items()]
     lines += ["", "What the rows promise:", ""]
     lines += [f"- `{name}`: {promise}" for name, promise in _promises()]
     return "\n".join(lines) + "\n"

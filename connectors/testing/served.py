@@ -53,14 +53,14 @@ class ServedSimulator(Generic[SimulatorT]):
 
     def run(
         self,
-        story: Callable[[SimulatorT, Any], Awaitable[None]],
+        scenario: Callable[[SimulatorT, Any], Awaitable[None]],
         simulator: SimulatorT | None = None,
     ) -> None:
         """Tell a story of a twin, a fresh one where none is given, and its connector."""
 
-        async def told() -> None:
+        async def message() -> None:
             other = simulator or self.make()
             async with self.connected(other) as connector:
-                await story(other, connector)
+                await scenario(other, connector)
 
-        asyncio.run(told())
+        asyncio.run(message())

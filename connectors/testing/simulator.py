@@ -95,7 +95,7 @@ class Simulator:
         """Return the headers of a delivery. A twin whose webhooks are signed overrides this."""
         return {"x-twin-delivery": webhook.id}
 
-    def announce(self, topic: str, call_id: str, body: bytes) -> None:
+    def send_webhook(self, topic: str, call_id: str, body: bytes) -> None:
         """Send a webhook to every subscriber, in the background where a loop is running."""
         if self.lose_webhooks:
             return

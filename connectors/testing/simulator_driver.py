@@ -141,7 +141,7 @@ class SimulatorDriver:
 
     # PullReturns.
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         """Take units of an order's only line back, and pay for them.
 
         Returns the return's reference, as the connector will name it. `serials` are empty where
@@ -158,13 +158,13 @@ class SimulatorDriver:
         """
         self.simulator.subscribers[:] = [NOTIFICATION_URL]
         self.simulator.take_pending_webhooks()
-        self.announce(ref)
+        self.trigger_webhook(ref)
         self.simulator.subscribers.clear()
         return self.simulator.take_pending_webhooks()[0]
 
-    def announce(self, ref: str) -> None:
+    def trigger_webhook(self, ref: str) -> None:
         """Let an event about an order happen, of which subscribers are told."""
-        raise self._missing("announce")
+        raise self._missing("trigger_webhook")
 
     # ReceiveQueue. An order that is placed puts a notice into the queue.
 

@@ -22,12 +22,12 @@ import pytest
 
 from connectors.contract import Connector
 from connectors.errors import ConnectorError
-from connectors.testing import wire_cases
+from connectors.testing import transport_cases
 from connectors.testing.case import Case, NotApplicable, names
 from connectors.testing.conformance import SIMULATOR_CASES
 from connectors.testing.harness import run_case
 from connectors.testing.simulator_driver import SimulatorDriver
-from connectors.testing.wire_cases import STATUS_ERRORS, Answer, ConnectorUnderTest
+from connectors.testing.transport_cases import STATUS_ERRORS, Answer, ConnectorUnderTest
 
 
 class ConnectorSuite:
@@ -73,44 +73,44 @@ class ConnectorSuite:
         self, status: int, error: type[ConnectorError]
     ) -> None:
         """Any call that meets a status raises the error that belongs to it."""
-        asyncio.run(wire_cases.status_becomes(self.under_test, status, error))
+        asyncio.run(transport_cases.status_becomes(self.under_test, status, error))
 
     def test_a_wire_that_breaks_before_the_request_is_transient(self) -> None:
         """Nothing was sent: the repeat need not look."""
-        asyncio.run(wire_cases.never_sent(self.under_test))
+        asyncio.run(transport_cases.never_sent(self.under_test))
 
     @pytest.mark.parametrize("broken", [httpx.ReadTimeout, httpx.RemoteProtocolError])
     def test_silence_after_the_request_is_an_unknown_outcome(
         self, broken: type[httpx.TransportError]
     ) -> None:
         """It may have happened: the repeat looks first."""
-        asyncio.run(wire_cases.silence(self.under_test, broken))
+        asyncio.run(transport_cases.silence(self.under_test, broken))
 
     def test_a_page_of_a_proxy_is_never_an_answer(self) -> None:
         """Status 200 with HTML raises one of the six, not an error of our own."""
-        asyncio.run(wire_cases.page_of_a_proxy(self.under_test))
+        asyncio.run(transport_cases.page_of_a_proxy(self.under_test))
 
     def test_errors_are_short_and_tell_no_secret(self) -> None:
         """Even a remote that echoes our headers and query strings cannot make us log them."""
-        asyncio.run(wire_cases.errors_tell_no_secret(self.under_test))
+        asyncio.run(transport_cases.errors_contain_no_secret(self.under_test))
 
     def test_secrets_do_not_show(self) -> None:
         """Settings and what is built of them can be logged."""
-        asyncio.run(wire_cases.secrets_do_not_show(self.under_test))
+        asyncio.run(transport_cases.secrets_do_not_show(self.under_test))
 
     def test_an_unsigned_webhook_is_refused(self) -> None:
         """Nothing unsigned comes in, and nothing that cannot be read stops the others."""
-        asyncio.run(wire_cases.unsigned_webhooks(self.under_test))
+        asyncio.run(transport_cases.unsigned_webhooks(self.under_test))
 
     def test_an_empty_page_is_the_end_for_now(self) -> None:
         """No orders and no returns: no items, no more, and a cursor that is taken again."""
         if self.empty_page is not None:
-            asyncio.run(wire_cases.empty_answers(self.under_test, self.empty_page))
+            asyncio.run(transport_cases.empty_answers(self.under_test, self.empty_page))
 
     def test_a_level_without_references_harms_only_itself(self) -> None:
         """A listing that was never bound is NotFound in its place; nothing is raised."""
-        asyncio.run(wire_cases.loose_levels(self.under_test))
+        asyncio.run(transport_cases.levels_without_references(self.under_test))
 
     def test_it_has_a_plain_key_and_can_do_something(self) -> None:
         """The key stands in URLs; a connector without a capability is a mistake."""
-        asyncio.run(wire_cases.plain_key(self.under_test))
+        asyncio.run(transport_cases.plain_key(self.under_test))

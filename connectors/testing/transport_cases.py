@@ -44,7 +44,7 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.testing.case import Class, holds, raises, same
+from connectors.testing.case import Class, require, require_equal, require_raises
 from connectors.toolkit.rate_limits import NoRateLimits
 from hub.vocabulary import (
     Cancellation,
@@ -135,9 +135,9 @@ async def status_becomes(
     for name, outcome in (await under_test.outcomes(answer)).items():
         if status in NOT_KNOWN_HERE and _is_an_answer(under_test.connector, name, outcome):
             continue
-        holds(type(outcome) is error, f"{status}, {name}: {outcome!r}, not {error.__name__}")
+        require(type(outcome) is error, f"{status}, {name}: {outcome!r}, not {error.__name__}")
         if isinstance(outcome, RateLimited):
-            same(outcome.retry_after, RETRY_AFTER_SECONDS, f"the wait of {name}")
+            require_equal(outcome.retry_after, RETRY_AFTER_SECONDS, f"the wait of {name}")
 
 
 async def never_sent(under_test: ConnectorUnderTest) -> None:
@@ -147,7 +147,7 @@ async def never_sent(under_test: ConnectorUnderTest) -> None:
         raise httpx.ConnectTimeout("slow", request=request)
 
     for name, outcome in (await under_test.outcomes(answer)).items():
-        holds(type(outcome) is Transient, f"{name}: {outcome!r}, not Transient")
+        require(type(outcome) is Transient, f"{name}: {outcome!r}, not Transient")
 
 
 async def silence(under_test: ConnectorUnderTest, broken: type[httpx.TransportError]) -> None:
@@ -157,7 +157,7 @@ async def silence(under_test: ConnectorUnderTest, broken: type[httpx.TransportEr
         raise broken("silence")
 
     for name, outcome in (await under_test.outcomes(answer)).items():
-        holds(type(outcome) is Unknown, f"{name}: {outcome!r}, not Unknown")
+        require(type(outcome) is Unknown, f"{name}: {outcome!r}, not Unknown")
 
 
 async def page_of_a_proxy(under_test: ConnectorUnderTest) -> None:
@@ -167,10 +167,10 @@ async def page_of_a_proxy(under_test: ConnectorUnderTest) -> None:
         return httpx.Response(200, text="<html>maintenance</html>")
 
     for name, outcome in (await under_test.outcomes(answer)).items():
-        holds(isinstance(outcome, ConnectorError), f"{name}: {outcome!r}")
+        require(isinstance(outcome, ConnectorError), f"{name}: {outcome!r}")
 
 
-async def errors_tell_no_secret(under_test: ConnectorUnderTest) -> None:
+async def errors_contain_no_secret(under_test: ConnectorUnderTest) -> None:
     """Even a remote that echoes our headers and query strings cannot make us log them."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -178,10 +178,12 @@ async def errors_tell_no_secret(under_test: ConnectorUnderTest) -> None:
         return httpx.Response(422, text=json.dumps(echo) + "x" * 1000)
 
     for name, outcome in (await under_test.outcomes(answer)).items():
-        told = str(outcome)
-        holds(len(told) <= ERROR_TEXT_CHARS_MAX, f"{name} tells {len(told)} characters")
-        holds("in-the-query" not in told, f"{name} tells what stood in the query")
-        holds(not [each for each in under_test.secrets() if each in told], f"{name} tells a secret")
+        message = str(outcome)
+        require(len(message) <= ERROR_TEXT_CHARS_MAX, f"{name} tells {len(message)} characters")
+        require("in-the-query" not in message, f"{name} tells what stood in the query")
+        require(
+            not [each for each in under_test.secrets() if each in message], f"{name} tells a secret"
+        )
 
 
 async def secrets_do_not_show(under_test: ConnectorUnderTest) -> None:
@@ -189,11 +191,11 @@ async def secrets_do_not_show(under_test: ConnectorUnderTest) -> None:
     built = under_test.make(lambda _: httpx.Response(200))
     settings, remote = under_test.model(), under_test.connector.remote(under_test.model())
     shown = f"{settings!r} {settings} {remote!r} {built!r}"
-    holds(not [each for each in under_test.secrets() if each in shown], "a secret shows")
+    require(not [each for each in under_test.secrets() if each in shown], "a secret shows")
     for name, each in under_test.connector.settings_model.model_fields.items():
         if re.search(r"(secret|token|password|_key)$", name):
             secret = each.annotation in (SecretStr, SecretStr | None)
-            holds(secret, f"{name}: SecretStr")
+            require(secret, f"{name}: SecretStr")
     await built.api.aclose()
 
 
@@ -203,33 +205,33 @@ async def unsigned_webhooks(under_test: ConnectorUnderTest) -> None:
     if not isinstance(connector, ReceiveWebhooks):
         return
     for headers in ({}, {"x-signature": "é"}):
-        with raises(AuthFailed, f"a delivery with {headers}"):
+        with require_raises(AuthFailed, f"a delivery with {headers}"):
             connector.verify(headers, b"{}", NOW)
     for body in (b"{}", b"[]", b"not json", b"\xff", b'{"data": 1, "order": 2}'):
-        holds(not connector.read("a topic that nobody knows", body), f"{body!r} names orders")
+        require(not connector.read("a topic that nobody knows", body), f"{body!r} names orders")
         if isinstance(connector, SendNotice):
-            told = connector.receipts("a topic that nobody knows", body)
-            holds(not told, f"{body!r} tells of messages")
+            message = connector.receipts("a topic that nobody knows", body)
+            require(not message, f"{body!r} tells of messages")
     await connector.api.aclose()
 
 
-async def loose_levels(under_test: ConnectorUnderTest) -> None:
+async def levels_without_references(under_test: ConnectorUnderTest) -> None:
     """A level without references is NotFound in its place; nothing is raised, nor for none."""
     connector: Any = under_test.make(lambda _: httpx.Response(200, json={}))
     if isinstance(connector, PushStock):
         level = StockLevel(listing="L1", sku="A-1", available=3, remote={})
         (result,) = await connector.push_stock([level])
-        same(result.listing, "L1", "the listing that is answered for")
-        holds(isinstance(result.error, NotFound), f"{result.error!r}, not NotFound")
-        same(list(await connector.push_stock([])), [], "the answers for no level")
+        require_equal(result.listing, "L1", "the listing that is answered for")
+        require(isinstance(result.error, NotFound), f"{result.error!r}, not NotFound")
+        require_equal(list(await connector.push_stock([])), [], "the answers for no level")
     await connector.api.aclose()
 
 
 async def plain_key(under_test: ConnectorUnderTest) -> None:
     """The key stands in URLs; a connector without a capability is a mistake."""
     key = under_test.connector.key
-    holds(re.fullmatch(r"[a-z][a-z0-9_]*", key), f"the key {key!r}: small letters and digits")
-    holds(capabilities(under_test.connector), "it has no capability")
+    require(re.fullmatch(r"[a-z][a-z0-9_]*", key), f"the key {key!r}: small letters and digits")
+    require(capabilities(under_test.connector), "it has no capability")
 
 
 async def empty_answers(under_test: ConnectorUnderTest, empty_page: Any) -> None:
@@ -242,7 +244,7 @@ async def empty_answers(under_test: ConnectorUnderTest, empty_page: Any) -> None
         cursor = ""
         for _ in range(2):
             page = await pull(cursor)
-            same((page.items, page.more), ((), False), "an empty page")
+            require_equal((page.items, page.more), ((), False), "an empty page")
             cursor = page.cursor
     await connector.api.aclose()
 

@@ -2,7 +2,7 @@
 
 A page number slips when an order of an earlier page changes and moves to the end. So the next page
 begins at the newest time of the last one, itself included; only where one page holds a single
-moment does a number count on, inside that moment. A position travels as the `after` of a `IncrementalCursor`.
+moment does a number count on, inside that moment. A position travels as the `after` of a cursor.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ class RateLimit:
         if self.capacity <= 0 or (self.per_second > 0) == (self.window_seconds > 0):
             raise ValueError(f"{self.name}: a budget refills, or begins anew with each window")
 
-    def limits(self, operation: str) -> bool:
+    def applies_to(self, operation: str) -> bool:
         """Say whether an operation draws from it."""
         return not self.operations or operation in self.operations
 
@@ -101,7 +101,7 @@ class RateLimitState:
         """Return what is left after a call."""
         return replace(self, left=self.left - cost)
 
-    def told(self, reading: RateLimitReading) -> "RateLimitState":
+    def corrected(self, reading: RateLimitReading) -> "RateLimitState":
         """Believe what the remote says."""
         return replace(
             self,
@@ -155,7 +155,7 @@ class LocalRateLimits(RateLimitStore):
         return self._of(rate_limit).wait(rate_limit, 1.0)
 
     async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
-        self._accounts[rate_limit.name] = self._of(rate_limit).told(reading)
+        self._accounts[rate_limit.name] = self._of(rate_limit).corrected(reading)
 
     async def block(self, rate_limit: RateLimit, seconds: float) -> None:
         self._accounts[rate_limit.name] = self._of(rate_limit).blocked(seconds)

@@ -184,16 +184,16 @@ def _said(answer: httpx.Response) -> dict[str, Any]:
 def _refusal(answer: httpx.Response, said: Mapping[str, Any]) -> ConnectorError:
     """Say why no token was given; never with the body, which may echo what we sent."""
     status, word = answer.status_code, str(said.get("error") or "")
-    told = f"no token was given: {status}"
+    message = f"no token was given: {status}"
     if status == 429:
-        return RateLimited(told, retry_after_seconds(answer.headers.get("retry-after", "")))
+        return RateLimited(message, retry_after_seconds(answer.headers.get("retry-after", "")))
     if status in (401, 403) or word.startswith("invalid_") or answer.is_success:
-        return AuthFailed(told)
+        return AuthFailed(message)
     if status in (404, 410):
-        return NotFound(told)
+        return NotFound(message)
     if status in (409, 412):
-        return Conflict(told)
-    return Transient(told) if status in (408, 425) or status >= 500 else Rejected(told)
+        return Conflict(message)
+    return Transient(message) if status in (408, 425) or status >= 500 else Rejected(message)
 
 
 def oauth(

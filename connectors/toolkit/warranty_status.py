@@ -20,17 +20,17 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def unknown(question: WarrantyQuestion) -> Warranty:
+def unknown_warranty(question: WarrantyQuestion) -> Warranty:
     """Say that the maker does not know a serial, or could not say."""
     return Warranty(serial=question.serial, status=WarrantyStatus.UNKNOWN)
 
 
-def invalid(question: WarrantyQuestion) -> Warranty:
+def invalid_warranty(question: WarrantyQuestion) -> Warranty:
     """Say that this can not be one of the maker's serials."""
     return Warranty(serial=question.serial, status=WarrantyStatus.INVALID)
 
 
-def judged(
+def warranty_from_coverages(
     question: WarrantyQuestion,
     coverages: Sequence[Coverage],
     *,
@@ -41,7 +41,7 @@ def judged(
 
     `said` is whether it is covered, where the maker says so itself; else the days decide.
     """
-    covered = any(in_force(each) for each in coverages) if said is None else said
+    covered = any(is_in_force(each) for each in coverages) if said is None else said
     ended = any(each.ends_on is not None and each.ends_on < today() for each in coverages)
     if covered:
         status = WarrantyStatus.COVERED
@@ -50,7 +50,7 @@ def judged(
     starts = [each.starts_on for each in coverages if each.starts_on]
     ends = [each.ends_on for each in coverages if each.ends_on]
     # A cover that has no last day outlasts those that have one.
-    is_open = covered and any(each.ends_on is None and in_force(each) for each in coverages)
+    is_open = covered and any(each.ends_on is None and is_in_force(each) for each in coverages)
     return Warranty(
         serial=question.serial,
         status=status,
@@ -61,13 +61,13 @@ def judged(
     )
 
 
-def in_force(coverage: Coverage) -> bool:
+def is_in_force(coverage: Coverage) -> bool:
     """Say whether a cover holds today; one that has no first day has begun."""
     begun = coverage.starts_on is None or coverage.starts_on <= today()
     return begun and (coverage.ends_on is None or coverage.ends_on >= today())
 
 
-def day(said: Any) -> date | None:
+def parse_day(said: Any) -> date | None:
     """Read the day of an ISO date or time, as the maker wrote it; what is none is not known."""
     try:
         return date.fromisoformat(str(said)[:10])
@@ -75,19 +75,19 @@ def day(said: Any) -> date | None:
         return None
 
 
-def objects(said: Any) -> list[Mapping[str, Any]]:
+def dict_items(said: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list; what is no list has none."""
     return [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
 
 
-def listed(answer: Any, what: str) -> list[Mapping[str, Any]]:
+def expect_list(answer: Any, what: str) -> list[Mapping[str, Any]]:
     """Return the objects of an answer that must be a list, or raise Unknown."""
     if not isinstance(answer, list):
         raise Unknown(f"{what}: the answer is no list")
-    return objects(answer)
+    return dict_items(answer)
 
 
-def object_of(answer: Any, what: str) -> Mapping[str, Any]:
+def expect_object(answer: Any, what: str) -> Mapping[str, Any]:
     """Return an answer that must be an object, or raise Unknown."""
     if not isinstance(answer, dict):
         raise Unknown(f"{what}: the answer is no object")
@@ -102,11 +102,11 @@ def by_serial(items: Iterable[Mapping[str, Any]], field: str) -> dict[str, list[
     return found
 
 
-def askable(serial: str) -> bool:
+def is_valid_serial(serial: str) -> bool:
     """Say whether a serial can be asked about: others would break a list of them apart."""
     return _SERIAL.fullmatch(serial) is not None
 
 
-def fitting(questions: Sequence[WarrantyQuestion]) -> list[str]:
+def valid_serials(questions: Sequence[WarrantyQuestion]) -> list[str]:
     """Return the serials that can be asked about, each once."""
-    return list(dict.fromkeys(each.serial for each in questions if askable(each.serial)))
+    return list(dict.fromkeys(each.serial for each in questions if is_valid_serial(each.serial)))

@@ -58,7 +58,7 @@ class VendureDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for parcel in self.simulator.sales[ref].parcels for each in parcel.serials]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         line = self.simulator.sales[ref].lines[0]
         if not self.simulator.sales[ref].parcels:
             parcel = self.simulator.fulfil({line.id: line.quantity}, [])
@@ -66,5 +66,5 @@ class VendureDriver(SimulatorDriver):
         self.simulator.cancel(ref, {line.id: quantity})
         return self.simulator.refund(ref, {line.id: quantity}).id
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell(self.simulator.sales[ref])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit(self.simulator.sales[ref])

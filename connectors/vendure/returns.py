@@ -18,7 +18,7 @@ STATES = {"Settled": ReturnState.CLOSED, "Failed": ReturnState.CANCELLED}
 TAKEN_BACK = "taken-back"
 
 
-def returns_of(order: Mapping[str, Any]) -> list[Return]:
+def parse_returns(order: Mapping[str, Any]) -> list[Return]:
     """Read the refunds of an order, and what was taken back without one."""
     unsent, back = _taken_off(order)
     refunds = sorted(

@@ -74,9 +74,9 @@ class WalmartDriver(SimulatorDriver):
     def shipments(self, ref: str) -> int:
         return self.simulator.parcels(ref)
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         paid = {"refundedQty": quantity}
-        return f"{self.simulator.take_back(ref, quantity, 'COMPLETED', **paid)}/{ref}"
+        return f"{self.simulator.create_return(ref, quantity, 'COMPLETED', **paid)}/{ref}"
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("PO_CREATED", ref)
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("PO_CREATED", ref)

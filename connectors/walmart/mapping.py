@@ -55,7 +55,7 @@ def operation_of(method: str, path: str) -> str:
     return name if name in _NAMES else ""
 
 
-def calls_left(response: httpx.Response) -> Sequence[RateLimitReading]:
+def read_rate_limits(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls are left, and until when."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -70,7 +70,7 @@ def calls_left(response: httpx.Response) -> Sequence[RateLimitReading]:
     return (RateLimitReading(rate_limit=name, remaining=left, resets_in=resets_in),) if name else ()
 
 
-async def ask(
+async def request_object(
     api: RemoteApi,
     method: str,
     path: str,
@@ -90,14 +90,14 @@ async def ask(
     return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at Walmart.
 
     An order has no time of change: the latest status of its lines stands for it.
     """
     lines = (order.get("orderLines") or {}).get("orderLine") or []
-    placed = instant(order["orderDate"])
-    times = [instant(line["statusDate"]) for line in lines if line.get("statusDate")]
+    placed = parse_time(order["orderDate"])
+    times = [parse_time(line["statusDate"]) for line in lines if line.get("statusDate")]
     statuses = sorted({str(each.get("status")) for line in lines for each in _statuses(line)})
     return Order(
         ref=str(order["purchaseOrderId"]),
@@ -110,25 +110,25 @@ def order_of(order: Mapping[str, Any]) -> Order:
     )
 
 
-def lines_of(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def lines_by_number(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the lines of an order by their numbers."""
     lines = (order.get("orderLines") or {}).get("orderLine") or []
     return {str(line["lineNumber"]): line for line in lines}
 
 
-def counted(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
+def count_units(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
     """Count the units of a line that are in one of the statuses."""
     return sum(
-        whole((each.get("statusQuantity") or {}).get("amount"))
+        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
         for each in _statuses(line)
         if each.get("status") in statuses
     )
 
 
-def tracked(line: Mapping[str, Any], tracking: str) -> int:
+def count_tracked_units(line: Mapping[str, Any], tracking: str) -> int:
     """Count the units of a line that left under a tracking number."""
     return sum(
-        whole((each.get("statusQuantity") or {}).get("amount"))
+        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
         for each in _statuses(line)
         if each.get("status") in GONE
         and (each.get("trackingInfo") or {}).get("trackingNumber") == tracking
@@ -153,19 +153,19 @@ def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
     item = line.get("item") or {}
-    ordered = whole((line.get("orderLineQuantity") or {}).get("amount"))
-    quantity = max(0, ordered - counted(line, frozenset({"Cancelled"})))
+    ordered = parse_quantity((line.get("orderLineQuantity") or {}).get("amount"))
+    quantity = max(0, ordered - count_units(line, frozenset({"Cancelled"})))
     return OrderLine(
         ref=str(line["lineNumber"]),
         sku=item.get("sku") or "",
         quantity=quantity,
-        fulfilled=min(quantity, counted(line, GONE)),
+        fulfilled=min(quantity, count_units(line, GONE)),
         serials=tuple(str(serial) for serial in line.get("serialNumbers") or () if serial),
         title=item.get("productName") or "",
     )
 
 
-def whole(amount: object) -> int:
+def parse_quantity(amount: object) -> int:
     """Read an amount, which is written as text in one place and as a number in another."""
     try:
         return int(Decimal(str(amount or 0)))
@@ -173,7 +173,7 @@ def whole(amount: object) -> int:
         raise Unknown(f"{amount!r} is no quantity") from error
 
 
-def instant(value: object) -> datetime:
+def parse_time(value: object) -> datetime:
     """Read a time: milliseconds since 1970, or RFC 3339, as one page of the contract says."""
     text = str(value)
     if text.isdecimal():
@@ -187,7 +187,7 @@ def shipped_by_seller(order: Mapping[str, Any]) -> bool:
     return str((order.get("shipNode") or {}).get("type") or "") in OWN_NODES
 
 
-def notice_of(body: bytes) -> tuple[WebhookCall, str | None]:
+def parse_notice(body: bytes) -> tuple[WebhookCall, str | None]:
     """Read a notice: its id, its topic, and the order that it names anywhere in it."""
     try:
         said = json.loads(body)
@@ -202,9 +202,9 @@ def notice_of(body: bytes) -> tuple[WebhookCall, str | None]:
     return WebhookCall(call_id, topic if isinstance(topic, str) else ""), _order_in(said)
 
 
-def hints_of(topic: str, body: bytes) -> tuple[OrderRef, ...]:
+def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of a ``PO_…`` notice, or of any other topic about an order."""
-    ref = notice_of(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
+    ref = parse_notice(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
     return (OrderRef(ref),) if ref else ()
 
 

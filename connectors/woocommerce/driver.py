@@ -54,5 +54,5 @@ class WooCommerceDriver(SimulatorDriver):
         lists = [json.loads(each) if each[0] == "[" else each.split(", ") for each in entries]
         return [serial for serials in lists for serial in serials]
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("order.updated", self.simulator.orders[int(ref)])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.updated", self.simulator.orders[int(ref)])

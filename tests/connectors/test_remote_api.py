@@ -133,10 +133,12 @@ def test_an_error_tells_the_path_and_neither_query_nor_secret() -> None:
     assert "very-secret-key" not in repr(remote)
     with pytest.raises(Rejected) as caught:
         call(answer, remote=remote, params={"token": "in-the-query"})
-    told = str(caught.value)
-    assert told.startswith("GET /things: 422 ")
-    assert len(told) <= 200
-    assert not [each for each in ("in-the-query", "very-secret-key", "pass-word-1") if each in told]
+    reported = str(caught.value)
+    assert reported.startswith("GET /things: 422 ")
+    assert len(reported) <= 200
+    assert not [
+        each for each in ("in-the-query", "very-secret-key", "pass-word-1") if each in reported
+    ]
 
 
 def test_an_answer_that_is_not_json_is_an_unknown_outcome() -> None:

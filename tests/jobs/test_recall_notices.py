@@ -64,7 +64,7 @@ class Stage:
 
     async def hears(self, what: str, message: str, detail: str = "") -> None:
         """Let the service say what became of a message, and work it in."""
-        self.twin.tell(message, what, detail)
+        self.twin.emit(message, what, detail)
         await self.twin.settle()
         await intake.drain(self.hub.runtime)
 

@@ -68,9 +68,9 @@ class AmazonSimulator(Simulator):
             **more,
         }
 
-    def add_item(self, sku: str, quantity: int, *, by_amazon: bool = False) -> None:
+    def add_item(self, sku: str, quantity: int, *, fulfilled_by_amazon: bool = False) -> None:
         """List something, from the seller's own stock or from Amazon's."""
-        code = "AMAZON_EU" if by_amazon else "DEFAULT"
+        code = "AMAZON_EU" if fulfilled_by_amazon else "DEFAULT"
         created = self._then() + timedelta(milliseconds=len(self.items))
         self.items[sku] = {"code": code, "quantity": quantity, "created": iso(created)}
 

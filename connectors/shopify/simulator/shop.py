@@ -176,7 +176,7 @@ class Shop(Simulator):
             handed_over = {line.id: line.quantity for line in lines}
             order.shipments.append(Shipment(self._fulfillment_id(), handed_over, None))
         self.orders[order.id] = order
-        self.tell("orders/create", order)
+        self.emit("orders/create", order)
         return order.id
 
     def cancel_order(self, order_id: str) -> None:
@@ -228,9 +228,9 @@ class Shop(Simulator):
     def touch(self, order: PlacedOrder, topic: str) -> None:
         """Move the order's time of change and tell the subscribers."""
         order.updated_at = self.now()
-        self.tell(topic, order)
+        self.emit(topic, order)
 
-    def tell(self, topic: str, order: PlacedOrder) -> None:
+    def emit(self, topic: str, order: PlacedOrder) -> None:
         """Announce an order with the payload that the real hooks begin with."""
         where = order.retail_location
         payload = {
@@ -242,7 +242,7 @@ class Shop(Simulator):
             "source_name": order.source,
             "location_id": int(where.rsplit("/", 1)[1]) if where else None,
         }
-        self.announce(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
+        self.send_webhook(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
 
     def _line(self, sku: str, quantity: int, *, handed_over: bool) -> Line:
         item = self._item(sku)

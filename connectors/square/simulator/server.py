@@ -171,8 +171,8 @@ class SquareSimulator(Shop):
         asked = await request.json()
         wanted = asked.get("catalog_object_ids") or list(self.variations)
         known = [each for each in wanted if each in self.variations]
-        counted = [each for each in known if self.variations[each].count is not None]
-        return JSONResponse({"counts": [self._count(each) for each in counted]})
+        parse_counts = [each for each in known if self.variations[each].count is not None]
+        return JSONResponse({"counts": [self._count(each) for each in parse_counts]})
 
     async def _define(self, request: Request) -> Response:
         asked = await request.json()

@@ -2,13 +2,13 @@
 
 from connectors.contract import PullOrders, PushFulfillment
 from connectors.errors import NotFound
-from connectors.testing.case import case, holds, lacks, raises, same
+from connectors.testing.case import case, require, require_equal, require_raises, unless_flag
 from connectors.testing.harness import Harness
 from hub.vocabulary import Order
 
 # Signs that GS1 allows in a serial (AI 21, character set 82) and that need care on the way.
 ODD_SERIALS = ('21/A-%3F"x', "A,B;C", "<b>&+_*=")
-NO_PLACE = lacks("stores_serials", "the channel has no place for the serials of a shipment")
+NO_PLACE = unless_flag("stores_serials", "the channel has no place for the serials of a shipment")
 
 
 async def _sold(harness: Harness, quantity: int) -> Order:
@@ -17,17 +17,19 @@ async def _sold(harness: Harness, quantity: int) -> Order:
 
 
 @case(PushFulfillment, PullOrders)
-async def a_shipment_is_told_once(harness: Harness) -> None:
+async def a_shipment_is_reported_once(harness: Harness) -> None:
     """The same shipment twice is one shipment there, and the order is fulfilled."""
     harness.driver.list_article("CAM", 9)
     order = await _sold(harness, 2)
     shipment = harness.shipment(order, ("SN-1", "SN-2"), "F1")
     first = await harness.connector.push_fulfillment(shipment)
     again = await harness.connector.push_fulfillment(shipment)
-    holds(first and first == again, f"the link of the repeat: {again!r}, not {first!r}")
-    same(harness.driver.shipments(shipment.order_ref), 1, "so many shipments")
+    require(first and first == again, f"the link of the repeat: {again!r}, not {first!r}")
+    require_equal(harness.driver.shipments(shipment.order_ref), 1, "so many shipments")
     read = await harness.connector.read_order(shipment.order_ref)
-    same((read.state.value, read.lines[0].fulfilled), ("fulfilled", 2), "the order afterwards")
+    require_equal(
+        (read.state.value, read.lines[0].fulfilled), ("fulfilled", 2), "the order afterwards"
+    )
 
 
 @case(PushFulfillment, PullOrders, unless=NO_PLACE)
@@ -40,7 +42,7 @@ async def serials_are_shown_there(harness: Harness) -> None:
     for _ in range(2):
         await harness.connector.push_fulfillment(shipment)
         shown = harness.driver.serials_shown(shipment.order_ref)
-        same(sorted(shown), sorted(serials), "the serials there")
+        require_equal(sorted(shown), sorted(serials), "the serials there")
 
 
 @case(PushFulfillment, PullOrders, unless=NO_PLACE)
@@ -52,9 +54,9 @@ async def an_order_in_two_parcels(harness: Harness) -> None:
         shipment = harness.shipment(order, (serial,), reference)
         await harness.connector.push_fulfillment(shipment)
     shown = harness.driver.serials_shown(shipment.order_ref)
-    same(sorted(shown), ["SN-1", "SN-2"], "the serials there")
+    require_equal(sorted(shown), ["SN-1", "SN-2"], "the serials there")
     read = await harness.connector.read_order(shipment.order_ref)
-    same(read.state.value, "fulfilled", "the order afterwards")
+    require_equal(read.state.value, "fulfilled", "the order afterwards")
 
 
 @case(PushFulfillment, PullOrders)
@@ -64,20 +66,20 @@ async def a_shipment_whose_answer_is_lost(harness: Harness) -> None:
         loss.driver.list_article("CAM", 9)
         order = await _sold(loss, 2)
         shipment = loss.shipment(order, ("SN-1", "SN-2"), "F1")
-        loss.begins()
-        told = await loss.error_of(loss.connector.push_fulfillment(shipment))
-        if loss.happened("the shipment", told):
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.push_fulfillment(shipment))
+        if loss.was_lost("the shipment", outcome):
             await loss.connector.push_fulfillment(shipment)
-            same(loss.driver.shipments(order.ref), 1, f"{loss.what}, shipments")
+            require_equal(loss.driver.shipments(order.ref), 1, f"{loss.what}, shipments")
             if loss.connector.stores_serials:
                 shown = sorted(loss.driver.serials_shown(order.ref))
-                same(shown, ["SN-1", "SN-2"], f"{loss.what}, serials")
+                require_equal(shown, ["SN-1", "SN-2"], f"{loss.what}, serials")
             read = await loss.connector.read_order(order.ref)
-            same(read.state.value, "fulfilled", f"{loss.what}, the order")
+            require_equal(read.state.value, "fulfilled", f"{loss.what}, the order")
 
 
 @case(PushFulfillment, PullOrders)
-async def nothing_is_shipped_for_what_is_not_there(harness: Harness) -> None:
+async def an_unknown_order_is_not_shipped(harness: Harness) -> None:
     """A shipment of an unknown order is NotFound and nothing happens."""
     harness.driver.list_article("CAM", 9)
     order = await _sold(harness, 1)
@@ -88,15 +90,15 @@ async def nothing_is_shipped_for_what_is_not_there(harness: Harness) -> None:
         lines=shipment.lines,
         shipped_at=shipment.shipped_at,
     )
-    with raises(NotFound, "an order that is not there"):
+    with require_raises(NotFound, "an order that is not there"):
         await harness.connector.push_fulfillment(lost)
-    same(harness.driver.shipments(shipment.order_ref), 0, "shipments of the other order")
+    require_equal(harness.driver.shipments(shipment.order_ref), 0, "shipments of the other order")
 
 
 CASES = (
-    a_shipment_is_told_once,
+    a_shipment_is_reported_once,
     serials_are_shown_there,
     an_order_in_two_parcels,
     a_shipment_whose_answer_is_lost,
-    nothing_is_shipped_for_what_is_not_there,
+    an_unknown_order_is_not_shipped,
 )

@@ -3,7 +3,7 @@
 import json
 
 from connectors.contract import PullOrders, QueueMessage, ReceiveQueue
-from connectors.testing.case import ConformanceFailure, case, holds, only, same
+from connectors.testing.case import ConformanceFailure, case, require, require_equal, require_one
 from connectors.testing.harness import Harness
 
 NOTICES = 23  # more than a queue gives at once
@@ -28,7 +28,7 @@ async def _taken(harness: Harness) -> list[QueueMessage]:
         if not some:
             return found
         found += some
-    holds(False, f"after {ROUNDS_MAX} calls there was still something waiting")
+    require(False, f"after {ROUNDS_MAX} calls there was still something waiting")
     return found
 
 
@@ -45,49 +45,51 @@ def _named(harness: Harness, topic: str, body: bytes) -> list[str]:
 
 
 @case(ReceiveQueue, PullOrders)
-async def a_notice_comes_until_it_is_acknowledged(harness: Harness) -> None:
+async def a_message_returns_until_acknowledged(harness: Harness) -> None:
     """A notice that nobody acknowledged comes again as the same; one that was, does not."""
     harness.driver.list_article("CAM", NOTICES)
     refs = [harness.driver.place_order("CAM", 1) for _ in range(NOTICES)]
     first = await _taken(harness)
-    same(len(_ids(first)), NOTICES, "how many notices have an id of their own")
-    told = [ref for each in first for ref in _named(harness, each.delivery.topic, each.body)]
-    same(sorted(set(told)), sorted(refs), "the orders that they name")
-    same(await _taken(harness), [], "what is taken again at once")
+    require_equal(len(_ids(first)), NOTICES, "how many notices have an id of their own")
+    outcome = [ref for each in first for ref in _named(harness, each.delivery.topic, each.body)]
+    require_equal(sorted(set(outcome)), sorted(refs), "the orders that they name")
+    require_equal(await _taken(harness), [], "what is taken again at once")
     harness.driver.expire_visibility()
     again = await _taken(harness)
-    same(_ids(again), _ids(first), "what comes again")
+    require_equal(_ids(again), _ids(first), "what comes again")
     kept, done = again[0].delivery.id, [m for m in again if m.delivery.id != again[0].delivery.id]
     await harness.connector.acknowledge([each.receipt for each in done])
     await harness.connector.acknowledge([each.receipt for each in done])  # safe to repeat
-    same(
+    require_equal(
         harness.driver.queued_messages(), 1, "what the queue holds after the rest was acknowledged"
     )
     harness.driver.expire_visibility()
-    last = only(await _taken(harness), "what comes after the rest was acknowledged")
-    same(last.delivery.id, kept, "the one that was not acknowledged")
+    last = require_one(await _taken(harness), "what comes after the rest was acknowledged")
+    require_equal(last.delivery.id, kept, "the one that was not acknowledged")
     await harness.connector.acknowledge([last.receipt])
     harness.driver.expire_visibility()
-    same(await _taken(harness), [], "what comes after all was acknowledged")
+    require_equal(await _taken(harness), [], "what comes after all was acknowledged")
 
 
 @case(ReceiveQueue, PullOrders)
-async def a_spoiled_notice_is_no_error(harness: Harness) -> None:
+async def an_unreadable_message_is_skipped(harness: Harness) -> None:
     """What is no notice is taken, names no order, can be acknowledged, and stops no other."""
     harness.driver.list_article("CAM", 9)
     for body in NO_NOTICES:
         harness.driver.write_to_queue(body)
     ref = harness.driver.place_order("CAM", 1)
     found = await _taken(harness)
-    same(len(found), len(NO_NOTICES) + 1, "how many messages are taken")
-    same(len(_ids(found)), len(found), "how many have an id of their own")
-    told = [named for each in found for named in _named(harness, each.delivery.topic, each.body)]
-    same(told, [ref], "the orders that they name")
+    require_equal(len(found), len(NO_NOTICES) + 1, "how many messages are taken")
+    require_equal(len(_ids(found)), len(found), "how many have an id of their own")
+    outcome = [named for each in found for named in _named(harness, each.delivery.topic, each.body)]
+    require_equal(outcome, [ref], "the orders that they name")
     for message in found:  # a body under the topic of another
         for other in found:
             _named(harness, other.delivery.topic, message.body)
     await harness.connector.acknowledge([each.receipt for each in found])
-    same(harness.driver.queued_messages(), 0, "what the queue holds after all was acknowledged")
+    require_equal(
+        harness.driver.queued_messages(), 0, "what the queue holds after all was acknowledged"
+    )
 
 
-CASES = (a_notice_comes_until_it_is_acknowledged, a_spoiled_notice_is_no_error)
+CASES = (a_message_returns_until_acknowledged, an_unreadable_message_is_skipped)

@@ -2,7 +2,14 @@
 
 from connectors.contract import PullReturns
 from connectors.errors import NotFound
-from connectors.testing.case import case, holds, lacks, only, raises, same
+from connectors.testing.case import (
+    case,
+    require,
+    require_equal,
+    require_one,
+    require_raises,
+    unless_flag,
+)
 from connectors.testing.harness import Harness, with_unknown_enum_values
 
 
@@ -12,14 +19,14 @@ async def empty_pages_of_returns(harness: Harness) -> None:
     cursor = ""
     for _ in range(3):
         page = await harness.connector.pull_returns(cursor)
-        same((page.items, page.more), ((), False), "a channel without returns")
+        require_equal((page.items, page.more), ((), False), "a channel without returns")
         cursor = page.cursor
     harness.driver.list_article("CAM", 9)
     order = harness.driver.place_order("CAM", 2)
     harness.clock.advance(30)
-    ref = harness.driver.take_back(order, 1, ())
+    ref = harness.driver.create_return(order, 1, ())
     found, _ = await harness.pull_all(cursor, returns=True)
-    same({each.ref for each in found}, {ref}, "the first return after empty pages")
+    require_equal({each.ref for each in found}, {ref}, "the first return after empty pages")
 
 
 @case(PullReturns)
@@ -30,26 +37,28 @@ async def returns_are_read(harness: Harness) -> None:
     line = (await harness.connector.read_order(order)).lines[0].ref
     harness.clock.advance(30)
     at = harness.clock.now
-    ref = harness.driver.take_back(order, 1, ())
+    ref = harness.driver.create_return(order, 1, ())
     found, cursor = await harness.pull_all(returns=True)
-    back = only((each for each in found if each.ref == ref), "the return")
-    same(back.order_ref, order, "its order")
-    same([(each.order_line_ref, each.quantity) for each in back.lines], [(line, 1)], "its lines")
-    holds(back.refunded, "it was paid for")
-    holds(
+    back = require_one((each for each in found if each.ref == ref), "the return")
+    require_equal(back.order_ref, order, "its order")
+    require_equal(
+        [(each.order_line_ref, each.quantity) for each in back.lines], [(line, 1)], "its lines"
+    )
+    require(back.refunded, "it was paid for")
+    require(
         abs(back.updated_at - at) <= harness.driver.time_resolution, f"its time: {back.updated_at}"
     )
     alone = await harness.connector.read_returns(order)
-    holds({each.ref for each in alone} <= {ref}, "returns that nobody made")
-    same([each for each in alone if each != back], [], "returns that read otherwise alone")
+    require({each.ref for each in alone} <= {ref}, "returns that nobody made")
+    require_equal([each for each in alone if each != back], [], "returns that read otherwise alone")
     again, _ = await harness.pull_all(cursor, returns=True)
-    holds({each.ref for each in again} <= {ref}, "returns that nobody made")
-    with raises(NotFound, "returns of an order that is not there"):
+    require({each.ref for each in again} <= {ref}, "returns that nobody made")
+    with require_raises(NotFound, "returns of an order that is not there"):
         await harness.connector.read_returns(harness.driver.missing_order())
 
 
 @case(PullReturns)
-async def pages_while_returns_move(harness: Harness) -> None:
+async def pages_while_returns_change(harness: Harness) -> None:
     """Goods come back while pages of returns are read: no return is skipped."""
     driver, connector = harness.driver, harness.connector
     driver.list_article("CAM", 10_000)
@@ -57,13 +66,13 @@ async def pages_while_returns_move(harness: Harness) -> None:
     made = []
     for order in orders[:-4]:
         harness.clock.advance(20)
-        made.append(driver.take_back(order, 1, ()))
+        made.append(driver.create_return(order, 1, ()))
     page = await connector.pull_returns("")
-    holds(page.more, "the first page holds everything: raise orders_for_pages of the driver")
+    require(page.more, "the first page holds everything: raise orders_for_pages of the driver")
     seen = {each.ref for each in page.items}
     for order in orders[-4:]:
         harness.clock.advance(20)
-        made.append(driver.take_back(order, 1, ()))
+        made.append(driver.create_return(order, 1, ()))
         page = await connector.pull_returns(page.cursor)
         seen |= {each.ref for each in page.items}
     for _ in range(2):
@@ -71,36 +80,38 @@ async def pages_while_returns_move(harness: Harness) -> None:
         seen |= {each.ref for each in found}
         page = type(page)((), cursor)
     missing = [ref for ref in made if ref not in seen]
-    holds(not missing, f"{len(missing)} of {len(made)} returns were skipped: {missing[:3]}")
+    require(not missing, f"{len(missing)} of {len(made)} returns were skipped: {missing[:3]}")
 
 
 @case(PullReturns)
-async def returns_in_words_of_tomorrow(harness: Harness) -> None:
+async def unknown_enum_values_in_returns(harness: Harness) -> None:
     """A status that nobody knows yet hides no return."""
     harness.driver.list_article("CAM", 9)
     order = harness.driver.place_order("CAM", 2)
-    ref = harness.driver.take_back(order, 1, ())
+    ref = harness.driver.create_return(order, 1, ())
     harness.transport.rewrite = with_unknown_enum_values(harness.driver.enum_fields)
     found, _ = await harness.pull_all(returns=True)
-    holds(harness.transport.rewritten, "no answer has a field of word_fields")
-    same({each.ref for each in found}, {ref}, "the returns")
+    require(harness.transport.rewritten, "no answer has a field of word_fields")
+    require_equal({each.ref for each in found}, {ref}, "the returns")
 
 
-@case(PullReturns, unless=lacks("returns_name_serials", "the channel's returns name no serials"))
-async def serials_come_back(harness: Harness) -> None:
+@case(
+    PullReturns, unless=unless_flag("returns_name_serials", "the channel's returns name no serials")
+)
+async def returned_serials_are_read(harness: Harness) -> None:
     """A return brings back the serials that the channel names, at their line."""
     harness.driver.list_article("CAM", 9)
     order = harness.driver.place_order("CAM", 3)
-    ref = harness.driver.take_back(order, 2, ("C-1", "C-2"))
+    ref = harness.driver.create_return(order, 2, ("C-1", "C-2"))
     found, _ = await harness.pull_all(returns=True)
-    back = only((each for each in found if each.ref == ref), "the return")
-    same(sorted(back.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
+    back = require_one((each for each in found if each.ref == ref), "the return")
+    require_equal(sorted(back.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
 CASES = (
     empty_pages_of_returns,
     returns_are_read,
-    pages_while_returns_move,
-    returns_in_words_of_tomorrow,
-    serials_come_back,
+    pages_while_returns_change,
+    unknown_enum_values_in_returns,
+    returned_serials_are_read,
 )

@@ -7,7 +7,7 @@ import httpx
 
 from connectors.contract import PullOrders, PushStock
 from connectors.errors import AuthFailed, RateLimited
-from connectors.testing.case import NotApplicable, case, holds, raises, same
+from connectors.testing.case import NotApplicable, case, require, require_equal, require_raises
 from connectors.testing.harness import Clock, Harness, open_harness
 
 WAIT_SECONDS = 120
@@ -25,22 +25,22 @@ async def revoked_access(harness: Harness) -> None:
     """Credentials that are refused are AuthFailed on every call, whatever worked before."""
     await harness.connector.check()
     harness.driver.revoke()
-    with raises(AuthFailed, "the check"):
+    with require_raises(AuthFailed, "the check"):
         await harness.connector.check()
     if isinstance(harness.connector, PullOrders):
-        with raises(AuthFailed, "pulling orders"):
+        with require_raises(AuthFailed, "pulling orders"):
             await harness.connector.pull_orders("")
     if isinstance(harness.connector, PushStock):
         remote = harness.driver.list_article("CAM", 5)
-        with raises(AuthFailed, "pushing stock"):
+        with require_raises(AuthFailed, "pushing stock"):
             answers = await harness.connector.push_stock([harness.level("CAM", 6, remote, 5)])
             if answers[0].error is not None:
                 raise answers[0].error
-        same(harness.driver.quantity_shown("CAM"), 5, "what is shown")
+        require_equal(harness.driver.quantity_shown("CAM"), 5, "what is shown")
 
 
 @case()
-async def tokens_that_run_out(harness: Harness) -> None:
+async def expired_tokens_are_replaced(harness: Harness) -> None:
     """A token that runs out is fetched anew, once, and the call goes on; a refusal is told."""
     clock = Clock()
     driver = type(harness.driver)(clock)
@@ -49,45 +49,45 @@ async def tokens_that_run_out(harness: Harness) -> None:
     async with open_harness(type(harness.connector), driver, clock, with_tokens=True) as other:
         await other.connector.check()
         before = driver.tokens_issued()
-        holds(before >= 1, "no token was fetched")
+        require(before >= 1, "no token was fetched")
         driver.expire_tokens()
         await other.connector.check()
-        same(driver.tokens_issued() - before, 1, "so many tokens after one ran out")
+        require_equal(driver.tokens_issued() - before, 1, "so many tokens after one ran out")
         await other.connector.check()
-        same(driver.tokens_issued() - before, 1, "so many tokens while one is good")
+        require_equal(driver.tokens_issued() - before, 1, "so many tokens while one is good")
         driver.expire_tokens()
         driver.revoke()
-        with raises(AuthFailed, "a token that is not given any more"):
+        with require_raises(AuthFailed, "a token that is not given any more"):
             await other.connector.check()
 
 
 @case()
-async def waits_that_are_told(harness: Harness) -> None:
+async def retry_after_is_respected(harness: Harness) -> None:
     """429 with Retry-After, in seconds or as a date, is RateLimited with that wait."""
     moment = formatdate(time.time() + WAIT_SECONDS, usegmt=True)
-    for told in (str(WAIT_SECONDS), moment):
-        headers = {"retry-after": told}
+    for outcome in (str(WAIT_SECONDS), moment):
+        headers = {"retry-after": outcome}
         harness.transport.answer_next(lambda _, h=headers: httpx.Response(429, headers=h, json={}))  # type: ignore[misc]
-        with raises(RateLimited, f"Retry-After: {told}") as caught:
+        with require_raises(RateLimited, f"Retry-After: {outcome}") as caught:
             await harness.connector.check()
         apart = abs(caught[0].retry_after - WAIT_SECONDS)
-        holds(apart <= SLACK_SECONDS, f"{told}: it waits {caught[0].retry_after} seconds")
+        require(apart <= SLACK_SECONDS, f"{outcome}: it waits {caught[0].retry_after} seconds")
 
 
 @case()
-async def too_fast_in_its_own_words(harness: Harness) -> None:
+async def channel_specific_throttling(harness: Harness) -> None:
     """However the channel says that we are too fast, it is RateLimited with a wait."""
     harness.driver.throttle()
-    with raises(RateLimited, "throttled") as caught:
+    with require_raises(RateLimited, "throttled") as caught:
         await harness.connector.check()
-    holds(caught[0].retry_after > 0, "it waits no time at all")
+    require(caught[0].retry_after > 0, "it waits no time at all")
     await harness.connector.check()
 
 
 CASES = (
     check_passes,
     revoked_access,
-    tokens_that_run_out,
-    waits_that_are_told,
-    too_fast_in_its_own_words,
+    expired_tokens_are_replaced,
+    retry_after_is_respected,
+    channel_specific_throttling,
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from connectors.contract import LookupWarranty, RegisterWarranty, SendNotice
-from connectors.testing.case import case, holds, same
+from connectors.testing.case import case, require, require_equal
 from connectors.testing.harness import Harness
 from hub.vocabulary import Contact, Notice, Registration, WarrantyQuestion, WarrantyStatus
 
@@ -19,7 +19,7 @@ def _known(harness: Harness, *serials: str, days: int = 400) -> None:
 
 
 @case(LookupWarranty)
-async def each_question_its_answer(harness: Harness) -> None:
+async def warranty_answers_match_questions(harness: Harness) -> None:
     """Answers come in the order of the questions; an unknown serial is UNKNOWN, never expired."""
     _known(harness, "SN1", "SN2")
     _known(harness, "SN3", days=-30)
@@ -29,24 +29,24 @@ async def each_question_its_answer(harness: Harness) -> None:
     for start in range(0, len(asked), size):
         some = [WarrantyQuestion(serial=s, product=PRODUCT) for s in asked[start : start + size]]
         answers += await harness.connector.lookup_warranty(some)
-    same([each.serial for each in answers], list(asked), "the serials of the answers")
+    require_equal([each.serial for each in answers], list(asked), "the serials of the answers")
     covered, unknown, expired, other = (each.status for each in answers)
-    same((covered, other), (WarrantyStatus.COVERED,) * 2, "units with a warranty")
-    holds(unknown in (WarrantyStatus.UNKNOWN, WarrantyStatus.INVALID), f"a ghost is {unknown}")
-    same(expired, WarrantyStatus.EXPIRED, "a unit whose warranty ended")
+    require_equal((covered, other), (WarrantyStatus.COVERED,) * 2, "units with a warranty")
+    require(unknown in (WarrantyStatus.UNKNOWN, WarrantyStatus.INVALID), f"a ghost is {unknown}")
+    require_equal(expired, WarrantyStatus.EXPIRED, "a unit whose warranty ended")
 
 
 @case(LookupWarranty)
-async def days_are_kept(harness: Harness) -> None:
+async def warranty_dates_are_exact(harness: Harness) -> None:
     """The first day of a warranty, where it is told, and the last come in as they are."""
     _known(harness, "SN1")
     (answer,) = await harness.connector.lookup_warranty(
         [WarrantyQuestion(serial="SN1", product=PRODUCT)]
     )
     today = harness.clock.now.date()
-    begins = today - timedelta(days=500) if harness.connector.reports_start_date else None
-    wanted = (begins, today + timedelta(days=400))
-    same((answer.starts_on, answer.ends_on), wanted, "first and last day")
+    arm = today - timedelta(days=500) if harness.connector.reports_start_date else None
+    wanted = (arm, today + timedelta(days=400))
+    require_equal((answer.starts_on, answer.ends_on), wanted, "first and last day")
 
 
 @case(RegisterWarranty)
@@ -60,16 +60,20 @@ async def a_registration_happens_once(harness: Harness) -> None:
         return Registration(reference=reference, serial=serial, product=PRODUCT, sold_on=sold_on)
 
     first = await harness.connector.register_warranty(sold("CLEAN", "R0"))
-    holds(first.registered, "what was registered is not called so")
-    same(await harness.connector.register_warranty(sold("CLEAN", "R0")), first, "the repeat")
+    require(first.registered, "what was registered is not called so")
+    require_equal(
+        await harness.connector.register_warranty(sold("CLEAN", "R0")), first, "the repeat"
+    )
     async for loss in harness.lost_calls():
         _known(loss, "SN1")
-        loss.begins()
-        told = await loss.error_of(loss.connector.register_warranty(sold("SN1", "R1")))
-        if loss.happened("the registration", told):
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.register_warranty(sold("SN1", "R1")))
+        if loss.was_lost("the registration", outcome):
             again = await loss.connector.register_warranty(sold("SN1", "R1"))
-            holds(again.registered, f"{loss.what}: after the repeat it is not registered")
-            same(loss.driver.sold_on("SN1"), sold_on, f"{loss.what}, the day of sale there")
+            require(again.registered, f"{loss.what}: after the repeat it is not registered")
+            require_equal(
+                loss.driver.sold_on("SN1"), sold_on, f"{loss.what}, the day of sale there"
+            )
 
 
 @case(SendNotice)
@@ -81,19 +85,19 @@ async def a_message_goes_out_once(harness: Harness) -> None:
         return Notice(reference=reference, contact=to, subject="Recall", text="Stop using it.")
 
     first = await harness.connector.send_notice(notice("N0"))
-    same(await harness.connector.send_notice(notice("N0")), first, "the id of the repeat")
-    same(harness.driver.messages(), 1, "so many messages")
+    require_equal(await harness.connector.send_notice(notice("N0")), first, "the id of the repeat")
+    require_equal(harness.driver.messages(), 1, "so many messages")
     async for loss in harness.lost_calls():
-        loss.begins()
-        told = await loss.error_of(loss.connector.send_notice(notice("N1")))
-        if loss.happened("the message", told):
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.send_notice(notice("N1")))
+        if loss.was_lost("the message", outcome):
             await loss.connector.send_notice(notice("N1"))
-            same(loss.driver.messages(), 1, f"{loss.what}, messages")
+            require_equal(loss.driver.messages(), 1, f"{loss.what}, messages")
 
 
 CASES = (
-    each_question_its_answer,
-    days_are_kept,
+    warranty_answers_match_questions,
+    warranty_dates_are_exact,
     a_registration_happens_once,
     a_message_goes_out_once,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.contract import PullOrders, ReceiveWebhooks, SendNotice
 from connectors.errors import AuthFailed
-from connectors.testing.case import case, holds, raises, same
+from connectors.testing.case import case, require, require_equal, require_raises
 from connectors.testing.harness import Harness
 from connectors.testing.simulator import Webhook
 
@@ -38,22 +38,22 @@ async def a_signed_webhook_is_read(harness: Harness) -> None:
     """A delivery that the channel signed is accepted and names what it is about."""
     ref, sent, headers = await _delivered(harness)
     delivery = harness.connector.verify(headers, sent.body, harness.clock.now)
-    holds(delivery.id, "the delivery has no id")
+    require(delivery.id, "the delivery has no id")
     sells = isinstance(harness.connector, PullOrders)
     if sells:
         hints = harness.connector.read(delivery.topic, sent.body)
-        holds(ref in {hint.order_ref for hint in hints}, f"it names {hints}, not {ref}")
+        require(ref in {hint.order_ref for hint in hints}, f"it names {hints}, not {ref}")
     if isinstance(harness.connector, SendNotice):
-        told = harness.connector.receipts(delivery.topic, sent.body)
-        same([each.message for each in told], [ref], "the messages that it tells of")
+        outcome = harness.connector.receipts(delivery.topic, sent.body)
+        require_equal([each.message for each in outcome], [ref], "the messages that it tells of")
 
 
 @case(ReceiveWebhooks)
-async def a_spoiled_webhook_is_refused(harness: Harness) -> None:
+async def a_tampered_webhook_is_refused(harness: Harness) -> None:
     """A changed body, another signature or none is AuthFailed, in any mixture."""
     _, sent, headers = await _delivered(harness)
     signatures = [name for name in headers if _SIGNATURE.search(name)]
-    holds(signatures, f"no header of {sorted(headers)} is called a signature")
+    require(signatures, f"no header of {sorted(headers)} is called a signature")
     spoiled: list[tuple[str, dict[str, str], bytes]] = [
         ("a longer body", headers, sent.body + b" "),
         ("another body", headers, sent.body[:-2] + b"!" + sent.body[-1:]),
@@ -72,7 +72,7 @@ async def a_spoiled_webhook_is_refused(harness: Harness) -> None:
         without = {each: kept for each, kept in headers.items() if each != name}
         spoiled.append((f"without {name}", without, sent.body))
     for what, given_headers, body in spoiled:
-        with raises(AuthFailed, what):
+        with require_raises(AuthFailed, what):
             harness.connector.verify(given_headers, body, harness.clock.now)
 
 
@@ -82,17 +82,17 @@ async def a_replayed_webhook_is_known(harness: Harness) -> None:
     ref, sent, headers = await _delivered(harness)
     verify: Any = harness.connector.verify
     first = verify(headers, sent.body, harness.clock.now)
-    same(verify(headers, sent.body, harness.clock.now), first, "the same delivery again")
+    require_equal(verify(headers, sent.body, harness.clock.now), first, "the same delivery again")
     try:
         late = verify(headers, sent.body, harness.clock.now + timedelta(days=1))
     except AuthFailed:
         late = first
-    same(late, first, "the same delivery a day later")
+    require_equal(late, first, "the same delivery a day later")
     harness.clock.advance(1)
     other = harness.driver.webhook(ref)
     lower = {name.lower(): value for name, value in other.headers.items()}
     second = verify(lower, other.body, harness.clock.now)
-    holds(second.id != first.id, "two events have one delivery id: the second would be lost")
+    require(second.id != first.id, "two events have one delivery id: the second would be lost")
 
 
-CASES = (a_signed_webhook_is_read, a_spoiled_webhook_is_refused, a_replayed_webhook_is_known)
+CASES = (a_signed_webhook_is_read, a_tampered_webhook_is_refused, a_replayed_webhook_is_known)

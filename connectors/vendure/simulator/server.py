@@ -14,7 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.testing.simulator import Fault, Webhook
-from connectors.vendure.simulator.shop import PaidBack, Parcel, Refused, Sale, Variant, VendureShop
+from connectors.vendure.simulator.shop import (
+    PaidBack,
+    Parcel,
+    Sale,
+    SimulatorError,
+    Variant,
+    VendureShop,
+)
 
 SCHEMA = build_schema(files("connectors.vendure").joinpath("vendure.graphql").read_text())
 HANDLER = "serialized-fulfillment"
@@ -57,10 +64,10 @@ class VendureSimulator(VendureShop):
             "x-hub-delivery": webhook.id,
         }
 
-    def tell(self, sale: Sale) -> None:
+    def emit(self, sale: Sale) -> None:
         """Tell subscribers that the state of an order changed."""
         body = json.dumps({"orderId": sale.id, "state": sale.state}).encode()
-        self.announce("OrderStateTransitionEvent", str(self.next_id()), body)
+        self.send_webhook("OrderStateTransitionEvent", str(self.next_id()), body)
 
     def fault_response(self, fault: Fault) -> Response:
         """Fail as Vendure does inside a resolver: status 200 and a code."""
@@ -239,7 +246,7 @@ def _refund(paid: PaidBack) -> View:
 def _or_refusal(work: Callable[[], View]) -> View:
     try:
         return work()
-    except Refused as refusal:
+    except SimulatorError as refusal:
         return {"__typename": "Refusal", "errorCode": refusal.code, "message": str(refusal)}
 
 

@@ -80,11 +80,11 @@ class Shop(Simulator):
     def touch(self, order: dict[str, Any]) -> None:
         """Move the time of change, and tell the subscribers."""
         order["date_modified_gmt"] = gmt(self.now())
-        self.tell("order.updated", order)
+        self.emit("order.updated", order)
 
-    def tell(self, topic: str, order: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, order: Mapping[str, Any]) -> None:
         """Announce an order with its whole body."""
-        self.announce(topic, f"delivery-{self.next_id()}", json.dumps(shown(order)).encode())
+        self.send_webhook(topic, f"delivery-{self.next_id()}", json.dumps(shown(order)).encode())
 
     def _place(self, lines: list[dict[str, Any]], status: str, created_via: str) -> str:
         order = {
@@ -99,7 +99,7 @@ class Shop(Simulator):
             "line_items": lines,
         }
         self.orders[ref] = order
-        self.tell("order.created", order)
+        self.emit("order.created", order)
         return str(ref)
 
     def _line(self, sku: str, quantity: int) -> dict[str, Any]:

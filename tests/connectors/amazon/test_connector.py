@@ -21,7 +21,13 @@ from connectors import (
     Unknown,
 )
 from connectors.amazon.connector import Amazon
-from connectors.amazon.mapping import BUDGETS, hints_of, operation_of, order_of, rates_told
+from connectors.amazon.mapping import (
+    BUDGETS,
+    operation_of,
+    order_refs,
+    parse_order,
+    read_rate_limits,
+)
 from connectors.amazon.queue import region_of
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.registry import SettingsInvalid, connect
@@ -59,13 +65,13 @@ async def connected(simulator: AmazonSimulator, **more: Any) -> AsyncIterator[Am
             await simulator.aclose()
 
 
-def run(story: CaseFunction, simulator: AmazonSimulator | None = None, **more: Any) -> None:
-    async def told() -> None:
+def run(scenario: CaseFunction, simulator: AmazonSimulator | None = None, **more: Any) -> None:
+    async def reported() -> None:
         seller = simulator or earlier()
         async with connected(seller, **more) as connector:
-            await story(seller, connector)
+            await scenario(seller, connector)
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
 def earlier() -> AmazonSimulator:
@@ -92,7 +98,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         await connector.check()
         simulator.queue.secret = "another secret"
         with pytest.raises(AuthFailed, match="POST /"):
@@ -105,21 +111,21 @@ def test_check_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match="no token was given"):
             await connector.check()
 
-    run(story)
+    run(scenario)
     settings = AmazonSimulator().settings("https://x.test")
-    for changes, told in (
+    for changes, reported in (
         ({"queue_secret_access_key": None}, "queue_secret_access_key too"),
         ({"queue_region": None}, "queue_region must name"),
         ({"marketplace_ids": []}, "marketplace_ids"),
         ({"refresh": "x"}, "refresh"),
     ):
-        with pytest.raises(SettingsInvalid, match=told):
+        with pytest.raises(SettingsInvalid, match=reported):
             connect("amazon", {**settings, **changes})
     assert region_of("https://sqs.eu-west-1.amazonaws.com/1/q") == "eu-west-1"
 
 
 def test_orders_come_in_page_by_page_and_keep_no_buyer() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 1000)
         refs = {simulator.place_order({"CAM": 1}) for _ in range(230)}
         theirs = simulator.place_order({"CAM": 1}, by="AMAZON", serials={"CAM": ["FBA-1"]})
@@ -143,11 +149,11 @@ def test_orders_come_in_page_by_page_and_keep_no_buyer() -> None:
         ahead = datetime.now(UTC)
         assert not [each async for each in connector.snapshot_orders(ahead, ahead)]
 
-    run(story)
+    run(scenario)
 
 
 def test_a_page_whose_token_died_is_read_anew() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 1000)
         refs = {simulator.place_order({"CAM": 1}) for _ in range(150)}
         first = await connector.pull_orders("")
@@ -156,7 +162,7 @@ def test_a_page_whose_token_died_is_read_anew() -> None:
         rest, _ = await pull_all(connector, first.cursor)
         assert {order.ref for order in (*first.items, *rest)} == refs
 
-    run(story)
+    run(scenario)
 
 
 def test_what_was_cancelled_of_a_line_is_not_promised() -> None:
@@ -174,7 +180,7 @@ def test_what_was_cancelled_of_a_line_is_not_promised() -> None:
             item,
         ],
     }
-    read = order_of(order)
+    read = parse_order(order)
     assert read.state is OrderState.OPEN
     assert [(line.quantity, line.fulfilled) for line in read.lines] == [
         (3, 1),
@@ -190,26 +196,26 @@ def test_the_official_examples_are_read_without_loss() -> None:
             continue
         answer = case["response"]
         for each in answer.get("orders") or [answer["order"]]:
-            order = order_of(each)
+            order = parse_order(each)
             assert (order.ref, len(order.lines)) == (each["orderId"], len(each["orderItems"]))
             serials = [serial for line in order.lines for serial in line.serials]
             items = [item["product"].get("serialNumbers", []) for item in each["orderItems"]]
             assert serials == [serial for named in items for serial in named]
     (notice,) = example("amazon-sp-api", "notification-OrderChangeNotification.json")
     body = json.dumps(notice).encode()
-    assert hints_of("ORDER_CHANGE", body) == (OrderRef("903-8868176-2219830"),)
-    assert hints_of("REPORT_PROCESSING_FINISHED", body) == ()
+    assert order_refs("ORDER_CHANGE", body) == (OrderRef("903-8868176-2219830"),)
+    assert order_refs("REPORT_PROCESSING_FINISHED", body) == ()
     by_bridge = json.dumps({"detail-type": "ORDER_CHANGE", "detail": notice}).encode()
-    assert hints_of("ORDER_CHANGE", by_bridge) == (OrderRef("903-8868176-2219830"),)
+    assert order_refs("ORDER_CHANGE", by_bridge) == (OrderRef("903-8868176-2219830"),)
     for strange in (b"", b"\xff", b"[]", b"{}", b'{"NotificationMetadata": 1}'):
-        assert hints_of("ORDER_CHANGE", strange) == ()
+        assert order_refs("ORDER_CHANGE", strange) == ()
 
 
 def test_a_few_quantities_are_set_one_by_one() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         for sku in ("A", "B/1 ü", "C"):
             simulator.add_item(sku, 1)
-        simulator.add_item("FBA", 7, by_amazon=True)
+        simulator.add_item("FBA", 7, fulfilled_by_amazon=True)
         levels = [level("A", 4), level("B/1 ü", 5, expected=1), level("C", 1), level("FBA", 2)]
         levels += [level("nope", 1), level("C", -1)]
         answers = await connector.push_stock(levels)
@@ -235,11 +241,11 @@ def test_a_few_quantities_are_set_one_by_one() -> None:
         assert {sku: each.quantity for sku, each in seen.items()} == {"A": 3, "B/1 ü": 5, "C": 1}
         assert seen["A"].remote == {"sku": "A", "product_type": "CAMERA"}
 
-    run(story)
+    run(scenario)
 
 
 def test_many_quantities_go_in_one_feed_and_its_report_is_read() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         for n in range(60):
             simulator.add_item(f"S{n}", 1)
         simulator.feed_desk.looks = 3
@@ -257,11 +263,11 @@ def test_many_quantities_go_in_one_feed_and_its_report_is_read() -> None:
         assert isinstance(answers["S13"].error, Rejected)
         assert [name for name, each in answers.items() if each.error] == ["S13"]
 
-    run(story)
+    run(scenario)
 
 
 def test_a_feed_that_is_not_begun_is_withdrawn_and_no_second_overtakes_it() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         for n in range(30):
             simulator.add_item(f"S{n}", 1)
         simulator.feed_desk.looks = 10_000
@@ -282,11 +288,11 @@ def test_a_feed_that_is_not_begun_is_withdrawn_and_no_second_overtakes_it() -> N
         with pytest.raises(Unknown):
             await connector.push_stock(levels)
 
-    run(story)
+    run(scenario)
 
 
 def test_what_must_wait_for_its_turn_does_not_undo_the_others() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         for n in range(10):
             simulator.add_item(f"S{n}", 1)
         simulator.fail_next(
@@ -297,21 +303,21 @@ def test_what_must_wait_for_its_turn_does_not_undo_the_others() -> None:
         assert late == ["S4"]
         assert sum(simulator.quantity(f"S{n}") == 2 for n in range(10)) == 9
 
-    run(story)
+    run(scenario)
 
 
 def test_more_listings_than_one_search_shows_are_all_seen() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         for n in range(1_150):
             simulator.add_item(f"S{n}", 1)
         seen = [each.sku async for each in connector.snapshot_stock()]
         assert (len(seen), len(set(seen))) == (1_150, 1_150)
 
-    run(story, AmazonSimulator(clock=lambda: NOW))
+    run(scenario, AmazonSimulator(clock=lambda: NOW))
 
 
 def test_a_shipment_is_confirmed_once() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 9)
         order = await connector.read_order(simulator.place_order({"CAM": 3}))
         with pytest.raises(Rejected, match="tracking"):
@@ -330,11 +336,11 @@ def test_a_shipment_is_confirmed_once() -> None:
         with pytest.raises(Rejected):
             await connector.push_fulfillment(shipped(order, "SN4", reference="F3"))
 
-    run(story)
+    run(scenario)
 
 
 def test_an_easy_ship_parcel_is_booked_with_its_serials() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 9)
         ref = simulator.place_order({"CAM": 2}, programs=("AMAZON_EASY_SHIP",))
         order = await connector.read_order(ref)
@@ -353,7 +359,7 @@ def test_an_easy_ship_parcel_is_booked_with_its_serials() -> None:
         with pytest.raises(Rejected, match="255"):
             await connector.push_fulfillment(shipped(other, "S" * 256))
 
-    run(story, easy_ship=PARCEL)
+    run(scenario, easy_ship=PARCEL)
 
     async def without(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 9)
@@ -368,7 +374,7 @@ def test_notices_are_taken_and_come_again_until_they_are_acknowledged() -> None:
     clock = [NOW]
     simulator = AmazonSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("CAM", 50)
         refs = [simulator.place_order({"CAM": 1}) for _ in range(12)]
         theirs = simulator.place_order({"CAM": 1}, by="AMAZON")
@@ -392,7 +398,7 @@ def test_notices_are_taken_and_come_again_until_they_are_acknowledged() -> None:
         with pytest.raises(NotFound, match="QueueDoesNotExist"):
             await connector.receive()
 
-    run(story, simulator)
+    run(scenario, simulator)
 
     async def without(simulator: AmazonSimulator, connector: Amazon) -> None:
         assert await connector.receive() == []
@@ -422,7 +428,7 @@ def test_the_pace_of_each_operation_is_learned_from_the_answers() -> None:
     assert operation_of("GET", "/orders/2026-01-01/orders/1") == "GET /orders/2026-01-01/orders/"
     assert operation_of("PUT", "/elsewhere") == ""
 
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         learned = LocalRateLimits(lambda: 0.0)
         connector.api._rate_limit_store = learned
         simulator.add_item("CAM", 9)
@@ -436,14 +442,14 @@ def test_the_pace_of_each_operation_is_learned_from_the_answers() -> None:
         await connector.read_order(ref)
         assert learned._accounts["GET /orders/2026-01-01/orders/"].per_second == 2.5
 
-    run(story)
+    run(scenario)
     answer = httpx.Response(200, request=httpx.Request("GET", "https://x.test/elsewhere"))
-    assert rates_told(answer) == ()
+    assert read_rate_limits(answer) == ()
     assert len({rate_limit.name for rate_limit in BUDGETS}) == len(BUDGETS)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: AmazonSimulator, connector: Amazon) -> None:
+    async def scenario(simulator: AmazonSimulator, connector: Amazon) -> None:
         simulator.add_item("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED, containing="/orders/2026")
         with pytest.raises(RateLimited):
@@ -456,7 +462,7 @@ def test_faults_become_the_right_errors() -> None:
         simulator.tokens.clear()
         assert (await connector.push_stock([level("A", 5)]))[0].quantity == 5
 
-    run(story)
+    run(scenario)
 
 
 def test_every_request_keeps_to_the_official_contracts() -> None:

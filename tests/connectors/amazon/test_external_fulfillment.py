@@ -10,7 +10,7 @@ import pytest
 
 from connectors import AuthFailed, NotFound, Rejected, Unknown
 from connectors.amazon.connector import Amazon
-from connectors.amazon.external_fulfillment import order_of
+from connectors.amazon.external_fulfillment import parse_order
 from connectors.amazon.simulator.external import LocationDesk
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.registry import SettingsInvalid, connect
@@ -31,7 +31,7 @@ LOCATION = {"location_id": "LOC1", **PARCEL}
 
 
 def run(
-    story: CaseFunction,
+    scenario: CaseFunction,
     simulator: AmazonSimulator | None = None,
     heard: Callable[[httpx.Request], Awaitable[None]] | None = None,
 ) -> AmazonSimulator:
@@ -39,19 +39,19 @@ def run(
     seller = simulator or AmazonSimulator()
     seller.past = timedelta(minutes=10)
 
-    async def told() -> None:
+    async def reported() -> None:
         async with serve(seller.app) as url:
             settings = seller.settings(url, **NO_QUEUE, external_fulfillment=LOCATION)
             connector: Any = connect("amazon", settings, rate_limits=NoRateLimits())
             if heard is not None:
                 connector.api._client.event_hooks["request"].append(heard)
             try:
-                await story(seller.location_desk, connector)
+                await scenario(seller.location_desk, connector)
             finally:
                 await connector.api.aclose()
                 await seller.aclose()
 
-    asyncio.run(told())
+    asyncio.run(reported())
     return seller
 
 
@@ -83,20 +83,20 @@ def packed(desk: LocationDesk, ref: str) -> list[tuple[str, dict[str, list[str]]
 def test_settings_that_do_not_go_together_are_refused() -> None:
     settings = AmazonSimulator().settings("https://x.test")
     alone = {**settings, **NO_QUEUE}
-    for changes, told in (
+    for changes, reported in (
         ({**settings, "external_fulfillment": LOCATION}, "external_fulfillment has no queue"),
         ({**alone, "external_fulfillment": LOCATION, "easy_ship": PARCEL}, "without easy_ship"),
         ({**alone, "external_fulfillment": {**LOCATION, "weight_g": 4}}, "weight_g"),
         ({**alone, "external_fulfillment": PARCEL}, "location_id"),
     ):
-        with pytest.raises(SettingsInvalid, match=told):
+        with pytest.raises(SettingsInvalid, match=reported):
             connect("amazon", changes)
 
 
 def test_check_reads_the_shipments_and_not_the_orders() -> None:
     simulator = AmazonSimulator()
 
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         await connector.check()
         assert not [call for call in simulator.calls if "/orders/" in call]
         simulator.tokens.clear()
@@ -104,11 +104,11 @@ def test_check_reads_the_shipments_and_not_the_orders() -> None:
         with pytest.raises(AuthFailed, match=r"Direct to Consumer Shipping \(Restricted\)"):
             await connector.check()
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_shipments_of_every_status_come_in_page_by_page_and_keep_no_buyer() -> None:
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         refs = {desk.place({"CAM": 1}) for _ in range(230)}
         other = desk.place({"CAM": 2, "LENS": 1}, status="SHIPLABEL_GENERATED")
         elsewhere = desk.place({"CAM": 1}, locationId="LOC2")
@@ -137,13 +137,13 @@ def test_shipments_of_every_status_come_in_page_by_page_and_keep_no_buyer() -> N
         before = since - timedelta(hours=1)
         assert not [each async for each in connector.snapshot_orders(before, since)]
 
-    run(story)
+    run(scenario)
 
 
 def test_a_page_whose_token_died_is_read_anew_and_a_moving_shipment_is_not_lost() -> None:
     simulator = AmazonSimulator()
 
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         refs = {desk.place({"CAM": 1}) for _ in range(150)}
         first = await connector.pull_orders("")
         while not first.items:
@@ -162,19 +162,19 @@ def test_a_page_whose_token_died_is_read_anew_and_a_moving_shipment_is_not_lost(
         desk.change(one, "ACCEPTED")
         assert one in {order.ref for order in (await pull_all(connector, cursor))[0]}
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_a_shipment_leaves_with_the_serials_of_each_line() -> None:
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         ref = desk.place({"CAM": 2, "LENS": 1})
-        told = left(ref, ("1", "SN1", "SN2"), ("2", "L1"))
+        reported = left(ref, ("1", "SN1", "SN2"), ("2", "L1"))
         # Whichever step's answer is lost, the repeat goes on with the next one and makes no double.
         for step in (f"POST {SHIPMENT}{ref} ", "/packages", "PUT", "PATCH"):
             simulator.fail_next(Fault.LOST_ANSWER, containing=step)
             with pytest.raises(Unknown):
-                await connector.push_fulfillment(told)
-        assert await connector.push_fulfillment(told) == f"Amazon shipment {ref}"
+                await connector.push_fulfillment(reported)
+        assert await connector.push_fulfillment(reported) == f"Amazon shipment {ref}"
         assert packed(desk, ref) == [("SHIPPED", {"1": ["SN1", "SN2"], "2": ["L1"]})]
         (package,) = desk.shipments[ref]["packages"]
         assert package["dimensions"]["width"] == {"value": "10.5", "dimensionUnit": "CM"}
@@ -187,18 +187,18 @@ def test_a_shipment_leaves_with_the_serials_of_each_line() -> None:
             (1, ("L1",)),
         ]
         calls = len(simulator.calls)
-        await connector.push_fulfillment(told)
+        await connector.push_fulfillment(reported)
         assert len(simulator.calls) == calls + 1, "what was told is only looked at"
         with pytest.raises(Rejected, match="other serials"):
             await connector.push_fulfillment(left(ref, ("1", "SN1", "SN9"), ("2", "L1")))
         assert packed(desk, ref) == [("SHIPPED", {"1": ["SN1", "SN2"], "2": ["L1"]})]
 
     simulator = AmazonSimulator()
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_what_amazon_fetches_is_packed_with_serials_and_left_to_amazon() -> None:
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         ref = desk.place({"CAM": 1}, status="CONFIRMED", shipping="MARKETPLACE")
         await connector.push_fulfillment(left(ref, ("1", "SN1"), carrier=None, tracking=None))
         assert packed(desk, ref) == [("CREATED", {"1": ["SN1"]})]
@@ -216,11 +216,11 @@ def test_what_amazon_fetches_is_packed_with_serials_and_left_to_amazon() -> None
         with pytest.raises(Rejected, match="packed otherwise"):
             await connector.push_fulfillment(left(theirs, ("1", "SN2"), reference="F2"))
 
-    run(story)
+    run(scenario)
 
 
 def test_what_can_not_be_told_rightly_is_refused_before_anything_is_sent() -> None:
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         ref = desk.place({"CAM": 2})
         for lines in ([("1", "SN1")], [("1", "SN1", "SN2"), ("9", "SN3")], []):
             with pytest.raises(Rejected, match="as a whole"):
@@ -240,11 +240,11 @@ def test_what_can_not_be_told_rightly_is_refused_before_anything_is_sent() -> No
         await connector.push_fulfillment(left(secret, ("1", "SN4")))
         assert packed(desk, secret) == [("SHIPPED", {"1": []})]
 
-    run(story)
+    run(scenario)
 
 
 def test_what_a_label_wants_is_said_and_the_serials_are_there_by_then() -> None:
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         ref = desk.place({"CAM": 1})
         with pytest.raises(Rejected, match="tracking number"):
             await connector.push_fulfillment(left(ref, ("1", "SN1"), tracking=None))
@@ -262,7 +262,7 @@ def test_what_a_label_wants_is_said_and_the_serials_are_there_by_then() -> None:
         await connector.push_fulfillment(left(ref, ("1", "SN2")))
         assert packed(desk, ref) == [("SHIPPED", {"1": ["SN2"]})]
 
-    run(story)
+    run(scenario)
 
 
 def test_the_official_examples_are_read_without_loss() -> None:
@@ -272,7 +272,7 @@ def test_the_official_examples_are_read_without_loss() -> None:
             shipments += case["response"].get("shipments") or [case["response"]]
     assert len(shipments) >= 3
     for each in shipments:
-        order = order_of({**each, "status": "A_NEW_WORD"})
+        order = parse_order({**each, "status": "A_NEW_WORD"})
         assert (order.ref, order.number) == (each["id"], each["shipmentInfo"]["buyerOrderId"])
         assert order.state is OrderState.OPEN
         assert [(line.ref, line.sku, line.quantity) for line in order.lines] == [
@@ -288,7 +288,7 @@ def test_every_request_keeps_to_the_official_contract() -> None:
     async def keep(request: httpx.Request) -> None:
         sent.append(request)
 
-    async def story(desk: LocationDesk, connector: Amazon) -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         await connector.check()
         for _ in range(101):
             ref = desk.place({"CAM": 2}, status="CREATED")
@@ -301,7 +301,7 @@ def test_every_request_keeps_to_the_official_contract() -> None:
         await connector.push_fulfillment(left(ref, ("1", "SN1", "SN3")))
         assert desk.shipments[ref]["packages"][0]["hazmatLabels"] == ["CLASS_9"]
 
-    simulator = run(story, heard=keep)
+    simulator = run(scenario, heard=keep)
     # The twin's shipments are such as the contract describes, packed and unpacked.
     schema = contract.spec["components"]["schemas"]["Shipment"]
     for shipment in simulator.location_desk.shipments.values():

@@ -19,7 +19,7 @@ from connectors import (
     Unknown,
 )
 from connectors.bigcommerce.connector import BigCommerce
-from connectors.bigcommerce.mapping import lines_in, order_of
+from connectors.bigcommerce.mapping import embedded_lines, parse_order
 from connectors.bigcommerce.simulator import BigCommerceSimulator
 from connectors.registry import SettingsInvalid, connect
 from connectors.testing import ServedSimulator
@@ -59,7 +59,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", line: str = "") 
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         await connector.check()
         simulator.location_id = 2
         with pytest.raises(NotFound, match="location_id"):
@@ -68,7 +68,7 @@ def test_check_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match="Store Inventory"):
             await connector.check()
 
-    run(story)
+    run(scenario)
     with pytest.raises(SettingsInvalid, match="store_hash"):
         connect(
             "bigcommerce", {**BigCommerceSimulator().settings("http://x.test"), "store_hash": "../"}
@@ -80,7 +80,7 @@ def test_orders_come_with_their_lines(with_lines: bool) -> None:
     simulator = BigCommerceSimulator()
     simulator.with_lines = with_lines
 
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         cam = simulator.add_item("CAM", 9)
         placed, unpaid = simulator.place_order(cam, 2), simulator.place_order(cam, 1, status=7)
         simulator.place_order(cam, 1, status=0)
@@ -94,14 +94,14 @@ def test_orders_come_with_their_lines(with_lines: bool) -> None:
         with pytest.raises(NotFound):
             await connector.read_order("4711")
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_pages_go_by_time_and_no_order_is_lost() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = BigCommerceSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         cam = simulator.add_item("CAM", 500)
         placed = [simulator.place_order(cam) for _ in range(120)]  # all in one second
         for _ in range(60):
@@ -124,11 +124,11 @@ def test_pages_go_by_time_and_no_order_is_lost() -> None:
         window = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert window == placed[-20:-9]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_quantities_are_set_beside_the_safety_stock_and_seen_when_they_are_worked_off() -> None:
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         variants = [simulator.add_item(f"SKU-{n}", 1, safety_stock=2) for n in range(260)]
         simulator.works_at_once = False
         results = await connector.push_stock([level(each, 7) for each in variants[:250]])
@@ -145,11 +145,11 @@ def test_quantities_are_set_beside_the_safety_stock_and_seen_when_they_are_worke
         assert isinstance(result.error, Conflict)
         assert result.error.observed == 7
 
-    run(story)
+    run(scenario)
 
 
 def test_a_bad_listing_does_not_block_the_others() -> None:
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         first, last, whole = (simulator.add_item(sku, 1) for sku in ("A", "Z", "W"))
         simulator.by_product.add(whole)
         levels = [level(first, 4), level(99, 4), level("1,2", 4), level(whole, 4), level(last, 4)]
@@ -164,11 +164,11 @@ def test_a_bad_listing_does_not_block_the_others() -> None:
         assert {each.error for each in results if each.listing == str(last)} == {None}
         assert Rejected in errors
 
-    run(story)
+    run(scenario)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         cam = simulator.add_item("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED)
         with pytest.raises(RateLimited):
@@ -179,11 +179,11 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="adjustments")
         assert (await connector.push_stock([level(cam, 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 def test_shipments_are_told_once_and_name_their_serials() -> None:
-    async def story(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
+    async def scenario(simulator: BigCommerceSimulator, connector: BigCommerce) -> None:
         cam = simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order(cam, 2))
         simulator.fail_next(Fault.LOST_ANSWER, containing="POST ")
@@ -204,7 +204,7 @@ def test_shipments_are_told_once_and_name_their_serials() -> None:
         with pytest.raises(NotFound):
             await connector.push_fulfillment(shipped(order, "SN3", reference="F4", line="9"))
 
-    run(story)
+    run(scenario)
 
 
 def test_webhooks_are_signed_and_grow_old() -> None:
@@ -242,11 +242,14 @@ def test_the_published_webhook_and_signature_are_understood() -> None:
 def test_unknown_words_and_refunds_are_read() -> None:
     order = {"id": 1, "status_id": 99, "date_created": "2026-11-01T00:00:00Z"}
     lines = [{"id": 5, "quantity": 3, "quantity_refunded": 1, "quantity_shipped": 0}]
-    read = order_of(order, lines)
+    read = parse_order(order, lines)
     assert (read.state, read.lines[0].quantity) == (OrderState.PENDING, 2)
-    gone = order_of({**order, "status_id": 11, "is_deleted": True}, lines)
+    gone = parse_order({**order, "status_id": 11, "is_deleted": True}, lines)
     assert gone.state is OrderState.CANCELLED
-    assert lines_in({"consignments": {"shipping": [{"line_items": {"url": "elsewhere"}}]}}) is None
+    assert (
+        embedded_lines({"consignments": {"shipping": [{"line_items": {"url": "elsewhere"}}]}})
+        is None
+    )
 
 
 def test_the_published_orders_are_read_without_loss() -> None:
@@ -254,7 +257,7 @@ def test_the_published_orders_are_read_without_loss() -> None:
     orders = [each["body"] for each in found if each["operationId"] == "getOrder"]
     lines = [each["body"] for each in found if each["operationId"] == "getOrderProduct"]
     assert (len(orders), len(lines)) == (1, 2)
-    read = order_of(orders[0], lines)
+    read = parse_order(orders[0], lines)
     assert (read.ref, read.remote_state) == ("218", "Awaiting Payment")
     assert (read.state, read.customer_ref) == (OrderState.PENDING, "11")
     assert read.placed_at == datetime(2019, 3, 5, 21, 40, 11, tzinfo=UTC)

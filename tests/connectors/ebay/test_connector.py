@@ -21,8 +21,8 @@ from connectors import (
 )
 from connectors.ebay.auth import RefreshTokenAuth
 from connectors.ebay.connector import Ebay, EbaySettings
-from connectors.ebay.fulfillment import same
-from connectors.ebay.mapping import order_of, refusal_of
+from connectors.ebay.fulfillment import is_same_shipment
+from connectors.ebay.mapping import first_error, parse_order
 from connectors.ebay.signature import Keys
 from connectors.ebay.simulator import EbaySimulator
 from connectors.registry import SettingsInvalid, connect
@@ -65,7 +65,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", hours: int = 0) 
 
 
 def test_check_buys_a_token_and_says_what_is_wrong() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         await connector.check()
         assert simulator.calls.count("POST /identity/v1/oauth2/token") == 1
         simulator.refresh_token = "revoked"
@@ -73,7 +73,7 @@ def test_check_buys_a_token_and_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match=r"invalid_grant.*sell\.inventory"):
             await connector.check()
 
-    run(story)
+    run(scenario)
     given = {**EbaySimulator().settings("http://x.test"), "verification_token": "short"}
     with pytest.raises(SettingsInvalid, match="verification_token"):
         connect("ebay", given)
@@ -83,7 +83,7 @@ def test_a_token_that_dies_is_bought_anew_and_the_call_is_made_again() -> None:
     simulator = EbaySimulator()
     simulator.calls_per_token = 3
 
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.add_item("CAM", 5)
         ref = simulator.place_order({"CAM": 1})
         for _ in range(7):
@@ -94,7 +94,7 @@ def test_a_token_that_dies_is_bought_anew_and_the_call_is_made_again() -> None:
         with pytest.raises(RateLimited):
             await connector.read_order(ref)
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_a_token_is_renewed_before_it_grows_old() -> None:
@@ -104,7 +104,7 @@ def test_a_token_is_renewed_before_it_grows_old() -> None:
         asked.append(request.url.path)
         return httpx.Response(200, json={"access_token": "t", "expires_in": 7200})
 
-    async def story() -> None:
+    async def scenario() -> None:
         auth = RefreshTokenAuth("https://x.test/token", ("a", "b"), "r", "s", lambda: now[0])
         transport = httpx.MockTransport(answer)
         async with httpx.AsyncClient(transport=transport, auth=auth) as client:
@@ -113,7 +113,7 @@ def test_a_token_is_renewed_before_it_grows_old() -> None:
                 await client.get("https://x.test/a")
         assert asked == ["/token", "/a", "/a", "/token", "/a"]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_token_endpoint_that_echoes_our_secrets_cannot_make_us_tell_them() -> None:
@@ -124,14 +124,14 @@ def test_a_token_endpoint_that_echoes_our_secrets_cannot_make_us_tell_them() -> 
             return httpx.Response(status, text=f"{request.content!r} {request.headers}")
 
         api = RemoteApi(Ebay.remote(settings), transport=httpx.MockTransport(answer), attempts=1)
-        with pytest.raises(kind) as told:
+        with pytest.raises(kind) as reported:
             asyncio.run(Ebay(settings, api).read_order("1"))
-        assert "twin-" not in str(told.value)
-        assert "Basic" not in str(told.value)
+        assert "twin-" not in str(reported.value)
+        assert "Basic" not in str(reported.value)
 
 
 def test_orders_keep_no_buyer() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.add_item("CAM", 9)
         paid, unpaid = (
             simulator.place_order({"CAM": 2}),
@@ -147,14 +147,14 @@ def test_orders_keep_no_buyer() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("nope")
 
-    run(story)
+    run(scenario)
 
 
 def test_pages_shift_while_they_are_read_and_no_order_is_lost() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     simulator = EbaySimulator(clock=lambda: clock[0])
 
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.add_item("CAM", 500)
         placed = []
         for _ in range(230):
@@ -174,11 +174,11 @@ def test_pages_shift_while_they_are_read_and_no_order_is_lost() -> None:
         window = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert sorted(window) == sorted(placed[100:111])
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_quantities_are_set_and_seen() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         for n in range(130):
             simulator.add_item(f"SKU-{n}", 1)
         results = await connector.push_stock([level(f"SKU-{n}", 7) for n in range(25)])
@@ -194,11 +194,11 @@ def test_quantities_are_set_and_seen() -> None:
         assert isinstance(result.error, Conflict)
         assert result.error.observed == 5
 
-    run(story)
+    run(scenario)
 
 
 def test_a_bad_listing_does_not_block_the_others() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         for sku in ("A", "B", "C"):
             simulator.add_item(sku, 1)
         simulator.revisions["B"] = 250
@@ -209,11 +209,11 @@ def test_a_bad_listing_does_not_block_the_others() -> None:
         assert isinstance(answers["B"].error, Rejected)
         assert isinstance(answers["C"].error, Rejected)
 
-    run(story)
+    run(scenario)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.add_item("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED, containing="/order")
         with pytest.raises(RateLimited):
@@ -224,11 +224,11 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="bulk_update")
         assert (await connector.push_stock([level("A", 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 def test_a_parcel_is_told_once() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 2}))
         simulator.fail_next(Fault.LOST_ANSWER, containing="POST /sell/fulfillment")
@@ -247,7 +247,7 @@ def test_a_parcel_is_told_once() -> None:
         assert len(simulator.parcels[order.ref]) == 2
         assert (await connector.read_order(order.ref)).state is OrderState.FULFILLED
 
-    run(story)
+    run(scenario)
 
 
 def test_parcels_are_compared_by_lines_and_by_time_or_tracking() -> None:
@@ -256,15 +256,15 @@ def test_parcels_are_compared_by_lines_and_by_time_or_tracking() -> None:
     tracked = {**wanted, "trackingNumber": "T1"}
     known = {"lineItems": [{"lineItemId": "1"}], "shippedDate": "2026-11-01T00:00:00.500Z"}
     later = {**known, "shippedDate": "2026-11-02T00:00:00.000Z"}
-    assert same(known, wanted)
-    assert not same(later, wanted)
-    assert not same({**known, "lineItems": [{"lineItemId": "2"}]}, wanted)
-    assert same({**later, "shipmentTrackingNumber": "T1"}, tracked)
-    assert not same({"lineItems": lines}, tracked)
+    assert is_same_shipment(known, wanted)
+    assert not is_same_shipment(later, wanted)
+    assert not is_same_shipment({**known, "lineItems": [{"lineItemId": "2"}]}, wanted)
+    assert is_same_shipment({**later, "shipmentTrackingNumber": "T1"}, tracked)
+    assert not is_same_shipment({"lineItems": lines}, tracked)
 
 
 def test_notifications_are_verified_under_the_key_that_they_name() -> None:
-    async def story(simulator: EbaySimulator, connector: Ebay) -> None:
+    async def scenario(simulator: EbaySimulator, connector: Ebay) -> None:
         simulator.subscribers.append("http://127.0.0.1:9/hook")
         simulator.add_item("CAM", 5)
         ref = simulator.place_order({"CAM": 1})
@@ -289,7 +289,7 @@ def test_notifications_are_verified_under_the_key_that_they_name() -> None:
             await connector.prepare(EbaySimulator().sign(sent))
         assert len(simulator.calls) == asked, "strangers cannot make us ask for key after key"
 
-    run(story)
+    run(scenario)
 
 
 @pytest.mark.parametrize("header", ["", "é", "bm90IGpzb24=", "W10=", "eyJraWQiOiAiLi4vLi4ifQ=="])
@@ -314,7 +314,7 @@ def test_the_published_notification_is_verified() -> None:
         assert request.url.path.endswith(f"/public_key/{vector['public_key_id']}")
         return httpx.Response(200, json=vector["public_key_response"])
 
-    async def story() -> None:
+    async def scenario() -> None:
         settings = EbaySettings.model_validate(EbaySimulator().settings("https://x.test"))
         transport = httpx.MockTransport(
             lambda request: (
@@ -333,11 +333,11 @@ def test_the_published_notification_is_verified() -> None:
         with pytest.raises(AuthFailed):
             connector.verify(headers, body.replace(b"test_user", b"fake_user"), NOW)
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_key_that_is_none_is_refused() -> None:
-    async def story(key: str) -> None:
+    async def scenario(key: str) -> None:
         answer = {"access_token": "t", "expires_in": 7200, "key": key}
         transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
         settings = EbaySettings.model_validate(EbaySimulator().settings("https://x.test"))
@@ -346,7 +346,7 @@ def test_a_key_that_is_none_is_refused() -> None:
             await Keys().fetch(api, EbaySimulator().sign(_webhook()))
 
     for key in ("", "not a key", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="):
-        asyncio.run(story(key))
+        asyncio.run(scenario(key))
 
 
 def _webhook() -> Webhook:
@@ -367,15 +367,15 @@ def test_the_challenge_of_a_new_address_is_answered() -> None:
 
 def test_unknown_words_and_refusals_are_read() -> None:
     order = {"orderId": "1", "creationDate": "2026-11-01T00:00:00.000Z", "lineItems": []}
-    assert order_of({**order, "orderFulfillmentStatus": "NEW"}).state is OrderState.OPEN
+    assert parse_order({**order, "orderFulfillmentStatus": "NEW"}).state is OrderState.OPEN
     refunded = {"orderPaymentStatus": "FULLY_REFUNDED", "orderFulfillmentStatus": "NOT_STARTED"}
-    assert order_of({**order, **refunded}).state is OrderState.CANCELLED
+    assert parse_order({**order, **refunded}).state is OrderState.CANCELLED
     kinds = [
-        refusal_of([{"statusCode": 200}, {"statusCode": status, "errors": [{"errorId": 1}]}])
+        first_error([{"statusCode": 200}, {"statusCode": status, "errors": [{"errorId": 1}]}])
         for status in (400, 404, 409, 500)
     ]
     assert [type(each) for each in kinds] == [Rejected, NotFound, Conflict, Transient]
-    assert refusal_of([{"sku": "A", "statusCode": 204}]) is None
+    assert first_error([{"sku": "A", "statusCode": 204}]) is None
 
 
 def test_every_request_keeps_to_the_official_contract() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from connectors import NotFound, PushedEvent, Rejected, Transient, Unknown
 from connectors.epcis.connector import Epcis, EpcisSettings
-from connectors.epcis.mapping import BIZ_STEPS, Namer, document, event_id, events_of
+from connectors.epcis.mapping import BIZ_STEPS, Namer, build_document, build_events, event_id
 from connectors.epcis.simulator import EpcisSimulator
 from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
@@ -50,10 +50,10 @@ def _instant(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
-def validate(told: Any) -> None:
+def validate(reported: Any) -> None:
     """Hold a document against GS1's own JSON Schema, formats included."""
     checker = jsonschema.Draft7Validator(schema(), format_checker=FORMATS)
-    problems = [f"{list(each.path)}: {each.message}" for each in checker.iter_errors(told)]
+    problems = [f"{list(each.path)}: {each.message}" for each in checker.iter_errors(reported)]
     assert problems == []
 
 
@@ -82,9 +82,9 @@ class FaultyTransport(httpx.AsyncBaseTransport):
             assert request.headers["gs1-cbv-version"] == "2.0.0"
             behaviours = self.contract.spec["components"]["schemas"]["GS1-Capture-Error-Behaviour"]
             assert request.headers["gs1-capture-error-behaviour"] in behaviours["enum"]
-            told = json.loads(request.content)
-            validate(told)
-            self.captured.append(told)
+            reported = json.loads(request.content)
+            validate(reported)
+            self.captured.append(reported)
             CHECKED.append("POST /capture")
         else:
             self.contract.check(request, "")
@@ -94,10 +94,10 @@ class FaultyTransport(httpx.AsyncBaseTransport):
 
 def play(
     simulator: EpcisSimulator,
-    story: Callable[[Epcis, FaultyTransport], Awaitable[None]],
+    scenario: Callable[[Epcis, FaultyTransport], Awaitable[None]],
     **settings: Any,
 ) -> None:
-    async def told() -> None:
+    async def reported() -> None:
         valid = EpcisSettings.model_validate(simulator.settings("http://twin") | settings)
         transport = FaultyTransport(simulator)
         api = RemoteApi(
@@ -105,17 +105,17 @@ def play(
         )
         may_send = len(CHECKED)
         try:
-            await story(Epcis(valid, api), transport)
+            await scenario(Epcis(valid, api), transport)
             assert (
                 len(CHECKED) > may_send or "actions" in settings
             )  # requests went through the check
         finally:
             await api.aclose()
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
-async def told(
+async def reported(
     epcis: Epcis, events: Sequence[LedgerEvent], looks_max: int = 30
 ) -> dict[str, PushedEvent]:
     """Tell events and look after them until each has its verdict."""
@@ -140,14 +140,14 @@ def test_the_official_examples_pass_the_same_check(name: str) -> None:
 
 
 def test_the_check_refuses_what_the_schema_refuses() -> None:
-    right = document(events_of(event(), Namer(OWN, {})), AT)
+    right = build_document(build_events(event(), Namer(OWN, {})), AT)
     validate(right)
     for spoil in (
-        lambda told: told.pop("schemaVersion"),
-        lambda told: told["epcisBody"]["eventList"][0].update(bizStep="allocating"),
-        lambda told: told["epcisBody"]["eventList"][0].update(ourWord="x"),
-        lambda told: told["epcisBody"]["eventList"][0].pop("eventTimeZoneOffset"),
-        lambda told: told["epcisBody"]["eventList"][0].update(action="MOVE"),
+        lambda reported: reported.pop("schemaVersion"),
+        lambda reported: reported["epcisBody"]["eventList"][0].update(bizStep="allocating"),
+        lambda reported: reported["epcisBody"]["eventList"][0].update(ourWord="x"),
+        lambda reported: reported["epcisBody"]["eventList"][0].pop("eventTimeZoneOffset"),
+        lambda reported: reported["epcisBody"]["eventList"][0].update(action="MOVE"),
     ):
         wrong = json.loads(json.dumps(right))
         spoil(wrong)
@@ -162,13 +162,13 @@ def test_every_event_of_ours_is_a_document_of_gs1(step: str, disposition: str) -
         biz_step=str(step), disposition=str(disposition), document_type="po", document_ref="P/O 7"
     )
     for namer in (Namer(OWN, {}), Namer(None, {}), Namer(OWN, {"WH": "4012345000009"})):
-        validate(document(events_of(plain, namer), AT))
+        validate(build_document(build_events(plain, namer), AT))
     error = EventError(event=str(uuid4()), declared_at=AT, reason="did_not_occur")
-    validate(document(events_of(replace(plain, error=error), Namer(OWN, {})), AT))
+    validate(build_document(build_events(replace(plain, error=error), Namer(OWN, {})), AT))
 
 
 def test_the_names_are_those_of_gs1() -> None:
-    (plain,) = events_of(
+    (plain,) = build_events(
         event("A/1 +b".replace(" ", ""), document_type="desadv", document_ref="D 7"),
         Namer(OWN + "/", {"WH": "4012345000009"}),
     )
@@ -178,23 +178,23 @@ def test_the_names_are_those_of_gs1() -> None:
         {"type": "desadv", "bizTransaction": "https://id.example.com/bt/desadv/D%207"}
     ]
     assert (plain["action"], plain["eventTime"]) == ("ADD", "2026-11-02T12:00:00.123+00:00")
-    (own,) = events_of(event("SN 1", gtin=None), Namer(OWN, {"WH": "urn:x:y"}))
+    (own,) = build_events(event("SN 1", gtin=None), Namer(OWN, {"WH": "urn:x:y"}))
     assert own["epcList"] == ["https://id.example.com/obj/CAM.SN%201"]
     assert own["readPoint"] == {"id": "urn:x:y"}
-    (bare,) = events_of(event(document_type="po", document_ref="7"), Namer(None, {}))
+    (bare,) = build_events(event(document_type="po", document_ref="7"), Namer(None, {}))
     assert not {"readPoint", "bizLocation", "bizTransactionList"} & bare.keys()
-    (gone,) = events_of(event(biz_step="destroying", disposition="destroyed"), Namer(OWN, {}))
+    (gone,) = build_events(event(biz_step="destroying", disposition="destroyed"), Namer(OWN, {}))
     assert gone["action"] == "DELETE"
     for nameless in (event(gtin=None), event("x" * 21), event("SN 1"), event("é")):
         with pytest.raises(Rejected, match="own_address"):
-            events_of(nameless, Namer(None, {}))
+            build_events(nameless, Namer(None, {}))
 
 
 def test_a_correction_is_the_error_declared_and_what_was_right() -> None:
     wrong = EventError(event=str(uuid4()), declared_at=AT, reason="incorrect_data")
     right = event(read_point="SHOP")
     correction = event(id=right.id, error=wrong, restated=right)
-    declared, corrective = events_of(correction, Namer(OWN, {}))
+    declared, corrective = build_events(correction, Namer(OWN, {}))
     assert declared["eventID"] == event_id(wrong.event)
     assert declared["errorDeclaration"] == {
         "declarationTime": "2026-11-02T12:00:00.123+00:00",
@@ -203,7 +203,7 @@ def test_a_correction_is_the_error_declared_and_what_was_right() -> None:
     }
     assert corrective["eventID"] == event_id(right.id)
     assert "errorDeclaration" not in corrective
-    validate(document([declared, corrective], AT))
+    validate(build_document([declared, corrective], AT))
 
 
 # --- Telling --------------------------------------------------------------------------------
@@ -213,11 +213,11 @@ def test_a_batch_is_captured_as_a_job_and_told_once() -> None:
     simulator = EpcisSimulator()
     some = [event(f"SN-{number}") for number in range(7)]
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         await epcis.check()
         pending = await epcis.push_events(some)
         assert {each.job for each in pending} == {"job-1001"}
-        found = await told(epcis, some)  # told again while it is under way
+        found = await reported(epcis, some)  # told again while it is under way
         assert all(each.error is None for each in found.values())
         simulator.work_off()
         assert sorted(each["eventID"] for each in simulator.events) == sorted(
@@ -230,7 +230,7 @@ def test_a_batch_is_captured_as_a_job_and_told_once() -> None:
         }
         assert len(transport.captured) == captures
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 @pytest.mark.parametrize("ignores_proceed", [False, True])
@@ -241,8 +241,8 @@ def test_one_refused_event_keeps_no_other_back(ignores_proceed: bool) -> None:
     simulator.refused_epcs = {"https://id.gs1.org/01/04006381333931/21/SN-3"}
     some = [event(f"SN-{number}") for number in range(8)]
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
-        found = await told(epcis, some)
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        found = await reported(epcis, some)
         refused = [each for each in some if found[each.id].error is not None]
         assert [each.serial for each in refused] == ["SN-3"]
         error = found[refused[0].id].error
@@ -250,7 +250,7 @@ def test_one_refused_event_keeps_no_other_back(ignores_proceed: bool) -> None:
         assert "not of this partner" in str(error)
         assert len(simulator.events) == 7
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_a_repeated_capture_that_is_refused_with_500_is_looked_up_and_ends() -> None:
@@ -261,9 +261,9 @@ def test_a_repeated_capture_that_is_refused_with_500_is_looked_up_and_ends() -> 
     twin_of_first = event("SN-1")  # another event that commissions the same unit
     other = event("SN-2")
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
-        assert (await told(epcis, [first]))[first.id].error is None
-        found = await told(epcis, [first, twin_of_first, other])
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        assert (await reported(epcis, [first]))[first.id].error is None
+        found = await reported(epcis, [first, twin_of_first, other])
         assert found[first.id].error is None
         assert found[other.id].error is None
         refusal = found[twin_of_first.id].error
@@ -271,7 +271,7 @@ def test_a_repeated_capture_that_is_refused_with_500_is_looked_up_and_ends() -> 
         assert "already been commissioned" in str(refusal)
         assert len(simulator.events) == 2
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_an_answer_that_was_lost_is_found_though_the_repeat_gets_500() -> None:
@@ -280,9 +280,9 @@ def test_an_answer_that_was_lost_is_found_though_the_repeat_gets_500() -> None:
     simulator.dresses_refusals = True
     late = event("SN-1")
 
-    async def story(epcis: Epcis, _: FaultyTransport) -> None:
-        (there,) = events_of(late, epcis._namer)
-        looked, times = epcis._there, 0
+    async def scenario(epcis: Epcis, _: FaultyTransport) -> None:
+        (there,) = build_events(late, epcis._namer)
+        looked, times = epcis._known_ids, 0
 
         async def look(events: Sequence[LedgerEvent]) -> set[str]:
             nonlocal times
@@ -292,16 +292,16 @@ def test_an_answer_that_was_lost_is_found_though_the_repeat_gets_500() -> None:
                 simulator.events.append(there)  # it came in just after the look
             return found
 
-        epcis._there = look  # type: ignore[method-assign]
+        epcis._known_ids = look  # type: ignore[method-assign]
         assert await epcis.push_events([late]) == [PushedEvent(late.id, answer="is there")]
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_another_500_is_a_failure_that_passes() -> None:
     simulator = EpcisSimulator()
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         async def broken(request: httpx.Request) -> httpx.Response:
             if request.method == "POST":
                 return httpx.Response(500, text="out of memory", request=request)
@@ -311,7 +311,7 @@ def test_another_500_is_a_failure_that_passes() -> None:
         with pytest.raises(Transient):
             await epcis.push_events([event()])
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_a_capture_limit_is_met_by_halves() -> None:
@@ -319,30 +319,30 @@ def test_a_capture_limit_is_met_by_halves() -> None:
     simulator.capture_limit = 3
     some = [event(f"SN-{number}") for number in range(10)]
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
-        found = await told(epcis, some)
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        found = await reported(epcis, some)
         assert all(each.error is None for each in found.values())
         assert len(simulator.events) == 10
         taken = [len(each["epcisBody"]["eventList"]) for each in transport.captured]
         assert taken[0] == 10
         assert min(taken) <= 3
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_the_pages_of_what_is_there_are_read() -> None:
     simulator = EpcisSimulator()
     some = [event(f"SN-{number}") for number in range(45)]
     for each in some[:40]:
-        simulator.events += events_of(each, Namer(OWN, {}))
+        simulator.events += build_events(each, Namer(OWN, {}))
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         pushed = await epcis.push_events(some)
         assert len([each for each in pushed if each.answer == "was there"]) == 40
         (captured,) = transport.captured
         assert len(captured["epcisBody"]["eventList"]) == 5
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_an_error_is_declared_though_the_event_itself_is_there() -> None:
@@ -351,50 +351,50 @@ def test_an_error_is_declared_though_the_event_itself_is_there() -> None:
     wrong = EventError(event=first.id, declared_at=AT, reason="did_not_occur")
     declared = replace(first, id=str(uuid4()), error=wrong)
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
-        await told(epcis, [first])
-        assert (await told(epcis, [declared]))[declared.id].error is None
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        await reported(epcis, [first])
+        assert (await reported(epcis, [declared]))[declared.id].error is None
         assert ["errorDeclaration" in each for each in simulator.events] == [False, True]
         again = await epcis.push_events([declared])
         assert again[0].answer == "was there"
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_a_unit_without_a_name_is_refused_alone() -> None:
     simulator = EpcisSimulator()
     good, bad = event("SN-1"), event("SN-2", gtin=None)
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
-        found = await told(epcis, [bad, good])
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        found = await reported(epcis, [bad, good])
         assert isinstance(found[bad.id].error, Rejected)
         assert found[good.id].error is None
 
-    play(simulator, story, own_address=None)
+    play(simulator, scenario, own_address=None)
 
 
 def test_a_job_that_is_forgotten_is_looked_up() -> None:
     simulator = EpcisSimulator()
     there, lost = event("SN-1"), event("SN-2")
-    simulator.events += events_of(there, Namer(OWN, {}))
+    simulator.events += build_events(there, Namer(OWN, {}))
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         found = await epcis.read_push("job-of-yesterday", [there, lost])
         assert found[0] == PushedEvent(there.id, answer="is there")
         assert isinstance(found[1].error, Unknown)  # to be told anew
 
-    play(simulator, story)
+    play(simulator, scenario)
 
 
 def test_what_is_told_is_what_the_settings_name() -> None:
     simulator = EpcisSimulator()
 
-    async def story(epcis: Epcis, transport: FaultyTransport) -> None:
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         assert epcis.wants_event(event(action="ship", biz_step="shipping"))
         assert not epcis.wants_event(event(action="move", biz_step="storing"))
         assert not epcis.wants_event(event(action="ship", biz_step="allocating"))
 
-    play(simulator, story, actions=["ship"])
+    play(simulator, scenario, actions=["ship"])
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], field: str) -> None:
 def test_an_answer_that_holds_no_events_is_none(answer: Any) -> None:
     """Nothing found is an empty list; anything else must not make us tell what is there."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         valid = EpcisSettings.model_validate({"base_url": "https://epcis.test"})
         transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
         api = RemoteApi(
@@ -428,4 +428,4 @@ def test_an_answer_that_holds_no_events_is_none(answer: Any) -> None:
             await Epcis(valid, api).push_events([event()])
         await api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())

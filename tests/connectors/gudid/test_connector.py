@@ -23,7 +23,7 @@ DI = "00887517567062"
 def ask(
     transport: httpx.AsyncBaseTransport, identifier: str = DI, **settings: Any
 ) -> Device | None:
-    async def story() -> Device | None:
+    async def scenario() -> Device | None:
         valid = GudidSettings.model_validate({"base_url": "http://fda.test", **settings})
         api = RemoteApi(
             Gudid.remote(valid), attempts=1, transport=transport, rate_limits=NoRateLimits()
@@ -34,11 +34,11 @@ def ask(
         finally:
             await api.aclose()
 
-    return asyncio.run(story())
+    return asyncio.run(scenario())
 
 
-def answering(told: Any, status: int = 200) -> httpx.MockTransport:
-    return httpx.MockTransport(lambda _: httpx.Response(status, json=told))
+def answering(reported: Any, status: int = 200) -> httpx.MockTransport:
+    return httpx.MockTransport(lambda _: httpx.Response(status, json=reported))
 
 
 @pytest.mark.parametrize("name", ["header", "anatomy"])
@@ -99,8 +99,8 @@ def test_both_doors_tell_the_same() -> None:
 def test_what_a_search_finds_beside_the_device_is_not_the_device() -> None:
     other = {"brand_name": "Other", "identifiers": [{"id": "00887517567079"}]}
     assert ask(answering({"results": [other]}), door="openfda") is None
-    told = {"gudid": {"device": {"brandName": "Other", "identifiers": {"identifier": []}}}}
-    assert ask(answering(told)) is None
+    reported = {"gudid": {"device": {"brandName": "Other", "identifiers": {"identifier": []}}}}
+    assert ask(answering(reported)) is None
 
 
 @pytest.mark.parametrize("identifier", ["", "1", 'x" OR *', "a" * 24, "0088751756706é", "../12345"])
@@ -114,12 +114,12 @@ def test_what_can_be_no_identifier_is_not_sent(identifier: str) -> None:
 
 @pytest.mark.parametrize("door", ["openfda", "accessgudid"])
 @pytest.mark.parametrize("told", [[], {}, {"results": None}, {"gudid": 3}, 7, None])
-def test_nonsense_does_not_turn_into_not_registered(door: str, told: Any) -> None:
+def test_nonsense_does_not_turn_into_not_registered(door: str, reported: Any) -> None:
     try:
-        found = ask(answering(told), door=door)
+        found = ask(answering(reported), door=door)
     except Unknown:
         return
-    assert told == {"results": None}
+    assert reported == {"results": None}
     assert found is None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from connectors import AuthFailed, Conflict, NotFound, OrderRef, RateLimited, Rejected, Unknown
 from connectors.lightspeed.connector import Lightspeed, LightspeedSettings
-from connectors.lightspeed.mapping import order_of
+from connectors.lightspeed.mapping import parse_order
 from connectors.lightspeed.simulator import ELSEWHERE, OUTLET, LightspeedSimulator
 from connectors.registry import connect
 from connectors.testing import ServedSimulator
@@ -47,7 +47,7 @@ def shipped(order: Order, *serials: str, line: str | None = None) -> Fulfillment
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         await connector.check()
         elsewhere = {**simulator.settings(str(connector.settings.url)), "outlet_id": "0" * 36}
         other: Any = connect("lightspeed", elsewhere)
@@ -58,11 +58,11 @@ def test_check_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match="serial numbers"):
             await connector.check()
 
-    run(story)
+    run(scenario)
 
 
 def test_a_counter_sale_brings_the_serials_of_each_line() -> None:
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         cam = simulator.add_product("CAM", 5, ["C-1", "C-2", "C-3"])
         sold = simulator.sell(cam, 2, ["C-1", "C-3"])
         waiting = simulator.sell(cam, 1, status="AWAITING_DISPATCH")
@@ -79,14 +79,14 @@ def test_a_counter_sale_brings_the_serials_of_each_line() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("nope")
 
-    run(story)
+    run(scenario)
 
 
 def test_sales_are_followed_by_version_and_change_while_they_are_read() -> None:
     clock = [NOW]
     simulator = LightspeedSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         cam = simulator.add_product("CAM", 500)
         placed = []
         for _ in range(60):
@@ -102,7 +102,7 @@ def test_sales_are_followed_by_version_and_change_while_they_are_read() -> None:
         window = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert window == placed[-21:-10]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_a_store_whose_versions_stand_still_is_not_read_for_ever() -> None:
@@ -116,7 +116,7 @@ def test_a_store_whose_versions_stand_still_is_not_read_for_ever() -> None:
 
 
 def test_quantities_are_set_and_seen() -> None:
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         cam, lens = simulator.add_product("CAM", 5), simulator.add_product("LENS", 2)
         simulator.products[lens]["has_inventory"] = False
         results = await connector.push_stock([level(cam, 7), level("nope", 1), level(cam, -1)])
@@ -134,21 +134,21 @@ def test_quantities_are_set_and_seen() -> None:
         await connector.push_stock([level(cam, 6)])
         assert not [call for call in simulator.calls[calls:] if call.startswith("PUT")]
 
-    run(story)
+    run(scenario)
 
 
 def test_too_many_calls_are_told_with_a_date() -> None:
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         simulator.fail_next(Fault.RATE_LIMITED)
         with pytest.raises(RateLimited) as limited:
             await connector.pull_orders("")
         assert 100 < limited.value.retry_after <= 120
 
-    run(story)
+    run(scenario)
 
 
 def test_what_we_ship_is_taken_off_the_list_and_fulfils_the_sale_once() -> None:
-    async def story(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
+    async def scenario(simulator: LightspeedSimulator, connector: Lightspeed) -> None:
         cam = simulator.add_product("CAM", 5, ["C-1", "C-2", "C-3"])
         simulator.sell(cam, 1, ["C-3"])
         order = await connector.read_order(simulator.sell(cam, 2, status="AWAITING_DISPATCH"))
@@ -166,7 +166,7 @@ def test_what_we_ship_is_taken_off_the_list_and_fulfils_the_sale_once() -> None:
         with pytest.raises(NotFound):
             await connector.push_fulfillment(shipped(order, "C-9", line="nope"))
 
-    run(story)
+    run(scenario)
 
 
 def test_webhooks_are_forms_signed_with_the_client_secret() -> None:
@@ -199,10 +199,10 @@ def test_returns_and_unknown_words_do_not_stop_an_import() -> None:
         {"id": "l3", "product_id": "p", "quantity": 1.5, "status": "NEW"},
     ]
     sale = {"id": "s", "status": "NEW", "created_at": "2026-11-01T00:00:00Z", "line_items": lines}
-    order = order_of(sale, {}, {})
+    order = parse_order(sale, {}, {})
     assert (order.state, [each.ref for each in order.lines]) == (OrderState.PENDING, ["l3"])
     assert order.lines[0].quantity == 2
-    gone = order_of({**sale, "status": "CLOSED", "deleted_at": "2026-11-02T00:00:00Z"}, {}, {})
+    gone = parse_order({**sale, "status": "CLOSED", "deleted_at": "2026-11-02T00:00:00Z"}, {}, {})
     assert (gone.state, gone.at_counter) == (OrderState.CANCELLED, False)
 
 
@@ -210,7 +210,7 @@ def test_the_published_sale_is_read_without_loss() -> None:
     found = example("lightspeed-x", "openapi-examples.json")
     sale = next(each["body"]["data"] for each in found if each.get("operationId") == "GetSaleByID")
     skus = {line["product_id"]: "CAM" for line in sale["line_items"]}
-    order = order_of(sale, skus, {sale["line_items"][0]["id"]: ["A1"]})
+    order = parse_order(sale, skus, {sale["line_items"][0]["id"]: ["A1"]})
     assert (order.ref, order.number, order.remote_state) == (sale["id"], "1036", "CLOSED")
     assert order.placed_at.isoformat() == sale["sale_date"]
     assert order.updated_at.isoformat() == sale["updated_at"]

@@ -69,7 +69,7 @@ def play(
     valid = connector.settings_model.model_validate(SETTINGS[connector] | settings)
     asked = [WarrantyQuestion(serial=serial, product=product) for serial, product in questions]
 
-    async def story() -> Sequence[Warranty]:
+    async def scenario() -> Sequence[Warranty]:
         api = RemoteApi(
             connector.remote(valid), attempts=1, transport=transport, rate_limits=NoRateLimits()
         )
@@ -79,7 +79,7 @@ def play(
         finally:
             await api.aclose()
 
-    return asyncio.run(story())
+    return asyncio.run(scenario())
 
 
 def at(simulator: Any, connector: Any, *questions: tuple[str, str], **settings: Any) -> Any:
@@ -96,8 +96,8 @@ def statuses(found: Sequence[Warranty]) -> list[WarrantyStatus]:
 
 
 def test_dells_example_is_read_without_loss() -> None:
-    told = example("warranty", "dell-asset-entitlements.json")["response"]
-    found, (request,) = ask(Dell, told, ("ABC1234", "X"), ("ZZZ9999", "X"))
+    reported = example("warranty", "dell-asset-entitlements.json")["response"]
+    found, (request,) = ask(Dell, reported, ("ABC1234", "X"), ("ZZZ9999", "X"))
     assert str(request.url).endswith("asset-entitlements?servicetags=ABC1234%2CZZZ9999")
     assert found[0] == Warranty(
         serial="ABC1234",
@@ -115,8 +115,8 @@ def test_dells_example_is_read_without_loss() -> None:
 
 
 def test_lenovos_example_is_read_without_loss() -> None:
-    told = example("warranty", "lenovo-warranty.json")["response"]
-    (found,), (request,) = ask(Lenovo, told, ("PF0EXAMPLE", "20XX"))
+    reported = example("warranty", "lenovo-warranty.json")["response"]
+    (found,), (request,) = ask(Lenovo, reported, ("PF0EXAMPLE", "20XX"))
     assert request.headers["ClientID"] == "token-of-lenovo"
     assert found == Warranty(
         serial="PF0EXAMPLE",
@@ -131,8 +131,8 @@ def test_lenovos_example_is_read_without_loss() -> None:
 
 
 def test_hps_example_is_read_without_loss() -> None:
-    told = example("warranty", "hp-jobs-results.json")["response"]
-    (found,), (request,) = ask(Hp, told, ("5CGEXAMPLE", "1A2B3C#ABA"))
+    reported = example("warranty", "hp-jobs-results.json")["response"]
+    (found,), (request,) = ask(Hp, reported, ("5CGEXAMPLE", "1A2B3C#ABA"))
     assert json.loads(request.content) == [{"sn": "5CGEXAMPLE", "pn": "1A2B3C#ABA"}]
     assert found.status is COVERED
     assert (found.starts_on, found.ends_on) == (date(2025, 1, 10), date(2028, 1, 9))
@@ -140,9 +140,9 @@ def test_hps_example_is_read_without_loss() -> None:
 
 
 def test_ciscos_example_is_read_and_no_is_not_believed_of_what_may_not_exist() -> None:
-    told = example("warranty", "cisco-sn2info-coverage.json")["response"]
+    reported = example("warranty", "cisco-sn2info-coverage.json")["response"]
     asked = (("FOCEXAMPLE1", "P"), ("FOCEXAMPLE2", "P"))
-    found, (request,) = ask(Cisco, told, *asked, match_product=False)
+    found, (request,) = ask(Cisco, reported, *asked, match_product=False)
     assert request.url.path.endswith("/status/serial_numbers/FOCEXAMPLE1,FOCEXAMPLE2")
     assert found[0].status is COVERED
     assert found[0].ends_on == date(2027, 12, 31)
@@ -150,8 +150,8 @@ def test_ciscos_example_is_read_and_no_is_not_believed_of_what_may_not_exist() -
 
 
 def test_apples_example_is_read_without_loss() -> None:
-    told = example("warranty", "apple-orgdevice-applecare.json")["response"]
-    (found,), (request,) = ask(Apple, told, ("C02EXAMPLE", "MacBook"))
+    reported = example("warranty", "apple-orgdevice-applecare.json")["response"]
+    (found,), (request,) = ask(Apple, reported, ("C02EXAMPLE", "MacBook"))
     assert request.url.path == "/v1/orgDevices/C02EXAMPLE/appleCareCoverage"
     cover = Coverage(name="Limited Warranty", starts_on=date(2025, 2, 2), ends_on=date(2026, 2, 2))
     assert found.coverages == (cover,)
@@ -233,8 +233,8 @@ def test_hp_answers_about_the_product_that_was_asked_about() -> None:
     simulator.add_unit("5CG0000002", "ZZZZZZ#ABA", [ANNUAL])
     asked = (("5CG0000001", "1A2B3C#ABA"), ("5CG0000002", "1A2B3C#ABA"), ("5CG0000003", "X"))
     assert statuses(at(simulator, Hp, *asked)) == [COVERED, UNKNOWN, UNKNOWN]
-    told = [{"product": {"serialNumber": "5CG1", "productNumber": "OTHER#ABU"}, "offers": [{}]}]
-    assert statuses(ask(Hp, told, ("5CG1", "1A2B3C#ABA"))[0]) == [UNKNOWN]
+    reported = [{"product": {"serialNumber": "5CG1", "productNumber": "OTHER#ABU"}, "offers": [{}]}]
+    assert statuses(ask(Hp, reported, ("5CG1", "1A2B3C#ABA"))[0]) == [UNKNOWN]
     assert statuses(at(simulator, Hp, asked[1], send_product=False)) == [COVERED]
 
 
@@ -245,7 +245,7 @@ def test_hps_job_is_begun_looked_after_and_fetched() -> None:
         simulator.add_unit(serial, "P", [ANNUAL])
     asked = [WarrantyQuestion(serial=serial, product="P") for serial in (*serials, "no,no")]
 
-    async def story() -> None:
+    async def scenario() -> None:
         valid = Hp.settings_model.model_validate(simulator.settings("http://twin"))
         api = RemoteApi(
             Hp.remote(valid),  # type: ignore[arg-type]
@@ -267,7 +267,7 @@ def test_hps_job_is_begun_looked_after_and_fetched() -> None:
             await hp.read_warranty_job(job, asked)
         await api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_cisco_is_believed_about_serial_and_product_only() -> None:
@@ -297,7 +297,7 @@ def test_ciscos_summary_is_read_to_its_last_page() -> None:
 
 
 def test_a_warranty_that_runs_is_cover_though_ciscos_contract_has_ended() -> None:
-    told = {
+    reported = {
         "pagination_response_record": {"last_index": 1},
         "serial_numbers": [
             {
@@ -311,7 +311,7 @@ def test_a_warranty_that_runs_is_cover_though_ciscos_contract_has_ended() -> Non
             }
         ],
     }
-    ((found,), _) = ask(Cisco, told, ("FOC1", "ISR"))
+    ((found,), _) = ask(Cisco, reported, ("FOC1", "ISR"))
     assert found.status is COVERED
     assert [each.name for each in found.coverages] == ["SMARTnet", "Limited lifetime"]
 
@@ -335,8 +335,8 @@ def test_what_was_cancelled_at_apple_ended_that_day() -> None:
         "startDateTime": "2024-01-01T00:00:00Z", "endDateTime": "2099-01-01T00:00:00Z",
         "contractCancelDateTime": "2024-06-01T00:00:00Z",
     }  # fmt: skip
-    told = {"data": [{"type": "appleCareCoverage", "attributes": attributes}]}
-    ((found,), _) = ask(Apple, told, ("C02A", "P"))
+    reported = {"data": [{"type": "appleCareCoverage", "attributes": attributes}]}
+    ((found,), _) = ask(Apple, reported, ("C02A", "P"))
     assert (found.status, found.ends_on) == (EXPIRED, date(2024, 6, 1))
 
 

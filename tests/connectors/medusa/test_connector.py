@@ -18,7 +18,7 @@ from connectors import (
     Unknown,
 )
 from connectors.medusa.connector import Medusa
-from connectors.medusa.mapping import order_of
+from connectors.medusa.mapping import parse_order
 from connectors.medusa.simulator import LOCATION, MedusaSimulator
 from connectors.registry import connect
 from connectors.testing import ServedSimulator
@@ -56,7 +56,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", line: str = "") 
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         simulator.add_item("CAM", 5)
         simulator.place_order({"CAM": 1})
         await connector.check()
@@ -73,11 +73,11 @@ def test_check_says_what_is_wrong() -> None:
         await other.api.aclose()
         await revoked.api.aclose()
 
-    run(story)
+    run(scenario)
 
 
 def test_orders_come_with_their_lines() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         simulator.add_item("CAM", 9)
         placed, unpaid = (
             simulator.place_order({"CAM": 2}),
@@ -94,11 +94,11 @@ def test_orders_come_with_their_lines() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("order_nope")
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shop_that_ignores_the_filter_is_found_out_in_the_middle() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         simulator.add_item("CAM", 9)
         simulator.place_order({"CAM": 1})
         simulator.orders["old"] = {**next(iter(simulator.orders.values())), "id": "old"}
@@ -108,14 +108,14 @@ def test_a_shop_that_ignores_the_filter_is_found_out_in_the_middle() -> None:
         with pytest.raises(Rejected, match="updated_at"):
             await connector.pull_orders(cursor)
 
-    run(story)
+    run(scenario)
 
 
 def test_pages_go_by_time_and_no_order_is_lost() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = MedusaSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         simulator.add_item("CAM", 500)
         placed = [simulator.place_order({"CAM": 1}) for _ in range(120)]  # all in one moment
         for _ in range(60):
@@ -134,11 +134,11 @@ def test_pages_go_by_time_and_no_order_is_lost() -> None:
         window = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert window == placed[-20:-9]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_quantities_are_set_beside_what_is_reserved() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         cam, new = simulator.add_item("CAM", 5), simulator.add_item("NEW", None)
         for n in range(120):
             simulator.add_item(f"SKU-{n}", n)
@@ -157,11 +157,11 @@ def test_quantities_are_set_beside_what_is_reserved() -> None:
         await connector.push_stock([level(cam, 6)])
         assert not [call for call in simulator.calls[calls:] if call.startswith("POST")]
 
-    run(story)
+    run(scenario)
 
 
 def test_a_bad_listing_does_not_block_the_others() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         first, broken, last = (simulator.add_item(sku, 1) for sku in ("A", "BROKEN", "Z"))
         levels = [level(first, 4), level("nope", 4), level(broken, 4), level(last, 4)]
         answers = {each.listing: each.error for each in await connector.push_stock(levels)}
@@ -171,11 +171,11 @@ def test_a_bad_listing_does_not_block_the_others() -> None:
         (negative,) = await connector.push_stock([level(first, -1)])
         assert isinstance(negative.error, Rejected)
 
-    run(story)
+    run(scenario)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         item = simulator.add_item("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED)
         with pytest.raises(RateLimited):
@@ -186,12 +186,12 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="batch")
         assert (await connector.push_stock([level(item, 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 @pytest.mark.parametrize("lost", ["/fulfillments ", "/shipments "])
 def test_a_shipment_is_told_once_with_its_serials(lost: str) -> None:
-    async def story(simulator: MedusaSimulator, connector: Medusa) -> None:
+    async def scenario(simulator: MedusaSimulator, connector: Medusa) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 2}))
         simulator.fail_next(Fault.LOST_ANSWER, containing=lost)
@@ -212,7 +212,7 @@ def test_a_shipment_is_told_once_with_its_serials(lost: str) -> None:
             await connector.push_fulfillment(shipped(order, "SN3", reference="F4", line="nope"))
         assert simulator.quantity("CAM") == 3
 
-    run(story)
+    run(scenario)
 
 
 def test_webhooks_are_signed_by_the_subscriber() -> None:
@@ -220,8 +220,8 @@ def test_webhooks_are_signed_by_the_subscriber() -> None:
     simulator.subscribers.append("http://127.0.0.1:9/hook")
     simulator.add_item("CAM", 5)
     ref = simulator.place_order({"CAM": 1})
-    simulator.tell("order.fulfillment_created", {"order_id": ref, "fulfillment_id": "ful_1"})
-    simulator.tell("payment.captured", {"id": "pay_1"})
+    simulator.emit("order.fulfillment_created", {"order_id": ref, "fulfillment_id": "ful_1"})
+    simulator.emit("payment.captured", {"id": "pay_1"})
     asyncio.run(simulator.settle())
     connector: Any = connect(
         "medusa", simulator.settings("https://shop.test"), rate_limits=NoRateLimits()
@@ -238,10 +238,10 @@ def test_webhooks_are_signed_by_the_subscriber() -> None:
 def test_unknown_words_and_what_was_written_off_are_read() -> None:
     items = [{"id": "l", "quantity": 3, "detail": {"written_off_quantity": 1}}]
     order = {"id": "order_1", "created_at": "2026-11-01T00:00:00.000Z", "items": items}
-    assert order_of(order).state is OrderState.PENDING
-    read = order_of({**order, "payment_status": "captured", "status": "new_word"})
+    assert parse_order(order).state is OrderState.PENDING
+    read = parse_order({**order, "payment_status": "captured", "status": "new_word"})
     assert (read.state, read.lines[0].quantity) == (OrderState.OPEN, 2)
-    gone = order_of({**order, "fulfillment_status": "delivered"})
+    gone = parse_order({**order, "fulfillment_status": "delivered"})
     assert gone.state is OrderState.FULFILLED
 
 

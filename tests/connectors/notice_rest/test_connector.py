@@ -26,15 +26,15 @@ NOTICE = Notice(
 CaseFunction = Callable[[NoticeSimulator, NoticeRest], Awaitable[None]]
 
 
-def run(story: CaseFunction) -> None:
-    async def told() -> None:
+def run(scenario: CaseFunction) -> None:
+    async def reported() -> None:
         simulator = NoticeSimulator(clock=lambda: NOW)
         async with serve(simulator.app) as url:
             connector: Any = connect("notice_rest", simulator.settings(url))
-            await story(simulator, connector)
+            await scenario(simulator, connector)
             await connector.api.aclose()
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
 def delivered(
@@ -48,7 +48,7 @@ def delivered(
 
 
 def test_a_message_arrives_once_even_when_the_answer_gets_lost() -> None:
-    async def story(simulator: NoticeSimulator, connector: NoticeRest) -> None:
+    async def scenario(simulator: NoticeSimulator, connector: NoticeRest) -> None:
         await connector.check()
         simulator.fail_next(Fault.LOST_ANSWER, containing="POST")
         message = await connector.send_notice(NOTICE)
@@ -58,21 +58,21 @@ def test_a_message_arrives_once_even_when_the_answer_gets_lost() -> None:
         assert said["to"] == {"name": "Ann", "email": "ann@example.org", "phone": None}
         assert (said["reference"], said["language"]) == ("notice-1", "de")
 
-    run(story)
+    run(scenario)
 
 
 def test_who_can_not_be_reached_is_told_before_anything_is_sent() -> None:
-    async def story(simulator: NoticeSimulator, connector: NoticeRest) -> None:
+    async def scenario(simulator: NoticeSimulator, connector: NoticeRest) -> None:
         nobody = Notice(reference="n", contact=Contact(name="Ann"), subject="s", text="t")
         with pytest.raises(Rejected):
             await connector.send_notice(nobody)
         assert simulator.calls == []
 
-    run(story)
+    run(scenario)
 
 
 def test_what_became_of_a_message_is_read_from_a_signed_webhook() -> None:
-    async def story(simulator: NoticeSimulator, connector: NoticeRest) -> None:
+    async def scenario(simulator: NoticeSimulator, connector: NoticeRest) -> None:
         headers, body = delivered(simulator)
         delivery = connector.verify(headers, body, NOW)
         assert (delivery.id, delivery.topic) == ("evt_1", "message.delivered")
@@ -86,7 +86,7 @@ def test_what_became_of_a_message_is_read_from_a_signed_webhook() -> None:
         assert connector.receipts("message.opened", body) == ()
         assert connector.read(delivery.topic, body) == ()
 
-    run(story)
+    run(scenario)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_became_of_a_message_is_read_from_a_signed_webhook() -> None:
 def test_a_webhook_that_is_not_signed_or_not_of_now_is_refused(
     spoil: Callable[[dict[str, str]], dict[str, str]], received_at: datetime
 ) -> None:
-    async def story(simulator: NoticeSimulator, connector: NoticeRest) -> None:
+    async def scenario(simulator: NoticeSimulator, connector: NoticeRest) -> None:
         headers, body = delivered(simulator)
         with pytest.raises(AuthFailed):
             connector.verify(spoil(dict(headers)), body, received_at)
@@ -112,11 +112,11 @@ def test_a_webhook_that_is_not_signed_or_not_of_now_is_refused(
         }
         assert connector.verify(rotated, body, NOW).id == "evt_1"
 
-    run(story)
+    run(scenario)
 
 
 def test_an_answer_without_an_id_is_an_unknown_outcome() -> None:
-    async def story(simulator: NoticeSimulator, connector: NoticeRest) -> None:
+    async def scenario(simulator: NoticeSimulator, connector: NoticeRest) -> None:
         async def nothing(*_: Any, **__: Any) -> Any:
             class Answer:
                 content = b'{"id": null}'
@@ -127,7 +127,7 @@ def test_an_answer_without_an_id_is_an_unknown_outcome() -> None:
         with pytest.raises(Unknown):
             await connector.send_notice(NOTICE)
 
-    run(story)
+    run(scenario)
 
 
 def test_a_person_shows_in_no_text() -> None:

@@ -28,7 +28,7 @@ from connectors import (
 from connectors.registry import SettingsInvalid, connect
 from connectors.saleor import documents
 from connectors.saleor.connector import Saleor
-from connectors.saleor.mapping import call_id, hints_of, order_of, refusal_of
+from connectors.saleor.mapping import call_id, first_error, order_refs, parse_order
 from connectors.saleor.signature import ShopKeys
 from connectors.saleor.simulator import SaleorSimulator
 from connectors.testing.serving import serve
@@ -63,13 +63,13 @@ async def connected(simulator: SaleorSimulator) -> AsyncIterator[Saleor]:
             await simulator.aclose()
 
 
-def run(story: CaseFunction, simulator: SaleorSimulator | None = None) -> None:
-    async def told() -> None:
+def run(scenario: CaseFunction, simulator: SaleorSimulator | None = None) -> None:
+    async def reported() -> None:
         shop = simulator or SaleorSimulator()
         async with connected(shop) as connector:
-            await story(shop, connector)
+            await scenario(shop, connector)
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
 def level(ref: str, available: int, expected: int | None = None) -> StockLevel:
@@ -94,7 +94,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         await connector.check()
         simulator.permissions = ["MANAGE_ORDERS"]
         with pytest.raises(AuthFailed, match="MANAGE_PRODUCTS"):
@@ -107,9 +107,9 @@ def test_check_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match="InvalidTokenError"):
             await connector.check()
 
-    run(story)
-    for changes, told in (({"url": "shop"}, "url"), ({"warehouse_id": ""}, "warehouse_id")):
-        with pytest.raises(SettingsInvalid, match=told):
+    run(scenario)
+    for changes, reported in (({"url": "shop"}, "url"), ({"warehouse_id": ""}, "warehouse_id")):
+        with pytest.raises(SettingsInvalid, match=reported):
             connect("saleor", {**SaleorSimulator().settings("https://x.test"), **changes})
 
 
@@ -117,7 +117,7 @@ def test_orders_come_in_by_their_time_of_change_while_the_list_moves() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     simulator = SaleorSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         item = simulator.add_item("CAM", 500)
         placed = []
         for _ in range(130):
@@ -138,7 +138,7 @@ def test_orders_come_in_by_their_time_of_change_while_the_list_moves() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("T3JkZXI6MQ==")
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_the_words_of_an_order_are_read(
     simulator = SaleorSimulator()
     ref = simulator.place_order({simulator.add_item("CAM", 5): 1}, status, paid)
     simulator.orders[ref]["lines"][0]["quantityToFulfill"] = left
-    order = order_of(simulator.orders[ref])
+    order = parse_order(simulator.orders[ref])
     assert (order.state, order.customer_ref) == (state, "VXNlcjo3")
     assert (order.lines[0].sku, order.lines[0].title) == ("CAM", "A CAM Default")
 
 
 def test_quantities_are_set_beside_what_is_allocated() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         items = [simulator.add_item(f"S{n}", 5) for n in range(120)]
         never = simulator.add_item("NEVER", 0, stocked=False)
         ref = simulator.place_order({items[0]: 2})
@@ -186,11 +186,11 @@ def test_quantities_are_set_beside_what_is_allocated() -> None:
         seen = {each.sku: each.quantity async for each in connector.snapshot_stock()}
         assert (len(seen), seen["S0"], seen["S119"]) == (119, 6, 5)
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shipment_is_told_once_and_names_its_serials() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         item = simulator.add_item("CAM", 9)
         order = await connector.read_order(simulator.place_order({item: 3}))
         line = order.lines[0].ref
@@ -217,11 +217,11 @@ def test_a_shipment_is_told_once_and_names_its_serials() -> None:
                 Fulfillment(reference="F5", order_ref="nope", lines=(), shipped_at=NOW)
             )
 
-    run(story)
+    run(scenario)
 
 
 def test_an_order_is_cancelled_once() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         item = simulator.add_item("CAM", 9)
         ref, sent = (simulator.place_order({item: 1}) for _ in range(2))
         ended = Cancellation(reference="C1", order_ref=ref, reason="out of stock")
@@ -235,36 +235,36 @@ def test_an_order_is_cancelled_once() -> None:
                 Cancellation(reference="C2", order_ref=sent, reason="late")
             )
 
-    run(story)
+    run(scenario)
 
 
 def test_what_came_back_is_read_as_done() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         item = simulator.add_item("CAM", 9)
         order = await connector.read_order(simulator.place_order({item: 3}))
         await connector.push_fulfillment(shipped(order, "SN1", "SN2", "SN3"))
         assert await connector.read_returns(order.ref) == []
-        back = simulator.take_back(order.ref, 0, 1)
-        paid = simulator.take_back(order.ref, 0, 1, "REFUNDED")
-        both = simulator.take_back(order.ref, 0, 1, "REFUNDED_AND_RETURNED")
+        back = simulator.create_return(order.ref, 0, 1)
+        paid = simulator.create_return(order.ref, 0, 1, "REFUNDED")
+        both = simulator.create_return(order.ref, 0, 1, "REFUNDED_AND_RETURNED")
         found = {each.ref: each for each in await connector.read_returns(order.ref)}
-        told = {
+        reported = {
             ref: (each.refunded, each.lines[0].arrived, each.lines[0].comes_back)
             for ref, each in found.items()
         }
-        assert told == {back: (False, 1, True), paid: (True, 0, False), both: (True, 1, True)}
+        assert reported == {back: (False, 1, True), paid: (True, 0, False), both: (True, 1, True)}
         assert found[back].lines[0].order_line_ref == order.lines[0].ref
         page = await connector.pull_returns("")
         assert {each.ref for each in page.items} == set(found)
         with pytest.raises(NotFound):
             await connector.read_returns("nope")
 
-    run(story)
+    run(scenario)
 
 
 @pytest.mark.parametrize("raw", [True, False])
 def test_webhooks_are_verified_under_the_keys_of_the_shop(raw: bool) -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         simulator.raw_payload = raw
         simulator.subscribers.append("http://127.0.0.1:9/hook")
         ref = simulator.place_order({simulator.add_item("CAM", 5): 1})
@@ -294,13 +294,13 @@ def test_webhooks_are_verified_under_the_keys_of_the_shop(raw: bool) -> None:
                 connector.verify(forged, b"{}", NOW)
         assert len(simulator.calls) == asked, "strangers can not make us ask again and again"
 
-    run(story)
+    run(scenario)
 
 
 def test_a_key_that_was_changed_is_fetched_again_after_a_while() -> None:
     now = [0.0]
 
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         keys = ShopKeys(lambda: now[0])
         simulator.key_id = "old"
         hook = Webhook("", "order_created", "1", b"{}")
@@ -321,7 +321,7 @@ def test_a_key_that_was_changed_is_fetched_again_after_a_while() -> None:
         with pytest.raises(AuthFailed):
             keys.verify(headers(), b"{}")
 
-    run(story)
+    run(scenario)
 
 
 def _jws(head: Any, payload: str = "", signature: str = "AA") -> str:
@@ -347,17 +347,17 @@ def _jws(head: Any, payload: str = "", signature: str = "AA") -> str:
     ],
 )
 def test_what_is_not_signed_as_it_should_be_is_refused(given: str) -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         right = simulator.sign(Webhook("", "order_created", "1", b"{}"))["Saleor-Signature"]
         await connector.prepare({"saleor-signature": right})
         with pytest.raises(AuthFailed):
             connector.verify({"saleor-signature": given}, b"{}", NOW)
 
-    run(story)
+    run(scenario)
 
 
 def test_keys_that_are_none_are_left_out() -> None:
-    async def story(answer: Any) -> None:
+    async def scenario(answer: Any) -> None:
         transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
         connector: Any = connect(
             "saleor", SaleorSimulator().settings("https://x.test"), transport=transport
@@ -371,12 +371,12 @@ def test_keys_that_are_none_are_left_out() -> None:
 
     short = {"kty": "RSA", "kid": "twin-key-1", "e": "AQAB", "n": "wf8"}
     for answer in ([], {}, {"keys": 1}, {"keys": [1, {}, {"kty": "RSA"}, short]}):
-        asyncio.run(story(answer))
+        asyncio.run(scenario(answer))
 
 
 def test_payloads_are_read_liberally() -> None:
     read = [
-        hints_of("order_updated", json.dumps(each["body"]).encode())
+        order_refs("order_updated", json.dumps(each["body"]).encode())
         for each in example("saleor", "sample-webhook-payloads.json")
     ]
     assert [hint[0].order_ref for hint in read if hint] == [
@@ -385,17 +385,17 @@ def test_payloads_are_read_liberally() -> None:
         "VXNlcjo1MQ==",
     ]
     legacy = b'[{"type": "Order", "id": "T3JkZXI6MQ=="}]'
-    assert hints_of("order_created", legacy) == (OrderRef("T3JkZXI6MQ=="),)
+    assert order_refs("order_created", legacy) == (OrderRef("T3JkZXI6MQ=="),)
     parcel = b'{"fulfillment": {"order": {"id": "T3JkZXI6MQ=="}}}'
-    assert hints_of("fulfillment_created", parcel) == (OrderRef("T3JkZXI6MQ=="),)
-    assert hints_of("product_updated", parcel) == ()
+    assert order_refs("fulfillment_created", parcel) == (OrderRef("T3JkZXI6MQ=="),)
+    assert order_refs("product_updated", parcel) == ()
     assert call_id(b'{"issuedAt": 1}', "a") == call_id(b'{"issuedAt": 1}', "b")
     assert call_id(parcel, "a") != call_id(parcel, "b")
-    assert refusal_of([]) is None
+    assert first_error([]) is None
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: SaleorSimulator, connector: Saleor) -> None:
+    async def scenario(simulator: SaleorSimulator, connector: Saleor) -> None:
         item = simulator.add_item("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED, containing="orders(")
         with pytest.raises(RateLimited):
@@ -406,7 +406,7 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="stockBulkUpdate")
         assert (await connector.push_stock([level(item, 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 def test_every_request_keeps_to_the_official_schema() -> None:

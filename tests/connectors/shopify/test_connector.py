@@ -55,7 +55,7 @@ def shipped(order: Order, *serials: str, line: int = 0, reference: str = "F1") -
 
 
 def test_check_proves_token_scopes_and_location() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         await connector.check()
         simulator.scopes = tuple(scope for scope in simulator.scopes if scope != "write_inventory")
         with pytest.raises(AuthFailed, match="write_inventory"):
@@ -64,11 +64,11 @@ def test_check_proves_token_scopes_and_location() -> None:
         with pytest.raises(AuthFailed):
             await connector.check()
 
-    run(story)
+    run(scenario)
 
 
 def test_orders_are_read_in_the_words_of_the_house() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5, "Camera")
         web = simulator.place_order({"CAM": 2})
         pos = simulator.place_order({"CAM": 1}, at_counter=True)
@@ -87,14 +87,14 @@ def test_orders_are_read_in_the_words_of_the_house() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("gid://shopify/Order/1")
 
-    run(story)
+    run(scenario)
 
 
 def test_the_walk_pages_through_everything_and_reads_an_overlap_again() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = ShopifySimulator(clock=lambda: clock[0])
 
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 500)
         placed = []
         for _ in range(35):
@@ -108,24 +108,24 @@ def test_the_walk_pages_through_everything_and_reads_an_overlap_again() -> None:
         changed, _ = await pull_all(connector, cursor)
         assert placed[0] in {order.ref for order in changed}
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_many_lines_are_read_to_the_last() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         for index in range(120):
             simulator.add_item(f"SKU-{index}", 5)
         ref = simulator.place_order({f"SKU-{index}": 1 for index in range(120)})
         assert len((await connector.read_order(ref)).lines) == 120
 
-    run(story)
+    run(scenario)
 
 
 def test_orders_of_a_window_are_read_whatever_changed_since() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = ShopifySimulator(clock=lambda: clock[0])
 
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 500)
         placed = []
         for _ in range(24):
@@ -135,11 +135,11 @@ def test_orders_of_a_window_are_read_whatever_changed_since() -> None:
         seen = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert seen == placed[2:22]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_stock_is_set_in_one_call_and_a_repeat_changes_nothing() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         items = [simulator.add_item(f"SKU-{index}", 1) for index in range(60)]
         levels = [level(f"SKU-{index}", item, 7, 1) for index, item in enumerate(items)]
         simulator.calls.clear()
@@ -152,11 +152,11 @@ def test_stock_is_set_in_one_call_and_a_repeat_changes_nothing() -> None:
         assert simulator.quantity("SKU-0") == 3, "the key was used: the sale in between stays"
         assert {each.sku: each.quantity for each in await stock_of(connector)}["SKU-1"] == 7
 
-    run(story)
+    run(scenario)
 
 
 def test_a_stale_quantity_and_a_bad_listing_do_not_block_the_others() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         first, second, third = (simulator.add_item(sku, 5) for sku in ("A", "B", "C"))
         simulator.set_quantity("B", 4)
         results = await connector.push_stock(
@@ -180,30 +180,30 @@ def test_a_stale_quantity_and_a_bad_listing_do_not_block_the_others() -> None:
         assert isinstance(answers["ghost"].error, NotFound)
         assert isinstance(answers["negative"].error, Rejected)
 
-    run(story)
+    run(scenario)
 
 
 def test_a_stale_quantity_that_is_already_right_is_a_success() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         item = simulator.add_item("A", 9)
         (result,) = await connector.push_stock([level("A", item, 9, 5)])
         assert (result.quantity, result.error) == (9, None)
 
-    run(story)
+    run(scenario)
 
 
 def test_a_lost_answer_is_repeated_at_once_because_the_key_makes_it_safe() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         item = simulator.add_item("A", 5)
         simulator.fail_next(Fault.LOST_ANSWER, containing="inventorySetQuantities")
         (result,) = await connector.push_stock([level("A", item, 9, 5)])
         assert result.quantity == simulator.quantity("A") == 9
 
-    run(story)
+    run(scenario)
 
 
 def test_throttling_says_how_long_to_wait() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.fail_next(Fault.THROTTLED)
         with pytest.raises(RateLimited) as caught:
             await connector.pull_orders("")
@@ -216,11 +216,11 @@ def test_throttling_says_how_long_to_wait() -> None:
         with pytest.raises(Transient):
             await connector.pull_orders("")
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shipment_is_told_once_with_its_serials() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5)
         ref = simulator.place_order({"CAM": 3})
         order = await connector.read_order(ref)
@@ -234,11 +234,11 @@ def test_a_shipment_is_told_once_with_its_serials() -> None:
         assert simulator.serials(ref) == {line: ["SN1", "SN2", "SN3"]}
         assert (await connector.read_order(ref)).state is OrderState.FULFILLED
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shipment_whose_answer_got_lost_is_not_created_twice() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 2}))
         simulator.fail_next(Fault.LOST_ANSWER, containing="fulfillmentCreate")
@@ -252,11 +252,11 @@ def test_a_shipment_whose_answer_got_lost_is_not_created_twice() -> None:
         assert len(simulator.orders[order.ref].shipments) == 2
         assert simulator.serials(order.ref) == {order.lines[0].ref: ["SN1", "SN2"]}
 
-    run(story)
+    run(scenario)
 
 
 def test_an_order_on_hold_is_a_conflict_and_nothing_is_created() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 1}))
         simulator.hold(order.ref)
@@ -266,11 +266,11 @@ def test_an_order_on_hold_is_a_conflict_and_nothing_is_created() -> None:
         await connector.push_fulfillment(shipped(order, "SN1"))
         assert len(simulator.orders[order.ref].shipments) == 1
 
-    run(story)
+    run(scenario)
 
 
 def test_serials_written_by_somebody_else_meanwhile_are_kept() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 1}))
         entry = '[{"line": "gid://shopify/LineItem/1", "serials": ["THEIRS"]}]'
@@ -281,22 +281,22 @@ def test_serials_written_by_somebody_else_meanwhile_are_kept() -> None:
             order.lines[0].ref: ["SN1"],
         }
 
-    run(story)
+    run(scenario)
 
 
 def test_a_counter_sale_gets_its_serials_and_no_second_shipment() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         simulator.add_item("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 1}, at_counter=True))
         await connector.push_fulfillment(shipped(order, "SN1"))
         assert len(simulator.orders[order.ref].shipments) == 1
         assert simulator.serials(order.ref) == {order.lines[0].ref: ["SN1"]}
 
-    run(story)
+    run(scenario)
 
 
 def test_a_mutation_without_its_key_is_refused_by_the_twin() -> None:
-    async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+    async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
         item = simulator.add_item("A", 5)
         sent = {"inventoryItemId": item, "locationId": simulator.location_id, "quantity": 1}
         document = "mutation($i: InventorySetQuantitiesInput!) %s"
@@ -307,7 +307,7 @@ def test_a_mutation_without_its_key_is_refused_by_the_twin() -> None:
         assert "idempotent" in answer["errors"][0]["message"]
         assert simulator.quantity("A") == 5
 
-    run(story)
+    run(scenario)
 
 
 class TestReturns:
@@ -324,7 +324,7 @@ class TestReturns:
         return found
 
     def test_a_return_is_read_from_its_opening_to_its_refund(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             simulator.add_item("CAM", 5)
             order = simulator.place_order({"CAM": 2})
             line = simulator.orders[order].lines[0].id
@@ -347,10 +347,10 @@ class TestReturns:
             assert said.refunded_at is not None
             assert said.refunded_at <= read.updated_at
 
-        run(story)
+        run(scenario)
 
     def test_refunds_without_a_return_say_what_becomes_of_the_goods(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             simulator.add_item("CAM", 9)
             order = simulator.place_order({"CAM": 4})
             line = simulator.orders[order].lines[0].id
@@ -369,10 +369,10 @@ class TestReturns:
             assert found[money].lines == ()
             assert found[money].refunded
 
-        run(story)
+        run(scenario)
 
     def test_an_exchange_names_the_new_line_and_a_withdrawn_return_says_so(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             for sku in ("CAM", "LENS"):
                 simulator.add_item(sku, 5)
             order = simulator.place_order({"CAM": 1})
@@ -392,10 +392,10 @@ class TestReturns:
             with pytest.raises(NotFound):
                 await connector.read_returns("gid://shopify/Order/1")
 
-        run(story)
+        run(scenario)
 
     def test_the_origin_of_an_imported_order_is_told(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             simulator.add_item("CAM", 5)
             assert (
                 await connector.read_order(simulator.place_order({"CAM": 1}))
@@ -405,14 +405,14 @@ class TestReturns:
             at_till = simulator.place_order({"CAM": 1}, at_counter=True, origin="1234-12-1000")
             assert (await connector.read_order(at_till)).origin_ref is None
 
-        run(story)
+        run(scenario)
 
 
 class TestCancelling:
     """An order that can not be served is cancelled there, once."""
 
     def test_it_is_cancelled_once_whatever_becomes_of_the_answer(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             simulator.add_item("CAM", 0)
             order = simulator.place_order({"CAM": 1})
             wish = Cancellation(reference="C1", order_ref=order, reason="out of stock")
@@ -423,10 +423,10 @@ class TestCancelling:
             assert (await connector.cancel_order(wish)).endswith(f"/admin/orders/{number}")
             assert (await connector.read_order(order)).state is OrderState.CANCELLED
 
-        run(story)
+        run(scenario)
 
     def test_what_has_left_is_not_cancelled(self) -> None:
-        async def story(simulator: ShopifySimulator, connector: Shopify) -> None:
+        async def scenario(simulator: ShopifySimulator, connector: Shopify) -> None:
             simulator.add_item("CAM", 1)
             order = simulator.place_order({"CAM": 1})
             simulator.ship(order, {simulator.orders[order].lines[0].id: 1})
@@ -439,4 +439,4 @@ class TestCancelling:
                     Cancellation(reference="C2", order_ref="gid://shopify/Order/1", reason="none")
                 )
 
-        run(story)
+        run(scenario)

@@ -49,7 +49,7 @@ async def pull_all(connector: Shopify) -> set[str]:
 
 
 def test_each_order_belongs_to_exactly_one_of_the_channels_of_a_shop() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator()
         simulator.add_item("CAM", 500)
         web = {simulator.place_order({"CAM": 1}) for _ in range(15)}
@@ -79,13 +79,13 @@ def test_each_order_belongs_to_exactly_one_of_the_channels_of_a_shop() -> None:
         async with connected(simulator) as connector:
             assert await pull_all(connector) == web | berlin | paris | {nowhere}
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_pages_on_which_nothing_belongs_here_are_passed() -> None:
     clock = [NOW - timedelta(hours=5)]
 
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator(clock=lambda: clock[0])
         simulator.add_item("CAM", 500)
         for _ in range(45):
@@ -96,11 +96,11 @@ def test_pages_on_which_nothing_belongs_here_are_passed() -> None:
         async with connected(simulator, orders="online") as connector:
             assert await pull_all(connector) == {ref}
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_webhooks_and_returns_of_other_channels_are_let_pass() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator()
         simulator.subscribers.append("http://127.0.0.1:9/hook")
         simulator.add_item("CAM", 500)
@@ -122,13 +122,13 @@ def test_webhooks_and_returns_of_other_channels_are_let_pass() -> None:
         refund = json.dumps({"order_id": 7}).encode()
         assert Selection(Sold.ALL, "").holds_payload("refunds/create", json.loads(refund))
 
-    asyncio.run(story())
+    asyncio.run(scenario())
     with pytest.raises(SettingsInvalid, match="orders"):
         connect("shopify", ShopifySimulator().settings("https://x.test", orders="some"))
 
 
 def test_a_sale_of_the_counter_takes_the_unit_that_stood_there(world: World) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator(clock=lambda: world.now)
         simulator.add_item("CAM", 5)
         async with serve(simulator.app) as url:
@@ -146,13 +146,13 @@ def test_a_sale_of_the_counter_takes_the_unit_that_stood_there(world: World) -> 
             await runtime.connections.aclose()
             await simulator.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_years_of_orders_are_read_from_files() -> None:
     clock = [NOW - timedelta(days=400)]
 
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator(clock=lambda: clock[0])
         simulator.bulk.looks = 3
         for sku in ("CAM", "LENS"):
@@ -179,7 +179,7 @@ def test_years_of_orders_are_read_from_files() -> None:
             later = connector.snapshot_orders(nothing, nothing + timedelta(days=40))
             assert [each async for each in later] == []
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def _number(ref: str) -> int:
@@ -187,7 +187,7 @@ def _number(ref: str) -> int:
 
 
 def test_a_bulk_operation_that_fails_says_so() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = ShopifySimulator()
         simulator.add_item("CAM", 5)
         simulator.place_order({"CAM": 1})
@@ -206,7 +206,7 @@ def test_a_bulk_operation_that_fails_says_so() -> None:
             with pytest.raises(RateLimited, match="as many bulk operations"):
                 await read()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_a_bulk_operation_answers_strangely(answers: Any, error: type[Excep
             return httpx.Response(200, json={"data": {"bulkOperationRunQuery": run}})
         return httpx.Response(200, json={"data": {"bulkOperation": answers.get("Bulk", done)}})
 
-    async def story() -> None:
+    async def scenario() -> None:
         settings = ShopifySimulator().settings("https://shop.test")
         connector: Any = connect(
             "shopify", settings, transport=httpx.MockTransport(answer), rate_limits=NoRateLimits()
@@ -243,7 +243,7 @@ def test_what_a_bulk_operation_answers_strangely(answers: Any, error: type[Excep
             assert [each async for each in connector.snapshot_orders(NOW - timedelta(40), NOW)]
         await connector.api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_the_query_of_a_bulk_operation_takes_no_variables() -> None:

@@ -45,7 +45,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1") -> Fulfillment:
 
 
 def test_check_proves_token_and_location() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         await connector.check()
         simulator.location_id = "ELSEWHERE"
         with pytest.raises(NotFound):
@@ -54,11 +54,11 @@ def test_check_proves_token_and_location() -> None:
         with pytest.raises(AuthFailed):
             await connector.check()
 
-    run(story)
+    run(scenario)
 
 
 def test_a_counter_sale_brings_its_serials_and_skus() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5, "Camera")
         ref = simulator.sell("CAM", 2, ["C-1", "C-2"])
         online = simulator.place_order({"CAM": 1})
@@ -73,14 +73,14 @@ def test_a_counter_sale_brings_its_serials_and_skus() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("NOPE")
 
-    run(story)
+    run(scenario)
 
 
 def test_the_walk_pages_through_everything() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = SquareSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 500)
         placed = []
         for _ in range(230):
@@ -95,11 +95,11 @@ def test_the_walk_pages_through_everything() -> None:
         window = [order.ref async for order in connector.snapshot_orders(since, until)]
         assert window == placed[-21:-10]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_counts_are_set_and_seen() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         ids = [simulator.add_variation(f"SKU-{index}", 1) for index in range(130)]
         simulator.add_variation("UNCOUNTED", None)
         levels = [level(f"SKU-{i}", ids[i], 7) for i in range(100)]
@@ -110,11 +110,11 @@ def test_counts_are_set_and_seen() -> None:
         assert seen["UNCOUNTED"].quantity == 0
         assert seen["SKU-3"].remote == {"catalog_object_id": ids[3], "location_id": "LTWIN"}
 
-    run(story)
+    run(scenario)
 
 
 def test_a_repeat_after_a_sale_does_not_take_the_sale_back() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         item = simulator.add_variation("CAM", 1)
         assert (await connector.push_stock([level("CAM", item, 5)]))[0].quantity == 5
         # The time of the count differs, so Square sees the key with another body.
@@ -126,11 +126,11 @@ def test_a_repeat_after_a_sale_does_not_take_the_sale_back() -> None:
         (result,) = await connector.push_stock([level("CAM", item, 5, key="v2")])
         assert result.quantity == simulator.quantity("CAM") == 5
 
-    run(story)
+    run(scenario)
 
 
 def test_a_bad_listing_does_not_block_the_others() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         first, last = simulator.add_variation("A", 1), simulator.add_variation("Z", 1)
         levels = [level("A", first, 4), level("ghost", "NOPE", 4), level("neg", first, -1)]
         results = await connector.push_stock([*levels, level("Z", last, 4)])
@@ -140,11 +140,11 @@ def test_a_bad_listing_does_not_block_the_others() -> None:
         assert isinstance(answers["neg"].error, Rejected)
         assert answers["Z"].error is None
 
-    run(story)
+    run(scenario)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         item = simulator.add_variation("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED)
         with pytest.raises(RateLimited):
@@ -155,11 +155,11 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="PHYSICAL_COUNT")
         assert (await connector.push_stock([level("A", item, 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 def test_an_online_shipment_moves_and_names_its_serials() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 2}))
         line = order.lines[0].ref
@@ -174,11 +174,11 @@ def test_an_online_shipment_moves_and_names_its_serials() -> None:
         assert simulator.serials(order.ref) == {line: ["SN1", "SN2"]}
         assert (await connector.read_order(order.ref)).state is OrderState.FULFILLED
 
-    run(story)
+    run(scenario)
 
 
 def test_a_lost_answer_of_a_shipment_is_looked_up() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 1}))
         simulator.fail_next(Fault.LOST_ANSWER, containing="PUT ")
@@ -190,25 +190,25 @@ def test_a_lost_answer_of_a_shipment_is_looked_up() -> None:
         await connector.push_fulfillment(shipped(order, "SN1", "SN2"))
         assert simulator.serials(order.ref) == {order.lines[0].ref: ["SN1", "SN2"]}
 
-    run(story)
+    run(scenario)
 
 
 def test_a_till_sale_takes_no_update_but_the_attribute() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5)
         order = await connector.read_order(simulator.sell("CAM"))
         await connector.push_fulfillment(shipped(order, "SN1"))
         assert "PUT" not in {call.split()[0] for call in simulator.calls}
         assert simulator.serials(order.ref) == {order.lines[0].ref: ["SN1"]}
 
-    run(story)
+    run(scenario)
 
 
 def test_what_the_till_takes_back_is_a_return_and_no_order() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5)
         sold = simulator.sell("CAM", 2, ["A-1", "A-2"])
-        receipt = simulator.take_back(sold, note="SN: A-2 scratched")
+        receipt = simulator.create_return(sold, note="SN: A-2 scratched")
         page = await connector.pull_returns("")
         (said,) = page.items
         assert (said.order_ref, said.state, said.refunded) == (sold, ReturnState.CLOSED, True)
@@ -223,25 +223,25 @@ def test_what_the_till_takes_back_is_a_return_and_no_order() -> None:
         assert list(await connector.read_returns(receipt)) == [said]
         assert (await connector.pull_returns(page.cursor)).items == (said,)
 
-    run(story)
+    run(scenario)
 
 
 def test_an_exchange_at_the_till_is_a_return_and_an_order() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         for sku in ("CAM", "LENS"):
             simulator.add_variation(sku, 5)
         sold = simulator.sell("CAM", 1, ["SN-1"])
-        receipt = simulator.take_back(sold, exchange_for="LENS")
+        receipt = simulator.create_return(sold, exchange_for="LENS")
         (said,) = (await connector.pull_returns("")).items
         assert said.exchange_order_ref == receipt
         orders = {order.ref: order for order in (await connector.pull_orders("")).items}
         assert [line.sku for line in orders[receipt].lines] == ["LENS"]
 
-    run(story)
+    run(scenario)
 
 
 def test_a_refund_of_money_alone_has_no_lines_and_a_failed_one_pays_nothing() -> None:
-    async def story(simulator: SquareSimulator, connector: Square) -> None:
+    async def scenario(simulator: SquareSimulator, connector: Square) -> None:
         simulator.add_variation("CAM", 5)
         sold = simulator.sell("CAM", 1, ["SN-1"])
         paid, failed = simulator.refund(sold), simulator.refund(sold, "FAILED")
@@ -249,4 +249,4 @@ def test_a_refund_of_money_alone_has_no_lines_and_a_failed_one_pays_nothing() ->
         assert (found[paid].lines, found[paid].refunded) == ((), True)
         assert (found[failed].state, found[failed].refunded) == (ReturnState.CANCELLED, False)
 
-    run(story)
+    run(scenario)

@@ -18,7 +18,7 @@ import pytest
 from connectors import AuthFailed, Conflict, OrderRef, RateLimited, RemoteApi
 from connectors.square.connector import SERIAL_INTRODUCER, Square, SquareSettings
 from connectors.square.fulfillment import ATTRIBUTE_CHARS_MAX, attribute_value
-from connectors.square.mapping import order_of, serials_in
+from connectors.square.mapping import parse_order, parse_serials
 from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.serving import serve
 from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState, StockLevel
@@ -46,11 +46,11 @@ HOW = "set SERIAL_HUB_SPECS to the folder that holds the channels' official cont
     ],
 )
 def test_serials_are_read_from_a_note(note: str, serials: tuple[str, ...]) -> None:
-    assert serials_in(note, re.compile(SERIAL_INTRODUCER)) == serials
+    assert parse_serials(note, re.compile(SERIAL_INTRODUCER)) == serials
 
 
 def test_the_introducer_is_configurable_and_checked() -> None:
-    assert serials_in("#A1 A2", re.compile("#")) == ("A1", "A2")
+    assert parse_serials("#A1 A2", re.compile("#")) == ("A1", "A2")
     with pytest.raises(ValueError, match="regular expression"):
         settings(serial_introducer="(")
 
@@ -64,7 +64,7 @@ def test_unknown_words_do_not_stop_an_import() -> None:
         "fulfillments": [{"type": "DRONE", "state": "FLYING"}],
         "net_amount_due_money": {"amount": 100},
     }
-    read = order_of(order, {}, re.compile(SERIAL_INTRODUCER))
+    read = parse_order(order, {}, re.compile(SERIAL_INTRODUCER))
     assert (read.state, read.lines[0].quantity, read.lines[0].sku) == (OrderState.PENDING, 2, "")
 
 

@@ -85,9 +85,10 @@ def test_the_hub_finds_it_and_it_passes_the_scorecard(made: Made) -> None:
     assert card["passed"] is True
     assert column["counts"]["pass"] >= 40
     assert {
-        name: column["results"][name]["verdict"] for name in ("serials-come-back", "check-passes")
+        name: column["results"][name]["verdict"]
+        for name in ("returned-serials-are-read", "check-passes")
     } == {
-        "serials-come-back": "pass",
+        "returned-serials-are-read": "pass",
         "check-passes": "pass",
     }
 
@@ -133,10 +134,10 @@ def test_a_running_hub_takes_an_account_of_it(
 
     with api_process(url, tmp_path, secret_key=KEY) as hub:
         assert httpx.get(f"{hub.url}/healthz").status_code == 200
-        told = asyncio.run(registered(hub.url))
-    assert isinstance(told, dict)
-    assert told["connector"] == KEY_OF_IT, told
-    assert "push_fulfillment" in told["capabilities"]
+        reported = asyncio.run(registered(hub.url))
+    assert isinstance(reported, dict)
+    assert reported["connector"] == KEY_OF_IT, reported
+    assert "push_fulfillment" in reported["capabilities"]
 
 
 @pytest.mark.parametrize(

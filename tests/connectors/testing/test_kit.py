@@ -368,7 +368,7 @@ class SendsAgain(NoticeRest):
 
 
 class NeverLooks(Epcis):
-    async def _there(self, events: Sequence[LedgerEvent]) -> set[str]:
+    async def _known_ids(self, events: Sequence[LedgerEvent]) -> set[str]:
         return set()
 
 
@@ -380,12 +380,12 @@ class AnyDeviceWillDo(Gudid):
 
 PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("empty-pages-of-orders", NeverEmpty, MedusaDriver),
-    ("pages-while-orders-move", PagesByNumber, MedusaDriver),
+    ("pages-while-orders-change", PagesByNumber, MedusaDriver),
     ("same-cursor-twice", ForgetsWhatItGave, MedusaDriver),
     ("one-order-as-it-is-now", InventsOrders, MedusaDriver),
     ("cancelled-there", NeverCancels, MedusaDriver),
     ("cancelled-here", CancelsAgain, ShopifyDriver),
-    ("words-of-tomorrow", KnowsAllWords, MedusaDriver),
+    ("unknown-enum-values", KnowsAllWords, MedusaDriver),
     ("ids-beyond-doubles", CountsInDoubles, MedusaDriver),
     ("times-of-other-zones", LivesInOneZone, MedusaDriver),
     ("orders-of-a-window", LeavesTheLastOut, MedusaDriver),
@@ -394,45 +394,45 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("one-bad-level", AllOrNothing, MedusaDriver),
     ("foreign-edits-are-seen", ComparesNothing, MedusaDriver),
     ("edits-within-a-push-are-seen", ReadsAndThenSets, MedusaDriver),
-    ("a-push-again-undoes-nothing", ComparesNothing, MedusaDriver),
+    ("a-repeated-push-undoes-nothing", ComparesNothing, MedusaDriver),
     ("a-push-whose-answer-is-lost", ThinksAllIsWell, MedusaDriver),
     ("large-quantities", CountsInThousands, MedusaDriver),
     ("every-article-is-seen", SeesHalf, MedusaDriver),
-    ("a-shipment-is-told-once", ShipsAgain, MedusaDriver),
+    ("a-shipment-is-reported-once", ShipsAgain, MedusaDriver),
     ("serials-are-shown-there", DropsOddSigns, MedusaDriver),
     ("an-order-in-two-parcels", ShipsOnce, MedusaDriver),
     ("a-shipment-whose-answer-is-lost", ShipsAgain, MedusaDriver),
     ("a-shipment-whose-answer-is-lost", CallsSilenceTransient, MedusaDriver),
-    ("nothing-is-shipped-for-what-is-not-there", ShipsIntoTheVoid, MedusaDriver),
+    ("an-unknown-order-is-not-shipped", ShipsIntoTheVoid, MedusaDriver),
     ("empty-pages-of-returns", SeesNoReturns, ShopifyDriver),
     ("returns-are-read", SeesNoReturns, ShopifyDriver),
-    ("pages-while-returns-move", LosesAReturnOfEachPage, SquareDriver),
-    ("returns-in-words-of-tomorrow", KnowsAllReturns, ShopifyDriver),
-    ("serials-come-back", ForgetsTheSerials, SquareDriver),
+    ("pages-while-returns-change", LosesAReturnOfEachPage, SquareDriver),
+    ("unknown-enum-values-in-returns", KnowsAllReturns, ShopifyDriver),
+    ("returned-serials-are-read", ForgetsTheSerials, SquareDriver),
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),
-    ("a-spoiled-webhook-is-refused", BelievesEverybody, MedusaDriver),
+    ("a-tampered-webhook-is-refused", BelievesEverybody, MedusaDriver),
     ("a-replayed-webhook-is-known", NumbersDeliveries, MedusaDriver),
     ("a-replayed-webhook-is-known", OneIdForAll, MedusaDriver),
-    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesAtOnce, AmazonDriver),
-    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesNothing, AmazonDriver),
-    ("a-notice-comes-until-it-is-acknowledged", AcknowledgesTen, AmazonDriver),
-    ("a-notice-comes-until-it-is-acknowledged", NumbersNotices, AmazonDriver),
-    ("a-spoiled-notice-is-no-error", DropsWhatIsNoNotice, AmazonDriver),
-    ("a-spoiled-notice-is-no-error", BelievesEveryNotice, AmazonDriver),
-    ("each-question-its-answer", GuessesTheWorst, WarrantyDriver),
-    ("days-are-kept", ADayLate, WarrantyDriver),
+    ("a-message-returns-until-acknowledged", AcknowledgesAtOnce, AmazonDriver),
+    ("a-message-returns-until-acknowledged", AcknowledgesNothing, AmazonDriver),
+    ("a-message-returns-until-acknowledged", AcknowledgesTen, AmazonDriver),
+    ("a-message-returns-until-acknowledged", NumbersNotices, AmazonDriver),
+    ("an-unreadable-message-is-skipped", DropsWhatIsNoNotice, AmazonDriver),
+    ("an-unreadable-message-is-skipped", BelievesEveryNotice, AmazonDriver),
+    ("warranty-answers-match-questions", GuessesTheWorst, WarrantyDriver),
+    ("warranty-dates-are-exact", ADayLate, WarrantyDriver),
     ("a-registration-happens-once", RegistersToday, WarrantyDriver),
     ("a-message-goes-out-once", SendsAgain, NoticeDriver),
-    ("an-event-is-told-once", NeverLooks, EpcisDriver),
-    ("a-device-is-that-device", AnyDeviceWillDo, GudidDriver),
+    ("an-event-is-pushed-once", NeverLooks, EpcisDriver),
+    ("a-device-is-found-by-identifier", AnyDeviceWillDo, GudidDriver),
     ("revoked-access", ChecksNothing, MedusaDriver),
-    ("waits-that-are-told", WaitsAMinute, MedusaDriver),
-    ("too-fast-in-its-own-words", NoHurry, MedusaDriver),
+    ("retry-after-is-respected", WaitsAMinute, MedusaDriver),
+    ("channel-specific-throttling", NoHurry, MedusaDriver),
     ("unsigned-webhooks-are-refused", BelievesEverybody, MedusaDriver),
     ("never-sent-is-transient", ChecksNothing, MedusaDriver),
     ("silence-is-unknown", CallsSilenceTransient, MedusaDriver),
-    ("every-status-is-one-of-the-six", NoHurry, MedusaDriver),
-    ("a-proxys-page-is-no-answer", ThinksAllIsWell, MedusaDriver),
+    ("every-status-maps-to-an-error", NoHurry, MedusaDriver),
+    ("an-html-page-is-an-error", ThinksAllIsWell, MedusaDriver),
 ]
 
 
@@ -453,10 +453,10 @@ def test_every_story_that_can_fail_has_a_connector_that_fails_it() -> None:
     alone = {
         "money-is-exact",  # concerns nobody as long as no word of the house holds money
         "check-passes",
-        "tokens-that-run-out",
+        "expired-tokens-are-replaced",
         "plain-key",
         "secrets-do-not-show",
-        "errors-tell-no-secret",
+        "errors-contain-no-secret",
         "a-level-without-references",
     }
     assert {case.name for case in CASES} - {name for name, _, _ in PLANTED} == alone
@@ -468,7 +468,7 @@ def test_a_token_that_is_fetched_for_every_call_fails_its_row() -> None:
             return self.simulator.tokens_issued * 2
 
     with pytest.raises(ConformanceFailure, match="so many tokens"):
-        run_case(BY_NAME["tokens-that-run-out"], Shopify, Wasteful)
+        run_case(BY_NAME["expired-tokens-are-replaced"], Shopify, Wasteful)
 
 
 def test_a_row_says_why_it_does_not_concern_a_connector() -> None:
@@ -477,7 +477,7 @@ def test_a_row_says_why_it_does_not_concern_a_connector() -> None:
     assert BY_NAME["check-passes"].not_applicable(Medusa) is None
     assert "quantities" in (BY_NAME["money-is-exact"].not_applicable(Medusa) or "")
     with pytest.raises(NotApplicable, match="run out"):
-        run_case(BY_NAME["tokens-that-run-out"], Medusa, MedusaDriver)
+        run_case(BY_NAME["expired-tokens-are-replaced"], Medusa, MedusaDriver)
 
 
 def test_a_driver_that_lacks_something_fails_the_row_and_names_it() -> None:

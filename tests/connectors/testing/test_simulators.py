@@ -48,7 +48,7 @@ def verified(connector: Any, received: list[tuple[dict[str, str], bytes]]) -> li
 
 
 def test_shopify_tells_about_orders_with_a_signature() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator, hook = ShopifySimulator(), Hook()
         async with serve(hook.app) as url:
             simulator.subscribers.append(f"{url}/hook")
@@ -73,11 +73,11 @@ def test_shopify_tells_about_orders_with_a_signature() -> None:
             assert ids[2] == ids[3]
             await connector.api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_square_tells_about_orders_with_a_signature_over_the_url() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator, hook = SquareSimulator(), Hook()
         async with serve(hook.app) as url:
             simulator.subscribers.append(f"{url}/hook")
@@ -93,7 +93,7 @@ def test_square_tells_about_orders_with_a_signature_over_the_url() -> None:
             await connector.api.aclose()
             await other.api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_nobody_listening_stops_nobody() -> None:
@@ -106,7 +106,7 @@ def test_nobody_listening_stops_nobody() -> None:
 
 
 def test_faults_come_in_turn_and_only_where_they_are_meant() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = WarrantySimulator()
         simulator.add_unit("SN1", "P1")
         headers = {"authorization": f"Bearer {simulator.token}"}
@@ -123,11 +123,11 @@ def test_faults_come_in_turn_and_only_where_they_are_meant() -> None:
                     await client.get(f"{url}/warranties/SN1")
             assert simulator.calls[0] == "GET /warranties/SN1"
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_registration_needs_its_key_and_keeps_it() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = WarrantySimulator()
         simulator.add_unit("SN1", "P1")
         headers = {"authorization": f"Bearer {simulator.token}"}
@@ -146,11 +146,11 @@ def test_a_registration_needs_its_key_and_keeps_it() -> None:
             assert await register("k1", "2026-11-02") == 422
             assert await register("k2", "2026-11-01") == 409
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_server_can_be_started_again_on_its_port() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = WarrantySimulator()
         async with serve(simulator.app) as url:
             port = int(url.rsplit(":", 1)[1])
@@ -158,7 +158,7 @@ def test_a_server_can_be_started_again_on_its_port() -> None:
             assert again == url
             assert (await client.get(f"{url}/warranties/X")).status_code == 401
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_the_twin_of_vendure_speaks_the_documents_of_its_connector() -> None:

@@ -42,10 +42,10 @@ def _key(row: tuple[datetime, int]) -> str:
 
 
 def pull(channel: Channel, cursor: str, clock: datetime) -> tuple[list[int], str, bool]:
-    walk = IncrementalCursor.resume(cursor, clock)
-    rows, after = channel.page(walk.since, walk.after)
-    walk, more = walk.step(max((at for at, _ in rows), default=None), after)
-    return [order for _, order in rows], walk.cursor(), more
+    position = IncrementalCursor.resume(cursor, clock)
+    rows, after = channel.page(position.since, position.after)
+    position, more = position.step(max((at for at, _ in rows), default=None), after)
+    return [order for _, order in rows], position.cursor(), more
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -106,9 +106,9 @@ def test_a_busy_channel_cannot_keep_a_walk_from_ending() -> None:
         channel.now += timedelta(seconds=1)
         channel.change(order)
         _, cursor, _ = pull(channel, cursor, channel.now)
-    walk = IncrementalCursor.resume(cursor, channel.now)
-    assert walk.since is not None
-    assert walk.since > began + timedelta(minutes=5)
+    position = IncrementalCursor.resume(cursor, channel.now)
+    assert position.since is not None
+    assert position.since > began + timedelta(minutes=5)
 
 
 def test_a_time_of_any_zone_is_read_as_utc() -> None:

@@ -35,7 +35,7 @@ def asked(answer: Any) -> list[httpx.Request]:
         assert isinstance(said, httpx.Response)
         return said
 
-    async def story() -> None:
+    async def scenario() -> None:
         exchange = oauth(
             SERVER,
             lambda _: {"grant_type": "client_credentials"},
@@ -49,7 +49,7 @@ def asked(answer: Any) -> list[httpx.Request]:
             await api.json("GET", "/things")
         await api.aclose()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
     return sent
 
 
@@ -79,12 +79,12 @@ def test_a_token_is_fetched_once_on_the_way_of_the_calls() -> None:
 def test_a_refusal_is_one_of_the_six_and_repeats_nothing_of_ours(
     answer: httpx.Response, error: type[Exception]
 ) -> None:
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as corrected:
         asked(answer)
-    assert type(told.value) is error
-    assert "a-secret-of-mine" not in str(told.value)
-    if isinstance(told.value, RateLimited):
-        assert told.value.retry_after == 7
+    assert type(corrected.value) is error
+    assert "a-secret-of-mine" not in str(corrected.value)
+    if isinstance(corrected.value, RateLimited):
+        assert corrected.value.retry_after == 7
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,6 @@ def test_a_way_that_breaks_says_whether_it_was_asked(
     def breaks(request: httpx.Request) -> httpx.Response:
         raise broken("broken", request=request)
 
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as corrected:
         asked(breaks)
-    assert type(told.value) is error
+    assert type(corrected.value) is error

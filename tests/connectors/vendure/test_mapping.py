@@ -19,8 +19,8 @@ from connectors.vendure.connector import (
     Vendure,
     VendureSettings,
 )
-from connectors.vendure.mapping import done_or_raise
-from connectors.vendure.returns import returns_of
+from connectors.vendure.mapping import result_or_raise
+from connectors.vendure.returns import parse_returns
 from connectors.vendure.simulator.server import VendureSimulator
 from hub.vocabulary import OrderState, Return, ReturnState
 
@@ -81,10 +81,10 @@ def test_codes_with_status_200_are_errors(code: str, error: type[Exception]) -> 
 
 def test_refusals_inside_the_data_are_errors() -> None:
     with pytest.raises(Rejected, match="ITEMS_ALREADY_FULFILLED_ERROR"):
-        done_or_raise({"errorCode": "ITEMS_ALREADY_FULFILLED_ERROR", "message": "no"})
+        result_or_raise({"errorCode": "ITEMS_ALREADY_FULFILLED_ERROR", "message": "no"})
     with pytest.raises(Conflict):
-        done_or_raise({"errorCode": "INSUFFICIENT_STOCK_ON_HAND_ERROR", "message": "no"})
-    assert done_or_raise({"id": "1"}) == {"id": "1"}
+        result_or_raise({"errorCode": "INSUFFICIENT_STOCK_ON_HAND_ERROR", "message": "no"})
+    assert result_or_raise({"id": "1"}) == {"id": "1"}
 
 
 def order(number: int, state: str = "PaymentSettled") -> dict[str, Any]:
@@ -191,7 +191,7 @@ class TestReturns:
             "lines": [{"orderLineId": "l-1", "quantity": refunded}],
         }
         paid = [refund] if refunded else []
-        return returns_of(node | {"payments": [{"updatedAt": LATER, "refunds": paid}]})
+        return parse_returns(node | {"payments": [{"updatedAt": LATER, "refunds": paid}]})
 
     def test_a_refund_alone_lets_the_customer_keep_the_goods(self) -> None:
         (back,) = self.returns(refunded=1)

@@ -26,7 +26,14 @@ from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from connectors.toolkit.rate_limits import LocalRateLimits, NoRateLimits
 from connectors.walmart.connector import Walmart
-from connectors.walmart.mapping import calls_left, hints_of, instant, operation_of, order_of, whole
+from connectors.walmart.mapping import (
+    operation_of,
+    order_refs,
+    parse_order,
+    parse_quantity,
+    parse_time,
+    read_rate_limits,
+)
 from connectors.walmart.simulator.server import WalmartSimulator
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, ReturnState, StockLevel
@@ -49,13 +56,13 @@ async def connected(simulator: WalmartSimulator, **more: Any) -> AsyncIterator[W
             await simulator.aclose()
 
 
-def run(story: CaseFunction, simulator: WalmartSimulator | None = None, **more: Any) -> None:
-    async def told() -> None:
+def run(scenario: CaseFunction, simulator: WalmartSimulator | None = None, **more: Any) -> None:
+    async def reported() -> None:
         seller = simulator or WalmartSimulator()
         async with connected(seller, **more) as connector:
-            await story(seller, connector)
+            await scenario(seller, connector)
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
 def level(sku: str, available: int, expected: int | None = None) -> StockLevel:
@@ -75,7 +82,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1", **more: Any) -> 
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         await connector.check()
         simulator.scopes["inventory"] = "view_only"
         with pytest.raises(AuthFailed, match="full access to inventory"):
@@ -85,14 +92,14 @@ def test_check_says_what_is_wrong() -> None:
         with pytest.raises(AuthFailed, match="no token was given"):
             await connector.check()
 
-    run(story)
+    run(scenario)
     settings = WalmartSimulator().settings("https://x.test")
-    for changes, told in (
+    for changes, reported in (
         ({"webhook_secret": None}, "webhook_secret too"),
         ({"client_id": "a:b"}, "client_id"),
         ({"shipnode": "1"}, "shipnode"),
     ):
-        with pytest.raises(SettingsInvalid, match=told):
+        with pytest.raises(SettingsInvalid, match=reported):
             connect("walmart", {**settings, **changes})
 
 
@@ -100,7 +107,7 @@ def test_orders_come_in_span_by_span_and_are_promised_once_they_are_stored() -> 
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     simulator = WalmartSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 1000)
         refs = set[str]()
         for _ in range(230):
@@ -131,14 +138,14 @@ def test_orders_come_in_span_by_span_and_are_promised_once_they_are_stored() -> 
         assert {each.ref for each in window} == refs
         assert not [each async for each in connector.snapshot_orders(since, NOW - timedelta(1))]
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_an_order_that_changes_while_the_others_are_read_hides_none() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     simulator = WalmartSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 1000)
         placed = []
         for _ in range(550):
@@ -155,34 +162,34 @@ def test_an_order_that_changes_while_the_others_are_read_hides_none() -> None:
         assert calls < 40
         assert {order.ref for order in (await pull_all(connector, cursor))[0]} >= {placed[401]}
 
-    run(story, simulator, acknowledge=False)
+    run(scenario, simulator, acknowledge=False)
 
 
 def test_more_than_a_page_in_one_second_is_read_to_its_end() -> None:
     at = datetime.now(UTC) - timedelta(hours=5)
     simulator = WalmartSimulator(clock=lambda: at)
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 1000)
         refs = {simulator.place_order({"CAM": 1}) for _ in range(430)}
         assert {order.ref for order in (await pull_all(connector))[0]} == refs
 
-    run(story, simulator, acknowledge=False)
+    run(scenario, simulator, acknowledge=False)
 
 
 def test_who_does_not_promise_leaves_it_to_others() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 9)
         simulator.place_order({"CAM": 1})
         _, cursor = await pull_all(connector)
         await pull_all(connector, cursor)
         assert not any("acknowledge" in call for call in simulator.calls)
 
-    run(story, acknowledge=False)
+    run(scenario, acknowledge=False)
 
 
 def test_an_order_that_is_gone_holds_up_no_promise() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 9)
         first, second = (simulator.place_order({"CAM": 1}) for _ in range(2))
         _, cursor = await pull_all(connector)
@@ -193,11 +200,11 @@ def test_an_order_that_is_gone_holds_up_no_promise() -> None:
         await pull_all(connector, cursor)
         assert (await connector.read_order(second)).remote_state == "Acknowledged"
 
-    run(story)
+    run(scenario)
 
 
 def test_serials_and_cancelled_units_are_read() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 9)
         ref = simulator.place_order({"CAM": 2}, serials={"CAM": ["SN1", "SN2"]})
         order = await connector.read_order(ref)
@@ -207,7 +214,7 @@ def test_serials_and_cancelled_units_are_read() -> None:
         order = await connector.read_order(ref)
         assert (order.state, order.lines[0].quantity) == (OrderState.CANCELLED, 0)
 
-    run(story)
+    run(scenario)
 
 
 def test_the_official_examples_are_read_without_loss() -> None:
@@ -217,19 +224,19 @@ def test_the_official_examples_are_read_without_loss() -> None:
             continue
         body = case["body"]
         for each in body["list"]["elements"]["order"] if "list" in body else [body["order"]]:
-            order, read = order_of(each), read + 1
+            order, read = parse_order(each), read + 1
             lines = each["orderLines"]["orderLine"]
             assert (order.ref, len(order.lines)) == (each["purchaseOrderId"], len(lines))
             assert all(line.quantity == 1 for line in order.lines)
             assert order.placed_at.timestamp() * 1000 == each["orderDate"]
     assert read >= 4
-    assert instant("2026-11-01T00:00:00") == NOW
+    assert parse_time("2026-11-01T00:00:00") == NOW
     with pytest.raises(Unknown):
-        whole("many")
+        parse_quantity("many")
 
 
 def test_quantities_are_set_beside_what_is_reserved() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         for sku in ("A", "B/1 ü", "C"):
             simulator.add_item(sku, 5)
         simulator.place_order({"A": 2})
@@ -248,11 +255,11 @@ def test_quantities_are_set_beside_what_is_reserved() -> None:
         seen = {each.sku: each.quantity async for each in connector.snapshot_stock()}
         assert (len(seen), seen["A"], seen["S119"]) == (123, 3, 119)
 
-    run(story)
+    run(scenario)
 
 
 def test_many_quantities_go_in_one_feed_and_each_is_answered() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         for n in range(50):
             simulator.add_item(f"S{n}", 1)
         simulator.feed_looks = 3
@@ -274,11 +281,11 @@ def test_many_quantities_go_in_one_feed_and_each_is_answered() -> None:
         late = await connector.push_stock([level(f"S{n}", 3) for n in range(50)])
         assert {type(each.error) for each in late} == {Unknown}
 
-    run(story)
+    run(scenario)
 
 
 def test_several_nodes_need_a_name() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("A", 5)
         node = simulator._shown("A")["nodes"][0]
         nodes = {"nodes": [node, {**node, "shipNode": "2"}]}
@@ -289,11 +296,11 @@ def test_several_nodes_need_a_name() -> None:
         (result,) = await connector.push_stock([level("A", 1)])
         assert isinstance(result.error, NotFound)
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shipment_is_told_once() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 9)
         order = await connector.read_order(simulator.place_order({"CAM": 3}))
         with pytest.raises(Rejected, match="tracking"):
@@ -320,14 +327,14 @@ def test_a_shipment_is_told_once() -> None:
         with pytest.raises(NotFound, match="no line 9"):
             await connector.push_fulfillment(replace(other, reference="F4", lines=(stray,)))
 
-    run(story)
+    run(scenario)
 
 
 def test_returns_come_in_and_say_what_is_back() -> None:
     clock = [datetime.now(UTC) - timedelta(hours=5)]
     simulator = WalmartSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.add_item("CAM", 900)
         order = await connector.read_order(simulator.place_order({"CAM": 3}))
         other = simulator.place_order({"CAM": 1})
@@ -337,9 +344,9 @@ def test_returns_come_in_and_say_what_is_back() -> None:
             {"status": status, "quantity": {"unitOfMeasure": "EACH", "measurementValue": 1}}
             for status in ("DELIVERED", "INITIATED")
         ]
-        simulator.take_back(order.ref, 2, currentTrackingStatuses=parts)
-        simulator.take_back(order.ref, 1, "COMPLETED", refundedQty=1, isKeepIt=True)
-        simulator.take_back(other, 1, "CANCELLED")
+        simulator.create_return(order.ref, 2, currentTrackingStatuses=parts)
+        simulator.create_return(order.ref, 1, "COMPLETED", refundedQty=1, isKeepIt=True)
+        simulator.create_return(other, 1, "CANCELLED")
         coming, kept = await connector.read_returns(order.ref)
         assert (coming.state, coming.refunded) == (ReturnState.OPEN, False)
         assert (coming.lines[0].quantity, coming.lines[0].arrived) == (2, 1)
@@ -350,7 +357,7 @@ def test_returns_come_in_and_say_what_is_back() -> None:
         assert withdrawn.state is ReturnState.CANCELLED
         for _ in range(210):
             clock[0] += timedelta(seconds=40)
-            simulator.take_back(other, 1)
+            simulator.create_return(other, 1)
         found, cursor, more = set[str](), "", True
         while more:
             page = await connector.pull_returns(cursor)
@@ -359,7 +366,7 @@ def test_returns_come_in_and_say_what_is_back() -> None:
         assert len(found) == 213
         assert "twin-buyer" not in repr(page.items)
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 @pytest.mark.parametrize("scheme", ["body", "address"])
@@ -367,7 +374,7 @@ def test_notices_are_verified_in_both_ways(scheme: str) -> None:
     simulator = WalmartSimulator()
     simulator.scheme = scheme
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         simulator.subscribers.append("http://127.0.0.1:9/webhooks/walmart?from=twin")
         simulator.add_item("CAM", 5)
         ref = simulator.place_order({"CAM": 1})
@@ -386,15 +393,15 @@ def test_notices_are_verified_in_both_ways(scheme: str) -> None:
         with pytest.raises(AuthFailed, match="webhook_secret"):
             without.verify(headers, sent.body, NOW)
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_notices_are_read_liberally() -> None:
     deep = {"eventType": "PO_CREATED", "payload": [{"x": {"purchaseOrderId": 12}}]}
-    assert hints_of("PO_CREATED", json.dumps(deep).encode()) == (OrderRef("12"),)
-    assert hints_of("OFFER_UNPUBLISHED", json.dumps(deep).encode()) == ()
+    assert order_refs("PO_CREATED", json.dumps(deep).encode()) == (OrderRef("12"),)
+    assert order_refs("OFFER_UNPUBLISHED", json.dumps(deep).encode()) == ()
     nested = {"payload": {"a": {"b": {"c": {"purchaseOrderId": "1"}}}}}
-    assert hints_of("PO_CREATED", json.dumps(nested).encode()) == ()
+    assert order_refs("PO_CREATED", json.dumps(nested).encode()) == ()
 
 
 def test_what_is_left_of_a_budget_is_learned_from_the_answers() -> None:
@@ -402,11 +409,11 @@ def test_what_is_left_of_a_budget_is_learned_from_the_answers() -> None:
     assert operation_of("GET", "/v3/inventories/A%2F1") == "GET /v3/inventories"
     assert operation_of("GET", "/v3/token/detail") == ""
 
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         learned = LocalRateLimits()
         connector.api._rate_limit_store = learned
         soon = int((datetime.now(UTC) + timedelta(seconds=30)).timestamp() * 1000)
-        simulator.calls_left = {
+        simulator.read_rate_limits = {
             "X-Current-Token-Count": "3",
             "X-Next-Replenishment-Time": str(soon),
         }
@@ -415,13 +422,13 @@ def test_what_is_left_of_a_budget_is_learned_from_the_answers() -> None:
         assert account.left == 3
         assert 25 < account.window_ends - account.at <= 30
 
-    run(story)
+    run(scenario)
     request = httpx.Request("GET", "https://x.test/v3/orders")
-    assert calls_left(httpx.Response(200, request=request)) == ()
+    assert read_rate_limits(httpx.Response(200, request=request)) == ()
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: WalmartSimulator, connector: Walmart) -> None:
+    async def scenario(simulator: WalmartSimulator, connector: Walmart) -> None:
         for sku in ("A", "B"):
             simulator.add_item(sku, 1)
         simulator.fail_next(Fault.RATE_LIMITED, containing="GET /v3/orders")
@@ -436,7 +443,7 @@ def test_faults_become_the_right_errors() -> None:
         simulator.tokens.clear()
         assert (await connector.push_stock([level("A", 5)]))[0].quantity == 5
 
-    run(story)
+    run(scenario)
 
 
 def test_every_request_keeps_to_the_official_contracts() -> None:

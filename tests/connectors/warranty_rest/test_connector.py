@@ -27,15 +27,15 @@ TODAY = datetime(2026, 11, 1, tzinfo=UTC)
 CaseFunction = Callable[[WarrantySimulator, WarrantyRest], Awaitable[None]]
 
 
-def run(story: CaseFunction) -> None:
-    async def told() -> None:
+def run(scenario: CaseFunction) -> None:
+    async def reported() -> None:
         simulator = WarrantySimulator(clock=lambda: TODAY)
         async with serve(simulator.app) as url:
             connector: Any = connect("warranty_rest", simulator.settings(url))
-            await story(simulator, connector)
+            await scenario(simulator, connector)
             await connector.api.aclose()
 
-    asyncio.run(told())
+    asyncio.run(reported())
 
 
 def ask(*serials: str) -> list[WarrantyQuestion]:
@@ -49,7 +49,7 @@ def sold(serial: str = "SN/1", reference: str = "sale-1") -> Registration:
 
 
 def test_each_serial_gets_its_answer_in_order() -> None:
-    async def story(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
+    async def scenario(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
         simulator.add_unit("SN/1", "P-1", date(2027, 1, 1), date(2026, 1, 1))
         simulator.add_unit("SN 2", "P-1", date(2026, 1, 1))
         simulator.add_unit("SN?3", "P-1")
@@ -67,11 +67,11 @@ def test_each_serial_gets_its_answer_in_order() -> None:
         with pytest.raises(AuthFailed):
             await connector.check()
 
-    run(story)
+    run(scenario)
 
 
 def test_a_registration_happens_once_even_when_its_answer_gets_lost() -> None:
-    async def story(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
+    async def scenario(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
         simulator.add_unit("SN/1", "P-1", date(2027, 1, 1))
         simulator.fail_next(Fault.LOST_ANSWER, containing="POST")
         warranty = await connector.register_warranty(sold())
@@ -79,11 +79,11 @@ def test_a_registration_happens_once_even_when_its_answer_gets_lost() -> None:
         assert await connector.register_warranty(sold()) == warranty
         assert await connector.register_warranty(sold(reference="sale-2")) == warranty
 
-    run(story)
+    run(scenario)
 
 
 def test_errors_of_the_service_are_the_six() -> None:
-    async def story(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
+    async def scenario(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
         simulator.fail_next(Fault.SERVER_ERROR, times=3)
         with pytest.raises(Transient):
             await connector.lookup_warranty(ask("SN1"))
@@ -91,7 +91,7 @@ def test_errors_of_the_service_are_the_six() -> None:
         with pytest.raises(Unknown):
             await connector.lookup_warranty(ask("SN1"))
 
-    run(story)
+    run(scenario)
 
 
 def configured(answer: Any, status: int = 200, **settings: Any) -> WarrantyRest:

@@ -42,7 +42,7 @@ def shipped(order: Order, *serials: str, reference: str = "F1") -> Fulfillment:
 
 
 def test_check_says_what_is_wrong() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         await connector.check()
         simulator.add_product("CAM", 5)
         simulator.place_order({"CAM": 1})
@@ -59,11 +59,11 @@ def test_check_says_what_is_wrong() -> None:
             await elsewhere.check()
         await elsewhere.api.aclose()
 
-    run(story)
+    run(scenario)
 
 
 def test_over_tls_the_key_travels_as_basic_authentication() -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         simulator = WooCommerceSimulator()
         transport = httpx.ASGITransport(simulator.app)
         connector = connect(
@@ -71,18 +71,18 @@ def test_over_tls_the_key_travels_as_basic_authentication() -> None:
         )
         await connector.check()
         await connector.api.aclose()
-        plain = httpx.AsyncClient(
+        normalize_key = httpx.AsyncClient(
             transport=transport, auth=(simulator.consumer_key, simulator.consumer_secret)
         )
-        async with plain as client:
+        async with normalize_key as client:
             answer = await client.get("http://shop.test/wp-json/wc/v3/orders")
             assert answer.status_code == 401, "the real one refuses it over http too"
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_orders_come_with_their_serials() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         simulator.add_product("CAM", 9)
         ref = simulator.sell("CAM", 2, "_Serial-Numbers", "C-1, C-2")
         online, unpaid = (
@@ -101,14 +101,14 @@ def test_orders_come_with_their_serials() -> None:
         with pytest.raises(NotFound):
             await connector.read_order("4711")
 
-    run(story)
+    run(scenario)
 
 
 def test_pages_shift_while_they_are_read_and_no_order_is_lost() -> None:
     clock = [datetime(2026, 11, 1, tzinfo=UTC)]
     simulator = WooCommerceSimulator(clock=lambda: clock[0])
 
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         simulator.add_product("CAM", 500)
         placed = []
         for _ in range(230):
@@ -132,11 +132,11 @@ def test_pages_shift_while_they_are_read_and_no_order_is_lost() -> None:
         ]
         assert sorted(window) == sorted(placed[219:230])
 
-    run(story, simulator)
+    run(scenario, simulator)
 
 
 def test_quantities_are_set_and_seen_for_products_and_variations() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         cam = simulator.add_product("CAM", 1)
         shirt = simulator.add_product("SHIRT", None, variable=True)
         small = simulator.add_product("SHIRT-S", 2, parent=shirt)
@@ -151,11 +151,11 @@ def test_quantities_are_set_and_seen_for_products_and_variations() -> None:
         await connector.push_stock(levels)
         assert not [call for call in simulator.calls[calls:] if "batch" in call], "nothing to set"
 
-    run(story)
+    run(scenario)
 
 
 def test_a_sale_since_the_last_look_is_a_conflict() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         cam = simulator.add_product("CAM", 5)
         simulator.place_order({"CAM": 1})
         (result,) = await connector.push_stock([level(cam, 9, expected=5)])
@@ -164,11 +164,11 @@ def test_a_sale_since_the_last_look_is_a_conflict() -> None:
         (result,) = await connector.push_stock([level(cam, 9, expected=4)])
         assert result.quantity == simulator.quantity("CAM") == 9
 
-    run(story)
+    run(scenario)
 
 
 def test_a_bad_listing_does_not_block_the_others() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         first, last = simulator.add_product("A", 1), simulator.add_product("Z", 1)
         simulator.broken.add(broken := simulator.add_product("B", 1))
         levels = [level(first, 4), level(99, 4), level(broken, 4), level(last, 4)]
@@ -182,11 +182,11 @@ def test_a_bad_listing_does_not_block_the_others() -> None:
         lost = ("99", f"{first}-98", "97-96", "w")
         assert {errors[name] for name in lost} == {NotFound}
 
-    run(story)
+    run(scenario)
 
 
 def test_faults_become_the_right_errors() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         cam = simulator.add_product("A", 1)
         simulator.fail_next(Fault.RATE_LIMITED)
         with pytest.raises(RateLimited):
@@ -197,11 +197,11 @@ def test_faults_become_the_right_errors() -> None:
         simulator.fail_next(Fault.LOST_ANSWER, containing="batch")
         assert (await connector.push_stock([level(cam, 4)]))[0].quantity == 4
 
-    run(story)
+    run(scenario)
 
 
 def test_a_shipment_names_its_serials_completes_the_order_and_leaves_one_note() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         simulator.add_product("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 2}))
         link = await connector.push_fulfillment(shipped(order, "SN1"))
@@ -219,11 +219,11 @@ def test_a_shipment_names_its_serials_completes_the_order_and_leaves_one_note() 
             "Shipped 1 unit with UPS, tracking 1Z999. [F2]",
         ]
 
-    run(story)
+    run(scenario)
 
 
 def test_lost_answers_of_a_shipment_are_looked_up() -> None:
-    async def story(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
         simulator.add_product("CAM", 5)
         order = await connector.read_order(simulator.place_order({"CAM": 1}))
         simulator.fail_next(Fault.LOST_ANSWER, containing="PUT ")
@@ -241,7 +241,7 @@ def test_lost_answers_of_a_shipment_are_looked_up() -> None:
         with pytest.raises(NotFound):
             await connector.push_fulfillment(stranger)
 
-    run(story)
+    run(scenario)
 
 
 def test_webhooks_are_signed_over_the_body_and_the_ping_is_refused() -> None:

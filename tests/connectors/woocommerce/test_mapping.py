@@ -15,13 +15,13 @@ from connectors.registry import SettingsInvalid, connect
 from connectors.woocommerce.auth import base_string
 from connectors.woocommerce.mapping import (
     Dialect,
-    order_of,
-    plain,
-    quantity_of,
-    refusal_of,
+    normalize_key,
+    parse_item_error,
+    parse_order,
+    parse_quantity,
     serials_as_text,
-    serials_named,
-    serials_told,
+    serials_from_hub,
+    serials_from_till,
 )
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
 from hub.vocabulary import OrderState
@@ -63,13 +63,13 @@ def test_serials_are_read_from_whatever_a_plugin_stores(
             {"key": "pa_color", "value": "black"},
         ]
     }
-    assert serials_named(line, DIALECT) == serials
+    assert serials_from_till(line, DIALECT) == serials
 
 
 def test_keys_are_compared_as_plain_words() -> None:
-    assert {plain(each) for each in ("Serial Number", "_serial_number", "SERIAL-NUMBER ")} == {
-        "serial number"
-    }
+    assert {
+        normalize_key(each) for each in ("Serial Number", "_serial_number", "SERIAL-NUMBER ")
+    } == {"serial number"}
 
 
 def test_unknown_words_do_not_stop_an_import() -> None:
@@ -80,9 +80,9 @@ def test_unknown_words_do_not_stop_an_import() -> None:
         "date_paid_gmt": "2026-11-01T00:00:00",
         "line_items": [{"id": 5, "quantity": 1.5}],
     }
-    read = order_of(order, DIALECT)
+    read = parse_order(order, DIALECT)
     assert (read.state, read.lines[0].quantity, read.placed_at) == (OrderState.OPEN, 2, NOW)
-    assert order_of({**order, "date_paid_gmt": None}, DIALECT).state is OrderState.PENDING
+    assert parse_order({**order, "date_paid_gmt": None}, DIALECT).state is OrderState.PENDING
 
 
 def test_errors_of_single_items_are_told_apart() -> None:
@@ -90,18 +90,18 @@ def test_errors_of_single_items_are_told_apart() -> None:
         return {"error": {"code": code, "message": "no", "data": {"status": status}}}
 
     kinds = [
-        refusal_of(error("woocommerce_rest_product_invalid_id", 400)),
-        refusal_of(error("anything", 404)),
-        refusal_of(error("anything", 503)),
-        refusal_of({"error": {"code": "anything", "data": None}}),
-        refusal_of({"id": 1}),
+        parse_item_error(error("woocommerce_rest_product_invalid_id", 400)),
+        parse_item_error(error("anything", 404)),
+        parse_item_error(error("anything", 503)),
+        parse_item_error({"error": {"code": "anything", "data": None}}),
+        parse_item_error({"id": 1}),
     ]
     assert [type(each) for each in kinds] == [NotFound, NotFound, Transient, Rejected, type(None)]
 
 
 def test_a_variation_that_shares_the_stock_of_its_parent_counts_nothing() -> None:
-    assert quantity_of({"manage_stock": "parent", "stock_quantity": 5}) is None
-    assert quantity_of({"manage_stock": True, "stock_quantity": None}) == 0
+    assert parse_quantity({"manage_stock": "parent", "stock_quantity": 5}) is None
+    assert parse_quantity({"manage_stock": True, "stock_quantity": None}) == 0
 
 
 def test_a_proxy_that_drops_the_total_is_found_out() -> None:
@@ -117,8 +117,8 @@ def test_a_proxy_that_drops_the_total_is_found_out() -> None:
 def test_what_is_signed_is_what_the_documentation_signs() -> None:
     """The base string of the REST API's own page on OAuth 1.0a, and one with hard characters."""
     address = "http://www.example.com/wp-json/wc/v3/orders"
-    stated = [("oauth_signature_method", "HMAC-SHA1"), ("oauth_consumer_key", "abc123")]
-    assert base_string("get", address, stated) == (
+    expect_object = [("oauth_signature_method", "HMAC-SHA1"), ("oauth_consumer_key", "abc123")]
+    assert base_string("get", address, expect_object) == (
         "GET&http%3A%2F%2Fwww.example.com%2Fwp-json%2Fwc%2Fv3%2Forders"
         "&oauth_consumer_key%3Dabc123%26oauth_signature_method%3DHMAC-SHA1"
     )
@@ -143,7 +143,7 @@ def test_the_published_orders_are_read_without_loss() -> None:
     orders = [each for each in flat if "line_items" in each]
     assert len(orders) == 4
     for order in orders:
-        read = order_of(order, DIALECT)
+        read = parse_order(order, DIALECT)
         assert (read.ref, read.number) == (str(order["id"]), order["number"])
         assert read.remote_state == order["status"]
         assert read.placed_at.isoformat() == f"{order['date_created_gmt']}+00:00"
@@ -183,4 +183,4 @@ def test_serials_are_written_so_that_they_are_read_back(
 ) -> None:
     line = {"meta_data": [{"id": 3, "key": "Shipped", "value": serials_as_text(serials)}]}
     assert line["meta_data"][0]["value"] == text
-    assert serials_told(line, "Shipped") == (serials, 3)
+    assert serials_from_hub(line, "Shipped") == (serials, 3)

@@ -51,8 +51,8 @@ class AcmeDriver(SimulatorDriver):
         lines = [line for each in self.simulator.shipments.get(ref, []) for line in each["lines"]]
         return [serial for line in lines for serial in line["serials"]]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        return self.simulator.take_back(ref, quantity, serials)
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        return self.simulator.create_return(ref, quantity, serials)
 
-    def announce(self, ref: str) -> None:
-        self.simulator.tell("order.changed", ref)
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.changed", ref)

@@ -24,7 +24,7 @@ RETURN_STATES = {
 }
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+async def object_field(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
     """Ask for one object; anything else is a page of somebody else."""
     found = await api.json(method, path, **options)
     if not isinstance(found, dict):
@@ -32,7 +32,7 @@ async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapp
     return found
 
 
-def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
+def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
     """Take a list of objects out of an answer."""
     found = answer.get(name)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
@@ -40,7 +40,7 @@ def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
     return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
     word = str(order.get("status") or "")
     return Order(
@@ -63,7 +63,7 @@ def order_of(order: Mapping[str, Any]) -> Order:
     )
 
 
-def return_of(back: Mapping[str, Any]) -> Return:
+def parse_return(back: Mapping[str, Any]) -> Return:
     """Read a return."""
     word = str(back.get("status") or "")
     state = RETURN_STATES.get(word, ReturnState.OPEN)
@@ -90,7 +90,7 @@ def return_of(back: Mapping[str, Any]) -> Return:
     )
 
 
-def pushed(level: StockLevel, result: Mapping[str, Any]) -> PushedLevel:
+def parse_pushed_level(level: StockLevel, result: Mapping[str, Any]) -> PushedLevel:
     """Read what became of one level."""
     errors: dict[Any, ConnectorError] = {
         "stale": Conflict("the quantity has changed", observed=result.get("quantity")),

@@ -66,15 +66,15 @@ class AcmeSimulator(Simulator):
         line = {"id": str(self.next_id()), "sku": sku, "quantity": quantity, "shipped": 0}
         times = {"placed_at": at, "changed_at": at}
         self.orders[ref] = {"id": ref, "status": "to_ship", "lines": [line], **times}
-        self.tell("order.placed", ref)
+        self.emit("order.placed", ref)
         return ref
 
     def set_status(self, ref: str, status: str) -> None:
         """Let somebody move an order."""
         self.orders[ref] |= {"status": status, "changed_at": self._stamp()}
-        self.tell("order.changed", ref)
+        self.emit("order.changed", ref)
 
-    def take_back(self, order: str, quantity: int, serials: Sequence[str] = ()) -> str:
+    def create_return(self, order: str, quantity: int, serials: Sequence[str] = ()) -> str:
         """Take units of an order's first line back and refund them; returns the return's id."""
         line = self.orders[order]["lines"][0]
         back = {"line_id": line["id"], "quantity": quantity, "serials": list(serials)}
@@ -83,9 +83,9 @@ class AcmeSimulator(Simulator):
         self.returns[ref] = {**named, "refunded_at": at, "changed_at": at}
         return ref
 
-    def tell(self, topic: str, order: str) -> None:
+    def emit(self, topic: str, order: str) -> None:
         """Announce an order."""
-        self.announce(topic, f"hook-{self.next_id()}", json.dumps({"order_id": order}).encode())
+        self.send_webhook(topic, f"hook-{self.next_id()}", json.dumps({"order_id": order}).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw body."""
