@@ -16,9 +16,6 @@ more serials of one order than 1,000 characters hold (the attribute then says ho
 out).
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,7 +39,7 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import Remote
 from connectors.square.fulfillment import push_fulfillment
 from connectors.square.mapping import (
@@ -57,6 +54,7 @@ from connectors.square.mapping import (
 )
 from connectors.square.returns import is_only_a_return, newest_change, parse_returns
 from connectors.stock_levels import bound
+from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
@@ -215,21 +213,13 @@ class Square(
         await push_fulfillment(self.api, fulfillment)
         return fulfillment.order_ref
 
-    def verify(
-        self,
-        headers: Mapping[str, str],
-        body: bytes,
-        received_at: datetime,
-    ) -> WebhookCall:
-        """Check the signature over the registered URL and the raw body."""
-        key = self.settings.webhook_signature_key.get_secret_value().encode()
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the registered URL and the raw body."""
         signed = self.settings.notification_url.encode() + body
-        expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-        given = headers.get("x-square-hmacsha256-signature", "").encode()
-        if not hmac.compare_digest(expected, given):
-            raise AuthFailed("the signature of the webhook is wrong")
+        given = headers.get("x-square-hmacsha256-signature", "")
+        signatures.require_base64(self.settings.webhook_signature_key, signed, given)
         event = parse_event(body)
-        event_id = event.get("event_id") or hashlib.sha256(body).hexdigest()
+        event_id = event.get("event_id") or signatures.body_digest(body)
         return WebhookCall(str(event_id), str(event.get("type") or ""))
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:

@@ -47,9 +47,7 @@ def test_notices_are_taken_from_a_queue_and_deleted_there(server: str) -> None:
         queue = (await ask(server, key, "CreateQueue", QueueName="notices"))["QueueUrl"]
         for n in range(13):
             named = {**notice, "NotificationMetadata": {"NotificationId": f"n-{n}"}}
-            await ask(
-                server, key, "SendMessage", QueueUrl=queue, MessageBody=json.dumps(named)
-            )
+            await ask(server, key, "SendMessage", QueueUrl=queue, MessageBody=json.dumps(named))
         ours = connector(queue, key)
         taken = [*await ours.receive(), *await ours.receive()]
         assert {each.delivery.id for each in taken} == {f"n-{n}" for n in range(13)}
@@ -60,9 +58,7 @@ def test_notices_are_taken_from_a_queue_and_deleted_there(server: str) -> None:
         await ours.acknowledge([each.receipt for each in taken[:12]])
         await ours.acknowledge([each.receipt for each in taken[:12]])
         wanted = ["ApproximateNumberOfMessagesNotVisible"]
-        left = await ask(
-            server, key, "GetQueueAttributes", QueueUrl=queue, AttributeNames=wanted
-        )
+        left = await ask(server, key, "GetQueueAttributes", QueueUrl=queue, AttributeNames=wanted)
         assert left["Attributes"][wanted[0]] == "1"
         with pytest.raises(NotFound):
             await connector(f"{server}000000000000/nowhere", key).receive()
