@@ -1,4 +1,8 @@
-"""The translators: one module a channel. Write one yourself: README.md in this folder."""
+"""Connectors: a package for each channel, and the contract that all of them implement.
+
+Authors import the names below. `toolkit` holds helpers, `testing` the simulators' base and the
+conformance kit, `template` the start of a package of your own; README.md lists the packages.
+"""
 
 from connectors.contract import (
     BulkWarranty,

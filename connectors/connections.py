@@ -20,10 +20,10 @@ Stores = Callable[[str], tuple[RateLimitStore, TokenStore]]
 
 
 class Connections:
-    """Connectors by channel. `unseal` turns the sealed settings of a channel into plain ones.
+    """Connectors by channel id.
 
-    `stores` gives, by the id of a channel, where what its account may still ask and its token are
-    kept; without them each process keeps them for itself.
+    `unseal` decrypts the settings of a channel. `stores` returns, for a channel id, where its rate
+    limits and its token are kept; without it each process keeps its own.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Connections:
         self._retired: list[Connector[Any]] = []
 
     def of(self, channel: Mapping[str, Any]) -> Connector[Any]:
-        """Return the connector of a channel's row; opened anew when its settings changed."""
+        """Return the connector of a channel row; opens a new one when its settings changed."""
         kept = self._open.get(channel["id"])
         if kept is not None and kept.sealed == channel["settings"]:
             return kept.connector
@@ -52,7 +52,7 @@ class Connections:
         return connector
 
     def unseal(self, sealed: str) -> Mapping[str, Any]:
-        """Open what the same keys have sealed, such as how to reach a person."""
+        """Decrypt a text that was sealed with the same keys, such as a contact address."""
         return self._unseal(sealed)
 
     async def aclose(self) -> None:

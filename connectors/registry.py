@@ -1,4 +1,4 @@
-"""Find every connector that is installed: ours and yours come in by the same door."""
+"""Registry of connectors: found by their entry points, ours and those of other packages."""
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoints, entry_points

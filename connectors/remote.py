@@ -1,7 +1,7 @@
-"""One remote API over HTTP: credentials, pace, quick retries, and the six errors.
+"""HTTP client of one remote API: credentials, rate limits, quick retries, and the six errors.
 
-This is the only module of the translators that knows httpx and tenacity. A call succeeds or raises
-one of the six errors; slow retries belong to the jobs.
+This is the only module of the connectors that uses httpx's client and tenacity. A call succeeds or
+raises one of the six errors; slow retries belong to the jobs.
 """
 
 import asyncio
@@ -21,11 +21,7 @@ from tenacity import (
 )
 
 from connectors.errors import (
-    AuthFailed,
-    Conflict,
-    NotFound,
     RateLimited,
-    Rejected,
     Transient,
     Unknown,
 )
@@ -36,6 +32,7 @@ from connectors.toolkit.rate_limits import (
     RateLimitStore,
 )
 from connectors.toolkit.retry_after import retry_after_seconds
+from connectors.toolkit.status_errors import status_error
 from connectors.toolkit.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -66,10 +63,10 @@ _rate_limit_wait: ContextVar[float] = ContextVar(
 
 @contextmanager
 def send_only_while(may_send: Callable[[], bool]) -> Iterator[None]:
-    """Send requests only while `may_send` says so, within the block.
+    """Send requests within the block only while `may_send` returns true.
 
-    A process that stood still for a while goes on where it was: without this it sends what was
-    decided before, though its lease is over and somebody else has done the work since.
+    A process that was suspended resumes where it stopped. Without this it would send what it
+    decided earlier, although its lease has expired and another worker has done the work since.
     """
     before = _may_send.set(may_send)
     try:
@@ -80,16 +77,16 @@ def send_only_while(may_send: Callable[[], bool]) -> Iterator[None]:
 
 
 def ensure_may_send() -> None:
-    """Raise Transient where nothing may be sent any more; to be asked right before sending."""
+    """Raise Transient where the lease has expired; called right before each request."""
     if not _may_send.get()():
         raise Transient("the lease was over before the call was sent")
 
 
 @contextmanager
 def rate_limit_wait(seconds: float) -> Iterator[None]:
-    """Say how long calls in this block may wait for their budget before they raise RateLimited.
+    """Set how long calls in the block may wait for a rate limit before they raise RateLimited.
 
-    Who holds a lease has none: what can not be called now is given back.
+    Holders of a lease set 0: what cannot be called now is released.
     """
     before = _rate_limit_wait.set(seconds)
     try:
@@ -106,10 +103,10 @@ def _no_rate_limit_readings(_response: httpx.Response) -> Sequence[RateLimitRead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """The other side: where it is, how it knows us, how much we may ask of it.
+    """The remote: its address, the credentials, the rate limits.
 
-    `calls_per_second` is the budget of all calls together; `rate_limits` are further ones, and
-    `rate_limit_readings` finds in an answer what the remote says about any of them.
+    `calls_per_second` limits all calls together; `rate_limits` are further limits, and
+    `rate_limit_readings` extracts from a response what the remote reports about any of them.
     """
 
     base_url: str
@@ -125,7 +122,7 @@ class Remote:
     timeout: float = 20.0
 
     def all_rate_limits(self) -> tuple[RateLimit, ...]:
-        """Return the budget of calls and the further ones; one of its name replaces it."""
+        """Return the limit of all calls and the further ones; one of the same name replaces it."""
         if any(rate_limit.name == CALLS for rate_limit in self.rate_limits):
             return self.rate_limits
         rate = self.calls_per_second
@@ -136,7 +133,7 @@ class Remote:
 
 
 class RemoteApi:
-    """A thin httpx client that can only succeed or raise one of the six errors."""
+    """A thin httpx client whose calls succeed or raise one of the six errors."""
 
     def __init__(
         self,
@@ -177,11 +174,16 @@ class RemoteApi:
         cost: float = 1.0,
         **options: Any,
     ) -> httpx.Response:
-        """Call the remote, or raise one of the six.
+        """Call the remote and return its response, or raise one of the six errors.
 
-        `repeat` marks a POST that may be repeated at once: a search, or one that carries an
-        idempotency key. A status in `accept` is handed back instead of raised. `operation` and
-        `cost` say what the call draws from the budgets.
+        `repeat` marks a POST that may be repeated at once: a search, or one with an idempotency
+        key. A status in `accept` is returned instead of raised. `operation` and `cost` state what
+        the call draws from the rate limits. Further `options` are those of
+        ``httpx.AsyncClient.request``.
+
+        Raises RateLimited, AuthFailed, NotFound, Conflict, Transient or Rejected by status (see
+        `status_error`), Transient where the request was never sent, Unknown where no response
+        arrived.
         """
         safe = method in SAFE_TO_REPEAT if repeat is None else repeat
         async for attempt in AsyncRetrying(
@@ -199,13 +201,25 @@ class RemoteApi:
         return response
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """Call the remote as `request` does and decode the JSON of its answer."""
+        """Call the remote as `request` does and return the decoded JSON. Raises Unknown where it is
+        none.
+        """
         response = await self.request(method, path, **options)
         try:
             return response.json()
         except ValueError as error:
             # A proxy's page with status 200 says nothing about what the remote did.
             raise Unknown(f"{_what(response)}: the answer is not JSON") from error
+
+    async def json_object(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+        """Call the remote as `json` does; the response must be a JSON object.
+
+        Raises Unknown where it is anything else, as a proxy's page is.
+        """
+        found = await self.json(method, path, **options)
+        if not isinstance(found, dict):
+            raise Unknown(f"{method} {path}: the answer is not an object")
+        return found
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -221,7 +235,7 @@ class RemoteApi:
         return max(waits, default=0.0)
 
     async def _spend(self, operation: str, cost: float) -> None:
-        """Take what a call costs from every budget that limits it; wait only as long as allowed."""
+        """Draw the cost of a call from every limit that applies; wait only as long as allowed."""
         left = _rate_limit_wait.get()
         for rate_limit in self._limits:
             if not rate_limit.applies_to(operation):
@@ -261,22 +275,12 @@ class RemoteApi:
         """Turn a response into silence or one of the six. An unknown 4xx is never retried."""
         if response.is_success:
             return
-        status, what = response.status_code, _what(response)
-        said = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
-        if status == 429:
-            raise RateLimited(what, retry_after_seconds(response.headers.get("retry-after", "")))
-        if status in (401, 403):
-            raise AuthFailed(what)
-        if status in (404, 410):
-            raise NotFound(said)
-        if status in (409, 412):
-            raise Conflict(said)
-        if status in (408, 425) or status >= 500:
-            raise Transient(what)
-        raise Rejected(said)
+        what = _what(response)
+        details = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
+        raise status_error(response, what, details)
 
     def _clean(self, text: str) -> str:
-        """Take our own secrets and query strings out of what the remote said."""
+        """Remove our own secrets and query strings from the remote's text."""
         head = text[: 4 * ERROR_TEXT_CHARS_MAX]
         fetched: tuple[str, ...] = getattr(self._auth, "used", ())
         for secret in (*self._secrets, *fetched):

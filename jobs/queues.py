@@ -68,7 +68,7 @@ def _store(
 ) -> int:
     now = runtime.clock()
     stored = [
-        inbox.Message(channel["id"], each.delivery.id, QUEUE, each.delivery.topic, each.body)
+        inbox.Message(channel["id"], each.call.id, QUEUE, each.call.topic, each.body)
         for each in messages
     ]
     cases.settle(tx, CaseKind.SYNC_FAILURE, QUEUE, channel["id"], now)

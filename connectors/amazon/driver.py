@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from connectors.amazon.simulator.server import AmazonSimulator
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
 _CONTRACTS = {
     "orders_2026-01-01": "/orders/2026-01-01",
@@ -17,7 +17,7 @@ _CONTRACTS = {
 }
 
 
-class AmazonDriver(SimulatorDriver):
+class AmazonDriver(SkuSimulatorDriver):
     """One Amazon seller; access tokens are bought with a refresh token."""
 
     key = "amazon"
@@ -35,9 +35,6 @@ class AmazonDriver(SimulatorDriver):
         # What happened may be long ago: how young an end may be is measured by the real time.
         simulator.wall = lambda: datetime.now(UTC)
         return simulator
-
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         return self.settings(url)
@@ -58,15 +55,6 @@ class AmazonDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.simulator.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, "CANCELLED")

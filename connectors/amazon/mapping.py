@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 
 from connectors.contract import OrderRef, WebhookCall
-from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
@@ -81,10 +80,7 @@ async def request_object(
     api: RemoteApi, method: str, path: str, **options: Any
 ) -> Mapping[str, Any]:
     """Ask for one object, out of the budget of its operation."""
-    found = await api.json(method, path, operation=operation_of(method, path), **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
+    return await api.json_object(method, path, operation=operation_of(method, path), **options)
 
 
 def parse_order(order: Mapping[str, Any]) -> Order:

@@ -33,7 +33,6 @@ from connectors.bigcommerce.mapping import (
     parse_order,
     parse_time,
     request_list,
-    request_object,
 )
 from connectors.bigcommerce.stock import items, push_levels
 from connectors.contract import (
@@ -137,7 +136,7 @@ class BigCommerce(
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path = f"/v2/orders/{quote(ref, safe='')}"
-        return await self._order(await request_object(self.api, "GET", path, params=WITH_LINES))
+        return await self._order(await self.api.json_object("GET", path, params=WITH_LINES))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from connectors.bigcommerce.mapping import request_list, request_object
+from connectors.bigcommerce.mapping import request_list
 from connectors.errors import NotFound, Unknown
 from connectors.remote import RemoteApi
 from hub.vocabulary import Fulfillment, FulfillmentLine
@@ -34,7 +34,7 @@ async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
         if not any(mark in comments for comments in known_comments):
             body = _shipment(fulfillment, address, on_it, mark)
             # There is no key: after silence, the repeat finds the mark above.
-            await request_object(api, "POST", f"/v2/orders/{ref}/shipments", json=body)
+            await api.json_object("POST", f"/v2/orders/{ref}/shipments", json=body)
     await _record(api, ref, fulfillment)
 
 
@@ -60,7 +60,7 @@ def _shipment(
 async def _record(api: RemoteApi, ref: str, fulfillment: Fulfillment) -> None:
     """Name the serials of everything that left, by line, in one metafield of the order."""
     path = f"/v3/orders/{ref}/metafields"
-    answer = await request_object(api, "GET", path, params={"namespace": NAMESPACE, "key": KEY})
+    answer = await api.json_object("GET", path, params={"namespace": NAMESPACE, "key": KEY})
     found = answer.get("data")
     if not isinstance(found, list):
         raise Unknown("the answer holds no metafields")
@@ -74,9 +74,9 @@ async def _record(api: RemoteApi, ref: str, fulfillment: Fulfillment) -> None:
         return  # the comments of the shipments name them all the same
     field = {"namespace": NAMESPACE, "key": KEY, "permission_set": "read", "value": value}
     if found:
-        await request_object(api, "PUT", f"{path}/{int(found[0]['id'])}", json=field)
+        await api.json_object("PUT", f"{path}/{int(found[0]['id'])}", json=field)
     else:
-        await request_object(api, "POST", path, json=field)
+        await api.json_object("POST", path, json=field)
 
 
 def _serials_in(value: Any) -> dict[str, list[str]]:

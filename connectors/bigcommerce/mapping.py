@@ -47,16 +47,6 @@ async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
     return found
 
 
-async def request_object(
-    api: RemoteApi, method: str, path: str, **options: Any
-) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
 def embedded_lines(order: Mapping[str, Any]) -> list[Any] | None:
     """Find the lines that came with an order; None where they are to be asked for."""
     consignments = order.get("consignments")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.bigcommerce.mapping import request_object
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected, Unknown
 from connectors.remote import RemoteApi
@@ -16,8 +15,8 @@ TRACKED_BY_PRODUCT = "tracked by product"
 async def items(api: RemoteApi, location: int, page: int, **where: Any) -> tuple[list[Any], bool]:
     """Read one page of what a location holds, and whether there is another."""
     params = {"page": page, "limit": ITEMS_PER_PAGE, **where}
-    answer = await request_object(
-        api, "GET", f"/v3/inventory/locations/{location}/items", params=params
+    answer = await api.json_object(
+        "GET", f"/v3/inventory/locations/{location}/items", params=params
     )
     found = answer.get("data")
     if not isinstance(found, list):
@@ -76,7 +75,7 @@ async def _adjust(
     body = {"reason": f"Serial Hub {levels[0].key}"[:255], "items": wanted}
     try:
         # Absolute, and compared before: to repeat it at once is safe.
-        await request_object(api, "PUT", "/v3/inventory/adjustments/absolute", json=body)
+        await api.json_object("PUT", "/v3/inventory/adjustments/absolute", json=body)
     except (Rejected, NotFound, Conflict) as refusal:
         if len(levels) > 1:
             half = len(levels) // 2

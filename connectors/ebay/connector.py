@@ -48,7 +48,6 @@ from connectors.ebay.mapping import (
     parse_notification,
     parse_order,
     parse_quantity,
-    request_object,
 )
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound
@@ -122,10 +121,8 @@ class Ebay(
     async def check(self) -> None:
         """Buy a token, and read one order and one inventory item."""
         try:
-            await request_object(self.api, "GET", ORDERS, params={"limit": "1"})
-            await request_object(
-                self.api, "GET", f"{INVENTORY}/inventory_item", params={"limit": "1"}
-            )
+            await self.api.json_object("GET", ORDERS, params={"limit": "1"})
+            await self.api.json_object("GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
         except AuthFailed as refusal:
             message = f"{refusal}: it needs sell.fulfillment and sell.inventory"
             raise AuthFailed(message) from refusal
@@ -140,7 +137,7 @@ class Ebay(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return parse_order(await request_object(self.api, "GET", f"{ORDERS}/{quote(ref, safe='')}"))
+        return parse_order(await self.api.json_object("GET", f"{ORDERS}/{quote(ref, safe='')}"))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -157,7 +154,7 @@ class Ebay(
         while page is not None:
             params = {"limit": str(ITEMS_PER_PAGE), "offset": str(page)}  # pages, not items
             path = f"{INVENTORY}/inventory_item"
-            answer = await request_object(self.api, "GET", path, params=params)
+            answer = await self.api.json_object("GET", path, params=params)
             found = list_field(answer, "inventoryItems")
             for item in found:
                 if (quantity := parse_quantity(item)) is not None:
@@ -224,14 +221,14 @@ class Ebay(
             "limit": str(ORDERS_PER_PAGE),
             "offset": str((page - 1) * ORDERS_PER_PAGE),
         }
-        answer = await request_object(self.api, "GET", ORDERS, params=params)
+        answer = await self.api.json_object("GET", ORDERS, params=params)
         orders = [parse_order(each) for each in list_field(answer, "orders")]
         return orders, int(answer.get("total") or 0)
 
     async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
         body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
         path = f"{INVENTORY}/bulk_get_inventory_item"
-        answer = await request_object(self.api, "POST", path, json=body, repeat=True)
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
         items = (
             (each["sku"], each.get("inventoryItem")) for each in list_field(answer, "responses")
         )
@@ -243,7 +240,7 @@ class Ebay(
         body = {"requests": [_request(level) for level in levels]}
         path = f"{INVENTORY}/bulk_update_price_quantity"
         # Absolute, and compared before: to repeat it at once is safe.
-        answer = await request_object(self.api, "POST", path, json=body, repeat=True)
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
         by_sku: dict[str, list[Any]] = defaultdict(list)
         for each in list_field(answer, "responses"):
             by_sku[str(each.get("sku"))].append(each)

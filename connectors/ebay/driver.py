@@ -5,7 +5,11 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.ebay.simulator import EbaySimulator
-from connectors.testing.simulator_driver import NOTIFICATION_URL, OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    NOTIFICATION_URL,
+    OfficialContract,
+    SkuSimulatorDriver,
+)
 
 _ROOTS = {
     "sell_fulfillment_v1": "/sell/fulfillment/v1",
@@ -14,7 +18,7 @@ _ROOTS = {
 }
 
 
-class EbayDriver(SimulatorDriver):
+class EbayDriver(SkuSimulatorDriver):
     """One eBay seller; access tokens are bought with a refresh token."""
 
     key = "ebay"
@@ -54,15 +58,6 @@ class EbayDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.simulator.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, cancelStatus={"cancelState": "CANCELED"})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from connectors.ebay.mapping import list_field, request_object
+from connectors.ebay.mapping import list_field
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment, stamp
 from hub.vocabulary import Fulfillment
@@ -16,7 +16,7 @@ async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment) 
     """Create the shipment, unless one of the same lines and the same second is there."""
     path = f"{root}/{quote(fulfillment.order_ref, safe='')}/shipping_fulfillment"
     wanted = build_shipment(fulfillment)
-    known = list_field(await request_object(api, "GET", path), "fulfillments")
+    known = list_field(await api.json_object("GET", path), "fulfillments")
     if not any(is_same_shipment(each, wanted) for each in known):
         await api.request("POST", path, json=wanted)
 

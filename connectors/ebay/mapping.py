@@ -6,22 +6,12 @@ from typing import Any
 
 from connectors.contract import OrderRef
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
-from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 
 UNKNOWN_SKU = frozenset({25702, 25710, 25713})
 DEPTH_MAX = 4
-
-
-async def request_object(
-    api: RemoteApi, method: str, path: str, **options: Any
-) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
 
 
 def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:

@@ -1,6 +1,6 @@
 """The FDA's Global Unique Device Identification Database: what is registered of a medical device.
 
-Two doors lead to the same records: AccessGUDID of the National Library of Medicine, which needs no
+Two sources hold the same records: AccessGUDID of the National Library of Medicine, which needs no
 key, and openFDA, where a key raises the limits. A device is looked up by the DI of its label; the
 answer is about the model, never about the single unit.
 
@@ -26,7 +26,7 @@ _IDENTIFIER = re.compile(r"[0-9A-Z]{6,23}")  # GS1: 14 digits; HIBCC and ICCBBA:
 NOWHERE = (404, 410)
 
 
-class Door(StrEnum):
+class Source(StrEnum):
     """By which service the database is read."""
 
     ACCESSGUDID = "accessgudid"
@@ -34,8 +34,8 @@ class Door(StrEnum):
 
 
 ADDRESSES = {
-    Door.ACCESSGUDID: "https://accessgudid.nlm.nih.gov",
-    Door.OPENFDA: "https://api.fda.gov",
+    Source.ACCESSGUDID: "https://accessgudid.nlm.nih.gov",
+    Source.OPENFDA: "https://api.fda.gov",
 }
 
 
@@ -44,7 +44,7 @@ class GudidSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    door: Door = Door.ACCESSGUDID
+    source: Source = Source.ACCESSGUDID
     api_key: SecretStr | None = Field(None, description="Of openFDA; without it 1,000 calls a day")
     base_url: HttpUrl | None = Field(None, description="Another address of the same service")
     calls_per_second: float = Field(2.0, gt=0, le=4)
@@ -61,7 +61,7 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         """Describe the service."""
         key = settings.api_key.get_secret_value() if settings.api_key else None
         return Remote(
-            base_url=str(settings.base_url or ADDRESSES[settings.door]).rstrip("/"),
+            base_url=str(settings.base_url or ADDRESSES[settings.source]).rstrip("/"),
             auth=(key, "") if key else None,  # openFDA takes its key as the user of basic auth
             calls_per_second=settings.calls_per_second,
         )
@@ -77,14 +77,14 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         record = await self._record(question.identifier)
         if record is None:
             return None
-        by_openfda = self.settings.door is Door.OPENFDA
+        by_openfda = self.settings.source is Source.OPENFDA
         names = _names_of(record, by_openfda)
         if question.identifier not in names:
             return None  # a search may find what only resembles it
         return _of_openfda(record, question) if by_openfda else _of_accessgudid(record, question)
 
     async def _record(self, identifier: str) -> Mapping[str, Any] | None:
-        if self.settings.door is Door.OPENFDA:
+        if self.settings.source is Source.OPENFDA:
             path = "/device/udi.json"
             params = {"search": f'identifiers.id:"{identifier}"', "limit": "1"}
         else:
@@ -96,7 +96,7 @@ class Gudid(Connector[GudidSettings], LookupDevice):
             answer = expect_object(response.json(), "the device")
         except ValueError as error:
             raise Unknown("the answer is not JSON") from error
-        if self.settings.door is Door.OPENFDA:
+        if self.settings.source is Source.OPENFDA:
             found = dict_items(answer.get("results"))
             if "results" not in answer:
                 raise Unknown("the answer holds no results")

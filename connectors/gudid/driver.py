@@ -8,7 +8,7 @@ from connectors.testing.simulator_driver import SimulatorDriver
 
 
 class GudidDriver(SimulatorDriver):
-    """The database, by the door that takes a key."""
+    """The database, by the source that takes a key."""
 
     key = "gudid"
     simulator: GudidSimulator

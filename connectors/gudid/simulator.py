@@ -1,4 +1,4 @@
-"""A twin of the FDA's device database, by both of its doors."""
+"""A twin of the FDA's device database, by both of its sources."""
 
 import base64
 import re
@@ -27,10 +27,10 @@ class GudidSimulator(Simulator):
         ]
         super().__init__(routes, clock)
 
-    def settings(self, url: str, door: str = "openfda") -> dict[str, Any]:
+    def settings(self, url: str, source: str = "openfda") -> dict[str, Any]:
         """Return the settings with which the connector reaches this twin."""
-        key = {"api_key": self.key} if door == "openfda" else {}
-        return {"door": door, "base_url": url, "calls_per_second": 4, **key}
+        key = {"api_key": self.key} if source == "openfda" else {}
+        return {"source": source, "base_url": url, "calls_per_second": 4, **key}
 
     def register(self, identifier: str, brand: str, **more: Any) -> None:
         """Register a device."""
@@ -76,7 +76,7 @@ class GudidSimulator(Simulator):
 
 
 def _as_accessgudid(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a record in the words of the other door; its flags are no texts there."""
+    """Show a record in the words of the other source; its flags are no texts there."""
     identifiers = [
         {"deviceId": each["id"], "deviceIdType": each["type"]} for each in record["identifiers"]
     ]

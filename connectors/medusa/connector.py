@@ -39,18 +39,16 @@ from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     LEVEL_FIELDS,
     ORDER_FIELDS,
-    list_field,
     location_level,
-    object_field,
     order_refs,
     parse_order,
-    request_object,
 )
 from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import list_field, object_field
 from connectors.toolkit.keyset_pages import KeysetPosition
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
@@ -101,7 +99,7 @@ class Medusa(
         location = quote(self.settings.stock_location_id, safe="")
         try:
             path = f"/admin/stock-locations/{location}"
-            await request_object(self.api, "GET", path, params={"fields": "id"})
+            await self.api.json_object("GET", path, params={"fields": "id"})
         except NotFound as refusal:
             raise NotFound(f"{refusal}: check stock_location_id and base_url") from refusal
         except AuthFailed as refusal:
@@ -123,7 +121,7 @@ class Medusa(
         """Read one order by its id."""
         path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
         return parse_order(
-            object_field(await request_object(self.api, "GET", path, params=params), "order")
+            object_field(await self.api.json_object("GET", path, params=params), "order")
         )
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
@@ -143,8 +141,8 @@ class Medusa(
         skip, found = 0, list[Any]()
         while skip == 0 or len(found) == ITEMS_PER_PAGE:
             params = {"fields": LEVEL_FIELDS, "limit": ITEMS_PER_PAGE, "offset": skip}
-            answer = await request_object(
-                self.api, "GET", "/admin/inventory-items", params={**params, "order": "id"}
+            answer = await self.api.json_object(
+                "GET", "/admin/inventory-items", params={**params, "order": "id"}
             )
             found = list_field(answer, "inventory_items")
             for item in found:
@@ -200,7 +198,7 @@ class Medusa(
         }
         if until is not None:
             params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)
-        answer = await request_object(self.api, "GET", "/admin/orders", params=params)
+        answer = await self.api.json_object("GET", "/admin/orders", params=params)
         orders = [parse_order(each) for each in list_field(answer, "orders")]
         times = [each.updated_at if field == "updated_at" else each.placed_at for each in orders]
         if times and min(times) < since - CLOCK_GRAIN:

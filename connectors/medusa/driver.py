@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from connectors.medusa.simulator import LOCATION, MedusaSimulator
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
 
-class MedusaDriver(SimulatorDriver):
+class MedusaDriver(SkuSimulatorDriver):
     """One Medusa shop."""
 
     key = "medusa"
@@ -22,9 +22,6 @@ class MedusaDriver(SimulatorDriver):
     def build(self) -> MedusaSimulator:
         return MedusaSimulator(clock=self.clock)
 
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
-
     def revoke(self) -> None:
         self.simulator.api_key = "sk_another_key"
 
@@ -34,15 +31,6 @@ class MedusaDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"inventory_item_id": "iitem_gone", "location_id": LOCATION}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.simulator.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.errors import NotFound, Unknown
-from connectors.medusa.mapping import ORDER_FIELDS, object_field, request_object
+from connectors.medusa.mapping import ORDER_FIELDS
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import object_field
 from hub.vocabulary import Fulfillment
 
 MARK = "serial_hub"
@@ -24,20 +25,20 @@ async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment, location: s
     if known is None:
         body = {**_items(fulfillment), "location_id": location}
         # There is no key, and a repeat is refused as 400: the mark is what is looked for.
-        await request_object(api, "POST", f"{path}/fulfillments", json=body)
+        await api.json_object("POST", f"{path}/fulfillments", json=body)
         known = _ours(await _order(api, path), fulfillment.reference)
     if known is None:
         raise Unknown("the fulfilment that was made does not show")
     if not known.get("shipped_at"):
         parcel = {**_items(fulfillment), "labels": _labels(fulfillment)}
         ref = quote(known["id"], safe="")
-        await request_object(api, "POST", f"{path}/fulfillments/{ref}/shipments", json=parcel)
+        await api.json_object("POST", f"{path}/fulfillments/{ref}/shipments", json=parcel)
     return f"order {order.get('display_id') or order['id']} / fulfilment {known['id']}"
 
 
 async def _order(api: RemoteApi, path: str) -> Mapping[str, Any]:
     return object_field(
-        await request_object(api, "GET", path, params={"fields": ORDER_FIELDS}), "order"
+        await api.json_object("GET", path, params={"fields": ORDER_FIELDS}), "order"
     )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import OrderRef
-from connectors.errors import Unknown
-from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 
@@ -29,32 +27,6 @@ PAYABLE = frozenset(
         "refunded",
     }
 )
-
-
-async def request_object(
-    api: RemoteApi, method: str, path: str, **options: Any
-) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
-def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
-    """Take a list out of an answer."""
-    found = answer.get(name)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unknown(f"the answer holds no {name}")
-    return found
-
-
-def object_field(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Take an object out of an answer."""
-    found = answer.get(name)
-    if not isinstance(found, dict):
-        raise Unknown(f"the answer holds no {name}")
-    return found
 
 
 def parse_order(order: Mapping[str, Any]) -> Order:

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
 
-class ShopifyDriver(SimulatorDriver):
+class ShopifyDriver(SkuSimulatorDriver):
     """One Shopify shop; throttled it answers 200 and an error code."""
 
     key = "shopify"
@@ -21,9 +21,6 @@ class ShopifyDriver(SimulatorDriver):
 
     def build(self) -> ShopifySimulator:
         return ShopifySimulator(clock=self.clock)
-
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         static = {k: v for k, v in self.simulator.settings(url).items() if k != "access_token"}
@@ -49,15 +46,6 @@ class ShopifyDriver(SimulatorDriver):
     def missing_article(self) -> Mapping[str, str]:
         gone = "gid://shopify/InventoryItem/9"
         return {"inventory_item_id": gone, "location_id": self.simulator.location_id}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.simulator.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

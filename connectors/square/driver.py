@@ -5,10 +5,14 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.square.simulator.server import SquareSimulator
-from connectors.testing.simulator_driver import NOTIFICATION_URL, OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    NOTIFICATION_URL,
+    OfficialContract,
+    SkuSimulatorDriver,
+)
 
 
-class SquareDriver(SimulatorDriver):
+class SquareDriver(SkuSimulatorDriver):
     """One Square seller: serials are what a cashier typed."""
 
     key = "square"
@@ -35,15 +39,6 @@ class SquareDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"catalog_object_id": "GONE", "location_id": self.simulator.location_id}
-
-    def quantity_shown(self, sku: str) -> int:
-        return int(self.simulator.quantity(sku) or 0)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

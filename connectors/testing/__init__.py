@@ -1,7 +1,7 @@
-"""The conformance kit: what every connector promises, and the stories that prove it.
+"""Conformance kit: what every connector promises, and the cases that prove it.
 
-Under pytest inherit `ConnectorSuite`; on the command line ``serial-hub connectors score`` plays the
-same rows without pytest. See docs/connectors/writing.md.
+Under pytest inherit `ConnectorSuite`; on the command line ``serial-hub connectors score`` runs the
+same cases without pytest. See docs/connectors/writing.md.
 """
 
 from typing import TYPE_CHECKING, Any

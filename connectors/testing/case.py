@@ -1,7 +1,7 @@
-"""One row of the conformance kit: a promise, whom it concerns, and the story that proves it.
+"""Conformance case: a promise, the capabilities it concerns, and the function that proves it.
 
-Rows are plain functions: the suite runs them under pytest, the scorecard without. A row that does
-not concern a connector says why, from what the connector is; it never passes in silence.
+Cases are plain functions: the suite runs them under pytest, the scorecard without. A case that does
+not concern a connector says why; it never passes silently.
 """
 
 import re
@@ -19,16 +19,16 @@ Condition = Callable[[Class], str | None]
 
 
 class ConformanceFailure(AssertionError):
-    """The connector, or its twin, does not keep the promise of a row."""
+    """The connector, or its simulator, does not keep the promise of a case."""
 
 
 class NotApplicable(Exception):
-    """The row does not concern this connector; the text says why."""
+    """The case does not concern this connector; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A promise, the capabilities that it concerns, and its story."""
+    """A promise, the capabilities that it concerns, and the function that proves it."""
 
     name: str
     promise: str
@@ -37,7 +37,7 @@ class Case:
     run: CaseFunction
 
     def not_applicable(self, connector: Class) -> str | None:
-        """Say why the row does not concern a connector; None where it does."""
+        """Return why the case does not concern a connector; None where it does."""
         lacking = [each.__name__ for each in self.needs if not issubclass(connector, each)]
         if lacking:
             return f"not able to {' nor to '.join(map(_as_words, lacking))}"
@@ -50,7 +50,9 @@ def _as_words(name: str) -> str:
 
 
 def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunction], Case]:
-    """Make a row of a story: its name is the function's, its promise the docstring's first line."""
+    """Make a case of a function: its name is the function's, its promise the docstring's first
+    line.
+    """
 
     def made(scenario: CaseFunction) -> Case:
         name = str(getattr(scenario, "__name__", "")).replace("_", "-")
@@ -61,23 +63,23 @@ def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunctio
 
 
 def unless_flag(flag: str, why: str) -> Condition:
-    """Take a row out for connectors whose class says so: `flag` is one of the contract's."""
+    """Exclude connectors whose class sets a flag of the contract to False."""
     return lambda connector: None if getattr(connector, flag) else f"{why} ({flag} is False)"
 
 
 def require(condition: object, message: str) -> None:
-    """Fail the row unless the condition is true; unlike `assert`, also under ``python -O``."""
+    """Fail the case unless the condition is true; unlike `assert`, also under ``python -O``."""
     if not condition:
         raise ConformanceFailure(message)
 
 
 def require_equal(found: object, wanted: object, what: str) -> None:
-    """Fail the row unless two things are equal."""
+    """Fail the case unless two values are equal."""
     require(found == wanted, f"{what}: {found!r}, not {wanted!r}")
 
 
 def require_one(found: Iterable[Found], what: str) -> Found:
-    """Return the one thing that there is to be; fail the row where there are more or none."""
+    """Return the single item; fail the case where there are more or none."""
     listed = list(found)
     require(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
     return listed[0]
@@ -85,7 +87,7 @@ def require_one(found: Iterable[Found], what: str) -> Found:
 
 @contextmanager
 def require_raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
-    """Fail the row unless the block raises `kind`; what was raised is put into the list."""
+    """Fail the case unless the block raises `kind`; the error is put into the yielded list."""
     caught: list[Any] = []
     try:
         yield caught
@@ -98,5 +100,5 @@ def require_raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
 
 
 def names(cases: Sequence[Case]) -> list[str]:
-    """List the names of rows."""
+    """Return the names of cases."""
     return [each.name for each in cases]

@@ -1,7 +1,7 @@
-"""Where the rows are played: a twin, its connector, a clock, and a wire that can go wrong.
+"""Harness of a conformance case: a simulator, its connector, a clock, and a faulty transport.
 
-The connector talks to the twin in this process. Only a connector that fetches its access tokens
-is served over a socket: it fetches them by a client of its own.
+The connector calls the simulator in this process. Only a connector that fetches access tokens is
+served over a socket: it fetches them with a client of its own.
 """
 
 import asyncio
@@ -38,23 +38,23 @@ Rewrite = Callable[[str], str]
 
 
 class Clock:
-    """The twin's time: some hours ago, and only moving when it is told to."""
+    """The simulator's time: some hours ago, and moved only by `advance`."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 
     def __call__(self) -> datetime:
-        """Return the time there."""
+        """Return the time of the simulator."""
         return self.now
 
     def advance(self, seconds: float) -> datetime:
-        """Let time pass; returns the new time."""
+        """Move time forward by `seconds`; return the new time."""
         self.now += timedelta(seconds=seconds)
         return self.now
 
 
 class FaultyTransport(httpx.AsyncBaseTransport):
-    """The way to the twin. `requests` went out; what comes back may be lost or changed."""
+    """Transport to the simulator. `requests` were sent; responses may be lost or changed."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
@@ -68,20 +68,20 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self._meanwhile: tuple[int, Callable[[], None]] | None = None
 
     def answer_next(self, answer: Answer) -> None:
-        """Answer the next call in the twin's stead."""
+        """Answer the next call in place of the simulator."""
         self._answers.append(answer)
 
     def lose(self, number: int, *, arrives: bool) -> None:
-        """Break the wire at a call, counted from 1: after it reached the twin, or before."""
+        """Break the connection at a call, counted from 1: after it arrived, or before."""
         self._lost = len(self.requests) + number
         self._arrives = arrives
 
     def before_call(self, number: int, happens: Callable[[], None]) -> None:
-        """Let something happen there just before a call arrives, counted from 1."""
+        """Run something on the simulator just before a call arrives, counted from 1."""
         self._meanwhile = (len(self.requests) + number, happens)
 
     def repair(self) -> bool:
-        """Break no more; says whether the wire was still to break."""
+        """Stop breaking; return whether a break was still pending."""
         self.repaired_late, self._lost = self._lost is not None, None
         return self.repaired_late
 
@@ -110,12 +110,12 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=headers, content=after.encode())
 
     async def aclose(self) -> None:
-        """Close what it leads to."""
+        """Close the inner transport."""
         await self.inner.aclose()
 
 
 def in_another_time_zone(text: str) -> str:
-    """Write every time of an answer with the offset of another time zone; the instants stay."""
+    """Write every time of a response with the offset of another time zone; the instants stay."""
 
     def moved(found: re.Match[str]) -> str:
         at = datetime.fromisoformat(found[0].replace("Z", "+00:00")).astimezone(ELSEWHERE)
@@ -128,7 +128,7 @@ def in_another_time_zone(text: str) -> str:
 
 
 def with_unknown_enum_values(fields: frozenset[str]) -> Rewrite:
-    """Return how an answer reads when the channel has got new words for these fields."""
+    """Return a rewrite that puts an unknown value into these fields of a response."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -151,7 +151,7 @@ def with_unknown_enum_values(fields: frozenset[str]) -> Rewrite:
 
 @dataclass(frozen=True)
 class Harness:
-    """What a story is told with."""
+    """What a case works with."""
 
     driver: Any
     connector: Any
@@ -161,7 +161,7 @@ class Harness:
     def level(
         self, sku: str, available: int, remote: Any, expected: int | None = None, key: str = "1"
     ) -> StockLevel:
-        """Build a level of one listing."""
+        """Return a level of one listing."""
         return StockLevel(
             listing=f"L-{sku}",
             sku=sku,
@@ -172,7 +172,7 @@ class Harness:
         )
 
     async def pull_all(self, cursor: str = "", returns: bool = False) -> tuple[list[Any], str]:
-        """Pull until there is no more for now; returns the items and the cursor."""
+        """Pull until there is no more for now; return the items and the cursor."""
         pull = self.connector.pull_returns if returns else self.connector.pull_orders
         found: list[Any] = []
         for _ in range(PAGES_MAX):
@@ -184,7 +184,7 @@ class Harness:
         return found, cursor
 
     async def stock(self) -> dict[str, int]:
-        """Take a snapshot: quantities by SKU; an article twice is a broken promise."""
+        """Take a snapshot; return quantities by SKU. An article twice fails the case."""
         seen: dict[str, int] = {}
         async for each in self.connector.snapshot_stock():
             require(each.sku not in seen, f"the snapshot yields {each.sku} twice")
@@ -192,7 +192,7 @@ class Harness:
         return seen
 
     def shipment(self, order: Order, serials: Sequence[str], reference: str) -> Fulfillment:
-        """Build a shipment of some units of an order's first line."""
+        """Return a shipment of some units of an order's first line."""
         return Fulfillment(
             reference=reference,
             order_ref=order.ref,
@@ -203,10 +203,11 @@ class Harness:
         )
 
     async def lost_calls(self) -> AsyncIterator["LostCall"]:
-        """Give a fresh stage for every call of one story, on which this one gets no answer.
+        """Yield a fresh harness for every call of a case, on which that call gets no answer.
 
-        First the calls reach the twin and the answers get lost, then the calls get lost. The story
-        says where it begins, and after each whether the loss happened; it ends when none does.
+        First the calls reach the simulator and the answers are lost, then the calls are lost. The
+        case says where to start (`arm`), and after each whether a call was lost; it ends when none
+        was.
         """
         for arrives in (True, False):
             for number in range(1, CALLS_MAX + 1):
@@ -226,27 +227,27 @@ class Harness:
 
 @dataclass(frozen=True)
 class LostCall(Harness):
-    """A stage on which one call of the story gets no answer."""
+    """A harness on which one call of the case gets no answer."""
 
     number: int = 1
     arrives: bool = True
 
     @property
     def what(self) -> str:
-        """Say which call it is."""
+        """Describe the lost call."""
         return f"{'answer' if self.arrives else 'call'} {self.number} lost"
 
     @property
     def ended(self) -> bool:
-        """Say whether the story has no more calls that could get lost."""
+        """Return whether the case has no more calls that could be lost."""
         return self.transport.repaired_late
 
     def arm(self) -> None:
-        """Break the wire from here."""
+        """Break the transport from here."""
         self.transport.lose(self.number, arrives=self.arrives)
 
     async def error_of(self, work: Awaitable[Any]) -> object:
-        """Do something; returns the error of a failure, or None."""
+        """Await something; return its error, or None."""
         try:
             await work
         except ConnectorError as error:
@@ -254,7 +255,7 @@ class LostCall(Harness):
         return None
 
     def was_lost(self, what: str, outcome: object) -> bool:
-        """Say whether the call got lost; if so, it has to be told as an unknown outcome."""
+        """Return whether the call was lost; if so, require that it is reported as Unknown."""
         if self.transport.repair():
             require(outcome is None, f"{what} fails although nothing was lost: {outcome!r}")
             return False
@@ -266,7 +267,7 @@ class LostCall(Harness):
 async def open_harness(
     connector: Class, driver: SimulatorDriver, clock: Clock, *, with_tokens: bool = False
 ) -> AsyncIterator[Harness]:
-    """Set a stage: a connector on its wire to the driver's twin, without pace or quick retries."""
+    """Open a connector on a transport to the driver's simulator, without limits or retries."""
     if with_tokens:
         async with serve(driver.simulator.app) as url:
             given = driver.settings_with_tokens(url)
@@ -299,9 +300,9 @@ async def _joined(
 
 
 def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> list[httpx.Request]:
-    """Play one row on a fresh stage; returns what the connector sent.
+    """Run one case on a fresh harness; return the requests that the connector sent.
 
-    Raises Broken, or NotApplicable where only the story can tell.
+    Raises ConformanceFailure, or NotApplicable where only the case can say.
     """
 
     async def outcome() -> list[httpx.Request]:

@@ -1,4 +1,4 @@
-"""Move the twins of five manufacturers for the conformance rows."""
+"""Driver of the simulators of five manufacturers."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,7 +9,7 @@ from connectors.testing.simulator_driver import SimulatorDriver
 
 
 class ManufacturerDriver(SimulatorDriver):
-    """What the five share. The rows name serials as short as makers' own rules do not allow."""
+    """Driver of a manufacturer simulator. Case serials are shorter than manufacturers allow."""
 
     simulator: ManufacturerSimulator
     simulator_class: ClassVar[type[Any]]

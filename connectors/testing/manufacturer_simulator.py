@@ -1,7 +1,7 @@
-"""Twins of manufacturers' warranty services: Dell, Lenovo, HP and Cisco; and what Apple's shares.
+"""Base of the simulators of manufacturers' warranty services: Dell, Lenovo, HP, Cisco, Apple.
 
-Each knows the units that it was told about, has its own way to be asked and its own bounds, and
-gives tokens that run out. None of them registers a sale.
+Each knows the units that were added, has its own request format and limits, and issues tokens that
+expire. None of them registers a sale.
 """
 
 import base64
@@ -23,7 +23,7 @@ CLIENT_ID, CLIENT_SECRET = "twin-application", "twin-client-secret"
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """One cover of one unit."""
+    """One coverage of one unit."""
 
     name: str
     starts_on: date
@@ -33,7 +33,7 @@ class Cover:
 
 @dataclass(slots=True)
 class ManufacturedUnit:
-    """One unit that a maker knows."""
+    """One unit that a manufacturer knows."""
 
     serial: str
     product: str
@@ -41,7 +41,7 @@ class ManufacturedUnit:
 
 
 class ManufacturerSimulator(Simulator):
-    """What the five share: units, and tokens that are given for an hour."""
+    """Units, and tokens that are issued for an hour."""
 
     token_path = ""
 
@@ -55,7 +55,7 @@ class ManufacturerSimulator(Simulator):
         super().__init__([*tokens, *routes], clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
+        """Return the settings with which the connector reaches this simulator."""
         return {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
@@ -64,7 +64,7 @@ class ManufacturerSimulator(Simulator):
         }
 
     def add_unit(self, serial: str, product: str, covers: Sequence[Cover] = ()) -> None:
-        """Make a unit known."""
+        """Add a unit."""
         self.units.append(ManufacturedUnit(serial, product, list(covers)))
 
     def of(self, serial: str, product: str | None = None) -> list[ManufacturedUnit]:
@@ -76,7 +76,7 @@ class ManufacturerSimulator(Simulator):
         ]
 
     def expire_tokens(self) -> None:
-        """Let all tokens run out."""
+        """Expire all tokens."""
         for token in self.tokens:
             self.tokens[token] = self.now() - timedelta(seconds=1)
 
@@ -93,14 +93,14 @@ class ManufacturerSimulator(Simulator):
         )
 
     def knows(self, request: Request, form: Mapping[str, str]) -> bool:
-        """Say whether a request for a token comes from our application."""
+        """Return whether a token request comes from our application."""
         head = request.headers.get("authorization", "").removeprefix("Basic ")
         if head:
             return base64.b64decode(head).decode() == f"{CLIENT_ID}:{self.secret}"
         return (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, self.secret)
 
     def refuse(self, request: Request) -> Response | None:
-        """Refuse who has no token that is good now."""
+        """Return a refusal for a request without a valid token, else None."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token in self.tokens and self.tokens[token] > self.now():
             return None

@@ -1,4 +1,4 @@
-"""The scorecard: every installed connector, every row, and what came of it. Needs no pytest.
+"""Scorecard: every installed connector, every conformance case, and its result. Needs no pytest.
 
 Connectors of other packages are found as ours are, by the entry points ``serial_hub.connectors``
 and ``serial_hub.drivers``.
@@ -29,7 +29,7 @@ DETAIL_CHARS_MAX = 300
 
 
 class Verdict(StrEnum):
-    """What came of a row."""
+    """Result of a case."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one row for one connector; `detail` says why it is no plain pass."""
+    """Result of one case for one connector; `detail` says why it is no plain pass."""
 
     case: str
     verdict: Verdict
@@ -49,35 +49,35 @@ class Result:
 
 @dataclass(slots=True)
 class Column:
-    """One connector's results, by row."""
+    """One connector's results, by case."""
 
     key: str
     capabilities: tuple[str, ...] = ()
     results: dict[str, Result] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
-        """Keep a result."""
+        """Add a result."""
         self.results[result.case] = result
 
     def count(self, verdict: Verdict) -> int:
-        """Say how many rows came out so."""
+        """Return how many cases have this verdict."""
         return sum(each.verdict is verdict for each in self.results.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Rows and columns. `passed` is true where nothing failed."""
+    """Results of all connectors. `passed` is true where nothing failed."""
 
     columns: tuple[Column, ...]
 
     @property
     def passed(self) -> bool:
-        """Say whether no row of any connector failed."""
+        """Return whether no case of any connector failed."""
         return not any(column.count(Verdict.FAIL) for column in self.columns)
 
 
 def driver_of(key: str) -> type[SimulatorDriver] | None:
-    """Return the installed driver of a connector's twin; None where no package brings one."""
+    """Return the installed driver of a connector's simulator; None where no package brings one."""
     points = {point.value: point for point in entry_points(group=DRIVERS, name=key)}
     if not points:
         return None
@@ -88,7 +88,7 @@ def driver_of(key: str) -> type[SimulatorDriver] | None:
 
 
 def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
-    """Play every row for the named connectors, or for all that are installed.
+    """Run every case for the named connectors, or for all that are installed.
 
     Raises ConnectorUnknown for a key that no installed package brings.
     """
@@ -100,7 +100,7 @@ def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
 
 
 def score_one(connector: Class, driver: type[SimulatorDriver], specs: Path | None = None) -> Column:
-    """Play every row for one connector and its driver."""
+    """Run every case for one connector and its driver."""
     column = Column(connector.key, capabilities(connector))
     sent: list[httpx.Request] = []
     for case in CASES:
@@ -165,7 +165,7 @@ def _may_send(
 
 
 def as_json(card: Card) -> str:
-    """Write the card for machines."""
+    """Return the card as JSON."""
     columns = [
         {
             "key": column.key,
@@ -184,7 +184,7 @@ def as_json(card: Card) -> str:
 
 
 def as_markdown(card: Card) -> str:
-    """Write the card for people: a table, the reasons as notes, and what every row promises."""
+    """Return the card as Markdown: a table, the reasons as notes, and the promise of every case."""
     notes: dict[str, int] = {}
     table = [["row", *(column.key for column in card.columns)]]
     table.append(["---", *("---" for _ in card.columns)])

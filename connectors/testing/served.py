@@ -1,11 +1,11 @@
-"""A connector and its twin over a real socket, for the stories of one channel's own tests.
+"""A connector and its simulator over a real socket, for the tests of one channel.
 
-over_the_wire = Wired("etsy", EtsySimulator)
+served = ServedSimulator("etsy", EtsySimulator)
 
-def test_orders_come_in() -> None:
-    async def story(twin: EtsySimulator, connector: Etsy) -> None:
+def test_orders_are_pulled() -> None:
+    async def scenario(simulator: EtsySimulator, connector: Etsy) -> None:
         ...
-    over_the_wire.run(story)
+    served.run(scenario)
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from connectors.toolkit.rate_limits import NoRateLimits
 
 
 class ServableSimulator(Protocol):
-    """A twin that can be served and says how its connector reaches it."""
+    """A simulator that can be served and names the settings of its connector."""
 
     app: Any
 
@@ -27,14 +27,14 @@ class ServableSimulator(Protocol):
         """Return the settings of its connector."""
 
     async def aclose(self) -> None:
-        """Drop what is on its way."""
+        """Cancel pending webhooks."""
 
 
 SimulatorT = TypeVar("SimulatorT", bound=ServableSimulator)
 
 
 class ServedSimulator(Generic[SimulatorT]):
-    """Makes twins of one channel and tells stories of them. `key` is that of the connector."""
+    """Serve simulators of one channel. `key` is that of the connector."""
 
     def __init__(self, key: str, make: Callable[[], SimulatorT]) -> None:
         self.key = key
@@ -42,7 +42,7 @@ class ServedSimulator(Generic[SimulatorT]):
 
     @asynccontextmanager
     async def connected(self, simulator: SimulatorT) -> AsyncIterator[Any]:
-        """Serve a twin on a free port and yield its connector, without pace."""
+        """Serve a simulator on a free port and yield its connector, without rate limits."""
         async with serve(simulator.app) as url:
             connector = connect(self.key, simulator.settings(url), rate_limits=NoRateLimits())
             try:
@@ -56,7 +56,7 @@ class ServedSimulator(Generic[SimulatorT]):
         scenario: Callable[[SimulatorT, Any], Awaitable[None]],
         simulator: SimulatorT | None = None,
     ) -> None:
-        """Tell a story of a twin, a fresh one where none is given, and its connector."""
+        """Run a scenario on a simulator, a fresh one where none is given, and its connector."""
 
         async def message() -> None:
             other = simulator or self.make()

@@ -1,4 +1,4 @@
-"""What all twins share: an ASGI door with faults on order, signed webhooks, a clock."""
+"""Base of all simulators: an ASGI application with injected faults, signed webhooks and a clock."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ WEBHOOK_SECONDS_MAX = 5.0
 
 
 class Fault(StrEnum):
-    """What a twin can be told to do wrong."""
+    """A fault that a simulator can inject."""
 
     RATE_LIMITED = "rate_limited"  # 429 with Retry-After; nothing happens
     THROTTLED = "throttled"  # the channel's own way to say so; nothing happens
@@ -29,7 +29,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One delivery as it was, or was to be, sent."""
+    """One webhook call as it was, or was to be, sent."""
 
     url: str
     topic: str
@@ -40,10 +40,10 @@ class Webhook:
 
 
 class Simulator:
-    """A stateful copy of one remote API, for tests and the demo. Serve `simulator.app`.
+    """A stateful simulator of one remote API, for tests and the demo. Serve `simulator.app`.
 
-    `subscribers` are the URLs that get webhooks; `lose_webhooks` drops them unsent, and
-    `duplicate_webhooks` sends each twice. `sent` keeps the deliveries, `calls` what was asked.
+    `subscribers` are the URLs that receive webhooks; `lose_webhooks` drops them unsent, and
+    `duplicate_webhooks` sends each twice. `sent` keeps the webhooks, `calls` the requests.
     """
 
     def __init__(self, routes: Sequence[Route], clock: Callable[[], datetime] | None) -> None:
@@ -60,11 +60,11 @@ class Simulator:
         self._ids = 1000
 
     def fail_next(self, fault: Fault, times: int = 1, containing: str = "") -> None:
-        """Do wrong on the next `times` calls whose path or body contains the text."""
+        """Inject a fault into the next `times` calls whose path or body contains the text."""
         self._faults.extend((fault, containing) for _ in range(times))
 
     def take_fault(self, asked: str) -> Fault | None:
-        """Give up the next fault that is meant for this call."""
+        """Return and remove the next fault that is meant for this call."""
         for index, (fault, containing) in enumerate(self._faults):
             if containing in asked:
                 del self._faults[index]
@@ -72,27 +72,27 @@ class Simulator:
         return None
 
     def fault_response(self, fault: Fault) -> Response:
-        """Say what the real API says; a twin with its own way to throttle overrides this."""
+        """Return the response of the real API; override it for a channel-specific throttle."""
         if fault is Fault.SERVER_ERROR:
             return JSONResponse({"errors": "Internal Server Error"}, status_code=500)
         return JSONResponse({"errors": "Slow down"}, status_code=429, headers={"Retry-After": "2"})
 
     def next_id(self) -> int:
-        """Count up: the same story gives the same ids."""
+        """Return the next id: the same scenario gives the same ids."""
         self._ids += 1
         return self._ids
 
     def count_from(self, number: int) -> None:
-        """Give ids beyond `number` from now on, as after years of business."""
+        """Issue ids beyond `number` from now on, as after years of business."""
         self._ids = max(self._ids, number)
 
     def take_pending_webhooks(self) -> list[Webhook]:
-        """Hand over the deliveries that are still to be sent; they are not sent any more."""
+        """Return and remove the webhooks that are still to be sent."""
         taken, self._pending = self._pending, []
         return taken
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
-        """Return the headers of a delivery. A twin whose webhooks are signed overrides this."""
+        """Return the headers of a webhook. A simulator that signs its webhooks overrides this."""
         return {"x-twin-delivery": webhook.id}
 
     def send_webhook(self, topic: str, call_id: str, body: bytes) -> None:
@@ -118,7 +118,7 @@ class Simulator:
         await self._send_pending()
 
     async def aclose(self) -> None:
-        """Drop the webhooks that are still on their way."""
+        """Cancel webhooks that are pending."""
         self._pending.clear()
         for task in tuple(self._deliveries):
             task.cancel()
@@ -141,7 +141,7 @@ class Simulator:
 
 
 class _FaultMiddleware:
-    """Lets a call in, or does the wrong that was ordered."""
+    """Pass a call on, or inject the fault that was ordered for it."""
 
     def __init__(self, simulator: Simulator, inner: ASGIApp) -> None:
         self.simulator = simulator

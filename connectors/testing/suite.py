@@ -1,4 +1,4 @@
-"""The conformance suite under pytest: inherit it, and a connector's promises are tested for you.
+"""Conformance suite for pytest: inherit it, and the promises of a connector are tested.
 
 class TestEtsy(ConnectorSuite):
     connector = Etsy
@@ -7,10 +7,10 @@ class TestEtsy(ConnectorSuite):
     level_remote = {"listing_id": "1"}
     empty_page = {"results": []}
 
-It plays the other side of the wire: every status, a wire that breaks before and after the request,
-an unsigned webhook. With a `driver` every row of the kit is played against the connector's twin;
-what does not concern the connector is skipped with the reason. What a remote means is for your own
-tests to show.
+It simulates the transport: every status, a connection that breaks before and after the request, an
+unsigned webhook. With a `driver` every conformance case runs against the connector's simulator;
+cases that do not concern the connector are skipped with the reason. What a channel's data means is
+for your own tests to show.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from connectors.testing.transport_cases import STATUS_ERRORS, Answer, ConnectorU
 
 
 class ConnectorSuite:
-    """What every connector promises. Set `connector` and `settings`, and what else applies."""
+    """Tests of every connector. Set `connector` and `settings`, and what else applies."""
 
     connector: ClassVar[type[Connector[Any]]]
     settings: ClassVar[Mapping[str, Any]]
@@ -45,21 +45,21 @@ class ConnectorSuite:
 
     @property
     def under_test(self) -> ConnectorUnderTest:
-        """What the promises of the wire are held against."""
+        """Return the connector and its settings for the transport tests."""
         return ConnectorUnderTest(self.connector, self.settings, self.level_remote, self.order_ref)
 
     def make(self, answer: Answer) -> Connector[Any]:
-        """Build the connector on a fake wire, without pace and without quick retries."""
+        """Return the connector on a fake transport, without rate limits and quick retries."""
         return self.under_test.make(answer)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Play every row, where there is a twin to play it with."""
+        """Parametrize with every case, where there is a driver to run it with."""
         if "case" in metafunc.fixturenames:
             cases = SIMULATOR_CASES if self.driver else ()
             metafunc.parametrize("case", cases, ids=names(cases))
 
     def test_case(self, case: Case) -> None:
-        """Each row that concerns the connector holds against its twin."""
+        """Each case that concerns the connector passes against its simulator."""
         assert self.driver is not None
         if why := case.not_applicable(self.connector):
             pytest.skip(f"not applicable: {why}")

@@ -1,7 +1,7 @@
-"""A bearer token that is bought over the connector's own wire, and bought anew when it grows old.
+"""Bearer token authentication: fetch a token with the connector's own client, and renew it.
 
-What the token endpoint refuses is raised as one of the six, so that a connector's author sees no
-second way to fail.
+A refusal by the token endpoint is raised as one of the six connector errors, so that authors handle
+one kind of failure.
 """
 
 import time
@@ -11,23 +11,18 @@ import httpx
 
 from connectors.errors import (
     AuthFailed,
-    Conflict,
     ConnectorError,
-    NotFound,
-    RateLimited,
-    Rejected,
-    Transient,
     Unknown,
 )
-from connectors.toolkit.retry_after import retry_after_seconds
+from connectors.toolkit.status_errors import status_error
 
 EARLY_SECONDS = 120.0  # a token is renewed before it dies on the way
 
 
 class BearerTokenAuth(httpx.Auth):
-    """Send a bearer token; buy one when there is none, when it grows old, or once after a 401.
+    """Send a bearer token; fetch one when there is none, before it expires, or once after a 401.
 
-    `ask` builds the request for a token; `refused` says in plain words what a refusal means.
+    `ask` builds the request for a token; `refused` explains a refusal in plain words.
     """
 
     requires_response_body = True
@@ -45,7 +40,9 @@ class BearerTokenAuth(httpx.Auth):
         self._old_at = 0.0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request; what the token endpoint refuses is raised as one of the six."""
+        """Send the request. Raises AuthFailed and the other errors for a refusal by the token
+        endpoint.
+        """
         kept = bool(self._token) and self._clock() < self._old_at
         if not kept:
             self._take((yield self._ask()))
@@ -58,7 +55,7 @@ class BearerTokenAuth(httpx.Auth):
 
     @property
     def used(self) -> tuple[str, ...]:
-        """What must not show if the remote repeats it."""
+        """Return the values that error messages must not repeat."""
         return (self._token,) if self._token else ()
 
     def _take(self, response: httpx.Response) -> None:
@@ -76,17 +73,9 @@ class BearerTokenAuth(httpx.Auth):
         """Say what became of asking for a token; not with the body, which may echo what we sent."""
         status, word = response.status_code, _word(response)
         what = f"asking for a token: {status} {word}".rstrip()
-        if status == 429:
-            return RateLimited(what, retry_after_seconds(response.headers.get("retry-after", "")))
-        if status in (401, 403) or word.startswith("invalid_"):
+        if status != 429 and (status in (401, 403) or word.startswith("invalid_")):
             return AuthFailed(f"{what}: {self._refused}")
-        if status in (404, 410):
-            return NotFound(what)
-        if status in (409, 412):
-            return Conflict(what)
-        if status in (408, 425) or status >= 500:
-            return Transient(what)
-        return Rejected(what)
+        return status_error(response, what)
 
 
 def _word(response: httpx.Response) -> str:
@@ -106,9 +95,10 @@ def client_credentials(
     in_body: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> BearerTokenAuth:
-    """Return the auth of an application that knows its id and secret (RFC 6749, 4.4).
+    """Return the auth of an application with client id and secret (RFC 6749, section 4.4).
 
-    The two travel in the header, or with `in_body` in the form.
+    `client` is (id, secret). They travel in the Authorization header, or with `in_body` in the
+    form.
     """
     form = {"grant_type": "client_credentials"}
     if scope:

@@ -1,8 +1,8 @@
-"""Budgets: how much may be asked of a remote, as data, and how much of it is left.
+"""Rate limits: what a remote allows, as data, and how much of it is left.
 
-A budget belongs to one account and limits some operations of it: a bucket that refills all the
-time (Shopify's points, most APIs' calls), or a count for a window (a daily quota). What the remote
-says in its answers is believed over what was worked out here.
+A limit belongs to one account and to some of its operations: a bucket that refills continuously
+(Shopify's points, most APIs' calls), or a count for each window of time (a daily quota). What the
+remote reports in its responses replaces what was computed here.
 """
 
 import time
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """One limit. Either `per_second` refills a bucket, or `window_seconds` counts anew."""
+    """One limit. Either `per_second` refills a bucket, or `window_seconds` resets a count."""
 
     name: str
     capacity: float
@@ -28,13 +28,13 @@ class RateLimit:
             raise ValueError(f"{self.name}: a budget refills, or begins anew with each window")
 
     def applies_to(self, operation: str) -> bool:
-        """Say whether an operation draws from it."""
+        """Return whether an operation draws from this limit."""
         return not self.operations or operation in self.operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitReading:
-    """What an answer of the remote says about a budget; None is what it does not say."""
+    """What a response reports about one limit; None is not reported."""
 
     rate_limit: str
     remaining: float | None = None
@@ -45,7 +45,7 @@ class RateLimitReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitState:
-    """How much of a budget is left, at an instant in seconds."""
+    """How much of a limit is left at an instant, in seconds of the clock of its store."""
 
     left: float
     at: float
@@ -56,7 +56,7 @@ class RateLimitState:
 
     @classmethod
     def full(cls, rate_limit: RateLimit, now: float) -> "RateLimitState":
-        """Begin with everything there."""
+        """Return the state of an unused limit."""
         return cls(
             left=rate_limit.capacity,
             at=now,
@@ -67,15 +67,15 @@ class RateLimitState:
 
     @classmethod
     def read(cls, stored: Any) -> "RateLimitState":
-        """Read one that was kept as plain values."""
+        """Restore a state from stored plain values."""
         return cls(**stored)
 
     def plain(self) -> dict[str, float]:
-        """Return plain values, to be kept."""
+        """Return plain values to store."""
         return asdict(self)
 
     def refilled(self, rate_limit: RateLimit, now: float) -> "RateLimitState":
-        """Return what is there now."""
+        """Return the state at `now`: refilled, or reset at the end of its window."""
         now = max(now, self.at)  # a clock that was set back gives nothing and takes nothing
         if rate_limit.window_seconds:
             if now < self.window_ends:
@@ -88,7 +88,7 @@ class RateLimitState:
         )
 
     def wait(self, rate_limit: RateLimit, cost: float) -> float:
-        """Return the seconds until `cost` is there. More than fits in waits for all of it."""
+        """Return the seconds to wait for `cost`. A cost above the capacity waits for all of it."""
         blocked = max(0.0, self.blocked_until - self.at)
         lacking = min(cost, self.capacity) - self.left
         if lacking <= 0:
@@ -98,11 +98,11 @@ class RateLimitState:
         return max(blocked, lacking / self.per_second)
 
     def spent(self, cost: float) -> "RateLimitState":
-        """Return what is left after a call."""
+        """Return the state after a call of this cost."""
         return replace(self, left=self.left - cost)
 
     def corrected(self, reading: RateLimitReading) -> "RateLimitState":
-        """Believe what the remote says."""
+        """Return the state with what the remote reports."""
         return replace(
             self,
             left=self.left if reading.remaining is None else reading.remaining,
@@ -114,32 +114,32 @@ class RateLimitState:
         )
 
     def blocked(self, seconds: float) -> "RateLimitState":
-        """Note that the remote wants to be left alone."""
+        """Return the state after the remote asked for a pause of this many seconds."""
         return replace(self, blocked_until=max(self.blocked_until, self.at + seconds))
 
 
 class RateLimitStore(ABC):
-    """Where the budgets of one account are kept."""
+    """Store of the rate limits of one account."""
 
     @abstractmethod
     async def take(self, rate_limit: RateLimit, cost: float) -> float:
-        """Take `cost` and return 0; or take nothing and return the seconds until it is there."""
+        """Draw `cost` and return 0; or draw nothing and return the seconds until it is there."""
 
     @abstractmethod
     async def wait(self, rate_limit: RateLimit) -> float:
-        """Return the seconds until a call may be made, taking nothing."""
+        """Return the seconds until a call may be made; draws nothing."""
 
     @abstractmethod
     async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
-        """Believe what the remote says about a budget."""
+        """Store what the remote reports about a limit."""
 
     @abstractmethod
     async def block(self, rate_limit: RateLimit, seconds: float) -> None:
-        """Let nobody draw from a budget for a while: the remote asked for it."""
+        """Let nobody draw from a limit for some seconds: the remote asked for it."""
 
 
 class LocalRateLimits(RateLimitStore):
-    """Budgets of one process that has the account for itself."""
+    """Rate limits of one process that uses the account alone."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -167,7 +167,7 @@ class LocalRateLimits(RateLimitStore):
 
 
 class NoRateLimits(RateLimitStore):
-    """For an account that nobody limits on our side: only the remote does."""
+    """No limits on our side: only the remote limits the account."""
 
     async def take(self, rate_limit: RateLimit, cost: float) -> float:
         return 0.0

@@ -17,7 +17,9 @@ from connectors.toolkit.cursors import OVERLAP, moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """How far a puller has come. Travels as an opaque string between two calls."""
+    """Progress of a puller over fixed windows of time. Travels as an opaque string between two
+    calls.
+    """
 
     since: datetime | None  # None: from the beginning
     until: datetime  # fixed while the window is read
@@ -27,7 +29,7 @@ class TimeWindow:
 
     @classmethod
     def resume(cls, cursor: str, now: datetime) -> "TimeWindow":
-        """Take up a window from its cursor; "" begins the first one."""
+        """Restore a window from its cursor; "" starts the first one, which ends at `now`."""
         stored = json.loads(cursor) if cursor else {}
         times = {name: moment(stored[name]) for name in ("since", "newest") if name in stored}
         return cls(
@@ -40,16 +42,17 @@ class TimeWindow:
 
     @property
     def number(self) -> int:
-        """The page to ask for."""
+        """Return the number of the page to request, from 1."""
         return max(1, self.page)
 
     def step(
         self, changed: Iterable[datetime], total: int, page_size: int
     ) -> tuple["TimeWindow", bool]:
-        """Go on after a page: the next window, and whether there is more to read at once.
+        """Advance past a page; return the next window, and whether to read on at once.
 
-        `changed` are the times of change on the page, `total` the length of the window now. What
-        is proven is measured by the channel's clock, never by ours alone.
+        `changed` are the times of change on the page, `total` the present length of the window,
+        `page_size` the number of orders that fill a page. Progress is measured by the channel's
+        clock, never by ours alone.
         """
         times = [*changed, *([self.newest] if self.newest else [])]
         read = replace(self, newest=max(times, default=None), total=total)
@@ -65,7 +68,7 @@ class TimeWindow:
         return TimeWindow(since=since, until=self.until), False
 
     def cursor(self) -> str:
-        """Write the window as a cursor. One that has not begun leaves its end open."""
+        """Return the window as a string; between two windows the end of the next stays open."""
         stored: dict[str, str | int] = {}
         if self.since is not None:
             stored["since"] = self.since.isoformat()

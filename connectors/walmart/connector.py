@@ -19,9 +19,6 @@ shipment without a tracking number, take webhooks with a password instead of a s
 Walmart ships itself (WFS), or see orders older than 180 days.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -47,6 +44,7 @@ from connectors.contract import (
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
+from connectors.toolkit import signatures
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.walmart.fulfillment import CREATED, acknowledge, fetch_order, push_fulfillment
 from connectors.walmart.mapping import (
@@ -66,7 +64,6 @@ from connectors.walmart.mapping import (
 from connectors.walmart.returns import changed_at, parse_returns
 from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
-from connectors.toolkit import signatures
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 PER_PAGE = 200
@@ -241,10 +238,7 @@ class Walmart(
     def _address_and_body(self, timestamp: str, body: bytes) -> bytes:
         address = urlsplit(self.settings.notification_url or "")
         asked = f"{address.path}?{address.query}" if address.query else address.path
-        return f"POST
-{asked}
-{timestamp}
-{signatures.body_digest(body)}".encode()
+        return f"POST\n{asked}\n{timestamp}\n{signatures.body_digest(body)}".encode()
 
     async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
         asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.testing.simulator_driver import NOTIFICATION_URL, OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    NOTIFICATION_URL,
+    OfficialContract,
+    SkuSimulatorDriver,
+)
 from connectors.walmart.simulator.server import WalmartSimulator
 
 _CONTRACTS = {
@@ -15,7 +19,7 @@ _CONTRACTS = {
 }
 
 
-class WalmartDriver(SimulatorDriver):
+class WalmartDriver(SkuSimulatorDriver):
     """One Walmart seller; access tokens last fifteen minutes."""
 
     key = "walmart"
@@ -55,15 +59,6 @@ class WalmartDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.simulator.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel(ref)

@@ -78,16 +78,13 @@ async def request_object(
     **options: Any,
 ) -> Mapping[str, Any]:
     """Ask for one object."""
-    found = await api.json(
+    return await api.json_object(
         method,
         path,
         operation=operation_of(method, path),
         headers={**common_headers(), **(headers or {})},
         **options,
     )
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
 
 
 def parse_order(order: Mapping[str, Any]) -> Order:

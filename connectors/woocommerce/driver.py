@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.testing.simulator_driver import SkuSimulatorDriver
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
 
 
-class WooCommerceDriver(SimulatorDriver):
+class WooCommerceDriver(SkuSimulatorDriver):
     """One WooCommerce shop with a till whose plugin keeps serials."""
 
     key = "woocommerce"
@@ -19,9 +18,6 @@ class WooCommerceDriver(SimulatorDriver):
     def build(self) -> WooCommerceSimulator:
         return WooCommerceSimulator(clock=self.clock)
 
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
-
     def revoke(self) -> None:
         self.simulator.consumer_secret = "cs_another_secret"
 
@@ -30,15 +26,6 @@ class WooCommerceDriver(SimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": "9"}
-
-    def quantity_shown(self, sku: str) -> int:
-        return int(self.simulator.quantity(sku) or 0)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.simulator.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({sku: quantity})
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")

@@ -33,7 +33,7 @@ async def _taken(harness: Harness) -> list[QueueMessage]:
 
 
 def _ids(messages: list[QueueMessage]) -> list[str]:
-    return sorted({each.delivery.id for each in messages})
+    return sorted({each.call.id for each in messages})
 
 
 def _named(harness: Harness, topic: str, body: bytes) -> list[str]:
@@ -51,13 +51,13 @@ async def a_message_returns_until_acknowledged(harness: Harness) -> None:
     refs = [harness.driver.place_order("CAM", 1) for _ in range(NOTICES)]
     first = await _taken(harness)
     require_equal(len(_ids(first)), NOTICES, "how many notices have an id of their own")
-    outcome = [ref for each in first for ref in _named(harness, each.delivery.topic, each.body)]
+    outcome = [ref for each in first for ref in _named(harness, each.call.topic, each.body)]
     require_equal(sorted(set(outcome)), sorted(refs), "the orders that they name")
     require_equal(await _taken(harness), [], "what is taken again at once")
     harness.driver.expire_visibility()
     again = await _taken(harness)
     require_equal(_ids(again), _ids(first), "what comes again")
-    kept, done = again[0].delivery.id, [m for m in again if m.delivery.id != again[0].delivery.id]
+    kept, done = again[0].call.id, [m for m in again if m.call.id != again[0].call.id]
     await harness.connector.acknowledge([each.receipt for each in done])
     await harness.connector.acknowledge([each.receipt for each in done])  # safe to repeat
     require_equal(
@@ -65,7 +65,7 @@ async def a_message_returns_until_acknowledged(harness: Harness) -> None:
     )
     harness.driver.expire_visibility()
     last = require_one(await _taken(harness), "what comes after the rest was acknowledged")
-    require_equal(last.delivery.id, kept, "the one that was not acknowledged")
+    require_equal(last.call.id, kept, "the one that was not acknowledged")
     await harness.connector.acknowledge([last.receipt])
     harness.driver.expire_visibility()
     require_equal(await _taken(harness), [], "what comes after all was acknowledged")
@@ -81,11 +81,11 @@ async def an_unreadable_message_is_skipped(harness: Harness) -> None:
     found = await _taken(harness)
     require_equal(len(found), len(NO_NOTICES) + 1, "how many messages are taken")
     require_equal(len(_ids(found)), len(found), "how many have an id of their own")
-    outcome = [named for each in found for named in _named(harness, each.delivery.topic, each.body)]
+    outcome = [named for each in found for named in _named(harness, each.call.topic, each.body)]
     require_equal(outcome, [ref], "the orders that they name")
     for message in found:  # a body under the topic of another
         for other in found:
-            _named(harness, other.delivery.topic, message.body)
+            _named(harness, other.call.topic, message.body)
     await harness.connector.acknowledge([each.receipt for each in found])
     require_equal(
         harness.driver.queued_messages(), 0, "what the queue holds after all was acknowledged"

@@ -380,18 +380,18 @@ def test_notices_are_taken_and_come_again_until_they_are_acknowledged() -> None:
         theirs = simulator.place_order({"CAM": 1}, by="AMAZON")
         simulator.queue.put("not a notice")
         taken = await connector.receive()
-        assert [connector.read(each.delivery.topic, each.body) for each in taken] == [
+        assert [connector.read(each.call.topic, each.body) for each in taken] == [
             (OrderRef(ref),) for ref in refs[:10]
         ]
         rest = await connector.receive()
         assert len(rest) == 4
-        assert [connector.read(each.delivery.topic, each.body) for each in rest[2:]] == [(), ()]
+        assert [connector.read(each.call.topic, each.body) for each in rest[2:]] == [(), ()]
         assert theirs in rest[2].body.decode()
         assert await connector.receive() == []
         await connector.acknowledge([each.receipt for each in rest])
         clock[0] += timedelta(minutes=3)
         again = await connector.receive()
-        assert [each.delivery for each in again] == [each.delivery for each in taken]
+        assert [each.call for each in again] == [each.call for each in taken]
         await connector.acknowledge([each.receipt for each in again])
         assert simulator.queue.messages == []
         simulator.queue.path = "/elsewhere"

@@ -1,4 +1,4 @@
-"""The FDA's device database: both doors tell the same, and what only resembles a device is none."""
+"""The GUDID connector: both sources give the same record; a similar device is not accepted."""
 
 import asyncio
 import re
@@ -44,7 +44,7 @@ def answering(reported: Any, status: int = 200) -> httpx.MockTransport:
 @pytest.mark.parametrize("name", ["header", "anatomy"])
 def test_the_official_record_is_read_without_loss(name: str) -> None:
     record = example("fda-udi", "device-udi-example.json")[name]
-    found = ask(answering({"results": [record]}), door="openfda")
+    found = ask(answering({"results": [record]}), source="openfda")
     assert found == Device(
         identifier=DI,
         brand="CoRoent",
@@ -85,20 +85,21 @@ def test_both_doors_tell_the_same() -> None:
     simulator = GudidSimulator()
     simulator.register(DI, "CoRoent", catalog_number="C-1", version_or_model_number="5163284")
     transport = httpx.ASGITransport(simulator.app)
-    doors = [ask(transport, **simulator.settings("http://fda.test", door)) for door in
+    sources = [ask(transport, **simulator.settings("http://fda.test", source)) for source in
              ("openfda", "accessgudid")]  # fmt: skip
-    assert doors[0] == doors[1]
-    assert doors[0] is not None
-    assert (doors[0].catalogue_number, doors[0].bears_lot) == ("C-1", True)
-    for door in ("openfda", "accessgudid"):
+    assert sources[0] == sources[1]
+    assert sources[0] is not None
+    assert (sources[0].catalogue_number, sources[0].bears_lot) == ("C-1", True)
+    for source in ("openfda", "accessgudid"):
         assert (
-            ask(transport, "00887517567079", **simulator.settings("http://fda.test", door)) is None
+            ask(transport, "00887517567079", **simulator.settings("http://fda.test", source))
+            is None
         )
 
 
 def test_what_a_search_finds_beside_the_device_is_not_the_device() -> None:
     other = {"brand_name": "Other", "identifiers": [{"id": "00887517567079"}]}
-    assert ask(answering({"results": [other]}), door="openfda") is None
+    assert ask(answering({"results": [other]}), source="openfda") is None
     reported = {"gudid": {"device": {"brandName": "Other", "identifiers": {"identifier": []}}}}
     assert ask(answering(reported)) is None
 
@@ -109,14 +110,14 @@ def test_what_can_be_no_identifier_is_not_sent(identifier: str) -> None:
         raise AssertionError("it was sent")
 
     with pytest.raises(Rejected):
-        ask(httpx.MockTransport(refuse), identifier, door="openfda")
+        ask(httpx.MockTransport(refuse), identifier, source="openfda")
 
 
-@pytest.mark.parametrize("door", ["openfda", "accessgudid"])
-@pytest.mark.parametrize("told", [[], {}, {"results": None}, {"gudid": 3}, 7, None])
-def test_nonsense_does_not_turn_into_not_registered(door: str, reported: Any) -> None:
+@pytest.mark.parametrize("source", ["openfda", "accessgudid"])
+@pytest.mark.parametrize("reported", [[], {}, {"results": None}, {"gudid": 3}, 7, None])
+def test_nonsense_does_not_turn_into_not_registered(source: str, reported: Any) -> None:
     try:
-        found = ask(answering(reported), door=door)
+        found = ask(answering(reported), source=source)
     except Unknown:
         return
     assert reported == {"results": None}
@@ -126,11 +127,11 @@ def test_nonsense_does_not_turn_into_not_registered(door: str, reported: Any) ->
 def test_a_key_that_is_refused_is_told() -> None:
     simulator = GudidSimulator()
     with pytest.raises(AuthFailed):
-        ask(httpx.ASGITransport(simulator.app), door="openfda", api_key="wrong-openfda-key")
-    assert ask(httpx.ASGITransport(simulator.app), door="openfda") is None  # none is needed
+        ask(httpx.ASGITransport(simulator.app), source="openfda", api_key="wrong-openfda-key")
+    assert ask(httpx.ASGITransport(simulator.app), source="openfda") is None  # none is needed
 
 
 def test_settings_are_checked() -> None:
-    for wrong in ({"door": "cellar"}, {"calls_per_second": 5}, {"surprise": 1}):
+    for wrong in ({"source": "cellar"}, {"calls_per_second": 5}, {"surprise": 1}):
         with pytest.raises(SettingsInvalid):
             connect("gudid", wrong)

@@ -283,9 +283,9 @@ class TestEpcis(ConnectorSuite):
 class TestGudid(ConnectorSuite):
     connector = Gudid
     driver = GudidDriver
-    settings: ClassVar[Mapping[str, Any]] = {"door": "openfda", "api_key": "openfda-key-value"}
+    settings: ClassVar[Mapping[str, Any]] = {"source": "openfda", "api_key": "openfda-key-value"}
 
 
 class TestAccessGudid(TestGudid):
-    driver = None  # the rows are played once, by the other door
+    driver = None  # the rows are played once, by the other source
     settings: ClassVar[Mapping[str, Any]] = {}

@@ -75,7 +75,7 @@ class AcknowledgesTen(Amazon):
 class NumbersNotices(Amazon):
     async def receive(self) -> Sequence[QueueMessage]:
         return [
-            replace(each, delivery=WebhookCall(f"{next(COUNT)}", each.delivery.topic))
+            replace(each, call=WebhookCall(f"{next(COUNT)}", each.call.topic))
             for each in await super().receive()
         ]
 
@@ -88,7 +88,7 @@ class BelievesEveryNotice(Amazon):
 
 class DropsWhatIsNoNotice(Amazon):
     async def receive(self) -> Sequence[QueueMessage]:
-        return [each for each in await super().receive() if each.delivery.topic]
+        return [each for each in await super().receive() if each.call.topic]
 
 
 class NeverEmpty(Medusa):

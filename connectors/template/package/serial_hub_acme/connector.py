@@ -35,9 +35,10 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import list_field
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
-from .mapping import list_field, object_field, parse_order, parse_pushed_level, parse_return
+from .mapping import parse_order, parse_pushed_level, parse_return
 
 PER_PAGE = 50
 
@@ -84,7 +85,7 @@ class Acme(
         """Read one order and one article: the token has to open both."""
         try:
             for path in ("/orders", "/stock"):
-                await object_field(self.api, "GET", path, params={"limit": 1})
+                await self.api.json_object("GET", path, params={"limit": 1})
         except AuthFailed as refusal:
             raise AuthFailed(f"{refusal}: the token must read orders and stock") from refusal
 
@@ -95,7 +96,7 @@ class Acme(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return parse_order(await object_field(self.api, "GET", f"/orders/{quote(ref, safe='')}"))
+        return parse_order(await self.api.json_object("GET", f"/orders/{quote(ref, safe='')}"))
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the next returns by their time of change."""
@@ -105,7 +106,7 @@ class Acme(
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns of one order."""
         path = f"/orders/{quote(order_ref, safe='')}/returns"
-        answer = await object_field(self.api, "GET", path)
+        answer = await self.api.json_object("GET", path)
         return [parse_return(each) for each in list_field(answer, "returns")]
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
@@ -139,7 +140,7 @@ class Acme(
         ]
         # What is compared may be repeated at once.
         path, body = "/stock/batch", {"items": wanted}
-        answer = await object_field(self.api, "POST", path, json=body, repeat=True)
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
         results = list_field(answer, "results")
         return [
             *lost,
@@ -157,8 +158,7 @@ class Acme(
             "tracking": fulfillment.tracking,
             "shipped_at": stamp(fulfillment.shipped_at),
         }
-        answer = await object_field(
-            self.api,
+        answer = await self.api.json_object(
             "POST",
             f"/orders/{quote(fulfillment.order_ref, safe='')}/shipments",
             json=body,
@@ -191,7 +191,7 @@ class Acme(
             params["changed_from"] = stamp(position.since)
         if position.after is not None:
             params["after"] = position.after
-        answer = await object_field(self.api, "GET", f"/{name}", params=params)
+        answer = await self.api.json_object("GET", f"/{name}", params=params)
         items = list_field(answer, name)
         read = parse_order if name == "orders" else parse_return
         newest = max((read(each).updated_at for each in items), default=None)
@@ -203,7 +203,7 @@ class Acme(
         after: str | None = None
         while True:
             asked = {**params, "limit": PER_PAGE, **({"after": after} if after else {})}
-            answer = await object_field(self.api, "GET", f"/{name}", params=asked)
+            answer = await self.api.json_object("GET", f"/{name}", params=asked)
             items = list_field(answer, name)
             for each in items:
                 yield each

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.contract import PushedLevel
-from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Unknown
-from connectors.remote import RemoteApi
+from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState, StockLevel
 
@@ -22,22 +21,6 @@ RETURN_STATES = {
     "done": ReturnState.CLOSED,
     "declined": ReturnState.CANCELLED,
 }
-
-
-async def object_field(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-    """Ask for one object; anything else is a page of somebody else."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
-def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
-    """Take a list of objects out of an answer."""
-    found = answer.get(name)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unknown(f"the answer holds no {name}")
-    return found
 
 
 def parse_order(order: Mapping[str, Any]) -> Order:
