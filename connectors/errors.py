@@ -26,7 +26,7 @@ class Unknown(Transient):
 class RateLimited(ConnectorError):
     """Asked to slow down. Next: the channel waits `retry_after` seconds; no attempt is counted.
 
-    `own` says that our own budget is used up, and nobody was asked: only the message waits.
+    `own` says that our own rate limit is used up, and nobody was asked: only the message waits.
     """
 
     def __init__(self, message: str, retry_after: float, *, own: bool = False) -> None:

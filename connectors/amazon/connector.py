@@ -13,7 +13,7 @@ programme: its shipments are the orders, and their packages are named with seria
 
 Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
 shipment without a tracking number, see orders older than two years, or read returns.
 """
 

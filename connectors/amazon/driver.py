@@ -1,4 +1,4 @@
-"""Moves the twin of Amazon for the conformance rows."""
+"""Driver of the Amazon simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

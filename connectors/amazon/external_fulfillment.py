@@ -2,12 +2,12 @@
 
 Contract: External Fulfillment Shipments 2024-09-11 of `amzn/selling-partner-api-models`. A shipment
 is what leaves a location together, so here it stands for the order. It is confirmed, its packages
-are named with the serials of each line, a carrier of the seller's own is told with its tracking
+are named with the serials of each line, a carrier of the seller's own is reported with its tracking
 number, and the package is marked as shipped; each step is done only if the shipment shows that it
 was not. What a carrier of Amazon's fetches gets its label there, before it leaves: of such a
-shipment the packages and their serials are told, the rest is Amazon's.
+shipment the packages and their serials are reported, the rest is Amazon's.
 
-The list of shipments is by status, so a walk reads one status after the other, all of one window.
+The list of shipments is by status, so a pass reads one status after the other, all of one window.
 A shipment that changes meanwhile has changed after that window, and is in the next one.
 """
 
@@ -75,7 +75,7 @@ class Location:
     async def pull(
         self, position: IncrementalCursor
     ) -> tuple[tuple[Order, ...], IncrementalCursor, bool]:
-        """Read the next page of a walk: its shipments, the walk after it, and whether it goes on.
+        """Read the next page of a pass: its shipments, the pass after it, and whether it goes on.
 
         The cursor of a page is its status, and the token that Amazon gave for it, if any.
         """
@@ -94,7 +94,7 @@ class Location:
         if after is None and following < len(STATUSES):
             after = f"{STATUSES[following]} "
         orders = tuple(parse_order(each) for each in shipments)
-        # A walk that has seen its own end ends early; this one has to come past every status.
+        # A pass that has seen its own end ends early; this one has to come past every status.
         last = position.until - timedelta(milliseconds=1)
         newest = max((min(order.updated_at, last) for order in orders), default=None)
         position, more = position.step(newest, after)

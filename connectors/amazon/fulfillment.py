@@ -1,4 +1,5 @@
-"""Tell Amazon what left: a confirmation of the shipment, or the booking of an Easy Ship parcel.
+"""Shipments pushed to Amazon: a confirmation of the shipment, or the booking of an Easy Ship
+parcel.
 
 A confirmation has no place for serials. Easy Ship has: what is booked with serials carries them
 into the warranty document that Amazon prints. It is booked once; serials can not be added later.
@@ -67,7 +68,7 @@ async def fetch_order(api: RemoteApi, ref: str, included: str) -> Mapping[str, A
 async def push_fulfillment(
     api: RemoteApi, fulfillment: Fulfillment, parcel: EasyShipParcel | None
 ) -> None:
-    """Tell of one shipment, unless Amazon knows of it."""
+    """Report one shipment, unless Amazon knows of it."""
     order = await fetch_order(api, fulfillment.order_ref, "FULFILLMENT,PACKAGES")
     marketplace = (order.get("salesChannel") or {}).get("marketplaceId") or ""
     if EASY_SHIP_PROGRAM in (order.get("programs") or []):

@@ -1,4 +1,4 @@
-"""Read what Amazon says: orders, notices, listings; and how much may be asked of each operation."""
+"""Amazon mapping: orders, notices, listings; and how much may be asked of each operation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ STATES = {
     "UNFULFILLABLE": OrderState.PENDING,
 }
 BY_AMAZON = "AMAZON"
-OWN_STOCK = "DEFAULT"  # the fulfilment channel of what the seller ships
+OWN_STOCK = "DEFAULT"  # the fulfillment channel of what the seller ships
 ORDER_CHANGE = "ORDER_CHANGE"
 
 # The default usage plans of the contract: calls a second, and how many may come at once.
@@ -79,7 +79,7 @@ def read_rate_limits(response: httpx.Response) -> Sequence[RateLimitReading]:
 async def request_object(
     api: RemoteApi, method: str, path: str, **options: Any
 ) -> Mapping[str, Any]:
-    """Ask for one object, out of the budget of its operation."""
+    """Ask for one object, out of the rate limit of its operation."""
     return await api.json_object(method, path, operation=operation_of(method, path), **options)
 
 

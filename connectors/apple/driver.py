@@ -1,4 +1,4 @@
-"""Moves the simulator of Apple for the conformance cases."""
+"""Driver of the Apple simulator for the conformance cases."""
 
 from connectors.apple.simulator import AppleSimulator
 from connectors.testing.manufacturer_driver import ManufacturerDriver

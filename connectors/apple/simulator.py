@@ -1,4 +1,6 @@
-"""A twin of Apple Business: devices of one organization, for who signs with the account's key."""
+"""Simulator of Apple Business: devices of one organization, for who signs with the account's
+key.
+"""
 
 import base64
 import json

@@ -1,6 +1,6 @@
 """BigCommerce stores over REST: orders of v2, inventory and metafields of v3.
 
-The API account needs the scopes Orders (modify), Order Fulfilment (modify), Products or Store
+The API account needs the scopes Orders (modify), Order Fulfillment (modify), Products or Store
 Inventory (modify) and Store Locations (read-only). A store may call 150 times (Pro: 450) in 30
 seconds; ``X-Rate-Limit-Requests-Left``, ``X-Rate-Limit-Requests-Quota``,
 ``X-Rate-Limit-Time-Reset-Ms`` and ``X-Rate-Limit-Time-Window-Ms`` say how it stands. A 429 without

@@ -1,4 +1,4 @@
-"""Moves the twin of BigCommerce for the conformance rows."""
+"""Driver of the BigCommerce simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

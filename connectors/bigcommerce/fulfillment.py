@@ -1,4 +1,4 @@
-"""Tell BigCommerce what left: one shipment an address, and the serials as a metafield."""
+"""Shipments pushed to BigCommerce: one shipment an address, and the serials as a metafield."""
 
 import json
 from collections import defaultdict

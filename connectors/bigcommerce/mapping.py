@@ -1,4 +1,4 @@
-"""Ask BigCommerce, and read its answers: orders of v2, levels of v3, webhooks."""
+"""BigCommerce requests and mapping: orders of v2, levels of v3, webhooks."""
 
 import json
 import math
@@ -26,7 +26,7 @@ STATES = {
     8: OrderState.OPEN,  # awaiting pickup
     9: OrderState.OPEN,  # awaiting shipment
     10: OrderState.FULFILLED,  # completed
-    11: OrderState.OPEN,  # awaiting fulfilment
+    11: OrderState.OPEN,  # awaiting fulfillment
     12: OrderState.PENDING,  # to be verified by a person
     13: OrderState.PENDING,  # disputed
     14: OrderState.OPEN,  # partially refunded: the lines say what is left

@@ -1,4 +1,4 @@
-"""A BigCommerce store: orders of v2, inventory of v3 that is worked off later, thin webhooks.
+"""A BigCommerce store: orders of v2, inventory of v3 that is processed later, thin webhooks.
 
 Empty lists of v2 are answered with 204 and no body, an adjustment is all or nothing and shows only
 after `work_off`, and the times of v2 are RFC 2822 with whole seconds.
@@ -55,7 +55,7 @@ class BigCommerceSimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `bigcommerce` reaches this twin."""
+        """Return the settings with which the connector `bigcommerce` reaches this simulator."""
         return {
             "base_url": url,
             "store_hash": self.store_hash,

@@ -1,4 +1,4 @@
-"""Moves the simulator of Cisco for the conformance cases."""
+"""Driver of the Cisco simulator for the conformance cases."""
 
 from connectors.cisco.simulator import CiscoSimulator
 from connectors.testing.manufacturer_driver import ManufacturerDriver

@@ -1,4 +1,4 @@
-"""Moves the simulator of Dell for the conformance cases."""
+"""Driver of the Dell simulator for the conformance cases."""
 
 from connectors.dell.simulator import DellSimulator
 from connectors.testing.manufacturer_driver import ManufacturerDriver

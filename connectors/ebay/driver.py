@@ -1,4 +1,4 @@
-"""Moves the twin of eBay for the conformance rows."""
+"""Driver of the eBay simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

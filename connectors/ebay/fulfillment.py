@@ -1,4 +1,4 @@
-"""Tell eBay what left. It has no key and no field for ours: the repeat looks for its like."""
+"""Shipments pushed to eBay. It has no key and no field for ours: the repeat looks for its like."""
 
 from collections.abc import Mapping
 from typing import Any

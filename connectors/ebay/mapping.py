@@ -1,4 +1,4 @@
-"""Read what eBay says: orders, quantities, refusals of single items."""
+"""eBay mapping: orders, quantities, refusals of single items."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -49,7 +49,7 @@ class EbaySimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str, notification_url: str = "http://hub.test/hook") -> dict[str, Any]:
-        """Return the settings with which the connector `ebay` reaches this twin."""
+        """Return the settings with which the connector `ebay` reaches this simulator."""
         return {
             "base_url": url,
             "client_id": self.client[0],

@@ -1,12 +1,14 @@
-"""EPCIS 2.0: a partner's repository is told what happened to our units.
+"""EPCIS 2.0: a partner's repository is reported what happened to our units.
 
-Events go to ``/capture`` in batches, which the repository works off as a job. Before anything is
+Events go to ``/capture`` in batches, which the repository processes as a job. Before anything is
 told it is looked up which of the events are there already, so that a repeat after a lost answer
-tells nothing twice. Where a batch fails, what is there afterwards is taken and the rest is told in
+tells nothing twice. Where a batch fails, what is there afterwards is taken and the rest is
+reported in
 halves, down to the one event that is refused. Some repositories dress a refusal as 500 (an object
 that "has already been commissioned"): that is looked up too, and never tried for ever.
 
-It cannot: tell aggregations (a kit's parts are told as events of their own), or read what others
+It cannot: tell aggregations (a kit's parts are reported as events of their own), or read what
+others
 capture. The credential needs to capture and to query events.
 """
 
@@ -219,7 +221,7 @@ class Epcis(Connector[EpcisSettings], PushEvents):
 
 
 def _names(event: LedgerEvent, namer: Namer) -> set[tuple[str, bool]]:
-    """Name what an event is told as, each with whether it is a declaration of an error."""
+    """Name what an event is reported as, each with whether it is a declaration of an error."""
     return {
         (str(each["eventID"]), "errorDeclaration" in each) for each in build_events(event, namer)
     }

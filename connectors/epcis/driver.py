@@ -1,4 +1,4 @@
-"""Moves the twin of an EPCIS repository for the conformance rows."""
+"""Driver of the an EPCIS repository simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,7 +11,8 @@ class EpcisDriver(SimulatorDriver):
     """One repository."""
 
     key = "epcis"
-    # What is captured is held against GS1's JSON Schema in tests/connectors/test_epcis.py: it is
+    # What is captured is validated against GS1's JSON Schema in
+    # tests/connectors/test_epcis.py: it is
     # made of choices that the check of OpenAPI does not follow.
     official: ClassVar[Sequence[OfficialContract]] = (
         OfficialContract("epcis/openapi.json", within="/events"),

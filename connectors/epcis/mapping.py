@@ -40,7 +40,7 @@ class Namer:
         self._locations = locations
 
     def unit(self, event: LedgerEvent) -> str:
-        """Name a unit, or raise Rejected: an event about nothing can not be told."""
+        """Name a unit, or raise Rejected: an event about nothing can not be reported."""
         if event.gtin and _SERIAL.fullmatch(event.serial):
             return f"{GS1_ADDRESS}/01/{event.gtin}/21/{quote(event.serial, safe='')}"
         if self._own is None:
@@ -70,7 +70,7 @@ def event_id(ours: str) -> str:
 
 
 def build_events(event: LedgerEvent, namer: Namer) -> list[dict[str, Any]]:
-    """Return what one event of ours is told as: one event, or an error and what was right."""
+    """Return what one event of ours is reported as: one event, or an error and what was right."""
     if event.error is None:
         return [_object_event(event, event.id, namer)]
     wrong = _object_event(event, event.error.event, namer)

@@ -23,7 +23,7 @@ REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "epcList", "a
 
 @dataclass(slots=True)
 class CaptureJob:
-    """One capture: its events, when it is worked off, and what became of it."""
+    """One capture: its events, when it is processed, and what became of it."""
 
     events: list[dict[str, Any]]
     proceeds: bool
@@ -54,7 +54,7 @@ class EpcisSimulator(Simulator):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
+        """Return the settings with which the connector reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,

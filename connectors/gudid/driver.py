@@ -1,4 +1,4 @@
-"""Moves the twin of the FDA's device database for the conformance rows."""
+"""Driver of the the FDA's device database simulator for the conformance cases."""
 
 from collections.abc import Mapping
 from typing import Any

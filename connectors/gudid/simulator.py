@@ -1,4 +1,4 @@
-"""A twin of the FDA's device database, by both of its sources."""
+"""Simulator of the FDA's device database, by both of its sources."""
 
 import base64
 import re
@@ -14,7 +14,7 @@ from connectors.testing.simulator import Simulator
 
 
 class GudidSimulator(Simulator):
-    """Knows the devices that it was told about, as records of openFDA."""
+    """Knows the devices that it was reported about, as records of openFDA."""
 
     def __init__(
         self, clock: Callable[[], datetime] | None = None, key: str = "twin-openfda-key"
@@ -28,7 +28,7 @@ class GudidSimulator(Simulator):
         super().__init__(routes, clock)
 
     def settings(self, url: str, source: str = "openfda") -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
+        """Return the settings with which the connector reaches this simulator."""
         key = {"api_key": self.key} if source == "openfda" else {}
         return {"source": source, "base_url": url, "calls_per_second": 4, **key}
 

@@ -1,6 +1,6 @@
 """HP Inc., Product Warranty API v2: what HP says about its serials.
 
-A few serials are answered at once (`/queries`); many are given to HP as a job that it works off,
+A few serials are answered at once (`/queries`); many are given to HP as a job that it processes,
 and fetched when it says that it is done. HP knows a unit by serial and product number: where the
 product has a model number, it is sent along and has to be what HP answers about.
 
@@ -81,7 +81,7 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
         return self._answers(questions, found)
 
     async def begin_warranty_job(self, questions: Sequence[WarrantyQuestion]) -> str:
-        """Have HP work off many serials."""
+        """Have HP process many serials."""
         asked = [each for each in questions if warranty_status.is_valid_serial(each.serial)]
         if not asked:
             raise Rejected("none of these can be a serial of HP")

@@ -1,4 +1,4 @@
-"""Moves the simulator of Hp for the conformance cases."""
+"""Driver of the Hp simulator for the conformance cases."""
 
 from connectors.hp.simulator import HpSimulator
 from connectors.testing.manufacturer_driver import ManufacturerDriver

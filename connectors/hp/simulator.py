@@ -15,7 +15,7 @@ from connectors.testing.manufacturer_simulator import (
 
 
 class HpSimulator(ManufacturerSimulator):
-    """HP: five serials at once, a thousand as a job that is worked off when it was asked twice."""
+    """HP: five serials at once, a thousand as a job that is processed when it was asked twice."""
 
     token_path = "/oauth/v1/token"
 

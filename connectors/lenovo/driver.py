@@ -1,4 +1,4 @@
-"""Moves the simulator of Lenovo for the conformance cases."""
+"""Driver of the Lenovo simulator for the conformance cases."""
 
 from connectors.lenovo.simulator import LenovoSimulator
 from connectors.testing.manufacturer_driver import ManufacturerDriver

@@ -2,7 +2,7 @@
 
 The personal token (or an app's access token that somebody else keeps fresh) needs to read sales,
 products, inventory, outlets and serial numbers, and to write products, serial numbers and
-fulfilments. A store may call 300 times for each register and 50 times more in five minutes
+fulfillments. A store may call 300 times for each register and 50 times more in five minutes
 (``X-RateLimit-Limit``, ``X-RateLimit-Remaining``); beyond that it answers 429 with ``Retry-After``
 as an HTTP date. It wants a ``User-Agent`` that says who calls.
 
@@ -14,7 +14,7 @@ outlet's list, and no cashier sells it again.
 
 It cannot: rotate the refresh tokens of OAuth, compare and set a quantity in one step (it reads,
 compares and then sets, for one product a call), fulfil a sale that leaves in parts (only a shipment
-that carries all of it is told; a person closes the others), read returns, or list serials at a
+that carries all of it is reported; a person closes the others), read returns, or list serials at a
 receipt. The signature of webhooks (``X-Signature``, hex
 HMAC-SHA256 of the raw body under the client secret) stands in older documentation only; should
 your store sign in another way, its webhooks are refused and polling sees everything.

@@ -1,4 +1,4 @@
-"""Moves the twin of Lightspeed X-Series for the conformance rows."""
+"""Driver of the Lightspeed X-Series simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tell Lightspeed what left for a sale: serials off the outlet's list, then the fulfilment."""
+"""Shipments pushed to Lightspeed: serials off the outlet's list, then the fulfillment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ WAITING = {"AWAITING_DISPATCH": "SHIPPED", "AWAITING_PICKUP": "PICKED_UP"}
 
 
 async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment, outlet: str) -> str:
-    """Report a shipment. Safe to repeat: serials and fulfilments are looked at first."""
+    """Report a shipment. Safe to repeat: serials and fulfillments are looked at first."""
     path = f"{root}/sales/{quote(fulfillment.order_ref, safe='')}"
     sale = response_data(await api.json("GET", path), dict)
     products = {line["id"]: line for line in sold_lines(sale)}
@@ -30,7 +30,7 @@ async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment, 
     kind = WAITING.get(str(sale.get("status")))
     if known or kind is None or left < _ordered(sale):
         return f"sale {number}"
-    # There is no key: after silence, the repeat finds the fulfilment above.
+    # There is no key: after silence, the repeat finds the fulfillment above.
     await api.request("POST", f"{path}/fulfill", json={"fulfillment_type": kind})
     return f"sale {number}"
 

@@ -1,4 +1,4 @@
-"""Read what Lightspeed X-Series says: sales, serial numbers and levels in our words."""
+"""Lightspeed X-Series mapping: sales, serial numbers and levels in the hub vocabulary."""
 
 import json
 import math

@@ -1,7 +1,7 @@
 """A Lightspeed X-Series store: registers, one version for everything, serial numbers, webhooks.
 
 Pages go by version and end with an empty one; too many calls get an HTTP date to wait for; a
-fulfilment has no key and comes twice when it is sent twice.
+fulfillment has no key and comes twice when it is sent twice.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class LightspeedSimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `lightspeed` reaches this twin."""
+        """Return the settings with which the connector `lightspeed` reaches this simulator."""
         return {
             "url": url,
             "access_token": self.access_token,

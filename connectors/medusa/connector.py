@@ -8,10 +8,10 @@ subscriber post the data of an event (``{"id": ...}`` or ``{"order_id": ...}``) 
 Orders are sorted by ``updated_at`` and paged by that time. Medusa ignores filters that it does not
 know and then gives the whole shop; so every page is checked against what was asked. ``updated_at``
 does not move when a payment is captured: an order counts as open once it is authorised. A quantity
-is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfilment.
+is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfillment.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), ship one
-fulfilment from several locations, or read returns (a return that is received restocks by itself).
+fulfillment from several locations, or read returns (a return that is received restocks by itself).
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -166,7 +166,7 @@ class Medusa(
         return [*lost, *await push_levels(self.api, self.settings.stock_location_id, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment that is not there yet, with the serials, and ship it."""
+        """Create the fulfillment that is not there yet, with the serials, and ship it."""
         return await push_fulfillment(self.api, fulfillment, self.settings.stock_location_id)
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:

@@ -1,4 +1,4 @@
-"""Moves the twin of Medusa for the conformance rows."""
+"""Driver of the Medusa simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

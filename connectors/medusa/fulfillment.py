@@ -1,4 +1,4 @@
-"""Tell Medusa what left: a fulfilment with our reference and the serials, then its parcel."""
+"""Shipments pushed to Medusa: a fulfillment with our reference and the serials, then its parcel."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ MARK = "serial_hub"
 
 
 async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment, location: str) -> str:
-    """Create the fulfilment and ship it. Safe to repeat: both are looked at first."""
+    """Create the fulfillment and ship it. Safe to repeat: both are looked at first."""
     path = f"/admin/orders/{quote(fulfillment.order_ref, safe='')}"
     order = await _order(api, path)
     lines = {item["id"] for item in order.get("items") or []}

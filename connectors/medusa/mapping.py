@@ -1,4 +1,4 @@
-"""Ask Medusa, and read its answers: orders, levels, events."""
+"""Medusa requests and mapping: orders, levels, events."""
 
 import json
 import math
@@ -9,7 +9,8 @@ from connectors.contract import OrderRef
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 
-# The state of fulfilment is worked out from the fields that are asked for: never ask without items.
+# The state of fulfillment is worked out from the fields that are asked for: never ask without
+# items.
 ORDER_FIELDS = ",".join(
     (
         "id,display_id,status,payment_status,fulfillment_status,customer_id",

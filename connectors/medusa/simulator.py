@@ -1,7 +1,7 @@
-"""A Medusa shop over the admin REST API: orders, reservations, levels, fulfilments, a subscriber.
+"""A Medusa shop over the admin REST API: orders, reservations, levels, fulfillments, a subscriber.
 
 It is as strange as the real one where that hurts: unknown parameters are ignored, capturing a
-payment does not move an order's time of change, and a fulfilment that is sent again is refused
+payment does not move an order's time of change, and a fulfillment that is sent again is refused
 because its reservation is gone.
 """
 
@@ -41,7 +41,7 @@ class MedusaSimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `medusa` reaches this twin."""
+        """Return the settings with which the connector `medusa` reaches this simulator."""
         return {
             "base_url": url,
             "api_key": self.api_key,

@@ -1,4 +1,4 @@
-"""Moves the twin of a message service for the conformance rows."""
+"""Driver of the a message service simulator for the conformance cases."""
 
 from collections.abc import Mapping
 from typing import Any

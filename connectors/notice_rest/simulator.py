@@ -1,4 +1,4 @@
-"""A service that carries messages to people: takes them by REST, tells of them by webhook."""
+"""A service that carries messages to people: takes them by REST, reports them by webhook."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ class NoticeSimulator(Simulator):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `notice_rest` reaches this twin."""
+        """Return the settings with which the connector `notice_rest` reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,

@@ -5,9 +5,9 @@ as Saleor does by default: a detached JSON Web Signature under the keys at
 ``/.well-known/jwks.json`` of the shop. A webhook with the deprecated secret key is refused.
 
 Quantities of one warehouse are set beside what the shop has allocated to orders. Serials travel in
-the private metadata of a fulfilment (``serial_hub.serials``, by order line), beside our reference.
+the private metadata of a fulfillment (``serial_hub.serials``, by order line), beside our reference.
 
-What came back, or was paid back, is a fulfilment of its own in Saleor; it is read as a return that
+What came back, or was paid back, is a fulfillment of its own in Saleor; it is read as a return that
 is done.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), fulfil from
@@ -193,7 +193,7 @@ class Saleor(
         return [*lost, *(await self._push(able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment that is not there yet, and name the serials in its metadata."""
+        """Create the fulfillment that is not there yet, and name the serials in its metadata."""
         ref = await push_fulfillment(
             self._execute,
             fulfillment,

@@ -1,4 +1,4 @@
-"""Moves the twin of Saleor for the conformance rows."""
+"""Driver of the Saleor simulator for the conformance cases."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
-"""Tell a Saleor shop what left: a fulfilment, and our reference and serials in its metadata.
+"""Shipments pushed to Saleor: a fulfillment, and our reference and serials in its metadata.
 
-Saleor has no key for a repeat. So a fulfilment that names our reference was told; one of the same
+Saleor has no key for a repeat. So a fulfillment that names our reference was reported; one of
+the same
 units and tracking that names none is ours too: the answer to its creation got lost.
 """
 
@@ -21,7 +22,7 @@ Execute = Callable[..., Awaitable[Any]]
 async def push_fulfillment(
     execute: Execute, fulfillment: Fulfillment, warehouse: str, *, notify: bool
 ) -> str:
-    """Create the fulfilment that is not there yet, and name its serials. Returns its id."""
+    """Create the fulfillment that is not there yet, and name its serials. Returns its id."""
     data = await execute(documents.FULFILLMENTS, id=fulfillment.order_ref)
     order = data["order"]
     if order is None:
@@ -42,7 +43,7 @@ async def push_fulfillment(
 
 
 def recorded_serials(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Read the serials that a fulfilment names, by order line; what is not ours is left out."""
+    """Read the serials that a fulfillment names, by order line; what is not ours is left out."""
     try:
         found = json.loads(fulfillment.get("serials") or "{}")
         return {str(line): [str(serial) for serial in named] for line, named in found.items()}

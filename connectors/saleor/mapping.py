@@ -1,4 +1,4 @@
-"""Ask Saleor, and read its answers: orders, stock, returns, refusals."""
+"""Saleor requests and mapping: orders, stock, returns, refusals."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ STATES = {
     "FULFILLED": OrderState.FULFILLED,
     "RETURNED": OrderState.FULFILLED,
 }
-# What a fulfilment becomes when its goods come back, or are paid back.
+# What a fulfillment becomes when its goods come back, or are paid back.
 BACK = frozenset({"RETURNED", "REFUNDED_AND_RETURNED", "REPLACED"})
 PAID_BACK = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
 SHIPPED = frozenset({"FULFILLED", "CANCELED", "WAITING_FOR_APPROVAL"})
@@ -139,7 +139,8 @@ def variant_stock(variant: Mapping[str, Any], warehouse: str) -> VariantStock | 
 
 
 def parse_returns(order: Mapping[str, Any]) -> list[Return]:
-    """Read what came back of an order, or was paid back: Saleor moves it to fulfilments of its own.
+    """Read what came back of an order, or was paid back: Saleor moves it to fulfillments of
+    its own.
 
     It is moved when a person has done it, so nothing of it is on its way any more.
     """

@@ -1,6 +1,7 @@
-"""A Saleor shop: orders, the stock of one warehouse, fulfilments with metadata, signed webhooks.
+"""A Saleor shop: orders, the stock of one warehouse, fulfillments with metadata, signed webhooks.
 
-An order allocates stock, a fulfilment takes it. A fulfilment sent twice is there twice. The cursor
+An order allocates stock, a fulfillment takes it. A fulfillment sent twice is there twice. The
+cursor
 of a page holds the sorted value, so that a list that moves while it is read repeats and skips none.
 """
 
@@ -46,7 +47,7 @@ class SaleorSimulator(Simulator):
         super().__init__(routes, clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `saleor` reaches this twin."""
+        """Return the settings with which the connector `saleor` reaches this simulator."""
         return {
             "url": f"{url}/graphql/",
             "app_token": self.app_token,
@@ -127,7 +128,7 @@ class SaleorSimulator(Simulator):
         self.emit("order_updated", ref)
 
     def create_return(self, ref: str, line: int, quantity: int, status: str = "RETURNED") -> str:
-        """Let a person record that units of a line came back. Returns the fulfilment's id."""
+        """Let a person record that units of a line came back. Returns the fulfillment's id."""
         order = self.orders[ref]
         back = {"quantity": quantity, "orderLine": order["lines"][line]}
         made = self._fulfillment(status, [back], "")
@@ -296,7 +297,7 @@ def global_id(kind: str, number: int) -> str:
 
 
 def format_time(moment: datetime) -> str:
-    """Write a moment as Saleor does: to the microsecond. The twin sorts by the text."""
+    """Write a moment as Saleor does: to the microsecond. The simulator sorts by the text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 

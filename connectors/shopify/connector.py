@@ -9,14 +9,14 @@ its tokens of 24 hours are then fetched when they are needed. Queries cost point
 size and pace each answer tells; they are asked for only while it holds enough.
 
 Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
-an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
+an order line or a fulfillment: they are mirrored into one order metafield, ``serial_hub.serials``.
 
 A shop with counters (Shopify POS) is connected once for its online orders and once for each
 counter: see ``shopify_selection``. The orders of over a month are read by bulk operations.
 
 It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
 10 returns of an order or 40 lines of one, or tell whose shipment a
-fulfilment is; where one of equal size exists without serials on record, it is taken for ours.
+fulfillment is; where one of equal size exists without serials on record, it is taken for ours.
 """
 
 import hashlib

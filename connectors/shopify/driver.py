@@ -1,4 +1,4 @@
-"""Moves the twin of Shopify for the conformance rows."""
+"""Driver of the Shopify simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -1,7 +1,8 @@
-"""Tell a Shopify shop what left: a fulfilment, and the serials in the order's metafield.
+"""Shipments pushed to Shopify: a fulfillment, and the serials in the order's metafield.
 
-Shopify keeps neither our reference nor a serial at a fulfilment. So the metafield is written last
-and read first: what it names was told, and what left without being named was told by a call whose
+Shopify keeps neither our reference nor a serial at a fulfillment. So the metafield is written last
+and read first: what it names was reported, and what left without being named was reported by a
+call whose
 answer got lost.
 """
 
@@ -65,7 +66,7 @@ def merge_serials(
 
 
 def allocate(nodes: Sequence[Mapping[str, Any]], left: dict[str, int]) -> list[dict[str, Any]]:
-    """Take as much of `left` (by order line) as these fulfilment order lines still hold."""
+    """Take as much of `left` (by order line) as these fulfillment order lines still hold."""
     parts = []
     for node in nodes:
         line = node["lineItem"]["id"]
@@ -108,7 +109,7 @@ async def _fulfill(
     fulfillment: Fulfillment,
     notify_customer: bool,
 ) -> None:
-    """Create a fulfilment at each location that still holds some of the missing units."""
+    """Create a fulfillment at each location that still holds some of the missing units."""
     left = {line: quantity for line, quantity in missing.items() if quantity > 0}
     groups: dict[str | None, list[dict[str, Any]]] = {}
     for holder in order["fulfillmentOrders"]["nodes"] if left else ():

@@ -1,4 +1,4 @@
-"""Ask Shopify, and read its answers: orders, refusals and errors in the words of the house."""
+"""Shopify requests and mapping: orders, refusals and errors in the hub vocabulary."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,8 @@
-"""What Shopify says of returns and refunds, and how an order is cancelled there.
+"""Shopify: returns and refunds, and how an order is cancelled there.
 
 A refund lowers the current quantity of its order lines at once. One of units that had not left
-(restock type CANCEL) is a change of the order and no return. One that belongs to a return is told
+(restock type CANCEL) is a change of the order and no return. One that belongs to a return is
+reported
 with it; any other stands for itself: put into stock again, the goods are back; else the customer
 keeps them.
 """

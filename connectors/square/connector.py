@@ -11,7 +11,7 @@ order's custom attribute ``serial-hub-serials``; its definition is made on first
 It cannot: compare before it sets a quantity (a physical count overwrites a sale of the same
 second; reconciliation finds it), update an order that the till made (Square gives those no
 version), split a shipment (a partial one becomes PREPARED, the last one COMPLETED), find the
-returns of one order without a walk (they are orders of their own), cancel a paid order, or carry
+returns of one order without a pass (they are orders of their own), cancel a paid order, or carry
 more serials of one order than 1,000 characters hold (the attribute then says how many it leaves
 out).
 """
@@ -129,7 +129,7 @@ class Square(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change.
 
-        A walk repeats its own query with each cursor, as Square asks, and has no upper bound: an
+        A pass repeats its own query with each cursor, as Square asks, and has no upper bound: an
         order that changes meanwhile comes again at the end instead of falling out of the window.
         """
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))

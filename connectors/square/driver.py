@@ -1,4 +1,4 @@
-"""Moves the twin of Square for the conformance rows."""
+"""Driver of the Square simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tell Square what left: the state of the shipment, and the serials as a custom attribute."""
+"""Shipments pushed to Square: the state of the shipment, and the serials as a custom attribute."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Ask Square, and read its answers: orders, notes, counts and errors in the words of the house."""
+"""Square requests and mapping: orders, notes, counts and errors in the hub vocabulary."""
 
 import hashlib
 import json

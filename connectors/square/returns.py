@@ -1,4 +1,4 @@
-"""What Square says of returns and refunds.
+"""Square: returns and refunds.
 
 Goods that are brought back make an order of their own at Square, whose ``returns`` name the order
 and the lines that they are from; if it sells something too, it is an exchange. A refund of money

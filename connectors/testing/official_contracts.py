@@ -34,7 +34,7 @@ WRITTEN = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?", "boolean": r"true|fa
 
 
 class Contract:
-    """One OpenAPI 3 file. `checked` names the operations that were held against it."""
+    """One OpenAPI 3 file. `checked` names the operations that were validated against it."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
@@ -189,7 +189,9 @@ def _in_bounds(schema: Any, value: float, at: str) -> Iterator[str]:
 
 
 class GraphContract:
-    """The schema of a GraphQL API. `checked` names the operations that were held against it."""
+    """The schema of a GraphQL API. `checked` names the operations that were validated against
+    it.
+    """
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema

@@ -56,7 +56,7 @@ class SimulatorDriver:
     enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
     official: ClassVar[Sequence[OfficialContract]] = ()
-    """The contracts that its requests are held against, the first that fits."""
+    """The contracts that its requests are validated against, the first that fits."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock

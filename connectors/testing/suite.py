@@ -36,7 +36,7 @@ class ConnectorSuite:
     connector: ClassVar[type[Connector[Any]]]
     settings: ClassVar[Mapping[str, Any]]
     driver: ClassVar[type[SimulatorDriver] | None] = None
-    """What moves the connector's twin; without it only the wire is tested."""
+    """What moves the connector's simulator; without it only the wire is tested."""
     level_remote: ClassVar[Mapping[str, str]] = {}
     """The references of one listing, as `snapshot_stock` yields them."""
     order_ref: ClassVar[str] = "1"

@@ -1,6 +1,6 @@
 """What every connector promises of the wire: each status its error, no secret in any message.
 
-Here the other side is no twin but an answer: the same one to every call that the connector's
+Here the other side is no simulator but an answer: the same one to every call that the connector's
 capabilities can make.
 """
 
@@ -310,7 +310,7 @@ async def _outcome(call: Call) -> Any:
         result = await call()
     except ConnectorError as error:
         return error
-    # The failure of one level, or of one event, is told in its place.
+    # The failure of one level, or of one event, is reported in its place.
     one = isinstance(result, list) and len(result) == 1
     if one and isinstance(result[0], PushedLevel | PushedEvent):
         return result[0].error or result

@@ -1,6 +1,6 @@
 """Read a channel that pages by number inside fixed windows of its time of change.
 
-Where a channel cannot sort by time of change, a walk along the newest order is no walk at all. So
+Where a channel cannot sort by time of change, a pass along the newest order is no walk at all. So
 each window is fixed, ``[since, until]``, and its pages are read from the last to the first: an
 order that changes meanwhile leaves the window and moves the others to lower pages, which are still
 to come. (It comes again in the next window.) Should the window grow, because an order became

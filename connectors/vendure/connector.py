@@ -1,7 +1,7 @@
 """Vendure shops, over the Admin GraphQL API of Vendure 3 (schema 3.5.4, run against 3.7.3).
 
 The server must know the API key's method (``authOptions.tokenMethod`` holds ``api-key``), declare
-``Fulfillment.customFields.serials`` (a list of strings), and offer a fulfilment handler with the
+``Fulfillment.customFields.serials`` (a list of strings), and offer a fulfillment handler with the
 arguments ``method``, ``trackingCode`` and ``serials``. The role of the key needs ReadOrder,
 UpdateOrder, ReadCatalog, UpdateCatalog, ReadStockLocation. Vendure has no webhooks of its own: a
 few lines of plugin post ``{"orderId": ...}`` with the headers ``x-hub-signature`` (hex HMAC-SHA256
@@ -128,7 +128,7 @@ class Vendure(
             raise NotFound(f"the server has no handler {self.settings.fulfillment_handler}")
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Return orders placed since, then those that were changed, as far as can be told."""
+        """Return orders placed since, then those that were changed, as far as can be reported."""
         stored = json.loads(cursor) if cursor else {}
         known: dict[str, str] = stored.get("open", {})
         position = IncrementalCursor.resume(stored.get("walk", ""), datetime.now(UTC))
@@ -218,7 +218,7 @@ class Vendure(
         return Page(tuple(found), json.dumps(goes_on), more=len(nodes) < total)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
-        """Read the refunds of one order, and what of it was taken back."""
+        """Read the refunds of one order, and what of it was returned."""
         return parse_returns(await self._order(order_ref))
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
@@ -235,7 +235,7 @@ class Vendure(
         return str(order["code"])
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment if there is none with exactly our serials, and ship it."""
+        """Create the fulfillment if there is none with exactly our serials, and ship it."""
         ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
         serials = sorted(serial for named in ours.values() for serial in named)
         order = await self._order(fulfillment.order_ref)

@@ -1,4 +1,4 @@
-"""Moves the twin of Vendure for the conformance rows."""
+"""Driver of the Vendure simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Ask Vendure, and read its answers. It has three ways to say no; each becomes one of the six."""
+"""Vendure requests and mapping. It has three ways to say no; each becomes one of the six."""
 
 import hashlib
 from collections.abc import Mapping
@@ -108,7 +108,7 @@ def fingerprint(order: Order) -> str:
 
 
 def fulfillment_serials(fulfillment: Mapping[str, Any]) -> list[str]:
-    """Read the serials of a fulfilment."""
+    """Read the serials of a fulfillment."""
     return list((fulfillment["customFields"] or {}).get("serials") or [])
 
 

@@ -14,7 +14,7 @@ field for ours.
 Webhooks come signed in one of two ways: with the HMAC of the body in a header whose name was chosen
 at the subscription, or with ``WM_SEC.SIGNATURE`` over method, address, time and body.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
 shipment without a tracking number, take webhooks with a password instead of a signature, serve what
 Walmart ships itself (WFS), or see orders older than 180 days.
 """

@@ -1,4 +1,4 @@
-"""Moves the twin of Walmart for the conformance rows."""
+"""Driver of the Walmart simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tell Walmart what left: it charges the buyer then, so it must be told once.
+"""Shipments pushed to Walmart: it charges the buyer then, so it must be reported once.
 
 There is no key. What left under our tracking number is counted first; the reference of the shipment
 travels as the seller's own order number of the line, and tells two parcels of one number apart.
@@ -52,7 +52,7 @@ async def acknowledge(api: RemoteApi, ref: str) -> None:
 
 
 async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
-    """Tell of one shipment what Walmart does not know of it."""
+    """Report one shipment what Walmart does not know of it."""
     order = await fetch_order(api, fulfillment.order_ref)
     if not fulfillment.tracking:
         raise Rejected("Walmart takes no shipment without a tracking number")

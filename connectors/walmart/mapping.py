@@ -1,4 +1,4 @@
-"""Ask Walmart, and read its answers: orders, quantities, notices, and how many calls are left."""
+"""Walmart requests and mapping: orders, quantities, notices, and how many calls are left."""
 
 import hashlib
 import json
@@ -50,7 +50,9 @@ def common_headers() -> dict[str, str]:
 
 
 def operation_of(method: str, path: str) -> str:
-    """Name the budget that a call draws from: its method and the first two parts of its path."""
+    """Name the rate limit that a call draws from: its method and the first two parts of its
+    path.
+    """
     name = f"{method} {'/'.join(path.partition('?')[0].split('/')[:3])}"
     return name if name in _NAMES else ""
 

@@ -1,4 +1,4 @@
-"""What Walmart says of returns. One of its returns may be about several of the seller's orders."""
+"""Walmart: returns. One of its returns may be about several of the seller's orders."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

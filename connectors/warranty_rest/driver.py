@@ -1,4 +1,4 @@
-"""Moves the twin of a manufacturer's warranty service for the conformance rows."""
+"""Driver of the a manufacturer's warranty service simulator for the conformance cases."""
 
 from collections.abc import Mapping
 from datetime import date

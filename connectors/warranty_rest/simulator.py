@@ -23,7 +23,7 @@ class _Unit:
 
 
 class WarrantySimulator(Simulator):
-    """Knows the units that it was told about; everything else is 404."""
+    """Knows the units that it was reported about; everything else is 404."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class WarrantySimulator(Simulator):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `warranty_rest` reaches this twin."""
+        """Return the settings with which the connector `warranty_rest` reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,

@@ -1,4 +1,4 @@
-"""Moves the twin of WooCommerce for the conformance rows."""
+"""Driver of the WooCommerce simulator for the conformance cases."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Tell a WooCommerce shop what left: serials on the lines, the state, and a note."""
+"""Shipments pushed to WooCommerce: serials on the lines, the state, and a note."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Read what WooCommerce says: orders, meta data, quantities and refusals in our words."""
+"""WooCommerce mapping: orders, meta data, quantities and refusals in the hub vocabulary."""
 
 import json
 import math

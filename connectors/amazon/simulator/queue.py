@@ -35,7 +35,7 @@ class HeldMessage:
 
 
 class QueueSimulator:
-    """One queue. `messages` may be looked at; `path` is its address below the twin's."""
+    """One queue. `messages` may be looked at; `path` is its address below the simulator's."""
 
     path = "/000000000000/selling-partner-notices"
 

@@ -42,15 +42,15 @@ class AmazonSimulator(Simulator):
         self.pages: dict[str, tuple[dict[str, str], int]] = {}
         self.tokens_issued = 0
         self.wall: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
-        self.past = timedelta()  # so long ago happens what is told: Amazon shows orders late
-        self.rates: dict[str, str] = {}  # what the next answers tell of their pace, by path
+        self.past = timedelta()  # so long ago happens what is reported: Amazon shows orders late
+        self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
         self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
         self.queue = QueueSimulator(self.now, self.next_id)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `amazon` reaches this twin."""
+        """Return the settings with which the connector `amazon` reaches this simulator."""
         return {
             "base_url": url,
             "token_url": f"{url}/auth/o2/token",

@@ -25,7 +25,7 @@ def root_of(
 ) -> View:
     """Return both roots as one mapping, in which graphql-core finds each field by its name.
 
-    `base` is the address of the twin; `execute` runs the query of a bulk operation.
+    `base` is the address of the simulator; `execute` runs the query of a bulk operation.
     """
     root = _Root(simulator, base, execute)
     return {
@@ -153,7 +153,7 @@ class _Root:
         return None
 
     def fulfill(self, _info: Info, **asked: Any) -> View:
-        """Fulfil lines of one order's fulfilment order; more than is left is refused."""
+        """Fulfil lines of one order's fulfillment order; more than is left is refused."""
         fulfillment, quantities = asked["fulfillment"], dict[str, int]()
         found: PlacedOrder | None = None
         for group in fulfillment["lineItemsByFulfillmentOrder"]:

@@ -1,4 +1,4 @@
-"""A Shopify shop: orders, stock at one location, fulfilments and metafields over GraphQL."""
+"""A Shopify shop: orders, stock at one location, fulfillments and metafields over GraphQL."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ class ShopifySimulator(Desk):
         super().__init__(routes, location_id, clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `shopify` reaches this twin."""
+        """Return the settings with which the connector `shopify` reaches this simulator."""
         return {
             "shop_url": url,
             "access_token": self.access_token,

@@ -1,4 +1,4 @@
-"""The shop behind the twin of Shopify: what it stocks, what it sold, and how both change."""
+"""The shop behind the simulator of Shopify: what it stocks, what it sold, and how both change."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(slots=True)
 class Shipment:
-    """One fulfilment of an order: how many of which line."""
+    """One fulfillment of an order: how many of which line."""
 
     id: str
     quantities: dict[str, int]
@@ -205,13 +205,13 @@ class Shop(Simulator):
         return line.id
 
     def hold(self, order_id: str, on_hold: bool = True) -> None:
-        """Put the fulfilment of an order on hold, or release it."""
+        """Put the fulfillment of an order on hold, or release it."""
         order = self.orders[order_id]
         order.on_hold = on_hold
         self.touch(order, "orders/updated")
 
     def ship(self, order_id: str, quantities: Mapping[str, int], tracking: Any = None) -> str:
-        """Fulfil lines (by line id), by hand or for the API; returns the fulfilment's id."""
+        """Fulfil lines (by line id), by hand or for the API; returns the fulfillment's id."""
         order = self.orders[order_id]
         for line in order.lines:
             line.fulfilled += quantities.get(line.id, 0)

@@ -34,7 +34,7 @@ class SquareSimulator(Shop):
         super().__init__(self._routes(), location_id, clock)
 
     def settings(self, url: str, notification_url: str = "http://hub.test/hook") -> dict[str, Any]:
-        """Return the settings with which the connector `square` reaches this twin."""
+        """Return the settings with which the connector `square` reaches this simulator."""
         return {
             "base_url": url,
             "access_token": self.access_token,

@@ -1,4 +1,4 @@
-"""The shop behind the twin of Square: a counter, an online store, and one stock for both."""
+"""The shop behind the simulator of Square: a counter, an online store, and one stock for both."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

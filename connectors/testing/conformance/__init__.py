@@ -25,7 +25,7 @@ SIMULATOR_CASES: tuple[Case, ...] = (
     *events.CASES,
     *routes.CASES,
 )
-"""The rows that are played against a twin."""
+"""the cases that are played against a simulator."""
 
 CASES: tuple[Case, ...] = (*SIMULATOR_CASES, *errors.CASES)
-"""All rows: those of the wire as well, where any answer will do for a twin."""
+"""All rows: those of the wire as well, where any answer will do for a simulator."""

@@ -1,4 +1,4 @@
-"""Rows about the wire: each status its error, unknown outcomes, no secret in any message."""
+"""Cases about the wire: each status its error, unknown outcomes, no secret in any message."""
 
 import httpx
 

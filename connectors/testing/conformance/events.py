@@ -1,4 +1,6 @@
-"""Rows about histories and registries outside: an event is told once, a device is that device."""
+"""Cases about histories and registries outside: an event is reported once, a device is that
+device.
+"""
 
 from uuid import uuid4
 
@@ -43,7 +45,7 @@ async def _push_until_done(harness: Harness, *events: LedgerEvent) -> None:
 
 @case(PushEvents)
 async def an_event_is_pushed_once(harness: Harness) -> None:
-    """An event that is told again, also after a lost answer, is there once."""
+    """An event that is reported again, also after a lost answer, is there once."""
     first, second = _event(harness, "SN1"), _event(harness, "SN2")
     await _push_until_done(harness, first, second)
     await _push_until_done(harness, second, first, _event(harness, "SN3"))
@@ -61,7 +63,7 @@ async def an_event_is_pushed_once(harness: Harness) -> None:
 
 @case(LookupDevice)
 async def a_device_is_found_by_identifier(harness: Harness) -> None:
-    """What is registered of a device is told; of one that is not registered, nothing."""
+    """What is registered of a device is reported; of one that is not registered, nothing."""
     harness.driver.register_device("00208851107345", "CoRoent")
     found = await harness.connector.lookup_device(DeviceQuestion(identifier="00208851107345"))
     require(found is not None, "the device is not found")

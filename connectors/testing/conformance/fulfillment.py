@@ -1,4 +1,4 @@
-"""Rows about shipments: the serials are there, and a repeat never ships twice."""
+"""Cases about shipments: the serials are there, and a repeat never ships twice."""
 
 from connectors.contract import PullOrders, PushFulfillment
 from connectors.errors import NotFound

@@ -1,4 +1,4 @@
-"""Rows about orders: pages, cursors, words, numbers, times, cancellation."""
+"""Cases about orders: pages, cursors, words, numbers, times, cancellation."""
 
 from dataclasses import fields, is_dataclass
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Rows about queues: a notice comes until it is acknowledged, whatever it says."""
+"""Cases about queues: a notice comes until it is acknowledged, whatever it says."""
 
 import json
 

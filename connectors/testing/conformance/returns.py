@@ -1,4 +1,4 @@
-"""Rows about returns: they are found, read alike, and bring serials back where the channel can."""
+"""Cases about returns: they are found, read alike, and bring serials back where the channel can."""
 
 from connectors.contract import PullReturns
 from connectors.errors import NotFound

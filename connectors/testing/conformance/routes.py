@@ -1,4 +1,4 @@
-"""Rows about credentials and limits: who is refused is told, who is too fast waits as long."""
+"""Cases about credentials and limits: who is refused is reported, who is too fast waits as long."""
 
 import time
 from email.utils import formatdate
@@ -41,7 +41,7 @@ async def revoked_access(harness: Harness) -> None:
 
 @case()
 async def expired_tokens_are_replaced(harness: Harness) -> None:
-    """A token that runs out is fetched anew, once, and the call goes on; a refusal is told."""
+    """A token that runs out is fetched anew, once, and the call goes on; a refusal is reported."""
     clock = Clock()
     driver = type(harness.driver)(clock)
     if driver.settings_with_tokens("http://127.0.0.1:9") is None:

@@ -1,4 +1,4 @@
-"""Rows about stock: what is set is shown, one bad level harms only itself, sales are kept."""
+"""Cases about stock: what is set is shown, one bad level harms only itself, sales are kept."""
 
 from connectors.contract import PushStock, SnapshotStock
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
@@ -27,7 +27,7 @@ async def quantities_are_set(harness: Harness) -> None:
 
 @case(PushStock)
 async def one_bad_level(harness: Harness) -> None:
-    """A listing that is gone is told in its place; the others of the call are set."""
+    """A listing that is gone is reported in its place; the others of the call are set."""
     driver, connector = harness.driver, harness.connector
     good = {sku: driver.list_article(sku, 5) for sku in ("A", "B", "C", "D")}
     levels = [
@@ -95,7 +95,7 @@ async def edits_within_a_push_are_seen(harness: Harness) -> None:
 
 @case(PushStock)
 async def a_repeated_push_undoes_nothing(harness: Harness) -> None:
-    """The same push twice is one effect: a sale between the two is not taken back."""
+    """The same push twice is one effect: a sale between the two is not returned."""
     remote = harness.driver.list_article("CAM", 5)
     level = harness.level("CAM", 7, remote, expected=5)
     await harness.connector.push_stock([level])

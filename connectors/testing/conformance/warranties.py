@@ -1,4 +1,4 @@
-"""Rows about manufacturers and messages: each question its answer, each effect once."""
+"""Cases about manufacturers and messages: each question its answer, each effect once."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ async def warranty_answers_match_questions(harness: Harness) -> None:
 
 @case(LookupWarranty)
 async def warranty_dates_are_exact(harness: Harness) -> None:
-    """The first day of a warranty, where it is told, and the last come in as they are."""
+    """The first day of a warranty, where it is reported, and the last come in as they are."""
     _known(harness, "SN1")
     (answer,) = await harness.connector.lookup_warranty(
         [WarrantyQuestion(serial="SN1", product=PRODUCT)]

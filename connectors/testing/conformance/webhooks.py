@@ -1,4 +1,4 @@
-"""Rows about webhooks: signed ones come in, spoiled ones do not, and a replay is known as one."""
+"""Cases about webhooks: signed ones come in, spoiled ones do not, and a replay is known as one."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A Vendure server: orders, stock of one location and fulfilments over its Admin GraphQL API."""
+"""A Vendure server: orders, stock of one location and fulfillments over its Admin GraphQL API."""
 
 import hashlib
 import hmac
@@ -46,7 +46,7 @@ class VendureSimulator(VendureShop):
         super().__init__([Route("/admin-api", self._graphql, methods=["POST"])], clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `vendure` reaches this twin."""
+        """Return the settings with which the connector `vendure` reaches this simulator."""
         return {
             "url": f"{url}/admin-api",
             "api_key": self.api_key,

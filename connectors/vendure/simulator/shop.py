@@ -1,4 +1,4 @@
-"""What a Vendure server keeps: variants on shelves, orders, fulfilments, refunds.
+"""What a Vendure server keeps: variants on shelves, orders, fulfillments, refunds.
 
 As with the real one the time of change of an order stands still when it is placed, shipped or
 refunded, and moves when it is cancelled; times have whole seconds, as on its SQLite.
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(slots=True)
 class Parcel:
-    """One fulfilment."""
+    """One fulfillment."""
 
     id: str
     lines: dict[str, int]

@@ -1,4 +1,4 @@
-"""What the twin of Walmart writes down and says: orders, lines, amounts, refusals."""
+"""What the simulator of Walmart writes down and says: orders, lines, amounts, refusals."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

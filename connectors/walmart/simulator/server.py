@@ -50,7 +50,7 @@ class WalmartSimulator(Simulator):
         self.items: dict[str, int] = {}  # what is there
         self.orders: dict[str, Record] = {}
         self.changed: dict[str, datetime] = {}
-        self.shipped: list[str] = []  # the orders that parcels were told of
+        self.shipped: list[str] = []  # the orders that parcels were reported of
         self.returns: dict[str, Record] = {}
         self.feeds: dict[str, Record] = {}
         self.feed_looks = 1
@@ -61,7 +61,7 @@ class WalmartSimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `walmart` reaches this twin."""
+        """Return the settings with which the connector `walmart` reaches this simulator."""
         return {
             "base_url": url,
             "client_id": self.client[0],
@@ -182,7 +182,7 @@ class WalmartSimulator(Simulator):
         self.emit(topic, ref)
 
     def parcels(self, ref: str) -> int:
-        """Count the parcels of an order that were told of."""
+        """Count the parcels of an order that were reported of."""
         return self.shipped.count(ref)
 
     def emit(self, topic: str, ref: str) -> None:

@@ -44,7 +44,7 @@ class WooCommerceSimulator(Shop):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `woocommerce` reaches this twin."""
+        """Return the settings with which the connector `woocommerce` reaches this simulator."""
         return {
             "url": url,
             "consumer_key": self.consumer_key,

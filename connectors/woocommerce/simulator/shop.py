@@ -1,4 +1,4 @@
-"""The shop behind the twin of WooCommerce: products, variations, orders, a till."""
+"""The shop behind the simulator of WooCommerce: products, variations, orders, a till."""
 
 import copy
 import json

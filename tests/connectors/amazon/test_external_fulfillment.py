@@ -35,7 +35,7 @@ def run(
     simulator: AmazonSimulator | None = None,
     heard: Callable[[httpx.Request], Awaitable[None]] | None = None,
 ) -> AmazonSimulator:
-    """Tell a story of things that happened ten minutes ago: a walk ends two minutes before now."""
+    """Tell a story of things that happened ten minutes ago: a pass ends two minutes before now."""
     seller = simulator or AmazonSimulator()
     seller.past = timedelta(minutes=10)
 
@@ -258,7 +258,7 @@ def test_what_a_label_wants_is_said_and_the_serials_are_there_by_then() -> None:
         with pytest.raises(Rejected, match="no such carrier"):
             await connector.push_fulfillment(left(ref, ("1", "SN1")))
         desk.refuses_labels = ""
-        # The serial was wrong and is told anew before the package leaves.
+        # The serial was wrong and is reported anew before the package leaves.
         await connector.push_fulfillment(left(ref, ("1", "SN2")))
         assert packed(desk, ref) == [("SHIPPED", {"1": ["SN2"]})]
 
@@ -302,7 +302,7 @@ def test_every_request_keeps_to_the_official_contract() -> None:
         assert desk.shipments[ref]["packages"][0]["hazmatLabels"] == ["CLASS_9"]
 
     simulator = run(scenario, heard=keep)
-    # The twin's shipments are such as the contract describes, packed and unpacked.
+    # The simulator's shipments are such as the contract describes, packed and unpacked.
     schema = contract.spec["components"]["schemas"]["Shipment"]
     for shipment in simulator.location_desk.shipments.values():
         assert list(contract.problems(schema, shipment, "$")) == []

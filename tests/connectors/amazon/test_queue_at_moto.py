@@ -51,9 +51,7 @@ def test_notices_are_taken_from_a_queue_and_deleted_there(server: str) -> None:
         ours = connector(queue, key)
         taken = [*await ours.receive(), *await ours.receive()]
         assert {each.call.id for each in taken} == {f"n-{n}" for n in range(13)}
-        assert ours.read(taken[0].call.topic, taken[0].body) == (
-            OrderRef("903-8868176-2219830"),
-        )
+        assert ours.read(taken[0].call.topic, taken[0].body) == (OrderRef("903-8868176-2219830"),)
         assert await ours.receive() == [], "what was taken is hidden"
         await ours.acknowledge([each.receipt for each in taken[:12]])
         await ours.acknowledge([each.receipt for each in taken[:12]])

@@ -1,4 +1,6 @@
-"""The BigCommerce connector talks to its twin over a real socket, and keeps to the contract."""
+"""The BigCommerce connector talks to its simulator over a real socket, and keeps to the
+contract.
+"""
 
 import asyncio
 import json

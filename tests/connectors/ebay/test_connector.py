@@ -1,4 +1,4 @@
-"""The eBay connector talks to its twin over a real socket, and keeps to the contract."""
+"""The eBay connector talks to its simulator over a real socket, and keeps to the contract."""
 
 import asyncio
 import json

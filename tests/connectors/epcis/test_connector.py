@@ -67,7 +67,7 @@ def event(serial: str = "SN-1", **more: Any) -> LedgerEvent:
 
 
 class FaultyTransport(httpx.AsyncBaseTransport):
-    """The way to a twin, on which every request is held against the official contract."""
+    """The way to a simulator, on which every request is validated against the official contract."""
 
     def __init__(self, simulator: EpcisSimulator) -> None:
         self.inner = httpx.ASGITransport(simulator.app)
@@ -381,7 +381,7 @@ def test_a_job_that_is_forgotten_is_looked_up() -> None:
     async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
         found = await epcis.read_push("job-of-yesterday", [there, lost])
         assert found[0] == PushedEvent(there.id, answer="is there")
-        assert isinstance(found[1].error, Unknown)  # to be told anew
+        assert isinstance(found[1].error, Unknown)  # to be reported anew
 
     play(simulator, scenario)
 

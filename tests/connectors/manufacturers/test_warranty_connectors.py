@@ -83,7 +83,7 @@ def play(
 
 
 def at(simulator: Any, connector: Any, *questions: tuple[str, str], **settings: Any) -> Any:
-    """Ask a connector of its twin."""
+    """Ask a connector of its simulator."""
     transport = httpx.ASGITransport(simulator.app)
     return play(connector, transport, *questions, **simulator.settings("http://twin"), **settings)
 

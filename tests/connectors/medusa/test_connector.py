@@ -1,4 +1,4 @@
-"""The Medusa connector talks to its twin over a real socket, and keeps to the contract."""
+"""The Medusa connector talks to its simulator over a real socket, and keeps to the contract."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

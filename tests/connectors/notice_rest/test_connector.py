@@ -1,4 +1,4 @@
-"""The connector that carries messages, against its twin over a real socket."""
+"""The connector that carries messages, against its simulator over a real socket."""
 
 import asyncio
 import json

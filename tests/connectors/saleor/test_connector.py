@@ -1,4 +1,4 @@
-"""The Saleor connector talks to its twin over a real socket, and keeps to the schema."""
+"""The Saleor connector talks to its simulator over a real socket, and keeps to the schema."""
 
 import asyncio
 import base64

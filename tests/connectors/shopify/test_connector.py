@@ -1,4 +1,4 @@
-"""The Shopify connector talks to its twin over a real socket."""
+"""The Shopify connector talks to its simulator over a real socket."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The Square connector talks to its twin over a real socket."""
+"""The Square connector talks to its simulator over a real socket."""
 
 from datetime import UTC, datetime, timedelta
 

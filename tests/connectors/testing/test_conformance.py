@@ -105,7 +105,7 @@ class TestWooCommerce(ConnectorSuite):
 
 
 class TestWooCommerceWithoutTls(TestWooCommerce):
-    driver = None  # the rows are played once, over plain http
+    driver = None  # the cases are played once, over plain http
     settings: ClassVar[Mapping[str, Any]] = {**TestWooCommerce.settings, "url": "http://shop.test"}
 
 
@@ -215,7 +215,7 @@ class TestWarrantyRest(ConnectorSuite):
 
 
 class TestWarrantyRestInBatches(TestWarrantyRest):
-    driver = None  # the rows are played once
+    driver = None  # the cases are played once
     settings: ClassVar[Mapping[str, Any]] = {
         **TestWarrantyRest.settings,
         "batch_path": "/warranties?serials={serials}",
@@ -287,5 +287,5 @@ class TestGudid(ConnectorSuite):
 
 
 class TestAccessGudid(TestGudid):
-    driver = None  # the rows are played once, by the other source
+    driver = None  # the cases are played once, by the other source
     settings: ClassVar[Mapping[str, Any]] = {}

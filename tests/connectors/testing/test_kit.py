@@ -1,4 +1,4 @@
-"""The rows of the conformance kit fail for connectors that break their promises, and say why."""
+"""the cases of the conformance kit fail for connectors that break their promises, and say why."""
 
 import itertools
 import json

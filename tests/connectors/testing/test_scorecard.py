@@ -1,4 +1,4 @@
-"""The scorecard tells of every installed connector what holds, what fails, and what it has not."""
+"""The scorecard reports every installed connector what holds, what fails, and what it has not."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ from serial_hub.cli import main
 
 
 class WritesOver(Medusa):
-    """Never compares: what somebody sold meanwhile is taken back."""
+    """Never compares: what somebody sold meanwhile is returned."""
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         return await super().push_stock([replace(each, expected=None) for each in levels])

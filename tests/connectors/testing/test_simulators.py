@@ -1,4 +1,4 @@
-"""The twins call back with signed webhooks, lose them on order, and fail when told to."""
+"""The simulators call back with signed webhooks, lose them on order, and fail when told to."""
 
 import asyncio
 from datetime import UTC, datetime

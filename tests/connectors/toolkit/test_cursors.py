@@ -1,4 +1,4 @@
-"""A walk never skips an order, whatever the channel does meanwhile."""
+"""A pass never skips an order, whatever the channel does meanwhile."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,7 @@ def test_every_change_is_seen_though_orders_move_and_show_up_late(
         channel.change(random.randint(1, 60), timedelta(seconds=random.choice([0, 0, 30, 200])))
         poll()
     channel.now += timedelta(minutes=10)
-    for _ in range(2):  # the first may only end a walk that began before the last changes
+    for _ in range(2):  # the first may only end a pass that began before the last changes
         more, pages = True, 0
         while more:
             orders, cursor, more = pull(channel, cursor, channel.now + skew)
@@ -123,7 +123,7 @@ def test_times_are_read_as_channels_write_them() -> None:
 
 
 def test_a_channel_whose_clock_goes_ahead_is_read_to_its_end_at_once() -> None:
-    """Its orders always lie past the beginning of a walk: that alone may not end it."""
+    """Its orders always lie past the beginning of a pass: that alone may not end it."""
     channel = Channel(page_size=3)
     for order in range(30):
         channel.now += timedelta(seconds=1)

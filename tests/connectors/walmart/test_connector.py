@@ -1,4 +1,4 @@
-"""The Walmart connector talks to its twin over a real socket, and keeps to the contracts."""
+"""The Walmart connector talks to its simulator over a real socket, and keeps to the contracts."""
 
 import asyncio
 import json

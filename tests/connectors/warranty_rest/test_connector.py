@@ -1,4 +1,4 @@
-"""The configurable warranty connector, against its twin and against documented shapes."""
+"""The configurable warranty connector, against its simulator and against documented shapes."""
 
 import asyncio
 import json

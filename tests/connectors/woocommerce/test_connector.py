@@ -1,4 +1,4 @@
-"""The WooCommerce connector talks to its twin over a real socket, signed with OAuth 1.0a."""
+"""The WooCommerce connector talks to its simulator over a real socket, signed with OAuth 1.0a."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -148,7 +148,7 @@ class Acme(
         ]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Tell of a shipment. The key makes a repeat the same shipment."""
+        """Report a shipment. The key makes a repeat the same shipment."""
         body = {
             "lines": [
                 {"line_id": line.order_line_ref, "serials": list(line.serials)}
@@ -184,7 +184,7 @@ class Acme(
         return (OrderRef(str(named)),) if named else ()
 
     async def _changed(self, name: str, cursor: str) -> tuple[list[Any], IncrementalCursor, bool]:
-        """Read a page of what changed; the walk overlaps, so that nothing is skipped."""
+        """Read a page of what changed; the pass overlaps, so that nothing is skipped."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         params: dict[str, Any] = {"limit": PER_PAGE, "sort": "changed_at"}
         if position.since is not None:

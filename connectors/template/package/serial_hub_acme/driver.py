@@ -1,4 +1,4 @@
-"""Moves the twin of Acme, so that the conformance rows can be played against it."""
+"""Moves the simulator of Acme, so that the conformance rows can be played against it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -1,6 +1,7 @@
 """An Acme shop that holds still for tests: the rules of the real one, in memory, over HTTP.
 
-An honest twin refuses what the real one refuses. Write it from the channel's documentation, not
+An honest simulator refuses what the real one refuses. Write it from the channel's
+documentation, not
 from your connector: what both get wrong, no test will find.
 """
 
@@ -41,7 +42,7 @@ class AcmeSimulator(Simulator):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
+        """Return the settings with which the connector reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,
