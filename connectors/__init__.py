@@ -1,13 +1,16 @@
-"""The translators: one module a channel. Write one yourself: README.md in this folder."""
+"""Connectors: a package for each channel, and the contract that all of them implement.
+
+Authors import the names below. `toolkit` holds helpers, `testing` the simulators' base and the
+conformance kit, `template` the start of a package of your own; README.md lists the packages.
+"""
 
 from connectors.contract import (
     BulkWarranty,
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
     LookupDevice,
     LookupWarranty,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -16,13 +19,14 @@ from connectors.contract import (
     PushEvents,
     PushFulfillment,
     PushStock,
-    Queued,
+    QueueMessage,
     ReceiveQueue,
     ReceiveWebhooks,
     RegisterWarranty,
     SendNotice,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
     capabilities,
 )
 from connectors.errors import (
@@ -45,11 +49,10 @@ __all__ = [
     "Conflict",
     "Connector",
     "ConnectorError",
-    "Delivery",
-    "Hint",
     "LookupDevice",
     "LookupWarranty",
     "NotFound",
+    "OrderRef",
     "Page",
     "PullOrders",
     "PullReturns",
@@ -58,7 +61,7 @@ __all__ = [
     "PushStock",
     "PushedEvent",
     "PushedLevel",
-    "Queued",
+    "QueueMessage",
     "RateLimited",
     "ReceiveQueue",
     "ReceiveWebhooks",
@@ -71,6 +74,7 @@ __all__ = [
     "SnapshotStock",
     "Transient",
     "Unknown",
+    "WebhookCall",
     "capabilities",
     "connect",
     "installed",

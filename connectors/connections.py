@@ -6,24 +6,24 @@ from typing import Any
 
 from connectors.contract import Connector
 from connectors.registry import connect
-from connectors.toolkit.rate_limits import Budgets
+from connectors.toolkit.rate_limits import RateLimitStore
 from connectors.toolkit.tokens import TokenStore
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenConnector:
     sealed: str
     connector: Connector[Any]
 
 
-Stores = Callable[[str], tuple[Budgets, TokenStore]]
+Stores = Callable[[str], tuple[RateLimitStore, TokenStore]]
 
 
 class Connections:
-    """Connectors by channel. `unseal` turns the sealed settings of a channel into plain ones.
+    """Connectors by channel id.
 
-    `stores` gives, by the id of a channel, where what its account may still ask and its token are
-    kept; without them each process keeps them for itself.
+    `unseal` decrypts the settings of a channel. `stores` returns, for a channel id, where its rate
+    limits and its token are kept; without it each process keeps its own.
     """
 
     def __init__(
@@ -31,28 +31,28 @@ class Connections:
     ) -> None:
         self._unseal = unseal
         self._stores = stores
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenConnector] = {}
         self._retired: list[Connector[Any]] = []
 
     def of(self, channel: Mapping[str, Any]) -> Connector[Any]:
-        """Return the connector of a channel's row; opened anew when its settings changed."""
+        """Return the connector of a channel row; opens a new one when its settings changed."""
         kept = self._open.get(channel["id"])
         if kept is not None and kept.sealed == channel["settings"]:
             return kept.connector
         if kept is not None:
             self._retired.append(kept.connector)  # a call may still be on its way
-        budgets, tokens = self._stores(channel["id"]) if self._stores else (None, None)
+        rate_limits, tokens = self._stores(channel["id"]) if self._stores else (None, None)
         connector = connect(
             channel["connector"],
             self._unseal(channel["settings"]),
-            budgets=budgets,
+            rate_limits=rate_limits,
             tokens=tokens,
         )
-        self._open[channel["id"]] = _Open(channel["settings"], connector)
+        self._open[channel["id"]] = _OpenConnector(channel["settings"], connector)
         return connector
 
     def unseal(self, sealed: str) -> Mapping[str, Any]:
-        """Open what the same keys have sealed, such as how to reach a person."""
+        """Decrypt a text that was sealed with the same keys, such as a contact address."""
         return self._unseal(sealed)
 
     async def aclose(self) -> None:

@@ -1,11 +1,11 @@
-"""The connector contract: what a channel must be to join the hub.
+"""Connector contract: the capabilities that a channel can have, and the values they exchange.
 
-A connector translates between the words of `hub.vocabulary` and one remote API. It keeps no state,
-opens no database, sets no timers and never retries: the jobs do all that, and ask one thing of a
-failed call: which of the six errors was it?
+A connector translates between `hub.vocabulary` and one remote API. It keeps no state, opens no
+database, sets no timers and never retries. The jobs do all that, and decide by the error class of
+a failed call what happens next (see `connectors.errors`).
 
-Capabilities are not declared, they are inherited: what a class inherits is what it can do. Reading
-is liberal: an unknown field or enum value of the remote never stops an import.
+A class has the capabilities that it inherits; nothing is declared twice. Parsing is lenient: an
+unknown field or enum value of the remote never stops an import.
 """
 
 from abc import ABC, abstractmethod
@@ -41,10 +41,10 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some items, and the cursor to ask for what comes after them.
+    """Items of one page, and the cursor of the page after it.
 
     A cursor is an opaque string that only its connector reads. Items may repeat across pages (the
-    inbox drops doubles); they may never be skipped. `more` asks for the next page at once.
+    inbox drops duplicates) but are never skipped. `more` asks for the next page at once.
     """
 
     items: tuple[Item, ...]
@@ -53,32 +53,35 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One verified webhook call: the remote's own id for it, and its topic."""
+class WebhookCall:
+    """A verified inbound webhook call: the id that the channel gives it, and its topic."""
 
     id: str
     topic: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    """What a stored delivery is about. The jobs re-read the order; they never trust the payload."""
+class OrderRef:
+    """The order that a stored webhook call or queue message is about.
+
+    The jobs read the order again from the channel; they never trust the payload.
+    """
 
     order_ref: str
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """One message that a queue holds for us, as it came, and the receipt that deletes it."""
+class QueueMessage:
+    """One message received from a queue, and the receipt that deletes it."""
 
-    delivery: Delivery
+    call: WebhookCall
     body: bytes
     receipt: str
 
 
 @dataclass(frozen=True, slots=True)
 class PushedLevel:
-    """What became of one level: the quantity that the channel now shows, or why not."""
+    """Result of pushing one level: the quantity that the channel now shows, or the error."""
 
     listing: str
     quantity: int | None = None
@@ -87,9 +90,9 @@ class PushedLevel:
 
 @dataclass(frozen=True, slots=True)
 class PushedEvent:
-    """What became of one event: taken, refused (`error`), or being worked off (`job`).
+    """Result of pushing one event: accepted, refused (`error`), or still processing (`job`).
 
-    `job` is the remote's reference, under which the outcome is asked for later.
+    `job` is the remote's reference, by which `read_push` asks for the outcome later.
     """
 
     event: str
@@ -99,13 +102,13 @@ class PushedEvent:
 
 
 class Connector(ABC, Generic[Settings]):
-    """One kind of channel. Subclass it, add capabilities, register it as an entry point."""
+    """One kind of channel. Subclass it, inherit capabilities, register it as an entry point."""
 
     key: ClassVar[str]
-    """Stable name, as in ``shopify``: stored with every channel and seen in webhook URLs."""
+    """Stable name, as in ``shopify``: stored with every channel and part of webhook URLs."""
 
     settings_model: ClassVar[type[BaseModel]]
-    """What one account needs; secrets are ``SecretStr``."""
+    """Settings of one account; secrets are ``SecretStr``."""
 
     def __init__(self, settings: Settings, api: RemoteApi) -> None:
         self.settings = settings
@@ -114,213 +117,244 @@ class Connector(ABC, Generic[Settings]):
     @classmethod
     @abstractmethod
     def remote(cls, settings: Settings) -> Remote:
-        """Describe the other side: base URL, credentials, pace. No call is made."""
+        """Return base URL, credentials and rate limits of the remote. Makes no call."""
 
     @abstractmethod
     async def check(self) -> None:
-        """Make the cheapest call that proves that the credentials and the permissions work."""
+        """Make the cheapest call that proves credentials and permissions.
+
+        Raises AuthFailed for refused credentials or a missing permission, NotFound for a location,
+        shop or account that the settings name and that does not exist.
+        """
 
 
 class PullOrders(ABC):
-    """The channel sells: it can list orders by time of change, and read one."""
+    """The channel sells: it lists orders by time of change, and reads one."""
 
     orders_name_serials: ClassVar[bool] = False
-    """Whether its order lines can name serials that the channel itself sold, as a till does."""
+    """Whether its order lines can name serials that the channel itself sold, as a POS does."""
 
     @abstractmethod
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Return the next orders changed after `cursor` ("" is the beginning)."""
+        """Return the next orders changed after `cursor`; "" starts at the beginning.
+
+        Every order changed since is returned at least once, in any order. Accepts the cursor of any
+        page returned before.
+        """
 
     @abstractmethod
     async def read_order(self, ref: str) -> Order:
-        """Read one order as it is now, or raise NotFound."""
+        """Return one order in its present state.
+
+        Raises NotFound for an unknown order, and for one that belongs to another channel.
+        """
 
 
 class PullReturns(ABC):
-    """The channel knows of returns and refunds: it can list them by time of change."""
+    """The channel records returns and refunds: it lists them by time of change."""
 
     returns_name_serials: ClassVar[bool] = False
-    """Whether its return lines can name the serials that come back."""
+    """Whether its return lines can name the returned serials."""
 
     @abstractmethod
     async def pull_returns(self, cursor: str) -> Page[Return]:
-        """Return the next returns and refunds changed after `cursor` ("" is the beginning)."""
+        """Return the returns and refunds changed after `cursor`; "" starts at the beginning."""
 
     @abstractmethod
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
-        """Read the returns and refunds of one order as they are now, or raise NotFound."""
+        """Return all returns and refunds of one order in their present state.
+
+        Raises NotFound for an unknown order.
+        """
 
 
 class CancelOrders(ABC):
-    """The channel can be told that an order can not be served."""
+    """The channel accepts the cancellation of an order that cannot be fulfilled."""
 
     @abstractmethod
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order; return a link or reference that a person can follow.
 
-        Safe to repeat: an order that is cancelled already is an answer, not an error.
+        Safe to repeat: an order that is cancelled already is a success. Raises Rejected where the
+        channel refuses, as for a shipped order.
         """
 
 
 class PushStock(ABC):
-    """The channel shows quantities."""
+    """The channel shows available quantities."""
 
     levels_max: ClassVar[int] = 50
-    """How many levels one call may carry."""
+    """Most levels in one call."""
 
     compares_stock: ClassVar[bool] = True
-    """Whether a level whose `expected` is no longer shown there is refused, not written over."""
+    """Whether a level whose `expected` is no longer shown is refused, not overwritten."""
 
     compares_in_one_step: ClassVar[bool] = False
-    """Whether the channel itself compares, so that not even an edit within the call is undone."""
+    """Whether the channel itself compares, so that even an edit during the call is kept."""
 
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
-        """Set, never add, the remote quantities; answer for each level by its listing.
+        """Set, never add, the quantities shown; return one result for each level.
 
-        Safe to repeat with the same keys. A failure of the whole call is raised; a failure of one
-        level is its `error`, so that one bad listing never blocks the others.
+        `levels` has at most `levels_max` items. Results name the listing and may come in any order.
+        Safe to repeat with the same keys. A failure of one level is its `error` (NotFound,
+        Rejected, or Conflict with the quantity that is shown instead), so that one bad listing
+        never blocks the others; a failure of the whole call is raised.
         """
 
 
 class SnapshotStock(ABC):
-    """The channel can be compared with the ledger."""
+    """The channel lists its quantities, so that reconciliation can compare them."""
 
     @abstractmethod
     def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
-        """Yield every quantity that the channel shows right now, page by page."""
+        """Yield every quantity that the channel shows now, page by page, each listing once."""
 
 
 class SnapshotOrders(ABC):
-    """The orders of a window can be read again, whatever their time of change says."""
+    """The channel lists orders by the time they were placed."""
 
     @abstractmethod
     def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
-        """Yield every order placed in the window, both ends included."""
+        """Yield every order placed from `since` to `until`, both included."""
 
 
 class PushFulfillment(ABC):
-    """The channel wants to know what left, and under which serials."""
+    """The channel accepts shipments, with the serials of each order line."""
 
-    keeps_serials: ClassVar[bool] = True
-    """Whether what it is told can be seen there: the serials of each order line."""
+    stores_serials: ClassVar[bool] = True
+    """Whether the channel shows the serials of each order line of a shipment."""
 
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Report a shipment; return a link or reference that a person can follow.
 
-        Safe to repeat: where the channel has no idempotency key, look before creating.
+        Safe to repeat: where the channel has no idempotency key, look before creating. Raises
+        NotFound for an unknown order, Rejected where the channel refuses the shipment.
         """
 
 
 class ReceiveWebhooks(ABC):
-    """The channel calls us."""
+    """The channel calls the hub."""
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
-        """Fetch what `verify` needs and does not have, as a public key by its id.
+        """Fetch what `verify` needs and does not have, such as a public key by its id.
 
-        Anybody can make us do it: bound what it costs. Most channels need nothing.
+        Anybody can trigger it with an unsigned call: limit its cost. Most channels need nothing.
         """
         return
 
     def challenge(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
-        """Answer the question by which a channel sees whose address this is; None: it asks none."""
+        """Answer a channel's proof-of-ownership request; None where it makes none.
+
+        `query` holds the query parameters of a GET request. Returns the JSON object of the
+        response.
+        """
         return None
 
     @abstractmethod
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over the raw bytes in constant time, or raise AuthFailed.
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the raw bytes in constant time.
 
-        `headers` has lower-case names. Nothing is parsed before the signature is right.
+        `headers` has lower-case names. Nothing is parsed before the signature is verified. Raises
+        AuthFailed for a missing or wrong signature, and for a call that is too old.
         """
 
     @abstractmethod
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
-        """Say which orders a stored delivery is about; an unknown topic is an empty answer."""
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
+        """Return the orders that a stored call is about; none for an unknown topic."""
 
 
 class ReceiveQueue(ABC):
-    """The channel puts what it has to tell into a queue, which we empty: nobody calls us."""
+    """The channel writes messages to a queue, which the hub empties."""
 
     @abstractmethod
-    async def receive(self) -> Sequence[Queued]:
-        """Take some of what is waiting; nothing is the end for now.
+    async def receive(self) -> Sequence[QueueMessage]:
+        """Receive some of the waiting messages; an empty result means none for now.
 
-        A message that is not acknowledged comes again, and any may come twice.
+        A message that is not acknowledged is delivered again, and any message may arrive twice.
         """
 
     @abstractmethod
     async def acknowledge(self, receipts: Sequence[str]) -> None:
-        """Delete messages, once they are stored. Safe to repeat."""
+        """Delete messages after they are stored. Safe to repeat."""
 
     @abstractmethod
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
-        """Say which orders a stored message is about; an unknown topic is an empty answer."""
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
+        """Return the orders that a stored message is about; none for an unknown topic."""
 
 
 class LookupWarranty(ABC):
-    """A manufacturer's database that knows serials."""
+    """A manufacturer's warranty database."""
 
     questions_max: ClassVar[int] = 1
-    """How many serials one call may ask about."""
+    """Most questions in one call."""
 
-    tells_first_day: ClassVar[bool] = True
-    """Whether it says when a cover began."""
+    reports_start_date: ClassVar[bool] = True
+    """Whether it reports the first day of a coverage."""
 
     @abstractmethod
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
-        """Answer every question, in its order; a serial not known there is UNKNOWN."""
+        """Return one warranty for each question, in the order of the questions.
+
+        `questions` has at most `questions_max` items. A serial that the database does not know is
+        UNKNOWN, never NOT_COVERED.
+        """
 
 
 class BulkWarranty(ABC):
-    """A manufacturer's database that works many questions off later.
+    """A manufacturer's database that processes many questions as a job.
 
-    Nobody waits for it: the jobs begin, keep the reference, and come back for the answers.
+    The jobs start it, keep the reference, and ask for the result later.
     """
 
     job_questions_max: ClassVar[int] = 500
-    """How many serials one job may ask about."""
+    """Most questions in one job."""
 
     @abstractmethod
     async def begin_warranty_job(self, questions: Sequence[WarrantyQuestion]) -> str:
-        """Begin a job and return its reference. A job that nobody comes back for harms nobody."""
+        """Start a job and return its reference. An abandoned job does no harm."""
 
     @abstractmethod
     async def read_warranty_job(
         self, job: str, questions: Sequence[WarrantyQuestion]
     ) -> Sequence[Warranty] | None:
-        """Answer every question of a job, in its order; None while it is being worked off."""
+        """Return the warranties of a job in the order of its questions; None while it runs.
+
+        Raises NotFound or Rejected for a job that is gone or failed.
+        """
 
 
 class RegisterWarranty(ABC):
-    """The manufacturer wants to know which serial was sold, and when."""
+    """The manufacturer registers sold serials with the date of sale."""
 
     @abstractmethod
     async def register_warranty(self, registration: Registration) -> Warranty:
-        """Register one sold unit and return what the manufacturer now says. Safe to repeat."""
+        """Register one sold unit and return its warranty. Safe to repeat."""
 
 
 class PushEvents(ABC):
-    """The channel keeps histories of units: it is told what happened to ours, event by event."""
+    """The channel keeps histories of units: it accepts ledger events."""
 
     events_max: ClassVar[int] = 50
-    """How many events one call may carry."""
+    """Most events in one call."""
 
     def wants_event(self, event: LedgerEvent) -> bool:
-        """Say whether an event is for it at all; what is not is never told."""
+        """Return whether the channel wants an event at all; others are never sent."""
         return True
 
     @abstractmethod
     async def push_events(self, events: Sequence[LedgerEvent]) -> Sequence[PushedEvent]:
-        """Tell events, each of another unit; answer for each by its id.
+        """Send events, each of another unit; return one result for each event id.
 
-        Safe to repeat: look which of them are there before telling. A failure of the whole call is
-        raised; a refusal of one event is its `error`, so that one never blocks the others.
+        `events` has at most `events_max` items. Safe to repeat: look up which of them exist before
+        sending. A refusal of one event is its `error`, so that one never blocks the others; a
+        failure of the whole call is raised.
         """
 
     @abstractmethod
     async def read_push(self, job: str, events: Sequence[LedgerEvent]) -> Sequence[PushedEvent]:
-        """Say what became of events that were being worked off; `job` again while they are."""
+        """Return the results of events that were processing; `job` is set while they still are."""
 
 
 class LookupDevice(ABC):
@@ -328,7 +362,7 @@ class LookupDevice(ABC):
 
     @abstractmethod
     async def lookup_device(self, question: DeviceQuestion) -> Device | None:
-        """Return what is registered of a device; None: it is not registered there."""
+        """Return the registered record of a device; None where it is not registered."""
 
 
 class SendNotice(ABC):
@@ -340,7 +374,9 @@ class SendNotice(ABC):
 
     @abstractmethod
     def receipts(self, topic: str, body: bytes) -> Sequence[NoticeReceipt]:
-        """Say what a stored delivery tells of messages; an unknown topic is an empty answer."""
+        """Return the delivery status of messages that a stored call reports; none for an unknown
+        topic.
+        """
 
 
 CAPABILITIES: tuple[type, ...] = (
@@ -363,7 +399,7 @@ CAPABILITIES: tuple[type, ...] = (
 
 
 def capabilities(connector: type[Connector[BaseModel]]) -> tuple[str, ...]:
-    """Name what a connector can do, in snake case: ``pull_orders``, ``push_stock`` ..."""
+    """Return the capabilities of a connector in snake case: ``pull_orders``, ``push_stock`` ..."""
     inherited = (each.__name__ for each in CAPABILITIES if issubclass(connector, each))
     return tuple(
         "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

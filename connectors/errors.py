@@ -1,13 +1,13 @@
-"""The six ways a remote call fails. Each class answers one question: what happens next?
+"""Connector errors: six classes, each with one consequence for the message and the channel.
 
 ConnectorError
-├── Transient      try again with back-off, then dead letter
-│   └── Unknown    it may have happened: the repeat looks before it creates
+├── Transient      retry with back-off, then dead letter
+│   └── Unknown    it may have happened: the retry looks before it creates
 ├── RateLimited    the whole channel waits; no attempt is counted
-├── AuthFailed     the channel is paused and a person is called
-├── Rejected       dead letter at once, with the remote's own words
+├── AuthFailed     the channel is paused and an operator is notified
+├── Rejected       dead letter at once, with the remote's own text
 ├── NotFound       dead letter, and reconciliation looks for it
-└── Conflict       read the ledger again, build the message anew, try again
+└── Conflict       read the ledger again, rebuild the message, retry
 """
 
 
@@ -26,7 +26,7 @@ class Unknown(Transient):
 class RateLimited(ConnectorError):
     """Asked to slow down. Next: the channel waits `retry_after` seconds; no attempt is counted.
 
-    `own` says that our own budget is used up, and nobody was asked: only the message waits.
+    `own` says that our own rate limit is used up, and nobody was asked: only the message waits.
     """
 
     def __init__(self, message: str, retry_after: float, *, own: bool = False) -> None:
@@ -36,21 +36,21 @@ class RateLimited(ConnectorError):
 
 
 class AuthFailed(ConnectorError):
-    """Credentials or a signature were refused. Next: pause the channel and call a person."""
+    """Credentials or a signature were refused. The channel is paused and an operator notified."""
 
 
 class Rejected(ConnectorError):
-    """Understood and refused. Next: dead letter at once, with the remote's own words."""
+    """The remote understood and refused. Dead letter at once, with the remote's own text."""
 
 
 class NotFound(ConnectorError):
-    """The remote does not know the listing or order. Next: dead letter, and reconcile it."""
+    """The remote does not know the listing or order. Dead letter, and reconciliation checks."""
 
 
 class Conflict(ConnectorError):
-    """The remote moved on. Next: read the ledger again, build the message anew, try again.
+    """The remote has changed meanwhile. Read the ledger again, rebuild the message, retry.
 
-    `observed` is what the remote shows instead, where it said so.
+    `observed` is the quantity that the remote shows instead, where it reports one.
     """
 
     def __init__(self, message: str, observed: int | None = None) -> None:

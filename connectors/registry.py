@@ -1,4 +1,4 @@
-"""Find every connector that is installed: ours and yours come in by the same door."""
+"""Registry of connectors: found by their entry points, ours and those of other packages."""
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoints, entry_points
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from connectors.contract import Connector
 from connectors.remote import RemoteApi
-from connectors.toolkit.rate_limits import Budgets
+from connectors.toolkit.rate_limits import RateLimitStore
 from connectors.toolkit.tokens import TokenStore
 
 GROUP = "serial_hub.connectors"
@@ -23,8 +23,8 @@ class SettingsInvalid(ValueError):
     """
 
     def __init__(self, connector: str, fields: Mapping[str, str]) -> None:
-        told = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
-        super().__init__(f"settings of {connector}: {told}")
+        message = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"settings of {connector}: {message}")
         self.connector = connector
         self.fields = dict(fields)
 
@@ -54,7 +54,7 @@ def connect(
     settings: Mapping[str, Any],
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    budgets: Budgets | None = None,
+    rate_limits: RateLimitStore | None = None,
     tokens: TokenStore | None = None,
 ) -> Connector[Any]:
     """Build the connector of one account. No call is made; close it with ``api.aclose()``."""
@@ -64,7 +64,7 @@ def connect(
     except ValidationError as error:
         raise SettingsInvalid(key, _problems(error)) from None
     remote = connector.remote(valid)
-    api = RemoteApi(remote, transport=transport, budgets=budgets, tokens=tokens)
+    api = RemoteApi(remote, transport=transport, rate_limits=rate_limits, tokens=tokens)
     return connector(valid, api)
 
 

@@ -1,7 +1,7 @@
-"""One remote API over HTTP: credentials, pace, quick retries, and the six errors.
+"""HTTP client of one remote API: credentials, rate limits, quick retries, and the six errors.
 
-This is the only module of the translators that knows httpx and tenacity. A call succeeds or raises
-one of the six errors; slow retries belong to the jobs.
+This is the only module of the connectors that uses httpx's client and tenacity. A call succeeds or
+raises one of the six errors; slow retries belong to the jobs.
 """
 
 import asyncio
@@ -23,21 +23,23 @@ from tenacity import (
 )
 
 from connectors.errors import (
-    AuthFailed,
-    Conflict,
-    NotFound,
     RateLimited,
-    Rejected,
     Transient,
     Unknown,
 )
-from connectors.toolkit.rate_limits import Budget, Budgets, LocalBudgets, Reading
+from connectors.toolkit.rate_limits import (
+    LocalRateLimits,
+    RateLimit,
+    RateLimitReading,
+    RateLimitStore,
+)
 from connectors.toolkit.retry_after import retry_after_seconds
+from connectors.toolkit.status_errors import status_error
 from connectors.toolkit.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ATTEMPTS_DEFAULT = 3
-PATIENCE_SECONDS_DEFAULT = 1.0
+RATE_LIMIT_WAIT_SECONDS_DEFAULT = 1.0
 CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
 ERROR_TEXT_CHARS_MAX = 200
@@ -55,47 +57,49 @@ _NAMES_A_SECRET = re.compile(r"auth|token|key|secret|cookie|signature", re.IGNOR
 _QUERY_OF_A_URL = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
-_held: ContextVar[Callable[[], bool]] = ContextVar("held", default=lambda: True)
-_patience: ContextVar[float] = ContextVar("patience", default=PATIENCE_SECONDS_DEFAULT)
+_may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
+_rate_limit_wait: ContextVar[float] = ContextVar(
+    "patience", default=RATE_LIMIT_WAIT_SECONDS_DEFAULT
+)
 
 
 @contextmanager
-def sent_only_while(held: Callable[[], bool]) -> Iterator[None]:
-    """Send requests only while `held` says so, within the block.
+def send_only_while(may_send: Callable[[], bool]) -> Iterator[None]:
+    """Send requests within the block only while `may_send` returns true.
 
-    A process that stood still for a while goes on where it was: without this it sends what was
-    decided before, though its lease is over and somebody else has done the work since.
+    A process that was suspended resumes where it stopped. Without this it would send what it
+    decided earlier, although its lease has expired and another worker has done the work since.
     """
-    before = _held.set(held)
+    before = _may_send.set(may_send)
     try:
         yield
     finally:
         with suppress(ValueError):  # a generator may be closed from another context
-            _held.reset(before)
+            _may_send.reset(before)
 
 
-def about_to_send() -> None:
-    """Raise Transient where nothing may be sent any more; to be asked right before sending."""
-    if not _held.get()():
+def ensure_may_send() -> None:
+    """Raise Transient where the lease has expired; called right before each request."""
+    if not _may_send.get()():
         raise Transient("the lease was over before the call was sent")
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Say how long calls in this block may wait for their budget before they raise RateLimited.
+def rate_limit_wait(seconds: float) -> Iterator[None]:
+    """Set how long calls in the block may wait for a rate limit before they raise RateLimited.
 
-    Who holds a lease has none: what can not be called now is given back.
+    Holders of a lease set 0: what cannot be called now is released.
     """
-    before = _patience.set(seconds)
+    before = _rate_limit_wait.set(seconds)
     try:
         yield
     finally:
         # Whoever is swept away with its loop ends in another context: nothing is left to reset.
         with suppress(ValueError):
-            _patience.reset(before)
+            _rate_limit_wait.reset(before)
 
 
-def _no_readings(_response: httpx.Response) -> Sequence[Reading]:
+def _no_rate_limit_readings(_response: httpx.Response) -> Sequence[RateLimitReading]:
     return ()
 
 
@@ -107,10 +111,10 @@ def _trust() -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """The other side: where it is, how it knows us, how much we may ask of it.
+    """The remote: its address, the credentials, the rate limits.
 
-    `calls_per_second` is the budget of all calls together; `budgets` are further ones, and
-    `readings` finds in an answer what the remote says about any of them.
+    `calls_per_second` limits all calls together; `rate_limits` are further limits, and
+    `rate_limit_readings` extracts from a response what the remote reports about any of them.
     """
 
     base_url: str
@@ -119,23 +123,25 @@ class Remote:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What else must not show if the remote repeats it."""
     calls_per_second: float = 4.0
-    budgets: tuple[Budget, ...] = ()
-    readings: Callable[[httpx.Response], Sequence[Reading]] = _no_readings
+    rate_limits: tuple[RateLimit, ...] = ()
+    rate_limit_readings: Callable[[httpx.Response], Sequence[RateLimitReading]] = (
+        _no_rate_limit_readings
+    )
     timeout: float = 20.0
 
-    def all_budgets(self) -> tuple[Budget, ...]:
-        """Return the budget of calls and the further ones; one of its name replaces it."""
-        if any(budget.name == CALLS for budget in self.budgets):
-            return self.budgets
+    def all_rate_limits(self) -> tuple[RateLimit, ...]:
+        """Return the limit of all calls and the further ones; one of the same name replaces it."""
+        if any(rate_limit.name == CALLS for rate_limit in self.rate_limits):
+            return self.rate_limits
         rate = self.calls_per_second
         return (
-            Budget(name=CALLS, capacity=max(1.0, float(int(rate))), per_second=rate),
-            *self.budgets,
+            RateLimit(name=CALLS, capacity=max(1.0, float(int(rate))), per_second=rate),
+            *self.rate_limits,
         )
 
 
 class RemoteApi:
-    """A thin httpx client that can only succeed or raise one of the six errors."""
+    """A thin httpx client whose calls succeed or raise one of the six errors."""
 
     def __init__(
         self,
@@ -143,17 +149,17 @@ class RemoteApi:
         *,
         attempts: int = ATTEMPTS_DEFAULT,
         transport: httpx.AsyncBaseTransport | None = None,
-        budgets: Budgets | None = None,
+        rate_limits: RateLimitStore | None = None,
         tokens: TokenStore | None = None,
     ) -> None:
         self._attempts = attempts
-        self._limits = remote.all_budgets()
-        self._readings = remote.readings
-        self._budgets = budgets or LocalBudgets()
+        self._limits = remote.all_rate_limits()
+        self._rate_limit_readings = remote.rate_limit_readings
+        self._rate_limit_store = rate_limits or LocalRateLimits()
         if tokens is not None and isinstance(remote.auth, TokenAuth):
             remote.auth.store = tokens
         if transport is not None and isinstance(remote.auth, TokenAuth):
-            remote.auth.travel_by(transport)
+            remote.auth.use_transport(transport)
         self._secrets = _secrets_of(remote)
         self._auth = remote.auth
         self._client = httpx.AsyncClient(
@@ -177,11 +183,16 @@ class RemoteApi:
         cost: float = 1.0,
         **options: Any,
     ) -> httpx.Response:
-        """Call the remote, or raise one of the six.
+        """Call the remote and return its response, or raise one of the six errors.
 
-        `repeat` marks a POST that may be repeated at once: a search, or one that carries an
-        idempotency key. A status in `accept` is handed back instead of raised. `operation` and
-        `cost` say what the call draws from the budgets.
+        `repeat` marks a POST that may be repeated at once: a search, or one with an idempotency
+        key. A status in `accept` is returned instead of raised. `operation` and `cost` state what
+        the call draws from the rate limits. Further `options` are those of
+        ``httpx.AsyncClient.request``.
+
+        Raises RateLimited, AuthFailed, NotFound, Conflict, Transient or Rejected by status (see
+        `status_error`), Transient where the request was never sent, Unknown where no response
+        arrived.
         """
         safe = method in SAFE_TO_REPEAT if repeat is None else repeat
         async for attempt in AsyncRetrying(
@@ -199,7 +210,9 @@ class RemoteApi:
         return response
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """Call the remote as `request` does and decode the JSON of its answer."""
+        """Call the remote as `request` does and return the decoded JSON. Raises Unknown where it is
+        none.
+        """
         response = await self.request(method, path, **options)
         try:
             return response.json()
@@ -207,43 +220,59 @@ class RemoteApi:
             # A proxy's page with status 200 says nothing about what the remote did.
             raise Unknown(f"{_what(response)}: the answer is not JSON") from error
 
+    async def json_object(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+        """Call the remote as `json` does; the response must be a JSON object.
+
+        Raises Unknown where it is anything else, as a proxy's page is.
+        """
+        found = await self.json(method, path, **options)
+        if not isinstance(found, dict):
+            raise Unknown(f"{method} {path}: the answer is not an object")
+        return found
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def wait(self, operation: str = "") -> float:
         """Return the seconds until a call may be made, without making one."""
-        waits = [await self._budgets.wait(each) for each in self._limits if each.limits(operation)]
+        waits = [
+            await self._rate_limit_store.wait(each)
+            for each in self._limits
+            if each.applies_to(operation)
+        ]
         return max(waits, default=0.0)
 
     async def _spend(self, operation: str, cost: float) -> None:
-        """Take what a call costs from every budget that limits it; wait only as long as allowed."""
-        left = _patience.get()
-        for budget in self._limits:
-            if not budget.limits(operation):
+        """Draw the cost of a call from every limit that applies; wait only as long as allowed."""
+        left = _rate_limit_wait.get()
+        for rate_limit in self._limits:
+            if not rate_limit.applies_to(operation):
                 continue
-            price = cost if budget.weighed else 1.0
-            while wait := await self._budgets.take(budget, price):
+            price = cost if rate_limit.weighted else 1.0
+            while wait := await self._rate_limit_store.take(rate_limit, price):
                 if wait > left:
-                    raise RateLimited(f"our own budget of {budget.name} is used up", wait, own=True)
+                    raise RateLimited(
+                        f"our own budget of {rate_limit.name} is used up", wait, own=True
+                    )
                 left -= wait
                 await asyncio.sleep(wait)
 
     async def _learn(self, operation: str, response: httpx.Response) -> None:
-        by_name = {budget.name: budget for budget in self._limits}
-        for reading in self._readings(response):
-            if reading.budget in by_name:
-                await self._budgets.learn(by_name[reading.budget], reading)
+        by_name = {rate_limit.name: rate_limit for rate_limit in self._limits}
+        for reading in self._rate_limit_readings(response):
+            if reading.rate_limit in by_name:
+                await self._rate_limit_store.learn(by_name[reading.rate_limit], reading)
         if response.status_code == 429:
             seconds = retry_after_seconds(response.headers.get("retry-after", ""))
-            for budget in self._limits:
-                if budget.limits(operation):
-                    await self._budgets.block(budget, seconds)
+            for rate_limit in self._limits:
+                if rate_limit.applies_to(operation):
+                    await self._rate_limit_store.block(rate_limit, seconds)
 
     async def _request_once(
         self, method: str, path: str, options: Mapping[str, Any]
     ) -> httpx.Response:
-        about_to_send()
+        ensure_may_send()
         try:
             return await self._client.request(method, path, **options)
         except _NEVER_SENT as error:
@@ -255,22 +284,12 @@ class RemoteApi:
         """Turn a response into silence or one of the six. An unknown 4xx is never retried."""
         if response.is_success:
             return
-        status, what = response.status_code, _what(response)
-        said = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
-        if status == 429:
-            raise RateLimited(what, retry_after_seconds(response.headers.get("retry-after", "")))
-        if status in (401, 403):
-            raise AuthFailed(what)
-        if status in (404, 410):
-            raise NotFound(said)
-        if status in (409, 412):
-            raise Conflict(said)
-        if status in (408, 425) or status >= 500:
-            raise Transient(what)
-        raise Rejected(said)
+        what = _what(response)
+        details = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
+        raise status_error(response, what, details)
 
     def _clean(self, text: str) -> str:
-        """Take our own secrets and query strings out of what the remote said."""
+        """Remove our own secrets and query strings from the remote's text."""
         head = text[: 4 * ERROR_TEXT_CHARS_MAX]
         fetched: tuple[str, ...] = getattr(self._auth, "used", ())
         for secret in (*self._secrets, *fetched):

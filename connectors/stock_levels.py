@@ -1,4 +1,4 @@
-"""Sort out levels that cannot be sent, before they spoil a whole call."""
+"""Stock levels without references: reported as NotFound before a batch is sent."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ from hub.vocabulary import StockLevel
 def bound(
     levels: Sequence[StockLevel], reference: str
 ) -> tuple[list[StockLevel], list[PushedLevel]]:
-    """Split levels into those whose listing has the `reference`, and answers for the others."""
+    """Split levels by whether their listing has the `reference`.
+
+    Returns the levels that can be sent, and a NotFound result for each of the others.
+    """
     able = [level for level in levels if level.remote.get(reference)]
     lost = [
         PushedLevel(level.listing, error=NotFound(f"the listing has no {reference}"))

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors import SnapshotOrders
-from connectors.remote import patience
+from connectors.remote import rate_limit_wait
 from hub.storage.sql import Row, Transaction
 from hub.sync import inbox
 from hub.vocabulary import Order
@@ -38,7 +38,7 @@ async def pull_orders(
         await intake.drain(runtime)
         return kept
 
-    with patience(PATIENCE_SECONDS):
+    with rate_limit_wait(PATIENCE_SECONDS):
         async for order in connector.snapshot_orders(since, until):
             read += 1
             batch.append(order)

@@ -22,7 +22,7 @@ from connectors import (
     SendNotice,
     Transient,
 )
-from connectors.remote import patience
+from connectors.remote import rate_limit_wait
 from hub import cases, orders
 from hub.cases import CaseKind
 from hub.recalls import notices
@@ -109,7 +109,7 @@ async def _work_in(runtime: Runtime, message: Row, batch: leases.Batch) -> None:
     try:
         receipts = _receipts(runtime, channel, message)
         async with leases.one_call():
-            with patience(0):  # a lease is held
+            with rate_limit_wait(0):  # a lease is held
                 found = (
                     Found(receipts=receipts) if receipts else await _read(runtime, channel, message)
                 )

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from connectors import Unknown
-from connectors.remote import sent_only_while
+from connectors.remote import send_only_while
 from hub.storage.database import TROUBLES, DatabaseClosed
 from hub.storage.sql import Transaction
 from hub.sync import leases
@@ -49,7 +49,7 @@ async def kept(extend: Callable[[], Awaitable[bool]], lease: timedelta) -> Async
         async with asyncio.timeout(seconds * MARGIN) as limit:
             beating = asyncio.create_task(_beat(extend, seconds, limit))
             try:
-                with sent_only_while(lambda: loop.time() < (limit.when() or 0.0)):
+                with send_only_while(lambda: loop.time() < (limit.when() or 0.0)):
                     yield
             finally:
                 beating.cancel()

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from connectors import Page, PullOrders, PullReturns
-from connectors.remote import patience
+from connectors.remote import rate_limit_wait
 from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
@@ -62,7 +62,7 @@ async def poll(runtime: Runtime, channel: Row) -> int:
     new = 0
     for stream in _streams(runtime, channel):
         try:
-            with patience(PATIENCE_SECONDS):
+            with rate_limit_wait(PATIENCE_SECONDS):
                 new += await _pull(runtime, channel, stream)
         except TROUBLES:
             raise  # our own database is away: says nothing of the channel

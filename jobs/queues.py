@@ -9,8 +9,8 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from connectors import ConnectorError, Queued, ReceiveQueue
-from connectors.remote import patience
+from connectors import ConnectorError, QueueMessage, ReceiveQueue
+from connectors.remote import rate_limit_wait
 from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
@@ -43,7 +43,7 @@ async def empty(runtime: Runtime, channel: Row) -> int:
         return 0
     new = 0
     try:
-        with patience(PATIENCE_SECONDS):
+        with rate_limit_wait(PATIENCE_SECONDS):
             for _ in range(ROUNDS_MAX):
                 if runtime.stopping.is_set():
                     break
@@ -63,10 +63,12 @@ async def empty(runtime: Runtime, channel: Row) -> int:
     return new
 
 
-def _store(runtime: Runtime, channel: Row, messages: Sequence[Queued], tx: Transaction) -> int:
+def _store(
+    runtime: Runtime, channel: Row, messages: Sequence[QueueMessage], tx: Transaction
+) -> int:
     now = runtime.clock()
     stored = [
-        inbox.Message(channel["id"], each.delivery.id, QUEUE, each.delivery.topic, each.body)
+        inbox.Message(channel["id"], each.call.id, QUEUE, each.call.topic, each.body)
         for each in messages
     ]
     cases.settle(tx, CaseKind.SYNC_FAILURE, QUEUE, channel["id"], now)

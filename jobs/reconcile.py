@@ -15,7 +15,7 @@ from functools import partial
 import orjson
 
 from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
-from connectors.remote import patience
+from connectors.remote import rate_limit_wait
 from hub import orders
 from hub.after_sales import warranty_answers
 from hub.commands.context import CommandContext
@@ -82,7 +82,7 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
     look = {Scope.ORDERS: _orders, Scope.LEVELS: _levels, Scope.WARRANTIES: _warranties}[scope]
     totals = Totals()
     try:
-        with patience(poll.PATIENCE_SECONDS):
+        with rate_limit_wait(poll.PATIENCE_SECONDS):
             async for found in look(runtime, channel, policy, totals):
                 totals.differences += len(found)
                 rows = await runtime.database.write(partial(_keep, runtime, channel, run_id, found))

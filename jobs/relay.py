@@ -25,7 +25,7 @@ from connectors import (
     RegisterWarranty,
     SendNotice,
 )
-from connectors.remote import patience
+from connectors.remote import rate_limit_wait
 from hub import cases
 from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
@@ -112,7 +112,7 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     if await connector.api.wait() > 0:
         return 0  # before anything is leased: nobody waits with a lease in his hand
     worked = 0
-    with patience(0):
+    with rate_limit_wait(0):
         if isinstance(connector, PushStock):
             worked += await _push_levels(runtime, channel, connector)
         if isinstance(connector, PushEvents):

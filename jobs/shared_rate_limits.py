@@ -12,7 +12,12 @@ from datetime import datetime
 import orjson
 
 from connectors import Transient
-from connectors.toolkit.rate_limits import Account, Budget, Budgets, Reading
+from connectors.toolkit.rate_limits import (
+    RateLimit,
+    RateLimitReading,
+    RateLimitState,
+    RateLimitStore,
+)
 from connectors.toolkit.tokens import Exchange, Token, TokenStore
 from hub.access.vault import Vault
 from hub.storage.database import Database
@@ -27,10 +32,10 @@ DRIFT_MAX = 0.1  # of the capacity: smaller corrections of the remote are not wo
 TOKEN_SECONDS_MAX = 10.0
 TOKEN_POLL_SECONDS = 0.1
 
-Change = Callable[[Account], Account]
+Change = Callable[[RateLimitState], RateLimitState]
 
 
-class SharedBudgets(Budgets):
+class SharedRateLimits(RateLimitStore):
     """The budgets of one channel, in the database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime], channel_id: str) -> None:
@@ -38,65 +43,73 @@ class SharedBudgets(Budgets):
         self._clock = clock
         self._channel_id = channel_id
         self._drawn: dict[str, tuple[float, float]] = {}  # how much is left of it, and since when
-        self._seen: dict[str, Account] = {}
+        self._seen: dict[str, RateLimitState] = {}
 
-    async def take(self, budget: Budget, cost: float) -> float:
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
         now = self._now()
-        left, since = self._drawn.get(budget.name, (0.0, 0.0))
+        left, since = self._drawn.get(rate_limit.name, (0.0, 0.0))
         if left >= cost and 0 <= now - since < KEPT_SECONDS:
-            self._drawn[budget.name] = (left - cost, since)
+            self._drawn[rate_limit.name] = (left - cost, since)
             return 0.0
-        if wait := self._known(budget).wait(budget, cost):
+        if wait := self._known(rate_limit).wait(rate_limit, cost):
             return wait  # no need to ask again what was seen to be used up
-        amount = max(cost, budget.per_second * AHEAD_SECONDS)
+        amount = max(cost, rate_limit.per_second * AHEAD_SECONDS)
 
-        def draw(account: Account) -> Account:
+        def draw(account: RateLimitState) -> RateLimitState:
             for wanted in (amount, cost):
-                if not account.wait(budget, wanted):
+                if not account.wait(rate_limit, wanted):
                     return account.spent(wanted)
             return account
 
-        before, after = await self._change(budget, draw)
+        before, after = await self._change(rate_limit, draw)
         if after == before:
-            return before.wait(budget, cost)
-        self._drawn[budget.name] = (before.left - after.left - cost, now)
+            return before.wait(rate_limit, cost)
+        self._drawn[rate_limit.name] = (before.left - after.left - cost, now)
         return 0.0
 
-    async def wait(self, budget: Budget) -> float:
-        return self._known(budget).wait(budget, 1.0)
+    async def wait(self, rate_limit: RateLimit) -> float:
+        return self._known(rate_limit).wait(rate_limit, 1.0)
 
-    async def learn(self, budget: Budget, reading: Reading) -> None:
-        known = self._known(budget)
-        same = known.told(reading)
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
+        known = self._known(rate_limit)
+        same = known.corrected(reading)
         drift = abs(same.left - known.left)
         other = (same.capacity, same.per_second) != (known.capacity, known.per_second)
         if drift > DRIFT_MAX * known.capacity or other:
-            self._drawn.pop(budget.name, None)
-            await self._change(budget, lambda account: account.told(reading))
+            self._drawn.pop(rate_limit.name, None)
+            await self._change(rate_limit, lambda account: account.corrected(reading))
 
-    async def block(self, budget: Budget, seconds: float) -> None:
-        self._drawn.pop(budget.name, None)
-        await self._change(budget, lambda account: account.blocked(seconds))
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
+        self._drawn.pop(rate_limit.name, None)
+        await self._change(rate_limit, lambda account: account.blocked(seconds))
 
-    async def _change(self, budget: Budget, change: Change) -> tuple[Account, Account]:
+    async def _change(
+        self, rate_limit: RateLimit, change: Change
+    ) -> tuple[RateLimitState, RateLimitState]:
         now = self._now()
 
-        def work(tx: Transaction) -> tuple[Account, Account]:
-            def replace(kept: str | None) -> tuple[str, tuple[Account, Account]]:
-                account = Account.read(orjson.loads(kept)) if kept else Account.full(budget, now)
-                before = account.grown(budget, now)
+        def work(tx: Transaction) -> tuple[RateLimitState, RateLimitState]:
+            def replace(kept: str | None) -> tuple[str, tuple[RateLimitState, RateLimitState]]:
+                account = (
+                    RateLimitState.read(orjson.loads(kept))
+                    if kept
+                    else RateLimitState.full(rate_limit, now)
+                )
+                before = account.refilled(rate_limit, now)
                 after = change(before)
                 return orjson.dumps(after.plain()).decode(), (before, after)
 
-            return rate_limits.change_budget(tx, self._channel_id, budget.name, replace)
+            return rate_limits.change_budget(tx, self._channel_id, rate_limit.name, replace)
 
         before, after = await self._database.write(work)
-        self._seen[budget.name] = after
+        self._seen[rate_limit.name] = after
         return before, after
 
-    def _known(self, budget: Budget) -> Account:
+    def _known(self, rate_limit: RateLimit) -> RateLimitState:
         now = self._now()
-        return (self._seen.get(budget.name) or Account.full(budget, now)).grown(budget, now)
+        return (self._seen.get(rate_limit.name) or RateLimitState.full(rate_limit, now)).refilled(
+            rate_limit, now
+        )
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -166,9 +179,9 @@ class SharedTokens(TokenStore):
 
 def stores(
     database: Database, vault: Vault, clock: Callable[[], datetime]
-) -> Callable[[str], tuple[Budgets, TokenStore]]:
+) -> Callable[[str], tuple[RateLimitStore, TokenStore]]:
     """Return what gives each channel its shared budgets and its shared token."""
     return lambda channel_id: (
-        SharedBudgets(database, clock, channel_id),
+        SharedRateLimits(database, clock, channel_id),
         SharedTokens(database, vault, clock, channel_id),
     )

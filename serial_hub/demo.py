@@ -22,10 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from starlette.applications import Starlette
 
-from connectors.shopify.simulator.server import ShopifyTwin
-from connectors.square.simulator.server import SquareTwin
+from connectors.shopify.simulator.server import ShopifySimulator
+from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.serving import serve
-from connectors.warranty_rest.simulator import WarrantyTwin
+from connectors.warranty_rest.simulator import WarrantySimulator
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import now
@@ -92,9 +92,9 @@ class Stage:
 
     hub: "Api"
     database: Database
-    shop: ShopifyTwin
-    till: SquareTwin
-    maker: WarrantyTwin
+    shop: ShopifySimulator
+    till: SquareSimulator
+    maker: WarrantySimulator
     url: str
     secret: str
     console: Console
@@ -181,7 +181,7 @@ async def _raise_curtain(
     url = await stack.enter_async_context(serve(app, port=port, lifespan="on"))
     api = Api(url, secret)
     stack.push_async_callback(api.aclose)
-    shop, till, maker = ShopifyTwin(), SquareTwin(), WarrantyTwin()
+    shop, till, maker = ShopifySimulator(), SquareSimulator(), WarrantySimulator()
     for twin in (shop, till, maker):
         stack.push_async_callback(twin.aclose)
     stage = Stage(api, database, shop, till, maker, url, secret, console)

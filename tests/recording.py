@@ -12,10 +12,9 @@ from connectors import (
     Conflict,
     Connector,
     ConnectorError,
-    Delivery,
-    Hint,
     LookupWarranty,
     NotFound,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -28,6 +27,7 @@ from connectors import (
     RemoteApi,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
     capabilities,
 )
 from connectors.connections import Connections
@@ -173,13 +173,13 @@ class Recording(
 class Calling(Recording, ReceiveWebhooks):
     """The same, and it calls: the body of a delivery is the reference of an order."""
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         if headers.get("signature") != "right":
             raise AuthFailed("the signature is wrong")
-        return Delivery(headers["id"], headers["topic"])
+        return WebhookCall(headers["id"], headers["topic"])
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
-        return [Hint(body.decode())]
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
+        return [OrderRef(body.decode())]
 
 
 class _Fixed(Connections):

@@ -13,7 +13,7 @@ programme: its shipments are the orders, and their packages are named with seria
 
 Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
 shipment without a tracking number, see orders older than two years, or read returns.
 """
 
@@ -24,31 +24,37 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
-from connectors.amazon.fulfillment import EasyShipParcel, read, tell
+from connectors.amazon.fulfillment import EasyShipParcel, fetch_order, push_fulfillment
 from connectors.amazon.mapping import (
     BUDGETS,
     ORDERS,
     SELLERS,
-    ask,
-    by_amazon,
-    hints_of,
+    fulfilled_by_amazon,
     next_token,
-    order_of,
+    order_refs,
     own_quantity,
+    parse_order,
     product_type,
-    rates_told,
+    read_rate_limits,
+    request_object,
 )
 from connectors.amazon.queue import Queue, region_of
-from connectors.amazon.stock import FEED_POLL_SECONDS, TYPE_DEFAULT, Shop, push, walk
+from connectors.amazon.stock import (
+    FEED_POLL_SECONDS,
+    TYPE_DEFAULT,
+    Shop,
+    iterate_listings,
+    push_levels,
+)
 from connectors.contract import (
     Connector,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
     PushFulfillment,
     PushStock,
-    Queued,
+    QueueMessage,
     ReceiveQueue,
     SnapshotOrders,
     SnapshotStock,
@@ -56,7 +62,7 @@ from connectors.contract import (
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
@@ -125,7 +131,7 @@ class Amazon(
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
+    stores_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -165,14 +171,14 @@ class Amazon(
             auth=TokenAuth(exchange, header="x-amz-access-token", prefix=""),
             headers={"user-agent": "SerialHub/0.1 (Language=Python)"},
             calls_per_second=settings.calls_per_second,
-            budgets=BUDGETS,
-            readings=rates_told,
+            rate_limits=BUDGETS,
+            rate_limit_readings=read_rate_limits,
         )
 
     async def check(self) -> None:
         """Buy a token; read the marketplaces, one listing and one order; look into the queue."""
         try:
-            answer = await ask(self.api, "GET", SELLERS)
+            answer = await request_object(self.api, "GET", SELLERS)
             await self._shop.search(pageSize="1")
             if self._location is not None:
                 await self._location.check()
@@ -183,8 +189,8 @@ class Amazon(
             role = "Inventory and Order Tracking"
             if self._location is not None:
                 role = "Direct to Consumer Shipping (Restricted)"
-            told = f"{refusal}: it needs the roles {role} and Product Listing"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: it needs the roles {role} and Product Listing"
+            raise AuthFailed(message) from refusal
         sells_in = {
             each["marketplace"]["id"]
             for each in answer.get("payload") or []
@@ -197,7 +203,7 @@ class Amazon(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, which ends a little before now."""
-        walk_ = Walk.resume(cursor, datetime.now(UTC) - SETTLED)
+        walk_ = IncrementalCursor.resume(cursor, datetime.now(UTC) - SETTLED)
         if self._location is not None:
             found, walk_, more = await self._location.pull(walk_)
             return Page(found, walk_.cursor(), more)
@@ -222,10 +228,10 @@ class Amazon(
         """Read one order that the seller ships, or one shipment of the location."""
         if self._location is not None:
             return await self._location.read(ref)
-        order = await read(self.api, ref, INCLUDED)
-        if by_amazon(order):
+        order = await fetch_order(self.api, ref, INCLUDED)
+        if fulfilled_by_amazon(order):
             raise NotFound(f"order {ref} is shipped by Amazon: its units are none of ours")
-        return order_of(order)
+        return parse_order(order)
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window, up to what Amazon shows by now."""
@@ -247,7 +253,7 @@ class Amazon(
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield the quantity of every listing that the seller serves."""
-        async for item in walk(self._shop):
+        async for item in iterate_listings(self._shop):
             quantity = own_quantity(item)
             if quantity is not None:
                 summaries = item.get("summaries") or [{}]
@@ -261,17 +267,17 @@ class Amazon(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
         able, lost = bound(levels, "sku")
-        return [*lost, *(await push(self._shop, able) if able else [])]
+        return [*lost, *(await push_levels(self._shop, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Confirm the shipment, book the Easy Ship parcel, or name the packages of a location."""
         if self._location is not None:
-            await self._location.tell(fulfillment)
+            await self._location.push_fulfillment(fulfillment)
             return f"Amazon shipment {fulfillment.order_ref}"
-        await tell(self.api, fulfillment, self.settings.easy_ship)
+        await push_fulfillment(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
 
-    async def receive(self) -> Sequence[Queued]:
+    async def receive(self) -> Sequence[QueueMessage]:
         """Take notices from the queue of the seller, where there is one."""
         return await self._queue.receive() if self._queue is not None else []
 
@@ -280,9 +286,9 @@ class Amazon(
         if self._queue is not None:
             await self._queue.delete(receipts)
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of an ORDER_CHANGE."""
-        return hints_of(topic, body)
+        return order_refs(topic, body)
 
     async def _orders(
         self, asked: dict[str, str], after: str | None
@@ -293,7 +299,9 @@ class Amazon(
             **({"paginationToken": after} if after else {}),
         )
         found = answer.get("orders") or []
-        return [order_of(each) for each in found if not by_amazon(each)], next_token(answer)
+        return [parse_order(each) for each in found if not fulfilled_by_amazon(each)], next_token(
+            answer
+        )
 
     async def _search(self, **asked: str) -> Any:
         params = {
@@ -302,4 +310,4 @@ class Amazon(
             "includedData": INCLUDED,
             **asked,
         }
-        return await ask(self.api, "GET", ORDERS, params=params)
+        return await request_object(self.api, "GET", ORDERS, params=params)

@@ -2,12 +2,12 @@
 
 Contract: External Fulfillment Shipments 2024-09-11 of `amzn/selling-partner-api-models`. A shipment
 is what leaves a location together, so here it stands for the order. It is confirmed, its packages
-are named with the serials of each line, a carrier of the seller's own is told with its tracking
+are named with the serials of each line, a carrier of the seller's own is reported with its tracking
 number, and the package is marked as shipped; each step is done only if the shipment shows that it
 was not. What a carrier of Amazon's fetches gets its label there, before it leaves: of such a
-shipment the packages and their serials are told, the rest is Amazon's.
+shipment the packages and their serials are reported, the rest is Amazon's.
 
-The list of shipments is by status, so a walk reads one status after the other, all of one window.
+The list of shipments is by status, so a pass reads one status after the other, all of one window.
 A shipment that changes meanwhile has changed after that window, and is in the next one.
 """
 
@@ -18,11 +18,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.amazon.fulfillment import reference_of
-from connectors.amazon.mapping import ask, next_token
+from connectors.amazon.fulfillment import parcel_number
+from connectors.amazon.mapping import next_token, request_object
 from connectors.errors import NotFound, Rejected
 from connectors.remote import RemoteApi
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState
 
 SHIPMENTS = "/externalFulfillment/2024-09-11/shipments"
@@ -72,14 +72,16 @@ class Location:
         """Read one shipment that is new."""
         await self._page("ACCEPTED", maxResults="1")
 
-    async def pull(self, walk: Walk) -> tuple[tuple[Order, ...], Walk, bool]:
-        """Read the next page of a walk: its shipments, the walk after it, and whether it goes on.
+    async def pull(
+        self, position: IncrementalCursor
+    ) -> tuple[tuple[Order, ...], IncrementalCursor, bool]:
+        """Read the next page of a pass: its shipments, the pass after it, and whether it goes on.
 
         The cursor of a page is its status, and the token that Amazon gave for it, if any.
         """
-        status, _, token = (walk.after or f"{STATUSES[0]} ").partition(" ")
-        asked = {"lastUpdatedBefore": stamp(walk.until - timedelta(milliseconds=1))}
-        asked |= {"lastUpdatedAfter": stamp(walk.since)} if walk.since else {}
+        status, _, token = (position.after or f"{STATUSES[0]} ").partition(" ")
+        asked = {"lastUpdatedBefore": stamp(position.until - timedelta(milliseconds=1))}
+        asked |= {"lastUpdatedAfter": stamp(position.since)} if position.since else {}
         try:
             shipments, token = await self._listed(status, asked, token)
         except Rejected:
@@ -91,12 +93,12 @@ class Location:
         after = f"{status} {token}" if token else None
         if after is None and following < len(STATUSES):
             after = f"{STATUSES[following]} "
-        orders = tuple(order_of(each) for each in shipments)
-        # A walk that has seen its own end ends early; this one has to come past every status.
-        last = walk.until - timedelta(milliseconds=1)
+        orders = tuple(parse_order(each) for each in shipments)
+        # A pass that has seen its own end ends early; this one has to come past every status.
+        last = position.until - timedelta(milliseconds=1)
         newest = max((min(order.updated_at, last) for order in orders), default=None)
-        walk, more = walk.step(newest, after)
-        return orders, walk, more
+        position, more = position.step(newest, after)
+        return orders, position, more
 
     async def placed(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every shipment that was created in the window."""
@@ -107,7 +109,7 @@ class Location:
                 asked = {"lastUpdatedAfter": stamp(since - timedelta(seconds=1))}
                 shipments, token = await self._listed(status, asked, token)
                 for each in shipments:
-                    order = order_of(each)
+                    order = parse_order(each)
                     if since <= order.placed_at <= until:
                         yield order
                 if not token:
@@ -115,9 +117,9 @@ class Location:
 
     async def read(self, ref: str) -> Order:
         """Read one shipment."""
-        return order_of(await self._shipment(ref))
+        return parse_order(await self._shipment(ref))
 
-    async def tell(self, fulfillment: Fulfillment) -> None:
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> None:
         """Name the package of a shipment and its serials, and tell that it left."""
         shipment = await self._shipment(fulfillment.order_ref)
         if shipment["status"] == "CANCELLED":
@@ -162,7 +164,7 @@ class Location:
                 raise Rejected("Amazon takes no shipment without a carrier and a tracking number")
             carrier = {"carrierName": left.carrier, "trackingId": left.tracking}
             body = {"packageIds": [package["id"]], "courierSupportedAttributes": carrier}
-            answer = await ask(
+            answer = await request_object(
                 self._api,
                 "PUT",
                 f"{_path(shipment)}/shipLabels",
@@ -172,8 +174,10 @@ class Location:
             )
             for label in answer.get("packageShipLabelList") or []:
                 if label.get("status") == "FAILURE":
-                    told = label.get("errorDetails") or {}
-                    raise Rejected(f"label: {told.get('code') or ''} {told.get('message') or ''}")
+                    message = label.get("errorDetails") or {}
+                    raise Rejected(
+                        f"label: {message.get('code') or ''} {message.get('message') or ''}"
+                    )
         if status not in GONE:
             path = f"{_path(shipment)}/packages/{quote(package['id'], safe='')}"
             await self._api.request("PATCH", path, json={"status": "SHIPPED"})
@@ -185,11 +189,11 @@ class Location:
         for ref in {*lines, *serials}:
             there, packed = _quantity(lines[ref]) if ref in lines else 0, serials.get(ref, ())
             if there != len(packed):
-                told = f"line {ref} has {there} units and {len(packed)} are packed"
-                raise Rejected(f"a shipment leaves Amazon's location as a whole: {told}")
+                message = f"line {ref} has {there} units and {len(packed)} are packed"
+                raise Rejected(f"a shipment leaves Amazon's location as a whole: {message}")
         sides = (self._settings.length_cm, self._settings.width_cm, self._settings.height_cm)
         return {
-            "id": reference_of(left.reference),
+            "id": parcel_number(left.reference),
             "dimensions": {
                 name: {"value": _decimal(side), "dimensionUnit": "CM"}
                 for name, side in zip(("length", "width", "height"), sides, strict=True)
@@ -202,7 +206,7 @@ class Location:
         }
 
     async def _shipment(self, ref: str) -> Shipment:
-        shipment = await ask(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
+        shipment = await request_object(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
         if shipment.get("locationId") != self._settings.location_id:
             raise NotFound(f"shipment {ref} is of another location")
         return shipment
@@ -216,10 +220,10 @@ class Location:
 
     async def _page(self, status: str, **asked: str) -> Mapping[str, Any]:
         params = {"locationId": self._settings.location_id, "status": status, **asked}
-        return await ask(self._api, "GET", SHIPMENTS, params=params)
+        return await request_object(self._api, "GET", SHIPMENTS, params=params)
 
 
-def order_of(shipment: Shipment) -> Order:
+def parse_order(shipment: Shipment) -> Order:
     """Read a shipment as the order that it is to its location. Who bought it stays at Amazon."""
     status = str(shipment.get("status") or "")
     return Order(

@@ -1,4 +1,5 @@
-"""Tell Amazon what left: a confirmation of the shipment, or the booking of an Easy Ship parcel.
+"""Shipments pushed to Amazon: a confirmation of the shipment, or the booking of an Easy Ship
+parcel.
 
 A confirmation has no place for serials. Easy Ship has: what is booked with serials carries them
 into the warranty document that Amazon prints. It is booked once; serials can not be added later.
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.amazon.mapping import CONFIRMATIONS, EASY_SHIP, ORDERS, ask, operation_of
+from connectors.amazon.mapping import CONFIRMATIONS, EASY_SHIP, ORDERS, operation_of, request_object
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment, stamp
@@ -56,17 +57,19 @@ class EasyShipParcel(BaseModel):
     handover: str = Field("PICKUP", pattern="^(PICKUP|DROPOFF)$")
 
 
-async def read(api: RemoteApi, ref: str, included: str) -> Mapping[str, Any]:
+async def fetch_order(api: RemoteApi, ref: str, included: str) -> Mapping[str, Any]:
     """Read one order as Amazon has it now."""
     path = f"{ORDERS}/{quote(ref, safe='')}"
-    answer = await ask(api, "GET", path, params={"includedData": included})
+    answer = await request_object(api, "GET", path, params={"includedData": included})
     order: Mapping[str, Any] = answer["order"]
     return order
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment, parcel: EasyShipParcel | None) -> None:
-    """Tell of one shipment, unless Amazon knows of it."""
-    order = await read(api, fulfillment.order_ref, "FULFILLMENT,PACKAGES")
+async def push_fulfillment(
+    api: RemoteApi, fulfillment: Fulfillment, parcel: EasyShipParcel | None
+) -> None:
+    """Report one shipment, unless Amazon knows of it."""
+    order = await fetch_order(api, fulfillment.order_ref, "FULFILLMENT,PACKAGES")
     marketplace = (order.get("salesChannel") or {}).get("marketplaceId") or ""
     if EASY_SHIP_PROGRAM in (order.get("programs") or []):
         await _book(api, fulfillment, marketplace, parcel)
@@ -74,7 +77,7 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment, parcel: EasyShipParcel 
         await _confirm(api, fulfillment, order, marketplace)
 
 
-def reference_of(reference: str) -> str:
+def parcel_number(reference: str) -> str:
     """Turn our reference into the positive number by which Amazon knows a parcel of an order."""
     number = int(hashlib.sha256(reference.encode()).hexdigest(), 16)
     return str(number % (9 * 10 ** (REFERENCE_DIGITS - 1)) + 10 ** (REFERENCE_DIGITS - 1))
@@ -83,7 +86,7 @@ def reference_of(reference: str) -> str:
 async def _confirm(
     api: RemoteApi, fulfillment: Fulfillment, order: Mapping[str, Any], marketplace: str
 ) -> None:
-    reference = reference_of(fulfillment.reference)
+    reference = parcel_number(fulfillment.reference)
     known = order.get("packages") or []
     if any(str(each.get("packageReferenceId")) == reference for each in known):
         return
@@ -115,7 +118,7 @@ async def _book(
     ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
     asked = {"amazonOrderId": fulfillment.order_ref, "marketplaceId": marketplace}
     try:
-        known = await ask(api, "GET", f"{EASY_SHIP}/package", params=asked)
+        known = await request_object(api, "GET", f"{EASY_SHIP}/package", params=asked)
     except NotFound:
         known = {}
     if known:
@@ -136,7 +139,7 @@ async def _book(
         "packageDimensions": {**size, "unit": "cm"},
         "packageWeight": {"value": parcel.weight_g, "unit": "g"},
     }
-    found = await ask(api, "POST", f"{EASY_SHIP}/timeSlot", json=wanted, repeat=True)
+    found = await request_object(api, "POST", f"{EASY_SHIP}/timeSlot", json=wanted, repeat=True)
     slots = [
         each
         for each in found.get("timeSlots") or []
@@ -153,6 +156,8 @@ async def _book(
     details = {
         "packageItems": items,
         "packageTimeSlot": {name: first[name] for name in names if name in first},
-        "packageIdentifier": reference_of(fulfillment.reference),
+        "packageIdentifier": parcel_number(fulfillment.reference),
     }
-    await ask(api, "POST", f"{EASY_SHIP}/package", json={**asked, "packageDetails": details})
+    await request_object(
+        api, "POST", f"{EASY_SHIP}/package", json={**asked, "packageDetails": details}
+    )

@@ -1,4 +1,4 @@
-"""Read what Amazon says: orders, notices, listings; and how much may be asked of each operation."""
+"""Amazon mapping: orders, notices, listings; and how much may be asked of each operation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,10 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Delivery, Hint
-from connectors.errors import Unknown
+from connectors.contract import OrderRef, WebhookCall
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = "/orders/2026-01-01/orders"
@@ -31,7 +30,7 @@ STATES = {
     "UNFULFILLABLE": OrderState.PENDING,
 }
 BY_AMAZON = "AMAZON"
-OWN_STOCK = "DEFAULT"  # the fulfilment channel of what the seller ships
+OWN_STOCK = "DEFAULT"  # the fulfillment channel of what the seller ships
 ORDER_CHANGE = "ORDER_CHANGE"
 
 # The default usage plans of the contract: calls a second, and how many may come at once.
@@ -52,7 +51,7 @@ PLANS: Mapping[str, tuple[float, float]] = {
     f"POST {EASY_SHIP}/": (1, 5),
 }
 BUDGETS = tuple(
-    Budget(name=name, capacity=burst, per_second=rate, operations=frozenset({name}))
+    RateLimit(name=name, capacity=burst, per_second=rate, operations=frozenset({name}))
     for name, (rate, burst) in PLANS.items()
 )
 
@@ -66,7 +65,7 @@ def operation_of(method: str, path: str) -> str:
     return max(found, key=len, default="")
 
 
-def rates_told(response: httpx.Response) -> Sequence[Reading]:
+def read_rate_limits(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls a second this account may make of an operation."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -74,18 +73,17 @@ def rates_told(response: httpx.Response) -> Sequence[Reading]:
         rate = float(response.headers["x-amzn-ratelimit-limit"])
     except (KeyError, ValueError):
         return ()
-    return (Reading(budget=name, per_second=rate),) if name and rate > 0 else ()
+    return (RateLimitReading(rate_limit=name, per_second=rate),) if name and rate > 0 else ()
 
 
-async def ask(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-    """Ask for one object, out of the budget of its operation."""
-    found = await api.json(method, path, operation=operation_of(method, path), **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
+async def request_object(
+    api: RemoteApi, method: str, path: str, **options: Any
+) -> Mapping[str, Any]:
+    """Ask for one object, out of the rate limit of its operation."""
+    return await api.json_object(method, path, operation=operation_of(method, path), **options)
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought, and where it goes, stays at Amazon."""
     status = str((order.get("fulfillment") or {}).get("fulfillmentStatus") or "")
     aliases = order.get("orderAliases") or []
@@ -118,7 +116,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
     )
 
 
-def by_amazon(order: Mapping[str, Any]) -> bool:
+def fulfilled_by_amazon(order: Mapping[str, Any]) -> bool:
     """Say whether an order leaves Amazon's own warehouses: its units are none of ours."""
     return (order.get("fulfillment") or {}).get("fulfilledBy") == BY_AMAZON
 
@@ -147,7 +145,7 @@ def own_quantity(item: Mapping[str, Any]) -> int | None:
     )
 
 
-def sold_by_amazon(item: Mapping[str, Any]) -> bool:
+def stocked_by_amazon(item: Mapping[str, Any]) -> bool:
     """Say whether a listing is only served from Amazon's warehouses."""
     codes = {
         each.get("fulfillmentChannelCode") for each in item.get("fulfillmentAvailability") or []
@@ -155,7 +153,7 @@ def sold_by_amazon(item: Mapping[str, Any]) -> bool:
     return bool(codes) and OWN_STOCK not in codes
 
 
-def notice_of(body: bytes) -> tuple[Delivery, Mapping[str, Any]] | None:
+def parse_notice(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
     """Read a notice of a queue, also one that came by EventBridge; None where it is none."""
     try:
         said = json.loads(body)
@@ -169,12 +167,12 @@ def notice_of(body: bytes) -> tuple[Delivery, Mapping[str, Any]] | None:
     ref = metadata.get("NotificationId") if isinstance(metadata, dict) else None
     if not isinstance(ref, str) or not ref:
         return None
-    return Delivery(ref, str(said.get("NotificationType") or "")), said
+    return WebhookCall(ref, str(said.get("NotificationType") or "")), said
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of an ORDER_CHANGE, unless it leaves Amazon's own warehouses."""
-    found = notice_of(body)
+    found = parse_notice(body)
     payload = found[1].get("Payload") if found and topic == ORDER_CHANGE else None
     change = payload.get("OrderChangeNotification") if isinstance(payload, dict) else None
     if not isinstance(change, dict):
@@ -183,4 +181,4 @@ def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
     if isinstance(summary, dict) and summary.get("FulfillmentType") == "AFN":
         return ()
     ref = change.get("AmazonOrderId")
-    return (Hint(ref),) if isinstance(ref, str) and ref else ()
+    return (OrderRef(ref),) if isinstance(ref, str) and ref else ()

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from connectors.amazon.mapping import notice_of
-from connectors.contract import Delivery, Queued
+from connectors.amazon.mapping import parse_notice
+from connectors.contract import QueueMessage, WebhookCall
 from connectors.errors import (
     AuthFailed,
     ConnectorError,
@@ -53,7 +53,7 @@ class Queue:
         self._endpoint = f"{parts.scheme}://{parts.netloc}/"
         self._auth = SigV4Auth(key, region, "sqs")
 
-    async def receive(self, *, hidden_seconds: int = HIDDEN_SECONDS) -> list[Queued]:
+    async def receive(self, *, hidden_seconds: int = HIDDEN_SECONDS) -> list[QueueMessage]:
         """Take up to ten messages and hide them for a while."""
         answer = await self._call(
             "ReceiveMessage",
@@ -98,20 +98,20 @@ class Queue:
 
 def _refusal(action: str, answer: dict[str, Any], response: httpx.Response) -> ConnectorError:
     kind = str(answer.get("__type") or response.headers.get("x-amzn-query-error") or "")
-    told = f"{action}: {kind.rpartition('#')[2]} {answer.get('message') or ''}".strip()
-    told = told[:ERROR_TEXT_CHARS_MAX]
+    message = f"{action}: {kind.rpartition('#')[2]} {answer.get('message') or ''}".strip()
+    message = message[:ERROR_TEXT_CHARS_MAX]
     if "DoesNotExist" in kind or "NonExistentQueue" in kind:
-        return NotFound(told)
+        return NotFound(message)
     if _NOT_LET_IN.search(kind):
-        return AuthFailed(told)
+        return AuthFailed(message)
     if "Throttl" in kind or "OverLimit" in kind:
-        return RateLimited(told, THROTTLED_SECONDS)
-    return Rejected(told)
+        return RateLimited(message, THROTTLED_SECONDS)
+    return Rejected(message)
 
 
-def _queued(message: dict[str, Any]) -> Queued:
+def _queued(message: dict[str, Any]) -> QueueMessage:
     body = str(message.get("Body") or "").encode()
-    found = notice_of(body)
+    found = parse_notice(body)
     # What is no notice is kept all the same: a person may want to know what came.
-    delivery = found[0] if found else Delivery(hashlib.sha256(body).hexdigest(), "")
-    return Queued(delivery, body, str(message["ReceiptHandle"]))
+    delivery = found[0] if found else WebhookCall(hashlib.sha256(body).hexdigest(), "")
+    return QueueMessage(delivery, body, str(message["ReceiptHandle"]))

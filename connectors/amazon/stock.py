@@ -20,12 +20,12 @@ from connectors.amazon.mapping import (
     FEEDS,
     LISTINGS,
     OWN_STOCK,
-    ask,
     next_token,
     operation_of,
     own_quantity,
     product_type,
-    sold_by_amazon,
+    request_object,
+    stocked_by_amazon,
 )
 from connectors.contract import PushedLevel
 from connectors.errors import (
@@ -73,12 +73,12 @@ class Shop:
             "pageSize": str(ITEMS_PER_PAGE),
             **asked,
         }
-        return await ask(
+        return await request_object(
             self.api, "GET", f"{LISTINGS}/{quote(self.seller, safe='')}", params=params
         )
 
 
-async def walk(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
+async def iterate_listings(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
     """Yield every listing. Where a search is at its end it begins again at what was newest."""
     seen: set[str] = set()
     since: str | None = None
@@ -110,7 +110,7 @@ def _created(item: Mapping[str, Any]) -> str | None:
     return stamp(min(times)) if times else None
 
 
-async def push(shop: Shop, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+async def push_levels(shop: Shop, levels: Sequence[StockLevel]) -> list[PushedLevel]:
     """Compare with what is shown, and set what differs."""
     shown = await _shown(shop, [level.remote["sku"] for level in levels])
     answers, wanted, types = list[PushedLevel](), list[StockLevel](), dict[str, str]()
@@ -121,9 +121,9 @@ async def push(shop: Shop, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         elif item is None:
             lost = NotFound(f"the seller has no listing {level.remote['sku']}")
             answers.append(PushedLevel(level.listing, error=lost))
-        elif sold_by_amazon(item):
-            told = Rejected("the listing is served by Amazon: its quantity is not ours to set")
-            answers.append(PushedLevel(level.listing, error=told))
+        elif stocked_by_amazon(item):
+            message = Rejected("the listing is served by Amazon: its quantity is not ours to set")
+            answers.append(PushedLevel(level.listing, error=message))
         elif (present := own_quantity(item)) == level.available:
             answers.append(PushedLevel(level.listing, present))
         elif None not in (level.expected, present) and level.expected != present:
@@ -162,7 +162,7 @@ async def _patch(shop: Shop, level: StockLevel, kind: str) -> PushedLevel:
     path = f"{LISTINGS}/{quote(shop.seller, safe='')}/{quote(level.remote['sku'], safe='')}"
     try:
         # Absolute, and compared before: to repeat it at once is safe.
-        answer = await ask(
+        answer = await request_object(
             shop.api,
             "PATCH",
             path,
@@ -180,15 +180,15 @@ async def _patch(shop: Shop, level: StockLevel, kind: str) -> PushedLevel:
 
 def _refused(issues: Sequence[Mapping[str, Any]]) -> ConnectorError:
     worst = [each for each in issues if each.get("severity") == "ERROR"] or list(issues)
-    told = "; ".join(f"{each.get('code') or ''} {each.get('message') or ''}" for each in worst)
-    return Rejected(told.strip()[:ERROR_TEXT_CHARS_MAX] or "Amazon calls the change invalid")
+    message = "; ".join(f"{each.get('code') or ''} {each.get('message') or ''}" for each in worst)
+    return Rejected(message.strip()[:ERROR_TEXT_CHARS_MAX] or "Amazon calls the change invalid")
 
 
 async def _feed(
     shop: Shop, levels: Sequence[StockLevel], types: Mapping[str, str]
 ) -> list[PushedLevel]:
     """Set all in one feed, and answer what its report says of each."""
-    busy = await ask(
+    busy = await request_object(
         shop.api,
         "GET",
         FEEDS,
@@ -222,7 +222,9 @@ async def _submit(shop: Shop, levels: Sequence[StockLevel], types: Mapping[str, 
         for number, level in enumerate(levels, start=1)
     ]
     document = {"header": {"sellerId": shop.seller, "version": "2.0"}, "messages": messages}
-    place = await ask(shop.api, "POST", DOCUMENTS, json={"contentType": FEED_KIND}, repeat=True)
+    place = await request_object(
+        shop.api, "POST", DOCUMENTS, json={"contentType": FEED_KIND}, repeat=True
+    )
     # The address is signed: our own token is none of its business.
     await shop.api.request(
         "PUT",
@@ -236,7 +238,7 @@ async def _submit(shop: Shop, levels: Sequence[StockLevel], types: Mapping[str, 
         "marketplaceIds": list(shop.marketplaces),
         "inputFeedDocumentId": place["feedDocumentId"],
     }
-    return str((await ask(shop.api, "POST", FEEDS, json=body))["feedId"])
+    return str((await request_object(shop.api, "POST", FEEDS, json=body))["feedId"])
 
 
 async def _ended(shop: Shop, feed: str) -> Mapping[str, Any]:
@@ -244,7 +246,7 @@ async def _ended(shop: Shop, feed: str) -> Mapping[str, Any]:
     path = f"{FEEDS}/{quote(feed, safe='')}"
     for _ in range(max(1, int(shop.feed_seconds / shop.poll_seconds))):
         await asyncio.sleep(shop.poll_seconds)
-        state = await ask(shop.api, "GET", path)
+        state = await request_object(shop.api, "GET", path)
         status = state.get("processingStatus")
         if status == "DONE" and state.get("resultFeedDocumentId"):
             return state
@@ -259,7 +261,7 @@ async def _ended(shop: Shop, feed: str) -> Mapping[str, Any]:
 
 async def _issues(shop: Shop, document: str) -> dict[int, list[Mapping[str, Any]]]:
     """Read the report of a feed: the errors of each message by its number."""
-    place = await ask(shop.api, "GET", f"{DOCUMENTS}/{quote(document, safe='')}")
+    place = await request_object(shop.api, "GET", f"{DOCUMENTS}/{quote(document, safe='')}")
     content = (await shop.api.request("GET", place["url"], auth=None)).content
     try:
         if place.get("compressionAlgorithm") == "GZIP" and content[:2] == b"\x1f\x8b":

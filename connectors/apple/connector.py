@@ -27,7 +27,7 @@ from connectors.contract import Connector, LookupWarranty
 from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import BoughtBearer
+from connectors.toolkit.bearer_auth import BearerTokenAuth
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 PAGES_MAX = 20
@@ -80,7 +80,7 @@ class Apple(Connector[AppleSettings], LookupWarranty):
     async def check(self) -> None:
         """Read one device of the organization."""
         answer = await self.api.json("GET", CHECK_PATH, params={"limit": "1"})
-        warranty_status.object_of(answer, "orgDevices")
+        warranty_status.expect_object(answer, "orgDevices")
 
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Ask about each serial; one that is not the organization's is unknown."""
@@ -94,9 +94,9 @@ class Apple(Connector[AppleSettings], LookupWarranty):
             params = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
             response = await self.api.request("GET", path, params=params, accept=(404, 410))
             if response.status_code in (404, 410):
-                return warranty_status.unknown(question)
+                return warranty_status.unknown_warranty(question)
             answer = _decoded(response)
-            records += warranty_status.listed(answer.get("data"), "appleCareCoverage")
+            records += warranty_status.expect_list(answer.get("data"), "appleCareCoverage")
             cursor = _next_cursor(answer)
             if not cursor:
                 return _warranty(question, records)
@@ -111,19 +111,21 @@ def _warranty(question: WarrantyQuestion, records: Sequence[Mapping[str, Any]]) 
         ended = said.get("contractCancelDateTime") if said.get("isCanceled") is True else None
         cover = Coverage(
             name=str(said.get("description") or ""),
-            starts_on=warranty_status.day(said.get("startDateTime")),
-            ends_on=warranty_status.day(ended or said.get("endDateTime")),
+            starts_on=warranty_status.parse_day(said.get("startDateTime")),
+            ends_on=warranty_status.parse_day(ended or said.get("endDateTime")),
         )
         entitled.append(cover)
         # A subscription has no last day: what Apple calls it decides.
         open_ended = cover.ends_on is None and said.get("status") == IN_FORCE
-        active.append(open_ended or (cover.ends_on is not None and warranty_status.in_force(cover)))
-    return warranty_status.judged(question, entitled, said=any(active))
+        active.append(
+            open_ended or (cover.ends_on is not None and warranty_status.is_in_force(cover))
+        )
+    return warranty_status.warranty_from_coverages(question, entitled, said=any(active))
 
 
 def _decoded(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        return warranty_status.object_of(response.json(), "appleCareCoverage")
+        return warranty_status.expect_object(response.json(), "appleCareCoverage")
     except ValueError as error:
         raise Unknown("appleCareCoverage: the answer is not JSON") from error
 
@@ -135,7 +137,9 @@ def _next_cursor(answer: Mapping[str, Any]) -> str:
     return str(found or "")
 
 
-def assertion_auth(settings: AppleSettings, clock: Callable[[], float] = time.time) -> BoughtBearer:
+def assertion_auth(
+    settings: AppleSettings, clock: Callable[[], float] = time.time
+) -> BearerTokenAuth:
     """Return the auth that buys tokens with a client assertion (RFC 7523)."""
 
     def ask() -> httpx.Request:
@@ -148,7 +152,7 @@ def assertion_auth(settings: AppleSettings, clock: Callable[[], float] = time.ti
         }
         return httpx.Request("POST", str(settings.token_url), data=form)
 
-    return BoughtBearer(ask, "the client id, the key id or the private key is refused")
+    return BearerTokenAuth(ask, "the client id, the key id or the private key is refused")
 
 
 def assertion(settings: AppleSettings, now: int) -> str:

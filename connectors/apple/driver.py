@@ -1,15 +1,15 @@
-"""Moves the simulator of Apple for the conformance cases."""
+"""Driver of the Apple simulator for the conformance cases."""
 
-from connectors.apple.simulator import AppleTwin
-from connectors.testing.manufacturer_drivers import MakerDriver
+from connectors.apple.simulator import AppleSimulator
+from connectors.testing.manufacturer_driver import ManufacturerDriver
 
 
-class AppleDriver(MakerDriver):
+class AppleDriver(ManufacturerDriver):
     """Apple Business."""
 
     key = "apple"
-    build_twin = AppleTwin
-    twin: AppleTwin
+    simulator_class = AppleSimulator
+    simulator: AppleSimulator
 
     def revoke(self) -> None:
-        self.twin.revoke()
+        self.simulator.revoke()

@@ -1,4 +1,6 @@
-"""A twin of Apple Business: devices of one organization, for who signs with the account's key."""
+"""Simulator of Apple Business: devices of one organization, for who signs with the account's
+key.
+"""
 
 import base64
 import json
@@ -14,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import CLIENT_ID, MakerTwin
+from connectors.testing.manufacturer_simulator import CLIENT_ID, ManufacturerSimulator
 
 
-class AppleTwin(MakerTwin):
+class AppleSimulator(ManufacturerSimulator):
     """Apple Business: believes who signed with the key of the account; devices of one house."""
 
     token_path = "/auth/oauth2/token"

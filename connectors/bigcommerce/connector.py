@@ -1,6 +1,6 @@
 """BigCommerce stores over REST: orders of v2, inventory and metafields of v3.
 
-The API account needs the scopes Orders (modify), Order Fulfilment (modify), Products or Store
+The API account needs the scopes Orders (modify), Order Fulfillment (modify), Products or Store
 Inventory (modify) and Store Locations (read-only). A store may call 150 times (Pro: 450) in 30
 seconds; ``X-Rate-Limit-Requests-Left``, ``X-Rate-Limit-Requests-Quota``,
 ``X-Rate-Limit-Time-Reset-Ms`` and ``X-Rate-Limit-Time-Window-Ms`` say how it stands. A 429 without
@@ -17,33 +17,27 @@ reconciliation reads it), compare and set in one step, tell a sale over the coun
 read what a refund says (the lines say how many were refunded). Incomplete checkouts are no orders.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
-from connectors.bigcommerce.fulfillment import tell
+from connectors.bigcommerce.fulfillment import push_fulfillment
 from connectors.bigcommerce.mapping import (
     INCOMPLETE,
-    event_of,
-    hints_of,
-    lines_in,
-    listed,
-    order_of,
-    stated,
-    when,
+    embedded_lines,
+    order_refs,
+    parse_event,
+    parse_order,
+    parse_time,
+    request_list,
 )
-from connectors.bigcommerce.stock import items, push
+from connectors.bigcommerce.stock import items, push_levels
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -52,17 +46,18 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
-from connectors.toolkit.keyset_pages import Place
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.keyset_pages import KeysetPosition
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
-TOLERANCE = timedelta(minutes=5)
 WITH_LINES = {"include": "consignments.line_items", "consignment_structure": "object"}
 
 
@@ -110,19 +105,19 @@ class BigCommerce(
     async def check(self) -> None:
         """Read one order and one item of the location."""
         try:
-            await listed(self.api, "/v2/orders", limit=1)
+            await request_list(self.api, "/v2/orders", limit=1)
             await items(self.api, self.settings.location_id, 1)
         except AuthFailed as refusal:
-            told = f"{refusal}: the API account needs Orders and Store Inventory (modify)"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: the API account needs Orders and Store Inventory (modify)"
+            raise AuthFailed(message) from refusal
         except NotFound as refusal:
             raise NotFound(f"{refusal}: check store_hash and location_id") from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        place = Place.resume(walk.after, walk.since or BEGINNING)
-        found = await listed(
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
+        found = await request_list(
             self.api,
             "/v2/orders",
             min_date_modified=stamp(place.since),
@@ -131,24 +126,24 @@ class BigCommerce(
             limit=ORDERS_PER_PAGE,
             **WITH_LINES,
         )
-        times = [when(each["date_modified"] or each["date_created"]) for each in found]
+        times = [parse_time(each["date_modified"] or each["date_created"]) for each in found]
         newest = max(times, default=None)
-        walk, more = walk.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
         placed = [each for each in found if each.get("status_id") != INCOMPLETE]
         orders = [await self._order(each) for each in placed]
-        return Page(tuple(orders), walk.cursor(), more)
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path = f"/v2/orders/{quote(ref, safe='')}"
-        return await self._order(await stated(self.api, "GET", path, params=WITH_LINES))
+        return await self._order(await self.api.json_object("GET", path, params=WITH_LINES))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
         page, found = 0, list[Any]()
         while page == 0 or len(found) == ORDERS_PER_PAGE:
             page += 1
-            found = await listed(
+            found = await request_list(
                 self.api,
                 "/v2/orders",
                 min_date_created=stamp(since),
@@ -180,45 +175,33 @@ class BigCommerce(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and adjust what differs in one call where none is refused."""
         able, lost = bound(levels, "variant_id")
-        return [*lost, *await push(self.api, self.settings.location_id, able)]
+        return [*lost, *await push_levels(self.api, self.settings.location_id, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipments that are not there yet, and name the serials."""
-        await tell(self.api, fulfillment)
+        await push_fulfillment(self.api, fulfillment)
         store = f"https://store-{self.settings.store_hash}.mybigcommerce.com"
         return f"{store}/manage/orders/{fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over id, time and body, and that it is not an old one again."""
-        delivery_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        signed = f"{delivery_id}.{sent}.".encode() + body
-        digest = hmac.new(self._key(), signed, hashlib.sha256).digest()
-        expected = b"v1," + base64.b64encode(digest)
-        given = [each.encode() for each in headers.get("webhook-signature", "").split()]
-        right = [hmac.compare_digest(expected, each) for each in given]
-        if not delivery_id or not sent.isdecimal() or not any(right):
-            raise AuthFailed("the signature of the webhook is wrong")
-        if abs(received_at - datetime.fromtimestamp(int(sent), UTC)) > TOLERANCE:
-            raise AuthFailed("the webhook is too old, or from the future")
-        return Delivery(delivery_id, str(event_of(body).get("scope") or ""))
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify a call signed as Standard Webhooks specify, and refuse a recorded one."""
+        call_id = signatures.require_standard_webhook(self._key(), headers, body, received_at)
+        return WebhookCall(call_id, str(parse_event(body).get("scope") or ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, where the event is about one."""
-        return hints_of(body)
+        return order_refs(body)
 
     def _key(self) -> bytes:
-        """Return what signs: the client secret, or one written as Standard Webhooks does."""
-        text = self.settings.client_secret.get_secret_value()
-        if not text.startswith("whsec_"):
-            return text.encode()
-        try:
-            return base64.b64decode(text.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            return text.encode()
+        """Return the signing key: the client secret, or the one that a ``whsec_`` text encodes."""
+        secret = self.settings.client_secret
+        if secret.get_secret_value().startswith("whsec_"):
+            return signatures.standard_webhooks_key(secret)
+        return secret.get_secret_value().encode()
 
     async def _order(self, order: Mapping[str, Any]) -> Order:
-        lines = lines_in(order)
+        lines = embedded_lines(order)
         if lines is None:
             path = f"/v2/orders/{int(order['id'])}/products"
-            lines = await listed(self.api, path, limit=250)
-        return order_of(order, lines)
+            lines = await request_list(self.api, path, limit=250)
+        return parse_order(order, lines)

@@ -1,4 +1,4 @@
-"""Tell BigCommerce what left: one shipment an address, and the serials as a metafield."""
+"""Shipments pushed to BigCommerce: one shipment an address, and the serials as a metafield."""
 
 import json
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from connectors.bigcommerce.mapping import listed, stated
+from connectors.bigcommerce.mapping import request_list
 from connectors.errors import NotFound, Unknown
 from connectors.remote import RemoteApi
 from hub.vocabulary import Fulfillment, FulfillmentLine
@@ -17,24 +17,24 @@ TEXT_CHARS_MAX = 65_535
 PER_PAGE = 250
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
+async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
     """Create the shipments and write the metafield. Both are looked at first."""
     ref = quote(fulfillment.order_ref, safe="")
-    lines = await listed(api, f"/v2/orders/{ref}/products", limit=PER_PAGE)
+    lines = await request_list(api, f"/v2/orders/{ref}/products", limit=PER_PAGE)
     addresses = {str(line["id"]): int(line.get("order_address_id") or 0) for line in lines}
     by_address: dict[int, list[FulfillmentLine]] = defaultdict(list)
     for line in fulfillment.lines:
         if line.order_line_ref not in addresses:
             raise NotFound(f"the order has no line {line.order_line_ref}")
         by_address[addresses[line.order_line_ref]].append(line)
-    known = await listed(api, f"/v2/orders/{ref}/shipments", limit=PER_PAGE)
-    told = [str(each.get("comments") or "") for each in known]
+    known = await request_list(api, f"/v2/orders/{ref}/shipments", limit=PER_PAGE)
+    known_comments = [str(each.get("comments") or "") for each in known]
     for address, on_it in by_address.items():
         mark = f"[{fulfillment.reference} {address}]"
-        if not any(mark in comments for comments in told):
+        if not any(mark in comments for comments in known_comments):
             body = _shipment(fulfillment, address, on_it, mark)
             # There is no key: after silence, the repeat finds the mark above.
-            await stated(api, "POST", f"/v2/orders/{ref}/shipments", json=body)
+            await api.json_object("POST", f"/v2/orders/{ref}/shipments", json=body)
     await _record(api, ref, fulfillment)
 
 
@@ -60,7 +60,7 @@ def _shipment(
 async def _record(api: RemoteApi, ref: str, fulfillment: Fulfillment) -> None:
     """Name the serials of everything that left, by line, in one metafield of the order."""
     path = f"/v3/orders/{ref}/metafields"
-    answer = await stated(api, "GET", path, params={"namespace": NAMESPACE, "key": KEY})
+    answer = await api.json_object("GET", path, params={"namespace": NAMESPACE, "key": KEY})
     found = answer.get("data")
     if not isinstance(found, list):
         raise Unknown("the answer holds no metafields")
@@ -74,9 +74,9 @@ async def _record(api: RemoteApi, ref: str, fulfillment: Fulfillment) -> None:
         return  # the comments of the shipments name them all the same
     field = {"namespace": NAMESPACE, "key": KEY, "permission_set": "read", "value": value}
     if found:
-        await stated(api, "PUT", f"{path}/{int(found[0]['id'])}", json=field)
+        await api.json_object("PUT", f"{path}/{int(found[0]['id'])}", json=field)
     else:
-        await stated(api, "POST", path, json=field)
+        await api.json_object("POST", path, json=field)
 
 
 def _serials_in(value: Any) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Ask BigCommerce, and read its answers: orders of v2, levels of v3, webhooks."""
+"""BigCommerce requests and mapping: orders of v2, levels of v3, webhooks."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
@@ -26,14 +26,14 @@ STATES = {
     8: OrderState.OPEN,  # awaiting pickup
     9: OrderState.OPEN,  # awaiting shipment
     10: OrderState.FULFILLED,  # completed
-    11: OrderState.OPEN,  # awaiting fulfilment
+    11: OrderState.OPEN,  # awaiting fulfillment
     12: OrderState.PENDING,  # to be verified by a person
     13: OrderState.PENDING,  # disputed
     14: OrderState.OPEN,  # partially refunded: the lines say what is left
 }
 
 
-async def listed(api: RemoteApi, path: str, **params: Any) -> list[Any]:
+async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
     """Read a list of v2; no content is an empty one."""
     response = await api.request("GET", path, params=params)
     if response.status_code == 204:
@@ -47,15 +47,7 @@ async def listed(api: RemoteApi, path: str, **params: Any) -> list[Any]:
     return found
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
-def lines_in(order: Mapping[str, Any]) -> list[Any] | None:
+def embedded_lines(order: Mapping[str, Any]) -> list[Any] | None:
     """Find the lines that came with an order; None where they are to be asked for."""
     consignments = order.get("consignments")
     if not isinstance(consignments, dict):
@@ -67,7 +59,7 @@ def lines_in(order: Mapping[str, Any]) -> list[Any] | None:
     return [line for lines in found for line in lines or []]
 
 
-def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
+def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order and its lines."""
     status = int(order.get("status_id") or 0)
     state = STATES.get(status, OrderState.PENDING)
@@ -76,7 +68,7 @@ def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Or
         state = OrderState.FULFILLED
     if order.get("is_deleted"):
         state = OrderState.CANCELLED
-    placed = when(order["date_created"])
+    placed = parse_time(order["date_created"])
     customer = order.get("customer_id")
     return Order(
         ref=str(order["id"]),
@@ -85,7 +77,7 @@ def order_of(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Or
         remote_state=str(order.get("status") or status),
         lines=read,
         placed_at=placed,
-        updated_at=when(order.get("date_modified") or order["date_created"]),
+        updated_at=parse_time(order.get("date_modified") or order["date_created"]),
         customer_ref=str(customer) if customer else None,
     )
 
@@ -106,7 +98,7 @@ def _whole(number: Any) -> int:
     return math.ceil(float(number or 0))
 
 
-def when(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Read a time: v2 writes RFC 2822, v3 writes ISO 8601."""
     if text[:1].isdigit():
         return moment(text)
@@ -114,7 +106,7 @@ def when(text: str) -> datetime:
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def event_of(body: bytes) -> Mapping[str, Any]:
+def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook; what is not an object is an empty one."""
     try:
         event = json.loads(body)
@@ -123,10 +115,10 @@ def event_of(body: bytes) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the order of ``store/order/*`` and ``store/shipment/*``."""
-    data = event_of(body).get("data")
+    data = parse_event(body).get("data")
     if not isinstance(data, dict):
         return ()
     named = data.get("orderId") or (data.get("id") if data.get("type") == "order" else None)
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()

@@ -1,4 +1,4 @@
-"""A BigCommerce store: orders of v2, inventory of v3 that is worked off later, thin webhooks.
+"""A BigCommerce store: orders of v2, inventory of v3 that is processed later, thin webhooks.
 
 Empty lists of v2 are answered with 204 and no body, an adjustment is all or nothing and shows only
 after `work_off`, and the times of v2 are RFC 2822 with whole seconds.
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 STATUSES = {0: "Incomplete", 2: "Shipped", 3: "Partially Shipped", 5: "Cancelled"}
 ADJUSTMENTS_MAX = 2000
@@ -25,7 +25,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class BigCommerceTwin(Twin):
+class BigCommerceSimulator(Simulator):
     """One store with one location, one token and one client secret.
 
     `items`, `orders`, `lines` and `shipments` may be looked at; `by_product` holds the products
@@ -55,7 +55,7 @@ class BigCommerceTwin(Twin):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `bigcommerce` reaches this twin."""
+        """Return the settings with which the connector `bigcommerce` reaches this simulator."""
         return {
             "base_url": url,
             "store_hash": self.store_hash,
@@ -112,14 +112,14 @@ class BigCommerceTwin(Twin):
             "modified": self.now(),
         }
         self.items[variant]["on_hand"] -= quantity
-        self.tell("store/order/created", ref)
+        self.emit("store/order/created", ref)
         return str(ref)
 
     def set_status(self, ref: str, status: int) -> None:
         """Let somebody in the store move an order."""
         order = self.orders[int(ref)]
         order |= {"status_id": status, "modified": self.now()}
-        self.tell("store/order/statusUpdated", int(ref))
+        self.emit("store/order/statusUpdated", int(ref))
 
     def serials(self, ref: str) -> dict[str, list[str]]:
         """Return the serials that the order's metafield names, by line."""
@@ -127,7 +127,7 @@ class BigCommerceTwin(Twin):
         named: dict[str, list[str]] = json.loads(field["value"])
         return named
 
-    def tell(self, scope: str, ref: int) -> None:
+    def emit(self, scope: str, ref: int) -> None:
         """Announce an order: its id, and nothing else."""
         event = {
             "scope": scope,
@@ -137,7 +137,7 @@ class BigCommerceTwin(Twin):
             "hash": hashlib.sha1(f"{scope}{ref}".encode(), usedforsecurity=False).hexdigest(),
             "data": {"type": "order", "id": ref},
         }
-        self.announce(scope, f"msg_{self.next_id()}", json.dumps(event).encode())
+        self.send_webhook(scope, f"msg_{self.next_id()}", json.dumps(event).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign as Standard Webhooks does; an older signature stands beside it."""
@@ -151,7 +151,7 @@ class BigCommerceTwin(Twin):
             "webhook-signature": signature,
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in BigCommerce's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "Internal Server Error")
@@ -266,8 +266,8 @@ class BigCommerceTwin(Twin):
             if variant not in self.items or item["quantity"] < 0:
                 return _failed(422, f"[Item with variant_id {variant} is wrong]")
             if variant in self.by_product and "variant_id" in item:
-                told = f"[Item with variant_id {variant} is tracked by product, please update"
-                return _failed(422, f"{told} stock by product id]")
+                message = f"[Item with variant_id {variant} is tracked by product, please update"
+                return _failed(422, f"{message} stock by product id]")
             done.append((variant, item["quantity"]))
         self._to_do.extend(done)
         if self.works_at_once:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.bigcommerce.mapping import stated
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected, Unknown
 from connectors.remote import RemoteApi
@@ -16,7 +15,9 @@ TRACKED_BY_PRODUCT = "tracked by product"
 async def items(api: RemoteApi, location: int, page: int, **where: Any) -> tuple[list[Any], bool]:
     """Read one page of what a location holds, and whether there is another."""
     params = {"page": page, "limit": ITEMS_PER_PAGE, **where}
-    answer = await stated(api, "GET", f"/v3/inventory/locations/{location}/items", params=params)
+    answer = await api.json_object(
+        "GET", f"/v3/inventory/locations/{location}/items", params=params
+    )
     found = answer.get("data")
     if not isinstance(found, list):
         raise Unknown("the answer holds no items")
@@ -24,7 +25,9 @@ async def items(api: RemoteApi, location: int, page: int, **where: Any) -> tuple
     return found, page < int(pages)
 
 
-async def push(api: RemoteApi, location: int, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+async def push_levels(
+    api: RemoteApi, location: int, levels: Sequence[StockLevel]
+) -> list[PushedLevel]:
     """Compare with what is shown, and adjust what differs."""
     able = [level for level in levels if level.remote["variant_id"].isdecimal()]
     answers = [
@@ -72,7 +75,7 @@ async def _adjust(
     body = {"reason": f"Serial Hub {levels[0].key}"[:255], "items": wanted}
     try:
         # Absolute, and compared before: to repeat it at once is safe.
-        await stated(api, "PUT", "/v3/inventory/adjustments/absolute", json=body)
+        await api.json_object("PUT", "/v3/inventory/adjustments/absolute", json=body)
     except (Rejected, NotFound, Conflict) as refusal:
         if len(levels) > 1:
             half = len(levels) // 2

@@ -19,7 +19,7 @@ from connectors.contract import Connector, LookupWarranty
 from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 SERIALS_MAX = 75
@@ -50,7 +50,7 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
     key: ClassVar[str] = "cisco"
     settings_model: ClassVar[type[BaseModel]] = CiscoSettings
     questions_max: ClassVar[int] = SERIALS_MAX
-    tells_first_day: ClassVar[bool] = False
+    reports_start_date: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: CiscoSettings) -> Remote:
@@ -69,12 +69,12 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Ask about up to 75 serials at once."""
         found = warranty_status.by_serial(
-            await self._records(warranty_status.fitting(questions)), "sr_no"
+            await self._records(warranty_status.valid_serials(questions)), "sr_no"
         )
         return [
             self._warranty(each, found.get(each.serial.casefold(), []))
-            if warranty_status.askable(each.serial)
-            else warranty_status.invalid(each)
+            if warranty_status.is_valid_serial(each.serial)
+            else warranty_status.invalid_warranty(each)
             for each in questions
         ]
 
@@ -106,13 +106,13 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
             wanted = question.product.casefold()
             found = [each for each in found if wanted in {pid.casefold() for pid in _pids(each)}]
         if len(found) != 1:
-            return warranty_status.unknown(question)
+            return warranty_status.unknown_warranty(question)
         item = found[0]
         word = str(item.get("is_covered") or "").upper()
-        ends_on = warranty_status.day(
+        ends_on = warranty_status.parse_day(
             item.get("covered_product_line_end_date") or item.get("coverage_end_date")
         )
-        warranty_ends = warranty_status.day(item.get("warranty_end_date"))
+        warranty_ends = warranty_status.parse_day(item.get("warranty_end_date"))
         entitled = [
             Coverage(name=str(name or fallback), starts_on=None, ends_on=end)
             for name, fallback, end in (
@@ -122,23 +122,25 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
             if end is not None
         ]
         if word not in ("YES", "NO"):
-            return warranty_status.unknown(question)
+            return warranty_status.unknown_warranty(question)
         if word == "NO" and not entitled and not self.settings.match_product:
-            return warranty_status.unknown(
+            return warranty_status.unknown_warranty(
                 question
             )  # NO is said of serials too that nobody ever had
         # The word is about service contracts; a warranty that still runs is cover all the same.
-        return warranty_status.judged(question, entitled, said=True if word == "YES" else None)
+        return warranty_status.warranty_from_coverages(
+            question, entitled, said=True if word == "YES" else None
+        )
 
 
 def _records_of(answer: Any) -> list[Mapping[str, Any]]:
-    said = warranty_status.object_of(answer, "coverage").get("serial_numbers")
-    return warranty_status.listed(said, "coverage")
+    said = warranty_status.expect_object(answer, "coverage").get("serial_numbers")
+    return warranty_status.expect_list(said, "coverage")
 
 
 def _pids(item: Mapping[str, Any]) -> Iterable[str]:
     """Name every product id of a record."""
     for field, name in (("base_pid_list", "base_pid"), ("orderable_pid_list", "orderable_pid")):
-        for each in warranty_status.objects(item.get(field)):
+        for each in warranty_status.dict_items(item.get(field)):
             if pid := str(each.get(name) or "").strip():
                 yield pid

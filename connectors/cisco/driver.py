@@ -1,11 +1,11 @@
-"""Moves the simulator of Cisco for the conformance cases."""
+"""Driver of the Cisco simulator for the conformance cases."""
 
-from connectors.cisco.simulator import CiscoTwin
-from connectors.testing.manufacturer_drivers import MakerDriver
+from connectors.cisco.simulator import CiscoSimulator
+from connectors.testing.manufacturer_driver import ManufacturerDriver
 
 
-class CiscoDriver(MakerDriver):
+class CiscoDriver(ManufacturerDriver):
     """Cisco's Support APIs."""
 
     key = "cisco"
-    build_twin = CiscoTwin
+    simulator_class = CiscoSimulator

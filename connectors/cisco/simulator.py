@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import MadeUnit, MakerTwin
+from connectors.testing.manufacturer_simulator import ManufacturedUnit, ManufacturerSimulator
 
 
-class CiscoTwin(MakerTwin):
+class CiscoSimulator(ManufacturerSimulator):
     """Support APIs: 75 serials a call, pages of a summary; a serial may be of several products."""
 
     token_path = "/oauth2/default/v1/token"
@@ -48,7 +48,7 @@ class CiscoTwin(MakerTwin):
                 "coverage_end_date": self._end(unit),
             }
             for serial in asked
-            for unit in self.of(serial) or [MadeUnit(serial, "", [])]
+            for unit in self.of(serial) or [ManufacturedUnit(serial, "", [])]
         ]
         return JSONResponse({"serial_numbers": shown})
 
@@ -59,7 +59,7 @@ class CiscoTwin(MakerTwin):
         every = [
             (serial, unit)
             for serial in asked
-            for unit in self.of(serial) or [MadeUnit(serial, "", [])]
+            for unit in self.of(serial) or [ManufacturedUnit(serial, "", [])]
         ]
         page = int(request.query_params.get("page_index", "1"))
         last = max(1, -(-len(every) // self.page_records))
@@ -75,7 +75,7 @@ class CiscoTwin(MakerTwin):
             }
         )
 
-    def _shown(self, serial: str, unit: MadeUnit) -> dict[str, Any]:
+    def _shown(self, serial: str, unit: ManufacturedUnit) -> dict[str, Any]:
         return {
             "sr_no": serial,
             "is_covered": "YES" if self._covered(unit) else "NO",
@@ -87,10 +87,10 @@ class CiscoTwin(MakerTwin):
             "orderable_pid_list": [{"orderable_pid": unit.product, "item_description": "A switch"}],
         }
 
-    def _covered(self, unit: MadeUnit) -> bool:
+    def _covered(self, unit: ManufacturedUnit) -> bool:
         today = self.now().date()
         return any(cover.ends_on is not None and cover.ends_on >= today for cover in unit.covers)
 
-    def _end(self, unit: MadeUnit) -> str:
+    def _end(self, unit: ManufacturedUnit) -> str:
         ends = [cover.ends_on for cover in unit.covers if cover.ends_on]
         return str(max(ends)) if ends else ""

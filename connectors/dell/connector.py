@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import Connector, LookupWarranty
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 TAGS_MAX = 100
@@ -61,7 +61,7 @@ class Dell(Connector[DellSettings], LookupWarranty):
 
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Ask about up to a hundred service tags at once."""
-        tags = warranty_status.fitting(questions)
+        tags = warranty_status.valid_serials(questions)
         found = warranty_status.by_serial(await self._entitlements(tags), "serviceTag")
         return [self._warranty(each, found.get(each.serial.casefold(), [])) for each in questions]
 
@@ -70,25 +70,25 @@ class Dell(Connector[DellSettings], LookupWarranty):
         for start in range(0, len(tags), TAGS_MAX):
             some = ",".join(tags[start : start + TAGS_MAX])
             said = await self.api.json("GET", ENTITLEMENTS_PATH, params={"servicetags": some})
-            answers += warranty_status.listed(said, "asset-entitlements")
+            answers += warranty_status.expect_list(said, "asset-entitlements")
         return answers
 
     def _warranty(self, question: WarrantyQuestion, found: Sequence[Mapping[str, Any]]) -> Warranty:
-        if not warranty_status.askable(question.serial) or any(
+        if not warranty_status.is_valid_serial(question.serial) or any(
             each.get("invalid") is True for each in found
         ):
-            return warranty_status.invalid(question)
+            return warranty_status.invalid_warranty(question)
         if len(found) != 1 or found[0].get("duplicated") is True:
-            return warranty_status.unknown(
+            return warranty_status.unknown_warranty(
                 question
             )  # Dell has several machines of this tag, or none
         entitled = [
             Coverage(
                 name=str(each.get("serviceLevelDescription") or each.get("serviceLevelCode") or ""),
-                starts_on=warranty_status.day(each.get("startDate")),
-                ends_on=warranty_status.day(each.get("endDate")),
+                starts_on=warranty_status.parse_day(each.get("startDate")),
+                ends_on=warranty_status.parse_day(each.get("endDate")),
             )
-            for each in warranty_status.objects(found[0].get("entitlements"))
+            for each in warranty_status.dict_items(found[0].get("entitlements"))
             if str(each.get("serviceLevelCode") or "").upper() not in NO_COVER
         ]
-        return warranty_status.judged(question, entitled)
+        return warranty_status.warranty_from_coverages(question, entitled)

@@ -1,11 +1,11 @@
-"""Moves the simulator of Dell for the conformance cases."""
+"""Driver of the Dell simulator for the conformance cases."""
 
-from connectors.dell.simulator import DellTwin
-from connectors.testing.manufacturer_drivers import MakerDriver
+from connectors.dell.simulator import DellSimulator
+from connectors.testing.manufacturer_driver import ManufacturerDriver
 
 
-class DellDriver(MakerDriver):
+class DellDriver(ManufacturerDriver):
     """TechDirect."""
 
     key = "dell"
-    build_twin = DellTwin
+    simulator_class = DellSimulator

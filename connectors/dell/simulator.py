@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import MakerTwin
+from connectors.testing.manufacturer_simulator import ManufacturerSimulator
 
 
-class DellTwin(MakerTwin):
+class DellSimulator(ManufacturerSimulator):
     """TechDirect: a hundred service tags a call; one that it does not know is invalid."""
 
     token_path = "/auth/oauth/v2/token"

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import httpx
 
-from connectors.toolkit.bearer import BoughtBearer
+from connectors.toolkit.bearer_auth import BearerTokenAuth
 
 
-class RefreshTokenAuth(BoughtBearer):
+class RefreshTokenAuth(BearerTokenAuth):
     """Send a bearer token that is bought with a refresh token and the keys of the application."""
 
     def __init__(

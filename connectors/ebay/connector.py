@@ -28,8 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -38,24 +37,24 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.ebay.auth import RefreshTokenAuth
-from connectors.ebay.fulfillment import tell
+from connectors.ebay.fulfillment import push_fulfillment
 from connectors.ebay.mapping import (
-    event_of,
-    hints_of,
-    listed,
-    order_of,
-    quantity_of,
-    refusal_of,
-    stated,
+    first_error,
+    list_field,
+    order_refs,
+    parse_notification,
+    parse_order,
+    parse_quantity,
 )
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import stamp
-from connectors.toolkit.time_windows import Window
+from connectors.toolkit.time_windows import TimeWindow
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS = "/sell/fulfillment/v1/order"
@@ -101,7 +100,7 @@ class Ebay(
     key: ClassVar[str] = "ebay"
     settings_model: ClassVar[type[BaseModel]] = EbaySettings
     levels_max: ClassVar[int] = 25
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -122,15 +121,15 @@ class Ebay(
     async def check(self) -> None:
         """Buy a token, and read one order and one inventory item."""
         try:
-            await stated(self.api, "GET", ORDERS, params={"limit": "1"})
-            await stated(self.api, "GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
+            await self.api.json_object("GET", ORDERS, params={"limit": "1"})
+            await self.api.json_object("GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
         except AuthFailed as refusal:
-            told = f"{refusal}: it needs sell.fulfillment and sell.inventory"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: it needs sell.fulfillment and sell.inventory"
+            raise AuthFailed(message) from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes."""
-        window = Window.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC))
         since = max(window.since or window.until - KEPT, window.until - KEPT)
         orders, total = await self._orders("lastmodifieddate", since, window.until, window.number)
         window, more = window.step((each.updated_at for each in orders), total, ORDERS_PER_PAGE)
@@ -138,7 +137,7 @@ class Ebay(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return order_of(await stated(self.api, "GET", f"{ORDERS}/{quote(ref, safe='')}"))
+        return parse_order(await self.api.json_object("GET", f"{ORDERS}/{quote(ref, safe='')}"))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -155,10 +154,10 @@ class Ebay(
         while page is not None:
             params = {"limit": str(ITEMS_PER_PAGE), "offset": str(page)}  # pages, not items
             path = f"{INVENTORY}/inventory_item"
-            answer = await stated(self.api, "GET", path, params=params)
-            found = listed(answer, "inventoryItems")
+            answer = await self.api.json_object("GET", path, params=params)
+            found = list_field(answer, "inventoryItems")
             for item in found:
-                if (quantity := quantity_of(item)) is not None:
+                if (quantity := parse_quantity(item)) is not None:
                     yield ObservedLevel(
                         sku=item["sku"],
                         quantity=quantity,
@@ -187,20 +186,20 @@ class Ebay(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
-        await tell(self.api, ORDERS, fulfillment)
+        await push_fulfillment(self.api, ORDERS, fulfillment)
         return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
         """Fetch the public key that a notification names."""
         await self._keys.fetch(self.api, headers)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         self._keys.verify(headers, body)
-        delivery_id, topic, _ = event_of(body)
-        if not delivery_id:
+        call_id, topic, _ = parse_notification(body)
+        if not call_id:
             raise AuthFailed("the notification has no id")
-        return Delivery(delivery_id, topic)
+        return WebhookCall(call_id, topic)
 
     def challenge(self, query: Mapping[str, str]) -> Mapping[str, str] | None:
         """Show that the address is ours."""
@@ -210,9 +209,9 @@ class Ebay(
         address = self.settings.notification_url
         return {"challengeResponse": challenge_response(query["challenge_code"], token, address)}
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""
-        return hints_of(event_of(body)[2])
+        return order_refs(parse_notification(body)[2])
 
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int
@@ -222,16 +221,18 @@ class Ebay(
             "limit": str(ORDERS_PER_PAGE),
             "offset": str((page - 1) * ORDERS_PER_PAGE),
         }
-        answer = await stated(self.api, "GET", ORDERS, params=params)
-        orders = [order_of(each) for each in listed(answer, "orders")]
+        answer = await self.api.json_object("GET", ORDERS, params=params)
+        orders = [parse_order(each) for each in list_field(answer, "orders")]
         return orders, int(answer.get("total") or 0)
 
     async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
         body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
         path = f"{INVENTORY}/bulk_get_inventory_item"
-        answer = await stated(self.api, "POST", path, json=body, repeat=True)
-        items = ((each["sku"], each.get("inventoryItem")) for each in listed(answer, "responses"))
-        return {sku: quantity_of(item) for sku, item in items if item}
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
+        items = (
+            (each["sku"], each.get("inventoryItem")) for each in list_field(answer, "responses")
+        )
+        return {sku: parse_quantity(item) for sku, item in items if item}
 
     async def _set(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         if not levels:
@@ -239,14 +240,14 @@ class Ebay(
         body = {"requests": [_request(level) for level in levels]}
         path = f"{INVENTORY}/bulk_update_price_quantity"
         # Absolute, and compared before: to repeat it at once is safe.
-        answer = await stated(self.api, "POST", path, json=body, repeat=True)
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
         by_sku: dict[str, list[Any]] = defaultdict(list)
-        for each in listed(answer, "responses"):
+        for each in list_field(answer, "responses"):
             by_sku[str(each.get("sku"))].append(each)
         results = []
         for level in levels:
             said = by_sku.get(level.remote["sku"])
-            refusal = refusal_of(said) if said else NotFound("eBay says nothing of this SKU")
+            refusal = first_error(said) if said else NotFound("eBay says nothing of this SKU")
             shown = level.available if refusal is None else None
             results.append(PushedLevel(level.listing, shown, refusal))
         return results

@@ -1,10 +1,10 @@
-"""Tell eBay what left. It has no key and no field for ours: the repeat looks for its like."""
+"""Shipments pushed to eBay. It has no key and no field for ours: the repeat looks for its like."""
 
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from connectors.ebay.mapping import listed, stated
+from connectors.ebay.mapping import list_field
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment, stamp
 from hub.vocabulary import Fulfillment
@@ -12,16 +12,16 @@ from hub.vocabulary import Fulfillment
 CARRIER_DEFAULT = "OTHER"  # tracking goes with a carrier or not at all
 
 
-async def tell(api: RemoteApi, root: str, fulfillment: Fulfillment) -> None:
+async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment) -> None:
     """Create the shipment, unless one of the same lines and the same second is there."""
     path = f"{root}/{quote(fulfillment.order_ref, safe='')}/shipping_fulfillment"
-    wanted = shipment_of(fulfillment)
-    known = listed(await stated(api, "GET", path), "fulfillments")
-    if not any(same(each, wanted) for each in known):
+    wanted = build_shipment(fulfillment)
+    known = list_field(await api.json_object("GET", path), "fulfillments")
+    if not any(is_same_shipment(each, wanted) for each in known):
         await api.request("POST", path, json=wanted)
 
 
-def shipment_of(fulfillment: Fulfillment) -> dict[str, Any]:
+def build_shipment(fulfillment: Fulfillment) -> dict[str, Any]:
     """Build the shipment; its time is that of the hub and the same in every repeat."""
     lines = [
         {"lineItemId": line.order_line_ref, "quantity": len(line.serials)}
@@ -34,7 +34,7 @@ def shipment_of(fulfillment: Fulfillment) -> dict[str, Any]:
     return shipment
 
 
-def same(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def is_same_shipment(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Compare by lines and second of shipping, or by lines and tracking where there is one."""
     if _lines(known) != _lines(wanted):
         return False

@@ -1,12 +1,12 @@
-"""Read what eBay says: orders, quantities, refusals of single items."""
+"""eBay mapping: orders, quantities, refusals of single items."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
-from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 
@@ -14,15 +14,7 @@ UNKNOWN_SKU = frozenset({25702, 25710, 25713})
 DEPTH_MAX = 4
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
-def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
+def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
     """Take a list out of an answer; eBay leaves empty ones out."""
     found = answer.get(name) or []
     if not isinstance(found, list):
@@ -30,7 +22,7 @@ def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
     return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at eBay."""
     state = _state(order)
     placed = moment(order["creationDate"])
@@ -67,14 +59,14 @@ def _line(line: Mapping[str, Any]) -> OrderLine:
     )
 
 
-def quantity_of(item: Mapping[str, Any]) -> int | None:
+def parse_quantity(item: Mapping[str, Any]) -> int | None:
     """Read how many pieces of an inventory item are for sale."""
     shipped = (item.get("availability") or {}).get("shipToLocationAvailability") or {}
     quantity = shipped.get("quantity")
     return None if quantity is None else int(quantity)
 
 
-def refusal_of(responses: Iterable[Mapping[str, Any]]) -> ConnectorError | None:
+def first_error(responses: Iterable[Mapping[str, Any]]) -> ConnectorError | None:
     """Read the first error among the answers for one SKU and its offer."""
     for each in responses:
         status, errors = int(each.get("statusCode") or 200), each.get("errors") or []
@@ -82,31 +74,35 @@ def refusal_of(responses: Iterable[Mapping[str, Any]]) -> ConnectorError | None:
             continue
         first: Mapping[str, Any] = errors[0] if errors else {}
         number, words = first.get("errorId"), first.get("longMessage") or first.get("message")
-        told = f"{status} {number or ''} {words or ''}".strip()[:ERROR_TEXT_CHARS_MAX]
+        message = f"{status} {number or ''} {words or ''}".strip()[:ERROR_TEXT_CHARS_MAX]
         if status == 404 or number in UNKNOWN_SKU:
-            return NotFound(told)
+            return NotFound(message)
         if status == 409:
-            return Conflict(told)
-        return Transient(told) if status >= 500 else Rejected(told)
+            return Conflict(message)
+        return Transient(message) if status >= 500 else Rejected(message)
     return None
 
 
-def event_of(body: bytes) -> tuple[str, str, Any]:
+def parse_notification(body: bytes) -> tuple[str, str, Any]:
     """Decode a notification: its id, its topic and its data."""
     try:
         event = json.loads(body)
     except ValueError:
         return "", "", None
     event = event if isinstance(event, dict) else {}
-    told, about = event.get("notification"), event.get("metadata")
-    told = told if isinstance(told, dict) else {}
+    message, about = event.get("notification"), event.get("metadata")
+    message = message if isinstance(message, dict) else {}
     about = about if isinstance(about, dict) else {}
-    return str(told.get("notificationId") or ""), str(about.get("topic") or ""), told.get("data")
+    return (
+        str(message.get("notificationId") or ""),
+        str(about.get("topic") or ""),
+        message.get("data"),
+    )
 
 
-def hints_of(data: Any) -> Sequence[Hint]:
+def order_refs(data: Any) -> Sequence[OrderRef]:
     """Name the orders that a notification's data speaks of, wherever it does."""
-    return tuple(Hint(ref) for ref in dict.fromkeys(_order_ids(data, DEPTH_MAX)))
+    return tuple(OrderRef(ref) for ref in dict.fromkeys(_order_ids(data, DEPTH_MAX)))
 
 
 def _order_ids(data: Any, depth: int) -> list[str]:

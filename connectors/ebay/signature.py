@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from connectors.ebay.mapping import stated
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import RemoteApi
 
@@ -51,7 +50,7 @@ class Keys:
             return
         self._asked_at = now
         try:
-            answer = await stated(api, "GET", f"{KEY_PATH}/{kid}")
+            answer = await api.json_object("GET", f"{KEY_PATH}/{kid}")
         except (NotFound, Rejected) as refusal:
             raise AuthFailed("eBay has no key of this id") from refusal
         if len(self._known) >= KEYS_MAX:

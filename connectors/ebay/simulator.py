@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 BULK_MAX = 25
 PER_PAGE_MAX = 200
@@ -31,7 +31,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class EbayTwin(Twin):
+class EbaySimulator(Simulator):
     """One seller, one application. `items` and `orders` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -49,7 +49,7 @@ class EbayTwin(Twin):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str, notification_url: str = "http://hub.test/hook") -> dict[str, Any]:
-        """Return the settings with which the connector `ebay` reaches this twin."""
+        """Return the settings with which the connector `ebay` reaches this simulator."""
         return {
             "base_url": url,
             "client_id": self.client[0],
@@ -93,23 +93,23 @@ class EbayTwin(Twin):
             "orderPaymentStatus": paid,
             "cancelStatus": {"cancelState": "NONE_REQUESTED"},
             "buyer": {"username": "twin-buyer"},
-            "creationDate": iso(self.now()),
-            "lastModifiedDate": iso(self.now()),
+            "creationDate": format_time(self.now()),
+            "lastModifiedDate": format_time(self.now()),
             "lineItems": lines,
         }
-        self.tell("ORDER_CONFIRMATION", {"order": {"orderId": ref}})
+        self.emit("ORDER_CONFIRMATION", {"order": {"orderId": ref}})
         return ref
 
     def change(self, ref: str, **fields: Any) -> None:
         """Let something happen to an order."""
-        self.orders[ref] |= {**fields, "lastModifiedDate": iso(self.now())}
+        self.orders[ref] |= {**fields, "lastModifiedDate": format_time(self.now())}
 
-    def tell(self, topic: str, data: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, data: Mapping[str, Any]) -> None:
         """Announce something as eBay does: metadata, and a notification."""
         ref = str(uuid.UUID(int=self.next_id()))
-        told = {"notificationId": ref, "eventDate": iso(self.now()), "data": data}
-        event = {"metadata": {"topic": topic, "schemaVersion": "1.0"}, "notification": told}
-        self.announce(topic, ref, json.dumps(event, separators=(",", ":")).encode())
+        notification = {"notificationId": ref, "eventDate": format_time(self.now()), "data": data}
+        event = {"metadata": {"topic": topic, "schemaVersion": "1.0"}, "notification": notification}
+        self.send_webhook(topic, ref, json.dumps(event, separators=(",", ":")).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw body with ECDSA over SHA-1 and name the key."""
@@ -127,7 +127,7 @@ class EbayTwin(Twin):
         text = f"{code}{self.verification_token}{address}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in eBay's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, 25001, "A system error has occurred.")
@@ -273,7 +273,7 @@ class EbayTwin(Twin):
         return {"sku": sku, "availability": availability, "product": {"title": f"A {sku}"}}
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as eBay does: UTC, milliseconds."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -1,12 +1,14 @@
-"""EPCIS 2.0: a partner's repository is told what happened to our units.
+"""EPCIS 2.0: a partner's repository is reported what happened to our units.
 
-Events go to ``/capture`` in batches, which the repository works off as a job. Before anything is
+Events go to ``/capture`` in batches, which the repository processes as a job. Before anything is
 told it is looked up which of the events are there already, so that a repeat after a lost answer
-tells nothing twice. Where a batch fails, what is there afterwards is taken and the rest is told in
+tells nothing twice. Where a batch fails, what is there afterwards is taken and the rest is
+reported in
 halves, down to the one event that is refused. Some repositories dress a refusal as 500 (an object
 that "has already been commissioned"): that is looked up too, and never tried for ever.
 
-It cannot: tell aggregations (a kit's parts are told as events of their own), or read what others
+It cannot: tell aggregations (a kit's parts are reported as events of their own), or read what
+others
 capture. The credential needs to capture and to query events.
 """
 
@@ -20,7 +22,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
 from connectors.contract import Connector, PushedEvent, PushEvents
-from connectors.epcis.mapping import BIZ_STEPS, Namer, document, events_of
+from connectors.epcis.mapping import BIZ_STEPS, Namer, build_document, build_events
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import Remote
 from hub.vocabulary import LedgerEvent
@@ -101,19 +103,19 @@ class Epcis(Connector[EpcisSettings], PushEvents):
         answers: list[PushedEvent] = []
         for event in events:
             try:
-                events_of(event, self._namer)
+                build_events(event, self._namer)
             except Rejected as refusal:
                 answers.append(PushedEvent(event.id, error=refusal))
             else:
                 tellable.append(event)
-        there = await self._there(tellable)
+        there = await self._known_ids(tellable)
         answers += [
             PushedEvent(each.id, answer="was there") for each in tellable if each.id in there
         ]
         rest = [each for each in tellable if each.id not in there]
         size = self.settings.batch_max
         for start in range(0, len(rest), size):
-            answers += await self._tell(rest[start : start + size])
+            answers += await self._capture(rest[start : start + size])
         return answers
 
     async def read_push(self, job: str, events: Sequence[LedgerEvent]) -> Sequence[PushedEvent]:
@@ -122,7 +124,7 @@ class Epcis(Connector[EpcisSettings], PushEvents):
             "GET", f"/capture/{quote(job, safe='')}", accept=(404, 410)
         )
         if response.status_code in (404, 410):
-            there = await self._there(events)
+            there = await self._known_ids(events)
             lost = Unknown("the repository does not know the capture job any more")
             return [_verdict(each, there, lost) for each in events]
         state = _object(response)
@@ -130,13 +132,13 @@ class Epcis(Connector[EpcisSettings], PushEvents):
             return [PushedEvent(each.id, job=job) for each in events]
         if state.get("success") is True:
             return [PushedEvent(each.id, answer=f"capture job {job}") for each in events]
-        there = await self._there(events)
+        there = await self._known_ids(events)
         rest = [each for each in events if each.id not in there]
         done = [
             PushedEvent(each.id, answer=f"capture job {job}") for each in events if each not in rest
         ]
         if len(rest) > 1:
-            return [*done, *await self._tell_in_halves(rest)]
+            return [*done, *await self._capture_in_halves(rest)]
         refusal = Rejected(f"capture job {job}: {_reasons(state)}")
         return [*done, *(PushedEvent(each.id, error=refusal) for each in rest)]
 
@@ -145,20 +147,20 @@ class Epcis(Connector[EpcisSettings], PushEvents):
         own = self.settings.own_address
         return Namer(str(own) if own else None, self.settings.locations)
 
-    async def _tell(self, events: Sequence[LedgerEvent]) -> list[PushedEvent]:
+    async def _capture(self, events: Sequence[LedgerEvent]) -> list[PushedEvent]:
         if not events:
             return []
-        told = [each for event in events for each in events_of(event, self._namer)]
+        encoded = [each for event in events for each in build_events(event, self._namer)]
         single = len(events) == 1
         response = await self.api.request(
             "POST",
             "/capture",
-            json=document(told, datetime.now(UTC)),
+            json=build_document(encoded, datetime.now(UTC)),
             headers={"GS1-Capture-Error-Behaviour": "proceed"},
             accept=(500,) if single else (500, *TOO_MUCH),
         )
         if response.status_code in TOO_MUCH:
-            return await self._tell_in_halves(events)
+            return await self._capture_in_halves(events)
         if response.status_code == 500:
             return await self._undressed(events, response)
         if response.status_code in (200, 201, 204):
@@ -175,23 +177,23 @@ class Epcis(Connector[EpcisSettings], PushEvents):
         if not DRESSED.search(response.text[:4_000]):
             raise Transient("POST /capture: 500")
         if len(events) > 1:
-            return await self._tell_in_halves(events)
-        there = await self._there(events)
+            return await self._capture_in_halves(events)
+        there = await self._known_ids(events)
         refusal = Rejected(f"refused with 500: {_short(response.text)}")
         return [_verdict(each, there, refusal) for each in events]
 
-    async def _tell_in_halves(self, events: Sequence[LedgerEvent]) -> list[PushedEvent]:
+    async def _capture_in_halves(self, events: Sequence[LedgerEvent]) -> list[PushedEvent]:
         """Tell two halves apart from each other; a refusal of one event alone is its verdict."""
         middle = (len(events) + 1) // 2
         answers: list[PushedEvent] = []
         for half in (events[:middle], events[middle:]):
             try:
-                answers += await self._tell(half)
+                answers += await self._capture(half)
             except (Rejected, NotFound) as refusal:
                 answers += [PushedEvent(each.id, error=refusal) for each in half]
         return answers
 
-    async def _there(self, events: Sequence[LedgerEvent]) -> set[str]:
+    async def _known_ids(self, events: Sequence[LedgerEvent]) -> set[str]:
         """Return our ids of the events that the repository has, whole."""
         if not events:
             return set()
@@ -219,8 +221,10 @@ class Epcis(Connector[EpcisSettings], PushEvents):
 
 
 def _names(event: LedgerEvent, namer: Namer) -> set[tuple[str, bool]]:
-    """Name what an event is told as, each with whether it is a declaration of an error."""
-    return {(str(each["eventID"]), "errorDeclaration" in each) for each in events_of(event, namer)}
+    """Name what an event is reported as, each with whether it is a declaration of an error."""
+    return {
+        (str(each["eventID"]), "errorDeclaration" in each) for each in build_events(event, namer)
+    }
 
 
 def _verdict(event: LedgerEvent, there: set[str], otherwise: ConnectorError) -> PushedEvent:

@@ -40,7 +40,7 @@ class Namer:
         self._locations = locations
 
     def unit(self, event: LedgerEvent) -> str:
-        """Name a unit, or raise Rejected: an event about nothing can not be told."""
+        """Name a unit, or raise Rejected: an event about nothing can not be reported."""
         if event.gtin and _SERIAL.fullmatch(event.serial):
             return f"{GS1_ADDRESS}/01/{event.gtin}/21/{quote(event.serial, safe='')}"
         if self._own is None:
@@ -57,7 +57,7 @@ class Namer:
             return f"{GS1_ADDRESS}/414/{known}" if _GLN.fullmatch(known) else known
         return f"{self._own}/loc/{quote(code, safe='')}" if self._own else None
 
-    def document(self, kind: str, reference: str) -> str | None:
+    def build_document(self, kind: str, reference: str) -> str | None:
         """Name a business document; one that is an address already is its own name."""
         if _URI.fullmatch(reference):
             return reference
@@ -69,8 +69,8 @@ def event_id(ours: str) -> str:
     return f"urn:uuid:{ours}"
 
 
-def events_of(event: LedgerEvent, namer: Namer) -> list[dict[str, Any]]:
-    """Return what one event of ours is told as: one event, or an error and what was right."""
+def build_events(event: LedgerEvent, namer: Namer) -> list[dict[str, Any]]:
+    """Return what one event of ours is reported as: one event, or an error and what was right."""
     if event.error is None:
         return [_object_event(event, event.id, namer)]
     wrong = _object_event(event, event.error.event, namer)
@@ -90,7 +90,7 @@ def _object_event(event: LedgerEvent, ours: str, namer: Namer) -> dict[str, Any]
         action = "ADD"
     elif event.biz_step in DELETES:
         action = "DELETE"
-    told: dict[str, Any] = {
+    event_json: dict[str, Any] = {
         "type": "ObjectEvent",
         "eventID": event_id(ours),
         "eventTime": _instant(event.occurred_at),
@@ -101,16 +101,16 @@ def _object_event(event: LedgerEvent, ours: str, namer: Namer) -> dict[str, Any]
         "disposition": event.disposition,
     }
     if read_point := namer.place(event.read_point):
-        told["readPoint"] = {"id": read_point}
+        event_json["readPoint"] = {"id": read_point}
     if event.location and (location := namer.place(event.location)):
-        told["bizLocation"] = {"id": location}
+        event_json["bizLocation"] = {"id": location}
     kind, reference = event.document_type, event.document_ref
-    if kind in TRANSACTIONS and reference and (name := namer.document(str(kind), reference)):
-        told["bizTransactionList"] = [{"type": kind, "bizTransaction": name}]
-    return told
+    if kind in TRANSACTIONS and reference and (name := namer.build_document(str(kind), reference)):
+        event_json["bizTransactionList"] = [{"type": kind, "bizTransaction": name}]
+    return event_json
 
 
-def document(events: Sequence[dict[str, Any]], made_at: datetime) -> dict[str, Any]:
+def build_document(events: Sequence[dict[str, Any]], made_at: datetime) -> dict[str, Any]:
     """Put events into a document."""
     return {
         "@context": [CONTEXT],

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 PER_PAGE_MAX = 30
 REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "epcList", "action")
@@ -23,7 +23,7 @@ REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "epcList", "a
 
 @dataclass(slots=True)
 class CaptureJob:
-    """One capture: its events, when it is worked off, and what became of it."""
+    """One capture: its events, when it is processed, and what became of it."""
 
     events: list[dict[str, Any]]
     proceeds: bool
@@ -32,7 +32,7 @@ class CaptureJob:
     done: bool = False
 
 
-class EpcisTwin(Twin):
+class EpcisSimulator(Simulator):
     """One repository. `dresses_refusals` answers 500 at once, as some servers do."""
 
     def __init__(
@@ -54,7 +54,7 @@ class EpcisTwin(Twin):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
+        """Return the settings with which the connector reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,
@@ -65,9 +65,9 @@ class EpcisTwin(Twin):
     async def _capture(self, request: Request) -> Response:
         if (refused := self._refuse(request)) is not None:
             return refused
-        told = json.loads(await request.body())
-        events = told.get("epcisBody", {}).get("eventList", [])
-        if told.get("schemaVersion") != "2.0" or told.get("type") != "EPCISDocument":
+        payload = json.loads(await request.body())
+        events = payload.get("epcisBody", {}).get("eventList", [])
+        if payload.get("schemaVersion") != "2.0" or payload.get("type") != "EPCISDocument":
             return _problem(400, "epcisException:ValidationException", "no EPCIS 2.0 document")
         if len(events) > self.capture_limit:
             return _problem(413, "epcisException:CaptureLimitExceededException", "too many events")
@@ -163,7 +163,7 @@ class EpcisTwin(Twin):
         if start + size < len(found):
             address = request.url.include_query_params(nextPageToken=str(start + size))
             headers["link"] = f'<{address}>; rel="next"'
-        document = {
+        build_document = {
             "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
             "type": "EPCISQueryDocument",
             "schemaVersion": "2.0",
@@ -175,7 +175,7 @@ class EpcisTwin(Twin):
                 }
             },
         }
-        return JSONResponse(document, headers=headers)
+        return JSONResponse(build_document, headers=headers)
 
     def _refuse(self, request: Request) -> Response | None:
         if request.headers.get("authorization") == f"Bearer {self.token}":

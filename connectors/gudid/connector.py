@@ -1,6 +1,6 @@
 """The FDA's Global Unique Device Identification Database: what is registered of a medical device.
 
-Two doors lead to the same records: AccessGUDID of the National Library of Medicine, which needs no
+Two sources hold the same records: AccessGUDID of the National Library of Medicine, which needs no
 key, and openFDA, where a key raises the limits. A device is looked up by the DI of its label; the
 answer is about the model, never about the single unit.
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import Connector, LookupDevice
 from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
-from connectors.toolkit.warranty_status import day, object_of, objects
+from connectors.toolkit.warranty_status import dict_items, expect_object, parse_day
 from hub.vocabulary import Device, DeviceQuestion
 
 CHECK_IDENTIFIER = "00000000000000"
@@ -26,7 +26,7 @@ _IDENTIFIER = re.compile(r"[0-9A-Z]{6,23}")  # GS1: 14 digits; HIBCC and ICCBBA:
 NOWHERE = (404, 410)
 
 
-class Door(StrEnum):
+class Source(StrEnum):
     """By which service the database is read."""
 
     ACCESSGUDID = "accessgudid"
@@ -34,8 +34,8 @@ class Door(StrEnum):
 
 
 ADDRESSES = {
-    Door.ACCESSGUDID: "https://accessgudid.nlm.nih.gov",
-    Door.OPENFDA: "https://api.fda.gov",
+    Source.ACCESSGUDID: "https://accessgudid.nlm.nih.gov",
+    Source.OPENFDA: "https://api.fda.gov",
 }
 
 
@@ -44,7 +44,7 @@ class GudidSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    door: Door = Door.ACCESSGUDID
+    source: Source = Source.ACCESSGUDID
     api_key: SecretStr | None = Field(None, description="Of openFDA; without it 1,000 calls a day")
     base_url: HttpUrl | None = Field(None, description="Another address of the same service")
     calls_per_second: float = Field(2.0, gt=0, le=4)
@@ -61,7 +61,7 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         """Describe the service."""
         key = settings.api_key.get_secret_value() if settings.api_key else None
         return Remote(
-            base_url=str(settings.base_url or ADDRESSES[settings.door]).rstrip("/"),
+            base_url=str(settings.base_url or ADDRESSES[settings.source]).rstrip("/"),
             auth=(key, "") if key else None,  # openFDA takes its key as the user of basic auth
             calls_per_second=settings.calls_per_second,
         )
@@ -77,14 +77,14 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         record = await self._record(question.identifier)
         if record is None:
             return None
-        by_openfda = self.settings.door is Door.OPENFDA
+        by_openfda = self.settings.source is Source.OPENFDA
         names = _names_of(record, by_openfda)
         if question.identifier not in names:
             return None  # a search may find what only resembles it
         return _of_openfda(record, question) if by_openfda else _of_accessgudid(record, question)
 
     async def _record(self, identifier: str) -> Mapping[str, Any] | None:
-        if self.settings.door is Door.OPENFDA:
+        if self.settings.source is Source.OPENFDA:
             path = "/device/udi.json"
             params = {"search": f'identifiers.id:"{identifier}"', "limit": "1"}
         else:
@@ -93,23 +93,23 @@ class Gudid(Connector[GudidSettings], LookupDevice):
         if response.status_code in NOWHERE:
             return None
         try:
-            answer = object_of(response.json(), "the device")
+            answer = expect_object(response.json(), "the device")
         except ValueError as error:
             raise Unknown("the answer is not JSON") from error
-        if self.settings.door is Door.OPENFDA:
-            found = objects(answer.get("results"))
+        if self.settings.source is Source.OPENFDA:
+            found = dict_items(answer.get("results"))
             if "results" not in answer:
                 raise Unknown("the answer holds no results")
             return found[0] if found else None
         gudid = answer.get("gudid")
         record = gudid.get("device") if isinstance(gudid, dict) else None
-        return object_of(record, "the device")
+        return expect_object(record, "the device")
 
 
 def _names_of(record: Mapping[str, Any], by_openfda: bool) -> set[str]:
     """Return every DI of a record: of the device itself, and of its packages."""
     if by_openfda:
-        return {str(each.get("id")) for each in objects(record.get("identifiers"))}
+        return {str(each.get("id")) for each in dict_items(record.get("identifiers"))}
     return {str(each.get("deviceId")) for each in _inside(record, "identifiers", "identifier")}
 
 
@@ -137,12 +137,12 @@ def _of_accessgudid(record: Mapping[str, Any], question: DeviceQuestion) -> Devi
         product_codes=tuple(
             _text(each, "productCode") for each in _inside(record, "productCodes", "fdaProductCode")
         ),
-        published_on=day(record.get("devicePublishDate")),
+        published_on=parse_day(record.get("devicePublishDate")),
     )
 
 
 def _of_openfda(record: Mapping[str, Any], question: DeviceQuestion) -> Device:
-    terms = objects(record.get("gmdn_terms"))
+    terms = dict_items(record.get("gmdn_terms"))
     return Device(
         identifier=question.identifier,
         brand=_text(record, "brand_name"),
@@ -160,8 +160,10 @@ def _of_openfda(record: Mapping[str, Any], question: DeviceQuestion) -> Device:
         bears_expiry=_flag(record.get("has_expiration_date")),
         mri_safety=_text(record, "mri_safety"),
         terms=tuple(_text(each, "name") for each in terms),
-        product_codes=tuple(_text(each, "code") for each in objects(record.get("product_codes"))),
-        published_on=day(record.get("publish_date")),
+        product_codes=tuple(
+            _text(each, "code") for each in dict_items(record.get("product_codes"))
+        ),
+        published_on=parse_day(record.get("publish_date")),
     )
 
 
@@ -177,7 +179,7 @@ def _in(item: Any, name: str) -> Any:
 def _inside(record: Mapping[str, Any], outer: str, inner: str) -> list[Mapping[str, Any]]:
     """Return a list that AccessGUDID wraps; a single item comes without the list."""
     found = _in(record.get(outer), inner)
-    return objects([found] if isinstance(found, dict) else found)
+    return dict_items([found] if isinstance(found, dict) else found)
 
 
 def _flag(said: Any) -> bool | None:

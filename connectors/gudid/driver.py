@@ -1,26 +1,26 @@
-"""Moves the twin of the FDA's device database for the conformance rows."""
+"""Driver of the the FDA's device database simulator for the conformance cases."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.gudid.simulator import GudidTwin
-from connectors.testing.simulator_driver import Driver
+from connectors.gudid.simulator import GudidSimulator
+from connectors.testing.simulator_driver import SimulatorDriver
 
 
-class GudidDriver(Driver):
-    """The database, by the door that takes a key."""
+class GudidDriver(SimulatorDriver):
+    """The database, by the source that takes a key."""
 
     key = "gudid"
-    twin: GudidTwin
+    simulator: GudidSimulator
 
-    def build(self) -> GudidTwin:
-        return GudidTwin(clock=self.clock)
+    def build(self) -> GudidSimulator:
+        return GudidSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+        return self.simulator.settings(url)
 
     def revoke(self) -> None:
-        self.twin.key = "another-key"
+        self.simulator.key = "another-key"
 
     def register_device(self, identifier: str, brand: str) -> None:
-        self.twin.register(identifier, brand)
+        self.simulator.register(identifier, brand)

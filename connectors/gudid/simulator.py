@@ -1,4 +1,4 @@
-"""A twin of the FDA's device database, by both of its doors."""
+"""Simulator of the FDA's device database, by both of its sources."""
 
 import base64
 import re
@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
-class GudidTwin(Twin):
-    """Knows the devices that it was told about, as records of openFDA."""
+class GudidSimulator(Simulator):
+    """Knows the devices that it was reported about, as records of openFDA."""
 
     def __init__(
         self, clock: Callable[[], datetime] | None = None, key: str = "twin-openfda-key"
@@ -27,10 +27,10 @@ class GudidTwin(Twin):
         ]
         super().__init__(routes, clock)
 
-    def settings(self, url: str, door: str = "openfda") -> dict[str, Any]:
-        """Return the settings with which the connector reaches this twin."""
-        key = {"api_key": self.key} if door == "openfda" else {}
-        return {"door": door, "base_url": url, "calls_per_second": 4, **key}
+    def settings(self, url: str, source: str = "openfda") -> dict[str, Any]:
+        """Return the settings with which the connector reaches this simulator."""
+        key = {"api_key": self.key} if source == "openfda" else {}
+        return {"source": source, "base_url": url, "calls_per_second": 4, **key}
 
     def register(self, identifier: str, brand: str, **more: Any) -> None:
         """Register a device."""
@@ -76,7 +76,7 @@ class GudidTwin(Twin):
 
 
 def _as_accessgudid(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a record in the words of the other door; its flags are no texts there."""
+    """Show a record in the words of the other source; its flags are no texts there."""
     identifiers = [
         {"deviceId": each["id"], "deviceIdType": each["type"]} for each in record["identifiers"]
     ]

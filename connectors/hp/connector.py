@@ -1,6 +1,6 @@
 """HP Inc., Product Warranty API v2: what HP says about its serials.
 
-A few serials are answered at once (`/queries`); many are given to HP as a job that it works off,
+A few serials are answered at once (`/queries`); many are given to HP as a job that it processes,
 and fetched when it says that it is done. HP knows a unit by serial and product number: where the
 product has a model number, it is sent along and has to be what HP answers about.
 
@@ -19,7 +19,7 @@ from connectors.contract import BulkWarranty, Connector, LookupWarranty
 from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
-from connectors.toolkit.bearer import client_credentials
+from connectors.toolkit.bearer_auth import client_credentials
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 QUERIES_MAX = 5
@@ -69,25 +69,25 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
     async def check(self) -> None:
         """Look up a serial that nobody has: an answer proves keys and grant."""
         question = WarrantyQuestion(serial=CHECK_SERIAL, product="")
-        warranty_status.listed(await self._ask([question]), "queries")
+        warranty_status.expect_list(await self._ask([question]), "queries")
 
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Ask about a few serials at once."""
-        asked = [each for each in questions if warranty_status.askable(each.serial)]
+        asked = [each for each in questions if warranty_status.is_valid_serial(each.serial)]
         found: list[Mapping[str, Any]] = []
         for start in range(0, len(asked), QUERIES_MAX):
             answer = await self._ask(asked[start : start + QUERIES_MAX])
-            found += warranty_status.listed(answer, "queries")
+            found += warranty_status.expect_list(answer, "queries")
         return self._answers(questions, found)
 
     async def begin_warranty_job(self, questions: Sequence[WarrantyQuestion]) -> str:
-        """Have HP work off many serials."""
-        asked = [each for each in questions if warranty_status.askable(each.serial)]
+        """Have HP process many serials."""
+        asked = [each for each in questions if warranty_status.is_valid_serial(each.serial)]
         if not asked:
             raise Rejected("none of these can be a serial of HP")
         body = [self._item(each) for each in asked]
         answer = await self.api.json("POST", JOBS_PATH, json=body)
-        job = warranty_status.object_of(answer, "jobs").get("jobId")
+        job = warranty_status.expect_object(answer, "jobs").get("jobId")
         if not job:
             raise Unknown("jobs: the answer names no job")
         return str(job)
@@ -97,14 +97,16 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
     ) -> Sequence[Warranty] | None:
         """Fetch what a job found; None while HP works on it."""
         path = f"{JOBS_PATH}/{quote(job, safe='')}"
-        status = warranty_status.object_of(await self.api.json("GET", path), "job").get("status")
+        status = warranty_status.expect_object(await self.api.json("GET", path), "job").get(
+            "status"
+        )
         word = str(status or "").casefold()
         if word in FAILED:
             raise Rejected(f"HP gave the job up: {word}")
         if word not in DONE:
             return None
         answer = await self.api.json("GET", f"{path}/results")
-        return self._answers(questions, warranty_status.listed(answer, "results"))
+        return self._answers(questions, warranty_status.expect_list(answer, "results"))
 
     async def _ask(self, questions: Sequence[WarrantyQuestion]) -> Any:
         # A search: it may be repeated at once.
@@ -128,8 +130,8 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
         known = warranty_status.by_serial(products, "serialNumber")
         return [
             self._warranty(each, known.get(each.serial.casefold(), []))
-            if warranty_status.askable(each.serial)
-            else warranty_status.invalid(each)
+            if warranty_status.is_valid_serial(each.serial)
+            else warranty_status.invalid_warranty(each)
             for each in questions
         ]
 
@@ -137,20 +139,20 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
         if self.settings.send_product and question.product:
             found = [each for each in found if _is_of(each, question.product)]
         if len(found) != 1 or "offers" not in found[0]:
-            return warranty_status.unknown(question)
+            return warranty_status.unknown_warranty(question)
         entitled = [
             Coverage(
                 name=str(each.get("offerDescription") or ""),
-                starts_on=warranty_status.day(each.get("serviceObligationLineItemStartDate")),
-                ends_on=warranty_status.day(each.get("serviceObligationLineItemEndDate")),
+                starts_on=warranty_status.parse_day(each.get("serviceObligationLineItemStartDate")),
+                ends_on=warranty_status.parse_day(each.get("serviceObligationLineItemEndDate")),
             )
-            for each in warranty_status.objects(found[0].get("offers"))
+            for each in warranty_status.dict_items(found[0].get("offers"))
         ]
         if not entitled:
-            return warranty_status.unknown(
+            return warranty_status.unknown_warranty(
                 question
             )  # HP answers so of serials too that it never had
-        return warranty_status.judged(question, entitled)
+        return warranty_status.warranty_from_coverages(question, entitled)
 
 
 def _product_of(item: Mapping[str, Any]) -> Mapping[str, Any]:

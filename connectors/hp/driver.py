@@ -1,11 +1,11 @@
-"""Moves the simulator of Hp for the conformance cases."""
+"""Driver of the Hp simulator for the conformance cases."""
 
-from connectors.hp.simulator import HpTwin
-from connectors.testing.manufacturer_drivers import MakerDriver
+from connectors.hp.simulator import HpSimulator
+from connectors.testing.manufacturer_driver import ManufacturerDriver
 
 
-class HpDriver(MakerDriver):
+class HpDriver(ManufacturerDriver):
     """HP's warranty service."""
 
     key = "hp"
-    build_twin = HpTwin
+    simulator_class = HpSimulator

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import (
-    MakerTwin,
+from connectors.testing.manufacturer_simulator import (
+    ManufacturerSimulator,
 )
 
 
-class HpTwin(MakerTwin):
-    """HP: five serials at once, a thousand as a job that is worked off when it was asked twice."""
+class HpSimulator(ManufacturerSimulator):
+    """HP: five serials at once, a thousand as a job that is processed when it was asked twice."""
 
     token_path = "/oauth/v1/token"
 

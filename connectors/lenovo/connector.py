@@ -60,13 +60,13 @@ class Lenovo(Connector[LenovoSettings], LookupWarranty):
 
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
         """Ask about up to fifty serials at once."""
-        fits = set(warranty_status.fitting(questions))
+        fits = set(warranty_status.valid_serials(questions))
         names = [self._name(each) for each in questions if each.serial in fits]
         found = warranty_status.by_serial(await self._answers(list(dict.fromkeys(names))), "Serial")
         return [
             self._warranty(each, self._chosen(each, found))
             if each.serial in fits
-            else warranty_status.invalid(each)
+            else warranty_status.invalid_warranty(each)
             for each in questions
         ]
 
@@ -96,30 +96,30 @@ class Lenovo(Connector[LenovoSettings], LookupWarranty):
             said = await self.api.json("GET", WARRANTY_PATH, params={"Serial": some})
             # One serial is answered by an object, several by a list.
             single = [said] if isinstance(said, dict) else said
-            answers += warranty_status.listed(single, "warranty")
+            answers += warranty_status.expect_list(single, "warranty")
         return answers
 
     def _warranty(self, question: WarrantyQuestion, found: Sequence[Mapping[str, Any]]) -> Warranty:
         if len(found) != 1 or "InWarranty" not in found[0] or found[0].get("ErrorCode"):
-            return warranty_status.unknown(question)
+            return warranty_status.unknown_warranty(question)
         item = found[0]
         said = item.get("InWarranty")
         entitled = [
             Coverage(
                 name=str(each.get("Name") or each.get("ID") or ""),
-                starts_on=warranty_status.day(each.get("Start")),
-                ends_on=warranty_status.day(each.get("End")),
+                starts_on=warranty_status.parse_day(each.get("Start")),
+                ends_on=warranty_status.parse_day(each.get("End")),
             )
             for each in (
-                *warranty_status.objects(item.get("Warranty")),
-                *warranty_status.objects(item.get("Contract")),
+                *warranty_status.dict_items(item.get("Warranty")),
+                *warranty_status.dict_items(item.get("Contract")),
             )
         ]
         if said is not True and not entitled and not (item.get("Shipped") or item.get("Purchased")):
-            return warranty_status.unknown(question)  # an empty record is none
-        return warranty_status.judged(
+            return warranty_status.unknown_warranty(question)  # an empty record is none
+        return warranty_status.warranty_from_coverages(
             question,
             entitled,
             said=said if isinstance(said, bool) else None,
-            registered=warranty_status.day(item.get("Purchased")) is not None,
+            registered=warranty_status.parse_day(item.get("Purchased")) is not None,
         )

@@ -1,11 +1,11 @@
-"""Moves the simulator of Lenovo for the conformance cases."""
+"""Driver of the Lenovo simulator for the conformance cases."""
 
-from connectors.lenovo.simulator import LenovoTwin
-from connectors.testing.manufacturer_drivers import MakerDriver
+from connectors.lenovo.simulator import LenovoSimulator
+from connectors.testing.manufacturer_driver import ManufacturerDriver
 
 
-class LenovoDriver(MakerDriver):
+class LenovoDriver(ManufacturerDriver):
     """eSupport."""
 
     key = "lenovo"
-    build_twin = LenovoTwin
+    simulator_class = LenovoSimulator

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.manufacturers import CLIENT_SECRET, MakerTwin
+from connectors.testing.manufacturer_simulator import CLIENT_SECRET, ManufacturerSimulator
 
 
-class LenovoTwin(MakerTwin):
+class LenovoSimulator(ManufacturerSimulator):
     """ESupport: a token in the header ClientID; one serial is answered by an object."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 The personal token (or an app's access token that somebody else keeps fresh) needs to read sales,
 products, inventory, outlets and serial numbers, and to write products, serial numbers and
-fulfilments. A store may call 300 times for each register and 50 times more in five minutes
+fulfillments. A store may call 300 times for each register and 50 times more in five minutes
 (``X-RateLimit-Limit``, ``X-RateLimit-Remaining``); beyond that it answers 429 with ``Retry-After``
 as an HTTP date. It wants a ``User-Agent`` that says who calls.
 
@@ -14,14 +14,12 @@ outlet's list, and no cashier sells it again.
 
 It cannot: rotate the refresh tokens of OAuth, compare and set a quantity in one step (it reads,
 compares and then sets, for one product a call), fulfil a sale that leaves in parts (only a shipment
-that carries all of it is told; a person closes the others), read returns, or list serials at a
+that carries all of it is reported; a person closes the others), read returns, or list serials at a
 receipt. The signature of webhooks (``X-Signature``, hex
 HMAC-SHA256 of the raw body under the client secret) stands in older documentation only; should
 your store sign in another way, its webhooks are refused and polling sees everything.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,8 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -42,21 +39,23 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
-from connectors.lightspeed.fulfillment import tell
+from connectors.lightspeed.fulfillment import push_fulfillment
 from connectors.lightspeed.mapping import (
-    data_of,
-    hints_of,
-    level_of,
-    order_of,
-    payload_of,
+    order_refs,
+    outlet_quantity,
+    page_version,
+    parse_order,
+    parse_payload,
+    response_data,
     serials_by_line,
     sold_lines,
-    version_of,
 )
 from connectors.remote import Remote
 from connectors.stock_levels import bound
+from connectors.toolkit import signatures
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 API = "/api/2.0"
@@ -94,7 +93,7 @@ class Lightspeed(
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
     levels_max: ClassVar[int] = 20
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     @classmethod
     def remote(cls, settings: LightspeedSettings) -> Remote:
@@ -115,11 +114,11 @@ class Lightspeed(
             for path in ("/sales", "/serialnumbers"):
                 await self._get(path, list, page_size=1)
         except AuthFailed as refusal:
-            told = f"{refusal}: the token must read outlets, sales and serial numbers"
-            raise AuthFailed(told) from refusal
+            message = f"{refusal}: the token must read outlets, sales and serial numbers"
+            raise AuthFailed(message) from refusal
         except NotFound as refusal:
-            told = f"{refusal}: check outlet_id, and that the plan has serial numbers"
-            raise NotFound(told) from refusal
+            message = f"{refusal}: check outlet_id, and that the plan has serial numbers"
+            raise NotFound(message) from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next sales of the outlet by their version, each with its serials."""
@@ -127,8 +126,8 @@ class Lightspeed(
         answer = await self.api.json(
             "GET", f"{API}/sales", params={"after": after, "page_size": SALES_PER_PAGE}
         )
-        found = data_of(answer, list)
-        version = max(after, version_of(answer))
+        found = response_data(answer, list)
+        version = max(after, page_version(answer))
         if found and version == after:
             raise Rejected("the versions of the sales do not move on")
         ours = [sale for sale in found if self._sells_here(sale)]
@@ -170,7 +169,7 @@ class Lightspeed(
             product = products.get(record.get("product_id"))
             if product is None or not product.get("has_inventory", True):
                 continue
-            quantity = level_of([record], self.settings.outlet_id)
+            quantity = outlet_quantity([record], self.settings.outlet_id)
             if quantity is not None:
                 yield ObservedLevel(
                     sku=product.get("sku") or "",
@@ -192,23 +191,21 @@ class Lightspeed(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Take the serials off the outlet's list, and fulfil the sale if all of it left."""
-        return await tell(self.api, API, fulfillment, self.settings.outlet_id)
+        return await push_fulfillment(self.api, API, fulfillment, self.settings.outlet_id)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over the raw form."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
-        given = _SIGNED.match(headers.get("x-signature", ""))
-        if given is None or not hmac.compare_digest(expected, given[1].lower()):
-            raise AuthFailed("the signature of the webhook is wrong")
-        return Delivery(hashlib.sha256(body).hexdigest(), payload_of(body)[0])
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the raw form: ``signature=<hex>, algorithm=HMAC-SHA256``."""
+        match = _SIGNED.match(headers.get("x-signature", ""))
+        given = match[1].lower() if match else ""
+        signatures.require_hex(self.settings.webhook_secret, body, given)
+        return WebhookCall(signatures.body_digest(body), parse_payload(body)[0])
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the sale, where the payload is one."""
-        return hints_of(body)
+        return order_refs(body)
 
     async def _get(self, path: str, kind: type, **params: Any) -> Any:
-        return data_of(await self.api.json("GET", f"{API}{path}", params=params), kind)
+        return response_data(await self.api.json("GET", f"{API}{path}", params=params), kind)
 
     async def _walk(self, path: str, **params: Any) -> AsyncIterator[Any]:
         """Yield everything of a collection, by version; an empty page is the end."""
@@ -216,10 +213,10 @@ class Lightspeed(
         while True:
             asked = {"after": after, "page_size": RECORDS_PER_PAGE, **params}
             answer = await self.api.json("GET", f"{API}{path}", params=asked)
-            found = data_of(answer, list)
+            found = response_data(answer, list)
             for each in found:
                 yield each
-            version = version_of(answer)
+            version = page_version(answer)
             if not found or version <= after:
                 return
             after = version
@@ -238,7 +235,7 @@ class Lightspeed(
             serials = await self._get(
                 "/serialnumbers", list, sale_id=sale["id"], page_size=RECORDS_PER_PAGE
             )
-            orders.append(order_of(sale, skus, serials_by_line(serials)))
+            orders.append(parse_order(sale, skus, serials_by_line(serials)))
         return orders
 
     async def _sku(self, product: str) -> str:
@@ -252,7 +249,7 @@ class Lightspeed(
         product = quote(level.remote["product_id"], safe="")
         outlet = self.settings.outlet_id
         records = await self._get(f"/products/{product}/inventory", list)
-        present = level_of(records, outlet)
+        present = outlet_quantity(records, outlet)
         if present == level.available:
             return present
         if None not in (level.expected, present) and level.expected != present:

@@ -1,21 +1,21 @@
-"""Tell Lightspeed what left for a sale: serials off the outlet's list, then the fulfilment."""
+"""Shipments pushed to Lightspeed: serials off the outlet's list, then the fulfillment."""
 
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from connectors.errors import NotFound
-from connectors.lightspeed.mapping import data_of, sold_lines
+from connectors.lightspeed.mapping import response_data, sold_lines
 from connectors.remote import RemoteApi
 from hub.vocabulary import Fulfillment
 
 WAITING = {"AWAITING_DISPATCH": "SHIPPED", "AWAITING_PICKUP": "PICKED_UP"}
 
 
-async def tell(api: RemoteApi, root: str, fulfillment: Fulfillment, outlet: str) -> str:
-    """Report a shipment. Safe to repeat: serials and fulfilments are looked at first."""
+async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment, outlet: str) -> str:
+    """Report a shipment. Safe to repeat: serials and fulfillments are looked at first."""
     path = f"{root}/sales/{quote(fulfillment.order_ref, safe='')}"
-    sale = data_of(await api.json("GET", path), dict)
+    sale = response_data(await api.json("GET", path), dict)
     products = {line["id"]: line for line in sold_lines(sale)}
     left = 0
     for line in fulfillment.lines:
@@ -25,12 +25,12 @@ async def tell(api: RemoteApi, root: str, fulfillment: Fulfillment, outlet: str)
         for serial in line.serials:
             await _take_off(api, root, product, outlet, serial)
         left += len(line.serials)
-    known = data_of(await api.json("GET", f"{path}/fulfillments"), list)
+    known = response_data(await api.json("GET", f"{path}/fulfillments"), list)
     number = sale.get("invoice_number") or sale["id"]
     kind = WAITING.get(str(sale.get("status")))
     if known or kind is None or left < _ordered(sale):
         return f"sale {number}"
-    # There is no key: after silence, the repeat finds the fulfilment above.
+    # There is no key: after silence, the repeat finds the fulfillment above.
     await api.request("POST", f"{path}/fulfill", json={"fulfillment_type": kind})
     return f"sale {number}"
 
@@ -44,7 +44,7 @@ async def _take_off(api: RemoteApi, root: str, product: str, outlet: str, serial
     after = 0
     while True:
         params = {"product_id": product, "outlet_id": outlet, "after": after, "page_size": 200}
-        found = data_of(await api.json("GET", f"{root}/serialnumbers", params=params), list)
+        found = response_data(await api.json("GET", f"{root}/serialnumbers", params=params), list)
         for each in found:
             if each.get("code") == serial and not each.get("sale_id"):
                 await api.request(

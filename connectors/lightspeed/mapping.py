@@ -1,4 +1,4 @@
-"""Read what Lightspeed X-Series says: sales, serial numbers and levels in our words."""
+"""Lightspeed X-Series mapping: sales, serial numbers and levels in the hub vocabulary."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
@@ -30,7 +30,7 @@ STATES = {
 AT_COUNTER = frozenset({"ONACCOUNT", "CLOSED", "ONACCOUNT_CLOSED", "LAYBY_CLOSED"})
 
 
-def data_of(answer: Any, kind: type) -> Any:
+def response_data(answer: Any, kind: type) -> Any:
     """Take the ``data`` of an answer, which must be a list or an object."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, kind):
@@ -38,7 +38,7 @@ def data_of(answer: Any, kind: type) -> Any:
     return data
 
 
-def version_of(answer: Mapping[str, Any]) -> int:
+def page_version(answer: Mapping[str, Any]) -> int:
     """Read up to which version a page goes; its own word for it, or its newest item."""
     stated = answer.get("version")
     newest = stated.get("max") if isinstance(stated, dict) else None
@@ -57,7 +57,7 @@ def sold_lines(sale: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
-def order_of(
+def parse_order(
     sale: Mapping[str, Any],
     skus: Mapping[str, str],
     serials: Mapping[str, Sequence[str]],
@@ -110,7 +110,7 @@ def serials_by_line(serials: Iterable[Mapping[str, Any]]) -> dict[str, list[str]
     return dict(found)
 
 
-def level_of(records: Iterable[Mapping[str, Any]], outlet: str) -> int | None:
+def outlet_quantity(records: Iterable[Mapping[str, Any]], outlet: str) -> int | None:
     """Read how many pieces an outlet shows; None where it keeps no record of the product."""
     for each in records:
         if each.get("outlet_id") == outlet:
@@ -118,7 +118,7 @@ def level_of(records: Iterable[Mapping[str, Any]], outlet: str) -> int | None:
     return None
 
 
-def payload_of(body: bytes) -> tuple[str, Mapping[str, Any]]:
+def parse_payload(body: bytes) -> tuple[str, Mapping[str, Any]]:
     """Decode a webhook, a form whose field ``payload`` is JSON: its topic and its object."""
     form = parse_qs(body.decode("utf-8", errors="replace"))
     try:
@@ -129,9 +129,9 @@ def payload_of(body: bytes) -> tuple[str, Mapping[str, Any]]:
     return str(form.get("type", [payload.get("type", "")])[0]), payload
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the sale that a webhook is about; other objects have no lines."""
-    _, payload = payload_of(body)
+    _, payload = parse_payload(body)
     lines = payload.get("line_items") or payload.get("register_sale_products")
     named = payload.get("id")
-    return (Hint(str(named)),) if isinstance(lines, list) and named else ()
+    return (OrderRef(str(named)),) if isinstance(lines, list) and named else ()

@@ -1,7 +1,7 @@
 """A Lightspeed X-Series store: registers, one version for everything, serial numbers, webhooks.
 
 Pages go by version and end with an empty one; too many calls get an HTTP date to wait for; a
-fulfilment has no key and comes twice when it is sent twice.
+fulfillment has no key and comes twice when it is sent twice.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 OUTLET = "00000000-0000-4000-8000-00000000000a"
 ELSEWHERE = "00000000-0000-4000-8000-00000000000b"
@@ -26,7 +26,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class LightspeedTwin(Twin):
+class LightspeedSimulator(Simulator):
     """One store with two outlets, one token and one client secret.
 
     Records are by id and may be looked at: `products`, `inventory` (by product and outlet),
@@ -50,7 +50,7 @@ class LightspeedTwin(Twin):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `lightspeed` reaches this twin."""
+        """Return the settings with which the connector `lightspeed` reaches this simulator."""
         return {
             "url": url,
             "access_token": self.access_token,
@@ -114,7 +114,7 @@ class LightspeedTwin(Twin):
                 sold = {"sale_id": sale["id"], "line_item_id": line["id"]}
                 record |= {**sold, "version": self._next_version()}
         self._move(product, -quantity)
-        self.tell(sale)
+        self.emit(sale)
         return str(sale["id"])
 
     def set_status(self, sale_id: str, status: str) -> None:
@@ -122,12 +122,12 @@ class LightspeedTwin(Twin):
         sale = self.sales[sale_id]
         sale |= {"status": status, "version": self._next_version()}
         sale["updated_at"] = self.now().astimezone(UTC).isoformat()
-        self.tell(sale)
+        self.emit(sale)
 
-    def tell(self, sale: Mapping[str, Any]) -> None:
+    def emit(self, sale: Mapping[str, Any]) -> None:
         """Announce a sale: a form with JSON in it."""
         form = {"payload": json.dumps(sale), "type": "sale.update", "domain_prefix": "twin"}
-        self.announce("sale.update", f"hook-{self.next_id()}", urlencode(form).encode())
+        self.send_webhook("sale.update", f"hook-{self.next_id()}", urlencode(form).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw form with the client secret."""
@@ -137,7 +137,7 @@ class LightspeedTwin(Twin):
             "x-signature": f"signature={digest}, algorithm=HMAC-SHA256",
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Lightspeed's words: the time to wait for is a date."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "internal error")

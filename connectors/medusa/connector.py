@@ -8,14 +8,12 @@ subscriber post the data of an event (``{"id": ...}`` or ``{"order_id": ...}``) 
 Orders are sorted by ``updated_at`` and paged by that time. Medusa ignores filters that it does not
 know and then gives the whole shop; so every page is checked against what was asked. ``updated_at``
 does not move when a payment is captured: an order counts as open once it is authorised. A quantity
-is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfilment.
+is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfillment.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), ship one
-fulfilment from several locations, or read returns (a return that is received restocks by itself).
+fulfillment from several locations, or read returns (a return that is received restocks by itself).
 """
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -25,8 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -35,24 +32,24 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
-from connectors.medusa.fulfillment import tell
+from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     LEVEL_FIELDS,
     ORDER_FIELDS,
-    hints_of,
-    level_of,
-    listed,
-    one,
-    order_of,
-    stated,
+    location_level,
+    order_refs,
+    parse_order,
 )
-from connectors.medusa.stock import push
+from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
-from connectors.toolkit.keyset_pages import Place
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import list_field, object_field
+from connectors.toolkit.keyset_pages import KeysetPosition
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -102,7 +99,7 @@ class Medusa(
         location = quote(self.settings.stock_location_id, safe="")
         try:
             path = f"/admin/stock-locations/{location}"
-            await stated(self.api, "GET", path, params={"fields": "id"})
+            await self.api.json_object("GET", path, params={"fields": "id"})
         except NotFound as refusal:
             raise NotFound(f"{refusal}: check stock_location_id and base_url") from refusal
         except AuthFailed as refusal:
@@ -111,17 +108,21 @@ class Medusa(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        place = Place.resume(walk.after, walk.since or BEGINNING)
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
         orders = await self._orders("updated_at", place.since, None, place.skip)
         newest = max((order.updated_at for order in orders), default=None)
-        walk, more = walk.step(newest, place.following(newest, len(orders), ORDERS_PER_PAGE))
-        return Page(tuple(orders), walk.cursor(), more)
+        position, more = position.step(
+            newest, place.following(newest, len(orders), ORDERS_PER_PAGE)
+        )
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
-        return order_of(one(await stated(self.api, "GET", path, params=params), "order"))
+        return parse_order(
+            object_field(await self.api.json_object("GET", path, params=params), "order")
+        )
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -140,12 +141,12 @@ class Medusa(
         skip, found = 0, list[Any]()
         while skip == 0 or len(found) == ITEMS_PER_PAGE:
             params = {"fields": LEVEL_FIELDS, "limit": ITEMS_PER_PAGE, "offset": skip}
-            answer = await stated(
-                self.api, "GET", "/admin/inventory-items", params={**params, "order": "id"}
+            answer = await self.api.json_object(
+                "GET", "/admin/inventory-items", params={**params, "order": "id"}
             )
-            found = listed(answer, "inventory_items")
+            found = list_field(answer, "inventory_items")
             for item in found:
-                if (shelf := level_of(item, self.settings.stock_location_id)) is not None:
+                if (shelf := location_level(item, self.settings.stock_location_id)) is not None:
                     yield ObservedLevel(
                         sku=item.get("sku") or "",
                         quantity=shelf[0] - shelf[1],
@@ -162,25 +163,22 @@ class Medusa(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs in one call where none is refused."""
         able, lost = bound(levels, "inventory_item_id")
-        return [*lost, *await push(self.api, self.settings.stock_location_id, able)]
+        return [*lost, *await push_levels(self.api, self.settings.stock_location_id, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment that is not there yet, with the serials, and ship it."""
-        return await tell(self.api, fulfillment, self.settings.stock_location_id)
+        """Create the fulfillment that is not there yet, with the serials, and ship it."""
+        return await push_fulfillment(self.api, fulfillment, self.settings.stock_location_id)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature that the subscriber made over the raw body."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature that the subscriber computes over the raw body."""
         given = headers.get("x-hub-signature", "").removeprefix("sha256=")
-        if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+        signatures.require_hex(self.settings.webhook_secret, body, given)
+        call_id = headers.get("x-hub-delivery") or signatures.body_digest(body)
+        return WebhookCall(call_id, headers.get("x-hub-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
-        return hints_of(body)
+        return order_refs(body)
 
     async def _orders(
         self,
@@ -200,8 +198,8 @@ class Medusa(
         }
         if until is not None:
             params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)
-        answer = await stated(self.api, "GET", "/admin/orders", params=params)
-        orders = [order_of(each) for each in listed(answer, "orders")]
+        answer = await self.api.json_object("GET", "/admin/orders", params=params)
+        orders = [parse_order(each) for each in list_field(answer, "orders")]
         times = [each.updated_at if field == "updated_at" else each.placed_at for each in orders]
         if times and min(times) < since - CLOCK_GRAIN:
             raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")

@@ -1,59 +1,47 @@
-"""Moves the twin of Medusa for the conformance rows."""
+"""Driver of the Medusa simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from connectors.medusa.simulator import LOCATION, MedusaTwin
-from connectors.testing.simulator_driver import Driver, Official
+from connectors.medusa.simulator import LOCATION, MedusaSimulator
+from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
 
-class MedusaDriver(Driver):
+class MedusaDriver(SkuSimulatorDriver):
     """One Medusa shop."""
 
     key = "medusa"
-    grain = timedelta(milliseconds=1)
-    word_fields = frozenset({"status", "payment_status", "fulfillment_status"})
-    official: ClassVar[Sequence[Official]] = (
-        Official("medusa/medusa-admin-v2-trimmed.json", trimmed=True),
+    time_resolution = timedelta(milliseconds=1)
+    enum_fields = frozenset({"status", "payment_status", "fulfillment_status"})
+    official: ClassVar[Sequence[OfficialContract]] = (
+        OfficialContract("medusa/medusa-admin-v2-trimmed.json", trimmed=True),
     )
-    twin: MedusaTwin
+    simulator: MedusaSimulator
 
-    def build(self) -> MedusaTwin:
-        return MedusaTwin(clock=self.clock)
-
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+    def build(self) -> MedusaSimulator:
+        return MedusaSimulator(clock=self.clock)
 
     def revoke(self) -> None:
-        self.twin.api_key = "sk_another_key"
+        self.simulator.api_key = "sk_another_key"
 
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
-        item = self.twin.add_item(sku, quantity)
+        item = self.simulator.add_item(sku, quantity)
         return {"inventory_item_id": item, "location_id": LOCATION}
 
     def missing_article(self) -> Mapping[str, str]:
         return {"inventory_item_id": "iitem_gone", "location_id": LOCATION}
 
-    def quantity_shown(self, sku: str) -> int:
-        return self.twin.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.twin.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.twin.place_order({sku: quantity})
-
     def cancel_order(self, ref: str) -> None:
-        self.twin.cancel_order(ref)
+        self.simulator.cancel_order(ref)
 
     def shipments(self, ref: str) -> int:
-        return len(self.twin.orders[ref]["fulfillments"])
+        return len(self.simulator.orders[ref]["fulfillments"])
 
     def serials_shown(self, ref: str) -> Sequence[str]:
-        made = self.twin.orders[ref]["fulfillments"]
+        made = self.simulator.orders[ref]["fulfillments"]
         named = [each["metadata"]["serials"].values() for each in made]
         return [serial for lines in named for serials in lines for serial in serials]
 
-    def announce(self, ref: str) -> None:
-        self.twin.tell("order.updated", {"id": ref})
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.updated", {"id": ref})

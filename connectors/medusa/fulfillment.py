@@ -1,19 +1,20 @@
-"""Tell Medusa what left: a fulfilment with our reference and the serials, then its parcel."""
+"""Shipments pushed to Medusa: a fulfillment with our reference and the serials, then its parcel."""
 
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from connectors.errors import NotFound, Unknown
-from connectors.medusa.mapping import ORDER_FIELDS, one, stated
+from connectors.medusa.mapping import ORDER_FIELDS
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import object_field
 from hub.vocabulary import Fulfillment
 
 MARK = "serial_hub"
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment, location: str) -> str:
-    """Create the fulfilment and ship it. Safe to repeat: both are looked at first."""
+async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment, location: str) -> str:
+    """Create the fulfillment and ship it. Safe to repeat: both are looked at first."""
     path = f"/admin/orders/{quote(fulfillment.order_ref, safe='')}"
     order = await _order(api, path)
     lines = {item["id"] for item in order.get("items") or []}
@@ -24,19 +25,21 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment, location: str) -> str:
     if known is None:
         body = {**_items(fulfillment), "location_id": location}
         # There is no key, and a repeat is refused as 400: the mark is what is looked for.
-        await stated(api, "POST", f"{path}/fulfillments", json=body)
+        await api.json_object("POST", f"{path}/fulfillments", json=body)
         known = _ours(await _order(api, path), fulfillment.reference)
     if known is None:
         raise Unknown("the fulfilment that was made does not show")
     if not known.get("shipped_at"):
         parcel = {**_items(fulfillment), "labels": _labels(fulfillment)}
         ref = quote(known["id"], safe="")
-        await stated(api, "POST", f"{path}/fulfillments/{ref}/shipments", json=parcel)
+        await api.json_object("POST", f"{path}/fulfillments/{ref}/shipments", json=parcel)
     return f"order {order.get('display_id') or order['id']} / fulfilment {known['id']}"
 
 
 async def _order(api: RemoteApi, path: str) -> Mapping[str, Any]:
-    return one(await stated(api, "GET", path, params={"fields": ORDER_FIELDS}), "order")
+    return object_field(
+        await api.json_object("GET", path, params={"fields": ORDER_FIELDS}), "order"
+    )
 
 
 def _ours(order: Mapping[str, Any], reference: str) -> Mapping[str, Any] | None:

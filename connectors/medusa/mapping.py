@@ -1,17 +1,16 @@
-"""Ask Medusa, and read its answers: orders, levels, events."""
+"""Medusa requests and mapping: orders, levels, events."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.contract import Hint
-from connectors.errors import Unknown
-from connectors.remote import RemoteApi
+from connectors.contract import OrderRef
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Order, OrderLine, OrderState
 
-# The state of fulfilment is worked out from the fields that are asked for: never ask without items.
+# The state of fulfillment is worked out from the fields that are asked for: never ask without
+# items.
 ORDER_FIELDS = ",".join(
     (
         "id,display_id,status,payment_status,fulfillment_status,customer_id",
@@ -31,31 +30,7 @@ PAYABLE = frozenset(
 )
 
 
-async def stated(api: RemoteApi, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-    """Ask for one object."""
-    found = await api.json(method, path, **options)
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
-
-
-def listed(answer: Mapping[str, Any], name: str) -> list[Any]:
-    """Take a list out of an answer."""
-    found = answer.get(name)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unknown(f"the answer holds no {name}")
-    return found
-
-
-def one(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Take an object out of an answer."""
-    found = answer.get(name)
-    if not isinstance(found, dict):
-        raise Unknown(f"the answer holds no {name}")
-    return found
-
-
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
     lines = tuple(_line(item) for item in order.get("items") or [])
     placed = moment(order["created_at"])
@@ -101,7 +76,7 @@ def _whole(number: Any) -> int:
     return math.ceil(float(number or 0))
 
 
-def level_of(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
+def location_level(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     """Read what is stocked and what is reserved at a location; None where it keeps no level."""
     for level in item.get("location_levels") or []:
         if level.get("location_id") == location:
@@ -109,7 +84,7 @@ def level_of(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     return None
 
 
-def hints_of(body: bytes) -> Sequence[Hint]:
+def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the order that the data of an event speaks of."""
     try:
         data = json.loads(body)
@@ -119,5 +94,5 @@ def hints_of(body: bytes) -> Sequence[Hint]:
         return ()
     named, own = data.get("order_id"), str(data.get("id") or "")
     if isinstance(named, str) and named:
-        return (Hint(named),)
-    return (Hint(own),) if own.startswith("order_") else ()
+        return (OrderRef(named),)
+    return (OrderRef(own),) if own.startswith("order_") else ()

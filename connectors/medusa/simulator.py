@@ -1,7 +1,7 @@
-"""A Medusa shop over the admin REST API: orders, reservations, levels, fulfilments, a subscriber.
+"""A Medusa shop over the admin REST API: orders, reservations, levels, fulfillments, a subscriber.
 
 It is as strange as the real one where that hurts: unknown parameters are ignored, capturing a
-payment does not move an order's time of change, and a fulfilment that is sent again is refused
+payment does not move an order's time of change, and a fulfillment that is sent again is refused
 because its reservation is gone.
 """
 
@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 LOCATION = "sloc_twin"
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class MedusaTwin(Twin):
+class MedusaSimulator(Simulator):
     """One shop with one location and one secret key. `items` and `orders` may be looked at."""
 
     def __init__(
@@ -41,7 +41,7 @@ class MedusaTwin(Twin):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `medusa` reaches this twin."""
+        """Return the settings with which the connector `medusa` reaches this simulator."""
         return {
             "base_url": url,
             "api_key": self.api_key,
@@ -85,26 +85,26 @@ class MedusaTwin(Twin):
             "payment_status": paid,
             "fulfillment_status": "not_fulfilled",
             "customer_id": "cus_1",
-            "created_at": iso(self.now()),
-            "updated_at": iso(self.now()),
+            "created_at": format_time(self.now()),
+            "updated_at": format_time(self.now()),
             "items": items,
             "fulfillments": [],
         }
-        self.tell("order.placed", {"id": ref})
+        self.emit("order.placed", {"id": ref})
         return ref
 
     def cancel_order(self, ref: str) -> None:
         """Cancel an order."""
-        self.orders[ref] |= {"status": "canceled", "updated_at": iso(self.now())}
-        self.tell("order.canceled", {"id": ref})
+        self.orders[ref] |= {"status": "canceled", "updated_at": format_time(self.now())}
+        self.emit("order.canceled", {"id": ref})
 
     def capture(self, ref: str) -> None:
         """Capture the payment; the order's time of change stays where it is."""
         self.orders[ref]["payment_status"] = "captured"
 
-    def tell(self, topic: str, data: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, data: Mapping[str, Any]) -> None:
         """Let the subscriber post the data of an event."""
-        self.announce(topic, f"event-{self.next_id()}", json.dumps(data).encode())
+        self.send_webhook(topic, f"event-{self.next_id()}", json.dumps(data).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign the raw body as the subscriber does."""
@@ -115,7 +115,7 @@ class MedusaTwin(Twin):
             "x-hub-topic": webhook.topic,
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Medusa's words, or those of a proxy before it."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "unknown_error", "An unknown error occurred.")
@@ -178,8 +178,8 @@ class MedusaTwin(Twin):
         for item in asked["items"]:
             line = lines[item["id"]]
             if line["detail"]["fulfilled_quantity"] + item["quantity"] > line["quantity"]:
-                told = f"No stock reservation found for item {item['id']}"
-                return _failed(400, "invalid_data", told)
+                message = f"No stock reservation found for item {item['id']}"
+                return _failed(400, "invalid_data", message)
         for item in asked["items"]:
             line = lines[item["id"]]
             line["detail"]["fulfilled_quantity"] += item["quantity"]
@@ -199,7 +199,7 @@ class MedusaTwin(Twin):
         )
         if known["shipped_at"]:
             return _failed(400, "not_allowed", "Shipment has already been created")
-        known |= {"shipped_at": iso(self.now()), "labels": asked.get("labels", [])}
+        known |= {"shipped_at": format_time(self.now()), "labels": asked.get("labels", [])}
         lines = {line["id"]: line for line in order["items"]}
         for item in asked["items"]:
             lines[item["id"]]["detail"]["shipped_quantity"] += item["quantity"]
@@ -210,7 +210,7 @@ class MedusaTwin(Twin):
             line["detail"][f"{step}_quantity"] >= line["quantity"] for line in order["items"]
         )
         status = step if whole else f"partially_{step}"
-        order |= {"fulfillment_status": status, "updated_at": iso(self.now())}
+        order |= {"fulfillment_status": status, "updated_at": format_time(self.now())}
         return JSONResponse({"order": order})
 
     async def _list_items(self, request: Request) -> Response:
@@ -245,7 +245,7 @@ class MedusaTwin(Twin):
         return next(each for each in levels if each["location_id"] == LOCATION)
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as Medusa does: UTC, milliseconds."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -5,21 +5,26 @@ from typing import Any
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected
-from connectors.medusa.mapping import LEVEL_FIELDS, level_of, listed, stated
+from connectors.medusa.mapping import LEVEL_FIELDS, location_level
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import list_field
 from hub.vocabulary import StockLevel
 
 Shelf = tuple[int, int]  # stocked, reserved
 
 
-async def push(api: RemoteApi, location: str, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+async def push_levels(
+    api: RemoteApi, location: str, levels: Sequence[StockLevel]
+) -> list[PushedLevel]:
     """Compare with what is available, and set what differs."""
     if not levels:
         return []
     ids = list(dict.fromkeys(level.remote["inventory_item_id"] for level in levels))
     params = [("fields", LEVEL_FIELDS), ("limit", str(len(ids))), *(("id", each) for each in ids)]
-    answer = await stated(api, "GET", "/admin/inventory-items", params=params)
-    items = {each["id"]: level_of(each, location) for each in listed(answer, "inventory_items")}
+    answer = await api.json_object("GET", "/admin/inventory-items", params=params)
+    items = {
+        each["id"]: location_level(each, location) for each in list_field(answer, "inventory_items")
+    }
     answers, wanted = list[PushedLevel](), list[StockLevel]()
     for level in levels:
         item = level.remote["inventory_item_id"]
@@ -50,7 +55,7 @@ async def _set(
     try:
         # Absolute, and compared before: to repeat it at once is safe.
         path, body = "/admin/inventory-items/location-levels/batch", _batch(location, levels, items)
-        await stated(api, "POST", path, json=body, repeat=True)
+        await api.json_object("POST", path, json=body, repeat=True)
     except (Rejected, NotFound, Conflict) as refusal:
         if len(levels) == 1:
             return [PushedLevel(levels[0].listing, error=refusal)]

@@ -7,24 +7,20 @@ webhook-signature): a provider that signs otherwise wants a connector of its own
 It cannot: attach files, or ask for the state of a message again when its webhook got lost.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
-from connectors.contract import Connector, Delivery, Hint, ReceiveWebhooks, SendNotice
-from connectors.errors import AuthFailed, Rejected, Unknown
+from connectors.contract import Connector, OrderRef, ReceiveWebhooks, SendNotice, WebhookCall
+from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
+from connectors.toolkit import signatures
 from hub.vocabulary import Notice, NoticeOutcome, NoticeReceipt
 
 # How old a signed webhook may be, and how far a sender's clock may run ahead.
-TOLERANCE = timedelta(minutes=5)
 DETAIL_CHARS_MAX = 200
 
 
@@ -96,22 +92,13 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
             raise Unknown("the service names no id of the message")
         return message
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over id, time and body, and that it is not an old one again."""
-        delivery_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        signed = f"{delivery_id}.{sent}.".encode() + body
-        digest = hmac.new(self._secret(), signed, hashlib.sha256).digest()
-        expected = b"v1," + base64.b64encode(digest)
-        given = [each.encode() for each in headers.get("webhook-signature", "").split()]
-        right = [hmac.compare_digest(expected, each) for each in given]
-        if not delivery_id or not any(right):
-            raise AuthFailed("the signature of the webhook is wrong")
-        age = received_at - datetime.fromtimestamp(int(sent), UTC)
-        if abs(age) > TOLERANCE:
-            raise AuthFailed("the webhook is too old, or from the future")
-        return Delivery(delivery_id, _type_of(body))
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify a call signed as Standard Webhooks specify, and refuse a recorded one."""
+        key = signatures.standard_webhooks_key(self.settings.webhook_secret)
+        call_id = signatures.require_standard_webhook(key, headers, body, received_at)
+        return WebhookCall(call_id, _type_of(body))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Find no order: this service knows none."""
         return ()
 
@@ -119,8 +106,8 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
         """Read what became of a message."""
         outcome = self.settings.outcome_words.get(topic)
         try:
-            told = _object(body)
-            data, at = told.get("data"), datetime.fromisoformat(str(told.get("timestamp")))
+            payload = _object(body)
+            data, at = payload.get("data"), datetime.fromisoformat(str(payload.get("timestamp")))
         except (Unknown, ValueError):
             return ()
         if outcome is None or not isinstance(data, dict) or not isinstance(data.get("id"), str):
@@ -133,13 +120,6 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
                 detail=str(data.get("detail") or "")[:DETAIL_CHARS_MAX],
             ),
         )
-
-    def _secret(self) -> bytes:
-        text = self.settings.webhook_secret.get_secret_value()
-        try:
-            return base64.b64decode(text.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            return text.encode()
 
 
 def _object(content: bytes) -> dict[str, Any]:

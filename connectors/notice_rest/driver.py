@@ -1,29 +1,29 @@
-"""Moves the twin of a message service for the conformance rows."""
+"""Driver of the a message service simulator for the conformance cases."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.notice_rest.simulator import NoticeTwin
-from connectors.testing.simulator_driver import Driver
+from connectors.notice_rest.simulator import NoticeSimulator
+from connectors.testing.simulator_driver import SimulatorDriver
 
 
-class NoticeDriver(Driver):
+class NoticeDriver(SimulatorDriver):
     """One service that carries messages."""
 
     key = "notice_rest"
-    twin: NoticeTwin
+    simulator: NoticeSimulator
 
-    def build(self) -> NoticeTwin:
-        return NoticeTwin(clock=self.clock)
+    def build(self) -> NoticeSimulator:
+        return NoticeSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+        return self.simulator.settings(url)
 
     def revoke(self) -> None:
-        self.twin.token = "another-token"
+        self.simulator.token = "another-token"
 
     def messages(self) -> int:
-        return len(self.twin.messages)
+        return len(self.simulator.messages)
 
-    def announce(self, ref: str) -> None:
-        self.twin.tell(ref, "message.delivered")
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit(ref, "message.delivered")

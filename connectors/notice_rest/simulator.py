@@ -1,4 +1,4 @@
-"""A service that carries messages to people: takes them by REST, tells of them by webhook."""
+"""A service that carries messages to people: takes them by REST, reports them by webhook."""
 
 import base64
 import hashlib
@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin, Webhook
+from connectors.testing.simulator import Simulator, Webhook
 
 
-class NoticeTwin(Twin):
+class NoticeSimulator(Simulator):
     """Keeps every message once; `tell` says what became of it, to whoever listens."""
 
     def __init__(
@@ -31,7 +31,7 @@ class NoticeTwin(Twin):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `notice_rest` reaches this twin."""
+        """Return the settings with which the connector `notice_rest` reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,
@@ -39,14 +39,14 @@ class NoticeTwin(Twin):
             "calls_per_second": 1000,
         }
 
-    def tell(self, message: str, what: str, detail: str = "") -> None:
+    def emit(self, message: str, what: str, detail: str = "") -> None:
         """Say what became of a message: ``message.delivered``, ``message.bounced`` …"""
-        told = {
+        payload = {
             "type": what,
             "timestamp": self.now().isoformat(),
             "data": {"id": message, "detail": detail},
         }
-        self.announce(what, f"evt_{self.next_id()}", json.dumps(told).encode())
+        self.send_webhook(what, f"evt_{self.next_id()}", json.dumps(payload).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign a delivery as the Standard Webhooks specification says."""

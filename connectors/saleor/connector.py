@@ -5,9 +5,9 @@ as Saleor does by default: a detached JSON Web Signature under the keys at
 ``/.well-known/jwks.json`` of the shop. A webhook with the deprecated secret key is refused.
 
 Quantities of one warehouse are set beside what the shop has allocated to orders. Serials travel in
-the private metadata of a fulfilment (``serial_hub.serials``, by order line), beside our reference.
+the private metadata of a fulfillment (``serial_hub.serials``, by order line), beside our reference.
 
-What came back, or was paid back, is a fulfilment of its own in Saleor; it is read as a return that
+What came back, or was paid back, is a fulfillment of its own in Saleor; it is read as a return that
 is done.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), fulfil from
@@ -24,8 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -35,26 +34,27 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, Unknown
 from connectors.remote import Remote, RemoteApi
 from connectors.saleor import documents
-from connectors.saleor.fulfillment import tell
+from connectors.saleor.fulfillment import push_fulfillment
 from connectors.saleor.mapping import (
-    Shelf,
-    ask,
-    delivery_id,
-    hints_of,
+    VariantStock,
+    call_id,
+    execute,
+    first_error,
     next_page,
     nodes,
-    order_of,
-    refusal_of,
-    returns_of,
-    shelf_of,
+    order_refs,
+    parse_order,
+    parse_returns,
+    variant_stock,
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Cancellation, Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -109,7 +109,7 @@ class Saleor(
 
     async def check(self) -> None:
         """Read who the app is, what it may do, and the warehouse."""
-        data = await self._ask(documents.CHECK, warehouse=self.settings.warehouse_id)
+        data = await self._execute(documents.CHECK, warehouse=self.settings.warehouse_id)
         app = data["app"]
         if app is None or app["isActive"] is False:
             raise AuthFailed("the token is not that of an active app")
@@ -121,37 +121,37 @@ class Saleor(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        found, walk, more = await self._changed(documents.ORDERS, cursor)
-        return Page(tuple(order_of(each) for each in found), walk.cursor(), more)
+        found, position, more = await self._changed(documents.ORDERS, cursor)
+        return Page(tuple(parse_order(each) for each in found), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
-        order = (await self._ask(documents.ORDER, id=ref))["order"]
+        order = (await self._execute(documents.ORDER, id=ref))["order"]
         if order is None:
             raise NotFound(f"no order {ref}")
-        return order_of(order)
+        return parse_order(order)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return what came back of the next orders, by their time of change."""
-        found, walk, more = await self._changed(documents.CHANGED, cursor)
-        returns = tuple(each for order in found for each in returns_of(order))
-        return Page(returns, walk.cursor(), more)
+        found, position, more = await self._changed(documents.CHANGED, cursor)
+        returns = tuple(each for order in found for each in parse_returns(order))
+        return Page(returns, position.cursor(), more)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read what came back of one order."""
-        order = (await self._ask(documents.FULFILLMENTS, id=order_ref))["order"]
+        order = (await self._execute(documents.FULFILLMENTS, id=order_ref))["order"]
         if order is None:
             raise NotFound(f"no order {order_ref}")
-        return returns_of(order)
+        return parse_returns(order)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order, unless it is cancelled; its money is for a person to pay back."""
-        order = (await self._ask(documents.ORDER, id=cancellation.order_ref))["order"]
+        order = (await self._execute(documents.ORDER, id=cancellation.order_ref))["order"]
         if order is None:
             raise NotFound(f"no order {cancellation.order_ref}")
         if order["status"] != "CANCELED":
-            data = await self._ask(documents.CANCEL, repeat=False, id=cancellation.order_ref)
-            if refusal := refusal_of(data["orderCancel"]["errors"]):
+            data = await self._execute(documents.CANCEL, repeat=False, id=cancellation.order_ref)
+            if refusal := first_error(data["orderCancel"]["errors"]):
                 raise refusal
         return f"Saleor order {order['number']}"
 
@@ -162,7 +162,7 @@ class Saleor(
         after: str | None = None
         while True:
             found = await self._orders(documents.ORDERS, wanted, BY_BIRTH, after)
-            for order in map(order_of, nodes(found)):
+            for order in map(parse_order, nodes(found)):
                 if since <= order.placed_at <= until:
                     yield order
             after = next_page(found)
@@ -175,7 +175,7 @@ class Saleor(
         while True:
             found = await self._variants(None, after)
             for variant in nodes(found):
-                shelf = shelf_of(variant, self.settings.warehouse_id)
+                shelf = variant_stock(variant, self.settings.warehouse_id)
                 if shelf is not None and variant["trackInventory"]:
                     yield ObservedLevel(
                         sku=variant["sku"] or "",
@@ -193,9 +193,9 @@ class Saleor(
         return [*lost, *(await self._push(able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment that is not there yet, and name the serials in its metadata."""
-        ref = await tell(
-            self._ask,
+        """Create the fulfillment that is not there yet, and name the serials in its metadata."""
+        ref = await push_fulfillment(
+            self._execute,
             fulfillment,
             self.settings.warehouse_id,
             notify=self.settings.notify_customer,
@@ -206,49 +206,49 @@ class Saleor(
         """Fetch the keys of the shop, where a webhook names one that is not known."""
         await self._keys.fetch(self.api, headers)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         """Check the signature over the raw body."""
         self._keys.verify(headers, body)
-        ref = delivery_id(body, received_at.isoformat())
-        return Delivery(ref, headers.get("saleor-event", "").lower())
+        ref = call_id(body, received_at.isoformat())
+        return WebhookCall(ref, headers.get("saleor-event", "").lower())
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of an event."""
-        return hints_of(topic, body)
+        return order_refs(topic, body)
 
-    async def _ask(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+    async def _execute(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
         path = self.settings.url.path or "/graphql/"
-        return await ask(self.api, path, document, repeat=repeat, **variables)
+        return await execute(self.api, path, document, repeat=repeat, **variables)
 
     async def _orders(
         self, document: str, wanted: Mapping[str, Any], sort: Mapping[str, str], after: str | None
     ) -> Any:
-        data = await self._ask(
+        data = await self._execute(
             document, first=ORDERS_PER_PAGE, after=after, filter=wanted, sort=sort
         )
         return data["orders"]
 
     async def _changed(
         self, document: str, cursor: str
-    ) -> tuple[list[Mapping[str, Any]], Walk, bool]:
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        wanted = {"updatedAt": {"gte": stamp(walk.since)}} if walk.since else {}
-        found = await self._orders(document, wanted, BY_CHANGE, walk.after)
+    ) -> tuple[list[Mapping[str, Any]], IncrementalCursor, bool]:
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        wanted = {"updatedAt": {"gte": stamp(position.since)}} if position.since else {}
+        found = await self._orders(document, wanted, BY_CHANGE, position.after)
         newest = max((moment(each["updatedAt"]) for each in nodes(found)), default=None)
-        following, more = walk.step(newest, next_page(found))
+        following, more = position.step(newest, next_page(found))
         return nodes(found), following, more
 
     async def _variants(self, ids: Sequence[str] | None, after: str | None) -> Any:
         asked: dict[str, Any] = {"first": VARIANTS_PER_PAGE, "after": after}
         if ids is not None:
             asked["ids"] = list(ids)
-        return (await self._ask(documents.VARIANTS, **asked))["productVariants"]
+        return (await self._execute(documents.VARIANTS, **asked))["productVariants"]
 
     async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         warehouse = self.settings.warehouse_id
         found = nodes(await self._variants([level.remote["variant_id"] for level in levels], None))
-        shelves = {each["id"]: shelf_of(each, warehouse) for each in found}
-        answers, wanted = list[PushedLevel](), list[tuple[StockLevel, Shelf]]()
+        shelves = {each["id"]: variant_stock(each, warehouse) for each in found}
+        answers, wanted = list[PushedLevel](), list[tuple[StockLevel, VariantStock]]()
         for level in levels:
             shelf = shelves.get(level.remote["variant_id"])
             if shelf is None:
@@ -263,7 +263,7 @@ class Saleor(
                 wanted.append((level, shelf))
         return [*answers, *await self._set(wanted)]
 
-    async def _set(self, wanted: Sequence[tuple[StockLevel, Shelf]]) -> list[PushedLevel]:
+    async def _set(self, wanted: Sequence[tuple[StockLevel, VariantStock]]) -> list[PushedLevel]:
         if not wanted:
             return []
         stocks = [
@@ -275,16 +275,16 @@ class Saleor(
             for level, shelf in wanted
         ]
         # Absolute, and compared before: to repeat it at once is safe.
-        answer = (await self._ask(documents.SET_STOCK, stocks=stocks))["stockBulkUpdate"]
+        answer = (await self._execute(documents.SET_STOCK, stocks=stocks))["stockBulkUpdate"]
         results = answer["results"]
         if len(results) != len(wanted):
-            raise refusal_of(answer["errors"]) or Unknown("Saleor does not answer for each level")
+            raise first_error(answer["errors"]) or Unknown("Saleor does not answer for each level")
         # In the order of what was sent; an order that came in between shows here at once.
         return [_pushed(level, result) for (level, _), result in zip(wanted, results, strict=True)]
 
 
 def _pushed(level: StockLevel, result: Mapping[str, Any]) -> PushedLevel:
-    if refusal := refusal_of(result["errors"]):
+    if refusal := first_error(result["errors"]):
         return PushedLevel(level.listing, error=refusal)
     stock = result["stock"]
     if stock is None or stock["productVariant"]["id"] != level.remote["variant_id"]:

@@ -1,4 +1,4 @@
-"""What we ask Saleor: every GraphQL document, checked in tests against the official schema."""
+"""Saleor documents: every GraphQL document, checked in tests against the official schema."""
 
 _ORDER = """
 fragment OrderParts on Order {

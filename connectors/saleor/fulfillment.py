@@ -1,6 +1,7 @@
-"""Tell a Saleor shop what left: a fulfilment, and our reference and serials in its metadata.
+"""Shipments pushed to Saleor: a fulfillment, and our reference and serials in its metadata.
 
-Saleor has no key for a repeat. So a fulfilment that names our reference was told; one of the same
+Saleor has no key for a repeat. So a fulfillment that names our reference was reported; one of
+the same
 units and tracking that names none is ours too: the answer to its creation got lost.
 """
 
@@ -10,37 +11,39 @@ from typing import Any
 
 from connectors.errors import Conflict, NotFound
 from connectors.saleor import documents
-from connectors.saleor.mapping import BACK, PAID_BACK, refusal_of
+from connectors.saleor.mapping import BACK, PAID_BACK, first_error
 from hub.vocabulary import Fulfillment
 
 REFERENCE, SERIALS = "serial_hub.reference", "serial_hub.serials"
 NOT_SHIPPED = frozenset({"CANCELED"}) | BACK | PAID_BACK
-Ask = Callable[..., Awaitable[Any]]
+Execute = Callable[..., Awaitable[Any]]
 
 
-async def tell(ask: Ask, fulfillment: Fulfillment, warehouse: str, *, notify: bool) -> str:
-    """Create the fulfilment that is not there yet, and name its serials. Returns its id."""
-    data = await ask(documents.FULFILLMENTS, id=fulfillment.order_ref)
+async def push_fulfillment(
+    execute: Execute, fulfillment: Fulfillment, warehouse: str, *, notify: bool
+) -> str:
+    """Create the fulfillment that is not there yet, and name its serials. Returns its id."""
+    data = await execute(documents.FULFILLMENTS, id=fulfillment.order_ref)
     order = data["order"]
     if order is None:
         raise NotFound(f"no order {fulfillment.order_ref}")
     known = _known(order["fulfillments"], fulfillment)
     if known is None:
-        known = {"id": await _create(ask, fulfillment, warehouse, notify=notify)}
+        known = {"id": await _create(execute, fulfillment, warehouse, notify=notify)}
     serials = {line.order_line_ref: list(line.serials) for line in fulfillment.lines}
-    if serials_of(known) != serials or known.get("reference") != fulfillment.reference:
+    if recorded_serials(known) != serials or known.get("reference") != fulfillment.reference:
         said = [
             {"key": REFERENCE, "value": fulfillment.reference},
             {"key": SERIALS, "value": json.dumps(serials)},
         ]
-        data = await ask(documents.NAME_SERIALS, id=known["id"], input=said)
-        if refusal := refusal_of(data["updatePrivateMetadata"]["errors"]):
+        data = await execute(documents.NAME_SERIALS, id=known["id"], input=said)
+        if refusal := first_error(data["updatePrivateMetadata"]["errors"]):
             raise refusal
     return str(known["id"])
 
 
-def serials_of(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Read the serials that a fulfilment names, by order line; what is not ours is left out."""
+def recorded_serials(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Read the serials that a fulfillment names, by order line; what is not ours is left out."""
     try:
         found = json.loads(fulfillment.get("serials") or "{}")
         return {str(line): [str(serial) for serial in named] for line, named in found.items()}
@@ -66,7 +69,9 @@ def _known(
     return None
 
 
-async def _create(ask: Ask, fulfillment: Fulfillment, warehouse: str, *, notify: bool) -> str:
+async def _create(
+    execute: Execute, fulfillment: Fulfillment, warehouse: str, *, notify: bool
+) -> str:
     wanted: dict[str, Any] = {
         "lines": [
             {
@@ -81,9 +86,9 @@ async def _create(ask: Ask, fulfillment: Fulfillment, warehouse: str, *, notify:
     }
     if fulfillment.tracking:
         wanted["trackingNumber"] = fulfillment.tracking
-    data = await ask(documents.FULFILL, repeat=False, order=fulfillment.order_ref, input=wanted)
+    data = await execute(documents.FULFILL, repeat=False, order=fulfillment.order_ref, input=wanted)
     answer = data["orderFulfill"]
-    if refusal := refusal_of(answer["errors"]):
+    if refusal := first_error(answer["errors"]):
         raise refusal
     if not answer["fulfillments"]:
         raise Conflict("Saleor made no fulfilment")

@@ -1,4 +1,4 @@
-"""Ask Saleor, and read its answers: orders, stock, returns, refusals."""
+"""Saleor requests and mapping: orders, stock, returns, refusals."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
@@ -20,7 +20,7 @@ STATES = {
     "FULFILLED": OrderState.FULFILLED,
     "RETURNED": OrderState.FULFILLED,
 }
-# What a fulfilment becomes when its goods come back, or are paid back.
+# What a fulfillment becomes when its goods come back, or are paid back.
 BACK = frozenset({"RETURNED", "REFUNDED_AND_RETURNED", "REPLACED"})
 PAID_BACK = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
 SHIPPED = frozenset({"FULFILLED", "CANCELED", "WAITING_FOR_APPROVAL"})
@@ -31,7 +31,7 @@ MOVED_ON = frozenset({"INSUFFICIENT_STOCK", "FULFILL_ORDER_LINE", "CANNOT_FULFIL
 DEPTH_MAX = 4
 
 
-async def ask(
+async def execute(
     api: RemoteApi, path: str, document: str, *, repeat: bool = True, **variables: Any
 ) -> Any:
     """Execute a document and return its data, or raise one of the six."""
@@ -57,17 +57,17 @@ def _error_of(error: Mapping[str, Any]) -> ConnectorError:
     return Rejected(said)
 
 
-def refusal_of(errors: Sequence[Mapping[str, Any]] | None) -> ConnectorError | None:
+def first_error(errors: Sequence[Mapping[str, Any]] | None) -> ConnectorError | None:
     """Read the first error of a mutation, None where there is none."""
     if not errors:
         return None
     first = errors[0]
     code = str(first.get("code") or "")
-    told = f"{code} {first.get('field') or ''} {first.get('message') or ''}"
-    told = " ".join(told.split())[:ERROR_TEXT_CHARS_MAX]
+    message = f"{code} {first.get('field') or ''} {first.get('message') or ''}"
+    message = " ".join(message.split())[:ERROR_TEXT_CHARS_MAX]
     if code == "NOT_FOUND":
-        return NotFound(told)
-    return Conflict(told) if code in MOVED_ON else Rejected(told)
+        return NotFound(message)
+    return Conflict(message) if code in MOVED_ON else Rejected(message)
 
 
 def nodes(connection: Mapping[str, Any]) -> list[Any]:
@@ -81,7 +81,7 @@ def next_page(connection: Mapping[str, Any]) -> str | None:
     return info["endCursor"] if info["hasNextPage"] else None
 
 
-def order_of(node: Mapping[str, Any]) -> Order:
+def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Only the pseudonym of a customer is kept."""
     return Order(
         ref=node["id"],
@@ -118,7 +118,7 @@ def _line(line: Mapping[str, Any]) -> OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class VariantStock:
     """One variant at one warehouse."""
 
     on_hand: int
@@ -130,16 +130,17 @@ class Shelf:
         return self.on_hand - self.allocated
 
 
-def shelf_of(variant: Mapping[str, Any], warehouse: str) -> Shelf | None:
+def variant_stock(variant: Mapping[str, Any], warehouse: str) -> VariantStock | None:
     """Find a variant's stock at a warehouse; None where it was never stocked there."""
     for stock in variant["stocks"] or ():
         if stock["warehouse"]["id"] == warehouse:
-            return Shelf(stock["quantity"], stock["quantityAllocated"])
+            return VariantStock(stock["quantity"], stock["quantityAllocated"])
     return None
 
 
-def returns_of(order: Mapping[str, Any]) -> list[Return]:
-    """Read what came back of an order, or was paid back: Saleor moves it to fulfilments of its own.
+def parse_returns(order: Mapping[str, Any]) -> list[Return]:
+    """Read what came back of an order, or was paid back: Saleor moves it to fulfillments of
+    its own.
 
     It is moved when a person has done it, so nothing of it is on its way any more.
     """
@@ -177,7 +178,7 @@ def _returned(line: Mapping[str, Any], status: str) -> ReturnLine:
     )
 
 
-def delivery_id(body: bytes, received_at: str) -> str:
+def call_id(body: bytes, received_at: str) -> str:
     """Name a delivery. Saleor gives none an id, and what it sends may say the same twice.
 
     A payload that says when it was issued is known by its content; any other is one of its own
@@ -187,7 +188,7 @@ def delivery_id(body: bytes, received_at: str) -> str:
     return digest if b'"issuedAt"' in body else f"{digest[:40]}:{received_at}"
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of ``order_*`` and ``fulfillment_*``, in whatever payload was subscribed."""
     if not topic.startswith(("order_", "fulfillment_")):
         return ()
@@ -196,7 +197,7 @@ def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
     except ValueError:
         return ()
     ref = _order_in(said)
-    return (Hint(ref),) if ref else ()
+    return (OrderRef(ref),) if ref else ()
 
 
 def _order_in(said: object, depth: int = 0) -> str | None:

@@ -1,6 +1,7 @@
-"""A Saleor shop: orders, the stock of one warehouse, fulfilments with metadata, signed webhooks.
+"""A Saleor shop: orders, the stock of one warehouse, fulfillments with metadata, signed webhooks.
 
-An order allocates stock, a fulfilment takes it. A fulfilment sent twice is there twice. The cursor
+An order allocates stock, a fulfillment takes it. A fulfillment sent twice is there twice. The
+cursor
 of a page holds the sorted value, so that a list that moves while it is read repeats and skips none.
 """
 
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin, Webhook
+from connectors.testing.simulator import Simulator, Webhook
 
 SCHEMA = build_schema(files("connectors.saleor").joinpath("saleor.graphql").read_text())
 PAGE_MAX = 100
@@ -27,7 +28,7 @@ Record = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-class SaleorTwin(Twin):
+class SaleorSimulator(Simulator):
     """One shop with one warehouse and one app. `orders` and `variants` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -46,7 +47,7 @@ class SaleorTwin(Twin):
         super().__init__(routes, clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `saleor` reaches this twin."""
+        """Return the settings with which the connector `saleor` reaches this simulator."""
         return {
             "url": f"{url}/graphql/",
             "app_token": self.app_token,
@@ -109,8 +110,8 @@ class SaleorTwin(Twin):
         self.orders[ref] = {
             "id": ref,
             "number": str(number),
-            "created": iso(self.now()),
-            "updatedAt": iso(self.now()),
+            "created": format_time(self.now()),
+            "updatedAt": format_time(self.now()),
             "status": status,
             "chargeStatus": paid,
             "authorizeStatus": paid,
@@ -118,16 +119,16 @@ class SaleorTwin(Twin):
             "lines": lines,
             "fulfillments": [],
         }
-        self.tell("order_created", ref)
+        self.emit("order_created", ref)
         return ref
 
     def change(self, ref: str, **fields: Any) -> None:
         """Let something happen to an order."""
-        self.orders[ref] |= {**fields, "updatedAt": iso(self.now())}
-        self.tell("order_updated", ref)
+        self.orders[ref] |= {**fields, "updatedAt": format_time(self.now())}
+        self.emit("order_updated", ref)
 
-    def take_back(self, ref: str, line: int, quantity: int, status: str = "RETURNED") -> str:
-        """Let a person record that units of a line came back. Returns the fulfilment's id."""
+    def create_return(self, ref: str, line: int, quantity: int, status: str = "RETURNED") -> str:
+        """Let a person record that units of a line came back. Returns the fulfillment's id."""
         order = self.orders[ref]
         back = {"quantity": quantity, "orderLine": order["lines"][line]}
         made = self._fulfillment(status, [back], "")
@@ -135,10 +136,10 @@ class SaleorTwin(Twin):
         self.change(ref, status="PARTIALLY_RETURNED")
         return str(made["id"])
 
-    def tell(self, topic: str, ref: str) -> None:
+    def emit(self, topic: str, ref: str) -> None:
         """Announce something as a subscription of the order's id does."""
-        body = {"issuedAt": iso(self.now()), "order": {"id": ref}, "n": self.next_id()}
-        self.announce(topic, str(body["n"]), json.dumps(body).encode())
+        body = {"issuedAt": format_time(self.now()), "order": {"id": ref}, "n": self.next_id()}
+        self.send_webhook(topic, str(body["n"]), json.dumps(body).encode())
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
         """Sign as Saleor does: a detached JSON Web Signature."""
@@ -244,8 +245,8 @@ class SaleorTwin(Twin):
         for each in wanted["lines"]:
             line, (stock,) = lines[each["orderLineId"]], each["stocks"]
             if stock["quantity"] > line["quantityToFulfill"]:
-                told = _problem("FULFILL_ORDER_LINE", "Only fewer items remain to fulfill.")
-                return {"fulfillments": [], "errors": [told]}
+                message = _problem("FULFILL_ORDER_LINE", "Only fewer items remain to fulfill.")
+                return {"fulfillments": [], "errors": [message]}
         made = []
         for each in wanted["lines"]:
             line, (stock,) = lines[each["orderLineId"]], each["stocks"]
@@ -264,7 +265,7 @@ class SaleorTwin(Twin):
         return {
             "id": global_id("Fulfillment", self.next_id()),
             "status": status,
-            "created": iso(self.now()),
+            "created": format_time(self.now()),
             "trackingNumber": tracking,
             "lines": lines,
             "metadata": metadata,
@@ -284,8 +285,8 @@ class SaleorTwin(Twin):
         if order is None:
             return {"order": None, "errors": [_problem("NOT_FOUND", "No such order.")]}
         if order["fulfillments"] or order["status"] == "CANCELED":
-            told = _problem("CANNOT_CANCEL_ORDER", "This order can't be canceled.")
-            return {"order": None, "errors": [told]}
+            message = _problem("CANNOT_CANCEL_ORDER", "This order can't be canceled.")
+            return {"order": None, "errors": [message]}
         self.change(order["id"], status="CANCELED")
         return {"order": order, "errors": []}
 
@@ -295,8 +296,8 @@ def global_id(kind: str, number: int) -> str:
     return base64.b64encode(f"{kind}:{number}".encode()).decode()
 
 
-def iso(moment: datetime) -> str:
-    """Write a moment as Saleor does: to the microsecond. The twin sorts by the text."""
+def format_time(moment: datetime) -> str:
+    """Write a moment as Saleor does: to the microsecond. The simulator sorts by the text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from connectors.errors import RateLimited, Rejected, Transient, Unknown
 from connectors.remote import RemoteApi
 from connectors.shopify import documents
-from connectors.shopify.mapping import ask, said
+from connectors.shopify.mapping import execute, said
 from connectors.toolkit.cursors import stamp
 
 LONG = timedelta(days=31)  # shorter periods are paged through
@@ -52,7 +52,7 @@ def document(wanted: str) -> str:
 
 
 async def _begin(api: RemoteApi, wanted: str) -> str:
-    data = await ask(api, documents.RUN_BULK, repeat=False, query=document(wanted))
+    data = await execute(api, documents.RUN_BULK, repeat=False, query=document(wanted))
     answer = data["bulkOperationRunQuery"]
     for problem in answer["userErrors"]:
         if problem["code"] in BUSY:
@@ -64,7 +64,7 @@ async def _begin(api: RemoteApi, wanted: str) -> str:
 async def _ended(api: RemoteApi, operation: str, poll_seconds: float) -> str | None:
     """Wait for an operation; return the address of its file, None where it found nothing."""
     for _ in range(int(SECONDS_MAX / poll_seconds)):
-        state = (await ask(api, documents.BULK, id=operation))["bulkOperation"]
+        state = (await execute(api, documents.BULK, id=operation))["bulkOperation"]
         status = state["status"] if state else "EXPIRED"
         if status == "COMPLETED":
             return str(state["url"]) if state["url"] else None

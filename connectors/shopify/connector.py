@@ -9,19 +9,17 @@ its tokens of 24 hours are then fetched when they are needed. Queries cost point
 size and pace each answer tells; they are asked for only while it holds enough.
 
 Quantities are set with compare-and-set and an idempotency key. Shopify has no field for serials at
-an order line or a fulfilment: they are mirrored into one order metafield, ``serial_hub.serials``.
+an order line or a fulfillment: they are mirrored into one order metafield, ``serial_hub.serials``.
 
 A shop with counters (Shopify POS) is connected once for its online orders and once for each
 counter: see ``shopify_selection``. The orders of over a month are read by bulk operations.
 
 It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
 10 returns of an order or 40 lines of one, or tell whose shipment a
-fulfilment is; where one of equal size exists without serials on record, it is taken for ours.
+fulfillment is; where one of equal size exists without serials on record, it is taken for ours.
 """
 
-import base64
 import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -32,8 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -43,6 +40,7 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import (
     AuthFailed,
@@ -51,23 +49,24 @@ from connectors.errors import (
 )
 from connectors.remote import Remote
 from connectors.shopify import bulk, documents, returns
-from connectors.shopify.fulfillment import tell
+from connectors.shopify.fulfillment import push_fulfillment
 from connectors.shopify.mapping import (
     LOOK_AGAIN,
     POINTS,
-    ask,
     available,
-    explained,
-    header,
-    hint,
-    index_of,
+    execute,
+    explain_refusal,
     next_page,
-    order_of,
-    points_left,
+    order_refs,
+    parse_order,
+    read_points,
+    refused_index,
+    webhook_header,
 )
 from connectors.shopify.selection import Selection, Sold
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.tokens import TokenAuth, oauth
 from hub.vocabulary import (
     Cancellation,
@@ -162,13 +161,13 @@ class Shopify(
             auth=auth,
             headers=headers,
             calls_per_second=settings.calls_per_second,
-            budgets=(POINTS,),
-            readings=points_left,
+            rate_limits=(POINTS,),
+            rate_limit_readings=read_points,
         )
 
     async def check(self) -> None:
         """Read the token's scopes and the location."""
-        data = await ask(self.api, documents.CHECK, location=self.settings.location_id)
+        data = await execute(self.api, documents.CHECK, location=self.settings.location_id)
         scopes = {each["handle"] for each in data["currentAppInstallation"]["accessScopes"]}
         missing = sorted(SCOPES_NEEDED - scopes)
         if missing or not scopes & FULFILLMENT_SCOPES:
@@ -179,15 +178,15 @@ class Shopify(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
-        orders, newest, after = await self._orders("UPDATED_AT", terms, walk.after)
-        walk, more = walk.step(newest, after)
-        return Page(tuple(orders), walk.cursor(), more)
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        terms = (f"updated_at:>='{stamp(position.since)}'",) if position.since else ()
+        orders, newest, after = await self._orders("UPDATED_AT", terms, position.after)
+        position, more = position.step(newest, after)
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
-        data = await ask(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
+        data = await execute(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
         if not self._selection.holds(data["order"]):
@@ -196,15 +195,15 @@ class Shopify(
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
-        return await returns.pull(self.api, cursor, datetime.now(UTC), self._selection)
+        return await returns.pull_returns(self.api, cursor, datetime.now(UTC), self._selection)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns and refunds of one order."""
-        return await returns.read(self.api, order_ref)
+        return await returns.fetch_returns(self.api, order_ref)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order for want of stock, and refund what was paid."""
-        await returns.cancel(self.api, cancellation)
+        await returns.cancel_order(self.api, cancellation)
         return self._page_of(cancellation.order_ref)
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
@@ -213,7 +212,7 @@ class Shopify(
             terms = self._selection.query() or ""
             seconds = self.settings.bulk_poll_seconds
             async for node, lines in bulk.orders(self.api, since, until, terms, seconds):
-                order = order_of(node, lines)
+                order = parse_order(node, lines)
                 if since <= order.placed_at <= until and self._selection.holds(node):
                     yield order
             return
@@ -231,7 +230,7 @@ class Shopify(
         """Yield the available quantity of every tracked item at the location."""
         after: str | None = None
         while True:
-            data = await ask(
+            data = await execute(
                 self.api,
                 documents.ITEMS,
                 first=ITEMS_PER_PAGE,
@@ -261,7 +260,9 @@ class Shopify(
         problems = await self._set_quantities(levels)
         if not problems:
             return [PushedLevel(level.listing, level.available) for level in levels]
-        named = {index: problem for problem in problems if (index := index_of(problem)) is not None}
+        named = {
+            index: problem for problem in problems if (index := refused_index(problem)) is not None
+        }
         named = {index: problem for index, problem in named.items() if index < len(levels)}
         if not named and len(levels) == 1:
             named = {0: problems[0]}
@@ -274,20 +275,18 @@ class Shopify(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Fulfil what is not fulfilled yet and name the serials in the order's metafield."""
-        await tell(self.api, fulfillment, notify_customer=self.settings.notify_customer)
+        await push_fulfillment(self.api, fulfillment, notify_customer=self.settings.notify_customer)
         return self._page_of(fulfillment.order_ref)
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature. A late delivery is welcome: it is a hint, and hints do not age."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
-        given = header(headers, "hmac-sha256").encode()
-        if not hmac.compare_digest(expected, given):
-            raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = header(headers, "webhook-id") or header(headers, "event-id")
-        return Delivery(delivery_id or hashlib.sha256(body).hexdigest(), header(headers, "topic"))
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the raw body. A late call is accepted: hints do not age."""
+        given = webhook_header(headers, "hmac-sha256")
+        signatures.require_base64(self.settings.webhook_secret, body, given)
+        call_id = webhook_header(headers, "webhook-id") or webhook_header(headers, "event-id")
+        topic = webhook_header(headers, "topic")
+        return WebhookCall(call_id or signatures.body_digest(body), topic)
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``orders/*``, ``fulfillments/*``, ``refunds/*`` and ``returns/*``."""
         try:
             payload = json.loads(body)
@@ -296,10 +295,10 @@ class Shopify(
         if not isinstance(payload, dict) or not self._selection.holds_payload(topic, payload):
             return ()
         if topic.startswith("orders/"):
-            return hint(payload.get("admin_graphql_api_id") or payload.get("id"))
+            return order_refs(payload.get("admin_graphql_api_id") or payload.get("id"))
         order = payload.get("order")
         inner = order.get("admin_graphql_api_id") if isinstance(order, dict) else None
-        return hint(inner or payload.get("order_id"))
+        return order_refs(inner or payload.get("order_id"))
 
     def _page_of(self, order_ref: str) -> str:
         shop, number = str(self.settings.shop_url), order_ref.rsplit("/", 1)[-1]
@@ -313,7 +312,7 @@ class Shopify(
         self, sort: str, terms: Sequence[str], after: str | None
     ) -> tuple[list[Order], datetime | None, str | None]:
         """Read a page: the orders of this channel, the newest change on it, and what follows."""
-        data = await ask(
+        data = await execute(
             self.api,
             documents.ORDERS,
             first=ORDERS_PER_PAGE,
@@ -331,12 +330,12 @@ class Shopify(
         lines = list(node["lineItems"]["nodes"])
         after = next_page(node["lineItems"])
         while after is not None:
-            data = await ask(
+            data = await execute(
                 self.api, documents.LINES, id=node["id"], lines=LINES_PER_PAGE, after=after
             )
             lines.extend(data["order"]["lineItems"]["nodes"])
             after = next_page(data["order"]["lineItems"])
-        return order_of(node, lines)
+        return parse_order(node, lines)
 
     def _observed(self, node: Mapping[str, Any], quantity: int) -> ObservedLevel:
         variants = (node.get("variants") or {}).get("nodes") or []
@@ -362,7 +361,7 @@ class Shopify(
         # levels is another request, the same one is the same request for ever.
         request = json.dumps([[level.key for level in levels], quantities], sort_keys=True)
         key = hashlib.sha256(request.encode()).hexdigest()[:40]
-        data = await ask(
+        data = await execute(
             self.api,
             documents.SET_QUANTITIES,
             key=key,
@@ -387,10 +386,11 @@ class Shopify(
         stale = [self._place(level) for level, problem in pairs if problem["code"] in LOOK_AGAIN]
         for location in {location for _, location in stale}:
             ids = [item for item, at in stale if at == location]
-            data = await ask(self.api, documents.QUANTITIES, ids=ids, location=location)
+            data = await execute(self.api, documents.QUANTITIES, ids=ids, location=location)
             present |= {(node["id"], location): available(node) for node in data["nodes"] if node}
         return [
-            explained(level, problem, present.get(self._place(level))) for level, problem in pairs
+            explain_refusal(level, problem, present.get(self._place(level)))
+            for level, problem in pairs
         ]
 
     def _place(self, level: StockLevel) -> tuple[str, str]:

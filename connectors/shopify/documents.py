@@ -1,4 +1,4 @@
-"""What we ask Shopify: every GraphQL document, checked in tests against the official schema."""
+"""Shopify documents: every GraphQL document, checked in tests against the official schema."""
 
 _ORDER = """
 fragment OrderParts on Order {

@@ -1,84 +1,72 @@
-"""Moves the twin of Shopify for the conformance rows."""
+"""Driver of the Shopify simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
-from connectors.testing.simulator_driver import Driver, Official
+from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
 
-class ShopifyDriver(Driver):
+class ShopifyDriver(SkuSimulatorDriver):
     """One Shopify shop; throttled it answers 200 and an error code."""
 
     key = "shopify"
     orders_for_pages = 60
-    word_fields = frozenset({"displayFinancialStatus", "displayFulfillmentStatus", "status"})
-    official: ClassVar[Sequence[Official]] = (
-        Official("shopify/admin-2026-10.nodesc.graphql", "/admin/api/", "graphql.json"),
+    enum_fields = frozenset({"displayFinancialStatus", "displayFulfillmentStatus", "status"})
+    official: ClassVar[Sequence[OfficialContract]] = (
+        OfficialContract("shopify/admin-2026-10.nodesc.graphql", "/admin/api/", "graphql.json"),
     )
-    twin: ShopifyTwin
+    simulator: ShopifySimulator
 
-    def build(self) -> ShopifyTwin:
-        return ShopifyTwin(clock=self.clock)
-
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+    def build(self) -> ShopifySimulator:
+        return ShopifySimulator(clock=self.clock)
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
-        static = {k: v for k, v in self.twin.settings(url).items() if k != "access_token"}
-        return {**static, "client_id": self.twin.app_id}
+        static = {k: v for k, v in self.simulator.settings(url).items() if k != "access_token"}
+        return {**static, "client_id": self.simulator.app_id}
 
     def expire_tokens(self) -> None:
-        self.twin.expire_token()
+        self.simulator.expire_token()
 
-    def tokens_given(self) -> int:
-        return self.twin.tokens_given
+    def tokens_issued(self) -> int:
+        return self.simulator.tokens_issued
 
     def revoke(self) -> None:
-        self.twin.access_token = "revoked"
-        self.twin.app_id = "uninstalled"
+        self.simulator.access_token = "revoked"
+        self.simulator.app_id = "uninstalled"
 
     def throttle(self) -> None:
-        self.twin.fail_next(Fault.THROTTLED)
+        self.simulator.fail_next(Fault.THROTTLED)
 
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
-        item = self.twin.add_item(sku, quantity)
-        return {"inventory_item_id": item, "location_id": self.twin.location_id}
+        item = self.simulator.add_item(sku, quantity)
+        return {"inventory_item_id": item, "location_id": self.simulator.location_id}
 
     def missing_article(self) -> Mapping[str, str]:
         gone = "gid://shopify/InventoryItem/9"
-        return {"inventory_item_id": gone, "location_id": self.twin.location_id}
-
-    def quantity_shown(self, sku: str) -> int:
-        return self.twin.quantity(sku)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.twin.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.twin.place_order({sku: quantity})
+        return {"inventory_item_id": gone, "location_id": self.simulator.location_id}
 
     def cancel_order(self, ref: str) -> None:
-        self.twin.cancel_order(ref)
+        self.simulator.cancel_order(ref)
 
     def missing_order(self) -> str:
         return "gid://shopify/Order/9"
 
     def shipments(self, ref: str) -> int:
-        return len(self.twin.orders[ref].shipments)
+        return len(self.simulator.orders[ref].shipments)
 
     def serials_shown(self, ref: str) -> Sequence[str]:
-        return [each for named in self.twin.serials(ref).values() for each in named]
+        return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        line = self.twin.orders[ref].lines[0]
-        if not self.twin.orders[ref].shipments:
-            self.twin.ship(ref, {line.id: line.current})
-        goods = self.twin.open_return(ref, {line.id: quantity})
-        self.twin.process_return(ref, goods)
-        self.twin.refund(ref, {line.id: quantity}, return_id=goods)
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        line = self.simulator.orders[ref].lines[0]
+        if not self.simulator.orders[ref].shipments:
+            self.simulator.ship(ref, {line.id: line.current})
+        goods = self.simulator.open_return(ref, {line.id: quantity})
+        self.simulator.process_return(ref, goods)
+        self.simulator.refund(ref, {line.id: quantity}, return_id=goods)
         return goods
 
-    def announce(self, ref: str) -> None:
-        self.twin.tell("orders/updated", self.twin.orders[ref])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("orders/updated", self.simulator.orders[ref])

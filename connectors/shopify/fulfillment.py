@@ -1,7 +1,8 @@
-"""Tell a Shopify shop what left: a fulfilment, and the serials in the order's metafield.
+"""Shipments pushed to Shopify: a fulfillment, and the serials in the order's metafield.
 
-Shopify keeps neither our reference nor a serial at a fulfilment. So the metafield is written last
-and read first: what it names was told, and what left without being named was told by a call whose
+Shopify keeps neither our reference nor a serial at a fulfillment. So the metafield is written last
+and read first: what it names was reported, and what left without being named was reported by a
+call whose
 answer got lost.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.shopify import documents
-from connectors.shopify.mapping import ask, pages, said
+from connectors.shopify.mapping import execute, pages, said
 from hub.vocabulary import Fulfillment
 
 METAFIELD = ("serial_hub", "serials")
@@ -21,14 +22,16 @@ DEAD_FULFILLMENTS = frozenset({"CANCELLED", "ERROR", "FAILURE"})
 OPEN_FULFILLMENT_ORDERS = frozenset({"OPEN", "IN_PROGRESS"})
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment, *, notify_customer: bool) -> None:
+async def push_fulfillment(
+    api: RemoteApi, fulfillment: Fulfillment, *, notify_customer: bool
+) -> None:
     """Fulfil what is not fulfilled yet and name the serials. Safe to repeat: it looks first."""
     ref = fulfillment.order_ref
     ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
     for _ in range(METAFIELD_ATTEMPTS_MAX):
         order = await _fulfillable(api, ref)
-        recorded = serials_of(order["metafield"])
-        merged = merge(recorded, ours)
+        recorded = recorded_serials(order["metafield"])
+        merged = merge_serials(recorded, ours)
         if merged == recorded:
             return
         # Whatever has left without a serial on record is ours: an answer of last time got lost.
@@ -43,7 +46,7 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment, *, notify_customer: boo
     raise Conflict(f"somebody else keeps writing the serials of order {ref}")
 
 
-def serials_of(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
+def recorded_serials(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
     """Read the serials that an order's metafield names, by line; what is not ours is left out."""
     try:
         entries = json.loads(metafield["value"]) if metafield else []
@@ -52,7 +55,7 @@ def serials_of(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]
         return {}
 
 
-def merge(
+def merge_serials(
     known: Mapping[str, Sequence[str]], ours: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str, ...]]:
     """Add our serials to those on record; a repeat adds nothing."""
@@ -62,8 +65,8 @@ def merge(
     return merged
 
 
-def allot(nodes: Sequence[Mapping[str, Any]], left: dict[str, int]) -> list[dict[str, Any]]:
-    """Take as much of `left` (by order line) as these fulfilment order lines still hold."""
+def allocate(nodes: Sequence[Mapping[str, Any]], left: dict[str, int]) -> list[dict[str, Any]]:
+    """Take as much of `left` (by order line) as these fulfillment order lines still hold."""
     parts = []
     for node in nodes:
         line = node["lineItem"]["id"]
@@ -78,7 +81,7 @@ def allot(nodes: Sequence[Mapping[str, Any]], left: dict[str, int]) -> list[dict
 
 async def _fulfillable(api: RemoteApi, ref: str) -> Any:
     namespace, key = METAFIELD
-    data = await ask(api, documents.FULFILLABLE, id=ref, namespace=namespace, key=key)
+    data = await execute(api, documents.FULFILLABLE, id=ref, namespace=namespace, key=key)
     if data["order"] is None:
         raise NotFound(f"no order {ref}")
     return data["order"]
@@ -106,13 +109,13 @@ async def _fulfill(
     fulfillment: Fulfillment,
     notify_customer: bool,
 ) -> None:
-    """Create a fulfilment at each location that still holds some of the missing units."""
+    """Create a fulfillment at each location that still holds some of the missing units."""
     left = {line: quantity for line, quantity in missing.items() if quantity > 0}
     groups: dict[str | None, list[dict[str, Any]]] = {}
     for holder in order["fulfillmentOrders"]["nodes"] if left else ():
         if holder["status"] in OPEN_FULFILLMENT_ORDERS and left:
             lines = pages(api, documents.OPEN_LINES, "fulfillmentOrder", "lineItems", holder["id"])
-            if parts := allot([node async for node in lines], left):
+            if parts := allocate([node async for node in lines], left):
                 location = (holder["assignedLocation"]["location"] or {}).get("id")
                 groups.setdefault(location, []).append(
                     {"fulfillmentOrderId": holder["id"], "fulfillmentOrderLineItems": parts}
@@ -134,7 +137,7 @@ async def _create(
     if fulfillment.tracking:
         company, number = fulfillment.carrier, fulfillment.tracking
         wanted["trackingInfo"] = {"company": company, "number": number}
-    data = await ask(api, documents.FULFILL, repeat=False, fulfillment=wanted)
+    data = await execute(api, documents.FULFILL, repeat=False, fulfillment=wanted)
     if problems := data["fulfillmentCreate"]["userErrors"]:
         raise Rejected(said(problems[0]["message"]))
 
@@ -154,7 +157,7 @@ async def _record(
         "value": json.dumps(entries),
         "compareDigest": known["compareDigest"] if known else None,
     }
-    data = await ask(api, documents.SET_METAFIELDS, repeat=False, metafields=[wanted])
+    data = await execute(api, documents.SET_METAFIELDS, repeat=False, metafields=[wanted])
     problems = data["metafieldsSet"]["userErrors"]
     if any(each["code"] == "STALE_OBJECT" for each in problems):
         return False

@@ -1,11 +1,11 @@
-"""Ask Shopify, and read its answers: orders, refusals and errors in the words of the house."""
+"""Shopify requests and mapping: orders, refusals and errors in the hub vocabulary."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 
-from connectors.contract import Hint, PushedLevel
+from connectors.contract import OrderRef, PushedLevel
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -17,7 +17,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
 from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
 
@@ -30,17 +30,17 @@ THROTTLE_SECONDS_DEFAULT = 2.0
 PARTS_PER_PAGE = 100
 # The smallest plan's bucket, until an answer tells the shop's own. What a query costs is known only
 # afterwards: each draws what a page of orders is charged, and is corrected by the answer.
-POINTS = Budget(name="points", capacity=1_000.0, per_second=50.0, weighed=True)
+POINTS = RateLimit(name="points", capacity=1_000.0, per_second=50.0, weighted=True)
 POINTS_ASKED = 50.0
 
 
-def points_left(response: httpx.Response) -> Sequence[Reading]:
+def read_points(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Read from an answer how full the bucket is, how large, and how fast it fills."""
     try:
         status = response.json()["extensions"]["cost"]["throttleStatus"]
         return (
-            Reading(
-                budget=POINTS.name,
+            RateLimitReading(
+                rate_limit=POINTS.name,
                 remaining=float(status["currentlyAvailable"]),
                 capacity=float(status["maximumAvailable"]),
                 per_second=float(status["restoreRate"]),
@@ -50,7 +50,7 @@ def points_left(response: httpx.Response) -> Sequence[Reading]:
         return ()
 
 
-async def ask(api: RemoteApi, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+async def execute(api: RemoteApi, document: str, *, repeat: bool = True, **variables: Any) -> Any:
     """Execute a document and return its data, or raise one of the six."""
     body = {"query": document, "variables": variables}
     answer = await api.json("POST", "/graphql.json", repeat=repeat, cost=POINTS_ASKED, json=body)
@@ -69,7 +69,7 @@ async def pages(
     """Yield the nodes of a connection that hangs at one object, page by page."""
     after: str | None = None
     while True:
-        data = await ask(api, document, id=ref, first=PARTS_PER_PAGE, after=after)
+        data = await execute(api, document, id=ref, first=PARTS_PER_PAGE, after=after)
         for node in data[root][connection]["nodes"]:
             yield node
         after = next_page(data[root][connection])
@@ -77,7 +77,7 @@ async def pages(
             return
 
 
-def order_of(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
+def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order with all its lines."""
     fulfillment = node["displayFulfillmentStatus"]
     left = sum(line["unfulfilledQuantity"] for line in lines)
@@ -130,12 +130,14 @@ def available(node: Mapping[str, Any]) -> int | None:
     return next((each["quantity"] for each in quantities if each["name"] == "available"), None)
 
 
-def index_of(problem: Mapping[str, Any]) -> int | None:
+def refused_index(problem: Mapping[str, Any]) -> int | None:
     """Find which quantity a refusal is about: its field is ``input.quantities.3.quantity``."""
     return next((int(part) for part in problem["field"] or () if str(part).isdigit()), None)
 
 
-def explained(level: StockLevel, problem: Mapping[str, Any], present: int | None) -> PushedLevel:
+def explain_refusal(
+    level: StockLevel, problem: Mapping[str, Any], present: int | None
+) -> PushedLevel:
     """Turn the refusal of one level into its answer; `present` is what the shop shows now."""
     code, message = problem["code"] or "", said(problem["message"])
     if code in LOOK_AGAIN:
@@ -177,14 +179,14 @@ def said(message: object) -> str:
     return str(message)[:ERROR_TEXT_CHARS_MAX]
 
 
-def header(headers: Mapping[str, str], name: str) -> str:
+def webhook_header(headers: Mapping[str, str], name: str) -> str:
     """Read a webhook header under its old name or its new one."""
     return headers.get(f"x-shopify-{name}") or headers.get(f"shopify-{name}") or ""
 
 
-def hint(order_id: object) -> tuple[Hint, ...]:
+def order_refs(order_id: object) -> tuple[OrderRef, ...]:
     """Name an order by the id that a payload gives: a global id or a plain number."""
     text = str(order_id or "")
     if text.isdigit():
         text = f"gid://shopify/Order/{text}"
-    return (Hint(text),) if text.startswith("gid://shopify/Order/") else ()
+    return (OrderRef(text),) if text.startswith("gid://shopify/Order/") else ()

@@ -1,7 +1,8 @@
-"""What Shopify says of returns and refunds, and how an order is cancelled there.
+"""Shopify: returns and refunds, and how an order is cancelled there.
 
 A refund lowers the current quantity of its order lines at once. One of units that had not left
-(restock type CANCEL) is a change of the order and no return. One that belongs to a return is told
+(restock type CANCEL) is a change of the order and no return. One that belongs to a return is
+reported
 with it; any other stands for itself: put into stock again, the goods are back; else the customer
 keeps them.
 """
@@ -14,9 +15,9 @@ from connectors.contract import Page
 from connectors.errors import NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.shopify import documents
-from connectors.shopify.mapping import ask, next_page, said
+from connectors.shopify.mapping import execute, next_page, said
 from connectors.shopify.selection import Selection
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from hub.vocabulary import Cancellation, Return, ReturnLine, ReturnState
 
 ORDERS_PER_PAGE = 50
@@ -30,34 +31,36 @@ STATES = {
 }
 
 
-async def pull(api: RemoteApi, cursor: str, now: datetime, selection: Selection) -> Page[Return]:
+async def pull_returns(
+    api: RemoteApi, cursor: str, now: datetime, selection: Selection
+) -> Page[Return]:
     """Return the returns of the next orders that changed."""
-    walk = Walk.resume(cursor, now)
-    terms = (f"updated_at:>='{stamp(walk.since)}'",) if walk.since else ()
-    data = await ask(
+    position = IncrementalCursor.resume(cursor, now)
+    terms = (f"updated_at:>='{stamp(position.since)}'",) if position.since else ()
+    data = await execute(
         api,
         documents.CHANGED,
         first=ORDERS_PER_PAGE,
-        after=walk.after,
+        after=position.after,
         query=selection.query(*terms),
     )
     nodes = data["orders"]["nodes"]
     found: list[Return] = []
     for node in nodes:
         if selection.holds(node) and (node["refunds"] or node["returns"]["nodes"]):
-            found += await read(api, node["id"])
+            found += await fetch_returns(api, node["id"])
     newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
-    walk, more = walk.step(newest, next_page(data["orders"]))
-    return Page(tuple(found), walk.cursor(), more)
+    position, more = position.step(newest, next_page(data["orders"]))
+    return Page(tuple(found), position.cursor(), more)
 
 
-async def read(api: RemoteApi, order_ref: str) -> list[Return]:
+async def fetch_returns(api: RemoteApi, order_ref: str) -> list[Return]:
     """Read the returns and the refunds of one order."""
-    data = await ask(api, documents.REFUNDS, id=order_ref, first=REFUNDS_MAX)
+    data = await execute(api, documents.REFUNDS, id=order_ref, first=REFUNDS_MAX)
     order = data["order"]
     if order is None:
         raise NotFound(f"no order {order_ref}")
-    data = await ask(api, documents.RETURNS, id=order_ref, first=RETURNS_MAX)
+    data = await execute(api, documents.RETURNS, id=order_ref, first=RETURNS_MAX)
     returns = data["order"]["returns"]["nodes"] if data["order"] else []
     refunds = order["refunds"]
     alone = (_refund(order, each) for each in refunds if each["return"] is None)
@@ -143,14 +146,14 @@ def _paid_at(refund: Mapping[str, Any], order: Mapping[str, Any]) -> datetime:
     return moment(refund["createdAt"] or order["updatedAt"])
 
 
-async def cancel(api: RemoteApi, cancellation: Cancellation) -> None:
+async def cancel_order(api: RemoteApi, cancellation: Cancellation) -> None:
     """Cancel an order and refund it, unless it is cancelled already."""
-    data = await ask(api, documents.CANCELLED, id=cancellation.order_ref)
+    data = await execute(api, documents.CANCELLED, id=cancellation.order_ref)
     if data["order"] is None:
         raise NotFound(f"no order {cancellation.order_ref}")
     if data["order"]["cancelledAt"] is not None:
         return
-    data = await ask(
+    data = await execute(
         api,
         documents.CANCEL,
         repeat=False,

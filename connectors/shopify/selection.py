@@ -41,7 +41,8 @@ class Selection:
     def holds_payload(self, topic: str, payload: Mapping[str, Any]) -> bool:
         """Say whether a webhook is about an order that belongs here.
 
-        Only the payload of an order says where it was sold. What else happens to an order is told
+        Only the payload of an order says where it was sold. What else happens to an order is
+        reported
         by ``orders/updated`` too.
         """
         if self.sold is Sold.ALL:

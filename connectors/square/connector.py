@@ -11,14 +11,11 @@ order's custom attribute ``serial-hub-serials``; its definition is made on first
 It cannot: compare before it sets a quantity (a physical count overwrites a sale of the same
 second; reconciliation finds it), update an order that the till made (Square gives those no
 version), split a shipment (a partial one becomes PREPARED, the last one COMPLETED), find the
-returns of one order without a walk (they are orders of their own), cancel a paid order, or carry
+returns of one order without a pass (they are orders of their own), cancel a paid order, or carry
 more serials of one order than 1,000 characters hold (the attribute then says how many it leaves
 out).
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,8 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_val
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -41,23 +37,25 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
-from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import Remote
-from connectors.square.fulfillment import tell
+from connectors.square.fulfillment import push_fulfillment
 from connectors.square.mapping import (
     KeyReused,
     call,
-    counted,
     digest,
-    event_of,
-    hint_of,
-    order_of,
+    order_refs,
+    parse_counts,
+    parse_event,
+    parse_order,
     variation_ids,
 )
-from connectors.square.returns import is_only_a_return, newest_of, returns_of
+from connectors.square.returns import is_only_a_return, newest_change, parse_returns
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, stamp
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 API_VERSION = "2025-08-20"
@@ -131,15 +129,15 @@ class Square(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change.
 
-        A walk repeats its own query with each cursor, as Square asks, and has no upper bound: an
+        A pass repeats its own query with each cursor, as Square asks, and has no upper bound: an
         order that changes meanwhile comes again at the end instead of falling out of the window.
         """
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        window = {"start_at": stamp(walk.since or BEGINNING)}
-        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        window = {"start_at": stamp(position.since or BEGINNING)}
+        found, after = await self._raw("UPDATED_AT", window, position.after)
         orders = await self._orders([each for each in found if not is_only_a_return(each)])
-        walk, more = walk.step(newest_of(found), after)
-        return Page(tuple(orders), walk.cursor(), more)
+        position, more = position.step(newest_change(found), after)
+        return Page(tuple(orders), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -147,18 +145,18 @@ class Square(
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
-        window = {"start_at": stamp(walk.since or BEGINNING)}
-        found, after = await self._raw("UPDATED_AT", window, walk.after)
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        window = {"start_at": stamp(position.since or BEGINNING)}
+        found, after = await self._raw("UPDATED_AT", window, position.after)
         introducer = re.compile(self.settings.serial_introducer)
-        returns = [each for order in found for each in returns_of(order, introducer)]
-        walk, more = walk.step(newest_of(found), after)
-        return Page(tuple(returns), walk.cursor(), more)
+        returns = [each for order in found for each in parse_returns(order, introducer)]
+        position, more = position.step(newest_change(found), after)
+        return Page(tuple(returns), position.cursor(), more)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read what an order says of returns: those it was made for, or its own refunds."""
         order = await self._raw_order(order_ref)
-        return returns_of(order, re.compile(self.settings.serial_introducer))
+        return parse_returns(order, re.compile(self.settings.serial_introducer))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order created in the window."""
@@ -212,29 +210,21 @@ class Square(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Move the shipment of an online order, and name the serials in the custom attribute."""
-        await tell(self.api, fulfillment)
+        await push_fulfillment(self.api, fulfillment)
         return fulfillment.order_ref
 
-    def verify(
-        self,
-        headers: Mapping[str, str],
-        body: bytes,
-        received_at: datetime,
-    ) -> Delivery:
-        """Check the signature over the registered URL and the raw body."""
-        key = self.settings.webhook_signature_key.get_secret_value().encode()
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the registered URL and the raw body."""
         signed = self.settings.notification_url.encode() + body
-        expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
-        given = headers.get("x-square-hmacsha256-signature", "").encode()
-        if not hmac.compare_digest(expected, given):
-            raise AuthFailed("the signature of the webhook is wrong")
-        event = event_of(body)
-        event_id = event.get("event_id") or hashlib.sha256(body).hexdigest()
-        return Delivery(str(event_id), str(event.get("type") or ""))
+        given = headers.get("x-square-hmacsha256-signature", "")
+        signatures.require_base64(self.settings.webhook_signature_key, signed, given)
+        event = parse_event(body)
+        event_id = event.get("event_id") or signatures.body_digest(body)
+        return WebhookCall(str(event_id), str(event.get("type") or ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``order.*``, ``payment.*`` and ``refund.*``."""
-        return hint_of(topic, event_of(body))
+        return order_refs(topic, parse_event(body))
 
     async def _raw_order(self, ref: str) -> Mapping[str, Any]:
         answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
@@ -278,7 +268,7 @@ class Square(
             for each in answer.get("objects") or []:
                 skus[each["id"]] = (each.get("item_variation_data") or {}).get("sku") or ""
         introducer = re.compile(self.settings.serial_introducer)
-        return [order_of(each, skus, introducer) for each in found]
+        return [parse_order(each, skus, introducer) for each in found]
 
     async def _counts(self, ids: Sequence[str]) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -290,7 +280,7 @@ class Square(
         while ids:
             path = "/v2/inventory/counts/batch-retrieve"
             answer = await call(self.api, "POST", path, json=body, repeat=True)
-            counts |= counted(answer)
+            counts |= parse_counts(answer)
             if not answer.get("cursor"):
                 break
             body["cursor"] = answer["cursor"]
@@ -319,7 +309,7 @@ class Square(
             answer = await call(self.api, "POST", path, json=body, repeat=True)
         except KeyReused:
             return await self._present(levels)
-        counts = counted(answer)
+        counts = parse_counts(answer)
         return [
             PushedLevel(each.listing, counts.get(each.remote["catalog_object_id"], each.available))
             for each in levels

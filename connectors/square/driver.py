@@ -1,67 +1,62 @@
-"""Moves the twin of Square for the conformance rows."""
+"""Driver of the Square simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.square.simulator.server import SquareTwin
-from connectors.testing.simulator_driver import NOTIFICATION_URL, Driver, Official
+from connectors.square.simulator.server import SquareSimulator
+from connectors.testing.simulator_driver import (
+    NOTIFICATION_URL,
+    OfficialContract,
+    SkuSimulatorDriver,
+)
 
 
-class SquareDriver(Driver):
+class SquareDriver(SkuSimulatorDriver):
     """One Square seller: serials are what a cashier typed."""
 
     key = "square"
     orders_for_pages = 230
-    grain = timedelta(milliseconds=1)
-    word_fields = frozenset({"state", "status"})
-    official: ClassVar[Sequence[Official]] = (
-        Official("square/square-openapi-2025-08-20-trimmed.json", trimmed=True),
+    time_resolution = timedelta(milliseconds=1)
+    enum_fields = frozenset({"state", "status"})
+    official: ClassVar[Sequence[OfficialContract]] = (
+        OfficialContract("square/square-openapi-2025-08-20-trimmed.json", trimmed=True),
     )
-    twin: SquareTwin
+    simulator: SquareSimulator
 
-    def build(self) -> SquareTwin:
-        return SquareTwin(clock=self.clock)
+    def build(self) -> SquareSimulator:
+        return SquareSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url, NOTIFICATION_URL)
+        return self.simulator.settings(url, NOTIFICATION_URL)
 
     def revoke(self) -> None:
-        self.twin.access_token = "another-token"
+        self.simulator.access_token = "another-token"
 
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
-        variation = self.twin.add_variation(sku, quantity)
-        return {"catalog_object_id": variation, "location_id": self.twin.location_id}
+        variation = self.simulator.add_variation(sku, quantity)
+        return {"catalog_object_id": variation, "location_id": self.simulator.location_id}
 
     def missing_article(self) -> Mapping[str, str]:
-        return {"catalog_object_id": "GONE", "location_id": self.twin.location_id}
-
-    def quantity_shown(self, sku: str) -> int:
-        return int(self.twin.quantity(sku) or 0)
-
-    def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.twin.set_quantity(sku, quantity)
-
-    def place_order(self, sku: str, quantity: int) -> str:
-        return self.twin.place_order({sku: quantity})
+        return {"catalog_object_id": "GONE", "location_id": self.simulator.location_id}
 
     def cancel_order(self, ref: str) -> None:
-        self.twin.cancel_order(ref)
+        self.simulator.cancel_order(ref)
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
-        return self.twin.sell(sku, len(serials), serials)
+        return self.simulator.sell(sku, len(serials), serials)
 
     def shipments(self, ref: str) -> int:
-        shipments = self.twin.orders[ref].fulfillments
+        shipments = self.simulator.orders[ref].fulfillments
         return sum(each["state"] in ("PREPARED", "COMPLETED") for each in shipments)
 
     def serials_shown(self, ref: str) -> Sequence[str]:
-        return [each for named in self.twin.serials(ref).values() for each in named]
+        return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
         note = f"SN: {', '.join(serials)}" if serials else None
-        made = self.twin.take_back(ref, quantity, note=note)
-        return f"{made}:{self.twin.orders[made].returns[0]['uid']}"
+        made = self.simulator.create_return(ref, quantity, note=note)
+        return f"{made}:{self.simulator.orders[made].returns[0]['uid']}"
 
-    def announce(self, ref: str) -> None:
-        self.twin.tell("order.updated", self.twin.orders[ref])
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.updated", self.simulator.orders[ref])

@@ -1,4 +1,4 @@
-"""Tell Square what left: the state of the shipment, and the serials as a custom attribute."""
+"""Shipments pushed to Square: the state of the shipment, and the serials as a custom attribute."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
-from connectors.square.mapping import KeyReused, call, digest, error_of, whole
+from connectors.square.mapping import KeyReused, call, digest, parse_error, parse_quantity
 from hub.vocabulary import Fulfillment
 
 ATTRIBUTE = "serial-hub-serials"
@@ -22,7 +22,7 @@ ENDED = frozenset({"COMPLETED", "CANCELED", "FAILED"})
 Serials = dict[str, tuple[str, ...]]
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
+async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
     """Move the shipment and name the serials. Safe to repeat: both are looked at first."""
     path = f"/v2/orders/{quote(fulfillment.order_ref, safe='')}"
     order = (await call(api, "GET", path))["order"]
@@ -31,7 +31,7 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
     for line in fulfillment.lines:
         merged = dict.fromkeys((*serials.get(line.order_line_ref, ()), *line.serials))
         serials[line.order_line_ref] = tuple(merged)
-    if (shipment := shipment_of(order, serials, fulfillment)) is not None:
+    if (shipment := build_shipment_update(order, serials, fulfillment)) is not None:
         change = {
             "location_id": order["location_id"],
             "version": order["version"],
@@ -47,7 +47,7 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
         await _record(api, fulfillment, serials, version)
 
 
-def shipment_of(
+def build_shipment_update(
     order: Mapping[str, Any], serials: Mapping[str, Sequence[str]], fulfillment: Fulfillment
 ) -> dict[str, Any] | None:
     """Build the change of the shipment that our units belong to; None where there is none to make.
@@ -85,8 +85,8 @@ def _quantities(order: Mapping[str, Any], shipment: Mapping[str, Any]) -> dict[s
     """Say how many units of which line a shipment is to carry."""
     if shipment.get("entries") is not None:
         entries = shipment["entries"]
-        return {each["line_item_uid"]: whole(each["quantity"]) for each in entries}
-    return {line["uid"]: whole(line["quantity"]) for line in order.get("line_items") or []}
+        return {each["line_item_uid"]: parse_quantity(each["quantity"]) for each in entries}
+    return {line["uid"]: parse_quantity(line["quantity"]) for line in order.get("line_items") or []}
 
 
 def attribute_value(serials: Mapping[str, Sequence[str]]) -> str:
@@ -147,7 +147,7 @@ async def _upsert(api: RemoteApi, upsert: Mapping[str, Any]) -> None:
     answer = await call(api, "POST", path, json=body, repeat=True)
     result = (answer.get("values") or {}).get("serials") or {}
     if result.get("errors"):
-        raise error_of(result)
+        raise parse_error(result)
 
 
 async def _define(api: RemoteApi) -> None:

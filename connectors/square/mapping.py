@@ -1,4 +1,4 @@
-"""Ask Square, and read its answers: orders, notes, counts and errors in the words of the house."""
+"""Square requests and mapping: orders, notes, counts and errors in the hub vocabulary."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import (
     AuthFailed,
     Conflict,
@@ -50,32 +50,32 @@ async def call(api: RemoteApi, method: str, path: str, **options: Any) -> Any:
     if not isinstance(answer, dict):
         raise Unknown(f"{method} {path}: the answer is not a JSON object")
     if refused or answer.get("errors"):
-        raise error_of(answer, response.status_code)
+        raise parse_error(answer, response.status_code)
     return answer
 
 
-def error_of(answer: Mapping[str, Any], status: int = 200) -> ConnectorError:
+def parse_error(answer: Mapping[str, Any], status: int = 200) -> ConnectorError:
     """Turn Square's ``errors`` into one of the six; the code says more than the status."""
     first: Mapping[str, Any] = (answer.get("errors") or [{}])[0]
     category, code = first.get("category", ""), first.get("code", "")
-    told = f"{status} {code} {first.get('field', '')} {first.get('detail', '')}"
-    told = " ".join(told.split())[:ERROR_TEXT_CHARS_MAX]
+    message = f"{status} {code} {first.get('field', '')} {first.get('detail', '')}"
+    message = " ".join(message.split())[:ERROR_TEXT_CHARS_MAX]
     if code == "IDEMPOTENCY_KEY_REUSED":
-        return KeyReused(told)
+        return KeyReused(message)
     if code in MOVED_ON or status == 409:
-        return Conflict(told)
+        return Conflict(message)
     if code == "NOT_FOUND" or status == 404:
-        return NotFound(told)
+        return NotFound(message)
     if category == "AUTHENTICATION_ERROR":
-        return AuthFailed(told)
+        return AuthFailed(message)
     if category == "RATE_LIMIT_ERROR":
-        return RateLimited(told, RETRY_AFTER_SECONDS_DEFAULT)
+        return RateLimited(message, RETRY_AFTER_SECONDS_DEFAULT)
     if category == "API_ERROR":
-        return Transient(told)
-    return Rejected(told)
+        return Transient(message)
+    return Rejected(message)
 
 
-def order_of(
+def parse_order(
     order: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str]
 ) -> Order:
     """Read an order; `skus` are those of the catalog objects that its lines name."""
@@ -114,9 +114,9 @@ def _line(
     return OrderLine(
         ref=line.get("uid") or "",
         sku=skus.get(line.get("catalog_object_id") or "", ""),
-        quantity=whole(line["quantity"]),
+        quantity=parse_quantity(line["quantity"]),
         fulfilled=fulfilled,
-        serials=serials_in(line.get("note") or "", introducer),
+        serials=parse_serials(line.get("note") or "", introducer),
         title=line.get("name") or "",
     )
 
@@ -124,7 +124,7 @@ def _line(
 def _fulfilled(
     line: Mapping[str, Any], fulfillments: Sequence[Mapping[str, Any]], at_counter: bool
 ) -> int:
-    quantity = whole(line["quantity"])
+    quantity = parse_quantity(line["quantity"])
     if at_counter:
         return quantity
     done = 0
@@ -134,11 +134,11 @@ def _fulfilled(
             if entries is None:
                 return quantity
             of_line = (entry for entry in entries if entry.get("line_item_uid") == line.get("uid"))
-            done += sum(whole(entry["quantity"]) for entry in of_line)
+            done += sum(parse_quantity(entry["quantity"]) for entry in of_line)
     return min(done, quantity)
 
 
-def serials_in(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
+def parse_serials(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
     """Read the serials that a cashier typed: after each introducer, up to a word without digit."""
     starts = list(introducer.finditer(note))
     found: list[str] = []
@@ -152,7 +152,7 @@ def serials_in(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def whole(quantity: str) -> int:
+def parse_quantity(quantity: str) -> int:
     """Read a decimal string as a number of units; a part of a unit is a unit."""
     try:
         return math.ceil(Decimal(quantity))
@@ -167,16 +167,16 @@ def variation_ids(orders: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(each for each in named if each))
 
 
-def counted(answer: Mapping[str, Any]) -> dict[str, int]:
+def parse_counts(answer: Mapping[str, Any]) -> dict[str, int]:
     """Read the stock of each catalog object in an inventory answer."""
     return {
-        count["catalog_object_id"]: whole(count["quantity"])
+        count["catalog_object_id"]: parse_quantity(count["quantity"])
         for count in answer.get("counts") or []
         if count.get("state") == "IN_STOCK"
     }
 
 
-def event_of(body: bytes) -> Mapping[str, Any]:
+def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook's event; what is not an object is an empty one."""
     try:
         event = json.loads(body)
@@ -185,7 +185,7 @@ def event_of(body: bytes) -> Mapping[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[Hint, ...]:
+def order_refs(topic: str, event: Mapping[str, Any]) -> tuple[OrderRef, ...]:
     """Name the order that an event is about, wherever the event says so."""
     data = event.get("data")
     if not isinstance(data, dict):
@@ -193,9 +193,9 @@ def hint_of(topic: str, event: Mapping[str, Any]) -> tuple[Hint, ...]:
     objects = data.get("object")
     for each in objects.values() if isinstance(objects, dict) else ():
         if isinstance(each, dict) and each.get("order_id"):
-            return (Hint(str(each["order_id"])),)
+            return (OrderRef(str(each["order_id"])),)
     named = data.get("id") if topic.startswith("order.") else None
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()
 
 
 def digest(*parts: str) -> str:

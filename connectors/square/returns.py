@@ -1,4 +1,4 @@
-"""What Square says of returns and refunds.
+"""Square: returns and refunds.
 
 Goods that are brought back make an order of their own at Square, whose ``returns`` name the order
 and the lines that they are from; if it sells something too, it is an exchange. A refund of money
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.square.mapping import serials_in, whole
+from connectors.square.mapping import parse_quantity, parse_serials
 from connectors.toolkit.cursors import moment
 from hub.vocabulary import Return, ReturnLine, ReturnState
 
@@ -23,7 +23,7 @@ def is_only_a_return(order: Mapping[str, Any]) -> bool:
     return bool(order.get("returns")) and not order.get("line_items")
 
 
-def returns_of(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list[Return]:
+def parse_returns(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list[Return]:
     """Read the returns of an order of Square, or the refunds of money alone that it had."""
     returns = order.get("returns") or []
     if returns:
@@ -58,7 +58,7 @@ def _return(
 def _line(
     line: Mapping[str, Any], state: ReturnState, introducer: re.Pattern[str], *, refunded: bool
 ) -> ReturnLine:
-    quantity, note = whole(line["quantity"]), line.get("note") or ""
+    quantity, note = parse_quantity(line["quantity"]), line.get("note") or ""
     done = state is ReturnState.CLOSED
     return ReturnLine(
         order_line_ref=line["source_line_item_uid"],
@@ -67,7 +67,7 @@ def _line(
         refunded=quantity if refunded else 0,
         restock=done,
         reason=note,
-        serials=serials_in(note, introducer),
+        serials=parse_serials(note, introducer),
     )
 
 
@@ -86,7 +86,7 @@ def _refund(order: Mapping[str, Any], said: Mapping[str, Any]) -> Return:
     )
 
 
-def newest_of(orders: Sequence[Mapping[str, Any]]) -> datetime | None:
+def newest_change(orders: Sequence[Mapping[str, Any]]) -> datetime | None:
     """Return the latest time of change of some orders."""
     return max((_updated_at(order) for order in orders), default=None)
 

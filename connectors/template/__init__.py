@@ -1,7 +1,7 @@
-"""Begin a new connector: an installable package with connector, twin, driver and tests.
+"""Template of a connector: an installable package with connector, simulator, driver and tests.
 
-`package/` is that package for a channel called Acme. It is real code: it is checked with ours, and
-a test installs a copy and scores it. A new connector is a copy under another name.
+`package/` is that package for a channel called Acme. It is real code: it is linted and typed with
+ours, and a test installs a copy and scores it. A new connector is a copy under another name.
 """
 
 import re
@@ -18,7 +18,7 @@ _PLACES = {"promises.py": "tests/test_acme.py"}
 
 
 class NameRefused(ValueError):
-    """No connector can be begun under this name, or there. Next: take another."""
+    """The name or the folder cannot be used for a new connector. Choose another."""
 
 
 def begin(name: str, folder: Path) -> list[Path]:

@@ -1,18 +1,18 @@
-"""The conformance kit: what every connector promises, and the stories that prove it.
+"""Conformance kit: what every connector promises, and the cases that prove it.
 
-Under pytest inherit `ConnectorSuite`; on the command line ``serial-hub connectors score`` plays the
-same rows without pytest. See docs/connectors/writing.md.
+Under pytest inherit `ConnectorSuite`; on the command line ``serial-hub connectors score`` runs the
+same cases without pytest. See docs/connectors/writing.md.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.case import Broken, NotApplicable, Row
-from connectors.testing.served import Wired
+from connectors.testing.case import Case, ConformanceFailure, NotApplicable
+from connectors.testing.served import ServedSimulator
 
 if TYPE_CHECKING:
     from connectors.testing.suite import ConnectorSuite
 
-__all__ = ["Broken", "ConnectorSuite", "NotApplicable", "Row", "Wired"]
+__all__ = ["Case", "ConformanceFailure", "ConnectorSuite", "NotApplicable", "ServedSimulator"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""One row of the conformance kit: a promise, whom it concerns, and the story that proves it.
+"""Conformance case: a promise, the capabilities it concerns, and the function that proves it.
 
-Rows are plain functions: the suite runs them under pytest, the scorecard without. A row that does
-not concern a connector says why, from what the connector is; it never passes in silence.
+Cases are plain functions: the suite runs them under pytest, the scorecard without. A case that does
+not concern a connector says why; it never passes silently.
 """
 
 import re
@@ -14,30 +14,30 @@ from connectors.contract import Connector
 
 Found = TypeVar("Found")
 Class = type[Connector[Any]]
-Story = Callable[[Any], Awaitable[None]]  # what it is given is a stage
+CaseFunction = Callable[[Any], Awaitable[None]]  # what it is given is a stage
 Condition = Callable[[Class], str | None]
 
 
-class Broken(AssertionError):
-    """The connector, or its twin, does not keep the promise of a row."""
+class ConformanceFailure(AssertionError):
+    """The connector, or its simulator, does not keep the promise of a case."""
 
 
 class NotApplicable(Exception):
-    """The row does not concern this connector; the text says why."""
+    """The case does not concern this connector; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A promise, the capabilities that it concerns, and its story."""
+class Case:
+    """A promise, the capabilities that it concerns, and the function that proves it."""
 
     name: str
     promise: str
     needs: tuple[type, ...]
     unless: Condition | None
-    play: Story
+    run: CaseFunction
 
     def not_applicable(self, connector: Class) -> str | None:
-        """Say why the row does not concern a connector; None where it does."""
+        """Return why the case does not concern a connector; None where it does."""
         lacking = [each.__name__ for each in self.needs if not issubclass(connector, each)]
         if lacking:
             return f"not able to {' nor to '.join(map(_as_words, lacking))}"
@@ -49,43 +49,45 @@ def _as_words(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
-def row(*needs: type, unless: Condition | None = None) -> Callable[[Story], Row]:
-    """Make a row of a story: its name is the function's, its promise the docstring's first line."""
+def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunction], Case]:
+    """Make a case of a function: its name is the function's, its promise the docstring's first
+    line.
+    """
 
-    def made(story: Story) -> Row:
-        name = str(getattr(story, "__name__", "")).replace("_", "-")
-        promise = (story.__doc__ or "").strip().partition("\n")[0]
-        return Row(name, promise, needs, unless, story)
+    def made(scenario: CaseFunction) -> Case:
+        name = str(getattr(scenario, "__name__", "")).replace("_", "-")
+        promise = (scenario.__doc__ or "").strip().partition("\n")[0]
+        return Case(name, promise, needs, unless, scenario)
 
     return made
 
 
-def lacks(flag: str, why: str) -> Condition:
-    """Take a row out for connectors whose class says so: `flag` is one of the contract's."""
+def unless_flag(flag: str, why: str) -> Condition:
+    """Exclude connectors whose class sets a flag of the contract to False."""
     return lambda connector: None if getattr(connector, flag) else f"{why} ({flag} is False)"
 
 
-def holds(condition: object, told: str) -> None:
-    """Fail the row unless the condition is true; unlike `assert`, also under ``python -O``."""
+def require(condition: object, message: str) -> None:
+    """Fail the case unless the condition is true; unlike `assert`, also under ``python -O``."""
     if not condition:
-        raise Broken(told)
+        raise ConformanceFailure(message)
 
 
-def same(found: object, wanted: object, what: str) -> None:
-    """Fail the row unless two things are equal."""
-    holds(found == wanted, f"{what}: {found!r}, not {wanted!r}")
+def require_equal(found: object, wanted: object, what: str) -> None:
+    """Fail the case unless two values are equal."""
+    require(found == wanted, f"{what}: {found!r}, not {wanted!r}")
 
 
-def only(found: Iterable[Found], what: str) -> Found:
-    """Return the one thing that there is to be; fail the row where there are more or none."""
+def require_one(found: Iterable[Found], what: str) -> Found:
+    """Return the single item; fail the case where there are more or none."""
     listed = list(found)
-    holds(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
+    require(len(listed) == 1, f"{what}: there are {len(listed)}, not 1")
     return listed[0]
 
 
 @contextmanager
-def raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
-    """Fail the row unless the block raises `kind`; what was raised is put into the list."""
+def require_raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
+    """Fail the case unless the block raises `kind`; the error is put into the yielded list."""
     caught: list[Any] = []
     try:
         yield caught
@@ -93,10 +95,10 @@ def raises(kind: type[Exception], what: str) -> Iterator[list[Any]]:
         caught.append(error)
         return
     except Exception as error:
-        raise Broken(f"{what}: {error!r}, not {kind.__name__}") from error
-    raise Broken(f"{what}: nothing was raised, not {kind.__name__}")
+        raise ConformanceFailure(f"{what}: {error!r}, not {kind.__name__}") from error
+    raise ConformanceFailure(f"{what}: nothing was raised, not {kind.__name__}")
 
 
-def names(rows: Sequence[Row]) -> list[str]:
-    """List the names of rows."""
-    return [each.name for each in rows]
+def names(cases: Sequence[Case]) -> list[str]:
+    """Return the names of cases."""
+    return [each.name for each in cases]

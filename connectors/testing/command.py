@@ -1,4 +1,4 @@
-"""``serial-hub connectors``: list what is installed, score it, or begin a new connector."""
+"""``serial-hub connectors``: list the installed connectors, score them, or start a new one."""
 
 import argparse
 import sys
@@ -11,26 +11,33 @@ from connectors.testing.scorecard import as_json, as_markdown, score
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command line may ask for; without an action the connectors are listed."""
+    """Define the arguments; without an action the connectors are listed."""
     actions = parser.add_subparsers(dest="action")
-    scoring = actions.add_parser("score", help="play the conformance rows for every connector")
+    scoring = actions.add_parser("score", help="run the conformance cases for every connector")
     scoring.add_argument("keys", nargs="*", metavar="KEY", help="only these connectors")
     scoring.add_argument("--format", choices=("markdown", "json"), default="markdown")
     scoring.add_argument("--out", type=Path, help="write the card there instead of printing it")
     scoring.add_argument(
         "--specs",
         type=Path,
-        help="the folder of the channels' official contracts, which requests are held against",
+        help="folder of the channels' official contracts, to validate requests against",
     )
-    beginning = actions.add_parser("new", help="begin a connector of your own from the template")
+    referring = actions.add_parser("reference", help="write the reference page of the contract")
+    referring.add_argument("--out", type=Path, help="write the page there instead of printing it")
+    beginning = actions.add_parser("new", help="start a connector of your own from the template")
     beginning.add_argument("name", help="its key, as in big_shop")
     beginning.add_argument("--out", type=Path, required=True, help="an empty or new folder")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do what was asked for. Exits with 1 where a row failed, with 2 for an unknown connector."""
+    """Run the chosen action. Exits with 1 where a case failed, with 2 for an unknown connector."""
     if options.action == "score":
         _score(options)
+    elif options.action == "reference":
+        # Only this action needs pytest, whose suite is part of the page.
+        from connectors.testing.reference import reference
+
+        _write(reference(), options.out)
     elif options.action == "new":
         _begin(options.name, options.out)
     else:
@@ -54,10 +61,13 @@ def _score(options: argparse.Namespace) -> None:
     except ConnectorUnknown as unknown:
         sys.stderr.write(f"{unknown}\n")
         sys.exit(2)
-    text = as_json(card) if options.format == "json" else as_markdown(card)
-    if options.out is None:
-        sys.stdout.write(text)
-    else:
-        options.out.write_text(text)
+    _write(as_json(card) if options.format == "json" else as_markdown(card), options.out)
     if not card.passed:
         sys.exit(1)
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Where the rows are played: a twin, its connector, a clock, and a wire that can go wrong.
+"""Harness of a conformance case: a simulator, its connector, a clock, and a faulty transport.
 
-The connector talks to the twin in this process. Only a connector that fetches its access tokens
-is served over a socket: it fetches them by a client of its own.
+The connector calls the simulator in this process. Only a connector that fetches access tokens is
+served over a socket: it fetches them with a client of its own.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ import httpx
 from connectors.contract import Page
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
-from connectors.testing.case import Broken, Class, Row, holds
+from connectors.testing.case import Case, Class, ConformanceFailure, require
 from connectors.testing.serving import serve
-from connectors.testing.simulator_driver import Driver
-from connectors.toolkit.rate_limits import NoBudgets
+from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.toolkit.rate_limits import NoRateLimits
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
 
-TWIN_URL = "http://twin.test"
+SIMULATOR_URL = "http://twin.test"
 PAGES_MAX = 200
 CALLS_MAX = 40
-ROW_SECONDS_MAX = 60.0
+CASE_SECONDS_MAX = 60.0
 ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 _RFC2822 = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:\+0000|GMT)")
@@ -38,23 +38,23 @@ Rewrite = Callable[[str], str]
 
 
 class Clock:
-    """The twin's time: some hours ago, and only moving when it is told to."""
+    """The simulator's time: some hours ago, and moved only by `advance`."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 
     def __call__(self) -> datetime:
-        """Return the time there."""
+        """Return the time of the simulator."""
         return self.now
 
     def advance(self, seconds: float) -> datetime:
-        """Let time pass; returns the new time."""
+        """Move time forward by `seconds`; return the new time."""
         self.now += timedelta(seconds=seconds)
         return self.now
 
 
-class Wire(httpx.AsyncBaseTransport):
-    """The way to the twin. `requests` went out; what comes back may be lost or changed."""
+class FaultyTransport(httpx.AsyncBaseTransport):
+    """Transport to the simulator. `requests` were sent; responses may be lost or changed."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
@@ -64,26 +64,26 @@ class Wire(httpx.AsyncBaseTransport):
         self._answers: list[Answer] = []
         self._lost: int | None = None
         self._arrives = True
-        self.mended_late = False
+        self.repaired_late = False
         self._meanwhile: tuple[int, Callable[[], None]] | None = None
 
     def answer_next(self, answer: Answer) -> None:
-        """Answer the next call in the twin's stead."""
+        """Answer the next call in place of the simulator."""
         self._answers.append(answer)
 
     def lose(self, number: int, *, arrives: bool) -> None:
-        """Break the wire at a call, counted from 1: after it reached the twin, or before."""
+        """Break the connection at a call, counted from 1: after it arrived, or before."""
         self._lost = len(self.requests) + number
         self._arrives = arrives
 
-    def meanwhile(self, number: int, happens: Callable[[], None]) -> None:
-        """Let something happen there just before a call arrives, counted from 1."""
+    def before_call(self, number: int, happens: Callable[[], None]) -> None:
+        """Run something on the simulator just before a call arrives, counted from 1."""
         self._meanwhile = (len(self.requests) + number, happens)
 
-    def mended(self) -> bool:
-        """Break no more; says whether the wire was still to break."""
-        self.mended_late, self._lost = self._lost is not None, None
-        return self.mended_late
+    def repair(self) -> bool:
+        """Stop breaking; return whether a break was still pending."""
+        self.repaired_late, self._lost = self._lost is not None, None
+        return self.repaired_late
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one call."""
@@ -110,25 +110,25 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=headers, content=after.encode())
 
     async def aclose(self) -> None:
-        """Close what it leads to."""
+        """Close the inner transport."""
         await self.inner.aclose()
 
 
-def in_another_zone(text: str) -> str:
-    """Write every time of an answer with the offset of another time zone; the instants stay."""
+def in_another_time_zone(text: str) -> str:
+    """Write every time of a response with the offset of another time zone; the instants stay."""
 
     def moved(found: re.Match[str]) -> str:
         at = datetime.fromisoformat(found[0].replace("Z", "+00:00")).astimezone(ELSEWHERE)
         return at.isoformat(timespec="milliseconds" if "." in found[0] else "seconds")
 
-    def told(found: re.Match[str]) -> str:
+    def outcome(found: re.Match[str]) -> str:
         return format_datetime(parsedate_to_datetime(found[0]).astimezone(ELSEWHERE))
 
-    return _RFC2822.sub(told, _RFC3339.sub(moved, text))
+    return _RFC2822.sub(outcome, _RFC3339.sub(moved, text))
 
 
-def in_new_words(fields: frozenset[str]) -> Rewrite:
-    """Return how an answer reads when the channel has got new words for these fields."""
+def with_unknown_enum_values(fields: frozenset[str]) -> Rewrite:
+    """Return a rewrite that puts an unknown value into these fields of a response."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -150,18 +150,18 @@ def in_new_words(fields: frozenset[str]) -> Rewrite:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What a story is told with."""
+class Harness:
+    """What a case works with."""
 
     driver: Any
     connector: Any
-    wire: Wire
+    transport: FaultyTransport
     clock: Clock
 
     def level(
         self, sku: str, available: int, remote: Any, expected: int | None = None, key: str = "1"
     ) -> StockLevel:
-        """Build a level of one listing."""
+        """Return a level of one listing."""
         return StockLevel(
             listing=f"L-{sku}",
             sku=sku,
@@ -172,7 +172,7 @@ class Stage:
         )
 
     async def pull_all(self, cursor: str = "", returns: bool = False) -> tuple[list[Any], str]:
-        """Pull until there is no more for now; returns the items and the cursor."""
+        """Pull until there is no more for now; return the items and the cursor."""
         pull = self.connector.pull_returns if returns else self.connector.pull_orders
         found: list[Any] = []
         for _ in range(PAGES_MAX):
@@ -180,19 +180,19 @@ class Stage:
             found, cursor = [*found, *page.items], page.cursor
             if not page.more:
                 return found, cursor
-        holds(False, f"after {PAGES_MAX} pages there was still more")
+        require(False, f"after {PAGES_MAX} pages there was still more")
         return found, cursor
 
     async def stock(self) -> dict[str, int]:
-        """Take a snapshot: quantities by SKU; an article twice is a broken promise."""
+        """Take a snapshot; return quantities by SKU. An article twice fails the case."""
         seen: dict[str, int] = {}
         async for each in self.connector.snapshot_stock():
-            holds(each.sku not in seen, f"the snapshot yields {each.sku} twice")
+            require(each.sku not in seen, f"the snapshot yields {each.sku} twice")
             seen[each.sku] = each.quantity
         return seen
 
     def shipment(self, order: Order, serials: Sequence[str], reference: str) -> Fulfillment:
-        """Build a shipment of some units of an order's first line."""
+        """Return a shipment of some units of an order's first line."""
         return Fulfillment(
             reference=reference,
             order_ref=order.ref,
@@ -202,109 +202,120 @@ class Stage:
             tracking="1Z999",
         )
 
-    async def losses(self) -> AsyncIterator["Loss"]:
-        """Give a fresh stage for every call of one story, on which this one gets no answer.
+    async def lost_calls(self) -> AsyncIterator["LostCall"]:
+        """Yield a fresh harness for every call of a case, on which that call gets no answer.
 
-        First the calls reach the twin and the answers get lost, then the calls get lost. The story
-        says where it begins, and after each whether the loss happened; it ends when none does.
+        First the calls reach the simulator and the answers are lost, then the calls are lost. The
+        case says where to start (`arm`), and after each whether a call was lost; it ends when none
+        was.
         """
         for arrives in (True, False):
             for number in range(1, CALLS_MAX + 1):
                 clock = Clock()
                 driver, connector = type(self.driver)(clock), type(self.connector)
-                async with on_stage(connector, driver, clock) as fresh:
+                async with open_harness(connector, driver, clock) as fresh:
                     await fresh.connector.check()  # what is fetched once is there
-                    loss = Loss(driver, fresh.connector, fresh.wire, clock, number, arrives)
+                    loss = LostCall(
+                        driver, fresh.connector, fresh.transport, clock, number, arrives
+                    )
                     yield loss
-                    self.wire.requests.extend(fresh.wire.requests)
+                    self.transport.requests.extend(fresh.transport.requests)
                 if loss.ended:
-                    holds(number > 1, "the story makes no call at all")
+                    require(number > 1, "the story makes no call at all")
                     break
 
 
 @dataclass(frozen=True)
-class Loss(Stage):
-    """A stage on which one call of the story gets no answer."""
+class LostCall(Harness):
+    """A harness on which one call of the case gets no answer."""
 
     number: int = 1
     arrives: bool = True
 
     @property
     def what(self) -> str:
-        """Say which call it is."""
+        """Describe the lost call."""
         return f"{'answer' if self.arrives else 'call'} {self.number} lost"
 
     @property
     def ended(self) -> bool:
-        """Say whether the story has no more calls that could get lost."""
-        return self.wire.mended_late
+        """Return whether the case has no more calls that could be lost."""
+        return self.transport.repaired_late
 
-    def begins(self) -> None:
-        """Break the wire from here."""
-        self.wire.lose(self.number, arrives=self.arrives)
+    def arm(self) -> None:
+        """Break the transport from here."""
+        self.transport.lose(self.number, arrives=self.arrives)
 
     async def error_of(self, work: Awaitable[Any]) -> object:
-        """Do something; returns the error of a failure, or None."""
+        """Await something; return its error, or None."""
         try:
             await work
         except ConnectorError as error:
             return error
         return None
 
-    def happened(self, what: str, told: object) -> bool:
-        """Say whether the call got lost; if so, it has to be told as an unknown outcome."""
-        if self.wire.mended():
-            holds(told is None, f"{what} fails although nothing was lost: {told!r}")
+    def was_lost(self, what: str, outcome: object) -> bool:
+        """Return whether the call was lost; if so, require that it is reported as Unknown."""
+        if self.transport.repair():
+            require(outcome is None, f"{what} fails although nothing was lost: {outcome!r}")
             return False
-        holds(isinstance(told, Unknown), f"{self.what}, {what} says {told!r}, not Unknown")
+        require(isinstance(outcome, Unknown), f"{self.what}, {what} says {outcome!r}, not Unknown")
         return True
 
 
 @asynccontextmanager
-async def on_stage(
-    connector: Class, driver: Driver, clock: Clock, *, with_tokens: bool = False
-) -> AsyncIterator[Stage]:
-    """Set a stage: a connector on its wire to the driver's twin, without pace or quick retries."""
+async def open_harness(
+    connector: Class, driver: SimulatorDriver, clock: Clock, *, with_tokens: bool = False
+) -> AsyncIterator[Harness]:
+    """Open a connector on a transport to the driver's simulator, without limits or retries."""
     if with_tokens:
-        async with serve(driver.twin.app) as url:
+        async with serve(driver.simulator.app) as url:
             given = driver.settings_with_tokens(url)
             async with _joined(connector, driver, clock, given, httpx.AsyncHTTPTransport()) as made:
                 yield made
         return
-    inner = httpx.ASGITransport(driver.twin.app)
-    async with _joined(connector, driver, clock, driver.settings(TWIN_URL), inner) as made:
+    inner = httpx.ASGITransport(driver.simulator.app)
+    async with _joined(connector, driver, clock, driver.settings(SIMULATOR_URL), inner) as made:
         yield made
 
 
 @asynccontextmanager
 async def _joined(
-    connector: Class, driver: Driver, clock: Clock, given: Any, inner: httpx.AsyncBaseTransport
-) -> AsyncIterator[Stage]:
+    connector: Class,
+    driver: SimulatorDriver,
+    clock: Clock,
+    given: Any,
+    inner: httpx.AsyncBaseTransport,
+) -> AsyncIterator[Harness]:
     settings = connector.settings_model.model_validate(dict(given))
-    wire = Wire(inner)
-    api = RemoteApi(connector.remote(settings), attempts=1, transport=wire, budgets=NoBudgets())
+    transport = FaultyTransport(inner)
+    api = RemoteApi(
+        connector.remote(settings), attempts=1, transport=transport, rate_limits=NoRateLimits()
+    )
     try:
-        yield Stage(driver, connector(settings, api), wire, clock)
+        yield Harness(driver, connector(settings, api), transport, clock)
     finally:
         await api.aclose()
-        await driver.twin.aclose()
+        await driver.simulator.aclose()
 
 
-def play(row: Row, connector: Class, driver: type[Driver]) -> list[httpx.Request]:
-    """Play one row on a fresh stage; returns what the connector sent.
+def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> list[httpx.Request]:
+    """Run one case on a fresh harness; return the requests that the connector sent.
 
-    Raises Broken, or NotApplicable where only the story can tell.
+    Raises ConformanceFailure, or NotApplicable where only the case can say.
     """
 
-    async def told() -> list[httpx.Request]:
+    async def outcome() -> list[httpx.Request]:
         clock = Clock()
-        async with on_stage(connector, driver(clock), clock) as stage:
+        async with open_harness(connector, driver(clock), clock) as harness:
             try:
-                await asyncio.wait_for(row.play(stage), ROW_SECONDS_MAX)
+                await asyncio.wait_for(case.run(harness), CASE_SECONDS_MAX)
             except TimeoutError as error:
-                raise Broken(f"the story is not at its end after {ROW_SECONDS_MAX:g} s") from error
+                raise ConformanceFailure(
+                    f"the story is not at its end after {CASE_SECONDS_MAX:g} s"
+                ) from error
             except ConnectorError as error:
-                raise Broken(f"the story ends with {error!r}") from error
-            return stage.wire.requests
+                raise ConformanceFailure(f"the story ends with {error!r}") from error
+            return harness.transport.requests
 
-    return asyncio.run(told())
+    return asyncio.run(outcome())

@@ -18,8 +18,8 @@ from graphql import GraphQLError, GraphQLSchema, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from graphql.language import OperationDefinitionNode
 
-from connectors.testing.case import holds
-from connectors.testing.simulator_driver import Official
+from connectors.testing.case import require
+from connectors.testing.simulator_driver import OfficialContract
 
 PROBLEMS_MAX = 5
 KINDS: dict[str, type | tuple[type, ...]] = {
@@ -34,7 +34,7 @@ WRITTEN = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?", "boolean": r"true|fa
 
 
 class Contract:
-    """One OpenAPI 3 file. `checked` names the operations that were held against it."""
+    """One OpenAPI 3 file. `checked` names the operations that were validated against it."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
@@ -47,11 +47,11 @@ class Contract:
     def check(self, request: httpx.Request, base: str) -> None:
         """Fail with everything in which a request breaks the contract."""
         operation = self._operation(request, base)
-        holds(operation, f"{request.method} {request.url.path} is in no contract")
+        require(operation, f"{request.method} {request.url.path} is in no contract")
         assert operation is not None
         found = [*self._in_query(operation, request), *self._in_headers(operation, request)]
         found += self._in_body(operation, request)
-        holds(found == [], f"{request.method} {request.url.path}: {found}")
+        require(found == [], f"{request.method} {request.url.path}: {found}")
         self.checked.append(operation.get("operationId") or f"{request.method} {request.url.path}")
 
     def _operation(self, request: httpx.Request, base: str) -> dict[str, Any] | None:
@@ -189,7 +189,9 @@ def _in_bounds(schema: Any, value: float, at: str) -> Iterator[str]:
 
 
 class GraphContract:
-    """The schema of a GraphQL API. `checked` names the operations that were held against it."""
+    """The schema of a GraphQL API. `checked` names the operations that were validated against
+    it.
+    """
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
@@ -212,11 +214,11 @@ class GraphContract:
             )
             found += [error.message for error in given] if isinstance(given, list) else []
             self.checked.append(each.name.value if each.name else "unnamed")
-        holds(not found, f"{asked['query'][:60]!r}: {found}")
+        require(not found, f"{asked['query'][:60]!r}: {found}")
 
 
 @dataclass
-class Held:
+class ContractReport:
     """What holding requests against contracts found."""
 
     checked: int = 0
@@ -226,9 +228,11 @@ class Held:
     problems: list[str] = field(default_factory=list)
 
 
-def hold(requests: Sequence[httpx.Request], official: Sequence[Official], folder: Path) -> Held:
+def hold(
+    requests: Sequence[httpx.Request], official: Sequence[OfficialContract], folder: Path
+) -> ContractReport:
     """Hold requests against the contracts that a driver names; raises OSError where one lacks."""
-    found = Held()
+    found = ContractReport()
     for request in requests:
         path = request.url.raw_path.decode().partition("?")[0]
         fits = (each for each in official if path.startswith(each.base) and each.within in path)

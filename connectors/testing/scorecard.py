@@ -1,4 +1,4 @@
-"""The scorecard: every installed connector, every row, and what came of it. Needs no pytest.
+"""Scorecard: every installed connector, every conformance case, and its result. Needs no pytest.
 
 Connectors of other packages are found as ours are, by the entry points ``serial_hub.connectors``
 and ``serial_hub.drivers``.
@@ -16,11 +16,11 @@ import httpx
 
 from connectors import registry
 from connectors.contract import capabilities
-from connectors.testing.case import Class, NotApplicable, Row
-from connectors.testing.conformance import ROWS
-from connectors.testing.harness import play
+from connectors.testing.case import Case, Class, NotApplicable
+from connectors.testing.conformance import CASES
+from connectors.testing.harness import run_case
 from connectors.testing.official_contracts import PROBLEMS_MAX, hold
-from connectors.testing.simulator_driver import Driver
+from connectors.testing.simulator_driver import SimulatorDriver
 
 DRIVERS = "serial_hub.drivers"
 OFFICIAL = "official-contract"
@@ -29,7 +29,7 @@ DETAIL_CHARS_MAX = 300
 
 
 class Verdict(StrEnum):
-    """What came of a row."""
+    """Result of a case."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -39,9 +39,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one row for one connector; `detail` says why it is no plain pass."""
+    """Result of one case for one connector; `detail` says why it is no plain pass."""
 
-    row: str
+    case: str
     verdict: Verdict
     detail: str = ""
     seconds: float = 0.0
@@ -49,46 +49,46 @@ class Result:
 
 @dataclass(slots=True)
 class Column:
-    """One connector's results, by row."""
+    """One connector's results, by case."""
 
     key: str
     capabilities: tuple[str, ...] = ()
     results: dict[str, Result] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
-        """Keep a result."""
-        self.results[result.row] = result
+        """Add a result."""
+        self.results[result.case] = result
 
     def count(self, verdict: Verdict) -> int:
-        """Say how many rows came out so."""
+        """Return how many cases have this verdict."""
         return sum(each.verdict is verdict for each in self.results.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Rows and columns. `passed` is true where nothing failed."""
+    """Results of all connectors. `passed` is true where nothing failed."""
 
     columns: tuple[Column, ...]
 
     @property
     def passed(self) -> bool:
-        """Say whether no row of any connector failed."""
+        """Return whether no case of any connector failed."""
         return not any(column.count(Verdict.FAIL) for column in self.columns)
 
 
-def driver_of(key: str) -> type[Driver] | None:
-    """Return the installed driver of a connector's twin; None where no package brings one."""
+def driver_of(key: str) -> type[SimulatorDriver] | None:
+    """Return the installed driver of a connector's simulator; None where no package brings one."""
     points = {point.value: point for point in entry_points(group=DRIVERS, name=key)}
     if not points:
         return None
     if len(points) > 1:
         raise ValueError(f"several installed packages claim the driver {key!r}")
-    driver: type[Driver] = next(iter(points.values())).load()
+    driver: type[SimulatorDriver] = next(iter(points.values())).load()
     return driver
 
 
 def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
-    """Play every row for the named connectors, or for all that are installed.
+    """Run every case for the named connectors, or for all that are installed.
 
     Raises ConnectorUnknown for a key that no installed package brings.
     """
@@ -99,13 +99,13 @@ def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
     return Card(tuple(_column(key, specs) for key in keys or known))
 
 
-def score_one(connector: Class, driver: type[Driver], specs: Path | None = None) -> Column:
-    """Play every row for one connector and its driver."""
+def score_one(connector: Class, driver: type[SimulatorDriver], specs: Path | None = None) -> Column:
+    """Run every case for one connector and its driver."""
     column = Column(connector.key, capabilities(connector))
     sent: list[httpx.Request] = []
-    for row in ROWS:
-        column.add(_result(row, connector, driver, sent))
-    column.add(_held(driver, sent, specs))
+    for case in CASES:
+        column.add(_result(case, connector, driver, sent))
+    column.add(_may_send(driver, sent, specs))
     return column
 
 
@@ -121,47 +121,51 @@ def _column(key: str, specs: Path | None) -> Column:
 
 
 def _blank(column: Column, verdict: Verdict, why: str) -> Column:
-    for name in (*(row.name for row in ROWS), OFFICIAL):
+    for name in (*(case.name for case in CASES), OFFICIAL):
         column.add(Result(name, verdict, why[:DETAIL_CHARS_MAX]))
     return column
 
 
-def _result(row: Row, connector: Class, driver: type[Driver], sent: list[httpx.Request]) -> Result:
-    if why := row.not_applicable(connector):
-        return Result(row.name, Verdict.NOT_APPLICABLE, why)
+def _result(
+    case: Case, connector: Class, driver: type[SimulatorDriver], sent: list[httpx.Request]
+) -> Result:
+    if why := case.not_applicable(connector):
+        return Result(case.name, Verdict.NOT_APPLICABLE, why)
     began = time.perf_counter()
     try:
-        sent.extend(play(row, connector, driver))
+        sent.extend(run_case(case, connector, driver))
     except NotApplicable as reason:
-        return Result(row.name, Verdict.NOT_APPLICABLE, str(reason))
+        return Result(case.name, Verdict.NOT_APPLICABLE, str(reason))
     except Exception as error:  # a bug of the connector is a row that it fails
-        told = str(error) if isinstance(error, AssertionError) else repr(error)
-        return Result(row.name, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
-    return Result(row.name, Verdict.PASS, seconds=time.perf_counter() - began)
+        message = str(error) if isinstance(error, AssertionError) else repr(error)
+        return Result(case.name, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
+    return Result(case.name, Verdict.PASS, seconds=time.perf_counter() - began)
 
 
-def _held(driver: type[Driver], sent: Sequence[httpx.Request], specs: Path | None) -> Result:
+def _may_send(
+    driver: type[SimulatorDriver], sent: Sequence[httpx.Request], specs: Path | None
+) -> Result:
     """Hold what was sent in all rows against the official contracts that the driver names."""
     if not driver.official:
         return Result(OFFICIAL, Verdict.NOT_APPLICABLE, "its driver names no official contract")
     if specs is None:
-        told = "no folder of official contracts was given (--specs)"
-        return Result(OFFICIAL, Verdict.NOT_RUN, told)
+        message = "no folder of official contracts was given (--specs)"
+        return Result(OFFICIAL, Verdict.NOT_RUN, message)
     try:
         found = hold(sent, driver.official, specs)
     except OSError as error:
         return Result(OFFICIAL, Verdict.NOT_RUN, f"{error.filename} is not there")
     if found.problems:
         first = "; ".join(found.problems[:PROBLEMS_MAX])
-        told = f"{len(found.problems)} requests break it: {first}"
-        return Result(OFFICIAL, Verdict.FAIL, told[:DETAIL_CHARS_MAX])
+        message = f"{len(found.problems)} requests break it: {first}"
+        return Result(OFFICIAL, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
     operations = f"{len(found.operations)} operations"
-    told = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
-    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, told)
+    message = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
+    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, message)
 
 
 def as_json(card: Card) -> str:
-    """Write the card for machines."""
+    """Return the card as JSON."""
     columns = [
         {
             "key": column.key,
@@ -174,13 +178,13 @@ def as_json(card: Card) -> str:
         }
         for column in card.columns
     ]
-    rows = [{"name": name, "promise": promise} for name, promise in _promises()]
-    told = {"passed": card.passed, "rows": rows, "connectors": columns}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    cases = [{"name": name, "promise": promise} for name, promise in _promises()]
+    message = {"passed": card.passed, "rows": cases, "connectors": columns}
+    return json.dumps(message, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(card: Card) -> str:
-    """Write the card for people: a table, the reasons as notes, and what every row promises."""
+    """Return the card as Markdown: a table, the reasons as notes, and the promise of every case."""
     notes: dict[str, int] = {}
     table = [["row", *(column.key for column in card.columns)]]
     table.append(["---", *("---" for _ in card.columns)])
@@ -193,14 +197,14 @@ def as_markdown(card: Card) -> str:
     lines = ["# Scorecard of the connectors", ""]
     lines += [f"| {' | '.join(cells)} |" for cells in table]
     lines += ["", "Notes:", ""] if notes else []
-    lines += [f"{number}. {_plain(told)}" for told, number in notes.items()]
+    lines += [f"{number}. {_plain(message)}" for message, number in notes.items()]
     lines += ["", "What the rows promise:", ""]
     lines += [f"- `{name}`: {promise}" for name, promise in _promises()]
     return "\n".join(lines) + "\n"
 
 
 def _promises() -> list[tuple[str, str]]:
-    return [*((row.name, row.promise) for row in ROWS), (OFFICIAL, OFFICIAL_PROMISE)]
+    return [*((case.name, case.promise) for case in CASES), (OFFICIAL, OFFICIAL_PROMISE)]
 
 
 def _cell(result: Result, notes: dict[str, int]) -> str:

@@ -1,11 +1,11 @@
-"""A connector and its twin over a real socket, for the stories of one channel's own tests.
+"""A connector and its simulator over a real socket, for the tests of one channel.
 
-over_the_wire = Wired("etsy", EtsyTwin)
+served = ServedSimulator("etsy", EtsySimulator)
 
-def test_orders_come_in() -> None:
-    async def story(twin: EtsyTwin, connector: Etsy) -> None:
+def test_orders_are_pulled() -> None:
+    async def scenario(simulator: EtsySimulator, connector: Etsy) -> None:
         ...
-    over_the_wire.run(story)
+    served.run(scenario)
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from connectors.registry import connect
 from connectors.testing.serving import serve
-from connectors.toolkit.rate_limits import NoBudgets
+from connectors.toolkit.rate_limits import NoRateLimits
 
 
-class AnyTwin(Protocol):
-    """A twin that can be served and says how its connector reaches it."""
+class ServableSimulator(Protocol):
+    """A simulator that can be served and names the settings of its connector."""
 
     app: Any
 
@@ -27,38 +27,40 @@ class AnyTwin(Protocol):
         """Return the settings of its connector."""
 
     async def aclose(self) -> None:
-        """Drop what is on its way."""
+        """Cancel pending webhooks."""
 
 
-TwinT = TypeVar("TwinT", bound=AnyTwin)
+SimulatorT = TypeVar("SimulatorT", bound=ServableSimulator)
 
 
-class Wired(Generic[TwinT]):
-    """Makes twins of one channel and tells stories of them. `key` is that of the connector."""
+class ServedSimulator(Generic[SimulatorT]):
+    """Serve simulators of one channel. `key` is that of the connector."""
 
-    def __init__(self, key: str, make: Callable[[], TwinT]) -> None:
+    def __init__(self, key: str, make: Callable[[], SimulatorT]) -> None:
         self.key = key
         self.make = make
 
     @asynccontextmanager
-    async def connected(self, twin: TwinT) -> AsyncIterator[Any]:
-        """Serve a twin on a free port and yield its connector, without pace."""
-        async with serve(twin.app) as url:
-            connector = connect(self.key, twin.settings(url), budgets=NoBudgets())
+    async def connected(self, simulator: SimulatorT) -> AsyncIterator[Any]:
+        """Serve a simulator on a free port and yield its connector, without rate limits."""
+        async with serve(simulator.app) as url:
+            connector = connect(self.key, simulator.settings(url), rate_limits=NoRateLimits())
             try:
                 yield connector
             finally:
                 await connector.api.aclose()
-                await twin.aclose()
+                await simulator.aclose()
 
     def run(
-        self, story: Callable[[TwinT, Any], Awaitable[None]], twin: TwinT | None = None
+        self,
+        scenario: Callable[[SimulatorT, Any], Awaitable[None]],
+        simulator: SimulatorT | None = None,
     ) -> None:
-        """Tell a story of a twin, a fresh one where none is given, and its connector."""
+        """Run a scenario on a simulator, a fresh one where none is given, and its connector."""
 
-        async def told() -> None:
-            other = twin or self.make()
+        async def message() -> None:
+            other = simulator or self.make()
             async with self.connected(other) as connector:
-                await story(other, connector)
+                await scenario(other, connector)
 
-        asyncio.run(told())
+        asyncio.run(message())

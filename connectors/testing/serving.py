@@ -15,8 +15,8 @@ _TICK_SECONDS = 0.1  # as uvicorn has it
 _CLOSING_STEPS = 50  # turns of the loop in which connections close
 
 
-class _Guest(uvicorn.Server):
-    """A server that leaves the signals of the process to the process, and ends without a wait."""
+class _EmbeddedServer(uvicorn.Server):
+    """A server that leaves the signals of the process alone, and ends without a wait."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -77,7 +77,7 @@ async def serve(app: Any, *, port: int = 0, lifespan: Lifespan = "off") -> Async
         timeout_graceful_shutdown=1,
         ws="none" if lifespan == "off" else "auto",
     )
-    server = _Guest(config)
+    server = _EmbeddedServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.wait_for(_started(server, task), START_SECONDS_MAX)

@@ -1,4 +1,4 @@
-"""What all twins share: an ASGI door with faults on order, signed webhooks, a clock."""
+"""Base of all simulators: an ASGI application with injected faults, signed webhooks and a clock."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ WEBHOOK_SECONDS_MAX = 5.0
 
 
 class Fault(StrEnum):
-    """What a twin can be told to do wrong."""
+    """A fault that a simulator can inject."""
 
     RATE_LIMITED = "rate_limited"  # 429 with Retry-After; nothing happens
     THROTTLED = "throttled"  # the channel's own way to say so; nothing happens
@@ -29,7 +29,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One delivery as it was, or was to be, sent."""
+    """One webhook call as it was, or was to be, sent."""
 
     url: str
     topic: str
@@ -39,11 +39,11 @@ class Webhook:
     status: int | None = None  # None: nobody answered
 
 
-class Twin:
-    """A stateful copy of one remote API, for tests and the demo. Serve `twin.app`.
+class Simulator:
+    """A stateful simulator of one remote API, for tests and the demo. Serve `simulator.app`.
 
-    `subscribers` are the URLs that get webhooks; `lose_webhooks` drops them unsent, and
-    `duplicate_webhooks` sends each twice. `sent` keeps the deliveries, `calls` what was asked.
+    `subscribers` are the URLs that receive webhooks; `lose_webhooks` drops them unsent, and
+    `duplicate_webhooks` sends each twice. `sent` keeps the webhooks, `calls` the requests.
     """
 
     def __init__(self, routes: Sequence[Route], clock: Callable[[], datetime] | None) -> None:
@@ -53,61 +53,61 @@ class Twin:
         self.duplicate_webhooks = False
         self.sent: list[Webhook] = []
         self.calls: list[str] = []
-        self.app: ASGIApp = _Door(self, Starlette(routes=routes))
+        self.app: ASGIApp = _FaultMiddleware(self, Starlette(routes=routes))
         self._faults: deque[tuple[Fault, str]] = deque()
         self._deliveries: set[asyncio.Task[None]] = set()
-        self._waiting: list[Webhook] = []
+        self._pending: list[Webhook] = []
         self._ids = 1000
 
     def fail_next(self, fault: Fault, times: int = 1, containing: str = "") -> None:
-        """Do wrong on the next `times` calls whose path or body contains the text."""
+        """Inject a fault into the next `times` calls whose path or body contains the text."""
         self._faults.extend((fault, containing) for _ in range(times))
 
     def take_fault(self, asked: str) -> Fault | None:
-        """Give up the next fault that is meant for this call."""
+        """Return and remove the next fault that is meant for this call."""
         for index, (fault, containing) in enumerate(self._faults):
             if containing in asked:
                 del self._faults[index]
                 return fault
         return None
 
-    def answer_fault(self, fault: Fault) -> Response:
-        """Say what the real API says; a twin with its own way to throttle overrides this."""
+    def fault_response(self, fault: Fault) -> Response:
+        """Return the response of the real API; override it for a channel-specific throttle."""
         if fault is Fault.SERVER_ERROR:
             return JSONResponse({"errors": "Internal Server Error"}, status_code=500)
         return JSONResponse({"errors": "Slow down"}, status_code=429, headers={"Retry-After": "2"})
 
     def next_id(self) -> int:
-        """Count up: the same story gives the same ids."""
+        """Return the next id: the same scenario gives the same ids."""
         self._ids += 1
         return self._ids
 
     def count_from(self, number: int) -> None:
-        """Give ids beyond `number` from now on, as after years of business."""
+        """Issue ids beyond `number` from now on, as after years of business."""
         self._ids = max(self._ids, number)
 
-    def take_waiting(self) -> list[Webhook]:
-        """Hand over the deliveries that are still to be sent; they are not sent any more."""
-        taken, self._waiting = self._waiting, []
+    def take_pending_webhooks(self) -> list[Webhook]:
+        """Return and remove the webhooks that are still to be sent."""
+        taken, self._pending = self._pending, []
         return taken
 
     def sign(self, webhook: Webhook) -> Mapping[str, str]:
-        """Return the headers of a delivery. A twin whose webhooks are signed overrides this."""
+        """Return the headers of a webhook. A simulator that signs its webhooks overrides this."""
         return {"x-twin-delivery": webhook.id}
 
-    def announce(self, topic: str, delivery_id: str, body: bytes) -> None:
+    def send_webhook(self, topic: str, call_id: str, body: bytes) -> None:
         """Send a webhook to every subscriber, in the background where a loop is running."""
         if self.lose_webhooks:
             return
         for url in self.subscribers:
-            unsigned = Webhook(url, topic, delivery_id, body)
+            unsigned = Webhook(url, topic, call_id, body)
             once = replace(unsigned, headers=self.sign(unsigned))
-            self._waiting.extend([once] * (2 if self.duplicate_webhooks else 1))
+            self._pending.extend([once] * (2 if self.duplicate_webhooks else 1))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # called from synchronous code: `settle` sends them
-        task = loop.create_task(self._send_waiting())
+        task = loop.create_task(self._send_pending())
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
 
@@ -115,21 +115,21 @@ class Twin:
         """Wait until every webhook has been sent."""
         while self._deliveries:
             await asyncio.gather(*self._deliveries)
-        await self._send_waiting()
+        await self._send_pending()
 
     async def aclose(self) -> None:
-        """Drop the webhooks that are still on their way."""
-        self._waiting.clear()
+        """Cancel webhooks that are pending."""
+        self._pending.clear()
         for task in tuple(self._deliveries):
             task.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    async def _send_waiting(self) -> None:
-        if not self._waiting:
+    async def _send_pending(self) -> None:
+        if not self._pending:
             return
         async with httpx.AsyncClient(timeout=WEBHOOK_SECONDS_MAX) as client:
-            while self._waiting:
-                webhook = self._waiting.pop(0)
+            while self._pending:
+                webhook = self._pending.pop(0)
                 headers = {"content-type": "application/json", **webhook.headers}
                 status: int | None = None
                 try:
@@ -140,19 +140,19 @@ class Twin:
                 self.sent.append(replace(webhook, status=status))
 
 
-class _Door:
-    """Lets a call in, or does the wrong that was ordered."""
+class _FaultMiddleware:
+    """Pass a call on, or inject the fault that was ordered for it."""
 
-    def __init__(self, twin: Twin, inner: ASGIApp) -> None:
-        self.twin = twin
+    def __init__(self, simulator: Simulator, inner: ASGIApp) -> None:
+        self.simulator = simulator
         self.inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body_of(receive)
         asked = f"{scope['method']} {scope['path']} {body.decode(errors='replace')}"
-        self.twin.calls.append(f"{scope['method']} {scope['path']}")
+        self.simulator.calls.append(f"{scope['method']} {scope['path']}")
         replay = _replay(body, receive)
-        match self.twin.take_fault(asked):
+        match self.simulator.take_fault(asked):
             case None:
                 await self.inner(scope, replay, send)
             case Fault.LOST_REQUEST:
@@ -161,7 +161,7 @@ class _Door:
                 await self.inner(scope, replay, _nowhere)
                 await _break(send)
             case fault:
-                await self.twin.answer_fault(fault)(scope, replay, send)
+                await self.simulator.fault_response(fault)(scope, replay, send)
 
 
 async def _body_of(receive: Receive) -> bytes:

@@ -1,10 +1,9 @@
-"""How the conformance rows move a twin: one small protocol, the same for every channel.
+"""Simulator driver: the protocol by which conformance cases change a simulator.
 
-A driver owns one fresh twin and says in its words what a story needs: an article is listed, an
-order is placed, somebody edits the stock, access is revoked. Subclass it and define the methods
-that the capabilities of your connector call for; a row that misses one fails and names it.
-Register the class beside the connector, as an entry point of the group ``serial_hub.drivers``
-under the same key.
+A driver owns one fresh simulator and offers what a case needs: list an article, place an order,
+edit the stock, revoke access. Subclass it and define the methods that the capabilities of your
+connector require; a case that misses one fails and names it. Register the class beside the
+connector, as an entry point of the group ``serial_hub.drivers`` under the same key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,24 +11,24 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 
 NOTIFICATION_URL = "http://hub.test/hook"
 INT32_MAX = 2**31 - 1
 
 
 class DriverIncomplete(NotImplementedError):
-    """A row needs something of the twin that its driver does not define."""
+    """A case needs a method that the driver does not define."""
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
-    """One official contract, by its place in the folder of contracts.
+class OfficialContract:
+    """One official contract of the channel, by its path in the folder of contracts.
 
-    `file` is an OpenAPI 3 document in JSON, or the schema of a GraphQL API (``.graphql``). It is
-    held against the requests whose path begins with `base` and then with `within`, if that is
-    given; the paths in an OpenAPI document begin after `base`. Of a `trimmed` document a path that
-    it lacks is nothing that the contract speaks of; of a whole one, it breaks it.
+    `file` is an OpenAPI 3 document in JSON, or a GraphQL schema (``.graphql``). Requests are
+    validated against it whose path begins with `base` and then with `within`, if that is given;
+    paths in an OpenAPI document begin after `base`. A path that a `trimmed` document lacks is not
+    covered by the contract; one that a complete document lacks violates it.
     """
 
     file: str
@@ -40,8 +39,8 @@ class Official:
     """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
 
-class Driver:
-    """One twin and what can happen to it. References are the channel's own, as strings."""
+class SimulatorDriver:
+    """One simulator and what can happen to it. References are the channel's own, as strings."""
 
     key: ClassVar[str]
     """The key of the connector whose other side this is."""
@@ -50,27 +49,27 @@ class Driver:
     """So many orders fill more than two pages of the connector."""
     articles_for_pages: ClassVar[int] = 220
     """So many articles fill more than one page of its snapshot."""
-    grain: ClassVar[timedelta] = timedelta(seconds=1)
+    time_resolution: ClassVar[timedelta] = timedelta(seconds=1)
     """How finely the channel writes times."""
     quantity_max: ClassVar[int] = INT32_MAX
     """The largest quantity that the channel can show."""
-    word_fields: ClassVar[frozenset[str]] = frozenset()
+    enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
-    official: ClassVar[Sequence[Official]] = ()
-    """The contracts that its requests are held against, the first that fits."""
+    official: ClassVar[Sequence[OfficialContract]] = ()
+    """The contracts that its requests are validated against, the first that fits."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self.twin: Twin = self.build()
+        self.simulator: Simulator = self.build()
 
     # Every connector.
 
-    def build(self) -> Twin:
-        """Make the twin; its clock is `self.clock`."""
+    def build(self) -> Simulator:
+        """Return the simulator; its clock is `self.clock`."""
         raise self._missing("build")
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        """Return the settings with which the connector reaches the twin at `url`."""
+        """Return the settings with which the connector reaches the simulator at `url`."""
         raise self._missing("settings")
 
     def revoke(self) -> None:
@@ -78,8 +77,8 @@ class Driver:
         raise self._missing("revoke")
 
     def throttle(self) -> None:
-        """Refuse the next call in the channel's own way of saying: too fast."""
-        self.twin.fail_next(Fault.RATE_LIMITED)
+        """Refuse the next call as too fast, in the channel's own way."""
+        self.simulator.fail_next(Fault.RATE_LIMITED)
 
     # A connector whose tokens run out by themselves.
 
@@ -88,51 +87,51 @@ class Driver:
         return None
 
     def expire_tokens(self) -> None:
-        """Let every token that was given run out before its time."""
+        """Expire every issued token before its time."""
         raise self._missing("expire_tokens")
 
-    def tokens_given(self) -> int:
-        """Say how often a token was fetched."""
+    def tokens_issued(self) -> int:
+        """Return how many tokens were issued."""
         raise self._missing("tokens_given")
 
     # PushStock, SnapshotStock.
 
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
-        """Put an article on sale; returns its references as `snapshot_stock` names them."""
+        """Put an article on sale; return its references as `snapshot_stock` names them."""
         raise self._missing("list_article")
 
     def missing_article(self) -> Mapping[str, str]:
-        """Return the references of a listing that is gone there."""
+        """Return the references of a listing that does not exist there."""
         raise self._missing("missing_article")
 
     def quantity_shown(self, sku: str) -> int:
-        """Say what the channel shows."""
+        """Return the quantity that the channel shows."""
         raise self._missing("quantity_shown")
 
     def foreign_edit(self, sku: str, quantity: int) -> None:
-        """Change the stock behind the hub's back."""
+        """Change the stock outside the hub."""
         raise self._missing("foreign_edit")
 
     # PullOrders, SnapshotOrders, PushFulfillment.
 
     def place_order(self, sku: str, quantity: int) -> str:
-        """Sell an article, paid and to be shipped; returns the order's reference."""
+        """Sell an article, paid and to be shipped; return the order's reference."""
         raise self._missing("place_order")
 
     def cancel_order(self, ref: str) -> None:
-        """Let somebody cancel an order there, which moves its time of change."""
+        """Cancel an order there, which moves its time of change."""
         raise self._missing("cancel_order")
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
-        """Sell units whose serials the channel knows; returns the order's reference."""
+        """Sell units whose serials the channel knows; return the order's reference."""
         raise self._missing("sell_with_serials")
 
     def missing_order(self) -> str:
-        """Return a reference of no order, in the shape that the channel's references have."""
+        """Return a reference of no order, in the shape of the channel's references."""
         return "9999999"
 
     def shipments(self, ref: str) -> int:
-        """Say how many shipments of an order the channel has been told of."""
+        """Return how many shipments of an order the channel has recorded."""
         raise self._missing("shipments")
 
     def serials_shown(self, ref: str) -> Sequence[str]:
@@ -141,49 +140,49 @@ class Driver:
 
     # PullReturns.
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        """Take units of an order's only line back, and pay for them.
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        """Return units of an order's only line to the seller, and refund them.
 
-        Returns the return's reference, as the connector will name it. `serials` are empty where
-        the channel can not name them.
+        Returns the return's reference, as the connector names it. `serials` are empty where the
+        channel cannot name them.
         """
         raise self._missing("take_back")
 
     # ReceiveWebhooks.
 
     def webhook(self, ref: str) -> Webhook:
-        """Return the signed delivery, to `NOTIFICATION_URL`, of one more event about an order.
+        """Return the signed call, to `NOTIFICATION_URL`, of one more event about an order.
 
         For a connector that sends notices, `ref` is a message.
         """
-        self.twin.subscribers[:] = [NOTIFICATION_URL]
-        self.twin.take_waiting()
-        self.announce(ref)
-        self.twin.subscribers.clear()
-        return self.twin.take_waiting()[0]
+        self.simulator.subscribers[:] = [NOTIFICATION_URL]
+        self.simulator.take_pending_webhooks()
+        self.trigger_webhook(ref)
+        self.simulator.subscribers.clear()
+        return self.simulator.take_pending_webhooks()[0]
 
-    def announce(self, ref: str) -> None:
-        """Let an event about an order happen, of which subscribers are told."""
-        raise self._missing("announce")
+    def trigger_webhook(self, ref: str) -> None:
+        """Make an event about an order happen that is sent to subscribers."""
+        raise self._missing("trigger_webhook")
 
     # ReceiveQueue. An order that is placed puts a notice into the queue.
 
-    def put_into_queue(self, body: str) -> None:
-        """Let somebody write something into the queue."""
+    def write_to_queue(self, body: str) -> None:
+        """Write a foreign message into the queue."""
         raise self._missing("put_into_queue")
 
-    def let_hidden_come_again(self) -> None:
-        """Let so much time pass that what was taken and not acknowledged shows again."""
+    def expire_visibility(self) -> None:
+        """Let messages that were received and not acknowledged become visible again."""
         raise self._missing("let_hidden_come_again")
 
-    def notices_held(self) -> int:
-        """Say how many messages the queue holds, shown or hidden."""
+    def queued_messages(self) -> int:
+        """Return how many messages the queue holds, visible or hidden."""
         raise self._missing("notices_held")
 
     # LookupWarranty, RegisterWarranty.
 
     def add_unit(self, serial: str, product: str, starts_on: date, ends_on: date) -> None:
-        """Make a unit and its warranty known."""
+        """Add a unit and its warranty."""
         raise self._missing("add_unit")
 
     def sold_on(self, serial: str) -> date | None:
@@ -193,9 +192,9 @@ class Driver:
     # PushEvents.
 
     def events(self) -> Sequence[str]:
-        """Work off what is under way, and return the ids of all events that are there.
+        """Process what is pending, and return the ids of all recorded events.
 
-        An id of ours is the end of each.
+        Each ends with an id of ours.
         """
         raise self._missing("events")
 
@@ -208,8 +207,35 @@ class Driver:
     # SendNotice.
 
     def messages(self) -> int:
-        """Say how many messages went out to people."""
+        """Return how many messages were sent to people."""
         raise self._missing("messages")
 
     def _missing(self, name: str) -> DriverIncomplete:
         return DriverIncomplete(f"{type(self).__name__} has to define {name}")
+
+
+class SkuSimulatorDriver(SimulatorDriver):
+    """A driver whose simulator counts stock and takes orders by SKU.
+
+    The simulator has the methods ``settings(url)``, ``quantity(sku)``,
+    ``set_quantity(sku, quantity)`` and ``place_order({sku: quantity})``.
+    """
+
+    simulator: Any
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        """Return the settings with which the connector reaches the simulator at `url`."""
+        given: Mapping[str, Any] = self.simulator.settings(url)
+        return given
+
+    def quantity_shown(self, sku: str) -> int:
+        """Return the quantity that the channel shows; 0 where it shows none."""
+        return int(self.simulator.quantity(sku) or 0)
+
+    def foreign_edit(self, sku: str, quantity: int) -> None:
+        """Change the stock outside the hub."""
+        self.simulator.set_quantity(sku, quantity)
+
+    def place_order(self, sku: str, quantity: int) -> str:
+        """Sell an article, paid and to be shipped; return the order's reference."""
+        return str(self.simulator.place_order({sku: quantity}))

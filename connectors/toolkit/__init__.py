@@ -1,1 +1,1 @@
-"""Tools that connectors share: cursors, pages, tokens, rate limits, warranty status."""
+"""Helpers of connectors: cursors, pages, tokens, signatures, rate limits, warranty status."""

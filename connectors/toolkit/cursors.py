@@ -1,10 +1,10 @@
-"""Walk a channel's orders by their time of change without ever skipping one.
+"""Incremental cursor: read a list by time of change without skipping an entry.
 
 Three things make a plain watermark lose orders: an order may become visible later than its time of
-change says, a page may end between two orders of the same second, and the list moves while it is
-read. So each walk begins an overlap before what the last one surely saw, pages inside it by the
-channel's own page cursor, and counts as complete up to the moment at which it began. Orders are
-read twice for it; the inbox drops doubles.
+change, a page may end between two orders of the same second, and the list changes while it is
+read. So each pass starts `OVERLAP` before the point that the last one proved, pages by the
+channel's own cursor, and counts as complete up to the moment at which it started. Orders are read
+twice for it; the inbox drops duplicates.
 """
 
 import json
@@ -15,8 +15,8 @@ OVERLAP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """How far a puller has come. Travels as an opaque string between two calls."""
+class IncrementalCursor:
+    """Progress of a puller. Travels as an opaque string between two calls."""
 
     since: datetime | None  # None: from the beginning
     until: datetime  # when this walk began
@@ -24,8 +24,8 @@ class Walk:
     after: str | None = None  # the channel's cursor of the next page of this walk
 
     @classmethod
-    def resume(cls, cursor: str, now: datetime) -> "Walk":
-        """Take up a walk from its cursor; "" begins the first one."""
+    def resume(cls, cursor: str, now: datetime) -> "IncrementalCursor":
+        """Restore a cursor from its string; "" starts the first pass at `now`."""
         stored = json.loads(cursor) if cursor else {}
         return cls(
             since=_moment(stored.get("since")),
@@ -34,13 +34,16 @@ class Walk:
             after=stored.get("after"),
         )
 
-    def step(self, newest: datetime | None, after: str | None) -> tuple["Walk", bool]:
-        """Go on after a page: the next walk, and whether there is more to read at once.
+    def step(self, newest: datetime | None, after: str | None) -> tuple["IncrementalCursor", bool]:
+        """Advance past a page; return the next cursor, and whether to read on at once.
 
-        `newest` is the latest time of change on the page, `after` the cursor of the next page.
-        Past its own beginning a walk ends as soon as ending it makes progress, so that a busy
-        channel cannot keep it from ending. Progress is an overlap at least: a channel whose clock
-        goes ahead of ours is always past it, and its first page would be read for ever.
+        `newest` is the latest time of change on the page (None: it was empty), `after` the
+        channel's cursor of the next page (None: it was the last).
+
+        A pass that has gone beyond its own start ends as soon as ending makes progress, so that a
+        busy channel cannot keep it from ending. Progress is at least `OVERLAP`: a channel whose
+        clock is ahead of ours is always beyond the start, and its first page would be read for
+        ever.
         """
         seen = max((each for each in (self.newest, newest) if each is not None), default=None)
         since = self.since
@@ -50,10 +53,10 @@ class Walk:
         gained = since is not None and (self.since is None or since - self.since >= OVERLAP)
         if after is not None and (seen is None or seen < self.until or not gained):
             return replace(self, newest=seen, after=after), True
-        return Walk(since=since, until=self.until), after is not None
+        return IncrementalCursor(since=since, until=self.until), after is not None
 
     def cursor(self) -> str:
-        """Write the walk as a cursor. A walk that has not begun leaves its beginning open."""
+        """Return the cursor as a string; between two passes the start of the next stays open."""
         begun = self.after is not None
         stored = {
             "since": self.since.isoformat() if self.since else None,
@@ -65,12 +68,12 @@ class Walk:
 
 
 def stamp(moment: datetime) -> str:
-    """Write a moment as RFC 3339 in UTC, as the channels like it."""
+    """Return a moment as RFC 3339 text in UTC with milliseconds: ``2026-11-01T08:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
-    """Read a channel's timestamp as UTC; one without an offset is UTC already."""
+    """Parse an ISO 8601 timestamp as UTC; one without an offset is UTC already."""
     read = datetime.fromisoformat(text)
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 

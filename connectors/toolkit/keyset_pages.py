@@ -1,8 +1,8 @@
-"""Page through a list that is sorted by its time of change, by that time instead of by number.
+"""Keyset pages: page a list sorted by time of change by that time instead of by page number.
 
 A page number slips when an order of an earlier page changes and moves to the end. So the next page
-begins at the newest time of the last one, itself included; only where one page holds a single
-moment does a number count on, inside that moment. A place travels as the `after` of a `walk.Walk`.
+starts at the newest time of the last one, inclusive. Only where one page holds a single moment does
+an offset count on inside that moment. A position travels as the `after` of an `IncrementalCursor`.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from connectors.toolkit.cursors import moment
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the next page begins: at a moment, after so many orders of it."""
+class KeysetPosition:
+    """Start of the next page: a moment, and how many of its orders to skip."""
 
     since: datetime
     skip: int = 0
 
     @classmethod
-    def resume(cls, after: str | None, since: datetime) -> "Place":
-        """Take up a place; None is the beginning of the walk."""
+    def resume(cls, after: str | None, since: datetime) -> "KeysetPosition":
+        """Restore a position from its string; None is the start of the pass, at `since`."""
         if after is None:
             return cls(since)
         at, _, skip = after.rpartition("|")
         return cls(moment(at), int(skip))
 
     def following(self, newest: datetime | None, count: int, page_size: int) -> str | None:
-        """Say where the page after this one begins; None where this one was the last."""
+        """Return the position of the next page as a string; None after the last page."""
         if newest is None or count < page_size:
             return None
         if newest > self.since:

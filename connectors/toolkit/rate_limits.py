@@ -1,8 +1,8 @@
-"""Budgets: how much may be asked of a remote, as data, and how much of it is left.
+"""Rate limits: what a remote allows, as data, and how much of it is left.
 
-A budget belongs to one account and limits some operations of it: a bucket that refills all the
-time (Shopify's points, most APIs' calls), or a count for a window (a daily quota). What the remote
-says in its answers is believed over what was worked out here.
+A limit belongs to one account and to some of its operations: a bucket that refills continuously
+(Shopify's points, most APIs' calls), or a count for each window of time (a daily quota). What the
+remote reports in its responses replaces what was computed here.
 """
 
 import time
@@ -13,30 +13,30 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """One limit. Either `per_second` refills a bucket, or `window_seconds` counts anew."""
+class RateLimit:
+    """One limit. Either `per_second` refills a bucket, or `window_seconds` resets a count."""
 
     name: str
     capacity: float
     per_second: float = 0.0
     window_seconds: float = 0.0
     operations: frozenset[str] = frozenset()  # the ones that it limits; none named: all
-    weighed: bool = False  # a call takes its cost in points; else each call takes one
+    weighted: bool = False  # a call takes its cost in points; else each call takes one
 
     def __post_init__(self) -> None:
         if self.capacity <= 0 or (self.per_second > 0) == (self.window_seconds > 0):
             raise ValueError(f"{self.name}: a budget refills, or begins anew with each window")
 
-    def limits(self, operation: str) -> bool:
-        """Say whether an operation draws from it."""
+    def applies_to(self, operation: str) -> bool:
+        """Return whether an operation draws from this limit."""
         return not self.operations or operation in self.operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What an answer of the remote says about a budget; None is what it does not say."""
+class RateLimitReading:
+    """What a response reports about one limit; None is not reported."""
 
-    budget: str
+    rate_limit: str
     remaining: float | None = None
     capacity: float | None = None
     per_second: float | None = None
@@ -44,8 +44,8 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """How much of a budget is left, at an instant in seconds."""
+class RateLimitState:
+    """How much of a limit is left at an instant, in seconds of the clock of its store."""
 
     left: float
     at: float
@@ -55,54 +55,54 @@ class Account:
     blocked_until: float = 0.0
 
     @classmethod
-    def full(cls, budget: Budget, now: float) -> "Account":
-        """Begin with everything there."""
+    def full(cls, rate_limit: RateLimit, now: float) -> "RateLimitState":
+        """Return the state of an unused limit."""
         return cls(
-            left=budget.capacity,
+            left=rate_limit.capacity,
             at=now,
-            capacity=budget.capacity,
-            per_second=budget.per_second,
-            window_ends=now + budget.window_seconds if budget.window_seconds else 0.0,
+            capacity=rate_limit.capacity,
+            per_second=rate_limit.per_second,
+            window_ends=now + rate_limit.window_seconds if rate_limit.window_seconds else 0.0,
         )
 
     @classmethod
-    def read(cls, stored: Any) -> "Account":
-        """Read one that was kept as plain values."""
+    def read(cls, stored: Any) -> "RateLimitState":
+        """Restore a state from stored plain values."""
         return cls(**stored)
 
     def plain(self) -> dict[str, float]:
-        """Return plain values, to be kept."""
+        """Return plain values to store."""
         return asdict(self)
 
-    def grown(self, budget: Budget, now: float) -> "Account":
-        """Return what is there now."""
+    def refilled(self, rate_limit: RateLimit, now: float) -> "RateLimitState":
+        """Return the state at `now`: refilled, or reset at the end of its window."""
         now = max(now, self.at)  # a clock that was set back gives nothing and takes nothing
-        if budget.window_seconds:
+        if rate_limit.window_seconds:
             if now < self.window_ends:
                 return replace(self, at=now)
             return replace(
-                self, at=now, left=self.capacity, window_ends=now + budget.window_seconds
+                self, at=now, left=self.capacity, window_ends=now + rate_limit.window_seconds
             )
         return replace(
             self, at=now, left=min(self.capacity, self.left + (now - self.at) * self.per_second)
         )
 
-    def wait(self, budget: Budget, cost: float) -> float:
-        """Return the seconds until `cost` is there. More than fits in waits for all of it."""
+    def wait(self, rate_limit: RateLimit, cost: float) -> float:
+        """Return the seconds to wait for `cost`. A cost above the capacity waits for all of it."""
         blocked = max(0.0, self.blocked_until - self.at)
         lacking = min(cost, self.capacity) - self.left
         if lacking <= 0:
             return blocked
-        if budget.window_seconds:
+        if rate_limit.window_seconds:
             return max(blocked, self.window_ends - self.at)
         return max(blocked, lacking / self.per_second)
 
-    def spent(self, cost: float) -> "Account":
-        """Return what is left after a call."""
+    def spent(self, cost: float) -> "RateLimitState":
+        """Return the state after a call of this cost."""
         return replace(self, left=self.left - cost)
 
-    def told(self, reading: Reading) -> "Account":
-        """Believe what the remote says."""
+    def corrected(self, reading: RateLimitReading) -> "RateLimitState":
+        """Return the state with what the remote reports."""
         return replace(
             self,
             left=self.left if reading.remaining is None else reading.remaining,
@@ -113,70 +113,70 @@ class Account:
             ),
         )
 
-    def blocked(self, seconds: float) -> "Account":
-        """Note that the remote wants to be left alone."""
+    def blocked(self, seconds: float) -> "RateLimitState":
+        """Return the state after the remote asked for a pause of this many seconds."""
         return replace(self, blocked_until=max(self.blocked_until, self.at + seconds))
 
 
-class Budgets(ABC):
-    """Where the budgets of one account are kept."""
+class RateLimitStore(ABC):
+    """Store of the rate limits of one account."""
 
     @abstractmethod
-    async def take(self, budget: Budget, cost: float) -> float:
-        """Take `cost` and return 0; or take nothing and return the seconds until it is there."""
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
+        """Draw `cost` and return 0; or draw nothing and return the seconds until it is there."""
 
     @abstractmethod
-    async def wait(self, budget: Budget) -> float:
-        """Return the seconds until a call may be made, taking nothing."""
+    async def wait(self, rate_limit: RateLimit) -> float:
+        """Return the seconds until a call may be made; draws nothing."""
 
     @abstractmethod
-    async def learn(self, budget: Budget, reading: Reading) -> None:
-        """Believe what the remote says about a budget."""
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
+        """Store what the remote reports about a limit."""
 
     @abstractmethod
-    async def block(self, budget: Budget, seconds: float) -> None:
-        """Let nobody draw from a budget for a while: the remote asked for it."""
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
+        """Let nobody draw from a limit for some seconds: the remote asked for it."""
 
 
-class LocalBudgets(Budgets):
-    """Budgets of one process that has the account for itself."""
+class LocalRateLimits(RateLimitStore):
+    """Rate limits of one process that uses the account alone."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, RateLimitState] = {}
 
-    async def take(self, budget: Budget, cost: float) -> float:
-        account = self._of(budget)
-        wait = account.wait(budget, cost)
-        self._accounts[budget.name] = account if wait else account.spent(cost)
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
+        account = self._of(rate_limit)
+        wait = account.wait(rate_limit, cost)
+        self._accounts[rate_limit.name] = account if wait else account.spent(cost)
         return wait
 
-    async def wait(self, budget: Budget) -> float:
-        return self._of(budget).wait(budget, 1.0)
+    async def wait(self, rate_limit: RateLimit) -> float:
+        return self._of(rate_limit).wait(rate_limit, 1.0)
 
-    async def learn(self, budget: Budget, reading: Reading) -> None:
-        self._accounts[budget.name] = self._of(budget).told(reading)
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
+        self._accounts[rate_limit.name] = self._of(rate_limit).corrected(reading)
 
-    async def block(self, budget: Budget, seconds: float) -> None:
-        self._accounts[budget.name] = self._of(budget).blocked(seconds)
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
+        self._accounts[rate_limit.name] = self._of(rate_limit).blocked(seconds)
 
-    def _of(self, budget: Budget) -> Account:
+    def _of(self, rate_limit: RateLimit) -> RateLimitState:
         now = self._clock()
-        known = self._accounts.get(budget.name) or Account.full(budget, now)
-        return known.grown(budget, now)
+        known = self._accounts.get(rate_limit.name) or RateLimitState.full(rate_limit, now)
+        return known.refilled(rate_limit, now)
 
 
-class NoBudgets(Budgets):
-    """For an account that nobody limits on our side: only the remote does."""
+class NoRateLimits(RateLimitStore):
+    """No limits on our side: only the remote limits the account."""
 
-    async def take(self, budget: Budget, cost: float) -> float:
+    async def take(self, rate_limit: RateLimit, cost: float) -> float:
         return 0.0
 
-    async def wait(self, budget: Budget) -> float:
+    async def wait(self, rate_limit: RateLimit) -> float:
         return 0.0
 
-    async def learn(self, budget: Budget, reading: Reading) -> None:
+    async def learn(self, rate_limit: RateLimit, reading: RateLimitReading) -> None:
         return None
 
-    async def block(self, budget: Budget, seconds: float) -> None:
+    async def block(self, rate_limit: RateLimit, seconds: float) -> None:
         return None

@@ -1,6 +1,6 @@
 """Read a channel that pages by number inside fixed windows of its time of change.
 
-Where a channel cannot sort by time of change, a walk along the newest order is no walk at all. So
+Where a channel cannot sort by time of change, a pass along the newest order is no walk at all. So
 each window is fixed, ``[since, until]``, and its pages are read from the last to the first: an
 order that changes meanwhile leaves the window and moves the others to lower pages, which are still
 to come. (It comes again in the next window.) Should the window grow, because an order became
@@ -16,8 +16,10 @@ from connectors.toolkit.cursors import OVERLAP, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """How far a puller has come. Travels as an opaque string between two calls."""
+class TimeWindow:
+    """Progress of a puller over fixed windows of time. Travels as an opaque string between two
+    calls.
+    """
 
     since: datetime | None  # None: from the beginning
     until: datetime  # fixed while the window is read
@@ -26,8 +28,8 @@ class Window:
     total: int = 0
 
     @classmethod
-    def resume(cls, cursor: str, now: datetime) -> "Window":
-        """Take up a window from its cursor; "" begins the first one."""
+    def resume(cls, cursor: str, now: datetime) -> "TimeWindow":
+        """Restore a window from its cursor; "" starts the first one, which ends at `now`."""
         stored = json.loads(cursor) if cursor else {}
         times = {name: moment(stored[name]) for name in ("since", "newest") if name in stored}
         return cls(
@@ -40,16 +42,17 @@ class Window:
 
     @property
     def number(self) -> int:
-        """The page to ask for."""
+        """Return the number of the page to request, from 1."""
         return max(1, self.page)
 
     def step(
         self, changed: Iterable[datetime], total: int, page_size: int
-    ) -> tuple["Window", bool]:
-        """Go on after a page: the next window, and whether there is more to read at once.
+    ) -> tuple["TimeWindow", bool]:
+        """Advance past a page; return the next window, and whether to read on at once.
 
-        `changed` are the times of change on the page, `total` the length of the window now. What
-        is proven is measured by the channel's clock, never by ours alone.
+        `changed` are the times of change on the page, `total` the present length of the window,
+        `page_size` the number of orders that fill a page. Progress is measured by the channel's
+        clock, never by ours alone.
         """
         times = [*changed, *([self.newest] if self.newest else [])]
         read = replace(self, newest=max(times, default=None), total=total)
@@ -62,10 +65,10 @@ class Window:
         if read.newest is not None:
             proven = min(read.newest, self.until) - OVERLAP
             since = proven if since is None else max(since, proven)
-        return Window(since=since, until=self.until), False
+        return TimeWindow(since=since, until=self.until), False
 
     def cursor(self) -> str:
-        """Write the window as a cursor. One that has not begun leaves its end open."""
+        """Return the window as a string; between two windows the end of the next stays open."""
         stored: dict[str, str | int] = {}
         if self.since is not None:
             stored["since"] = self.since.isoformat()

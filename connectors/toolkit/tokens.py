@@ -1,7 +1,7 @@
-"""Access tokens that run out: fetched by one, used by all.
+"""Access tokens that expire: fetched by one process, used by all.
 
-A channel that gives tokens for an hour describes how to get the next one (`TokenAuth.exchange`);
-where it is kept, and that only one worker of a cluster fetches it, is the business of the store.
+A channel that issues tokens for an hour describes how to fetch the next one (`OAuth`); the store
+decides where the token is kept, and that only one worker of a cluster fetches it.
 """
 
 import asyncio
@@ -15,15 +15,11 @@ import httpx
 
 from connectors.errors import (
     AuthFailed,
-    Conflict,
     ConnectorError,
-    NotFound,
-    RateLimited,
-    Rejected,
     Transient,
     Unknown,
 )
-from connectors.toolkit.retry_after import retry_after_seconds
+from connectors.toolkit.status_errors import status_error
 
 EARLY_SECONDS = 60.0  # a token is fetched anew before it runs out
 FETCH_SECONDS_MAX = 10.0
@@ -32,7 +28,7 @@ LIFETIME_SECONDS_DEFAULT = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What opens the door, until when (seconds since 1970), and what fetches the next one."""
+    """An access token, when it expires (seconds since 1970), and the refresh token of the next."""
 
     access: str = field(repr=False)
     expires_at: float
@@ -43,22 +39,23 @@ Exchange = Callable[[Token | None], Awaitable[Token]]
 
 
 class TokenStore(ABC):
-    """Keeps the token of one account."""
+    """Store of the token of one account."""
 
     @abstractmethod
     async def current(self) -> Token | None:
-        """Return the newest token that is known."""
+        """Return the newest known token, None before the first."""
 
     @abstractmethod
     async def renew(self, used: Token | None, exchange: Exchange) -> Token:
-        """Fetch the successor of a token; whoever comes second gets what the first fetched.
+        """Fetch the successor of `used`; a later caller gets the token that the first one fetched.
 
-        Raises what `exchange` raises, and Transient when another is too long about it.
+        Raises what `exchange` raises, and Transient when another process takes too long to fetch
+        it.
         """
 
 
 class LocalTokens(TokenStore):
-    """The token of a process that has the account for itself."""
+    """The token of one process that uses the account alone."""
 
     def __init__(self) -> None:
         self._token: Token | None = None
@@ -75,7 +72,7 @@ class LocalTokens(TokenStore):
 
 
 class TokenAuth(httpx.Auth):
-    """Puts a token that is good for now on each request, and fetches another after a 401."""
+    """Put a valid token on each request, and fetch another once after a 401."""
 
     def __init__(
         self,
@@ -91,8 +88,8 @@ class TokenAuth(httpx.Auth):
         self._clock = clock
         self.used: tuple[str, ...] = ()  # what must not show if the remote repeats it
 
-    def travel_by(self, transport: httpx.AsyncBaseTransport) -> None:
-        """Fetch tokens on the way on which calls are made."""
+    def use_transport(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Fetch tokens over the same transport as the calls."""
         if isinstance(self._exchange, OAuth):
             self._exchange.transport = transport
 
@@ -116,11 +113,11 @@ class TokenAuth(httpx.Auth):
 
 
 class OAuth:
-    """How a token is fetched by OAuth 2.0 (RFC 6749): a form is posted to an address.
+    """Fetch tokens by OAuth 2.0 (RFC 6749): post a form to the token endpoint.
 
-    `form` is given the last token, whose refresh token it may need; `basic` are the client's
-    credentials where they travel in the header, `headers` what else the server wants to see.
-    Raises one of the six; AuthFailed when the server refuses.
+    `form` receives the last token, whose refresh token it may need; `basic` are client credentials
+    for the Authorization header; `headers` are further headers that the server requires. Raises
+    AuthFailed when the server refuses, and the other connector errors by status.
     """
 
     def __init__(
@@ -140,7 +137,7 @@ class OAuth:
     async def __call__(self, last: Token | None) -> Token:
         """Fetch the successor of a token."""
         now = self._clock()
-        way = _Kept(self.transport) if self.transport else None
+        way = _SharedTransport(self.transport) if self.transport else None
         try:
             async with httpx.AsyncClient(timeout=FETCH_SECONDS_MAX, transport=way) as client:
                 answer = await client.post(
@@ -161,8 +158,8 @@ class OAuth:
         return Token(access=said["access_token"], expires_at=now + lifetime, refresh=refresh)
 
 
-class _Kept(httpx.AsyncBaseTransport):
-    """A way that somebody else closes."""
+class _SharedTransport(httpx.AsyncBaseTransport):
+    """A transport that its owner closes."""
 
     def __init__(self, way: httpx.AsyncBaseTransport) -> None:
         self._way = way
@@ -182,18 +179,12 @@ def _said(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _refusal(answer: httpx.Response, said: Mapping[str, Any]) -> ConnectorError:
-    """Say why no token was given; never with the body, which may echo what we sent."""
+    """Return the error of a refused token request, without the body: it may echo what was sent."""
     status, word = answer.status_code, str(said.get("error") or "")
-    told = f"no token was given: {status}"
-    if status == 429:
-        return RateLimited(told, retry_after_seconds(answer.headers.get("retry-after", "")))
-    if status in (401, 403) or word.startswith("invalid_") or answer.is_success:
-        return AuthFailed(told)
-    if status in (404, 410):
-        return NotFound(told)
-    if status in (409, 412):
-        return Conflict(told)
-    return Transient(told) if status in (408, 425) or status >= 500 else Rejected(told)
+    message = f"no token was given: {status}"
+    if status != 429 and (word.startswith("invalid_") or answer.is_success):
+        return AuthFailed(message)
+    return status_error(answer, message)
 
 
 def oauth(
@@ -204,5 +195,5 @@ def oauth(
     headers: Callable[[], Mapping[str, str]] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Exchange:
-    """Return how a token is fetched by OAuth 2.0; see `OAuth`."""
+    """Return an exchange that fetches tokens by OAuth 2.0; see `OAuth`."""
     return OAuth(url, form, basic=basic, headers=headers, clock=clock)

@@ -1,7 +1,7 @@
-"""What manufacturers say of a warranty, judged in one way.
+"""Warranty status: one judgement of what manufacturers report.
 
-A maker that does not know a serial has not said that it is not covered: UNKNOWN never turns into
-NOT_COVERED. Dates are the maker's own days; what is no date is not known.
+A manufacturer that does not know a serial has not said that it is not covered: UNKNOWN never turns
+into NOT_COVERED. Dates are the manufacturer's own days; a text that is no date is not known.
 """
 
 import re
@@ -16,32 +16,33 @@ _SERIAL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
 
 
 def today() -> date:
-    """Return the day by which cover is judged; a remembered answer is judged again by the hub."""
+    """Return the day by which coverage is judged (UTC); the hub judges a stored answer again."""
     return datetime.now(UTC).date()
 
 
-def unknown(question: WarrantyQuestion) -> Warranty:
-    """Say that the maker does not know a serial, or could not say."""
+def unknown_warranty(question: WarrantyQuestion) -> Warranty:
+    """Return UNKNOWN: the manufacturer does not know the serial, or could not say."""
     return Warranty(serial=question.serial, status=WarrantyStatus.UNKNOWN)
 
 
-def invalid(question: WarrantyQuestion) -> Warranty:
-    """Say that this can not be one of the maker's serials."""
+def invalid_warranty(question: WarrantyQuestion) -> Warranty:
+    """Return INVALID: this cannot be one of the manufacturer's serials."""
     return Warranty(serial=question.serial, status=WarrantyStatus.INVALID)
 
 
-def judged(
+def warranty_from_coverages(
     question: WarrantyQuestion,
     coverages: Sequence[Coverage],
     *,
     said: bool | None = None,
     registered: bool = False,
 ) -> Warranty:
-    """Make the answer about a serial that the maker knows.
+    """Return the warranty of a serial that the manufacturer knows.
 
-    `said` is whether it is covered, where the maker says so itself; else the days decide.
+    `said` is whether the unit is covered, where the manufacturer states it; otherwise the dates of
+    `coverages` decide.
     """
-    covered = any(in_force(each) for each in coverages) if said is None else said
+    covered = any(is_in_force(each) for each in coverages) if said is None else said
     ended = any(each.ends_on is not None and each.ends_on < today() for each in coverages)
     if covered:
         status = WarrantyStatus.COVERED
@@ -50,7 +51,7 @@ def judged(
     starts = [each.starts_on for each in coverages if each.starts_on]
     ends = [each.ends_on for each in coverages if each.ends_on]
     # A cover that has no last day outlasts those that have one.
-    is_open = covered and any(each.ends_on is None and in_force(each) for each in coverages)
+    is_open = covered and any(each.ends_on is None and is_in_force(each) for each in coverages)
     return Warranty(
         serial=question.serial,
         status=status,
@@ -61,52 +62,52 @@ def judged(
     )
 
 
-def in_force(coverage: Coverage) -> bool:
-    """Say whether a cover holds today; one that has no first day has begun."""
+def is_in_force(coverage: Coverage) -> bool:
+    """Return whether a coverage is in force today; one without a first day has begun."""
     begun = coverage.starts_on is None or coverage.starts_on <= today()
     return begun and (coverage.ends_on is None or coverage.ends_on >= today())
 
 
-def day(said: Any) -> date | None:
-    """Read the day of an ISO date or time, as the maker wrote it; what is none is not known."""
+def parse_day(said: Any) -> date | None:
+    """Parse the day of an ISO date or time; None where the text is none."""
     try:
         return date.fromisoformat(str(said)[:10])
     except ValueError:
         return None
 
 
-def objects(said: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list; what is no list has none."""
+def dict_items(said: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; none where the value is no list."""
     return [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
 
 
-def listed(answer: Any, what: str) -> list[Mapping[str, Any]]:
-    """Return the objects of an answer that must be a list, or raise Unknown."""
+def expect_list(answer: Any, what: str) -> list[Mapping[str, Any]]:
+    """Return the objects of an answer that must be a list. Raises Unknown."""
     if not isinstance(answer, list):
         raise Unknown(f"{what}: the answer is no list")
-    return objects(answer)
+    return dict_items(answer)
 
 
-def object_of(answer: Any, what: str) -> Mapping[str, Any]:
-    """Return an answer that must be an object, or raise Unknown."""
+def expect_object(answer: Any, what: str) -> Mapping[str, Any]:
+    """Return an answer that must be an object. Raises Unknown."""
     if not isinstance(answer, dict):
         raise Unknown(f"{what}: the answer is no object")
     return answer
 
 
 def by_serial(items: Iterable[Mapping[str, Any]], field: str) -> dict[str, list[Mapping[str, Any]]]:
-    """Group what was answered by its serial, in any case of letters."""
+    """Group answers by serial, ignoring case."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for item in items:
         found.setdefault(str(item.get(field) or "").strip().casefold(), []).append(item)
     return found
 
 
-def askable(serial: str) -> bool:
-    """Say whether a serial can be asked about: others would break a list of them apart."""
+def is_valid_serial(serial: str) -> bool:
+    """Return whether a serial can be sent: other characters would break a list of them apart."""
     return _SERIAL.fullmatch(serial) is not None
 
 
-def fitting(questions: Sequence[WarrantyQuestion]) -> list[str]:
-    """Return the serials that can be asked about, each once."""
-    return list(dict.fromkeys(each.serial for each in questions if askable(each.serial)))
+def valid_serials(questions: Sequence[WarrantyQuestion]) -> list[str]:
+    """Return the serials that can be sent, each once, in the order of the questions."""
+    return list(dict.fromkeys(each.serial for each in questions if is_valid_serial(each.serial)))

@@ -1,7 +1,7 @@
 """Vendure shops, over the Admin GraphQL API of Vendure 3 (schema 3.5.4, run against 3.7.3).
 
 The server must know the API key's method (``authOptions.tokenMethod`` holds ``api-key``), declare
-``Fulfillment.customFields.serials`` (a list of strings), and offer a fulfilment handler with the
+``Fulfillment.customFields.serials`` (a list of strings), and offer a fulfillment handler with the
 arguments ``method``, ``trackingCode`` and ``serials``. The role of the key needs ReadOrder,
 UpdateOrder, ReadCatalog, UpdateCatalog, ReadStockLocation. Vendure has no webhooks of its own: a
 few lines of plugin post ``{"orderId": ...}`` with the headers ``x-hub-signature`` (hex HMAC-SHA256
@@ -19,8 +19,6 @@ cancels, or keep more than 500 open orders in view by polling; webhooks and reco
 rest.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,8 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import (
     CancelOrders,
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -42,22 +39,24 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound
+from connectors.errors import NotFound
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, moment, stamp
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.vendure import documents
 from connectors.vendure.mapping import (
-    ask,
-    done_or_raise,
+    execute,
     fingerprint,
-    order_of,
-    serials_of,
-    shelf_of,
+    fulfillment_serials,
+    parse_order,
+    result_or_raise,
+    variant_stock,
 )
-from connectors.vendure.returns import returns_of
-from connectors.vendure.stock import Shelves
+from connectors.vendure.returns import parse_returns
+from connectors.vendure.stock import LocationStock
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -121,7 +120,7 @@ class Vendure(
 
     async def check(self) -> None:
         """Read what the role must let us read; `me` refuses valid API keys."""
-        data = await self._ask(documents.CHECK, location=self.settings.stock_location_id)
+        data = await self._execute(documents.CHECK, location=self.settings.stock_location_id)
         if data["stockLocation"] is None:
             raise NotFound(f"the server has no stock location {self.settings.stock_location_id}")
         handlers = {handler["code"] for handler in data["fulfillmentHandlers"]}
@@ -129,21 +128,21 @@ class Vendure(
             raise NotFound(f"the server has no handler {self.settings.fulfillment_handler}")
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Return orders placed since, then those that were changed, as far as can be told."""
+        """Return orders placed since, then those that were changed, as far as can be reported."""
         stored = json.loads(cursor) if cursor else {}
         known: dict[str, str] = stored.get("open", {})
-        walk = Walk.resume(stored.get("walk", ""), datetime.now(UTC))
-        since = (walk.since or BEGINNING) - CLOCK_GRAIN
-        skip = int(walk.after or 0)
+        position = IncrementalCursor.resume(stored.get("walk", ""), datetime.now(UTC))
+        since = (position.since or BEGINNING) - CLOCK_GRAIN
+        skip = int(position.after or 0)
         nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
-        placed = [order_of(node) for node in nodes]
+        placed = [parse_order(node) for node in nodes]
         # What changes from now on has a later time than anything that is read first.
         first = max((node["updatedAt"] for node in nodes), default=None)
         changes = stored.get("changed") or (first and {"since": first})
         following = skip + len(placed)
         after = str(following) if placed and following < total else None
         newest = max((order.placed_at for order in placed), default=None)
-        walk, more = walk.step(newest, after)
+        position, more = position.step(newest, after)
         again: list[Order] = []
         if not more and changes:
             again, changes, more = await self._moved(changes)
@@ -156,12 +155,12 @@ class Vendure(
                 known[order.ref] = fingerprint(order)
         for ref in list(known)[: max(0, len(known) - OPEN_ORDERS_MAX)]:
             del known[ref]
-        following_cursor = {"walk": walk.cursor(), "open": known, "changed": changes}
+        following_cursor = {"walk": position.cursor(), "open": known, "changed": changes}
         return Page(tuple(changed), json.dumps(following_cursor), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return order_of(await self._order(ref))
+        return parse_order(await self._order(ref))
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -179,9 +178,9 @@ class Vendure(
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield what is on hand and not allocated, for every variant at the location."""
-        shelves = Shelves(self._ask, self.settings.stock_location_id)
-        async for variant in shelves.variants():
-            if (shelf := shelf_of(variant, self.settings.stock_location_id)) is not None:
+        location_stock = LocationStock(self._execute, self.settings.stock_location_id)
+        async for variant in location_stock.variants():
+            if (shelf := variant_stock(variant, self.settings.stock_location_id)) is not None:
                 yield ObservedLevel(
                     sku=variant["sku"],
                     quantity=shelf.available,
@@ -195,8 +194,8 @@ class Vendure(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set what is on hand so that the wanted quantity is available beside what is allocated."""
         able, lost = bound(levels, "variant_id")
-        shelves = Shelves(self._ask, self.settings.stock_location_id)
-        return [*lost, *await shelves.push(able)]
+        location_stock = LocationStock(self._execute, self.settings.stock_location_id)
+        return [*lost, *await location_stock.push(able)]
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Look at the next orders of the last months; what no webhook told is found in turn.
@@ -208,7 +207,7 @@ class Vendure(
         since = max(horizon, moment(stored["since"])) if "since" in stored else horizon
         skip = int(stored.get("skip", 0)) if since != horizon else 0
         nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
-        found = [each for node in nodes for each in returns_of(node)]
+        found = [each for node in nodes for each in parse_returns(node)]
         seen = skip + len(nodes)
         if not nodes or seen >= total:
             return Page(tuple(found), "")  # from the beginning again
@@ -219,8 +218,8 @@ class Vendure(
         return Page(tuple(found), json.dumps(goes_on), more=len(nodes) < total)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
-        """Read the refunds of one order, and what of it was taken back."""
-        return returns_of(await self._order(order_ref))
+        """Read the refunds of one order, and what of it was returned."""
+        return parse_returns(await self._order(order_ref))
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel what is left of an order; its payment is refunded by people."""
@@ -231,57 +230,51 @@ class Vendure(
                 "reason": cancellation.reason,
                 "cancelShipping": True,
             }
-            data = await self._ask(documents.CANCEL, repeat=False, input=wanted)
-            done_or_raise(data["cancelOrder"])
+            data = await self._execute(documents.CANCEL, repeat=False, input=wanted)
+            result_or_raise(data["cancelOrder"])
         return str(order["code"])
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Create the fulfilment if there is none with exactly our serials, and ship it."""
+        """Create the fulfillment if there is none with exactly our serials, and ship it."""
         ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
         serials = sorted(serial for named in ours.values() for serial in named)
         order = await self._order(fulfillment.order_ref)
         for each in order["fulfillments"] or []:
-            if each["state"] != "Cancelled" and sorted(serials_of(each)) == serials:
+            if each["state"] != "Cancelled" and sorted(fulfillment_serials(each)) == serials:
                 known = each
                 break
         else:
             known = await self._create(fulfillment, ours)
         if known["state"] in NOT_YET_SHIPPED:
-            data = await self._ask(documents.SHIP, repeat=False, id=known["id"], state="Shipped")
-            done_or_raise(data["transitionFulfillmentToState"])
+            data = await self._execute(
+                documents.SHIP, repeat=False, id=known["id"], state="Shipped"
+            )
+            result_or_raise(data["transitionFulfillmentToState"])
         return f"{order['code']} / fulfilment {known['id']}"
 
-    def verify(
-        self,
-        headers: Mapping[str, str],
-        body: bytes,
-        received_at: datetime,
-    ) -> Delivery:
-        """Check the signature that the plugin made over the raw body."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature that the plugin computes over the raw body."""
         given = headers.get("x-hub-signature", "").removeprefix("sha256=")
-        if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-hub-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-hub-topic", ""))
+        signatures.require_hex(self.settings.webhook_secret, body, given)
+        call_id = headers.get("x-hub-delivery") or signatures.body_digest(body)
+        return WebhookCall(call_id, headers.get("x-hub-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
         try:
             payload = json.loads(body)
         except ValueError:
             return ()
         named = payload.get("orderId") if isinstance(payload, dict) else None
-        return (Hint(str(named)),) if named else ()
+        return (OrderRef(str(named)),) if named else ()
 
-    async def _ask(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
+    async def _execute(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
         path = self.settings.url.path or "/"
-        return await ask(self.api, path, document, variables, repeat=repeat)
+        return await execute(self.api, path, document, variables, repeat=repeat)
 
     async def _orders(self, where: Mapping[str, Any], skip: int) -> tuple[list[Order], int]:
         nodes, total = await self._nodes(where, skip)
-        return [order_of(each) for each in nodes], total
+        return [parse_order(each) for each in nodes], total
 
     async def _nodes(
         self, where: Mapping[str, Any], skip: int, by: str = "orderPlacedAt"
@@ -292,11 +285,11 @@ class Vendure(
             "skip": skip,
             "take": ORDERS_PER_PAGE,
         }
-        found = (await self._ask(documents.ORDERS, options=options))["orders"]
+        found = (await self._execute(documents.ORDERS, options=options))["orders"]
         return found["items"], found["totalItems"]
 
     async def _order(self, ref: str) -> Any:
-        order = (await self._ask(documents.ORDER, id=ref))["order"]
+        order = (await self._execute(documents.ORDER, id=ref))["order"]
         if order is None:
             raise NotFound(f"no order {ref}")
         return order
@@ -310,7 +303,7 @@ class Vendure(
             newest = stamp(moment(nodes[-1]["updatedAt"]) - CLOCK_GRAIN)
             stands = moment(newest) <= moment(since["since"])
             since = {**since, "skip": skip + len(nodes)} if stands else {"since": newest}
-        return [order_of(each) for each in nodes], since, skip + len(nodes) < total
+        return [parse_order(each) for each in nodes], since, skip + len(nodes) < total
 
     async def _read_again(self, known: dict[str, str], placed: Sequence[Order]) -> list[Order]:
         """Read the open orders that were longest not read; those that are gone are forgotten."""
@@ -337,5 +330,5 @@ class Vendure(
             "lines": lines,
             "handler": {"code": self.settings.fulfillment_handler, "arguments": arguments},
         }
-        data = await self._ask(documents.FULFILL, repeat=False, input=wanted)
-        return done_or_raise(data["addFulfillmentToOrder"])
+        data = await self._execute(documents.FULFILL, repeat=False, input=wanted)
+        return result_or_raise(data["addFulfillmentToOrder"])

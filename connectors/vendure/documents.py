@@ -1,4 +1,4 @@
-"""What we ask Vendure: every GraphQL document, checked in tests against its schema."""
+"""Vendure documents: every GraphQL document, checked in tests against its schema."""
 
 _ORDER = """
 fragment OrderParts on Order {

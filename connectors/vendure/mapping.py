@@ -1,4 +1,4 @@
-"""Ask Vendure, and read its answers. It has three ways to say no; each becomes one of the six."""
+"""Vendure requests and mapping. It has three ways to say no; each becomes one of the six."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ HAS_LEFT = frozenset({"Shipped", "Delivered"})
 MOVED_ON = frozenset({"INSUFFICIENT_STOCK_ON_HAND_ERROR", "FULFILLMENT_STATE_TRANSITION_ERROR"})
 
 
-async def ask(
+async def execute(
     api: RemoteApi, path: str, document: str, variables: Mapping[str, Any], *, repeat: bool
 ) -> Any:
     """Execute a document and return its data, or raise one of the six.
 
     An invalid document is HTTP 400, a lack of permission is HTTP 200 with a code, and a business
-    refusal is a member of a union inside the data (see `done_or_raise`).
+    refusal is a member of a union inside the data (see `result_or_raise`).
     """
     body = {"query": document, "variables": variables}
     answer = await api.json("POST", path, repeat=repeat, json=body)
@@ -57,7 +57,7 @@ def _error_of(error: Mapping[str, Any]) -> ConnectorError:
     return Rejected(said)
 
 
-def done_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
+def result_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the result of a mutation, or raise the refusal that stands in its place."""
     code = result.get("errorCode")
     if code is None:
@@ -66,7 +66,7 @@ def done_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
     raise Conflict(said) if code in MOVED_ON else Rejected(said)
 
 
-def order_of(node: Mapping[str, Any]) -> Order:
+def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Its time of change is the latest of all its parts: its own stands still."""
     shipped: dict[str, int] = {}
     for each in node["fulfillments"] or []:
@@ -107,13 +107,13 @@ def fingerprint(order: Order) -> str:
     return hashlib.sha256(repr(order).encode()).hexdigest()[:12]
 
 
-def serials_of(fulfillment: Mapping[str, Any]) -> list[str]:
-    """Read the serials of a fulfilment."""
+def fulfillment_serials(fulfillment: Mapping[str, Any]) -> list[str]:
+    """Read the serials of a fulfillment."""
     return list((fulfillment["customFields"] or {}).get("serials") or [])
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class VariantStock:
     """One variant at one location."""
 
     on_hand: int
@@ -125,9 +125,9 @@ class Shelf:
         return self.on_hand - self.allocated
 
 
-def shelf_of(variant: Mapping[str, Any], location: str) -> Shelf | None:
+def variant_stock(variant: Mapping[str, Any], location: str) -> VariantStock | None:
     """Find a variant's stock at a location; None where it was never stocked there."""
     for level in variant["stockLevels"]:
         if level["stockLocationId"] == location:
-            return Shelf(level["stockOnHand"], level["stockAllocated"])
+            return VariantStock(level["stockOnHand"], level["stockAllocated"])
     return None

@@ -1,10 +1,10 @@
-"""What Vendure says of goods that come back, and of money that goes back.
+"""Vendure: goods that come back, and of money that goes back.
 
 Vendure knows no returns. A refund names units of order lines and takes nothing off them; what is
 cancelled after it was in a parcel is in stock again and off its line. So of the units of a refund
 those that were cancelled before they were in a parcel count as never sent, then those that were
 cancelled after it as come back; for the rest the customer keeps the goods. What was cancelled out
-of a parcel and not refunded is told by itself.
+of a parcel and not refunded is reported by itself.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ STATES = {"Settled": ReturnState.CLOSED, "Failed": ReturnState.CANCELLED}
 TAKEN_BACK = "taken-back"
 
 
-def returns_of(order: Mapping[str, Any]) -> list[Return]:
-    """Read the refunds of an order, and what was taken back without one."""
+def parse_returns(order: Mapping[str, Any]) -> list[Return]:
+    """Read the refunds of an order, and what was returned without one."""
     unsent, back = _taken_off(order)
     refunds = sorted(
         (refund for payment in order["payments"] or [] for refund in payment["refunds"]),

@@ -6,24 +6,24 @@ from typing import Any, Protocol
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.vendure import documents
-from connectors.vendure.mapping import Shelf, shelf_of
+from connectors.vendure.mapping import VariantStock, variant_stock
 from hub.vocabulary import StockLevel
 
 VARIANTS_PER_PAGE = 100
 
 
-class Ask(Protocol):
+class Execute(Protocol):
     """Executes a document and returns its data, or raises one of the six."""
 
     def __call__(self, document: str, *, repeat: bool = True, **variables: Any) -> Awaitable[Any]:
         """Execute a document."""
 
 
-class Shelves:
+class LocationStock:
     """All variants of a server at one location."""
 
-    def __init__(self, ask: Ask, location: str) -> None:
-        self._ask = ask
+    def __init__(self, execute: Execute, location: str) -> None:
+        self._execute = execute
         self._location = location
 
     async def variants(self) -> AsyncIterator[Mapping[str, Any]]:
@@ -43,10 +43,13 @@ class Shelves:
             return []
         ids = [level.remote["variant_id"] for level in levels]
         variants, _ = await self._read({"id": {"in": ids}}, 0, len(ids))
-        shelves = {each["id"]: shelf_of(each, self._location) or Shelf(0, 0) for each in variants}
+        location_stock = {
+            each["id"]: variant_stock(each, self._location) or VariantStock(0, 0)
+            for each in variants
+        }
         results, wanted = list[PushedLevel](), list[StockLevel]()
         for level in levels:
-            shelf = shelves.get(level.remote["variant_id"])
+            shelf = location_stock.get(level.remote["variant_id"])
             if shelf is None:
                 error = NotFound(f"no variant {level.remote['variant_id']}")
                 results.append(PushedLevel(level.listing, error=error))
@@ -57,15 +60,15 @@ class Shelves:
                 results.append(PushedLevel(level.listing, error=moved))
             else:
                 wanted.append(level)
-        return [*results, *await self._set(wanted, shelves)]
+        return [*results, *await self._set(wanted, location_stock)]
 
     async def _read(self, where: Mapping[str, Any], skip: int, take: int) -> tuple[list[Any], int]:
         options = {"filter": where, "sort": {"id": "ASC"}, "skip": skip, "take": take}
-        found = (await self._ask(documents.VARIANTS, options=options))["productVariants"]
+        found = (await self._execute(documents.VARIANTS, options=options))["productVariants"]
         return found["items"], found["totalItems"]
 
     async def _set(
-        self, levels: Sequence[StockLevel], shelves: Mapping[str, Shelf]
+        self, levels: Sequence[StockLevel], location_stock: Mapping[str, VariantStock]
     ) -> list[PushedLevel]:
         """Set all in one call; where it is refused, by halves, to find the bad one."""
         if not levels:
@@ -76,7 +79,7 @@ class Shelves:
                 "stockLevels": [
                     {
                         "stockLocationId": self._location,
-                        "stockOnHand": level.available + shelves[ref].allocated,
+                        "stockOnHand": level.available + location_stock[ref].allocated,
                     }
                 ],
             }
@@ -84,15 +87,15 @@ class Shelves:
         ]
         try:
             # Absolute, and compared before: to repeat it at once is safe.
-            data = await self._ask(documents.SET_STOCK, input=wanted)
+            data = await self._execute(documents.SET_STOCK, input=wanted)
         except (Rejected, NotFound) as refusal:
             if len(levels) == 1:
                 return [PushedLevel(levels[0].listing, error=refusal)]
             half = len(levels) // 2
-            first = await self._set(levels[:half], shelves)
-            return [*first, *await self._set(levels[half:], shelves)]
+            first = await self._set(levels[:half], location_stock)
+            return [*first, *await self._set(levels[half:], location_stock)]
         shown = {
-            each["id"]: shelf_of(each, self._location)
+            each["id"]: variant_stock(each, self._location)
             for each in data["updateProductVariants"]
             if each
         }

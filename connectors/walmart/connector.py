@@ -14,14 +14,11 @@ field for ours.
 Webhooks come signed in one of two ways: with the HMAC of the body in a header whose name was chosen
 at the subscription, or with ``WM_SEC.SIGNATURE`` over method, address, time and body.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), tell of a
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
 shipment without a tracking number, take webhooks with a password instead of a signature, serve what
 Walmart ships itself (WFS), or see orders older than 180 days.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
@@ -32,8 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -43,29 +39,31 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
+from connectors.toolkit import signatures
 from connectors.toolkit.tokens import TokenAuth, oauth
-from connectors.walmart.fulfillment import CREATED, acknowledge, read, tell
+from connectors.walmart.fulfillment import CREATED, acknowledge, fetch_order, push_fulfillment
 from connectors.walmart.mapping import (
     BUDGETS,
     ORDERS,
     RETURNS,
-    ask,
-    calls_left,
     common_headers,
-    counted,
-    hints_of,
-    lines_of,
-    notice_of,
-    order_of,
+    count_units,
+    lines_by_number,
+    order_refs,
+    parse_notice,
+    parse_order,
+    read_rate_limits,
+    request_object,
     shipped_by_seller,
 )
-from connectors.walmart.returns import changed_at, returns_of
-from connectors.walmart.spans import Listed, every, next_span
-from connectors.walmart.stock import FEED_POLL_SECONDS, Store, push, walk
+from connectors.walmart.returns import changed_at, parse_returns
+from connectors.walmart.spans import Listed, iterate_spans, read_span
+from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 PER_PAGE = 200
@@ -116,7 +114,7 @@ class Walmart(
     settings_model: ClassVar[type[BaseModel]] = WalmartSettings
     levels_max: ClassVar[int] = 50
     orders_name_serials: ClassVar[bool] = True
-    keeps_serials: ClassVar[bool] = False
+    stores_serials: ClassVar[bool] = False
 
     def __init__(self, settings: WalmartSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -136,16 +134,16 @@ class Walmart(
             base_url=base,
             auth=TokenAuth(exchange, header="WM_SEC.ACCESS_TOKEN", prefix=""),
             calls_per_second=settings.calls_per_second,
-            budgets=BUDGETS,
-            readings=calls_left,
+            rate_limits=BUDGETS,
+            rate_limit_readings=read_rate_limits,
         )
 
     async def check(self) -> None:
         """Buy a token and read what it may do."""
         # The contract wants a kind of content here, though there is none.
         kind = {"content-type": "application/json"}
-        told = await ask(self.api, "GET", "/v3/token/detail", headers=kind)
-        scopes = told.get("scopes") or {}
+        detail = await request_object(self.api, "GET", "/v3/token/detail", headers=kind)
+        scopes = detail.get("scopes") or {}
         lacking = [name for name in NEEDED if scopes.get(name) != "full_access"]
         if lacking:
             raise AuthFailed(f"the keys need full access to {' and '.join(lacking)}")
@@ -155,97 +153,92 @@ class Walmart(
         stored = json.loads(cursor) if cursor else {}
         for ref in stored.get("new", []):
             await acknowledge(self.api, ref)
-        found, following, more = await next_span(
-            stored, "lastModified", self._orders, lambda each: order_of(each).updated_at
+        found, following, more = await read_span(
+            stored, "lastModified", self._orders, lambda each: parse_order(each).updated_at
         )
         if self.settings.acknowledge:
             following["new"] = [
                 str(each["purchaseOrderId"])
                 for each in found
-                if any(counted(line, CREATED) for line in lines_of(each).values())
+                if any(count_units(line, CREATED) for line in lines_by_number(each).values())
             ]
-        orders = tuple(order_of(each) for each in found)
+        orders = tuple(parse_order(each) for each in found)
         return Page(orders, json.dumps(following), more)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns of the next span of changes."""
         stored = json.loads(cursor) if cursor else {}
-        found, following, more = await next_span(
+        found, following, more = await read_span(
             stored, "returnLastModified", self._returns, changed_at
         )
-        returns = tuple(each for one in found for each in returns_of(one))
+        returns = tuple(each for one in found for each in parse_returns(one))
         return Page(returns, json.dumps(following), more)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns of one order; Walmart lists them by the customer's order."""
-        order = await read(self.api, order_ref)
+        order = await fetch_order(self.api, order_ref)
         asked, after = {"customerOrderId": str(order["customerOrderId"])}, None
         returns: list[Return] = []
         while True:
             found, after = await self._returns(asked, after)
-            returns += [each for one in found for each in returns_of(one)]
+            returns += [each for one in found for each in parse_returns(one)]
             if after is None:
                 return [each for each in returns if each.order_ref == order_ref]
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""
-        order = await read(self.api, ref)
+        order = await fetch_order(self.api, ref)
         if not shipped_by_seller(order):
             raise NotFound(f"order {ref} is not shipped by the seller: its units are none of ours")
-        return order_of(order)
+        return parse_order(order)
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
         seen: set[str] = set()
-        async for each in every("created", since, until, self._orders):
-            order = order_of(each)
+        async for each in iterate_spans("created", since, until, self._orders):
+            order = parse_order(each)
             if since <= order.placed_at <= until and order.ref not in seen:
                 seen.add(order.ref)
                 yield order
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield what every item has for sale at the seller's place."""
-        async for sku, node in walk(self._store):
+        async for sku, node in iterate_items(self._store):
             yield ObservedLevel(sku=sku, quantity=node.for_sale, remote={"sku": sku})
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
         able, lost = bound(levels, "sku")
-        return [*lost, *(await push(self._store, able) if able else [])]
+        return [*lost, *(await push_levels(self._store, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Tell what left; Walmart has no place for its serials."""
-        await tell(self.api, fulfillment)
+        await push_fulfillment(self.api, fulfillment)
         return f"Walmart purchase order {fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature, of whichever of the two kinds. A late notice is welcome."""
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify either kind of signature. A late notice is accepted: hints do not age."""
         secret = self.settings.webhook_secret
         if secret is None:
             raise AuthFailed("the settings name no webhook_secret")
-        key = secret.get_secret_value().encode()
         if SIGNATURE in headers:
-            right = self._of_address(key, headers.get(TIMESTAMP, ""), body)
+            signed = self._address_and_body(headers.get(TIMESTAMP, ""), body)
             given = headers[SIGNATURE]
         else:
-            right = hmac.new(key, body, hashlib.sha256).digest()
+            signed = body
             given = headers.get(self.settings.webhook_header.lower(), "")
-        # The contract does not say how the digest is written: both ways are accepted.
-        as_base64 = hmac.compare_digest(base64.b64encode(right), given.encode())
-        as_hex = hmac.compare_digest(right.hex().encode(), given.encode())
-        if not (as_base64 or as_hex):
-            raise AuthFailed("the signature of the webhook is wrong")
-        return notice_of(body)[0]
+        # The contract does not say how the digest is written: both notations are accepted.
+        signatures.require_hex_or_base64(signatures.hmac_sha256(secret, signed), given)
+        return parse_notice(body)[0]
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of a notice."""
-        return hints_of(topic, body)
+        return order_refs(topic, body)
 
-    def _of_address(self, key: bytes, stamp: str, body: bytes) -> bytes:
+    def _address_and_body(self, timestamp: str, body: bytes) -> bytes:
         address = urlsplit(self.settings.notification_url or "")
         asked = f"{address.path}?{address.query}" if address.query else address.path
-        text = f"POST\n{asked}\n{stamp}\n{hashlib.sha256(body).hexdigest()}"
-        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+        return f"POST\n{asked}\n{timestamp}\n{signatures.body_digest(body)}".encode()
 
     async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
         asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}
@@ -261,9 +254,9 @@ class Walmart(
         self, path: str, asked: Mapping[str, str], after: str | None
     ) -> Mapping[str, Any]:
         if after is None:
-            return await ask(self.api, "GET", path, params=asked)
+            return await request_object(self.api, "GET", path, params=asked)
         # The whole query of the next page, as Walmart wrote it.
-        return await ask(self.api, "GET", f"{path}?{after.lstrip('?')}")
+        return await request_object(self.api, "GET", f"{path}?{after.lstrip('?')}")
 
 
 def _next(answer: Mapping[str, Any]) -> str | None:

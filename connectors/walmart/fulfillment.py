@@ -1,4 +1,4 @@
-"""Tell Walmart what left: it charges the buyer then, so it must be told once.
+"""Shipments pushed to Walmart: it charges the buyer then, so it must be reported once.
 
 There is no key. What left under our tracking number is counted first; the reference of the shipment
 travels as the seller's own order number of the line, and tells two parcels of one number apart.
@@ -10,7 +10,13 @@ from urllib.parse import quote
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
-from connectors.walmart.mapping import ORDERS, ask, counted, lines_of, tracked
+from connectors.walmart.mapping import (
+    ORDERS,
+    count_tracked_units,
+    count_units,
+    lines_by_number,
+    request_object,
+)
 from hub.vocabulary import Fulfillment
 
 CREATED, OPEN = frozenset({"Created"}), frozenset({"Created", "Acknowledged"})
@@ -26,9 +32,9 @@ CARRIERS = {
 REFERENCE_CHARS_MAX = 40
 
 
-async def read(api: RemoteApi, ref: str) -> Mapping[str, Any]:
+async def fetch_order(api: RemoteApi, ref: str) -> Mapping[str, Any]:
     """Read one order; the contract and its own example disagree about what wraps it."""
-    answer = await ask(api, "GET", f"{ORDERS}/{quote(ref, safe='')}")
+    answer = await request_object(api, "GET", f"{ORDERS}/{quote(ref, safe='')}")
     order = answer.get("order", answer)
     if not isinstance(order, dict) or "purchaseOrderId" not in order:
         raise NotFound(f"no order {ref}")
@@ -38,18 +44,20 @@ async def read(api: RemoteApi, ref: str) -> Mapping[str, Any]:
 async def acknowledge(api: RemoteApi, ref: str) -> None:
     """Promise an order; one that was promised, or is no more, needs no promise."""
     try:
-        await ask(api, "POST", f"{ORDERS}/{quote(ref, safe='')}/acknowledge", repeat=True)
+        await request_object(
+            api, "POST", f"{ORDERS}/{quote(ref, safe='')}/acknowledge", repeat=True
+        )
     except (Rejected, NotFound, Conflict):
         return
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
-    """Tell of one shipment what Walmart does not know of it."""
-    order = await read(api, fulfillment.order_ref)
+async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
+    """Report one shipment what Walmart does not know of it."""
+    order = await fetch_order(api, fulfillment.order_ref)
     if not fulfillment.tracking:
         raise Rejected("Walmart takes no shipment without a tracking number")
-    known = lines_of(order)
-    if any(counted(line, CREATED) for line in known.values()):
+    known = lines_by_number(order)
+    if any(count_units(line, CREATED) for line in known.values()):
         await acknowledge(api, fulfillment.order_ref)
     method = str((order.get("shippingInfo") or {}).get("methodCode") or "")
     lines = []
@@ -61,19 +69,21 @@ async def tell(api: RemoteApi, fulfillment: Fulfillment) -> None:
             lines.append(_shipped(each.order_line_ref, len(each.serials), fulfillment, method))
     if lines:
         path = f"{ORDERS}/{quote(fulfillment.order_ref, safe='')}/shipping"
-        await ask(api, "POST", path, json={"orderShipment": {"orderLines": {"orderLine": lines}}})
+        await request_object(
+            api, "POST", path, json={"orderShipment": {"orderLines": {"orderLine": lines}}}
+        )
 
 
-def reference_of(fulfillment: Fulfillment) -> str:
+def line_reference(fulfillment: Fulfillment) -> str:
     """Return our reference as the line keeps it."""
     return fulfillment.reference[:REFERENCE_CHARS_MAX]
 
 
 def _told(line: Mapping[str, Any], quantity: int, fulfillment: Fulfillment) -> bool:
-    if tracked(line, fulfillment.tracking or "") < quantity:
+    if count_tracked_units(line, fulfillment.tracking or "") < quantity:
         return False
     last = str(line.get("sellerOrderId") or "")
-    return last in ("", reference_of(fulfillment)) or counted(line, OPEN) < quantity
+    return last in ("", line_reference(fulfillment)) or count_units(line, OPEN) < quantity
 
 
 def _shipped(ref: str, quantity: int, fulfillment: Fulfillment, method: str) -> dict[str, Any]:
@@ -92,6 +102,6 @@ def _shipped(ref: str, quantity: int, fulfillment: Fulfillment, method: str) -> 
     }
     return {
         "lineNumber": ref,
-        "sellerOrderId": reference_of(fulfillment),
+        "sellerOrderId": line_reference(fulfillment),
         "orderLineStatuses": {"orderLineStatus": [status]},
     }

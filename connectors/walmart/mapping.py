@@ -1,4 +1,4 @@
-"""Ask Walmart, and read its answers: orders, quantities, notices, and how many calls are left."""
+"""Walmart requests and mapping: orders, quantities, notices, and how many calls are left."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Delivery, Hint
+from connectors.contract import OrderRef, WebhookCall
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = "/v3/orders"
@@ -28,7 +28,7 @@ DEPTH_MAX = 4
 MILLISECONDS_FROM = 1e11  # larger numbers are no seconds since 1970
 # What a minute holds until an answer tells: the vendor publishes few numbers, and changes them.
 BUDGETS = tuple(
-    Budget(name=name, capacity=each, window_seconds=60.0, operations=frozenset({name}))
+    RateLimit(name=name, capacity=each, window_seconds=60.0, operations=frozenset({name}))
     for name, each in (
         (f"GET {ORDERS}", 60.0),
         (f"GET {INVENTORIES}", 200.0),
@@ -37,7 +37,7 @@ BUDGETS = tuple(
         (f"GET {RETURNS}", 60.0),
     )
 )
-_NAMES = frozenset(budget.name for budget in BUDGETS)
+_NAMES = frozenset(rate_limit.name for rate_limit in BUDGETS)
 
 
 def common_headers() -> dict[str, str]:
@@ -50,12 +50,14 @@ def common_headers() -> dict[str, str]:
 
 
 def operation_of(method: str, path: str) -> str:
-    """Name the budget that a call draws from: its method and the first two parts of its path."""
+    """Name the rate limit that a call draws from: its method and the first two parts of its
+    path.
+    """
     name = f"{method} {'/'.join(path.partition('?')[0].split('/')[:3])}"
     return name if name in _NAMES else ""
 
 
-def calls_left(response: httpx.Response) -> Sequence[Reading]:
+def read_rate_limits(response: httpx.Response) -> Sequence[RateLimitReading]:
     """Learn from an answer how many calls are left, and until when."""
     request = response.request
     name = operation_of(request.method, request.url.path)
@@ -67,10 +69,10 @@ def calls_left(response: httpx.Response) -> Sequence[Reading]:
     at = at / 1000 if at > MILLISECONDS_FROM else at
     ahead = at - time.time()
     resets_in = ahead if 0 < ahead <= 3600 else None
-    return (Reading(budget=name, remaining=left, resets_in=resets_in),) if name else ()
+    return (RateLimitReading(rate_limit=name, remaining=left, resets_in=resets_in),) if name else ()
 
 
-async def ask(
+async def request_object(
     api: RemoteApi,
     method: str,
     path: str,
@@ -78,26 +80,23 @@ async def ask(
     **options: Any,
 ) -> Mapping[str, Any]:
     """Ask for one object."""
-    found = await api.json(
+    return await api.json_object(
         method,
         path,
         operation=operation_of(method, path),
         headers={**common_headers(), **(headers or {})},
         **options,
     )
-    if not isinstance(found, dict):
-        raise Unknown(f"{method} {path}: the answer is not an object")
-    return found
 
 
-def order_of(order: Mapping[str, Any]) -> Order:
+def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at Walmart.
 
     An order has no time of change: the latest status of its lines stands for it.
     """
     lines = (order.get("orderLines") or {}).get("orderLine") or []
-    placed = instant(order["orderDate"])
-    times = [instant(line["statusDate"]) for line in lines if line.get("statusDate")]
+    placed = parse_time(order["orderDate"])
+    times = [parse_time(line["statusDate"]) for line in lines if line.get("statusDate")]
     statuses = sorted({str(each.get("status")) for line in lines for each in _statuses(line)})
     return Order(
         ref=str(order["purchaseOrderId"]),
@@ -110,25 +109,25 @@ def order_of(order: Mapping[str, Any]) -> Order:
     )
 
 
-def lines_of(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def lines_by_number(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the lines of an order by their numbers."""
     lines = (order.get("orderLines") or {}).get("orderLine") or []
     return {str(line["lineNumber"]): line for line in lines}
 
 
-def counted(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
+def count_units(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
     """Count the units of a line that are in one of the statuses."""
     return sum(
-        whole((each.get("statusQuantity") or {}).get("amount"))
+        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
         for each in _statuses(line)
         if each.get("status") in statuses
     )
 
 
-def tracked(line: Mapping[str, Any], tracking: str) -> int:
+def count_tracked_units(line: Mapping[str, Any], tracking: str) -> int:
     """Count the units of a line that left under a tracking number."""
     return sum(
-        whole((each.get("statusQuantity") or {}).get("amount"))
+        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
         for each in _statuses(line)
         if each.get("status") in GONE
         and (each.get("trackingInfo") or {}).get("trackingNumber") == tracking
@@ -153,19 +152,19 @@ def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
     item = line.get("item") or {}
-    ordered = whole((line.get("orderLineQuantity") or {}).get("amount"))
-    quantity = max(0, ordered - counted(line, frozenset({"Cancelled"})))
+    ordered = parse_quantity((line.get("orderLineQuantity") or {}).get("amount"))
+    quantity = max(0, ordered - count_units(line, frozenset({"Cancelled"})))
     return OrderLine(
         ref=str(line["lineNumber"]),
         sku=item.get("sku") or "",
         quantity=quantity,
-        fulfilled=min(quantity, counted(line, GONE)),
+        fulfilled=min(quantity, count_units(line, GONE)),
         serials=tuple(str(serial) for serial in line.get("serialNumbers") or () if serial),
         title=item.get("productName") or "",
     )
 
 
-def whole(amount: object) -> int:
+def parse_quantity(amount: object) -> int:
     """Read an amount, which is written as text in one place and as a number in another."""
     try:
         return int(Decimal(str(amount or 0)))
@@ -173,7 +172,7 @@ def whole(amount: object) -> int:
         raise Unknown(f"{amount!r} is no quantity") from error
 
 
-def instant(value: object) -> datetime:
+def parse_time(value: object) -> datetime:
     """Read a time: milliseconds since 1970, or RFC 3339, as one page of the contract says."""
     text = str(value)
     if text.isdecimal():
@@ -187,7 +186,7 @@ def shipped_by_seller(order: Mapping[str, Any]) -> bool:
     return str((order.get("shipNode") or {}).get("type") or "") in OWN_NODES
 
 
-def notice_of(body: bytes) -> tuple[Delivery, str | None]:
+def parse_notice(body: bytes) -> tuple[WebhookCall, str | None]:
     """Read a notice: its id, its topic, and the order that it names anywhere in it."""
     try:
         said = json.loads(body)
@@ -198,14 +197,14 @@ def notice_of(body: bytes) -> tuple[Delivery, str | None]:
     source = source if isinstance(source, dict) else said
     topic, ref = source.get("eventType"), source.get("eventId")
     # Not every notice has an id: the same words are the same notice.
-    delivery_id = ref if isinstance(ref, str) and ref else hashlib.sha256(body).hexdigest()
-    return Delivery(delivery_id, topic if isinstance(topic, str) else ""), _order_in(said)
+    call_id = ref if isinstance(ref, str) and ref else hashlib.sha256(body).hexdigest()
+    return WebhookCall(call_id, topic if isinstance(topic, str) else ""), _order_in(said)
 
 
-def hints_of(topic: str, body: bytes) -> tuple[Hint, ...]:
+def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of a ``PO_…`` notice, or of any other topic about an order."""
-    ref = notice_of(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
-    return (Hint(ref),) if ref else ()
+    ref = parse_notice(body)[1] if topic.startswith(("PO_", "ORDER_")) else None
+    return (OrderRef(ref),) if ref else ()
 
 
 def _order_in(said: object, depth: int = 0) -> str | None:

@@ -20,7 +20,7 @@ MARGIN = timedelta(minutes=15)
 NARROWEST = timedelta(seconds=1)
 
 
-async def next_span(
+async def read_span(
     stored: Mapping[str, Any], name: str, fetch: Fetch, newest_of: Newest
 ) -> tuple[list[Mapping[str, Any]], dict[str, Any], bool]:
     """Read the next span: what it holds, what the next cursor says, and whether more is there.
@@ -46,7 +46,7 @@ async def next_span(
     return found, following, more
 
 
-async def every(
+async def iterate_spans(
     name: str, since: datetime, until: datetime, fetch: Fetch
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Yield all entries of a period, span by span; those on a border come twice."""

@@ -22,7 +22,7 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, ask, whole
+from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, parse_quantity, request_object
 from hub.vocabulary import StockLevel
 
 ITEMS_PER_PAGE = 50
@@ -71,15 +71,15 @@ class Store:
 
 def _amount(node: Mapping[str, Any], name: str) -> int | None:
     found = node.get(name)
-    return None if found is None else whole(found.get("amount"))
+    return None if found is None else parse_quantity(found.get("amount"))
 
 
-async def walk(store: Store) -> AsyncIterator[tuple[str, Node]]:
+async def iterate_items(store: Store) -> AsyncIterator[tuple[str, Node]]:
     """Yield what the place holds of every item."""
     cursor: str | None = None
     while True:
         asked = {"limit": str(ITEMS_PER_PAGE)} | ({"nextCursor": cursor} if cursor else {})
-        answer = await ask(store.api, "GET", INVENTORIES, params=asked)
+        answer = await request_object(store.api, "GET", INVENTORIES, params=asked)
         found = (answer.get("elements") or {}).get("inventories") or []
         for item in found:
             node = store.node_of(item)
@@ -90,7 +90,7 @@ async def walk(store: Store) -> AsyncIterator[tuple[str, Node]]:
             return
 
 
-async def push(store: Store, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+async def push_levels(store: Store, levels: Sequence[StockLevel]) -> list[PushedLevel]:
     """Compare with what is shown, and set what differs."""
     answers, wanted = list[PushedLevel](), list[tuple[StockLevel, int]]()
     for level in levels:
@@ -114,7 +114,7 @@ async def push(store: Store, levels: Sequence[StockLevel]) -> list[PushedLevel]:
 
 async def _node(store: Store, sku: str) -> Node:
     path = f"{INVENTORIES}/{quote(sku, safe='')}"
-    node = store.node_of(await ask(store.api, "GET", path, params=store.place))
+    node = store.node_of(await request_object(store.api, "GET", path, params=store.place))
     if node is None:
         raise NotFound(f"the place holds no item {sku}")
     return node
@@ -127,7 +127,9 @@ def _record(level: StockLevel, amount: int) -> dict[str, Any]:
 async def _set(store: Store, level: StockLevel, amount: int) -> PushedLevel:
     params = {"sku": level.remote["sku"], **store.place}
     try:
-        await ask(store.api, "PUT", INVENTORY, params=params, json=_record(level, amount))
+        await request_object(
+            store.api, "PUT", INVENTORY, params=params, json=_record(level, amount)
+        )
     except ONE_LEVEL as refusal:
         return PushedLevel(level.listing, error=refusal)
     return PushedLevel(level.listing, level.available)
@@ -139,7 +141,7 @@ async def _feed(store: Store, wanted: Sequence[tuple[StockLevel, int]]) -> list[
         "InventoryHeader": {"version": "1.4"},
         "Inventory": [_record(level, amount) for level, amount in wanted],
     }
-    answer = await ask(
+    answer = await request_object(
         store.api,
         "POST",
         FEEDS,
@@ -148,12 +150,12 @@ async def _feed(store: Store, wanted: Sequence[tuple[StockLevel, int]]) -> list[
         repeat=True,  # absolute, and compared before
     )
     try:
-        told = await _outcomes(store, str(answer["feedId"]), len(wanted))
+        outcome = await _outcomes(store, str(answer["feedId"]), len(wanted))
     except Transient as trouble:
         return [PushedLevel(level.listing, error=trouble) for level, _ in wanted]
     results = []
     for level, _ in wanted:
-        error = told.get(level.remote["sku"], NotFound("the feed says nothing of this SKU"))
+        error = outcome.get(level.remote["sku"], NotFound("the feed says nothing of this SKU"))
         shown = level.available if error is None else None
         results.append(PushedLevel(level.listing, shown, error))
     return results
@@ -167,7 +169,7 @@ async def _outcomes(store: Store, feed: str, count: int) -> dict[str, ConnectorE
         found: dict[str, ConnectorError | None] = {}
         for offset in range(0, count, ITEMS_PER_PAGE):
             asked = {"includeDetails": "true", "limit": str(ITEMS_PER_PAGE), "offset": str(offset)}
-            state = await ask(store.api, "GET", path, params=asked)
+            state = await request_object(store.api, "GET", path, params=asked)
             if state.get("feedStatus") not in ENDED:
                 break
             for each in (state.get("itemDetails") or {}).get("itemIngestionStatus") or []:
@@ -183,5 +185,5 @@ def _refused(item: Mapping[str, Any]) -> ConnectorError | None:
         return None
     errors = (item.get("ingestionErrors") or {}).get("ingestionError") or []
     words = "; ".join(str(each.get("description") or each.get("code")) for each in errors)
-    told = f"{status} {words}".strip()[:ERROR_TEXT_CHARS_MAX]
-    return Rejected(told) if status == "DATA_ERROR" else Transient(told)
+    outcome = f"{status} {words}".strip()[:ERROR_TEXT_CHARS_MAX]
+    return Rejected(outcome) if status == "DATA_ERROR" else Transient(outcome)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
 @dataclass(slots=True)
@@ -22,8 +22,8 @@ class _Unit:
     sold_on: date | None = None
 
 
-class WarrantyTwin(Twin):
-    """Knows the units that it was told about; everything else is 404."""
+class WarrantySimulator(Simulator):
+    """Knows the units that it was reported about; everything else is 404."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class WarrantyTwin(Twin):
         super().__init__(routes, clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `warranty_rest` reaches this twin."""
+        """Return the settings with which the connector `warranty_rest` reaches this simulator."""
         return {
             "base_url": url,
             "token": self.token,

@@ -23,18 +23,18 @@ class OneLeggedOAuth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the parameters and the signature to the query, as WooCommerce documents it."""
-        stated = {
+        expect_object = {
             "oauth_consumer_key": self._key,
             "oauth_nonce": secrets.token_hex(16),
             "oauth_signature_method": "HMAC-SHA256",
             "oauth_timestamp": str(int(self._clock())),
         }
-        signed = [*request.url.params.multi_items(), *stated.items()]
+        signed = [*request.url.params.multi_items(), *expect_object.items()]
         address = str(request.url.copy_with(query=None, fragment=None))
         text = base_string(request.method, address, signed)
         digest = hmac.new(f"{self._secret}&".encode(), text.encode(), hashlib.sha256).digest()
         signature = base64.b64encode(digest).decode()
-        request.url = request.url.copy_merge_params({**stated, "oauth_signature": signature})
+        request.url = request.url.copy_merge_params({**expect_object, "oauth_signature": signature})
         yield request
 
 

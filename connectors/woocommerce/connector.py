@@ -15,9 +15,6 @@ that a variation shares with its parent other than on the parent, or accept the 
 which WooCommerce greets a new webhook (the shop shows an error once; deliveries come all the same).
 """
 
-import base64
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -27,8 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -37,23 +33,25 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.time_windows import Window
+from connectors.toolkit import signatures
+from connectors.toolkit.time_windows import TimeWindow
 from connectors.woocommerce.auth import OneLeggedOAuth
-from connectors.woocommerce.fulfillment import tell
+from connectors.woocommerce.fulfillment import push_fulfillment
 from connectors.woocommerce.mapping import (
     Dialect,
-    hints_of,
-    listed,
-    order_of,
-    plain,
-    quantity_of,
-    stated,
+    expect_list,
+    expect_object,
+    normalize_key,
+    order_refs,
+    parse_order,
+    parse_quantity,
 )
-from connectors.woocommerce.stock import push
+from connectors.woocommerce.stock import push_levels
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 API = "/wp-json/wc/v3"
@@ -131,7 +129,7 @@ class WooCommerce(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, oldest first."""
-        window = Window.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC))
         orders, total = await self._orders(_changed(window.since, window.until), window.number)
         window, more = window.step((each.updated_at for each in orders), total, PER_PAGE)
         return Page(tuple(orders), window.cursor(), more)
@@ -139,7 +137,7 @@ class WooCommerce(
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         answer = await self.api.json("GET", f"/orders/{quote(ref, safe='')}")
-        return order_of(stated(answer), self._dialect())
+        return parse_order(expect_object(answer), self._dialect())
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window."""
@@ -156,51 +154,50 @@ class WooCommerce(
         """Yield every quantity that a product or one of its variations counts."""
         async for product in self._walk("/products"):
             named = {"product_id": str(product["id"])}
-            if (quantity := quantity_of(product)) is not None:
+            if (quantity := parse_quantity(product)) is not None:
                 yield _observed(product, quantity, named)
             if product.get("type") == "variable":
                 async for each in self._walk(f"/products/{product['id']}/variations"):
-                    if (quantity := quantity_of(each)) is not None:
+                    if (quantity := parse_quantity(each)) is not None:
                         yield _observed(each, quantity, {**named, "variation_id": str(each["id"])})
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: products in one call, variations in one a parent."""
         able, lost = bound(levels, "product_id")
-        return [*lost, *await push(self.api, able)]
+        return [*lost, *await push_levels(self.api, able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Write the serials to the lines, complete the order with the last, and leave a note."""
         settings = self.settings
-        await tell(self.api, fulfillment, settings.shipped_meta, settings.notify_customer)
+        await push_fulfillment(
+            self.api, fulfillment, settings.shipped_meta, settings.notify_customer
+        )
         return f"{str(settings.url).rstrip('/')}/wp-admin/post.php?post={fulfillment.order_ref}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over the raw body."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest())
-        given = headers.get("x-wc-webhook-signature", "").encode()
-        if not hmac.compare_digest(expected, given):
-            raise AuthFailed("the signature of the webhook is wrong")
-        known = headers.get("x-wc-webhook-delivery-id") or hashlib.sha256(body).hexdigest()
-        return Delivery(known, headers.get("x-wc-webhook-topic", ""))
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the raw body."""
+        given = headers.get("x-wc-webhook-signature", "")
+        signatures.require_base64(self.settings.webhook_secret, body, given)
+        call_id = headers.get("x-wc-webhook-delivery-id") or signatures.body_digest(body)
+        return WebhookCall(call_id, headers.get("x-wc-webhook-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``order.*``; its body was built late and is not trusted."""
-        return hints_of(topic, body)
+        return order_refs(topic, body)
 
     def _dialect(self) -> Dialect:
         settings = self.settings
         return Dialect(
             written=settings.shipped_meta,
-            read=frozenset(plain(each) for each in settings.serial_meta_keys),
-            tills=frozenset(plain(each) for each in settings.counter_created_via),
+            read=frozenset(normalize_key(each) for each in settings.serial_meta_keys),
+            tills=frozenset(normalize_key(each) for each in settings.counter_created_via),
         )
 
     async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Order], int]:
         params = {**where, "status": "any", "orderby": "id", "order": "desc", "page": page}
         found, total = await self._page("/orders", {**params, "per_page": PER_PAGE})
         dialect = self._dialect()
-        return [order_of(each, dialect) for each in reversed(found)], total
+        return [parse_order(each, dialect) for each in reversed(found)], total
 
     async def _walk(self, path: str) -> AsyncIterator[Any]:
         page, total = 0, 1
@@ -215,13 +212,13 @@ class WooCommerce(
         """Read one page, and how many entries there are in all."""
         response = await self.api.request("GET", path, params=params)
         try:
-            found = listed(response.json())
+            found = expect_list(response.json())
         except ValueError:
-            found = listed(None)
-        told = response.headers.get("x-wp-total", "")
-        if not told.isdecimal() and len(found) >= params["per_page"] > 1:
+            found = expect_list(None)
+        total = response.headers.get("x-wp-total", "")
+        if not total.isdecimal() and len(found) >= params["per_page"] > 1:
             raise Rejected("a proxy of the shop drops the header X-WP-Total: pages would be lost")
-        return found, int(told) if told.isdecimal() else len(found)
+        return found, int(total) if total.isdecimal() else len(found)
 
 
 def _changed(since: datetime | None, until: datetime | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Tell a WooCommerce shop what left: serials on the lines, the state, and a note."""
+"""Shipments pushed to WooCommerce: serials on the lines, the state, and a note."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,35 +6,44 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
-from connectors.woocommerce.mapping import listed, serials_as_text, serials_told, stated
+from connectors.woocommerce.mapping import (
+    expect_list,
+    expect_object,
+    serials_as_text,
+    serials_from_hub,
+)
 from hub.vocabulary import Fulfillment
 
 SHIPPABLE = frozenset({"processing", "on-hold", "pending"})
 
 
-async def tell(api: RemoteApi, fulfillment: Fulfillment, key: str, notify: bool) -> None:
+async def push_fulfillment(
+    api: RemoteApi, fulfillment: Fulfillment, key: str, notify: bool
+) -> None:
     """Write serials, then the note. Safe to repeat: both are looked at first."""
     path = f"/orders/{quote(fulfillment.order_ref, safe='')}"
-    order = stated(await api.json("GET", path))
-    change = change_of(order, fulfillment, key)
+    order = expect_object(await api.json("GET", path))
+    change = build_order_update(order, fulfillment, key)
     if change:
         await api.json("PUT", path, json=change)
     mark = f"[{fulfillment.reference}]"
-    notes = listed(await api.json("GET", f"{path}/notes"))
+    notes = expect_list(await api.json("GET", f"{path}/notes"))
     if not any(mark in str(note.get("note")) for note in notes):
         note = {"note": f"{_words(fulfillment)} {mark}", "customer_note": notify}
         await api.json("POST", f"{path}/notes", json=note)
 
 
-def change_of(order: Mapping[str, Any], fulfillment: Fulfillment, key: str) -> dict[str, Any]:
+def build_order_update(
+    order: Mapping[str, Any], fulfillment: Fulfillment, key: str
+) -> dict[str, Any]:
     """Build what is to change on the order; empty where everything is known already."""
     lines = {str(line["id"]): line for line in order.get("line_items") or []}
-    told = {ref: serials_told(line, key) for ref, line in lines.items()}
-    changed, left = list[dict[str, Any]](), {ref: set(each[0]) for ref, each in told.items()}
+    note = {ref: serials_from_hub(line, key) for ref, line in lines.items()}
+    changed, left = list[dict[str, Any]](), {ref: set(each[0]) for ref, each in note.items()}
     for line in fulfillment.lines:
         if line.order_line_ref not in lines:
             raise NotFound(f"the order has no line {line.order_line_ref}")
-        known, meta_id = told[line.order_line_ref]
+        known, meta_id = note[line.order_line_ref]
         merged = tuple(dict.fromkeys((*known, *line.serials)))
         left[line.order_line_ref] = set(merged)
         if merged != known:
@@ -51,9 +60,9 @@ def change_of(order: Mapping[str, Any], fulfillment: Fulfillment, key: str) -> d
 
 def _words(fulfillment: Fulfillment) -> str:
     units = sum(len(line.serials) for line in fulfillment.lines)
-    told = f"Shipped {units} {'unit' if units == 1 else 'units'}"
+    note = f"Shipped {units} {'unit' if units == 1 else 'units'}"
     if fulfillment.carrier:
-        told += f" with {fulfillment.carrier}"
+        note += f" with {fulfillment.carrier}"
     if fulfillment.tracking:
-        told += f", tracking {fulfillment.tracking}"
-    return f"{told}."
+        note += f", tracking {fulfillment.tracking}"
+    return f"{note}."

@@ -1,4 +1,4 @@
-"""Read what WooCommerce says: orders, meta data, quantities and refusals in our words."""
+"""WooCommerce mapping: orders, meta data, quantities and refusals in the hub vocabulary."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Hint
+from connectors.contract import OrderRef
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
@@ -38,21 +38,21 @@ class Dialect:
     tills: Collection[str]  # `created_via` of a sale over the counter
 
 
-def listed(answer: Any) -> list[Any]:
+def expect_list(answer: Any) -> list[Any]:
     """Take the answer as a list of objects; anything else is a page of somebody else."""
     if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
         raise Unknown("the answer is not a list of objects")
     return answer
 
 
-def stated(answer: Any) -> Mapping[str, Any]:
+def expect_object(answer: Any) -> Mapping[str, Any]:
     """Take the answer as one object."""
     if not isinstance(answer, dict):
         raise Unknown("the answer is not an object")
     return answer
 
 
-def order_of(order: Mapping[str, Any], dialect: Dialect) -> Order:
+def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
     """Read an order. Times are those marked GMT; the others are in the shop's own zone."""
     status = str(order.get("status") or "")
     state = STATES.get(status)
@@ -70,35 +70,35 @@ def order_of(order: Mapping[str, Any], dialect: Dialect) -> Order:
         lines=tuple(_line(line, done, dialect) for line in lines),
         placed_at=moment(placed),
         updated_at=moment(order.get("date_modified_gmt") or placed),
-        at_counter=done and plain(order.get("created_via") or "") in dialect.tills,
+        at_counter=done and normalize_key(order.get("created_via") or "") in dialect.tills,
         customer_ref=str(customer) if customer else None,
     )
 
 
 def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
     quantity = math.ceil(line.get("quantity") or 0)
-    told = len(serials_told(line, dialect.written)[0])
+    message = len(serials_from_hub(line, dialect.written)[0])
     return OrderLine(
         ref=str(line["id"]),
         sku=line.get("sku") or "",
         quantity=quantity,
-        fulfilled=quantity if done else min(told, quantity),
-        serials=serials_named(line, dialect),
+        fulfilled=quantity if done else min(message, quantity),
+        serials=serials_from_till(line, dialect),
         title=line.get("name") or "",
     )
 
 
-def serials_named(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
+def serials_from_till(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
     """Read the serials that a till or a plugin wrote on a line; not those that we wrote."""
     found: list[str] = []
     for meta in line.get("meta_data") or []:
         key = str(meta.get("key") or "")
-        if key != dialect.written and plain(key) in dialect.read:
+        if key != dialect.written and normalize_key(key) in dialect.read:
             found.extend(_serials(meta.get("value")))
     return tuple(dict.fromkeys(found))
 
 
-def serials_told(line: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], int | None]:
+def serials_from_hub(line: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], int | None]:
     """Read the serials that we wrote on a line, and the id of that entry."""
     for meta in line.get("meta_data") or []:
         if meta.get("key") == key:
@@ -132,34 +132,34 @@ def _serials(value: Any) -> list[str]:
     return [word.strip() for word in _BETWEEN_SERIALS.split(str(value)) if word.strip()]
 
 
-def plain(words: str) -> str:
+def normalize_key(words: str) -> str:
     """Write ``_Serial-Number`` and ``serial number`` alike."""
     return " ".join(_BETWEEN_WORDS.split(words.strip("_- \t").casefold()))
 
 
-def quantity_of(product: Mapping[str, Any]) -> int | None:
+def parse_quantity(product: Mapping[str, Any]) -> int | None:
     """Read what a product or a variation shows; None where it does not count its own stock."""
     if product.get("manage_stock") is not True:  # a variation may say "parent"
         return None
     return math.floor(product.get("stock_quantity") or 0)
 
 
-def refusal_of(item: Mapping[str, Any]) -> ConnectorError | None:
+def parse_item_error(item: Mapping[str, Any]) -> ConnectorError | None:
     """Read the error that a batch gives for one of its items, with status 200."""
     error = item.get("error")
     if not error:
         return None
     code, data = str(error.get("code") or ""), error.get("data")
     status = data.get("status") if isinstance(data, dict) else None
-    told = f"{status or ''} {code} {error.get('message', '')}".strip()[:ERROR_TEXT_CHARS_MAX]
+    message = f"{status or ''} {code} {error.get('message', '')}".strip()[:ERROR_TEXT_CHARS_MAX]
     if status == 404 or "invalid_id" in code:
-        return NotFound(told)
+        return NotFound(message)
     if isinstance(status, int) and status >= 500:
-        return Transient(told)
-    return Rejected(told)
+        return Transient(message)
+    return Rejected(message)
 
 
-def hints_of(topic: str, body: bytes) -> Sequence[Hint]:
+def order_refs(topic: str, body: bytes) -> Sequence[OrderRef]:
     """Name the order of ``order.*``."""
     if not topic.startswith("order."):
         return ()
@@ -168,4 +168,4 @@ def hints_of(topic: str, body: bytes) -> Sequence[Hint]:
     except ValueError:
         return ()
     named = payload.get("id") if isinstance(payload, dict) else None
-    return (Hint(str(named)),) if named else ()
+    return (OrderRef(str(named)),) if named else ()

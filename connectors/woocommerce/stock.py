@@ -7,13 +7,18 @@ from typing import Any
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound
 from connectors.remote import RemoteApi
-from connectors.woocommerce.mapping import listed, quantity_of, refusal_of, stated
+from connectors.woocommerce.mapping import (
+    expect_list,
+    expect_object,
+    parse_item_error,
+    parse_quantity,
+)
 from hub.vocabulary import StockLevel
 
 BATCH_MAX = 100  # of WooCommerce: objects in one batch, and entries in one page
 
 
-async def push(api: RemoteApi, levels: Sequence[StockLevel]) -> list[PushedLevel]:
+async def push_levels(api: RemoteApi, levels: Sequence[StockLevel]) -> list[PushedLevel]:
     """Set levels by their shelf: products share one, the variations of each parent another."""
     shelves: dict[str, list[StockLevel]] = defaultdict(list)
     answers = list[PushedLevel]()
@@ -47,7 +52,7 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
     answers, wanted = list[PushedLevel](), list[StockLevel]()
     for level in levels:
         product = shown.get(_id(level))
-        present = quantity_of(product) if product else None
+        present = parse_quantity(product) if product else None
         if product is None:
             error = NotFound(f"the shop has no {path.lstrip('/')} {_id(level)}")
             answers.append(PushedLevel(level.listing, error=error))
@@ -67,7 +72,7 @@ async def _shown(api: RemoteApi, path: str, ids: Sequence[str]) -> dict[str, Map
         "per_page": BATCH_MAX,
         "_fields": "id,manage_stock,stock_quantity",
     }
-    found = listed(await api.json("GET", path, params=params))
+    found = expect_list(await api.json("GET", path, params=params))
     return {str(each["id"]): each for each in found}
 
 
@@ -81,7 +86,7 @@ async def _set(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list[
     ]
     # Absolute, and compared before: to repeat it at once is safe.
     answer = await api.json("POST", f"{path}/batch", json={"update": wanted}, repeat=True)
-    done = {str(each.get("id")): each for each in listed(stated(answer).get("update"))}
+    done = {str(each.get("id")): each for each in expect_list(expect_object(answer).get("update"))}
     return [_answer_for(level, done.get(_id(level))) for level in levels]
 
 
@@ -89,8 +94,8 @@ def _answer_for(level: StockLevel, item: Mapping[str, Any] | None) -> PushedLeve
     if item is None:
         missing = NotFound(f"the batch says nothing of {_id(level)}")
         return PushedLevel(level.listing, error=missing)
-    refusal = refusal_of(item)
+    refusal = parse_item_error(item)
     if refusal is not None:
         return PushedLevel(level.listing, error=refusal)
-    shown = quantity_of(item)
+    shown = parse_quantity(item)
     return PushedLevel(level.listing, level.available if shown is None else shown)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.gudid.simulator import GudidTwin
+from connectors.gudid.simulator import GudidSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from hub.access.keys import Scope
@@ -20,9 +20,11 @@ GTIN = "887517567062"  # of twelve digits
 DI = "00887517567062"
 
 
-def with_registry(world: World, story: Callable[[Hub, Caller, GudidTwin], Awaitable[None]]) -> None:
+def with_registry(
+    world: World, story: Callable[[Hub, Caller, GudidSimulator], Awaitable[None]]
+) -> None:
     async def told(hub: Hub) -> None:
-        twin = GudidTwin()
+        twin = GudidSimulator()
         async with serve(twin.app) as url:
             world.channel("fda", "gudid", twin.settings(url))
             await story(hub, await hub.caller(Scope.SCANNER), twin)
@@ -35,7 +37,7 @@ async def ask(caller: Caller, identifier: str = DI) -> Any:
 
 
 def test_a_device_is_looked_up_once_and_remembered(world: World) -> None:
-    async def story(hub: Hub, caller: Caller, twin: GudidTwin) -> None:
+    async def story(hub: Hub, caller: Caller, twin: GudidSimulator) -> None:
         twin.register(DI, "CoRoent")
         for identifier in (GTIN, f" {DI} ", DI):
             found = await ask(caller, identifier)
@@ -60,7 +62,7 @@ def test_a_device_is_looked_up_once_and_remembered(world: World) -> None:
 
 
 def test_that_a_device_is_not_registered_is_an_answer_for_a_day(world: World) -> None:
-    async def story(hub: Hub, caller: Caller, twin: GudidTwin) -> None:
+    async def story(hub: Hub, caller: Caller, twin: GudidSimulator) -> None:
         for _ in range(2):
             found = await ask(caller)
             assert (found["identifier"], found["device"]) == (DI, None)
@@ -73,7 +75,7 @@ def test_that_a_device_is_not_registered_is_an_answer_for_a_day(world: World) ->
 
 
 def test_a_registry_that_fails_says_nothing_and_is_left_alone(world: World) -> None:
-    async def story(hub: Hub, caller: Caller, twin: GudidTwin) -> None:
+    async def story(hub: Hub, caller: Caller, twin: GudidSimulator) -> None:
         twin.register(DI, "CoRoent")
         twin.fail_next(Fault.SERVER_ERROR, times=3)
         assert await ask(caller) is None
@@ -87,7 +89,7 @@ def test_a_registry_that_fails_says_nothing_and_is_left_alone(world: World) -> N
 
 
 def test_many_who_ask_at_once_are_one_question(world: World) -> None:
-    async def story(hub: Hub, caller: Caller, twin: GudidTwin) -> None:
+    async def story(hub: Hub, caller: Caller, twin: GudidSimulator) -> None:
         twin.register(DI, "CoRoent")
         found = await asyncio.gather(*(ask(caller) for _ in range(8)))
         assert {each["device"]["brand"] for each in found} == {"CoRoent"}

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from hub.access.keys import Scope
 from hub.storage.sql import Row
@@ -153,7 +153,7 @@ def test_administration_needs_its_scope(world: World, scope: Scope) -> None:
 
 
 def settings(**changes: Any) -> dict[str, Any]:
-    twin = ShopifyTwin(access_token=SECRET, webhook_secret=f"{SECRET}-too")
+    twin = ShopifySimulator(access_token=SECRET, webhook_secret=f"{SECRET}-too")
     return twin.settings("http://127.0.0.1:9") | changes  # nobody listens there
 
 
@@ -354,7 +354,7 @@ def test_a_case_is_given_to_somebody_and_closed_with_what_was_done(world: World)
 
 
 def test_a_run_heals_what_is_safe_and_leaves_the_rest_to_a_person(world: World) -> None:
-    twin = ShopifyTwin(clock=lambda: world.now)
+    twin = ShopifySimulator(clock=lambda: world.now)
     item = twin.add_item("CAM", 0)
 
     async def story(hub: Hub) -> None:

@@ -7,17 +7,17 @@ import httpx
 import pytest
 
 from api.api_client import Hub, play
-from connectors.ebay.simulator import EbayTwin
-from connectors.shopify.simulator.server import ShopifyTwin
-from connectors.square.simulator.server import SquareTwin
+from connectors.ebay.simulator import EbaySimulator
+from connectors.shopify.simulator.server import ShopifySimulator
+from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault, Webhook
 from hub.storage.sql import Row
 from hub_api.webhooks import BODY_BYTES_MAX
 from world import World
 
-Twin = ShopifyTwin | SquareTwin
-TWINS = {"shopify": ShopifyTwin, "square": SquareTwin}
+Twin = ShopifySimulator | SquareSimulator
+TWINS = {"shopify": ShopifySimulator, "square": SquareSimulator}
 each_twin = pytest.mark.parametrize("connector", TWINS)
 
 
@@ -35,7 +35,7 @@ def connected(world: World, connector: str) -> Twin:
 
 def delivery_of_an_order(twin: Twin) -> Webhook:
     """Sell something and take the webhook that says so, signed and not yet sent."""
-    if isinstance(twin, ShopifyTwin):
+    if isinstance(twin, ShopifySimulator):
         twin.add_item("CAM", 3)
     else:
         twin.add_variation("CAM", 3)
@@ -171,7 +171,7 @@ def test_a_webhook_is_posted_and_nothing_else(world: World) -> None:
 
 
 def test_a_channel_that_asks_whose_address_it_is_gets_an_answer(world: World) -> None:
-    twin = EbayTwin()
+    twin = EbaySimulator()
     address = "http://hub/webhooks/shop"
     world.channel(connector="ebay", settings=twin.settings("http://twin.test", address))
 
@@ -189,7 +189,7 @@ def test_a_channel_that_asks_whose_address_it_is_gets_an_answer(world: World) ->
 def test_a_key_is_fetched_for_a_signature_and_what_cannot_be_verified_now_is_sent_again(
     world: World,
 ) -> None:
-    twin = EbayTwin()
+    twin = EbaySimulator()
     twin.subscribers.append("http://hub/webhooks/shop")
     twin.add_item("CAM", 3)
     twin.place_order({"CAM": 1})
@@ -206,7 +206,7 @@ def test_a_key_is_fetched_for_a_signature_and_what_cannot_be_verified_now_is_sen
 
 
 def test_a_notification_of_ebay_is_stored_under_the_key_that_it_names(world: World) -> None:
-    twin = EbayTwin()
+    twin = EbaySimulator()
     twin.subscribers.append("http://hub/webhooks/shop")
     twin.add_item("CAM", 3)
     twin.place_order({"CAM": 1})

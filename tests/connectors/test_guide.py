@@ -5,7 +5,7 @@ from pathlib import Path
 
 from connectors import errors
 from connectors.contract import CAPABILITIES
-from connectors.testing.simulator_driver import Driver
+from connectors.testing.simulator_driver import SimulatorDriver
 
 GUIDE = (Path(__file__).parents[2] / "docs/connectors/writing.md").read_text()
 CODE = set(re.findall(r"`([A-Za-z_.]+)", GUIDE))
@@ -24,7 +24,7 @@ def test_every_capability_is_named_with_what_is_to_be_written() -> None:
 
 
 def test_every_method_and_fact_of_a_driver_is_named() -> None:
-    assert public(Driver) - {"key"} <= CODE
+    assert public(SimulatorDriver) - {"key"} <= CODE
 
 
 def test_every_flag_of_the_contract_is_named() -> None:

@@ -36,23 +36,25 @@ def first_column(table: str) -> set[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_it_tells_what_the_connector_can_and_nothing_else(key: str) -> None:
-    told = sections(key)
-    assert tuple(told) == SECTIONS
-    assert all(len(each.strip()) >= 15 for each in told.values())
-    assert first_column(told["What it can"]) == set(capabilities(installed()[key]))
+    reported = sections(key)
+    assert tuple(reported) == SECTIONS
+    assert all(len(each.strip()) >= 15 for each in reported.values())
+    assert first_column(reported["What it can"]) == set(capabilities(installed()[key]))
     most = getattr(installed()[key], "levels_max", None)
     if most is not None:
-        assert re.search(rf"\b{most}\b", told["What it can"]), f"it takes {most} levels in a call"
+        assert re.search(rf"\b{most}\b", reported["What it can"]), (
+            f"it takes {most} levels in a call"
+        )
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_it_names_every_setting_and_its_example_is_one_that_the_connector_takes(key: str) -> None:
-    told, model = sections(key)["Settings"], installed()[key].settings_model
-    assert first_column(told) == set(model.model_fields)
+    reported, model = sections(key)["Settings"], installed()[key].settings_model
+    assert first_column(reported) == set(model.model_fields)
     for name, field in model.model_fields.items():
         needed = "yes" if field.is_required() else "no"
-        assert f"| `{name}` | {needed} |" in told, f"{name} is needed: {needed}"
-    (example,) = re.findall(r"```json\n(.*?)```", told, flags=re.DOTALL)
+        assert f"| `{name}` | {needed} |" in reported, f"{name} is needed: {needed}"
+    (example,) = re.findall(r"```json\n(.*?)```", reported, flags=re.DOTALL)
     filled_in = {name: a_key() if NO_KEY in value else value for name, value in strings(example)}
     installed()[key].remote(model.model_validate({**json.loads(example), **filled_in}))
 
@@ -73,15 +75,15 @@ def a_key() -> str:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_it_says_in_words_how_serials_travel(key: str) -> None:
-    connector, told = installed()[key], sections(key)["Serials, there and back"]
-    if getattr(connector, "keeps_serials", True) is False:
-        assert re.search(r"\bno field\b|\bcan only\b", told)
+    connector, reported = installed()[key], sections(key)["Serials, there and back"]
+    if getattr(connector, "stores_serials", True) is False:
+        assert re.search(r"\bno field\b|\bcan only\b", reported)
     comes_in = getattr(connector, "orders_name_serials", None)
     if comes_in:
-        assert re.search(r"\bcomes? in\b|\bis read\b|\bare read\b", told)
+        assert re.search(r"\bcomes? in\b|\bis read\b|\bare read\b", reported)
     elif comes_in is False:
         assert re.search(
-            r"\b[Nn]o serial comes in\b|\bnone comes in\b|\bNothing comes back\b", told
+            r"\b[Nn]o serial comes in\b|\bnone comes in\b|\bNothing comes back\b", reported
         )
 
 
@@ -89,4 +91,4 @@ def test_the_list_names_every_page_and_every_connector() -> None:
     listed = (PAGES / "README.md").read_text()
     linked = set(re.findall(r"\[`([a-z_]+)`\]\(\1\.md\)", listed))
     assert linked == set(KEYS)
-    assert {path.stem for path in PAGES.glob("*.md")} == {*KEYS, "README", "writing"}
+    assert {path.stem for path in PAGES.glob("*.md")} == {*KEYS, "README", "writing", "contract"}

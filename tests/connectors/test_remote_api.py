@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from connectors import Conflict, RateLimited, Rejected, Remote, RemoteApi, Transient, Unknown
-from connectors.remote import sent_only_while
-from connectors.toolkit.rate_limits import LocalBudgets
+from connectors.remote import send_only_while
+from connectors.toolkit.rate_limits import LocalRateLimits
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT, retry_after_seconds
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-class Wire:
+class FaultyTransport:
     """Answers with each of the given answers in turn; the last one stays."""
 
     def __init__(self, *answers: int | Exception) -> None:
@@ -30,10 +30,12 @@ class Wire:
         return httpx.Response(answer, json={"said": "no"}, headers={"retry-after": "0"})
 
 
-def call(wire: Answer, method: str = "GET", remote: Remote | None = None, **options: Any) -> Any:
+def call(
+    transport: Answer, method: str = "GET", remote: Remote | None = None, **options: Any
+) -> Any:
     async def once() -> Any:
         other = remote or Remote(base_url="https://shop.test", calls_per_second=1000)
-        api = RemoteApi(other, transport=httpx.MockTransport(wire))
+        api = RemoteApi(other, transport=httpx.MockTransport(transport))
         try:
             return await api.json(method, "/things", **options)
         finally:
@@ -44,38 +46,38 @@ def call(wire: Answer, method: str = "GET", remote: Remote | None = None, **opti
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_what_is_safe_is_repeated_at_once(method: str) -> None:
-    wire = Wire(503, httpx.ReadTimeout("slow"), 200)
-    assert call(wire, method) == {"said": "no"}
-    assert len(wire.requests) == 3
+    transport = FaultyTransport(503, httpx.ReadTimeout("slow"), 200)
+    assert call(transport, method) == {"said": "no"}
+    assert len(transport.requests) == 3
 
 
 def test_a_post_is_repeated_only_when_it_says_so() -> None:
-    wire = Wire(503, 200)
+    transport = FaultyTransport(503, 200)
     with pytest.raises(Transient):
-        call(wire, "POST")
-    assert len(wire.requests) == 1
-    assert call(Wire(503, 200), "POST", repeat=True) == {"said": "no"}
+        call(transport, "POST")
+    assert len(transport.requests) == 1
+    assert call(FaultyTransport(503, 200), "POST", repeat=True) == {"said": "no"}
     with pytest.raises(Unknown):
-        call(Wire(httpx.WriteError("broken"), 200), "PUT", repeat=False)
+        call(FaultyTransport(httpx.WriteError("broken"), 200), "PUT", repeat=False)
 
 
 def test_quick_retries_end() -> None:
-    wire = Wire(500)
+    transport = FaultyTransport(500)
     with pytest.raises(Transient):
-        call(wire)
-    assert len(wire.requests) == 3
+        call(transport)
+    assert len(transport.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 409, 429])
 def test_a_refusal_is_never_repeated(status: int) -> None:
-    wire = Wire(status)
+    transport = FaultyTransport(status)
     with pytest.raises((Rejected, Conflict, RateLimited)):
-        call(wire)
-    assert len(wire.requests) == 1
+        call(transport)
+    assert len(transport.requests) == 1
 
 
 def test_an_accepted_status_is_handed_back() -> None:
-    assert call(Wire(404), accept=(404,)) == {"said": "no"}
+    assert call(FaultyTransport(404), accept=(404,)) == {"said": "no"}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_broken_wire_says_whether_something_was_sent(
     broken: Exception, error: type[Exception]
 ) -> None:
     with pytest.raises(Transient) as caught:
-        call(Wire(broken), "POST")
+        call(FaultyTransport(broken), "POST")
     assert type(caught.value) is error
     assert str(caught.value) == f"POST /things: {type(broken).__name__}"
 
@@ -131,10 +133,12 @@ def test_an_error_tells_the_path_and_neither_query_nor_secret() -> None:
     assert "very-secret-key" not in repr(remote)
     with pytest.raises(Rejected) as caught:
         call(answer, remote=remote, params={"token": "in-the-query"})
-    told = str(caught.value)
-    assert told.startswith("GET /things: 422 ")
-    assert len(told) <= 200
-    assert not [each for each in ("in-the-query", "very-secret-key", "pass-word-1") if each in told]
+    reported = str(caught.value)
+    assert reported.startswith("GET /things: 422 ")
+    assert len(reported) <= 200
+    assert not [
+        each for each in ("in-the-query", "very-secret-key", "pass-word-1") if each in reported
+    ]
 
 
 def test_an_answer_that_is_not_json_is_an_unknown_outcome() -> None:
@@ -145,10 +149,10 @@ def test_an_answer_that_is_not_json_is_an_unknown_outcome() -> None:
 def test_our_own_pace_waits_shortly_and_hands_long_waits_to_the_jobs() -> None:
     now = [0.0]
     remote = Remote(base_url="https://shop.test", calls_per_second=0.5)
-    wire = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
 
-    async def play() -> None:
-        api = RemoteApi(remote, transport=wire, budgets=LocalBudgets(lambda: now[0]))
+    async def run_case() -> None:
+        api = RemoteApi(remote, transport=transport, rate_limits=LocalRateLimits(lambda: now[0]))
         await api.request("GET", "/")
         with pytest.raises(RateLimited) as caught:
             await api.request("GET", "/")
@@ -157,29 +161,29 @@ def test_our_own_pace_waits_shortly_and_hands_long_waits_to_the_jobs() -> None:
         await api.request("GET", "/")
         await api.aclose()
 
-    asyncio.run(play())
+    asyncio.run(run_case())
 
 
 def test_a_burst_of_one_second_goes_out_at_once() -> None:
     remote = Remote(base_url="https://shop.test", calls_per_second=50)
-    wire = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
 
-    async def play() -> None:
-        api = RemoteApi(remote, transport=wire, budgets=LocalBudgets(lambda: 0.0))
+    async def run_case() -> None:
+        api = RemoteApi(remote, transport=transport, rate_limits=LocalRateLimits(lambda: 0.0))
         await asyncio.gather(*(api.request("GET", "/") for _ in range(50)))
         with pytest.raises(RateLimited):
             await asyncio.gather(*(api.request("GET", "/") for _ in range(60)))
         await api.aclose()
 
-    asyncio.run(play())
+    asyncio.run(run_case())
 
 
 def test_nothing_is_sent_once_the_lease_is_over() -> None:
-    wire, held = Wire(200), [True, False, False, False]
-    with sent_only_while(lambda: held.pop(0)):
-        call(wire, "POST")
+    transport, may_send = FaultyTransport(200), [True, False, False, False]
+    with send_only_while(lambda: may_send.pop(0)):
+        call(transport, "POST")
         with pytest.raises(Transient, match="before the call was sent"):
-            call(wire)
-    assert len(wire.requests) == 1
-    call(wire)
-    assert len(wire.requests) == 2
+            call(transport)
+    assert len(transport.requests) == 1
+    call(transport)
+    assert len(transport.requests) == 2

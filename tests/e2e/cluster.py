@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from connectors.shopify.simulator.server import ShopifyTwin
-from connectors.square.simulator.server import SquareTwin
+from connectors.shopify.simulator.server import ShopifySimulator
+from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.serving import serve
 from e2e.private_postgres import PrivateServer
 from e2e.processes import HubProcess, start
@@ -56,8 +56,8 @@ class Cluster:
     server: PrivateServer
     folder: Path
     chance: random.Random
-    shop: ShopifyTwin
-    till: SquareTwin
+    shop: ShopifySimulator
+    till: SquareSimulator
     to_database: Wire
     to_shop: Wire
     to_till: Wire
@@ -309,7 +309,7 @@ async def cluster(server: PrivateServer, folder: Path, seed: int) -> AsyncIterat
 async def _connect(
     stack: AsyncExitStack, world: World, server: PrivateServer, folder: Path, seed: int
 ) -> Cluster:
-    shop, till = ShopifyTwin(), SquareTwin()
+    shop, till = ShopifySimulator(), SquareSimulator()
     wires = [await stack.enter_async_context(wire(lambda: _by_socket(server.socket)))]
     for twin in (shop, till):
         url = urlsplit(await stack.enter_async_context(serve(twin.app)))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from hub.access import keys
 from hub.access.keys import Scope
@@ -69,9 +69,9 @@ async def working_hub(database_url: str) -> AsyncIterator[Hub]:
 
 
 @asynccontextmanager
-async def second_channel() -> AsyncIterator[tuple[ShopifyTwin, str]]:
+async def second_channel() -> AsyncIterator[tuple[ShopifySimulator, str]]:
     """Serve a twin that shows the same article, and falls when the first channel sells."""
-    twin = ShopifyTwin()
+    twin = ShopifySimulator()
     twin.add_item("CAM-X1", 0)
     async with serve(twin.app) as url:
         yield twin, url

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, api_process, hub_process
 from hub import orders
@@ -69,7 +69,7 @@ class Shop:
     """Orders that were shipped, and of which their shop does not know yet."""
 
     world: World
-    twin: ShopifyTwin
+    twin: ShopifySimulator
     door: Door
 
     def states(self) -> list[str]:
@@ -86,7 +86,7 @@ class Shop:
 async def shop(world: World) -> AsyncIterator[Shop]:
     """Sell and ship some cameras."""
     world.now = datetime.now(UTC)  # the worker has the clock of its process
-    twin = ShopifyTwin()
+    twin = ShopifySimulator()
     twin.add_item("CAM", ORDERS)
     door = Door(twin.app)
     async with serve(door) as url:

@@ -19,7 +19,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.registry import connect
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from e2e.processes import POLL_SECONDS, SECONDS_MAX, HubProcess, hub_process
 from hub import catalogue, orders
@@ -94,7 +94,7 @@ class Story:
     """One shop that sold one camera, and a hub that has shipped it and was not yet told so."""
 
     world: World
-    twin: ShopifyTwin
+    twin: ShopifySimulator
     gate: Gate
     channel: Row
     order_ref: str
@@ -163,7 +163,7 @@ async def story(
 ) -> AsyncIterator[Story]:
     """Five cameras, one of them sold by the shop, picked, packed and shipped."""
     world.now = datetime.now(UTC)  # the worker has the clock of its process
-    twin = ShopifyTwin()
+    twin = ShopifySimulator()
     item = twin.add_item("CAM", 3)
     order_ref = twin.place_order({"CAM": 1})
     gate = Gate(twin.app, holds, performs)

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from connectors.amazon.queue import HIDDEN_SECONDS
-from connectors.amazon.simulator.server import AmazonTwin
+from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.serving import serve
 from e2e.moto_server import REGION, ask, make_identity, moto, program
 from e2e.processes import HubProcess, hub_process
@@ -93,7 +93,7 @@ class Told:
     """What the story is about."""
 
     world: World
-    twin: AmazonTwin
+    twin: AmazonSimulator
     gate: Gate
     folder: Path
     database_url: str
@@ -165,7 +165,7 @@ def test_a_notice_is_deleted_after_it_was_stored_and_becomes_one_order(
         async def queue(action: str, **said: Any) -> Any:
             return await ask(address, key, action, QueueUrl=named, **said)
 
-        twin, gate = AmazonTwin(), Gate(address, lambda: int(world.value(STORED)))
+        twin, gate = AmazonSimulator(), Gate(address, lambda: int(world.value(STORED)))
         twin.add_item("CAM", 3)
         async with serve(twin.app) as amazon, serve(gate) as door:
             settings = twin.settings(

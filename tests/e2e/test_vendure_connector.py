@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors import AuthFailed, Conflict, Hint, NotFound, RemoteApi, Unknown
+from connectors import AuthFailed, Conflict, NotFound, OrderRef, RemoteApi, Unknown
 from connectors.registry import connect
 from connectors.testing.serving import serve
 from connectors.vendure.connector import Vendure, VendureSettings
@@ -217,7 +217,7 @@ def test_its_webhooks_are_signed_and_name_the_order() -> None:
             ids.add(delivery.id)
             with pytest.raises(AuthFailed):
                 connector.verify(headers, body + b" ", datetime.now(UTC))
-        assert hints == {Hint(ref)}
+        assert hints == {OrderRef(ref)}
         assert len(ids) == len(received) > 1
         await connector.api.aclose()
 

@@ -8,17 +8,17 @@ import pytest
 from connectors import AuthFailed
 from connectors.connections import Connections
 from connectors.shopify.connector import Shopify
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
-from connectors.toolkit.rate_limits import Budget, Reading
+from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.tokens import Token
 from hub.storage.database import Database, open_database
 from hub.storage.sql import Row
-from jobs.shared_rate_limits import SharedBudgets, SharedTokens, stores
+from jobs.shared_rate_limits import SharedRateLimits, SharedTokens, stores
 from world import World
 
-CALLS = Budget(name="calls", capacity=10, per_second=10)
-QUOTA = Budget(name="quota", capacity=5, window_seconds=3_600)
+CALLS = RateLimit(name="calls", capacity=10, per_second=10)
+QUOTA = RateLimit(name="quota", capacity=5, window_seconds=3_600)
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def workers(world: World, url: str) -> "AsyncIterator[list[Database]]":
         other.close()
 
 
-def budgets_of(world: World, workers: list[Database], channel: Row) -> list[SharedBudgets]:
-    return [SharedBudgets(each, lambda: world.now, channel["id"]) for each in workers]
+def budgets_of(world: World, workers: list[Database], channel: Row) -> list[SharedRateLimits]:
+    return [SharedRateLimits(each, lambda: world.now, channel["id"]) for each in workers]
 
 
-async def granted(shared: list[SharedBudgets], budget: Budget, tries: int) -> int:
-    waits = [await each.take(budget, 1) for _ in range(tries) for each in shared]
+async def granted(shared: list[SharedRateLimits], rate_limit: RateLimit, tries: int) -> int:
+    waits = [await each.take(rate_limit, 1) for _ in range(tries) for each in shared]
     return waits.count(0)
 
 
@@ -60,7 +60,7 @@ def test_what_one_worker_learns_holds_for_the_others(world: World, workers: list
     first, second, third = budgets_of(world, workers, world.channel())
 
     async def play() -> None:
-        await first.learn(CALLS, Reading(budget="calls", remaining=0, per_second=2))
+        await first.learn(CALLS, RateLimitReading(rate_limit="calls", remaining=0, per_second=2))
         assert await second.take(CALLS, 1) == pytest.approx(0.5)
         await second.block(CALLS, 30)
         assert await third.take(CALLS, 1) == pytest.approx(30)
@@ -125,7 +125,7 @@ async def _nothing(*_: object) -> None:
 def test_a_refused_token_is_replaced_and_a_refused_app_calls_a_person(
     world: World, workers: list[Database]
 ) -> None:
-    twin = ShopifyTwin()
+    twin = ShopifySimulator()
 
     async def play() -> None:
         async with serve(twin.app) as url:

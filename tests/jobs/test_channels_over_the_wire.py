@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from connectors.amazon.simulator.server import AmazonTwin
-from connectors.bigcommerce.simulator import BigCommerceTwin
-from connectors.ebay.simulator import EbayTwin
-from connectors.lightspeed.simulator import LightspeedTwin
-from connectors.medusa.simulator import MedusaTwin
-from connectors.saleor.simulator import SaleorTwin
+from connectors.amazon.simulator.server import AmazonSimulator
+from connectors.bigcommerce.simulator import BigCommerceSimulator
+from connectors.ebay.simulator import EbaySimulator
+from connectors.lightspeed.simulator import LightspeedSimulator
+from connectors.medusa.simulator import MedusaSimulator
+from connectors.saleor.simulator import SaleorSimulator
 from connectors.testing.serving import serve
-from connectors.walmart.simulator.server import WalmartTwin
-from connectors.woocommerce.simulator.server import WooCommerceTwin
+from connectors.walmart.simulator.server import WalmartSimulator
+from connectors.woocommerce.simulator.server import WooCommerceSimulator
 from hub import orders
 from hub.commands.work import Work
 from hub.ledger.units import Scan
@@ -37,21 +37,21 @@ class Shop:
     shown: Callable[[Any, Any], int]
 
 
-def amazon() -> AmazonTwin:
-    twin = AmazonTwin()
+def amazon() -> AmazonSimulator:
+    twin = AmazonSimulator()
     twin.past = timedelta(minutes=10)
     return twin
 
 
 SHOPS = {
     "saleor": Shop(
-        SaleorTwin,
+        SaleorSimulator,
         lambda twin: twin.add_item("CAM", 0),
         lambda twin, item: twin.place_order({item: 1}),
         lambda twin, item: twin.quantity(item),
     ),
     "walmart": Shop(
-        WalmartTwin,
+        WalmartSimulator,
         lambda twin: twin.add_item("CAM", 0),
         lambda twin, _: twin.place_order({"CAM": 1}),
         lambda twin, _: twin.quantity("CAM"),
@@ -63,31 +63,31 @@ SHOPS = {
         lambda twin, _: twin.quantity("CAM"),
     ),
     "woocommerce": Shop(
-        WooCommerceTwin,
+        WooCommerceSimulator,
         lambda twin: twin.add_product("CAM", 0),
         lambda twin, _: twin.place_order({"CAM": 1}),
         lambda twin, _: twin.quantity("CAM"),
     ),
     "lightspeed": Shop(
-        LightspeedTwin,
+        LightspeedSimulator,
         lambda twin: twin.add_product("CAM", 0, ["SN-1"]),
         lambda twin, item: twin.sell(item, status="AWAITING_DISPATCH"),
         lambda twin, item: twin.quantity(item),
     ),
     "bigcommerce": Shop(
-        BigCommerceTwin,
+        BigCommerceSimulator,
         lambda twin: twin.add_item("CAM", 0),
         lambda twin, item: twin.place_order(item),
         lambda twin, item: twin.quantity(item),
     ),
     "ebay": Shop(
-        EbayTwin,
+        EbaySimulator,
         lambda twin: twin.add_item("CAM", 0),
         lambda twin, _: twin.place_order({"CAM": 1}),
         lambda twin, _: twin.quantity("CAM"),
     ),
     "medusa": Shop(
-        MedusaTwin,
+        MedusaSimulator,
         lambda twin: twin.add_item("CAM", 0),
         lambda twin, _: twin.place_order({"CAM": 1}),
         lambda twin, _: twin.quantity("CAM"),

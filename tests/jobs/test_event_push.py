@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.epcis.simulator import EpcisTwin
+from connectors.epcis.simulator import EpcisSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from correcting import never, restate
@@ -29,7 +29,7 @@ from world import World
 class Stage:
     """A world whose events go to a repository behind a real socket."""
 
-    def __init__(self, world: World, twin: EpcisTwin, runtime: Runtime, channel: Row) -> None:
+    def __init__(self, world: World, twin: EpcisSimulator, runtime: Runtime, channel: Row) -> None:
         self.world, self.twin, self.runtime, self.channel = world, twin, runtime, channel
 
     async def tell(self, seconds: int = 60) -> None:
@@ -56,7 +56,7 @@ class Stage:
 
 
 def play(world: World, story: Callable[[Stage], Awaitable[None]], **channel: Any) -> None:
-    twin = EpcisTwin()
+    twin = EpcisSimulator()
 
     async def told() -> None:
         async with serve(twin.app) as url:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from api.api_client import Caller, Hub, play
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
-from connectors.warranty_rest.simulator import WarrantyTwin
+from connectors.warranty_rest.simulator import WarrantySimulator
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.storage.sql import Row
@@ -34,8 +34,8 @@ class Outside:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.shop = ShopifyTwin(clock=lambda: world.now)
-        self.maker = WarrantyTwin(clock=lambda: world.now)
+        self.shop = ShopifySimulator(clock=lambda: world.now)
+        self.maker = WarrantySimulator(clock=lambda: world.now)
         self.ports: dict[str, int] = {}
         self._open: AsyncExitStack | None = None
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from connectors.amazon.simulator.server import AmazonTwin
+from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.serving import serve
 from jobs import intake, queues
 from world import World
@@ -12,7 +12,7 @@ from world import World
 
 def play(world: World, story: Any, **more: Any) -> None:
     async def told() -> None:
-        twin = AmazonTwin(clock=lambda: world.now)
+        twin = AmazonSimulator(clock=lambda: world.now)
         async with serve(twin.app) as url:
             channel = world.channel(connector="amazon", settings=twin.settings(url, **more))
             runtime = world.runtime()
@@ -24,7 +24,7 @@ def play(world: World, story: Any, **more: Any) -> None:
 
 
 def test_a_notice_becomes_an_order_once(world: World) -> None:
-    async def story(twin: AmazonTwin, channel: Any, runtime: Any) -> None:
+    async def story(twin: AmazonSimulator, channel: Any, runtime: Any) -> None:
         twin.duplicate_webhooks = True
         twin.add_item("CAM", 40)
         world.list_product(channel, remote={"sku": "CAM"})
@@ -42,7 +42,7 @@ def test_a_notice_becomes_an_order_once(world: World) -> None:
 
 
 def test_what_could_not_be_stored_comes_again(world: World, monkeypatch: Any) -> None:
-    async def story(twin: AmazonTwin, channel: Any, runtime: Any) -> None:
+    async def story(twin: AmazonSimulator, channel: Any, runtime: Any) -> None:
         twin.add_item("CAM", 5)
         twin.place_order({"CAM": 1})
 
@@ -64,7 +64,7 @@ def test_what_could_not_be_stored_comes_again(world: World, monkeypatch: Any) ->
 def test_what_was_stored_and_not_deleted_is_known_when_it_comes_again(
     world: World, monkeypatch: Any
 ) -> None:
-    async def story(twin: AmazonTwin, channel: Any, runtime: Any) -> None:
+    async def story(twin: AmazonSimulator, channel: Any, runtime: Any) -> None:
         twin.add_item("CAM", 5)
         twin.place_order({"CAM": 1})
 
@@ -84,7 +84,7 @@ def test_what_was_stored_and_not_deleted_is_known_when_it_comes_again(
 
 
 def test_a_queue_that_lets_nobody_in_calls_a_person_and_the_channel_goes_on(world: World) -> None:
-    async def story(twin: AmazonTwin, channel: Any, runtime: Any) -> None:
+    async def story(twin: AmazonSimulator, channel: Any, runtime: Any) -> None:
         twin.queue.secret = "another"
         assert await queues.empty(runtime, channel) == 0
         assert world.value("SELECT state FROM channel") == "active"

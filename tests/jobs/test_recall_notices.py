@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from api.api_client import Caller, Hub
-from connectors.notice_rest.simulator import NoticeTwin
+from connectors.notice_rest.simulator import NoticeSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from hub import catalogue, kits
@@ -52,7 +52,7 @@ class Stage:
     """A hub and its message service, both over sockets."""
 
     world: World
-    twin: NoticeTwin
+    twin: NoticeSimulator
     hub: Hub
     ops: Caller
     channel: Row
@@ -65,7 +65,7 @@ class Stage:
 
     async def hears(self, what: str, message: str, detail: str = "") -> None:
         """Let the service say what became of a message, and work it in."""
-        self.twin.tell(message, what, detail)
+        self.twin.emit(message, what, detail)
         await self.twin.settle()
         await intake.drain(self.hub.runtime)
 
@@ -101,7 +101,7 @@ def run(world: World, story: Callable[[Stage], Awaitable[None]], *, sold: bool =
         open_recall(world, ranges=[{"first": "A-1", "last": "A-4"}])
 
     async def told() -> None:
-        twin = NoticeTwin(clock=lambda: world.now)
+        twin = NoticeSimulator(clock=lambda: world.now)
         hub = Hub(world)
         async with serve(twin.app) as twin_url, hub.opened, serve(hub.app) as hub_url:
             channel = world.channel("mail", "notice_rest", twin.settings(twin_url))

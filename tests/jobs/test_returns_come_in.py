@@ -8,7 +8,7 @@ import pytest
 
 from connectors import AuthFailed, Page
 from connectors.registry import connect
-from connectors.shopify.simulator.server import ShopifyTwin
+from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from hub.commands.work import Work
 from hub.ledger.units import Scan
@@ -87,7 +87,7 @@ class Shop:
     """A twin of Shopify, connected to a hub that ships what it sold."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.twin = world, ShopifyTwin(clock=lambda: world.now)
+        self.world, self.twin = world, ShopifySimulator(clock=lambda: world.now)
         self.channel = world.channel()
         self.twin.add_item("CAM", 5)
         self.order = self.twin.place_order({"CAM": 2})

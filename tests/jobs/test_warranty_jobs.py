@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
-from connectors.hp.simulator import HpTwin
-from connectors.testing.manufacturers import Cover
+from connectors.hp.simulator import HpSimulator
+from connectors.testing.manufacturer_simulator import Cover
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from connectors.toolkit.warranty_status import today
@@ -17,12 +17,12 @@ from jobs.warranty import batch_jobs, lookup
 from world import World
 
 UNITS = 12
-Story = Callable[[HpTwin, Runtime, Row], Awaitable[None]]
+Story = Callable[[HpSimulator, Runtime, Row], Awaitable[None]]
 
 
 def play(world: World, story: Story) -> None:
     """Keep units whose answers have grown old, beside HP's twin."""
-    twin = HpTwin()
+    twin = HpSimulator()
     ends_on = today() + timedelta(days=300)
     cover = Cover("Onsite", ends_on - timedelta(days=400), ends_on)
 
@@ -57,7 +57,7 @@ def ends(world: World) -> set[str]:
 
 
 def test_many_old_answers_are_one_job_whose_answers_come_later(world: World) -> None:
-    async def story(twin: HpTwin, runtime: Runtime, _: Row) -> None:
+    async def story(twin: HpSimulator, runtime: Runtime, _: Row) -> None:
         assert await lookup.refresh(runtime) == f"0 of {UNITS} old answers refreshed"
         await lookup.refresh(runtime)  # while it is under way no second one is begun
         assert len(twin.jobs) == 1
@@ -73,7 +73,7 @@ def test_many_old_answers_are_one_job_whose_answers_come_later(world: World) -> 
 
 
 def test_a_job_that_is_given_up_or_lost_is_asked_anew(world: World) -> None:
-    async def story(twin: HpTwin, runtime: Runtime, _: Row) -> None:
+    async def story(twin: HpSimulator, runtime: Runtime, _: Row) -> None:
         await lookup.refresh(runtime)
         twin.gives_jobs_up = True
         await batch_jobs.collect(runtime)
@@ -94,7 +94,7 @@ def test_a_job_that_is_given_up_or_lost_is_asked_anew(world: World) -> None:
 
 
 def test_a_failure_that_passes_keeps_the_job(world: World) -> None:
-    async def story(twin: HpTwin, runtime: Runtime, channel: Row) -> None:
+    async def story(twin: HpSimulator, runtime: Runtime, channel: Row) -> None:
         await lookup.refresh(runtime)
         twin.looks_until_done = 0
         twin.fail_next(Fault.SERVER_ERROR, times=3, containing="/jobs/")
@@ -105,7 +105,7 @@ def test_a_failure_that_passes_keeps_the_job(world: World) -> None:
 
 
 def test_refused_keys_pause_the_channel(world: World) -> None:
-    async def story(twin: HpTwin, runtime: Runtime, channel: Row) -> None:
+    async def story(twin: HpSimulator, runtime: Runtime, channel: Row) -> None:
         await lookup.refresh(runtime)
         twin.secret = "another"
         twin.expire_tokens()
@@ -118,7 +118,7 @@ def test_refused_keys_pause_the_channel(world: World) -> None:
 
 
 def test_a_few_questions_are_asked_at_once(world: World) -> None:
-    async def story(twin: HpTwin, runtime: Runtime, _: Row) -> None:
+    async def story(twin: HpSimulator, runtime: Runtime, _: Row) -> None:
         world.write(
             lambda tx: tx.run(
                 "DELETE FROM warranty_record WHERE unit_id NOT IN "

@@ -13,10 +13,9 @@ from connectors import (
     AuthFailed,
     Connector,
     ConnectorError,
-    Delivery,
-    Hint,
     LookupWarranty,
     NotFound,
+    OrderRef,
     Page,
     PullOrders,
     PushedLevel,
@@ -30,10 +29,11 @@ from connectors import (
     SnapshotStock,
     Transient,
     Unknown,
+    WebhookCall,
 )
 from connectors.connections import Connections
-from connectors.remote import about_to_send
-from connectors.toolkit.cursors import Walk
+from connectors.remote import ensure_may_send
+from connectors.toolkit.cursors import IncrementalCursor
 from hub.vocabulary import (
     Fulfillment,
     ObservedLevel,
@@ -76,7 +76,7 @@ class Wire:
         faults, loop = self.process.faults, asyncio.get_running_loop()
         slow = faults.random.uniform(*SLOW_SECONDS) if faults.hits("slow") else 0.0
         await self.process.pause(faults.random.expovariate(8) + slow)
-        about_to_send()  # as `RemoteApi` does: the process may have stood still until now
+        ensure_may_send()  # as `RemoteApi` does: the process may have stood still until now
         if not self.far.credentials_good:
             raise AuthFailed("401")
         if (wait := self.far.throttled_until - loop.time()) > 0:
@@ -156,7 +156,7 @@ class _Selling(_Far, PullOrders, PushStock):
 
     def _by_time(self, cursor: str) -> Page[Order]:
         loop: Any = asyncio.get_running_loop()
-        walk = Walk.resume(cursor, loop.present())
+        walk = IncrementalCursor.resume(cursor, loop.present())
         orders = sorted(self.shop.listed(), key=lambda each: (each.updated_at, each.ref))
         if walk.since is not None:
             orders = [each for each in orders if each.updated_at >= walk.since]
@@ -258,13 +258,13 @@ class _Shipping(_Selling, PushFulfillment):
 
 
 class _Calling(_Selling, ReceiveWebhooks):
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         if headers.get("signature") != hashlib.sha256(body).hexdigest():
             raise AuthFailed("the signature is wrong")
-        return Delivery(headers["id"], "order")
+        return WebhookCall(headers["id"], "order")
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
-        return [Hint(body.decode())]
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
+        return [OrderRef(body.decode())]
 
 
 class Market(_SeenOrders, _Shipping, _Calling):

@@ -1,5 +1,5 @@
 """A stateful simulator of the remote API, served over HTTP."""
 
-from connectors.amazon.simulator.server import AmazonTwin
+from connectors.amazon.simulator.server import AmazonSimulator
 
-__all__ = ["AmazonTwin"]
+__all__ = ["AmazonSimulator"]

@@ -1,7 +1,8 @@
 """Amazon's External Fulfillment: the shipments of a location, step by step from new to delivered.
 
 It keeps the order of the steps: nothing is packed before it was confirmed, nothing gets a label
-before it is packed, nothing that left is packed otherwise. Packages are told once, all together.
+before it is packed, nothing that left is packed otherwise. Packages are reported once, all
+together.
 A list of shipments is by one status, and its token is good for the same question only.
 """
 

@@ -24,7 +24,7 @@ MUST_BE_SIGNED = {"host", "x-amz-date", "x-amz-target"}
 
 
 @dataclass(slots=True)
-class Held:
+class HeldMessage:
     """One message, and until when it is hidden."""
 
     id: str
@@ -34,25 +34,25 @@ class Held:
     taken: int = 0
 
 
-class QueueTwin:
-    """One queue. `messages` may be looked at; `path` is its address below the twin's."""
+class QueueSimulator:
+    """One queue. `messages` may be looked at; `path` is its address below the simulator's."""
 
     path = "/000000000000/selling-partner-notices"
 
     def __init__(self, clock: Callable[[], datetime], next_id: Callable[[], int]) -> None:
         self.identity, self.secret = "AKIDTWIN", "twin-queue-secret-access-key"
         self.region = "eu-west-1"
-        self.messages: list[Held] = []
+        self.messages: list[HeldMessage] = []
         self._now, self._next_id = clock, next_id
 
     def put(self, body: str) -> None:
         """Let somebody write to the queue."""
-        self.messages.append(Held(str(self._next_id()), body))
+        self.messages.append(HeldMessage(str(self._next_id()), body))
 
-    def let_hidden_come_again(self) -> None:
+    def expire_visibility(self) -> None:
         """Show what was taken and not deleted, as the end of its hiding would."""
-        for held in self.messages:
-            held.hidden_until = None
+        for may_send in self.messages:
+            may_send.hidden_until = None
 
     async def answer(self, request: Request) -> Response:
         """Answer one call of the JSON protocol."""
@@ -75,16 +75,21 @@ class QueueTwin:
         if not 1 <= count <= BATCH_MAX:
             return _failed("InvalidParameterValue", "Value is invalid. Must be between 1 and 10.")
         now, found = self._now(), list[dict[str, str]]()
-        for held in self.messages:
-            if len(found) < count and (held.hidden_until is None or held.hidden_until <= now):
-                held.hidden_until = now + timedelta(seconds=asked.get("VisibilityTimeout", 30))
-                held.receipt, held.taken = f"{held.id}-{self._next_id()}", held.taken + 1
+        for may_send in self.messages:
+            if len(found) < count and (
+                may_send.hidden_until is None or may_send.hidden_until <= now
+            ):
+                may_send.hidden_until = now + timedelta(seconds=asked.get("VisibilityTimeout", 30))
+                may_send.receipt, may_send.taken = (
+                    f"{may_send.id}-{self._next_id()}",
+                    may_send.taken + 1,
+                )
                 found.append(
                     {
-                        "MessageId": held.id,
-                        "ReceiptHandle": held.receipt,
-                        "MD5OfBody": hashlib.md5(held.body.encode()).hexdigest(),  # noqa: S324
-                        "Body": held.body,
+                        "MessageId": may_send.id,
+                        "ReceiptHandle": may_send.receipt,
+                        "MD5OfBody": hashlib.md5(may_send.body.encode()).hexdigest(),  # noqa: S324
+                        "Body": may_send.body,
                     }
                 )
         return JSONResponse({"Messages": found} if found else {})

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from connectors.amazon.simulator.external import LocationDesk
 from connectors.amazon.simulator.feeds import FeedDesk
-from connectors.amazon.simulator.queue import QueueTwin
-from connectors.testing.simulator import Fault, Twin
+from connectors.amazon.simulator.queue import QueueSimulator
+from connectors.testing.simulator import Fault, Simulator
 
 ORDERS, LISTINGS = "/orders/2026-01-01/orders", "/listings/2021-08-01/items"
 EASY_SHIP = "/easyShip/2022-03-23"
@@ -28,7 +28,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class AmazonTwin(Twin):
+class AmazonSimulator(Simulator):
     """One seller, one application. `items`, `orders`, `booked` and `queue` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -40,17 +40,17 @@ class AmazonTwin(Twin):
         self.booked: dict[str, Record] = {}
         self.tokens: set[str] = set()
         self.pages: dict[str, tuple[dict[str, str], int]] = {}
-        self.tokens_given = 0
+        self.tokens_issued = 0
         self.wall: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
-        self.past = timedelta()  # so long ago happens what is told: Amazon shows orders late
-        self.rates: dict[str, str] = {}  # what the next answers tell of their pace, by path
+        self.past = timedelta()  # so long ago happens what is reported: Amazon shows orders late
+        self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
         self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
-        self.queue = QueueTwin(self.now, self.next_id)
+        self.queue = QueueSimulator(self.now, self.next_id)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `amazon` reaches this twin."""
+        """Return the settings with which the connector `amazon` reaches this simulator."""
         return {
             "base_url": url,
             "token_url": f"{url}/auth/o2/token",
@@ -68,9 +68,9 @@ class AmazonTwin(Twin):
             **more,
         }
 
-    def add_item(self, sku: str, quantity: int, *, by_amazon: bool = False) -> None:
+    def add_item(self, sku: str, quantity: int, *, fulfilled_by_amazon: bool = False) -> None:
         """List something, from the seller's own stock or from Amazon's."""
-        code = "AMAZON_EU" if by_amazon else "DEFAULT"
+        code = "AMAZON_EU" if fulfilled_by_amazon else "DEFAULT"
         created = self._then() + timedelta(milliseconds=len(self.items))
         self.items[sku] = {"code": code, "quantity": quantity, "created": iso(created)}
 
@@ -146,7 +146,7 @@ class AmazonTwin(Twin):
     def _then(self) -> datetime:
         return self.now() - self.past
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Amazon's words; it never says for how long."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "InternalFailure", "We encountered an internal error.")
@@ -197,7 +197,7 @@ class AmazonTwin(Twin):
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         token = f"Atza|{self.next_id()}"
         self.tokens.add(token)
-        self.tokens_given += 1
+        self.tokens_issued += 1
         return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 3600})
 
     async def _sellers(self, request: Request) -> Response:

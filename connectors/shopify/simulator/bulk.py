@@ -1,4 +1,5 @@
-"""Bulk operations of the twin of Shopify: a query is run once, its result is a file of JSON lines.
+"""Bulk operations of the simulator of Shopify: a query is run once, its result is a file of
+JSON lines.
 
 An operation runs for `looks` looks. Its file names the lines after all the orders: nobody promised
 that what belongs together stands together.

@@ -1,4 +1,6 @@
-"""The desk of the twin of Shopify: returns, refunds and exchanges, as a person would enter them."""
+"""The desk of the simulator of Shopify: returns, refunds and exchanges, as a person would
+enter them.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How the twin of Shopify shows the refunds and returns of an order."""
+"""How the simulator of Shopify shows the refunds and returns of an order."""
 
 from collections.abc import Callable
 from typing import Any

@@ -20,12 +20,14 @@ View = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-def root_of(twin: Shop, base: str = "", execute: Callable[[str, View], Any] | None = None) -> View:
+def root_of(
+    simulator: Shop, base: str = "", execute: Callable[[str, View], Any] | None = None
+) -> View:
     """Return both roots as one mapping, in which graphql-core finds each field by its name.
 
-    `base` is the address of the twin; `execute` runs the query of a bulk operation.
+    `base` is the address of the simulator; `execute` runs the query of a bulk operation.
     """
-    root = _Root(twin, base, execute)
+    root = _Root(simulator, base, execute)
     return {
         "shop": {"id": "gid://shopify/Shop/1", "myshopifyDomain": "twin.myshopify.com"},
         "currentAppInstallation": root.installation,
@@ -48,64 +50,70 @@ def root_of(twin: Shop, base: str = "", execute: Callable[[str, View], Any] | No
 class _Root:
     """The fields of the two roots, with their arguments as keywords."""
 
-    def __init__(self, twin: Shop, base: str, execute: Callable[[str, View], Any] | None) -> None:
-        self.twin, self.base, self.execute = twin, base, execute
+    def __init__(
+        self, simulator: Shop, base: str, execute: Callable[[str, View], Any] | None
+    ) -> None:
+        self.simulator, self.base, self.execute = simulator, base, execute
 
     def bulk_operation(self, _info: Info, **asked: Any) -> View | None:
-        return self.twin.bulk.look(asked["id"], self.base)
+        return self.simulator.bulk.look(asked["id"], self.base)
 
     def run_bulk(self, _info: Info, **asked: Any) -> View:
         if self.execute is None:
-            return self.twin.bulk.begin(None, ["A bulk operation runs no other."])
-        result = self.execute(asked["query"], root_of(self.twin))
-        return self.twin.bulk.begin(result.data, [each.message for each in result.errors or ()])
+            return self.simulator.bulk.begin(None, ["A bulk operation runs no other."])
+        result = self.execute(asked["query"], root_of(self.simulator))
+        return self.simulator.bulk.begin(
+            result.data, [each.message for each in result.errors or ()]
+        )
 
     def installation(self, _info: Info) -> View:
-        scopes = [{"handle": scope} for scope in self.twin.scopes]
+        scopes = [{"handle": scope} for scope in self.simulator.scopes]
         return {"id": "gid://shopify/AppInstallation/1", "accessScopes": scopes}
 
     def location(self, _info: Info, **asked: Any) -> View | None:
-        return _location(self.twin) if asked.get("id") == self.twin.location_id else None
+        return _location(self.simulator) if asked.get("id") == self.simulator.location_id else None
 
     def order(self, _info: Info, **asked: Any) -> View | None:
-        found = self.twin.orders.get(asked["id"])
-        return _order(self.twin, found) if found else None
+        found = self.simulator.orders.get(asked["id"])
+        return _order(self.simulator, found) if found else None
 
     def orders(self, _info: Info, **asked: Any) -> View:
         time = "updated_at" if asked["sortKey"] == "UPDATED_AT" else "created_at"
         query = asked.get("query") or ""
-        matches = [order for order in self.twin.orders.values() if _matches(order, query)]
+        matches = [order for order in self.simulator.orders.values() if _matches(order, query)]
         matches.sort(key=lambda order: (getattr(order, time), order.id))
         cursors = [f"{getattr(each, time).timestamp():020.6f}|{each.id}" for each in matches]
-        views = [_order(self.twin, order) for order in matches]
+        views = [_order(self.simulator, order) for order in matches]
         whole = self.execute is None  # inside of a bulk operation there are no pages
         return _connection(views, asked.get("first"), asked.get("after"), cursors, whole)
 
     def items(self, _info: Info, **asked: Any) -> View:
-        items = list(self.twin.items.values())
-        views = [_item(self.twin, item) for item in items]
+        items = list(self.simulator.items.values())
+        views = [_item(self.simulator, item) for item in items]
         cursors = [item.id for item in items]
         return _connection(views, asked.get("first"), asked.get("after"), cursors)
 
     def nodes(self, _info: Info, **asked: Any) -> list[View | None]:
-        found = [self.twin.items.get(each) for each in asked["ids"]]
-        return [_item(self.twin, item) if item else None for item in found]
+        found = [self.simulator.items.get(each) for each in asked["ids"]]
+        return [_item(self.simulator, item) if item else None for item in found]
 
     def fulfillment(self, _info: Info, **asked: Any) -> View | None:
-        pairs = ((order, each) for order in self.twin.orders.values() for each in order.shipments)
+        pairs = (
+            (order, each) for order in self.simulator.orders.values() for each in order.shipments
+        )
         views = (_shipment(order, each) for order, each in pairs if each.id == asked["id"])
         return next(views, None)
 
     def fulfillment_order(self, _info: Info, **asked: Any) -> View | None:
-        found = (o for o in self.twin.orders.values() if o.fulfillment_order_id == asked["id"])
-        return next((_fulfillment_order(self.twin, order) for order in found), None)
+        found = (o for o in self.simulator.orders.values() if o.fulfillment_order_id == asked["id"])
+        return next((_fulfillment_order(self.simulator, order) for order in found), None)
 
     def set_quantities(self, info: Info, **arguments: Any) -> View:
         """Set quantities: all or none, each compared first, once for a key."""
         key, wanted_all = _idempotency_key(info), arguments["input"]["quantities"]
         asked = json.dumps(arguments, sort_keys=True)
-        if key in self.twin.idempotent:
-            known, first = self.twin.idempotent[key]
+        if key in self.simulator.idempotent:
+            known, first = self.simulator.idempotent[key]
             if known != asked:
                 code = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
                 return _refused([_problem(code, None, "The key was used with other input.")])
@@ -119,19 +127,19 @@ class _Root:
             answer = _refused(problems)
         else:
             for wanted in wanted_all:
-                self.twin.items[wanted["inventoryItemId"]].available = wanted["quantity"]
-            group = {"id": f"gid://shopify/InventoryAdjustmentGroup/{self.twin.next_id()}"}
+                self.simulator.items[wanted["inventoryItemId"]].available = wanted["quantity"]
+            group = {"id": f"gid://shopify/InventoryAdjustmentGroup/{self.simulator.next_id()}"}
             answer = {"inventoryAdjustmentGroup": group, "userErrors": []}
-        self.twin.idempotent[key] = (asked, answer)
+        self.simulator.idempotent[key] = (asked, answer)
         return answer
 
     def _problem_of(self, index: int, wanted: View) -> View | None:
         path = ["input", "quantities", str(index)]
-        item = self.twin.items.get(wanted["inventoryItemId"])
+        item = self.simulator.items.get(wanted["inventoryItemId"])
         if item is None:
             path.append("inventoryItemId")
             return _problem("INVALID_INVENTORY_ITEM", path, "The item could not be found.")
-        if wanted["locationId"] != self.twin.location_id:
+        if wanted["locationId"] != self.simulator.location_id:
             path.append("locationId")
             return _problem("INVALID_LOCATION", path, "The location could not be found.")
         if wanted["quantity"] < 0:
@@ -145,13 +153,14 @@ class _Root:
         return None
 
     def fulfill(self, _info: Info, **asked: Any) -> View:
-        """Fulfil lines of one order's fulfilment order; more than is left is refused."""
+        """Fulfil lines of one order's fulfillment order; more than is left is refused."""
         fulfillment, quantities = asked["fulfillment"], dict[str, int]()
         found: PlacedOrder | None = None
         for group in fulfillment["lineItemsByFulfillmentOrder"]:
             wanted_id = group["fulfillmentOrderId"]
             found = next(
-                (o for o in self.twin.orders.values() if o.fulfillment_order_id == wanted_id), None
+                (o for o in self.simulator.orders.values() if o.fulfillment_order_id == wanted_id),
+                None,
             )
             if found is None or found.cancelled_at or found.on_hold:
                 return _unfulfilled("Fulfillment order is not open.")
@@ -164,7 +173,7 @@ class _Root:
         if found is None or not quantities:
             return _unfulfilled("Nothing to fulfill.")
         tracking = fulfillment.get("trackingInfo")
-        created = self.twin.ship(found.id, quantities, tracking)
+        created = self.simulator.ship(found.id, quantities, tracking)
         return {
             "fulfillment": {"id": created, "status": "SUCCESS", "trackingInfo": []},
             "userErrors": [],
@@ -172,20 +181,20 @@ class _Root:
 
     def cancel(self, _info: Info, **asked: Any) -> View:
         """Cancel an order that is there, not cancelled and not shipped."""
-        order = self.twin.orders.get(asked["orderId"])
+        order = self.simulator.orders.get(asked["orderId"])
         if order is None or order.cancelled_at or order.shipments:
             message = "The order can not be cancelled."
             problem = _problem("INVALID", ["orderId"], message)
             return {"job": None, "orderCancelUserErrors": [problem]}
-        self.twin.cancel_order(order.id)
-        job = {"id": f"gid://shopify/Job/{self.twin.next_id()}"}
+        self.simulator.cancel_order(order.id)
+        job = {"id": f"gid://shopify/Job/{self.simulator.next_id()}"}
         return {"job": job, "orderCancelUserErrors": []}
 
     def set_metafields(self, _info: Info, **asked: Any) -> View:
         """Write order metafields: all or none, compared by digest where one is given."""
         metafields, problems = asked["metafields"], list[View]()
         for index, wanted in enumerate(metafields):
-            order = self.twin.orders.get(wanted["ownerId"])
+            order = self.simulator.orders.get(wanted["ownerId"])
             known = order.metafields.get((wanted["namespace"], wanted["key"])) if order else None
             digest = _digest(known) if known is not None else None
             path = ["metafields", str(index)]
@@ -196,7 +205,7 @@ class _Root:
         if problems:
             return {"metafields": None, "userErrors": problems}
         for wanted in metafields:
-            order = self.twin.orders[wanted["ownerId"]]
+            order = self.simulator.orders[wanted["ownerId"]]
             order.metafields[wanted["namespace"], wanted["key"]] = wanted["value"]
         return {"metafields": [], "userErrors": []}
 
@@ -256,7 +265,7 @@ def _paged(views: list[View]) -> Callable[..., View]:
     return page
 
 
-def _order(twin: Shop, order: PlacedOrder) -> View:
+def _order(simulator: Shop, order: PlacedOrder) -> View:
     def metafield(_info: Info, **asked: Any) -> View | None:
         namespace, key = asked.get("namespace", ""), asked["key"]
         value = order.metafields.get((namespace, key))
@@ -274,12 +283,14 @@ def _order(twin: Shop, order: PlacedOrder) -> View:
         "displayFinancialStatus": "PAID" if order.paid else "PENDING",
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
-        "retailLocation": _location(twin, order.retail_location) if order.retail_location else None,
+        "retailLocation": _location(simulator, order.retail_location)
+        if order.retail_location
+        else None,
         "lineItems": _paged([_line(line) for line in order.lines]),
         "fulfillments": [_shipment(order, shipment) for shipment in order.shipments],
         "refunds": desk.refunds(order, _paged, _line),
         "returns": desk.returns(order, _paged, _line),
-        "fulfillmentOrders": _paged([_fulfillment_order(twin, order)]),
+        "fulfillmentOrders": _paged([_fulfillment_order(simulator, order)]),
         "metafield": metafield,
     }
 
@@ -315,7 +326,7 @@ def _shipment(order: PlacedOrder, shipment: Shipment) -> View:
     }
 
 
-def _fulfillment_order(twin: Shop, order: PlacedOrder) -> View:
+def _fulfillment_order(simulator: Shop, order: PlacedOrder) -> View:
     left = {line.id: max(0, line.current - line.fulfilled) for line in order.lines}
     status = "OPEN" if any(left.values()) else "CLOSED"
     if order.cancelled_at or order.on_hold:
@@ -334,23 +345,23 @@ def _fulfillment_order(twin: Shop, order: PlacedOrder) -> View:
         "__typename": "FulfillmentOrder",
         "id": order.fulfillment_order_id,
         "status": status,
-        "assignedLocation": {"location": _location(twin)},
+        "assignedLocation": {"location": _location(simulator)},
         "lineItems": _paged(parts),
     }
 
 
-def _location(twin: Shop, ref: str | None = None) -> View:
+def _location(simulator: Shop, ref: str | None = None) -> View:
     return {
         "__typename": "Location",
-        "id": ref or twin.location_id,
+        "id": ref or simulator.location_id,
         "name": "Warehouse",
         "isActive": True,
     }
 
 
-def _item(twin: Shop, item: Item) -> View:
+def _item(simulator: Shop, item: Item) -> View:
     def level(_info: Info, **asked: Any) -> View | None:
-        if asked["locationId"] != twin.location_id:
+        if asked["locationId"] != simulator.location_id:
             return None
         quantities = [{"name": "available", "quantity": item.available}]
         return {"id": f"{item.id}?level", "quantities": quantities}

@@ -1,4 +1,4 @@
-"""A Shopify shop: orders, stock at one location, fulfilments and metafields over GraphQL."""
+"""A Shopify shop: orders, stock at one location, fulfillments and metafields over GraphQL."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ SCHEMA = build_schema(files("connectors.shopify").joinpath("shopify.graphql").re
 POINTS_MAX, POINTS_PER_SECOND = 2000, 100
 
 
-class ShopifyTwin(Desk):
+class ShopifySimulator(Desk):
     """One shop with one location, one access token and one webhook secret."""
 
     def __init__(
@@ -35,7 +35,7 @@ class ShopifyTwin(Desk):
         self.access_token = access_token
         self.webhook_secret = webhook_secret
         self.app_id = "twin-client-id"
-        self.tokens_given = 0
+        self.tokens_issued = 0
         routes = [
             Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
             Route("/bulk/{name}.jsonl", self._bulk_file, methods=["GET"]),
@@ -44,7 +44,7 @@ class ShopifyTwin(Desk):
         super().__init__(routes, location_id, clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `shopify` reaches this twin."""
+        """Return the settings with which the connector `shopify` reaches this simulator."""
         return {
             "shop_url": url,
             "access_token": self.access_token,
@@ -66,10 +66,10 @@ class ShopifyTwin(Desk):
             "X-Shopify-Shop-Domain": "twin.myshopify.com",
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Throttle as Shopify does: status 200, an error code and the state of the bucket."""
         if fault is not Fault.THROTTLED:
-            return super().answer_fault(fault)
+            return super().fault_response(fault)
         error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
         return JSONResponse({"errors": [error], "extensions": _cost(500, available=100)})
 
@@ -83,7 +83,7 @@ class ShopifyTwin(Desk):
         known = (form.get("client_id"), form.get("client_secret"))
         if known != (self.app_id, self.webhook_secret):
             return JSONResponse({"error": "invalid_client"}, 401)
-        self.tokens_given += 1
+        self.tokens_issued += 1
         self.access_token = f"shpat-{self.next_id()}"
         return JSONResponse({"access_token": self.access_token, "expires_in": 86_399})
 

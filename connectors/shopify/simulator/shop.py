@@ -1,4 +1,4 @@
-"""The shop behind the twin of Shopify: what it stocks, what it sold, and how both change."""
+"""The shop behind the simulator of Shopify: what it stocks, what it sold, and how both change."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from starlette.routing import Route
 
 from connectors.shopify.simulator.bulk import BulkDesk
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 SCOPES = (
     "read_orders",
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(slots=True)
 class Shipment:
-    """One fulfilment of an order: how many of which line."""
+    """One fulfillment of an order: how many of which line."""
 
     id: str
     quantities: dict[str, int]
@@ -113,7 +113,7 @@ class PlacedOrder:
         return "FULFILLED" if done >= due else "PARTIALLY_FULFILLED"
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """One shop with one location. `items` and `orders` are by id and may be looked at."""
 
     def __init__(
@@ -176,7 +176,7 @@ class Shop(Twin):
             handed_over = {line.id: line.quantity for line in lines}
             order.shipments.append(Shipment(self._fulfillment_id(), handed_over, None))
         self.orders[order.id] = order
-        self.tell("orders/create", order)
+        self.emit("orders/create", order)
         return order.id
 
     def cancel_order(self, order_id: str) -> None:
@@ -205,13 +205,13 @@ class Shop(Twin):
         return line.id
 
     def hold(self, order_id: str, on_hold: bool = True) -> None:
-        """Put the fulfilment of an order on hold, or release it."""
+        """Put the fulfillment of an order on hold, or release it."""
         order = self.orders[order_id]
         order.on_hold = on_hold
         self.touch(order, "orders/updated")
 
     def ship(self, order_id: str, quantities: Mapping[str, int], tracking: Any = None) -> str:
-        """Fulfil lines (by line id), by hand or for the API; returns the fulfilment's id."""
+        """Fulfil lines (by line id), by hand or for the API; returns the fulfillment's id."""
         order = self.orders[order_id]
         for line in order.lines:
             line.fulfilled += quantities.get(line.id, 0)
@@ -228,9 +228,9 @@ class Shop(Twin):
     def touch(self, order: PlacedOrder, topic: str) -> None:
         """Move the order's time of change and tell the subscribers."""
         order.updated_at = self.now()
-        self.tell(topic, order)
+        self.emit(topic, order)
 
-    def tell(self, topic: str, order: PlacedOrder) -> None:
+    def emit(self, topic: str, order: PlacedOrder) -> None:
         """Announce an order with the payload that the real hooks begin with."""
         where = order.retail_location
         payload = {
@@ -242,7 +242,7 @@ class Shop(Twin):
             "source_name": order.source,
             "location_id": int(where.rsplit("/", 1)[1]) if where else None,
         }
-        self.announce(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
+        self.send_webhook(topic, f"whk-{self.next_id()}", json.dumps(payload).encode())
 
     def _line(self, sku: str, quantity: int, *, handed_over: bool) -> Line:
         item = self._item(sku)

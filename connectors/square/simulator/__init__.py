@@ -1,5 +1,5 @@
 """A stateful simulator of the remote API, served over HTTP."""
 
-from connectors.square.simulator.server import SquareTwin
+from connectors.square.simulator.server import SquareSimulator
 
-__all__ = ["SquareTwin"]
+__all__ = ["SquareSimulator"]

@@ -19,7 +19,7 @@ CATALOG_PAGE = 100
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class SquareTwin(Shop):
+class SquareSimulator(Shop):
     """One seller with one location, one access token and one webhook signature key."""
 
     def __init__(
@@ -34,7 +34,7 @@ class SquareTwin(Shop):
         super().__init__(self._routes(), location_id, clock)
 
     def settings(self, url: str, notification_url: str = "http://hub.test/hook") -> dict[str, Any]:
-        """Return the settings with which the connector `square` reaches this twin."""
+        """Return the settings with which the connector `square` reaches this simulator."""
         return {
             "base_url": url,
             "access_token": self.access_token,
@@ -50,7 +50,7 @@ class SquareTwin(Shop):
         digest = hmac.new(self.signature_key.encode(), signed, hashlib.sha256).digest()
         return {"x-square-hmacsha256-signature": base64.b64encode(digest).decode()}
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Square's words."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "API_ERROR", "INTERNAL_SERVER_ERROR")
@@ -171,8 +171,8 @@ class SquareTwin(Shop):
         asked = await request.json()
         wanted = asked.get("catalog_object_ids") or list(self.variations)
         known = [each for each in wanted if each in self.variations]
-        counted = [each for each in known if self.variations[each].count is not None]
-        return JSONResponse({"counts": [self._count(each) for each in counted]})
+        parse_counts = [each for each in known if self.variations[each].count is not None]
+        return JSONResponse({"counts": [self._count(each) for each in parse_counts]})
 
     async def _define(self, request: Request) -> Response:
         asked = await request.json()

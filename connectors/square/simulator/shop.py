@@ -1,4 +1,4 @@
-"""The shop behind the twin of Square: a counter, an online store, and one stock for both."""
+"""The shop behind the simulator of Square: a counter, an online store, and one stock for both."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 DEFINITION_KEY = "serial-hub-serials"
 
@@ -40,7 +40,7 @@ class Sale:
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """One location. `variations` and `orders` are by id and may be looked at."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Shop(Twin):
         order.state = "CANCELED"
         self.touch(order)
 
-    def take_back(
+    def create_return(
         self,
         order_id: str,
         quantity: int = 1,
@@ -156,9 +156,9 @@ class Shop(Twin):
         order.updated_at = self.now()
         if order.version is not None:
             order.version += 1
-        self.tell("order.updated", order)
+        self.emit("order.updated", order)
 
-    def tell(self, topic: str, order: Sale) -> None:
+    def emit(self, topic: str, order: Sale) -> None:
         """Announce an order as Square does: ids only."""
         event_id = f"evt-{self.next_id()}"
         stated = {"order_id": order.id, "location_id": self.location_id, "state": order.state}
@@ -173,13 +173,13 @@ class Shop(Twin):
                 "object": {topic.replace(".", "_"): stated},
             },
         }
-        self.announce(topic, event_id, json.dumps(event).encode())
+        self.send_webhook(topic, event_id, json.dumps(event).encode())
 
     def _place(self, order: Sale) -> str:
         for line in order.lines:
             self._move(line["catalog_object_id"], -int(line["quantity"]))
         self.orders[order.id] = order
-        self.tell("order.created", order)
+        self.emit("order.created", order)
         return order.id
 
     def _move(self, variation_id: str, change: int) -> None:

@@ -1,6 +1,6 @@
 """Every row of the conformance kit, in the order in which the scorecard shows them."""
 
-from connectors.testing.case import Row
+from connectors.testing.case import Case
 from connectors.testing.conformance import (
     errors,
     events,
@@ -14,18 +14,18 @@ from connectors.testing.conformance import (
     webhooks,
 )
 
-STORIES: tuple[Row, ...] = (
-    *orders.ROWS,
-    *stock.ROWS,
-    *fulfillment.ROWS,
-    *returns.ROWS,
-    *webhooks.ROWS,
-    *queues.ROWS,
-    *warranties.ROWS,
-    *events.ROWS,
-    *routes.ROWS,
+SIMULATOR_CASES: tuple[Case, ...] = (
+    *orders.CASES,
+    *stock.CASES,
+    *fulfillment.CASES,
+    *returns.CASES,
+    *webhooks.CASES,
+    *queues.CASES,
+    *warranties.CASES,
+    *events.CASES,
+    *routes.CASES,
 )
-"""The rows that are played against a twin."""
+"""the cases that are played against a simulator."""
 
-ROWS: tuple[Row, ...] = (*STORIES, *errors.ROWS)
-"""All rows: those of the wire as well, where any answer will do for a twin."""
+CASES: tuple[Case, ...] = (*SIMULATOR_CASES, *errors.CASES)
+"""All rows: those of the wire as well, where any answer will do for a simulator."""

@@ -1,89 +1,91 @@
-"""Rows about the wire: each status its error, unknown outcomes, no secret in any message."""
+"""Cases about the wire: each status its error, unknown outcomes, no secret in any message."""
 
 import httpx
 
 from connectors.contract import PullOrders, PushStock, ReceiveWebhooks
-from connectors.testing import wire_cases
-from connectors.testing.case import row
-from connectors.testing.harness import TWIN_URL, Stage
-from connectors.testing.wire_cases import Specimen
+from connectors.testing import transport_cases
+from connectors.testing.case import case
+from connectors.testing.harness import SIMULATOR_URL, Harness
+from connectors.testing.transport_cases import ConnectorUnderTest
 
 
-def _specimen(stage: Stage) -> Specimen:
+def _under_test(harness: Harness) -> ConnectorUnderTest:
     remote, ref = {}, "1"
-    if isinstance(stage.connector, PushStock | PullOrders):
-        remote = stage.driver.list_article("CAM", 9)
-    if isinstance(stage.connector, PullOrders):
-        ref = stage.driver.place_order("CAM", 1)
-    return Specimen(type(stage.connector), stage.driver.settings(TWIN_URL), remote, ref)
+    if isinstance(harness.connector, PushStock | PullOrders):
+        remote = harness.driver.list_article("CAM", 9)
+    if isinstance(harness.connector, PullOrders):
+        ref = harness.driver.place_order("CAM", 1)
+    return ConnectorUnderTest(
+        type(harness.connector), harness.driver.settings(SIMULATOR_URL), remote, ref
+    )
 
 
-@row()
-async def plain_key(stage: Stage) -> None:
+@case()
+async def plain_key(harness: Harness) -> None:
     """Its key can stand in an address, and it can do something."""
-    await wire_cases.plain_key(_specimen(stage))
+    await transport_cases.plain_key(_under_test(harness))
 
 
-@row()
-async def secrets_do_not_show(stage: Stage) -> None:
+@case()
+async def secrets_do_not_show(harness: Harness) -> None:
     """Settings and what is built of them can be logged."""
-    await wire_cases.secrets_do_not_show(_specimen(stage))
+    await transport_cases.secrets_do_not_show(_under_test(harness))
 
 
-@row()
-async def errors_tell_no_secret(stage: Stage) -> None:
+@case()
+async def errors_contain_no_secret(harness: Harness) -> None:
     """Messages are short and repeat neither credentials nor query strings."""
-    await wire_cases.errors_tell_no_secret(_specimen(stage))
+    await transport_cases.errors_contain_no_secret(_under_test(harness))
 
 
-@row()
-async def every_status_is_one_of_the_six(stage: Stage) -> None:
+@case()
+async def every_status_maps_to_an_error(harness: Harness) -> None:
     """Any call that meets a status raises the error that belongs to it."""
-    specimen = _specimen(stage)
-    for status, error in wire_cases.ANSWERS:
-        await wire_cases.status_becomes(specimen, status, error)
+    under_test = _under_test(harness)
+    for status, error in transport_cases.STATUS_ERRORS:
+        await transport_cases.status_becomes(under_test, status, error)
 
 
-@row()
-async def never_sent_is_transient(stage: Stage) -> None:
+@case()
+async def never_sent_is_transient(harness: Harness) -> None:
     """A wire that breaks before the request is Transient."""
-    await wire_cases.never_sent(_specimen(stage))
+    await transport_cases.never_sent(_under_test(harness))
 
 
-@row()
-async def silence_is_unknown(stage: Stage) -> None:
+@case()
+async def silence_is_unknown(harness: Harness) -> None:
     """Silence after the request is Unknown, of every call."""
-    specimen = _specimen(stage)
+    under_test = _under_test(harness)
     for broken in (httpx.ReadTimeout, httpx.RemoteProtocolError):
-        await wire_cases.silence(specimen, broken)
+        await transport_cases.silence(under_test, broken)
 
 
-@row()
-async def a_proxys_page_is_no_answer(stage: Stage) -> None:
+@case()
+async def an_html_page_is_an_error(harness: Harness) -> None:
     """Status 200 with HTML raises one of the six."""
-    await wire_cases.page_of_a_proxy(_specimen(stage))
+    await transport_cases.page_of_a_proxy(_under_test(harness))
 
 
-@row(ReceiveWebhooks)
-async def unsigned_webhooks_are_refused(stage: Stage) -> None:
+@case(ReceiveWebhooks)
+async def unsigned_webhooks_are_refused(harness: Harness) -> None:
     """Nothing unsigned comes in, and nothing that cannot be read is an error."""
-    await wire_cases.unsigned_webhooks(_specimen(stage))
+    await transport_cases.unsigned_webhooks(_under_test(harness))
 
 
-@row(PushStock)
-async def a_level_without_references(stage: Stage) -> None:
+@case(PushStock)
+async def a_level_without_references(harness: Harness) -> None:
     """A listing that was never bound is NotFound in its place."""
-    await wire_cases.loose_levels(_specimen(stage))
+    await transport_cases.levels_without_references(_under_test(harness))
 
 
-ROWS = (
+CASES = (
     plain_key,
     secrets_do_not_show,
-    errors_tell_no_secret,
-    every_status_is_one_of_the_six,
+    errors_contain_no_secret,
+    every_status_maps_to_an_error,
     never_sent_is_transient,
     silence_is_unknown,
-    a_proxys_page_is_no_answer,
+    an_html_page_is_an_error,
     unsigned_webhooks_are_refused,
     a_level_without_references,
 )

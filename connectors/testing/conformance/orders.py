@@ -1,45 +1,53 @@
-"""Rows about orders: pages, cursors, words, numbers, times, cancellation."""
+"""Cases about orders: pages, cursors, words, numbers, times, cancellation."""
 
 from connectors.contract import CancelOrders, PullOrders, SnapshotOrders
 from connectors.errors import NotFound
-from connectors.testing.case import NotApplicable, holds, lacks, only, raises, row, same
-from connectors.testing.harness import Stage, in_another_zone, in_new_words
+from connectors.testing.case import (
+    NotApplicable,
+    case,
+    require,
+    require_equal,
+    require_one,
+    require_raises,
+    unless_flag,
+)
+from connectors.testing.harness import Harness, in_another_time_zone, with_unknown_enum_values
 from hub.vocabulary import Cancellation, Order, OrderState
 
 BEYOND_DOUBLES = 2**60  # from here a double holds one whole number in 256
 ENDED = (OrderState.FULFILLED, OrderState.CANCELLED)
 
 
-@row(PullOrders)
-async def empty_pages_of_orders(stage: Stage) -> None:
+@case(PullOrders)
+async def empty_pages_of_orders(harness: Harness) -> None:
     """No orders: no items, no more, and a cursor from which the first order is found."""
     cursor = ""
     for _ in range(3):
-        page = await stage.connector.pull_orders(cursor)
-        same((page.items, page.more), ((), False), "an empty channel")
+        page = await harness.connector.pull_orders(cursor)
+        require_equal((page.items, page.more), ((), False), "an empty channel")
         cursor = page.cursor
-    stage.driver.list_article("CAM", 9)
-    stage.clock.advance(1)
-    ref = stage.driver.place_order("CAM", 1)
-    found, _ = await stage.pull_all(cursor)
-    same([order.ref for order in found], [ref], "the first order after empty pages")
+    harness.driver.list_article("CAM", 9)
+    harness.clock.advance(1)
+    ref = harness.driver.place_order("CAM", 1)
+    found, _ = await harness.pull_all(cursor)
+    require_equal([order.ref for order in found], [ref], "the first order after empty pages")
 
 
-@row(PullOrders)
-async def pages_while_orders_move(stage: Stage) -> None:
+@case(PullOrders)
+async def pages_while_orders_change(harness: Harness) -> None:
     """Orders change and appear while pages are read: none is skipped, and the newest word wins."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     driver.list_article("CAM", 10_000)
     placed = []
     for _ in range(driver.orders_for_pages):
-        stage.clock.advance(20)
+        harness.clock.advance(20)
         placed.append(driver.place_order("CAM", 1))
     page = await connector.pull_orders("")
-    holds(page.more, "the first page holds everything: raise orders_for_pages of the driver")
+    require(page.more, "the first page holds everything: raise orders_for_pages of the driver")
     latest: dict[str, Order] = {order.ref: order for order in page.items}
     touched = []
     for seen, unseen in ((0, -1), (len(placed) // 2, -2), (1, -3)):
-        stage.clock.advance(20)
+        harness.clock.advance(20)
         for index in (seen, unseen):
             driver.cancel_order(placed[index])
             touched.append(placed[index])
@@ -47,71 +55,73 @@ async def pages_while_orders_move(stage: Stage) -> None:
         if page.more:
             page = await connector.pull_orders(page.cursor)
             latest |= {order.ref: order for order in page.items}
-    found, cursor = await stage.pull_all(page.cursor) if page.more else ([], page.cursor)
+    found, cursor = await harness.pull_all(page.cursor) if page.more else ([], page.cursor)
     latest |= {order.ref: order for order in found}
-    stage.clock.advance(20)
+    harness.clock.advance(20)
     placed.append(driver.place_order("CAM", 1))
-    found, _ = await stage.pull_all(cursor)
+    found, _ = await harness.pull_all(cursor)
     latest |= {order.ref: order for order in found}
     missing = [ref for ref in placed if ref not in latest]
-    holds(not missing, f"{len(missing)} of {len(placed)} orders were skipped: {missing[:3]}")
+    require(not missing, f"{len(missing)} of {len(placed)} orders were skipped: {missing[:3]}")
     states = {latest[ref].state for ref in touched}
-    same(states, {OrderState.CANCELLED}, "orders that were cancelled meanwhile are last seen as")
+    require_equal(
+        states, {OrderState.CANCELLED}, "orders that were cancelled meanwhile are last seen as"
+    )
 
 
-@row(PullOrders)
-async def same_cursor_twice(stage: Stage) -> None:
+@case(PullOrders)
+async def same_cursor_twice(harness: Harness) -> None:
     """A cursor may be given again: it gives at least what it gave, and what came since."""
-    stage.driver.list_article("CAM", 100)
+    harness.driver.list_article("CAM", 100)
     placed = []
     for _ in range(7):
-        stage.clock.advance(60)
-        placed.append(stage.driver.place_order("CAM", 1))
-    first, cursor = await stage.pull_all()
-    again, _ = await stage.pull_all()
-    same({each.ref for each in first}, set(placed), "the walk from the beginning")
-    same({each.ref for each in again}, set(placed), "the same walk again")
-    stage.clock.advance(60)
-    late = stage.driver.place_order("CAM", 1)
+        harness.clock.advance(60)
+        placed.append(harness.driver.place_order("CAM", 1))
+    first, cursor = await harness.pull_all()
+    again, _ = await harness.pull_all()
+    require_equal({each.ref for each in first}, set(placed), "the walk from the beginning")
+    require_equal({each.ref for each in again}, set(placed), "the same walk again")
+    harness.clock.advance(60)
+    late = harness.driver.place_order("CAM", 1)
     for _ in range(2):
-        found, _ = await stage.pull_all(cursor)
-        holds(late in {each.ref for each in found}, "an order is skipped where a cursor repeats")
-        holds({each.ref for each in found} <= {*placed, late}, "orders that nobody placed")
+        found, _ = await harness.pull_all(cursor)
+        require(late in {each.ref for each in found}, "an order is skipped where a cursor repeats")
+        require({each.ref for each in found} <= {*placed, late}, "orders that nobody placed")
 
 
-@row(PullOrders)
-async def one_order_as_it_is_now(stage: Stage) -> None:
+@case(PullOrders)
+async def one_order_as_it_is_now(harness: Harness) -> None:
     """An order that is read alone is the one that pages show; an unknown one is NotFound."""
-    stage.driver.list_article("CAM", 9)
-    ref = stage.driver.place_order("CAM", 2)
-    pulled = only((await stage.pull_all())[0], "the orders")
-    same(await stage.connector.read_order(ref), pulled, "the order read alone")
-    line = only(pulled.lines, "its lines")
-    same((line.sku, line.quantity, line.fulfilled), ("CAM", 2, 0), "its line")
-    same(pulled.state, OrderState.OPEN, "an order that is paid and to be shipped")
-    with raises(NotFound, "an order that is not there"):
-        await stage.connector.read_order(stage.driver.missing_order())
+    harness.driver.list_article("CAM", 9)
+    ref = harness.driver.place_order("CAM", 2)
+    pulled = require_one((await harness.pull_all())[0], "the orders")
+    require_equal(await harness.connector.read_order(ref), pulled, "the order read alone")
+    line = require_one(pulled.lines, "its lines")
+    require_equal((line.sku, line.quantity, line.fulfilled), ("CAM", 2, 0), "its line")
+    require_equal(pulled.state, OrderState.OPEN, "an order that is paid and to be shipped")
+    with require_raises(NotFound, "an order that is not there"):
+        await harness.connector.read_order(harness.driver.missing_order())
 
 
-@row(PullOrders)
-async def cancelled_there(stage: Stage) -> None:
+@case(PullOrders)
+async def cancelled_there(harness: Harness) -> None:
     """An order that is cancelled in the channel comes again, as cancelled."""
-    stage.driver.list_article("CAM", 9)
-    ref = stage.driver.place_order("CAM", 1)
-    _, cursor = await stage.pull_all()
-    stage.clock.advance(30)
-    stage.driver.cancel_order(ref)
-    found, _ = await stage.pull_all(cursor)
+    harness.driver.list_article("CAM", 9)
+    ref = harness.driver.place_order("CAM", 1)
+    _, cursor = await harness.pull_all()
+    harness.clock.advance(30)
+    harness.driver.cancel_order(ref)
+    found, _ = await harness.pull_all(cursor)
     states = {each.ref: each.state for each in found}
-    same(states.get(ref), OrderState.CANCELLED, "the order in the next pages")
-    state = (await stage.connector.read_order(ref)).state
-    same(state, OrderState.CANCELLED, "the order read alone")
+    require_equal(states.get(ref), OrderState.CANCELLED, "the order in the next pages")
+    state = (await harness.connector.read_order(ref)).state
+    require_equal(state, OrderState.CANCELLED, "the order read alone")
 
 
-@row(CancelOrders)
-async def cancelled_here(stage: Stage) -> None:
+@case(CancelOrders)
+async def cancelled_here(harness: Harness) -> None:
     """Cancelling twice is one cancellation, also where an answer gets lost; unknown is NotFound."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     driver.list_article("CAM", 99)
 
     def ended(ref: str) -> Cancellation:
@@ -120,106 +130,114 @@ async def cancelled_here(stage: Stage) -> None:
     ref = driver.place_order("CAM", 1)
     for _ in range(2):
         await connector.cancel_order(ended(ref))
-        same((await connector.read_order(ref)).state, OrderState.CANCELLED, "the order")
-        same(driver.quantity_shown("CAM"), 99, "the units that were given back")
-    async for loss in stage.losses():
+        require_equal((await connector.read_order(ref)).state, OrderState.CANCELLED, "the order")
+        require_equal(driver.quantity_shown("CAM"), 99, "the units that were given back")
+    async for loss in harness.lost_calls():
         loss.driver.list_article("CAM", 99)
         ref = loss.driver.place_order("CAM", 1)
-        loss.begins()
-        told = await loss.error_of(loss.connector.cancel_order(ended(ref)))
-        if loss.happened("the cancellation", told):
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.cancel_order(ended(ref)))
+        if loss.was_lost("the cancellation", outcome):
             await loss.connector.cancel_order(ended(ref))
             state = (await loss.connector.read_order(ref)).state
-            same(state, OrderState.CANCELLED, f"{loss.what}, the order")
-            same(loss.driver.quantity_shown("CAM"), 99, f"{loss.what}, what was given back")
-    with raises(NotFound, "an order that is not there"):
+            require_equal(state, OrderState.CANCELLED, f"{loss.what}, the order")
+            require_equal(
+                loss.driver.quantity_shown("CAM"), 99, f"{loss.what}, what was given back"
+            )
+    with require_raises(NotFound, "an order that is not there"):
         await connector.cancel_order(ended(driver.missing_order()))
 
 
-@row(PullOrders)
-async def words_of_tomorrow(stage: Stage) -> None:
+@case(PullOrders)
+async def unknown_enum_values(harness: Harness) -> None:
     """A status that nobody knows yet stops no order and ends none."""
-    fields_of_words = stage.driver.word_fields
-    holds(fields_of_words, f"{type(stage.driver).__name__} has to name its word_fields")
-    stage.driver.list_article("CAM", 9)
-    ref = stage.driver.place_order("CAM", 2)
-    stage.wire.rewrite = in_new_words(fields_of_words)
-    pulled = only((await stage.pull_all())[0], "the orders")
-    read = await stage.connector.read_order(ref)
-    holds(stage.wire.rewritten, "no answer has a field of word_fields")
+    fields_of_words = harness.driver.enum_fields
+    require(fields_of_words, f"{type(harness.driver).__name__} has to name its word_fields")
+    harness.driver.list_article("CAM", 9)
+    ref = harness.driver.place_order("CAM", 2)
+    harness.transport.rewrite = with_unknown_enum_values(fields_of_words)
+    pulled = require_one((await harness.pull_all())[0], "the orders")
+    read = await harness.connector.read_order(ref)
+    require(harness.transport.rewritten, "no answer has a field of word_fields")
     for order in (pulled, read):
-        same([(line.sku, line.quantity) for line in order.lines], [("CAM", 2)], "the lines")
-        holds(order.state not in ENDED, f"an unknown word made the order {order.state}")
+        require_equal(
+            [(line.sku, line.quantity) for line in order.lines], [("CAM", 2)], "the lines"
+        )
+        require(order.state not in ENDED, f"an unknown word made the order {order.state}")
 
 
-@row(PullOrders)
-async def ids_beyond_doubles(stage: Stage) -> None:
+@case(PullOrders)
+async def ids_beyond_doubles(harness: Harness) -> None:
     """Ids that no double can hold come back exactly, and open the orders that they name."""
-    stage.driver.twin.count_from(BEYOND_DOUBLES)
-    stage.driver.list_article("CAM", 9)
-    placed = [stage.driver.place_order("CAM", 1) for _ in range(3)]
-    found, _ = await stage.pull_all()
-    same(sorted(each.ref for each in found), sorted(placed), "their references")
+    harness.driver.simulator.count_from(BEYOND_DOUBLES)
+    harness.driver.list_article("CAM", 9)
+    placed = [harness.driver.place_order("CAM", 1) for _ in range(3)]
+    found, _ = await harness.pull_all()
+    require_equal(sorted(each.ref for each in found), sorted(placed), "their references")
     lines = {line.ref for order in found for line in order.lines}
-    same(len(lines), 3, "so many different lines")
+    require_equal(len(lines), 3, "so many different lines")
     for ref in placed:
-        read = await stage.connector.read_order(ref)
-        same(read.ref, ref, "the order that a reference opens")
-        holds(read.lines[0].ref in lines, "a line's reference changed")
+        read = await harness.connector.read_order(ref)
+        require_equal(read.ref, ref, "the order that a reference opens")
+        require(read.lines[0].ref in lines, "a line's reference changed")
 
 
-@row(PullOrders)
-async def times_of_other_zones(stage: Stage) -> None:
+@case(PullOrders)
+async def times_of_other_zones(harness: Harness) -> None:
     """A time with any offset becomes the right instant in UTC."""
-    stage.driver.list_article("CAM", 9)
-    at = stage.clock.advance(61)
-    ref = stage.driver.place_order("CAM", 1)
-    for rewrite in (None, in_another_zone):
-        stage.wire.rewrite = rewrite
-        pulled = only((await stage.pull_all())[0], "the orders")
-        for order in (pulled, await stage.connector.read_order(ref)):
+    harness.driver.list_article("CAM", 9)
+    at = harness.clock.advance(61)
+    ref = harness.driver.place_order("CAM", 1)
+    for rewrite in (None, in_another_time_zone):
+        harness.transport.rewrite = rewrite
+        pulled = require_one((await harness.pull_all())[0], "the orders")
+        for order in (pulled, await harness.connector.read_order(ref)):
             for time in (order.placed_at, order.updated_at):
-                holds(time.tzinfo is not None, "a time without a zone")
-                same(time.utcoffset().total_seconds(), 0, "its offset from UTC in seconds")
+                require(time.tzinfo is not None, "a time without a zone")
+                require_equal(time.utcoffset().total_seconds(), 0, "its offset from UTC in seconds")
                 apart = abs(time - at)
-                holds(apart <= stage.driver.grain, f"{time} is {apart} away from {at}")
-    if not stage.wire.rewritten:
+                require(
+                    apart <= harness.driver.time_resolution, f"{time} is {apart} away from {at}"
+                )
+    if not harness.transport.rewritten:
         raise NotApplicable("the channel writes its times without an offset; they were read as UTC")
 
 
-@row(SnapshotOrders)
-async def orders_of_a_window(stage: Stage) -> None:
+@case(SnapshotOrders)
+async def orders_of_a_window(harness: Harness) -> None:
     """A window holds both its ends, and every order between, whatever changed since."""
-    stage.driver.list_article("CAM", 1000)
+    harness.driver.list_article("CAM", 1000)
     placed, times = [], []
-    for _ in range(stage.driver.orders_for_pages):
-        times.append(stage.clock.advance(60))
-        placed.append(stage.driver.place_order("CAM", 1))
-    stage.driver.cancel_order(placed[2])
+    for _ in range(harness.driver.orders_for_pages):
+        times.append(harness.clock.advance(60))
+        placed.append(harness.driver.place_order("CAM", 1))
+    harness.driver.cancel_order(placed[2])
     for first, last in ((0, len(placed) - 1), (2, 2), (3, 5)):
-        window = stage.connector.snapshot_orders(times[first], times[last])
+        window = harness.connector.snapshot_orders(times[first], times[last])
         found = sorted([order.ref async for order in window])
-        same(found, sorted(placed[first : last + 1]), f"orders {first} to {last}")
+        require_equal(found, sorted(placed[first : last + 1]), f"orders {first} to {last}")
 
 
-@row(PullOrders, unless=lacks("orders_name_serials", "the channel names no serials of its own"))
-async def serials_that_the_channel_sold(stage: Stage) -> None:
+@case(
+    PullOrders, unless=unless_flag("orders_name_serials", "the channel names no serials of its own")
+)
+async def serials_that_the_channel_sold(harness: Harness) -> None:
     """The serials that a till sold come in with the order, at its line."""
-    stage.driver.list_article("CAM", 9)
-    ref = stage.driver.sell_with_serials("CAM", ("C-1", "C-2"))
-    pulled = only((await stage.pull_all())[0], "the orders")
-    for order in (pulled, await stage.connector.read_order(ref)):
-        same(sorted(order.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
+    harness.driver.list_article("CAM", 9)
+    ref = harness.driver.sell_with_serials("CAM", ("C-1", "C-2"))
+    pulled = require_one((await harness.pull_all())[0], "the orders")
+    for order in (pulled, await harness.connector.read_order(ref)):
+        require_equal(sorted(order.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
-ROWS = (
+CASES = (
     empty_pages_of_orders,
-    pages_while_orders_move,
+    pages_while_orders_change,
     same_cursor_twice,
     one_order_as_it_is_now,
     cancelled_there,
     cancelled_here,
-    words_of_tomorrow,
+    unknown_enum_values,
     ids_beyond_doubles,
     times_of_other_zones,
     orders_of_a_window,

@@ -1,10 +1,10 @@
-"""Rows about queues: a notice comes until it is acknowledged, whatever it says."""
+"""Cases about queues: a notice comes until it is acknowledged, whatever it says."""
 
 import json
 
-from connectors.contract import PullOrders, Queued, ReceiveQueue
-from connectors.testing.case import Broken, holds, only, row, same
-from connectors.testing.harness import Stage
+from connectors.contract import PullOrders, QueueMessage, ReceiveQueue
+from connectors.testing.case import ConformanceFailure, case, require, require_equal, require_one
+from connectors.testing.harness import Harness
 
 NOTICES = 23  # more than a queue gives at once
 ROUNDS_MAX = 100
@@ -20,72 +20,76 @@ NO_NOTICES = (
 )
 
 
-async def _taken(stage: Stage) -> list[Queued]:
+async def _taken(harness: Harness) -> list[QueueMessage]:
     """Take what is waiting, until there is nothing."""
-    found = list[Queued]()
+    found = list[QueueMessage]()
     for _ in range(ROUNDS_MAX):
-        some = await stage.connector.receive()
+        some = await harness.connector.receive()
         if not some:
             return found
         found += some
-    holds(False, f"after {ROUNDS_MAX} calls there was still something waiting")
+    require(False, f"after {ROUNDS_MAX} calls there was still something waiting")
     return found
 
 
-def _ids(messages: list[Queued]) -> list[str]:
-    return sorted({each.delivery.id for each in messages})
+def _ids(messages: list[QueueMessage]) -> list[str]:
+    return sorted({each.call.id for each in messages})
 
 
-def _named(stage: Stage, topic: str, body: bytes) -> list[str]:
+def _named(harness: Harness, topic: str, body: bytes) -> list[str]:
     """Return the orders that a message names; to read it must not fail, whatever it is."""
     try:
-        return [hint.order_ref for hint in stage.connector.read(topic, body)]
+        return [hint.order_ref for hint in harness.connector.read(topic, body)]
     except Exception as error:
-        raise Broken(f"{body[:80]!r} under the topic {topic!r}: {error!r}") from error
+        raise ConformanceFailure(f"{body[:80]!r} under the topic {topic!r}: {error!r}") from error
 
 
-@row(ReceiveQueue, PullOrders)
-async def a_notice_comes_until_it_is_acknowledged(stage: Stage) -> None:
+@case(ReceiveQueue, PullOrders)
+async def a_message_returns_until_acknowledged(harness: Harness) -> None:
     """A notice that nobody acknowledged comes again as the same; one that was, does not."""
-    stage.driver.list_article("CAM", NOTICES)
-    refs = [stage.driver.place_order("CAM", 1) for _ in range(NOTICES)]
-    first = await _taken(stage)
-    same(len(_ids(first)), NOTICES, "how many notices have an id of their own")
-    told = [ref for each in first for ref in _named(stage, each.delivery.topic, each.body)]
-    same(sorted(set(told)), sorted(refs), "the orders that they name")
-    same(await _taken(stage), [], "what is taken again at once")
-    stage.driver.let_hidden_come_again()
-    again = await _taken(stage)
-    same(_ids(again), _ids(first), "what comes again")
-    kept, done = again[0].delivery.id, [m for m in again if m.delivery.id != again[0].delivery.id]
-    await stage.connector.acknowledge([each.receipt for each in done])
-    await stage.connector.acknowledge([each.receipt for each in done])  # safe to repeat
-    same(stage.driver.notices_held(), 1, "what the queue holds after the rest was acknowledged")
-    stage.driver.let_hidden_come_again()
-    last = only(await _taken(stage), "what comes after the rest was acknowledged")
-    same(last.delivery.id, kept, "the one that was not acknowledged")
-    await stage.connector.acknowledge([last.receipt])
-    stage.driver.let_hidden_come_again()
-    same(await _taken(stage), [], "what comes after all was acknowledged")
+    harness.driver.list_article("CAM", NOTICES)
+    refs = [harness.driver.place_order("CAM", 1) for _ in range(NOTICES)]
+    first = await _taken(harness)
+    require_equal(len(_ids(first)), NOTICES, "how many notices have an id of their own")
+    outcome = [ref for each in first for ref in _named(harness, each.call.topic, each.body)]
+    require_equal(sorted(set(outcome)), sorted(refs), "the orders that they name")
+    require_equal(await _taken(harness), [], "what is taken again at once")
+    harness.driver.expire_visibility()
+    again = await _taken(harness)
+    require_equal(_ids(again), _ids(first), "what comes again")
+    kept, done = again[0].call.id, [m for m in again if m.call.id != again[0].call.id]
+    await harness.connector.acknowledge([each.receipt for each in done])
+    await harness.connector.acknowledge([each.receipt for each in done])  # safe to repeat
+    require_equal(
+        harness.driver.queued_messages(), 1, "what the queue holds after the rest was acknowledged"
+    )
+    harness.driver.expire_visibility()
+    last = require_one(await _taken(harness), "what comes after the rest was acknowledged")
+    require_equal(last.call.id, kept, "the one that was not acknowledged")
+    await harness.connector.acknowledge([last.receipt])
+    harness.driver.expire_visibility()
+    require_equal(await _taken(harness), [], "what comes after all was acknowledged")
 
 
-@row(ReceiveQueue, PullOrders)
-async def a_spoiled_notice_is_no_error(stage: Stage) -> None:
+@case(ReceiveQueue, PullOrders)
+async def an_unreadable_message_is_skipped(harness: Harness) -> None:
     """What is no notice is taken, names no order, can be acknowledged, and stops no other."""
-    stage.driver.list_article("CAM", 9)
+    harness.driver.list_article("CAM", 9)
     for body in NO_NOTICES:
-        stage.driver.put_into_queue(body)
-    ref = stage.driver.place_order("CAM", 1)
-    found = await _taken(stage)
-    same(len(found), len(NO_NOTICES) + 1, "how many messages are taken")
-    same(len(_ids(found)), len(found), "how many have an id of their own")
-    told = [named for each in found for named in _named(stage, each.delivery.topic, each.body)]
-    same(told, [ref], "the orders that they name")
+        harness.driver.write_to_queue(body)
+    ref = harness.driver.place_order("CAM", 1)
+    found = await _taken(harness)
+    require_equal(len(found), len(NO_NOTICES) + 1, "how many messages are taken")
+    require_equal(len(_ids(found)), len(found), "how many have an id of their own")
+    outcome = [named for each in found for named in _named(harness, each.call.topic, each.body)]
+    require_equal(outcome, [ref], "the orders that they name")
     for message in found:  # a body under the topic of another
         for other in found:
-            _named(stage, other.delivery.topic, message.body)
-    await stage.connector.acknowledge([each.receipt for each in found])
-    same(stage.driver.notices_held(), 0, "what the queue holds after all was acknowledged")
+            _named(harness, other.call.topic, message.body)
+    await harness.connector.acknowledge([each.receipt for each in found])
+    require_equal(
+        harness.driver.queued_messages(), 0, "what the queue holds after all was acknowledged"
+    )
 
 
-ROWS = (a_notice_comes_until_it_is_acknowledged, a_spoiled_notice_is_no_error)
+CASES = (a_message_returns_until_acknowledged, an_unreadable_message_is_skipped)

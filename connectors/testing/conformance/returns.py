@@ -1,104 +1,117 @@
-"""Rows about returns: they are found, read alike, and bring serials back where the channel can."""
+"""Cases about returns: they are found, read alike, and bring serials back where the channel can."""
 
 from connectors.contract import PullReturns
 from connectors.errors import NotFound
-from connectors.testing.case import holds, lacks, only, raises, row, same
-from connectors.testing.harness import Stage, in_new_words
+from connectors.testing.case import (
+    case,
+    require,
+    require_equal,
+    require_one,
+    require_raises,
+    unless_flag,
+)
+from connectors.testing.harness import Harness, with_unknown_enum_values
 
 
-@row(PullReturns)
-async def empty_pages_of_returns(stage: Stage) -> None:
+@case(PullReturns)
+async def empty_pages_of_returns(harness: Harness) -> None:
     """No returns: no items, no more, and a cursor from which the first return is found."""
     cursor = ""
     for _ in range(3):
-        page = await stage.connector.pull_returns(cursor)
-        same((page.items, page.more), ((), False), "a channel without returns")
+        page = await harness.connector.pull_returns(cursor)
+        require_equal((page.items, page.more), ((), False), "a channel without returns")
         cursor = page.cursor
-    stage.driver.list_article("CAM", 9)
-    order = stage.driver.place_order("CAM", 2)
-    stage.clock.advance(30)
-    ref = stage.driver.take_back(order, 1, ())
-    found, _ = await stage.pull_all(cursor, returns=True)
-    same({each.ref for each in found}, {ref}, "the first return after empty pages")
+    harness.driver.list_article("CAM", 9)
+    order = harness.driver.place_order("CAM", 2)
+    harness.clock.advance(30)
+    ref = harness.driver.create_return(order, 1, ())
+    found, _ = await harness.pull_all(cursor, returns=True)
+    require_equal({each.ref for each in found}, {ref}, "the first return after empty pages")
 
 
-@row(PullReturns)
-async def returns_are_read(stage: Stage) -> None:
+@case(PullReturns)
+async def returns_are_read(harness: Harness) -> None:
     """A return names its order, its line, how many came back, and that they were paid for."""
-    stage.driver.list_article("CAM", 9)
-    order = stage.driver.place_order("CAM", 2)
-    line = (await stage.connector.read_order(order)).lines[0].ref
-    stage.clock.advance(30)
-    at = stage.clock.now
-    ref = stage.driver.take_back(order, 1, ())
-    found, cursor = await stage.pull_all(returns=True)
-    back = only((each for each in found if each.ref == ref), "the return")
-    same(back.order_ref, order, "its order")
-    same([(each.order_line_ref, each.quantity) for each in back.lines], [(line, 1)], "its lines")
-    holds(back.refunded, "it was paid for")
-    holds(abs(back.updated_at - at) <= stage.driver.grain, f"its time: {back.updated_at}")
-    alone = await stage.connector.read_returns(order)
-    holds({each.ref for each in alone} <= {ref}, "returns that nobody made")
-    same([each for each in alone if each != back], [], "returns that read otherwise alone")
-    again, _ = await stage.pull_all(cursor, returns=True)
-    holds({each.ref for each in again} <= {ref}, "returns that nobody made")
-    with raises(NotFound, "returns of an order that is not there"):
-        await stage.connector.read_returns(stage.driver.missing_order())
+    harness.driver.list_article("CAM", 9)
+    order = harness.driver.place_order("CAM", 2)
+    line = (await harness.connector.read_order(order)).lines[0].ref
+    harness.clock.advance(30)
+    at = harness.clock.now
+    ref = harness.driver.create_return(order, 1, ())
+    found, cursor = await harness.pull_all(returns=True)
+    back = require_one((each for each in found if each.ref == ref), "the return")
+    require_equal(back.order_ref, order, "its order")
+    require_equal(
+        [(each.order_line_ref, each.quantity) for each in back.lines], [(line, 1)], "its lines"
+    )
+    require(back.refunded, "it was paid for")
+    require(
+        abs(back.updated_at - at) <= harness.driver.time_resolution, f"its time: {back.updated_at}"
+    )
+    alone = await harness.connector.read_returns(order)
+    require({each.ref for each in alone} <= {ref}, "returns that nobody made")
+    require_equal([each for each in alone if each != back], [], "returns that read otherwise alone")
+    again, _ = await harness.pull_all(cursor, returns=True)
+    require({each.ref for each in again} <= {ref}, "returns that nobody made")
+    with require_raises(NotFound, "returns of an order that is not there"):
+        await harness.connector.read_returns(harness.driver.missing_order())
 
 
-@row(PullReturns)
-async def pages_while_returns_move(stage: Stage) -> None:
+@case(PullReturns)
+async def pages_while_returns_change(harness: Harness) -> None:
     """Goods come back while pages of returns are read: no return is skipped."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     driver.list_article("CAM", 10_000)
     orders = [driver.place_order("CAM", 2) for _ in range(driver.orders_for_pages + 4)]
     made = []
     for order in orders[:-4]:
-        stage.clock.advance(20)
-        made.append(driver.take_back(order, 1, ()))
+        harness.clock.advance(20)
+        made.append(driver.create_return(order, 1, ()))
     page = await connector.pull_returns("")
-    holds(page.more, "the first page holds everything: raise orders_for_pages of the driver")
+    require(page.more, "the first page holds everything: raise orders_for_pages of the driver")
     seen = {each.ref for each in page.items}
     for order in orders[-4:]:
-        stage.clock.advance(20)
-        made.append(driver.take_back(order, 1, ()))
+        harness.clock.advance(20)
+        made.append(driver.create_return(order, 1, ()))
         page = await connector.pull_returns(page.cursor)
         seen |= {each.ref for each in page.items}
     for _ in range(2):
-        found, cursor = await stage.pull_all(page.cursor, returns=True)
+        found, cursor = await harness.pull_all(page.cursor, returns=True)
         seen |= {each.ref for each in found}
         page = type(page)((), cursor)
     missing = [ref for ref in made if ref not in seen]
-    holds(not missing, f"{len(missing)} of {len(made)} returns were skipped: {missing[:3]}")
+    require(not missing, f"{len(missing)} of {len(made)} returns were skipped: {missing[:3]}")
 
 
-@row(PullReturns)
-async def returns_in_words_of_tomorrow(stage: Stage) -> None:
+@case(PullReturns)
+async def unknown_enum_values_in_returns(harness: Harness) -> None:
     """A status that nobody knows yet hides no return."""
-    stage.driver.list_article("CAM", 9)
-    order = stage.driver.place_order("CAM", 2)
-    ref = stage.driver.take_back(order, 1, ())
-    stage.wire.rewrite = in_new_words(stage.driver.word_fields)
-    found, _ = await stage.pull_all(returns=True)
-    holds(stage.wire.rewritten, "no answer has a field of word_fields")
-    same({each.ref for each in found}, {ref}, "the returns")
+    harness.driver.list_article("CAM", 9)
+    order = harness.driver.place_order("CAM", 2)
+    ref = harness.driver.create_return(order, 1, ())
+    harness.transport.rewrite = with_unknown_enum_values(harness.driver.enum_fields)
+    found, _ = await harness.pull_all(returns=True)
+    require(harness.transport.rewritten, "no answer has a field of word_fields")
+    require_equal({each.ref for each in found}, {ref}, "the returns")
 
 
-@row(PullReturns, unless=lacks("returns_name_serials", "the channel's returns name no serials"))
-async def serials_come_back(stage: Stage) -> None:
+@case(
+    PullReturns, unless=unless_flag("returns_name_serials", "the channel's returns name no serials")
+)
+async def returned_serials_are_read(harness: Harness) -> None:
     """A return brings back the serials that the channel names, at their line."""
-    stage.driver.list_article("CAM", 9)
-    order = stage.driver.place_order("CAM", 3)
-    ref = stage.driver.take_back(order, 2, ("C-1", "C-2"))
-    found, _ = await stage.pull_all(returns=True)
-    back = only((each for each in found if each.ref == ref), "the return")
-    same(sorted(back.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
+    harness.driver.list_article("CAM", 9)
+    order = harness.driver.place_order("CAM", 3)
+    ref = harness.driver.create_return(order, 2, ("C-1", "C-2"))
+    found, _ = await harness.pull_all(returns=True)
+    back = require_one((each for each in found if each.ref == ref), "the return")
+    require_equal(sorted(back.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
-ROWS = (
+CASES = (
     empty_pages_of_returns,
     returns_are_read,
-    pages_while_returns_move,
-    returns_in_words_of_tomorrow,
-    serials_come_back,
+    pages_while_returns_change,
+    unknown_enum_values_in_returns,
+    returned_serials_are_read,
 )

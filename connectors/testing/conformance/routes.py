@@ -1,4 +1,4 @@
-"""Rows about credentials and limits: who is refused is told, who is too fast waits as long."""
+"""Cases about credentials and limits: who is refused is reported, who is too fast waits as long."""
 
 import time
 from email.utils import formatdate
@@ -7,87 +7,87 @@ import httpx
 
 from connectors.contract import PullOrders, PushStock
 from connectors.errors import AuthFailed, RateLimited
-from connectors.testing.case import NotApplicable, holds, raises, row, same
-from connectors.testing.harness import Clock, Stage, on_stage
+from connectors.testing.case import NotApplicable, case, require, require_equal, require_raises
+from connectors.testing.harness import Clock, Harness, open_harness
 
 WAIT_SECONDS = 120
 SLACK_SECONDS = 5
 
 
-@row()
-async def check_passes(stage: Stage) -> None:
+@case()
+async def check_passes(harness: Harness) -> None:
     """With the right settings the check is silent."""
-    await stage.connector.check()
+    await harness.connector.check()
 
 
-@row()
-async def revoked_access(stage: Stage) -> None:
+@case()
+async def revoked_access(harness: Harness) -> None:
     """Credentials that are refused are AuthFailed on every call, whatever worked before."""
-    await stage.connector.check()
-    stage.driver.revoke()
-    with raises(AuthFailed, "the check"):
-        await stage.connector.check()
-    if isinstance(stage.connector, PullOrders):
-        with raises(AuthFailed, "pulling orders"):
-            await stage.connector.pull_orders("")
-    if isinstance(stage.connector, PushStock):
-        remote = stage.driver.list_article("CAM", 5)
-        with raises(AuthFailed, "pushing stock"):
-            answers = await stage.connector.push_stock([stage.level("CAM", 6, remote, 5)])
+    await harness.connector.check()
+    harness.driver.revoke()
+    with require_raises(AuthFailed, "the check"):
+        await harness.connector.check()
+    if isinstance(harness.connector, PullOrders):
+        with require_raises(AuthFailed, "pulling orders"):
+            await harness.connector.pull_orders("")
+    if isinstance(harness.connector, PushStock):
+        remote = harness.driver.list_article("CAM", 5)
+        with require_raises(AuthFailed, "pushing stock"):
+            answers = await harness.connector.push_stock([harness.level("CAM", 6, remote, 5)])
             if answers[0].error is not None:
                 raise answers[0].error
-        same(stage.driver.quantity_shown("CAM"), 5, "what is shown")
+        require_equal(harness.driver.quantity_shown("CAM"), 5, "what is shown")
 
 
-@row()
-async def tokens_that_run_out(stage: Stage) -> None:
-    """A token that runs out is fetched anew, once, and the call goes on; a refusal is told."""
+@case()
+async def expired_tokens_are_replaced(harness: Harness) -> None:
+    """A token that runs out is fetched anew, once, and the call goes on; a refusal is reported."""
     clock = Clock()
-    driver = type(stage.driver)(clock)
+    driver = type(harness.driver)(clock)
     if driver.settings_with_tokens("http://127.0.0.1:9") is None:
         raise NotApplicable("its credentials do not run out by themselves")
-    async with on_stage(type(stage.connector), driver, clock, with_tokens=True) as other:
+    async with open_harness(type(harness.connector), driver, clock, with_tokens=True) as other:
         await other.connector.check()
-        before = driver.tokens_given()
-        holds(before >= 1, "no token was fetched")
+        before = driver.tokens_issued()
+        require(before >= 1, "no token was fetched")
         driver.expire_tokens()
         await other.connector.check()
-        same(driver.tokens_given() - before, 1, "so many tokens after one ran out")
+        require_equal(driver.tokens_issued() - before, 1, "so many tokens after one ran out")
         await other.connector.check()
-        same(driver.tokens_given() - before, 1, "so many tokens while one is good")
+        require_equal(driver.tokens_issued() - before, 1, "so many tokens while one is good")
         driver.expire_tokens()
         driver.revoke()
-        with raises(AuthFailed, "a token that is not given any more"):
+        with require_raises(AuthFailed, "a token that is not given any more"):
             await other.connector.check()
 
 
-@row()
-async def waits_that_are_told(stage: Stage) -> None:
+@case()
+async def retry_after_is_respected(harness: Harness) -> None:
     """429 with Retry-After, in seconds or as a date, is RateLimited with that wait."""
     moment = formatdate(time.time() + WAIT_SECONDS, usegmt=True)
-    for told in (str(WAIT_SECONDS), moment):
-        headers = {"retry-after": told}
-        stage.wire.answer_next(lambda _, h=headers: httpx.Response(429, headers=h, json={}))  # type: ignore[misc]
-        with raises(RateLimited, f"Retry-After: {told}") as caught:
-            await stage.connector.check()
+    for outcome in (str(WAIT_SECONDS), moment):
+        headers = {"retry-after": outcome}
+        harness.transport.answer_next(lambda _, h=headers: httpx.Response(429, headers=h, json={}))  # type: ignore[misc]
+        with require_raises(RateLimited, f"Retry-After: {outcome}") as caught:
+            await harness.connector.check()
         apart = abs(caught[0].retry_after - WAIT_SECONDS)
-        holds(apart <= SLACK_SECONDS, f"{told}: it waits {caught[0].retry_after} seconds")
+        require(apart <= SLACK_SECONDS, f"{outcome}: it waits {caught[0].retry_after} seconds")
 
 
-@row()
-async def too_fast_in_its_own_words(stage: Stage) -> None:
+@case()
+async def channel_specific_throttling(harness: Harness) -> None:
     """However the channel says that we are too fast, it is RateLimited with a wait."""
-    stage.driver.throttle()
-    with raises(RateLimited, "throttled") as caught:
-        await stage.connector.check()
-    holds(caught[0].retry_after > 0, "it waits no time at all")
-    await stage.connector.check()
+    harness.driver.throttle()
+    with require_raises(RateLimited, "throttled") as caught:
+        await harness.connector.check()
+    require(caught[0].retry_after > 0, "it waits no time at all")
+    await harness.connector.check()
 
 
-ROWS = (
+CASES = (
     check_passes,
     revoked_access,
-    tokens_that_run_out,
-    waits_that_are_told,
-    too_fast_in_its_own_words,
+    expired_tokens_are_replaced,
+    retry_after_is_respected,
+    channel_specific_throttling,
 )

@@ -1,157 +1,170 @@
-"""Rows about stock: what is set is shown, one bad level harms only itself, sales are kept."""
+"""Cases about stock: what is set is shown, one bad level harms only itself, sales are kept."""
 
 from connectors.contract import PushStock, SnapshotStock
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.testing.case import holds, lacks, row, same
-from connectors.testing.harness import Stage
+from connectors.testing.case import case, require, require_equal, unless_flag
+from connectors.testing.harness import Harness
 
 BEYOND_DOUBLES = 2**53 + 1
 
 
-@row(PushStock)
-async def quantities_are_set(stage: Stage) -> None:
+@case(PushStock)
+async def quantities_are_set(harness: Harness) -> None:
     """A quantity that was pushed is shown there, and the answer says it; so is zero."""
-    driver, connector = stage.driver, stage.connector
+    driver, connector = harness.driver, harness.connector
     refs = {sku: driver.list_article(sku, 5) for sku in ("CAM", "LENS")}
     wanted = {"CAM": 7, "LENS": 0}
-    levels = [stage.level(sku, wanted[sku], refs[sku], expected=5) for sku in refs]
+    levels = [harness.level(sku, wanted[sku], refs[sku], expected=5) for sku in refs]
     answers = {each.listing: each for each in await connector.push_stock(levels)}
     for sku, quantity in wanted.items():
         answer = answers[f"L-{sku}"]
-        holds(answer.error is None, f"{sku}: {answer.error!r}")
-        same(answer.quantity, quantity, f"what the answer says of {sku}")
-        same(driver.quantity_shown(sku), quantity, f"what is shown of {sku}")
+        require(answer.error is None, f"{sku}: {answer.error!r}")
+        require_equal(answer.quantity, quantity, f"what the answer says of {sku}")
+        require_equal(driver.quantity_shown(sku), quantity, f"what is shown of {sku}")
     if isinstance(connector, SnapshotStock):
-        same(await stage.stock(), wanted, "the snapshot")
+        require_equal(await harness.stock(), wanted, "the snapshot")
 
 
-@row(PushStock)
-async def one_bad_level(stage: Stage) -> None:
-    """A listing that is gone is told in its place; the others of the call are set."""
-    driver, connector = stage.driver, stage.connector
+@case(PushStock)
+async def one_bad_level(harness: Harness) -> None:
+    """A listing that is gone is reported in its place; the others of the call are set."""
+    driver, connector = harness.driver, harness.connector
     good = {sku: driver.list_article(sku, 5) for sku in ("A", "B", "C", "D")}
     levels = [
-        stage.level("A", 6, good["A"], expected=5),
-        stage.level("GONE", 6, driver.missing_article(), expected=5),
-        stage.level("B", 6, good["B"], expected=5),
-        stage.level("LOOSE", 6, {}),
-        stage.level("C", 6, good["C"], expected=5),
-        stage.level("D", 6, good["D"], expected=5),
+        harness.level("A", 6, good["A"], expected=5),
+        harness.level("GONE", 6, driver.missing_article(), expected=5),
+        harness.level("B", 6, good["B"], expected=5),
+        harness.level("LOOSE", 6, {}),
+        harness.level("C", 6, good["C"], expected=5),
+        harness.level("D", 6, good["D"], expected=5),
     ]
     answers = await connector.push_stock(levels)
-    same(
+    require_equal(
         sorted(each.listing for each in answers),
         sorted(each.listing for each in levels),
         "the listings that are answered for",
     )
     by_listing = {each.listing: each for each in answers}
     for sku in good:
-        holds(by_listing[f"L-{sku}"].error is None, f"{sku}: {by_listing[f'L-{sku}'].error!r}")
-        same(driver.quantity_shown(sku), 6, f"what is shown of {sku}")
-    same(type(by_listing["L-LOOSE"].error), NotFound, "a level without references")
+        require(by_listing[f"L-{sku}"].error is None, f"{sku}: {by_listing[f'L-{sku}'].error!r}")
+        require_equal(driver.quantity_shown(sku), 6, f"what is shown of {sku}")
+    require_equal(type(by_listing["L-LOOSE"].error), NotFound, "a level without references")
     gone = by_listing["L-GONE"].error
-    holds(isinstance(gone, NotFound | Rejected), f"a listing that is gone: {gone!r}")
+    require(isinstance(gone, NotFound | Rejected), f"a listing that is gone: {gone!r}")
 
 
-@row(PushStock, unless=lacks("compares_stock", "the channel is not compared before it is set"))
-async def foreign_edits_are_seen(stage: Stage) -> None:
+@case(
+    PushStock, unless=unless_flag("compares_stock", "the channel is not compared before it is set")
+)
+async def foreign_edits_are_seen(harness: Harness) -> None:
     """What somebody else set meanwhile is a Conflict that says what is there; it is not undone."""
-    remote = stage.driver.list_article("CAM", 5)
-    other = stage.driver.list_article("LENS", 5)
-    stage.driver.foreign_edit("CAM", 3)
-    levels = [stage.level("CAM", 9, remote, 5), stage.level("LENS", 9, other, 5)]
-    answers = {each.listing: each for each in await stage.connector.push_stock(levels)}
+    remote = harness.driver.list_article("CAM", 5)
+    other = harness.driver.list_article("LENS", 5)
+    harness.driver.foreign_edit("CAM", 3)
+    levels = [harness.level("CAM", 9, remote, 5), harness.level("LENS", 9, other, 5)]
+    answers = {each.listing: each for each in await harness.connector.push_stock(levels)}
     error = answers["L-CAM"].error
-    holds(isinstance(error, Conflict), f"a stale level: {error!r}, not Conflict")
-    same(error.observed, 3, "what the conflict observed")
-    same(stage.driver.quantity_shown("CAM"), 3, "what is shown")
-    same(stage.driver.quantity_shown("LENS"), 9, "the level beside it")
-    (again,) = await stage.connector.push_stock([stage.level("CAM", 8, remote, 3, key="2")])
-    holds(again.error is None, f"compared with what is there: {again.error!r}")
-    same(stage.driver.quantity_shown("CAM"), 8, "what is shown at the end")
+    require(isinstance(error, Conflict), f"a stale level: {error!r}, not Conflict")
+    require_equal(error.observed, 3, "what the conflict observed")
+    require_equal(harness.driver.quantity_shown("CAM"), 3, "what is shown")
+    require_equal(harness.driver.quantity_shown("LENS"), 9, "the level beside it")
+    (again,) = await harness.connector.push_stock([harness.level("CAM", 8, remote, 3, key="2")])
+    require(again.error is None, f"compared with what is there: {again.error!r}")
+    require_equal(harness.driver.quantity_shown("CAM"), 8, "what is shown at the end")
 
 
-@row(PushStock, unless=lacks("compares_in_one_step", "it reads, compares, and then sets"))
-async def edits_within_a_push_are_seen(stage: Stage) -> None:
+@case(PushStock, unless=unless_flag("compares_in_one_step", "it reads, compares, and then sets"))
+async def edits_within_a_push_are_seen(harness: Harness) -> None:
     """What somebody sets just before any call of a push arrives is not undone by it."""
-    remote = stage.driver.list_article("CLEAN", 5)
-    before = len(stage.wire.requests)
-    await stage.connector.push_stock([stage.level("CLEAN", 9, remote, 5)])
-    calls = len(stage.wire.requests) - before
+    remote = harness.driver.list_article("CLEAN", 5)
+    before = len(harness.transport.requests)
+    await harness.connector.push_stock([harness.level("CLEAN", 9, remote, 5)])
+    calls = len(harness.transport.requests) - before
     for number in range(1, calls + 1):
         sku = f"CAM-{number}"
-        remote = stage.driver.list_article(sku, 5)
-        stage.wire.meanwhile(number, lambda sku=sku: stage.driver.foreign_edit(sku, 3))  # type: ignore[misc]
-        (answer,) = await stage.connector.push_stock([stage.level(sku, 9, remote, 5)])
-        same(stage.driver.quantity_shown(sku), 3, f"what is shown after an edit at call {number}")
-        holds(isinstance(answer.error, Conflict), f"call {number}: {answer.error!r}, not Conflict")
+        remote = harness.driver.list_article(sku, 5)
+        harness.transport.before_call(number, lambda sku=sku: harness.driver.foreign_edit(sku, 3))  # type: ignore[misc]
+        (answer,) = await harness.connector.push_stock([harness.level(sku, 9, remote, 5)])
+        require_equal(
+            harness.driver.quantity_shown(sku), 3, f"what is shown after an edit at call {number}"
+        )
+        require(
+            isinstance(answer.error, Conflict), f"call {number}: {answer.error!r}, not Conflict"
+        )
 
 
-@row(PushStock)
-async def a_push_again_undoes_nothing(stage: Stage) -> None:
-    """The same push twice is one effect: a sale between the two is not taken back."""
-    remote = stage.driver.list_article("CAM", 5)
-    level = stage.level("CAM", 7, remote, expected=5)
-    await stage.connector.push_stock([level])
-    (again,) = await stage.connector.push_stock([level])
-    holds(again.error is None, f"the repeat: {again.error!r}")
-    same(stage.driver.quantity_shown("CAM"), 7, "what is shown after the repeat")
-    stage.driver.foreign_edit("CAM", 6)
-    (again,) = await stage.connector.push_stock([level])
-    same(stage.driver.quantity_shown("CAM"), 6, "what is shown after a sale and a repeat")
-    told = again.error  # a channel that knows the key may answer as it did the first time
-    holds(told is None or isinstance(told, Conflict), f"the repeat after a sale: {told!r}")
+@case(PushStock)
+async def a_repeated_push_undoes_nothing(harness: Harness) -> None:
+    """The same push twice is one effect: a sale between the two is not returned."""
+    remote = harness.driver.list_article("CAM", 5)
+    level = harness.level("CAM", 7, remote, expected=5)
+    await harness.connector.push_stock([level])
+    (again,) = await harness.connector.push_stock([level])
+    require(again.error is None, f"the repeat: {again.error!r}")
+    require_equal(harness.driver.quantity_shown("CAM"), 7, "what is shown after the repeat")
+    harness.driver.foreign_edit("CAM", 6)
+    (again,) = await harness.connector.push_stock([level])
+    require_equal(
+        harness.driver.quantity_shown("CAM"), 6, "what is shown after a sale and a repeat"
+    )
+    outcome = again.error  # a channel that knows the key may answer as it did the first time
+    require(
+        outcome is None or isinstance(outcome, Conflict), f"the repeat after a sale: {outcome!r}"
+    )
 
 
-@row(PushStock)
-async def a_push_whose_answer_is_lost(stage: Stage) -> None:
+@case(PushStock)
+async def a_push_whose_answer_is_lost(harness: Harness) -> None:
     """Whichever call of a push gets no answer, the repeat ends with what was wanted."""
-    async for loss in stage.losses():
+    async for loss in harness.lost_calls():
         level = loss.level("CAM", 7, loss.driver.list_article("CAM", 5), expected=5)
-        loss.begins()
+        loss.arm()
         try:
-            told: object = (await loss.connector.push_stock([level]))[0].error
+            outcome: object = (await loss.connector.push_stock([level]))[0].error
         except ConnectorError as error:
-            told = error
-        if loss.happened("the push", told):
+            outcome = error
+        if loss.was_lost("the push", outcome):
             (again,) = await loss.connector.push_stock([level])
-            holds(again.error is None, f"{loss.what}, the repeat: {again.error!r}")
+            require(again.error is None, f"{loss.what}, the repeat: {again.error!r}")
             shown = loss.driver.quantity_shown("CAM")
-            same((again.quantity, shown), (7, 7), f"{loss.what}, said and shown")
+            require_equal((again.quantity, shown), (7, 7), f"{loss.what}, said and shown")
 
 
-@row(PushStock)
-async def large_quantities(stage: Stage) -> None:
+@case(PushStock)
+async def large_quantities(harness: Harness) -> None:
     """The largest quantity that the channel can show is set and seen to the unit."""
-    quantity = min(stage.driver.quantity_max, BEYOND_DOUBLES)
-    remote = stage.driver.list_article("BOLT", 5)
-    (answer,) = await stage.connector.push_stock([stage.level("BOLT", quantity, remote, 5)])
-    holds(answer.error is None, repr(answer.error))
-    same(answer.quantity, quantity, "what the answer says")
-    same(stage.driver.quantity_shown("BOLT"), quantity, "what is shown")
-    if isinstance(stage.connector, SnapshotStock):
-        same((await stage.stock())["BOLT"], quantity, "the snapshot")
+    quantity = min(harness.driver.quantity_max, BEYOND_DOUBLES)
+    remote = harness.driver.list_article("BOLT", 5)
+    (answer,) = await harness.connector.push_stock([harness.level("BOLT", quantity, remote, 5)])
+    require(answer.error is None, repr(answer.error))
+    require_equal(answer.quantity, quantity, "what the answer says")
+    require_equal(harness.driver.quantity_shown("BOLT"), quantity, "what is shown")
+    if isinstance(harness.connector, SnapshotStock):
+        require_equal((await harness.stock())["BOLT"], quantity, "the snapshot")
 
 
-@row(SnapshotStock)
-async def every_article_is_seen(stage: Stage) -> None:
+@case(SnapshotStock)
+async def every_article_is_seen(harness: Harness) -> None:
     """A snapshot of many pages yields every article once, with what is shown."""
-    wanted = {f"SKU-{n:04}": n for n in range(stage.driver.articles_for_pages)}
+    wanted = {f"SKU-{n:04}": n for n in range(harness.driver.articles_for_pages)}
     for sku, quantity in wanted.items():
-        stage.driver.list_article(sku, quantity)
-    before = len(stage.wire.requests)
-    seen = await stage.stock()
-    same(len(seen), len(wanted), "so many articles")
-    same(seen, wanted, "the snapshot")
-    holds(len(stage.wire.requests) - before > 1, "one page held them all: raise articles_for_pages")
+        harness.driver.list_article(sku, quantity)
+    before = len(harness.transport.requests)
+    seen = await harness.stock()
+    require_equal(len(seen), len(wanted), "so many articles")
+    require_equal(seen, wanted, "the snapshot")
+    require(
+        len(harness.transport.requests) - before > 1,
+        "one page held them all: raise articles_for_pages",
+    )
 
 
-ROWS = (
+CASES = (
     quantities_are_set,
     one_bad_level,
     foreign_edits_are_seen,
     edits_within_a_push_are_seen,
-    a_push_again_undoes_nothing,
+    a_repeated_push_undoes_nothing,
     a_push_whose_answer_is_lost,
     large_quantities,
     every_article_is_seen,

@@ -1,99 +1,103 @@
-"""Rows about manufacturers and messages: each question its answer, each effect once."""
+"""Cases about manufacturers and messages: each question its answer, each effect once."""
 
 from datetime import timedelta
 
 from connectors.contract import LookupWarranty, RegisterWarranty, SendNotice
-from connectors.testing.case import holds, row, same
-from connectors.testing.harness import Stage
+from connectors.testing.case import case, require, require_equal
+from connectors.testing.harness import Harness
 from hub.vocabulary import Contact, Notice, Registration, WarrantyQuestion, WarrantyStatus
 
 PRODUCT = "P-1"
 KNOWN = (WarrantyStatus.COVERED, WarrantyStatus.EXPIRED)
 
 
-def _known(stage: Stage, *serials: str, days: int = 400) -> None:
-    today = stage.clock.now.date()
+def _known(harness: Harness, *serials: str, days: int = 400) -> None:
+    today = harness.clock.now.date()
     for serial in serials:
         ends_on = today + timedelta(days=days)
-        stage.driver.add_unit(serial, PRODUCT, today - timedelta(days=500), ends_on)
+        harness.driver.add_unit(serial, PRODUCT, today - timedelta(days=500), ends_on)
 
 
-@row(LookupWarranty)
-async def each_question_its_answer(stage: Stage) -> None:
+@case(LookupWarranty)
+async def warranty_answers_match_questions(harness: Harness) -> None:
     """Answers come in the order of the questions; an unknown serial is UNKNOWN, never expired."""
-    _known(stage, "SN1", "SN2")
-    _known(stage, "SN3", days=-30)
+    _known(harness, "SN1", "SN2")
+    _known(harness, "SN3", days=-30)
     asked = ("SN2", "GHOST", "SN3", "SN1")
-    size = max(1, stage.connector.questions_max)
+    size = max(1, harness.connector.questions_max)
     answers = []
     for start in range(0, len(asked), size):
         some = [WarrantyQuestion(serial=s, product=PRODUCT) for s in asked[start : start + size]]
-        answers += await stage.connector.lookup_warranty(some)
-    same([each.serial for each in answers], list(asked), "the serials of the answers")
+        answers += await harness.connector.lookup_warranty(some)
+    require_equal([each.serial for each in answers], list(asked), "the serials of the answers")
     covered, unknown, expired, other = (each.status for each in answers)
-    same((covered, other), (WarrantyStatus.COVERED,) * 2, "units with a warranty")
-    holds(unknown in (WarrantyStatus.UNKNOWN, WarrantyStatus.INVALID), f"a ghost is {unknown}")
-    same(expired, WarrantyStatus.EXPIRED, "a unit whose warranty ended")
+    require_equal((covered, other), (WarrantyStatus.COVERED,) * 2, "units with a warranty")
+    require(unknown in (WarrantyStatus.UNKNOWN, WarrantyStatus.INVALID), f"a ghost is {unknown}")
+    require_equal(expired, WarrantyStatus.EXPIRED, "a unit whose warranty ended")
 
 
-@row(LookupWarranty)
-async def days_are_kept(stage: Stage) -> None:
-    """The first day of a warranty, where it is told, and the last come in as they are."""
-    _known(stage, "SN1")
-    (answer,) = await stage.connector.lookup_warranty(
+@case(LookupWarranty)
+async def warranty_dates_are_exact(harness: Harness) -> None:
+    """The first day of a warranty, where it is reported, and the last come in as they are."""
+    _known(harness, "SN1")
+    (answer,) = await harness.connector.lookup_warranty(
         [WarrantyQuestion(serial="SN1", product=PRODUCT)]
     )
-    today = stage.clock.now.date()
-    begins = today - timedelta(days=500) if stage.connector.tells_first_day else None
-    wanted = (begins, today + timedelta(days=400))
-    same((answer.starts_on, answer.ends_on), wanted, "first and last day")
+    today = harness.clock.now.date()
+    arm = today - timedelta(days=500) if harness.connector.reports_start_date else None
+    wanted = (arm, today + timedelta(days=400))
+    require_equal((answer.starts_on, answer.ends_on), wanted, "first and last day")
 
 
-@row(RegisterWarranty)
-async def a_registration_happens_once(stage: Stage) -> None:
+@case(RegisterWarranty)
+async def a_registration_happens_once(harness: Harness) -> None:
     """Registering again, also after a lost answer, is one registration with the first day."""
-    stage.clock.advance(1)
-    sold_on = stage.clock.now.date() - timedelta(days=2)
-    _known(stage, "CLEAN")
+    harness.clock.advance(1)
+    sold_on = harness.clock.now.date() - timedelta(days=2)
+    _known(harness, "CLEAN")
 
     def sold(serial: str, reference: str) -> Registration:
         return Registration(reference=reference, serial=serial, product=PRODUCT, sold_on=sold_on)
 
-    first = await stage.connector.register_warranty(sold("CLEAN", "R0"))
-    holds(first.registered, "what was registered is not called so")
-    same(await stage.connector.register_warranty(sold("CLEAN", "R0")), first, "the repeat")
-    async for loss in stage.losses():
+    first = await harness.connector.register_warranty(sold("CLEAN", "R0"))
+    require(first.registered, "what was registered is not called so")
+    require_equal(
+        await harness.connector.register_warranty(sold("CLEAN", "R0")), first, "the repeat"
+    )
+    async for loss in harness.lost_calls():
         _known(loss, "SN1")
-        loss.begins()
-        told = await loss.error_of(loss.connector.register_warranty(sold("SN1", "R1")))
-        if loss.happened("the registration", told):
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.register_warranty(sold("SN1", "R1")))
+        if loss.was_lost("the registration", outcome):
             again = await loss.connector.register_warranty(sold("SN1", "R1"))
-            holds(again.registered, f"{loss.what}: after the repeat it is not registered")
-            same(loss.driver.sold_on("SN1"), sold_on, f"{loss.what}, the day of sale there")
+            require(again.registered, f"{loss.what}: after the repeat it is not registered")
+            require_equal(
+                loss.driver.sold_on("SN1"), sold_on, f"{loss.what}, the day of sale there"
+            )
 
 
-@row(SendNotice)
-async def a_message_goes_out_once(stage: Stage) -> None:
+@case(SendNotice)
+async def a_message_goes_out_once(harness: Harness) -> None:
     """The same message again, also after a lost answer, goes out once and keeps its id."""
 
     def notice(reference: str) -> Notice:
         to = Contact(name="Ann", email="ann@example.org")
         return Notice(reference=reference, contact=to, subject="Recall", text="Stop using it.")
 
-    first = await stage.connector.send_notice(notice("N0"))
-    same(await stage.connector.send_notice(notice("N0")), first, "the id of the repeat")
-    same(stage.driver.messages(), 1, "so many messages")
-    async for loss in stage.losses():
-        loss.begins()
-        told = await loss.error_of(loss.connector.send_notice(notice("N1")))
-        if loss.happened("the message", told):
+    first = await harness.connector.send_notice(notice("N0"))
+    require_equal(await harness.connector.send_notice(notice("N0")), first, "the id of the repeat")
+    require_equal(harness.driver.messages(), 1, "so many messages")
+    async for loss in harness.lost_calls():
+        loss.arm()
+        outcome = await loss.error_of(loss.connector.send_notice(notice("N1")))
+        if loss.was_lost("the message", outcome):
             await loss.connector.send_notice(notice("N1"))
-            same(loss.driver.messages(), 1, f"{loss.what}, messages")
+            require_equal(loss.driver.messages(), 1, f"{loss.what}, messages")
 
 
-ROWS = (
-    each_question_its_answer,
-    days_are_kept,
+CASES = (
+    warranty_answers_match_questions,
+    warranty_dates_are_exact,
     a_registration_happens_once,
     a_message_goes_out_once,
 )

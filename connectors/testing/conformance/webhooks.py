@@ -1,4 +1,4 @@
-"""Rows about webhooks: signed ones come in, spoiled ones do not, and a replay is known as one."""
+"""Cases about webhooks: signed ones come in, spoiled ones do not, and a replay is known as one."""
 
 import re
 from datetime import timedelta
@@ -6,24 +6,24 @@ from typing import Any
 
 from connectors.contract import PullOrders, ReceiveWebhooks, SendNotice
 from connectors.errors import AuthFailed
-from connectors.testing.case import holds, raises, row, same
-from connectors.testing.harness import Stage
+from connectors.testing.case import case, require, require_equal, require_raises
+from connectors.testing.harness import Harness
 from connectors.testing.simulator import Webhook
 
 _ROTATED = str.maketrans("0123456789", "1234567890")
 _SIGNATURE = re.compile(r"signature|hmac", re.IGNORECASE)
 
 
-async def _delivered(stage: Stage) -> tuple[str, Webhook, dict[str, str]]:
+async def _delivered(harness: Harness) -> tuple[str, Webhook, dict[str, str]]:
     """Let an event happen; returns what it is about, the delivery, and its headers."""
-    if isinstance(stage.connector, SendNotice):
+    if isinstance(harness.connector, SendNotice):
         ref = "msg_1"
     else:
-        stage.driver.list_article("CAM", 9)
-        ref = stage.driver.place_order("CAM", 1)
-    sent: Webhook = stage.driver.webhook(ref)
+        harness.driver.list_article("CAM", 9)
+        ref = harness.driver.place_order("CAM", 1)
+    sent: Webhook = harness.driver.webhook(ref)
     headers = {name.lower(): value for name, value in sent.headers.items()}
-    await stage.connector.prepare(headers)
+    await harness.connector.prepare(headers)
     return ref, sent, headers
 
 
@@ -33,27 +33,27 @@ def _another(signature: str) -> str:
     return turned if turned != signature else signature.swapcase()
 
 
-@row(ReceiveWebhooks)
-async def a_signed_webhook_is_read(stage: Stage) -> None:
+@case(ReceiveWebhooks)
+async def a_signed_webhook_is_read(harness: Harness) -> None:
     """A delivery that the channel signed is accepted and names what it is about."""
-    ref, sent, headers = await _delivered(stage)
-    delivery = stage.connector.verify(headers, sent.body, stage.clock.now)
-    holds(delivery.id, "the delivery has no id")
-    sells = isinstance(stage.connector, PullOrders)
+    ref, sent, headers = await _delivered(harness)
+    delivery = harness.connector.verify(headers, sent.body, harness.clock.now)
+    require(delivery.id, "the delivery has no id")
+    sells = isinstance(harness.connector, PullOrders)
     if sells:
-        hints = stage.connector.read(delivery.topic, sent.body)
-        holds(ref in {hint.order_ref for hint in hints}, f"it names {hints}, not {ref}")
-    if isinstance(stage.connector, SendNotice):
-        told = stage.connector.receipts(delivery.topic, sent.body)
-        same([each.message for each in told], [ref], "the messages that it tells of")
+        hints = harness.connector.read(delivery.topic, sent.body)
+        require(ref in {hint.order_ref for hint in hints}, f"it names {hints}, not {ref}")
+    if isinstance(harness.connector, SendNotice):
+        outcome = harness.connector.receipts(delivery.topic, sent.body)
+        require_equal([each.message for each in outcome], [ref], "the messages that it tells of")
 
 
-@row(ReceiveWebhooks)
-async def a_spoiled_webhook_is_refused(stage: Stage) -> None:
+@case(ReceiveWebhooks)
+async def a_tampered_webhook_is_refused(harness: Harness) -> None:
     """A changed body, another signature or none is AuthFailed, in any mixture."""
-    _, sent, headers = await _delivered(stage)
+    _, sent, headers = await _delivered(harness)
     signatures = [name for name in headers if _SIGNATURE.search(name)]
-    holds(signatures, f"no header of {sorted(headers)} is called a signature")
+    require(signatures, f"no header of {sorted(headers)} is called a signature")
     spoiled: list[tuple[str, dict[str, str], bytes]] = [
         ("a longer body", headers, sent.body + b" "),
         ("another body", headers, sent.body[:-2] + b"!" + sent.body[-1:]),
@@ -72,27 +72,27 @@ async def a_spoiled_webhook_is_refused(stage: Stage) -> None:
         without = {each: kept for each, kept in headers.items() if each != name}
         spoiled.append((f"without {name}", without, sent.body))
     for what, given_headers, body in spoiled:
-        with raises(AuthFailed, what):
-            stage.connector.verify(given_headers, body, stage.clock.now)
+        with require_raises(AuthFailed, what):
+            harness.connector.verify(given_headers, body, harness.clock.now)
 
 
-@row(ReceiveWebhooks)
-async def a_replayed_webhook_is_known(stage: Stage) -> None:
+@case(ReceiveWebhooks)
+async def a_replayed_webhook_is_known(harness: Harness) -> None:
     """A delivery that comes again has the same id, or is refused as old; another has another."""
-    ref, sent, headers = await _delivered(stage)
-    verify: Any = stage.connector.verify
-    first = verify(headers, sent.body, stage.clock.now)
-    same(verify(headers, sent.body, stage.clock.now), first, "the same delivery again")
+    ref, sent, headers = await _delivered(harness)
+    verify: Any = harness.connector.verify
+    first = verify(headers, sent.body, harness.clock.now)
+    require_equal(verify(headers, sent.body, harness.clock.now), first, "the same delivery again")
     try:
-        late = verify(headers, sent.body, stage.clock.now + timedelta(days=1))
+        late = verify(headers, sent.body, harness.clock.now + timedelta(days=1))
     except AuthFailed:
         late = first
-    same(late, first, "the same delivery a day later")
-    stage.clock.advance(1)
-    other = stage.driver.webhook(ref)
+    require_equal(late, first, "the same delivery a day later")
+    harness.clock.advance(1)
+    other = harness.driver.webhook(ref)
     lower = {name.lower(): value for name, value in other.headers.items()}
-    second = verify(lower, other.body, stage.clock.now)
-    holds(second.id != first.id, "two events have one delivery id: the second would be lost")
+    second = verify(lower, other.body, harness.clock.now)
+    require(second.id != first.id, "two events have one delivery id: the second would be lost")
 
 
-ROWS = (a_signed_webhook_is_read, a_spoiled_webhook_is_refused, a_replayed_webhook_is_known)
+CASES = (a_signed_webhook_is_read, a_tampered_webhook_is_refused, a_replayed_webhook_is_known)

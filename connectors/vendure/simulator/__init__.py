@@ -1,5 +1,5 @@
 """A stateful simulator of the remote API, served over HTTP."""
 
-from connectors.vendure.simulator.server import VendureTwin
+from connectors.vendure.simulator.server import VendureSimulator
 
-__all__ = ["VendureTwin"]
+__all__ = ["VendureSimulator"]

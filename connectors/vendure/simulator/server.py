@@ -1,4 +1,4 @@
-"""A Vendure server: orders, stock of one location and fulfilments over its Admin GraphQL API."""
+"""A Vendure server: orders, stock of one location and fulfillments over its Admin GraphQL API."""
 
 import hashlib
 import hmac
@@ -14,7 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.testing.simulator import Fault, Webhook
-from connectors.vendure.simulator.shop import PaidBack, Parcel, Refused, Sale, Variant, VendureShop
+from connectors.vendure.simulator.shop import (
+    PaidBack,
+    Parcel,
+    Sale,
+    SimulatorError,
+    Variant,
+    VendureShop,
+)
 
 SCHEMA = build_schema(files("connectors.vendure").joinpath("vendure.graphql").read_text())
 HANDLER = "serialized-fulfillment"
@@ -24,7 +31,7 @@ View = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
 
 
-class VendureTwin(VendureShop):
+class VendureSimulator(VendureShop):
     """One server with one stock location, one API key and one webhook secret."""
 
     def __init__(
@@ -39,7 +46,7 @@ class VendureTwin(VendureShop):
         super().__init__([Route("/admin-api", self._graphql, methods=["POST"])], clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `vendure` reaches this twin."""
+        """Return the settings with which the connector `vendure` reaches this simulator."""
         return {
             "url": f"{url}/admin-api",
             "api_key": self.api_key,
@@ -57,15 +64,15 @@ class VendureTwin(VendureShop):
             "x-hub-delivery": webhook.id,
         }
 
-    def tell(self, sale: Sale) -> None:
+    def emit(self, sale: Sale) -> None:
         """Tell subscribers that the state of an order changed."""
         body = json.dumps({"orderId": sale.id, "state": sale.state}).encode()
-        self.announce("OrderStateTransitionEvent", str(self.next_id()), body)
+        self.send_webhook("OrderStateTransitionEvent", str(self.next_id()), body)
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail as Vendure does inside a resolver: status 200 and a code."""
         if fault is not Fault.SERVER_ERROR:
-            return super().answer_fault(fault)
+            return super().fault_response(fault)
         return JSONResponse(_errors("INTERNAL_SERVER_ERROR", "Internal server error"))
 
     async def _graphql(self, request: Request) -> Response:
@@ -239,7 +246,7 @@ def _refund(paid: PaidBack) -> View:
 def _or_refusal(work: Callable[[], View]) -> View:
     try:
         return work()
-    except Refused as refusal:
+    except SimulatorError as refusal:
         return {"__typename": "Refusal", "errorCode": refusal.code, "message": str(refusal)}
 
 

@@ -1,4 +1,4 @@
-"""What a Vendure server keeps: variants on shelves, orders, fulfilments, refunds.
+"""What a Vendure server keeps: variants on shelves, orders, fulfillments, refunds.
 
 As with the real one the time of change of an order stands still when it is placed, shipped or
 refunded, and moves when it is cancelled; times have whole seconds, as on its SQLite.
@@ -7,10 +7,10 @@ refunded, and moves when it is cancelled; times have whole seconds, as on its SQ
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
-class Refused(Exception):
+class SimulatorError(Exception):
     """A refusal that stands in the place of a mutation's result."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(slots=True)
 class Parcel:
-    """One fulfilment."""
+    """One fulfillment."""
 
     id: str
     lines: dict[str, int]
@@ -78,7 +78,7 @@ class Sale:
         return sum(parcel.lines.get(line_id, 0) for parcel in live)
 
 
-class VendureShop(Twin):
+class VendureShop(Simulator):
     """The state of one server with one stock location, and what people do there."""
 
     location_id = "1"
@@ -115,14 +115,16 @@ class VendureShop(Twin):
         """Put units of one order into a parcel; more than is left is refused."""
         lines = {line.id: (sale, line) for sale in self.sales.values() for line in sale.lines}
         if not wanted or not all(wanted.values()):
-            raise Refused("EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed")
+            raise SimulatorError(
+                "EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed"
+            )
         sale = next(lines[line_id][0] for line_id in wanted)
         for line_id, quantity in wanted.items():
             line = lines[line_id][1]
             if quantity > line.quantity - sale.sent(line_id):
-                raise Refused("ITEMS_ALREADY_FULFILLED_ERROR", "Items are already fulfilled")
+                raise SimulatorError("ITEMS_ALREADY_FULFILLED_ERROR", "Items are already fulfilled")
             if quantity > line.variant.on_hand:
-                raise Refused("INSUFFICIENT_STOCK_ON_HAND_ERROR", "Not enough stock on hand")
+                raise SimulatorError("INSUFFICIENT_STOCK_ON_HAND_ERROR", "Not enough stock on hand")
         for line_id, quantity in wanted.items():
             variant = lines[line_id][1].variant
             variant.on_hand -= quantity
@@ -139,7 +141,7 @@ class VendureShop(Twin):
                     allowed = {"Pending": {"Shipped"}, "Shipped": {"Delivered"}}
                     if state not in allowed.get(parcel.state, set()):
                         said = f"Cannot transition Fulfillment from {parcel.state} to {state}"
-                        raise Refused("FULFILLMENT_STATE_TRANSITION_ERROR", said)
+                        raise SimulatorError("FULFILLMENT_STATE_TRANSITION_ERROR", said)
                     parcel.state, parcel.updated_at = state, self.second()
                     self._follow(sale)
                     return parcel
@@ -151,9 +153,11 @@ class VendureShop(Twin):
         lines = {line.id: line for line in sale.lines}
         taken = {each.id: each.quantity for each in sale.lines} if wanted is None else wanted
         if not any(taken.values()):
-            raise Refused("EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed")
+            raise SimulatorError(
+                "EMPTY_ORDER_LINE_SELECTION_ERROR", "At least one OrderLine is needed"
+            )
         if any(quantity > lines[line_id].quantity for line_id, quantity in taken.items()):
-            raise Refused("QUANTITY_TOO_GREAT_ERROR", "More than the line has")
+            raise SimulatorError("QUANTITY_TOO_GREAT_ERROR", "More than the line has")
         for line_id, quantity in taken.items():
             line = lines[line_id]
             waiting = max(0, min(quantity, line.quantity - sale.sent(line_id)))

@@ -1,5 +1,5 @@
 """A stateful simulator of the remote API, served over HTTP."""
 
-from connectors.walmart.simulator.server import WalmartTwin
+from connectors.walmart.simulator.server import WalmartSimulator
 
-__all__ = ["WalmartTwin"]
+__all__ = ["WalmartSimulator"]

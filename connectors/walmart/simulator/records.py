@@ -1,4 +1,4 @@
-"""What the twin of Walmart writes down and says: orders, lines, amounts, refusals."""
+"""What the simulator of Walmart writes down and says: orders, lines, amounts, refusals."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 Record = dict[str, Any]
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Write a moment as Walmart does."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
@@ -25,7 +25,7 @@ def changed_at(found: Mapping[str, Any]) -> datetime:
     return max(datetime.fromisoformat(each["statusTime"]) for each in found["returnOrderLines"])
 
 
-def lines_of(order: Mapping[str, Any]) -> list[Record]:
+def lines_by_number(order: Mapping[str, Any]) -> list[Record]:
     """Return the lines of an order."""
     lines: list[Record] = order["orderLines"]["orderLine"]
     return lines

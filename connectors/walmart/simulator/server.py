@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.testing.simulator import Fault, Twin, Webhook
+from connectors.testing.simulator import Fault, Simulator, Webhook
 from connectors.walmart.simulator.records import (
     amount_of,
     changed_at,
     failed,
-    iso,
-    lines_of,
+    format_time,
+    lines_by_number,
     milliseconds,
     no_order,
     parts_of,
@@ -39,7 +39,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
 
-class WalmartTwin(Twin):
+class WalmartSimulator(Simulator):
     """One seller with one ship node. `items`, `orders` and `feeds` may be looked at."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
@@ -50,18 +50,18 @@ class WalmartTwin(Twin):
         self.items: dict[str, int] = {}  # what is there
         self.orders: dict[str, Record] = {}
         self.changed: dict[str, datetime] = {}
-        self.shipped: list[str] = []  # the orders that parcels were told of
+        self.shipped: list[str] = []  # the orders that parcels were reported of
         self.returns: dict[str, Record] = {}
         self.feeds: dict[str, Record] = {}
         self.feed_looks = 1
         self.tokens: set[str] = set()
-        self.tokens_given = 0
+        self.tokens_issued = 0
         self.scopes = {"orders": "full_access", "inventory": "full_access"}
-        self.calls_left: dict[str, str] = {}  # headers of the next answers
+        self.read_rate_limits: dict[str, str] = {}  # headers of the next answers
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str, **more: Any) -> dict[str, Any]:
-        """Return the settings with which the connector `walmart` reaches this twin."""
+        """Return the settings with which the connector `walmart` reaches this simulator."""
         return {
             "base_url": url,
             "client_id": self.client[0],
@@ -84,7 +84,7 @@ class WalmartTwin(Twin):
 
     def reserved(self, sku: str) -> int:
         """Count what orders hold of an item."""
-        lines = [each for order in self.orders.values() for each in lines_of(order)]
+        lines = [each for order in self.orders.values() for each in lines_by_number(order)]
         return sum(still_open(line) for line in lines if line["item"]["sku"] == sku)
 
     def set_quantity(self, sku: str, quantity: int) -> None:
@@ -126,21 +126,21 @@ class WalmartTwin(Twin):
 
     def cancel(self, ref: str) -> None:
         """Let the buyer cancel what was not shipped."""
-        for line in lines_of(self.orders[ref]):
+        for line in lines_by_number(self.orders[ref]):
             gone = [each for each in parts_of(line) if each["status"] in ("Shipped", "Cancelled")]
             left = still_open(line)
             ended = [status_of("Cancelled", left)] if left else []
             line["orderLineStatuses"]["orderLineStatus"] = [*gone, *ended]
         self._change(ref, "PO_LINE_AUTOCANCELLED")
 
-    def take_back(self, ref: str, quantity: int, status: str = "INITIATED", **more: Any) -> str:
+    def create_return(self, ref: str, quantity: int, status: str = "INITIATED", **more: Any) -> str:
         """Let the buyer send units of the first line back. Returns the number of the return."""
-        number, line = f"RMA{self.next_id()}", lines_of(self.orders[ref])[0]
+        number, line = f"RMA{self.next_id()}", lines_by_number(self.orders[ref])[0]
         self.returns[number] = {
             "returnOrderId": number,
             "customerOrderId": self.orders[ref]["customerOrderId"],
             "customerEmailId": "twin-buyer@relay.walmart.test",
-            "returnOrderDate": iso(self.now()),
+            "returnOrderDate": format_time(self.now()),
             "returnOrderLines": [
                 {
                     "returnOrderLineNumber": 1,
@@ -150,7 +150,7 @@ class WalmartTwin(Twin):
                     "item": line["item"],
                     "quantity": {"unitOfMeasure": "EACH", "measurementValue": quantity},
                     "status": status,
-                    "statusTime": iso(self.now()),
+                    "statusTime": format_time(self.now()),
                     **more,
                 }
             ],
@@ -168,7 +168,7 @@ class WalmartTwin(Twin):
         made = base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
         return {"WM_SEC.SIGNATURE": made, "WM_SEC.TIMESTAMP": stamp}
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail in Walmart's words."""
         if fault is Fault.SERVER_ERROR:
             return failed(500, "SYSTEM_ERROR.GMP_GATEWAY_API", "Internal server error")
@@ -177,20 +177,24 @@ class WalmartTwin(Twin):
     def _change(self, ref: str, topic: str) -> None:
         now = self.now()
         self.changed[ref] = now
-        for line in lines_of(self.orders[ref]):
+        for line in lines_by_number(self.orders[ref]):
             line["statusDate"] = milliseconds(now)
-        self.tell(topic, ref)
+        self.emit(topic, ref)
 
     def parcels(self, ref: str) -> int:
-        """Count the parcels of an order that were told of."""
+        """Count the parcels of an order that were reported of."""
         return self.shipped.count(ref)
 
-    def tell(self, topic: str, ref: str) -> None:
+    def emit(self, topic: str, ref: str) -> None:
         """Announce something about an order."""
         now = self.now()
-        source = {"eventType": topic, "eventId": f"event-{self.next_id()}", "eventTime": iso(now)}
+        source = {
+            "eventType": topic,
+            "eventId": f"event-{self.next_id()}",
+            "eventTime": format_time(now),
+        }
         event = {"source": source, "payload": {"order": {"purchaseOrderId": ref}}}
-        self.announce(topic, source["eventId"], json.dumps(event).encode())
+        self.send_webhook(topic, source["eventId"], json.dumps(event).encode())
 
     def _routes(self) -> list[Route]:
         table: list[tuple[str, str, Handler]] = [
@@ -216,7 +220,7 @@ class WalmartTwin(Twin):
             if any(name not in request.headers for name in REQUIRED):
                 return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "A header is missing")
             answer = await call(request)
-            answer.headers.update(self.calls_left)
+            answer.headers.update(self.read_rate_limits)
             return answer
 
         return guarded
@@ -230,7 +234,7 @@ class WalmartTwin(Twin):
             return failed(400, "INVALID_REQUEST.GMP_GATEWAY_API", "Invalid request")
         token = f"token-{self.next_id()}"
         self.tokens.add(token)
-        self.tokens_given += 1
+        self.tokens_issued += 1
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
 
     async def _detail(self, request: Request) -> Response:
@@ -281,7 +285,7 @@ class WalmartTwin(Twin):
         order = self.orders.get(request.path_params["id"])
         if order is None:
             return no_order()
-        for line in lines_of(order):
+        for line in lines_by_number(order):
             for part in parts_of(line):
                 if part["status"] == "Created":
                     part["status"] = "Acknowledged"
@@ -293,7 +297,7 @@ class WalmartTwin(Twin):
         if order is None:
             return no_order()
         asked = (await request.json())["orderShipment"]["orderLines"]["orderLine"]
-        lines = {line["lineNumber"]: line for line in lines_of(order)}
+        lines = {line["lineNumber"]: line for line in lines_by_number(order)}
         for each in asked:
             (status,) = each["orderLineStatuses"]["orderLineStatus"]
             parts = {part["status"]: part for part in parts_of(lines[each["lineNumber"]])}

@@ -1,5 +1,5 @@
 """A stateful simulator of the remote API, served over HTTP."""
 
-from connectors.woocommerce.simulator.server import WooCommerceTwin
+from connectors.woocommerce.simulator.server import WooCommerceSimulator
 
-__all__ = ["WooCommerceTwin"]
+__all__ = ["WooCommerceSimulator"]

@@ -26,7 +26,7 @@ OAUTH_SECONDS_MAX = 15 * 60
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class WooCommerceTwin(Shop):
+class WooCommerceSimulator(Shop):
     """One shop with one consumer key and one webhook secret."""
 
     def __init__(
@@ -44,7 +44,7 @@ class WooCommerceTwin(Shop):
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
-        """Return the settings with which the connector `woocommerce` reaches this twin."""
+        """Return the settings with which the connector `woocommerce` reaches this simulator."""
         return {
             "url": url,
             "consumer_key": self.consumer_key,
@@ -64,7 +64,7 @@ class WooCommerceTwin(Shop):
             "x-wc-webhook-delivery-id": webhook.id,
         }
 
-    def answer_fault(self, fault: Fault) -> Response:
+    def fault_response(self, fault: Fault) -> Response:
         """Fail as WordPress and the proxies before it do."""
         if fault is Fault.SERVER_ERROR:
             return _failed(500, "internal_server_error")

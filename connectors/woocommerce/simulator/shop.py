@@ -1,4 +1,4 @@
-"""The shop behind the twin of WooCommerce: products, variations, orders, a till."""
+"""The shop behind the simulator of WooCommerce: products, variations, orders, a till."""
 
 import copy
 import json
@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from connectors.testing.simulator import Twin
+from connectors.testing.simulator import Simulator
 
 
-class Shop(Twin):
+class Shop(Simulator):
     """`products` (variations among them) and `orders` are by id and may be looked at."""
 
     def __init__(self, routes: list[Route], clock: Callable[[], datetime] | None) -> None:
@@ -80,11 +80,11 @@ class Shop(Twin):
     def touch(self, order: dict[str, Any]) -> None:
         """Move the time of change, and tell the subscribers."""
         order["date_modified_gmt"] = gmt(self.now())
-        self.tell("order.updated", order)
+        self.emit("order.updated", order)
 
-    def tell(self, topic: str, order: Mapping[str, Any]) -> None:
+    def emit(self, topic: str, order: Mapping[str, Any]) -> None:
         """Announce an order with its whole body."""
-        self.announce(topic, f"delivery-{self.next_id()}", json.dumps(shown(order)).encode())
+        self.send_webhook(topic, f"delivery-{self.next_id()}", json.dumps(shown(order)).encode())
 
     def _place(self, lines: list[dict[str, Any]], status: str, created_via: str) -> str:
         order = {
@@ -99,7 +99,7 @@ class Shop(Twin):
             "line_items": lines,
         }
         self.orders[ref] = order
-        self.tell("order.created", order)
+        self.emit("order.created", order)
         return str(ref)
 
     def _line(self, sku: str, quantity: int) -> dict[str, Any]:

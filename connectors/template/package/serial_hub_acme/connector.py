@@ -8,8 +8,6 @@ are compared and set item by item in one call. A shipment carries serials and an
 Webhooks carry the id of an order, signed with HMAC-SHA256 over the raw body.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
-    Delivery,
-    Hint,
+    OrderRef,
     Page,
     PullOrders,
     PullReturns,
@@ -31,14 +28,17 @@ from connectors.contract import (
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
+    WebhookCall,
 )
 from connectors.errors import AuthFailed
 from connectors.remote import Remote
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import Walk, stamp
+from connectors.toolkit import signatures
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import list_field
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
-from .answers import listed, order_of, pushed, return_of, stated
+from .mapping import parse_order, parse_pushed_level, parse_return
 
 PER_PAGE = 50
 
@@ -85,35 +85,35 @@ class Acme(
         """Read one order and one article: the token has to open both."""
         try:
             for path in ("/orders", "/stock"):
-                await stated(self.api, "GET", path, params={"limit": 1})
+                await self.api.json_object("GET", path, params={"limit": 1})
         except AuthFailed as refusal:
             raise AuthFailed(f"{refusal}: the token must read orders and stock") from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        items, walk, more = await self._changed("orders", cursor)
-        return Page(tuple(order_of(each) for each in items), walk.cursor(), more)
+        items, position, more = await self._changed("orders", cursor)
+        return Page(tuple(parse_order(each) for each in items), position.cursor(), more)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return order_of(await stated(self.api, "GET", f"/orders/{quote(ref, safe='')}"))
+        return parse_order(await self.api.json_object("GET", f"/orders/{quote(ref, safe='')}"))
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the next returns by their time of change."""
-        items, walk, more = await self._changed("returns", cursor)
-        return Page(tuple(return_of(each) for each in items), walk.cursor(), more)
+        items, position, more = await self._changed("returns", cursor)
+        return Page(tuple(parse_return(each) for each in items), position.cursor(), more)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns of one order."""
         path = f"/orders/{quote(order_ref, safe='')}/returns"
-        answer = await stated(self.api, "GET", path)
-        return [return_of(each) for each in listed(answer, "returns")]
+        answer = await self.api.json_object("GET", path)
+        return [parse_return(each) for each in list_field(answer, "returns")]
 
     async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
         """Yield every order placed in the window, both ends included."""
         window = {"placed_from": stamp(since), "placed_to": stamp(until)}
         async for each in self._pages("orders", window):
-            yield order_of(each)
+            yield parse_order(each)
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
         """Yield what the shop shows of every article."""
@@ -140,12 +140,15 @@ class Acme(
         ]
         # What is compared may be repeated at once.
         path, body = "/stock/batch", {"items": wanted}
-        answer = await stated(self.api, "POST", path, json=body, repeat=True)
-        results = listed(answer, "results")
-        return [*lost, *(pushed(level, each) for level, each in zip(able, results, strict=True))]
+        answer = await self.api.json_object("POST", path, json=body, repeat=True)
+        results = list_field(answer, "results")
+        return [
+            *lost,
+            *(parse_pushed_level(level, each) for level, each in zip(able, results, strict=True)),
+        ]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Tell of a shipment. The key makes a repeat the same shipment."""
+        """Report a shipment. The key makes a repeat the same shipment."""
         body = {
             "lines": [
                 {"line_id": line.order_line_ref, "serials": list(line.serials)}
@@ -155,8 +158,7 @@ class Acme(
             "tracking": fulfillment.tracking,
             "shipped_at": stamp(fulfillment.shipped_at),
         }
-        answer = await stated(
-            self.api,
+        answer = await self.api.json_object(
             "POST",
             f"/orders/{quote(fulfillment.order_ref, safe='')}/shipments",
             json=body,
@@ -165,47 +167,44 @@ class Acme(
         )
         return f"shipment {answer.get('id')}"
 
-    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery:
-        """Check the signature over the raw bytes, in constant time."""
-        secret = self.settings.webhook_secret.get_secret_value().encode()
-        expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
+        """Verify the signature over the raw body."""
         given = headers.get("x-acme-signature", "")
-        if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise AuthFailed("the signature of the webhook is wrong")
-        delivery_id = headers.get("x-acme-delivery") or hashlib.sha256(body).hexdigest()
-        return Delivery(delivery_id, headers.get("x-acme-topic", ""))
+        signatures.require_hex(self.settings.webhook_secret, body, given)
+        call_id = headers.get("x-acme-delivery") or signatures.body_digest(body)
+        return WebhookCall(call_id, headers.get("x-acme-topic", ""))
 
-    def read(self, topic: str, body: bytes) -> Sequence[Hint]:
+    def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order; what can not be read names none."""
         try:
-            told = json.loads(body)
+            payload = json.loads(body)
         except ValueError:
             return ()
-        named = told.get("order_id") if isinstance(told, dict) else None
-        return (Hint(str(named)),) if named else ()
+        named = payload.get("order_id") if isinstance(payload, dict) else None
+        return (OrderRef(str(named)),) if named else ()
 
-    async def _changed(self, name: str, cursor: str) -> tuple[list[Any], Walk, bool]:
-        """Read a page of what changed; the walk overlaps, so that nothing is skipped."""
-        walk = Walk.resume(cursor, datetime.now(UTC))
+    async def _changed(self, name: str, cursor: str) -> tuple[list[Any], IncrementalCursor, bool]:
+        """Read a page of what changed; the pass overlaps, so that nothing is skipped."""
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         params: dict[str, Any] = {"limit": PER_PAGE, "sort": "changed_at"}
-        if walk.since is not None:
-            params["changed_from"] = stamp(walk.since)
-        if walk.after is not None:
-            params["after"] = walk.after
-        answer = await stated(self.api, "GET", f"/{name}", params=params)
-        items = listed(answer, name)
-        read = order_of if name == "orders" else return_of
+        if position.since is not None:
+            params["changed_from"] = stamp(position.since)
+        if position.after is not None:
+            params["after"] = position.after
+        answer = await self.api.json_object("GET", f"/{name}", params=params)
+        items = list_field(answer, name)
+        read = parse_order if name == "orders" else parse_return
         newest = max((read(each).updated_at for each in items), default=None)
-        walk, more = walk.step(newest, answer.get("next"))
-        return items, walk, more
+        position, more = position.step(newest, answer.get("next"))
+        return items, position, more
 
     async def _pages(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[Any]:
         """Yield every item of a list that does not move while it is read."""
         after: str | None = None
         while True:
             asked = {**params, "limit": PER_PAGE, **({"after": after} if after else {})}
-            answer = await stated(self.api, "GET", f"/{name}", params=asked)
-            items = listed(answer, name)
+            answer = await self.api.json_object("GET", f"/{name}", params=asked)
+            items = list_field(answer, name)
             for each in items:
                 yield each
             after = answer.get("next")

@@ -1,58 +1,58 @@
-"""Moves the twin of Acme, so that the conformance rows can be played against it."""
+"""Moves the simulator of Acme, so that the conformance rows can be played against it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from connectors.testing.simulator_driver import Driver
+from connectors.testing.simulator_driver import SimulatorDriver
 
-from .twin import AcmeTwin
+from .simulator import AcmeSimulator
 
 
-class AcmeDriver(Driver):
+class AcmeDriver(SimulatorDriver):
     """One Acme shop."""
 
     key = "acme"
-    grain = timedelta(milliseconds=1)
-    word_fields = frozenset({"status"})
-    twin: AcmeTwin
+    time_resolution = timedelta(milliseconds=1)
+    enum_fields = frozenset({"status"})
+    simulator: AcmeSimulator
 
-    def build(self) -> AcmeTwin:
-        return AcmeTwin(clock=self.clock)
+    def build(self) -> AcmeSimulator:
+        return AcmeSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.twin.settings(url)
+        return self.simulator.settings(url)
 
     def revoke(self) -> None:
-        self.twin.token = "another-token"
+        self.simulator.token = "another-token"
 
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
-        return {"article_id": self.twin.add_article(sku, quantity)}
+        return {"article_id": self.simulator.add_article(sku, quantity)}
 
     def missing_article(self) -> Mapping[str, str]:
         return {"article_id": "9"}
 
     def quantity_shown(self, sku: str) -> int:
-        return int(self.twin.article(sku)["quantity"])
+        return int(self.simulator.article(sku)["quantity"])
 
     def foreign_edit(self, sku: str, quantity: int) -> None:
-        self.twin.article(sku)["quantity"] = quantity
+        self.simulator.article(sku)["quantity"] = quantity
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.twin.place_order(sku, quantity)
+        return self.simulator.place_order(sku, quantity)
 
     def cancel_order(self, ref: str) -> None:
-        self.twin.set_status(ref, "cancelled")
+        self.simulator.set_status(ref, "cancelled")
 
     def shipments(self, ref: str) -> int:
-        return len(self.twin.shipments.get(ref, []))
+        return len(self.simulator.shipments.get(ref, []))
 
     def serials_shown(self, ref: str) -> Sequence[str]:
-        lines = [line for each in self.twin.shipments.get(ref, []) for line in each["lines"]]
+        lines = [line for each in self.simulator.shipments.get(ref, []) for line in each["lines"]]
         return [serial for line in lines for serial in line["serials"]]
 
-    def take_back(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        return self.twin.take_back(ref, quantity, serials)
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+        return self.simulator.create_return(ref, quantity, serials)
 
-    def announce(self, ref: str) -> None:
-        self.twin.tell("order.changed", ref)
+    def trigger_webhook(self, ref: str) -> None:
+        self.simulator.emit("order.changed", ref)
