@@ -9,9 +9,9 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from hub_api.console.client import Unanswered
+from hub_api.console.labels import DIFFERENCE_STATE, number
+from hub_api.console.page_request import Visit
 from hub_api.console.session import HOME, Form, read_form, value
-from hub_api.console.visit import Visit
-from hub_api.console.words import DIFFERENCE_STATE, number
 
 Act = Callable[[Visit], Awaitable[Response]]
 Result = Mapping[str, Any]
