@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import itertools
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -50,6 +52,8 @@ ARGUMENTS = {
     "context": "CommandContextInput",
 }
 
+NEW_KEYS = (f"new-{number}" for number in itertools.count())
+
 LEDGER = ("unit", "event", "hold", "identifier", "outbox", "listing_level", "order_line")
 
 
@@ -60,7 +64,8 @@ class Caller:
     http: httpx.AsyncClient
 
     async def post(self, document: str, **variables: Any) -> httpx.Response:
-        """Ask, and return the whole answer."""
+        """Ask, and return the whole answer; each idempotency key "NEW" is one that is not used."""
+        document = re.sub('"NEW"', lambda _: f'"{next(NEW_KEYS)}"', document)
         return await self.http.post("/graphql", json={"query": document, "variables": variables})
 
     async def ask(self, document: str, **variables: Any) -> Any:

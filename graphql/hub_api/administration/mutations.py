@@ -4,9 +4,9 @@ import strawberry
 
 from hub.access import keys
 from hub.access.keys import Scope
-from hub.storage.sql import Transaction
+from hub.commands.work import Work
 from hub_api.administration.types import NewApiKey, Viewer
-from hub_api.common.context import Info
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 
 
@@ -14,35 +14,42 @@ from hub_api.common.problems import answer
 class AdministrationMutation:
     """Changing what concerns the hub itself."""
 
-    @strawberry.mutation(
-        description="Make an API key.", graphql_type=answer("CreateApiKeyResult", NewApiKey)
+    @command(
+        Scope.ADMIN,
+        description="Make an API key. Its secret is shown once: the same idempotency key again answers "
+        "with the id of the same key, `replayed: true`, and no secret.",
+        result=answer("CreateApiKeyResult", NewApiKey),
     )
     async def create_api_key(
-        self, info: Info, name: str, scopes: list[Scope], client: str | None = None
+        self, call: Call, name: str, scopes: list[Scope], client: str | None = None
     ) -> NewApiKey:
         """Make a key and show its secret this once; one of the scope CLIENT names its client."""
-        info.context.require(Scope.ADMIN)
-        now = info.context.clock()
-        key_id, secret = await info.context.write(
-            lambda tx: keys.create(tx, name, scopes, now, client=client)
-        )
-        return NewApiKey(id=strawberry.ID(key_id), secret=secret)
+        context, secrets = call.context.command_context(), list[str]()
 
-    @strawberry.mutation(
+        def do(work: Work) -> str:
+            key_id, secret = keys.create(work.tx, name, scopes, context.now, client=client)
+            secrets.append(secret)
+            return key_id
+
+        done = await call.once(context, do)
+        secret = None if done.replayed else secrets[-1]
+        return NewApiKey(id=strawberry.ID(done.value), secret=secret, replayed=done.replayed)
+
+    @command(
+        Scope.ADMIN,
         description="Refuse an API key from now on.",
-        graphql_type=answer("RevokeApiKeyResult", Viewer),
+        result=answer("RevokeApiKeyResult", Viewer),
     )
     async def revoke_api_key(
         self,
-        info: Info,
+        call: Call,
         id: strawberry.ID,
     ) -> Viewer:
         """Revoke a key."""
-        info.context.require(Scope.ADMIN)
-        now = info.context.clock()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> None:
-            keys.revoke(tx, id, now)
+        def do(work: Work) -> None:
+            keys.revoke(work.tx, id, context.now)
 
-        await info.context.write(work)
-        return Viewer.of(info.context.caller)
+        await call.once(context, do)
+        return Viewer.of(call.context.caller)

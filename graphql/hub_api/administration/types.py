@@ -40,7 +40,12 @@ class NewApiKey:
     """A new key."""
 
     id: strawberry.ID
-    secret: str
+    secret: str | None = strawberry.field(
+        description="The secret, shown once: null when the idempotency key was used before."
+    )
+    replayed: bool = strawberry.field(
+        description="The idempotency key was used before: this is the key that was made then."
+    )
 
 
 @strawberry.type(description="One firing of a scheduled job.")

@@ -9,11 +9,9 @@ from hub.after_sales.claims import Claim
 from hub.after_sales.replacements import replace_unit
 from hub.commands.work import Work
 from hub.decision_rules import ClaimDecision
-from hub.storage.sql import Transaction
 from hub_api.after_sales.claim_types import WarrantyClaim, show
 from hub_api.common.command_inputs import UnitInput, scans_of
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 
 ClaimResult = answer("ClaimResult", WarrantyClaim)
@@ -23,14 +21,15 @@ ClaimResult = answer("ClaimResult", WarrantyClaim)
 class ClaimMutation:
     """Working on claims."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
+        Scope.SCANNER,
         description="Open a claim; where a rule fits it is decided at once.",
-        graphql_type=ClaimResult,
+        result=ClaimResult,
     )
     async def open_claim(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         unit: UnitInput,
         fault: str,
         customer_ref: str | None = None,
@@ -38,8 +37,7 @@ class ClaimMutation:
         condition: str | None = None,
     ) -> WarrantyClaim:
         """Open a claim; `order` is an order's id, number or reference, or a receipt."""
-        info.context.require(Scope.POS, Scope.SCANNER)
-        context = info.context.command_context()
+        context = call.context.command_context()
         claim = Claim(
             identifier=unit.identifier,
             sku=unit.sku,
@@ -48,98 +46,84 @@ class ClaimMutation:
             order=order,
             condition=condition,
         )
-        given = [unit.identifier, unit.sku, fault, customer_ref, order, condition]
-        done = await once(
-            info.context,
-            context,
-            idempotency_key,
-            "open_claim",
-            given,
-            lambda tx, _: claims.open_claim(tx, context, claim),
-        )
-        return await show(info, done.value)
 
-    @strawberry.mutation(
+        done = await call.once(context, lambda work: claims.open_claim(work.tx, context, claim))
+        return await show(call.info, done.value)
+
+    @command(
+        Scope.OPS,
         description="Decide a claim that waits for a person, or that is disputed.",
-        graphql_type=ClaimResult,
+        result=ClaimResult,
     )
     async def decide_claim(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         claim_id: strawberry.ID,
         decision: ClaimDecision,
         reason: str,
     ) -> WarrantyClaim:
         """Decide."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def do(tx: Transaction, _: str) -> None:
-            claims.decide_claim(tx, context, claim_id, decision, reason)
+        def do(work: Work) -> None:
+            claims.decide_claim(work.tx, context, claim_id, decision, reason)
 
-        given = [claim_id, decision, reason]
-        await once(info.context, context, idempotency_key, "decide_claim", given, do)
-        return await show(info, claim_id)
+        await call.once(context, do)
+        return await show(call.info, claim_id)
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
         description="Record that the customer does not accept a decision.",
-        graphql_type=ClaimResult,
+        result=ClaimResult,
     )
     async def dispute_claim(
-        self, info: Info, idempotency_key: str, claim_id: strawberry.ID, reason: str
+        self, call: Call, claim_id: strawberry.ID, reason: str
     ) -> WarrantyClaim:
         """Dispute."""
-        info.context.require(Scope.POS)
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def do(tx: Transaction, _: str) -> None:
-            claims.dispute_claim(tx, context, claim_id, reason)
+        def do(work: Work) -> None:
+            claims.dispute_claim(work.tx, context, claim_id, reason)
 
-        given = [claim_id, reason]
-        await once(info.context, context, idempotency_key, "dispute_claim", given, do)
-        return await show(info, claim_id)
+        await call.once(context, do)
+        return await show(call.info, claim_id)
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
         description="Close a claim: it was repaired, or nothing more comes of it.",
-        graphql_type=ClaimResult,
+        result=ClaimResult,
     )
-    async def close_claim(
-        self, info: Info, idempotency_key: str, claim_id: strawberry.ID, reason: str
-    ) -> WarrantyClaim:
+    async def close_claim(self, call: Call, claim_id: strawberry.ID, reason: str) -> WarrantyClaim:
         """Close."""
-        info.context.require(Scope.POS)
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def do(tx: Transaction, _: str) -> None:
-            claims.close_claim(tx, context, claim_id, reason)
+        def do(work: Work) -> None:
+            claims.close_claim(work.tx, context, claim_id, reason)
 
-        given = [claim_id, reason]
-        await once(info.context, context, idempotency_key, "close_claim", given, do)
-        return await show(info, claim_id)
+        await call.once(context, do)
+        return await show(call.info, claim_id)
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
+        Scope.SCANNER,
         description="Give another unit for a failed one: each names the other, and what was left "
         "of the cover goes over, or a new one begins, by the product's rule.",
-        graphql_type=ClaimResult,
+        result=ClaimResult,
     )
     async def replace_under_claim(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         claim_id: strawberry.ID,
         replacement: UnitInput,
         location: str,
     ) -> WarrantyClaim:
         """Replace; `location` is where the failed unit is put."""
-        info.context.require(Scope.POS, Scope.SCANNER)
-        context = info.context.command_context()
+        context = call.context.command_context()
         (scan,) = scans_of([replacement])
 
-        def do(tx: Transaction, command_id: str) -> str:
-            place = catalogue.location(tx, location)
-            return replace_unit(Work(tx, context, command_id), claim_id, scan, place)
+        def do(work: Work) -> str:
+            place = catalogue.location(work.tx, location)
+            return replace_unit(work, claim_id, scan, place)
 
-        given = [claim_id, vars(replacement), location]
-        await once(info.context, context, idempotency_key, "replace_under_claim", given, do)
-        return await show(info, claim_id)
+        await call.once(context, do)
+        return await show(call.info, claim_id)

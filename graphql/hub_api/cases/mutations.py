@@ -5,10 +5,10 @@ import strawberry
 from hub import cases
 from hub.access.keys import Scope
 from hub.catalogue import reference
+from hub.commands.work import Work
 from hub.errors import InvalidInput
-from hub.storage.sql import Transaction
 from hub_api.cases.types import Case, case_by_id
-from hub_api.common.context import Info
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 
 
@@ -16,63 +16,65 @@ from hub_api.common.problems import answer
 class CaseMutation:
     """Working on cases."""
 
-    @strawberry.mutation(
-        description="Give a case to somebody.", graphql_type=answer("AssignCaseResult", Case)
+    @command(
+        Scope.OPS, description="Give a case to somebody.", result=answer("AssignCaseResult", Case)
     )
     async def assign_case(
         self,
-        info: Info,
+        call: Call,
         id: strawberry.ID,
         owner: str,
     ) -> Case:
         """Assign a case."""
-        info.context.require(Scope.OPS)
         if not 0 < len(owner.strip()) <= 100:
             raise InvalidInput("an owner has 1 to 100 characters", field="owner")
 
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> Case:
-            cases.assign(tx, context, reference(tx, "exception_case", "id", id), owner)
-            return case_by_id(tx, id, context.now)
+        def do(work: Work) -> None:
+            case = reference(work.tx, "exception_case", "id", id)
+            cases.assign(work.tx, context, case, owner)
 
-        return await info.context.write(work)
+        await call.once(context, do)
+        return await call.context.read(lambda tx: case_by_id(tx, id, context.now))
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Close a case with what was done about it.",
-        graphql_type=answer("ResolveCaseResult", Case),
+        result=answer("ResolveCaseResult", Case),
     )
     async def resolve_case(
         self,
-        info: Info,
+        call: Call,
         id: strawberry.ID,
         resolution: str,
     ) -> Case:
         """Resolve a case."""
-        info.context.require(Scope.OPS)
         if not 0 < len(resolution.strip()) <= 2_000:
             raise InvalidInput("say what was done, in at most 2,000 characters", field="resolution")
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> Case:
-            cases.resolve(tx, context, reference(tx, "exception_case", "id", id), resolution)
-            return case_by_id(tx, id, context.now)
+        def do(work: Work) -> None:
+            case = reference(work.tx, "exception_case", "id", id)
+            cases.resolve(work.tx, context, case, resolution)
 
-        return await info.context.write(work)
+        await call.once(context, do)
+        return await call.context.read(lambda tx: case_by_id(tx, id, context.now))
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Open a resolved case again; its owner keeps it.",
-        graphql_type=answer("ReopenCaseResult", Case),
+        result=answer("ReopenCaseResult", Case),
     )
-    async def reopen_case(self, info: Info, id: strawberry.ID, reason: str) -> Case:
+    async def reopen_case(self, call: Call, id: strawberry.ID, reason: str) -> Case:
         """Reopen a case."""
-        info.context.require(Scope.OPS)
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> Case:
-            cases.reopen(tx, context, reference(tx, "exception_case", "id", id), reason)
-            return case_by_id(tx, id, context.now)
+        def do(work: Work) -> None:
+            case = reference(work.tx, "exception_case", "id", id)
+            cases.reopen(work.tx, context, case, reason)
 
-        return await info.context.write(work)
+        await call.once(context, do)
+        return await call.context.read(lambda tx: case_by_id(tx, id, context.now))

@@ -1,14 +1,11 @@
 """Mutations for case rules."""
 
-from dataclasses import asdict
-
 import strawberry
 
 from hub.access.keys import Scope
 from hub.cases import CaseKind, rules
 from hub_api.cases.rule_types import CaseOwners, CaseRuleInput, CaseRules, shown_owners, shown_rules
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 
 CaseRulesResult = answer("CaseRulesResult", CaseRules)
@@ -18,56 +15,34 @@ CaseRulesResult = answer("CaseRulesResult", CaseRules)
 class CaseRuleMutation:
     """Changing rules."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Make or change a rule; the sweep applies it from now on.",
-        graphql_type=CaseRulesResult,
+        result=CaseRulesResult,
     )
-    async def put_case_rule(
-        self, info: Info, idempotency_key: str, rule: CaseRuleInput
-    ) -> CaseRules:
+    async def put_case_rule(self, call: Call, rule: CaseRuleInput) -> CaseRules:
         """Put a rule."""
-        info.context.require(Scope.ADMIN)
-        context, plain = info.context.command_context(), rule.plain()
-        done = await once(
-            info.context,
-            context,
-            idempotency_key,
-            "put_case_rule",
-            asdict(plain),
-            lambda tx, _: rules.put(tx, context, plain),
-        )
-        return CaseRules(rules=await info.context.read(shown_rules), replayed=done.replayed)
+        context, plain = call.context.command_context(), rule.plain()
+        done = await call.once(context, lambda work: rules.put(work.tx, context, plain))
+        return CaseRules(rules=await call.context.read(shown_rules), replayed=done.replayed)
 
-    @strawberry.mutation(description="Remove a rule.", graphql_type=CaseRulesResult)
-    async def remove_case_rule(self, info: Info, idempotency_key: str, code: str) -> CaseRules:
+    @command(Scope.ADMIN, description="Remove a rule.", result=CaseRulesResult)
+    async def remove_case_rule(self, call: Call, code: str) -> CaseRules:
         """Remove a rule; what it did stays in the trails."""
-        info.context.require(Scope.ADMIN)
-        done = await once(
-            info.context,
-            info.context.command_context(),
-            idempotency_key,
-            "remove_case_rule",
-            code,
-            lambda tx, _: rules.remove(tx, code),
+        done = await call.once(
+            call.context.command_context(), lambda work: rules.remove(work.tx, code)
         )
-        return CaseRules(rules=await info.context.read(shown_rules), replayed=done.replayed)
+        return CaseRules(rules=await call.context.read(shown_rules), replayed=done.replayed)
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Say who gets new cases of a kind; without an owner, nobody.",
-        graphql_type=answer("SetCaseOwnerResult", CaseOwners),
+        result=answer("SetCaseOwnerResult", CaseOwners),
     )
     async def set_case_owner(
-        self, info: Info, idempotency_key: str, kind: CaseKind, owner: str | None = None
+        self, call: Call, kind: CaseKind, owner: str | None = None
     ) -> CaseOwners:
         """Set the owner of a kind."""
-        info.context.require(Scope.ADMIN)
-        context = info.context.command_context()
-        done = await once(
-            info.context,
-            context,
-            idempotency_key,
-            "set_case_owner",
-            [kind, owner],
-            lambda tx, _: rules.set_owner(tx, context, kind, owner),
-        )
-        return CaseOwners(owners=await info.context.read(shown_owners), replayed=done.replayed)
+        context = call.context.command_context()
+        done = await call.once(context, lambda work: rules.set_owner(work.tx, context, kind, owner))
+        return CaseOwners(owners=await call.context.read(shown_owners), replayed=done.replayed)

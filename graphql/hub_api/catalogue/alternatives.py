@@ -5,6 +5,7 @@ import strawberry
 from hub.access.keys import Scope
 from hub.catalogue import alternatives as named_alternatives
 from hub.storage.sql import Transaction
+from hub_api.common.commands import Call, command
 from hub_api.common.context import Info
 from hub_api.common.problems import answer
 
@@ -33,20 +34,18 @@ class AlternativeQuery:
 class AlternativeMutation:
     """Naming alternatives."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Say which products may be sent in the place of one, best first; they replace "
         "those that were named before.",
-        graphql_type=answer("PutAlternativesResult", Alternatives),
+        result=answer("PutAlternativesResult", Alternatives),
     )
-    async def put_alternatives(self, info: Info, sku: str, alternatives: list[str]) -> Alternatives:
+    async def put_alternatives(self, call: Call, sku: str, alternatives: list[str]) -> Alternatives:
         """Name the alternatives of a product."""
-        info.context.require(Scope.ADMIN)
-        named = alternatives
-
-        def work(tx: Transaction) -> Alternatives:
-            return Alternatives(sku=sku, alternatives=_put(tx, sku, named))
-
-        return await info.context.write(work)
+        done = await call.once(
+            call.context.command_context(), lambda work: _put(work.tx, sku, alternatives)
+        )
+        return Alternatives(sku=sku, alternatives=done.value)
 
 
 def _put(tx: Transaction, sku: str, named: list[str]) -> list[str]:

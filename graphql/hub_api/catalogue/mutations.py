@@ -9,10 +9,10 @@ from hub.catalogue import (
     ManufacturerCard,
     ProductCard,
 )
+from hub.commands.work import Work
 from hub.identifiers import serials
-from hub.storage.sql import Transaction
 from hub_api.catalogue.types import CatalogueChanged, LocationInput, ManufacturerInput, ProductInput
-from hub_api.common.context import Info
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 
 
@@ -20,22 +20,23 @@ from hub_api.common.problems import answer
 class CatalogueMutation:
     """Changing the catalogue."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Register manufacturers, products and locations: all of them, or none.",
-        graphql_type=answer("RegisterCatalogueResult", CatalogueChanged),
+        result=answer("RegisterCatalogueResult", CatalogueChanged),
     )
     async def register_catalogue(
         self,
-        info: Info,
+        call: Call,
         manufacturers: list[ManufacturerInput] | None = None,
         products: list[ProductInput] | None = None,
         locations: list[LocationInput] | None = None,
     ) -> CatalogueChanged:
         """Register what the hub works with. Repeating it changes nothing."""
-        info.context.require(Scope.ADMIN)
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> CatalogueChanged:
+        def do(work: Work) -> dict[str, int]:
+            tx = work.tx
             for maker in manufacturers or []:
                 serials.check_pattern(maker.serial_pattern or "")
                 catalogue.register_manufacturer(tx, context, ManufacturerCard(**vars(maker)))
@@ -44,10 +45,10 @@ class CatalogueMutation:
                 catalogue.register_product(tx, context, ProductCard(**vars(product)))
             for place in locations or []:
                 catalogue.register_location(tx, context, LocationCard(**vars(place)))
-            return CatalogueChanged(
-                manufacturers=tx.value("SELECT COUNT(*) FROM manufacturer"),
-                products=tx.value("SELECT COUNT(*) FROM product"),
-                locations=tx.value("SELECT COUNT(*) FROM location"),
-            )
+            return {
+                "manufacturers": tx.value("SELECT COUNT(*) FROM manufacturer"),
+                "products": tx.value("SELECT COUNT(*) FROM product"),
+                "locations": tx.value("SELECT COUNT(*) FROM location"),
+            }
 
-        return await info.context.write(work)
+        return CatalogueChanged(**(await call.once(context, do)).value)

@@ -3,9 +3,11 @@
 import strawberry
 
 from hub.access.keys import Scope
+from hub.commands.work import Work
 from hub.storage.sql import Transaction
 from hub.sync import mappings as channel_mappings
 from hub.sync.mappings import Mapping, MappingKind
+from hub_api.common.commands import Call, command
 from hub_api.common.context import Info
 from hub_api.common.problems import answer
 
@@ -60,24 +62,24 @@ class MappingQuery:
 class MappingMutation:
     """Changing mappings."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Say what the words of a channel mean, for what is read or told from now on; "
         "these replace all that were mapped before. Orders that were read before are put right by "
         "the next reconciliation.",
-        graphql_type=answer("PutMappingsResult", Mappings),
+        result=answer("PutMappingsResult", Mappings),
     )
     async def put_mappings(
-        self, info: Info, channel: str, kind: MappingKind, mappings: list[MappingInput]
+        self, call: Call, channel: str, kind: MappingKind, mappings: list[MappingInput]
     ) -> Mappings:
         """Name the mappings of one kind of a channel."""
-        info.context.require(Scope.ADMIN)
         named = [Mapping(each.source, each.target) for each in mappings]
 
-        def work(tx: Transaction) -> Mappings:
-            channel_mappings.put(tx, channel, kind, named)
-            return _shown(tx, channel, kind)
+        def do(work: Work) -> None:
+            channel_mappings.put(work.tx, channel, kind, named)
 
-        return await info.context.write(work)
+        await call.once(call.context.command_context(), do)
+        return await call.context.read(lambda tx: _shown(tx, channel, kind))
 
 
 def _shown(tx: Transaction, channel: str, kind: MappingKind) -> Mappings:

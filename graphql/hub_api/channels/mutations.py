@@ -1,6 +1,7 @@
 """Mutations for channels."""
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
@@ -10,9 +11,9 @@ from hub import orders
 from hub.access.keys import Scope
 from hub.availability.policy import PolicyCard
 from hub.catalogue import reference
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger import units
-from hub.storage.sql import Transaction
 from hub.sync import channels, listings
 from hub.sync.channels import ChannelCard
 from hub_api.channels.types import (
@@ -24,7 +25,8 @@ from hub_api.channels.types import (
     OrdersPulled,
     Replayed,
 )
-from hub_api.common.context import Context, Info
+from hub_api.common.commands import Call, command
+from hub_api.common.context import Context
 from hub_api.common.problems import answer, settings_problem
 
 WAITING_MAX = 1_000  # orders that are bound at once; the sweep takes the others
@@ -34,108 +36,121 @@ WAITING_MAX = 1_000  # orders that are bound at once; the sweep takes the others
 class ChannelMutation:
     """Changing channels."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Connect a channel, or change its settings.",
-        graphql_type=answer("RegisterChannelResult", Channel),
+        result=answer("RegisterChannelResult", Channel),
+        secret=True,
     )
-    async def register_channel(self, info: Info, channel: ChannelInput) -> Channel:
+    async def register_channel(self, call: Call, channel: ChannelInput) -> Channel:
         """Register a channel; its settings are checked by its connector, without a call."""
-        info.context.require(Scope.ADMIN)
-        card = _card(info.context, channel)
-        context = info.context.command_context()
+        card = _card(call.context, channel)
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> Channel:
-            channel_id = channels.register(tx, context, card)
-            return Channel.of(channels.by_id(tx, channel_id))
+        done = await call.once(context, lambda work: channels.register(work.tx, context, card))
+        return Channel.of(await call.context.read(lambda tx: channels.by_id(tx, done.value)))
 
-        return await info.context.write(work)
-
-    @strawberry.mutation(
+    @command(
+        Scope.ADMIN,
         description="Bind listings of a channel to products.",
-        graphql_type=answer("BindListingsResult", ListingsBound),
+        result=answer("BindListingsResult", ListingsBound),
     )
     async def bind_listings(
-        self, info: Info, channel: str, listings: list[ListingInput]
+        self, call: Call, channel: str, listings: list[ListingInput]
     ) -> ListingsBound:
         """Bind; each listing's quantity is told to the channel soon after.
 
         Orders that wait for one of these listings are served at once.
         """
-        info.context.require(Scope.ADMIN)
-        return await info.context.write(lambda tx: _bind(tx, info.context, channel, listings))
 
-    @strawberry.mutation(
+        done = await call.once(
+            call.context.command_context(), lambda work: _bind(work, channel, listings)
+        )
+        return ListingsBound(bound=done.value)
+
+    @command(
+        Scope.OPS,
         description="Make the cheapest call that proves the credentials.",
-        graphql_type=answer("CheckChannelResult", ChannelCheck),
+        result=answer("CheckChannelResult", ChannelCheck),
     )
-    async def check_channel(self, info: Info, code: str) -> ChannelCheck:
+    async def check_channel(self, call: Call, code: str) -> ChannelCheck:
         """Check a channel; a call that fails is an answer, not an error."""
-        info.context.require(Scope.OPS)
-        row = await info.context.read(lambda tx: channels.get(tx, code))
-        try:
-            await info.context.services.check(row)
-        except Exception as error:
-            return ChannelCheck(ok=False, message=f"{type(error).__name__}: {error}"[:500])
-        return ChannelCheck(ok=True, message="The channel accepts our credentials.")
 
-    @strawberry.mutation(
+        async def check() -> dict[str, Any]:
+            row = await call.context.read(lambda tx: channels.get(tx, code))
+            try:
+                await call.context.services.check(row)
+            except Exception as error:
+                return {"ok": False, "message": f"{type(error).__name__}: {error}"[:500]}
+            return {"ok": True, "message": "The channel accepts our credentials."}
+
+        done = await call.once_outside(call.context.command_context(), check)
+        return ChannelCheck(**done.value)
+
+    @command(
+        Scope.OPS,
         description="Stop talking to a channel; what is to be told waits.",
-        graphql_type=answer("PauseChannelResult", Channel),
+        result=answer("PauseChannelResult", Channel),
     )
-    async def pause_channel(self, info: Info, code: str, reason: str) -> Channel:
+    async def pause_channel(self, call: Call, code: str, reason: str) -> Channel:
         """Pause a channel."""
-        info.context.require(Scope.OPS)
 
-        def work(tx: Transaction) -> Channel:
-            channels.pause(tx, channels.get(tx, code)["id"], reason)
-            return Channel.of(channels.get(tx, code))
+        def do(work: Work) -> None:
+            channels.pause(work.tx, channels.get(work.tx, code)["id"], reason)
 
-        return await info.context.write(work)
+        await call.once(call.context.command_context(), do)
+        return Channel.of(await call.context.read(lambda tx: channels.get(tx, code)))
 
-    @strawberry.mutation(
-        description="Talk to a channel again.", graphql_type=answer("ResumeChannelResult", Channel)
+    @command(
+        Scope.OPS,
+        description="Talk to a channel again.",
+        result=answer("ResumeChannelResult", Channel),
     )
-    async def resume_channel(self, info: Info, code: str) -> Channel:
+    async def resume_channel(self, call: Call, code: str) -> Channel:
         """Resume a channel."""
-        info.context.require(Scope.OPS)
 
-        def work(tx: Transaction) -> Channel:
-            channels.resume(tx, channels.get(tx, code)["id"])
-            return Channel.of(channels.get(tx, code))
+        def do(work: Work) -> None:
+            channels.resume(work.tx, channels.get(work.tx, code)["id"])
 
-        return await info.context.write(work)
+        await call.once(call.context.command_context(), do)
+        return Channel.of(await call.context.read(lambda tx: channels.get(tx, code)))
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Read again all orders that were placed at a channel in a period. "
         "What is known already is not taken twice.",
-        graphql_type=answer("PullOrdersResult", OrdersPulled),
+        result=answer("PullOrdersResult", OrdersPulled),
     )
     async def pull_orders(
-        self, info: Info, channel: str, since: datetime, until: datetime
+        self, call: Call, channel: str, since: datetime, until: datetime
     ) -> OrdersPulled:
         """Fill a gap."""
-        info.context.require(Scope.OPS)
         if since.tzinfo is None or until.tzinfo is None or since >= until:
             raise InvalidInput("a period begins before it ends, with time zones", field="since")
-        row = await info.context.read(lambda tx: channels.get(tx, channel))
+        row = await call.context.read(lambda tx: channels.get(tx, channel))
         if not channels.can(row, "snapshot_orders"):
             raise InvalidInput("this channel can not list the orders of a period", field="channel")
-        read, new = await info.context.services.pull_orders(row, since, until)
+
+        async def pull() -> list[int]:
+            return list(await call.context.services.pull_orders(row, since, until))
+
+        read, new = (await call.once_outside(call.context.command_context(), pull)).value
         return OrdersPulled(read=read, new=new)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Put messages that were given up back in their queue.",
-        graphql_type=answer("ReplayDeadLettersResult", Replayed),
+        result=answer("ReplayDeadLettersResult", Replayed),
     )
     async def replay_dead_letters(
-        self, info: Info, channel: str, ids: list[strawberry.ID] | None = None
+        self, call: Call, channel: str, ids: list[strawberry.ID] | None = None
     ) -> Replayed:
         """Replay some dead letters of a channel; without ids, all, and its dead levels too."""
-        info.context.require(Scope.OPS)
-        now = info.context.clock()
-        return await info.context.write(
-            lambda tx: Replayed(messages=channels.replay(tx, channel, ids, now))
+        context = call.context.command_context()
+        done = await call.once(
+            context, lambda work: channels.replay(work.tx, channel, ids, context.now)
         )
+        return Replayed(messages=done.value)
 
 
 def _card(context: Context, channel: ChannelInput) -> ChannelCard:
@@ -164,9 +179,8 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
     )
 
 
-def _bind(
-    tx: Transaction, context: Context, code: str, bindings: list[ListingInput]
-) -> ListingsBound:
+def _bind(work: Work, code: str, bindings: list[ListingInput]) -> int:
+    tx = work.tx
     channel = channels.get(tx, code)
     for binding in bindings:
         remote = binding.remote
@@ -179,10 +193,8 @@ def _bind(
             product["id"],
             binding.remote_sku,
             remote,
-            context.clock(),
+            work.context.now,
             unit_id=units.find(tx, binding.unit, binding.sku)["id"] if binding.unit else None,
         )
-    orders.bind_waiting(tx, context.command_context(), limit=WAITING_MAX, channel_id=channel["id"])
-    return ListingsBound(
-        bound=tx.value("SELECT COUNT(*) FROM listing WHERE channel_id = :id", id=channel["id"])
-    )
+    orders.bind_waiting(tx, work.context, limit=WAITING_MAX, channel_id=channel["id"])
+    return int(tx.value("SELECT COUNT(*) FROM listing WHERE channel_id = :id", id=channel["id"]))

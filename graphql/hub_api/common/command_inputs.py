@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 import strawberry
 
@@ -146,31 +145,9 @@ def _arrival(unit: ArrivalInput) -> Arrival:
     return Arrival(**given)
 
 
-def plain_arrivals(arrivals: Sequence[Arrival]) -> list[Any]:
-    """Return arrivals in plain values, to be compared when their key comes again."""
-    return [
-        [
-            each.serial, each.product, each.identifiers, each.lot, each.produced_on,
-            each.expires_on, each.supplier, each.purchase_order, each.client, each.condition,
-            each.batch, each.designed_on, each.tested_on,
-            [[fact.what, fact.on, fact.reference] for fact in each.history],
-        ]
-        for each in arrivals
-    ]  # fmt: skip
-
-
 def scans_of(units: Sequence[UnitInput]) -> list[Scan]:
     """Turn what was read into scans."""
     return [Scan(unit.identifier, unit.sku, unit.expected_version, at=unit.at) for unit in units]
-
-
-def given_by(units: Sequence[UnitInput], context: CommandContextInput | None, **more: Any) -> Any:
-    """Return a command's input in plain values, to be compared when its key comes again."""
-    rows = [
-        [unit.identifier, unit.sku, unit.expected_version, *([unit.at] if unit.at else [])]
-        for unit in units
-    ]
-    return [rows, vars(context) if context else None, more]
 
 
 def place_of(tx: Transaction, code: str | None) -> Row | None:

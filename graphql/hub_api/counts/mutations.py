@@ -9,16 +9,14 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.counts import Answer, CountCard, Kind
 from hub.lifecycle import Action
-from hub.storage.sql import Transaction
 from hub_api.common.command_inputs import (
     CommandContextInput,
     UnitInput,
     command_context_of,
-    given_by,
     scans_of,
 )
+from hub_api.common.commands import Call, command
 from hub_api.common.context import Info
-from hub_api.common.once import once
 from hub_api.common.problems import answer
 from hub_api.counts.types import (
     Adjustment,
@@ -45,14 +43,14 @@ async def shown(info: Info, ref: str) -> StockCount:
 class CountMutation:
     """Commands to counts."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Open a count of a site or a bin; nothing is locked while people count.",
-        graphql_type=StockCountResult,
+        result=StockCountResult,
     )
     async def open_count(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         location: str,
         product: str | None = None,
@@ -61,8 +59,7 @@ class CountMutation:
         blind: bool = False,
     ) -> StockCount:
         """Open a count; `product` is a SKU, `blind` hides from counters what is expected."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
+        context = call.context.command_context()
         card = CountCard(
             ref=ref,
             location=location,
@@ -71,41 +68,32 @@ class CountMutation:
             value_from=value_from,
             blind=blind,
         )
-        given = [ref, location, product, category, value_from, blind]
-        done = await once(
-            info.context,
-            context,
-            idempotency_key,
-            "open_count",
-            given,
-            lambda tx, _: counts.open_count(tx, context, card),
-        )
-        return await shown(info, done.value)
 
-    @strawberry.mutation(
+        done = await call.once(context, lambda work: counts.open_count(work.tx, context, card))
+        return await shown(call.info, done.value)
+
+    @command(
+        *COUNTERS,
         description="Note what one counter read; the same serial again changes nothing.",
-        graphql_type=answer("CountUnitsResult", Counted),
+        result=answer("CountUnitsResult", Counted),
     )
     async def count_units(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         units: list[UnitInput],
         location: str | None = None,
         context: CommandContextInput | None = None,
     ) -> Counted:
         """Count; without `location` at the place that the count is of."""
-        info.context.require(*COUNTERS)
-        command_context = command_context_of(info.context, context)
+        command_context = command_context_of(call.context, context)
         scans = scans_of(units)
 
-        def do(tx: Transaction, _: str) -> Any:
-            noted = counts.count_units(tx, command_context, ref, location, scans)
+        def do(work: Work) -> Any:
+            noted = counts.count_units(work.tx, command_context, ref, location, scans)
             return [plain_noted(each) for each in noted]
 
-        given = given_by(units, context, ref=ref, location=location)
-        done = await once(info.context, command_context, idempotency_key, "count_units", given, do)
+        done = await call.once(command_context, do)
         return Counted(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -120,33 +108,26 @@ class CountMutation:
             ],
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Compare what was counted with the ledger; it can be repeated.",
-        graphql_type=answer("CompareCountResult", StockCount),
+        result=answer("CompareCountResult", StockCount),
     )
-    async def compare_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
+    async def compare_count(self, call: Call, ref: str) -> StockCount:
         """Compare."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
-        await once(
-            info.context,
-            context,
-            idempotency_key,
-            "compare_count",
-            [ref],
-            lambda tx, _: counts.compare(tx, context, ref),
-        )
-        return await shown(info, ref)
+        context = call.context.command_context()
+        await call.once(context, lambda work: counts.compare(work.tx, context, ref))
+        return await shown(call.info, ref)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Adjust the ledger to a count, serial by serial: missing ones are lost, "
         "misplaced ones moved, missing ones that were read found; the rest becomes cases.",
-        graphql_type=answer("AdjustCountResult", Adjustment),
+        result=answer("AdjustCountResult", Adjustment),
     )
     async def adjust_count(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         reason: str,
         subjects: list[str] | None = None,
@@ -154,17 +135,13 @@ class CountMutation:
         restock: bool = False,
     ) -> Adjustment:
         """Adjust the named subjects, or all open differences of one kind."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context(reason=reason)
+        context = call.context.command_context(reason=reason)
 
-        def do(tx: Transaction, command_id: str) -> Any:
-            done = counts.adjust(
-                Work(tx, context, command_id), ref, subjects=subjects, kind=kind, restock=restock
-            )
+        def do(work: Work) -> Any:
+            done = counts.adjust(work, ref, subjects=subjects, kind=kind, restock=restock)
             return [plain_adjusted(each) for each in done]
 
-        given = [ref, reason, subjects, kind, restock]
-        done = await once(info.context, context, idempotency_key, "adjust_count", given, do)
+        done = await call.once(context, do)
         return Adjustment(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
@@ -182,41 +159,25 @@ class CountMutation:
             ],
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Close a compared count: confirmed units are recorded as seen. Differences "
         "that were not adjusted need a reason.",
-        graphql_type=answer("CloseCountResult", StockCount),
+        result=answer("CloseCountResult", StockCount),
     )
-    async def close_count(
-        self, info: Info, idempotency_key: str, ref: str, reason: str | None = None
-    ) -> StockCount:
+    async def close_count(self, call: Call, ref: str, reason: str | None = None) -> StockCount:
         """Close."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context(reason=reason)
-        await once(
-            info.context,
-            context,
-            idempotency_key,
-            "close_count",
-            [ref, reason],
-            lambda tx, command_id: counts.close(Work(tx, context, command_id), ref),
-        )
-        return await shown(info, ref)
+        context = call.context.command_context(reason=reason)
+        await call.once(context, lambda work: counts.close(work, ref))
+        return await shown(call.info, ref)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Give a count up; what was adjusted by then stays.",
-        graphql_type=answer("CancelCountResult", StockCount),
+        result=answer("CancelCountResult", StockCount),
     )
-    async def cancel_count(self, info: Info, idempotency_key: str, ref: str) -> StockCount:
+    async def cancel_count(self, call: Call, ref: str) -> StockCount:
         """Cancel."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
-        await once(
-            info.context,
-            context,
-            idempotency_key,
-            "cancel_count",
-            [ref],
-            lambda tx, _: counts.cancel(tx, context, ref),
-        )
-        return await shown(info, ref)
+        context = call.context.command_context()
+        await call.once(context, lambda work: counts.cancel(work.tx, context, ref))
+        return await shown(call.info, ref)

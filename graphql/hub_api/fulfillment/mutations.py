@@ -13,18 +13,14 @@ from hub.fulfillment import collection, dispatch, exchanges, picking
 from hub.fulfillment.dispatch import NotWhole
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
-from hub.lifecycle import Action
-from hub.storage.sql import Transaction
 from hub_api.common.command_inputs import (
     REFERENCE_CHARS_MAX,
     CommandContextInput,
     UnitInput,
     command_context_of,
-    given_by,
     scans_of,
 )
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import (
     AnyProblem,
     CaptureRequired,
@@ -36,7 +32,7 @@ from hub_api.common.problems import (
     answer,
 )
 from hub_api.fulfillment.types import DispatchCheck, Exchange, OrderPacking, Substitution
-from hub_api.units.results import CommandOutcome, CommandResult, command
+from hub_api.units.results import CommandOutcome, CommandResult, record_units
 
 OrderPackingResult = answer("OrderPackingResult", OrderPacking)
 
@@ -66,15 +62,15 @@ def _scan(unit: UnitInput) -> Scan:
 class FulfillmentMutation:
     """Fulfilling orders."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Pick another unit than the directed one, which is free again. Its history "
         "and that of the other say why.",
-        graphql_type=SubstitutionResult,
+        result=SubstitutionResult,
     )
     async def substitute_unit(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         order_line_id: strawberry.ID,
         directed: UnitInput,
         picked: UnitInput,
@@ -82,22 +78,16 @@ class FulfillmentMutation:
         context: CommandContextInput | None = None,
     ) -> Substitution:
         """Substitute: the same product, available and not expired."""
-        info.context.require(Scope.SCANNER)
         given_occasion = context or CommandContextInput()
         given_occasion.reason = reason
-        command_context = command_context_of(info.context, given_occasion)
+        command_context = command_context_of(call.context, given_occasion)
 
-        def do(tx: Transaction, command_id: str) -> list[str | None]:
+        def do(work: Work) -> list[str | None]:
             old, new = _scan(directed), _scan(picked)
-            done = picking.substitute(
-                Work(tx, command_context, command_id), order_line_id, old, new
-            )
+            done = picking.substitute(work, order_line_id, old, new)
             return [done.picked_id, done.directed_id, str(done.broken) if done.broken else None]
 
-        given = [order_line_id, given_by([directed, picked], given_occasion)]
-        done = await once(
-            info.context, command_context, idempotency_key, "substitute_unit", given, do
-        )
+        done = await call.once(command_context, do)
         picked_id, released_id, broken = done.value
         return Substitution(
             command_id=strawberry.ID(done.command_id),
@@ -107,51 +97,46 @@ class FulfillmentMutation:
             released_id=released_id,
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Pack an order after each of its serials was scanned once more. What is "
         "missing, foreign or wrong is named, and then nothing is packed unless `partial`.",
-        graphql_type=OrderPackingResult,
+        result=OrderPackingResult,
     )
     async def pack_order(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         order_id: strawberry.ID,
         scanned: list[UnitInput],
         partial: bool = False,
         context: CommandContextInput | None = None,
     ) -> OrderPacking:
         """Pack; an answer that packed nothing is not kept for its key."""
-        info.context.require(Scope.SCANNER)
-        command_context = command_context_of(info.context, context)
+        command_context = command_context_of(call.context, context)
 
-        def do(tx: Transaction, command_id: str) -> dict[str, Any]:
-            check, verdicts = dispatch.pack(
-                Work(tx, command_context, command_id), order_id, scans_of(scanned), partial=partial
-            )
+        def do(work: Work) -> dict[str, Any]:
+            check, verdicts = dispatch.pack(work, order_id, scans_of(scanned), partial=partial)
             packed = [each.unit_id for each in verdicts if each.accepted]
             return {"check": check.as_json(), "packed": packed}
 
-        given = given_by(scanned, context, order=order_id, partial=partial)
         try:
-            done = await once(
-                info.context, command_context, idempotency_key, "pack_order", given, do
-            )
+            done = await call.once(command_context, do)
         except NotWhole as amiss:
             check = DispatchCheck.of(amiss.check.as_json())
             return OrderPacking(replayed=False, check=check, packed_ids=[])
         check = DispatchCheck.of(done.value["check"])
         return OrderPacking(replayed=done.replayed, check=check, packed_ids=done.value["packed"])
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
+        Scope.SCANNER,
         description="Hand an order to its customer at a shop: its line is closed with the serial, "
         "and the channel is told.",
-        graphql_type=CommandOutcome,
+        result=CommandOutcome,
     )
     async def collect_units(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         order_id: strawberry.ID,
         units: list[UnitInput],
         location: str,
@@ -160,7 +145,6 @@ class FulfillmentMutation:
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Collect; `code` is the order's number or reference, as the customer shows it."""
-        info.context.require(Scope.POS, Scope.SCANNER)
         for name, text in (("customerRef", customer_ref), ("code", code)):
             if len(text or "") > REFERENCE_CHARS_MAX:
                 raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field=name)
@@ -175,19 +159,17 @@ class FulfillmentMutation:
                 code=code,
             )
 
-        more = {"order": order_id, "customer": customer_ref, "code": code}
-        given = given_by(units, context, location=location, **more)
-        return await command(info, idempotency_key, Action.COLLECT, given, context, do)
+        return await record_units(call, context, do)
 
-    @strawberry.mutation(
+    @command(
+        Scope.POS,
         description="Take a unit back and give another one for it, in one piece: if either can "
         "not be done, neither is.",
-        graphql_type=ExchangeResult,
+        result=ExchangeResult,
     )
     async def exchange_unit(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         returned: UnitInput,
         replacement: UnitInput,
         location: str,
@@ -197,16 +179,15 @@ class FulfillmentMutation:
         context: CommandContextInput | None = None,
     ) -> Exchange:
         """Exchange; `returnId` names the check by which the return was decided."""
-        info.context.require(Scope.POS)
         given_occasion = context or CommandContextInput()
         given_occasion.reason = reason
-        command_context = command_context_of(info.context, given_occasion)
+        command_context = command_context_of(call.context, given_occasion)
 
-        def do(tx: Transaction, command_id: str) -> list[str]:
-            place = catalogue.location(tx, location)
+        def do(work: Work) -> list[str]:
+            place = catalogue.location(work.tx, location)
             return list(
                 exchanges.exchange(
-                    Work(tx, command_context, command_id),
+                    work,
                     _scan(returned),
                     _scan(replacement),
                     place,
@@ -215,11 +196,7 @@ class FulfillmentMutation:
                 )
             )
 
-        more = {"location": location, "return": return_id, "receipt": receipt}
-        given = given_by([returned, replacement], given_occasion, **more)
-        done = await once(
-            info.context, command_context, idempotency_key, "exchange_unit", given, do
-        )
+        done = await call.once(command_context, do)
         returned_id, given_id = done.value
         return Exchange(
             command_id=strawberry.ID(done.command_id),

@@ -5,8 +5,6 @@ from typing import Annotated, Any, Union
 import strawberry
 
 from hub.access.keys import Scope
-from hub.clock import micros
-from hub.commands import idempotency
 from hub.commands.context import Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput
@@ -14,8 +12,7 @@ from hub.history import corrections
 from hub.history.corrections import Changes
 from hub.history.replay import Declaration
 from hub.lifecycle import Status
-from hub.storage.sql import Transaction
-from hub_api.common.context import Info
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, ContradictsHistory, VersionConflict
 from hub_api.history.types import Correction, EventChanges, zoned
 
@@ -51,15 +48,15 @@ def _changes(given: EventChanges | None) -> Changes:
 class HistoryMutation:
     """Correcting what was recorded."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Correct an event by a further event: it did not occur, or its data were "
         "wrong. The newest correction of an event counts and replaces those before.",
-        graphql_type=CorrectEventResult,
+        result=CorrectEventResult,
     )
     async def correct_event(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         event_id: strawberry.ID,
         error: Declaration,
         reason: str,
@@ -67,13 +64,12 @@ class HistoryMutation:
         expected_version: int | None = None,
     ) -> Correction:
         """Correct an event; `reason` says why it is corrected."""
-        info.context.require(Scope.OPS)
         right = _changes(changes)
-        context = info.context.command_context(reason=reason)
+        context = call.context.command_context(reason=reason)
 
-        def do(tx: Transaction, command_id: str) -> Any:
+        def do(work: Work) -> Any:
             done = corrections.correct(
-                Work(tx, context, command_id),
+                work,
                 event_id,
                 reason=error,
                 changes=right,
@@ -81,17 +77,7 @@ class HistoryMutation:
             )
             return [done.event_id, done.unit_id, done.version, done.status]
 
-        given = [event_id, error, reason, _plain(right), expected_version]
-        done = await info.context.write(
-            lambda tx: idempotency.once(
-                tx,
-                context,
-                key=idempotency_key,
-                name="correct",
-                given=given,
-                work=lambda command_id: do(tx, command_id),
-            )
-        )
+        done = await call.once(context, do)
         event, unit_id, version, status = done.value
         return Correction(
             command_id=strawberry.ID(done.command_id),
@@ -101,9 +87,3 @@ class HistoryMutation:
             status=Status(status),
             unit_id=unit_id,
         )
-
-
-def _plain(right: Changes) -> list[Any]:
-    document = [right.document.type, right.document.ref] if right.document else None
-    at = micros(right.occurred_at) if right.occurred_at else None
-    return [at, document, right.reason, right.location]

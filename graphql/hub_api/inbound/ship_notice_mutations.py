@@ -14,20 +14,17 @@ from hub.inbound import ship_notices as deliveries
 from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.ledger.commissioning import RecordOrigin
 from hub.ledger.event_writer import Verdict
-from hub.storage.sql import Transaction
 from hub_api.common.command_inputs import (
     ArrivalInput,
     CommandContextInput,
     arrivals_of,
     command_context_of,
     place_of,
-    plain_arrivals,
 )
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.inbound.ship_notice_types import AnnouncedShipNotice, ClosedDelivery, DeliveryLineInput
-from hub_api.units.results import CommandOutcome, CommandResult, UnitResult, command
+from hub_api.units.results import CommandOutcome, CommandResult, UnitResult, record_units
 
 OWNER_CHARS_MAX = 100
 
@@ -36,15 +33,15 @@ OWNER_CHARS_MAX = 100
 class DeliveryMutation:
     """Announcing and closing deliveries; giving units their records before they arrive."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Announce a delivery (CBV desadv). Serials that it names are expected from "
         "then on; one that is known already is refused by itself.",
-        graphql_type=answer("AnnounceDeliveryResult", AnnouncedShipNotice),
+        result=answer("AnnounceDeliveryResult", AnnouncedShipNotice),
     )
     async def announce_shipment(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         supplier: str,
         ref: str,
         lines: list[DeliveryLineInput],
@@ -52,8 +49,7 @@ class DeliveryMutation:
         expected_on: date | None = None,
     ) -> AnnouncedShipNotice:
         """Announce a delivery."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
+        context = call.context.command_context()
         card = DeliveryCard(
             supplier=supplier,
             ref=ref,
@@ -64,13 +60,11 @@ class DeliveryMutation:
             ),
         )
 
-        def do(tx: Transaction, command_id: str) -> Any:
-            delivery_id, verdicts = deliveries.announce(Work(tx, context, command_id), card)
+        def do(work: Work) -> Any:
+            delivery_id, verdicts = deliveries.announce(work, card)
             return [delivery_id, [each.as_json() for each in verdicts]]
 
-        rows = [[each.ref, each.product, each.quantity, each.lot, each.serials] for each in lines]
-        given = [supplier, ref, purchase_order, expected_on, rows]
-        done = await once(info.context, context, idempotency_key, "announce_shipment", given, do)
+        done = await call.once(context, do)
         delivery_id, told = done.value
         verdicts = [UnitResult.of(each) for each in told]
         accepted = sum(verdict.accepted for verdict in verdicts)
@@ -83,53 +77,50 @@ class DeliveryMutation:
             delivery_id=delivery_id,
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Close a delivery; what differs becomes a case. What comes later still counts.",
-        graphql_type=answer("CloseDeliveryResult", ClosedDelivery),
+        result=answer("CloseDeliveryResult", ClosedDelivery),
     )
     async def close_delivery(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         id: strawberry.ID,
         give_up: bool = False,
         owner: str | None = None,
         reason: str | None = None,
     ) -> ClosedDelivery:
         """Close; with `giveUp` named units that did not come are missing, else still expected."""
-        info.context.require(Scope.OPS)
         if owner is not None and not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
             raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
-        context = command_context_of(info.context, CommandContextInput(reason=reason))
+        context = command_context_of(call.context, CommandContextInput(reason=reason))
 
-        def do(tx: Transaction, command_id: str) -> Any:
-            deliveries.close(Work(tx, context, command_id), id, give_up=give_up, owner=owner)
+        def do(work: Work) -> Any:
+            deliveries.close(work, id, give_up=give_up, owner=owner)
             return id
 
-        given = [id, give_up, owner, reason]
-        done = await once(info.context, context, idempotency_key, "close_delivery", given, do)
+        done = await call.once(context, do)
         return ClosedDelivery(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             delivery_id=done.value,
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Give units their records before any receipt (CBV commissioning): at the "
         "manufacturer, where they are expected from, or at a place of ours.",
-        graphql_type=CommandOutcome,
+        result=CommandOutcome,
     )
     async def commission_units(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         units: list[ArrivalInput],
         point: RecordOrigin,
         location: str | None = None,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Commission; without a location they are still with the supplier."""
-        info.context.require(Scope.SCANNER)
         _check_point(point, location)
         arrivals = arrivals_of(units)
 
@@ -137,18 +128,17 @@ class DeliveryMutation:
             place = place_of(work.tx, location)
             return receiving.commission(work, arrivals, place, point=point)
 
-        given = [plain_arrivals(arrivals), point, location, vars(context) if context else None]
-        return await command(info, idempotency_key, "commission", given, context, do)
+        return await record_units(call, context, do)
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Give units that bear no serial one of ours, and their records; ask for the "
         "`label` of each in the same answer.",
-        graphql_type=CommandOutcome,
+        result=CommandOutcome,
     )
     async def label_units(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         product: str,
         count: int,
         location: str,
@@ -158,7 +148,6 @@ class DeliveryMutation:
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Label; the serials are in the verdicts."""
-        info.context.require(Scope.SCANNER)
         pattern = ArrivalInput(
             serial="", product=product, lot=lot, supplier=supplier, purchase_order=purchase_order
         )
@@ -168,9 +157,7 @@ class DeliveryMutation:
             place = catalogue.location(work.tx, location)
             return receiving.commission(work, arrivals, place, point=RecordOrigin.LABELLING)
 
-        given = [product, count, location, lot, supplier, purchase_order]
-        told = [given, vars(context) if context else None]
-        return await command(info, idempotency_key, "label", told, context, do)
+        return await record_units(call, context, do)
 
 
 def _check_point(point: RecordOrigin, location: str | None) -> None:

@@ -1,17 +1,12 @@
 """Mutations for contacts of customers."""
 
-import hashlib
-import hmac
-
-import orjson
 import strawberry
 
 from hub.access.keys import Scope
+from hub.commands.work import Work
 from hub.recalls import people
-from hub.storage.sql import Transaction
 from hub.vocabulary import Contact
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.recalls.contact_types import PersonChange, shown
 
@@ -22,15 +17,16 @@ PersonChangeResult = answer("PersonChangeResult", PersonChange)
 class PersonMutation:
     """Commands about people."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Keep how to reach a customer, encrypted; whom an open recall could not reach "
         "before is told then.",
-        graphql_type=PersonChangeResult,
+        result=PersonChangeResult,
+        secret=True,
     )
     async def upsert_contact(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         name: str = "",
         email: str | None = None,
@@ -38,45 +34,39 @@ class PersonMutation:
         language: str = "en",
     ) -> PersonChange:
         """Keep how to reach a person."""
-        info.context.require(Scope.OPS)
         contact = Contact(name=name, email=email, phone=phone, language=language)
-        vault, context = info.context.vault, info.context.command_context()
+        vault, context = call.context.vault, call.context.command_context()
 
-        def do(tx: Transaction, _: str) -> str:
-            people.put(tx, context, vault, ref, contact)
+        def do(work: Work) -> str:
+            people.put(work.tx, context, vault, ref, contact)
             return ref
 
         # What is kept of the input can not be guessed without the hub's key.
-        told = orjson.dumps([name, email, phone, language])
-        digest = hmac.new(vault.derive("people").encode(), told, hashlib.sha256).hexdigest()
-        done = await once(
-            info.context, context, idempotency_key, "upsert_contact", [ref, digest], do
-        )
+
+        done = await call.once(context, do)
         return PersonChange(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
-            person=await shown(info, ref),
+            person=await shown(call.info, ref),
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Erase a person: how to reach him is gone for good, from here and from what "
         "notices kept. The ledger is not touched, and still proves what it proved.",
-        graphql_type=PersonChangeResult,
+        result=PersonChangeResult,
     )
-    async def erase_person(
-        self, info: Info, idempotency_key: str, ref: str, reason: str
-    ) -> PersonChange:
+    async def erase_person(self, call: Call, ref: str, reason: str) -> PersonChange:
         """Erase a person."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context(reason=reason)
+        context = call.context.command_context(reason=reason)
 
-        def do(tx: Transaction, _: str) -> str:
-            people.erase(tx, context, ref, reason)
+        def do(work: Work) -> str:
+            people.erase(work.tx, context, ref, reason)
             return ref
 
-        done = await once(info.context, context, idempotency_key, "erase_person", [ref, reason], do)
+        done = await call.once(context, do)
         return PersonChange(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
-            person=await shown(info, ref),
+            person=await shown(call.info, ref),
         )

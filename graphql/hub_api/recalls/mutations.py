@@ -10,14 +10,12 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.recalls import RecallCard, Resolution, notices
 from hub.recalls.containment import shown
-from hub.storage.sql import Transaction
 from hub.sync import channels
-from hub_api.common.command_inputs import CommandContextInput, UnitInput, given_by, scans_of
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.command_inputs import CommandContextInput, UnitInput, scans_of
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.recalls.types import Recall, RecallPredicateInput
-from hub_api.units.results import CommandOutcome, CommandResult, command
+from hub_api.units.results import CommandOutcome, CommandResult, record_units
 
 
 @strawberry.type(description="A recall that a command changed.")
@@ -34,18 +32,15 @@ class RecallChange:
 RecallChangeResult = answer("RecallChangeResult", RecallChange)
 
 
-async def _changed(
-    info: Info, key: str, name: str, ref: str, given: Any, do: Callable[[Work], None]
-) -> RecallChange:
+async def _changed(call: Call, ref: str, do: Callable[[Work], None]) -> RecallChange:
     """Run one idempotent command on a recall; `do` takes its work."""
-    context = info.context.command_context()
 
-    def work(tx: Transaction, command_id: str) -> str:
-        do(Work(tx, context, command_id))
+    def change(work: Work) -> str:
+        do(work)
         return ref
 
-    done = await once(info.context, context, key, name, [ref, given], work)
-    row = await info.context.read(lambda tx: shown(tx, done.value))
+    done = await call.once(call.context.command_context(), change)
+    row = await call.context.read(lambda tx: shown(tx, done.value))
     assert row is not None  # it was changed, and recalls are never deleted
     return RecallChange(
         command_id=strawberry.ID(done.command_id), replayed=done.replayed, recall=Recall.of(row)
@@ -56,90 +51,82 @@ async def _changed(
 class RecallMutation:
     """Commands to recalls."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Open a recall: every unit that it describes is caught and blocked at once, "
         "and those that come later are too. Promises are released and served from other units.",
-        graphql_type=RecallChangeResult,
+        result=RecallChangeResult,
     )
     async def open_recall(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         title: str,
         predicate: RecallPredicateInput,
         instructions: str = "",
     ) -> RecallChange:
         """Open a recall."""
-        info.context.require(Scope.OPS)
         card = RecallCard(
             ref=ref, title=title, predicate=predicate.plain(), instructions=instructions
         )
-        given = [title, card.predicate, instructions]
 
         def do(work: Work) -> None:
             recalls.open_recall(work, card)
 
-        return await _changed(info, idempotency_key, "open_recall", ref, given, do)
+        return await _changed(call, ref, do)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Say what was done about units of a recall. Only REPAIRED and CLEARED release "
         "their block, where no other recall and no part still needs it.",
-        graphql_type=CommandOutcome,
+        result=CommandOutcome,
     )
     async def resolve_recall_units(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         units: list[UnitInput],
         resolution: Resolution,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Resolve units of a recall."""
-        info.context.require(Scope.OPS)
 
         def do(work: Work) -> Any:
             return recalls.resolve(work, ref, resolution, scans_of(units))
 
-        given = given_by(units, context, ref=ref, resolution=str(resolution))
-        return await command(info, idempotency_key, "resolve_recall_units", given, context, do)
+        return await record_units(call, context, do)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Close a recall: it catches no more. With units open only by `force` and with "
         "a reason; they stay blocked and can be resolved later.",
-        graphql_type=RecallChangeResult,
+        result=RecallChangeResult,
     )
     async def close_recall(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         ref: str,
         force: bool = False,
         reason: str | None = None,
     ) -> RecallChange:
         """Close a recall."""
-        info.context.require(Scope.OPS)
 
         def do(work: Work) -> None:
             recalls.close(work.tx, work.context, ref, force=force, reason=reason)
 
-        given = [force, reason]
-        return await _changed(info, idempotency_key, "close_recall", ref, given, do)
+        return await _changed(call, ref, do)
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Tell every customer of a recall, through a channel that carries messages; "
         "those who are found later too. Who was told is left alone, what failed is tried anew.",
-        graphql_type=RecallChangeResult,
+        result=RecallChangeResult,
     )
-    async def notify_recall(
-        self, info: Info, idempotency_key: str, ref: str, channel: str
-    ) -> RecallChange:
+    async def notify_recall(self, call: Call, ref: str, channel: str) -> RecallChange:
         """Tell the customers of a recall."""
-        info.context.require(Scope.OPS)
 
         def do(work: Work) -> None:
             recall = recalls.by_ref(work.tx, ref, lock=True)
             notices.tell_customers(work.tx, work.context, recall, channels.get(work.tx, channel))
 
-        return await _changed(info, idempotency_key, "notify_recall", ref, [channel], do)
+        return await _changed(call, ref, do)

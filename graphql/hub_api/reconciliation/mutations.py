@@ -4,13 +4,14 @@ import strawberry
 
 from hub.access.keys import Scope
 from hub.catalogue import reference
+from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.reconciliation import differences as reconciliation
 from hub.reconciliation import run_views
 from hub.reconciliation.differences import Scope as Comparison
 from hub.storage.sql import Transaction
 from hub.sync import channels
-from hub_api.common.context import Info
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.reconciliation.types import Difference, ReconciliationRun, ReconciliationStarted
 
@@ -31,61 +32,70 @@ def _difference(tx: Transaction, difference_id: str) -> Difference:
 class ReconciliationMutation:
     """Working on differences."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Reconcile a channel now, in one scope or in all.",
-        graphql_type=answer("ReconcileResult", ReconciliationStarted),
+        result=answer("ReconcileResult", ReconciliationStarted),
     )
     async def reconcile(
-        self, info: Info, channel: str, scope: Comparison | None = None
+        self, call: Call, channel: str, scope: Comparison | None = None
     ) -> ReconciliationStarted:
         """Reconcile, heal what is safe, and answer with the finished runs."""
-        info.context.require(Scope.OPS)
-        row = await info.context.read(lambda tx: channels.get(tx, channel))
-        run_ids = await info.context.services.reconcile(row, scope, info.context.caller.name)
+        row = await call.context.read(lambda tx: channels.get(tx, channel))
+
+        async def compare() -> list[str]:
+            return await call.context.services.reconcile(row, scope, call.context.caller.name)
+
+        run_ids = (await call.once_outside(call.context.command_context(), compare)).value
 
         def read(tx: Transaction) -> list[ReconciliationRun]:
             rows = [run_views.run(tx, run_id) for run_id in run_ids]
             return [ReconciliationRun.of(each) for each in rows if each is not None]
 
-        return ReconciliationStarted(runs=await info.context.read(read))
+        return ReconciliationStarted(runs=await call.context.read(read))
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Heal a difference by its proposed fix.",
-        graphql_type=answer("HealDifferenceResult", Difference),
+        result=answer("HealDifferenceResult", Difference),
     )
     async def heal_difference(
         self,
-        info: Info,
+        call: Call,
         id: strawberry.ID,
     ) -> Difference:
         """Heal one difference."""
-        info.context.require(Scope.OPS)
-        row = await info.context.read(
-            lambda tx: reference(tx, "reconciliation_difference", "id", id)
-        )
-        channel = await info.context.read(lambda tx: channels.by_id(tx, row["channel_id"]))
-        await info.context.services.heal(channel, row, info.context.command_context())
-        return await info.context.read(lambda tx: _difference(tx, id))
+        context = call.context.command_context()
 
-    @strawberry.mutation(
+        async def heal() -> None:
+            row = await call.context.read(
+                lambda tx: reference(tx, "reconciliation_difference", "id", id)
+            )
+            channel = await call.context.read(lambda tx: channels.by_id(tx, row["channel_id"]))
+            await call.context.services.heal(channel, row, context)
+
+        await call.once_outside(context, heal)
+        return await call.context.read(lambda tx: _difference(tx, id))
+
+    @command(
+        Scope.OPS,
         description="Close a difference that a person has explained.",
-        graphql_type=answer("DismissDifferenceResult", Difference),
+        result=answer("DismissDifferenceResult", Difference),
     )
     async def dismiss_difference(
         self,
-        info: Info,
+        call: Call,
         id: strawberry.ID,
         reason: str,
     ) -> Difference:
         """Dismiss one difference."""
-        info.context.require(Scope.OPS)
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
-        context = info.context.command_context()
+        context = call.context.command_context()
 
-        def work(tx: Transaction) -> Difference:
-            row = reference(tx, "reconciliation_difference", "id", id)
-            reconciliation.dismiss(tx, context, row, reason)
-            return _difference(tx, id)
+        def do(work: Work) -> None:
+            row = reference(work.tx, "reconciliation_difference", "id", id)
+            reconciliation.dismiss(work.tx, context, row, reason)
 
-        return await info.context.write(work)
+        await call.once(context, do)
+        return await call.context.read(lambda tx: _difference(tx, id))

@@ -5,13 +5,12 @@ from typing import Any
 import strawberry
 
 from hub.access.keys import Scope
+from hub.commands.work import Work
 from hub.errors import Refused
-from hub.storage.sql import Transaction
 from hub.unit_records import costs as ledger_costs
 from hub.unit_records.costs import Cost
 from hub_api.common.command_inputs import CommandContextInput, command_context_of, scans_of
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer, problem
 from hub_api.unit_records.cost_types import CostInput, CostsRecorded, CostVerdict, UnitCost
 
@@ -20,27 +19,25 @@ from hub_api.unit_records.cost_types import CostInput, CostsRecorded, CostVerdic
 class CostMutation:
     """Recording costs."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Record what units cost; each line is answered by itself.",
-        graphql_type=answer("RecordCostsResult", CostsRecorded),
+        result=answer("RecordCostsResult", CostsRecorded),
     )
     async def record_costs(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         costs: list[CostInput],
         context: CommandContextInput | None = None,
     ) -> CostsRecorded:
         """Record costs; the occasion's document is the invoice."""
-        info.context.require(Scope.OPS)
-        command_context = command_context_of(info.context, context)
+        command_context = command_context_of(call.context, context)
         lines = [_line(each) for each in costs]
 
-        def do(tx: Transaction, _: str) -> list[dict[str, Any]]:
-            return [_kept(each) for each in ledger_costs.record(tx, command_context, lines)]
+        def do(work: Work) -> list[dict[str, Any]]:
+            return [_kept(each) for each in ledger_costs.record(work.tx, command_context, lines)]
 
-        given = [_plain(lines), vars(context) if context else None]
-        done = await once(info.context, command_context, idempotency_key, "record_costs", given, do)
+        done = await call.once(command_context, do)
         verdicts = [_verdict(index, each) for index, each in enumerate(done.value)]
         return CostsRecorded(
             replayed=done.replayed,
@@ -48,25 +45,18 @@ class CostMutation:
             verdicts=verdicts,
         )
 
-    @strawberry.mutation(
+    @command(
+        Scope.OPS,
         description="Take a line of costs back: a line of the negative amount is added.",
-        graphql_type=answer("ReverseCostResult", UnitCost),
+        result=answer("ReverseCostResult", UnitCost),
     )
-    async def reverse_cost(
-        self, info: Info, idempotency_key: str, cost_id: strawberry.ID
-    ) -> UnitCost:
+    async def reverse_cost(self, call: Call, cost_id: strawberry.ID) -> UnitCost:
         """Take a line back, once."""
-        info.context.require(Scope.OPS)
-        context = info.context.command_context()
-        done = await once(
-            info.context,
-            context,
-            idempotency_key,
-            "reverse_cost",
-            [cost_id],
-            lambda tx, _: ledger_costs.reverse(tx, context, cost_id),
+        context = call.context.command_context()
+        done = await call.once(
+            context, lambda work: ledger_costs.reverse(work.tx, context, cost_id)
         )
-        rows = await info.context.read(
+        rows = await call.context.read(
             lambda tx: tx.rows("SELECT * FROM unit_cost WHERE id = :id", id=done.value)
         )
         return UnitCost.of(rows[0])
@@ -75,13 +65,6 @@ class CostMutation:
 def _line(given: CostInput) -> Cost:
     (scan,) = scans_of([given.unit])
     return Cost(scan, given.kind, given.amount, given.currency)
-
-
-def _plain(lines: list[Cost]) -> list[Any]:
-    return [
-        [line.scan.identifier, line.scan.sku, line.kind, line.amount, line.currency]
-        for line in lines
-    ]
 
 
 def _kept(answered: str | Refused) -> dict[str, Any]:

@@ -9,11 +9,9 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
-from hub.storage.sql import Transaction
 from hub.unit_records import further_identifiers
 from hub_api.common.command_inputs import CommandContextInput, command_context_of
-from hub_api.common.context import Info
-from hub_api.common.once import once
+from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, DuplicateSerial
 from hub_api.unit_records.identifier_types import NameChanged
 
@@ -27,23 +25,18 @@ Change = Callable[[Work, Scan, str, str], Verdict]
 
 
 async def _change(
-    info: Info,
-    key: str,
+    call: Call,
     change: Change,
     scan: Scan,
     scheme: str,
     value: str,
     context: CommandContextInput | None,
 ) -> NameChanged:
-    command_context = command_context_of(info.context, context)
-
-    def do(tx: Transaction, command_id: str) -> Any:
-        verdict = change(Work(tx, command_context, command_id), scan, scheme, value)
+    def do(work: Work) -> Any:
+        verdict = change(work, scan, scheme, value)
         return [verdict.unit_id, verdict.version]
 
-    told = vars(context) if context else None
-    given = [scan.identifier, scan.sku, scheme, value, told]
-    done = await once(info.context, command_context, key, f"{change.__name__}_name", given, do)
+    done = await call.once(command_context_of(call.context, context), do)
     unit_id, version = done.value
     return NameChanged(
         command_id=strawberry.ID(done.command_id),
@@ -57,14 +50,14 @@ async def _change(
 class NamingMutation:
     """Linking and retiring names."""
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Give a unit a further name: its number in another system, an asset tag.",
-        graphql_type=NameResult,
+        result=NameResult,
     )
     async def link_identifier(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         identifier: str,
         scheme: str,
         value: str,
@@ -72,20 +65,17 @@ class NamingMutation:
         context: CommandContextInput | None = None,
     ) -> NameChanged:
         """Link a name; the unit's history tells of it."""
-        info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
-        return await _change(
-            info, idempotency_key, further_identifiers.link, scan, scheme, value, context
-        )
+        return await _change(call, further_identifiers.link, scan, scheme, value, context)
 
-    @strawberry.mutation(
+    @command(
+        Scope.SCANNER,
         description="Take a further name from a unit; its history keeps it.",
-        graphql_type=NameResult,
+        result=NameResult,
     )
     async def retire_identifier(
         self,
-        info: Info,
-        idempotency_key: str,
+        call: Call,
         identifier: str,
         scheme: str,
         value: str,
@@ -93,8 +83,5 @@ class NamingMutation:
         context: CommandContextInput | None = None,
     ) -> NameChanged:
         """Retire a name."""
-        info.context.require(Scope.SCANNER)
         scan = Scan(identifier, sku)
-        return await _change(
-            info, idempotency_key, further_identifiers.retire, scan, scheme, value, context
-        )
+        return await _change(call, further_identifiers.retire, scan, scheme, value, context)

@@ -15,12 +15,11 @@ from hub_api.common.command_inputs import (
     CommandContextInput,
     UnitInput,
     command_context_of,
-    given_by,
     place_of,
     scans_of,
 )
+from hub_api.common.commands import Call
 from hub_api.common.context import Info
-from hub_api.common.once import once
 from hub_api.common.problems import Problem, answer, problem
 from hub_api.units.types import Unit
 
@@ -79,21 +78,11 @@ CommandOutcome = answer("CommandOutcome", CommandResult)
 Do = Callable[[Work], list[Verdict]]
 
 
-async def command(
-    info: Info, key: str, name: str, given: Any, context: CommandContextInput | None, do: Do
-) -> CommandResult:
-    """Run one idempotent command and show what became of it."""
-    command_context = command_context_of(info.context, context)
-
-    done = await once(
-        info.context,
-        command_context,
-        key,
-        name,
-        given,
-        lambda tx, command_id: [
-            each.as_json() for each in do(Work(tx, command_context, command_id))
-        ],
+async def record_units(call: Call, context: CommandContextInput | None, do: Do) -> CommandResult:
+    """Run one command about units and show its results."""
+    done = await call.once(
+        command_context_of(call.context, context),
+        lambda work: [each.as_json() for each in do(work)],
     )
     verdicts = [UnitResult.of(each) for each in done.value]
     accepted = sum(verdict.accepted for verdict in verdicts)
@@ -107,8 +96,7 @@ async def command(
 
 
 async def move(
-    info: Info,
-    key: str,
+    call: Call,
     action: Action,
     units: Sequence[UnitInput],
     context: CommandContextInput | None,
@@ -121,5 +109,4 @@ async def move(
         unit_command = UnitCommand(action=action, location=place_of(work.tx, location), **more)
         return serialization.record(work, unit_command, scans_of(units))
 
-    given = given_by(units, context, location=location, **more)
-    return await command(info, key, action, given, context, do)
+    return await record_units(call, context, do)

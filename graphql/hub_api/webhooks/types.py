@@ -1,7 +1,6 @@
 """Outgoing webhooks: who is told of which events, and what became of each message."""
 
 from datetime import datetime
-from typing import Any
 
 import orjson
 import strawberry
@@ -43,10 +42,6 @@ class WebhookInput:
             sites=tuple(self.sites),
             client=self.client,
         )
-
-    def given(self) -> list[Any]:
-        """Return plain values for the idempotency key."""
-        return [self.url, self.description, self.topics, self.sku, self.sites, self.client]
 
 
 @strawberry.type(description="One try to deliver a message.")

@@ -22,33 +22,39 @@ from jobs import schedule
 from world import World
 
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
-CHANNEL = f"""mutation($channel: ChannelInput!) {{ done: registerChannel(channel: $channel) {{
+CHANNEL = f"""mutation($channel: ChannelInput!) {{
+  done: registerChannel(idempotencyKey: "NEW", channel: $channel) {{
   __typename ... on Channel {{ code name connector capabilities state safetyBuffer }} {PROBLEM} }}
 }}"""
-CHECK = f"""mutation($code: String!) {{ done: checkChannel(code: $code) {{
+CHECK = f"""mutation($code: String!) {{ done: checkChannel(idempotencyKey: "NEW", code: $code) {{
   __typename ... on ChannelCheck {{ ok message }} {PROBLEM} }} }}"""
 LAG = """{ channels { code state lag { levelsWaiting factsWaiting inboxWaiting dead seconds
   oldestUnsentAt lastSuccessAt } } }"""
 CASES = """query($state: String, $kind: CaseKind) { cases(state: $state, kind: $kind) {
   nodes { id kind subject state owner severity occurrences resolution resolvedBy } } }"""
-ASSIGN = f"""mutation($id: ID!, $owner: String!) {{ done: assignCase(id: $id, owner: $owner) {{
+ASSIGN = f"""mutation($id: ID!, $owner: String!) {{
+  done: assignCase(idempotencyKey: "NEW", id: $id, owner: $owner) {{
   __typename ... on Case {{ state owner }} {PROBLEM} }} }}"""
-RESOLVE = f"""mutation($id: ID!, $text: String!) {{ done: resolveCase(id: $id, resolution: $text) {{
+RESOLVE = f"""mutation($id: ID!, $text: String!) {{
+  done: resolveCase(idempotencyKey: "NEW", id: $id, resolution: $text) {{
   __typename ... on Case {{ state resolution resolvedBy }} {PROBLEM} }} }}"""
-RECONCILE = f"""mutation {{ done: reconcile(channel: "shop") {{ __typename
+RECONCILE = f"""mutation {{ done: reconcile(idempotencyKey: "NEW", channel: "shop") {{ __typename
   ... on ReconciliationStarted {{ runs {{ id scope state trigger compared matched inFlight
     differencesFound healed error }} }} {PROBLEM} }} }}"""
 DIFFERENCES = """query($state: String) { differences(state: $state) { nodes {
   id kind subject sku cause fix state evidence ledgerClaim remoteClaim resolvedBy } } }"""
-DISMISS = f"""mutation($id: ID!, $why: String!) {{ done: dismissDifference(id: $id, reason: $why) {{
+DISMISS = f"""mutation($id: ID!, $why: String!) {{
+  done: dismissDifference(idempotencyKey: "NEW", id: $id, reason: $why) {{
   __typename ... on Difference {{ state resolvedBy }} {PROBLEM} }} }}"""
 DEAD = """{ deadLetters(channel: "shop") { id direction topic subject attempts error } }"""
-REPLAY = f"""mutation($ids: [ID!]) {{ done: replayDeadLetters(channel: "shop", ids: $ids) {{
+REPLAY = f"""mutation($ids: [ID!]) {{
+  done: replayDeadLetters(idempotencyKey: "NEW", channel: "shop", ids: $ids) {{
   __typename ... on Replayed {{ messages }} {PROBLEM} }} }}"""
 MAKE_KEY = f"""mutation($name: String!, $scopes: [KeyScope!]!) {{
-  done: createApiKey(name: $name, scopes: $scopes) {{ __typename ... on NewApiKey {{ id secret }}
+  done: createApiKey(idempotencyKey: "NEW", name: $name, scopes: $scopes) {{
+  __typename ... on NewApiKey {{ id secret }}
   {PROBLEM} }} }}"""
-REVOKE = f"""mutation($id: ID!) {{ done: revokeApiKey(id: $id) {{ __typename
+REVOKE = f"""mutation($id: ID!) {{ done: revokeApiKey(idempotencyKey: "NEW", id: $id) {{ __typename
   ... on Viewer {{ name }} {PROBLEM} }} }}"""
 VIEWER = "{ viewer { name scopes } }"
 SECRET = "shpat_SECRET4711-never-to-be-seen"
@@ -108,31 +114,35 @@ def test_a_key_without_a_name_or_a_scope_is_not_made(
 
 # A mutation with arguments that pass the schema, and the narrowest scope that may send it.
 GUARDED = [
-    ("registerCatalogue { __typename }", Scope.ADMIN),
+    ('registerCatalogue(idempotencyKey: "NEW") { __typename }', Scope.ADMIN),
     (
-        'registerChannel(channel: {code: "c", name: "c", connector: "c", settings: {}}) '
+        'registerChannel(idempotencyKey: "NEW", '
+        'channel: {code: "c", name: "c", connector: "c", settings: {}}) '
         "{ __typename }",
         Scope.ADMIN,
     ),
-    ('bindListings(channel: "none", listings: []) { __typename }', Scope.ADMIN),
+    (
+        'bindListings(idempotencyKey: "NEW", channel: "none", listings: []) { __typename }',
+        Scope.ADMIN,
+    ),
     (
         'setAvailabilityPolicy(idempotencyKey: "", channel: "none", policy: {}) { __typename }',
         Scope.ADMIN,
     ),
-    ('reopenCase(id: "none", reason: "x") { __typename }', Scope.OPS),
+    ('reopenCase(idempotencyKey: "NEW", id: "none", reason: "x") { __typename }', Scope.OPS),
     ('removeCaseRule(idempotencyKey: "", code: "none") { __typename }', Scope.ADMIN),
     ('setCaseOwner(idempotencyKey: "", kind: OVERSOLD) { __typename }', Scope.ADMIN),
-    ('createApiKey(name: "", scopes: []) { __typename }', Scope.ADMIN),
-    ('revokeApiKey(id: "none") { __typename }', Scope.ADMIN),
-    ('checkChannel(code: "none") { __typename }', Scope.OPS),
-    ('pauseChannel(code: "none", reason: "x") { __typename }', Scope.OPS),
-    ('resumeChannel(code: "none") { __typename }', Scope.OPS),
-    ('replayDeadLetters(channel: "none") { __typename }', Scope.OPS),
-    ('assignCase(id: "none", owner: "x") { __typename }', Scope.OPS),
-    ('resolveCase(id: "none", resolution: "x") { __typename }', Scope.OPS),
-    ('reconcile(channel: "none") { __typename }', Scope.OPS),
-    ('healDifference(id: "none") { __typename }', Scope.OPS),
-    ('dismissDifference(id: "none", reason: "x") { __typename }', Scope.OPS),
+    ('createApiKey(idempotencyKey: "NEW", name: "", scopes: []) { __typename }', Scope.ADMIN),
+    ('revokeApiKey(idempotencyKey: "NEW", id: "none") { __typename }', Scope.ADMIN),
+    ('checkChannel(idempotencyKey: "NEW", code: "none") { __typename }', Scope.OPS),
+    ('pauseChannel(idempotencyKey: "NEW", code: "none", reason: "x") { __typename }', Scope.OPS),
+    ('resumeChannel(idempotencyKey: "NEW", code: "none") { __typename }', Scope.OPS),
+    ('replayDeadLetters(idempotencyKey: "NEW", channel: "none") { __typename }', Scope.OPS),
+    ('assignCase(idempotencyKey: "NEW", id: "none", owner: "x") { __typename }', Scope.OPS),
+    ('resolveCase(idempotencyKey: "NEW", id: "none", resolution: "x") { __typename }', Scope.OPS),
+    ('reconcile(idempotencyKey: "NEW", channel: "none") { __typename }', Scope.OPS),
+    ('healDifference(idempotencyKey: "NEW", id: "none") { __typename }', Scope.OPS),
+    ('dismissDifference(idempotencyKey: "NEW", id: "none", reason: "x") { __typename }', Scope.OPS),
 ]
 
 
@@ -263,13 +273,17 @@ def test_the_lag_of_a_channel_is_what_waits_and_for_how_long(world: World) -> No
             "oldestUnsentAt": "2026-11-02T12:00:00+00:00",
             "lastSuccessAt": None,
         }
-        pause = """mutation { done: pauseChannel(code: "shop", reason: "stock-taking") {
+        pause = """mutation {
+  done: pauseChannel(idempotencyKey: "NEW", code: "shop", reason: "stock-taking") {
           ... on Channel { state pausedReason } } }"""
         assert (await ops.ask(pause))["done"] == {
             "state": "paused",
             "pausedReason": "stock-taking",
         }
-        resume = 'mutation { done: resumeChannel(code: "shop") { ... on Channel { state } } }'
+        resume = (
+            "mutation { done: "
+            'resumeChannel(idempotencyKey: "NEW", code: "shop") { ... on Channel { state } } }'
+        )
         assert (await ops.ask(resume))["done"] == {"state": "active"}
         error = await ops.error('{ channel(code: "none") { code } }')
         assert error["code"] == "UNKNOWN_REFERENCE"

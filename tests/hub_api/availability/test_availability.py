@@ -29,7 +29,8 @@ WHY = f"""query($sku: String!, $reason: AvailabilityReason) {{
       nodes {{ serial reason status location grade condition promisedTo blocks }}
       pageInfo {{ hasNextPage }} }} }} }}"""
 SHOWN = f"""{{ channel(code: "rec") {{ {POLICY} }} }}"""
-REGISTER = f"""mutation($channel: ChannelInput!) {{ done: registerChannel(channel: $channel) {{
+REGISTER = f"""mutation($channel: ChannelInput!) {{
+  done: registerChannel(idempotencyKey: "NEW", channel: $channel) {{
   __typename ... on Channel {{ {POLICY} }} ... on Problem {{ code }} }} }}"""
 
 

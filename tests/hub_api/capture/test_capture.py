@@ -19,14 +19,16 @@ CAPTURE = """query($r: [String!]!, $p: CapturePurpose!, $product: String, $expec
     signal code message findings { signal code } product { sku } serial others ssccs
     identifiers { scheme value } unit { serial allowedActions }
     suggestions { serial why unitId unit { serial } } } }"""
-REGISTER = """mutation($products: [ProductInput!]!) { registerCatalogue(products: $products) {
+REGISTER = """mutation($products: [ProductInput!]!) {
+  registerCatalogue(idempotencyKey: "NEW", products: $products) {
   __typename ... on InvalidInput { field } } }"""
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $context: CommandContextInput) {
   receiveUnits(idempotencyKey: $key, units: $units, location: "WH", putAway: true,
     context: $context) { __typename ... on CommandResult { verdicts { accepted problem {
       __typename code ... on CaptureRequired { action capturedBy }
       ... on InvalidInput { field } } } } } }"""
-SET = """mutation($i: String!, $f: [UnitFieldInput!]!) { setUnitFields(identifier: $i, fields: $f) {
+SET = """mutation($i: String!, $f: [UnitFieldInput!]!) {
+  setUnitFields(idempotencyKey: "NEW", identifier: $i, fields: $f) {
   __typename ... on Unit { serial fields { name value } } ... on InvalidInput { field }
   ... on UnknownUnit { identifier } } }"""
 SEARCH = """query($f: UnitFieldInput) { units(field: $f) { nodes { serial fields { name } } } }"""

@@ -213,7 +213,8 @@ def test_a_unit_that_moved_unread_is_a_case_with_an_owner_on_the_floor_and_at_th
         counter, floor = sorted(listed["cases"]["nodes"], key=lambda each: each["owner"] or "")
         assert (counter["subject"], counter["owner"]) == ("o-1/l-1", None)
         assert floor["owner"] == "lead"
-        assign = """mutation($id: ID!) { assignCase(id: $id, owner: "till lead") {
+        assign = """mutation($id: ID!) {
+  assignCase(idempotencyKey: "NEW", id: $id, owner: "till lead") {
           ... on Case { owner } } }"""
         assert (await olga.ask(assign, id=counter["id"]))["assignCase"]["owner"] == "till lead"
         for changes, code in (

@@ -14,9 +14,11 @@ from world import World
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
 TRAIL = """query($id: ID!) { case(id: $id) { state ageHours
   trail { action actor rule state severity owner occurrences remark happenedAt } } }"""
-RESOLVE = f"""mutation($id: ID!) {{ done: resolveCase(id: $id, resolution: "Done.") {{
+RESOLVE = f"""mutation($id: ID!) {{
+  done: resolveCase(idempotencyKey: "NEW", id: $id, resolution: "Done.") {{
   __typename ... on Case {{ state }} {PROBLEM} }} }}"""
-REOPEN = f"""mutation($id: ID!, $reason: String!) {{ done: reopenCase(id: $id, reason: $reason) {{
+REOPEN = f"""mutation($id: ID!, $reason: String!) {{
+  done: reopenCase(idempotencyKey: "NEW", id: $id, reason: $reason) {{
   __typename ... on Case {{ state resolution }} {PROBLEM} }} }}"""
 RULES = """rules { code name rank action owner resolution severity timesMax pauseHours
   conditions { kinds severities channels openHoursFrom quietHoursFrom occurrencesFrom hasOwner } }

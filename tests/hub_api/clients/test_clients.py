@@ -57,7 +57,8 @@ REGISTER = """mutation($key: String!, $name: String!) {
   done: registerClient(idempotencyKey: $key, code: "CAT", name: $name) { __typename
     ... on Client { code name } ... on Problem { code } } }"""
 MAKE_KEY = """mutation($scopes: [KeyScope!]!, $client: String) {
-  done: createApiKey(name: "k", scopes: $scopes, client: $client) { __typename
+  done: createApiKey(idempotencyKey: "NEW", name: "k", scopes: $scopes, client: $client) {
+  __typename
     ... on NewApiKey { secret } ... on Problem { code } ... on InvalidInput { field } } }"""
 REPORT = """query($client: String, $after: String) {
   clientReport(client: $client, columns: [SERIAL, STATUS], fields: ["colour"], first: 1,

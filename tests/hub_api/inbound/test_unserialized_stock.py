@@ -10,7 +10,7 @@ from hub.access.keys import Scope
 from hub.proof import conservation
 from world import World
 
-CATALOGUE = """mutation { registerCatalogue(products: [
+CATALOGUE = """mutation { registerCatalogue(idempotencyKey: "NEW", products: [
   {sku: "OLD", name: "Old", manufacturer: "ACME", tracking: NONE, category: "optics",
    value: 50000, currency: "EUR", traits: [THEFT_RISK]},
   {sku: "LOW", name: "Low", manufacturer: "ACME", tracking: NONE, value: 100, currency: "EUR"}])

@@ -15,11 +15,12 @@ DECIDE = f"""mutation($key: String!, $id: ID!, $different: Boolean!) {{
   done: decideDuplicateOrder(idempotencyKey: $key, orderId: $id, different: $different) {{
     __typename ... on Order {{ number originRef sameAsId sameVerdict
       lines {{ units {{ serial }} }} }} {PROBLEM} }} }}"""
-BIND = f"""mutation($sku: String!, $unit: String) {{ done: bindListings(channel: "shop", listings: [
+BIND = f"""mutation($sku: String!, $unit: String) {{
+  done: bindListings(idempotencyKey: "NEW", channel: "shop", listings: [
   {{ sku: "CAM", remoteSku: $sku, remote: {{}}, unit: $unit }}]) {{
     __typename ... on ListingsBound {{ bound }} {PROBLEM} }} }}"""
 PUT = f"""mutation($sku: String!, $others: [String!]!) {{
-  done: putAlternatives(sku: $sku, alternatives: $others) {{
+  done: putAlternatives(idempotencyKey: "NEW", sku: $sku, alternatives: $others) {{
     __typename ... on Alternatives {{ sku alternatives }} {PROBLEM} }} }}"""
 RETURNS = """query($awaited: Boolean!) { channelReturns(awaited: $awaited) { nodes { channel ref
   orderRef orderId order state remoteState refundReference refundedAt exchangeLineRefs
@@ -32,7 +33,7 @@ CHECK = """mutation { done: checkReturn(idempotencyKey: "k1", identifier: "SN-1"
 
 
 WORDS = f"""mutation($words: [MappingInput!]!) {{
-  done: putMappings(channel: "shop", kind: ORDER_STATE, mappings: $words) {{
+  done: putMappings(idempotencyKey: "NEW", channel: "shop", kind: ORDER_STATE, mappings: $words) {{
     __typename ... on Mappings {{ channel kind words {{ source target mapped times }} }}
     {PROBLEM} }} }}"""
 SPOKEN = """{ mappings(channel: "shop", kind: ORDER_STATE) {
@@ -147,7 +148,8 @@ def test_the_policy_of_a_channel_is_registered(world: World) -> None:
         "webhook_secret": "s",
         "location_id": "gid://shopify/Location/1",
     }
-    document = f"""mutation($settings: JSON!) {{ done: registerChannel(channel: {{ code: "shop",
+    document = f"""mutation($settings: JSON!) {{
+  done: registerChannel(idempotencyKey: "NEW", channel: {{ code: "shop",
       name: "Shop", connector: "shopify", settings: $settings, oversell: CANCEL }}) {{
       ... on Channel {{ oversell capabilities }} {PROBLEM} }} }}"""
 

@@ -22,7 +22,8 @@ ADVICE = """query($skus: [String!]!, $above: Int! = 10000, $currency: String) {
   trackingAdvice(skus: $skus, valueAbove: $above, currency: $currency) {
     product { sku tracking value currency traits category picking returnDays warrantyStart
       replacementCover serialPattern } recommended criteria followed } }"""
-REGISTER = """mutation($products: [ProductInput!]!) { registerCatalogue(products: $products) {
+REGISTER = """mutation($products: [ProductInput!]!) {
+  registerCatalogue(idempotencyKey: "NEW", products: $products) {
   __typename ... on Problem { message } } }"""
 
 
