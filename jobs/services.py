@@ -1,4 +1,4 @@
-"""What the jobs do for those who ask in between: `hub_api.context.Services`, made real."""
+"""What the jobs do for those who ask in between: `hub_api.common.context.Services`, made real."""
 
 from datetime import datetime
 from typing import Any

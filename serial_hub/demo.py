@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -56,10 +57,11 @@ CATALOGUE = [
 MAKERS = {"LUMEN": "Lumen Optics", "AERIS": "Aeris", "MEDIX": "Medix", "TOOLCO": "Toolco"}
 WARRANTY_MAKER = "LUMEN"
 
-REGISTER = """mutation($makers: [ManufacturerInput!], $products: [ProductInput!],
-  $places: [LocationInput!]) { registerCatalogue(manufacturers: $makers, products: $products,
-  locations: $places) { __typename ... on Problem { code message } } }"""
-CHANNEL = """mutation($channel: ChannelInput!) { registerChannel(channel: $channel) {
+REGISTER = """mutation($key: String!, $makers: [ManufacturerInput!], $products: [ProductInput!],
+  $places: [LocationInput!]) { registerCatalogue(idempotencyKey: $key, manufacturers: $makers,
+  products: $products, locations: $places) { __typename ... on Problem { code message } } }"""
+CHANNEL = """mutation($key: String!, $channel: ChannelInput!) {
+  registerChannel(idempotencyKey: $key, channel: $channel) {
   __typename ... on Problem { code message } } }"""
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $place: String!) {
   receiveUnits(idempotencyKey: $key, units: $units, location: $place, putAway: true,
@@ -73,7 +75,8 @@ FULFIL = """mutation($pick: String!, $pack: String!, $ship: String!, $units: [Un
   pack: packUnits(idempotencyKey: $pack, units: $units) { __typename }
   ship: shipUnits(idempotencyKey: $ship, units: $units, carrier: "UPS", tracking: $tracking) {
     __typename ... on CommandResult { accepted refused } ... on Problem { code message } } }"""
-RECONCILE = """mutation($channel: String!) { reconcile(channel: $channel) { __typename
+RECONCILE = """mutation($key: String!, $channel: String!) {
+  reconcile(idempotencyKey: $key, channel: $channel) { __typename
   ... on ReconciliationStarted { runs { id scope state compared matched inFlight differencesFound
     healed error differences { nodes { kind subject cause evidence state ledgerClaim remoteClaim
     } } } } ... on Problem { code message } } }"""
@@ -117,8 +120,11 @@ class Api:
         )
 
     async def ask(self, document: str, **variables: Any) -> dict[str, Any]:
-        """Ask, and return the data; a problem or an error ends the story."""
-        body = {"query": document, "variables": variables}
+        """Send a document and return its data; a problem or an error ends the story.
+
+        A document that declares `$key` and is given none has an idempotency key of its own.
+        """
+        body = {"query": document, "variables": {"key": token_hex(16)} | variables}
         answer = (await self._client.post("/graphql", json=body)).json()
         if answer.get("errors"):
             raise DemoFailed(str(answer["errors"]))

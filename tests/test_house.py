@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import graphql
@@ -13,6 +14,8 @@ from hub_api.schema import schema
 ROOT = Path(__file__).parent.parent
 ROOMS = ("serial_hub", "hub", "connectors", "jobs", "graphql/hub_api")
 MODULE_LINES_MAX = 480
+FOLDER_MODULES_MAX = 20
+FOLDERS_TO_SPLIT = {"tests/hub", "tests/connectors", "tests/e2e"}  # to become empty
 
 
 def test_graphql_is_graphql_core() -> None:
@@ -42,6 +45,17 @@ def test_no_module_takes_everything_in() -> None:
         and "versions" not in path.parts
     }
     assert large == {}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_can_survey() -> None:
+    folders = Counter(
+        str(path.parent.relative_to(ROOT))
+        for room in (*ROOMS, "tests")
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py" and not {"versions", "node_modules"} & set(path.parts)
+    )
+    large = {each: count for each, count in folders.items() if count > FOLDER_MODULES_MAX}
+    assert set(large) <= FOLDERS_TO_SPLIT
 
 
 def test_every_connector_and_every_room_has_its_page() -> None:

@@ -19,22 +19,22 @@ from hub.access.keys import Scope
 from hub.clock import now
 from hub.settings import Settings
 from hub.storage.database import TROUBLES, Database
-from hub_api import graphiql
-from hub_api.access import Access
+from hub_api.common.context import Context, Services
+from hub_api.common.problems import expose
 from hub_api.console.pages import Console
-from hub_api.context import Context, Services
-from hub_api.documents import Document, Documents, read_documents
-from hub_api.execution import Execution
-from hub_api.graphiql import GraphiQL
-from hub_api.limiter import Limiter
-from hub_api.limits import Limits
-from hub_api.problems import expose
+from hub_api.engine.documents import Document, Documents, read_documents
+from hub_api.engine.execution import Execution
+from hub_api.engine.limits import Limits
+from hub_api.engine.wire import TRY_AGAIN, TRY_AGAIN_WORDS
+from hub_api.http import graphiql
+from hub_api.http.access import Access
+from hub_api.http.channel_webhooks import Webhooks
+from hub_api.http.graphiql import GraphiQL
+from hub_api.http.limiter import Limiter
+from hub_api.http.sockets import GraphQLSockets
+from hub_api.http.uploads import Uploads
+from hub_api.http.view import GraphQLView
 from hub_api.schema import schema
-from hub_api.sockets import GraphQLSockets
-from hub_api.uploads import Uploads
-from hub_api.view import GraphQLView
-from hub_api.webhooks import Webhooks
-from hub_api.wire import TRY_AGAIN, TRY_AGAIN_WORDS
 
 OPERATIONS = Path(__file__).parent / "operations"
 READY_SECONDS_MAX = 2.0  # to see the database; longer is away

@@ -3,48 +3,75 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from hub_api.administration import AdministrationMutation, AdministrationQuery
-from hub_api.alternatives import AlternativeMutation, AlternativeQuery
-from hub_api.availability import AvailabilityMutation, AvailabilityQuery
-from hub_api.capture import CaptureMutation, CaptureQuery
-from hub_api.case_rules import CaseRuleMutation, CaseRuleQuery
-from hub_api.cases import CaseMutation, CaseQuery
-from hub_api.catalogue import CatalogueMutation, CatalogueQuery
-from hub_api.channel_returns import ChannelReturnQuery
-from hub_api.channels import ChannelMutation, ChannelQuery
-from hub_api.claims import ClaimMutation, ClaimQuery
-from hub_api.clients import ClientMutation, ClientQuery
-from hub_api.costs import Amount, AmountValue, CostMutation, CostQuery
-from hub_api.counts import CountMutation, CountQuery
-from hub_api.deliveries import DeliveryMutation, DeliveryQuery
-from hub_api.devices import DeviceQuery
-from hub_api.failures import FailureMutation
-from hub_api.fulfillment import FulfillmentMutation, FulfillmentQuery
-from hub_api.history import HistoryMutation, HistoryQuery
-from hub_api.imports import ImportQuery
-from hub_api.kits import KitMutation, KitQuery
-from hub_api.licenses import LicenseMutation, LicenseQuery
-from hub_api.losses import LossMutation
-from hub_api.mappings import MappingMutation, MappingQuery
-from hub_api.movements import UnitCommandMutation
-from hub_api.naming import AdviceQuery, NamingMutation
-from hub_api.orders import OrderMutation, OrderQuery
-from hub_api.owners import OwnerMutation, OwnerQuery
-from hub_api.people import PersonMutation, PersonQuery
-from hub_api.policies import PolicyMutation, PolicyQuery
-from hub_api.problems import HANDLERS, TYPES
-from hub_api.proof import ProofQuery
-from hub_api.pushes import PushQuery
-from hub_api.recalls import RecallMutation, RecallQuery
-from hub_api.reconciliation import ReconciliationMutation, ReconciliationQuery
-from hub_api.retrofit import SerializationMutation, SerializationQuery
-from hub_api.returns import ReturnMutation, ReturnQuery
-from hub_api.service import ServiceMutation
-from hub_api.subscriptions import Subscription
-from hub_api.unit_queries import UnitQuery
-from hub_api.webhook_commands import WebhookMutation
-from hub_api.webhook_endpoints import WebhookQuery
-from hub_api.work import WorkMutation, WorkQuery
+from hub_api.administration.mutations import AdministrationMutation
+from hub_api.administration.proof import ProofQuery
+from hub_api.administration.queries import AdministrationQuery
+from hub_api.after_sales.claim_mutations import ClaimMutation
+from hub_api.after_sales.claim_queries import ClaimQuery
+from hub_api.after_sales.service_mutations import ServiceMutation
+from hub_api.availability.mutations import AvailabilityMutation
+from hub_api.availability.queries import AvailabilityQuery
+from hub_api.capture.failure_mutations import FailureMutation
+from hub_api.capture.mutations import CaptureMutation
+from hub_api.capture.queries import CaptureQuery
+from hub_api.cases.mutations import CaseMutation
+from hub_api.cases.queries import CaseQuery
+from hub_api.cases.rule_mutations import CaseRuleMutation
+from hub_api.cases.rule_queries import CaseRuleQuery
+from hub_api.catalogue.alternatives import AlternativeMutation, AlternativeQuery
+from hub_api.catalogue.medical_devices import DeviceQuery
+from hub_api.catalogue.mutations import CatalogueMutation
+from hub_api.catalogue.queries import CatalogueQuery
+from hub_api.catalogue.tracking_advice import AdviceQuery
+from hub_api.channels.mappings import MappingMutation, MappingQuery
+from hub_api.channels.mutations import ChannelMutation
+from hub_api.channels.push_log import PushQuery
+from hub_api.channels.queries import ChannelQuery
+from hub_api.clients.mutations import ClientMutation
+from hub_api.clients.queries import ClientQuery
+from hub_api.common.problems import HANDLERS, TYPES
+from hub_api.counts.mutations import CountMutation
+from hub_api.counts.queries import CountQuery
+from hub_api.decision_rules.mutations import PolicyMutation
+from hub_api.decision_rules.queries import PolicyQuery
+from hub_api.fulfillment.mutations import FulfillmentMutation
+from hub_api.fulfillment.queries import FulfillmentQuery
+from hub_api.fulfillment.task_mutations import WorkMutation
+from hub_api.fulfillment.task_queries import WorkQuery
+from hub_api.history.mutations import HistoryMutation
+from hub_api.history.queries import HistoryQuery
+from hub_api.imports.queries import ImportQuery
+from hub_api.inbound.ship_notice_mutations import DeliveryMutation
+from hub_api.inbound.ship_notice_queries import DeliveryQuery
+from hub_api.inbound.unserialized_mutations import SerializationMutation
+from hub_api.inbound.unserialized_queries import SerializationQuery
+from hub_api.kits.mutations import KitMutation
+from hub_api.kits.queries import KitQuery
+from hub_api.orders.mutations import OrderMutation
+from hub_api.orders.queries import OrderQuery
+from hub_api.recalls.contact_mutations import PersonMutation
+from hub_api.recalls.contact_queries import PersonQuery
+from hub_api.recalls.mutations import RecallMutation
+from hub_api.recalls.queries import RecallQuery
+from hub_api.reconciliation.mutations import ReconciliationMutation
+from hub_api.reconciliation.queries import ReconciliationQuery
+from hub_api.returns.channel_returns import ChannelReturnQuery
+from hub_api.returns.mutations import ReturnMutation
+from hub_api.returns.queries import ReturnQuery
+from hub_api.unit_records.cost_mutations import CostMutation
+from hub_api.unit_records.cost_queries import CostQuery
+from hub_api.unit_records.cost_types import Amount, AmountValue
+from hub_api.unit_records.identifier_mutations import NamingMutation
+from hub_api.unit_records.license_mutations import LicenseMutation
+from hub_api.unit_records.license_queries import LicenseQuery
+from hub_api.unit_records.owner_mutations import OwnerMutation
+from hub_api.unit_records.owner_queries import OwnerQuery
+from hub_api.units.losses import LossMutation
+from hub_api.units.mutations import UnitCommandMutation
+from hub_api.units.queries import UnitQuery
+from hub_api.units.subscriptions import Subscription
+from hub_api.webhooks.mutations import WebhookMutation
+from hub_api.webhooks.queries import WebhookQuery
 
 
 @strawberry.type(description="Questions. None of them changes anything.")

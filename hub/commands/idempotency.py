@@ -43,22 +43,9 @@ def once(
     values. Raises KeyReused when the key was used with another input, InvalidInput for a key that
     is empty or too long. Refusals are not kept: nothing happened, so the key stays free.
     """
-    if not 0 < len(key) <= KEY_CHARS_MAX:
-        raise InvalidInput(
-            f"an idempotency key has 1 to {KEY_CHARS_MAX} characters", field="idempotencyKey"
-        )
-    digest = hashlib.sha256(
-        orjson.dumps([name, given], option=orjson.OPT_SORT_KEYS, default=str)
-    ).hexdigest()
-    seen = tx.row(
-        "SELECT id, digest, answer FROM command WHERE scope = :scope AND key = :key",
-        scope=context.scope,
-        key=key,
-    )
-    if seen is not None:
-        if seen["digest"] != digest:
-            raise KeyReused(key=key)
-        return Answer(orjson.loads(zlib.decompress(seen["answer"])), True, seen["id"])
+    answered = seen(tx, context, key=key, name=name, given=given)
+    if answered is not None:
+        return answered
     command_id = new_id()
     value = work(command_id)
     tx.send(
@@ -67,8 +54,33 @@ def once(
         id=command_id,
         scope=context.scope,
         key=key,
-        digest=digest,
+        digest=_digest(name, given),
         answer=zlib.compress(orjson.dumps(value), 1),
         recorded_at=micros(context.now),
     )
     return Answer(value, False, command_id)
+
+
+def seen(
+    tx: Transaction, context: CommandContext, *, key: str, name: str, given: Any
+) -> Answer | None:
+    """Return the first answer of a key that was used before; raises like `once`."""
+    if not 0 < len(key) <= KEY_CHARS_MAX:
+        raise InvalidInput(
+            f"an idempotency key has 1 to {KEY_CHARS_MAX} characters", field="idempotencyKey"
+        )
+    row = tx.row(
+        "SELECT id, digest, answer FROM command WHERE scope = :scope AND key = :key",
+        scope=context.scope,
+        key=key,
+    )
+    if row is None:
+        return None
+    if row["digest"] != _digest(name, given):
+        raise KeyReused(key=key)
+    return Answer(orjson.loads(zlib.decompress(row["answer"])), True, row["id"])
+
+
+def _digest(name: str, given: Any) -> str:
+    plain = orjson.dumps([name, given], option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.sha256(plain).hexdigest()

@@ -19,16 +19,18 @@ from world import KEY
 
 SETTLE_SECONDS_MAX = 60
 SHOP_STORY = "order by webhook → bound → shipped with serials → stock falls → foreign edit healed"
-REGISTER = """mutation { registerCatalogue(
+REGISTER = """mutation { registerCatalogue(idempotencyKey: "catalogue",
   manufacturers: [{code: "LUMEN", name: "Lumen"}],
   products: [{sku: "CAM-X1", name: "Camera", manufacturer: "LUMEN"}],
   locations: [{code: "WH", name: "Warehouse", kind: WAREHOUSE}]) { __typename } }"""
-CHANNEL = """mutation($channel: ChannelInput!) { registerChannel(channel: $channel) {
+CHANNEL = """mutation($key: String!, $channel: ChannelInput!) {
+  registerChannel(idempotencyKey: $key, channel: $channel) {
   __typename ... on Problem { code message } } }"""
 RECEIVE = """mutation($units: [ArrivalInput!]!) {
   receiveUnits(idempotencyKey: "r", units: $units, location: "WH", putAway: true) {
     ... on CommandResult { accepted } ... on Problem { code message } } }"""
-RECONCILE = """mutation($channel: String!) { reconcile(channel: $channel) {
+RECONCILE = """mutation($key: String!, $channel: String!) {
+  reconcile(idempotencyKey: $key, channel: $channel) {
   ... on ReconciliationStarted { runs { scope state error differences { nodes { kind subject cause
     state evidence ledgerClaim remoteClaim } } } } ... on Problem { code message } } }"""
 LEVELS = """{ channels { lag { levelsWaiting factsWaiting inboxWaiting dead } } }"""

@@ -45,7 +45,7 @@ COMMISSIONED = """<?xml version="1.0" encoding="UTF-8"?>
 <extension><ilmd><cbvmda:lotNumber>LOT1</cbvmda:lotNumber>
 <cbvmda:itemExpirationDate>2028-12-31</cbvmda:itemExpirationDate></ilmd></extension>
 </ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
-REGISTER = f"""mutation {{ registerCatalogue(
+REGISTER = f"""mutation {{ registerCatalogue(idempotencyKey: "catalogue",
   manufacturers: [{{code: "HAPPY", name: "Happy Pharma"}}],
   products: [{{sku: "PILL", name: "Pill", manufacturer: "HAPPY", modelNumber: "{GTIN}"}}],
   locations: [{{code: "WH", name: "Warehouse", kind: WAREHOUSE}}]) {{ __typename }} }}"""

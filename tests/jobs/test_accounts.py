@@ -139,10 +139,10 @@ def test_a_refused_token_is_replaced_and_a_refused_app_calls_a_person(
             ]
             shops: list[Shopify] = [connections.of(channel) for connections in each]  # type: ignore[misc]
             await asyncio.gather(*(shop.check() for shop in shops))
-            assert twin.tokens_given == 1
+            assert twin.tokens_issued == 1
             twin.expire_token()
             await asyncio.gather(*(shop.check() for shop in shops))
-            assert twin.tokens_given == 2
+            assert twin.tokens_issued == 2
             twin.expire_token()
             twin.app_id = "removed"
             with pytest.raises(AuthFailed):

@@ -131,7 +131,7 @@ def test_nothing_is_leased_while_the_budget_is_used_up(world: World) -> None:
 
     async def play() -> None:
         for limit in connector.api._limits:
-            await connector.api._budgets.block(limit, 60)
+            await connector.api._rate_limit_store.block(limit, 60)
         assert await relay.relay(runtime, channel["id"]) == 0
 
     asyncio.run(play())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.api_client import Caller, Hub, play
+from api_client import Caller, Hub, play
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
 from connectors.warranty_rest.simulator import WarrantySimulator

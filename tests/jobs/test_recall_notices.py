@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel
 
-from api.api_client import Caller, Hub
+from api_client import Caller, Hub
 from connectors.notice_rest.simulator import NoticeSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault

@@ -9,17 +9,22 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from hub_api.console.client import Unanswered
+from hub_api.console.labels import DIFFERENCE_STATE, number
+from hub_api.console.page_request import Visit
 from hub_api.console.session import HOME, Form, read_form, value
-from hub_api.console.visit import Visit
-from hub_api.console.words import DIFFERENCE_STATE, number
 
 Act = Callable[[Visit], Awaitable[Response]]
 Result = Mapping[str, Any]
 
 
+def _key() -> str:
+    """Return an idempotency key: each press of a button is a command of its own."""
+    return f"console:{token_hex(16)}"
+
+
 async def _do(visit: Visit, operation: str, **variables: Any) -> Result:
     """Run a mutation; raise `Unanswered` when it was refused."""
-    answer = await visit.ask(operation, **variables)
+    answer = await visit.ask(operation, key=_key(), **variables)
     result: Result = answer.data["result"]
     if "code" in result:
         raise Unanswered(str(result["message"]), str(result["code"]))
@@ -108,28 +113,23 @@ async def _replay(visit: Visit, form: Form) -> tuple[str, str, str]:
     return "", "ok", f"{number(count)} {'message is' if count == 1 else 'messages are'} told again."
 
 
-def _once() -> str:
-    """Return an idempotency key: each press of a button is a command of its own."""
-    return f"console:{token_hex(16)}"
-
-
 async def _disable_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
     if not (reason := value(form, "reason")):
         raise Unanswered("Say why: the next person will want to know.", "INVALID_INPUT")
     endpoint = visit.part("id")
-    result = await _do(visit, "disable_webhook", key=_once(), id=endpoint, reason=reason)
+    result = await _do(visit, "disable_webhook", id=endpoint, reason=reason)
     return "", "attention", f"{result['endpoint']['url']} is told nothing more."
 
 
 async def _enable_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
     skip = value(form, "skip") == "yes"
-    result = await _do(visit, "enable_webhook", key=_once(), id=visit.part("id"), skip=skip)
+    result = await _do(visit, "enable_webhook", id=visit.part("id"), skip=skip)
     where = "from now on" if skip else "from where it stopped"
     return "", "ok", f"{result['endpoint']['url']} is told again, {where}."
 
 
 async def _test_webhook(visit: Visit, _: Form) -> tuple[str, str, str]:
-    await _do(visit, "test_webhook", key=_once(), id=visit.part("id"))
+    await _do(visit, "test_webhook", id=visit.part("id"))
     return "", "info", "A test is on its way: look at what was answered in a moment."
 
 
@@ -139,12 +139,12 @@ async def _recover_webhooks(visit: Visit, form: Form) -> tuple[str, str, str]:
     except ValueError:
         raise Unanswered("Say how many hours back.", "INVALID_INPUT") from None
     since = (visit.context.clock() - timedelta(hours=max(0, min(hours, 720)))).isoformat()
-    await _do(visit, "recover_webhooks", key=_once(), id=visit.part("id"), since=since)
+    await _do(visit, "recover_webhooks", id=visit.part("id"), since=since)
     return "", "ok", f"Everything of the last {number(hours)} hours is sent again."
 
 
 async def _replay_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
-    await _do(visit, "replay_webhook", key=_once(), delivery=value(form, "delivery"))
+    await _do(visit, "replay_webhook", delivery=value(form, "delivery"))
     return "", "ok", "The message is sent again."
 
 

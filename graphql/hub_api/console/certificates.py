@@ -14,9 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from hub.clock import moment
-from hub_api.console import words
-from hub_api.console.looks import STATIC, TEMPLATES
-from hub_api.console.visit import Visit
+from hub_api.console import labels
+from hub_api.console.page_request import Visit
+from hub_api.console.rendering import STATIC, TEMPLATES
 
 _STYLE = (STATIC / "certificate.css").read_text().strip()
 _STYLE_DIGEST = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -34,8 +34,8 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters["stamp"] = lambda text: words.exact(text)
-_environment.globals["word"] = words.word
+_environment.filters["stamp"] = lambda text: labels.exact(text)
+_environment.globals["word"] = labels.word
 
 
 def page(certificate: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from hub_api.context import Context
-from hub_api.execution import Asked, Execution
-from hub_api.wire import RequestError
+from hub_api.common.context import Context
+from hub_api.engine.execution import Asked, Execution
+from hub_api.engine.wire import RequestError
 
 #: What a page answers for a code of the API; any other code is a fault of what was asked.
 STATUSES = {

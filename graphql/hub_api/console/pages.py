@@ -9,15 +9,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from hub.access.keys import Scope
-from hub_api.access import Access
 from hub_api.console import certificates
 from hub_api.console.actions import ACTIONS
+from hub_api.console.auth import Gate, to_login
 from hub_api.console.client import Client, Unanswered
-from hub_api.console.gate import Gate, to_login
-from hub_api.console.looks import Looks, files, guarded
-from hub_api.console.sheet import run_csv
-from hub_api.console.visit import Visit
-from hub_api.execution import Execution
+from hub_api.console.csv_export import run_csv
+from hub_api.console.page_request import Visit
+from hub_api.console.rendering import Looks, files, guarded
+from hub_api.engine.execution import Execution
+from hub_api.http.access import Access
 
 Page = Callable[[Visit], Awaitable[Response]]
 SEVERITIES = ("HIGH", "MEDIUM", "LOW")

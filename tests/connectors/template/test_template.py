@@ -22,7 +22,8 @@ from serial_hub.demo import Api
 from world import KEY
 
 KEY_OF_IT = "big_shop"
-CHECK = """mutation($channel: ChannelInput!) { registerChannel(channel: $channel) {
+CHECK = """mutation($key: String!, $channel: ChannelInput!) {
+  registerChannel(idempotencyKey: $key, channel: $channel) {
   __typename ... on Problem { code message } ... on Channel { connector capabilities } } }"""
 
 

@@ -1,0 +1,62 @@
+"""Queries for API keys and job runs."""
+
+import orjson
+import strawberry
+
+from hub.access import keys
+from hub.access.keys import Scope
+from hub.clock import moment
+from hub_api.administration.types import ApiKey, JobRun, Viewer
+from hub_api.common.context import Info
+
+
+@strawberry.type
+class AdministrationQuery:
+    """Reading what concerns the hub itself."""
+
+    @strawberry.field(description="Who is asking.")
+    async def viewer(self, info: Info) -> Viewer:
+        """Say whose key it is."""
+        return Viewer.of(info.context.caller)
+
+    @strawberry.field(description="All API keys, the newest first.")
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        """List keys."""
+        info.context.require(Scope.ADMIN)
+        rows = await info.context.read(lambda tx: keys.listed(tx))
+        return [
+            ApiKey(
+                id=strawberry.ID(row["id"]),
+                name=row["name"],
+                scopes=[Scope(scope) for scope in orjson.loads(row["scopes"])],
+                client=row["client"],
+                created_at=moment(row["created_at"]),
+                revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
+            )
+            for row in rows
+        ]
+
+    @strawberry.field(description="What ran by schedule, the newest first.")
+    async def job_runs(self, info: Info, job: str | None = None, first: int = 50) -> list[JobRun]:
+        """List job runs."""
+        info.context.require(Scope.OPS)
+        only = "WHERE job = :job " if job else ""
+        values = {"job": job} if job else {}
+        rows = await info.context.read(
+            lambda tx: tx.rows(
+                f"SELECT * FROM job_run {only}ORDER BY started_at DESC LIMIT :limit",
+                limit=max(1, min(first, 200)),
+                **values,
+            )
+        )
+        return [
+            JobRun(
+                id=strawberry.ID(row["id"]),
+                job=row["job"],
+                holder=row["holder"],
+                started_at=moment(row["started_at"]),
+                finished_at=moment(row["finished_at"]) if row["finished_at"] else None,
+                outcome=row["outcome"],
+            )
+            for row in rows
+        ]

@@ -1,0 +1,1 @@
+"""After sales: warranty claims, cover and service."""

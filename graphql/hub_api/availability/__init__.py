@@ -1,0 +1,1 @@
+"""Availability settings and their explanation."""

@@ -1,0 +1,1 @@
+"""Capture: reading labels and tags, failed captures."""

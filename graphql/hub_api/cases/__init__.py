@@ -1,0 +1,1 @@
+"""Exception cases and their rules."""

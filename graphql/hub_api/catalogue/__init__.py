@@ -1,0 +1,1 @@
+"""Catalogue: products, locations, medical devices."""

@@ -1,0 +1,217 @@
+"""The catalogue: manufacturers, products, locations; and how many units can be promised where."""
+
+from datetime import datetime
+
+import orjson
+import strawberry
+
+from hub.access.keys import Scope
+from hub.catalogue import (
+    LocationKind,
+    Picking,
+    ReplacementCover,
+    Tracking,
+    Trait,
+    WarrantyStart,
+    capture_points,
+)
+from hub.lifecycle import Action
+from hub.storage.sql import Row
+from hub_api.common.context import Info
+
+# What the cost of a question assumes of a product: so many places and channels where it is.
+USUAL_PLACES = 10
+
+
+USUAL_CHANNELS = 5
+
+
+@strawberry.type(description="Who issues the serials.")
+class Manufacturer:
+    """Who issues the serials."""
+
+    code: str
+    name: str
+
+
+@strawberry.type(description="A place where units are.")
+class Location:
+    """A place where units are."""
+
+    id: strawberry.ID
+    code: str
+    name: str
+    kind: LocationKind
+
+    @classmethod
+    def of(cls, row: Row) -> "Location":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            code=row["code"],
+            name=row["name"],
+            kind=LocationKind(row["kind"]),
+        )
+
+
+@strawberry.type(description="What is sold: one SKU.")
+class Product:
+    """What is sold."""
+
+    id: strawberry.ID
+    sku: str
+    name: str
+    gtin: str | None
+    model_number: str | None
+    warranty_months: int
+    tracking: Tracking
+    capture_points: list[Action] = strawberry.field(
+        description="The steps at which its units must be scanned."
+    )
+    manufacturer: Manufacturer
+    serial_pattern: str | None = strawberry.field(
+        description="The rule that its serials follow: its own, else its manufacturer's."
+    )
+    category: str | None
+    currency: str | None = strawberry.field(description="Of its value, by ISO 4217.")
+    traits: list[Trait]
+    warranty_start: WarrantyStart
+    replacement_cover: ReplacementCover
+    return_days: int = strawberry.field(description="How long after the sale it may come back.")
+    picking: Picking
+    own_value: strawberry.Private[int | None]
+
+    @strawberry.field(description="Of one unit, in the smallest part of the currency.")
+    def value(self, info: Info) -> int | None:
+        """Show the value to those who may see money."""
+        info.context.require(Scope.OPS)
+        return self.own_value
+
+    @classmethod
+    def of(cls, row: Row) -> "Product":
+        """Show a row that is joined with its manufacturer."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            sku=row["sku"],
+            name=row["name"],
+            gtin=row["gtin"],
+            model_number=row["model_number"],
+            warranty_months=row["warranty_months"],
+            tracking=Tracking(row["tracking"]),
+            capture_points=capture_points.points(row),
+            manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
+            serial_pattern=row["serial_pattern"],
+            category=row["category"],
+            currency=row["currency"],
+            traits=[Trait(each) for each in orjson.loads(row["traits"])],
+            warranty_start=WarrantyStart(row["warranty_start"]),
+            replacement_cover=ReplacementCover(row["replacement_cover"]),
+            return_days=row["return_days"],
+            picking=Picking(row["picking"]),
+            own_value=row["value"],
+        )
+
+
+@strawberry.type(description="The units of a product at one place.")
+class LocationStock:
+    """The units of a product at one place."""
+
+    location: str
+    name: str
+    available: int = strawberry.field(
+        description="Sellable, unpromised, unblocked, and no client's."
+    )
+    promised: int
+    blocked: int
+    units: int = strawberry.field(description="All that are there.")
+
+
+@strawberry.type(description="What one channel shows of a product.")
+class ChannelStock:
+    """What one channel shows of a product."""
+
+    channel: str
+    name: str
+    desired: int = strawberry.field(description="What it is to show now.")
+    acknowledged: int | None = strawberry.field(description="What it last accepted.")
+    acknowledged_at: datetime | None
+    observed: int | None = strawberry.field(description="What it was last seen to show.")
+    observed_at: datetime | None
+    is_pending: bool = strawberry.field(description="A newer figure is on its way.")
+    last_error: str | None
+
+
+@strawberry.type(description="How many units of a product can be promised, and where.")
+class Availability:
+    """How many units of a product can be promised."""
+
+    sku: str
+    available: int
+    locations: list[LocationStock] = strawberry.field(metadata={"size": USUAL_PLACES})
+    channels: list[ChannelStock] = strawberry.field(metadata={"size": USUAL_CHANNELS})
+
+
+@strawberry.input(description="A manufacturer; the same code again changes it.")
+class ManufacturerInput:
+    """A manufacturer."""
+
+    code: str
+    name: str
+    serial_pattern: str | None = strawberry.field(
+        description="A regular expression that its serials follow; a check digit is asked for by "
+        "(?#luhn), (?#gs1) or (?#mod43) in it.",
+        default=None,
+    )
+
+
+@strawberry.input(description="A product; the same SKU again changes it.")
+class ProductInput:
+    """A product."""
+
+    sku: str
+    name: str
+    manufacturer: str = strawberry.field(description="The manufacturer's code.")
+    gtin: str | None = None
+    model_number: str | None = None
+    warranty_months: int = 0
+    tracking: Tracking = Tracking.SERIAL
+    capture_points: list[Action] = strawberry.field(
+        description="Steps at which its units must be scanned (SCAN or RFID).",
+        default_factory=list,
+    )
+    serial_pattern: str | None = strawberry.field(
+        description="A rule for its serials that comes before its manufacturer's.", default=None
+    )
+    category: str | None = None
+    value: int | None = strawberry.field(
+        description="Of one unit, in the smallest part of the currency.", default=None
+    )
+    currency: str | None = strawberry.field(description="ISO 4217: EUR, GBP …", default=None)
+    traits: list[Trait] = strawberry.field(default_factory=list)
+    warranty_start: WarrantyStart = WarrantyStart.SALE
+    replacement_cover: ReplacementCover = ReplacementCover.REMAINDER
+    return_days: int = strawberry.field(
+        description="How long after the sale a unit may come back.", default=30
+    )
+    picking: Picking = Picking.FIFO
+
+
+@strawberry.input(description="A location; the same code again renames it.")
+class LocationInput:
+    """A location."""
+
+    code: str
+    name: str
+    kind: LocationKind
+    site: str | None = strawberry.field(
+        description="For a bin: the code of the warehouse or shop that it belongs to.", default=None
+    )
+
+
+@strawberry.type(description="What is in the catalogue now.")
+class CatalogueChanged:
+    """What was registered."""
+
+    manufacturers: int
+    products: int
+    locations: int

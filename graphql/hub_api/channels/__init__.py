@@ -1,0 +1,1 @@
+"""Channels: connection, push log, value mappings."""

@@ -1,0 +1,220 @@
+"""Channels: accounts at marketplaces, POS systems and manufacturers, and their lag."""
+
+from datetime import datetime
+
+import orjson
+import strawberry
+
+from hub import clients
+from hub.clock import moment
+from hub.storage.sql import Row
+from hub.sync import channels, circuit
+from hub.sync.channels import Health, Oversell
+from hub.sync.circuit import CircuitState
+from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
+from hub_api.common.context import Info
+
+
+@strawberry.type(description="How far a channel is behind.")
+class ChannelLag:
+    """How far a channel is behind."""
+
+    levels_waiting: int
+    facts_waiting: int
+    inbox_waiting: int
+    dead: int = strawberry.field(description="Messages that were given up.")
+    oldest_unsent_at: datetime | None
+    seconds: float = strawberry.field(description="The age of the oldest unsent change.")
+    last_success_at: datetime | None
+
+    @classmethod
+    def of(cls, health: Health, now: datetime) -> "ChannelLag":
+        """Show a measurement."""
+        oldest = moment(health.oldest_unsent_at) if health.oldest_unsent_at else None
+        return cls(
+            levels_waiting=health.levels_waiting,
+            facts_waiting=health.facts_waiting,
+            inbox_waiting=health.inbox_waiting,
+            dead=health.dead,
+            oldest_unsent_at=oldest,
+            seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
+            last_success_at=moment(health.last_success_at) if health.last_success_at else None,
+        )
+
+
+@strawberry.type(description="How a channel has been failing.")
+class Circuit:
+    """How a channel has been failing."""
+
+    state: CircuitState
+    failures: int = strawberry.field(description="Of different messages in a row.")
+    opened_at: datetime | None
+    asked_again_at: datetime | None = strawberry.field(
+        description="When it is next asked whether it is back."
+    )
+
+    @classmethod
+    def of(cls, found: circuit.Circuit, now: datetime) -> "Circuit":
+        """Show a circuit."""
+        return cls(
+            state=found.state(now),
+            failures=found.failures,
+            opened_at=moment(found.opened_at) if found.opened_at else None,
+            asked_again_at=moment(found.probe_at) if found.probe_at else None,
+        )
+
+
+@strawberry.type(description="One account at a marketplace, a POS or a manufacturer.")
+class Channel:
+    """One account."""
+
+    id: strawberry.ID
+    code: str
+    name: str
+    connector: str
+    capabilities: list[str]
+    state: str = strawberry.field(description="active or paused.")
+    paused_reason: str | None
+    safety_buffer: int
+    oversell: Oversell
+    waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
+    client_id: strawberry.Private[str | None]
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "Channel":
+        """Show a row; its settings are never shown."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            code=row["code"],
+            name=row["name"],
+            connector=row["connector"],
+            capabilities=orjson.loads(row["capabilities"]),
+            state=row["state"],
+            paused_reason=row["paused_reason"],
+            safety_buffer=row["safety_buffer"],
+            oversell=Oversell(row["oversell"]),
+            waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
+            client_id=row["client_id"],
+            row=row,
+        )
+
+    @strawberry.field(description="Which units count for it, and how many of them it shows.")
+    async def policy(self, info: Info) -> AvailabilityPolicy:
+        """Show its availability policy."""
+        row = self.row
+        return await info.context.read(lambda tx: AvailabilityPolicy.of_channel(tx, row))
+
+    @strawberry.field(description="The client whose goods it sells, by code; null: our own.")
+    async def client(self, info: Info) -> str | None:
+        """Say whose goods it sells."""
+        if self.client_id is None:
+            return None
+        code: str | None = await info.context.loaders.of(clients.codes).load(self.client_id)
+        return code
+
+    @strawberry.field(description="Whether it answers; what is to be told waits until it does.")
+    async def circuit(self, info: Info) -> Circuit:
+        """Say how it has been failing."""
+        found = await info.context.read(lambda tx: circuit.of(tx, self.id))
+        return Circuit.of(found, info.context.clock())
+
+    @strawberry.field(description="How far it is behind.")
+    async def lag(self, info: Info) -> ChannelLag:
+        """Measure."""
+        health = await info.context.read(lambda tx: channels.health(tx, self.id))
+        return ChannelLag.of(health, info.context.clock())
+
+
+@strawberry.type(description="A message to or from a channel that was given up.")
+class DeadLetter:
+    """A message that was given up."""
+
+    id: strawberry.ID
+    channel: str
+    direction: str = strawberry.field(description="out: a fact; in: a delivery.")
+    topic: str
+    subject: str
+    attempts: int
+    error: str | None
+    settled_at: datetime | None
+
+
+@strawberry.input(description="A channel; the same code again changes it.")
+class ChannelInput:
+    """A channel."""
+
+    code: str
+    name: str
+    connector: str = strawberry.field(description="The name of an installed connector.")
+    settings: strawberry.scalars.JSON = strawberry.field(
+        description="What the connector needs; sealed before it is stored, never shown again."
+    )
+    manufacturer: str | None = strawberry.field(
+        description="For a warranty database: whose it is.", default=None
+    )
+    client: str | None = strawberry.field(
+        description="The code of the client whose goods it sells, and no others; null: our own.",
+        default=None,
+    )
+    sites: list[str] = strawberry.field(
+        description="Codes of the sites whose units count; none: all of them.",
+        default_factory=list,
+    )
+    safety_buffer: int = strawberry.field(
+        description="Units of each product that are kept back from it.", default=0
+    )
+    oversell: Oversell = strawberry.field(
+        description="What is done when it sold more than there is; there is always a case.",
+        default=Oversell.BACK_ORDER,
+    )
+    policy: AvailabilityPolicyInput | None = strawberry.field(
+        description="Further points of its availability policy; null: what was set stays. Its "
+        "sites and safety buffer come before those beside it.",
+        default=None,
+    )
+
+
+@strawberry.input(description="A listing of a channel and the product that it sells.")
+class ListingInput:
+    """A binding."""
+
+    sku: str = strawberry.field(description="Our SKU.")
+    remote_sku: str = strawberry.field(description="The channel's SKU.")
+    remote: strawberry.scalars.JSON = strawberry.field(
+        description="The channel's own references, as its connector documents them."
+    )
+    unit: str | None = strawberry.field(
+        description="Any identifier of a unit of the product: the listing sells only this one.",
+        default=None,
+    )
+
+
+@strawberry.type(description="How many listings are bound.")
+class ListingsBound:
+    """How many listings are bound."""
+
+    bound: int
+
+
+@strawberry.type(description="What a channel answered.")
+class ChannelCheck:
+    """What a channel answered."""
+
+    ok: bool
+    message: str
+
+
+@strawberry.type(description="How many messages were put back in their queue.")
+class Replayed:
+    """How many messages were put back."""
+
+    messages: int
+
+
+@strawberry.type(description="What a channel was asked for again.")
+class OrdersPulled:
+    """What a channel was asked for again."""
+
+    read: int = strawberry.field(description="Orders of the period that the channel has.")
+    new: int = strawberry.field(description="Those that were not known, or not as they are now.")

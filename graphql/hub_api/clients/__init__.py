@@ -1,0 +1,1 @@
+"""Clients whose goods are kept."""

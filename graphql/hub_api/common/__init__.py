@@ -1,0 +1,1 @@
+"""Shared base of the API: request context, problems, paging, command inputs."""

@@ -1,0 +1,167 @@
+"""Declare a mutation once: who may send it, its idempotency key, the digest of its arguments.
+
+`@command(Scope.OPS, description=…, result=…)` stands above a resolver whose first parameter is a
+`Call`. The argument `idempotencyKey: String!` is added by the decorator, and the digest of a call
+covers every argument and every field of every input, so that no mutation can leave one out.
+"""
+
+import functools
+import hashlib
+import hmac
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import strawberry
+
+from hub.access.keys import Scope
+from hub.commands import idempotency
+from hub.commands.context import CommandContext
+from hub.commands.work import Work
+from hub_api.common.context import Context, Info
+
+KEY = "idempotency_key"
+COMMANDS: dict[str, "Command"] = {}
+"""Every mutation of the API, by the name of its function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One declared mutation."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    defaults: dict[str, Any]
+    """Value of each argument that may be left out."""
+    secret: bool
+    """Whether an argument is confidential: then the digest is keyed by the hub's secret key."""
+
+    def digest(self, context: Context, arguments: dict[str, Any]) -> str:
+        """Return the digest of all arguments, the same for a default given and left out."""
+        plain = orjson.dumps(
+            self.defaults | arguments,
+            option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
+            default=_canonical,
+        )
+        if self.secret:
+            key = context.vault.derive("idempotency").encode()
+            return hmac.new(key, plain, hashlib.sha256).hexdigest()
+        return hashlib.sha256(plain).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    """Write what JSON has no form for; the same instant is the same text in every zone."""
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+    return str(value)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a mutation: its request, its idempotency key, and what was given."""
+
+    info: Info
+    command: Command
+    key: str
+    digest: str
+    is_recorded: bool = field(default=False, init=False)
+    """Whether the call was run under its key."""
+
+    @property
+    def context(self) -> Context:
+        """The request."""
+        return self.info.context
+
+    async def once(
+        self, command_context: CommandContext, do: Callable[[Work], Any]
+    ) -> idempotency.Answer:
+        """Run `do` in a transaction unless the key was used before; it returns plain JSON values.
+
+        Raises KeyReused when the key was used with other arguments.
+        """
+        self.is_recorded = True
+        return await self.context.write(
+            lambda tx: idempotency.once(
+                tx,
+                command_context,
+                key=self.key,
+                name=self.command.name,
+                given=self.digest,
+                work=lambda command_id: do(Work(tx, command_context, command_id)),
+            )
+        )
+
+    async def once_outside(
+        self, command_context: CommandContext, do: Callable[[], Awaitable[Any]]
+    ) -> idempotency.Answer:
+        """Run `do`, which calls a remote system outside any transaction, and store its answer.
+
+        Where the process ends between the two, the same key runs `do` again: it must bear that.
+        """
+        self.is_recorded = True
+        seen = await self.context.read(
+            lambda tx: idempotency.seen(
+                tx, command_context, key=self.key, name=self.command.name, given=self.digest
+            )
+        )
+        if seen is not None:
+            return seen
+        value = await do()
+        return await self.once(command_context, lambda _: value)
+
+
+Resolver = Callable[..., Awaitable[Any]]
+
+
+def command(
+    *scopes: Scope, description: str, result: Any, secret: bool = False
+) -> Callable[[Resolver], Any]:
+    """Declare a mutation that callers with one of `scopes` may send.
+
+    `result` is the union of its result and the problems. `secret` keys the digest of the arguments
+    by the hub's secret key, for arguments that a plain digest would let somebody guess.
+    """
+
+    def declare(resolver: Resolver) -> Any:
+        declared = _command_of(resolver, scopes, secret=secret)
+        COMMANDS[declared.name] = declared
+
+        @functools.wraps(resolver)
+        async def run(self: Any, info: Info, **arguments: Any) -> Any:
+            info.context.require(*scopes)
+            key = arguments.pop(KEY)
+            call = Call(info, declared, key, declared.digest(info.context, arguments))
+            answer = await resolver(self, call, **arguments)
+            assert call.is_recorded, declared.name  # a mutation without its key is our mistake
+            return answer
+
+        run.__signature__ = _signature(resolver)  # type: ignore[attr-defined]
+        run.__annotations__ = {
+            name: each.annotation for name, each in _signature(resolver).parameters.items()
+        }
+        return strawberry.mutation(run, description=description, graphql_type=result)
+
+    return declare
+
+
+def _command_of(resolver: Resolver, scopes: tuple[Scope, ...], *, secret: bool) -> Command:
+    _, _, *arguments = inspect.signature(resolver).parameters.values()
+    defaults = {
+        each.name: each.default for each in arguments if each.default is not inspect.Parameter.empty
+    }
+    return Command(resolver.__name__, scopes, defaults, secret)
+
+
+def _signature(resolver: Resolver) -> inspect.Signature:
+    """Return the resolver's own arguments behind the request and the idempotency key."""
+    signature = inspect.signature(resolver)
+    self, _, *arguments = signature.parameters.values()
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    added = [
+        inspect.Parameter("info", kind, annotation=Info),
+        inspect.Parameter(KEY, kind, annotation=str),
+    ]
+    return signature.replace(parameters=[self, *added, *arguments])

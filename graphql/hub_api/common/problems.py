@@ -1,0 +1,221 @@
+"""Refusals are answers: each of the ledger's errors is a GraphQL type, made in one place.
+
+Mutations return a union of their result and the problems; a query that is refused answers with an
+error whose `extensions.code` is the same code.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Union
+
+import strawberry
+
+from connectors.registry import ConnectorUnknown, SettingsInvalid
+from hub import errors
+from hub.errors import Refused
+from hub.storage.database import TROUBLES, ReadTooLong
+from hub_api.engine.wire import TRY_AGAIN
+
+
+@strawberry.interface(description="Why nothing was done. `code` never changes; act on it.")
+class Problem:
+    """Why nothing was done."""
+
+    code: str
+    message: str
+
+
+@strawberry.type(description="A value is malformed; correct it and send again.")
+class InvalidInput(Problem):
+    """A value is malformed."""
+
+    field: str | None = strawberry.field(description="The input field at fault.", default=None)
+
+
+@strawberry.type(description="What was read can not be a serial: scan the serial label.")
+class InvalidBarcode(Problem):
+    """What was read can not be a serial."""
+
+    read: str | None = strawberry.field(description="What was read.", default=None)
+
+
+@strawberry.type(description="No unit bears this identifier.")
+class UnknownUnit(Problem):
+    """No unit bears this identifier."""
+
+    identifier: str | None = None
+
+
+@strawberry.type(description="Several units bear this identifier: name the product too.")
+class AmbiguousUnit(Problem):
+    """Several units bear this identifier."""
+
+    skus: list[str] = strawberry.field(description="Whose units they are.", default_factory=list)
+
+
+@strawberry.type(description="A record that is named does not exist.")
+class UnknownReference(Problem):
+    """A record that is named does not exist."""
+
+    field: str | None = strawberry.field(description="What was named.", default=None)
+
+
+@strawberry.type(description="A unit of this product already bears the serial.")
+class DuplicateSerial(Problem):
+    """A unit of this product already bears the serial."""
+
+    status: str | None = strawberry.field(description="Where that unit stands.", default=None)
+
+
+@strawberry.type(description="The product must be scanned at this step: scan the unit.")
+class CaptureRequired(Problem):
+    """The product must be scanned at this step."""
+
+    action: str | None = strawberry.field(description="The step that needs a scan.", default=None)
+    captured_by: str | None = strawberry.field(description="How it was captured.", default=None)
+
+
+@strawberry.type(description="The unit is not in a state that permits this step.")
+class StepNotAllowed(Problem):
+    """The unit is not in a state that permits this step."""
+
+    allowed: list[str] = strawberry.field(description="What it permits.", default_factory=list)
+
+
+@strawberry.type(description="The unit is promised to somebody else.")
+class UnitPromised(Problem):
+    """The unit is promised to somebody else."""
+
+    reference: str | None = strawberry.field(description="To what.", default=None)
+
+
+@strawberry.type(description="The unit is blocked by a quality, recall or fraud hold.")
+class UnitBlocked(Problem):
+    """The unit is blocked."""
+
+    allowed: list[str] = strawberry.field(description="What it permits.", default_factory=list)
+
+
+@strawberry.type(description="The unit is past its last day: take another one.")
+class UnitExpired(Problem):
+    """The unit is past its last day."""
+
+    expires_on: str | None = strawberry.field(description="Its last day.", default=None)
+
+
+@strawberry.type(description="Another unit is meant here.")
+class WrongUnit(Problem):
+    """Another unit is meant here."""
+
+    directed: list[str] = strawberry.field(
+        description="The serials of those that are meant.", default_factory=list
+    )
+
+
+@strawberry.type(description="The unit changed since it was read: read it again.")
+class VersionConflict(Problem):
+    """The unit changed since it was read."""
+
+    version: int | None = strawberry.field(description="Its version now.", default=None)
+
+
+@strawberry.type(description="A later event would be impossible: correct that one first.")
+class ContradictsHistory(Problem):
+    """A later event would be impossible."""
+
+    prevented_by: strawberry.ID | None = strawberry.field(description="That event.", default=None)
+    action: str | None = strawberry.field(description="What it did.", default=None)
+
+
+@strawberry.type(description="The idempotency key was used for another input.")
+class IdempotencyKeyReused(Problem):
+    """The idempotency key was used for another input."""
+
+    key: str | None = None
+
+
+@strawberry.type(description="Fewer units are available than are asked for.")
+class NotEnoughStock(Problem):
+    """Fewer units are available than are asked for."""
+
+    available: int | None = None
+
+
+@strawberry.type(description="The API key may not do this.")
+class Forbidden(Problem):
+    """The API key may not do this."""
+
+    needs: str | None = strawberry.field(description="The scope that may.", default=None)
+
+
+# The type of each refusal; subclasses of an error are found by their nearest ancestor.
+TYPES: dict[type[Refused], type[Problem]] = {
+    errors.InvalidBarcode: InvalidBarcode,
+    errors.InvalidInput: InvalidInput,
+    errors.UnknownUnit: UnknownUnit,
+    errors.AmbiguousUnit: AmbiguousUnit,
+    errors.UnknownReference: UnknownReference,
+    errors.DuplicateSerial: DuplicateSerial,
+    errors.CaptureRequired: CaptureRequired,
+    errors.StepNotAllowed: StepNotAllowed,
+    errors.UnitPromised: UnitPromised,
+    errors.UnitBlocked: UnitBlocked,
+    errors.UnitExpired: UnitExpired,
+    errors.WrongUnit: WrongUnit,
+    errors.VersionConflict: VersionConflict,
+    errors.ContradictsHistory: ContradictsHistory,
+    errors.KeyReused: IdempotencyKeyReused,
+    errors.NotEnoughStock: NotEnoughStock,
+    errors.Forbidden: Forbidden,
+}
+BY_CODE = {error.code: shown for error, shown in TYPES.items()}
+
+AnyProblem = Union[  # noqa: UP007 # a union of values that are computed is not written with |
+    InvalidInput,
+    InvalidBarcode,
+    UnknownUnit,
+    AmbiguousUnit,
+    UnknownReference,
+    StepNotAllowed,
+    IdempotencyKeyReused,
+    Forbidden,
+]
+
+
+def answer(name: str, result: type) -> Any:
+    """Return the union of a mutation's result and every problem that a whole command may have."""
+    return Annotated[Union[result, AnyProblem], strawberry.union(name)]  # noqa: UP007
+
+
+def problem(code: str, message: str, details: Mapping[str, Any] | None) -> Problem:
+    """Turn a refusal's code, words and details into its type."""
+    shown = BY_CODE[code]
+    names = shown.__dataclass_fields__.keys() & (details or {}).keys()
+    return shown(code=code, message=message, **{name: (details or {})[name] for name in names})
+
+
+class _Handler(strawberry.ExceptionHandler):  # type: ignore[type-arg] # its types are set below
+    def __init__(self, refusal: type[Refused], shown: type[Problem]) -> None:
+        self.exception_type = refusal
+        self.error_type = shown
+
+    def handle(self, exception: Refused, *, field: object, info: object) -> Problem:  # noqa: ARG002
+        return problem(exception.code, str(exception), exception.details)
+
+
+HANDLERS = [_Handler(refusal, shown) for refusal, shown in TYPES.items()]
+
+
+def expose(error: BaseException) -> Mapping[str, Any] | None:
+    """Say what a query's error may show: refusals are meant for the caller, bugs are not."""
+    if isinstance(error, Refused):
+        return {"code": error.code, **error.details}
+    if isinstance(error, ReadTooLong):
+        return {"code": "TIMEOUT"}
+    if isinstance(error, TROUBLES):
+        return {"code": TRY_AGAIN}
+    return None
+
+
+def settings_problem(error: SettingsInvalid | ConnectorUnknown) -> errors.InvalidInput:
+    """Turn what is wrong with a channel's settings into a refusal."""
+    return errors.InvalidInput(str(error), field="settings")

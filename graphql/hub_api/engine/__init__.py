@@ -1,0 +1,1 @@
+"""GraphQL execution: documents, limits, compiled plans."""

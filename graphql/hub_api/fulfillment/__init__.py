@@ -1,0 +1,1 @@
+"""Fulfillment: picking, packing, dispatch and tasks."""

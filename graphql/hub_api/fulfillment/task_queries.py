@@ -1,0 +1,89 @@
+"""Queries for fulfillment tasks."""
+
+import strawberry
+
+from hub import catalogue
+from hub.access.keys import Scope
+from hub.fulfillment import picking, tasks
+from hub.fulfillment.tasks import TaskKind
+from hub.fulfillment.transfers import OVERDUE_HOURS, under_way
+from hub.orders import order_lookup
+from hub.storage.sql import Row, Transaction
+from hub_api.common.context import Info
+from hub_api.common.paging import Connection, page, position
+from hub_api.fulfillment.task_types import Pick, Task, Transfer
+
+
+@strawberry.type
+class WorkQuery:
+    """What is to be done."""
+
+    @strawberry.field(
+        description="What to pick, for an order or at a location's site: which serial at which "
+        "bin, in walking order; where there is more than `first`, the most urgent.",
+        metadata={"size": 50},
+    )
+    async def pick_list(
+        self,
+        info: Info,
+        order_id: strawberry.ID | None = None,
+        location: str | None = None,
+        first: int = 50,
+    ) -> list[Pick]:
+        """List picks."""
+        info.context.require(Scope.SCANNER)
+        now = info.context.clock()
+
+        def read(tx: Transaction) -> list[Row]:
+            site = catalogue.location(tx, location)["site_id"] if location is not None else None
+            if order_id is not None:
+                order_lookup.order_of(tx, order_id)
+            return picking.pick_list(tx, now, order_id=order_id, site_id=site, first=first)
+
+        return [Pick.of(row) for row in await info.context.read(read)]
+
+    @strawberry.field(
+        description="What is to be done at a location's site, the most urgent first.",
+        metadata={"size": 50},
+    )
+    async def tasks(
+        self, info: Info, location: str, first: int = 50, kind: TaskKind | None = None
+    ) -> list[Task]:
+        """List tasks."""
+        info.context.require(Scope.SCANNER)
+        now = info.context.clock()
+
+        def read(tx: Transaction) -> list[Row]:
+            return tasks.tasks(tx, now, catalogue.location(tx, location), first=first, kind=kind)
+
+        return [Task.of(row) for row in await info.context.read(read)]
+
+    @strawberry.field(
+        description="Units under way between our sites: from where, to where, since when.",
+    )
+    async def transfers(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        origin: str | None = None,
+        destination: str | None = None,
+        overdue: bool | None = None,
+        overdue_hours: int = OVERDUE_HOURS,
+    ) -> Connection[Transfer]:
+        """List transfers; `overdue` are those under way for longer than `overdueHours`."""
+        info.context.require(Scope.SCANNER, Scope.OPS)
+        context = info.context.command_context()
+        rows = await info.context.read(
+            lambda tx: under_way(
+                tx,
+                context,
+                first=first,
+                after=position(after),
+                origin=origin,
+                destination=destination,
+                overdue=overdue,
+                overdue_hours=overdue_hours,
+            )
+        )
+        return page(rows, first, after, Transfer.of)

@@ -1,0 +1,1 @@
+"""History: as-of views, trial balance, corrections."""

@@ -1,0 +1,81 @@
+"""Access: which caller stands behind a request, by the secret that it brings."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
+
+from hub.access import keys
+from hub.access.keys import Caller
+from hub.access.vault import Vault
+from hub.storage.database import Database
+from hub_api.common.context import Context, Loaders, Services
+from hub_api.http.view import Unauthenticated
+
+
+class Access:
+    """Makes the context of each request."""
+
+    def __init__(
+        self,
+        database: Database,
+        services: Services,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        *,
+        private_webhooks: bool = False,
+    ) -> None:
+        self._database = database
+        self._services = services
+        self._vault = vault
+        self._clock = clock
+        self._private_webhooks = private_webhooks
+
+    async def by_request(self, request: Request) -> Context:
+        """Find the caller by ``Authorization: Bearer``, or raise Unauthenticated."""
+        return self.of(await self._caller(_bearer(request.headers.get("authorization"))))
+
+    async def by_socket(self, socket: WebSocket, parameters: Mapping[str, Any]) -> Context:
+        """Find the caller by the socket's header, or by ``authorization`` in connection_init."""
+        given = parameters.get("authorization") or parameters.get("Authorization")
+        header = given if isinstance(given, str) else socket.headers.get("authorization")
+        return self.of(await self._caller(_bearer(header)))
+
+    async def by_session(self, connection: HTTPConnection) -> Context | None:
+        """Find the caller of a console session; None if there is none, or its key was revoked."""
+        key_id = connection.session.get("key")
+        if not isinstance(key_id, str):
+            return None
+        caller = await self._database.read(lambda tx: keys.caller_by_id(tx, key_id))
+        return self.of(caller) if caller else None
+
+    async def by_secret(self, secret: str) -> Caller | None:
+        """Find the caller of a secret; None if there is none."""
+        return await self._database.read(lambda tx: keys.caller(tx, secret))
+
+    def of(self, caller: Caller) -> Context:
+        """Make a context for a caller."""
+        return Context(
+            caller=caller,
+            database=self._database,
+            services=self._services,
+            vault=self._vault,
+            clock=self._clock,
+            loaders=Loaders(self._database),
+            private_webhooks=self._private_webhooks,
+        )
+
+    async def _caller(self, secret: str) -> Caller:
+        caller = await self.by_secret(secret)
+        if caller is None:
+            raise Unauthenticated("This API key is not known, or was revoked.")
+        return caller
+
+
+def _bearer(header: str | None) -> str:
+    scheme, _, secret = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthenticated("Send an API key: Authorization: Bearer shk_…")
+    return secret.strip()

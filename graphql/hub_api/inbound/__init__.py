@@ -1,0 +1,1 @@
+"""Inbound: advance ship notices and unserialized stock."""

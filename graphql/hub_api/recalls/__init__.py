@@ -1,0 +1,1 @@
+"""Recalls, their notices and contacts."""

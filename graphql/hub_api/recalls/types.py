@@ -1,0 +1,351 @@
+"""What the API takes and shows of recalls."""
+
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import orjson
+import strawberry
+
+from hub.access.keys import Scope
+from hub.clock import moment
+from hub.ledger import unit_views
+from hub.lifecycle import Status
+from hub.recalls import Resolution, Standing, containment, recall_predicates
+from hub.recalls import Scope as Counted
+from hub.recalls.containment import customers, orders_of, units
+from hub.recalls.notices import NoticeState
+from hub.storage.sql import Row
+from hub_api.common.command_inputs import DeliveryReference
+from hub_api.common.context import Info
+from hub_api.common.paging import Connection, page, position
+from hub_api.units.types import Unit
+
+
+@strawberry.input(description="Serials that begin alike, from one number to another, both in it.")
+class SerialRangeInput:
+    """A range of serials."""
+
+    first: str
+    last: str
+
+
+@strawberry.input(
+    description="What a recall describes. Each field narrows; `all` and `any` join further "
+    "predicates; `component` fits a kit that has, or ever had, a part which fits."
+)
+class RecallPredicateInput:
+    """What a recall describes."""
+
+    products: list[str] | None = strawberry.field(description="SKUs.", default=None)
+    manufacturer: str | None = None
+    serials: list[str] | None = strawberry.field(
+        description="In any writing; also IMEI and other names.", default=None
+    )
+    ranges: list[SerialRangeInput] | None = None
+    lots: list[str] | None = None
+    produced_from: date | None = None
+    produced_to: date | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+    suppliers: list[str] | None = None
+    purchase_orders: list[str] | None = None
+    deliveries: list[DeliveryReference] | None = None
+    component: "RecallPredicateInput | None" = None
+    all: "list[RecallPredicateInput] | None" = None
+    any: "list[RecallPredicateInput] | None" = None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the fields that were given, in plain values."""
+        return {name: _plain(value) for name, value in vars(self).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RecallPredicateInput):
+        return value.plain()
+    if isinstance(value, SerialRangeInput | DeliveryReference):
+        return dict(vars(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+@strawberry.type(description="How many affected units stand in a status.")
+class RecallStatusCount:
+    """Affected units in a status."""
+
+    status: Status
+    units: int
+
+
+@strawberry.type(description="How many affected units are at a place.")
+class RecallPlaceCount:
+    """Affected units at a place."""
+
+    location: str
+    units: int
+
+
+@strawberry.type(description="How many affected units a channel sold that are with customers.")
+class RecallChannelCount:
+    """Affected units that a channel sold."""
+
+    channel: str | None = strawberry.field(description="Null: units that nobody has bought.")
+    units: int
+
+
+@strawberry.type(description="How many units of a product are affected, and how many there are.")
+class RecallProductCount:
+    """Affected units of a product."""
+
+    sku: str
+    affected: int
+    units: int
+
+
+@strawberry.type(description="What a recall is about, counted: nothing is done by asking.")
+class RecallScope:
+    """What a recall is about."""
+
+    affected: int
+    of_products: int = strawberry.field(description="All units of the products it touches.")
+    customers: int
+    statuses: list[RecallStatusCount]
+    places: list[RecallPlaceCount]
+    channels: list[RecallChannelCount]
+    products: list[RecallProductCount]
+
+    @classmethod
+    def of(cls, scope: Counted) -> "RecallScope":
+        """Show what was counted."""
+        return cls(
+            affected=scope.affected,
+            of_products=scope.of_products,
+            customers=scope.customers,
+            statuses=[RecallStatusCount(status=Status(s), units=n) for s, n in scope.statuses],
+            places=[RecallPlaceCount(location=code, units=n) for code, n in scope.places],
+            channels=[RecallChannelCount(channel=code, units=n) for code, n in scope.channels],
+            products=[RecallProductCount(sku=s, affected=n, units=m) for s, n, m in scope.products],
+        )
+
+
+@strawberry.type(
+    description="How far a recall is contained. onHand + sold + missing + destroyed = affected; "
+    "located = affected - missing; open + resolved = affected."
+)
+class RecallStanding:
+    """How far a recall is contained."""
+
+    channel: str | None = strawberry.field(
+        description="That sold the units; null: nobody had bought them, or the total."
+    )
+    affected: int
+    located: int
+    on_hand: int
+    blocked: int = strawberry.field(description="Of those in house.")
+    sold: int = strawberry.field(description="With customers now.")
+    missing: int
+    destroyed: int
+    notified: int = strawberry.field(description="Units whose customer was sent a notice.")
+    delivered: int
+    returned: int
+    resolved: int
+    open: int
+
+    @classmethod
+    def of(cls, channel: str | None, standing: Standing) -> "RecallStanding":
+        """Show what was counted."""
+        return cls(channel=channel, **asdict(standing))
+
+
+@strawberry.type(description="How far a recall is contained, in total and by channel.")
+class RecallContainment:
+    """How far a recall is contained."""
+
+    total: RecallStanding
+    by_channel: list[RecallStanding] = strawberry.field(metadata={"size": 10})
+
+
+@strawberry.type(description="A unit under a recall, until nothing is left to do about it.")
+class RecalledUnit:
+    """A unit under a recall."""
+
+    id: strawberry.ID
+    recall: str = strawberry.field(description="The reference of the recall.")
+    why: str = strawberry.field(description="What of the predicate it fits.")
+    status_when_caught: Status
+    channel: str | None
+    order_number: str | None
+    customer_ref: str | None = strawberry.field(description="Who has it: a pseudonym.")
+    caught_at: datetime
+    returned_at: datetime | None
+    resolution: Resolution | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    unit_id: strawberry.Private[str]
+
+    @classmethod
+    def of(cls, row: Row) -> "RecalledUnit":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            recall=row["recall_ref"],
+            why=row["why"],
+            status_when_caught=Status(row["status_when_caught"]),
+            channel=row["channel_code"],
+            order_number=row["order_number"],
+            customer_ref=row["customer_ref"],
+            caught_at=moment(row["caught_at"]),
+            returned_at=_moment(row["returned_at"]),
+            resolution=Resolution(row["resolution"]) if row["resolution"] else None,
+            resolved_by=row["resolved_by"],
+            resolved_at=_moment(row["resolved_at"]),
+            unit_id=row["unit_id"],
+        )
+
+    @strawberry.field(description="The unit as it is now: where it is, and how it stands.")
+    async def unit(self, info: Info) -> Unit:
+        """Load the unit."""
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
+        return Unit.of(row)
+
+
+@strawberry.type(description="An order by which a customer got recalled units.")
+class RecalledOrder:
+    """An order with recalled units."""
+
+    number: str
+    channel: str
+
+
+@strawberry.type(description="A customer who has units under a recall, and how far it told him.")
+class RecalledCustomer:
+    """A customer of a recall."""
+
+    customer_ref: str
+    units: int
+    open_units: int
+    orders: list[RecalledOrder] = strawberry.field(metadata={"size": 2})
+    notice: NoticeState | None = strawberry.field(description="Null: he was not to be told yet.")
+    detail: str | None = strawberry.field(description="The channel's words about the message.")
+    sent_at: datetime | None
+    delivered_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row, orders: list[Row]) -> "RecalledCustomer":
+        """Show a row."""
+        return cls(
+            customer_ref=row["customer_ref"],
+            units=row["units"],
+            open_units=row["open_units"],
+            orders=[RecalledOrder(number=o["number"], channel=o["channel_code"]) for o in orders],
+            notice=NoticeState(row["state"]) if row["state"] else None,
+            detail=row["detail"],
+            sent_at=_moment(row["sent_at"]),
+            delivered_at=_moment(row["delivered_at"]),
+        )
+
+
+@strawberry.type(description="A recall: it catches what it describes, now and later, until closed.")
+class Recall:
+    """A recall."""
+
+    id: strawberry.ID
+    ref: str
+    title: str
+    instructions: str = strawberry.field(description="What customers are told.")
+    state: str = strawberry.field(description="open or closed.")
+    product: str | None = strawberry.field(description="The SKU, where it is about one product.")
+    predicate: strawberry.scalars.JSON = strawberry.field(description="As it was checked.")
+    describes: str = strawberry.field(description="The predicate in plain words.")
+    channel: str | None = strawberry.field(description="The channel that tells customers.")
+    opened_by: str
+    opened_at: datetime
+    closed_by: str | None
+    closed_at: datetime | None
+    closed_because: str | None = strawberry.field(description="Why, with units still open.")
+    first_contact_at: datetime | None = strawberry.field(
+        description="When the first customer was sent a notice."
+    )
+    minutes_to_first_contact: float | None
+
+    @classmethod
+    def of(cls, row: Row) -> "Recall":
+        """Show a row."""
+        predicate = orjson.loads(row["predicate"])
+        first = _moment(row["first_contact_at"])
+        opened = moment(row["opened_at"])
+        return cls(
+            id=strawberry.ID(row["id"]),
+            ref=row["ref"],
+            title=row["title"],
+            instructions=row["instructions"],
+            state=row["state"],
+            product=row["sku"],
+            predicate=predicate,
+            describes=recall_predicates.words(predicate),
+            channel=row["channel_code"],
+            opened_by=row["opened_by"],
+            opened_at=opened,
+            closed_by=row["closed_by"],
+            closed_at=_moment(row["closed_at"]),
+            closed_because=row["closed_because"],
+            first_contact_at=first,
+            minutes_to_first_contact=(first - opened) / timedelta(minutes=1) if first else None,
+        )
+
+    @strawberry.field(
+        description="Counted now: per channel and in total.", metadata={"cost": 50, "size": 10}
+    )
+    async def containment(self, info: Info) -> RecallContainment:
+        """Count how far it is contained."""
+        total, by_channel = await info.context.database.report(
+            lambda tx: containment(tx, str(self.id))
+        )
+        return RecallContainment(
+            total=RecallStanding.of(None, total),
+            by_channel=[RecallStanding.of(code, standing) for code, standing in by_channel],
+        )
+
+    @strawberry.field(description="Its units, each with why and where.")
+    async def units(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        open_only: bool = False,
+        channel: str | None = None,
+    ) -> Connection[RecalledUnit]:
+        """List its units."""
+        rows = await info.context.read(
+            lambda tx: units(
+                tx,
+                str(self.id),
+                first=first,
+                after=position(after),
+                open_only=open_only,
+                channel=channel,
+            )
+        )
+        return page(rows, first, after, RecalledUnit.of)
+
+    @strawberry.field(description="The customers who have units of it, and who was told.")
+    async def customers(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[RecalledCustomer]:
+        """List its customers."""
+        info.context.require(Scope.OPS)
+
+        def read(tx: Any) -> tuple[list[Row], dict[str, list[Row]]]:
+            found = customers(tx, str(self.id), first=first, after=position(after))
+            refs = [row["customer_ref"] for row in found]
+            return found, orders_of(tx, str(self.id), refs)
+
+        rows, orders = await info.context.read(read)
+        return page(
+            rows, first, after, lambda row: RecalledCustomer.of(row, orders[row["customer_ref"]])
+        )
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)

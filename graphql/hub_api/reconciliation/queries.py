@@ -1,0 +1,67 @@
+"""Queries for reconciliation."""
+
+from datetime import datetime
+
+import strawberry
+
+from hub.access.keys import Scope
+from hub.clock import moment
+from hub.errors import UnknownReference
+from hub.reconciliation import run_views
+from hub_api.common.context import Info
+from hub_api.common.paging import Connection, page, position
+from hub_api.reconciliation.types import Difference, ReconciliationRun
+
+
+@strawberry.type
+class ReconciliationQuery:
+    """Reading reconciliation."""
+
+    @strawberry.field(description="Runs, the newest first.")
+    async def reconciliation_runs(
+        self, info: Info, first: int = 50, after: str | None = None, channel: str | None = None
+    ) -> Connection[ReconciliationRun]:
+        """List runs."""
+        info.context.require(Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: run_views.runs(tx, first=first, before=position(after), channel=channel)
+        )
+        return page(rows, first, after, ReconciliationRun.of)
+
+    @strawberry.field(description="One run.")
+    async def reconciliation_run(
+        self,
+        info: Info,
+        id: strawberry.ID,
+    ) -> ReconciliationRun:
+        """Find one run."""
+        info.context.require(Scope.OPS)
+        row = await info.context.read(lambda tx: run_views.run(tx, id))
+        if row is None:
+            raise UnknownReference(f"there is no run {id}", field="id")
+        return ReconciliationRun.of(row)
+
+    @strawberry.field(description="Differences of all runs: open, healing, healed, …")
+    async def differences(
+        self,
+        info: Info,
+        first: int = 100,
+        after: str | None = None,
+        state: str | None = "open",
+        channel: str | None = None,
+    ) -> Connection[Difference]:
+        """List differences."""
+        info.context.require(Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: run_views.differences(
+                tx, first=first, after=position(after), state=state, channel=channel
+            )
+        )
+        return page(rows, first, after, Difference.of)
+
+    @strawberry.field(description="Since when the oldest open difference is known.")
+    async def oldest_open_difference_at(self, info: Info) -> datetime | None:
+        """Measure the service level."""
+        info.context.require(Scope.OPS)
+        value = await info.context.read(run_views.oldest_unexplained)
+        return None if value is None else moment(value)

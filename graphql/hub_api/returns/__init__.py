@@ -1,0 +1,1 @@
+"""Returns: inspection and channel returns."""

@@ -1,0 +1,1 @@
+"""Records of a unit: costs, licenses, owners, identifiers."""

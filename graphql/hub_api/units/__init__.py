@@ -1,0 +1,1 @@
+"""Units: types, look-ups, events and movements."""

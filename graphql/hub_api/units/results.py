@@ -1,0 +1,112 @@
+"""Results of commands about units, and how such a command runs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import strawberry
+
+from hub.commands.work import Work
+from hub.inbound import serialization
+from hub.ledger import unit_views
+from hub.ledger.command import UnitCommand
+from hub.ledger.event_writer import Verdict
+from hub.lifecycle import Action, Status
+from hub_api.common.command_inputs import (
+    CommandContextInput,
+    UnitInput,
+    command_context_of,
+    place_of,
+    scans_of,
+)
+from hub_api.common.commands import Call
+from hub_api.common.context import Info
+from hub_api.common.problems import Problem, answer, problem
+from hub_api.units.types import Unit
+
+
+@strawberry.type(description="What became of one unit of a command.")
+class UnitResult:
+    """What became of one unit."""
+
+    index: int = strawberry.field(description="Its place in the input, from 0.")
+    identifier: str
+    accepted: bool
+    status: Status | None
+    version: int | None
+    problem: Problem | None
+    unit_id: strawberry.ID | None
+
+    @classmethod
+    def of(cls, verdict: dict[str, Any]) -> "UnitResult":
+        """Show a verdict."""
+        code = verdict["code"]
+        return cls(
+            index=verdict["index"],
+            identifier=verdict["identifier"],
+            accepted=code is None,
+            status=Status(verdict["status"]) if verdict["status"] else None,
+            version=verdict["version"],
+            problem=problem(code, verdict["message"], verdict["details"]) if code else None,
+            unit_id=strawberry.ID(verdict["unit_id"]) if verdict["unit_id"] else None,
+        )
+
+    @strawberry.field(description="The unit as it is now.")
+    async def unit(self, info: Info) -> Unit | None:
+        """Load the unit."""
+        if self.unit_id is None:
+            return None
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
+        return Unit.of(row) if row else None
+
+
+@strawberry.type(description="What became of a command.")
+class CommandResult:
+    """What became of a command."""
+
+    command_id: strawberry.ID
+    replayed: bool = strawberry.field(
+        description="The key was used before: this is the first answer again."
+    )
+    accepted: int
+    refused: int
+    verdicts: list[UnitResult]
+
+
+CommandOutcome = answer("CommandOutcome", CommandResult)
+
+
+Do = Callable[[Work], list[Verdict]]
+
+
+async def record_units(call: Call, context: CommandContextInput | None, do: Do) -> CommandResult:
+    """Run one command about units and show its results."""
+    done = await call.once(
+        command_context_of(call.context, context),
+        lambda work: [each.as_json() for each in do(work)],
+    )
+    verdicts = [UnitResult.of(each) for each in done.value]
+    accepted = sum(verdict.accepted for verdict in verdicts)
+    return CommandResult(
+        command_id=strawberry.ID(done.command_id),
+        replayed=done.replayed,
+        accepted=accepted,
+        refused=len(verdicts) - accepted,
+        verdicts=verdicts,
+    )
+
+
+async def move(
+    call: Call,
+    action: Action,
+    units: Sequence[UnitInput],
+    context: CommandContextInput | None,
+    location: str | None = None,
+    **more: Any,
+) -> CommandResult:
+    """Do one action to units, at a location where one is named."""
+
+    def do(work: Work) -> list[Verdict]:
+        unit_command = UnitCommand(action=action, location=place_of(work.tx, location), **more)
+        return serialization.record(work, unit_command, scans_of(units))
+
+    return await record_units(call, context, do)
