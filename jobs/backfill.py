@@ -1,8 +1,8 @@
-"""Back-fill: the orders of any period are read again, whatever the cursors say.
+"""Back-fill: reads the orders of a given period again, whatever the cursors are.
 
-For gaps that somebody knows of: a channel that was connected late, or that skipped something. What
-is known already is dropped by the inbox, so a period can be read as often as one likes; a back-fill
-that was cut off in the middle is simply begun again.
+It closes known gaps: a channel that was connected late, or that skipped orders. The inbox drops
+orders that are known already, so a period can be read any number of times; an interrupted back-fill
+is started again.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from functools import partial
 
 from connectors import SnapshotOrders
 from connectors.remote import rate_limit_wait
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import inbox
 from hub.vocabulary import Order
 from jobs import intake
@@ -23,9 +24,12 @@ BATCH = 200
 
 
 async def pull_orders(
-    runtime: Runtime, channel: Row, since: datetime, until: datetime
+    runtime: Runtime, channel: ChannelRow, since: datetime, until: datetime
 ) -> tuple[int, int]:
-    """Read the orders of a period and work them in; return how many there are and how many new."""
+    """Read and process the orders of a period; return the number of orders, and of new ones.
+
+    Raises TypeError for a channel whose connector can not list orders.
+    """
     connector = runtime.connections.of(channel)
     if not isinstance(connector, SnapshotOrders):
         raise TypeError(f"{channel['connector']} can not list the orders of a period")
@@ -47,6 +51,6 @@ async def pull_orders(
     return read, new + await store()
 
 
-def _store(runtime: Runtime, channel: Row, orders: Sequence[Order], tx: Transaction) -> int:
+def _store(runtime: Runtime, channel: ChannelRow, orders: Sequence[Order], tx: Transaction) -> int:
     messages = [message_of(channel, ORDER, ORDERS, order) for order in orders]
     return inbox.accept(tx, messages, runtime.clock())

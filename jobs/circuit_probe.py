@@ -1,18 +1,19 @@
-"""A channel that was down is asked whether it is back, by one worker at a time (half open)."""
+"""Circuit probe: one worker at a time tests whether a failing channel answers again (half open)."""
 
 from dataclasses import replace
 
 from hub import cases
 from hub.cases import CaseKind
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import circuit
 from jobs import leases
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
 
-async def ask(runtime: Runtime, channel: Row) -> bool:
-    """Ask a channel that was down whether it is back; True if it is. One worker asks at a time."""
+async def ask(runtime: Runtime, channel: ChannelRow) -> bool:
+    """Probe a failing channel, unless another worker does; return whether it answers again."""
     claimed = await runtime.database.write(
         lambda tx: circuit.claim(tx, channel["id"], runtime.clock())
     )

@@ -1,9 +1,9 @@
-"""Events for channels that keep histories: fed from a cursor into the outbox, told in batches.
+"""Events for channels that keep histories: fed from a cursor into the outbox, sent in batches.
 
-A channel is told of what is recorded since it was connected, of the goods of its client (else our
-own), at its sites where it names some. Of one unit one event at a time is told, in their order; one
-that is refused becomes a dead letter with a case, and steps aside. What a channel works off as a
-job is given back, and asked for later: nobody waits for it with a lease in his hand.
+A channel receives the events recorded since it was connected, of the goods of its client (else our
+own), at its sites if it has any. Events of one unit are sent one at a time, in their order; a
+refused one becomes a dead letter with a case, and is skipped. An event that the channel processes
+as a job is requeued and polled later, so that no worker waits with a lease.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,9 @@ import orjson
 
 from connectors import Connector, PushedEvent, PushEvents
 from hub.history import event_feed
-from hub.history.event_feed import Position
-from hub.storage.sql import Row, Transaction
+from hub.history.event_feed import FeedEvent, Position
+from hub.storage.rows import ChannelRow, OutboxRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, outbox
 from hub.sync.outbox import Fact
 from hub.vocabulary import LedgerEvent
@@ -27,26 +28,26 @@ TOPIC = "event"
 STREAM = "events"
 WAITING_MAX = 500  # facts of a channel; what follows waits in the ledger
 EVENTS_MAX = 200  # of the feed, read at a time
-JOB_SECONDS = 5  # between two looks after a job
+JOB_SECONDS = 5  # between two polls of a job
 
-Failed = Callable[[Transaction, Row, BaseException], None]
-Arrived = Callable[[Transaction, Row, str], None]
+Failed = Callable[[Transaction, OutboxRow, BaseException], None]
+Arrived = Callable[[Transaction, OutboxRow, str], None]
 
 
-async def feed(runtime: Runtime, channel: Row, connector: PushEvents) -> int:
-    """Queue what was recorded since the last look; return 1 where there may be more."""
+async def feed(runtime: Runtime, channel: ChannelRow, connector: PushEvents) -> int:
+    """Queue the events recorded since the last call; return 1 if there may be more."""
     if await runtime.database.read(partial(_nothing_new, channel)):
         return 0
     return await runtime.database.write(partial(_feed, runtime, channel, connector))
 
 
-def _nothing_new(channel: Row, tx: Transaction) -> bool:
-    """Look before taking the writer's turn."""
+def _nothing_new(channel: ChannelRow, tx: Transaction) -> bool:
+    """Check without a write transaction whether there is anything to queue."""
     here = _position(tx, channel)
     return here is not None and (_is_full(tx, channel) or not event_feed.after(tx, here, limit=1))
 
 
-def _position(tx: Transaction, channel: Row) -> Position | None:
+def _position(tx: Transaction, channel: ChannelRow) -> Position | None:
     value = channels.cursor(tx, channel["id"], STREAM)
     if not value:
         return None
@@ -54,25 +55,16 @@ def _position(tx: Transaction, channel: Row) -> Position | None:
     return Position(int(transaction), int(seq))
 
 
-def _is_full(tx: Transaction, channel: Row) -> bool:
-    waiting = tx.value(
-        "SELECT COUNT(*) FROM outbox WHERE channel_id = :id AND state IN ('waiting', 'leased')",
-        id=channel["id"],
-    )
-    return int(waiting) >= WAITING_MAX
+def _is_full(tx: Transaction, channel: ChannelRow) -> bool:
+    return outbox.pending(tx, channel["id"]) >= WAITING_MAX
 
 
-def _feed(runtime: Runtime, channel: Row, connector: PushEvents, tx: Transaction) -> int:
+def _feed(runtime: Runtime, channel: ChannelRow, connector: PushEvents, tx: Transaction) -> int:
     now = runtime.clock()
-    # Two workers never read the same: the cursor's row is taken first.
-    tx.value(
-        "SELECT value FROM cursor WHERE channel_id = :id AND stream = :stream FOR UPDATE",
-        id=channel["id"],
-        stream=STREAM,
-    )
+    channels.lock_cursor(tx, channel["id"], STREAM)
     here = _position(tx, channel)
     if here is None:
-        _move(tx, channel, event_feed.end(tx), now)  # it is told what is recorded from now on
+        _move(tx, channel, event_feed.end(tx), now)  # it receives the events from now on
         return 0
     if _is_full(tx, channel):
         return 0
@@ -80,7 +72,8 @@ def _feed(runtime: Runtime, channel: Row, connector: PushEvents, tx: Transaction
     if not rows:
         return 0
     chosen = _of_channel(tx, channel, rows)
-    wanted = [event.id for event in event_feed.told(tx, chosen) if connector.wants_event(event)]
+    outgoing = event_feed.ledger_events(tx, chosen)
+    wanted = [event.id for event in outgoing if connector.wants_event(event)]
     units = {row["id"]: row["unit_id"] for row in chosen}
     facts = [Fact(channel["id"], TOPIC, units[each], each, {"event": each}) for each in wanted]
     outbox.put(tx, facts, now)
@@ -88,50 +81,51 @@ def _feed(runtime: Runtime, channel: Row, connector: PushEvents, tx: Transaction
     return int(len(rows) == EVENTS_MAX)
 
 
-def _of_channel(tx: Transaction, channel: Row, rows: Sequence[Row]) -> list[Row]:
+def _of_channel(tx: Transaction, channel: ChannelRow, rows: Sequence[FeedEvent]) -> list[FeedEvent]:
     own = event_feed.shown_to(tx, rows, channel["client_id"])
     sites = set(orjson.loads(channel["site_ids"] or "[]"))
     return [row for row in own if not sites or sites & {row["to_site"], row["from_site"]}]
 
 
-def _move(tx: Transaction, channel: Row, position: Position, now: datetime) -> None:
+def _move(tx: Transaction, channel: ChannelRow, position: Position, now: datetime) -> None:
     value = f"{position.transaction}:{position.seq}"
     channels.move_cursor(tx, channel["id"], STREAM, value, now)
 
 
-async def tell(
+async def push(
     runtime: Runtime,
     connector: Connector[Any],
-    facts: Sequence[Row],
+    facts: Sequence[OutboxRow],
     batch: leases.Batch,
     arrived: Arrived,
     failed: Failed,
 ) -> None:
-    """Tell leased facts, and look after those that are worked off; settle each with its verdict."""
+    """Send leased event facts and poll those with a job; settle each with its result."""
     assert isinstance(connector, PushEvents)
     events = await runtime.database.read(partial(_events, facts))
-    jobs: dict[str | None, list[Row]] = {}
+    jobs: dict[str | None, list[OutboxRow]] = {}
     for fact in facts:
         jobs.setdefault(fact["job"], []).append(fact)
     for job, some in jobs.items():
         for start in range(0, len(some), connector.events_max):
             part = some[start : start + connector.events_max]
             if runtime.stopping.is_set() or not await batch.still_held():
-                return  # the rest is given back
-            await _tell(runtime, connector, job, part, events, batch, arrived, failed)
+                return  # the rest is released
+            await _push_batch(runtime, connector, job, part, events, batch, arrived, failed)
 
 
-def _events(facts: Sequence[Row], tx: Transaction) -> dict[str, LedgerEvent]:
+def _events(facts: Sequence[OutboxRow], tx: Transaction) -> dict[str, LedgerEvent]:
     ids = [orjson.loads(fact["payload"])["event"] for fact in facts]
     rows = event_feed.by_id(tx, ids)
-    return {event.id: event for event in event_feed.told(tx, [rows[each] for each in ids])}
+    outgoing = event_feed.ledger_events(tx, [rows[each] for each in ids])
+    return {event.id: event for event in outgoing}
 
 
-async def _tell(
+async def _push_batch(
     runtime: Runtime,
     connector: PushEvents,
     job: str | None,
-    facts: Sequence[Row],
+    facts: Sequence[OutboxRow],
     events: Mapping[str, LedgerEvent],
     batch: leases.Batch,
     arrived: Arrived,
@@ -161,7 +155,7 @@ async def _tell(
                 failed(tx, fact, verdict.error)
             elif verdict.job is not None:
                 later = runtime.clock() + timedelta(seconds=JOB_SECONDS)
-                outbox.is_worked_off(tx, fact, verdict.job, later, runtime.clock())
+                outbox.await_job(tx, fact, verdict.job, later, runtime.clock())
             else:
                 arrived(tx, fact, verdict.answer)
 

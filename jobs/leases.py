@@ -1,8 +1,8 @@
-"""Leases of a worker: kept alive while it works, given back when it has to stop.
+"""Leases of a worker: extended while it works, released when it has to stop.
 
-A worker that can not extend its lease, because somebody else has it or because the database is
-away for longer than the lease lasts, is stopped in the middle: from then on another may do the
-same work, and what this one would still do nobody has asked for.
+A worker that can not extend its lease, because another worker has it or because the database is
+away for longer than the lease lasts, is cancelled: from then on another worker may do the same
+work.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 BEATS = 4  # in one lease
-MARGIN = 0.9  # of a lease: we stop before another begins
+MARGIN = 0.9  # of a lease: this worker stops before another starts
 CALL_SECONDS_MAX = 300.0  # of one call to a channel, however alive it seems
-# What was cut off in the middle may still arrive; whoever repeats it waits until it has.
+# An interrupted call may still arrive; its repetition waits until then.
 INTERRUPTED = timedelta(seconds=5)
-GIVE_BACK_SECONDS_MAX = 3.0
+RELEASE_SECONDS_MAX = 3.0
 SETTLE_SECONDS = 0.5  # between attempts to write an outcome while the database is away
 
 
 class LeaseLost(Exception):
-    """The lease is no longer held. Next: stop; whoever has it now does the work."""
+    """The lease is no longer held. Next: stop; another worker does the work."""
 
 
 @asynccontextmanager
 async def kept(extend: Callable[[], Awaitable[bool]], lease: timedelta) -> AsyncIterator[None]:
-    """Extend a lease while the block runs; raise LeaseLost in its middle when it is lost.
+    """Extend a lease while the block runs; raises LeaseLost inside the block when it is lost.
 
-    `extend` says whether the lease is still held. When it fails, it is tried again at the next
+    `extend` returns whether the lease is still held. When it fails, it is retried at the next
     beat, until the lease is over.
     """
     seconds, loop = lease.total_seconds(), asyncio.get_running_loop()
@@ -79,7 +79,7 @@ async def _beat(
 
 
 async def persist(runtime: Runtime, work: Callable[[Transaction], Result]) -> Result:
-    """Write something that is known only here, and try until the lease is over."""
+    """Write an outcome that only this process knows; retry until the lease is over."""
     while True:
         try:
             return await runtime.database.write(work)
@@ -91,7 +91,7 @@ async def persist(runtime: Runtime, work: Callable[[Transaction], Result]) -> Re
 
 
 class Batch:
-    """Rows of a queue that this worker holds, and those of them that it has begun with."""
+    """Leased rows of a queue, and those of them that this worker started to process."""
 
     def __init__(self, runtime: Runtime, queue: Queue, fences: leases.Fences) -> None:
         self._runtime = runtime
@@ -102,15 +102,15 @@ class Batch:
         self._extended_at = runtime.clock()
 
     def begin(self, *names: Hashable) -> None:
-        """Note that something is done about rows from now on."""
+        """Mark rows as started."""
         self._begun.update(names)
 
     async def settle(
         self, names: Iterable[Hashable], work: Callable[[Transaction], Result]
     ) -> Result:
-        """Write the outcome of rows, and try for as long as they are held: it is known only here.
+        """Write the outcome of rows; retry for as long as their lease lasts.
 
-        `work` has to change nothing the second time: a commit may be kept and its answer lost.
+        `work` must be idempotent: a commit may succeed and its answer be lost.
         """
         names = tuple(names)
         self._settling.update(names)
@@ -120,62 +120,62 @@ class Batch:
         return result
 
     async def still_held(self) -> bool:
-        """Say whether all is still held, asking only where the last answer has grown old.
+        """Return whether all rows are still held; asks the database if the last answer is old.
 
-        A process that stood still for a while may have lost it before its own clock told it.
+        A suspended process may have lost the lease without noticing.
         """
         if self._runtime.clock() - self._extended_at < self._runtime.lease / 2:
             return True
         return await self.extend()
 
     async def extend(self) -> bool:
-        """Extend what is held; False when any of it is held by somebody else."""
+        """Extend the lease of all rows; return False if another worker holds any of them."""
         fences = dict(self._fences)
         if not fences:
             return True
         runtime = self._runtime
         held = await runtime.database.write(
-            # The time is read when the writer comes to it: it may have waited for the server.
+            # The time is read inside the transaction, which may have waited for the server.
             lambda tx: leases.extend(tx, self._queue, fences, runtime.clock(), runtime.lease)
         )
         self._extended_at = runtime.clock()
-        # What was settled meanwhile, or just now, is not missed.
+        # Rows that were settled meanwhile are not counted as lost.
         return held.issuperset(fences.keys() & (self._fences.keys() - self._settling))
 
-    async def give_back(self) -> None:
-        """Give back what is still held: at once what was not begun, the rest a little later."""
+    async def release(self) -> None:
+        """Release the held rows: due at once if they were not started, else after INTERRUPTED."""
         begun = {name: fence for name, fence in self._fences.items() if name in self._begun}
         rest = {name: fence for name, fence in self._fences.items() if name not in self._begun}
         self._fences.clear()
         later = self._runtime.clock() + INTERRUPTED
 
         def work(tx: Transaction) -> None:
-            leases.give_back(tx, self._queue, rest, None)
-            leases.give_back(tx, self._queue, begun, later)
+            leases.release(tx, self._queue, rest, None)
+            leases.release(tx, self._queue, begun, later)
 
         if begun or rest:
-            async with asyncio.timeout(GIVE_BACK_SECONDS_MAX):
+            async with asyncio.timeout(RELEASE_SECONDS_MAX):
                 await self._runtime.database.write(work)
 
 
 @asynccontextmanager
 async def held(runtime: Runtime, queue: Queue, fences: leases.Fences) -> AsyncIterator[Batch]:
-    """Hold leased rows while the block runs; what is not settled when it ends is given back."""
+    """Hold leased rows while the block runs; release those that are not settled at its end."""
     batch = Batch(runtime, queue, fences)
     try:
         async with kept(batch.extend, runtime.lease):
             yield batch
     except LeaseLost:
-        logger.warning("a lease of %s was lost: whoever has it now does the work", queue.table)
+        logger.warning("a lease of %s was lost: another worker does the work", queue.table)
         raise
     finally:
         with suppress(TimeoutError, *TROUBLES):  # else the lease ends by itself
-            await batch.give_back()
+            await batch.release()
 
 
 @asynccontextmanager
 async def one_call() -> AsyncIterator[None]:
-    """Bound one call to a channel; afterwards nobody knows what became of it."""
+    """Bound the time of one call to a channel; raises Unknown when it is over."""
     try:
         async with asyncio.timeout(CALL_SECONDS_MAX) as limit:
             yield

@@ -1,8 +1,7 @@
-"""Polling: orders and returns are pulled from their channels by cursor, whatever became of the
-webhooks.
+"""Polling: pulls orders and returns from their channels by cursor, independently of webhooks.
 
-Each has a cursor of its own, which moves only in the transaction that stored the page, so a page
-that fails is read again. What was stored already is known by its delivery id and dropped.
+Each stream has a cursor, which moves only in the transaction that stored the page, so a page that
+fails is read again. The inbox drops items that are stored already, by their delivery id.
 """
 
 import hashlib
@@ -20,7 +19,8 @@ from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.storage.database import TROUBLES
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, inbox
 from jobs.intake import ORDERS, RETURN, RETURNS
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 30.0  # for a budget that is used up: no lease is held
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of thing that is pulled: its cursor, its topic in the inbox, how it is written."""
+    """One kind of pulled item: name of its cursor, topic in the inbox, serialization, source."""
 
     name: str
     topic: str
@@ -52,10 +52,10 @@ async def poll_all(runtime: Runtime) -> str:
     return f"{sum(new)} new orders or changes from {len(rows)} channels"
 
 
-async def poll(runtime: Runtime, channel: Row) -> int:
-    """Pull the orders of one channel, and its returns before them; return how many were new.
+async def poll(runtime: Runtime, channel: ChannelRow) -> int:
+    """Pull the returns and the orders of one channel; return the number of new ones.
 
-    A failure is kept for people.
+    A failure is kept as a case.
     """
     if channel["waits_until"] > micros(runtime.clock()):
         return 0
@@ -65,7 +65,7 @@ async def poll(runtime: Runtime, channel: Row) -> int:
             with rate_limit_wait(PATIENCE_SECONDS):
                 new += await _pull(runtime, channel, stream)
         except TROUBLES:
-            raise  # our own database is away: says nothing of the channel
+            raise  # our own database is away: no failure of the channel
         except Exception as error:
             decision = _decided(error, stream, runtime)
             await runtime.database.write(partial(_failed, runtime, channel, stream, decision))
@@ -75,8 +75,8 @@ async def poll(runtime: Runtime, channel: Row) -> int:
     return new
 
 
-def _streams(runtime: Runtime, channel: Row) -> list[Stream]:
-    """Name what a channel is asked for. Returns come first: they explain smaller orders."""
+def _streams(runtime: Runtime, channel: ChannelRow) -> list[Stream]:
+    """Return the streams of a channel. Returns come first: they explain smaller orders."""
     connector = runtime.connections.of(channel)
     found = []
     if isinstance(connector, PullReturns) and channels.can(channel, "pull_returns"):
@@ -87,7 +87,7 @@ def _streams(runtime: Runtime, channel: Row) -> list[Stream]:
 
 
 def _decided(error: Exception, stream: Stream, runtime: Runtime) -> Decision:
-    """Say what a failure leads to: a channel that only lacks the right to returns goes on."""
+    """Decide on a failure; a channel that only lacks the permission for returns goes on."""
     decision = decide(error, 0, runtime.clock())
     if decision.pauses and stream.name == RETURN_STREAM:
         return replace(decision, pauses=False, due_at=None)
@@ -95,7 +95,7 @@ def _decided(error: Exception, stream: Stream, runtime: Runtime) -> Decision:
 
 
 def _failed(
-    runtime: Runtime, channel: Row, stream: Stream, decision: Decision, tx: Transaction
+    runtime: Runtime, channel: ChannelRow, stream: Stream, decision: Decision, tx: Transaction
 ) -> None:
     apply_to_channel(tx, channel, decision, runtime.clock(), stream.name)
     if decision.due_at is None:
@@ -103,7 +103,7 @@ def _failed(
         report_dead(tx, channel, stream.name, what, decision, runtime.clock())
 
 
-async def _pull(runtime: Runtime, channel: Row, stream: Stream) -> int:
+async def _pull(runtime: Runtime, channel: ChannelRow, stream: Stream) -> int:
     cursor = await runtime.database.read(lambda tx: channels.cursor(tx, channel["id"], stream.name))
     new = 0
     for _ in range(PAGES_MAX):
@@ -115,7 +115,9 @@ async def _pull(runtime: Runtime, channel: Row, stream: Stream) -> int:
     return new
 
 
-def _store(runtime: Runtime, channel: Row, stream: Stream, page: Page[Any], tx: Transaction) -> int:
+def _store(
+    runtime: Runtime, channel: ChannelRow, stream: Stream, page: Page[Any], tx: Transaction
+) -> int:
     now = runtime.clock()
     stored = inbox.accept(
         tx, [message_of(channel, stream.topic, stream.adapter, each) for each in page.items], now
@@ -126,10 +128,12 @@ def _store(runtime: Runtime, channel: Row, stream: Stream, page: Page[Any], tx: 
     return stored
 
 
-def message_of(channel: Row, topic: str, adapter: TypeAdapter[Any], item: Any) -> inbox.Message:
-    """Return what is stored of an item that was read; the same state of it is the same message."""
+def message_of(
+    channel: ChannelRow, topic: str, adapter: TypeAdapter[Any], item: Any
+) -> inbox.Message:
+    """Return the message of an item; the same state of the item gives the same message id."""
     body = adapter.dump_json(item)
-    # The content is part of the name: a channel whose update time stands still is still heard.
+    # The content is part of the id: some channels do not change their update time.
     digest = hashlib.sha256(body).hexdigest()[:16]
     kind = "" if topic == ORDER else f"{topic}:"
     return inbox.Message(channel["id"], f"pull:{kind}{item.ref}:{digest}", "pull", topic, body)

@@ -1,8 +1,8 @@
-"""What the relay writes into the log of pushes about each try."""
+"""Lines of the push log for each attempt of the relay."""
 
 import orjson
 
-from hub.storage.sql import Row
+from hub.storage.rows import OutboxRow
 from hub.sync.listings import LeasedLevel
 from hub.sync.push_log import Push, PushOutcome
 from jobs.recovery import Decision
@@ -11,7 +11,7 @@ LEVEL = "level"
 
 
 def of_level(level: LeasedLevel, decision: Decision | None) -> Push:
-    """Describe the telling of a level; without a decision it arrived."""
+    """Describe an attempt to send a level; without a decision it succeeded."""
     return Push(
         topic=LEVEL,
         subject=level.sku,
@@ -22,8 +22,8 @@ def of_level(level: LeasedLevel, decision: Decision | None) -> Push:
     )
 
 
-def of_fact(fact: Row, decision: Decision | None, answer: str = "") -> Push:
-    """Describe the telling of a fact; without a decision it arrived."""
+def of_fact(fact: OutboxRow, decision: Decision | None, answer: str = "") -> Push:
+    """Describe an attempt to send a fact; without a decision it succeeded."""
     return Push(
         topic=fact["topic"],
         subject=fact["subject"],

@@ -1,8 +1,8 @@
-"""Queues: what a channel put into a queue of ours is stored in the inbox, then deleted there.
+"""Queues of channels: messages are stored in the inbox, then deleted from the queue.
 
-A message is acknowledged only after its delivery was committed. A worker that dies in between
-leaves it where it is: it comes again, is known by its id and deleted then. As with webhooks,
-nothing is understood yet; `jobs.intake` does that.
+A message is acknowledged only after its delivery was committed. If the worker dies in between, the
+queue delivers it again; the inbox drops it by its id. As with webhooks, `jobs.intake` interprets
+it later.
 """
 
 import logging
@@ -15,7 +15,8 @@ from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.storage.database import TROUBLES
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, inbox
 from jobs.intake import QUEUE
 from jobs.poll import PATIENCE_SECONDS
@@ -34,8 +35,8 @@ async def empty_all(runtime: Runtime) -> str:
     return f"{sum(new)} new notices from {len(rows)} queues"
 
 
-async def empty(runtime: Runtime, channel: Row) -> int:
-    """Store everything that waits in the queue of one channel; return how much of it was new."""
+async def empty(runtime: Runtime, channel: ChannelRow) -> int:
+    """Store all messages of the queue of one channel; return the number of new ones."""
     if channel["waits_until"] > micros(runtime.clock()):
         return 0
     connector: object = runtime.connections.of(channel)
@@ -53,7 +54,7 @@ async def empty(runtime: Runtime, channel: Row) -> int:
                 new += await runtime.database.write(partial(_store, runtime, channel, messages))
                 await connector.acknowledge([each.receipt for each in messages])
     except TROUBLES:
-        raise  # our own database is away: what was not stored was not acknowledged either
+        raise  # our own database is away: messages that were not stored stay in the queue
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
         if decision.pauses or decision.due_at is None:
@@ -64,7 +65,7 @@ async def empty(runtime: Runtime, channel: Row) -> int:
 
 
 def _store(
-    runtime: Runtime, channel: Row, messages: Sequence[QueueMessage], tx: Transaction
+    runtime: Runtime, channel: ChannelRow, messages: Sequence[QueueMessage], tx: Transaction
 ) -> int:
     now = runtime.clock()
     stored = [
@@ -75,6 +76,6 @@ def _store(
     return inbox.accept(tx, stored, now)
 
 
-def _failed(runtime: Runtime, channel: Row, decision: Decision, tx: Transaction) -> None:
-    """Call a person. The channel itself goes on: its orders are also pulled, only later."""
+def _failed(runtime: Runtime, channel: ChannelRow, decision: Decision, tx: Transaction) -> None:
+    """Open a case. The channel itself goes on: its orders are also pulled, only later."""
     report_dead(tx, channel, QUEUE, "that its queue is read", decision, runtime.clock())

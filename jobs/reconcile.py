@@ -1,7 +1,7 @@
-"""Reconciliation of one channel: look twice, compare, keep the differences, heal what is safe.
+"""Reconciliation of one channel: compare twice, store the differences, heal the safe ones.
 
-What disagrees at the first look may be on its way, so orders are pulled again and the channel is
-looked at once more before anything is called a difference. Batches keep the memory bounded.
+A mismatch at the first comparison may be in flight, so orders are pulled again and the channel is
+read once more before a difference is stored. Batches keep the memory bounded.
 """
 
 import asyncio
@@ -21,8 +21,10 @@ from hub.after_sales import warranty_answers
 from hub.commands.context import CommandContext
 from hub.reconciliation import comparison
 from hub.reconciliation import differences as reconciliation
+from hub.reconciliation.comparison import RegisteredUnit
 from hub.reconciliation.differences import AUTOMATIC, Difference, Fix, Scope, Totals
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
 from jobs import intake, poll, relay
@@ -35,12 +37,12 @@ BATCH = 500
 WINDOW = timedelta(days=2)
 HEAL_SECONDS_MAX = 5.0
 HEAL_POLL_SECONDS = 0.05
-GRACE = timedelta(seconds=60)  # an order that is younger may simply be on its way
+GRACE = timedelta(seconds=60)  # a younger order may be in flight
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How a run is made: whether it heals, how far back, how long an order may be on its way."""
+class RunOptions:
+    """Options of a run: trigger, healing, period of orders, time an order may be in flight."""
 
     trigger: str = "schedule"
     heal: bool = True
@@ -48,20 +50,23 @@ class Policy:
     grace: timedelta = GRACE
 
 
-SCHEDULED = Policy()
+SCHEDULED = RunOptions()
 
 
 async def reconcile_all(runtime: Runtime) -> str:
-    """Reconcile every active channel in every scope that it allows; return a summary."""
+    """Reconcile every active channel in every scope that it supports; return a summary."""
     rows = await runtime.database.read(channels.with_capability)
     runs = [run for channel in rows for run in await reconcile(runtime, channel)]
     return f"{len(runs)} runs over {len(rows)} channels"
 
 
 async def reconcile(
-    runtime: Runtime, channel: Row, policy: Policy = SCHEDULED, scope: Scope | None = None
+    runtime: Runtime,
+    channel: ChannelRow,
+    options: RunOptions = SCHEDULED,
+    scope: Scope | None = None,
 ) -> list[str]:
-    """Reconcile one channel; return the ids of its runs. A run that fails is kept as failed."""
+    """Reconcile one channel; return the ids of its runs, failed ones included."""
     connector = runtime.connections.of(channel)
     scopes: list[tuple[Scope, bool]] = [
         (Scope.ORDERS, isinstance(connector, SnapshotOrders)),
@@ -69,30 +74,30 @@ async def reconcile(
         (Scope.WARRANTIES, isinstance(connector, LookupWarranty)),
     ]
     return [
-        await _run(runtime, channel, each, policy)
+        await _run(runtime, channel, each, options)
         for each, possible in scopes
         if possible and scope in (None, each)
     ]
 
 
-async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> str:
+async def _run(runtime: Runtime, channel: ChannelRow, scope: Scope, options: RunOptions) -> str:
     run_id = await runtime.database.write(
-        lambda tx: reconciliation.start(tx, channel["id"], scope, policy.trigger, runtime.clock())
+        lambda tx: reconciliation.start(tx, channel["id"], scope, options.trigger, runtime.clock())
     )
     look = {Scope.ORDERS: _orders, Scope.LEVELS: _levels, Scope.WARRANTIES: _warranties}[scope]
     totals = Totals()
     try:
         with rate_limit_wait(poll.PATIENCE_SECONDS):
-            async for found in look(runtime, channel, policy, totals):
+            async for found in look(runtime, channel, options, totals):
                 totals.differences += len(found)
                 rows = await runtime.database.write(partial(_keep, runtime, channel, run_id, found))
-                if policy.heal:
+                if options.heal:
                     await heal(runtime, channel, rows)
         await runtime.database.write(
             lambda tx: reconciliation.finish(tx, run_id, totals, runtime.clock())
         )
-        if policy.heal:
-            await _until_told(runtime, run_id)
+        if options.heal:
+            await _until_healed(runtime, run_id)
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
 
@@ -107,8 +112,8 @@ async def _run(runtime: Runtime, channel: Row, scope: Scope, policy: Policy) -> 
 
 
 def _keep(
-    runtime: Runtime, channel: Row, run_id: str, found: Sequence[Difference], tx: Transaction
-) -> list[Row]:
+    runtime: Runtime, channel: ChannelRow, run_id: str, found: Sequence[Difference], tx: Transaction
+) -> list[ReconciliationDifferenceRow]:
     now = runtime.clock()
     rows = [reconciliation.record(tx, run_id, channel["id"], each, now) for each in found]
     for row in rows:
@@ -117,8 +122,10 @@ def _keep(
     return rows
 
 
-async def heal(runtime: Runtime, channel: Row, differences: Sequence[Row]) -> None:
-    """Heal what is safe, and tell the channel."""
+async def heal(
+    runtime: Runtime, channel: ChannelRow, differences: Sequence[ReconciliationDifferenceRow]
+) -> None:
+    """Heal the differences that are safe to heal, and send the channel what this queued."""
     safe = [row for row in differences if Fix(row["fix"]) in AUTOMATIC]
     context = runtime.context("reconcile")
     queued = [row for row in safe if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
@@ -126,60 +133,69 @@ async def heal(runtime: Runtime, channel: Row, differences: Sequence[Row]) -> No
 
         def queue(tx: Transaction) -> None:
             for row in queued:
-                reconciliation.heal(tx, context, row)
+                reconciliation.heal(tx, context, row["id"])
 
         await runtime.database.write(queue)
     for row in safe:
         if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
-            await heal_one(runtime, channel, row, context)
+            await _heal_order(runtime, channel, row, context)
     if safe:
         await intake.drain(runtime)
         await relay.drain(runtime, channel["id"])
 
 
-async def _until_told(runtime: Runtime, run_id: str) -> None:
-    """Wait, not for ever, while another worker still holds what heals the differences of a run."""
+async def _until_healed(runtime: Runtime, run_id: str) -> None:
+    """Wait up to HEAL_SECONDS_MAX while another worker still heals differences of a run."""
     with suppress(TimeoutError):
         async with asyncio.timeout(HEAL_SECONDS_MAX):
-            while await runtime.database.read(
-                lambda tx: tx.value(
-                    "SELECT COUNT(*) FROM reconciliation_difference "
-                    "WHERE run_id = :run AND state = 'healing'",
-                    run=run_id,
-                )
-            ):
+            while await runtime.database.read(lambda tx: reconciliation.healing(tx, run_id)):
                 await asyncio.sleep(HEAL_POLL_SECONDS)
 
 
 async def heal_one(
-    runtime: Runtime, channel: Row, difference: Row, context: CommandContext
+    runtime: Runtime, channel: ChannelRow, difference_id: str, context: CommandContext
 ) -> None:
-    """Heal one difference: read its order again, or queue what tells the channel."""
+    """Heal one difference: read its order again, or queue its fix for the channel.
+
+    Raises StepNotAllowed for a difference that is settled, or that only a person can settle.
+    """
+    difference = await runtime.database.read(lambda tx: reconciliation.get(tx, difference_id))
     if Fix(difference["fix"]) is not Fix.ACCEPT_ORDER:
-        await runtime.database.write(lambda tx: reconciliation.heal(tx, context, difference))
+        await runtime.database.write(lambda tx: reconciliation.heal(tx, context, difference_id))
         return
+    await _heal_order(runtime, channel, difference, context)
+
+
+async def _heal_order(
+    runtime: Runtime,
+    channel: ChannelRow,
+    difference: ReconciliationDifferenceRow,
+    context: CommandContext,
+) -> None:
     connector = runtime.connections.of(channel)
-    assert isinstance(connector, PullOrders)  # a channel that shows orders can read one
+    assert isinstance(connector, PullOrders)  # a channel that lists orders can read one
     ref = _remote_ref(difference)
     order = await connector.read_order(ref)
 
     def accept(tx: Transaction) -> None:
-        reconciliation.heal(tx, context, difference)
+        reconciliation.heal(tx, context, difference["id"])
         orders.accept(tx, context, channel, order)
         reconciliation.healed(tx, difference["id"], context.now)
 
     await runtime.database.write(accept)
 
 
-def _remote_ref(difference: Row) -> str:
+def _remote_ref(difference: ReconciliationDifferenceRow) -> str:
     return str(orjson.loads(difference["remote_claim"])["ref"])
 
 
-Found = AsyncIterator[Sequence[Difference]]
+DifferenceBatches = AsyncIterator[Sequence[Difference]]
 
 
-async def _levels(runtime: Runtime, channel: Row, _policy: Policy, totals: Totals) -> Found:
-    """Yield what differs, batch by batch; only the names of suspects are kept in memory."""
+async def _levels(
+    runtime: Runtime, channel: ChannelRow, _options: RunOptions, totals: Totals
+) -> DifferenceBatches:
+    """Yield the differences of levels in batches; only the SKUs of suspects stay in memory."""
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotStock)
     started = runtime.clock()
@@ -207,8 +223,8 @@ async def _levels(runtime: Runtime, channel: Row, _policy: Policy, totals: Total
         yield missing[first : first + BATCH]
 
 
-async def _catch_up(runtime: Runtime, channel: Row) -> None:
-    """Take in what the channel sold and tell it what is due, so that only drift is left."""
+async def _catch_up(runtime: Runtime, channel: ChannelRow) -> None:
+    """Process the channel's sales and send it what is due, so that only drift remains."""
     await poll.poll(runtime, channel)
     await intake.drain(runtime)
     await relay.drain(runtime, channel["id"])
@@ -229,7 +245,9 @@ async def _batches(
         yield batch
 
 
-async def _orders(runtime: Runtime, channel: Row, policy: Policy, totals: Totals) -> Found:
+async def _orders(
+    runtime: Runtime, channel: ChannelRow, options: RunOptions, totals: Totals
+) -> DifferenceBatches:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotOrders)
     await intake.drain(runtime)
@@ -238,16 +256,16 @@ async def _orders(runtime: Runtime, channel: Row, policy: Policy, totals: Totals
 
     async def compare(order: Order) -> Difference | str:
         return await runtime.database.read(
-            lambda tx: comparison.order(tx, channel, order, now, policy.grace)
+            lambda tx: comparison.order(tx, channel, order, now, options.grace)
         )
 
-    async for order in connector.snapshot_orders(now - policy.window, now):
+    async for order in connector.snapshot_orders(now - options.window, now):
         if found := _counted(await compare(order), totals):
             yield found
 
 
 def _counted(outcome: Difference | str, totals: Totals) -> Sequence[Difference]:
-    """Count what matched or is on its way; return what differs."""
+    """Count a match or an item in flight; return a difference."""
     if isinstance(outcome, Difference):
         return (outcome,)
     if outcome == "in_flight":
@@ -257,7 +275,9 @@ def _counted(outcome: Difference | str, totals: Totals) -> Sequence[Difference]:
     return ()
 
 
-async def _warranties(runtime: Runtime, channel: Row, _policy: Policy, totals: Totals) -> Found:
+async def _warranties(
+    runtime: Runtime, channel: ChannelRow, _options: RunOptions, totals: Totals
+) -> DifferenceBatches:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, LookupWarranty)
     await relay.drain(runtime, channel["id"])
@@ -267,10 +287,10 @@ async def _warranties(runtime: Runtime, channel: Row, _policy: Policy, totals: T
 
 
 async def _answers(
-    runtime: Runtime, channel: Row, connector: LookupWarranty
-) -> AsyncIterator[tuple[Row, Warranty]]:
-    """Ask about every sold unit, page by page, and remember what is said."""
-    units: Sequence[Row] = ()
+    runtime: Runtime, channel: ChannelRow, connector: LookupWarranty
+) -> AsyncIterator[tuple[RegisteredUnit, Warranty]]:
+    """Look up every sold unit, page by page, and store the answers."""
+    units: Sequence[RegisteredUnit] = ()
     while True:
         after = units[-1]["id"] if units else ""
         find = partial(
@@ -290,7 +310,10 @@ async def _answers(
 
 
 def _remember(
-    runtime: Runtime, channel: Row, answers: Sequence[tuple[Row, Warranty]], tx: Transaction
+    runtime: Runtime,
+    channel: ChannelRow,
+    answers: Sequence[tuple[RegisteredUnit, Warranty]],
+    tx: Transaction,
 ) -> None:
     for unit, answer in answers:
         warranty_answers.remember(tx, unit["id"], channel["id"], answer, runtime.clock())

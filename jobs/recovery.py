@@ -1,4 +1,4 @@
-"""What a failed call leads to: the six errors of connectors, each with what happens next.
+"""Recovery from failed calls: the six errors of connectors, and the consequences of each.
 
 | error       | attempts | the message              | the channel | a person         |
 |-------------|----------|--------------------------|-------------|------------------|
@@ -7,16 +7,16 @@
 | AuthFailed  | -        | waits                    | paused      | at once          |
 | Rejected    | -        | dead letter              | goes on     | yes              |
 | NotFound    | -        | dead letter (2)          | goes on     | yes              |
-| Conflict    | + 1      | built anew               | goes on     | no               |
+| Conflict    | + 1      | rebuilt                  | goes on     | no               |
 | a bug       | -        | dead letter, with trace  | goes on     | yes, as our fault|
 | no database | -        | waits                    | goes on     | no               |
 
-(1) unless it was our own budget that was used up: then the channel was not even asked.
-(2) unless it may be there soon: a channel may tell of an order before it lets it be read.
+(1) unless our own budget was used up: then the channel was not called.
+(2) unless it may exist soon: a channel may announce an order before it can be read.
 
 Transient failures of different messages in a row open the channel's circuit
-(`hub.sync.circuit`): it is left alone, no message spends an attempt, and now and then one worker
-asks whether it is back.
+(`hub.sync.circuit`): calls stop, no message spends an attempt, and one worker at a time probes the
+channel at intervals.
 """
 
 import logging
@@ -36,7 +36,8 @@ from connectors import (
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.storage.database import TROUBLES
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, circuit
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ _random = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a message: told again at `due_at`, or given up (None)."""
+    """Consequence of a failure: the message is sent again at `due_at`, or dead (None)."""
 
     error: str
     due_at: datetime | None
@@ -64,9 +65,9 @@ class Decision:
 def decide(
     error: BaseException, attempts: int, now: datetime, *, may_come: bool = False
 ) -> Decision:
-    """Say what happens after a failed call; `attempts` are those before it.
+    """Decide on a failed call; `attempts` counts the failures before it.
 
-    `may_come`: what is not found may be there soon.
+    `may_come`: an object that was not found may exist soon.
     """
     text = f"{type(error).__name__}: {error}"
     match error:
@@ -82,14 +83,14 @@ def decide(
         case Conflict() if attempts < CONFLICTS_AT_ONCE_MAX:
             return Decision(text, now, counted=True)
         case Conflict() if attempts + 1 < ATTEMPTS_MAX:
-            # It answers, and sells: those at once were no failures to wait long for.
+            # The channel answers; the immediate retries do not count for the back-off.
             return Decision(text, now + _backoff(attempts - CONFLICTS_AT_ONCE_MAX), counted=True)
         case ConnectorError():
             outage = isinstance(error, Transient)
             if attempts + 1 >= ATTEMPTS_MAX:
                 return Decision(text, None, is_outage=outage)
             return Decision(text, now + _backoff(attempts), counted=True, is_outage=outage)
-    if isinstance(error, TROUBLES):  # our own database was away: nobody's fault, nothing to count
+    if isinstance(error, TROUBLES):  # our own database was away: not counted as an attempt
         return Decision(text, now + _backoff(0))
     logger.error("a connector failed in a way that it should not", exc_info=error)
     return Decision(f"bug: {text}", None)
@@ -101,11 +102,11 @@ def _backoff(attempts: int) -> timedelta:
 
 
 def apply_to_channel(
-    tx: Transaction, channel: Row, decision: Decision, now: datetime, subject: str = ""
+    tx: Transaction, channel: ChannelRow, decision: Decision, now: datetime, subject: str = ""
 ) -> None:
-    """Slow a channel down, open its circuit, or pause it and call a person, as was decided.
+    """Apply a decision to its channel: slow it down, open its circuit, or pause it with a case.
 
-    `subject` is what failed: only failures of different things say that the channel is down.
+    `subject` identifies the failed message: only failures of different messages open the circuit.
     """
     if decision.is_outage and circuit.failed(tx, channel["id"], subject, now):
         finding = Finding(
@@ -113,7 +114,7 @@ def apply_to_channel(
             subject=channel["code"],
             channel_id=channel["id"],
             severity=Severity.HIGH,
-            summary=f"{channel['name']} does not answer; what is to be told waits.",
+            summary=f"{channel['name']} does not answer; pending messages wait.",
             details={"error": decision.error},
         )
         cases.report(tx, finding, now)
@@ -132,17 +133,17 @@ def apply_to_channel(
         cases.report(tx, finding, now)
 
 
-def reached(tx: Transaction, channel: Row, now: datetime) -> None:
-    """Note that a channel took something: what people were called for on its account is over."""
+def reached(tx: Transaction, channel: ChannelRow, now: datetime) -> None:
+    """Record a successful call: close the circuit and the cases of the channel."""
     circuit.succeeded(tx, channel["id"])
     for kind in (CaseKind.CHANNEL_DOWN, CaseKind.AUTHENTICATION):
         cases.settle(tx, kind, channel["code"], channel["id"], now)
 
 
 def report_dead(
-    tx: Transaction, channel: Row, subject: str, what: str, decision: Decision, now: datetime
+    tx: Transaction, channel: ChannelRow, subject: str, what: str, decision: Decision, now: datetime
 ) -> None:
-    """Open a case for a message that was given up."""
+    """Open a case for a dead message."""
     finding = Finding(
         kind=CaseKind.SYNC_FAILURE,
         subject=subject,

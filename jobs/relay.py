@@ -1,7 +1,7 @@
-"""The relay: from the ledger to the channels, levels and facts, one loop for each channel.
+"""The relay: sends levels and facts from the ledger to the channels, one loop for each channel.
 
-A slow or broken channel holds up nobody else. What is told is read at the moment of telling, and
-an outcome is written only by the worker that still holds the lease.
+A slow or broken channel does not delay the others. Values are read at the moment of sending, and
+only the worker that still holds the lease writes the outcome.
 """
 
 import asyncio
@@ -35,7 +35,8 @@ from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
 from hub.recalls import notices, people
 from hub.reconciliation import differences
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, OutboxRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, circuit, listings, mappings, outbox, push_log, registrations
 from hub.sync.circuit import CircuitState
 from hub.sync.leases import FACTS, LEVELS, Fences
@@ -62,7 +63,7 @@ CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
 
 
 async def run(runtime: Runtime) -> None:
-    """Serve every channel until the process is to stop; then finish what was begun."""
+    """Serve every channel until the process stops; then finish the work that was started."""
     loops: dict[str, asyncio.Task[None]] = {}
     try:
         while not runtime.stopping.is_set():
@@ -79,13 +80,10 @@ async def run(runtime: Runtime) -> None:
 
 
 async def _serve_all(runtime: Runtime, loops: "dict[str, asyncio.Task[None]]") -> None:
-    """Begin a loop for every channel that has none."""
-    rows = await runtime.database.read(
-        lambda tx: tx.rows("SELECT id FROM channel ORDER BY created_at")
-    )
-    for row in rows:
-        if row["id"] not in loops or loops[row["id"]].done():
-            loops[row["id"]] = asyncio.create_task(_serve(runtime, row["id"]))
+    """Start a loop for every channel that has none."""
+    for channel_id in await runtime.database.read(channels.ids):
+        if channel_id not in loops or loops[channel_id].done():
+            loops[channel_id] = asyncio.create_task(_serve(runtime, channel_id))
 
 
 async def _serve(runtime: Runtime, channel_id: str) -> None:
@@ -95,10 +93,10 @@ async def _serve(runtime: Runtime, channel_id: str) -> None:
 
 
 async def relay(runtime: Runtime, channel_id: str) -> int:
-    """Tell a channel what is due; return how many messages were worked on."""
+    """Send a channel its due levels and facts; return the number of messages."""
     now = runtime.clock()
 
-    def look(tx: Transaction) -> tuple[Row, circuit.Circuit]:
+    def look(tx: Transaction) -> tuple[ChannelRow, circuit.Circuit]:
         return channels.by_id(tx, channel_id), circuit.of(tx, channel_id)
 
     channel, breaker = await runtime.database.read(look)
@@ -110,31 +108,31 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     ):
         return 0
     if await connector.api.wait() > 0:
-        return 0  # before anything is leased: nobody waits with a lease in his hand
+        return 0  # checked before a lease: no worker waits while it holds one
     worked = 0
     with rate_limit_wait(0):
         if isinstance(connector, PushStock):
             worked += await _push_levels(runtime, channel, connector)
         if isinstance(connector, PushEvents):
             worked += await event_push.feed(runtime, channel, connector)
-        return worked + await _tell_facts(runtime, channel, connector)
+        return worked + await _push_facts(runtime, channel, connector)
 
 
 async def drain(runtime: Runtime, channel_id: str, *, rounds_max: int = 1_000) -> int:
-    """Tell a channel everything that is due now; return how many messages were worked on."""
+    """Send a channel everything that is due now; return the number of messages."""
     total = 0
     for _ in range(rounds_max):
         try:
             worked = await relay(runtime, channel_id)
         except leases.LeaseLost:
-            break  # whoever has it now tells the rest
+            break  # another worker sends the rest
         if not worked:
             break
         total += worked
     return total
 
 
-async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> int:
+async def _push_levels(runtime: Runtime, channel: ChannelRow, connector: PushStock) -> int:
     if runtime.stopping.is_set() or not await _anything_due(runtime, channel):
         return 0
     limit = connector.levels_max
@@ -151,19 +149,10 @@ async def _push_levels(runtime: Runtime, channel: Row, connector: PushStock) -> 
     return len(leased)
 
 
-async def _anything_due(runtime: Runtime, channel: Row) -> bool:
-    """Look before taking the writer's turn: most wake-ups are about another channel."""
-    now = micros(runtime.clock())
-    row = await runtime.database.read(
-        lambda tx: tx.row(
-            "SELECT 1 AS due FROM listing_level WHERE channel_id = :channel "
-            "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
-            "AND state = 'live' LIMIT 1",
-            channel=channel["id"],
-            now=now,
-        )
-    )
-    return row is not None
+async def _anything_due(runtime: Runtime, channel: ChannelRow) -> bool:
+    """Check without a write transaction: most wake-ups concern another channel."""
+    now = runtime.clock()
+    return await runtime.database.read(lambda tx: listings.anything_due(tx, channel["id"], now))
 
 
 async def _pushed(
@@ -192,7 +181,7 @@ async def _pushed(
 def _settle(
     tx: Transaction,
     runtime: Runtime,
-    channel: Row,
+    channel: ChannelRow,
     leased: Sequence[LeasedLevel],
     outcomes: dict[str, PushedLevel | BaseException],
 ) -> None:
@@ -206,14 +195,14 @@ def _settle(
             continue
         error, observed = _failure(outcome)
         if observed is not None and observed == level.desired:
-            # The channel moved on by itself to what it should show: its own sale, most likely.
+            # The channel shows the desired quantity by itself: most likely after its own sale.
             arrived += _acknowledged(tx, level, now)
             pushes.append(push_attempts.of_level(level, None))
             continue
         decision = decide(error, level.attempts, now)
         pushes.append(push_attempts.of_level(level, decision))
         apply_to_channel(tx, channel, decision, now, level.sku)
-        _put_back(tx, channel, level, decision, observed, runtime)
+        _requeue(tx, channel, level, decision, observed, runtime)
     push_log.note(tx, channel["id"], pushes, now)
     if arrived:
         reached(tx, channel, now)
@@ -221,9 +210,9 @@ def _settle(
 
 
 def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[str]:
-    """Note that a level arrived, and name it; one that arrived too late is told anew.
+    """Record that a level was sent and return its SKU; one that was too late is queued again.
 
-    Whoever holds the lease by now may have told a newer figure before this one came there.
+    The worker that holds the lease now may have sent a newer figure before this one arrived.
     """
     if not listings.acknowledge(tx, level, level.desired, now):
         listings.touch_listing(tx, level.listing_id, now)
@@ -243,9 +232,9 @@ def _failure(outcome: PushedLevel | BaseException | None) -> tuple[BaseException
     return Conflict("the channel shows another quantity", outcome.quantity), outcome.quantity
 
 
-def _put_back(
+def _requeue(
     tx: Transaction,
-    channel: Row,
+    channel: ChannelRow,
     level: LeasedLevel,
     decision: Decision,
     observed: int | None,
@@ -260,24 +249,17 @@ def _put_back(
             counted=decision.counted,
             observed=observed,
         )
-        if not kept:  # it may have taken effect, after what the next worker told
+        if not kept:  # it may have taken effect after the figure of the next worker
             listings.touch_listing(tx, level.listing_id, runtime.clock())
     elif listings.give_up(tx, level, decision.error):
         what = f"that {level.sku} has {level.desired} left"
         report_dead(tx, channel, level.sku, what, decision, runtime.clock())
 
 
-async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any]) -> int:
+async def _push_facts(runtime: Runtime, channel: ChannelRow, connector: Connector[Any]) -> int:
     now = runtime.clock()
-    due = await runtime.database.read(
-        lambda tx: tx.row(
-            "SELECT 1 AS due FROM outbox WHERE channel_id = :channel "
-            "AND state IN ('waiting', 'leased') AND due_at <= :now AND lease_until <= :now LIMIT 1",
-            channel=channel["id"],
-            now=micros(now),
-        )
-    )
-    if due is None or runtime.stopping.is_set():
+    due = await runtime.database.read(lambda tx: outbox.anything_due(tx, channel["id"], now))
+    if not due or runtime.stopping.is_set():
         return 0
     limit = connector.events_max if isinstance(connector, PushEvents) else FACTS_MAX
     facts = await runtime.database.write(
@@ -288,7 +270,7 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
     async with leases.held(runtime, FACTS, {fact["seq"]: fact["fence"] for fact in facts}) as batch:
         events = [fact for fact in facts if fact["topic"] == event_push.TOPIC]
         if events:
-            await event_push.tell(
+            await event_push.push(
                 runtime,
                 connector,
                 events,
@@ -300,13 +282,17 @@ async def _tell_facts(runtime: Runtime, channel: Row, connector: Connector[Any])
             if fact["topic"] == event_push.TOPIC:
                 continue
             if runtime.stopping.is_set() or not await batch.still_held():
-                break  # the rest is given back
-            await _tell(runtime, channel, connector, fact, batch)
+                break  # the rest is released
+            await _push_fact(runtime, channel, connector, fact, batch)
     return len(facts)
 
 
-async def _tell(
-    runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row, batch: leases.Batch
+async def _push_fact(
+    runtime: Runtime,
+    channel: ChannelRow,
+    connector: Connector[Any],
+    fact: OutboxRow,
+    batch: leases.Batch,
 ) -> None:
     outcome: Callable[[Transaction], None]
     batch.begin(fact["seq"])
@@ -322,14 +308,14 @@ async def _tell(
 
 
 async def _deliver(
-    runtime: Runtime, channel: Row, connector: Connector[Any], fact: Row
+    runtime: Runtime, channel: ChannelRow, connector: Connector[Any], fact: OutboxRow
 ) -> str | Warranty:
     payload = orjson.loads(fact["payload"])
     if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
         return await connector.push_fulfillment(_fulfillment(channel, payload))
     if fact["topic"] == CANCELLATION and isinstance(connector, CancelOrders):
         if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
-            return "not needed any more: the order can be served, or is cancelled"
+            return "no longer needed: the order can be served, or is cancelled"
         return await connector.cancel_order(Cancellation(**payload))
     if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
         asked = await runtime.database.read(
@@ -346,14 +332,14 @@ async def _deliver(
         )
     if fact["topic"] == notices.TOPIC and isinstance(connector, SendNotice):
         return await _send_notice(runtime, connector, payload["notice"])
-    raise TypeError(f"{channel['connector']} can not be told a {fact['topic']}")
+    raise TypeError(f"{channel['connector']} can not be sent a {fact['topic']}")
 
 
 async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) -> str:
-    """Send one message; how to reach the person is opened here and kept nowhere."""
+    """Send one message; the contact of the person is unsealed here and stored nowhere."""
     draft = await runtime.database.read(lambda tx: notices.message(tx, notice_id))
     if draft is None:
-        return ""  # the person was erased, or has been told meanwhile
+        return ""  # the person was erased, or was notified meanwhile
     contact = people.contact_of(runtime.connections.unseal(draft.sealed))
     notice = Notice(
         reference=draft.reference, contact=contact, subject=draft.subject, text=draft.text
@@ -361,12 +347,12 @@ async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) 
     try:
         return await connector.send_notice(notice)
     except ConnectorError as error:
-        # The remote's words may repeat the address, and they end in logs and cases.
+        # The remote's text may repeat the address, and it ends in logs and cases.
         error.args = (people.redacted(str(error), contact), *error.args[1:])
         raise
 
 
-def _fulfillment(channel: Row, payload: dict[str, Any]) -> Fulfillment:
+def _fulfillment(channel: ChannelRow, payload: dict[str, Any]) -> Fulfillment:
     return Fulfillment(
         reference=payload["reference"],
         order_ref=payload["order_ref"],
@@ -381,7 +367,7 @@ def _fulfillment(channel: Row, payload: dict[str, Any]) -> Fulfillment:
 
 
 def _fact_arrived(
-    tx: Transaction, runtime: Runtime, channel: Row, fact: Row, answer: str | Warranty
+    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, answer: str | Warranty
 ) -> None:
     now = runtime.clock()
     text = answer if isinstance(answer, str) else str(answer.status)
@@ -398,7 +384,7 @@ def _fact_arrived(
 
 
 def _fact_failed(
-    tx: Transaction, runtime: Runtime, channel: Row, fact: Row, error: BaseException
+    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, error: BaseException
 ) -> None:
     now = runtime.clock()
     decision = decide(error, fact["attempts"], now)

@@ -1,4 +1,4 @@
-"""What every job works with: the database, the open connectors, the clock, its own name."""
+"""Runtime of the jobs: database, open connectors, clock and name of the process."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from hub.commands.context import CommandContext
 from hub.storage.database import Database
 from hub.sync.leases import LEASE
 from jobs import shared_rate_limits
-from jobs.single_flight import Flights
+from jobs.single_flight import SingleFlight
 
 
 def _own_name() -> str:
@@ -25,25 +25,25 @@ def _own_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One process's share of the work."""
+    """The resources of one process."""
 
     database: Database
     connections: Connections
     clock: Callable[[], datetime] = now
     holder: str = field(default_factory=_own_name)
-    flights: Flights = field(default_factory=Flights)
+    flights: SingleFlight = field(default_factory=SingleFlight)
     lease: timedelta = LEASE
-    """How long what is held stays held after its worker died; extended while it lives."""
+    """Duration of a lease, which its worker extends while it is alive."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the process is to end: nothing is begun any more, what was begun is finished."""
+    """Set when the process is to end: no work is started any more, started work is finished."""
 
     @classmethod
     def over(
         cls, database: Database, vault: Vault, clock: Callable[[], datetime] = now, **more: Any
     ) -> "Runtime":
-        """Return the share of one process that has its accounts in common with the others."""
+        """Return a runtime that shares its channel accounts with the other processes."""
         connections = Connections(vault.open, shared_rate_limits.stores(database, vault, clock))
         return cls(database, connections, clock=clock, **more)
 
@@ -57,5 +57,5 @@ class Runtime:
             await self.connections.aclose()
 
     def context(self, job: str) -> CommandContext:
-        """Return the circumstances of what a job does in the ledger."""
+        """Return the command context of a job."""
         return CommandContext(actor=f"job:{job}", now=self.clock(), scope=f"job:{job}")

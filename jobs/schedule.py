@@ -1,8 +1,8 @@
-"""The clock of the house: what runs when. The only module that knows APScheduler.
+"""Schedule of the jobs. The only module that imports APScheduler.
 
-APScheduler keeps its jobs in memory and is a clock, nothing more: a shared job store ran one job
-three times in one second. Each firing takes its slot in the `job_run` table first, so that one
-process in the cluster runs it, and the table is the history that ops people see.
+APScheduler keeps its jobs in memory and serves as a timer only: a shared job store ran one job
+three times in one second. Each firing claims its slot in the `job_run` table first, so that one
+process in the cluster runs it; the table is also the history of runs.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from hub.settings import Settings
 from hub.storage.database import TROUBLES
 from hub.storage.sql import Transaction
 from hub.sync import channels, job_runs
-from hub.sync.job_runs import Run
+from hub.sync.job_runs import JobRun
 from jobs import intake, leases, poll, queues, reconcile, relay
 from jobs.leases import LeaseLost
 from jobs.maintenance import integrity, quality, sweep
@@ -32,14 +32,14 @@ from jobs.worker_loop import keep_working
 
 logger = logging.getLogger(__name__)
 
-CATCH_UP_SECONDS = 5.0  # how often runs are looked for that lost their process
+CATCH_UP_SECONDS = 5.0  # between two searches for abandoned runs
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One line of the timetable; `work` returns a sentence for the history.
 
-    `needs` names a capability: while no channel has it there is nothing to run, and to remember.
+    `needs` names a capability: the job runs only while a channel has it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Job:
 
 
 def timetable(settings: Settings) -> list[Job]:
-    """Return what runs, and how often."""
+    """Return all jobs with their periods."""
     signer = Signer(settings.vault())
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
@@ -66,7 +66,7 @@ def timetable(settings: Settings) -> list[Job]:
 
 
 async def fire(runtime: Runtime, job: Job) -> str | None:
-    """Run a job if its present slot is free; return its outcome, None if it was not ours."""
+    """Run a job if its current slot is free; return its outcome, None if it did not run here."""
     if runtime.stopping.is_set() or not await _is_needed(runtime, job):
         return None
     run = await runtime.database.write(
@@ -88,7 +88,7 @@ async def fire(runtime: Runtime, job: Job) -> str | None:
         return None
     except asyncio.CancelledError:
         with suppress(TimeoutError, *TROUBLES):  # else its lease ends by itself
-            async with asyncio.timeout(leases.GIVE_BACK_SECONDS_MAX):
+            async with asyncio.timeout(leases.RELEASE_SECONDS_MAX):
                 await runtime.database.write(lambda tx: job_runs.hand_over(tx, run))
         raise
 
@@ -108,17 +108,14 @@ async def _outcome(runtime: Runtime, job: Job) -> str:
         return f"failed: {type(error).__name__}: {error}"
 
 
-async def _extend(runtime: Runtime, run: Run) -> bool:
+async def _extend(runtime: Runtime, run: JobRun) -> bool:
     return await runtime.database.write(
         lambda tx: job_runs.beat(tx, run, runtime.clock(), runtime.lease)
     )
 
 
 async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
-    """Run the jobs whose last run was handed over or lost its process, or that nobody began.
-
-    Returns how many were run.
-    """
+    """Run the jobs whose last run was released or abandoned, and overdue ones; return the count."""
     by_name = {job.name: job for job in jobs}
     periods = {job.name: job.every for job in jobs}
 
@@ -132,14 +129,14 @@ async def catch_up(runtime: Runtime, jobs: Sequence[Job]) -> int:
 
 
 class _Firings:
-    """The jobs that run in this process now, each in a task of its own, which is ours to end."""
+    """The jobs that run in this process now, each in a task of its own."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def begin(self, job: Job) -> None:
-        """Run a job, unless it still runs here."""
+        """Start a job, unless it still runs here."""
         if job.name not in self.tasks or self.tasks[job.name].done():
             self.tasks[job.name] = asyncio.create_task(self._fire(job))
 
@@ -152,7 +149,7 @@ class _Firings:
 
 @asynccontextmanager
 async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
-    """Keep the loops and the clock running while the block lasts, then let them finish."""
+    """Keep the loops and the schedule running while the block lasts, then let them finish."""
     scheduler, firings, jobs = (
         AsyncIOScheduler(timezone="UTC"),
         _Firings(runtime),
@@ -170,7 +167,7 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
             misfire_grace_time=None,
         )
     catching_up = keep_working(
-        runtime, "the clock", ("jobs",), partial(catch_up, runtime, jobs), CATCH_UP_SECONDS
+        runtime, "the schedule", ("jobs",), partial(catch_up, runtime, jobs), CATCH_UP_SECONDS
     )
     loops = [
         asyncio.create_task(each)
@@ -182,17 +179,17 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
     finally:
         runtime.stopping.set()
         scheduler.pause()
-        await _let_go([*loops, *firings.tasks.values()], settings.drain_seconds)
+        await _finish([*loops, *firings.tasks.values()], settings.drain_seconds)
         scheduler.shutdown(wait=False)
         await runtime.flights.aclose()
         await runtime.connections.aclose()
 
 
-async def _let_go(tasks: "list[asyncio.Task[Any]]", seconds_max: float) -> None:
-    """Let tasks finish what they hold; those that take too long give it back and end."""
+async def _finish(tasks: "list[asyncio.Task[Any]]", seconds_max: float) -> None:
+    """Wait for tasks up to a time; cancel those that take longer, which release their leases."""
     _, late = await asyncio.wait(tasks, timeout=seconds_max)
     for task in late:
         task.cancel()
     if late:
-        logger.warning("%s tasks could not finish what they held and gave it back", len(late))
+        logger.warning("%s tasks did not finish in time and released their work", len(late))
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,14 +1,17 @@
-"""What the jobs do for those who ask in between: `hub_api.common.context.Services`, made real."""
+"""Job services for the API: the implementation of `hub_api.common.context.Services`."""
 
 from datetime import datetime
 from typing import Any
 
 from connectors import Connector
 from hub.after_sales import warranty_answers as _warranty
+from hub.availability.rows import ChannelLike
 from hub.catalogue import medical_devices as _devices
 from hub.commands.context import CommandContext
 from hub.reconciliation.differences import Scope
+from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row
+from hub.sync import channels
 from jobs import backfill, intake, reconcile, relay
 from jobs.runtime import Runtime
 from jobs.warranty import device_lookup
@@ -22,32 +25,46 @@ class JobServices:
         self._runtime = runtime
 
     async def warranty(self, unit_id: str) -> _warranty.Known | None:
-        """Answer a unit's warranty, asking the manufacturer if need be."""
+        """Return a unit's warranty, asking the manufacturer if necessary."""
         return await warranty.answer(self._runtime, unit_id)
 
     async def device(self, identifier: str) -> _devices.Known | None:
-        """Answer what is registered of a medical device, asking the registry if need be."""
+        """Return the record of a medical device, asking the registry if necessary."""
         return await device_lookup.answer(self._runtime, identifier)
 
-    async def reconcile(self, channel: Row, scope: Scope | None, actor: str) -> list[str]:
+    async def reconcile(self, channel: ChannelLike, scope: Scope | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
-        policy = reconcile.Policy(trigger=actor)
-        return await reconcile.reconcile(self._runtime, channel, policy, scope)
+        options = reconcile.RunOptions(trigger=actor)
+        current = await self._current(channel)
+        return await reconcile.reconcile(self._runtime, current, options, scope)
 
-    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
-        """Heal one difference now, and tell the channel."""
-        await reconcile.heal_one(self._runtime, channel, difference, context)
+    async def heal(
+        self,
+        channel: ChannelLike,
+        difference: ReconciliationDifferenceRow | Row,
+        context: CommandContext,
+    ) -> None:
+        """Heal one difference now, and send the channel what this queued."""
+        current = await self._current(channel)
+        await reconcile.heal_one(self._runtime, current, difference["id"], context)
         await intake.drain(self._runtime)
         await relay.drain(self._runtime, channel["id"])
 
-    async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
-        """Read a channel's orders of a period again; return how many, and how many were new."""
-        return await backfill.pull_orders(self._runtime, channel, since, until)
+    async def pull_orders(
+        self, channel: ChannelLike, since: datetime, until: datetime
+    ) -> tuple[int, int]:
+        """Read a channel's orders of a period again; return their number, and that of new ones."""
+        current = await self._current(channel)
+        return await backfill.pull_orders(self._runtime, current, since, until)
 
-    async def check(self, channel: Row) -> None:
-        """Make the cheapest call that proves that a channel's credentials work."""
+    async def check(self, channel: ChannelLike) -> None:
+        """Make the cheapest call that proves a channel's credentials."""
         await self.connector(channel).check()
 
-    def connector(self, channel: Row) -> Connector[Any]:
+    async def _current(self, channel: ChannelLike) -> ChannelRow:
+        channel_id = channel["id"]
+        return await self._runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
+
+    def connector(self, channel: ChannelLike) -> Connector[Any]:
         """Return the open connector of a channel."""
         return self._runtime.connections.of(channel)

@@ -1,7 +1,7 @@
-"""Accounts at channels as all workers of a cluster share them: budgets, and one token.
+"""Rate limit budgets and tokens of channels, shared by all workers of a cluster.
 
-A worker draws a little ahead, so that not each call is a transaction; what it does not spend within
-a second is lost, which asks less of the channel than it allows, never more.
+A worker draws a little ahead, so that not each call is a transaction; budget that it does not spend
+within a second is lost, so the workers use less than the channel allows, never more.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ Change = Callable[[RateLimitState], RateLimitState]
 
 
 class SharedRateLimits(RateLimitStore):
-    """The budgets of one channel, in the database."""
+    """The rate limits of one channel, stored in the database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime], channel_id: str) -> None:
         self._database = database
         self._clock = clock
         self._channel_id = channel_id
-        self._drawn: dict[str, tuple[float, float]] = {}  # how much is left of it, and since when
+        self._drawn: dict[str, tuple[float, float]] = {}  # (amount left, drawn at)
         self._seen: dict[str, RateLimitState] = {}
 
     async def take(self, rate_limit: RateLimit, cost: float) -> float:
@@ -52,7 +52,7 @@ class SharedRateLimits(RateLimitStore):
             self._drawn[rate_limit.name] = (left - cost, since)
             return 0.0
         if wait := self._known(rate_limit).wait(rate_limit, cost):
-            return wait  # no need to ask again what was seen to be used up
+            return wait  # known to be used up: no transaction
         amount = max(cost, rate_limit.per_second * AHEAD_SECONDS)
 
         def draw(account: RateLimitState) -> RateLimitState:
@@ -142,7 +142,7 @@ class SharedTokens(TokenStore):
                 lambda tx: rate_limits.claim_token(tx, self._channel_id, self._clock())
             )
             if fence is not None:
-                # Read again under the claim: another may have fetched it in between.
+                # Read again under the claim: another worker may have fetched it meanwhile.
                 newest = await self._read()
                 if newest is not None and newest != used:
                     await self._keep(None, fence)
@@ -151,7 +151,7 @@ class SharedTokens(TokenStore):
                     self._token = await self._fetch(newest, exchange, fence)
                 return self._token
             await asyncio.sleep(TOKEN_POLL_SECONDS)
-        raise Transient("another worker is long about fetching a token")
+        raise Transient("another worker takes too long to fetch a token")
 
     async def _fetch(self, newest: Token | None, exchange: Exchange, fence: int) -> Token:
         try:
@@ -180,7 +180,7 @@ class SharedTokens(TokenStore):
 def stores(
     database: Database, vault: Vault, clock: Callable[[], datetime]
 ) -> Callable[[str], tuple[RateLimitStore, TokenStore]]:
-    """Return what gives each channel its shared budgets and its shared token."""
+    """Return a factory of the shared rate limits and the shared token of a channel, by its id."""
     return lambda channel_id: (
         SharedRateLimits(database, clock, channel_id),
         SharedTokens(database, vault, clock, channel_id),

@@ -1,4 +1,4 @@
-"""Questions that are on their way: one for each unit, and none to whom failed just now."""
+"""Single-flight look-ups: one for each subject at a time, with a cool-down after a failure."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,19 +8,19 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Flights:
-    """What one process asks manufacturers at this moment, and whom it leaves alone until when."""
+class SingleFlight:
+    """The look-ups of one process that are in flight, and the channels that are cooling down."""
 
     _flying: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
     _cooling: dict[str, datetime] = field(default_factory=dict)
 
     def join(self, subject: str) -> asyncio.Task[bool] | None:
-        """Return the question about a subject that is on its way, if there is one."""
+        """Return the look-up of a subject that is in flight, if any."""
         flight = self._flying.get(subject)
         return None if flight is None or flight.done() else flight
 
     def start(self, subject: str, work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
-        """Send a question off; it goes on when nobody waits for it any more."""
+        """Start a look-up; it continues when no caller waits for it any more."""
         flight = asyncio.create_task(work)
         self._flying[subject] = flight
         flight.add_done_callback(lambda done: self._landed(subject, done))
@@ -31,25 +31,25 @@ class Flights:
             del self._flying[subject]
 
     def leave_alone(self, channel_id: str, until: datetime) -> None:
-        """Ask a channel nothing until then: who waits would wait in vain."""
+        """Start no look-up at a channel until a time."""
         self._cooling[channel_id] = until
 
     def answered(self, channel_id: str) -> None:
-        """Note that a channel answers again."""
+        """End the cool-down of a channel."""
         self._cooling.pop(channel_id, None)
 
     def is_cooling(self, channel_id: str, now: datetime) -> bool:
-        """Say whether a channel is to be left alone now."""
+        """Return whether a channel is cooling down."""
         until = self._cooling.get(channel_id)
         return until is not None and now < until
 
     async def settle(self) -> None:
-        """Wait until everything that is on its way has landed."""
+        """Wait until all look-ups have ended."""
         while self._flying:
             await asyncio.gather(*self._flying.values(), return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Call back everything that is on its way."""
+        """Cancel all look-ups."""
         flights = list(self._flying.values())
         for flight in flights:
             flight.cancel()

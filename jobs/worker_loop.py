@@ -1,4 +1,4 @@
-"""Loops that work whenever they are woken, and end when the process is to stop."""
+"""Worker loops: run when signalled, drain on shutdown."""
 
 import asyncio
 import logging
@@ -18,9 +18,10 @@ async def keep_working(
     work: Callable[[], Awaitable[int]],
     idle_seconds: float,
 ) -> None:
-    """Call `work` when a topic is woken, and from time to time, until the process is to stop.
+    """Call `work` when a topic is signalled, and every `idle_seconds`, until the process stops.
 
-    It is called again at once for as long as it finds something. What fails is tried again.
+    `work` returns the number of items it processed: more than 0 calls it again at once. Failures
+    are logged and retried.
     """
     with runtime.database.signals.listen(*topics) as woken:
         while not runtime.stopping.is_set():
@@ -31,14 +32,14 @@ async def keep_working(
                 logger.warning("%s waits: %s: %s", what, type(error).__name__, error)
                 worked = 0
             except Exception:
-                logger.exception("%s stumbled", what)
+                logger.exception("%s failed", what)
                 worked = 0
             if not worked:
                 await rest(runtime, idle_seconds, woken)
 
 
 async def rest(runtime: Runtime, seconds: float, woken: asyncio.Event | None = None) -> None:
-    """Sleep until woken, until the time is over or until the process is to stop."""
+    """Sleep until signalled, until the time is over, or until the process stops."""
     events = [runtime.stopping] if woken is None else [runtime.stopping, woken]
     waiting = [asyncio.create_task(event.wait()) for event in events]
     try:

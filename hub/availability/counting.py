@@ -1,6 +1,6 @@
-"""Counting what a channel is to show: from the ledger, each time anew, and never from a counter.
+"""Quantities that a channel shows, counted from the ledger each time and never from a counter.
 
-Counting and promising ask the same question of a unit, `sellable`; the figure follows from it.
+Counting and allocation select units by the same condition, `sellable`.
 """
 
 from collections.abc import Sequence
@@ -10,27 +10,28 @@ from typing import Any
 
 from hub.availability import incoming
 from hub.availability.policy import Policy, by_policy, of_products
+from hub.availability.rows import ChannelLike, ProductUnits
 from hub.catalogue import SELLING_KINDS
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """How the quantity that is to be shown comes about, step by step."""
+    """The calculation of the quantity that is shown, step by step."""
 
     counted: int  # units that may be sold
     after_share: int
     after_buffer: int
-    pre_order: int  # units that may be sold before they are here
+    pre_order: int  # units that may be sold before they arrive
     after_cap: int
     shown: int
 
 
 def sellable(policy: Policy, today: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Say which units, joined with their locations, may be sold: condition and values.
+    """Return the SQL condition, with its values, of the units that may be sold.
 
-    All that it asks of a unit is in the index `unit_available`. With `today` what has expired is
-    left out.
+    It expects units joined with their locations; the index `unit_available` covers its columns.
+    With `today` (an ISO date) expired units are excluded.
     """
     condition = (
         "unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
@@ -61,7 +62,8 @@ def counted(
 ) -> dict[str, int]:
     """Count the units of products that may be sold."""
     condition, values = sellable(policy, today)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        ProductUnits,
         "SELECT unit.product_id, COUNT(*) AS units FROM unit "
         "JOIN location ON location.id = unit.location_id "
         f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id",
@@ -72,7 +74,7 @@ def counted(
 
 
 def figure(policy: Policy, units: int, pre_order: int) -> Figure:
-    """Limit what was counted to what is shown: share, buffer, pre-orders, cap, pause."""
+    """Apply share, buffer, pre-orders, cap and pause to a number of units."""
     shared = units * policy.share // 100
     buffered = max(0, shared - policy.safety_buffer)
     offered = buffered + pre_order
@@ -88,9 +90,9 @@ def figure(policy: Policy, units: int, pre_order: int) -> Figure:
 
 
 def figures(
-    tx: Transaction, channel: Row, product_ids: Sequence[str], now: datetime | None = None
+    tx: Transaction, channel: ChannelLike, product_ids: Sequence[str], now: datetime | None = None
 ) -> dict[str, Figure]:
-    """Work out what a channel is to show of products, one count for those of one policy."""
+    """Calculate the quantity that a channel shows of each product, with one count per policy."""
     today = now.date().isoformat() if now else None
     found: dict[str, Figure] = {}
     for policy, ids in by_policy(of_products(tx, channel, product_ids)):

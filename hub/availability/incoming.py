@@ -1,8 +1,8 @@
-"""What is to come and may be sold before it is here: expected units, announced deliveries.
+"""Incoming stock that may be sold before it arrives: expected units, announced deliveries.
 
-An order on them is a back-order until they arrive; the sweep promises them then, the oldest order
-first. So what may still be sold early is what is to come, less all back-orders that wait for it,
-and never more than the channel's limit, less its own back-orders.
+An order on them is a back-order until they arrive; then the sweep allocates them, oldest order
+first. The quantity open to early sale is the incoming quantity less all back-orders on it, and at
+most the limit of the channel less its own back-orders.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.availability.policy import Policy
-from hub.storage.sql import Row, Transaction
+from hub.availability.rows import AnnouncedLine, ChannelBackOrders, ChannelLike, ProductUnits
+from hub.storage.sql import Transaction
 
-NEW = "new"  # what is announced without serials is taken for new, and has no grade
+NEW = "new"  # units announced without serials count as new, without a grade
 BOUND = (
     "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
     "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold')))"
@@ -21,34 +22,34 @@ BOUND = (
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What is to come of a product, and who waits for it."""
+    """Incoming units of a product, and the back-orders on them."""
 
     expected: int
     back_ordered: int  # on all channels that sell goods of the same owner
     back_ordered_here: int
 
     def open_to(self, limit: int) -> int:
-        """Return how many may still be sold early."""
+        """Return the number of units that may still be sold early."""
         free = min(self.expected - self.back_ordered, limit - self.back_ordered_here)
         return max(0, free)
 
     def covers(self, limit: int) -> bool:
-        """Say whether all back-orders of a channel will be served, as it was agreed."""
+        """Return whether the incoming units and the limit cover all back-orders of a channel."""
         return self.back_ordered <= self.expected and self.back_ordered_here <= limit
 
 
 def open_to(
-    tx: Transaction, channel: Row, policy: Policy, product_ids: Sequence[str]
+    tx: Transaction, channel: ChannelLike, policy: Policy, product_ids: Sequence[str]
 ) -> dict[str, int]:
-    """Return how many units of products a channel may still sell before they are here."""
+    """Return the number of units of each product that a channel may still sell early."""
     found = of_products(tx, channel, policy, product_ids)
     return {product_id: each.open_to(policy.pre_order) for product_id, each in found.items()}
 
 
 def of_products(
-    tx: Transaction, channel: Row, policy: Policy, product_ids: Sequence[str]
+    tx: Transaction, channel: ChannelLike, policy: Policy, product_ids: Sequence[str]
 ) -> dict[str, Incoming]:
-    """Return what is to come of products, and how much of it is sold."""
+    """Return the incoming units of each product, and the back-orders on them."""
     ids = list(product_ids)
     named, unnamed = _named(tx, policy, ids), _unnamed(tx, policy, ids)
     waiting = _back_orders(tx, policy, ids)
@@ -63,14 +64,15 @@ def of_products(
 
 
 def _named(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
-    """Count units that are expected by their serials; where they will be is not known yet."""
+    """Count expected units by product; their site is not known yet."""
     condition = ""
     values: dict[str, Any] = {}
     for name, wanted in (("condition", policy.conditions), ("grade", policy.grades)):
         if wanted:
             condition += f"AND {name} IN (:{name}s...) "
             values[f"{name}s"] = list(wanted)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        ProductUnits,
         "SELECT product_id, COUNT(*) AS units FROM unit WHERE product_id IN (:ids...) "
         "AND status = 'expected' AND blocks = 0 AND COALESCE(client_id, '') = :client "
         f"{condition}GROUP BY product_id",
@@ -82,10 +84,11 @@ def _named(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
 
 
 def _unnamed(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
-    """Count what open deliveries announce without serials and what has not come yet."""
+    """Count units that open deliveries announce without serials and that have not arrived."""
     if policy.client_id is not None or policy.grades or NEW not in (policy.conditions or (NEW,)):
         return {}
-    rows = tx.rows(
+    rows = tx.rows_as(
+        AnnouncedLine,
         "SELECT line.product_id, SUM(line.quantity) AS announced, "
         "(SELECT COUNT(*) FROM unit WHERE unit.delivery_id = delivery.id "
         "AND unit.product_id = line.product_id) AS known FROM delivery_line AS line "
@@ -101,8 +104,9 @@ def _unnamed(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, int]:
 
 
 def _back_orders(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, dict[str, int]]:
-    """Count what open orders lack, by product and channel."""
-    rows = tx.rows(
+    """Count the units that open orders lack, by product and channel."""
+    rows = tx.rows_as(
+        ChannelBackOrders,
         f"SELECT product_id, channel_id, SUM(lacking) AS units FROM (SELECT order_line.product_id, "
         f"sales_order.channel_id, order_line.quantity - {BOUND} AS lacking FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "

@@ -1,9 +1,8 @@
-"""Availability policies: what a channel may sell, and how much of it it is to show.
+"""Availability policies: which units a channel may sell, and how many of them it shows.
 
-A channel has a policy, and each of its listings may differ from it in any point. Which units count
-is one thing: sites, grades and conditions say it, for counting and for promising alike. How many
-of them are shown is another: the share, the safety buffer, the cap and the pause limit the figure
-only, and what was sold all the same is served.
+A channel has a policy, and a listing may override any value of it. Sites, grades and conditions
+select the units, for counting and for allocation alike. Share, safety buffer, cap and pause limit
+the quantity that is shown only: orders beyond it are still served.
 """
 
 from collections.abc import Sequence
@@ -12,25 +11,27 @@ from typing import Any
 
 import orjson
 
+from hub.availability.rows import ChannelLike, ListingPolicy
 from hub.catalogue import reference
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ListingRow
+from hub.storage.sql import Transaction
 
 CONDITIONS = ("new", "open_box", "refurbished", "used")
 UNITS_MAX = 1_000_000
 VALUES_MAX = 50
 GRADE_CHARS_MAX = 20
-MARK = "changed"  # who changed a policy, and when; kept beside what it says
+MARK = "changed"  # actor and time of the last change, stored with the policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What holds for one listing: its own points, else those of its channel.
+    """The effective policy of one listing: its own values, else those of its channel.
 
-    `share` is a percentage of what is there, rounded down; `pre_order` is how many units may be
-    sold before they are here. Without sites, grades or conditions all of them count.
+    `share` is a percentage of the units in stock, rounded down; `pre_order` is the number of units
+    that may be sold before they arrive. Without sites, grades or conditions all of them count.
     """
 
     safety_buffer: int = 0
@@ -46,7 +47,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCard:
-    """The points that somebody sets; None leaves one to the channel, and of a channel to nobody."""
+    """The values that a user sets; None leaves a value to the channel, or to the default."""
 
     safety_buffer: int | None = None
     sites: tuple[str, ...] | None = None  # codes
@@ -58,34 +59,37 @@ class PolicyCard:
     pre_order: int | None = None
 
 
-def of_channel(channel: Row) -> Policy:
-    """Return what holds for the listings of a channel that have no points of their own."""
+def of_channel(channel: ChannelLike) -> Policy:
+    """Return the policy of the listings of a channel that override nothing."""
     sites = orjson.loads(channel["site_ids"]) if channel["site_ids"] else ()
     base = {"safety_buffer": channel["safety_buffer"], "site_ids": sites}
     return _policy(channel, base | points(channel["policy"]))
 
 
-def of_listing(channel: Row, own: str | None) -> Policy:
-    """Return what holds for a listing with these points of its own."""
+def of_listing(channel: ChannelLike, own: str | None) -> Policy:
+    """Return the policy of a listing that overrides these values."""
     base = of_channel(channel)
     if not own:
         return base
     return _policy(channel, asdict(base) | points(own))
 
 
-def _policy(channel: Row, given: dict[str, Any]) -> Policy:
+def _policy(channel: ChannelLike, given: dict[str, Any]) -> Policy:
     plain: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     return Policy(**plain | {"client_id": channel["client_id"]})
 
 
-def of_products(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> dict[str, Policy]:
-    """Return what holds on a channel for each product; one that is not listed has the channel's."""
+def of_products(
+    tx: Transaction, channel: ChannelLike, product_ids: Sequence[str]
+) -> dict[str, Policy]:
+    """Return the policy of each product on a channel; without a listing, that of the channel."""
     base = of_channel(channel)
     own = {
         row["product_id"]: of_listing(channel, row["policy"])
-        for row in tx.rows(
+        for row in tx.rows_as(
+            ListingPolicy,
             "SELECT product_id, policy FROM listing WHERE channel_id = :channel "
             "AND product_id IN (:ids...) AND policy IS NOT NULL AND unit_id IS NULL",
             channel=channel["id"],
@@ -96,7 +100,7 @@ def of_products(tx: Transaction, channel: Row, product_ids: Sequence[str]) -> di
 
 
 def by_policy(policies: dict[str, Policy]) -> list[tuple[Policy, list[str]]]:
-    """Put together the products for which the same holds: one count serves them all."""
+    """Group products by their policy: one count serves each group."""
     groups: dict[Policy, list[str]] = {}
     for product_id, policy in policies.items():
         groups.setdefault(policy, []).append(product_id)
@@ -104,21 +108,24 @@ def by_policy(policies: dict[str, Policy]) -> list[tuple[Policy, list[str]]]:
 
 
 def points(stored: str | None) -> dict[str, Any]:
-    """Return the points that a stored policy sets."""
+    """Return the values that a stored policy sets."""
     given: dict[str, Any] = orjson.loads(stored) if stored else {}
     given.pop(MARK, None)
     return given
 
 
 def changed(stored: str | None) -> tuple[str, int] | None:
-    """Say who changed a stored policy last, and when."""
+    """Return the actor and the time of the last change of a stored policy."""
     mark = orjson.loads(stored).get(MARK) if stored else None
     return (mark[0], mark[1]) if mark else None
 
 
 def stored_of(tx: Transaction, context: CommandContext, card: PolicyCard) -> dict[str, Any]:
-    """Check what somebody sets; return it as it is stored, with his name and the time."""
-    _sensible(card)
+    """Validate the values that a user sets; return them as they are stored, with actor and time.
+
+    Raises InvalidInput for a value out of its bounds, UnknownReference for an unknown site.
+    """
+    _validate(card)
     given = {name: each for name, each in asdict(card).items() if each is not None}
     if "sites" in given:
         given["site_ids"] = [
@@ -127,10 +134,11 @@ def stored_of(tx: Transaction, context: CommandContext, card: PolicyCard) -> dic
     return given | {MARK: [context.actor, micros(context.now)]}
 
 
-def listed(tx: Transaction, channel: Row, sku: str) -> Row:
+def listed(tx: Transaction, channel: ChannelLike, sku: str) -> ListingRow:
     """Return a channel's listing of our product, or raise UnknownReference."""
     product = reference(tx, "product", "sku", sku)
-    row = tx.row(
+    row = tx.row_as(
+        ListingRow,
         "SELECT * FROM listing WHERE channel_id = :channel AND product_id = :product "
         "ORDER BY CASE WHEN unit_id IS NULL THEN 0 ELSE 1 END, created_at",
         channel=channel["id"],
@@ -142,14 +150,14 @@ def listed(tx: Transaction, channel: Row, sku: str) -> Row:
 
 
 def shown(policy: Policy) -> dict[str, Any]:
-    """Return a policy in plain values."""
+    """Return a policy as plain JSON values."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(policy).items()
     }
 
 
-def _sensible(card: PolicyCard) -> None:
+def _validate(card: PolicyCard) -> None:
     for name, least, most in (
         ("safety_buffer", 0, UNITS_MAX),
         ("cap", 0, UNITS_MAX),
@@ -168,8 +176,8 @@ def _sensible(card: PolicyCard) -> None:
             raise InvalidInput(f"a grade has 1 to {GRADE_CHARS_MAX} characters", field="grades")
     unknown = set(card.conditions or ()) - set(CONDITIONS)
     if unknown:
-        words = ", ".join(CONDITIONS)
-        raise InvalidInput(f"a condition is one of {words}", field="conditions")
+        allowed = ", ".join(CONDITIONS)
+        raise InvalidInput(f"a condition is one of {allowed}", field="conditions")
 
 
 def _camel(name: str) -> str:

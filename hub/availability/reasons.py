@@ -1,4 +1,4 @@
-"""Why a channel shows what it shows: each unit with the reason why it counts or does not."""
+"""Explanation of a shown quantity: each unit with the reason why it counts or does not."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,15 @@ from hub.availability import counting, incoming
 from hub.availability.counting import Figure
 from hub.availability.incoming import Incoming
 from hub.availability.policy import Policy, of_products
+from hub.availability.rows import BlockRow, ChannelLike, ExplainedUnitRow, ReasonCount
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros
 from hub.lifecycle import Status
 from hub.storage.paging import page_size
+from hub.storage.rows import ListingLevelRow
 from hub.storage.sql import Row, Transaction
 
-ACTIVE = "active"  # a channel that is not paused; `hub.sync.channels` says so too
+ACTIVE = "active"  # a channel that is not paused, as in `hub.sync.channels`
 
 
 class Reason(StrEnum):
@@ -69,7 +71,7 @@ OF_STATUS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """The quantity that a channel is to show of a product, step by step."""
+    """The calculation of the quantity that a channel shows of a product."""
 
     policy: Policy
     figure: Figure
@@ -77,11 +79,12 @@ class Explanation:
     units: dict[Reason, int]
 
 
-def explain(tx: Transaction, channel: Row, product_id: str, now: datetime) -> Explanation:
-    """Explain the quantity that a channel is to show of a product now."""
+def explain(tx: Transaction, channel: ChannelLike, product_id: str, now: datetime) -> Explanation:
+    """Explain the quantity that a channel shows of a product now."""
     policy = of_products(tx, channel, [product_id])[product_id]
     case, values = _reason(policy, now)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        ReasonCount,
         f"SELECT reason, COUNT(*) AS units FROM (SELECT {case} AS reason FROM unit "
         "JOIN location ON location.id = unit.location_id WHERE unit.product_id = :product "
         "AND unit.status NOT IN ('shipped', 'sold', 'written_off')) AS each GROUP BY reason",
@@ -98,21 +101,22 @@ def explain(tx: Transaction, channel: Row, product_id: str, now: datetime) -> Ex
 
 def units(
     tx: Transaction,
-    channel: Row,
+    channel: ChannelLike,
     product_id: str,
     now: datetime,
     *,
     first: int,
     after: str | None,
     reason: Reason | None = None,
-) -> list[Row]:
-    """Return the units of a product with why they count or not, one more than asked for.
+) -> list[ExplainedUnitRow]:
+    """Return the units of a product with their reasons, one more than `first`.
 
-    What was sold or written off is not among them.
+    Units that were sold or written off are excluded.
     """
     policy = of_products(tx, channel, [product_id])[product_id]
     case, values = _reason(policy, now)
-    return tx.rows(
+    return tx.rows_as(
+        ExplainedUnitRow,
         "SELECT * FROM (SELECT unit.id, unit.serial, unit.status, unit.grade, unit.condition, "
         "unit.expires_on, location.code AS location, client.code AS client, "
         f"hold.reference AS promised_to, {case} AS reason FROM unit "
@@ -132,7 +136,8 @@ def units(
 def blocks(tx: Transaction, unit_ids: list[str]) -> dict[str, list[str]]:
     """Return the kinds of the blocks of units."""
     found: dict[str, list[str]] = {unit_id: [] for unit_id in unit_ids}
-    for row in tx.rows(
+    for row in tx.rows_as(
+        BlockRow,
         "SELECT unit_id, kind FROM hold WHERE unit_id IN (:ids...) AND released_at IS NULL "
         "AND kind <> 'sale' ORDER BY kind",
         ids=unit_ids,
@@ -142,7 +147,7 @@ def blocks(tx: Transaction, unit_ids: list[str]) -> dict[str, list[str]]:
 
 
 def _reason(policy: Policy, now: datetime) -> tuple[str, dict[str, Any]]:
-    """Say in SQL why a unit counts: the same questions as `counting.sellable`, one by one."""
+    """Return an SQL expression of the reason, with its values: `counting.sellable` in parts."""
     statuses = " ".join(
         f"WHEN unit.status = '{status}' THEN '{reason}'" for status, reason in OF_STATUS.items()
     )
@@ -175,8 +180,10 @@ def _reason(policy: Policy, now: datetime) -> tuple[str, dict[str, Any]]:
     return f"CASE {before} {statuses} {behind} ELSE '{Reason.COUNTS}' END", values
 
 
-def untold(channel: Row, level: Row, now: datetime) -> PendingReason | None:
-    """Say why a channel was not told its newest quantity yet; None if it was."""
+def untold(
+    channel: ChannelLike, level: ListingLevelRow | Row, now: datetime
+) -> PendingReason | None:
+    """Return why the newest quantity was not sent to a channel yet; None if it was."""
     if level["state"] == "dead":
         return PendingReason.DEAD_LETTER
     if level["wanted_version"] <= level["done_version"]:

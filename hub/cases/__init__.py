@@ -1,14 +1,14 @@
-"""Cases: exceptions with an owner, for what no rule could settle. Never just a line in a log.
+"""Cases: exceptions with an owner, for problems that no rule resolves.
 
-A case is known by its kind, its subject and its channel. While it is open, the same thing again
-updates it; when the thing succeeds, `settle` closes it. All that becomes of it is in its `trail`.
+A case is identified by its kind, its subject and its channel. While it is open, a repeated finding
+updates it; when the operation succeeds, `settle` closes it. Its `trail` records every change.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -17,11 +17,12 @@ from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
+from hub.storage.rows import CaseRow
 from hub.storage.sql import Row, Transaction
 
 
 class CaseKind(StrEnum):
-    """What went wrong."""
+    """Kind of a problem."""
 
     OVERSOLD = "oversold"  # an order needs more units than there are
     UNMAPPED_LISTING = "unmapped_listing"  # an order line whose SKU is nobody's
@@ -52,7 +53,7 @@ class CaseKind(StrEnum):
 
 
 class Severity(StrEnum):
-    """How soon somebody should look."""
+    """Urgency of a case."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -61,7 +62,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found: the identity of a case, and its newest facts."""
+    """A problem that was found: the identity of its case, and its newest facts."""
 
     kind: CaseKind
     subject: str
@@ -77,11 +78,12 @@ RANK = "CASE {} WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END"
 def report(tx: Transaction, finding: Finding, now: datetime) -> str:
     """Open a case, or update the open one of the same identity; return its id.
 
-    A new one goes to the owner of its kind, where there is one. An open one stays as severe as it
-    became.
+    A new case is assigned to the owner of its kind, if any. The severity of an open case never
+    falls.
     """
     worse = f"{RANK.format('excluded.severity')} > {RANK.format('exception_case.severity')}"
-    row = tx.row(
+    row = tx.row_as(
+        CaseRow,
         "INSERT INTO exception_case(id, kind, subject, channel_id, channel_key, severity, "
         "summary, details, opened_at, newest_at) VALUES(:id, :kind, :subject, :channel_id, "
         ":channel_key, :severity, :summary, :details, :now, :now) "
@@ -108,13 +110,13 @@ def report(tx: Transaction, finding: Finding, now: datetime) -> str:
         owner = tx.value("SELECT owner FROM case_owner WHERE kind = :kind", kind=str(finding.kind))
         if owner is not None:
             hand_over(tx, row, owner, now)
-    return str(row["id"])
+    return row["id"]
 
 
 def settle(
     tx: Transaction, kind: CaseKind, subject: str, channel_id: str | None, now: datetime
 ) -> None:
-    """Close the open case of an identity, if there is one: what failed has succeeded."""
+    """Close the open case of an identity, if any, after the operation succeeded."""
     settle_many(tx, kind, [subject], channel_id, now)
 
 
@@ -127,7 +129,8 @@ def settle_many(
 ) -> None:
     """Close the open cases of several subjects."""
     if subjects:
-        rows = tx.rows(
+        rows = tx.rows_as(
+            CaseRow,
             "UPDATE exception_case SET state = 'resolved', resolved_at = :now, "
             "resolved_by = 'hub', resolution = 'It succeeded later.' WHERE kind = :kind "
             "AND subject IN (:subjects...) AND channel_key = :channel AND state <> 'resolved' "
@@ -141,23 +144,28 @@ def settle_many(
             trail.note(tx, row, CaseAction.RESOLVED, now, remark=row["resolution"])
 
 
-def assign(tx: Transaction, context: CommandContext, case: Row, owner: str) -> None:
-    """Give an open case to somebody."""
+class _Identified(TypedDict):
+    id: str
+
+
+def assign(tx: Transaction, context: CommandContext, case: CaseRow | Row, owner: str) -> None:
+    """Assign an open case to an owner; raises StepNotAllowed for a resolved one."""
     _open(case)
     hand_over(tx, case, owner, context.now, actor=context.actor)
 
 
 def hand_over(
     tx: Transaction,
-    case: Row,
+    case: _Identified | Row,
     owner: str,
     now: datetime,
     *,
     actor: str = trail.HUB,
     rule: str | None = None,
 ) -> None:
-    """Give a case that is known to be open to somebody."""
-    row = tx.row(
+    """Assign a case that is known to be open to an owner."""
+    row = tx.row_as(
+        CaseRow,
         "UPDATE exception_case SET state = 'assigned', owner = :owner WHERE id = :id RETURNING *",
         owner=owner,
         id=case["id"],
@@ -166,17 +174,23 @@ def hand_over(
     trail.note(tx, row, CaseAction.ASSIGNED, now, actor=actor, rule=rule)
 
 
-def resolve(tx: Transaction, context: CommandContext, case: Row, resolution: str) -> None:
-    """Close a case with what was done about it."""
+def resolve(tx: Transaction, context: CommandContext, case: CaseRow | Row, resolution: str) -> None:
+    """Close a case with its resolution; raises StepNotAllowed for a resolved one."""
     _open(case)
     close(tx, context, case, resolution)
 
 
 def close(
-    tx: Transaction, context: CommandContext, case: Row, resolution: str, *, rule: str | None = None
+    tx: Transaction,
+    context: CommandContext,
+    case: _Identified | Row,
+    resolution: str,
+    *,
+    rule: str | None = None,
 ) -> None:
     """Close a case that is known to be open."""
-    row = tx.row(
+    row = tx.row_as(
+        CaseRow,
         "UPDATE exception_case SET state = 'resolved', resolution = :resolution, "
         "resolved_by = :actor, resolved_at = :now WHERE id = :id RETURNING *",
         resolution=resolution,
@@ -196,10 +210,11 @@ def close(
     )
 
 
-def reopen(tx: Transaction, context: CommandContext, case: Row, reason: str) -> None:
-    """Open a resolved case again, with its owner; raise StepNotAllowed where one is open.
+def reopen(tx: Transaction, context: CommandContext, case: CaseRow | Row, reason: str) -> None:
+    """Open a resolved case again, with its owner.
 
-    What was written when it was resolved stays in its trail.
+    Its trail keeps the resolution. Raises StepNotAllowed if it, or another case of the same
+    identity, is open.
     """
     if case["state"] != "resolved":
         raise StepNotAllowed("the case is open", allowed=["resolve"])
@@ -212,7 +227,8 @@ def reopen(tx: Transaction, context: CommandContext, case: Row, reason: str) -> 
     )
     if newer is not None:
         raise StepNotAllowed(f"the same is open already, as the case {newer}", allowed=[])
-    row = tx.row(
+    row = tx.row_as(
+        CaseRow,
         "UPDATE exception_case SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, "
         "state = CASE WHEN owner IS NULL THEN 'open' ELSE 'assigned' END, newest_at = :now "
         "WHERE id = :id RETURNING *",
@@ -223,6 +239,6 @@ def reopen(tx: Transaction, context: CommandContext, case: Row, reason: str) -> 
     trail.note(tx, row, CaseAction.REOPENED, context.now, actor=context.actor, remark=reason)
 
 
-def _open(case: Row) -> None:
+def _open(case: CaseRow | Row) -> None:
     if case["state"] == "resolved":
         raise StepNotAllowed("the case is resolved already", allowed=[])

@@ -1,7 +1,8 @@
 """Cases with their channel, page by page."""
 
+from hub.cases.rows import CaseOfChannel
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 
 def cases(
@@ -11,8 +12,8 @@ def cases(
     before: str | None,
     state: str | None = None,
     kind: str | None = None,
-) -> list[Row]:
-    """Return cases, the newest first, one more than asked for; `state` "live" is not resolved."""
+) -> list[CaseOfChannel]:
+    """Return cases, the newest first, one more than `first`; `state` "live": not resolved."""
     wanted = Filter()
     wanted.add("exception_case.id < :before", before=before)
     wanted.add("exception_case.kind = :kind", kind=kind)
@@ -20,7 +21,8 @@ def cases(
         wanted.add("exception_case.state <> 'resolved'")
     else:
         wanted.add("exception_case.state = :state", state=state)
-    return tx.rows(
+    return tx.rows_as(
+        CaseOfChannel,
         "SELECT exception_case.*, channel.code AS channel_code FROM exception_case "
         f"LEFT JOIN channel ON channel.id = exception_case.channel_id {wanted.where()}"
         "ORDER BY exception_case.id DESC LIMIT :limit",

@@ -1,35 +1,37 @@
-"""Data quality: what the records themselves say is wrong, looked for regularly.
+"""Data quality checks of the records, run regularly.
 
-Each check finds what is suspicious now; a case is opened for each find and closed when it is found
-no more. Checks of what is new go on where they stopped, the others read an index of little.
+Each check finds suspicious records; each find opens a case, which is closed when the check no
+longer finds it. Checks of new records continue where they stopped, the others read a small index.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypedDict
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import IN_TRANSIT
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
+from hub.storage.rows import CaseRow
 from hub.storage.sql import Transaction
 
-STUCK = timedelta(days=7)  # what is on its way between two sites for longer is lost sight of
+STUCK = timedelta(days=7)  # a longer transfer between two sites is suspicious
 FINDS_MAX = 500  # of one check, in one run
-UNITS_MAX = 20_000  # looked at for look-alikes, in one run
-LAST_ID = "~"  # behind every id
-FOUND_NO_MORE = "It is found no more."
+UNITS_MAX = 20_000  # compared for look-alikes, in one run
+LAST_ID = "~"  # sorts after every id
+FOUND_NO_MORE = "It is no longer found."
 
 
 class Check(StrEnum):
-    """What is looked for."""
+    """A data quality check."""
 
-    LOOK_ALIKE = "look_alike"  # two serials of a product that a person takes for one
-    # The ledger itself lets no unit in without a receipt; repairs by hand can.
+    LOOK_ALIKE = "look_alike"  # two serials of a product that are easily confused
+    # The ledger itself accepts no unit without a receipt; manual repairs can.
     WITHOUT_RECEIPT = "without_receipt"
-    STUCK_IN_TRANSIT = "stuck_in_transit"  # nothing was heard of it since it left a site
+    STUCK_IN_TRANSIT = "stuck_in_transit"  # no event since it left a site
     SHIPPED_WITHOUT_SERIAL = "shipped_without_serial"  # a channel says more left than we know
 
 
@@ -53,6 +55,36 @@ KINDS = {
 }
 
 
+class _LookAlike(TypedDict):
+    id: str
+    serial: str
+    other: str
+    sku: str
+
+
+class _UnreceivedUnit(TypedDict):
+    id: str
+    serial: str
+    code: str
+
+
+class _StuckUnit(TypedDict):
+    id: str
+    serial: str
+    changed_at: int
+
+
+class _UnreadLine(TypedDict):
+    ref: str
+    sku: str
+    remote_fulfilled: int
+    order_id: str
+    number: str
+    order_ref: str
+    channel_id: str
+    units_left: int
+
+
 def look(
     tx: Transaction,
     check: Check,
@@ -62,7 +94,7 @@ def look(
     after: str = "",
     until: str = LAST_ID,
 ) -> list[Find]:
-    """Return what a check finds now; look-alikes are sought for the units between two ids."""
+    """Return the finds of a check now; look-alikes of the units between two ids only."""
     match check:
         case Check.LOOK_ALIKE:
             return _look_alikes(tx, after, until, limit)
@@ -76,7 +108,8 @@ def look(
 
 def _look_alikes(tx: Transaction, after: str, until: str, limit: int) -> list[Find]:
     """Compare the folded forms of serials (0 and O, 1 and I …) within their products."""
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _LookAlike,
         "SELECT unit.id, unit.serial, other.serial AS other, product.sku FROM unit "
         "JOIN unit AS other ON other.skeleton = unit.skeleton "
         "AND other.product_id || '' = unit.product_id AND other.id < unit.id "
@@ -100,7 +133,8 @@ def _look_alikes(tx: Transaction, after: str, until: str, limit: int) -> list[Fi
 
 
 def _without_receipt(tx: Transaction, limit: int) -> list[Find]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _UnreceivedUnit,
         "SELECT unit.id, unit.serial, location.code FROM unit "
         "JOIN location ON location.id = unit.location_id "
         "WHERE unit.received_at IS NULL "
@@ -120,7 +154,8 @@ def _without_receipt(tx: Transaction, limit: int) -> list[Find]:
 
 
 def _stuck(tx: Transaction, now: datetime, limit: int) -> list[Find]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _StuckUnit,
         "SELECT id, serial, changed_at FROM unit WHERE location_id = :transit "
         "AND status = 'in_transfer' AND changed_at <= :before ORDER BY changed_at LIMIT :limit",
         transit=IN_TRANSIT,
@@ -144,7 +179,8 @@ def _days(since: int, now: datetime) -> int:
 
 
 def _without_serial(tx: Transaction, limit: int) -> list[Find]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _UnreadLine,
         "SELECT * FROM (SELECT order_line.ref, order_line.sku, order_line.remote_fulfilled, "
         "sales_order.id AS order_id, sales_order.number, sales_order.ref AS order_ref, "
         "sales_order.channel_id, (SELECT COUNT(*) FROM unit "
@@ -170,8 +206,8 @@ def _without_serial(tx: Transaction, limit: int) -> list[Find]:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a check saw: its finds, whether they are all, and how far it read what is new."""
+class CheckResult:
+    """Result of a check: its finds, whether they are complete, and the last record it read."""
 
     check: Check
     found: tuple[Find, ...]
@@ -179,11 +215,11 @@ class Seen:
     reached: str | None = None
 
 
-def see(tx: Transaction, check: Check, now: datetime) -> Seen:
-    """Run a check; it only reads, so that nobody who writes waits for it."""
+def see(tx: Transaction, check: Check, now: datetime) -> CheckResult:
+    """Run a check in a read transaction, which blocks no writer."""
     if check is not Check.LOOK_ALIKE:
         found = look(tx, check, now, limit=FINDS_MAX)
-        return Seen(check, tuple(found), complete=len(found) < FINDS_MAX)
+        return CheckResult(check, tuple(found), complete=len(found) < FINDS_MAX)
     after = tx.value("SELECT value FROM quality_mark WHERE name = :name", name=str(check)) or ""
     last = tx.value(
         "SELECT MAX(id) FROM (SELECT id FROM unit WHERE id > :after ORDER BY id LIMIT :limit) "
@@ -192,13 +228,13 @@ def see(tx: Transaction, check: Check, now: datetime) -> Seen:
         limit=UNITS_MAX,
     )
     found = look(tx, check, now, limit=FINDS_MAX, after=after, until=last or after)
-    # A run that found as many as it may report goes on behind the last of them.
+    # A run that found as many as it may report continues after the last of them.
     reached = found[-1].unit_id if len(found) == FINDS_MAX else last
-    return Seen(check, tuple(found), complete=False, reached=reached)
+    return CheckResult(check, tuple(found), complete=False, reached=reached)
 
 
-def conclude(tx: Transaction, context: CommandContext, seen: Seen) -> int:
-    """Open cases for what a check found, close those of what is found no more; return the finds."""
+def conclude(tx: Transaction, context: CommandContext, seen: CheckResult) -> int:
+    """Open cases for the finds of a check and close outdated ones; return the number of finds."""
     _report(tx, context, seen.found)
     if seen.complete:
         _settle(tx, context, seen.check, {each.subject for each in seen.found})
@@ -230,7 +266,8 @@ def _report(tx: Transaction, context: CommandContext, found: Sequence[Find]) -> 
 
 
 def _settle(tx: Transaction, context: CommandContext, check: Check, subjects: set[str]) -> None:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        CaseRow,
         "SELECT * FROM exception_case WHERE kind = :kind AND state <> 'resolved' "
         "AND details LIKE :mark ORDER BY id FOR UPDATE",
         kind=str(KINDS[check]),

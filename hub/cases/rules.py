@@ -1,8 +1,8 @@
-"""Rules that work on cases by themselves, as data: what fits the conditions is acted on.
+"""Case rules, stored as data: automatic actions on cases that match conditions.
 
-The sweep applies all rules in the order of their ranks; each application is in the case's trail
-with the rule's code. A rule acts on a case once, and once more when it was opened again, so that
-it never quarrels with people; only dead letters may be replayed several times, with a pause.
+The sweep applies all rules in the order of their ranks; the case's trail records each application
+with the rule's code. A rule acts on a case once, and once more after it was reopened, so that it
+never overrides people repeatedly; only dead letters may be replayed several times, with a pause.
 """
 
 import re
@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from hub import cases
 from hub.cases import RANK, CaseKind, Severity, trail
+from hub.cases.rows import CaseOfChannel
 from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import CaseOwnerRow, CaseRow, CaseRuleRow
+from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox
 
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -32,18 +34,22 @@ OWNER_CHARS_MAX = 100
 RESOLUTION_CHARS_MAX = 2_000
 
 
+class _Id(TypedDict):
+    id: str
+
+
 class RuleAction(StrEnum):
-    """What a rule does with a case."""
+    """Action of a rule."""
 
     ASSIGN = "assign"  # to an owner
     CLOSE = "close"  # with a resolution
-    REPLAY = "replay"  # put the dead letters of its subject back in their queue
+    REPLAY = "replay"  # requeue the dead letters of its subject
     ESCALATE = "escalate"  # to a higher severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """When a rule fits: all that is named must hold; of a list, one is enough.
+    """Conditions of a rule: all that are set must match; of a list, one value is enough.
 
     `open_hours_from` counts since a case was opened, `quiet_hours_from` since it was last seen.
     """
@@ -59,7 +65,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What an action needs: an owner, a resolution, a severity; how often, and how far apart."""
+    """Parameters of an action; `times_max` and `pause_hours` limit replays."""
 
     owner: str | None = None
     resolution: str | None = None
@@ -81,7 +87,7 @@ class CaseRule:
 
 
 def put(tx: Transaction, context: CommandContext, rule: CaseRule) -> None:
-    """Make or change a rule; raise InvalidInput for one that makes no sense."""
+    """Create or change a rule; raises InvalidInput for an invalid one."""
     sensible(rule)
     others = tx.value("SELECT COUNT(*) FROM case_rule WHERE code <> :code", code=rule.code)
     if others >= RULES_MAX:
@@ -106,17 +112,19 @@ def put(tx: Transaction, context: CommandContext, rule: CaseRule) -> None:
 
 
 def remove(tx: Transaction, code: str) -> None:
-    """Remove a rule, or raise UnknownReference."""
+    """Remove a rule; raises UnknownReference."""
     if not tx.run("DELETE FROM case_rule WHERE code = :code", code=code):
         raise UnknownReference(f"there is no rule {code!r}", field="code")
 
 
 def rules(tx: Transaction) -> list[CaseRule]:
     """Return all rules in the order in which they are applied."""
-    return [_rule(row) for row in tx.rows("SELECT * FROM case_rule ORDER BY rank, code")]
+    return [
+        _rule(row) for row in tx.rows_as(CaseRuleRow, "SELECT * FROM case_rule ORDER BY rank, code")
+    ]
 
 
-def _rule(row: Row) -> CaseRule:
+def _rule(row: CaseRuleRow) -> CaseRule:
     conditions: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in orjson.loads(row["conditions"]).items()
@@ -136,7 +144,7 @@ def _json(value: Conditions | Parameters) -> str:
 
 
 def set_owner(tx: Transaction, context: CommandContext, kind: CaseKind, owner: str | None) -> None:
-    """Say who gets new cases of a kind; None: nobody in particular."""
+    """Set the owner of new cases of a kind; None: no owner. Raises InvalidInput."""
     tx.run("DELETE FROM case_owner WHERE kind = :kind", kind=str(kind))
     if owner is None:
         return
@@ -153,18 +161,19 @@ def set_owner(tx: Transaction, context: CommandContext, kind: CaseKind, owner: s
     )
 
 
-def owners(tx: Transaction) -> list[Row]:
-    """Return who gets new cases, by their kind."""
-    return tx.rows("SELECT * FROM case_owner ORDER BY kind")
+def owners(tx: Transaction) -> list[CaseOwnerRow]:
+    """Return the owners of new cases, in the order of the kinds."""
+    return tx.rows_as(CaseOwnerRow, "SELECT * FROM case_owner ORDER BY kind")
 
 
 def fitting(
     tx: Transaction, rule: CaseRule, now: datetime, *, limit: int, lock: bool = False
-) -> list[Row]:
+) -> list[CaseOfChannel]:
     """Return the open cases that a rule would act on now, the oldest first."""
     wanted, values = _conditions(rule, now)
     done, given = _not_done(rule, now)
-    return tx.rows(
+    return tx.rows_as(
+        CaseOfChannel,
         "SELECT exception_case.*, channel.code AS channel_code FROM exception_case "
         "LEFT JOIN channel ON channel.id = exception_case.channel_id "
         f"WHERE {' AND '.join([*wanted, *done])} ORDER BY exception_case.opened_at, "
@@ -203,7 +212,7 @@ def _conditions(rule: CaseRule, now: datetime) -> tuple[list[str], dict[str, Any
 
 
 def _not_done(rule: CaseRule, now: datetime) -> tuple[list[str], dict[str, Any]]:
-    """Leave out the cases on which a rule has acted, and on which it would change nothing."""
+    """Return conditions that exclude cases on which a rule acted or would change nothing."""
     own = (
         "FROM case_event WHERE case_id = exception_case.id AND rule = :rule "
         "AND id > COALESCE((SELECT MAX(id) FROM case_event WHERE case_id = exception_case.id "
@@ -232,7 +241,7 @@ def _not_done(rule: CaseRule, now: datetime) -> tuple[list[str], dict[str, Any]]
 
 
 def apply(tx: Transaction, context: CommandContext, *, limit: int) -> int:
-    """Apply all rules; return how many times one acted on a case."""
+    """Apply all rules to up to `limit` cases each; return the number of actions."""
     acted = 0
     for rule in rules(tx):
         for case in fitting(tx, rule, context.now, limit=limit, lock=True):
@@ -241,7 +250,7 @@ def apply(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     return acted
 
 
-def _act(tx: Transaction, context: CommandContext, rule: CaseRule, case: Row) -> None:
+def _act(tx: Transaction, context: CommandContext, rule: CaseRule, case: CaseOfChannel) -> None:
     given = rule.parameters
     match rule.action:
         case RuleAction.ASSIGN:
@@ -251,7 +260,8 @@ def _act(tx: Transaction, context: CommandContext, rule: CaseRule, case: Row) ->
         case RuleAction.CLOSE:
             cases.close(tx, context, case, str(given.resolution), rule=rule.code)
         case RuleAction.ESCALATE:
-            row = tx.row(
+            row = tx.row_as(
+                CaseRow,
                 "UPDATE exception_case SET severity = :severity WHERE id = :id RETURNING *",
                 severity=given.severity,
                 id=case["id"],
@@ -260,13 +270,13 @@ def _act(tx: Transaction, context: CommandContext, rule: CaseRule, case: Row) ->
             _note(tx, context, row, CaseAction.ESCALATED, rule, f"was {case['severity']}")
         case RuleAction.REPLAY:
             count = _replay(tx, case, context.now)
-            _note(tx, context, case, CaseAction.REPLAYED, rule, f"{count} put back")
+            _note(tx, context, case, CaseAction.REPLAYED, rule, f"{count} requeued")
 
 
 def _note(
     tx: Transaction,
     context: CommandContext,
-    case: Row,
+    case: CaseRow,
     action: CaseAction,
     rule: CaseRule,
     remark: str,
@@ -274,13 +284,15 @@ def _note(
     trail.note(tx, case, action, context.now, actor=context.actor, rule=rule.code, remark=remark)
 
 
-def _replay(tx: Transaction, case: Row, now: datetime) -> int:
-    """Put the dead letters and levels of a case's subject back in their queue; return how many."""
+def _replay(tx: Transaction, case: CaseRow, now: datetime) -> int:
+    """Requeue the dead letters and levels of a case's subject; return their number."""
     values = {"channel": case["channel_id"], "subject": case["subject"]}
     dead = "WHERE channel_id = :channel AND state = 'dead'"
-    facts = tx.rows(f"SELECT id FROM outbox {dead} AND subject = :subject", **values)
-    deliveries = tx.rows(
-        f"SELECT id FROM inbox {dead} AND (delivery = :subject OR subject = :subject)", **values
+    facts = tx.rows_as(_Id, f"SELECT id FROM outbox {dead} AND subject = :subject", **values)
+    deliveries = tx.rows_as(
+        _Id,
+        f"SELECT id FROM inbox {dead} AND (delivery = :subject OR subject = :subject)",
+        **values,
     )
     return (
         outbox.replay(tx, [row["id"] for row in facts], now)
@@ -290,7 +302,7 @@ def _replay(tx: Transaction, case: Row, now: datetime) -> int:
 
 
 def sensible(rule: CaseRule) -> None:
-    """Raise InvalidInput for a rule that makes no sense."""
+    """Validate a rule; raises InvalidInput."""
     if not CODE.fullmatch(rule.code):
         raise InvalidInput("a code has 1 to 60 of a-z, 0-9 and -", field="code")
     if not 0 < len(rule.name.strip()) <= 200:
@@ -306,8 +318,8 @@ def sensible(rule: CaseRule) -> None:
     _complete(rule)
 
 
-def _known(values: Sequence[str], words: type[StrEnum], field: str) -> None:
-    if set(values) - {str(word) for word in words}:
+def _known(values: Sequence[str], members: type[StrEnum], field: str) -> None:
+    if set(values) - {str(member) for member in members}:
         raise InvalidInput(f"there are no such {field}", field=field)
 
 
@@ -322,7 +334,7 @@ def _complete(rule: CaseRule) -> None:
                 text = f"say what was done, in 1 to {RESOLUTION_CHARS_MAX:,} characters"
                 raise InvalidInput(text, field="resolution")
             if not named.quiet_hours_from:
-                # Else what is found again every minute would be closed and opened for ever.
+                # Otherwise a frequent finding would close and reopen its case for ever.
                 text = "say after how many quiet hours it is closed"
                 raise InvalidInput(text, field="quietHoursFrom")
         case RuleAction.ESCALATE if given.severity not in {*Severity} - {Severity.LOW}:

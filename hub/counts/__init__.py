@@ -1,7 +1,7 @@
-"""Counts by serial: what is on the shelf, beside what the ledger has there (ISO: cycle counting).
+"""Stock counts by serial: the units on the shelf compared with the ledger (cycle counting).
 
-Nothing is locked while people count: what was moved, sold or received meanwhile by an event of
-its own is not called missing.
+Counting locks nothing: a unit that was moved, sold or received meanwhile by an event of its own is
+not reported as missing.
 """
 
 from hub.counts.adjusting import Adjusted, adjust

@@ -1,8 +1,8 @@
-"""Adjusting the ledger to what was counted: serial by serial, each with a reason and its count."""
+"""Adjustment of the ledger to a count, serial by serial, each with a reason and its count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -12,6 +12,7 @@ from hub.clock import micros, moment
 from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.counts.counting import Kind, live
+from hub.counts.rows import FoundResult, PlacedCount
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import serialization
 from hub.inbound.serialization import Sighting
@@ -21,7 +22,8 @@ from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.orders.shortfall import promise_anew
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
 DOCUMENT_TYPE = "stock_count"  # CBV has no transaction type of its own for a count
 REASON_CHARS_MAX = 200
@@ -29,9 +31,18 @@ SUBJECTS_MAX = 20_000
 FOUND_AGAIN = (Status.MISSING, Status.STOLEN)
 
 
+class _OrderLineId(TypedDict):
+    order_line_id: str
+
+
+class _ProductSku(TypedDict):
+    id: str
+    sku: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjusted:
-    """What became of one difference: an action of the ledger, or a case; or a refusal."""
+    """Result of one difference: an action of the ledger, a case, or a refusal."""
 
     index: int
     subject: str
@@ -52,25 +63,25 @@ def adjust(
     kind: Kind | None = None,
     restock: bool = False,
 ) -> list[Adjusted]:
-    """Adjust differences that are named by their subjects, or all open ones of a kind.
+    """Adjust the differences of some subjects, or all open ones of a kind.
 
-    What is missing is recorded as lost, what is misplaced as moved, what was missing and is seen
-    as found (`restock` makes it sellable); everything else becomes a case. The occasion's reason
-    says why: raises InvalidInput without one.
+    Missing units are recorded as lost, misplaced ones as moved, lost ones that were seen as found
+    (`restock` makes them sellable); every other difference becomes a case. Raises InvalidInput
+    without a reason in the context, StepNotAllowed before the comparison.
     """
     count = live(work.tx, ref)
     if count["state"] != "compared":
         raise StepNotAllowed("compare the count first", allowed=["compare"])
     rows = _chosen(work.tx, count, subjects, kind)
-    run = _Run(work.within(documented(work.context, ref)), ref)
+    adjustment = _Adjustment(work.within(documented(work.context, ref)), ref)
     for index, row in enumerate(rows):
-        run.sort_out(index, row)
-    run.carry_out(restock=restock)
-    return [run.done[index] for index in range(len(rows))]
+        adjustment.sort_out(index, row)
+    adjustment.carry_out(restock=restock)
+    return [adjustment.done[index] for index in range(len(rows))]
 
 
 def documented(context: CommandContext, ref: str) -> CommandContext:
-    """Return the occasion with the count as its document; refuse one without a reason."""
+    """Return the context with the count as its document; raises InvalidInput without a reason."""
     if not (context.reason or "").strip() or len(context.reason or "") > REASON_CHARS_MAX:
         raise InvalidInput(
             f"say why, in 1 to {REASON_CHARS_MAX} characters: no variance stays unexplained",
@@ -80,22 +91,23 @@ def documented(context: CommandContext, ref: str) -> CommandContext:
 
 
 def _chosen(
-    tx: Transaction, count: Row, subjects: Sequence[str] | None, kind: Kind | None
-) -> list[Row]:
+    tx: Transaction, count: PlacedCount, subjects: Sequence[str] | None, kind: Kind | None
+) -> list[FoundResult]:
     if (subjects is None) == (kind is None):
         raise InvalidInput("name the subjects, or one kind", field="subjects")
     if kind is Kind.CONFIRMED:
         raise InvalidInput("what is confirmed needs no adjustment", field="kind")
     if subjects is not None and not 0 < len(subjects) <= SUBJECTS_MAX:
         raise InvalidInput(f"name 1 to {SUBJECTS_MAX} subjects", field="subjects")
-    rows = tx.rows(
+    rows = tx.rows_as(
+        FoundResult,
         "SELECT count_result.*, location.site_id AS found_site FROM count_result "
         "LEFT JOIN location ON location.id = count_result.found_at "
         "WHERE count_id = :count AND count_result.kind <> 'confirmed' ORDER BY count_result.id",
         count=count["id"],
     )
     if subjects is None:
-        # Two places at once are for a person to decide, who names the serial.
+        # A serial read at two places is adjusted only by its subject.
         rows = [row for row in rows if row["kind"] == kind and row["state"] == "open"]
         return [row for row in rows if not orjson.loads(row["evidence"]).get("conflict")]
     by_subject = {row["subject"]: row for row in rows}
@@ -105,8 +117,8 @@ def _chosen(
     return [by_subject[each] for each in dict.fromkeys(subjects)]
 
 
-class _Run:
-    """What one adjustment does: grouped by action and place, so that each is one command."""
+class _Adjustment:
+    """One adjustment, grouped by action and place, so that each group is one command."""
 
     def __init__(self, work: Work, ref: str) -> None:
         self.tx = work.tx
@@ -114,14 +126,14 @@ class _Run:
         self.command_id = work.command_id
         self.ref = ref
         self.done: dict[int, Adjusted] = {}
-        self._groups: dict[tuple[Action, str | None], list[tuple[int, Row]]] = {}
-        self._cases: list[tuple[int, Row, CaseKind]] = []
-        self._unknown: list[tuple[int, Row]] = []  # serials that no unit bears
-        self._places: dict[str, Row] = {}
+        self._groups: dict[tuple[Action, str | None], list[tuple[int, FoundResult]]] = {}
+        self._cases: list[tuple[int, FoundResult, CaseKind]] = []
+        self._unknown: list[tuple[int, FoundResult]] = []  # unknown serials
+        self._places: dict[str, LocationRow] = {}
         self._settled: dict[str, list[str]] = {}  # ids of results, by their new state
 
-    def sort_out(self, index: int, row: Row) -> None:
-        """Decide what is done about one difference."""
+    def sort_out(self, index: int, row: FoundResult) -> None:
+        """Choose the action for one difference."""
         if row["state"] != "open":
             refusal = StepNotAllowed(f"it is {row['state']} already", allowed=[])
             self._refuse(index, row, refusal.code, str(refusal), None)
@@ -135,23 +147,23 @@ class _Run:
         else:
             self._cases.append((index, row, CaseKind.WRONG_STATUS))
 
-    def _action(self, row: Row) -> Action | None:
+    def _action(self, row: FoundResult) -> Action | None:
         status = orjson.loads(row["evidence"]).get("status")
         if row["kind"] == Kind.MISSING:
             return Action.LOSE
         if row["kind"] == Kind.MISPLACED:
-            here = self._place(row["expected_at"])["site_id"] == row["found_site"]
+            here = self._place(row["expected_at"] or "")["site_id"] == row["found_site"]
             return Action.MOVE if here else Action.RELOCATE
         return Action.FIND if status in FOUND_AGAIN else None
 
-    def _place(self, location_id: str) -> Row:
+    def _place(self, location_id: str) -> LocationRow:
         if location_id not in self._places:
-            for row in self.tx.rows("SELECT * FROM location"):
+            for row in self.tx.rows_as(LocationRow, "SELECT * FROM location"):
                 self._places[row["id"]] = row
         return self._places[location_id]
 
     def carry_out(self, *, restock: bool) -> None:
-        """Record all of it, and open the cases."""
+        """Record the actions and open the cases."""
         for (action, place_id), rows in sorted(
             self._groups.items(), key=lambda group: (group[0][0], group[0][1] or "")
         ):
@@ -171,7 +183,7 @@ class _Run:
             )
 
     def _capture(self) -> None:
-        """Give old stock whose serial was read its record; what is none of it becomes a case."""
+        """Commission unserialized stock whose serial was read; other serials become cases."""
         products = _old_products(self.tx, self._unknown)
         old = [(index, row) for index, row in self._unknown if row["id"] in products]
         self._cases += [
@@ -182,18 +194,18 @@ class _Run:
         sightings = [
             Sighting(
                 arrival=Arrival(serial=row["identifier"], product=products[row["id"]]),
-                place=self._place(row["found_at"]),
+                place=self._place(_found_at(row)),
             )
             for _, row in old
         ]
         found = serialization.capture(
             Work(self.tx, self.context, self.command_id), sightings, Action.COMMISSION
         )
-        for (index, row), said in zip(old, found, strict=True):
-            if isinstance(said, Verdict):
+        for (index, row), answer in zip(old, found, strict=True):
+            if isinstance(answer, Verdict):
                 self._settle(index, row, "adjusted", action=str(Action.COMMISSION))
-            elif isinstance(said, DuplicateSerial):  # read elsewhere since: compare again
-                self._refuse(index, row, said.code, str(said), dict(said.details))
+            elif isinstance(answer, DuplicateSerial):  # read elsewhere since: compare again
+                self._refuse(index, row, answer.code, str(answer), dict(answer.details))
             else:
                 self._cases.append((index, row, CaseKind.UNKNOWN_SERIAL))
 
@@ -201,7 +213,7 @@ class _Run:
         self,
         action: Action,
         place_id: str | None,
-        rows: list[tuple[int, Row]],
+        rows: list[tuple[int, FoundResult]],
         *,
         restock: bool,
     ) -> None:
@@ -211,9 +223,9 @@ class _Run:
             location=self._place(place_id) if place_id else None,
             details={"count": self.ref},
         )
-        # A unit that changed since the comparison is looked at again, and not adjusted blindly.
+        # A unit that changed since the comparison is refused: compare again.
         scans = [
-            Scan(row["unit_id"], None, orjson.loads(row["evidence"])["version"]) for _, row in rows
+            Scan(_unit_id(row), None, orjson.loads(row["evidence"])["version"]) for _, row in rows
         ]
         verdicts = ledger.record(Work(self.tx, self.context, self.command_id), command, scans)
         accepted = []
@@ -227,7 +239,7 @@ class _Run:
         promise_anew(self.tx, self.context, lines)
 
     def _afterwards(
-        self, action: Action, accepted: list[tuple[int, Row, Verdict]], *, restock: bool
+        self, action: Action, accepted: list[tuple[int, FoundResult, Verdict]], *, restock: bool
     ) -> None:
         if action is Action.LOSE:
             for _, row, _ in accepted:
@@ -236,10 +248,10 @@ class _Run:
             names = [orjson.loads(row["evidence"])["serial"] for _, row, _ in accepted]
             cases.settle_many(self.tx, CaseKind.MISSING_UNIT, names, None, self.context.now)
             if restock:
-                # What was stolen is looked at first, whatever the counter says.
+                # Stolen units are inspected first.
                 missing = str(Status.MISSING)
                 scans = [
-                    Scan(row["unit_id"])
+                    Scan(_unit_id(row))
                     for _, row, _ in accepted
                     if orjson.loads(row["evidence"])["status"] == missing
                 ]
@@ -247,15 +259,16 @@ class _Run:
                 if scans:
                     ledger.record(Work(self.tx, self.context, self.command_id), again, scans)
 
-    def _promised_lines(self, rows: list[tuple[int, Row]]) -> list[str]:
-        found = self.tx.rows(
+    def _promised_lines(self, rows: list[tuple[int, FoundResult]]) -> list[str]:
+        found = self.tx.rows_as(
+            _OrderLineId,
             "SELECT DISTINCT order_line_id FROM unit WHERE id IN (:ids...) "
             "AND promised_to IS NOT NULL AND order_line_id IS NOT NULL ORDER BY order_line_id",
             ids=[row["unit_id"] for _, row in rows],
         )
         return [row["order_line_id"] for row in found]
 
-    def _missing(self, row: Row) -> None:
+    def _missing(self, row: FoundResult) -> None:
         evidence = orjson.loads(row["evidence"])
         seen = evidence["last_seen"]
         when = moment(seen["at"]).isoformat()
@@ -270,7 +283,7 @@ class _Run:
         )
         cases.report(self.tx, finding, self.context.now)
 
-    def _report(self, index: int, row: Row, kind: CaseKind) -> None:
+    def _report(self, index: int, row: FoundResult, kind: CaseKind) -> None:
         evidence = orjson.loads(row["evidence"])
         name = evidence.get("serial") or row["identifier"]
         scan = evidence["scans"][-1]
@@ -289,7 +302,7 @@ class _Run:
     def _settle(
         self,
         index: int,
-        row: Row,
+        row: FoundResult,
         state: str,
         *,
         action: str | None = None,
@@ -301,7 +314,7 @@ class _Run:
     def _refuse(
         self,
         index: int,
-        row: Row,
+        row: FoundResult,
         code: str | None,
         message: str | None,
         details: dict[str, Any] | None,
@@ -309,10 +322,11 @@ class _Run:
         self.done[index] = _adjusted(index, row, code=code, message=message, details=details)
 
 
-def _old_products(tx: Transaction, unknown: Sequence[tuple[int, Row]]) -> dict[str, str]:
-    """Return the SKUs of results that may be old stock, by the results' ids."""
+def _old_products(tx: Transaction, unknown: Sequence[tuple[int, FoundResult]]) -> dict[str, str]:
+    """Return the SKUs of results that may be unserialized stock, by the results' ids."""
     read = {row["id"]: orjson.loads(row["evidence"]).get("product") for _, row in unknown}
-    tracked = tx.rows(
+    tracked = tx.rows_as(
+        _ProductSku,
         "SELECT id, sku FROM product WHERE id IN (:ids...) AND tracked_since IS NOT NULL",
         ids=sorted({product_id for product_id in read.values() if product_id}),
     )
@@ -320,11 +334,21 @@ def _old_products(tx: Transaction, unknown: Sequence[tuple[int, Row]]) -> dict[s
     return {row_id: skus[each] for row_id, each in read.items() if each in skus}
 
 
+def _unit_id(row: FoundResult) -> str:
+    assert row["unit_id"] is not None  # results of unknown serials become cases
+    return row["unit_id"]
+
+
+def _found_at(row: FoundResult) -> str:
+    assert row["found_at"] is not None  # an unexpected serial was read somewhere
+    return row["found_at"]
+
+
 def _owed(evidence: dict[str, Any]) -> bool:
     return evidence["promised_to"] is not None
 
 
-def _adjusted(index: int, row: Row, **more: Any) -> Adjusted:
+def _adjusted(index: int, row: FoundResult, **more: Any) -> Adjusted:
     return Adjusted(
         index=index,
         subject=row["subject"],

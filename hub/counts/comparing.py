@@ -1,18 +1,18 @@
-"""Comparing what was counted with what the ledger has, serial by serial."""
+"""Comparison of a count with the ledger, serial by serial."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.counts.counting import EXPECTED, PRESENT, Kind, live, matches, scope
-from hub.ledger.units import UNITS
+from hub.counts.rows import CountedUnit, PlacedCount, PlacedScan
 from hub.lifecycle import Action, Status
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
-# These are made at a desk, or follow from another step: nobody saw the unit.
+# Actions that involve no sight of the unit.
 UNSEEN = (
     Action.ALLOCATE, Action.RELEASE, Action.HOLD, Action.UNBLOCK, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
@@ -24,18 +24,69 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def compare(tx: Transaction, context: CommandContext, ref: str) -> dict[str, int]:
-    """Compare, and return how many serials are of each kind.
+class _KindCount(TypedDict):
+    kind: str
+    serials: int
 
-    It can be repeated: what was adjusted stays as it is, everything else is found anew.
+
+class _Move(TypedDict):
+    unit_id: str
+    status_from: str | None
+    status: str
+    location_from: str | None
+    location_to: str
+    site_from: str | None
+    site_to: str
+
+
+class _LastSeen(TypedDict):
+    unit_id: str
+    action: str
+    actor: str
+    occurred_at: int
+    code: str
+
+
+class _Promise(TypedDict):
+    unit_id: str
+    reference: str | None
+
+
+class _ReadAt(TypedDict):
+    identifier: str
+    location_id: str | None
+
+
+class _Subject(TypedDict):
+    subject: str
+
+
+Moves = dict[str, list[_Move]]
+
+
+def _units(tx: Transaction, where: str, **values: Any) -> list[CountedUnit]:
+    return tx.rows_as(
+        CountedUnit,
+        "SELECT unit.id, unit.serial, unit.status, unit.version, unit.product_id, "
+        "unit.location_id, location.site_id AS location_site_id, product.category, product.value "
+        "FROM unit JOIN product ON product.id = unit.product_id "
+        f"JOIN location ON location.id = unit.location_id {where}ORDER BY unit.id",
+        **values,
+    )
+
+
+def compare(tx: Transaction, context: CommandContext, ref: str) -> dict[str, int]:
+    """Compare a count with the ledger; return the number of serials of each kind.
+
+    It can be repeated: adjusted results stay, all others are replaced.
     """
     count = live(tx, ref)
     scans = _scans(tx, count)
     wanted = scope(count)
     wanted.add("unit.status IN (:statuses...)", statuses=list(EXPECTED))
-    expected = tx.rows(f"{UNITS}{wanted.where()}ORDER BY unit.id", **wanted.values)
+    expected = _units(tx, wanted.where(), **wanted.values)
     read = {row["unit_id"] for rows in scans.values() for row in rows if row["unit_id"]}
-    units = {row["id"]: row for row in tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=[*read])}
+    units = {row["id"]: row for row in _units(tx, "WHERE unit.id IN (:ids...) ", ids=[*read])}
     moves = _moves(tx, {*units, *(row["id"] for row in expected)}, count["opened_at"])
     found = [
         result
@@ -50,30 +101,33 @@ def compare(tx: Transaction, context: CommandContext, ref: str) -> dict[str, int
         now=micros(context.now),
         id=count["id"],
     )
-    rows = tx.rows(
+    counted = tx.rows_as(
+        _KindCount,
         "SELECT kind, COUNT(*) AS serials FROM count_result WHERE count_id = :count GROUP BY kind",
         count=count["id"],
     )
-    return {str(kind): 0 for kind in Kind} | {row["kind"]: row["serials"] for row in rows}
+    return {str(kind): 0 for kind in Kind} | {row["kind"]: row["serials"] for row in counted}
 
 
-def _scans(tx: Transaction, count: Row) -> dict[str, list[Row]]:
-    """Return what was read by subject, the newest last."""
-    rows = tx.rows(
+def _scans(tx: Transaction, count: PlacedCount) -> dict[str, list[PlacedScan]]:
+    """Return the scans of a count by subject, the newest last."""
+    rows = tx.rows_as(
+        PlacedScan,
         "SELECT count_scan.*, location.code FROM count_scan "
         "JOIN location ON location.id = count_scan.location_id "
         "WHERE count_id = :count ORDER BY scanned_at, count_scan.id",
         count=count["id"],
     )
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[PlacedScan]] = {}
     for row in rows:
         found.setdefault(row["subject"], []).append(row)
     return found
 
 
-def _moves(tx: Transaction, unit_ids: Iterable[str], since: int) -> dict[str, list[Row]]:
-    """Return what happened to units since the count was opened and changed place or status."""
-    rows = tx.rows(
+def _moves(tx: Transaction, unit_ids: Iterable[str], since: int) -> Moves:
+    """Return the events since a time that changed the place or the status of units."""
+    rows = tx.rows_as(
+        _Move,
         "SELECT event.unit_id, event.status_from, event.status, event.location_from, "
         "event.location_to, place_from.site_id AS site_from, place_to.site_id AS site_to "
         "FROM event LEFT JOIN location AS place_from ON place_from.id = event.location_from "
@@ -84,22 +138,22 @@ def _moves(tx: Transaction, unit_ids: Iterable[str], since: int) -> dict[str, li
         ids=sorted(unit_ids),
         since=since,
     )
-    found: dict[str, list[Row]] = {}
+    found: Moves = {}
     for row in rows:
         found.setdefault(row["unit_id"], []).append(row)
     return found
 
 
-def _came(unit: Row, moves: dict[str, list[Row]]) -> bool:
-    """Say whether a unit came to its place after the count was opened."""
+def _came(unit: CountedUnit, moves: Moves) -> bool:
+    """Return whether a unit came to its place after the count was opened."""
     return any(
         row["location_from"] != row["location_to"] or row["status_from"] not in PRESENT
         for row in moves.get(unit["id"], ())
     )
 
 
-def _was_there(row: Row, unit: Row, moves: dict[str, list[Row]]) -> bool:
-    """Say whether the ledger has, or had since the opening, a unit where it was read."""
+def _was_there(row: PlacedScan, unit: CountedUnit, moves: Moves) -> bool:
+    """Return whether the ledger has, or had since the opening, a unit where it was read."""
     if unit["status"] in PRESENT and matches(row["location_id"], unit):
         return True
     for move in moves.get(unit["id"], ()):
@@ -112,13 +166,13 @@ def _was_there(row: Row, unit: Row, moves: dict[str, list[Row]]) -> bool:
 
 
 def _seen(
-    count: Row,
+    count: PlacedCount,
     subject: str,
-    rows: list[Row],
-    units: dict[str, Row],
-    moves: dict[str, list[Row]],
+    rows: list[PlacedScan],
+    units: dict[str, CountedUnit],
+    moves: Moves,
 ) -> tuple[Any, ...] | None:
-    """Judge one serial that was read; None for one that the count does not ask for."""
+    """Return the result of one serial that was read; None if it is outside the count."""
     newest = rows[-1]
     unit = units.get(newest["unit_id"] or "")
     evidence: dict[str, Any] = {
@@ -142,19 +196,20 @@ def _seen(
     return _result(Kind.MISPLACED, subject, astray[-1], unit, evidence)
 
 
-def _asked_for(count: Row, unit: Row) -> bool:
+def _asked_for(count: PlacedCount, unit: CountedUnit) -> bool:
     product = count["product_id"] in {None, unit["product_id"]}
     category = count["category"] in {None, unit["category"]}
     worth = count["value_from"] is None or (unit["value"] or 0) >= count["value_from"]
     return product and category and worth
 
 
-def _missing(tx: Transaction, units: list[Row]) -> list[tuple[Any, ...]]:
-    """Name what was not seen: when, where and by whom it was seen last, and whose it is."""
+def _missing(tx: Transaction, units: list[CountedUnit]) -> list[tuple[Any, ...]]:
+    """Return the results of units that were not seen, with their last sight and allocation."""
     ids = [unit["id"] for unit in units]
     last = {
         row["unit_id"]: row
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _LastSeen,
             "SELECT unit_id, action, actor, occurred_at, code FROM ("
             "SELECT event.unit_id, event.action, event.actor, event.occurred_at, location.code, "
             "ROW_NUMBER() OVER (PARTITION BY event.unit_id ORDER BY event.version DESC) AS newest "
@@ -167,7 +222,8 @@ def _missing(tx: Transaction, units: list[Row]) -> list[tuple[Any, ...]]:
     }
     promised = {
         row["unit_id"]: row["reference"] or "a buyer"
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Promise,
             "SELECT unit_id, reference FROM hold WHERE unit_id IN (:ids...) AND kind = 'sale' "
             "AND released_at IS NULL",
             ids=ids,
@@ -188,13 +244,17 @@ def _missing(tx: Transaction, units: list[Row]) -> list[tuple[Any, ...]]:
             },
             "promised_to": promised.get(unit["id"]),
         }
-        row = {"identifier": unit["serial"], "location_id": None}
+        row: _ReadAt = {"identifier": unit["serial"], "location_id": None}
         found.append(_result(Kind.MISSING, unit["id"], row, unit, evidence))
     return found
 
 
 def _result(
-    kind: Kind, subject: str, row: Row, unit: Row | None, evidence: dict[str, Any]
+    kind: Kind,
+    subject: str,
+    row: PlacedScan | _ReadAt,
+    unit: CountedUnit | None,
+    evidence: dict[str, Any],
 ) -> tuple[Any, ...]:
     present = unit is not None and (unit["status"] in PRESENT or unit["status"] == Status.MISSING)
     return (
@@ -208,12 +268,12 @@ def _result(
     )
 
 
-def _write(tx: Transaction, count: Row, found: list[tuple[Any, ...]]) -> None:
+def _write(tx: Transaction, count: PlacedCount, found: list[tuple[Any, ...]]) -> None:
     tx.run("DELETE FROM count_result WHERE count_id = :count AND state = 'open'", count=count["id"])
     settled = {
         row["subject"]
-        for row in tx.rows(
-            "SELECT subject FROM count_result WHERE count_id = :count", count=count["id"]
+        for row in tx.rows_as(
+            _Subject, "SELECT subject FROM count_result WHERE count_id = :count", count=count["id"]
         )
     }
     tx.insert(

@@ -1,4 +1,4 @@
-"""Opening a count, and noting what the counters read."""
+"""Opening of a count, and recording of the scans of its counters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 from hub import catalogue
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownUnit
+from hub.counts.rows import CountedUnit, CountOfPlace, PlacedCount, ResultOfCount
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference, UnknownUnit
 from hub.inbound.serialization import product_code
 from hub.ledger.event_writer import bounded
 from hub.ledger.units import Scan, identify, key_of
@@ -18,24 +19,24 @@ from hub.storage.sql import Row, Transaction
 
 REF_CHARS_MAX = 100
 CATEGORY_CHARS_MAX = 60
-# Units of these statuses stand where the ledger has them; parts are counted with their kit.
+# Units of these statuses are at their recorded place; parts are counted with their kit.
 EXPECTED = tuple(sorted(str(each) for each in ON_HAND | {Status.CONDEMNED}))
 PRESENT = frozenset({*EXPECTED, str(Status.IN_KIT)})
 
 
 class Kind(StrEnum):
-    """What a count found about one serial."""
+    """Result of a count for one serial."""
 
     CONFIRMED = "confirmed"
     MISSING = "missing"  # recorded there, and not seen: phantom stock
     UNEXPECTED = "unexpected"  # seen, and unknown or recorded as gone
-    MISPLACED = "misplaced"  # seen, and recorded at another place of ours
+    MISPLACED = "misplaced"  # seen, and recorded at another of our places
 
 
 class Answer(StrEnum):
-    """What a counter is told at once."""
+    """Immediate answer to a counter's scan."""
 
-    NOTED = "noted"  # a blind count says no more
+    NOTED = "noted"  # in a blind count
     EXPECTED = "expected"
     MISPLACED = "misplaced"
     UNEXPECTED = "unexpected"
@@ -43,9 +44,9 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountCard:
-    """What is to be counted: a site with its bins, or one bin, by codes.
+    """Scope of a count: a site with its bins, or one bin, by codes.
 
-    `value_from` is in the smallest part of the products' currency.
+    `value_from` is in the minor unit of the products' currency.
     """
 
     ref: str
@@ -58,7 +59,7 @@ class CountCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """What became of one reading."""
+    """Result of one scan."""
 
     index: int
     identifier: str
@@ -68,7 +69,11 @@ class Noted:
 
 
 def open_count(tx: Transaction, context: CommandContext, card: CountCard) -> str:
-    """Open a count and return its reference; the same reference can not be used twice."""
+    """Open a count and return its reference.
+
+    Raises InvalidInput for a used or invalid reference, category or value, UnknownReference for an
+    unknown place or product.
+    """
     if not 0 < len(card.ref.strip()) <= REF_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {REF_CHARS_MAX} characters", field="ref")
     if card.category is not None and not 0 < len(card.category) <= CATEGORY_CHARS_MAX:
@@ -97,18 +102,25 @@ def open_count(tx: Transaction, context: CommandContext, card: CountCard) -> str
     return card.ref
 
 
-def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> Row:
-    """Return a count with its place, or raise UnknownReference."""
+def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> PlacedCount:
+    """Return a count with its place; raises UnknownReference."""
     if lock:
-        tx.rows("SELECT id FROM stock_count WHERE ref = :ref FOR UPDATE", ref=ref)
-    count = catalogue.reference(tx, "stock_count", "ref", ref)
-    place = catalogue.reference(tx, "location", "id", count["location_id"])
-    return {**count, "code": place["code"], "site_id": place["site_id"]}
+        tx.value("SELECT id FROM stock_count WHERE ref = :ref FOR UPDATE", ref=ref)
+    count = tx.row_as(
+        PlacedCount,
+        "SELECT stock_count.*, location.code, location.site_id FROM stock_count "
+        "JOIN location ON location.id = stock_count.location_id WHERE stock_count.ref = :ref",
+        ref=ref,
+    )
+    if count is None:
+        raise UnknownReference(f"there is no stock count {ref!r}", field="stock_count")
+    return count
 
 
-def listed(tx: Transaction, wanted: Filter, limit: int) -> list[Row]:
+def listed(tx: Transaction, wanted: Filter, limit: int) -> list[CountOfPlace]:
     """Return counts with their places, the newest first."""
-    return tx.rows(
+    return tx.rows_as(
+        CountOfPlace,
         "SELECT stock_count.*, location.code FROM stock_count "
         f"JOIN location ON location.id = stock_count.location_id {wanted.where()}"
         "ORDER BY stock_count.id DESC LIMIT :limit",
@@ -117,16 +129,16 @@ def listed(tx: Transaction, wanted: Filter, limit: int) -> list[Row]:
     )
 
 
-def live(tx: Transaction, ref: str) -> Row:
-    """Return a count that is not over, locked against whoever works on it too."""
+def live(tx: Transaction, ref: str) -> PlacedCount:
+    """Lock and return a count that is not over; raises StepNotAllowed, UnknownReference."""
     count = by_ref(tx, ref, lock=True)
     if count["state"] not in {"open", "compared"}:
         raise StepNotAllowed(f"the count is {count['state']}", allowed=[])
     return count
 
 
-def scope(count: Row) -> Filter:
-    """Return the conditions for units, with location and product, that a count asks for."""
+def scope(count: PlacedCount) -> Filter:
+    """Return the conditions of a count's units, for a query with location and product."""
     wanted = Filter()
     if count["location_id"] == count["site_id"]:
         wanted.add("location.site_id = :site", site=count["site_id"])
@@ -138,10 +150,10 @@ def scope(count: Row) -> Filter:
     return wanted
 
 
-def matches(scanned_at: str, unit: Row) -> bool:
-    """Say whether a unit that the ledger has somewhere was read there.
+def matches(scanned_at: str, unit: CountedUnit | Row) -> bool:
+    """Return whether a unit was read at its recorded place.
 
-    Who reads at a site without naming a bin confirms that the unit is in the building.
+    A scan at a site without a bin confirms that the unit is in the building.
     """
     return scanned_at in {unit["location_id"], unit["location_site_id"]}
 
@@ -149,9 +161,9 @@ def matches(scanned_at: str, unit: Row) -> bool:
 def count_units(
     tx: Transaction, context: CommandContext, ref: str, location: str | None, scans: Sequence[Scan]
 ) -> list[Noted]:
-    """Note what one counter read at one place; the same reading again is counted, not doubled.
+    """Record the scans of one counter at one place; a repeated scan adds no second line.
 
-    Nothing is changed and no unit is locked. Raises InvalidInput for a place that is not counted.
+    No unit is changed or locked. Raises InvalidInput for a place outside the count.
     """
     bounded(scans)
     count = live(tx, ref)
@@ -202,7 +214,7 @@ def count_units(
 def _products(
     tx: Transaction, scans: Sequence[Scan], units: Sequence[Row | Refused]
 ) -> dict[int, str]:
-    """Return the products that were read beside serials which no unit bears, by their indexes."""
+    """Return the products that were read with unknown serials, by the index of the scan."""
     codes = {
         index: code
         for index, (scan, unit) in enumerate(zip(scans, units, strict=True))
@@ -219,7 +231,7 @@ def _answer(place_id: str, unit: Row | None) -> Answer:
 
 
 def cancel(tx: Transaction, context: CommandContext, ref: str) -> None:
-    """Give a count up; what was adjusted by then stays."""
+    """Cancel a count; adjustments made by then stay."""
     count = live(tx, ref)
     tx.run(
         "UPDATE stock_count SET state = 'cancelled', closed_at = :now WHERE id = :id",
@@ -230,14 +242,15 @@ def cancel(tx: Transaction, context: CommandContext, ref: str) -> None:
 
 def results(
     tx: Transaction, ref: str, *, first: int, after: str | None, kind: str | None = None
-) -> list[Row]:
-    """Return what a count found, one result more than asked for, with the places' codes."""
+) -> list[ResultOfCount]:
+    """Return the results of a count with the codes of the places, one more than `first`."""
     count = by_ref(tx, ref)
     wanted = Filter()
     wanted.add("count_result.count_id = :count", count=count["id"])
     wanted.add("count_result.kind = :kind", kind=kind)
     wanted.add("count_result.id > :after", after=after)
-    return tx.rows(
+    return tx.rows_as(
+        ResultOfCount,
         "SELECT count_result.*, was.code AS expected_code, there.code AS found_code "
         "FROM count_result LEFT JOIN location AS was ON was.id = count_result.expected_at "
         "LEFT JOIN location AS there ON there.id = count_result.found_at "

@@ -1,4 +1,6 @@
-"""Closing a count: what was confirmed is recorded as seen, and nothing stays unexplained."""
+"""Closing a count: confirmed units are recorded as seen, differences need an explanation."""
+
+from typing import TypedDict
 
 from hub import ledger
 from hub.clock import micros
@@ -13,11 +15,15 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 
 
-def close(work: Work, ref: str) -> int:
-    """Close a compared count and return how many units it confirmed.
+class _Id(TypedDict):
+    id: str
 
-    Differences that were not adjusted need the occasion's reason; with it they are left as they
-    are. Units that left since they were read are not recorded as seen.
+
+def close(work: Work, ref: str) -> int:
+    """Close a compared count and return the number of units that it confirmed.
+
+    Differences that were not adjusted need the context's reason. Units that left since they were
+    read are not recorded as seen. Raises StepNotAllowed before a comparison, or without a reason.
     """
     count = live(work.tx, ref)
     if count["state"] != "compared":
@@ -52,14 +58,15 @@ def close(work: Work, ref: str) -> int:
 
 
 def _confirm(work: Work, count_id: str, ref: str) -> int:
-    rows = work.tx.rows(
+    rows = work.tx.rows_as(
+        _Id,
         "SELECT unit.id FROM count_result JOIN unit ON unit.id = count_result.unit_id "
         "WHERE count_result.count_id = :count AND count_result.kind = 'confirmed' "
         "AND unit.status IN (:present...) ORDER BY unit.id",
         count=count_id,
         present=sorted(PRESENT),
     )
-    told = CommandContext(
+    context = CommandContext(
         actor=work.context.actor,
         now=work.context.now,
         scope=work.context.scope,
@@ -71,6 +78,6 @@ def _confirm(work: Work, count_id: str, ref: str) -> int:
     seen = 0
     for start in range(0, len(rows), SCANS_MAX):
         scans = [Scan(row["id"]) for row in rows[start : start + SCANS_MAX]]
-        verdicts = ledger.record(work.within(told), from_count, scans)
+        verdicts = ledger.record(work.within(context), from_count, scans)
         seen += sum(verdict.accepted for verdict in verdicts)
     return seen

@@ -1,11 +1,12 @@
-"""Losses: units that are missing or stolen, and units that turn up again.
+"""Losses: missing and stolen units, and units that are found again.
 
-What is lost keeps its last place. Its promise ends, and its order gets another unit or a case; the
-loss itself is a case until the unit is found. A unit that turns up is looked at before it is sold.
+A lost unit keeps its last place. Its allocation ends, and its order gets another unit or a case;
+the loss itself is a case until the unit is found. A found unit is inspected before it is sold.
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypedDict
 
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
@@ -21,7 +22,7 @@ from hub.storage.sql import Row, Transaction
 
 
 class Loss(StrEnum):
-    """What became of a unit that is not where it should be."""
+    """Kind of a loss."""
 
     MISSING = "missing"
     STOLEN = "stolen"
@@ -31,7 +32,7 @@ ACTIONS = {Loss.MISSING: Action.LOSE, Loss.STOLEN: Action.REPORT_STOLEN}
 
 
 def report(work: Work, loss: Loss, scans: Sequence[Scan]) -> list[Verdict]:
-    """Record that units are lost; the occasion's reason says what is known of it."""
+    """Record the loss of units; raises InvalidInput without a reason in the context."""
     if not (work.context.reason or "").strip():
         raise InvalidInput("say what is known of the loss: a loss needs its reason", field="reason")
     known = [each for each in identify(work.tx, scans) if not isinstance(each, Refused)]
@@ -60,19 +61,33 @@ def report(work: Work, loss: Loss, scans: Sequence[Scan]) -> list[Verdict]:
 
 
 def find(work: Work, place: Row, scans: Sequence[Scan]) -> list[Verdict]:
-    """Record that lost units turned up at a place; their cases end."""
+    """Record that lost units were found at a place, and close their cases."""
     command = UnitCommand(action=Action.FIND, location=place)
     verdicts = ledger.record(work, command, scans)
     found = [each.unit_id for each in verdicts if each.accepted and each.unit_id]
-    rows = work.tx.rows("SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
+    rows = work.tx.rows_as(_Serial, "SELECT serial FROM unit WHERE id IN (:ids...)", ids=found)
     serials = [row["serial"] for row in rows]
     cases.settle_many(work.tx, CaseKind.MISSING_UNIT, serials, None, work.context.now)
     return verdicts
 
 
-def _last_seen(tx: Transaction, unit_ids: Sequence[str]) -> list[Row]:
-    """Return when, where and by whom each unit was handled before it was lost."""
-    return tx.rows(
+class _Serial(TypedDict):
+    serial: str
+
+
+class _LastSeen(TypedDict):
+    id: str
+    serial: str
+    sku: str
+    code: str
+    actor: str
+    occurred_at: int
+
+
+def _last_seen(tx: Transaction, unit_ids: Sequence[str]) -> list[_LastSeen]:
+    """Return the last event of each unit before its loss."""
+    return tx.rows_as(
+        _LastSeen,
         "SELECT unit.id, unit.serial, product.sku, location.code, event.actor, event.occurred_at "
         "FROM unit JOIN product ON product.id = unit.product_id "
         "JOIN event ON event.unit_id = unit.id AND event.version = unit.version - 1 "

@@ -1,19 +1,21 @@
-"""How well the ledger agrees with the shelves, count by count."""
+"""Inventory accuracy: agreement of the ledger with the shelves, count by count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from hub import catalogue
 from hub.clock import micros
 from hub.counts.counting import Kind
+from hub.counts.rows import CountOfPlace
 from hub.storage.paging import page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many serials of each kind a count found."""
+    """Numbers of serials of each kind that a count found."""
 
     confirmed: int = 0
     missing: int = 0
@@ -22,28 +24,35 @@ class Tally:
 
     @property
     def accuracy(self) -> float | None:
-        """Return the share of serials that were as recorded, 0 to 1; None: nothing was there."""
+        """Return the share of confirmed serials, 0 to 1; None for a count of nothing."""
         total = self.confirmed + self.missing + self.unexpected + self.misplaced
         return self.confirmed / total if total else None
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The counts of a place, oldest first, and how far the accuracy has drifted over them."""
+    """The counts of a place, oldest first, and the drift of their accuracy."""
 
-    counts: tuple[tuple[Row, Tally], ...]
+    counts: tuple[tuple[CountOfPlace, Tally], ...]
 
     @property
     def drift(self) -> float | None:
-        """Return the accuracy of the last count less that of the first; None for less than two."""
+        """Return the accuracy of the last count minus the first; None for less than two."""
         known = [tally.accuracy for _, tally in self.counts if tally.accuracy is not None]
         return known[-1] - known[0] if len(known) > 1 else None
+
+
+class _KindCount(TypedDict):
+    count_id: str
+    kind: str
+    serials: int
 
 
 def tally(tx: Transaction, count_ids: Sequence[str]) -> dict[str, Tally]:
     """Count the serials of each kind in counts, by the counts' ids."""
     found: dict[str, dict[str, int]] = {count_id: {} for count_id in count_ids}
-    for row in tx.rows(
+    for row in tx.rows_as(
+        _KindCount,
         "SELECT count_id, kind, COUNT(*) AS serials FROM count_result "
         "WHERE count_id IN (:counts...) GROUP BY count_id, kind",
         counts=list(count_ids),
@@ -58,9 +67,10 @@ def tally(tx: Transaction, count_ids: Sequence[str]) -> dict[str, Tally]:
 def accuracy(
     tx: Transaction, location: str, *, since: datetime | None = None, last: int = 10
 ) -> Accuracy:
-    """Return the last closed counts of a site, with those of its bins, or of one bin."""
+    """Return the last closed counts of a site with its bins, or of one bin."""
     place = catalogue.location(tx, location)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        CountOfPlace,
         "SELECT stock_count.*, location.code FROM stock_count "
         "JOIN location ON location.id = stock_count.location_id "
         "WHERE (location.id = :place OR location.site_id = :place) "

@@ -1,19 +1,20 @@
-"""The state of things at a past instant: one unit, the stock of a place, the trial balance.
+"""State at a past instant: of one unit, of the stock of a place, and as a trial balance.
 
-Two times are told apart. *Occurred* is when something happened in the world, as corrected: a unit
-stands at an instant where the newest of the events that had occurred by then left it, newest in
-the order in which the ledger holds them. *Recorded* is when the ledger learned of it: a question
-may be put to what was known at a time, and then events and corrections that were recorded later
-are left out. A unit exists from the earliest of its events.
+There are two times. *Occurred* is the time of an event in the world, as corrected: the state of a
+unit at an instant is that after its newest event, in ledger order, that had occurred by then.
+*Recorded* is the time at which the ledger stored it: a query may ask for the knowledge of a time,
+and then excludes events and corrections that were recorded later. A unit exists from the earliest
+of its events.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from hub.catalogue import reference
 from hub.clock import micros
 from hub.errors import InvalidInput
-from hub.history.replay import Standing, corrections, fold, tell
+from hub.history.replay import UnitSnapshot, corrections, fold, replay
 from hub.history.unit_history import places_of
 from hub.ledger import event_views
 from hub.storage.paging import page_size
@@ -22,7 +23,7 @@ from hub.storage.sql import Row, Transaction
 FOREVER = 2**62
 LINES_MAX = 10_000  # of a trial balance
 
-# What the newest correction of each unit tells otherwise, from its sealed details.
+# The corrected values of the newest correction of each unit, from its sealed details.
 _RESTATED = {
     "sqlite": (
         "SELECT event.unit_id, json_extract(entry.value, '$.version') AS version, "
@@ -47,30 +48,51 @@ _RESTATED = {
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """Where a unit stood at an instant, after the event of that version."""
+    """State of a unit at an instant, after the event of that version."""
 
     version: int
-    standing: Standing
+    standing: UnitSnapshot
     place: Row
+
+
+class PastStockRow(TypedDict):
+    """A unit at a place, since the time of its newest event by then."""
+
+    id: str
+    version: int
+    status: str
+    since: int
+    serial: str
+    sku: str
+
+
+class TrialBalanceLine(TypedDict):
+    """Number of units of a product at a place in a status."""
+
+    sku: str
+    location: str
+    location_name: str
+    status: str
+    units: int
 
 
 def unit_as_of(
     tx: Transaction, unit_id: str, at: datetime, *, recorded_by: datetime | None = None
 ) -> Stood | None:
-    """Return where a unit stood at an instant; None where it did not exist yet.
+    """Return the state of a unit at an instant; None if it did not exist yet.
 
-    By what is known now, or by what was known at `recorded_by`.
+    By the current knowledge, or by that at `recorded_by`.
     """
     known = FOREVER if recorded_by is None else micros(recorded_by)
     rows = [
         row for row in event_views.history(tx, [unit_id])[unit_id] if row["recorded_at"] <= known
     ]
     places = places_of(tx, rows)
-    told = tell(rows, corrections(rows), places)
-    occurred = [event.version for event in told if event.occurred_at <= micros(at)]
+    events = replay(rows, corrections(rows), places)
+    occurred = [event.version for event in events if event.occurred_at <= micros(at)]
     if not occurred:
         return None
-    standing = fold(told, places)[occurred[-1]]
+    standing = fold(events, places)[occurred[-1]]
     return Stood(occurred[-1], standing, places[standing.location_id])
 
 
@@ -82,10 +104,11 @@ def stock_as_of(
     first: int,
     after: str | None = None,
     recorded_by: datetime | None = None,
-) -> list[Row]:
-    """Return the units that were at a place at an instant, one more than asked for."""
+) -> list[PastStockRow]:
+    """Return the units that were at a place at an instant, one more than `first`."""
     place = reference(tx, "location", "code", location)
-    return tx.rows(
+    return tx.rows_as(
+        PastStockRow,
         f"{standing(tx)}SELECT standing.unit_id AS id, standing.version, standing.status, "
         "standing.occurred_at AS since, unit.serial, product.sku FROM standing "
         "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
@@ -100,14 +123,14 @@ def stock_as_of(
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """How many units stood where, how: the counts add up to the units that existed."""
+    """Units by product, place and status; the counts add up to the units that existed."""
 
     existed: int
-    lines: tuple[Row, ...]  # sku, location, location_name, status, units
+    lines: tuple[Row, ...]  # TrialBalanceLine
 
     @property
     def adds_up(self) -> bool:
-        """Say whether every unit that existed is counted once."""
+        """Return whether every unit that existed is counted once."""
         return self.existed == sum(int(line["units"]) for line in self.lines)
 
 
@@ -120,11 +143,13 @@ def trial_balance(
 ) -> TrialBalance:
     """Count the units of each product, place and status at an instant.
 
-    The number of units that existed is counted by itself, from the beginnings of their histories.
+    The number of units that existed is counted independently, from the starts of their histories.
+    Raises InvalidInput for more than LINES_MAX lines.
     """
     only = "AND product.sku = :sku " if sku is not None else ""
     values = times(at, recorded_by) | ({} if sku is None else {"sku": sku})
-    lines = tx.rows(
+    lines = tx.rows_as(
+        TrialBalanceLine,
         f"{standing(tx)}SELECT product.sku, location.code AS location, "
         "location.name AS location_name, standing.status, COUNT(*) AS units FROM standing "
         "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
@@ -152,7 +177,7 @@ def times(at: datetime, recorded_by: datetime | None) -> dict[str, int]:
 
 
 def _told(tx: Transaction) -> str:
-    """Begin a statement with `told`: the events as corrected, by what was known then."""
+    """Return the start of a statement: `told`, the corrected events, by the knowledge of then."""
     return (
         "WITH newest AS (SELECT unit_id, MAX(version) AS version FROM event "
         "WHERE corrects IS NOT NULL AND recorded_at <= :known GROUP BY unit_id), "
@@ -168,7 +193,7 @@ def _told(tx: Transaction) -> str:
 
 
 def standing(tx: Transaction) -> str:
-    """Begin a statement with `standing`: where each unit stood, after which event."""
+    """Return the start of a statement: `standing`, the state of each unit at an instant."""
     return (
         f"{_told(tx)}, ranked AS (SELECT told.*, "
         "ROW_NUMBER() OVER (PARTITION BY unit_id ORDER BY version DESC) AS from_end "

@@ -1,16 +1,16 @@
-"""Corrections: an event that names the one in error, and carries what holds after it.
+"""Corrections: events that name an erroneous event and carry the state after the correction.
 
-A correction never changes what was recorded. It states that an event did not occur, or what was
-right instead (EPCIS 2.0: error declaration with its corrective event). The history is told again
-with it; what would make a later event impossible is refused, and the unit is left where the
-history as corrected leaves it. What was told to a channel is not taken back here: such a
-correction is refused with what to do instead.
+A correction never changes the recorded event. It declares that an event did not occur, or gives the
+correct values (EPCIS 2.0: error declaration with its corrective event). The history is replayed
+with it; a correction that makes a later event impossible is refused, and the unit gets the state
+at the end of the corrected history. A correction does not undo a message to a channel: it is
+refused with the step to take instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -24,12 +24,12 @@ from hub.history.replay import (
     PLACED,
     Declaration,
     Places,
-    Standing,
-    Told,
+    ReplayedEvent,
+    UnitSnapshot,
     contradict,
     corrections,
     fold,
-    tell,
+    replay,
 )
 from hub.history.unit_history import places_of
 from hub.ledger.event_views import history
@@ -39,13 +39,14 @@ from hub.ledger.holds import HoldKind
 from hub.ledger.rules import client, recall
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import LEAVING, Action
+from hub.storage.rows import HoldRow, OrderRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings, registrations
 from hub.vocabulary import OrderState
 
 REASON_CHARS_MAX = 200
-EVENTS_MAX = 5_000  # of one unit that is told again
-# What can not be declared as not occurred, with what to do instead.
+EVENTS_MAX = 5_000  # of one unit that is replayed
+# Actions that can not be declared as not occurred, with the step to take instead.
 INSTEAD = {
     Action.COMMISSION: "a unit that has a record can not be unborn: write it off",
     Action.RECEIVE: "a unit that has a record can not be unborn: write it off",
@@ -63,9 +64,18 @@ INSTEAD = {
 }
 
 
+class _Payload(TypedDict):
+    payload: str
+
+
+class _FactState(TypedDict):
+    id: str
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What was right instead; None: as it was recorded. `location` is a code."""
+    """Corrected values; None: as recorded. `location` is a code."""
 
     occurred_at: datetime | None = None
     document: Document | None = None
@@ -75,7 +85,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """What a correction left behind."""
+    """Result of a correction."""
 
     event_id: str
     unit_id: str
@@ -91,10 +101,11 @@ def correct(
     changes: Changes | None = None,
     expected_version: int | None = None,
 ) -> Corrected:
-    """Correct one event; the newest correction of an event counts, and replaces those before.
+    """Correct one event; the newest correction of an event replaces earlier ones.
 
-    The occasion's reason says why. Raises ContradictsHistory where a later event would be
-    impossible, StepNotAllowed where another way is right, InvalidInput for what makes no sense.
+    The context's reason is required. Raises ContradictsHistory if a later event would become
+    impossible, StepNotAllowed if another step is right, VersionConflict for another version,
+    InvalidInput for invalid values, UnknownReference for an unknown event.
     """
     if not (work.context.reason or "").strip() or len(work.context.reason or "") > REASON_CHARS_MAX:
         raise InvalidInput(
@@ -110,11 +121,11 @@ def correct(
     known = corrections(rows)
     correction = _correction(work.tx, work.context, event, reason, changes or Changes(), known)
     places = places_of(work.tx, rows, correction["restated"].get("location"))
-    before = tell(rows, known, places)
-    after = tell(rows, known | {event_id: correction}, places)
+    before = replay(rows, known, places)
+    after = replay(rows, known | {event_id: correction}, places)
     contradict(before, after, places)
     if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEAVING:
-        _call_back(work.tx, unit, event)
+        _withdraw_sale(work.tx, unit, event)
     stood, stands = _last(before, places), _last(after, places)
     if unit.members and stood.location_id != stands.location_id:
         raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
@@ -128,12 +139,12 @@ def correct(
     ledger.write_units(work.tx, work.context, [unit])
     if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
         ledger.never_came_back(work.tx, unit)
-    _tell(work.tx, work.context, unit, was)
+    _touch_listings(work.tx, work.context, unit, was)
     return done
 
 
-def _last(told: Sequence[Told], places: Places) -> Standing:
-    return list(fold(told, places).values())[-1]
+def _last(events: Sequence[ReplayedEvent], places: Places) -> UnitSnapshot:
+    return list(fold(events, places).values())[-1]
 
 
 def _history(tx: Transaction, event_id: str) -> tuple[UnitState, list[Row]]:
@@ -156,7 +167,7 @@ def _correction(
     changes: Changes,
     known: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """Check what is declared, and return it as the correction's details."""
+    """Validate a declaration and return the details of the correction."""
     action = Action(event["action"])
     if event["corrects"] is not None:
         raise InvalidInput("this is a correction: correct the event that it names", field="eventId")
@@ -198,29 +209,31 @@ def _restatement(
     return restated
 
 
-def _restated(rows: Sequence[Row], after: Sequence[Told], places: Places) -> list[dict[str, Any]]:
-    """List the events that the history as corrected tells differently from what was recorded."""
-    standings, told = fold(after, places), {event.version: event for event in after}
+def _restated(
+    rows: Sequence[Row], after: Sequence[ReplayedEvent], places: Places
+) -> list[dict[str, Any]]:
+    """Return the corrected values of the events that differ from their recorded values."""
+    snapshots, replayed = fold(after, places), {event.version: event for event in after}
     found: list[dict[str, Any]] = []
     for row in rows:
         if row["corrects"] is not None:
             continue
-        event = told.get(row["version"])
+        event = replayed.get(row["version"])
         if event is None:
             found.append({"version": row["version"], "occurred": False})
             continue
-        standing = standings[event.version]
-        tells = {
+        snapshot = snapshots[event.version]
+        corrected = {
             "occurred_at": event.occurred_at,
             "document_type": event.document_type,
             "document_ref": event.document_ref,
             "reason": event.reason,
-            "status": str(standing.status),
-            "disposition": standing.disposition,
-            "location_to": standing.location_id,
+            "status": str(snapshot.status),
+            "disposition": snapshot.disposition,
+            "location_to": snapshot.location_id,
         }
-        if any(row[name] != value for name, value in tells.items()):
-            found.append({"version": row["version"], "occurred": True} | tells)
+        if any(row[name] != value for name, value in corrected.items()):
+            found.append({"version": row["version"], "occurred": True} | corrected)
     return found
 
 
@@ -229,10 +242,10 @@ def _append(
     writer: EventWriter,
     unit: UnitState,
     event: Row,
-    stands: Standing,
+    stands: UnitSnapshot,
     details: dict[str, Any],
 ) -> Corrected:
-    """Append the correction with the state that holds after it, and leave the unit there."""
+    """Append the correction with the state after it, and set the unit to that state."""
     before = (unit.status, unit.disposition, unit.location_id)
     unit.status, unit.disposition = stands.status, stands.disposition
     unit.location_id, unit.location_kind = stands.location_id, stands.location_kind
@@ -262,8 +275,8 @@ def _append(
     )
 
 
-def _carry(unit: UnitState, stood: Standing, stands: Standing) -> None:
-    """Carry over what stands beside the state, where the correction changed it."""
+def _carry(unit: UnitState, stood: UnitSnapshot, stands: UnitSnapshot) -> None:
+    """Set the order line, grade and sale time of a unit where the correction changed them."""
     if stood.line != stands.line:
         unit.order_line_id = stands.line
     if stood.grade != stands.grade:
@@ -273,9 +286,13 @@ def _carry(unit: UnitState, stood: Standing, stands: Standing) -> None:
 
 
 def _hold(
-    tx: Transaction, context: CommandContext, unit: UnitState, stood: Standing, stands: Standing
+    tx: Transaction,
+    context: CommandContext,
+    unit: UnitState,
+    stood: UnitSnapshot,
+    stands: UnitSnapshot,
 ) -> None:
-    """Release and renew the promise and the blocks that the correction changed."""
+    """Release and renew the allocation and the blocks that the correction changed."""
     was, now = _kinds(stood), _kinds(stands)
     if HoldKind.RECALL in was - now and recall.unresolved(tx, [unit.id]):
         raise StepNotAllowed("the unit is under a recall: say there what was done about it")
@@ -289,40 +306,47 @@ def _hold(
         )
         unit.promised_to = unit.promised_to if stands.promised else None
     for kind in sorted(now - was):
-        # An end that was set once is kept: a promise that ran out meanwhile is swept as ever.
-        last = tx.row(
+        # The end of the hold is kept: the sweep releases an allocation that expired meanwhile.
+        last = tx.row_as(
+            HoldRow,
             "SELECT * FROM hold WHERE unit_id = :unit AND kind = :kind ORDER BY id DESC LIMIT 1",
             unit=unit.id,
             kind=kind,
         )
         assert last is not None  # what is held again was held before
-        renewed = {**last, "id": new_id(), "placed_by": context.actor}
-        renewed["placed_at"] = micros(context.now)
-        tx.insert("hold", HOLD_COLUMNS, [tuple(renewed[name] for name in HOLD_COLUMNS)])
+        renewed: HoldRow = {
+            **last,
+            "id": new_id(),
+            "placed_by": context.actor,
+            "placed_at": micros(context.now),
+        }
+        columns: Mapping[str, object] = renewed
+        tx.insert("hold", HOLD_COLUMNS, [tuple(columns[name] for name in HOLD_COLUMNS)])
         if kind == HoldKind.SALE:
             unit.promised_to = renewed["id"]
     unit.blocks += len(stands.blocks) - len(stood.blocks)
 
 
-def _kinds(standing: Standing) -> frozenset[str]:
-    return standing.blocks | ({str(HoldKind.SALE)} if standing.promised else set())
+def _kinds(snapshot: UnitSnapshot) -> frozenset[str]:
+    return snapshot.blocks | ({str(HoldKind.SALE)} if snapshot.promised else set())
 
 
-def _call_back(tx: Transaction, unit: UnitState, event: Row) -> None:
-    """Take back what a sale that did not occur has queued; refuse where it was told already."""
+def _withdraw_sale(tx: Transaction, unit: UnitState, event: Row) -> None:
+    """Remove the messages that a sale queued; raises StepNotAllowed if one was sent already."""
     details = orjson.loads(event["details"]) if event["details"] else {}
     if event["action"] == Action.SELL and "channel" in details:
         raise StepNotAllowed(
             f"{details['channel']} says that it sold the unit: take it back as a return",
             allowed=[str(Action.ACCEPT_RETURN)],
         )
-    order = tx.row(
+    order = tx.row_as(
+        OrderRow,
         "SELECT sales_order.* FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id WHERE order_line.id = :line",
         line=unit.order_line_id,
     )
     if order is not None:
-        _not_told(tx, unit, event, order)
+        _check_unsent(tx, unit, event, order)
         tx.run(
             "UPDATE sales_order SET state = 'open' WHERE id = :id AND state = 'fulfilled'",
             id=order["id"],
@@ -330,11 +354,12 @@ def _call_back(tx: Transaction, unit: UnitState, event: Row) -> None:
     _withdraw_registration(tx, unit, event)
 
 
-def _not_told(tx: Transaction, unit: UnitState, event: Row, order: Row) -> None:
+def _check_unsent(tx: Transaction, unit: UnitState, event: Row, order: OrderRow) -> None:
     back = [str(Action.ACCEPT_RETURN)]
     if order["state"] == OrderState.CANCELLED:
         raise StepNotAllowed("its order was cancelled: take it back as a return", allowed=back)
-    for fact in tx.rows(
+    for fact in tx.rows_as(
+        _Payload,
         "SELECT payload FROM outbox WHERE channel_id = :channel AND subject = :order "
         "AND topic = :topic AND created_at >= :since",
         channel=order["channel_id"],
@@ -352,11 +377,12 @@ def _not_told(tx: Transaction, unit: UnitState, event: Row, order: Row) -> None:
 
 
 def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None:
-    facts = tx.rows(
+    facts = tx.rows_as(
+        _FactState,
         "SELECT id, state FROM outbox WHERE channel_id IN ("
-        "SELECT id FROM channel WHERE manufacturer_id = :maker) "
+        "SELECT id FROM channel WHERE manufacturer_id = :manufacturer) "
         "AND subject = :unit AND topic = :topic AND created_at >= :since ORDER BY seq FOR UPDATE",
-        maker=unit.manufacturer_id,
+        manufacturer=unit.manufacturer_id,
         unit=unit.id,
         topic=registrations.TOPIC,
         since=event["recorded_at"],
@@ -367,15 +393,15 @@ def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None
             allowed=[str(Action.ACCEPT_RETURN)],
         )
     if facts:
-        # Not made a dead letter: a replay of all dead letters would tell it after all.
+        # Deleted, not made a dead letter: a replay of all dead letters would send it after all.
         ids = [fact["id"] for fact in facts]
         tx.run("DELETE FROM outbox WHERE id IN (:ids...)", ids=ids)
 
 
-def _tell(
+def _touch_listings(
     tx: Transaction, context: CommandContext, unit: UnitState, was: tuple[bool, str, str | None]
 ) -> None:
-    """Touch the listings: what is free may be at another site now, or of another grade."""
+    """Queue level updates where availability, site or grade changed."""
     changed = unit.is_available and (unit.site_id, unit.grade) != was[1:]
     if changed or unit.is_available != was[0]:
         listings.touch(tx, [unit.product_id], context.now)

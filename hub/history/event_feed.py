@@ -1,20 +1,22 @@
-"""The feed of events for those who tell others: in commit order, with all that is to be told.
+"""Event feed for external receivers: events in commit order, with the data of their units.
 
-A reader keeps a position and moves it in the transaction that stored what it read. Nothing is
-written when an event is recorded, so that the ledger is not slower for being listened to, and
-nothing is lost: an event is in the feed for good.
+A reader stores its position in the transaction that stored the events it read. Recording an event
+writes nothing for the feed, so readers do not slow down the ledger; events stay in the feed for
+ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, TypedDict
 
 import orjson
 
 from hub.clock import micros, moment
 from hub.ledger import event_views
 from hub.ledger.rules import client
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import EventRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import EventError, LedgerEvent
 
 # Nodes of a cluster have clocks of their own, and a command may have waited for its turn.
@@ -35,22 +37,60 @@ _EVENTS = (
 )
 
 
+class FeedEvent(EventRow):
+    """An event with its unit, product and places."""
+
+    serial: str
+    client_id: str | None
+    client_since: int | None
+    lot: str | None
+    expires_on: str | None
+    product_id: str
+    sku: str
+    gtin: str | None
+    product_name: str
+    manufacturer: str
+    from_code: str | None
+    from_site: str | None
+    to_code: str
+    to_kind: str
+    to_site: str
+    site_code: str | None
+
+
+class _RecordedAt(TypedDict):
+    seq: int
+    recorded_at: int
+
+
+class _FeedPosition(TypedDict):
+    transaction_id: int
+    seq: int
+
+
+class _Place(TypedDict):
+    code: str
+    kind: str
+    site: str | None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in the feed: behind the event of this transaction and sequence number."""
+    """A position in the feed: after the event of this transaction and sequence number."""
 
     transaction: int = 0
     seq: int = 0
 
     @classmethod
-    def behind(cls, event: Row) -> "Position":
-        """Return the position behind an event."""
+    def behind(cls, event: FeedEvent) -> "Position":
+        """Return the position after an event."""
         return cls(event["transaction_id"], event["seq"])
 
 
-def after(tx: Transaction, position: Position, *, limit: int) -> list[Row]:
-    """Return the next events, never passing a transaction that still runs."""
-    return tx.rows(
+def after(tx: Transaction, position: Position, *, limit: int) -> list[FeedEvent]:
+    """Return the next events, up to the first transaction that is still running."""
+    return tx.rows_as(
+        FeedEvent,
         f"{_EVENTS}WHERE (event.transaction_id, event.seq) > (:transaction_id, :seq) "
         f"AND {event_views.settled(tx)} ORDER BY event.transaction_id, event.seq LIMIT :limit",
         transaction_id=position.transaction,
@@ -59,28 +99,29 @@ def after(tx: Transaction, position: Position, *, limit: int) -> list[Row]:
     )
 
 
-def by_id(tx: Transaction, event_ids: Sequence[str]) -> dict[str, Row]:
-    """Return events by their ids, as the feed shows them."""
-    rows = tx.rows(f"{_EVENTS}WHERE event.id IN (:ids...)", ids=list(event_ids))
+def by_id(tx: Transaction, event_ids: Sequence[str]) -> dict[str, FeedEvent]:
+    """Return events of the feed by their ids."""
+    rows = tx.rows_as(FeedEvent, f"{_EVENTS}WHERE event.id IN (:ids...)", ids=list(event_ids))
     return {row["id"]: row for row in rows}
 
 
 def end(tx: Transaction) -> Position:
-    """Return the position behind the newest event."""
+    """Return the position after the newest event."""
     return Position(*event_views.feed_end(tx))
 
 
 def at(tx: Transaction, since: datetime) -> Position:
-    """Return a position before everything that was recorded from a time on, or a little earlier.
+    """Return a position at, or a little before, the first event recorded from a time on.
 
-    Events are numbered in about the order in which they are recorded: the time is sought among the
-    numbers, in as many steps as a number has bits.
+    Events are numbered in about the order of recording: a binary search over the numbers finds the
+    time.
     """
     wanted = micros(since - SKEW)
     low, high = 0, int(tx.value("SELECT MAX(seq) FROM event") or 0)
     while low < high:
         middle = (low + high) // 2
-        row = tx.row(
+        row = tx.row_as(
+            _RecordedAt,
             "SELECT seq, recorded_at FROM event WHERE seq > :middle ORDER BY seq LIMIT 1",
             middle=middle,
         )
@@ -88,14 +129,16 @@ def at(tx: Transaction, since: datetime) -> Position:
             high = middle
         else:
             low = row["seq"]
-    first = tx.row(
-        "SELECT transaction_id, seq FROM event WHERE seq > :low ORDER BY seq LIMIT 1", low=low
+    first = tx.row_as(
+        _FeedPosition,
+        "SELECT transaction_id, seq FROM event WHERE seq > :low ORDER BY seq LIMIT 1",
+        low=low,
     )
     return Position(first["transaction_id"], first["seq"] - 1) if first else end(tx)
 
 
-def shown_to(tx: Transaction, rows: Sequence[Row], client_id: str | None) -> list[Row]:
-    """Return the events that a client may see: of its goods, since they are its own."""
+def shown_to(tx: Transaction, rows: Sequence[FeedEvent], client_id: str | None) -> list[FeedEvent]:
+    """Return the events that a client may see: of its goods, since it owns them."""
     own = [row for row in rows if row["client_id"] == client_id]
     passed = sorted({row["unit_id"] for row in own if row["client_since"] is not None})
     if not passed:
@@ -108,24 +151,24 @@ def shown_to(tx: Transaction, rows: Sequence[Row], client_id: str | None) -> lis
     return [row for row in own if row["client_since"] is None or row["id"] in visible]
 
 
-# --- For those outside ------------------------------------------------------------------------
+# --- Events for external receivers -----------------------------------------------------------
 
 AWAY = frozenset({"customer", "in_transit", "supplier"})  # kinds of places that are not ours
 
 
-def told(tx: Transaction, rows: Sequence[Row]) -> list[LedgerEvent]:
-    """Return events of the feed as those outside are told of them, in their order.
+def ledger_events(tx: Transaction, rows: Sequence[FeedEvent]) -> list[LedgerEvent]:
+    """Return events of the feed in the form for external receivers, in their order.
 
-    A correction is told as the event that was in error, with what was right instead.
+    A correction is sent as the erroneous event with its corrected values.
     """
     wrong = by_id(tx, sorted({row["corrects"] for row in rows if row["corrects"] is not None}))
-    return [_told(tx, row, wrong.get(row["corrects"])) for row in rows]
+    return [_ledger_event(tx, row, wrong.get(row["corrects"] or "")) for row in rows]
 
 
-def _told(tx: Transaction, row: Row, wrong: Row | None) -> LedgerEvent:
+def _ledger_event(tx: Transaction, row: FeedEvent, wrong: FeedEvent | None) -> LedgerEvent:
     if wrong is None:
         return _plain(row)
-    details = orjson.loads(row["details"])
+    details = orjson.loads(row["details"] or "{}")
     error = EventError(
         event=wrong["id"],
         declared_at=moment(row["recorded_at"]),
@@ -136,23 +179,40 @@ def _told(tx: Transaction, row: Row, wrong: Row | None) -> LedgerEvent:
     )
 
 
-def _restated(tx: Transaction, row: Row, wrong: Row, details: Row) -> LedgerEvent | None:
-    """Return what was right instead of an event; None where nothing happened at all."""
+def _restated(
+    tx: Transaction, row: FeedEvent, wrong: FeedEvent, details: Mapping[str, Any]
+) -> LedgerEvent | None:
+    """Return an event with its corrected values; None if it did not occur."""
     found = [each for each in details["as_corrected"] if each["version"] == wrong["version"]]
     if not found or not found[0]["occurred"]:
         return None
-    right = {**wrong, **({name: value for name, value in found[0].items() if name in wrong})}
-    place = tx.row(
+    corrected = found[0]
+    place = tx.row_as(
+        _Place,
         "SELECT location.code, location.kind, site.code AS site FROM location "
         "LEFT JOIN location AS site ON site.id = location.site_id WHERE location.id = :id",
-        id=right["location_to"],
+        id=corrected["location_to"],
     )
     assert place is not None
-    right |= {"to_code": place["code"], "to_kind": place["kind"], "site_code": place["site"]}
-    return _plain(right | {"id": row["id"]})
+    return _plain(
+        {
+            **wrong,
+            "id": row["id"],
+            "occurred_at": corrected["occurred_at"],
+            "document_type": corrected["document_type"],
+            "document_ref": corrected["document_ref"],
+            "reason": corrected["reason"],
+            "status": corrected["status"],
+            "disposition": corrected["disposition"],
+            "location_to": corrected["location_to"],
+            "to_code": place["code"],
+            "to_kind": place["kind"],
+            "site_code": place["site"],
+        }
+    )
 
 
-def _plain(row: Row) -> LedgerEvent:
+def _plain(row: FeedEvent) -> LedgerEvent:
     away = row["to_kind"] in AWAY
     return LedgerEvent(
         id=row["id"],

@@ -1,14 +1,13 @@
-"""A history told again: the events of a unit as they were corrected, and where each one left it.
+"""Replay of a unit's history with corrections, and the state of the unit after each event.
 
-The events stay in the order in which the ledger holds them. The newest correction of an event
-counts: what it declares not to have occurred is left out, what it restates replaces what was
-recorded. Nothing here reads or writes a database.
+The events keep the order of the ledger. The newest correction of an event applies: an event that
+did not occur is skipped, corrected values replace recorded ones. This module accesses no database.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -18,7 +17,7 @@ from hub.ledger.holds import HoldKind
 from hub.lifecycle import LIFECYCLE, Action, Place, Status, check, disposition
 from hub.storage.sql import Row
 
-# Whoever did these said where the unit is; a unit that is inspected may stay where it was.
+# These actions name the place of the unit; an inspection may leave the unit at its place.
 PLACED = frozenset({
     Action.COMMISSION, Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_IN,
     Action.ACCEPT_RETURN, Action.TAKE_IN, Action.FIND, Action.RELOCATE, Action.ENTER_KIT,
@@ -28,15 +27,15 @@ INSPECTED = frozenset({Action.RESTOCK, Action.REPAIR, Action.QUARANTINE, Action.
 
 
 class Declaration(StrEnum):
-    """What was wrong with an event: EPCIS's two reasons of an error declaration."""
+    """Error of an event: the two reasons of an error declaration (EPCIS 2.0)."""
 
     DID_NOT_OCCUR = "did_not_occur"
     INCORRECT_DATA = "incorrect_data"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event as it is told now; `place_id` where it says where the unit was put."""
+class ReplayedEvent:
+    """One event with its corrected values; `place_id` if the event names a place."""
 
     id: str
     version: int
@@ -52,8 +51,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a unit stands after an event."""
+class UnitSnapshot:
+    """State of a unit after an event."""
 
     status: Status
     disposition: str
@@ -67,7 +66,17 @@ class Standing:
     sold_at: int | None = None
 
 
-Places = Mapping[str, Row]  # by id, and by code
+class HistoryPlace(TypedDict):
+    """A location of a history."""
+
+    id: str
+    code: str
+    name: str
+    kind: str
+    site_id: str
+
+
+Places = Mapping[str, HistoryPlace]  # by id, and by code
 
 
 def corrections(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -77,20 +86,20 @@ def corrections(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     }
 
 
-def tell(
+def replay(
     rows: Sequence[Row], corrected: Mapping[str, dict[str, Any]], places: Places
-) -> list[Told]:
-    """Tell a history with these corrections, by the id of the event that each corrects."""
-    told = []
+) -> list[ReplayedEvent]:
+    """Return a history with corrections applied, given by the id of the corrected event."""
+    replayed = []
     for row in rows:
         correction = corrected.get(row["id"], {})
         left_out = correction.get("declaration") == Declaration.DID_NOT_OCCUR
         if row["corrects"] is None and not left_out:
-            told.append(_told(row, correction.get("restated", {}), places))
-    return told
+            replayed.append(_replayed(row, correction.get("restated", {}), places))
+    return replayed
 
 
-def _told(row: Row, restated: dict[str, Any], places: Places) -> Told:
+def _replayed(row: Row, restated: dict[str, Any], places: Places) -> ReplayedEvent:
     action = Action(row["action"])
     moved = row["location_from"] != row["location_to"]
     placed = action in PLACED or (action in INSPECTED and moved)
@@ -98,7 +107,7 @@ def _told(row: Row, restated: dict[str, Any], places: Places) -> Told:
     if "location" in restated:
         place_id = places[restated["location"]]["id"]
     shown = {**row, **restated}
-    return Told(
+    return ReplayedEvent(
         id=row["id"],
         version=row["version"],
         action=action,
@@ -113,26 +122,28 @@ def _told(row: Row, restated: dict[str, Any], places: Places) -> Told:
     )
 
 
-def fold(told: Iterable[Told], places: Places) -> dict[int, Standing]:
-    """Return where each event left the unit, by the event's version."""
-    standings: dict[int, Standing] = {}
-    standing: Standing | None = None
-    for event in told:
-        standing = standings[event.version] = _after(standing, event, places)
-    return standings
+def fold(events: Iterable[ReplayedEvent], places: Places) -> dict[int, UnitSnapshot]:
+    """Return the state of the unit after each event, by the event's version."""
+    snapshots: dict[int, UnitSnapshot] = {}
+    snapshot: UnitSnapshot | None = None
+    for event in events:
+        snapshot = snapshots[event.version] = _after(snapshot, event, places)
+    return snapshots
 
 
-def contradict(before: Sequence[Told], after: Sequence[Told], places: Places) -> None:
-    """Raise ContradictsHistory if a history that is told anew became impossible.
+def contradict(
+    before: Sequence[ReplayedEvent], after: Sequence[ReplayedEvent], places: Places
+) -> None:
+    """Check that a corrected history is possible; raises ContradictsHistory.
 
-    An event that follows upon the same state as before is not looked at again: it was accepted.
+    An event with the same preceding state as before is not checked again: it was accepted.
     """
-    accepted = {event.version: (event, standing) for event, standing in _entering(before, places)}
-    for event, standing in _entering(after, places):
-        if standing is None or accepted.get(event.version) == (event, standing):
+    accepted = {event.version: (event, snapshot) for event, snapshot in _entering(before, places)}
+    for event, snapshot in _entering(after, places):
+        if snapshot is None or accepted.get(event.version) == (event, snapshot):
             continue
         try:
-            _possible(standing, event, places)
+            _check_possible(snapshot, event, places)
         except Refused as refusal:
             name = event.action.replace("_", " ")
             raise ContradictsHistory(
@@ -142,34 +153,36 @@ def contradict(before: Sequence[Told], after: Sequence[Told], places: Places) ->
             ) from refusal
 
 
-def _entering(told: Sequence[Told], places: Places) -> Iterator[tuple[Told, Standing | None]]:
-    """Pair each event with where the unit stood when it came."""
-    standing: Standing | None = None
-    for event in told:
-        yield event, standing
-        standing = _after(standing, event, places)
+def _entering(
+    events: Sequence[ReplayedEvent], places: Places
+) -> Iterator[tuple[ReplayedEvent, UnitSnapshot | None]]:
+    """Pair each event with the state of the unit before it."""
+    snapshot: UnitSnapshot | None = None
+    for event in events:
+        yield event, snapshot
+        snapshot = _after(snapshot, event, places)
 
 
-def _possible(standing: Standing, event: Told, places: Places) -> None:
-    """Refuse an event that can not follow upon a state."""
-    promised, blocked = standing.promised, bool(standing.blocks)
-    rule = check(event.action, standing.status, promised=promised, blocked=blocked)
+def _check_possible(snapshot: UnitSnapshot, event: ReplayedEvent, places: Places) -> None:
+    """Check that an event can follow a state; raises StepNotAllowed or another Refused."""
+    promised, blocked = snapshot.promised, bool(snapshot.blocks)
+    rule = check(event.action, snapshot.status, promised=promised, blocked=blocked)
     kind = event.details.get("hold_kind")
-    if event.action is Action.HOLD and kind in standing.blocks:
+    if event.action is Action.HOLD and kind in snapshot.blocks:
         raise StepNotAllowed(f"the unit has a {kind} hold already")
-    if event.action is Action.UNBLOCK and kind not in standing.blocks:
+    if event.action is Action.UNBLOCK and kind not in snapshot.blocks:
         raise StepNotAllowed(f"the unit has no {kind} hold")
     place = places[event.place_id] if event.place_id else None
-    if rule.place is Place.SITE and place and place["site_id"] != standing.site_id:
+    if rule.place is Place.SITE and place and place["site_id"] != snapshot.site_id:
         raise StepNotAllowed("the unit is at another site")
     destination = places.get(event.details.get("destination", ""))
-    if rule.place is Place.TRANSIT and destination and destination["site_id"] == standing.site_id:
+    if rule.place is Place.TRANSIT and destination and destination["site_id"] == snapshot.site_id:
         raise StepNotAllowed("the unit is at that site already")
 
 
-def _after(before: Standing | None, event: Told, places: Places) -> Standing:
+def _after(before: UnitSnapshot | None, event: ReplayedEvent, places: Places) -> UnitSnapshot:
     if before is None:
-        return _born(event, places)
+        return _commissioned(event, places)
     rule = LIFECYCLE[event.action]
     changed = _held(replace(before, status=rule.to or before.status), event)
     match rule.place:
@@ -196,15 +209,15 @@ def _after(before: Standing | None, event: Told, places: Places) -> Standing:
     )
 
 
-def _born(event: Told, places: Places) -> Standing:
+def _commissioned(event: ReplayedEvent, places: Places) -> UnitSnapshot:
     assert event.place_id is not None  # the first event of a unit is its receipt, at a place
     place = places[event.place_id]
     shown = disposition(event.status, place["kind"], blocked=False, recalled=False)
-    return Standing(event.status, str(shown), place["id"], place["kind"], place["site_id"])
+    return UnitSnapshot(event.status, str(shown), place["id"], place["kind"], place["site_id"])
 
 
-def _held(standing: Standing, event: Told) -> Standing:
-    """Place and release what the event does to promises and blocks."""
+def _held(standing: UnitSnapshot, event: ReplayedEvent) -> UnitSnapshot:
+    """Apply an event to the allocation and the blocks of a unit."""
     line, kind = event.details.get("line"), event.details.get("hold_kind", "")
     match event.action:
         case Action.ALLOCATE:

@@ -1,8 +1,8 @@
-"""What was sold to whom: a unit's sales as its history is held true now.
+"""Sales history of a unit, after corrections.
 
-What a return, a warranty and a claim stand on: the sale in force, when the unit was taken into use
-or registered, and whether another unit took its place. A unit that went back into stock begins
-anew: what was before belongs to its earlier owners.
+Returns, warranties and claims depend on it: the sale in force, the days of activation and
+registration, and the unit's replacement. A restock starts a new period: earlier facts belong to the
+earlier owners.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,26 @@ import orjson
 from hub.clock import moment
 from hub.history import unit_history
 from hub.lifecycle import LEAVING, Action
+from hub.storage.rows import OrderRow
 from hub.storage.sql import Row, Transaction
+
+
+class OrderOfLine(OrderRow):
+    """An order with one of its lines, and its channel."""
+
+    line_id: str
+    line_ref: str
+    line_sku: str
+    channel_code: str
+    channel_name: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Sale:
-    """One time that the unit went to a customer; times in microseconds since 1970.
+    """One sale of the unit; times in microseconds since 1970.
 
-    `place` is the code of the location that it left. `order` is the order's row with its channel
-    and line, None for what was sold over a counter without one. `replaces` is the unit in whose
-    place it was given, `cover` what then covers it.
+    `place` is the code of the location that the unit left. `order` is None for a counter sale
+    without an order. `replaces` is the unit that it replaced, `cover` the cover of a replacement.
     """
 
     event_id: str
@@ -38,7 +48,7 @@ class Sale:
     channel_code: str | None
     replaces: str | None = None
     cover: str | None = None
-    order: Row | None = None
+    order: Row | None = None  # OrderOfLine
 
     @property
     def sold_on(self) -> date:
@@ -53,7 +63,7 @@ class Sale:
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """What the history of one unit says of its sales; days are those of the newest such event."""
+    """Sales history of one unit; days are those of the newest such event."""
 
     events: list[Row] = field(default_factory=list)
     sales: list[Sale] = field(default_factory=list)  # all, oldest first
@@ -66,26 +76,27 @@ class Story:
 
 
 def stories(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Story]:
-    """Read the histories of units, as corrected, with the orders of their sales."""
-    told = {
-        unit_id: _told(rows)
+    """Return the sales histories of units, after corrections, with the orders of their sales."""
+    found = {
+        unit_id: _story(rows)
         for unit_id, rows in unit_history.as_corrected(tx, list(unit_ids)).items()
     }
-    sales = [sale for story in told.values() for sale in story.sales]
+    sales = [sale for story in found.values() for sale in story.sales]
     orders = orders_of_lines(tx, {sale.line_id for sale in sales if sale.line_id})
     for sale in sales:
         sale.order = orders.get(sale.line_id or "")
-    return told
+    return found
 
 
 def story_of(tx: Transaction, unit_id: str) -> Story:
-    """Read the history of one unit."""
+    """Return the sales history of one unit."""
     return stories(tx, [unit_id])[unit_id]
 
 
-def orders_of_lines(tx: Transaction, line_ids: Iterable[str]) -> dict[str, Row]:
-    """Return the order of each line with its channel's code and name, by the line's id."""
-    rows = tx.rows(
+def orders_of_lines(tx: Transaction, line_ids: Iterable[str]) -> dict[str, OrderOfLine]:
+    """Return the orders of lines with the code and name of their channels, by line id."""
+    rows = tx.rows_as(
+        OrderOfLine,
         "SELECT sales_order.*, order_line.id AS line_id, order_line.ref AS line_ref, "
         "order_line.sku AS line_sku, channel.code AS channel_code, "
         "channel.name AS channel_name FROM order_line "
@@ -101,7 +112,7 @@ def details_of(row: Row) -> dict[str, Any]:
     return orjson.loads(row["details"]) if row["details"] else {}
 
 
-def _told(rows: list[Row]) -> Story:
+def _story(rows: list[Row]) -> Story:
     story, line = Story(events=rows), None
     for row in rows:
         details = details_of(row)

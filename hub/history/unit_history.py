@@ -1,29 +1,29 @@
-"""A unit's history in three views, and the state of things at any past instant.
-
-Two times are told apart. *Occurred* is when something happened in the world, as corrected; a unit
-stands at an instant where the newest event that had occurred by then left it, newest in the order
-in which the ledger holds them. *Recorded* is when the ledger learned of it: a question may be put
-to what was known at a time, events and corrections recorded later left out. A unit exists from the
-earliest of its events.
-"""
+"""History of a unit in three views: as recorded, as corrected, or both."""
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypedDict
 
 import orjson
 
 from hub import catalogue
-from hub.history.replay import Places
+from hub.history.replay import HistoryPlace, Places
 from hub.ledger import event_views
 from hub.storage.sql import Row, Transaction
 
 
-class View(StrEnum):
-    """What of a history is shown."""
+class _PlaceName(TypedDict):
+    id: str
+    code: str
+    name: str
 
-    RECORDED = "recorded"  # what was recorded, mistakes and all, without the corrections
-    CORRECTED = "corrected"  # what is held true now: nothing that did not occur, data as restated
-    BOTH = "both"  # what was recorded, and the corrections beside it, each naming the other
+
+class View(StrEnum):
+    """View of a history."""
+
+    RECORDED = "recorded"  # the events as recorded, without corrections
+    CORRECTED = "corrected"  # the events that occurred, with their corrected values
+    BOTH = "both"  # the events as recorded and their corrections, each with the ids of the other
 
 
 def as_recorded(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -35,7 +35,7 @@ def as_recorded(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]
 
 
 def both(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return all events of units; `corrected_by` lists the corrections of each, newest last."""
+    """Return all events of units; `corrected_by` lists the ids of the corrections, newest last."""
     return {
         unit_id: _with_corrections(rows)
         for unit_id, rows in event_views.history(tx, unit_ids).items()
@@ -51,7 +51,7 @@ def _with_corrections(rows: list[Row]) -> list[Row]:
 
 
 def as_corrected(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the events of units that occurred, with what was restated in its place."""
+    """Return the events of units that occurred, with their corrected values."""
     return {unit_id: _corrected(tx, rows) for unit_id, rows in both(tx, unit_ids).items()}
 
 
@@ -64,7 +64,7 @@ def _corrected(tx: Transaction, rows: list[Row]) -> list[Row]:
         return rows
     restated = {each["version"]: each for each in orjson.loads(newest["details"])["as_corrected"]}
     places = _named(tx, [each["location_to"] for each in restated.values() if each["occurred"]])
-    told: list[Row] = []
+    corrected: list[Row] = []
     for row in rows:
         change = dict(restated.get(row["version"], {"occurred": True}))
         if row["corrects"] is not None or not change.pop("occurred"):
@@ -73,8 +73,8 @@ def _corrected(tx: Transaction, rows: list[Row]) -> list[Row]:
         if "location_to" in change:
             place = places[change["location_to"]]
             shown |= {"to_code": place["code"], "to_name": place["name"]}
-        told.append({**shown, **(_after(told[-1]) if told else {})})
-    return told
+        corrected.append({**shown, **(_after(corrected[-1]) if corrected else {})})
+    return corrected
 
 
 def _after(before: Row) -> Row:
@@ -87,21 +87,24 @@ def _after(before: Row) -> Row:
     }
 
 
-def _named(tx: Transaction, location_ids: Sequence[str]) -> dict[str, Row]:
-    rows = tx.rows(
-        "SELECT id, code, name FROM location WHERE id IN (:ids...)", ids=sorted(set(location_ids))
+def _named(tx: Transaction, location_ids: Sequence[str]) -> dict[str, _PlaceName]:
+    rows = tx.rows_as(
+        _PlaceName,
+        "SELECT id, code, name FROM location WHERE id IN (:ids...)",
+        ids=sorted(set(location_ids)),
     )
     return {row["id"]: row for row in rows}
 
 
 def places_of(tx: Transaction, rows: Sequence[Row], code: str | None = None) -> Places:
-    """Return the places that a history and its corrections name, by id and by code."""
+    """Return the places of a history and its corrections, by id and by code."""
     ids = {catalogue.CUSTOMER, catalogue.IN_TRANSIT} | {row["location_to"] for row in rows}
     codes: set[str | None] = {code}
     for row in rows:
         details = orjson.loads(row["details"]) if row["details"] else {}
         codes |= {details.get("destination"), details.get("restated", {}).get("location")}
-    found = tx.rows(
+    found = tx.rows_as(
+        HistoryPlace,
         "SELECT id, code, name, kind, site_id FROM location "
         "WHERE id IN (:ids...) OR code IN (:codes...)",
         ids=sorted(ids),

@@ -1,25 +1,57 @@
-"""Comparison: what a channel shows, held against the ledger, item by item.
+"""Comparison of a channel with the ledger, item by item.
 
-Each function takes a batch of what was read from a channel and says what matched, what is still on
-its way, and where the two disagree, with the cause that the records prove.
+Each function takes a batch of items read from a channel and returns the matches, the items in
+flight and the differences, with the cause that the records prove.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from hub.cases import Severity
 from hub.clock import micros, moment
 from hub.orders.line_status import REPEATED
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, ListingLevelRow, OrderLineRow, OrderRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, listings, mappings
 from hub.vocabulary import ObservedLevel, Order, OrderState, Warranty, WarrantyStatus
 
 
+class BoundLevel(ListingLevelRow):
+    """A level with the SKU of its listing."""
+
+    sku: str
+
+
+class ComparedLine(OrderLineRow):
+    """An order line with the units that left, came back and were deducted by returns."""
+
+    left_here: int
+    back_here: int
+    taken_off: int
+
+
+class RegisteredUnit(TypedDict):
+    """A sold unit; `telling` counts its registrations that are in flight."""
+
+    id: str
+    serial: str
+    sku: str
+    model_number: str | None
+    product_id: str
+    telling: int
+
+
+class _ProductName(TypedDict):
+    id: str
+    name: str
+
+
 @dataclass(slots=True)
 class Compared:
-    """The outcome of one batch."""
+    """Outcome of one batch."""
 
     matched: int = 0
     in_flight: int = 0
@@ -27,13 +59,14 @@ class Compared:
 
 
 def levels(
-    tx: Transaction, channel: Row, observed: Sequence[ObservedLevel], now: datetime
+    tx: Transaction, channel: ChannelRow, observed: Sequence[ObservedLevel], now: datetime
 ) -> Compared:
-    """Compare quantities that a channel shows with what it is to show."""
+    """Compare the quantities that a channel shows with those that it should show."""
     outcome = Compared()
     bound = {
         row["sku"]: row
-        for row in tx.rows(
+        for row in tx.rows_as(
+            BoundLevel,
             "SELECT listing.sku, listing_level.* FROM listing "
             "JOIN listing_level ON listing_level.listing_id = listing.id "
             "WHERE listing.channel_id = :channel AND listing.sku IN (:skus...)",
@@ -57,7 +90,7 @@ def levels(
 
 
 def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference:
-    product = tx.row("SELECT id, name FROM product WHERE sku = :sku", sku=seen.sku)
+    product = tx.row_as(_ProductName, "SELECT id, name FROM product WHERE sku = :sku", sku=seen.sku)
     remote = {"quantity": seen.quantity, "title": seen.title, "remote": dict(seen.remote)}
     if product is not None:
         return Difference(
@@ -82,20 +115,20 @@ def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference:
     )
 
 
-def _quantity(seen: ObservedLevel, level: Row, desired: int) -> Difference:
-    told, at = level["acknowledged"], level["acknowledged_at"]
+def _quantity(seen: ObservedLevel, level: BoundLevel, desired: int) -> Difference:
+    sent, at = level["acknowledged"], level["acknowledged_at"]
     since = f"{moment(at):%Y-%m-%d %H:%M:%S} UTC" if at else "never"
     if level["state"] == "dead":
         cause = Cause.FAILED_PUSH
         evidence = f"The channel refused the last change: {level['last_error']}"
-    elif told is not None and seen.quantity != told:
+    elif sent is not None and seen.quantity != sent:
         cause = Cause.FOREIGN_EDIT
-        evidence = f"We set {told} at {since} and sent nothing since; somebody else changed it."
-    elif told is not None:
+        evidence = f"We set {sent} at {since} and sent nothing since; somebody else changed it."
+    elif sent is not None:
         cause = Cause.UNPUSHED_CHANGE
-        evidence = f"The channel still shows the {told} that we set at {since}."
+        evidence = f"The channel still shows the {sent} that we set at {since}."
     else:
-        cause, evidence = Cause.UNEXPLAINED, "The channel was never told a quantity."
+        cause, evidence = Cause.UNEXPLAINED, "The channel was never sent a quantity."
     return Difference(
         kind=Kind.QUANTITY,
         subject=seen.sku,
@@ -104,16 +137,17 @@ def _quantity(seen: ObservedLevel, level: Row, desired: int) -> Difference:
         cause=cause,
         evidence=evidence,
         fix=Fix.PUSH_LEVEL,
-        # More shown than there is: somebody can buy what does not exist.
+        # More shown than in stock: customers can buy units that do not exist.
         severity=Severity.HIGH if seen.quantity > desired else Severity.MEDIUM,
         listing_id=level["listing_id"],
         product_id=level["product_id"],
     )
 
 
-def missing_listings(tx: Transaction, channel: Row, since: datetime) -> list[Difference]:
-    """Find bound listings that the channel did not show since a run began."""
-    rows = tx.rows(
+def missing_listings(tx: Transaction, channel: ChannelRow, since: datetime) -> list[Difference]:
+    """Find bound listings that the channel did not show since a run started."""
+    rows = tx.rows_as(
+        BoundLevel,
         "SELECT listing.sku, listing_level.* FROM listing "
         "JOIN listing_level ON listing_level.listing_id = listing.id "
         "WHERE listing.channel_id = :channel "
@@ -138,15 +172,16 @@ def missing_listings(tx: Transaction, channel: Row, since: datetime) -> list[Dif
 
 
 def order(
-    tx: Transaction, channel: Row, remote: Order, now: datetime, grace: timedelta
+    tx: Transaction, channel: ChannelRow, remote: Order, now: datetime, grace: timedelta
 ) -> Difference | str:
     """Compare one order; return the difference, or "matched" or "in_flight".
 
-    `now` is when the look at the channel began. An order that the ledger does not know yet is in
-    flight for `grace`, and so is a shipment that was told since then.
+    `now` is when the reading of the channel started. An unknown order is in flight for `grace`, and
+    so is a shipment that was sent since then.
     """
     remote = mappings.order(channel, remote)
-    known = tx.row(
+    known = tx.row_as(
+        OrderRow,
         "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
         channel=channel["id"],
         ref=remote.ref,
@@ -161,15 +196,15 @@ def order(
     return _fulfillment(tx, channel, remote, known, lines, now - grace)
 
 
-def _missing_order(tx: Transaction, channel: Row, remote: Order) -> Difference:
-    told = tx.value(
+def _missing_order(tx: Transaction, channel: ChannelRow, remote: Order) -> Difference:
+    hints = tx.value(
         "SELECT COUNT(*) FROM inbox WHERE channel_id = :channel AND subject = :ref "
         "AND source IN ('webhook', 'queue')",
         channel=channel["id"],
         ref=remote.ref,
     )
     able = channels.can(channel, "receive_webhooks") or channels.can(channel, "receive_queue")
-    lost = able and not told
+    lost = able and not hints
     return Difference(
         kind=Kind.MISSING_ORDER,
         subject=remote.number,
@@ -182,16 +217,17 @@ def _missing_order(tx: Transaction, channel: Row, remote: Order) -> Difference:
         },
         cause=Cause.LOST_WEBHOOK if lost else Cause.MISSED_ORDER,
         evidence=f"Order {remote.number} was placed at {remote.placed_at:%Y-%m-%d %H:%M:%S} UTC "
-        + ("and no webhook for it ever came." if lost else "and was never taken in."),
+        + ("and no webhook for it ever came." if lost else "and was never processed."),
         fix=Fix.ACCEPT_ORDER,
         severity=Severity.HIGH,
     )
 
 
-def _lines(tx: Transaction, order_id: str) -> dict[str, Row]:
+def _lines(tx: Transaction, order_id: str) -> dict[str, ComparedLine]:
     return {
         row["ref"]: row
-        for row in tx.rows(
+        for row in tx.rows_as(
+            ComparedLine,
             "SELECT order_line.*, (SELECT COUNT(*) FROM unit WHERE unit.order_line_id = "
             "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here, "
             "(SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
@@ -207,7 +243,7 @@ def _lines(tx: Transaction, order_id: str) -> dict[str, Row]:
     }
 
 
-def _edited(remote: Order, known: Row, lines: dict[str, Row]) -> bool:
+def _edited(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> bool:
     cancelled = remote.state is OrderState.CANCELLED
     if cancelled != (known["state"] == OrderState.CANCELLED):
         return True
@@ -218,7 +254,7 @@ def _edited(remote: Order, known: Row, lines: dict[str, Row]) -> bool:
     return any(there.get(ref, 0) != here.get(ref, 0) for ref in there.keys() | here.keys())
 
 
-def _order_state(remote: Order, known: Row, lines: dict[str, Row]) -> Difference:
+def _order_state(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> Difference:
     return Difference(
         kind=Kind.ORDER_STATE,
         subject=remote.number,
@@ -241,43 +277,43 @@ def _order_state(remote: Order, known: Row, lines: dict[str, Row]) -> Difference
 
 def _fulfillment(
     tx: Transaction,
-    channel: Row,
+    channel: ChannelRow,
     remote: Order,
-    known: Row,
-    lines: dict[str, Row],
+    known: OrderRow,
+    lines: dict[str, ComparedLine],
     since: datetime,
 ) -> Difference | str:
     if remote.at_counter or not channels.can(channel, "push_fulfillment"):
         return "matched"
     if known["same_verdict"] in REPEATED:
-        return "matched"  # the order that it repeats is served, and its channel told
+        return "matched"  # the order that it repeats is served, and its channel informed
     there = sum(line.fulfilled for line in remote.lines)
     here = sum(row["left_here"] for row in lines.values())
     back = sum(row["back_here"] for row in lines.values())
     taken_off = sum(row["taken_off"] for row in lines.values())
-    # A channel counts what came back as left still, or no longer: both are right.
+    # A channel may count returned units as fulfilled or not: both match.
     if here - taken_off <= there <= here + back:
         return "matched"
-    if here > there and _telling(tx, channel, known, since):
+    if here > there and _is_pushing(tx, channel, known, since):
         return "in_flight"
-    told = here > there
+    unsent = here > there
     return Difference(
-        kind=Kind.MISSING_FULFILLMENT if told else Kind.FOREIGN_FULFILLMENT,
+        kind=Kind.MISSING_FULFILLMENT if unsent else Kind.FOREIGN_FULFILLMENT,
         subject=remote.number,
         ledger={"left": here},
         remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
-        cause=Cause.FAILED_PUSH if told else Cause.FOREIGN_EDIT,
+        cause=Cause.FAILED_PUSH if unsent else Cause.FOREIGN_EDIT,
         evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
-        fix=Fix.PUSH_FULFILLMENT if told else Fix.ASK,
-        severity=Severity.MEDIUM if told else Severity.HIGH,
+        fix=Fix.PUSH_FULFILLMENT if unsent else Fix.ASK,
+        severity=Severity.MEDIUM if unsent else Severity.HIGH,
         order_id=known["id"],
     )
 
 
-def _telling(tx: Transaction, channel: Row, known: Row, since: datetime) -> bool:
-    """Say whether a channel is being told of an order, or was told since it was looked at.
+def _is_pushing(tx: Transaction, channel: ChannelRow, known: OrderRow, since: datetime) -> bool:
+    """Return whether a shipment of an order is queued, or was sent since the channel was read.
 
-    What it showed before it was told proves nothing; telling it again would be a second shipment.
+    What the channel showed before proves nothing; sending again would create a second shipment.
     """
     return bool(
         tx.value(
@@ -290,12 +326,12 @@ def _telling(tx: Transaction, channel: Row, known: Row, since: datetime) -> bool
     )
 
 
-def sold_units(tx: Transaction, channel: Row, after: str, *, limit: int) -> list[Row]:
-    """Return the next units whose sale the manufacturer was to be told, in the order of their ids.
-
-    `telling` counts the registrations that are still on their way.
-    """
-    return tx.rows(
+def sold_units(
+    tx: Transaction, channel: ChannelRow, after: str, *, limit: int
+) -> list[RegisteredUnit]:
+    """Return the next sold units with a registration at the manufacturer, in order of their ids."""
+    return tx.rows_as(
+        RegisteredUnit,
         "SELECT unit.id, unit.serial, product.sku, product.model_number, unit.product_id, "
         "SUM(CASE WHEN outbox.state IN ('waiting', 'leased') THEN 1 ELSE 0 END) AS telling "
         "FROM outbox JOIN unit ON unit.id = outbox.subject "
@@ -310,8 +346,8 @@ def sold_units(tx: Transaction, channel: Row, after: str, *, limit: int) -> list
     )
 
 
-def registration(unit: Row, answer: Warranty) -> Difference | str:
-    """Compare one sold unit with what its manufacturer knows of it."""
+def registration(unit: RegisteredUnit, answer: Warranty) -> Difference | str:
+    """Compare one sold unit with its registration at the manufacturer."""
     if answer.registered:
         return "matched"
     if unit["telling"]:

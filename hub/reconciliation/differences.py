@@ -1,14 +1,14 @@
-"""Reconciliation: runs, the differences they find, and how a difference is healed.
+"""Reconciliation runs, the differences that they find, and the healing of a difference.
 
 A run compares one scope of one channel with the ledger; its totals must add up, and the database
-checks that they do. Healing never writes to a channel by itself: it queues the same work that a
-change of the ledger would have queued.
+checks this. Healing never writes to a channel by itself: it queues the same work that a change of
+the ledger would have queued.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -18,14 +18,15 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.orders import Shipment
+from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings, outbox, registrations
 
-RUN_MAX = timedelta(hours=1)  # nobody waits longer for a run: its process died
+RUN_MAX = timedelta(hours=1)  # after which the process of a run is presumed dead
 
 
 class Scope(StrEnum):
-    """What a run compares."""
+    """Subject of a run."""
 
     LEVELS = "levels"
     ORDERS = "orders"
@@ -33,7 +34,7 @@ class Scope(StrEnum):
 
 
 class Kind(StrEnum):
-    """In what a channel and the ledger disagree."""
+    """Kind of a disagreement between a channel and the ledger."""
 
     QUANTITY = "quantity"
     UNBOUND_LISTING = "unbound_listing"  # the channel lists a SKU of ours that is not bound
@@ -49,7 +50,7 @@ class Kind(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why they disagree, where it can be proved."""
+    """Cause of a disagreement, where the records prove it."""
 
     FOREIGN_EDIT = "foreign_edit"
     LOST_WEBHOOK = "lost_webhook"
@@ -62,7 +63,7 @@ class Cause(StrEnum):
 
 
 class Fix(StrEnum):
-    """What would bring them together again."""
+    """Way to resolve a disagreement."""
 
     PUSH_LEVEL = "push_level"
     BIND_LISTING = "bind_listing"
@@ -72,7 +73,7 @@ class Fix(StrEnum):
     ASK = "ask"
 
 
-# Safe: they repeat what the hub would have done anyway, and the ledger does not change by them.
+# Safe: they repeat a normal step of the hub and do not change the ledger.
 AUTOMATIC = frozenset(Fix) - {Fix.ASK}
 
 
@@ -94,6 +95,21 @@ class Difference:
     order_id: str | None = None
 
 
+class SentFact(TypedDict):
+    """The columns of a fact that identify the differences that it heals."""
+
+    channel_id: str
+    subject: str
+
+
+class _Id(TypedDict):
+    id: str
+
+
+class _RunId(TypedDict):
+    run_id: str
+
+
 @dataclass(slots=True)
 class Totals:
     """The sums of a run: compared = matched + in flight + differences."""
@@ -105,12 +121,12 @@ class Totals:
 
     @property
     def compared(self) -> int:
-        """Return how many items were looked at."""
+        """Return the number of items that were compared."""
         return self.matched + self.in_flight + self.differences
 
 
 def start(tx: Transaction, channel_id: str, scope: Scope, trigger: str, now: datetime) -> str:
-    """Open a run and return its id; one whose process died long ago is closed as failed."""
+    """Open a run and return its id; close an abandoned earlier one as failed."""
     tx.run(
         "UPDATE reconciliation_run SET state = 'failed', finished_at = :now, "
         "error = 'its process ended before the run did' WHERE channel_id = :channel "
@@ -149,7 +165,7 @@ def finish(tx: Transaction, run_id: str, totals: Totals, now: datetime) -> None:
 
 
 def fail(tx: Transaction, run_id: str, error: str, now: datetime) -> None:
-    """Close a run that could not be finished, with the reason."""
+    """Close a run as failed, with the reason."""
     tx.run(
         "UPDATE reconciliation_run SET state = 'failed', error = :error, finished_at = :now "
         "WHERE id = :id AND state = 'running'",
@@ -161,8 +177,8 @@ def fail(tx: Transaction, run_id: str, error: str, now: datetime) -> None:
 
 def record(
     tx: Transaction, run_id: str, channel_id: str, difference: Difference, now: datetime
-) -> Row:
-    """Keep a difference; its age counts from the first run that saw it. Return its row."""
+) -> ReconciliationDifferenceRow:
+    """Store a difference and return its row; its age counts from the first run that found it."""
     first = tx.value(
         "SELECT MIN(first_seen_at) FROM reconciliation_difference WHERE channel_id = :channel "
         "AND kind = :kind AND subject = :subject AND state <> 'healed' "
@@ -172,7 +188,8 @@ def record(
         subject=difference.subject[:200],
     )
     _supersede(tx, channel_id, difference)
-    row = tx.row(
+    row = tx.row_as(
+        ReconciliationDifferenceRow,
         "INSERT INTO reconciliation_difference(id, run_id, channel_id, kind, subject, listing_id, "
         "product_id, unit_id, order_id, ledger_claim, remote_claim, cause, evidence, severity, "
         "fix, first_seen_at, found_at) VALUES(:id, :run, :channel, :kind, :subject, :listing, "
@@ -201,7 +218,7 @@ def record(
 
 
 def _supersede(tx: Transaction, channel_id: str, difference: Difference) -> None:
-    """An older run's open difference about the same thing gives way to the newer one."""
+    """Supersede the open difference of an older run about the same subject."""
     tx.run(
         "UPDATE reconciliation_difference SET state = 'superseded' WHERE channel_id = :channel "
         "AND kind = :kind AND subject = :subject AND state <> 'healed' "
@@ -212,31 +229,58 @@ def _supersede(tx: Transaction, channel_id: str, difference: Difference) -> None
     )
 
 
-def heal(tx: Transaction, context: CommandContext, difference: Row) -> None:
-    """Queue the fix of a difference; it counts as healed when the channel has taken it.
+def get(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:
+    """Return a difference by its id; it must exist."""
+    row = tx.row_as(
+        ReconciliationDifferenceRow,
+        "SELECT * FROM reconciliation_difference WHERE id = :id",
+        id=difference_id,
+    )
+    assert row is not None  # differences are never deleted
+    return row
 
-    Orders are fixed by the caller, who reads them again from the channel.
+
+def healing(tx: Transaction, run_id: str) -> int:
+    """Count the differences of a run whose fix is queued."""
+    found = tx.value(
+        "SELECT COUNT(*) FROM reconciliation_difference WHERE run_id = :run AND state = 'healing'",
+        run=run_id,
+    )
+    return int(found)
+
+
+def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
+    """Queue the fix of a difference, which is healed when the channel accepted it.
+
+    The caller fixes orders: it reads them again from the channel. Raises StepNotAllowed for a
+    difference that is settled, or that only a person can settle.
     """
-    difference = _live(tx, difference["id"])
+    difference = _live(tx, difference_id)
     match Fix(difference["fix"]):
         case Fix.PUSH_LEVEL:
             seen = orjson.loads(difference["remote_claim"])["quantity"]
-            listings.correct(tx, difference["listing_id"], seen, context.now)
+            listing_id = difference["listing_id"]
+            assert listing_id is not None  # as comparison finds it
+            listings.correct(tx, listing_id, seen, context.now)
         case Fix.BIND_LISTING:
+            product_id = difference["product_id"]
+            assert product_id is not None  # as comparison finds it
             remote = orjson.loads(difference["remote_claim"])
             listings.bind(
                 tx,
                 difference["channel_id"],
-                difference["product_id"],
+                product_id,
                 difference["subject"],
                 remote["remote"],
                 context.now,
                 observed=remote["quantity"],
             )
         case Fix.PUSH_FULFILLMENT:
-            _tell_again(tx, context, difference)
+            _push_again(tx, context, difference)
         case Fix.REGISTER_AGAIN:
-            registrations.again(tx, difference["unit_id"], difference["id"], context.now)
+            unit_id = difference["unit_id"]
+            assert unit_id is not None  # as comparison finds it
+            registrations.again(tx, unit_id, difference["id"], context.now)
         case Fix.ASK:
             raise StepNotAllowed("only a person can settle this difference", allowed=["dismiss"])
         case Fix.ACCEPT_ORDER:
@@ -249,10 +293,12 @@ def heal(tx: Transaction, context: CommandContext, difference: Row) -> None:
     )
 
 
-def _live(tx: Transaction, difference_id: str) -> Row:
-    """Read a difference as it is now; what is settled already can not be settled again."""
-    row = tx.row(
-        "SELECT * FROM reconciliation_difference WHERE id = :id FOR UPDATE", id=difference_id
+def _live(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:
+    """Lock and return an unsettled difference; raises StepNotAllowed for a settled one."""
+    row = tx.row_as(
+        ReconciliationDifferenceRow,
+        "SELECT * FROM reconciliation_difference WHERE id = :id FOR UPDATE",
+        id=difference_id,
     )
     assert row is not None  # differences are never deleted
     if row["state"] not in {"open", "healing"}:
@@ -260,10 +306,13 @@ def _live(tx: Transaction, difference_id: str) -> Row:
     return row
 
 
-def _tell_again(tx: Transaction, context: CommandContext, difference: Row) -> None:
+def _push_again(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
     dead = [
         row["id"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Id,
             "SELECT id FROM outbox WHERE channel_id = :channel AND subject = :subject "
             "AND topic = :topic AND state = 'dead'",
             channel=difference["channel_id"],
@@ -274,7 +323,8 @@ def _tell_again(tx: Transaction, context: CommandContext, difference: Row) -> No
     if dead:
         outbox.replay(tx, dead, context.now)
         return
-    units = tx.rows(
+    units = tx.rows_as(
+        _Id,
         "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
         "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
         order_id=difference["order_id"],
@@ -285,8 +335,9 @@ def _tell_again(tx: Transaction, context: CommandContext, difference: Row) -> No
 
 
 def healed(tx: Transaction, difference_id: str, now: datetime) -> None:
-    """Note that a difference is no more, and count it in its run."""
-    changed = tx.row(
+    """Close a difference as healed, and count it in its run."""
+    changed = tx.row_as(
+        _RunId,
         "UPDATE reconciliation_difference SET state = 'healed', healed_at = :now "
         "WHERE id = :id AND state IN ('open', 'healing') RETURNING run_id",
         now=micros(now),
@@ -300,8 +351,9 @@ def healed(tx: Transaction, difference_id: str, now: datetime) -> None:
 
 
 def healed_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
-    """Note that a channel took a level: what was being healed by it is healed."""
-    for row in tx.rows(
+    """Close the differences that a sent level heals."""
+    for row in tx.rows_as(
+        _Id,
         "SELECT id FROM reconciliation_difference WHERE listing_id = :listing "
         "AND state = 'healing'",
         listing=listing_id,
@@ -309,9 +361,10 @@ def healed_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
         healed(tx, row["id"], now)
 
 
-def healed_fact(tx: Transaction, fact: Row, now: datetime) -> None:
-    """Note that a channel took a fact: what was being healed by it is healed."""
-    for row in tx.rows(
+def healed_fact(tx: Transaction, fact: SentFact, now: datetime) -> None:
+    """Close the differences that a sent fact heals."""
+    for row in tx.rows_as(
+        _Id,
         "SELECT id FROM reconciliation_difference WHERE channel_id = :channel "
         "AND state = 'healing' AND (order_id = :subject OR unit_id = :subject)",
         channel=fact["channel_id"],
@@ -320,8 +373,13 @@ def healed_fact(tx: Transaction, fact: Row, now: datetime) -> None:
         healed(tx, row["id"], now)
 
 
-def dismiss(tx: Transaction, context: CommandContext, difference: Row, reason: str) -> None:
-    """Close a difference that a person has explained."""
+def dismiss(
+    tx: Transaction,
+    context: CommandContext,
+    difference: ReconciliationDifferenceRow | Row,
+    reason: str,
+) -> None:
+    """Close a difference that a person explained; raises StepNotAllowed if it is settled."""
     difference = _live(tx, difference["id"])
     tx.run(
         "UPDATE reconciliation_difference SET state = 'dismissed', resolved_by = :actor, "
@@ -334,8 +392,10 @@ def dismiss(tx: Transaction, context: CommandContext, difference: Row, reason: s
     cases.settle(tx, CaseKind.DISAGREEMENT, subject, channel_id, context.now)
 
 
-def ask(tx: Transaction, difference: Row, channel: Row, now: datetime) -> None:
-    """Open a case for a difference that no rule may settle."""
+def ask(
+    tx: Transaction, difference: ReconciliationDifferenceRow, channel: ChannelRow, now: datetime
+) -> None:
+    """Open a case for a difference that only a person can settle."""
     kind = CaseKind.DISAGREEMENT
     if difference["kind"] == Kind.UNKNOWN_SERIAL:
         kind = CaseKind.UNKNOWN_SERIAL

@@ -1,17 +1,34 @@
 """Reconciliation runs and their differences, page by page."""
 
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ReconciliationDifferenceRow, ReconciliationRunRow
+from hub.storage.sql import Transaction
+
+
+class RunRow(ReconciliationRunRow):
+    """A run with its channel."""
+
+    channel_code: str
+    channel_name: str
+
+
+class DifferenceRow(ReconciliationDifferenceRow):
+    """A difference with its channel, and the SKU of its product."""
+
+    channel_code: str
+    channel_name: str
+    sku: str | None
 
 
 def runs(
     tx: Transaction, *, first: int, before: str | None, channel: str | None = None
-) -> list[Row]:
+) -> list[RunRow]:
     """Return reconciliation runs, the newest first, one more than asked for."""
     wanted = Filter()
     wanted.add("reconciliation_run.id < :before", before=before)
     wanted.add("channel.code = :channel", channel=channel)
-    return tx.rows(
+    return tx.rows_as(
+        RunRow,
         "SELECT reconciliation_run.*, channel.code AS channel_code, "
         "channel.name AS channel_name FROM reconciliation_run "
         f"JOIN channel ON channel.id = reconciliation_run.channel_id {wanted.where()}"
@@ -21,9 +38,10 @@ def runs(
     )
 
 
-def run(tx: Transaction, run_id: str) -> Row | None:
+def run(tx: Transaction, run_id: str) -> RunRow | None:
     """Return one run."""
-    return tx.row(
+    return tx.row_as(
+        RunRow,
         "SELECT reconciliation_run.*, channel.code AS channel_code, "
         "channel.name AS channel_name FROM reconciliation_run "
         "JOIN channel ON channel.id = reconciliation_run.channel_id "
@@ -40,14 +58,15 @@ def differences(
     run: str | None = None,
     state: str | None = None,
     channel: str | None = None,
-) -> list[Row]:
+) -> list[DifferenceRow]:
     """Return differences in the order in which they were found, one more than asked for."""
     wanted = Filter()
     wanted.add("difference.id > :after", after=after)
     wanted.add("difference.run_id = :run", run=run)
     wanted.add("difference.state = :state", state=state)
     wanted.add("channel.code = :channel", channel=channel)
-    return tx.rows(
+    return tx.rows_as(
+        DifferenceRow,
         "SELECT difference.*, channel.code AS channel_code, channel.name AS channel_name, "
         "product.sku FROM reconciliation_difference AS difference "
         "JOIN channel ON channel.id = difference.channel_id "
@@ -59,7 +78,7 @@ def differences(
 
 
 def oldest_unexplained(tx: Transaction) -> int | None:
-    """Return since when the oldest open difference is known: a service level."""
+    """Return the time at which the oldest open difference was first found: a service level."""
     value = tx.value(
         "SELECT MIN(first_seen_at) FROM reconciliation_difference WHERE state = 'open'"
     )

@@ -1,4 +1,4 @@
-"""Who sets an availability policy: of a channel, or of one listing; and how it is told at once."""
+"""Changes of availability policies, of a channel or of one listing, with their level updates."""
 
 from typing import Any
 
@@ -6,16 +6,17 @@ import orjson
 
 from hub.availability import policy
 from hub.availability.policy import PolicyCard
+from hub.availability.rows import ChannelLike
 from hub.catalogue import reference
 from hub.commands.context import CommandContext
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 from hub.sync import listings
 
 
 def set_for_channel(
-    tx: Transaction, context: CommandContext, channel: Row, card: PolicyCard
+    tx: Transaction, context: CommandContext, channel: ChannelLike, card: PolicyCard
 ) -> dict[str, Any]:
-    """Replace the policy of a channel, and have all its levels told anew; return the new one."""
+    """Set the policy of a channel and queue its level updates; return the new policy."""
     given = policy.stored_of(tx, context, card)
     sites = given.pop("site_ids", None)
     tx.run(
@@ -31,11 +32,11 @@ def set_for_channel(
 
 
 def set_for_listing(
-    tx: Transaction, context: CommandContext, channel: Row, sku: str, card: PolicyCard
+    tx: Transaction, context: CommandContext, channel: ChannelLike, sku: str, card: PolicyCard
 ) -> dict[str, Any]:
-    """Replace the points in which a listing differs, and have its level told anew.
+    """Set the values that a listing overrides and queue its level update; return its policy.
 
-    Without any point the listing is as its channel again. Raises UnknownReference for a product
+    Without any value the listing follows its channel again. Raises UnknownReference for a product
     that the channel does not list.
     """
     listing = policy.listed(tx, channel, sku)

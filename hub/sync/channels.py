@@ -1,27 +1,30 @@
-"""Channels: one account at a marketplace, a POS or a manufacturer; its health; its cursors."""
+"""Channels: accounts at marketplaces, POS systems and manufacturers, with health and cursors."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict
 
 import orjson
 
 from hub.availability.policy import PolicyCard, stored_of
+from hub.availability.rows import ChannelLike
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import InvalidInput
-from hub.storage.sql import Row, Transaction
+from hub.errors import InvalidInput, UnknownReference
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
 
-CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it stands in the address of webhooks
+CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # part of the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
 
 
 class Oversell(StrEnum):
-    """What a channel wants done when it sold more than there is."""
+    """Action of a channel when it sold more units than there are."""
 
     BACK_ORDER = "back_order"  # the order waits for units
     ALTERNATIVE = "alternative"  # another product is sent, where one is named for it
@@ -30,7 +33,7 @@ class Oversell(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCard:
-    """What is known of a channel; `settings` are sealed (`hub.access.vault`), sites are codes."""
+    """Settings of a channel; `settings` are sealed (`hub.access.vault`), sites are codes."""
 
     code: str
     name: str
@@ -42,12 +45,12 @@ class ChannelCard:
     sites: Sequence[str] = ()
     safety_buffer: int = 0
     oversell: Oversell = Oversell.BACK_ORDER
-    policy: PolicyCard | None = None  # None: what was set stays
+    policy: PolicyCard | None = None  # None: keeps the current policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How far a channel is behind: what waits, since when, and what was given up."""
+    """Backlog of a channel: waiting work, its age, and dead letters."""
 
     levels_waiting: int
     facts_waiting: int
@@ -57,24 +60,45 @@ class Health:
     last_success_at: int | None
 
 
+class _Registered(TypedDict):
+    id: str
+    connector: str
+
+
+class _Backlog(TypedDict):
+    waiting: int
+    oldest: int | None
+
+
+class _Id(TypedDict):
+    id: str
+
+
 def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str:
-    """Make or change a channel and return its id; a change has all its levels told anew."""
+    """Create or change a channel and return its id; a change queues all its level updates.
+
+    Raises InvalidInput for a bad code, name or buffer or another connector, UnknownReference for
+    an unknown manufacturer, client or site.
+    """
     if not CODE.fullmatch(card.code):
         raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
     if not 0 < len(card.name) <= 200:
         raise InvalidInput("the name needs 1 to 200 characters", field="name")
     if card.safety_buffer < 0:
         raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
-    maker = None
+    manufacturer = None
     if card.manufacturer is not None:
-        maker = reference(tx, "manufacturer", "code", card.manufacturer)["id"]
+        named = reference(tx, "manufacturer", "code", card.manufacturer)
+        manufacturer = named["id"]
     client = reference(tx, "client", "code", card.client)["id"] if card.client else None
     policy = _policy(tx, context, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
-    row = tx.row(
+    row = tx.row_as(
+        _Registered,
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
         "client_id, site_ids, safety_buffer, oversell, policy, state, created_at) VALUES(:id, "
-        ":code, :name, :connector, :settings, :capabilities, :maker, :client, :sites, :buffer, "
+        ":code, :name, :connector, :settings, :capabilities, :manufacturer, :client, :sites, "
+        ":buffer, "
         ":oversell, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
@@ -88,7 +112,7 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         connector=card.connector,
         settings=card.settings,
         capabilities=orjson.dumps(list(card.capabilities)).decode(),
-        maker=maker,
+        manufacturer=manufacturer,
         client=client,
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
@@ -101,40 +125,54 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         raise InvalidInput("the connector of a channel can not be changed", field="connector")
     rate_limits.forget_token(tx, row["id"])  # its credentials may have changed
     listings.touch_channel(tx, row["id"], context.now)
-    return str(row["id"])
+    return row["id"]
 
 
 def _policy(tx: Transaction, context: CommandContext, card: ChannelCard) -> str | None:
     if card.policy is None:
         return None
-    # Sites and the buffer have their own places on the card.
+    # Sites and the buffer are fields of the card itself.
     card_policy = replace(card.policy, sites=None, safety_buffer=None)
     return orjson.dumps(stored_of(tx, context, card_policy)).decode()
 
 
-def get(tx: Transaction, code: str) -> Row:
-    """Return a channel by its code, or raise UnknownReference."""
-    return reference(tx, "channel", "code", code)
+def get(tx: Transaction, code: str) -> ChannelRow:
+    """Return a channel by its code; raises UnknownReference."""
+    row = tx.row_as(ChannelRow, "SELECT * FROM channel WHERE code = :code", code=code)
+    if row is None:
+        raise UnknownReference(f"there is no channel {code!r}", field="channel")
+    return row
 
 
-def by_id(tx: Transaction, channel_id: str) -> Row:
-    """Return a channel by its id, or raise UnknownReference."""
-    return reference(tx, "channel", "id", channel_id)
+def by_id(tx: Transaction, channel_id: str) -> ChannelRow:
+    """Return a channel by its id; raises UnknownReference."""
+    row = tx.row_as(ChannelRow, "SELECT * FROM channel WHERE id = :id", id=channel_id)
+    if row is None:
+        raise UnknownReference(f"there is no channel {channel_id!r}", field="channel")
+    return row
 
 
-def with_capability(tx: Transaction, *capabilities: str) -> list[Row]:
-    """Return the active channels that can do all of these, oldest first."""
-    rows = tx.rows("SELECT * FROM channel WHERE state = 'active' ORDER BY created_at, id")
+def ids(tx: Transaction) -> list[str]:
+    """Return the ids of all channels, oldest first."""
+    rows = tx.rows_as(_Id, "SELECT id FROM channel ORDER BY created_at")
+    return [row["id"] for row in rows]
+
+
+def with_capability(tx: Transaction, *capabilities: str) -> list[ChannelRow]:
+    """Return the active channels that have all these capabilities, oldest first."""
+    rows = tx.rows_as(
+        ChannelRow, "SELECT * FROM channel WHERE state = 'active' ORDER BY created_at, id"
+    )
     return [row for row in rows if set(capabilities) <= set(orjson.loads(row["capabilities"]))]
 
 
-def can(channel: Row, capability: str) -> bool:
-    """Say whether a channel's connector has a capability."""
+def can(channel: ChannelLike, capability: str) -> bool:
+    """Return whether a channel's connector has a capability."""
     return capability in orjson.loads(channel["capabilities"])
 
 
 def pause(tx: Transaction, channel_id: str, reason: str) -> None:
-    """Stop talking to a channel until a person resumes it; what is to be told waits."""
+    """Stop all calls to a channel until a person resumes it; pending work stays queued."""
     tx.run(
         "UPDATE channel SET state = 'paused', paused_reason = :reason WHERE id = :id",
         reason=reason[:300],
@@ -143,7 +181,7 @@ def pause(tx: Transaction, channel_id: str, reason: str) -> None:
 
 
 def resume(tx: Transaction, channel_id: str) -> None:
-    """Talk to a channel again."""
+    """Resume calls to a paused channel and close its circuit."""
     tx.run(
         "UPDATE channel SET state = 'active', paused_reason = NULL, waits_until = 0 WHERE id = :id",
         id=channel_id,
@@ -157,7 +195,7 @@ def resume(tx: Transaction, channel_id: str) -> None:
 
 
 def slow_down(tx: Transaction, channel_id: str, until: datetime) -> None:
-    """Leave a channel alone until then: it asked for it."""
+    """Stop calls to a channel until a time, as it requested."""
     tx.run(
         "UPDATE channel SET waits_until = :until WHERE id = :id AND waits_until < :until",
         until=micros(until),
@@ -166,13 +204,13 @@ def slow_down(tx: Transaction, channel_id: str, until: datetime) -> None:
 
 
 def resume_pace(tx: Transaction, channel_id: str) -> None:
-    """Stop leaving a channel alone: it is back."""
+    """Resume calls to a channel before the end of its pause."""
     tx.run("UPDATE channel SET waits_until = 0 WHERE id = :id", id=channel_id)
     tx.wake("levels", "facts", "inbox")
 
 
 def cursor(tx: Transaction, channel_id: str, stream: str) -> str:
-    """Return how far a stream was read; an empty text is its beginning."""
+    """Return the position up to which a stream was read; "" is its beginning."""
     value = tx.value(
         "SELECT value FROM cursor WHERE channel_id = :channel AND stream = :stream",
         channel=channel_id,
@@ -181,8 +219,17 @@ def cursor(tx: Transaction, channel_id: str, stream: str) -> str:
     return str(value or "")
 
 
+def lock_cursor(tx: Transaction, channel_id: str, stream: str) -> None:
+    """Lock the cursor of a stream until the end of the transaction: one worker reads it."""
+    tx.value(
+        "SELECT value FROM cursor WHERE channel_id = :channel AND stream = :stream FOR UPDATE",
+        channel=channel_id,
+        stream=stream,
+    )
+
+
 def move_cursor(tx: Transaction, channel_id: str, stream: str, value: str, now: datetime) -> None:
-    """Note how far a stream was read; call it only in the transaction that stored the page."""
+    """Store the position of a stream; call it in the transaction that stored the page."""
     tx.run(
         "INSERT INTO cursor(id, channel_id, stream, value, moved_at) "
         "VALUES(:id, :channel, :stream, :value, :now) ON CONFLICT(channel_id, stream) "
@@ -196,13 +243,15 @@ def move_cursor(tx: Transaction, channel_id: str, stream: str, value: str, now: 
 
 
 def health(tx: Transaction, channel_id: str) -> Health:
-    """Measure how far a channel is behind."""
-    levels = tx.row(
+    """Measure the backlog of a channel."""
+    levels = tx.row_as(
+        _Backlog,
         "SELECT COUNT(*) AS waiting, MIN(wanted_at) AS oldest FROM listing_level "
         "WHERE channel_id = :id AND wanted_version > done_version AND state = 'live'",
         id=channel_id,
     )
-    facts = tx.row(
+    facts = tx.row_as(
+        _Backlog,
         "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM outbox "
         "WHERE channel_id = :id AND state IN ('waiting', 'leased')",
         id=channel_id,
@@ -234,7 +283,7 @@ def _last_success(tx: Transaction, channel_id: str) -> int | None:
             "SELECT MAX(acknowledged_at) FROM listing_level WHERE channel_id = :id", id=channel_id
         ),
         tx.value(
-            # Streams that were read from the channel; others are our own, and ask it nothing.
+            # Streams that are read from the channel; the others are our own.
             "SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id "
             "AND stream NOT IN ('events', 'warranty_job')",
             id=channel_id,
@@ -248,12 +297,15 @@ def _last_success(tx: Transaction, channel_id: str) -> int | None:
 
 
 def replay(tx: Transaction, code: str, ids: Sequence[str] | None, now: datetime) -> int:
-    """Put dead letters of a channel back; without ids all of them, and its dead levels too."""
+    """Requeue dead letters of a channel; without ids all of them, and its dead levels too.
+
+    Returns their number. Raises UnknownReference for an unknown channel.
+    """
     channel = get(tx, code)
     dead = "channel_id = :channel AND state = 'dead'"
     values = {"channel": channel["id"]}
-    facts = tx.rows(f"SELECT id FROM outbox WHERE {dead}", **values)
-    deliveries = tx.rows(f"SELECT id FROM inbox WHERE {dead}", **values)
+    facts = tx.rows_as(_Id, f"SELECT id FROM outbox WHERE {dead}", **values)
+    deliveries = tx.rows_as(_Id, f"SELECT id FROM inbox WHERE {dead}", **values)
     wanted = None if ids is None else set(ids)
     chosen = [
         [row["id"] for row in rows if wanted is None or row["id"] in wanted]

@@ -1,8 +1,8 @@
-"""The circuit breaker of a channel: while it fails, it is left alone, and asked now and then.
+"""Circuit breaker of a channel: stops calls while the channel fails, and probes it regularly.
 
-Failures of different messages in a row open it; the same message again and again does not, since
-then the message is at fault. While it is open no message spends an attempt. One worker at a time
-asks the channel whether it is back (half open); an answer closes it.
+Consecutive failures of different messages open it; repeated failures of one message do not, since
+that message is the cause. While it is open, no message spends an attempt. One worker at a time
+probes the channel (half open); an answer closes the circuit.
 """
 
 from dataclasses import dataclass
@@ -10,25 +10,26 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hub.clock import micros
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import CircuitRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 
 FAILURES_MAX = 5  # of different messages in a row
-PAUSE_SECONDS = (15, 30, 60, 120, 300)  # between two questions whether it is back
+PAUSE_SECONDS = (15, 30, 60, 120, 300)  # between two probes
 PROBE_LEASE = timedelta(seconds=30)
 
 
 class CircuitState(StrEnum):
-    """Whether a channel is talked to."""
+    """State of a circuit: calls pass only while it is closed."""
 
     CLOSED = "closed"
     OPEN = "open"
-    HALF_OPEN = "half_open"  # the next call asks whether it is back
+    HALF_OPEN = "half_open"  # the next call is a probe
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """How a channel has been failing."""
+    """Failures of a channel, and the time of its next probe."""
 
     failures: int = 0
     openings: int = 0
@@ -36,7 +37,7 @@ class Circuit:
     probe_at: int = 0
 
     def state(self, now: datetime) -> CircuitState:
-        """Say whether the channel is talked to now."""
+        """Return the state of the circuit at a time."""
         if not self.probe_at:
             return CircuitState.CLOSED
         return CircuitState.OPEN if self.probe_at > micros(now) else CircuitState.HALF_OPEN
@@ -51,8 +52,9 @@ def of(tx: Transaction, channel_id: str) -> Circuit:
 
 
 def failed(tx: Transaction, channel_id: str, subject: str, now: datetime) -> bool:
-    """Note that a message could not be delivered; True if the circuit opened by it."""
-    row = tx.row(
+    """Record the failure of a message; return whether it opened the circuit."""
+    row = tx.row_as(
+        CircuitRow,
         "INSERT INTO circuit(channel_id, failures, last_failed) VALUES(:id, 1, :subject) "
         "ON CONFLICT(channel_id) DO UPDATE SET last_failed = excluded.last_failed, "
         "failures = circuit.failures + "
@@ -68,7 +70,7 @@ def failed(tx: Transaction, channel_id: str, subject: str, now: datetime) -> boo
 
 
 def succeeded(tx: Transaction, channel_id: str) -> None:
-    """Note that the channel took something: the circuit is closed."""
+    """Close the circuit after a successful call."""
     tx.send(
         "UPDATE circuit SET failures = 0, openings = 0, probe_at = 0, opened_at = NULL, "
         "last_failed = NULL WHERE channel_id = :id AND (failures > 0 OR probe_at > 0)",
@@ -77,7 +79,7 @@ def succeeded(tx: Transaction, channel_id: str) -> None:
 
 
 def claim(tx: Transaction, channel_id: str, now: datetime) -> bool:
-    """Claim the question whether an open channel is back; one worker at a time gets it."""
+    """Claim the probe of an open channel; return whether this worker got it."""
     return bool(
         tx.run(
             "UPDATE circuit SET probe_at = :later "
@@ -90,19 +92,19 @@ def claim(tx: Transaction, channel_id: str, now: datetime) -> bool:
 
 
 def back(tx: Transaction, channel_id: str) -> None:
-    """Close a circuit, because the channel answered, and have everything told that waits."""
+    """Close the circuit after a successful probe, and resume the queued work."""
     succeeded(tx, channel_id)
     channels.resume_pace(tx, channel_id)
 
 
 def still_away(tx: Transaction, channel_id: str, now: datetime) -> None:
-    """Open a circuit for longer: the channel was asked, and is not back."""
+    """Extend the open period of a circuit after a failed probe."""
     row = _row(tx, channel_id)
     if row is not None and row["probe_at"]:
         _open(tx, row, now)
 
 
-def _open(tx: Transaction, row: Row, now: datetime) -> None:
+def _open(tx: Transaction, row: CircuitRow, now: datetime) -> None:
     pause = PAUSE_SECONDS[min(row["openings"], len(PAUSE_SECONDS) - 1)]
     probe_at = now + timedelta(seconds=pause)
     tx.run(
@@ -112,9 +114,9 @@ def _open(tx: Transaction, row: Row, now: datetime) -> None:
         probe=micros(probe_at),
         now=micros(now),
     )
-    # Everybody leaves it alone; whoever is first after that asks.
+    # No worker calls it until then; the first one afterwards probes it.
     channels.slow_down(tx, row["channel_id"], probe_at)
 
 
-def _row(tx: Transaction, channel_id: str) -> Row | None:
-    return tx.row("SELECT * FROM circuit WHERE channel_id = :id", id=channel_id)
+def _row(tx: Transaction, channel_id: str) -> CircuitRow | None:
+    return tx.row_as(CircuitRow, "SELECT * FROM circuit WHERE channel_id = :id", id=channel_id)

@@ -1,16 +1,17 @@
-"""The inbox: what channels told us, stored before it is understood; emptied by jobs.intake.
+"""The inbox: deliveries of channels, stored before they are interpreted; emptied by jobs.intake.
 
-A delivery is known by the channel's own id for it, for ever: the same one again is not stored
-twice. A webhook is a hint that something changed; the order itself is read again from the channel.
+A delivery is identified by the channel's own id, for ever: a repeated one is not stored again.
+A webhook is a hint that something changed; the order itself is read again from the channel.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from hub.clock import micros, new_id
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import InboxRow
+from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
 
@@ -25,8 +26,21 @@ class Message:
     body: bytes
 
 
+class LeasedMessage(TypedDict):
+    """The columns by which the outcome of a leased delivery is stored."""
+
+    id: str
+    fence: int
+
+
+class RetriedMessage(LeasedMessage):
+    """A leased delivery with its failed attempts."""
+
+    attempts: int
+
+
 def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
-    """Store deliveries; return how many were new."""
+    """Store deliveries; return the number of new ones."""
     new = sum(
         tx.run(
             "INSERT INTO inbox(id, channel_id, delivery, source, topic, body, due_at, received_at) "
@@ -47,9 +61,12 @@ def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
     return new
 
 
-def lease(tx: Transaction, now: datetime, *, limit: int, lasts: timedelta = LEASE) -> list[Row]:
-    """Take deliveries of active channels that are due, and those whose worker died."""
-    rows = tx.rows(
+def lease(
+    tx: Transaction, now: datetime, *, limit: int, lasts: timedelta = LEASE
+) -> list[InboxRow]:
+    """Lease due deliveries of active channels, and those whose lease ran out."""
+    rows = tx.rows_as(
+        InboxRow,
         "UPDATE inbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
         "WHERE id IN (SELECT inbox.id FROM inbox JOIN channel ON channel.id = inbox.channel_id "
         "WHERE inbox.state IN ('waiting', 'leased') AND inbox.due_at <= :now "
@@ -63,8 +80,13 @@ def lease(tx: Transaction, now: datetime, *, limit: int, lasts: timedelta = LEAS
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
-def done(tx: Transaction, message: Row, subject: str | None, now: datetime) -> bool:
-    """Close a delivery that was worked into the ledger; False if the lease was lost.
+def anything_waiting(tx: Transaction) -> bool:
+    """Return whether any delivery is waiting or leased."""
+    return bool(tx.value("SELECT 1 FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1"))
+
+
+def done(tx: Transaction, message: LeasedMessage, subject: str | None, now: datetime) -> bool:
+    """Close a processed delivery; return False if the lease was lost.
 
     `subject` is the channel's reference of the order that it was about.
     """
@@ -72,8 +94,10 @@ def done(tx: Transaction, message: Row, subject: str | None, now: datetime) -> b
     return _settle(tx, message, state="done", **changes)
 
 
-def retry(tx: Transaction, message: Row, error: str, due_at: datetime, *, counted: bool) -> bool:
-    """Give a delivery back, to be looked at again at `due_at`."""
+def retry(
+    tx: Transaction, message: RetriedMessage, error: str, due_at: datetime, *, counted: bool
+) -> bool:
+    """Requeue a delivery for `due_at`; return False if the lease was lost."""
     attempts = message["attempts"] + counted
     return _settle(
         tx,
@@ -85,13 +109,13 @@ def retry(tx: Transaction, message: Row, error: str, due_at: datetime, *, counte
     )
 
 
-def give_up(tx: Transaction, message: Row, error: str, now: datetime) -> bool:
-    """Make a delivery a dead letter, with its reason."""
+def give_up(tx: Transaction, message: LeasedMessage, error: str, now: datetime) -> bool:
+    """Make a delivery a dead letter; return False if the lease was lost."""
     return _settle(tx, message, state="dead", last_error=error[:500], settled_at=micros(now))
 
 
 def replay(tx: Transaction, message_ids: Sequence[str], now: datetime) -> int:
-    """Put dead deliveries back in the queue; return how many."""
+    """Requeue dead deliveries; return their number."""
     tx.wake("inbox")
     return tx.run(
         "UPDATE inbox SET state = 'waiting', due_at = :now, lease_until = 0, attempts = 0, "
@@ -101,10 +125,10 @@ def replay(tx: Transaction, message_ids: Sequence[str], now: datetime) -> int:
     )
 
 
-def _settle(tx: Transaction, message: Row, **changes: Any) -> bool:
+def _settle(tx: Transaction, message: LeasedMessage, **changes: Any) -> bool:
     assignments = ", ".join(f"{name} = :{name}" for name in changes)
     touched = tx.run(
-        # The columns are our own words, never input.
+        # The column names are constants of this module, never input.
         f"UPDATE inbox SET lease_until = 0, {assignments} "
         "WHERE id = :id AND fence = :fence AND state = 'leased'",
         id=message["id"],

@@ -1,20 +1,21 @@
-"""Job runs: each firing of a job is a row that one process takes, so that it runs once.
+"""Job runs: each firing of a job is a row that one process claims, so that it runs once.
 
 Every process has a clock of its own. A firing belongs to a slot (the planned time in whole
-periods); whoever inserts its row runs it. A run whose process died is taken over when its lease
-ends, and the table is the history that ops people see. The id of a run is its fence: it changes
-when the run is taken over, so that the late process can neither extend nor finish it.
+periods); the process that inserts its row runs it. Another process takes over a run whose lease
+ended. The table is also the history of runs. The id of a run is its fence: it changes on a
+take-over, so that the late process can neither extend nor finish the run.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from hub.clock import SECOND, micros, new_id
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 LOCK = 7_201_119  # PostgreSQL's number of the locks under which slots are taken
-LATE = timedelta(seconds=30)  # more than a period may pass before somebody else steps in
+LATE = timedelta(seconds=30)  # tolerated after a period before a job is overdue
 MICROSECOND = timedelta(microseconds=1)
 KEPT = timedelta(days=90)
 FORGOTTEN_MAX = 10  # by each run
@@ -22,20 +23,32 @@ UNFINISHED = "given up: the process that ran it ended"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One firing of a job that this process took."""
+class JobRun:
+    """One firing of a job that this process claimed."""
 
     id: str
     job: str
     slot: int
 
 
+class _LastRun(TypedDict):
+    id: str
+    slot: int
+    lease_until: int
+    started_at: int
+    finished_at: int | None
+
+
+class _RunId(TypedDict):
+    id: str
+
+
 def take(
     tx: Transaction, job: str, period: timedelta, holder: str, now: datetime, lease: timedelta
-) -> Run | None:
-    """Take the present slot of a job; None if another process has it, or ran it already.
+) -> JobRun | None:
+    """Claim the current slot of a job; None if another process has it, or ran it already.
 
-    A run of an earlier slot that is still alive keeps the job: two runs of one job never overlap.
+    A live run of an earlier slot keeps the job: two runs of one job never overlap.
     """
     slot = micros(now) // (int(period.total_seconds() * SECOND) or 1)
     if tx.dialect == "postgresql":  # SQLite has a single writer
@@ -45,8 +58,9 @@ def take(
         if last["lease_until"] > micros(now):
             return None
         if last["slot"] != slot:
-            finish(tx, Run(last["id"], job, last["slot"]), UNFINISHED, now)
-    row = tx.row(
+            finish(tx, JobRun(last["id"], job, last["slot"]), UNFINISHED, now)
+    row = tx.row_as(
+        _RunId,
         "INSERT INTO job_run(id, job, slot, holder, lease_until, started_at) "
         "VALUES(:id, :job, :slot, :holder, :until, :begun) ON CONFLICT(job, slot) DO UPDATE "
         "SET id = excluded.id, holder = excluded.holder, lease_until = excluded.lease_until, "
@@ -61,11 +75,12 @@ def take(
         # The time was read before the lock: the run before may have ended while we waited for it.
         begun=max(micros(now), (last and last["finished_at"]) or 0),
     )
-    return Run(row["id"], job, slot) if row else None
+    return JobRun(row["id"], job, slot) if row else None
 
 
-def _last(tx: Transaction, job: str) -> Row | None:
-    return tx.row(
+def _last(tx: Transaction, job: str) -> _LastRun | None:
+    return tx.row_as(
+        _LastRun,
         "SELECT id, slot, lease_until, started_at, finished_at FROM job_run WHERE job = :job "
         "ORDER BY started_at DESC, slot DESC LIMIT 1",
         job=job,
@@ -73,7 +88,7 @@ def _last(tx: Transaction, job: str) -> Row | None:
 
 
 def abandoned(tx: Transaction, jobs: Sequence[str], now: datetime) -> list[str]:
-    """Name the jobs whose last run was handed over, or lost its process."""
+    """Return the jobs whose last run was released, or whose process died."""
     found = {job: _last(tx, job) for job in jobs}
     return [
         job
@@ -83,10 +98,10 @@ def abandoned(tx: Transaction, jobs: Sequence[str], now: datetime) -> list[str]:
 
 
 def overdue(tx: Transaction, periods: Mapping[str, timedelta], now: datetime) -> list[str]:
-    """Name the jobs that nobody began for longer than their period.
+    """Return the jobs that no process started for longer than their period.
 
-    A clock counts from the start of its process, and a process may be started anew more often than
-    a job is to run. What never ran is counted from the first run of any of them.
+    A timer starts with its process, and processes may restart more often than a job runs. A job
+    that never ran counts from the first run of any of them.
     """
     found = {job: _last(tx, job) for job in periods}
     begun = {job: last["started_at"] for job, last in found.items() if last}
@@ -107,8 +122,8 @@ def _first(tx: Transaction, jobs: Sequence[str]) -> int:
     return min(int(each) for each in times)
 
 
-def hand_over(tx: Transaction, run: Run) -> bool:
-    """Give a run back that this process can not finish, to be begun anew by another."""
+def hand_over(tx: Transaction, run: JobRun) -> bool:
+    """Release a run that this process can not finish, so that another process restarts it."""
     tx.wake("jobs")
     return bool(
         tx.run(
@@ -117,8 +132,8 @@ def hand_over(tx: Transaction, run: Run) -> bool:
     )
 
 
-def beat(tx: Transaction, run: Run, now: datetime, lease: timedelta) -> bool:
-    """Keep a run alive; False if it was taken over."""
+def beat(tx: Transaction, run: JobRun, now: datetime, lease: timedelta) -> bool:
+    """Extend the lease of a run; return False if another process took it over."""
     return bool(
         tx.run(
             "UPDATE job_run SET lease_until = :until WHERE id = :id AND finished_at IS NULL",
@@ -128,10 +143,10 @@ def beat(tx: Transaction, run: Run, now: datetime, lease: timedelta) -> bool:
     )
 
 
-def finish(tx: Transaction, run: Run, outcome: str, now: datetime) -> bool:
-    """Close a run with what came of it; False if it was taken over meanwhile.
+def finish(tx: Transaction, run: JobRun, outcome: str, now: datetime) -> bool:
+    """Close a run with its outcome; return False if another process took it over.
 
-    Runs of the same job from long ago are forgotten, a few at a time.
+    Deletes up to FORGOTTEN_MAX old runs of the same job.
     """
     tx.run(
         "DELETE FROM job_run WHERE id IN (SELECT id FROM job_run WHERE job = :job "

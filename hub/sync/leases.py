@@ -1,12 +1,13 @@
-"""Leases of queued work: extended while their worker is alive, given back when it has to stop.
+"""Leases of queued work: extended while their worker is alive, released when it has to stop.
 
-A lease is a row's `lease_until` and `fence`. Whoever takes the row after it ran out raises the
-fence, and the late worker's extension, return or outcome touches nothing.
+A lease is a row's `lease_until` and `fence`. The next worker to lease the row raises the fence, so
+that an extension, release or outcome of the late worker changes nothing.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from hub.clock import micros
 from hub.storage.sql import Transaction
@@ -16,7 +17,7 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A table whose rows are leased, the column that names a row, and whom a return wakes."""
+    """A table whose rows are leased, its key column, and the topic that a release wakes."""
 
     table: str
     name: str
@@ -29,21 +30,26 @@ FACTS = Queue("outbox", "seq", "state = 'leased'", "facts")
 MESSAGES = Queue("inbox", "id", "state = 'leased'", "inbox")
 ENDPOINTS = Queue("webhook_endpoint", "id", "lease_until > 0", "webhooks")
 
-# Where a queue has states, a row that is given back waits again.
+# Where a queue has states, a released row is waiting again.
 _WAITS = {"outbox": ", state = 'waiting'", "inbox": ", state = 'waiting'"}
 
 Fences = Mapping[Hashable, int]
-"""The rows that somebody holds, each with the fence under which he holds it."""
+"""Leased rows, each with the fence of its lease."""
+
+
+class _Named(TypedDict):
+    name: Hashable
 
 
 def extend(
     tx: Transaction, queue: Queue, fences: Fences, now: datetime, lease: timedelta
 ) -> set[Hashable]:
-    """Extend the leases that are still held; return the names of their rows."""
+    """Extend the leases that are still held; return the keys of their rows."""
     held: set[Hashable] = set()
     for fence, names in _by_fence(fences):
-        rows = tx.rows(
-            # The names of tables and columns are our own words, never input.
+        rows = tx.rows_as(
+            _Named,
+            # The names of tables and columns are constants of this module, never input.
             f"UPDATE {queue.table} SET lease_until = :until WHERE {queue.name} IN "
             f"(SELECT {queue.name} FROM {queue.table} WHERE {queue.name} IN (:names...) "
             f"AND fence = :fence AND {queue.state} ORDER BY {queue.name} FOR UPDATE) "
@@ -56,16 +62,16 @@ def extend(
     return held
 
 
-def give_back(tx: Transaction, queue: Queue, fences: Fences, due_at: datetime | None) -> int:
-    """Give rows back before their lease ends, to be taken from `due_at`; return how many.
+def release(tx: Transaction, queue: Queue, fences: Fences, due_at: datetime | None) -> int:
+    """Release leases before they end, with rows due at `due_at`; return their number.
 
-    Without a time they are due as before: nothing was done about them.
+    Without a time the rows are due as before.
     """
     due = "" if due_at is None else ", due_at = :due"
     values = {} if due_at is None else {"due": micros(due_at)}
-    returned = 0
+    released = 0
     for fence, names in _by_fence(fences):
-        returned += tx.run(
+        released += tx.run(
             f"UPDATE {queue.table} SET lease_until = 0{_WAITS.get(queue.table, '')}{due} "
             f"WHERE {queue.name} IN (SELECT {queue.name} FROM {queue.table} "
             f"WHERE {queue.name} IN (:names...) AND fence = :fence AND {queue.state} "
@@ -75,11 +81,11 @@ def give_back(tx: Transaction, queue: Queue, fences: Fences, due_at: datetime | 
             **values,
         )
     tx.wake(queue.topic)
-    return returned
+    return released
 
 
 def _by_fence(fences: Fences) -> Sequence[tuple[int, list[Hashable]]]:
-    """Group rows by their fence: most were taken as often as the others."""
+    """Group rows by their fence: most have the same one."""
     grouped: dict[int, list[Hashable]] = {}
     for name, fence in fences.items():
         grouped.setdefault(fence, []).append(name)

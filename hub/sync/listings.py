@@ -1,4 +1,4 @@
-"""Listings and their levels: which quantity each channel is to show, and what it last showed.
+"""Listings and their levels: the quantity that each channel should show, and the one it showed.
 
 A level is a desired state, not a message. Its row is its own work queue: there is work while the
 wanted version is ahead of the done one. The value is counted when it is sent, so that ten changes
@@ -8,15 +8,17 @@ make one call and a late repeat can not overwrite a newer figure.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from hub.availability import counting
 from hub.availability.policy import of_channel
+from hub.availability.rows import ChannelLike
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, ListingLevelRow
+from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
 _OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
@@ -24,7 +26,7 @@ _OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class LeasedLevel:
-    """A level that a worker holds, with the quantity that is to be shown now."""
+    """A leased level, with the quantity to show now."""
 
     listing_id: str
     sku: str
@@ -38,18 +40,36 @@ class LeasedLevel:
     key: str
 
 
+class ListedProduct(TypedDict):
+    """The columns that say which units a listing sells."""
+
+    listing_id: str
+    product_id: str
+    unit_id: str | None
+
+
+class _Binding(TypedDict):
+    id: str
+    sku: str
+    remote: str
+
+
+class _Id(TypedDict):
+    id: str
+
+
 def touch(
     tx: Transaction,
     product_ids: Iterable[str],
     now: datetime,
     unit_ids: Iterable[str] | None = None,
 ) -> None:
-    """Note that the availability of products changed: their listings have to be told.
+    """Queue level updates for the listings of products whose availability changed.
 
-    Listings that sell one unit are told only where it is one of `unit_ids` (None: all of them).
+    A listing that sells a single unit is updated only if it is one of `unit_ids` (None: all).
 
-    Rows are locked in the order of their ids, so that two commands never wait for each other. A
-    listing that waits after a failure keeps waiting; one that was given up is tried again.
+    Rows are locked in the order of their ids, so that two commands never deadlock. A listing that
+    waits after a failure keeps waiting; a dead one is retried.
     """
     ids = sorted(product_ids)
     if not ids:
@@ -62,20 +82,17 @@ def touch(
 
 
 def touch_channel(tx: Transaction, channel_id: str, now: datetime) -> None:
-    """Note that all levels of a channel have to be told anew, as after a change of its policy."""
+    """Queue updates of all levels of a channel, as after a change of its policy."""
     _want(tx, "channel_id = :channel", now, channel=channel_id)
 
 
 def touch_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
-    """Have the level of one listing told anew."""
+    """Queue an update of the level of one listing."""
     _want(tx, "listing_id = :listing", now, listing=listing_id)
 
 
 def touch_early(tx: Transaction, product_ids: Iterable[str], now: datetime) -> None:
-    """Note that what is to come of products changed: it counts where it is sold before it is here.
-
-    No other listing is told anything.
-    """
+    """Queue level updates after a change of incoming stock, on listings with pre-orders only."""
     ids = sorted(product_ids)
     if ids:
         _want(
@@ -93,7 +110,7 @@ def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None
         "UPDATE listing_level SET wanted_version = wanted_version + 1, "
         "wanted_at = CASE WHEN wanted_version > done_version THEN wanted_at ELSE :now END, "
         "due_at = CASE WHEN attempts > 0 THEN due_at ELSE :now END, state = 'live', "
-        # What is sold out is told before all else: each moment may sell it twice.
+        # A sold-out product is sent first: it may be oversold at any moment.
         "urgency = CASE WHEN EXISTS (SELECT 1 FROM unit WHERE unit.product_id = "
         "listing_level.product_id AND unit.status = 'in_stock' AND unit.promised_to IS NULL "
         "AND unit.blocks = 0) THEN 1 ELSE 0 END "
@@ -116,10 +133,10 @@ def bind(
     observed: int | None = None,
     unit_id: str | None = None,
 ) -> str:
-    """Bind a product to a channel's listing, or change its references; its level is told soon.
+    """Bind a product to a channel's listing, or change its references; return the listing's id.
 
-    With `unit_id` the listing sells exactly this unit of the product. Raises InvalidInput for a
-    SKU under which the channel sells something else.
+    Queues the update of its level. With `unit_id` the listing sells only this unit of the product.
+    Raises InvalidInput for a SKU under which the channel sells something else.
     """
     taken = tx.value(
         "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
@@ -132,7 +149,8 @@ def bind(
     if taken:
         raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
     identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
-    row = tx.row(
+    row = tx.row_as(
+        _Id,
         "INSERT INTO listing(id, channel_id, product_id, unit_id, sku, remote, created_at) "
         "VALUES(:id, :channel, :product, :unit, :sku, :remote, :now) "
         f"ON CONFLICT(channel_id, {identity} DO UPDATE "
@@ -160,25 +178,27 @@ def bind(
         observed=observed,
     )
     tx.wake("levels")
-    return str(row["id"])
+    return row["id"]
 
 
 def available(
-    tx: Transaction, channel: Row, product_ids: Sequence[str], now: datetime | None = None
+    tx: Transaction, channel: ChannelLike, product_ids: Sequence[str], now: datetime | None = None
 ) -> dict[str, int]:
-    """Count what a channel is to show of each product, by its policy (`hub.availability`).
+    """Count the units that a channel shows of each product, by its policy (`hub.availability`).
 
-    With `now` what has expired is left out before the sweep has set it aside.
+    With `now` expired units are excluded before the sweep blocks them.
     """
     found = counting.figures(tx, channel, product_ids, now)
     return {product_id: each.shown for product_id, each in found.items()}
 
 
-def desired(tx: Transaction, channel: Row, levels: Sequence[Row], now: datetime) -> dict[str, int]:
-    """Count what levels are to show, by listing: of the one unit, where a listing sells only one.
+def desired(
+    tx: Transaction, channel: ChannelRow, levels: Sequence[ListedProduct], now: datetime
+) -> dict[str, int]:
+    """Count the units that levels should show, by listing.
 
-    A unit shows 1 while it may be sold and is not promised. What is kept back of a product is not
-    kept back of a unit that is listed by itself.
+    A listing of a single unit shows 1 while the unit may be sold and is not allocated; share,
+    buffer and cap do not apply to it.
     """
     of_products = [level["product_id"] for level in levels if level["unit_id"] is None]
     of_units = [level["unit_id"] for level in levels if level["unit_id"] is not None]
@@ -192,12 +212,13 @@ def desired(tx: Transaction, channel: Row, levels: Sequence[Row], now: datetime)
     }
 
 
-def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str], now: datetime) -> set[str]:
+def _free(tx: Transaction, channel: ChannelRow, unit_ids: Sequence[str], now: datetime) -> set[str]:
     policy = of_channel(channel)
     if policy.selling_paused:
         return set()
     condition, values = counting.sellable(policy, now.date().isoformat())
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Id,
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
         f"WHERE unit.id IN (:ids...) AND {condition}",
         ids=list(unit_ids),
@@ -207,10 +228,11 @@ def _free(tx: Transaction, channel: Row, unit_ids: Sequence[str], now: datetime)
 
 
 def lease(
-    tx: Transaction, channel: Row, now: datetime, *, limit: int, lasts: timedelta = LEASE
+    tx: Transaction, channel: ChannelRow, now: datetime, *, limit: int, lasts: timedelta = LEASE
 ) -> list[LeasedLevel]:
-    """Take levels that are due, and those whose worker died, with what they are to show."""
-    rows = tx.rows(
+    """Lease due levels, and those whose lease ran out, with the quantities to show."""
+    rows = tx.rows_as(
+        ListingLevelRow,
         "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
         "WHERE listing_id IN (SELECT listing_id FROM listing_level WHERE channel_id = :channel "
         "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
@@ -226,7 +248,8 @@ def lease(
     counts = desired(tx, channel, rows, now)
     bindings = {
         row["id"]: row
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Binding,
             "SELECT id, sku, remote FROM listing WHERE id IN (:ids...)",
             ids=[row["listing_id"] for row in rows],
         )
@@ -234,7 +257,19 @@ def lease(
     return [_leased(row, bindings[row["listing_id"]], counts) for row in rows]
 
 
-def _leased(row: Row, binding: Row, counts: dict[str, int]) -> LeasedLevel:
+def anything_due(tx: Transaction, channel_id: str, now: datetime) -> bool:
+    """Return whether any level of a channel is due, without a lock."""
+    due = tx.value(
+        "SELECT 1 FROM listing_level WHERE channel_id = :channel "
+        "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
+        "AND state = 'live' LIMIT 1",
+        channel=channel_id,
+        now=micros(now),
+    )
+    return due is not None
+
+
+def _leased(row: ListingLevelRow, binding: _Binding, counts: dict[str, int]) -> LeasedLevel:
     return LeasedLevel(
         listing_id=row["listing_id"],
         sku=binding["sku"],
@@ -245,14 +280,14 @@ def _leased(row: Row, binding: Row, counts: dict[str, int]) -> LeasedLevel:
         fence=row["fence"],
         attempts=row["attempts"],
         wanted_at=row["wanted_at"],
-        # From what was observed and what is wanted, never from the value: writing the same value
-        # again after a foreign edit must be a new request.
+        # From observations and versions, never from the value: writing the same value again
+        # after a foreign edit must be a new request.
         key=f"{row['listing_id']}:{row['observations']}:{row['wanted_version']}",
     )
 
 
 def acknowledge(tx: Transaction, level: LeasedLevel, quantity: int, now: datetime) -> bool:
-    """Note that the channel shows the quantity that was wanted; False if the lease was lost."""
+    """Record that the channel shows the desired quantity; return False if the lease was lost."""
     touched = tx.run(
         "UPDATE listing_level SET done_version = :version, acknowledged = :quantity, "
         "acknowledged_at = :now, observed = :quantity, observed_at = :now, "
@@ -265,7 +300,7 @@ def acknowledge(tx: Transaction, level: LeasedLevel, quantity: int, now: datetim
         fence=level.fence,
     )
     if touched:
-        tx.wake("levels")  # it may have been wanted anew while it was being told
+        tx.wake("levels")  # it may have changed again while it was being sent
     return touched == 1
 
 
@@ -278,7 +313,10 @@ def retry(
     counted: bool,
     observed: int | None = None,
 ) -> bool:
-    """Give a level back, to be told at `due_at`; `observed` is what the channel showed."""
+    """Requeue a level for `due_at`; return False if the lease was lost.
+
+    `observed` is the quantity that the channel showed, `counted` whether an attempt was spent.
+    """
     seen = "" if observed is None else "observed = :observed, observations = observations + 1, "
     values: dict[str, Any] = {} if observed is None else {"observed": observed}
     touched = tx.run(
@@ -295,7 +333,7 @@ def retry(
 
 
 def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
-    """Stop telling a level until its product changes or a person replays it."""
+    """Stop sending a level until its product changes or a person replays it."""
     touched = tx.run(
         "UPDATE listing_level SET state = 'dead', lease_until = 0, last_error = :error, "
         "attempts = 0 WHERE listing_id = :listing AND fence = :fence",
@@ -307,10 +345,7 @@ def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
 
 
 def revive(tx: Transaction, channel_id: str, now: datetime, *, sku: str | None = None) -> int:
-    """Tell the levels of a channel again that were given up, or that of one of its SKUs.
-
-    Returns how many.
-    """
+    """Requeue the dead levels of a channel, or that of one of its SKUs; return their number."""
     tx.wake("levels")
     return tx.run(
         "UPDATE listing_level SET state = 'live', due_at = :now, attempts = 0 "
@@ -323,7 +358,7 @@ def revive(tx: Transaction, channel_id: str, now: datetime, *, sku: str | None =
 
 
 def correct(tx: Transaction, listing_id: str, observed: int, now: datetime) -> None:
-    """Have a level told again because the channel shows something else: the only way to heal it."""
+    """Queue a level again because the channel shows another quantity."""
     tx.run(
         "UPDATE listing_level SET observed = :observed, observed_at = :now, "
         "observations = observations + 1, wanted_version = wanted_version + 1, "
@@ -337,7 +372,7 @@ def correct(tx: Transaction, listing_id: str, observed: int, now: datetime) -> N
 
 
 def saw(tx: Transaction, listing_ids: Sequence[str], now: datetime) -> None:
-    """Note that a channel was seen to show what it should."""
+    """Record the time at which levels were last observed on their channel."""
     tx.run(
         "UPDATE listing_level SET observed_at = :now WHERE listing_id IN (:ids...)",
         now=micros(now),

@@ -1,20 +1,23 @@
-"""Mappings: what a channel's words mean here, and ours there, as data that people change.
+"""Mappings between a channel's terms and ours, as data that people change.
 
-A connector knows the words that its channel documents. A shop makes words of its own: a state
-"awaiting collection", a carrier by another name. They are mapped per channel, and hold for what is
-read or told from then on; an order that was read before is put right by reconciliation.
+A connector knows the terms that its channel documents. A shop adds its own: a state "awaiting
+collection", a carrier by another name. They are mapped per channel, for everything that is read or
+sent from then on; reconciliation corrects orders that were read before.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypedDict
 
 import orjson
 
-from hub.catalogue import reference
+from hub.availability.rows import ChannelLike
 from hub.errors import InvalidInput
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
+from hub.sync import channels
 from hub.vocabulary import Order, OrderState, Return, ReturnState
 
 MAPPINGS_MAX = 200  # of one kind, for one channel
@@ -24,7 +27,7 @@ SHIPMENTS_MAX = 1_000  # the latest ones
 
 
 class MappingKind(StrEnum):
-    """What is mapped; in a state it is their word that is looked up, in a carrier it is ours."""
+    """Subject of a mapping: states map from the channel's term, carriers from ours."""
 
     ORDER_STATE = "order_state"
     RETURN_STATE = "return_state"
@@ -39,7 +42,7 @@ MEANINGS: dict[MappingKind, type[StrEnum]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One word, and what is made of it."""
+    """One term, and the one that replaces it."""
 
     source: str
     target: str
@@ -47,7 +50,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that a channel used, what is made of it, and how often it was seen lately."""
+    """A term that a channel used, its replacement, and the number of recent uses."""
 
     source: str
     target: str
@@ -55,20 +58,32 @@ class Word:
     mapped: bool
 
 
-def put(tx: Transaction, code: str, kind: MappingKind, mappings: Iterable[Mapping]) -> None:
-    """Name all mappings of one kind of a channel; those named before are forgotten.
+class _SeenState(TypedDict):
+    remote_state: str
+    state: str
+    times: int
 
-    Raises UnknownReference for a channel that does not exist, InvalidInput for a word that is
-    empty, too long or named twice, and for a state that is none of ours.
+
+class _Payload(TypedDict):
+    payload: str
+
+
+def put(tx: Transaction, code: str, kind: MappingKind, mappings: Iterable[Mapping]) -> None:
+    """Replace all mappings of one kind of a channel.
+
+    Raises UnknownReference for an unknown channel, InvalidInput for a term that is empty, too long
+    or given twice, and for a state that is none of ours.
     """
-    reference(tx, "channel", "code", code)
-    channel = tx.row("SELECT * FROM channel WHERE code = :code FOR UPDATE", code=code)
+    channels.get(tx, code)
+    channel = tx.row_as(
+        ChannelRow, "SELECT * FROM channel WHERE code = :code FOR UPDATE", code=code
+    )
     assert channel is not None  # channels are never deleted
     named = [Mapping(each.source.strip(), each.target.strip()) for each in mappings]
     if len(named) > MAPPINGS_MAX:
         raise InvalidInput(f"at most {MAPPINGS_MAX} mappings", field="mappings")
     if len({_key(each.source) for each in named}) != len(named):
-        raise InvalidInput("each word at most once", field="mappings")
+        raise InvalidInput("each term at most once", field="mappings")
     given = [Mapping(each.source, _meaning(kind, each)) for each in named]
     everything = _all(channel) | {
         str(kind): [{"source": each.source, "target": each.target} for each in given]
@@ -81,9 +96,9 @@ def put(tx: Transaction, code: str, kind: MappingKind, mappings: Iterable[Mappin
 
 
 def _meaning(kind: MappingKind, mapping: Mapping) -> str:
-    for word in (mapping.source, mapping.target):
-        if not 0 < len(word) <= CHARS_MAX:
-            raise InvalidInput(f"a word has 1 to {CHARS_MAX} characters", field="mappings")
+    for term in (mapping.source, mapping.target):
+        if not 0 < len(term) <= CHARS_MAX:
+            raise InvalidInput(f"a term has 1 to {CHARS_MAX} characters", field="mappings")
     states = MEANINGS.get(kind)
     if states is None:
         return mapping.target
@@ -94,35 +109,35 @@ def _meaning(kind: MappingKind, mapping: Mapping) -> str:
         raise InvalidInput(f"{mapping.target!r} is none of {known}", field="mappings") from error
 
 
-def of(channel: Row, kind: MappingKind) -> list[Mapping]:
-    """Return the mappings of one kind of a channel, as they were named."""
+def of(channel: ChannelLike, kind: MappingKind) -> list[Mapping]:
+    """Return the mappings of one kind of a channel, in the order in which they were given."""
     return [Mapping(**each) for each in _all(channel).get(str(kind), [])]
 
 
-def order(channel: Row, said: Order) -> Order:
-    """Give an order the state that its channel's word for it stands for."""
-    found = _target(channel, MappingKind.ORDER_STATE, said.remote_state)
-    return said if found is None else replace(said, state=OrderState(found))
+def order(channel: ChannelLike, reported: Order) -> Order:
+    """Return an order with its state mapped."""
+    found = _target(channel, MappingKind.ORDER_STATE, reported.remote_state)
+    return reported if found is None else replace(reported, state=OrderState(found))
 
 
-def returned(channel: Row, said: Return) -> Return:
-    """Give a return the state that its channel's word for it stands for."""
-    found = _target(channel, MappingKind.RETURN_STATE, said.remote_state)
-    return said if found is None else replace(said, state=ReturnState(found))
+def returned(channel: ChannelLike, reported: Return) -> Return:
+    """Return a channel's return with its state mapped."""
+    found = _target(channel, MappingKind.RETURN_STATE, reported.remote_state)
+    return reported if found is None else replace(reported, state=ReturnState(found))
 
 
-def carrier(channel: Row, ours: str | None) -> str | None:
-    """Return what a channel calls a carrier; where nobody said, it is what we call it."""
+def carrier(channel: ChannelLike, ours: str | None) -> str | None:
+    """Return the channel's name of a carrier; without a mapping, our own."""
     return ours and (_target(channel, MappingKind.CARRIER, ours) or ours)
 
 
 def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
-    """Return the words of a kind that a channel used lately, the most frequent first.
+    """Return the terms of a kind that a channel used recently, the most frequent first.
 
-    Those that are mapped and were not used follow. For carriers these are our own words, of the
-    shipments that it was told of.
+    Mapped terms without recent use follow. Carriers are our own terms, of the shipments that were
+    sent to the channel. Raises UnknownReference for an unknown channel.
     """
-    channel = reference(tx, "channel", "code", code)
+    channel = channels.get(tx, code)
     seen = _carriers(tx, channel) if kind is MappingKind.CARRIER else _states(tx, channel, kind)
     named = of(channel, kind)
     targets = {_key(each.source): each.target for each in named}
@@ -139,12 +154,13 @@ def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
     ] + [Word(each.source, each.target, times=0, mapped=True) for each in unused]
 
 
-def _states(tx: Transaction, channel: Row, kind: MappingKind) -> Counter[tuple[str, str]]:
+def _states(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[tuple[str, str]]:
     table, newest = {
         MappingKind.ORDER_STATE: ("sales_order", "placed_at"),
         MappingKind.RETURN_STATE: ("channel_return", "remote_updated_at"),
     }[kind]
-    rows = tx.rows(  # the names are our own words, never input
+    rows = tx.rows_as(
+        _SeenState,  # the names are constants of this module, never input
         "SELECT remote_state, MIN(state) AS state, COUNT(*) AS times FROM "
         f"(SELECT remote_state, state FROM {table} WHERE channel_id = :channel "
         f"ORDER BY {newest} DESC LIMIT :limit) AS lately GROUP BY remote_state",
@@ -154,8 +170,9 @@ def _states(tx: Transaction, channel: Row, kind: MappingKind) -> Counter[tuple[s
     return Counter({(row["remote_state"], row["state"]): row["times"] for row in rows})
 
 
-def _carriers(tx: Transaction, channel: Row) -> Counter[tuple[str, str]]:
-    rows = tx.rows(
+def _carriers(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
+    rows = tx.rows_as(
+        _Payload,
         "SELECT payload FROM outbox WHERE channel_id = :channel AND topic = 'fulfillment' "
         "ORDER BY seq DESC LIMIT :limit",
         channel=channel["id"],
@@ -165,17 +182,17 @@ def _carriers(tx: Transaction, channel: Row) -> Counter[tuple[str, str]]:
     return Counter((each, each) for each in named if each)
 
 
-def _target(channel: Row, kind: MappingKind, word: str) -> str | None:
+def _target(channel: ChannelLike, kind: MappingKind, term: str) -> str | None:
     if not channel["mappings"]:
         return None
-    sought = _key(word)
+    sought = _key(term)
     return next((each.target for each in of(channel, kind) if _key(each.source) == sought), None)
 
 
-def _key(word: str) -> str:
-    """Words are the same whatever their case and spaces around them."""
-    return word.strip().casefold()
+def _key(term: str) -> str:
+    """Return the key under which a term is compared: without case and surrounding spaces."""
+    return term.strip().casefold()
 
 
-def _all(channel: Row) -> dict[str, list[dict[str, str]]]:
+def _all(channel: ChannelLike) -> dict[str, list[dict[str, str]]]:
     return orjson.loads(channel["mappings"]) if channel["mappings"] else {}

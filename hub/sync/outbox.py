@@ -1,19 +1,20 @@
-"""The outbox: facts that a channel must be told, written with the change, emptied by jobs.relay.
+"""The outbox: facts to send to a channel, written with the change and sent by jobs.relay.
 
-Facts about one subject are told in their order; a fact that was given up (dead) steps aside so
-that one poisoned record never blocks the rest. A lease ends by itself; a worker that comes back
-late finds that its fence number is old and changes nothing.
+Facts about one subject are sent in their order; a dead fact is skipped, so that one poisoned
+record never blocks the rest. A lease ends by itself; the fence number of a late worker is old, and
+the worker changes nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from hub.clock import micros, new_id
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import OutboxRow
+from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
 KEPT = timedelta(days=30)
@@ -21,7 +22,7 @@ KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact for one channel, known by its `key`: putting it twice is putting it once."""
+    """One fact for one channel, identified by its `key`: a second one is dropped."""
 
     channel_id: str
     topic: str
@@ -30,8 +31,21 @@ class Fact:
     payload: dict[str, Any]
 
 
+class LeasedFact(TypedDict):
+    """The columns by which the outcome of a leased fact is stored."""
+
+    seq: int
+    fence: int
+
+
+class RetriedFact(LeasedFact):
+    """A leased fact with its failed attempts."""
+
+    attempts: int
+
+
 def put(tx: Transaction, facts: Sequence[Fact], now: datetime) -> None:
-    """Queue facts; those that are queued or told already are left alone."""
+    """Queue facts; those that are queued or sent already are skipped."""
     if not facts:
         return
     tx.run_many(
@@ -56,9 +70,10 @@ def put(tx: Transaction, facts: Sequence[Fact], now: datetime) -> None:
 
 def lease(
     tx: Transaction, channel_id: str, now: datetime, *, limit: int, lasts: timedelta = LEASE
-) -> list[Row]:
-    """Take facts that are due: the oldest of each subject; also those whose worker died."""
-    rows = tx.rows(
+) -> list[OutboxRow]:
+    """Lease due facts, the oldest of each subject, and those whose lease ran out."""
+    rows = tx.rows_as(
+        OutboxRow,
         "UPDATE outbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
         "WHERE seq IN (SELECT first.seq FROM outbox AS first WHERE first.channel_id = :channel "
         "AND first.state IN ('waiting', 'leased') AND first.due_at <= :now "
@@ -72,18 +87,47 @@ def lease(
         until=micros(now + lasts),
         limit=limit,
     )
-    return sorted(rows, key=lambda row: int(row["seq"]))  # an UPDATE returns them in any order
+    return sorted(rows, key=lambda row: row["seq"])  # an UPDATE returns them in any order
 
 
-def sent(tx: Transaction, fact: Row, answer: str, now: datetime) -> bool:
-    """Close a fact that arrived; False if the lease was lost meanwhile."""
+def anything_due(tx: Transaction, channel_id: str, now: datetime) -> bool:
+    """Return whether any fact of a channel is due, without a lock."""
+    due = tx.value(
+        "SELECT 1 FROM outbox WHERE channel_id = :channel AND state IN ('waiting', 'leased') "
+        "AND due_at <= :now AND lease_until <= :now LIMIT 1",
+        channel=channel_id,
+        now=micros(now),
+    )
+    return due is not None
+
+
+def pending(tx: Transaction, channel_id: str) -> int:
+    """Count the facts of a channel that are not settled."""
+    waiting = tx.value(
+        "SELECT COUNT(*) FROM outbox WHERE channel_id = :id AND state IN ('waiting', 'leased')",
+        id=channel_id,
+    )
+    return int(waiting)
+
+
+def sent(tx: Transaction, fact: LeasedFact, answer: str, now: datetime) -> bool:
+    """Close a fact that was sent; return False if the lease was lost."""
     return _settle(tx, fact, now, state="sent", answer=answer[:2_000], settled_at=micros(now))
 
 
 def retry(
-    tx: Transaction, fact: Row, error: str, due_at: datetime, now: datetime, *, counted: bool
+    tx: Transaction,
+    fact: RetriedFact,
+    error: str,
+    due_at: datetime,
+    now: datetime,
+    *,
+    counted: bool,
 ) -> bool:
-    """Give a fact back, to be told at `due_at`; `counted` says whether it was an attempt."""
+    """Requeue a fact for `due_at`; return False if the lease was lost.
+
+    `counted` says whether an attempt was spent.
+    """
     attempts = fact["attempts"] + counted
     due = micros(due_at)
     return _settle(
@@ -97,16 +141,16 @@ def retry(
     )
 
 
-def is_worked_off(tx: Transaction, fact: Row, job: str, due_at: datetime, now: datetime) -> bool:
-    """Give a fact back that its channel works off; `job` is asked for at `due_at`.
+def await_job(tx: Transaction, fact: LeasedFact, job: str, due_at: datetime, now: datetime) -> bool:
+    """Requeue a fact that the channel is still processing; poll `job` at `due_at`.
 
-    Until it is settled no later fact of its subject is told.
+    Until it is settled, no later fact of its subject is sent. Returns False if the lease was lost.
     """
     return _settle(tx, fact, now, state="waiting", due_at=micros(due_at), job=job[:200])
 
 
-def forget_job(tx: Transaction, fact: Row) -> None:
-    """Have a leased fact told anew: what its channel worked off came to nothing."""
+def forget_job(tx: Transaction, fact: LeasedFact) -> None:
+    """Clear the job of a leased fact, so that the fact is sent again: the job failed."""
     tx.run(
         "UPDATE outbox SET job = NULL WHERE seq = :seq AND fence = :fence AND state = 'leased'",
         seq=fact["seq"],
@@ -114,8 +158,8 @@ def forget_job(tx: Transaction, fact: Row) -> None:
     )
 
 
-def give_up(tx: Transaction, fact: Row, error: str, now: datetime) -> bool:
-    """Make a fact a dead letter, with its reason."""
+def give_up(tx: Transaction, fact: RetriedFact, error: str, now: datetime) -> bool:
+    """Make a fact a dead letter; return False if the lease was lost."""
     return _settle(
         tx,
         fact,
@@ -128,7 +172,7 @@ def give_up(tx: Transaction, fact: Row, error: str, now: datetime) -> bool:
 
 
 def replay(tx: Transaction, fact_ids: Sequence[str], now: datetime) -> int:
-    """Put dead letters back in the queue, with their attempts forgotten; return how many."""
+    """Requeue dead facts with no attempts spent; return their number."""
     tx.wake("facts")
     return tx.run(
         "UPDATE outbox SET state = 'waiting', due_at = :now, lease_until = 0, attempts = 0, "
@@ -139,7 +183,7 @@ def replay(tx: Transaction, fact_ids: Sequence[str], now: datetime) -> int:
 
 
 def forget_events(tx: Transaction, now: datetime, *, limit: int) -> int:
-    """Drop facts that told events and arrived more than a month ago; return how many.
+    """Delete event facts that were sent more than a month ago; return their number.
 
     The events stay in the ledger, and the cursor that feeds a channel never goes back.
     """
@@ -151,10 +195,10 @@ def forget_events(tx: Transaction, now: datetime, *, limit: int) -> int:
     )
 
 
-def _settle(tx: Transaction, fact: Row, now: datetime, **changes: Any) -> bool:
+def _settle(tx: Transaction, fact: LeasedFact, now: datetime, **changes: Any) -> bool:
     assignments = ", ".join(f"{name} = :{name}" for name in changes)
     touched = tx.run(
-        # The columns are our own words, never input.
+        # The column names are constants of this module, never input.
         f"UPDATE outbox SET lease_until = 0, {assignments} "
         "WHERE seq = :seq AND fence = :fence AND state = 'leased'",
         seq=fact["seq"],

@@ -1,7 +1,7 @@
-"""The log of pushes: what a channel was told, why, and what it answered; one line for each try.
+"""Push log: each attempt to send something to a channel, with its reason and its answer.
 
-Lines are kept for a month. What they are about (units, orders, events) is kept for life; the log is
-for people who ask what went over the wire.
+Lines are kept for a month; the units, orders and events that they concern are kept for ever. The
+log is for people who examine the calls themselves.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ COLUMNS = ("id", "channel_id", "topic", "subject", "key", "sent", "outcome", "an
 
 
 class PushOutcome(StrEnum):
-    """What became of one try."""
+    """Outcome of one attempt."""
 
     ACCEPTED = "accepted"
-    WAITS = "waits"  # it is tried again
+    WAITS = "waits"  # it is retried
     GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """One try. `key` says why: the version of what was wanted, or the fact that was recorded."""
+    """One attempt. `key` is its reason: the wanted version of a level, or a recorded fact."""
 
     topic: str  # level, fulfillment, warranty, notice …
     subject: str
@@ -41,7 +41,7 @@ class Push:
 
 
 def note(tx: Transaction, channel_id: str, pushes: Sequence[Push], now: datetime) -> None:
-    """Keep what was told in the transaction that keeps what became of it."""
+    """Store attempts, in the transaction that stores their outcome."""
     tx.insert(
         "push_attempt",
         COLUMNS,
@@ -79,7 +79,7 @@ def recent(
 
 
 def forget(tx: Transaction, now: datetime, *, limit: int) -> int:
-    """Drop lines that are older than a month; return how many."""
+    """Delete lines that are older than a month; return their number."""
     return tx.run(
         "DELETE FROM push_attempt WHERE id IN (SELECT id FROM push_attempt WHERE at < :old "
         "ORDER BY at LIMIT :limit)",

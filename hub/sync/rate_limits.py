@@ -1,19 +1,24 @@
-"""What all workers share of one account at a channel: what it may still ask, and its token.
+"""State that all workers share of one account at a channel: rate limit budgets and the token.
 
-What is kept is a text that only the jobs read; here it is kept so that two workers never change it
-at once, and so that only one of them fetches a token.
+The stored text is opaque here; this module guarantees that two workers never change it at once,
+and that only one of them fetches a token.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from hub.clock import micros
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelTokenRow
+from hub.storage.sql import Transaction
 
 Result = TypeVar("Result")
 
 FETCH_LEASE = timedelta(seconds=30)
+
+
+class _Fence(TypedDict):
+    fence: int
 
 
 def change_budget(
@@ -22,7 +27,10 @@ def change_budget(
     name: str,
     change: Callable[[str | None], tuple[str, Result]],
 ) -> Result:
-    """Change what is left of a budget: `change` takes what is kept and returns what is to be."""
+    """Change the state of a budget, under a lock; return the result of `change`.
+
+    `change` takes the stored state (None: none yet) and returns the new state with a result.
+    """
     kept = tx.value(
         "SELECT state FROM budget WHERE channel_id = :channel AND name = :name FOR UPDATE",
         channel=channel_id,
@@ -46,14 +54,17 @@ def change_budget(
     return result
 
 
-def token(tx: Transaction, channel_id: str) -> Row | None:
-    """Return the sealed token of a channel, if one was ever fetched."""
-    return tx.row("SELECT * FROM channel_token WHERE channel_id = :id", id=channel_id)
+def token(tx: Transaction, channel_id: str) -> ChannelTokenRow | None:
+    """Return the sealed token of a channel, or None if none was fetched yet."""
+    return tx.row_as(
+        ChannelTokenRow, "SELECT * FROM channel_token WHERE channel_id = :id", id=channel_id
+    )
 
 
 def claim_token(tx: Transaction, channel_id: str, now: datetime) -> int | None:
-    """Claim the fetching of a channel's next token: the fence, or None while another fetches."""
-    row = tx.row(
+    """Claim the fetch of a channel's next token; return the fence, None while another fetches."""
+    row = tx.row_as(
+        _Fence,
         "INSERT INTO channel_token(channel_id, sealed, lease_until, fence) "
         "VALUES(:id, '', :until, 1) ON CONFLICT(channel_id) DO UPDATE "
         "SET lease_until = excluded.lease_until, fence = channel_token.fence + 1 "
@@ -62,11 +73,11 @@ def claim_token(tx: Transaction, channel_id: str, now: datetime) -> int | None:
         now=micros(now),
         until=micros(now + FETCH_LEASE),
     )
-    return int(row["fence"]) if row else None
+    return row["fence"] if row else None
 
 
 def keep_token(tx: Transaction, channel_id: str, sealed: str | None, fence: int) -> bool:
-    """Keep a token that was fetched (None: it could not be); False if the claim was lost."""
+    """Store a fetched token (None: the fetch failed); return False if the claim was lost."""
     changed = "lease_until = 0" if sealed is None else "lease_until = 0, sealed = :sealed"
     return bool(
         tx.run(
@@ -79,5 +90,5 @@ def keep_token(tx: Transaction, channel_id: str, sealed: str | None, fence: int)
 
 
 def forget_token(tx: Transaction, channel_id: str) -> None:
-    """Forget a channel's token: its credentials were changed."""
+    """Delete a channel's token, after a change of its credentials."""
     tx.run("DELETE FROM channel_token WHERE channel_id = :id", id=channel_id)

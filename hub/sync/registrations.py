@@ -1,11 +1,12 @@
-"""Warranty registrations: what was sold is told to its manufacturer, once, in order."""
+"""Warranty registrations: sold units are sent to their manufacturer, once, in order."""
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import orjson
 
+from hub.storage.rows import OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync import outbox
 
@@ -13,7 +14,7 @@ TOPIC = "registration"
 
 
 class SoldUnit(Protocol):
-    """A unit as its sale left it; `sold_at` is in microseconds since 1970."""
+    """A unit after its sale; `sold_at` is in microseconds since 1970."""
 
     id: str
     version: int
@@ -21,15 +22,21 @@ class SoldUnit(Protocol):
     sold_at: int | None
 
 
+class _ManufacturerChannel(TypedDict):
+    id: str
+    manufacturer_id: str
+
+
 def request(tx: Transaction, units: Iterable[SoldUnit], now: datetime) -> None:
-    """Queue the registration of sold units whose manufacturer has a channel that takes them."""
+    """Queue the registration of sold units whose manufacturer has a channel for registrations."""
     sold = list(units)
     channels = {
         row["manufacturer_id"]: row["id"]
-        for row in tx.rows(
-            "SELECT id, manufacturer_id FROM channel WHERE manufacturer_id IN (:makers...) "
+        for row in tx.rows_as(
+            _ManufacturerChannel,
+            "SELECT id, manufacturer_id FROM channel WHERE manufacturer_id IN (:manufacturers...) "
             "AND capabilities LIKE '%\"register_warranty\"%' ORDER BY created_at DESC",
-            makers=sorted({unit.manufacturer_id for unit in sold}),
+            manufacturers=sorted({unit.manufacturer_id for unit in sold}),
         )
     }
     outbox.put(
@@ -51,8 +58,12 @@ def request(tx: Transaction, units: Iterable[SoldUnit], now: datetime) -> None:
 
 
 def again(tx: Transaction, unit_id: str, reference: str, now: datetime) -> None:
-    """Queue the registration of a sold unit once more: the dead one if there is one, else anew."""
-    facts = tx.rows(
+    """Queue the registration of a sold unit again: the dead fact if there is one, else a new one.
+
+    `reference` makes the key of a new fact unique.
+    """
+    facts = tx.rows_as(
+        OutboxRow,
         "SELECT * FROM outbox WHERE subject = :unit AND topic = :topic ORDER BY seq DESC",
         unit=unit_id,
         topic=TOPIC,

@@ -1,8 +1,8 @@
-"""Outgoing webhooks: partners are told of events as they are recorded.
+"""Outgoing webhooks: partners are notified of events as they are recorded.
 
-An endpoint is an address with a filter and a cursor over the feed of events. The jobs make
-messages of what follows the cursor (`hub.webhooks.messages`) and deliver them; nothing of it
-happens where events are recorded.
+An endpoint is an address with a filter and a cursor over the event feed. The jobs create messages
+for the events after the cursor (`hub.webhooks.messages`) and deliver them; recording an event does
+none of this.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ from hub.clock import micros, moment, new_id
 from hub.commands.context import CommandContext
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import event_feed
-from hub.history.event_feed import Position
+from hub.history.event_feed import FeedEvent, Position
+from hub.storage.rows import WebhookEndpointRow
 from hub.storage.sql import Row, Transaction
 from hub.webhooks import addresses, payload, signing
 from hub.webhooks.signing import Signature
@@ -36,7 +37,7 @@ RECOVERED_MAX = timedelta(days=30)  # as long as messages are kept
 
 
 class EndpointState(StrEnum):
-    """Whether an endpoint is told of events."""
+    """State of an endpoint: only active ones receive events."""
 
     ACTIVE = "active"
     DISABLED = "disabled"  # by a person, by its own answer 410, or after days of failing
@@ -45,7 +46,7 @@ class EndpointState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointCard:
-    """What is wanted of an endpoint: where to, and which events; what is empty limits nothing.
+    """Settings of an endpoint: its address and its filter; an empty value does not filter.
 
     `sku`, `sites` and `client` are codes of the catalogue.
     """
@@ -60,7 +61,7 @@ class EndpointCard:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events an endpoint is told of, by the ids of what limits them."""
+    """The events that an endpoint receives, by ids."""
 
     topics: frozenset[str]
     product_id: str | None
@@ -68,8 +69,8 @@ class Filter:
     client_id: str | None
 
     @classmethod
-    def of(cls, endpoint: Row) -> "Filter":
-        """Read the filter of an endpoint."""
+    def of(cls, endpoint: WebhookEndpointRow) -> "Filter":
+        """Return the filter of an endpoint."""
         return cls(
             topics=frozenset(orjson.loads(endpoint["topics"])),
             product_id=endpoint["product_id"],
@@ -77,12 +78,12 @@ class Filter:
             client_id=endpoint["client_id"],
         )
 
-    def choose(self, tx: Transaction, events: Sequence[Row]) -> list[Row]:
-        """Return those of the events that the endpoint is told of."""
+    def choose(self, tx: Transaction, events: Sequence[FeedEvent]) -> list[FeedEvent]:
+        """Return the events that match the filter, in their order."""
         wanted = [event for event in events if self._wants(event)]
         return event_feed.shown_to(tx, wanted, self.client_id) if self.client_id else wanted
 
-    def _wants(self, event: Row) -> bool:
+    def _wants(self, event: FeedEvent) -> bool:
         if self.topics and payload.topic_of(event) not in self.topics:
             return False
         if self.product_id not in (None, event["product_id"]):
@@ -100,9 +101,10 @@ def create(
     *,
     private: bool = False,
 ) -> str:
-    """Make an endpoint that is told of everything from now on; return its id.
+    """Create an endpoint that receives the events from now on; return its id.
 
-    `sealed` are its secrets (`seal`); `private` permits addresses of private networks.
+    `sealed` are its secrets (`seal`); `private` permits addresses of private networks. Raises
+    InvalidInput for a bad address, topic or description, UnknownReference for an unknown code.
     """
     count = tx.value("SELECT COUNT(*) FROM webhook_endpoint WHERE state <> 'deleted'")
     if count >= ENDPOINTS_MAX:
@@ -133,7 +135,7 @@ def change(
     *,
     private: bool = False,
 ) -> None:
-    """Change where an endpoint is and what it is told of; its secret and its cursor stay."""
+    """Change the address and the filter of an endpoint; its secret and its cursor stay."""
     get(tx, endpoint_id)
     tx.run(
         "UPDATE webhook_endpoint SET url = :url, description = :description, topics = :topics, "
@@ -166,13 +168,16 @@ def _columns(tx: Transaction, card: EndpointCard, *, private: bool) -> dict[str,
     }
 
 
-def get(tx: Transaction, endpoint_id: str, client_id: str | None = None) -> Row:
-    """Return an endpoint; UnknownReference if there is none, Forbidden if it is not the client's.
+def get(tx: Transaction, endpoint_id: str, client_id: str | None = None) -> WebhookEndpointRow:
+    """Return an endpoint.
 
-    Who asks as a client learns nothing of what is not its own.
+    Raises UnknownReference if there is none; for a client, Forbidden if it is not the client's,
+    whether it exists or not.
     """
-    row = tx.row(
-        "SELECT * FROM webhook_endpoint WHERE id = :id AND state <> 'deleted'", id=endpoint_id
+    row = tx.row_as(
+        WebhookEndpointRow,
+        "SELECT * FROM webhook_endpoint WHERE id = :id AND state <> 'deleted'",
+        id=endpoint_id,
     )
     if client_id is not None and (row is None or row["client_id"] != client_id):
         raise Forbidden("a client sees what is its own", needs="ops")
@@ -181,12 +186,21 @@ def get(tx: Transaction, endpoint_id: str, client_id: str | None = None) -> Row:
     return row
 
 
-def listed(tx: Transaction, client_id: str | None = None) -> list[Row]:
+def find(tx: Transaction, endpoint_id: str) -> WebhookEndpointRow | None:
+    """Return an endpoint in any state, deleted ones included."""
+    return tx.row_as(
+        WebhookEndpointRow, "SELECT * FROM webhook_endpoint WHERE id = :id", id=endpoint_id
+    )
+
+
+def listed(tx: Transaction, client_id: str | None = None) -> list[WebhookEndpointRow]:
     """Return all endpoints, or those of a client, the oldest first."""
     only = " AND client_id = :client" if client_id else ""
     values = {"client": client_id} if client_id else {}
-    return tx.rows(
-        f"SELECT * FROM webhook_endpoint WHERE state <> 'deleted'{only} ORDER BY id", **values
+    return tx.rows_as(
+        WebhookEndpointRow,
+        f"SELECT * FROM webhook_endpoint WHERE state <> 'deleted'{only} ORDER BY id",
+        **values,
     )
 
 
@@ -194,7 +208,7 @@ def listed(tx: Transaction, client_id: str | None = None) -> list[Row]:
 
 
 def seal(vault: Vault, secret: str, old: str | None = None, until: datetime | None = None) -> str:
-    """Seal a secret, and the one that it replaces with the time until which that one is used."""
+    """Seal a secret, with the replaced one and the time until which that one still signs."""
     kept = {"secret": secret}
     if old is not None and until is not None:
         kept |= {"old": old, "until": until.isoformat()}
@@ -202,7 +216,7 @@ def seal(vault: Vault, secret: str, old: str | None = None, until: datetime | No
 
 
 def keys_of(opened: dict[str, str], now: datetime) -> list[str]:
-    """Return the secrets that sign a message now, the present one first."""
+    """Return the secrets that sign a message now, the current one first."""
     keys = [opened["secret"]]
     if "old" in opened and datetime.fromisoformat(opened["until"]) > now:
         keys.append(opened["old"])
@@ -217,7 +231,10 @@ def rotate(
     secret: str,
     overlap: timedelta = OVERLAP_DEFAULT,
 ) -> None:
-    """Replace a secret; for the time of the overlap messages bear the signatures of both."""
+    """Replace a secret; during the overlap messages carry the signatures of both.
+
+    Raises InvalidInput for an overlap out of bounds, UnknownReference for an unknown endpoint.
+    """
     if not timedelta() <= overlap <= OVERLAP_MAX:
         raise InvalidInput(f"an overlap is 0 to {OVERLAP_MAX.days} days", field="overlapHours")
     endpoint = get(tx, endpoint_id)
@@ -230,11 +247,11 @@ def rotate(
     )
 
 
-# --- Going on and off -----------------------------------------------------------------------
+# --- Enabling and disabling -----------------------------------------------------------------
 
 
 def disable(tx: Transaction, endpoint_id: str, reason: str, now: datetime) -> None:
-    """Tell an endpoint nothing more; what waits keeps waiting, what is recorded keeps its place."""
+    """Stop the delivery to an endpoint; its messages and its cursor stay."""
     tx.run(
         "UPDATE webhook_endpoint SET state = 'disabled', disabled_reason = :reason, "
         "disabled_at = :now, changed_at = :now WHERE id = :id AND state = 'active'",
@@ -247,7 +264,7 @@ def disable(tx: Transaction, endpoint_id: str, reason: str, now: datetime) -> No
 def enable(
     tx: Transaction, context: CommandContext, endpoint_id: str, *, skip_missed: bool = False
 ) -> None:
-    """Tell an endpoint again, from where it stopped; or, `skip_missed`, from now on."""
+    """Resume the delivery to an endpoint from its cursor or, with `skip_missed`, from now on."""
     get(tx, endpoint_id)
     now = micros(context.now)
     tx.run(
@@ -282,7 +299,7 @@ def _due_now(tx: Transaction, endpoint_id: str, now: int) -> None:
 
 
 def remove(tx: Transaction, context: CommandContext, endpoint_id: str) -> None:
-    """Forget an endpoint: its address and secrets at once, its messages as they grow old."""
+    """Delete an endpoint: its address and secrets at once, its messages after a month."""
     get(tx, endpoint_id)
     now = micros(context.now)
     tx.run(
@@ -300,13 +317,14 @@ def remove(tx: Transaction, context: CommandContext, endpoint_id: str) -> None:
     cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, context.now)
 
 
-# --- Again ----------------------------------------------------------------------------------
+# --- Recovery -------------------------------------------------------------------------------
 
 
 def recover(tx: Transaction, context: CommandContext, endpoint_id: str, since: datetime) -> None:
-    """Have everything sent again that was recorded since a time, under the same message ids.
+    """Send all events recorded since a time again, under the same message ids.
 
-    The cursor goes back to that time; the order is the one in which it was recorded.
+    The cursor goes back to that time. Raises StepNotAllowed for a disabled endpoint, InvalidInput
+    for a time out of bounds.
     """
     endpoint = get(tx, endpoint_id)
     if endpoint["state"] != EndpointState.ACTIVE:
@@ -336,15 +354,15 @@ def _move(tx: Transaction, endpoint_id: str, position: Position) -> None:
     )
 
 
-def resting_until(endpoint: Row) -> datetime | None:
-    """Return until when an endpoint is left alone."""
+def resting_until(endpoint: WebhookEndpointRow | Row) -> datetime | None:
+    """Return the time until which nothing is sent to an endpoint, if any."""
     return moment(endpoint["rests_until"]) if endpoint["rests_until"] else None
 
 
 def new_secret(kind: Signature, given: str | None) -> str:
-    """Return the secret that a partner brings along, or a new one."""
+    """Return the secret that a partner supplies, or a new one; raises InvalidInput."""
     if given is None:
         return signing.new_secret(kind)
     if kind is not Signature.HMAC:
-        raise InvalidInput("only a shared secret is brought along", field="secret")
+        raise InvalidInput("only a shared secret can be supplied", field="secret")
     return signing.checked(given)

@@ -1,14 +1,15 @@
-"""Messages for endpoints: made from the feed, due by a schedule, settled with each try.
+"""Messages for endpoints: created from the feed, due by a schedule, settled with each attempt.
 
-Only the worker that holds an endpoint's lease makes and settles its messages; one that comes back
-late finds that the fence is another's and changes nothing. What was sent and not settled is sent
-again under the same id.
+Only the worker that holds an endpoint's lease creates and settles its messages; a late worker has
+an old fence and changes nothing. A message that was sent and not settled is sent again under the
+same id.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from hub import cases, webhooks
 from hub.cases import CaseKind, Finding, Severity
@@ -17,10 +18,11 @@ from hub.commands.context import CommandContext
 from hub.errors import UnknownReference
 from hub.history import event_feed
 from hub.history.event_feed import Position
+from hub.storage.rows import WebhookAttemptRow, WebhookEndpointRow, WebhookMessageRow
 from hub.storage.sql import Row, Transaction
 from hub.webhooks import EndpointState, Filter, payload
 
-# Between tries, as the specification's example has it: some 76 hours altogether.
+# Between attempts, as in the example of the Standard Webhooks specification: 76 hours in total.
 DELAYS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -29,7 +31,7 @@ ATTEMPTS_MAX = len(DELAYS) + 1
 JITTER = 0.2
 GONE = 410
 THROTTLES = frozenset({429, 502, 503, 504})
-PROBED_FROM = 5  # failures in a row: from then on one message at a time is tried
+PROBED_FROM = 5  # consecutive failures: from then on one message at a time is sent
 REST_MAX = timedelta(minutes=5)
 RETRY_AFTER_MAX = timedelta(days=1)
 DISABLED_AFTER = timedelta(days=5)  # without one success
@@ -40,9 +42,13 @@ KEPT = timedelta(days=30)
 _random = random.SystemRandom()
 
 
+class _Id(TypedDict):
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one try: the status, or none and why; how long it took."""
+class DeliveryAttempt:
+    """Outcome of one attempt: HTTP status (None: no answer), text, duration."""
 
     status: int | None
     text: str
@@ -51,13 +57,16 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """Say whether the message was taken."""
+        """Return whether the endpoint accepted the message."""
         return self.status is not None and 200 <= self.status < 300
 
 
-def lease(tx: Transaction, endpoint_id: str, now: datetime, lasts: timedelta) -> Row | None:
-    """Take an endpoint for one worker; None while another has it."""
-    return tx.row(
+def lease(
+    tx: Transaction, endpoint_id: str, now: datetime, lasts: timedelta
+) -> WebhookEndpointRow | None:
+    """Lease an endpoint for one worker; None while another worker has it."""
+    return tx.row_as(
+        WebhookEndpointRow,
         "UPDATE webhook_endpoint SET lease_until = :until, fence = fence + 1 "
         "WHERE id = :id AND lease_until <= :now AND state <> 'deleted' RETURNING *",
         id=endpoint_id,
@@ -66,8 +75,9 @@ def lease(tx: Transaction, endpoint_id: str, now: datetime, lasts: timedelta) ->
     )
 
 
-def _held(tx: Transaction, endpoint_id: str, fence: int) -> Row | None:
-    return tx.row(
+def _held(tx: Transaction, endpoint_id: str, fence: int) -> WebhookEndpointRow | None:
+    return tx.row_as(
+        WebhookEndpointRow,
         "SELECT * FROM webhook_endpoint WHERE id = :id AND fence = :fence "
         "AND state <> 'deleted' FOR UPDATE",
         id=endpoint_id,
@@ -82,10 +92,10 @@ def fill(
     now: datetime,
     skipped: tuple[Position, Position] | None = None,
 ) -> int:
-    """Make messages of what follows the cursor, and move it; return how many were made.
+    """Create messages for the events after the cursor, and move it; return their number.
 
-    `skipped` are two positions between which, as the caller saw, nothing is for this endpoint. It
-    holds only while the cursor is at the first: a recovery may have moved it meanwhile.
+    `skipped` are two positions between which no event matches the endpoint. It applies only while
+    the cursor is at the first: a recovery may have moved it meanwhile.
     """
     endpoint = _held(tx, endpoint_id, fence)
     if endpoint is None or endpoint["state"] != EndpointState.ACTIVE:
@@ -99,7 +109,7 @@ def fill(
     events = event_feed.after(tx, here, limit=min(room, EVENTS_MAX))
     chosen = Filter.of(endpoint).choose(tx, events)
     tx.run_many(
-        # A message that is there already is sent again: the cursor went back to recover it.
+        # An existing message is sent again: a recovery moved the cursor back.
         "INSERT INTO webhook_message(id, endpoint_id, event_id, subject, topic, body, due_at, "
         "created_at) VALUES(:id, :endpoint, :event, :subject, :topic, :body, :now, :now) "
         "ON CONFLICT(endpoint_id, event_id) DO UPDATE SET state = 'waiting', "
@@ -129,7 +139,7 @@ def fill(
 
 
 def waiting(tx: Transaction, endpoint_id: str) -> int:
-    """Count the messages of an endpoint that are to be sent."""
+    """Count the unsent messages of an endpoint."""
     return int(
         tx.value(
             "SELECT COUNT(*) FROM webhook_message WHERE endpoint_id = :id AND state = 'waiting'",
@@ -138,18 +148,21 @@ def waiting(tx: Transaction, endpoint_id: str) -> int:
     )
 
 
-def webhook_id(message: Row) -> str:
-    """Return what all tries of a message bear: the id of its event, or of the test.
+def webhook_id(message: WebhookMessageRow | Row) -> str:
+    """Return the id that all attempts of a message carry: that of its event, or of the test.
 
-    A message that was dropped and is made again from the ledger bears the same.
+    A message that was deleted and created again from the ledger carries the same id.
     """
     return str(message["event_id"] or message["id"])
 
 
-def due(tx: Transaction, endpoint: Row, now: datetime, *, limit: int) -> list[Row]:
-    """Return messages that are due, the oldest first; for a disabled endpoint only tests."""
+def due(
+    tx: Transaction, endpoint: WebhookEndpointRow, now: datetime, *, limit: int
+) -> list[WebhookMessageRow]:
+    """Return due messages, the oldest first; for a disabled endpoint only tests."""
     tests = "" if endpoint["state"] == EndpointState.ACTIVE else " AND event_id IS NULL"
-    return tx.rows(
+    return tx.rows_as(
+        WebhookMessageRow,
         "SELECT * FROM webhook_message WHERE endpoint_id = :id AND state = 'waiting' "
         f"AND due_at <= :now{tests} ORDER BY due_at, event_id, id LIMIT :limit",
         id=endpoint["id"],
@@ -162,38 +175,56 @@ def settle(
     tx: Transaction,
     endpoint_id: str,
     fence: int,
-    tried: Sequence[tuple[Row, Answer]],
+    tried: Sequence[tuple[WebhookMessageRow, DeliveryAttempt]],
     now: datetime,
 ) -> bool:
-    """Write what became of tries, and what follows for the endpoint; False if it is another's."""
+    """Store attempts and their consequences; return False if the lease was lost."""
     endpoint = _held(tx, endpoint_id, fence)
     if endpoint is None:
         return False
-    for message, answer in tried:
-        known = tx.row("SELECT * FROM webhook_message WHERE id = :id", id=message["id"])
-        if known is None or known["state"] != "waiting":
-            continue
-        _note(tx, known, answer, now)
-        if answer.is_success:
-            _delivered(tx, known, now)
-            endpoint = {**endpoint, "failures": 0, "failing_since": None, "rests_until": 0}
-            endpoint["last_success_at"] = micros(now)
-        else:
-            _failed(tx, endpoint, known, answer, now)
-            if known["event_id"] is not None:
-                endpoint = _failing(endpoint, answer, now)
+    for message, attempt in tried:
+        endpoint = _settle(tx, endpoint, message["id"], attempt, now)
     _keep(tx, endpoint)
-    if any(answer.status == GONE for _, answer in tried):
+    if any(attempt.status == GONE for _, attempt in tried):
         _close(tx, endpoint, "it answered 410: it wants no more webhooks", now)
     elif _fails_too_long(endpoint, now):
         days = DISABLED_AFTER.days
-        _close(tx, endpoint, f"it took nothing for {days} days: {tried[-1][1].text}", now)
-    elif any(answer.is_success for _, answer in tried) and endpoint["state"] == "active":
+        _close(tx, endpoint, f"it accepted nothing for {days} days: {tried[-1][1].text}", now)
+    elif any(attempt.is_success for _, attempt in tried) and endpoint["state"] == "active":
         cases.settle(tx, CaseKind.WEBHOOK_FAILING, endpoint_id, None, now)
     return True
 
 
-def _note(tx: Transaction, message: Row, answer: Answer, now: datetime) -> None:
+def _settle(
+    tx: Transaction,
+    endpoint: WebhookEndpointRow,
+    message_id: str,
+    attempt: DeliveryAttempt,
+    now: datetime,
+) -> WebhookEndpointRow:
+    """Store one attempt of a message that still waits; return the endpoint after it."""
+    message = tx.row_as(
+        WebhookMessageRow, "SELECT * FROM webhook_message WHERE id = :id", id=message_id
+    )
+    if message is None or message["state"] != "waiting":
+        return endpoint
+    _note(tx, message, attempt, now)
+    if attempt.is_success:
+        _delivered(tx, message, now)
+        return {
+            **endpoint,
+            "failures": 0,
+            "failing_since": None,
+            "rests_until": 0,
+            "last_success_at": micros(now),
+        }
+    _failed(tx, endpoint, message, attempt, now)
+    return endpoint if message["event_id"] is None else _failing(endpoint, attempt, now)
+
+
+def _note(
+    tx: Transaction, message: WebhookMessageRow, answer: DeliveryAttempt, now: datetime
+) -> None:
     tx.insert(
         "webhook_attempt",
         ("id", "message_id", "number", "status", "answer", "duration_ms", "at"),
@@ -211,7 +242,7 @@ def _note(tx: Transaction, message: Row, answer: Answer, now: datetime) -> None:
     )
 
 
-def _delivered(tx: Transaction, message: Row, now: datetime) -> None:
+def _delivered(tx: Transaction, message: WebhookMessageRow, now: datetime) -> None:
     tx.run(
         "UPDATE webhook_message SET state = 'delivered', attempts = attempts + 1, "
         "last_error = NULL, settled_at = :now WHERE id = :id",
@@ -220,7 +251,13 @@ def _delivered(tx: Transaction, message: Row, now: datetime) -> None:
     )
 
 
-def _failed(tx: Transaction, endpoint: Row, message: Row, answer: Answer, now: datetime) -> None:
+def _failed(
+    tx: Transaction,
+    endpoint: WebhookEndpointRow,
+    message: WebhookMessageRow,
+    answer: DeliveryAttempt,
+    now: datetime,
+) -> None:
     attempts = message["attempts"] + 1
     is_test = message["event_id"] is None
     given_up = is_test or attempts >= ATTEMPTS_MAX
@@ -230,7 +267,7 @@ def _failed(tx: Transaction, endpoint: Row, message: Row, answer: Answer, now: d
         state="given_up" if given_up else "waiting",
         attempts=attempts,
         due=0 if given_up else micros(now + delay(attempts, answer.retry_after)),
-        error=_said(answer),
+        error=_error_of(answer),
         settled=micros(now) if given_up else None,
         id=message["id"],
     )
@@ -238,26 +275,28 @@ def _failed(tx: Transaction, endpoint: Row, message: Row, answer: Answer, now: d
         finding = Finding(
             kind=CaseKind.WEBHOOK_FAILING,
             subject=endpoint["id"],
-            summary=f"{endpoint['url']} did not take a message in {attempts} tries; "
+            summary=f"{endpoint['url']} did not accept a message in {attempts} attempts; "
             "it can be replayed.",
-            details={"error": _said(answer), "message": message["id"]},
+            details={"error": _error_of(answer), "message": message["id"]},
         )
         cases.report(tx, finding, now)
 
 
 def delay(attempts: int, retry_after: timedelta | None) -> timedelta:
-    """Say how long after so many tries the next one comes, spread so that not all come at once."""
+    """Return the time until the next attempt, with jitter; at least `retry_after`."""
     planned = DELAYS[min(attempts, len(DELAYS)) - 1] * _random.uniform(1, 1 + JITTER)
     return max(planned, min(retry_after or timedelta(), RETRY_AFTER_MAX))
 
 
-def _said(answer: Answer) -> str:
+def _error_of(answer: DeliveryAttempt) -> str:
     status = "no answer" if answer.status is None else str(answer.status)
     return f"{status}: {answer.text}"[:ANSWER_CHARS_MAX]
 
 
-def _failing(endpoint: Row, answer: Answer, now: datetime) -> Row:
-    """Count a failure; who asks for a pause, or fails on and on, is left alone for a while."""
+def _failing(
+    endpoint: WebhookEndpointRow, answer: DeliveryAttempt, now: datetime
+) -> WebhookEndpointRow:
+    """Count a failure; pause an endpoint that asks for it or keeps failing."""
     failures = endpoint["failures"] + 1
     pause = timedelta()
     if failures >= PROBED_FROM or answer.status in THROTTLES:
@@ -272,7 +311,7 @@ def _failing(endpoint: Row, answer: Answer, now: datetime) -> Row:
     }
 
 
-def _keep(tx: Transaction, endpoint: Row) -> None:
+def _keep(tx: Transaction, endpoint: WebhookEndpointRow) -> None:
     tx.run(
         "UPDATE webhook_endpoint SET failures = :failures, failing_since = :since, "
         "rests_until = :rests, last_success_at = :success WHERE id = :id",
@@ -284,13 +323,13 @@ def _keep(tx: Transaction, endpoint: Row) -> None:
     )
 
 
-def _fails_too_long(endpoint: Row, now: datetime) -> bool:
+def _fails_too_long(endpoint: WebhookEndpointRow, now: datetime) -> bool:
     since = endpoint["failing_since"]
     return since is not None and now - moment(since) >= DISABLED_AFTER
 
 
-def _close(tx: Transaction, endpoint: Row, reason: str, now: datetime) -> None:
-    """Disable an endpoint, and call a person: nothing of what is recorded since is told."""
+def _close(tx: Transaction, endpoint: WebhookEndpointRow, reason: str, now: datetime) -> None:
+    """Disable an endpoint and open a case."""
     if endpoint["state"] != EndpointState.ACTIVE:
         return
     webhooks.disable(tx, endpoint["id"], reason, now)
@@ -298,17 +337,17 @@ def _close(tx: Transaction, endpoint: Row, reason: str, now: datetime) -> None:
         kind=CaseKind.WEBHOOK_FAILING,
         subject=endpoint["id"],
         severity=Severity.HIGH,
-        summary=f"{endpoint['url']} is told nothing more: {reason}"[:500],
+        summary=f"Delivery to {endpoint['url']} stopped: {reason}"[:500],
         details={"reason": reason},
     )
     cases.report(tx, finding, now)
 
 
-# --- For people -----------------------------------------------------------------------------
+# --- Operations -----------------------------------------------------------------------------
 
 
 def test(tx: Transaction, context: CommandContext, endpoint_id: str) -> str:
-    """Queue a message that says nothing, tried once, also while the endpoint is disabled."""
+    """Queue an empty message, sent once, also while the endpoint is disabled; return its id."""
     webhooks.get(tx, endpoint_id)
     message_id = new_id()
     tx.run(
@@ -325,7 +364,7 @@ def test(tx: Transaction, context: CommandContext, endpoint_id: str) -> str:
 
 
 def replay(tx: Transaction, context: CommandContext, message_id: str) -> str:
-    """Send one message again under its id, whatever became of it; return its endpoint's id."""
+    """Send one message again under its id, in any state; return its endpoint's id."""
     message = get(tx, message_id)
     webhooks.get(tx, message["endpoint_id"])
     tx.run(
@@ -335,12 +374,14 @@ def replay(tx: Transaction, context: CommandContext, message_id: str) -> str:
         id=message_id,
     )
     tx.wake("webhooks")
-    return str(message["endpoint_id"])
+    return message["endpoint_id"]
 
 
-def get(tx: Transaction, message_id: str) -> Row:
-    """Return a message, or raise UnknownReference."""
-    row = tx.row("SELECT * FROM webhook_message WHERE id = :id", id=message_id)
+def get(tx: Transaction, message_id: str) -> WebhookMessageRow:
+    """Return a message by its id; raises UnknownReference."""
+    row = tx.row_as(
+        WebhookMessageRow, "SELECT * FROM webhook_message WHERE id = :id", id=message_id
+    )
     if row is None:
         raise UnknownReference("there is no such message; they are kept for a month", field="id")
     return row
@@ -362,10 +403,11 @@ def page(
     )
 
 
-def attempts(tx: Transaction, message_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the tries of messages, the first one first."""
-    found: dict[str, list[Row]] = {message_id: [] for message_id in message_ids}
-    rows = tx.rows(
+def attempts(tx: Transaction, message_ids: Sequence[str]) -> dict[str, list[WebhookAttemptRow]]:
+    """Return the attempts of messages, the first one first, by message id."""
+    found: dict[str, list[WebhookAttemptRow]] = {message_id: [] for message_id in message_ids}
+    rows = tx.rows_as(
+        WebhookAttemptRow,
         "SELECT * FROM webhook_attempt WHERE message_id IN (:ids...) ORDER BY message_id, id",
         ids=list(message_ids),
     )
@@ -375,11 +417,12 @@ def attempts(tx: Transaction, message_ids: Sequence[str]) -> dict[str, list[Row]
 
 
 def forget(tx: Transaction, now: datetime, *, limit: int) -> int:
-    """Drop what was settled more than a month ago, and tries as old; return how many messages."""
+    """Delete messages settled, and attempts made, over a month ago; return the messages' number."""
     old = micros(now - KEPT)
     ids = [
         row["id"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Id,
             "SELECT id FROM webhook_message WHERE state <> 'waiting' AND settled_at < :old "
             "ORDER BY settled_at LIMIT :limit",
             old=old,

@@ -1,7 +1,7 @@
-"""What a message says: its type, when it happened, and the unit as the event left it.
+"""Payload of a message: its type, its time, and the unit after the event.
 
-All of it is of the event itself, which never changes: a message that is sent again, or made again
-from the ledger, says the same.
+All of it derives from the event, which never changes: a message that is sent or created again has
+the same payload.
 """
 
 from datetime import datetime
@@ -10,20 +10,20 @@ from typing import Any
 import orjson
 
 from hub.clock import moment
+from hub.history.event_feed import FeedEvent
 from hub.lifecycle import Action
-from hub.storage.sql import Row
 
 TEST = "webhook.test"
 TOPICS = tuple(f"unit.{action}" for action in Action)
 
 
-def topic_of(event: Row) -> str:
+def topic_of(event: FeedEvent) -> str:
     """Return the type of the message about an event."""
     return f"unit.{event['action']}"
 
 
-def of_event(event: Row) -> str:
-    """Write the message about an event of the feed."""
+def of_event(event: FeedEvent) -> str:
+    """Return the JSON of the message about an event of the feed."""
     document = event["document_type"] and {
         "type": event["document_type"],
         "reference": event["document_ref"],
@@ -55,7 +55,7 @@ def of_event(event: Row) -> str:
 
 
 def of_test(now: datetime, endpoint_id: str) -> str:
-    """Write the message that tries an endpoint out."""
+    """Return the JSON of the message that tests an endpoint."""
     return _message(TEST, now, {"endpointId": endpoint_id})
 
 

@@ -1,4 +1,4 @@
-"""Integrity: the ledger is signed, verified and balanced by schedule; a break is a case at once."""
+"""Integrity jobs: sign, verify and balance the ledger; each break opens a case at once."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ BREAKS_MAX = 20  # named in a case
 
 
 async def sign(signer: Signer, runtime: Runtime) -> str:
-    """Sign everything that was recorded since the last checkpoint; return a summary."""
+    """Sign all events recorded since the last checkpoint; return a summary."""
     total = 0
     while signed := await runtime.database.write(
         partial(checkpoints.make, signer=signer, now=runtime.clock())
@@ -24,7 +24,7 @@ async def sign(signer: Signer, runtime: Runtime) -> str:
 
 
 async def verify(signer: Signer, runtime: Runtime) -> str:
-    """Verify every unit's chain and state, and every checkpoint; return a summary."""
+    """Verify the chain and state of every unit, and every checkpoint; return a summary."""
     proof = await runtime.database.report(hash_chain.verify)
     signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
     breaks = [f"{each.unit_id} at version {each.version}: {each.what}" for each in proof.breaks]
@@ -37,7 +37,7 @@ async def verify(signer: Signer, runtime: Runtime) -> str:
             kind=CaseKind.LEDGER_BROKEN,
             subject="ledger",
             severity=Severity.HIGH,
-            summary=f"{len(breaks)} events, units or checkpoints are not what was sealed.",
+            summary=f"{len(breaks)} events, units or checkpoints differ from what was sealed.",
             details={"breaks": breaks[:BREAKS_MAX]},
         )
         cases.report(tx, finding, runtime.clock())
@@ -47,7 +47,7 @@ async def verify(signer: Signer, runtime: Runtime) -> str:
 
 
 async def conserve(runtime: Runtime) -> str:
-    """Prove that every unit counts once, in one place; return a summary."""
+    """Verify that every unit counts exactly once; return a summary."""
     balance = await runtime.database.report(conservation.check)
     if balance.holds:
         return f"{balance.units} units add up"

@@ -1,4 +1,4 @@
-"""Data quality: the checks of the records, one after the other."""
+"""Data quality job: runs all checks of the records."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from jobs.runtime import Runtime
 
 
 async def examine(runtime: Runtime) -> str:
-    """Run all checks; return how much each found."""
+    """Run all checks; return the number of findings of each."""
     found: list[str] = []
     for check in Check:
         look = partial(quality.see, check=check, now=runtime.clock())

@@ -1,22 +1,16 @@
-"""The sweep: promises that ran out are released, what expired is set aside, back-orders tried.
+"""The sweep: releases expired allocations, blocks expired units, retries back-orders.
 
-Order lines whose SKU has become known are served, and the cases of orders and returns that have
-been overtaken by events are closed. Then the rules for cases are applied, and the logs of pushes,
-of events that were told and of webhooks lose what is older than a month.
+It serves order lines whose SKU has become known, closes cases of orders and returns that are
+resolved by later events, applies the case rules, and deletes lines of the push log, sent event
+facts and webhook messages that are older than a month.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
-from hub import ledger, orders
+from hub import orders
 from hub.cases import rules
-from hub.clock import micros, new_id
-from hub.commands.work import Work
-from hub.fulfillment import expiry
-from hub.ledger.command import UnitCommand
-from hub.ledger.units import Scan
-from hub.lifecycle import Action
+from hub.fulfillment import expiry, reservations
 from hub.orders import pre_orders
 from hub.returns import channel_returns
 from hub.storage.sql import Transaction
@@ -33,25 +27,10 @@ def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) 
 
 
 async def sweep(runtime: Runtime) -> str:
-    """Release promises that ran out, set aside what expired, promise again; return a summary."""
-
-    def release(tx: Transaction) -> int:
-        context = replace(runtime.context("sweep"), reason="expired")
-        expired = tx.rows(
-            "SELECT unit_id FROM hold WHERE released_at IS NULL AND kind = 'sale' "
-            "AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY unit_id LIMIT :limit",
-            now=micros(context.now),
-            limit=ROWS_MAX,
-        )
-        if not expired:
-            return 0
-        scans = [Scan(row["unit_id"]) for row in expired]
-        verdicts = ledger.record(
-            Work(tx, context, new_id()), UnitCommand(action=Action.RELEASE), scans
-        )
-        return sum(verdict.accepted for verdict in verdicts)
-
-    released = await runtime.database.write(release)
+    """Release expired allocations, block expired units, allocate again; return a summary."""
+    released = await runtime.database.write(
+        lambda tx: reservations.release_expired(tx, runtime.context("sweep"), limit=ROWS_MAX)
+    )
     expired = await runtime.database.write(
         lambda tx: expiry.set_aside(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )

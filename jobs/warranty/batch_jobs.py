@@ -1,7 +1,7 @@
-"""Warranty questions that a manufacturer works off later: begun, kept in mind, fetched when done.
+"""Warranty batch jobs at manufacturers: started, remembered, and collected when they are done.
 
-Between the looks nobody waits and nothing is held; what is kept of a job is its reference and which
-units it asks about. A job that is lost is asked anew by the next refresh.
+Between two polls no worker waits and no lease is held; a job is stored as its reference and its
+units. The next refresh replaces a lost job.
 """
 
 import logging
@@ -14,7 +14,8 @@ import orjson
 from connectors import BulkWarranty
 from hub.after_sales import warranty_answers
 from hub.clock import micros, moment
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import WarrantyQuestion
 from jobs.recovery import Decision, apply_to_channel, decide
@@ -23,22 +24,24 @@ from jobs.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 STREAM = "warranty_job"
-PATIENCE = timedelta(hours=24)  # after which a job is taken for lost
+JOB_MAX = timedelta(hours=24)  # after which a job is presumed lost
 
-Asked = Sequence[tuple[str, WarrantyQuestion]]
+UnitQuestions = Sequence[tuple[str, WarrantyQuestion]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A job that a manufacturer has."""
+    """A job at a manufacturer."""
 
     reference: str
     units: list[str]
     began: datetime
 
 
-async def begin(runtime: Runtime, channel: Row, connector: BulkWarranty, asked: Asked) -> bool:
-    """Begin a job about some units, unless one is under way or the channel rests."""
+async def begin(
+    runtime: Runtime, channel: ChannelRow, connector: BulkWarranty, asked: UnitQuestions
+) -> bool:
+    """Start a job for some units; return False if one is running or the channel refuses it."""
     now = runtime.clock()
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return False
@@ -56,18 +59,18 @@ async def begin(runtime: Runtime, channel: Row, connector: BulkWarranty, asked: 
 
 
 async def collect(runtime: Runtime) -> str:
-    """Look after every job that is under way; return a summary."""
+    """Poll every running job; return a summary."""
     able = await runtime.database.read(lambda tx: channels.with_capability(tx, "bulk_warranty"))
     done = sum([await _collect(runtime, channel) for channel in able])
-    return f"{done} answers of jobs remembered"
+    return f"{done} answers of jobs stored"
 
 
-async def _collect(runtime: Runtime, channel: Row) -> int:
+async def _collect(runtime: Runtime, channel: ChannelRow) -> int:
     now = runtime.clock()
     job = await runtime.database.read(lambda tx: _under_way(tx, channel["id"]))
     if job is None or channel["waits_until"] > micros(now):
         return 0
-    if now - job.began > PATIENCE:
+    if now - job.began > JOB_MAX:
         logger.warning("%s never finished its job %s", channel["code"], job.reference)
         await runtime.database.write(lambda tx: _keep(tx, channel, "", now))
         return 0
@@ -82,24 +85,24 @@ async def _collect(runtime: Runtime, channel: Row) -> int:
     except Exception as error:
         decision = decide(error, 0, now)
         await _failed(runtime, channel, decision, error)
-        if decision.due_at is None:  # it is not there, or was given up: asked anew one day
+        if decision.due_at is None:  # the job is lost; the next refresh asks again
             await runtime.database.write(lambda tx: _keep(tx, channel, "", now))
         return 0
     if answers is None:
         return 0
-    told = list(zip([unit for unit, _ in found], answers, strict=True))
+    answered = list(zip([unit for unit, _ in found], answers, strict=True))
 
     def remember(tx: Transaction) -> None:
-        for unit, answer in told:
+        for unit, answer in answered:
             warranty_answers.remember(tx, unit, channel["id"], answer, runtime.clock())
         _keep(tx, channel, "", runtime.clock())
 
     await runtime.database.write(remember)
-    return len(told)
+    return len(answered)
 
 
 def _questions(tx: Transaction, units: Sequence[str]) -> list[tuple[str, WarrantyQuestion]]:
-    """Return what to ask about the units that are still this channel's to answer."""
+    """Return the questions about the units that still have a warranty channel."""
     found = [(unit, warranty_answers.question(tx, unit)) for unit in units]
     return [(unit, asked[1]) for unit, asked in found if asked is not None]
 
@@ -112,11 +115,13 @@ def _under_way(tx: Transaction, channel_id: str) -> _Job | None:
     return _Job(kept["job"], kept["units"], moment(kept["began"]))
 
 
-def _keep(tx: Transaction, channel: Row, value: str, now: datetime) -> None:
+def _keep(tx: Transaction, channel: ChannelRow, value: str, now: datetime) -> None:
     channels.move_cursor(tx, channel["id"], STREAM, value, now)
 
 
-async def _failed(runtime: Runtime, channel: Row, decision: Decision, error: BaseException) -> None:
+async def _failed(
+    runtime: Runtime, channel: ChannelRow, decision: Decision, error: BaseException
+) -> None:
     logger.info("a warranty job of %s failed: %s", channel["code"], error)
     if decision.pauses or decision.slow_down_until is not None:
         await runtime.database.write(

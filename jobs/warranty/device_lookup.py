@@ -1,7 +1,7 @@
-"""Medical devices: looked up in a registry when somebody asks, remembered, and asked anew when old.
+"""Look-ups of medical devices in a registry: on demand, cached, and refreshed when stale.
 
-An answer that grew old is given at once while the registry is asked again; one question for a
-device is on its way at a time, and a registry that failed is left alone for a moment.
+A stale answer is returned at once while it is refreshed; there is one look-up per device at a time,
+and a registry that failed has a cool-down.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from connectors import LookupDevice
 from hub.catalogue import medical_devices
 from hub.catalogue.medical_devices import Known
 from hub.clock import micros
-from hub.storage.sql import Row
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import DeviceQuestion
 from jobs.recovery import apply_to_channel, decide
@@ -22,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 async def answer(runtime: Runtime, identifier: str) -> Known | None:
-    """Return what is registered of a device: remembered, else what the registry says in time.
+    """Return the record of a device: the cached one, else the registry's within the time limit.
 
-    None: nobody has said anything, which is not the same as "not registered".
+    None: no answer yet, which is not the same as "not registered".
     """
     known = await _known(runtime, identifier)
     if known is not None and not known.is_stale:
         return known
-    channel = await runtime.database.read(medical_devices.channel)
+    channel = await runtime.database.read(_registry)
     if channel is None or channel["waits_until"] > micros(runtime.clock()):
         return known
     subject = f"device {identifier}"
@@ -39,7 +40,7 @@ async def answer(runtime: Runtime, identifier: str) -> Known | None:
             return known
         flight = runtime.flights.start(subject, _ask(runtime, channel, identifier))
     if known is not None and known.device is not None:
-        return known  # old, and said to be; it is asked again meanwhile
+        return known  # stale, and marked as such; it is refreshed meanwhile
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             await asyncio.shield(flight)
@@ -50,12 +51,17 @@ async def answer(runtime: Runtime, identifier: str) -> Known | None:
     return await _known(runtime, identifier)
 
 
+def _registry(tx: Transaction) -> ChannelRow | None:
+    """Return the oldest active channel that reads a registry of devices, if any."""
+    return next(iter(channels.with_capability(tx, "lookup_device")), None)
+
+
 async def _known(runtime: Runtime, identifier: str) -> Known | None:
     now = runtime.clock()
     return await runtime.database.read(lambda tx: medical_devices.known(tx, identifier, now))
 
 
-async def _ask(runtime: Runtime, channel: Row, identifier: str) -> bool:
+async def _ask(runtime: Runtime, channel: ChannelRow, identifier: str) -> bool:
     connector = runtime.connections.of(channel)
     if channel["state"] != channels.ACTIVE or not isinstance(connector, LookupDevice):
         return False

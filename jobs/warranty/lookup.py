@@ -1,8 +1,8 @@
-"""Warranties: asked of the manufacturer when needed, refreshed when they grow old.
+"""Warranty look-ups at manufacturers: on demand, cached, and refreshed when stale.
 
-An answer that grew old is given at once, with its age, while the manufacturer is asked again in
-the background: once for a unit, however many people look at it. A manufacturer that failed is left
-alone for a moment, so that nobody waits for him in vain.
+A stale answer is returned at once, with its age, while it is refreshed in the background: once for
+a unit, however many callers ask. A manufacturer that failed has a cool-down, so that no caller
+waits in vain.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from connectors import BulkWarranty, LookupWarranty
 from hub.after_sales import warranty_answers
 from hub.after_sales.warranty_answers import Known
 from hub.clock import micros
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import WarrantyQuestion, WarrantyStatus
 from jobs.recovery import Decision, apply_to_channel, decide
@@ -24,39 +25,38 @@ from jobs.warranty import batch_jobs
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS_MAX = 2.0  # a person is waiting
-COOLING = timedelta(seconds=30)  # who failed is left alone as long
+COOLING = timedelta(seconds=30)  # cool-down after a failure
 REFRESHED_MAX = 500  # of one channel, in one run
 
-Asked = Sequence[tuple[str, WarrantyQuestion]]
+UnitQuestions = Sequence[tuple[str, WarrantyQuestion]]
 
 
 async def answer(runtime: Runtime, unit_id: str) -> Known | None:
-    """Return a unit's warranty: what is remembered, else what the maker says within two seconds.
+    """Return a unit's warranty: the cached one, else the manufacturer's within two seconds.
 
-    What is remembered and has grown old is returned at once, and asked again meanwhile. That a
-    maker did not know a serial is worth nothing once it is old: he is asked, as if it were new.
-    Without any answer, None: unknown stays unknown.
+    A stale answer is returned at once and refreshed meanwhile; a stale "unknown serial" is looked
+    up as if there were no answer. None: no answer yet.
     """
     known = await _known(runtime, unit_id)
     if known is not None and not known.is_stale:
         return known
-    found = await runtime.database.read(lambda tx: _whom(tx, unit_id))
+    found = await runtime.database.read(lambda tx: _question(tx, unit_id))
     if found is None:
         return known
     channel, question = found
-    told = known is not None and known.warranty.status is not WarrantyStatus.UNKNOWN
+    is_useful = known is not None and known.warranty.status is not WarrantyStatus.UNKNOWN
     flight = runtime.flights.join(unit_id)
     if runtime.flights.is_cooling(channel["id"], runtime.clock()):
         return known
     if flight is None:
         flight = runtime.flights.start(unit_id, _ask(runtime, channel, unit_id, question))
-    if told:
+    if is_useful:
         return known
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             await asyncio.shield(flight)
     except TimeoutError:
-        logger.info("the warranty of unit %s takes too long to be asked", unit_id)
+        logger.info("the warranty look-up of unit %s takes too long", unit_id)
         runtime.flights.leave_alone(channel["id"], runtime.clock() + COOLING)
         return known
     return await _known(runtime, unit_id)
@@ -68,13 +68,15 @@ async def _known(runtime: Runtime, unit_id: str) -> Known | None:
     return found.get(unit_id)
 
 
-def _whom(tx: Transaction, unit_id: str) -> tuple[Row, WarrantyQuestion] | None:
+def _question(tx: Transaction, unit_id: str) -> tuple[ChannelRow, WarrantyQuestion] | None:
     asked = warranty_answers.question(tx, unit_id)
     return None if asked is None else (channels.by_id(tx, asked[0]), asked[1])
 
 
-async def _ask(runtime: Runtime, channel: Row, unit_id: str, question: WarrantyQuestion) -> bool:
-    """Ask about one unit, unless an answer came between the look and this."""
+async def _ask(
+    runtime: Runtime, channel: ChannelRow, unit_id: str, question: WarrantyQuestion
+) -> bool:
+    """Look up one unit, unless an answer was stored meanwhile."""
     known = await _known(runtime, unit_id)
     if known is not None and not known.is_stale:
         return True
@@ -82,9 +84,9 @@ async def _ask(runtime: Runtime, channel: Row, unit_id: str, question: WarrantyQ
 
 
 async def refresh(runtime: Runtime) -> str:
-    """Ask again about the oldest remembered answers; return a summary.
+    """Refresh the oldest cached answers of each channel; return a summary.
 
-    A manufacturer that fails does not keep the others from being asked.
+    A manufacturer that fails does not block the others.
     """
     asked = refreshed = 0
     able = await runtime.database.read(lambda tx: channels.with_capability(tx, "lookup_warranty"))
@@ -94,8 +96,8 @@ async def refresh(runtime: Runtime) -> str:
     return f"{refreshed} of {asked} old answers refreshed"
 
 
-async def _refresh(runtime: Runtime, channel: Row) -> tuple[int, int]:
-    """Refresh what one channel said; return how many answers were old, and how many are new."""
+async def _refresh(runtime: Runtime, channel: ChannelRow) -> tuple[int, int]:
+    """Refresh the answers of one channel; return the numbers of stale and of refreshed ones."""
     now = runtime.clock()
     stale = await runtime.database.read(
         lambda tx: warranty_answers.stale_of(tx, channel["id"], now, limit=REFRESHED_MAX)
@@ -105,7 +107,7 @@ async def _refresh(runtime: Runtime, channel: Row) -> tuple[int, int]:
         return len(stale), 0
     if isinstance(connector, BulkWarranty) and len(stale) > connector.questions_max:
         await batch_jobs.begin(runtime, channel, connector, stale)
-        return len(stale), 0  # the answers come later
+        return len(stale), 0  # `batch_jobs.collect` stores the answers
     refreshed = 0
     for start in range(0, len(stale), connector.questions_max):
         some = stale[start : start + connector.questions_max]
@@ -115,8 +117,8 @@ async def _refresh(runtime: Runtime, channel: Row) -> tuple[int, int]:
     return len(stale), refreshed
 
 
-async def _batch(runtime: Runtime, channel: Row, asked: Asked) -> bool:
-    """Ask some questions at once and remember the answers; say whether there were any."""
+async def _batch(runtime: Runtime, channel: ChannelRow, asked: UnitQuestions) -> bool:
+    """Look up some units in one call and store the answers; return whether it succeeded."""
     now = runtime.clock()
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return False
@@ -124,8 +126,8 @@ async def _batch(runtime: Runtime, channel: Row, asked: Asked) -> bool:
         connector = runtime.connections.of(channel)
         if not isinstance(connector, LookupWarranty):
             return False
-        said = await connector.lookup_warranty([question for _, question in asked])
-        answers = list(zip([unit_id for unit_id, _ in asked], said, strict=True))
+        found = await connector.lookup_warranty([question for _, question in asked])
+        answers = list(zip([unit_id for unit_id, _ in asked], found, strict=True))
     except Exception as error:
         logger.info("%s could not be asked for warranties: %s", channel["code"], error)
         await _failed(runtime, channel, decide(error, 0, now), now)
@@ -140,7 +142,7 @@ async def _batch(runtime: Runtime, channel: Row, asked: Asked) -> bool:
     return True
 
 
-async def _failed(runtime: Runtime, channel: Row, decision: Decision, now: datetime) -> None:
+async def _failed(runtime: Runtime, channel: ChannelRow, decision: Decision, now: datetime) -> None:
     runtime.flights.leave_alone(channel["id"], decision.slow_down_until or now + COOLING)
     if decision.pauses or decision.slow_down_until is not None:
         await runtime.database.write(lambda tx: apply_to_channel(tx, channel, decision, now))

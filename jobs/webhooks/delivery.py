@@ -1,7 +1,8 @@
-"""Outgoing webhooks: a loop for each endpoint, and one worker of the cluster for each at a time.
+"""Delivery of outgoing webhooks: a loop per endpoint, one worker of the cluster at a time for each.
 
-Messages begin in the order of the feed. One that fails waits for its next try and lets the others
-pass; of one unit only one is under way at a time. Whoever needs the order has the unit's version.
+Messages start in the order of the feed. A failed one waits for its next attempt and does not block
+the others; of one unit only one message is in flight at a time. A receiver can restore the order by
+the unit's version.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ from hub import webhooks
 from hub.clock import micros
 from hub.history import event_feed
 from hub.history.event_feed import Position
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import WebhookEndpointRow, WebhookMessageRow
+from hub.storage.sql import Transaction
 from hub.sync.leases import ENDPOINTS, Fences
 from hub.webhooks import EndpointState, Filter, messages, signing
-from hub.webhooks.messages import Answer
+from hub.webhooks.messages import DeliveryAttempt
 from jobs import leases
 from jobs.runtime import Runtime
 from jobs.webhooks.sending import Sender
@@ -24,15 +26,15 @@ from jobs.worker_loop import keep_working, rest
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE_MAX = 8  # messages under way to one endpoint
-ROUNDS_MAX = 50  # before the endpoint is let go, for others to look after it
+AT_ONCE_MAX = 8  # messages in flight to one endpoint
+ROUNDS_MAX = 50  # before the lease of the endpoint is released
 IDLE_SECONDS = 1.0
-ENDPOINTS_SECONDS = 2.0  # how often new endpoints are looked for
-LAG_MAX = 5_000  # events that are not for an endpoint, before its cursor is moved past them
+ENDPOINTS_SECONDS = 2.0  # between two searches for new endpoints
+LAG_MAX = 5_000  # events that do not match an endpoint, before its cursor is moved past them
 
 
 async def run(runtime: Runtime) -> None:
-    """Serve every endpoint until the process is to stop; then finish what was begun."""
+    """Serve every endpoint until the process stops; then finish the work that was started."""
     loops: dict[str, asyncio.Task[None]] = {}
     async with Sender(private=runtime.webhooks_to_private_networks) as sender:
         try:
@@ -58,11 +60,11 @@ async def _serve_all(
             courier = Courier(runtime, sender, row["id"])
             loops[row["id"]] = asyncio.create_task(courier.serve())
     for endpoint_id in loops.keys() - {row["id"] for row in rows}:
-        loops.pop(endpoint_id).cancel()  # it was deleted; what it holds is given back
+        loops.pop(endpoint_id).cancel()  # it was deleted; its lease is released
 
 
 class Courier:
-    """Tells one endpoint what is recorded."""
+    """Delivers messages to one endpoint."""
 
     def __init__(self, runtime: Runtime, sender: Sender, endpoint_id: str) -> None:
         self._runtime = runtime
@@ -71,13 +73,13 @@ class Courier:
         self._seen: tuple[object, Position, int] | None = None
 
     async def serve(self) -> None:
-        """Work whenever something is recorded, or falls due."""
+        """Deliver whenever an event is recorded or a message falls due."""
         what = f"the webhooks of endpoint {self._id}"
         topics = ("events", "webhooks")
         await keep_working(self._runtime, what, topics, self.deliver, IDLE_SECONDS)
 
     async def deliver(self) -> int:
-        """Send what is due now; return how many messages were tried, or whether to look on."""
+        """Send the due messages; return their number, or 1 if the feed may have more events."""
         runtime = self._runtime
         look = await runtime.database.read(self._look)
         if look is not None:
@@ -100,9 +102,9 @@ class Courier:
             return tried
 
     def _look(self, tx: Transaction) -> int | None:
-        """Say whether there is nothing to do (0), or more to look at (1); None: to be worked on."""
+        """Return 0 if there is nothing to do, 1 if the feed may have more, None if work is due."""
         now = self._runtime.clock()
-        endpoint = tx.row("SELECT * FROM webhook_endpoint WHERE id = :id", id=self._id)
+        endpoint = webhooks.find(tx, self._id)
         if endpoint is None or endpoint["state"] == EndpointState.DELETED:
             return 0
         if max(endpoint["rests_until"], endpoint["lease_until"]) > micros(now):
@@ -115,7 +117,7 @@ class Courier:
             return 0
         return self._look_at_feed(tx, endpoint)
 
-    def _look_at_feed(self, tx: Transaction, endpoint: Row) -> int | None:
+    def _look_at_feed(self, tx: Transaction, endpoint: WebhookEndpointRow) -> int | None:
         cursor = Position(endpoint["cursor_transaction"], endpoint["cursor_seq"])
         key = (cursor, endpoint["changed_at"])
         _, here, passed = self._seen if self._seen and self._seen[0] == key else (key, cursor, 0)
@@ -129,8 +131,8 @@ class Courier:
             return None
         return int(len(events) == messages.EVENTS_MAX)
 
-    async def _fill(self, endpoint: Row) -> int:
-        """Make messages; return 1 where only the cursor was moved, since there may be more."""
+    async def _fill(self, endpoint: WebhookEndpointRow) -> int:
+        """Create messages; return 1 if only the cursor moved, since there may be more events."""
         runtime = self._runtime
         cursor = Position(endpoint["cursor_transaction"], endpoint["cursor_seq"])
         known = self._seen is not None and self._seen[0] == (cursor, endpoint["changed_at"])
@@ -142,12 +144,12 @@ class Courier:
         return int(known and not made)
 
     async def _round(self, fence: int) -> int:
-        """Send some messages at once, and write what became of them."""
+        """Send some messages concurrently and store the outcomes; return their number."""
         runtime = self._runtime
         now = runtime.clock()
 
-        def read(tx: Transaction) -> tuple[Row, list[Row]]:
-            endpoint = tx.row("SELECT * FROM webhook_endpoint WHERE id = :id", id=self._id)
+        def read(tx: Transaction) -> tuple[WebhookEndpointRow, list[WebhookMessageRow]]:
+            endpoint = webhooks.find(tx, self._id)
             assert endpoint is not None  # rows of endpoints are never deleted
             if endpoint["state"] == EndpointState.DELETED or endpoint["rests_until"] > micros(now):
                 return endpoint, []
@@ -169,21 +171,23 @@ class Courier:
         )
         return len(some) if kept else 0
 
-    async def _send(self, url: str, keys: Sequence[str], message: Row, now: datetime) -> Answer:
-        body = str(message["body"]).encode()
+    async def _send(
+        self, url: str, keys: Sequence[str], message: WebhookMessageRow, now: datetime
+    ) -> DeliveryAttempt:
+        body = message["body"].encode()
         headers = signing.headers(keys, messages.webhook_id(message), int(now.timestamp()), body)
         return await self._sender.post(url, headers, body)
 
 
-def _one_of_each_unit(found: Sequence[Row]) -> list[Row]:
-    first: dict[str, Row] = {}
+def _one_of_each_unit(found: Sequence[WebhookMessageRow]) -> list[WebhookMessageRow]:
+    first: dict[str, WebhookMessageRow] = {}
     for message in found:
         first.setdefault(message["subject"], message)
     return list(first.values())
 
 
 async def deliver_all(runtime: Runtime, sender: Sender, *, rounds_max: int = 1_000) -> int:
-    """Send everything that is due now to every endpoint; return how many tries were made."""
+    """Send all due messages to every endpoint; return the number of attempts."""
     rows = await runtime.database.read(webhooks.listed)
     couriers = [Courier(runtime, sender, row["id"]) for row in rows]
     total = 0

@@ -1,9 +1,8 @@
-"""Posts to addresses that others named: to the public internet only, and never further.
+"""HTTP client for webhook addresses that users supply: public internet only.
 
-A name is resolved here, every address that it has is checked, and the one that was checked is
-connected to, under the name for TLS: a name that answers differently the second time is not asked
-a second time. Redirects are not followed, proxies of the environment are not used, and of an
-answer only the beginning is read.
+The client resolves a host name once, checks all of its addresses and connects to a checked one,
+with the name for TLS, so that DNS rebinding has no effect. It follows no redirects, ignores the
+proxies of the environment, and reads only the beginning of an answer.
 """
 
 import asyncio
@@ -19,11 +18,11 @@ from types import TracebackType
 import httpx
 
 from hub.webhooks.addresses import Address, is_public, literal_of
-from hub.webhooks.messages import Answer
+from hub.webhooks.messages import DeliveryAttempt
 
-SECONDS_MAX = 20.0  # of one try, from the look-up of the name to the answer
+SECONDS_MAX = 20.0  # of one attempt, from the look-up of the name to the answer
 CONNECT_SECONDS_MAX = 4.0
-ADDRESSES_MAX = 4  # of a name, that are tried one after the other
+ADDRESSES_MAX = 4  # of a name, tried one after the other
 ANSWER_BYTES_MAX = 4_096
 TEXT_CHARS_MAX = 200
 USER_AGENT = "serial-hub-webhooks/1"
@@ -31,8 +30,8 @@ USER_AGENT = "serial-hub-webhooks/1"
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
-class Refused(Exception):
-    """The address is not one that we post to. Next: it counts as a failed try."""
+class AddressRefused(Exception):
+    """The address is not allowed. Next: it counts as a failed attempt."""
 
 
 async def resolved(host: str, port: int) -> Sequence[Address]:
@@ -78,8 +77,8 @@ class Sender:
     ) -> None:
         await self._client.aclose()
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Post once; whatever goes wrong is the answer, nothing is raised."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> DeliveryAttempt:
+        """Post once and return the outcome; a failure is an outcome too, nothing is raised."""
         began = time.monotonic()
         status, text, retry_after = None, "", None
         try:
@@ -87,33 +86,33 @@ class Sender:
                 status, text, retry_after = await self._post(url, headers, body)
         except TimeoutError:
             text = f"no answer within {self._seconds_max:g} s"
-        except Refused as error:
+        except AddressRefused as error:
             text = str(error)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             text = f"{type(error).__name__}: {error}"
         took = round((time.monotonic() - began) * 1000)
-        return Answer(status, " ".join(text.split())[:TEXT_CHARS_MAX], took, retry_after)
+        return DeliveryAttempt(status, " ".join(text.split())[:TEXT_CHARS_MAX], took, retry_after)
 
     async def _post(
         self, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, str, timedelta | None]:
         address = httpx.URL(url)
         if address.scheme != "https" and not (self._private and address.scheme == "http"):
-            raise Refused("a webhook goes to an https address")
+            raise AddressRefused("a webhook goes to an https address")
         port = address.port or (443 if address.scheme == "https" else 80)
         found = await self._checked(address.host, port)
         response = await self._send(address, found, headers, body)
         try:
-            said = await _beginning(response)
+            head = await _head(response)
         finally:
             await response.aclose()
-        text = said.decode("utf-8", "replace").replace("\x00", "")
+        text = head.decode("utf-8", "replace").replace("\x00", "")
         return response.status_code, text, _retry_after(response.headers.get("retry-after"))
 
     async def _send(
         self, address: httpx.URL, found: Sequence[Address], headers: Mapping[str, str], body: bytes
     ) -> httpx.Response:
-        """Send to the first of the addresses that lets us in: some machines have no IPv6."""
+        """Send to the first address that accepts a connection: some machines have no IPv6."""
         for number, to in enumerate(found, 1):
             request = self._client.build_request(
                 "POST",
@@ -124,7 +123,7 @@ class Sender:
                     "host": address.netloc.decode("ascii"),
                     "content-type": "application/json",
                     "user-agent": USER_AGENT,
-                    "accept-encoding": "identity",  # nothing is unpacked that grows
+                    "accept-encoding": "identity",  # no decompression
                 },
                 extensions={"sni_hostname": address.host},
             )
@@ -133,28 +132,28 @@ class Sender:
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if number == len(found):
                     raise
-        raise Refused("the name has no address")
+        raise AddressRefused("the name has no address")
 
     async def _checked(self, host: str, port: int) -> Sequence[Address]:
-        """Resolve a host and return its addresses; Refused where any of them is not public."""
+        """Resolve a host and return its addresses; raises AddressRefused if any is not public."""
         literal = literal_of(host)
         found = [literal] if literal is not None else list(await self._resolve(host, port))
         if not self._private and not all(is_public(each) for each in found):
-            raise Refused("the address is not of the public internet")
+            raise AddressRefused("the address is not of the public internet")
         return found[:ADDRESSES_MAX]
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    said = b""
+async def _head(response: httpx.Response) -> bytes:
+    head = b""
     async for chunk in response.aiter_raw():
-        said += chunk
-        if len(said) >= ANSWER_BYTES_MAX:
+        head += chunk
+        if len(head) >= ANSWER_BYTES_MAX:
             break
-    return said[:ANSWER_BYTES_MAX]
+    return head[:ANSWER_BYTES_MAX]
 
 
 def _retry_after(value: str | None) -> timedelta | None:
-    """Read ``Retry-After`` in either of its two forms (RFC 9110); what is neither says nothing."""
+    """Parse ``Retry-After`` in either of its two forms (RFC 9110, section 10.2.3), else None."""
     if value is None:
         return None
     if value.strip().isdecimal() and len(value) < 10:

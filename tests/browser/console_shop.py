@@ -376,7 +376,7 @@ class Shop:
         self.ids["edited"], self.ids["formula"] = second[0]["id"], second[1]["id"]
         self.ids["lost"], self.ids["foreign"] = first[0]["id"], first[1]["id"]
         at = self.ago(minutes=10)
-        differences.heal(tx, self.context("reconcile", minutes=10), second[0])
+        differences.heal(tx, self.context("reconcile", minutes=10), second[0]["id"])
         differences.healed(tx, second[0]["id"], at)
         differences.ask(tx, first[1], channels.get(tx, "northwind"), self.ago(hours=2))
 

@@ -261,7 +261,7 @@ def test_a_rule_replays_dead_letters_some_times_with_a_pause(world: World) -> No
     assert left["subject"] == "SAW"
     world.pass_time(days=1)
     assert apply(world) == 0  # as often as it may
-    assert [row["remark"] for row in told(world, left["id"]) if row["rule"]] == ["1 put back"] * 2
+    assert [row["remark"] for row in told(world, left["id"]) if row["rule"]] == ["1 requeued"] * 2
 
 
 @pytest.mark.req("R150")
@@ -363,7 +363,7 @@ def test_units_without_a_receipt_are_found_until_it_is_there(world: World) -> No
     assert (found["kind"], found["state"]) == ("missing_record", "open")
     spoil(world, "UPDATE unit SET received_at = changed_at")
     asyncio.run(quality_job.examine(runtime))
-    assert case(world, found["id"])["resolution"] == "It is found no more."
+    assert case(world, found["id"])["resolution"] == "It is no longer found."
     assert told(world, found["id"])[-1]["actor"] == "job:quality"
 
 

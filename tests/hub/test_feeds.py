@@ -66,7 +66,8 @@ def test_what_is_told_outside_names_places_of_ours_only(world: World) -> None:
     def told(tx: Transaction) -> list[tuple[str, str, str | None]]:
         rows = event_feed.after(tx, Position(), limit=10)
         return [
-            (each.biz_step, each.read_point, each.location) for each in event_feed.told(tx, rows)
+            (each.biz_step, each.read_point, each.location)
+            for each in event_feed.ledger_events(tx, rows)
         ]
 
     assert world.read(told) == [

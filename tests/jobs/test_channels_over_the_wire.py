@@ -23,7 +23,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from jobs import intake, poll, reconcile, relay
-from jobs.reconcile import Policy
+from jobs.reconcile import RunOptions
 from world import World
 
 
@@ -123,7 +123,7 @@ def test_a_shop_is_kept_in_step_from_receipt_to_parcel(world: World, name: str) 
             order = await connector.read_order(ref)
             assert [line.fulfilled for line in order.lines] == [1]
             assert world.value("SELECT COUNT(*) FROM exception_case") == 0
-            await reconcile.reconcile(runtime, channel, Policy(trigger="test"), None)
+            await reconcile.reconcile(runtime, channel, RunOptions(trigger="test"), None)
             assert {row["state"] for row in world.rows("SELECT * FROM reconciliation_run")} == {
                 "finished"
             }

@@ -164,7 +164,7 @@ def test_a_difference_is_healed_when_the_channel_comes_round_by_itself(world: Wo
     row = world.write(
         lambda tx: differences.record(tx, run_id, channel["id"], compared.differences[0], world.now)
     )
-    world.write(lambda tx: differences.heal(tx, world.context(), row))
+    world.write(lambda tx: differences.heal(tx, world.context(), row["id"]))
     connector.shown["CAM"] = 2  # somebody put it right meanwhile
     told(runtime, channel)
     assert world.value("SELECT state FROM reconciliation_difference") == "healed"

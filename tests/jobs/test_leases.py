@@ -434,9 +434,9 @@ def test_only_who_holds_the_fence_extends_or_gives_back(world: World) -> None:
     lease = timedelta(seconds=60)
     old, new = {seq: 4}, {seq: 5}
     assert world.write(lambda tx: leases.extend(tx, FACTS, old, world.now, lease)) == set()
-    assert world.write(lambda tx: leases.give_back(tx, FACTS, old, None)) == 0
+    assert world.write(lambda tx: leases.release(tx, FACTS, old, None)) == 0
     assert world.write(lambda tx: leases.extend(tx, FACTS, new, world.now, lease)) == {seq}
-    assert world.write(lambda tx: leases.give_back(tx, FACTS, new, None)) == 1
+    assert world.write(lambda tx: leases.release(tx, FACTS, new, None)) == 1
     assert world.value("SELECT state FROM outbox") == "waiting"
     assert world.write(lambda tx: leases.extend(tx, FACTS, new, world.now, lease)) == set()
 

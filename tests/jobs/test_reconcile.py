@@ -19,17 +19,17 @@ from hub.reconciliation.differences import Scope
 from hub.storage.sql import Row
 from hub.vocabulary import OrderLine, OrderState
 from jobs import reconcile, relay
-from jobs.reconcile import Policy
+from jobs.reconcile import RunOptions
 from jobs.runtime import Runtime
 from recording import Recording, stage
 from world import World
 
-NOW = Policy(trigger="test", grace=timedelta())
+NOW = RunOptions(trigger="test", grace=timedelta())
 LOOK = replace(NOW, heal=False)
 
 
 def run(
-    world: World, runtime: Runtime, channel: Row, scope: Scope, policy: Policy = NOW
+    world: World, runtime: Runtime, channel: Row, scope: Scope, policy: RunOptions = NOW
 ) -> tuple[Row, list[Row]]:
     asyncio.run(reconcile.reconcile(runtime, channel, policy, scope))
     (last,) = world.rows("SELECT * FROM reconciliation_run ORDER BY id DESC LIMIT 1")
@@ -84,7 +84,7 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
     _, (again,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
     assert again["first_seen_at"] == found["first_seen_at"]  # its age counts from the first look
     assert world.value("SELECT COUNT(*) FROM reconciliation_difference WHERE state = 'open'") == 1
-    asyncio.run(reconcile.heal_one(runtime, channel, again, world.context(actor="ann")))
+    asyncio.run(reconcile.heal_one(runtime, channel, again["id"], world.context(actor="ann")))
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert connector.shown == {"CAM": 3}
     assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
@@ -156,7 +156,7 @@ def test_a_lost_order_is_found_and_taken_in(world: World) -> None:
 def test_a_young_order_is_on_its_way(world: World) -> None:
     connector, runtime, channel = stocked(world)
     connector.orders["young"] = world.order("young")
-    last, found = run(world, runtime, channel, Scope.ORDERS, Policy(trigger="test"))
+    last, found = run(world, runtime, channel, Scope.ORDERS, RunOptions(trigger="test"))
     assert (last["in_flight"], found) == (1, [])
 
 

@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 LEASE = timedelta(seconds=60)
 
 
-def take(world: World, holder: str) -> job_runs.Run | None:
+def take(world: World, holder: str) -> job_runs.JobRun | None:
     return world.write(lambda tx: job_runs.take(tx, "job", MINUTE, holder, world.now, LEASE))
 
 

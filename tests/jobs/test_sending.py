@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.webhooks.addresses import Address, is_public
-from hub.webhooks.messages import Answer
+from hub.webhooks.messages import DeliveryAttempt
 from jobs.webhooks import sending
 from jobs.webhooks.sending import Sender
 
@@ -59,8 +59,8 @@ def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def post(told: bytes | Reply, *, seconds_max: float = 5.0) -> tuple[Answer, list[bytes]]:
-    async def story() -> tuple[Answer, list[bytes]]:
+def post(told: bytes | Reply, *, seconds_max: float = 5.0) -> tuple[DeliveryAttempt, list[bytes]]:
+    async def story() -> tuple[DeliveryAttempt, list[bytes]]:
         sender = Sender(private=True, seconds_max=seconds_max)
         async with listening(told) as (port, heads), sender:
             url = f"http://localhost:{port}/hook?a=b"
@@ -130,7 +130,7 @@ def test_nobody_listens_is_an_answer_too() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
 
-    async def story() -> Answer:
+    async def story() -> DeliveryAttempt:
         async with Sender(private=True) as sender:
             return await sender.post(f"http://127.0.0.1:{port}/", {}, b"{}")
 
@@ -152,7 +152,7 @@ def to(*found: str) -> sending.Resolve:
 def test_a_name_of_the_own_network_is_not_connected_to() -> None:
     """The listener is there; who is not let through never reaches it."""
 
-    async def story() -> list[tuple[Answer, int]]:
+    async def story() -> list[tuple[DeliveryAttempt, int]]:
         found = []
         async with listening(reply("200 OK")) as (port, heads):
             for resolve in (
@@ -178,7 +178,7 @@ def test_a_name_of_the_own_network_is_not_connected_to() -> None:
      "127.0.0.1", "localhost", "localhost."],
 )  # fmt: skip
 def test_no_way_of_writing_the_own_machine_is_let_through(host: str) -> None:
-    async def story() -> Answer:
+    async def story() -> DeliveryAttempt:
         async with Sender() as sender:
             return await sender.post(f"https://{host}:9/", {}, b"{}")
 
@@ -191,7 +191,7 @@ def test_no_way_of_writing_the_own_machine_is_let_through(host: str) -> None:
 
 
 def test_http_is_refused_unless_it_is_permitted() -> None:
-    async def story() -> Answer:
+    async def story() -> DeliveryAttempt:
         async with Sender(resolve=to("8.8.8.8")) as sender:
             return await sender.post("http://example.org/", {}, b"{}")
 
@@ -202,7 +202,7 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to() -> None:
     """A name that answers differently the second time (DNS rebinding) is not asked again."""
     asked: list[str] = []
 
-    async def story() -> tuple[Answer, list[bytes]]:
+    async def story() -> tuple[DeliveryAttempt, list[bytes]]:
         async with listening(reply("200 OK")) as (port, heads):
 
             async def rebinding(host: str, _: int) -> Sequence[Address]:
@@ -229,14 +229,14 @@ def test_one_address_that_is_closed_closes_the_name(found: list[Address]) -> Non
         async with Sender(resolve=resolve) as sender:
             try:
                 return set(await sender._checked("example.org", 443)) <= set(found)
-            except sending.Refused:
+            except sending.AddressRefused:
                 return False
 
     assert asyncio.run(story()) == all(is_public(each) for each in found)
 
 
 def test_an_address_that_lets_nobody_in_is_passed_over() -> None:
-    async def story() -> tuple[Answer, int]:
+    async def story() -> tuple[DeliveryAttempt, int]:
         async with listening(reply("200 OK")) as (port, heads):
             async with Sender(private=True, resolve=to("127.0.0.2", "::1", "127.0.0.1")) as sender:
                 answer = await sender.post(f"http://partner.test:{port}/", {}, b"{}")
@@ -285,7 +285,7 @@ def test_the_certificate_has_to_be_that_of_the_name(
     serving.load_cert_chain(pem)
     trust = ssl.create_default_context(cafile=str(pem)) if trusted else True
 
-    async def story() -> Answer:
+    async def story() -> DeliveryAttempt:
         async with (
             listening(reply("200 OK"), tls=serving) as (port, _),
             Sender(private=True, resolve=to("127.0.0.1"), verify=trust) as sender,

@@ -62,11 +62,11 @@ def test_many_old_answers_are_one_job_whose_answers_come_later(world: World) -> 
         await lookup.refresh(runtime)  # while it is under way no second one is begun
         assert len(twin.jobs) == 1
         for _ in range(2):
-            assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
+            assert await batch_jobs.collect(runtime) == "0 answers of jobs stored"
         assert ends(world) == {"2026-12-24"}
-        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs stored"
         assert ends(world) == {str(today() + timedelta(days=300))}
-        assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == "0 answers of jobs stored"
         assert await lookup.refresh(runtime) == "0 of 0 old answers refreshed"
 
     play(world, story)
@@ -98,8 +98,8 @@ def test_a_failure_that_passes_keeps_the_job(world: World) -> None:
         await lookup.refresh(runtime)
         twin.looks_until_done = 0
         twin.fail_next(Fault.SERVER_ERROR, times=3, containing="/jobs/")
-        assert await batch_jobs.collect(runtime) == "0 answers of jobs remembered"
-        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs remembered"
+        assert await batch_jobs.collect(runtime) == "0 answers of jobs stored"
+        assert await batch_jobs.collect(runtime) == f"{UNITS} answers of jobs stored"
 
     play(world, story)
 

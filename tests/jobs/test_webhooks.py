@@ -26,7 +26,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row
 from hub.webhooks import EndpointCard, messages, signing
-from hub.webhooks.messages import Answer
+from hub.webhooks.messages import DeliveryAttempt
 from hub.webhooks.signing import Signature
 from jobs.maintenance import sweep
 from jobs.runtime import Runtime
@@ -501,7 +501,7 @@ def test_a_worker_that_comes_back_late_changes_nothing(world: World) -> None:
         world.pass_time(seconds=61)
         (message,) = world.rows("SELECT * FROM webhook_message")
         assert await stage.deliver() == 1
-        gone = Answer(410, "gone", 1)
+        gone = DeliveryAttempt(410, "gone", 1)
         kept = world.write(
             lambda tx: messages.settle(tx, endpoint, late["fence"], [(message, gone)], world.now)
         )

@@ -9,7 +9,7 @@ from hub import webhooks
 from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.webhooks import messages
-from hub.webhooks.messages import Answer
+from hub.webhooks.messages import DeliveryAttempt
 from world import World
 
 CREATE = """mutation($key: String!, $webhook: WebhookInput!, $signature: WebhookSignature! = HMAC,
@@ -196,7 +196,7 @@ def test_deliveries_are_read_with_every_try_and_sent_again(world: World) -> None
         (message,) = world.rows("SELECT * FROM webhook_message")
         fence = world.write(lambda tx: messages.lease(tx, endpoint, world.now, hub.runtime.lease))
         assert fence is not None
-        said = Answer(502, "bad gateway", 31)
+        said = DeliveryAttempt(502, "bad gateway", 31)
         world.write(
             lambda tx: messages.settle(tx, endpoint, fence["fence"], [(message, said)], world.now)
         )
