@@ -34,6 +34,7 @@ from hub_api.counts.mutations import CountMutation
 from hub_api.counts.queries import CountQuery
 from hub_api.decision_rules.mutations import PolicyMutation
 from hub_api.decision_rules.queries import PolicyQuery
+from hub_api.descriptions import describe
 from hub_api.fulfillment.mutations import FulfillmentMutation
 from hub_api.fulfillment.queries import FulfillmentQuery
 from hub_api.fulfillment.task_mutations import WorkMutation
@@ -154,11 +155,13 @@ class Mutation(
     """Commands."""
 
 
-schema = strawberry.Schema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    types=list(TYPES.values()),
-    exception_handlers=HANDLERS,
-    config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
+schema = describe(
+    strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=list(TYPES.values()),
+        exception_handlers=HANDLERS,
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
+    )
 )

@@ -16,8 +16,8 @@ class AdministrationMutation:
 
     @command(
         Scope.ADMIN,
-        description="Make an API key. Its secret is shown once: the same idempotency key again answers "
-        "with the id of the same key, `replayed: true`, and no secret.",
+        description="Create an API key. Its secret is shown once: the same idempotency key again "
+        "answers with the id of the same key, `replayed: true`, and no secret.",
         result=answer("CreateApiKeyResult", NewApiKey),
     )
     async def create_api_key(
