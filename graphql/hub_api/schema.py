@@ -34,6 +34,7 @@ from hub_api.counts.mutations import CountMutation
 from hub_api.counts.queries import CountQuery
 from hub_api.decision_rules.mutations import PolicyMutation
 from hub_api.decision_rules.queries import PolicyQuery
+from hub_api.descriptions import describe
 from hub_api.fulfillment.mutations import FulfillmentMutation
 from hub_api.fulfillment.queries import FulfillmentQuery
 from hub_api.fulfillment.task_mutations import WorkMutation
@@ -41,8 +42,8 @@ from hub_api.fulfillment.task_queries import WorkQuery
 from hub_api.history.mutations import HistoryMutation
 from hub_api.history.queries import HistoryQuery
 from hub_api.imports.queries import ImportQuery
-from hub_api.inbound.ship_notice_mutations import DeliveryMutation
-from hub_api.inbound.ship_notice_queries import DeliveryQuery
+from hub_api.inbound.ship_notice_mutations import ShipNoticeMutation
+from hub_api.inbound.ship_notice_queries import ShipNoticeQuery
 from hub_api.inbound.unserialized_mutations import SerializationMutation
 from hub_api.inbound.unserialized_queries import SerializationQuery
 from hub_api.kits.mutations import KitMutation
@@ -106,7 +107,7 @@ class Query(
     ImportQuery,
     ClaimQuery,
     PolicyQuery,
-    DeliveryQuery,
+    ShipNoticeQuery,
     AdviceQuery,
     DeviceQuery,
     WebhookQuery,
@@ -145,7 +146,7 @@ class Mutation(
     CaseMutation,
     CaseRuleMutation,
     ReconciliationMutation,
-    DeliveryMutation,
+    ShipNoticeMutation,
     FailureMutation,
     NamingMutation,
     WebhookMutation,
@@ -154,11 +155,13 @@ class Mutation(
     """Commands."""
 
 
-schema = strawberry.Schema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    types=list(TYPES.values()),
-    exception_handlers=HANDLERS,
-    config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
+schema = describe(
+    strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=list(TYPES.values()),
+        exception_handlers=HANDLERS,
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
+    )
 )

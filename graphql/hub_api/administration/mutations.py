@@ -16,7 +16,7 @@ class AdministrationMutation:
 
     @command(
         Scope.ADMIN,
-        description="Make an API key. Its secret is shown once: the same idempotency key again "
+        description="Create an API key. Its secret is shown once: the same idempotency key again "
         "answers with the id of the same key, `replayed: true`, and no secret.",
         result=answer("CreateApiKeyResult", NewApiKey),
     )
@@ -45,7 +45,6 @@ class AdministrationMutation:
         call: Call,
         id: strawberry.ID,
     ) -> Viewer:
-        """Revoke a key."""
         context = call.context.command_context()
 
         def do(work: Work) -> None:

@@ -18,7 +18,7 @@ EVENTS_MAX = 200  # read at a time
 IDLE_SECONDS = 1.0  # another process may have written without telling this one
 
 
-@strawberry.type
+@strawberry.type(description="Streams of events.")
 class Subscription:
     """What is told as it happens."""
 
