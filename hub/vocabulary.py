@@ -48,7 +48,6 @@ class Disposition(StrEnum):
     RETAIL_SOLD = "retail_sold"
     RETURNED = "returned"
     DAMAGED = "damaged"
-    NEEDS_REPLACEMENT = "needs_replacement"
     RECALLED = "recalled"
     DESTROYED = "destroyed"
     UNKNOWN = "unknown"  # missing: nobody knows where it is

@@ -19,8 +19,8 @@ from hub_api.app import Parts, create_app
 from jobs.services import JobServices
 from world import KEY, World
 
-VERDICTS = """{ __typename
-  ... on CommandResult { commandId replayed accepted refused verdicts {
+RESULTS = """{ __typename
+  ... on CommandResult { commandId replayed accepted refused results {
     index identifier accepted status version unitId
     problem { __typename code message
       ... on StepNotAllowed { allowed } ... on UnitPromised { reference }
@@ -98,7 +98,7 @@ def movement(mutation: str, arguments: Any) -> str:
     given = ", ".join(f"{name}: ${name}" for name in arguments)
     return (
         f"mutation({declared}) "
-        f"{{ done: {mutation}(idempotencyKey: $key, units: $units, {given}) {VERDICTS} }}"
+        f"{{ done: {mutation}(idempotencyKey: $key, units: $units, {given}) {RESULTS} }}"
     )
 
 

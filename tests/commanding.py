@@ -29,7 +29,7 @@ from world import World
 
 CORE = core_schema(schema)
 KEY = "idempotencyKey"
-VERDICTS = "verdicts { identifier accepted status unitId problem { code message } }"
+RESULTS = "results { identifier accepted status unitId problem { code message } }"
 PROBLEM = "... on Problem { code message }"
 
 PLACES = ("WH", "WH-A1", "SHOP", "RETURNS")
@@ -45,7 +45,7 @@ ROWS = {
     "orderLineId": "SELECT id FROM order_line",
     "orderId": "SELECT id FROM sales_order",
     "costId": "SELECT id FROM unit_cost",
-    "closeDelivery.id": "SELECT id FROM delivery",
+    "closeAdvanceShipNotice.id": "SELECT id FROM delivery",
 }
 # Texts by the names of their arguments; any other text is a remark.
 TEXTS: dict[str, Sequence[str]] = {
@@ -113,12 +113,12 @@ def _chosen(answer: Any) -> str:
 
 
 def _plain(type_: GraphQLObjectType) -> list[str]:
-    """Name the fields that need no selection and no arguments, and a movement's verdicts."""
+    """Name the fields that need no selection and no arguments, and a movement's results."""
     found = []
     for name, each in type_.fields.items():
         if isinstance(get_named_type(each.type), GraphQLObjectType):
             named = get_named_type(each.type)
-            found += [VERDICTS] if str(named) == "UnitResult" and name == "verdicts" else []
+            found += [RESULTS] if str(named) == "UnitResult" and name == "results" else []
         elif not each.args:
             found.append(name)
     return found

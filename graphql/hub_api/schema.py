@@ -42,8 +42,8 @@ from hub_api.fulfillment.task_queries import WorkQuery
 from hub_api.history.mutations import HistoryMutation
 from hub_api.history.queries import HistoryQuery
 from hub_api.imports.queries import ImportQuery
-from hub_api.inbound.ship_notice_mutations import DeliveryMutation
-from hub_api.inbound.ship_notice_queries import DeliveryQuery
+from hub_api.inbound.ship_notice_mutations import ShipNoticeMutation
+from hub_api.inbound.ship_notice_queries import ShipNoticeQuery
 from hub_api.inbound.unserialized_mutations import SerializationMutation
 from hub_api.inbound.unserialized_queries import SerializationQuery
 from hub_api.kits.mutations import KitMutation
@@ -107,7 +107,7 @@ class Query(
     ImportQuery,
     ClaimQuery,
     PolicyQuery,
-    DeliveryQuery,
+    ShipNoticeQuery,
     AdviceQuery,
     DeviceQuery,
     WebhookQuery,
@@ -146,7 +146,7 @@ class Mutation(
     CaseMutation,
     CaseRuleMutation,
     ReconciliationMutation,
-    DeliveryMutation,
+    ShipNoticeMutation,
     FailureMutation,
     NamingMutation,
     WebhookMutation,

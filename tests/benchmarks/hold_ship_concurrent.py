@@ -50,7 +50,7 @@ STEPS = {
     "ship": "shipUnits(idempotencyKey: $key, units: [{identifier: $serial}])",
 }
 STEP = """mutation($key: String!, $serial: String!) { %s {
-  __typename ... on CommandResult { accepted verdicts { problem { code } } }
+  __typename ... on CommandResult { accepted results { problem { code } } }
   ... on Problem { code message } } }"""
 DOCUMENTS = {name: STEP % field for name, field in STEPS.items()}
 
@@ -180,7 +180,7 @@ async def _step(client: Client, step: str, document: str, serial: str, round_: R
         return True
     if b'"accepted":0' not in answer:
         raise AssertionError(answer)
-    (verdict,) = next(iter(orjson.loads(answer)["data"].values()))["verdicts"]
+    (verdict,) = next(iter(orjson.loads(answer)["data"].values()))["results"]
     assert step == "hold"
     assert verdict["problem"]["code"] in {"UNIT_PROMISED", "STEP_NOT_ALLOWED"}
     round_.outcomes["taken by another"] += 1

@@ -43,7 +43,7 @@ SHIPPERS = 3
 STEPS = ("pickUnits", "packUnits", "shipUnits")
 COMMAND = """mutation($key: String!, $units: [UnitInput!]!) {
   done: %s(idempotencyKey: $key, units: $units) {
-    __typename ... on CommandResult { commandId accepted verdicts { accepted problem { message } } }
+    __typename ... on CommandResult { commandId accepted results { accepted problem { message } } }
     ... on Problem { code message } } }"""
 AGAIN = {"TRY_AGAIN", "TIMEOUT"}
 

@@ -45,7 +45,6 @@ class AdministrationMutation:
         call: Call,
         id: strawberry.ID,
     ) -> Viewer:
-        """Revoke a key."""
         context = call.context.command_context()
 
         def do(work: Work) -> None:

@@ -29,5 +29,4 @@ class ProofQuery:
 
     @strawberry.field(description="The Ed25519 key, in base64, that certificates are signed with.")
     async def public_key(self, info: Info) -> str:
-        """Say the public key."""
         return Signer(info.context.vault).public_key

@@ -16,12 +16,10 @@ class AdministrationQuery:
 
     @strawberry.field(description="Who is asking.")
     async def viewer(self, info: Info) -> Viewer:
-        """Say whose key it is."""
         return Viewer.of(info.context.caller)
 
     @strawberry.field(description="All API keys, the newest first.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
-        """List keys."""
         info.context.require(Scope.ADMIN)
         rows = await info.context.read(lambda tx: keys.listed(tx))
         return [
@@ -36,9 +34,8 @@ class AdministrationQuery:
             for row in rows
         ]
 
-    @strawberry.field(description="What ran by schedule, the newest first.")
+    @strawberry.field(description="Runs of scheduled jobs, the newest first.")
     async def job_runs(self, info: Info, job: str | None = None, first: int = 50) -> list[JobRun]:
-        """List job runs."""
         info.context.require(Scope.OPS)
         only = "WHERE job = :job " if job else ""
         values = {"job": job} if job else {}

@@ -9,8 +9,6 @@ from hub.access.keys import Caller, Scope
 
 @strawberry.type(description="Who is asking.")
 class Viewer:
-    """Who is asking."""
-
     name: str
     scopes: list[Scope]
     client: str | None = strawberry.field(
@@ -25,8 +23,6 @@ class Viewer:
 
 @strawberry.type(description="An API key; its secret is shown once, when it is made.")
 class ApiKey:
-    """An API key."""
-
     id: strawberry.ID
     name: str
     scopes: list[Scope]
@@ -37,8 +33,6 @@ class ApiKey:
 
 @strawberry.type(description="A new key with its secret: keep it, it is not shown again.")
 class NewApiKey:
-    """A new key."""
-
     id: strawberry.ID
     secret: str | None = strawberry.field(
         description="The secret, shown once: null when the idempotency key was used before."
@@ -50,8 +44,6 @@ class NewApiKey:
 
 @strawberry.type(description="One firing of a scheduled job.")
 class JobRun:
-    """One firing of a job."""
-
     id: strawberry.ID
     job: str
     holder: str

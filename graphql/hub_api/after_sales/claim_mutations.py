@@ -62,7 +62,6 @@ class ClaimMutation:
         decision: ClaimDecision,
         reason: str,
     ) -> WarrantyClaim:
-        """Decide."""
         context = call.context.command_context()
 
         def do(work: Work) -> None:
@@ -79,7 +78,6 @@ class ClaimMutation:
     async def dispute_claim(
         self, call: Call, claim_id: strawberry.ID, reason: str
     ) -> WarrantyClaim:
-        """Dispute."""
         context = call.context.command_context()
 
         def do(work: Work) -> None:
@@ -94,7 +92,6 @@ class ClaimMutation:
         result=ClaimResult,
     )
     async def close_claim(self, call: Call, claim_id: strawberry.ID, reason: str) -> WarrantyClaim:
-        """Close."""
         context = call.context.command_context()
 
         def do(work: Work) -> None:

@@ -47,7 +47,6 @@ class ClaimQuery:
 
     @strawberry.field(description="One claim.")
     async def claim(self, info: Info, id: strawberry.ID) -> WarrantyClaim:
-        """Find one claim."""
         info.context.require(Scope.POS, Scope.OPS)
         return await show(info, id)
 
@@ -58,7 +57,6 @@ class ClaimQuery:
     async def claim_statistics(
         self, info: Info, since: datetime, until: datetime
     ) -> ClaimStatistics:
-        """Measure claims."""
         info.context.require(Scope.OPS)
         if since.tzinfo is None or until.tzinfo is None:
             raise InvalidInput("say the time zone of since and until", field="since")

@@ -18,16 +18,12 @@ from hub_api.units.types import Unit
 
 @strawberry.type(description="One thing that was noticed about a claim.")
 class NoticedClaim:
-    """One thing that was noticed."""
-
     code: ClaimFinding
     message: str
 
 
 @strawberry.type(description="A claim about one unit, with all that its decision stands on.")
 class WarrantyClaim:
-    """A claim about one unit."""
-
     id: strawberry.ID
     fault: str
     customer_ref: str | None
@@ -83,14 +79,12 @@ class WarrantyClaim:
 
     @strawberry.field(description="The unit as it is now.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # a claim has a unit, and units are never deleted
         return Unit.of(row)
 
     @strawberry.field(description="The unit that was given in its place.")
     async def replacement(self, info: Info) -> Unit | None:
-        """Load the other unit."""
         row = await info.context.units(self.replacement_id) if self.replacement_id else None
         return Unit.of(row) if row else None
 
@@ -117,16 +111,12 @@ def _day(text: str | None) -> date | None:
 
 @strawberry.type(description="How many claims a rule answered.")
 class RuleCount:
-    """How many claims a rule answered."""
-
     rule: str
     claims: int
 
 
 @strawberry.type(description="How the claims of a period went, from opening to first decision.")
 class ClaimStatistics:
-    """How the claims of a period went."""
-
     claims: int
     decided: int
     at_once: int = strawberry.field(description="By a rule, in the call that opened them.")

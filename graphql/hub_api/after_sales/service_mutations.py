@@ -39,14 +39,13 @@ class ServiceMutation:
         units: list[UnitInput],
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Activate."""
         return await move(call, Action.ACTIVATE, units, context)
 
     @command(
         Scope.POS,
         Scope.SCANNER,
-        description="Register a sold unit for its customer; the manufacturer is told where a "
-        "channel takes it.",
+        description="Register a sold unit for its customer; the manufacturer is notified where a "
+        "channel supports it.",
         result=CommandOutcome,
     )
     async def register_unit(
@@ -105,7 +104,6 @@ class ServiceMutation:
         result=CoverResult,
     )
     async def revoke_cover(self, call: Call, id: strawberry.ID) -> CoverChanged:
-        """Revoke."""
         context = call.context.command_context()
         done = await call.once(context, lambda work: cover.revoke(work.tx, context, id))
         return CoverChanged(id=id, replayed=done.replayed, unit_id=done.value)
@@ -124,7 +122,6 @@ class ServiceMutation:
         fault: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Take in."""
         if not fault.strip():
             raise InvalidInput("say what is wrong with it", field="fault")
         taken = context or CommandContextInput()
@@ -165,8 +162,6 @@ class ServiceMutation:
         units: list[UnitInput],
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Hand back."""
-
         def do(work: Work) -> list[Verdict]:
             return repairs.hand_back(work, scans_of(units))
 

@@ -12,18 +12,14 @@ from hub_api.units.types import Unit
 
 @strawberry.input(description="A part that was replaced; serials where it has them.")
 class ReplacedPartInput:
-    """A part that was replaced."""
-
     part: str
     quantity: int = 1
     serial_out: str | None = None
     serial_in: str | None = None
 
 
-@strawberry.input(description="What was done to a unit.")
+@strawberry.input(description="Work that was done on a unit.")
 class WorkInput:
-    """What was done to a unit."""
-
     kind: WorkKind
     work: str
     technician: str | None = None
@@ -36,16 +32,12 @@ class WorkInput:
 
 @strawberry.enum(description="A cover that is attached to a unit.")
 class GrantedCover(Enum):
-    """A cover that is attached to a unit."""
-
     EXTENDED_WARRANTY = CoverKind.EXTENDED_WARRANTY.value
     SERVICE_AGREEMENT = CoverKind.SERVICE_AGREEMENT.value
 
 
 @strawberry.type(description="A unit whose cover was changed.")
 class CoverChanged:
-    """A unit whose cover was changed."""
-
     id: strawberry.ID = strawberry.field(description="Of the cover.")
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
@@ -54,7 +46,6 @@ class CoverChanged:
 
     @strawberry.field(description="The unit as it is now.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # a cover has a unit, and units are never deleted
         return Unit.of(row)

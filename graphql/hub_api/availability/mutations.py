@@ -20,8 +20,9 @@ class AvailabilityMutation:
 
     @command(
         Scope.ADMIN,
-        description="Set the availability policy of a channel, or with our SKU the points in which "
-        "its listing differs. What was set before is replaced, and the levels are told anew.",
+        description="Set the availability policy of a channel, or with a SKU the settings in "
+        "which its listing differs, and queue the level updates. Former settings are "
+        "replaced.",
         result=answer("SetAvailabilityPolicyResult", PolicySet),
     )
     async def set_availability_policy(
@@ -31,7 +32,6 @@ class AvailabilityMutation:
         policy: AvailabilityPolicyInput,
         sku: str | None = None,
     ) -> PolicySet:
-        """Set a policy."""
         context, card = call.context.command_context(), policy.plain()
 
         def do(work: Work) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _explained(tx: Transaction, code: str, sku: str, now: datetime) -> Availabil
     found = reasons.explain(tx, channel, listing["product_id"], now)
     level = tx.row("SELECT * FROM listing_level WHERE listing_id = :id", id=listing["id"])
     assert level is not None  # it is made with the listing
-    untold = reasons.untold(channel, level, now)
+    pending = reasons.untold(channel, level, now)
     return AvailabilityExplained(
         channel=code,
         sku=sku,
@@ -63,9 +63,11 @@ def _explained(tx: Transaction, code: str, sku: str, now: datetime) -> Availabil
         acknowledged_at=_moment(level["acknowledged_at"]),
         observed=level["observed"],
         observed_at=_moment(level["observed_at"]) if level["observed"] is not None else None,
-        untold=untold,
-        untold_since=moment(level["wanted_at"]) if untold else None,
-        due_at=moment(level["due_at"]) if untold not in {None, PendingReason.DEAD_LETTER} else None,
+        pending=pending,
+        pending_since=moment(level["wanted_at"]) if pending else None,
+        due_at=moment(level["due_at"])
+        if pending not in {None, PendingReason.DEAD_LETTER}
+        else None,
         attempts=level["attempts"],
         last_error=level["last_error"],
         row=channel,

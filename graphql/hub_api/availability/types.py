@@ -23,8 +23,6 @@ from hub_api.common.paging import Connection, page, position
     "takes it away."
 )
 class AvailabilityPolicyInput:
-    """The points that are set."""
-
     safety_buffer: int | None = strawberry.field(description="Units kept back.", default=None)
     sites: list[str] | None = strawberry.field(
         description="Codes of the sites whose units count; an empty list: all of them.",
@@ -45,8 +43,8 @@ class AvailabilityPolicyInput:
         default=None,
     )
     pre_order: int | None = strawberry.field(
-        description="So many units may be sold before they are here: expected ones, and those of "
-        "announced deliveries. Their orders are served when the units arrive.",
+        description="Number of units that may be sold before they arrive: expected ones, and those "
+        "of advance ship notices. Their orders are served when the units arrive.",
         default=None,
     )
 
@@ -61,8 +59,6 @@ class AvailabilityPolicyInput:
 
 @strawberry.type(description="Which units count, and how many of them are shown.")
 class AvailabilityPolicy:
-    """Which units count, and how many of them are shown."""
-
     safety_buffer: int
     sites: list[str] = strawberry.field(description="Codes; none: all of them.")
     cap: int | None
@@ -101,17 +97,15 @@ class AvailabilityPolicy:
 
 @strawberry.type(description="How the shown quantity comes about, step by step.")
 class AvailabilitySteps:
-    """How the shown quantity comes about."""
-
     counted: int = strawberry.field(description="Units that may be sold.")
     after_share: int
     after_buffer: int
     pre_order: int = strawberry.field(description="Units that may still be sold early.")
     after_cap: int
-    shown: int = strawberry.field(description="What the channel is to show; 0 while paused.")
+    shown: int = strawberry.field(description="Level that the channel should show; 0 while paused.")
 
 
-@strawberry.type(description="What is to come of a product, and who waits for it.")
+@strawberry.type(description="Incoming units of a product, and the orders that wait for them.")
 class IncomingUnits:
     """What is to come of a product."""
 
@@ -122,16 +116,12 @@ class IncomingUnits:
 
 @strawberry.type(description="How many units count or do not, for one reason.")
 class ReasonCount:
-    """How many units, for one reason."""
-
     reason: Reason
     units: int
 
 
 @strawberry.type(description="A unit and why it counts for a channel, or does not.")
 class ExplainedUnit:
-    """A unit and why it counts, or does not."""
-
     id: strawberry.ID
     serial: str
     reason: Reason
@@ -156,20 +146,17 @@ class ExplainedUnit:
 
     @strawberry.field(description="The kinds of its blocks.")
     async def blocks(self, info: Info) -> list[str]:
-        """Load its blocks."""
         found: list[str] = await info.context.loaders.of(reasons.blocks).load(self.id)
         return found
 
 
 @strawberry.type(description="Why a channel shows what it shows of a product.")
 class AvailabilityExplained:
-    """Why a channel shows what it shows."""
-
     channel: str
     sku: str
     remote_sku: str
     policy: AvailabilityPolicy = strawberry.field(
-        description="What holds for the listing: its own points, else those of its channel."
+        description="Settings in force for the listing: its own ones, else those of its channel."
     )
     has_own_policy: bool
     steps: AvailabilitySteps
@@ -178,15 +165,17 @@ class AvailabilityExplained:
         description="Units by reason; what was sold or written off is left out.",
         metadata={"size": 20},
     )
-    acknowledged: int | None = strawberry.field(description="What the channel last accepted.")
+    acknowledged: int | None = strawberry.field(description="Level that the channel last accepted.")
     acknowledged_at: datetime | None
-    observed: int | None = strawberry.field(description="What it was last seen to show.")
-    observed_at: datetime | None
-    untold: PendingReason | None = strawberry.field(
-        description="Why it was not told the newest quantity yet; null: it was."
+    observed: int | None = strawberry.field(
+        description="Level that the channel was last seen to show."
     )
-    untold_since: datetime | None
-    due_at: datetime | None = strawberry.field(description="When it is told next.")
+    observed_at: datetime | None
+    pending: PendingReason | None = strawberry.field(
+        description="Reason for which the newest level is pending; null when it was accepted."
+    )
+    pending_since: datetime | None
+    due_at: datetime | None = strawberry.field(description="Instant of the next push.")
     attempts: int
     last_error: str | None
     row: strawberry.Private[Row]
@@ -196,7 +185,6 @@ class AvailabilityExplained:
     async def units(
         self, info: Info, first: int = 50, after: str | None = None, reason: Reason | None = None
     ) -> Connection[ExplainedUnit]:
-        """List units."""
         now, channel, product_id = info.context.clock(), self.row, self.product_id
         rows = await info.context.read(
             lambda tx: reasons.units(
@@ -208,8 +196,6 @@ class AvailabilityExplained:
 
 @strawberry.type(description="A policy as it holds after a change.")
 class PolicySet:
-    """A policy as it holds after a change."""
-
     policy: AvailabilityPolicy
     replayed: bool = strawberry.field(
         description="The key was used before: nothing was changed again."

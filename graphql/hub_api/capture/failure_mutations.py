@@ -46,7 +46,6 @@ class FailureMutation:
         failure: FailedCaptureInput,
         context: CommandContextInput | None = None,
     ) -> ReportedCase:
-        """Report a failed capture."""
         _short(failure)
         command_context = command_context_of(call.context, context)
         readings = failures.as_readings(failure.readings)
@@ -117,5 +116,5 @@ class FailureMutation:
             replayed=done.replayed,
             case_id=case_id,
             label=label,
-            verdict=UnitResult.of(verdict),
+            result=UnitResult.of(verdict),
         )

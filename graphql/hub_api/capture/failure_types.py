@@ -10,10 +10,10 @@ from hub_api.units.results import UnitResult
 
 @strawberry.input(description="A label that could not be read or believed.")
 class FailedCaptureInput:
-    """A label that could not be read or believed."""
-
-    action: Action = strawberry.field(description="What was to be done with the unit.")
-    readings: list[str] = strawberry.field(description="What the device sent, or what was seen.")
+    action: Action = strawberry.field(description="Movement that the unit was read for.")
+    readings: list[str] = strawberry.field(
+        description="Readings of the device, or the text that a person saw."
+    )
     location: str | None = strawberry.field(
         description="Where the unit was to go, for a step that puts it somewhere.", default=None
     )
@@ -21,28 +21,24 @@ class FailedCaptureInput:
     lot: str | None = None
     note: str | None = None
     owner: str | None = strawberry.field(
-        description="Who looks after it; null: who reports it.", default=None
+        description="Person in charge; null means the reporter.", default=None
     )
 
 
 @strawberry.input(description="Units that moved without being read.")
 class UncapturedInput:
-    """Units that moved without being read."""
-
     action: Action
     product: str = strawberry.field(description="SKU or GTIN.")
     quantity: int
     location: str
     owner: str | None = strawberry.field(
-        description="Who looks after it; null: who reports it.", default=None
+        description="Person in charge; null means the reporter.", default=None
     )
     note: str | None = None
 
 
 @strawberry.type(description="A case that was reported.")
 class ReportedCase:
-    """A case that was reported."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
@@ -51,16 +47,15 @@ class ReportedCase:
 
     @strawberry.field(description="The case as it is now.")
     async def case(self, info: Info) -> Case:
-        """Load the case."""
         now = info.context.clock()
         return await info.context.read(lambda tx: case_by_id(tx, self.case_id, now))
 
 
-@strawberry.type(description="What became of a failed capture.")
+@strawberry.type(description="Result of resolving a failed capture.")
 class ResolvedCapture(ReportedCase):
     """What became of a failed capture."""
 
     label: str | None = strawberry.field(description="The new label of a unit that was relabelled.")
-    verdict: UnitResult = strawberry.field(
-        description="What the ledger says; while it refuses, the case stays open."
+    result: UnitResult = strawberry.field(
+        description="Result of the ledger; while it refuses, the case stays open."
     )

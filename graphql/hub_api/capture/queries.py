@@ -44,8 +44,9 @@ class CaptureQuery:
         return Capture.of(found)
 
     @strawberry.field(
-        description="Tell the tags of one sweep, up to 20,000 reads at once: EPCs as URIs or as a "
-        "tag's hexadecimal digits, GS1 Digital Links, any names of units. Nothing is changed.",
+        description="Decode the tags of one sweep, up to 20,000 reads at once: EPCs as URIs or "
+        "hexadecimal digits, GS1 Digital Links, any identifiers of units. Nothing is "
+        "changed.",
         metadata={"cost": 200},
     )
     async def read_tags(

@@ -16,8 +16,6 @@ from hub_api.units.types import Identifier, Unit
 
 @strawberry.type(description="One thing that was noticed in what was read.")
 class CaptureFinding:
-    """One thing that was noticed."""
-
     signal: Signal
     code: CaptureCode
     message: str
@@ -25,8 +23,6 @@ class CaptureFinding:
 
 @strawberry.type(description="A unit or an expected serial that was probably meant.")
 class CaptureSuggestion:
-    """What was probably meant."""
-
     serial: str
     why: CaptureCode
     unit_id: strawberry.ID | None
@@ -39,16 +35,15 @@ class CaptureSuggestion:
 
     @strawberry.field(description="The unit; null if it is expected and not yet known.")
     async def unit(self, info: Info) -> Unit | None:
-        """Load the unit."""
         row = await info.context.units(self.unit_id) if self.unit_id else None
         return Unit.of(row) if row else None
 
 
-@strawberry.type(description="What a scanner read, sorted out and judged. Nothing was changed.")
+@strawberry.type(description="Interpretation of a reading with its findings. Nothing was changed.")
 class Capture:
     """What a scanner read, sorted out and judged."""
 
-    signal: Signal = strawberry.field(description="What the device shows or sounds.")
+    signal: Signal = strawberry.field(description="Signal that the device shows or sounds.")
     code: CaptureCode = strawberry.field(description="The reason that leads.")
     message: str = strawberry.field(description="The same for the person who holds the device.")
     findings: list[CaptureFinding]
@@ -92,16 +87,12 @@ class Capture:
 
 @strawberry.type(description="How many events were captured in one way.")
 class CaptureCount:
-    """How many events were captured in one way."""
-
     captured_by: CaptureMethod
     events: int
 
 
 @strawberry.type(description="How units were captured in a period.")
 class CaptureStatistics:
-    """How units were captured in a period."""
-
     events: int
     scanned_share: float | None = strawberry.field(
         description="Scanned (or RFID) of all that was scanned or typed; null if nothing was."
@@ -111,8 +102,6 @@ class CaptureStatistics:
 
 @strawberry.type(description="One tag of a sweep.")
 class ReadTag:
-    """One tag of a sweep."""
-
     read: str = strawberry.field(
         description="As it was first read; commands take it as an identifier."
     )
@@ -140,10 +129,8 @@ class ReadTag:
         )
 
 
-@strawberry.type(description="What an RFID reader saw in one sweep.")
+@strawberry.type(description="Tags that an RFID reader saw in one sweep.")
 class TagReading:
-    """What a reader saw in one sweep."""
-
     reads: int
     known: int = strawberry.field(description="Tags whose unit is known, and of the product.")
     tags: list[ReadTag] = strawberry.field(description="Each tag once.")

@@ -25,7 +25,6 @@ class CaseMutation:
         id: strawberry.ID,
         owner: str,
     ) -> Case:
-        """Assign a case."""
         if not 0 < len(owner.strip()) <= 100:
             raise InvalidInput("an owner has 1 to 100 characters", field="owner")
 
@@ -49,7 +48,6 @@ class CaseMutation:
         id: strawberry.ID,
         resolution: str,
     ) -> Case:
-        """Resolve a case."""
         if not 0 < len(resolution.strip()) <= 2_000:
             raise InvalidInput("say what was done, in at most 2,000 characters", field="resolution")
         context = call.context.command_context()
@@ -67,7 +65,6 @@ class CaseMutation:
         result=answer("ReopenCaseResult", Case),
     )
     async def reopen_case(self, call: Call, id: strawberry.ID, reason: str) -> Case:
-        """Reopen a case."""
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
         context = call.context.command_context()

@@ -24,7 +24,6 @@ class CaseQuery:
         state: str | None = "live",
         kind: CaseKind | None = None,
     ) -> Connection[Case]:
-        """List cases."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: case_views.cases(
@@ -40,7 +39,6 @@ class CaseQuery:
 
     @strawberry.field(description="One case.")
     async def case(self, info: Info, id: strawberry.ID) -> Case:
-        """Find one case."""
         info.context.require(Scope.OPS)
 
         def read(tx: Transaction) -> Case:

@@ -21,7 +21,6 @@ class CaseRuleMutation:
         result=CaseRulesResult,
     )
     async def put_case_rule(self, call: Call, rule: CaseRuleInput) -> CaseRules:
-        """Put a rule."""
         context, plain = call.context.command_context(), rule.plain()
         done = await call.once(context, lambda work: rules.put(work.tx, context, plain))
         return CaseRules(rules=await call.context.read(shown_rules), replayed=done.replayed)
@@ -36,7 +35,7 @@ class CaseRuleMutation:
 
     @command(
         Scope.ADMIN,
-        description="Say who gets new cases of a kind; without an owner, nobody.",
+        description="Set the owner of new cases of a kind; without an owner they have none.",
         result=answer("SetCaseOwnerResult", CaseOwners),
     )
     async def set_case_owner(

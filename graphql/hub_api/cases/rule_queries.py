@@ -26,13 +26,11 @@ class CaseRuleQuery:
         description="All rules, in the order in which they are applied.", metadata={"size": 50}
     )
     async def case_rules(self, info: Info) -> list[CaseRuleShown]:
-        """List rules."""
         info.context.require(Scope.OPS)
         return await info.context.read(shown_rules)
 
     @strawberry.field(description="Who gets new cases, by their kind.", metadata={"size": 20})
     async def case_owners(self, info: Info) -> list[CaseOwner]:
-        """List owners."""
         info.context.require(Scope.OPS)
         return await info.context.read(shown_owners)
 
@@ -52,7 +50,8 @@ class CaseRuleQuery:
         return [Case.of(row, now) for row in found]
 
     @strawberry.field(
-        description="What a check of the records finds now; a job opens cases for it once a day.",
+        description="Current findings of a data quality check; a job opens cases for them once a "
+        "day.",
         metadata={"cost": 50},
     )
     async def data_quality(self, info: Info, check: Check, first: int = 50) -> list[QualityFind]:

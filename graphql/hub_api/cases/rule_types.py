@@ -17,8 +17,6 @@ from hub.storage.sql import Row, Transaction
     description="When a rule fits: all that is named must hold; of a list, one is enough."
 )
 class CaseConditionsInput:
-    """When a rule fits."""
-
     kinds: list[CaseKind] = strawberry.field(default_factory=list)
     severities: list[Severity] = strawberry.field(default_factory=list)
     channels: list[str] = strawberry.field(default_factory=list)
@@ -40,8 +38,6 @@ class CaseConditionsInput:
 
 @strawberry.input(description="A rule; the same code again changes it.")
 class CaseRuleInput:
-    """A rule."""
-
     code: str
     name: str
     action: RuleAction
@@ -73,8 +69,6 @@ class CaseRuleInput:
 
 @strawberry.type(description="When a rule fits.")
 class CaseConditions:
-    """When a rule fits."""
-
     kinds: list[CaseKind]
     severities: list[Severity]
     channels: list[str]
@@ -86,8 +80,6 @@ class CaseConditions:
 
 @strawberry.type(name="CaseRule", description="A rule that the sweep applies to open cases.")
 class CaseRuleShown:
-    """A rule."""
-
     code: str
     name: str
     rank: int
@@ -121,8 +113,6 @@ class CaseRuleShown:
 
 @strawberry.type(description="Who gets the new cases of a kind.")
 class CaseOwner:
-    """Who gets the new cases of a kind."""
-
     kind: CaseKind
     owner: str
     changed_by: str
@@ -141,8 +131,6 @@ class CaseOwner:
 
 @strawberry.type(description="All rules after a change, in the order in which they are applied.")
 class CaseRules:
-    """All rules."""
-
     rules: list[CaseRuleShown] = strawberry.field(metadata={"size": 50})
     replayed: bool = strawberry.field(
         description="The key was used before: nothing was changed again."
@@ -151,8 +139,6 @@ class CaseRules:
 
 @strawberry.type(description="Who gets new cases, after a change.")
 class CaseOwners:
-    """Who gets new cases."""
-
     owners: list[CaseOwner] = strawberry.field(metadata={"size": 20})
     replayed: bool = strawberry.field(
         description="The key was used before: nothing was changed again."
@@ -161,8 +147,6 @@ class CaseOwners:
 
 @strawberry.type(description="A suspicious record.")
 class QualityFind:
-    """A suspicious record."""
-
     check: Check
     subject: str
     summary: str

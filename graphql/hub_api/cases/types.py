@@ -13,10 +13,8 @@ from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 
 
-@strawberry.type(description="What became of a case, by whom and when.")
+@strawberry.type(description="Step that was taken on a case, with its actor and instant.")
 class CaseEvent:
-    """What became of a case."""
-
     id: strawberry.ID
     action: CaseAction
     actor: str = strawberry.field(description="hub: nobody did it by hand.")
@@ -40,10 +38,8 @@ class CaseEvent:
         return cls(**{name: each for name, each in row.items() if name != "case_id"} | given)
 
 
-@strawberry.type(description="What no rule could settle: somebody has to look at it.")
+@strawberry.type(description="Exception that no rule settles: a person decides.")
 class Case:
-    """What no rule could settle."""
-
     id: strawberry.ID
     kind: CaseKind
     subject: str
@@ -68,7 +64,6 @@ class Case:
         metadata={"size": 20},
     )
     async def trail(self, info: Info) -> list[CaseEvent]:
-        """Load its trail."""
         rows = await info.context.loaders.of(trails.of_cases).load(str(self.id))
         return [CaseEvent.of(row) for row in rows]
 

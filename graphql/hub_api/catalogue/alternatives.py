@@ -12,8 +12,6 @@ from hub_api.common.problems import answer
 
 @strawberry.type(description="A product and those that may be sent in its place, best first.")
 class Alternatives:
-    """A product and its alternatives."""
-
     sku: str
     alternatives: list[str] = strawberry.field(description="SKUs, the first one first.")
 
@@ -22,7 +20,7 @@ class Alternatives:
 class AlternativeQuery:
     """Reading alternatives."""
 
-    @strawberry.field(description="What may be sent in the place of a product.")
+    @strawberry.field(description="Products that may replace another product, best first.")
     async def alternatives(self, info: Info, sku: str) -> Alternatives:
         """Name the alternatives of a product."""
         info.context.require(Scope.OPS)

@@ -10,7 +10,7 @@ from hub.catalogue.medical_devices import Known
 from hub_api.common.context import Info
 
 
-@strawberry.type(description="What is registered of a medical device: the model, never the unit.")
+@strawberry.type(description="Registry entry of a medical device: the model, never the unit.")
 class MedicalDevice:
     """What is registered of a device."""
 
@@ -35,10 +35,8 @@ class MedicalDevice:
     published_on: date | None
 
 
-@strawberry.type(description="What a registry said about a device identifier, and when.")
+@strawberry.type(description="Answer of a registry about a device identifier, and its age.")
 class MedicalDeviceAnswer:
-    """What a registry said."""
-
     identifier: str = strawberry.field(description="The DI; a GTIN has 14 digits here.")
     device: MedicalDevice | None = strawberry.field(description="Null: it is not registered.")
     source: str = strawberry.field(description="The channel that said it.")
@@ -83,8 +81,9 @@ class DeviceQuery:
     """Reading devices."""
 
     @strawberry.field(
-        description="What a registry (the FDA's, where the connector gudid is set up) knows of a "
-        "device identifier: a GTIN, or another agency's number. Null: nobody could say.",
+        description="Registry entry (of the FDA, with the connector gudid) of a device "
+        "identifier: a GTIN or the number of another agency. Null: no registry "
+        "answered.",
         metadata={"cost": 20},
     )
     async def medical_device(self, info: Info, identifier: str) -> MedicalDeviceAnswer | None:

@@ -32,7 +32,6 @@ class CatalogueQuery:
 
     @strawberry.field(description="All products, by SKU.")
     async def products(self, info: Info, first: int = 100, after_sku: str = "") -> list[Product]:
-        """List products."""
         info.context.require(Scope.STOREFRONT)
         rows = await info.context.read(
             lambda tx: tx.rows(
@@ -49,7 +48,6 @@ class CatalogueQuery:
 
     @strawberry.field(description="All places, by code.")
     async def locations(self, info: Info) -> list[Location]:
-        """List places."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         rows = await info.context.read(
             lambda tx: tx.rows("SELECT * FROM location ORDER BY code LIMIT 10000")

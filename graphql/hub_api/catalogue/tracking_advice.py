@@ -11,12 +11,10 @@ from hub_api.common.context import Info
 
 @strawberry.type(description="Whether a product should be followed by serial.")
 class TrackingAdvice:
-    """Whether a product should be followed by serial."""
-
     product: Product
     recommended: bool
     criteria: list[Criterion] = strawberry.field(
-        description="What recommends it.", metadata={"size": 7}
+        description="Criteria that recommend tracking.", metadata={"size": 7}
     )
     followed: bool = strawberry.field(description="Whether its tracking does what is advised.")
 

@@ -28,16 +28,12 @@ USUAL_CHANNELS = 5
 
 @strawberry.type(description="Who issues the serials.")
 class Manufacturer:
-    """Who issues the serials."""
-
     code: str
     name: str
 
 
 @strawberry.type(description="A place where units are.")
 class Location:
-    """A place where units are."""
-
     id: strawberry.ID
     code: str
     name: str
@@ -54,10 +50,8 @@ class Location:
         )
 
 
-@strawberry.type(description="What is sold: one SKU.")
+@strawberry.type(description="Product with its own SKU.")
 class Product:
-    """What is sold."""
-
     id: strawberry.ID
     sku: str
     name: str
@@ -114,8 +108,6 @@ class Product:
 
 @strawberry.type(description="The units of a product at one place.")
 class LocationStock:
-    """The units of a product at one place."""
-
     location: str
     name: str
     available: int = strawberry.field(
@@ -126,16 +118,18 @@ class LocationStock:
     units: int = strawberry.field(description="All that are there.")
 
 
-@strawberry.type(description="What one channel shows of a product.")
+@strawberry.type(description="Stock level of a product on one channel.")
 class ChannelStock:
     """What one channel shows of a product."""
 
     channel: str
     name: str
-    desired: int = strawberry.field(description="What it is to show now.")
-    acknowledged: int | None = strawberry.field(description="What it last accepted.")
+    desired: int = strawberry.field(description="Level that the channel should show.")
+    acknowledged: int | None = strawberry.field(description="Level that the channel last accepted.")
     acknowledged_at: datetime | None
-    observed: int | None = strawberry.field(description="What it was last seen to show.")
+    observed: int | None = strawberry.field(
+        description="Level that the channel was last seen to show."
+    )
     observed_at: datetime | None
     is_pending: bool = strawberry.field(description="A newer figure is on its way.")
     last_error: str | None
@@ -143,8 +137,6 @@ class ChannelStock:
 
 @strawberry.type(description="How many units of a product can be promised, and where.")
 class Availability:
-    """How many units of a product can be promised."""
-
     sku: str
     available: int
     locations: list[LocationStock] = strawberry.field(metadata={"size": USUAL_PLACES})
@@ -153,8 +145,6 @@ class Availability:
 
 @strawberry.input(description="A manufacturer; the same code again changes it.")
 class ManufacturerInput:
-    """A manufacturer."""
-
     code: str
     name: str
     serial_pattern: str | None = strawberry.field(
@@ -166,8 +156,6 @@ class ManufacturerInput:
 
 @strawberry.input(description="A product; the same SKU again changes it.")
 class ProductInput:
-    """A product."""
-
     sku: str
     name: str
     manufacturer: str = strawberry.field(description="The manufacturer's code.")
@@ -198,8 +186,6 @@ class ProductInput:
 
 @strawberry.input(description="A location; the same code again renames it.")
 class LocationInput:
-    """A location."""
-
     code: str
     name: str
     kind: LocationKind
@@ -208,10 +194,8 @@ class LocationInput:
     )
 
 
-@strawberry.type(description="What is in the catalogue now.")
+@strawberry.type(description="Totals of the catalogue after the change.")
 class CatalogueChanged:
-    """What was registered."""
-
     manufacturers: int
     products: int
     locations: int

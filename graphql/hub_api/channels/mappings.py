@@ -14,18 +14,16 @@ from hub_api.common.problems import answer
 
 @strawberry.type(description="A word and what is made of it, and how often it was used lately.")
 class MappedWord:
-    """A word and what is made of it."""
-
     source: str = strawberry.field(description="The channel's word; of a carrier: ours.")
-    target: str = strawberry.field(description="What it is taken for, or told as.")
+    target: str = strawberry.field(
+        description="Our value that it maps to; of a carrier: the value of the channel."
+    )
     mapped: bool = strawberry.field(description="Whether people said so; else the connector did.")
     times: int = strawberry.field(description="Of the latest orders, returns or shipments.")
 
 
 @strawberry.input(description="A word and what is to be made of it.")
 class MappingInput:
-    """A word and what is to be made of it."""
-
     source: str = strawberry.field(
         description="The channel's word, whatever its case; of a carrier: ours."
     )
@@ -37,8 +35,6 @@ class MappingInput:
 
 @strawberry.type(description="The mappings of one kind of a channel, and the words that it uses.")
 class Mappings:
-    """The mappings of one kind of a channel."""
-
     channel: str
     kind: MappingKind
     words: list[MappedWord]
@@ -49,8 +45,8 @@ class MappingQuery:
     """Reading mappings."""
 
     @strawberry.field(
-        description="What the words of a channel are taken for: those that it used lately, the "
-        "most frequent first, and those that are mapped and were not used yet."
+        description="Mappings of the values of a channel: those in recent use, the most frequent "
+        "first, then those that are mapped and unused."
     )
     async def mappings(self, info: Info, channel: str, kind: MappingKind) -> Mappings:
         """Return the words of a channel."""
@@ -64,9 +60,9 @@ class MappingMutation:
 
     @command(
         Scope.ADMIN,
-        description="Say what the words of a channel mean, for what is read or told from now on; "
-        "these replace all that were mapped before. Orders that were read before are put right by "
-        "the next reconciliation.",
+        description="Set the mappings of the values of a channel; they replace all former ones "
+        "and apply from now on. The next reconciliation corrects orders that were "
+        "read before.",
         result=answer("PutMappingsResult", Mappings),
     )
     async def put_mappings(

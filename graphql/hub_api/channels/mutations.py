@@ -89,12 +89,10 @@ class ChannelMutation:
 
     @command(
         Scope.OPS,
-        description="Stop talking to a channel; what is to be told waits.",
+        description="Pause a channel; pushes wait.",
         result=answer("PauseChannelResult", Channel),
     )
     async def pause_channel(self, call: Call, code: str, reason: str) -> Channel:
-        """Pause a channel."""
-
         def do(work: Work) -> None:
             channels.pause(work.tx, channels.get(work.tx, code)["id"], reason)
 
@@ -107,8 +105,6 @@ class ChannelMutation:
         result=answer("ResumeChannelResult", Channel),
     )
     async def resume_channel(self, call: Call, code: str) -> Channel:
-        """Resume a channel."""
-
         def do(work: Work) -> None:
             channels.resume(work.tx, channels.get(work.tx, code)["id"])
 
@@ -124,7 +120,6 @@ class ChannelMutation:
     async def pull_orders(
         self, call: Call, channel: str, since: datetime, until: datetime
     ) -> OrdersPulled:
-        """Fill a gap."""
         if since.tzinfo is None or until.tzinfo is None or since >= until:
             raise InvalidInput("a period begins before it ends, with time zones", field="since")
         row = await call.context.read(lambda tx: channels.get(tx, channel))

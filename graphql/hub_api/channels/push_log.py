@@ -16,10 +16,8 @@ from hub_api.common.context import Info
 FIRST_MAX = 500
 
 
-@strawberry.type(description="One try to tell a channel something.")
+@strawberry.type(description="One attempt to push something to a channel.")
 class Push:
-    """One try."""
-
     id: strawberry.ID
     topic: str = strawberry.field(description="level, or what a fact is about.")
     subject: str = strawberry.field(description="The SKU of a level; the order or unit of a fact.")
@@ -27,10 +25,10 @@ class Push:
         description="Why: what was observed and wanted (its idempotency key), or the fact."
     )
     sent: strawberry.scalars.JSON | None = strawberry.field(
-        description="What was sent; null where it was too long to be kept whole."
+        description="Body that was sent; null where it was too long to be stored whole."
     )
     outcome: PushOutcome
-    answer: str = strawberry.field(description="What the channel said, or what went wrong.")
+    answer: str = strawberry.field(description="Response of the channel, or the error.")
     at: datetime
 
     @classmethod
@@ -57,8 +55,8 @@ class PushQuery:
     """Reading what was told."""
 
     @strawberry.field(
-        description="What a channel was told in the last month, the newest first; `before` is the "
-        "id of the last one that was read."
+        description="Pushes to a channel in the last month, the newest first; `before` is the id "
+        "of the last one that was read."
     )
     async def pushes(
         self,
@@ -68,7 +66,6 @@ class PushQuery:
         first: int = 50,
         before: strawberry.ID | None = None,
     ) -> list[Push]:
-        """List pushes."""
         info.context.require(Scope.OPS)
         if not 0 < first <= FIRST_MAX:
             raise InvalidInput(f"first is 1 to {FIRST_MAX}", field="first")

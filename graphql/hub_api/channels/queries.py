@@ -16,7 +16,6 @@ class ChannelQuery:
 
     @strawberry.field(description="All channels, by code.")
     async def channels(self, info: Info) -> list[Channel]:
-        """List channels."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: tx.rows("SELECT * FROM channel ORDER BY code LIMIT 1000")
@@ -25,7 +24,6 @@ class ChannelQuery:
 
     @strawberry.field(description="One channel by its code.")
     async def channel(self, info: Info, code: str) -> Channel:
-        """Find one channel."""
         info.context.require(Scope.OPS)
         return Channel.of(await info.context.read(lambda tx: channels.get(tx, code)))
 

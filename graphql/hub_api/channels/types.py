@@ -17,8 +17,6 @@ from hub_api.common.context import Info
 
 @strawberry.type(description="How far a channel is behind.")
 class ChannelLag:
-    """How far a channel is behind."""
-
     levels_waiting: int
     facts_waiting: int
     inbox_waiting: int
@@ -44,8 +42,6 @@ class ChannelLag:
 
 @strawberry.type(description="How a channel has been failing.")
 class Circuit:
-    """How a channel has been failing."""
-
     state: CircuitState
     failures: int = strawberry.field(description="Of different messages in a row.")
     opened_at: datetime | None
@@ -66,8 +62,6 @@ class Circuit:
 
 @strawberry.type(description="One account at a marketplace, a POS or a manufacturer.")
 class Channel:
-    """One account."""
-
     id: strawberry.ID
     code: str
     name: str
@@ -101,19 +95,17 @@ class Channel:
 
     @strawberry.field(description="Which units count for it, and how many of them it shows.")
     async def policy(self, info: Info) -> AvailabilityPolicy:
-        """Show its availability policy."""
         row = self.row
         return await info.context.read(lambda tx: AvailabilityPolicy.of_channel(tx, row))
 
     @strawberry.field(description="The client whose goods it sells, by code; null: our own.")
     async def client(self, info: Info) -> str | None:
-        """Say whose goods it sells."""
         if self.client_id is None:
             return None
         code: str | None = await info.context.loaders.of(clients.codes).load(self.client_id)
         return code
 
-    @strawberry.field(description="Whether it answers; what is to be told waits until it does.")
+    @strawberry.field(description="State of the circuit breaker; pushes wait while it is open.")
     async def circuit(self, info: Info) -> Circuit:
         """Say how it has been failing."""
         found = await info.context.read(lambda tx: circuit.of(tx, self.id))
@@ -121,18 +113,17 @@ class Channel:
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:
-        """Measure."""
         health = await info.context.read(lambda tx: channels.health(tx, self.id))
         return ChannelLag.of(health, info.context.clock())
 
 
 @strawberry.type(description="A message to or from a channel that was given up.")
 class DeadLetter:
-    """A message that was given up."""
-
     id: strawberry.ID
     channel: str
-    direction: str = strawberry.field(description="out: a fact; in: a delivery.")
+    direction: str = strawberry.field(
+        description="Direction of the message: `out` for a fact, `in` for a webhook call."
+    )
     topic: str
     subject: str
     attempts: int
@@ -142,13 +133,11 @@ class DeadLetter:
 
 @strawberry.input(description="A channel; the same code again changes it.")
 class ChannelInput:
-    """A channel."""
-
     code: str
     name: str
     connector: str = strawberry.field(description="The name of an installed connector.")
     settings: strawberry.scalars.JSON = strawberry.field(
-        description="What the connector needs; sealed before it is stored, never shown again."
+        description="Settings of the connector; sealed before they are stored, never shown again."
     )
     manufacturer: str | None = strawberry.field(
         description="For a warranty database: whose it is.", default=None
@@ -165,7 +154,7 @@ class ChannelInput:
         description="Units of each product that are kept back from it.", default=0
     )
     oversell: Oversell = strawberry.field(
-        description="What is done when it sold more than there is; there is always a case.",
+        description="Handling of orders for more than there is; a case is opened in any event.",
         default=Oversell.BACK_ORDER,
     )
     policy: AvailabilityPolicyInput | None = strawberry.field(
@@ -177,8 +166,6 @@ class ChannelInput:
 
 @strawberry.input(description="A listing of a channel and the product that it sells.")
 class ListingInput:
-    """A binding."""
-
     sku: str = strawberry.field(description="Our SKU.")
     remote_sku: str = strawberry.field(description="The channel's SKU.")
     remote: strawberry.scalars.JSON = strawberry.field(
@@ -192,27 +179,21 @@ class ListingInput:
 
 @strawberry.type(description="How many listings are bound.")
 class ListingsBound:
-    """How many listings are bound."""
-
     bound: int
 
 
-@strawberry.type(description="What a channel answered.")
+@strawberry.type(description="Response of a channel to the check.")
 class ChannelCheck:
-    """What a channel answered."""
-
     ok: bool
     message: str
 
 
 @strawberry.type(description="How many messages were put back in their queue.")
 class Replayed:
-    """How many messages were put back."""
-
     messages: int
 
 
-@strawberry.type(description="What a channel was asked for again.")
+@strawberry.type(description="Orders that were read again.")
 class OrdersPulled:
     """What a channel was asked for again."""
 

@@ -23,7 +23,6 @@ class ClientMutation:
         result=answer("RegisterClientResult", Client),
     )
     async def register_client(self, call: Call, code: str, name: str) -> Client:
-        """Register a client."""
         context = call.context.command_context()
 
         def do(work: Work) -> dict[str, object]:
@@ -46,8 +45,6 @@ class ClientMutation:
         context: CommandContextInput,
         client: str | None = None,
     ) -> CommandResult:
-        """Transfer title."""
-
         def do(work: Work) -> list[Verdict]:
             return clients.transfer_title(work, scans_of(units), client)
 

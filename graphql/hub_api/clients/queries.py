@@ -26,7 +26,6 @@ class ClientQuery:
 
     @strawberry.field(description="All clients, by code.", metadata={"size": 50})
     async def clients(self, info: Info, first: int = 100, after_code: str = "") -> list[Client]:
-        """List clients."""
         info.context.require(Scope.OPS, Scope.ADMIN)
         rows = await info.context.read(
             lambda tx: tx.rows(
@@ -44,7 +43,6 @@ class ClientQuery:
     async def client_stock(
         self, info: Info, client: str | None = None, first: int = 100, after: str = ""
     ) -> list[ClientStockLine]:
-        """Count a client's units."""
         asked = _asked(info.context, client)
         sku, _, place = after.partition(MIDDLE)
         limit = paging.page_size(first)
@@ -56,14 +54,13 @@ class ClientQuery:
         return [ClientStockLine.of(row) for row in await info.context.database.report(read)]
 
     @strawberry.field(
-        description="What of a client's was in the house at an instant, and what was paid for it "
-        "since it is the client's. A client's own key names none.",
+        description="Value of the goods of a client at an instant: units and costs since the "
+        "client owns them. A client's own key names no client.",
         metadata={"cost": 100},
     )
     async def client_valuation(
         self, info: Info, at: datetime, client: str | None = None, by: By = By.PRODUCT
     ) -> Valuation:
-        """Value a client's stock."""
         asked = _asked(info.context, client)
         if at.tzinfo is None:
             raise InvalidInput("a time comes with its zone", field="at")

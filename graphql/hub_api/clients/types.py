@@ -12,8 +12,6 @@ MIDDLE = "\x1f"  # between a SKU and a place's code in a cursor: it is in neithe
 
 @strawberry.type(description="Whose goods are kept here.")
 class Client:
-    """A client."""
-
     code: str
     name: str
     created_at: datetime
@@ -52,8 +50,8 @@ class ClientStockLine:
 
 @strawberry.type(description="One page of a report on a client's units, one row for each.")
 class ClientReport:
-    """One page of a report."""
-
     header: list[str] = strawberry.field(description="The columns, then the custom fields.")
-    rows: list[list[str]] = strawberry.field(description="What is unknown is an empty text.")
+    rows: list[list[str]] = strawberry.field(
+        description="Rows of the report; an unknown value is an empty text."
+    )
     after: str | None = strawberry.field(description="Where the next page begins; null: the end.")

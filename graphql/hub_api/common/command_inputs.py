@@ -1,4 +1,4 @@
-"""What every command takes and answers: units, circumstances, an idempotency key; verdicts."""
+"""What every command takes and answers: units, circumstances, an idempotency key; results."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -22,10 +22,8 @@ REFERENCE_CHARS_MAX = 200
 
 
 @many
-@strawberry.input(description="What was read of a unit.")
+@strawberry.input(description="Identifier of a unit, as it was read.")
 class UnitInput:
-    """What was read of a unit."""
-
     identifier: str = strawberry.field(description="Its id, serial, or another identifier.")
     sku: str | None = strawberry.field(
         description="Its product, where two makers use the same serial.", default=None
@@ -34,7 +32,8 @@ class UnitInput:
         description="Refuse if the unit has changed since it was at this version.", default=None
     )
     at: str | None = strawberry.field(
-        description="The place where it was read, by code: tells which old stock a serial is of.",
+        description="Code of the location of the reading, which selects the unserialized stock "
+        "that a serial belongs to.",
         default=None,
     )
 
@@ -42,8 +41,6 @@ class UnitInput:
 @many
 @strawberry.input(description="A further name of a unit that arrives.")
 class IdentifierInput:
-    """A further name."""
-
     scheme: str
     value: str
 
@@ -51,8 +48,6 @@ class IdentifierInput:
 @many
 @strawberry.input(description="Something that happened to a unit before it had its record here.")
 class FactInput:
-    """Something from before."""
-
     what: str
     on: date | None = None
     reference: str | None = None
@@ -61,8 +56,6 @@ class FactInput:
 @many
 @strawberry.input(description="A unit that gets its record, or that is expected and arrives.")
 class ArrivalInput:
-    """A unit that arrives."""
-
     serial: str = strawberry.field(
         description="As it stands on the label; or an EPC, as a URI or a tag's hexadecimal digits, "
         "or a GS1 Digital Link."
@@ -84,22 +77,18 @@ class ArrivalInput:
     designed_on: date | None = None
     tested_on: date | None = None
     history: list[FactInput] = strawberry.field(
-        description="What happened before, sealed in its first event.", default_factory=list
+        description="Earlier events, sealed in the first event.", default_factory=list
     )
 
 
-@strawberry.input(description="Names a delivery that was announced.")
-class DeliveryReference:
-    """Names a delivery."""
-
+@strawberry.input(description="Supplier and reference of an advance ship notice.")
+class AdvanceShipNoticeReference:
     supplier: str
     ref: str
 
 
 @strawberry.input(description="Who, when, how and why, as far as it is not now and by this key.")
 class CommandContextInput:
-    """The circumstances of a command."""
-
     captured_by: CaptureMethod = CaptureMethod.API
     occurred_at: datetime | None = strawberry.field(
         description="When it happened, if that was before now.", default=None

@@ -57,9 +57,11 @@ from hub.vocabulary import (
 from hub.webhooks import EndpointState
 from hub.webhooks.signing import Signature
 
-strawberry.enum(Scope, name="KeyScope", description="What an API key may do.")
-strawberry.enum(ClaimDecision, description="What is answered; REFER: a person decides.")
-strawberry.enum(ClaimFinding, description="What was noticed; it never changes: act on it.")
+strawberry.enum(Scope, name="KeyScope", description="Permissions of an API key.")
+strawberry.enum(ClaimDecision, description="Decision about a return; REFER: a person decides.")
+strawberry.enum(
+    ClaimFinding, description="Finding about a return. The values are stable: clients act on them."
+)
 strawberry.enum(
     Reason,
     name="AvailabilityReason",
@@ -68,81 +70,88 @@ strawberry.enum(
 strawberry.enum(
     PendingReason,
     name="PendingReason",
-    description="Why a channel was not told its newest quantity yet.",
+    description="Reason for which a level is pending.",
 )
 strawberry.enum(Remedy, name="CaptureRemedy", description="How a failed capture ends.")
 strawberry.enum(Signal, name="CaptureSignal", description="Go on, look twice, or stop.")
 strawberry.enum(Purpose, name="CapturePurpose", description="A unit that arrives, or a known one.")
 strawberry.enum(CaptureCode, description="Why a device signals what it does; it never changes.")
-strawberry.enum(RuleAction, name="CaseRuleAction", description="What a rule does with a case.")
-strawberry.enum(Check, name="QualityCheck", description="What is looked for in the records.")
-strawberry.enum(CaseKind, description="What went wrong.")
-strawberry.enum(CaseAction, description="What became of a case.")
+strawberry.enum(
+    RuleAction, name="CaseRuleAction", description="Action that a rule takes on a case."
+)
+strawberry.enum(Check, name="QualityCheck", description="Data quality check of the records.")
+strawberry.enum(CaseKind, description="Kind of an exception case.")
+strawberry.enum(CaseAction, description="Step that was taken on a case.")
 strawberry.enum(Severity, description="How soon somebody should look.")
-strawberry.enum(LocationKind, description="What a place is for.")
-strawberry.enum(Tracking, description="What is kept of a product's units.")
-strawberry.enum(Trait, description="What makes a product worth following by serial.")
-strawberry.enum(WarrantyStart, description="What starts the warranty of a unit.")
-strawberry.enum(ReplacementCover, description="What covers the replacement of a failed unit.")
+strawberry.enum(LocationKind, description="Purpose of a location.")
+strawberry.enum(Tracking, description="Level of tracking of a product.")
+strawberry.enum(Trait, description="Trait of a product that suggests tracking by serial.")
+strawberry.enum(WarrantyStart, description="Event with which a warranty starts.")
+strawberry.enum(ReplacementCover, description="Cover of the replacement of a failed unit.")
 strawberry.enum(Picking, description="Which units leave first.")
-strawberry.enum(Action, name="UnitAction", description="What can be done to a unit.")
+strawberry.enum(Action, name="UnitAction", description="Movement of a unit.")
 strawberry.enum(
     MappingKind,
-    description="What is mapped: a channel's state of an order or of a return to ours, or our "
-    "name of a carrier to the channel's.",
+    description="Kind of mapped values: order states, return states or carriers.",
 )
-strawberry.enum(PushOutcome, description="What became of one try to tell a channel something.")
-strawberry.enum(Oversell, description="What is done when a channel sold more than there is.")
+strawberry.enum(PushOutcome, description="Outcome of an attempt to push something to a channel.")
+strawberry.enum(Oversell, description="Handling of orders for more than there is.")
 strawberry.enum(CircuitState, description="Whether a channel is talked to.")
-strawberry.enum(ReportColumn, description="What a report may say of a unit.")
-strawberry.enum(CountKind, name="CountKind", description="What a count found about one serial.")
+strawberry.enum(ReportColumn, description="Column of a report about units.")
+strawberry.enum(CountKind, name="CountKind", description="Kind of a count result.")
 strawberry.enum(
-    Answer, name="CountAnswer", description="What a counter is told; a blind count says NOTED."
+    Answer, name="CountAnswer", description="Answer to a counter; a blind count answers NOTED."
 )
-strawberry.enum(Topic, name="RuleTopic", description="What a rule decides about.")
+strawberry.enum(Topic, name="RuleTopic", description="Topic that rules decide about.")
 strawberry.enum(Priority, description="How soon a piece of work is to be done.")
-strawberry.enum(TaskKind, description="What is to be done with a unit.")
-strawberry.enum(DispatchFinding, description="What the check of one serial found.")
+strawberry.enum(TaskKind, description="Kind of a task.")
+strawberry.enum(DispatchFinding, description="Finding of the check for one serial.")
 strawberry.enum(
     Declaration,
     name="ErrorReason",
-    description="What was wrong with an event, in the words of EPCIS 2.0.",
+    description="Reason for a correction, by EPCIS 2.0.",
 )
-strawberry.enum(Law, name="ConservationLaw", description="What always holds.")
-strawberry.enum(DeliveryState, description="Whether more is to come.")
-strawberry.enum(SerializationOrder, description="What makes a product come first.")
+strawberry.enum(Law, name="ConservationLaw", description="Law that the ledger always keeps.")
+strawberry.enum(
+    DeliveryState, name="AdvanceShipNoticeState", description="State of an advance ship notice."
+)
+strawberry.enum(SerializationOrder, description="Criterion by which products are ranked.")
 strawberry.enum(
     Level,
     name="KitLevel",
-    description="What a report counts: whole kits (SET), or what they are made of (COMPONENT).",
+    description="Level that a report counts: whole kits (SET) or their parts (COMPONENT).",
 )
 strawberry.enum(
     Resolution,
     name="RecallResolution",
-    description="What was done about a recalled unit; REPAIRED and CLEARED make it free again.",
+    description="Resolution of a recalled unit; REPAIRED and CLEARED lift its block.",
 )
 strawberry.enum(NoticeState, description="How far a message to a customer got.")
-strawberry.enum(ReconciliationScope, name="ReconciliationScope", description="What a run compares.")
+strawberry.enum(
+    ReconciliationScope, name="ReconciliationScope", description="Data that a run compares."
+)
 strawberry.enum(
     DifferenceKind, name="DifferenceKind", description="In what the two sides disagree."
 )
 strawberry.enum(Cause, name="DifferenceCause", description="Why, where it can be proved.")
-strawberry.enum(Fix, name="DifferenceFix", description="What would bring them together.")
+strawberry.enum(Fix, name="DifferenceFix", description="Fix that would remove the difference.")
 strawberry.enum(ReturnState, description="Where a return of a channel stands.")
-strawberry.enum(ReturnDecision, description="What is answered; REFER: a person decides.")
-strawberry.enum(ReturnFinding, description="What was noticed; it never changes: act on it.")
-strawberry.enum(Route, name="ReturnRoute", description="What becomes of a unit that came back.")
+strawberry.enum(ReturnDecision, description="Decision about a return; REFER: a person decides.")
+strawberry.enum(
+    ReturnFinding, description="Finding about a return. The values are stable: clients act on them."
+)
+strawberry.enum(Route, name="ReturnRoute", description="Route of a returned unit.")
 strawberry.enum(Disposal, description="The final disposition of a unit.")
-strawberry.enum(CostKind, description="What was paid for.")
-strawberry.enum(By, name="ValuationBy", description="What a valuation is divided by.")
+strawberry.enum(CostKind, description="Kind of a cost.")
+strawberry.enum(By, name="ValuationBy", description="Criterion by which a valuation is divided.")
 strawberry.enum(Criterion, name="TrackingCriterion", description="Why to follow a product.")
 strawberry.enum(OwnerKind, description="Who owns a unit.")
-strawberry.enum(CoverKind, description="What a cover is.")
+strawberry.enum(CoverKind, description="Kind of a cover.")
 strawberry.enum(CoverStatus, description="Where a cover stands on a day; UNKNOWN stays unknown.")
 strawberry.enum(Entitled, description="Whether anything covers the unit.")
-strawberry.enum(WorkKind, description="What kind of work was done.")
+strawberry.enum(WorkKind, description="Kind of service work.")
 strawberry.enum(LabelFormat, description="How a label is drawn.")
-strawberry.enum(Loss, description="What became of a unit that is not where it should be.")
+strawberry.enum(Loss, description="Kind of a loss.")
 strawberry.enum(Status, name="UnitStatus", description="Where a unit stands in its life.")
 strawberry.enum(BizStep, description="GS1 CBV business step; allocating and releasing are ours.")
 strawberry.enum(Disposition, description="GS1 CBV disposition.")
@@ -158,6 +167,6 @@ strawberry.enum(
     description="RECORDED: what was recorded, mistakes and all. CORRECTED: what is held true "
     "now. BOTH: what was recorded, with the corrections beside it.",
 )
-strawberry.enum(WarrantyStatus, description="What a manufacturer says; UNKNOWN stays unknown.")
-strawberry.enum(EndpointState, name="WebhookState", description="Whether an address is told.")
+strawberry.enum(WarrantyStatus, description="Answer of a manufacturer about a warranty.")
+strawberry.enum(EndpointState, name="WebhookState", description="State of a webhook endpoint.")
 strawberry.enum(Signature, name="WebhookSignature", description="How messages are signed.")

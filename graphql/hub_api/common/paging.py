@@ -15,8 +15,6 @@ Node = TypeVar("Node")
 
 @strawberry.type(description="Where a page ends.")
 class PageInfo:
-    """Where a page ends."""
-
     has_next_page: bool
     end_cursor: str | None
     has_previous_page: bool
@@ -38,9 +36,8 @@ class Connection(Generic[Node]):
     edges: list[Edge[Node]]
     page_info: PageInfo
 
-    @strawberry.field(description="The items of `edges`, for those who need no cursors.")
+    @strawberry.field(description="Items of `edges`, without their cursors.")
     def nodes(self) -> list[Node]:
-        """Return the items alone."""
         return [edge.node for edge in self.edges]
 
 

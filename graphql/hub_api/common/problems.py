@@ -18,94 +18,76 @@ from hub_api.engine.wire import TRY_AGAIN
 
 @strawberry.interface(description="Why nothing was done. `code` never changes; act on it.")
 class Problem:
-    """Why nothing was done."""
-
     code: str
     message: str
 
 
 @strawberry.type(description="A value is malformed; correct it and send again.")
 class InvalidInput(Problem):
-    """A value is malformed."""
-
     field: str | None = strawberry.field(description="The input field at fault.", default=None)
 
 
-@strawberry.type(description="What was read can not be a serial: scan the serial label.")
+@strawberry.type(description="The reading cannot be a serial: scan the serial label.")
 class InvalidBarcode(Problem):
     """What was read can not be a serial."""
 
-    read: str | None = strawberry.field(description="What was read.", default=None)
+    read: str | None = strawberry.field(description="Reading of the scanner.", default=None)
 
 
 @strawberry.type(description="No unit bears this identifier.")
 class UnknownUnit(Problem):
-    """No unit bears this identifier."""
-
     identifier: str | None = None
 
 
 @strawberry.type(description="Several units bear this identifier: name the product too.")
 class AmbiguousUnit(Problem):
-    """Several units bear this identifier."""
-
     skus: list[str] = strawberry.field(description="Whose units they are.", default_factory=list)
 
 
 @strawberry.type(description="A record that is named does not exist.")
 class UnknownReference(Problem):
-    """A record that is named does not exist."""
-
-    field: str | None = strawberry.field(description="What was named.", default=None)
+    field: str | None = strawberry.field(
+        description="Input field that names the missing record.", default=None
+    )
 
 
 @strawberry.type(description="A unit of this product already bears the serial.")
 class DuplicateSerial(Problem):
-    """A unit of this product already bears the serial."""
-
     status: str | None = strawberry.field(description="Where that unit stands.", default=None)
 
 
 @strawberry.type(description="The product must be scanned at this step: scan the unit.")
 class CaptureRequired(Problem):
-    """The product must be scanned at this step."""
-
     action: str | None = strawberry.field(description="The step that needs a scan.", default=None)
     captured_by: str | None = strawberry.field(description="How it was captured.", default=None)
 
 
 @strawberry.type(description="The unit is not in a state that permits this step.")
 class StepNotAllowed(Problem):
-    """The unit is not in a state that permits this step."""
-
-    allowed: list[str] = strawberry.field(description="What it permits.", default_factory=list)
+    allowed: list[str] = strawberry.field(
+        description="Steps that the unit permits.", default_factory=list
+    )
 
 
 @strawberry.type(description="The unit is promised to somebody else.")
 class UnitPromised(Problem):
-    """The unit is promised to somebody else."""
-
     reference: str | None = strawberry.field(description="To what.", default=None)
 
 
 @strawberry.type(description="The unit is blocked by a quality, recall or fraud hold.")
 class UnitBlocked(Problem):
-    """The unit is blocked."""
-
-    allowed: list[str] = strawberry.field(description="What it permits.", default_factory=list)
+    allowed: list[str] = strawberry.field(
+        description="Steps that the unit permits.", default_factory=list
+    )
 
 
 @strawberry.type(description="The unit is past its last day: take another one.")
 class UnitExpired(Problem):
-    """The unit is past its last day."""
-
     expires_on: str | None = strawberry.field(description="Its last day.", default=None)
 
 
 @strawberry.type(description="Another unit is meant here.")
 class WrongUnit(Problem):
-    """Another unit is meant here."""
-
     directed: list[str] = strawberry.field(
         description="The serials of those that are meant.", default_factory=list
     )
@@ -113,37 +95,29 @@ class WrongUnit(Problem):
 
 @strawberry.type(description="The unit changed since it was read: read it again.")
 class VersionConflict(Problem):
-    """The unit changed since it was read."""
-
     version: int | None = strawberry.field(description="Its version now.", default=None)
 
 
 @strawberry.type(description="A later event would be impossible: correct that one first.")
 class ContradictsHistory(Problem):
-    """A later event would be impossible."""
-
     prevented_by: strawberry.ID | None = strawberry.field(description="That event.", default=None)
-    action: str | None = strawberry.field(description="What it did.", default=None)
+    action: str | None = strawberry.field(
+        description="Movement that the later event records.", default=None
+    )
 
 
 @strawberry.type(description="The idempotency key was used for another input.")
 class IdempotencyKeyReused(Problem):
-    """The idempotency key was used for another input."""
-
     key: str | None = None
 
 
 @strawberry.type(description="Fewer units are available than are asked for.")
 class NotEnoughStock(Problem):
-    """Fewer units are available than are asked for."""
-
     available: int | None = None
 
 
 @strawberry.type(description="The API key may not do this.")
 class Forbidden(Problem):
-    """The API key may not do this."""
-
     needs: str | None = strawberry.field(description="The scope that may.", default=None)
 
 

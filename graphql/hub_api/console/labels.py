@@ -115,7 +115,6 @@ DISPOSITION: Words = {
     "RETAIL_SOLD": "Sold",
     "RETURNED": "Returned",
     "DAMAGED": "Damaged",
-    "NEEDS_REPLACEMENT": "Needs replacement",
     "RECALLED": "Recalled",
     "DESTROYED": "Destroyed",
     "UNKNOWN": "Whereabouts unknown",

@@ -20,9 +20,9 @@ from hub_api.common.context import Info
 from hub_api.common.problems import answer
 from hub_api.counts.types import (
     Adjustment,
-    AdjustmentVerdict,
+    AdjustmentResult,
     Counted,
-    CountVerdict,
+    CountedUnit,
     StockCount,
     plain_adjusted,
     plain_noted,
@@ -97,8 +97,8 @@ class CountMutation:
         return Counted(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
-            verdicts=[
-                CountVerdict(
+            results=[
+                CountedUnit(
                     index=row["index"],
                     identifier=row["identifier"],
                     answer=Answer(row["answer"]) if row["answer"] else None,
@@ -114,7 +114,6 @@ class CountMutation:
         result=answer("CompareCountResult", StockCount),
     )
     async def compare_count(self, call: Call, ref: str) -> StockCount:
-        """Compare."""
         context = call.context.command_context()
         await call.once(context, lambda work: counts.compare(work.tx, context, ref))
         return await shown(call.info, ref)
@@ -145,8 +144,8 @@ class CountMutation:
         return Adjustment(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
-            verdicts=[
-                AdjustmentVerdict(
+            results=[
+                AdjustmentResult(
                     index=row["index"],
                     subject=row["subject"],
                     identifier=row["identifier"],
@@ -166,7 +165,6 @@ class CountMutation:
         result=answer("CloseCountResult", StockCount),
     )
     async def close_count(self, call: Call, ref: str, reason: str | None = None) -> StockCount:
-        """Close."""
         context = call.context.command_context(reason=reason)
         await call.once(context, lambda work: counts.close(work, ref))
         return await shown(call.info, ref)
@@ -177,7 +175,6 @@ class CountMutation:
         result=answer("CancelCountResult", StockCount),
     )
     async def cancel_count(self, call: Call, ref: str) -> StockCount:
-        """Cancel."""
         context = call.context.command_context()
         await call.once(context, lambda work: counts.cancel(work.tx, context, ref))
         return await shown(call.info, ref)

@@ -23,7 +23,6 @@ class CountQuery:
 
     @strawberry.field(description="One count by its reference.")
     async def stock_count(self, info: Info, ref: str) -> StockCount:
-        """Find a count."""
         info.context.require(*COUNTERS)
         return await shown(info, ref)
 
@@ -36,7 +35,6 @@ class CountQuery:
         location: str | None = None,
         state: str | None = None,
     ) -> Connection[StockCount]:
-        """List counts."""
         info.context.require(*COUNTERS)
         wanted = paging.Filter()
         wanted.add("stock_count.id < :before", before=position(after))

@@ -20,8 +20,6 @@ from hub_api.units.types import Unit
 
 @strawberry.type(description="How many serials of each kind a count found.")
 class CountTally:
-    """How many serials of each kind."""
-
     confirmed: int
     missing: int
     unexpected: int
@@ -44,8 +42,6 @@ class CountTally:
 
 @strawberry.type(description="When, where and by whom a unit was seen last.")
 class LastSeen:
-    """When, where and by whom a unit was seen last."""
-
     at: datetime
     location: str
     by: str
@@ -54,14 +50,12 @@ class LastSeen:
 
 @strawberry.type(description="One reading of a serial at a place.")
 class CountReading:
-    """One reading."""
-
     location: str
     counter: str
     at: datetime
 
 
-@strawberry.type(description="What a count found about one serial, and what was done about it.")
+@strawberry.type(description="Result of a count for one serial, and its resolution.")
 class CountResult:
     """What a count found about one serial."""
 
@@ -118,15 +112,12 @@ class CountResult:
 
     @strawberry.field(description="The unit as it is now; null for an unknown serial.")
     async def unit(self, info: Info) -> Unit | None:
-        """Load the unit."""
         row = await info.context.units(self.unit_id) if self.unit_id else None
         return Unit.of(row) if row else None
 
 
 @strawberry.type(description="A count by serial of a site or a bin.")
 class StockCount:
-    """A count."""
-
     id: strawberry.ID
     ref: str
     location: str
@@ -160,17 +151,15 @@ class StockCount:
             product_id=strawberry.ID(row["product_id"]) if row["product_id"] else None,
         )
 
-    @strawberry.field(description="What it found, as far as it was compared.")
+    @strawberry.field(description="Totals of the comparison so far.")
     async def tally(self, info: Info) -> CountTally:
-        """Load the tally."""
         info.context.require(Scope.OPS)
         return CountTally.of(await info.context.loaders.of(counts.tally).load(self.id))
 
-    @strawberry.field(description="What it found, serial by serial.")
+    @strawberry.field(description="Results of the comparison, serial by serial.")
     async def results(
         self, info: Info, first: int = 50, after: str | None = None, kind: Kind | None = None
     ) -> Connection[CountResult]:
-        """List the results."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: counts.results(
@@ -182,57 +171,47 @@ class StockCount:
 
 @strawberry.type(description="The last counts of a place, oldest first, and their drift.")
 class CountAccuracy:
-    """The last counts of a place."""
-
     drift: float | None = strawberry.field(
         description="The accuracy of the last count less that of the first."
     )
     counts: list[StockCount] = strawberry.field(metadata={"size": 10})
 
 
-@strawberry.type(description="What became of one reading.")
-class CountVerdict:
-    """What became of one reading."""
-
+@strawberry.type(description="Result of one reading.")
+class CountedUnit:
     index: int
     identifier: str
     answer: Answer | None = strawberry.field(description="Null where the reading is no serial.")
     problem: Problem | None
 
 
-@strawberry.type(description="What became of the readings of one counter.")
+@strawberry.type(description="Result of the readings of one counter.")
 class Counted:
-    """What became of readings."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
-    verdicts: list[CountVerdict]
+    results: list[CountedUnit]
 
 
-@strawberry.type(description="What became of one difference.")
-class AdjustmentVerdict:
-    """What became of one difference."""
-
+@strawberry.type(description="Result for one difference.")
+class AdjustmentResult:
     index: int
     subject: str
     identifier: str
     kind: Kind
-    action: Action | None = strawberry.field(description="What was recorded of the unit.")
+    action: Action | None = strawberry.field(description="Movement that was recorded for the unit.")
     case: str | None = strawberry.field(description="The kind of the case that was opened.")
     problem: Problem | None
 
 
-@strawberry.type(description="What became of an adjustment.")
+@strawberry.type(description="Result of an adjustment.")
 class Adjustment:
-    """What became of an adjustment."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
-    verdicts: list[AdjustmentVerdict]
+    results: list[AdjustmentResult]
 
 
 def _moment(value: int | None) -> datetime | None:

@@ -54,7 +54,6 @@ class PolicyMutation:
         result=DecisionRulesResult,
     )
     async def remove_decision_rule(self, call: Call, topic: Topic, code: str) -> DecisionRules:
-        """Remove a rule."""
         done = await call.once(
             call.context.command_context(), lambda work: policies.remove(work.tx, topic, code)
         )

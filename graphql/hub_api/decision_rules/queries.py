@@ -18,12 +18,10 @@ class PolicyQuery:
         metadata={"size": 50},
     )
     async def decision_rules(self, info: Info, topic: Topic) -> list[DecisionRule]:
-        """List rules."""
         info.context.require(Scope.POS, Scope.SCANNER)
         return [DecisionRule.of(rule) for rule in await rules(info, topic)]
 
     @strawberry.field(description="The rule that would decide. Nothing is changed by it.")
     async def preview_rule(self, info: Info, topic: Topic, facts: RuleFactsInput) -> DecisionRule:
-        """Preview which rule would decide."""
         info.context.require(Scope.POS, Scope.SCANNER)
         return DecisionRule.of(policies.decide(await rules(info, topic), facts.plain()))

@@ -24,8 +24,6 @@ BUILT_IN = {
     description="When a rule fits: all that is named must hold; of a list, one is enough."
 )
 class RuleConditionsInput:
-    """When a rule fits."""
-
     reasons: list[str] = strawberry.field(default_factory=list)
     conditions: list[str] = strawberry.field(default_factory=list)
     grades: list[str] = strawberry.field(default_factory=list)
@@ -57,7 +55,7 @@ class RuleConditionsInput:
         return Conditions(**given)
 
 
-@strawberry.input(description="What is known of a matter; what is left out is not known.")
+@strawberry.input(description="Facts to decide about; a fact that is left out is unknown.")
 class RuleFactsInput:
     """What is known of a matter."""
 
@@ -80,8 +78,6 @@ class RuleFactsInput:
 
 @strawberry.type(description="When a rule fits.")
 class RuleConditions:
-    """When a rule fits."""
-
     reasons: list[str]
     conditions: list[str]
     grades: list[str]
@@ -99,8 +95,6 @@ class RuleConditions:
 
 @strawberry.type(description="One rule. The rule of the smallest rank that fits decides.")
 class DecisionRule:
-    """One rule."""
-
     topic: Topic
     code: str
     name: str

@@ -246,7 +246,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "RESTOCK": "Back into stock.",
         "REPAIR": "Into repair.",
         "QUARANTINE": "Set apart.",
-        "RECYCLE": "Recycled.",
+        "RECYCLE": "The unit is recycled.",
         "WRITE_OFF": "Out of the stock for good.",
         "HAND_BACK": "Back to the customer.",
         "REFER": "A person decides.",
@@ -304,14 +304,6 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "CLAIM": "Decision about a warranty claim.",
         "PRIORITY": "Priority of an order.",
     },
-    "ShipNoticeState": {
-        "OPEN": "Units may still arrive.",
-        "CLOSED": "The notice is closed.",
-    },
-    "DeliveryState": {
-        "OPEN": "Units may still arrive.",
-        "CLOSED": "The notice is closed.",
-    },
     "AdvanceShipNoticeState": {
         "OPEN": "Units may still arrive.",
         "CLOSED": "The notice is closed.",
@@ -346,8 +338,8 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
     },
     "Disposal": {
         "RESELL": "Sold elsewhere.",
-        "SCRAP": "Scrapped.",
-        "RECYCLE": "Recycled.",
+        "SCRAP": "The units are scrapped.",
+        "RECYCLE": "The unit is recycled.",
         "RECALL": "Sent back or destroyed under a recall.",
     },
     "Loss": {
@@ -365,8 +357,8 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "INCORRECT_DATA": "The data of the event are wrong.",
     },
     "GrantedCover": {
-        "EXTENDED_WARRANTY": "Extended warranty.",
-        "SERVICE_AGREEMENT": "Service agreement.",
+        "EXTENDED_WARRANTY": "Warranty that was bought in addition.",
+        "SERVICE_AGREEMENT": "Agreement about service or maintenance.",
     },
     "CaptureRemedy": {
         "RETRY": "Use a new reading of the label.",

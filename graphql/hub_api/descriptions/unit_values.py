@@ -96,7 +96,6 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "RETAIL_SOLD": "CBV retail_sold: sold to a customer.",
         "RETURNED": "CBV returned: brought back.",
         "DAMAGED": "CBV damaged: impaired.",
-        "NEEDS_REPLACEMENT": "CBV needs_replacement: to be replaced.",
         "RECALLED": "CBV recalled: under a recall.",
         "DESTROYED": "CBV destroyed: rendered unusable.",
         "UNKNOWN": "CBV unknown: the condition is not known.",
@@ -197,7 +196,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
     "CoverKind": {
         "OWN": "Our own warranty.",
         "EXTENDED_WARRANTY": "Extended warranty that was bought in addition.",
-        "SERVICE_AGREEMENT": "Service agreement.",
+        "SERVICE_AGREEMENT": "Agreement about service or maintenance.",
         "INHERITED": "Cover that came from a replaced unit.",
         "MANUFACTURER": "Warranty of the manufacturer.",
     },
@@ -241,10 +240,10 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
     },
     "CostKind": {
         "ACQUISITION": "Purchase price.",
-        "FREIGHT": "Freight.",
+        "FREIGHT": "Cost of transport.",
         "DUTY": "Customs duty.",
         "REPAIR": "Repair or refurbishment.",
-        "STORAGE": "Storage.",
+        "STORAGE": "Cost of storage.",
         "OTHER": "Any other cost.",
     },
     "OwnerKind": {

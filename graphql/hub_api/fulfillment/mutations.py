@@ -115,8 +115,8 @@ class FulfillmentMutation:
         command_context = command_context_of(call.context, context)
 
         def do(work: Work) -> dict[str, Any]:
-            check, verdicts = dispatch.pack(work, order_id, scans_of(scanned), partial=partial)
-            packed = [each.unit_id for each in verdicts if each.accepted]
+            check, results = dispatch.pack(work, order_id, scans_of(scanned), partial=partial)
+            packed = [each.unit_id for each in results if each.accepted]
             return {"check": check.as_json(), "packed": packed}
 
         try:
@@ -130,8 +130,8 @@ class FulfillmentMutation:
     @command(
         Scope.POS,
         Scope.SCANNER,
-        description="Hand an order to its customer at a shop: its line is closed with the serial, "
-        "and the channel is told.",
+        description="Hand an order to its customer at a shop: the serial closes its line and is "
+        "pushed to the channel.",
         result=CommandOutcome,
     )
     async def collect_units(

@@ -26,7 +26,6 @@ class FulfillmentQuery:
         scanned: list[UnitInput],
         step: DispatchStep = DispatchStep.SHIP,
     ) -> DispatchCheck:
-        """Check."""
         info.context.require(Scope.SCANNER, Scope.POS)
         action = Action(step.value)
         context = info.context.command_context()

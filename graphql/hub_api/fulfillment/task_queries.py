@@ -19,8 +19,8 @@ class WorkQuery:
     """What is to be done."""
 
     @strawberry.field(
-        description="What to pick, for an order or at a location's site: which serial at which "
-        "bin, in walking order; where there is more than `first`, the most urgent.",
+        description="Pick list for an order or for the site of a location: serials and bins in "
+        "walking order; the most urgent where there are more than `first`.",
         metadata={"size": 50},
     )
     async def pick_list(
@@ -30,7 +30,6 @@ class WorkQuery:
         location: str | None = None,
         first: int = 50,
     ) -> list[Pick]:
-        """List picks."""
         info.context.require(Scope.SCANNER)
         now = info.context.clock()
 
@@ -43,13 +42,12 @@ class WorkQuery:
         return [Pick.of(row) for row in await info.context.read(read)]
 
     @strawberry.field(
-        description="What is to be done at a location's site, the most urgent first.",
+        description="Open tasks at the site of a location, the most urgent first.",
         metadata={"size": 50},
     )
     async def tasks(
         self, info: Info, location: str, first: int = 50, kind: TaskKind | None = None
     ) -> list[Task]:
-        """List tasks."""
         info.context.require(Scope.SCANNER)
         now = info.context.clock()
 

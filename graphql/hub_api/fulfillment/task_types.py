@@ -17,8 +17,6 @@ from hub_api.units.types import Unit
 
 @strawberry.type(description="One unit that is to be picked, and where it lies.")
 class Pick:
-    """One unit that is to be picked."""
-
     serial: str
     bin: str = strawberry.field(description="The code of the location where it lies.")
     bin_name: str
@@ -59,8 +57,6 @@ class Pick:
 
 @strawberry.type(description="One thing that is to be done with a unit.")
 class Task:
-    """One thing that is to be done."""
-
     kind: TaskKind
     priority: Priority
     rule: str = strawberry.field(description="The code of the rule that says how urgent it is.")
@@ -101,8 +97,6 @@ class Task:
 
 @strawberry.type(description="A unit under way between two of our sites: at neither it is sold.")
 class Transfer:
-    """A unit under way."""
-
     unit: Unit
     origin: str = strawberry.field(description="The site that sent it.")
     destination: str
@@ -127,8 +121,6 @@ class Transfer:
 
 @strawberry.type(description="An order after it was said what is special about it.")
 class OrderPriority:
-    """What is special about an order."""
-
     order_id: strawberry.ID
     tags: list[str]
     promised_on: date | None
@@ -138,7 +130,6 @@ class OrderPriority:
 
     @strawberry.field(description="The order.")
     async def order(self, info: Info) -> Order:
-        """Load the order."""
         return Order.of(await info.context.loaders.of(order_views.orders_by_id).load(self.order_id))
 
 

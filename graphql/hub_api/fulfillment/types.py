@@ -17,8 +17,6 @@ USUAL_SIZE = 10
 
 @strawberry.enum(description="The step that an order is checked for.")
 class DispatchStep(Enum):
-    """The step that an order is checked for."""
-
     PACK = Action.PACK.value
     SHIP = Action.SHIP.value
     COLLECT = Action.COLLECT.value
@@ -34,7 +32,7 @@ async def _unit(info: Info, unit_id: str) -> Unit:
     return unit
 
 
-@strawberry.type(description="What the check says of one serial that was scanned.")
+@strawberry.type(description="Result of the check for one scanned serial.")
 class ScannedUnit:
     """What the check says of one serial."""
 
@@ -46,17 +44,14 @@ class ScannedUnit:
 
     @strawberry.field(description="The unit as it is now; null if nobody knows it.")
     async def unit(self, info: Info) -> Unit | None:
-        """Load the unit."""
         return await _unit(info, self.unit_id) if self.unit_id else None
 
 
 @strawberry.type(description="An order beside what was scanned of it.")
 class DispatchCheck:
-    """An order beside what was scanned of it."""
-
     order_id: strawberry.ID
     is_whole: bool = strawberry.field(
-        description="What was scanned is the order, the whole order and nothing else."
+        description="Whether the scanned units are the whole order and nothing else."
     )
     is_cancelled: bool
     lacking: int = strawberry.field(description="Units that it needs and nobody promised to it.")
@@ -89,11 +84,10 @@ class DispatchCheck:
         metadata={"size": USUAL_SIZE},
     )
     async def missing(self, info: Info) -> list[Unit]:
-        """Load what is missing."""
         return await _units(info, self.missing_ids)
 
 
-@strawberry.type(description="What became of packing an order.")
+@strawberry.type(description="Result of packing an order.")
 class OrderPacking:
     """What became of packing an order."""
 
@@ -108,7 +102,6 @@ class OrderPacking:
         metadata={"size": USUAL_SIZE},
     )
     async def packed(self, info: Info) -> list[Unit]:
-        """Load what was packed."""
         return await _units(info, self.packed_ids)
 
 
@@ -128,19 +121,15 @@ class Substitution:
 
     @strawberry.field(description="The unit that was picked.")
     async def picked(self, info: Info) -> Unit:
-        """Load the unit."""
         return await _unit(info, self.picked_id)
 
     @strawberry.field(description="The unit that was directed, and is free again.")
     async def released(self, info: Info) -> Unit:
-        """Load the unit."""
         return await _unit(info, self.released_id)
 
 
 @strawberry.type(description="A unit that came back, and the one that was given for it.")
 class Exchange:
-    """A unit that came back, and the one that was given for it."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
@@ -150,10 +139,8 @@ class Exchange:
 
     @strawberry.field(description="The unit that came back.")
     async def returned(self, info: Info) -> Unit:
-        """Load the unit."""
         return await _unit(info, self.returned_id)
 
     @strawberry.field(description="The unit that was given for it.")
     async def given(self, info: Info) -> Unit:
-        """Load the unit."""
         return await _unit(info, self.given_id)

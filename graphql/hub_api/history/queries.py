@@ -43,7 +43,6 @@ class HistoryQuery:
         recorded_by: datetime | None = None,
         sku: str | None = None,
     ) -> UnitStanding | None:
-        """Find where a unit stood."""
         info.context.require(*STAFF)
         then, known = _instants(at, recorded_by)
 
@@ -89,7 +88,6 @@ class HistoryQuery:
         sku: str | None = None,
         recorded_by: datetime | None = None,
     ) -> TrialBalance:
-        """Draw up a trial balance."""
         info.context.require(Scope.OPS)
         then, known = _instants(at, recorded_by)
         found = await info.context.database.report(
@@ -106,6 +104,5 @@ class HistoryQuery:
         metadata={"cost": 100},
     )
     async def conservation(self, info: Info) -> Conservation:
-        """Prove conservation."""
         info.context.require(Scope.OPS)
         return Conservation.of(await info.context.database.report(conservation.check))

@@ -16,10 +16,10 @@ from hub_api.common.context import Info
 from hub_api.units.types import Unit
 
 
-@strawberry.input(description="What was right instead; what is left out is as it was recorded.")
+@strawberry.input(
+    description="Corrected data of an event; fields that are left out stay as recorded."
+)
 class EventChanges:
-    """What was right instead."""
-
     occurred_at: datetime | None = None
     document_type: str | None = strawberry.field(
         description="With `documentRef`; other, if it is left out.", default=None
@@ -34,8 +34,6 @@ class EventChanges:
 
 @strawberry.type(description="A correction that was recorded.")
 class Correction:
-    """A correction that was recorded."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
@@ -47,7 +45,6 @@ class Correction:
 
     @strawberry.field(description="The unit as it is now.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # it was corrected, and units are never deleted
         return Unit.of(row)
@@ -55,8 +52,6 @@ class Correction:
 
 @strawberry.type(description="Where a unit stood at an instant.")
 class UnitStanding:
-    """Where a unit stood at an instant."""
-
     version: int = strawberry.field(description="Of the newest event that had occurred by then.")
     status: Status
     disposition: Disposition
@@ -88,7 +83,6 @@ class UnitStanding:
 
     @strawberry.field(description="The unit as it is now.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # it was found, and units are never deleted
         return Unit.of(row)
@@ -96,8 +90,6 @@ class UnitStanding:
 
 @strawberry.type(description="A unit that was at a place at an instant.")
 class StockedUnit:
-    """A unit that was at a place."""
-
     id: strawberry.ID = strawberry.field(description="The unit's.")
     serial: str
     sku: str
@@ -131,8 +123,6 @@ class TrialLine:
 
 @strawberry.type(description="How many units stood where at an instant.")
 class TrialBalance:
-    """How many units stood where."""
-
     existed: int = strawberry.field(description="Units that existed, counted by themselves.")
     adds_up: bool = strawberry.field(description="Whether the lines add up to them.")
     lines: list[TrialLine]
@@ -140,8 +130,6 @@ class TrialBalance:
 
 @strawberry.type(description="A figure or a unit for which a law does not hold.")
 class ConservationBreach:
-    """A figure or a unit for which a law does not hold."""
-
     law: Law
     subject: str = strawberry.field(description="A unit's id, or a product and a place.")
     message: str
@@ -149,8 +137,6 @@ class ConservationBreach:
 
 @strawberry.type(description="Whether every unit counts once, in one place, right now.")
 class Conservation:
-    """Whether every unit counts once."""
-
     holds: bool
     units: int
     available: int

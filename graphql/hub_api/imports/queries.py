@@ -17,7 +17,6 @@ class ImportQuery:
     async def imports(
         self, info: Info, first: int = 50, after: str | None = None, state: str | None = None
     ) -> Connection[ImportRun]:
-        """List runs."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: imports.listed(tx, first=first, before=position(after), state=state)
@@ -26,6 +25,5 @@ class ImportQuery:
 
     @strawberry.field(name="import", description="One import.")
     async def import_run(self, info: Info, id: strawberry.ID) -> ImportRun:
-        """Find a run."""
         info.context.require(Scope.OPS)
         return ImportRun.of(await info.context.read(lambda tx: imports.by_id(tx, id)))

@@ -11,10 +11,8 @@ from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 
 
-@strawberry.type(description="What became of one row of a file.")
+@strawberry.type(description="Result of one row of a file.")
 class ImportedRow:
-    """What became of one row."""
-
     number: int = strawberry.field(description="In the file, from 1, without its header.")
     serial: str = strawberry.field(description="As the row has it.")
     accepted: bool
@@ -41,8 +39,6 @@ class ImportedRow:
 
 @strawberry.type(description="How many rows were refused for one reason.")
 class RefusedRows:
-    """Refused rows of one code."""
-
     code: str
     rows: int
     first: int = strawberry.field(description="The first of them.")
@@ -50,14 +46,14 @@ class RefusedRows:
 
 @strawberry.type(description="A file of units that is, or was, read in.")
 class ImportRun:
-    """A file of units."""
-
     id: strawberry.ID
     name: str
     format: str
     dry_run: bool = strawberry.field(description="Verdicts only: nothing was changed.")
     state: str = strawberry.field(description="running, finished or failed; failed can be resumed.")
-    total: int | None = strawberry.field(description="Rows, as far as the file tells.")
+    total: int | None = strawberry.field(
+        description="Number of rows, as far as the file states it."
+    )
     done: int
     accepted: int
     refused: int
@@ -85,7 +81,7 @@ class ImportRun:
             finished_at=moment(row["finished_at"]) if row["finished_at"] else None,
         )
 
-    @strawberry.field(description="What became of its rows, in the order of the file.")
+    @strawberry.field(description="Results of the rows, in the order of the file.")
     async def rows(
         self,
         info: Info,
@@ -94,7 +90,6 @@ class ImportRun:
         refused_only: bool = False,
         code: str | None = None,
     ) -> Connection[ImportedRow]:
-        """List rows."""
         rows = await info.context.read(
             lambda tx: imports.rows_of(
                 tx,
@@ -109,6 +104,5 @@ class ImportRun:
 
     @strawberry.field(description="Its refused rows by their reasons.", metadata={"size": 10})
     async def refusals(self, info: Info) -> list[RefusedRows]:
-        """Count refused rows."""
         rows = await info.context.read(lambda tx: imports.tally(tx, str(self.id)))
         return [RefusedRows(**row) for row in rows]

@@ -9,8 +9,7 @@ from hub import catalogue
 from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.errors import InvalidInput
-from hub.inbound import receiving
-from hub.inbound import ship_notices as deliveries
+from hub.inbound import receiving, ship_notices
 from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.ledger.commissioning import RecordOrigin
 from hub.ledger.event_writer import Verdict
@@ -23,32 +22,35 @@ from hub_api.common.command_inputs import (
 )
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
-from hub_api.inbound.ship_notice_types import AnnouncedShipNotice, ClosedDelivery, DeliveryLineInput
+from hub_api.inbound.ship_notice_types import (
+    AdvanceShipNoticeLineInput,
+    AnnouncedAdvanceShipNotice,
+    ClosedAdvanceShipNotice,
+)
 from hub_api.units.results import CommandOutcome, CommandResult, UnitResult, record_units
 
 OWNER_CHARS_MAX = 100
 
 
 @strawberry.type
-class DeliveryMutation:
+class ShipNoticeMutation:
     """Announcing and closing deliveries; giving units their records before they arrive."""
 
     @command(
         Scope.OPS,
-        description="Announce a delivery (CBV desadv). Serials that it names are expected from "
-        "then on; one that is known already is refused by itself.",
-        result=answer("AnnounceDeliveryResult", AnnouncedShipNotice),
+        description="Store an advance ship notice (CBV desadv). Its serials are expected from "
+        "then on; a known serial is refused by itself.",
+        result=answer("AnnounceShipmentResult", AnnouncedAdvanceShipNotice),
     )
     async def announce_shipment(
         self,
         call: Call,
         supplier: str,
         ref: str,
-        lines: list[DeliveryLineInput],
+        lines: list[AdvanceShipNoticeLineInput],
         purchase_order: str | None = None,
         expected_on: date | None = None,
-    ) -> AnnouncedShipNotice:
-        """Announce a delivery."""
+    ) -> AnnouncedAdvanceShipNotice:
         context = call.context.command_context()
         card = DeliveryCard(
             supplier=supplier,
@@ -61,49 +63,50 @@ class DeliveryMutation:
         )
 
         def do(work: Work) -> Any:
-            delivery_id, verdicts = deliveries.announce(work, card)
-            return [delivery_id, [each.as_json() for each in verdicts]]
+            notice_id, results = ship_notices.announce(work, card)
+            return [notice_id, [each.as_json() for each in results]]
 
         done = await call.once(context, do)
-        delivery_id, told = done.value
-        verdicts = [UnitResult.of(each) for each in told]
-        accepted = sum(verdict.accepted for verdict in verdicts)
-        return AnnouncedShipNotice(
+        notice_id, told = done.value
+        results = [UnitResult.of(each) for each in told]
+        accepted = sum(verdict.accepted for verdict in results)
+        return AnnouncedAdvanceShipNotice(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             accepted=accepted,
-            refused=len(verdicts) - accepted,
-            verdicts=verdicts,
-            delivery_id=delivery_id,
+            refused=len(results) - accepted,
+            results=results,
+            notice_id=notice_id,
         )
 
     @command(
         Scope.OPS,
-        description="Close a delivery; what differs becomes a case. What comes later still counts.",
-        result=answer("CloseDeliveryResult", ClosedDelivery),
+        description="Close an advance ship notice; deviations become a case. Later arrivals "
+        "still count.",
+        result=answer("CloseAdvanceShipNoticeResult", ClosedAdvanceShipNotice),
     )
-    async def close_delivery(
+    async def close_advance_ship_notice(
         self,
         call: Call,
         id: strawberry.ID,
         give_up: bool = False,
         owner: str | None = None,
         reason: str | None = None,
-    ) -> ClosedDelivery:
+    ) -> ClosedAdvanceShipNotice:
         """Close; with `giveUp` named units that did not come are missing, else still expected."""
         if owner is not None and not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
             raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
         context = command_context_of(call.context, CommandContextInput(reason=reason))
 
         def do(work: Work) -> Any:
-            deliveries.close(work, id, give_up=give_up, owner=owner)
+            ship_notices.close(work, id, give_up=give_up, owner=owner)
             return id
 
         done = await call.once(context, do)
-        return ClosedDelivery(
+        return ClosedAdvanceShipNotice(
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
-            delivery_id=done.value,
+            notice_id=done.value,
         )
 
     @command(
@@ -147,7 +150,7 @@ class DeliveryMutation:
         purchase_order: str | None = None,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Label; the serials are in the verdicts."""
+        """Label; the serials are in the results."""
         pattern = ArrivalInput(
             serial="", product=product, lot=lot, supplier=supplier, purchase_order=purchase_order
         )

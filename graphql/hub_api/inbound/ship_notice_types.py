@@ -16,10 +16,8 @@ from hub_api.common.context import Info
 from hub_api.units.results import UnitResult
 
 
-@strawberry.input(description="One line of a delivery.")
-class DeliveryLineInput:
-    """One line."""
-
+@strawberry.input(description="One line of an advance ship notice.")
+class AdvanceShipNoticeLineInput:
     ref: str
     product: str = strawberry.field(description="SKU or GTIN.")
     quantity: int
@@ -30,87 +28,78 @@ class DeliveryLineInput:
 
 
 @strawberry.type(description="Serials of one sort.")
-class DeliverySerials:
-    """Serials of one sort."""
-
+class AdvanceShipNoticeSerials:
     count: int
     listed: strawberry.Private[list[str]]
 
     @strawberry.field(description="The serials themselves.")
     def serials(self, first: int = 1_000, skip: int = 0) -> list[str]:
-        """List the serials."""
         if not 0 < first <= SCANS_MAX or skip < 0:
             raise InvalidInput(f"first is 1 to {SCANS_MAX}, skip not negative", field="first")
         return self.listed[skip : skip + first]
 
     @classmethod
-    def of(cls, listed: list[str]) -> "DeliverySerials":
+    def of(cls, listed: list[str]) -> "AdvanceShipNoticeSerials":
         """Show serials."""
         return cls(count=len(listed), listed=listed)
 
 
-@strawberry.type(description="What came of one line.")
-class DeliveryLine:
-    """What came of one line."""
-
+@strawberry.type(description="Comparison of one line with the arrivals.")
+class AdvanceShipNoticeLine:
     ref: str
     sku: str
     quantity: int
     lot: str | None
-    matched: DeliverySerials
-    short: DeliverySerials = strawberry.field(description="Named, and not here.")
-    over: DeliverySerials = strawberry.field(description="More than announced.")
-    unexpected: DeliverySerials = strawberry.field(
+    matched: AdvanceShipNoticeSerials
+    short: AdvanceShipNoticeSerials = strawberry.field(description="Named, and not here.")
+    over: AdvanceShipNoticeSerials = strawberry.field(description="More than announced.")
+    unexpected: AdvanceShipNoticeSerials = strawberry.field(
         description="Another serial than announced, or one announced as another product."
     )
     missing: int = strawberry.field(description="All that is short, named or not.")
 
     @classmethod
-    def of(cls, line: LineCheck) -> "DeliveryLine":
+    def of(cls, line: LineCheck) -> "AdvanceShipNoticeLine":
         """Show a line."""
         return cls(
             ref=line.ref,
             sku=line.sku,
             quantity=line.quantity,
             lot=line.lot,
-            matched=DeliverySerials.of(line.matched),
-            short=DeliverySerials.of(line.short),
-            over=DeliverySerials.of(line.over),
-            unexpected=DeliverySerials.of(line.unexpected),
+            matched=AdvanceShipNoticeSerials.of(line.matched),
+            short=AdvanceShipNoticeSerials.of(line.short),
+            over=AdvanceShipNoticeSerials.of(line.over),
+            unexpected=AdvanceShipNoticeSerials.of(line.unexpected),
             missing=line.missing,
         )
 
 
-@strawberry.type(description="What came of a delivery against what was announced.")
-class DeliveryCheck:
-    """What came of a delivery."""
-
+@strawberry.type(description="Comparison of a notice with the arrivals.")
+class AdvanceShipNoticeCheck:
     agrees: bool
-    matched: DeliverySerials
-    short: DeliverySerials
-    over: DeliverySerials
-    unexpected: DeliverySerials
+    matched: AdvanceShipNoticeSerials
+    short: AdvanceShipNoticeSerials
+    over: AdvanceShipNoticeSerials
+    unexpected: AdvanceShipNoticeSerials
     missing: int = strawberry.field(description="All that is short, named or not.")
-    lines: list[DeliveryLine]
+    lines: list[AdvanceShipNoticeLine]
 
     @classmethod
-    def of(cls, check: Compared) -> "DeliveryCheck":
+    def of(cls, check: Compared) -> "AdvanceShipNoticeCheck":
         """Show a comparison."""
         return cls(
             agrees=check.agrees,
-            matched=DeliverySerials.of(check.matched),
-            short=DeliverySerials.of(check.short),
-            over=DeliverySerials.of(check.over),
-            unexpected=DeliverySerials.of(check.unexpected),
+            matched=AdvanceShipNoticeSerials.of(check.matched),
+            short=AdvanceShipNoticeSerials.of(check.short),
+            over=AdvanceShipNoticeSerials.of(check.over),
+            unexpected=AdvanceShipNoticeSerials.of(check.unexpected),
             missing=check.missing,
-            lines=[DeliveryLine.of(line) for line in check.lines],
+            lines=[AdvanceShipNoticeLine.of(line) for line in check.lines],
         )
 
 
-@strawberry.type(description="What a supplier announced.")
-class Delivery:
-    """What a supplier announced."""
-
+@strawberry.type(description="Advance ship notice of a supplier.")
+class AdvanceShipNotice:
     id: strawberry.ID
     supplier: str
     ref: str
@@ -121,7 +110,7 @@ class Delivery:
     closed_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "Delivery":
+    def of(cls, row: Row) -> "AdvanceShipNotice":
         """Show a row."""
         return cls(
             id=strawberry.ID(row["id"]),
@@ -135,49 +124,44 @@ class Delivery:
         )
 
     @strawberry.field(
-        description="What came of it until now, serial by serial.", metadata={"cost": 50}
+        description="Comparison of the notice with the arrivals so far, serial by serial.",
+        metadata={"cost": 50},
     )
-    async def check(self, info: Info) -> DeliveryCheck:
+    async def check(self, info: Info) -> AdvanceShipNoticeCheck:
         """Compare what came with what was announced."""
-        return DeliveryCheck.of(await info.context.read(lambda tx: compare(tx, self.id)))
+        return AdvanceShipNoticeCheck.of(await info.context.read(lambda tx: compare(tx, self.id)))
 
 
-@strawberry.type(description="A delivery that was announced, and what became of its serials.")
-class AnnouncedShipNotice:
-    """A delivery that was announced."""
-
+@strawberry.type(description="Advance ship notice that was stored, with the result of each serial.")
+class AnnouncedAdvanceShipNotice:
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
     accepted: int
     refused: int
-    verdicts: list[UnitResult]
-    delivery_id: strawberry.Private[str]
+    results: list[UnitResult]
+    notice_id: strawberry.Private[str]
 
-    @strawberry.field(description="The delivery as it is now.")
-    async def delivery(self, info: Info) -> Delivery:
-        """Load the delivery."""
-        return await _load(info, self.delivery_id)
+    @strawberry.field(description="Advance ship notice in its present state.")
+    async def advance_ship_notice(self, info: Info) -> AdvanceShipNotice:
+        return await _load(info, self.notice_id)
 
 
-@strawberry.type(description="A delivery that was closed.")
-class ClosedDelivery:
-    """A delivery that was closed."""
-
+@strawberry.type(description="Advance ship notice that was closed.")
+class ClosedAdvanceShipNotice:
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
-    delivery_id: strawberry.Private[str]
+    notice_id: strawberry.Private[str]
 
-    @strawberry.field(description="The delivery as it is now.")
-    async def delivery(self, info: Info) -> Delivery:
-        """Load the delivery."""
-        return await _load(info, self.delivery_id)
+    @strawberry.field(description="Advance ship notice in its present state.")
+    async def advance_ship_notice(self, info: Info) -> AdvanceShipNotice:
+        return await _load(info, self.notice_id)
 
 
-async def _load(info: Info, delivery_id: str) -> Delivery:
-    return Delivery.of(
-        await info.context.read(lambda tx: catalogue.reference(tx, "delivery", "id", delivery_id))
+async def _load(info: Info, notice_id: str) -> AdvanceShipNotice:
+    return AdvanceShipNotice.of(
+        await info.context.read(lambda tx: catalogue.reference(tx, "delivery", "id", notice_id))
     )

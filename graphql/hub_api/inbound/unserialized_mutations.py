@@ -48,7 +48,6 @@ class SerializationMutation:
         reason: str,
         stock: list[UnserializedStockInput] | None = None,
     ) -> TrackingStarted:
-        """Start with one product."""
         there = [
             UnserializedQuantity(sku=sku, location=each.location, quantity=each.quantity)
             for each in stock or []

@@ -23,7 +23,6 @@ class SerializationQuery:
         sku: str | None = None,
         location: str | None = None,
     ) -> Connection[UnserializedStock]:
-        """List old stock."""
         info.context.require(Scope.SCANNER, Scope.OPS)
         rows = await info.context.read(
             lambda tx: unserialized_stock.listed(
@@ -35,14 +34,13 @@ class SerializationQuery:
     @strawberry.field(
         description="Products whose serials are still to be read, the most urgent first."
     )
-    async def retrofit_priorities(
+    async def serialization_priorities(
         self,
         info: Info,
         by: SerializationOrder = SerializationOrder.RISK,
         first: int = 50,
         skip: int = 0,
     ) -> list[SerializationPriority]:
-        """List what to do first."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: unserialized_stock.priorities(tx, by, first=first, skip=skip)

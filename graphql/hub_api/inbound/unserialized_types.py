@@ -31,8 +31,6 @@ class ProductStockInput:
 
 @strawberry.type(description="Units of a product at a place whose serials were not read yet.")
 class UnserializedStock:
-    """Old stock."""
-
     id: strawberry.ID
     sku: str
     name: str
@@ -61,8 +59,6 @@ class UnserializedStock:
 
 @strawberry.type(description="A product whose serials are still to be read.")
 class SerializationPriority:
-    """A product whose serials are still to be read."""
-
     sku: str
     name: str
     category: str | None
@@ -93,8 +89,6 @@ class SerializationPriority:
 
 @strawberry.type(description="Products whose serials are kept from now on.")
 class TrackingStarted:
-    """Products that are tracked."""
-
     skus: list[str]
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."

@@ -54,7 +54,6 @@ class KitMutation:
         parts: list[PartInput],
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Assemble."""
         given_parts = [Part(_scan(part.unit), part.role) for part in parts]
 
         def do(work: Work) -> list[Verdict]:
@@ -101,7 +100,6 @@ class KitMutation:
         restock: bool = False,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Take apart."""
         named = None if parts is None else scans_of(parts)
 
         def do(work: Work) -> list[Verdict]:
@@ -127,19 +125,18 @@ class KitMutation:
         accept_incomplete: bool = False,
         context: CommandContextInput | None = None,
     ) -> KitReturn:
-        """Take back."""
         command_context = command_context_of(call.context, context)
         scans = bounded(scanned)
 
         def do(work: Work) -> Any:
-            found, verdicts = kit_returns.give_back(
+            found, results = kit_returns.give_back(
                 work,
                 _scan(kit),
                 scans,
                 catalogue.location(work.tx, location),
                 accept_incomplete=accept_incomplete,
             )
-            return [plain(found), verdicts[0].as_json()]
+            return [plain(found), results[0].as_json()]
 
         done = await call.once(command_context, do)
         check, verdict = done.value
@@ -147,5 +144,5 @@ class KitMutation:
             command_id=strawberry.ID(done.command_id),
             replayed=done.replayed,
             check=KitCheck.of(check),
-            verdict=UnitResult.of(verdict),
+            result=UnitResult.of(verdict),
         )

@@ -22,7 +22,6 @@ class KitQuery:
         description="Compares what was scanned with the parts of a kit, however deep they stand."
     )
     async def check_kit(self, info: Info, kit: UnitInput, scanned: list[str]) -> KitCheck:
-        """Check a kit."""
         info.context.require(*STAFF)
         scans = bounded(scanned)
 

@@ -16,7 +16,7 @@ from hub_api.units.results import UnitResult
 from hub_api.units.types import Unit
 
 
-@strawberry.input(description="What is to become part of a kit.")
+@strawberry.input(description="Unit that becomes part of a kit.")
 class PartInput:
     """What is to become part of a kit."""
 
@@ -24,12 +24,14 @@ class PartInput:
     role: str = strawberry.field(description="As what, in your words: lens, battery.", default="")
 
 
-@strawberry.type(description="What was scanned, compared with the parts that a kit should have.")
+@strawberry.type(
+    description="Comparison of the scanned parts with the parts that the kit should have."
+)
 class KitCheck:
     """What was scanned, compared with a kit."""
 
     complete: bool = strawberry.field(description="Every part is there and nothing else.")
-    foreign: list[str] = strawberry.field(description="What was read that is no part of it.")
+    foreign: list[str] = strawberry.field(description="Readings that are no part of the kit.")
     kit_id: strawberry.Private[str]
     present_ids: strawberry.Private[list[str]]
     missing_ids: strawberry.Private[list[str]]
@@ -47,30 +49,25 @@ class KitCheck:
 
     @strawberry.field(description="The kit as it is now.")
     async def kit(self, info: Info) -> Unit:
-        """Load the kit."""
         return (await _units(info, [self.kit_id]))[0]
 
     @strawberry.field(description="The parts that were scanned.", metadata={"size": 20})
     async def present(self, info: Info) -> list[Unit]:
-        """Load them."""
         return await _units(info, self.present_ids)
 
     @strawberry.field(description="The parts that were not scanned.", metadata={"size": 20})
     async def missing(self, info: Info) -> list[Unit]:
-        """Load them."""
         return await _units(info, self.missing_ids)
 
 
 @strawberry.type(description="A kit that was taken back, and how its parts were found.")
 class KitReturn:
-    """A kit that was taken back."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
     check: KitCheck
-    verdict: UnitResult = strawberry.field(description="What became of the kit itself.")
+    result: UnitResult = strawberry.field(description="Result for the kit itself.")
 
 
 @strawberry.type(description="How many kits, or components, of a product there are.")

@@ -17,7 +17,6 @@ class OrderQuery:
 
     @strawberry.field(description="One order by its id.")
     async def order(self, info: Info, id: strawberry.ID) -> Order:
-        """Load one order."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         row = await info.context.loaders.of(order_views.orders_by_id).load(id)
         if row is None:
@@ -34,7 +33,6 @@ class OrderQuery:
         state: OrderState | None = None,
         number: str | None = None,
     ) -> Connection[Order]:
-        """List orders."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         rows = await info.context.read(
             lambda tx: order_views.orders(

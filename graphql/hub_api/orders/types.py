@@ -21,8 +21,6 @@ USUAL_SIZE = 5
 
 @strawberry.type(description="One line of an order.")
 class OrderLine:
-    """One line of an order."""
-
     id: strawberry.ID
     ref: str
     sku: str
@@ -34,15 +32,12 @@ class OrderLine:
         metadata={"size": USUAL_SIZE},
     )
     async def units(self, info: Info) -> list[Unit]:
-        """Load the units."""
         rows = await info.context.loaders.of(order_views.line_units).load(self.id)
         return [Unit.of(row) for row in rows]
 
 
 @strawberry.type(description="A unit that an order had, or has: the link stays for good.")
 class OrderUnit:
-    """A unit that an order had."""
-
     unit_id: strawberry.ID
     line_id: strawberry.ID
     bound_at: datetime
@@ -66,7 +61,6 @@ class OrderUnit:
 
     @strawberry.field(description="The unit as it is now, wherever it is.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # units are never deleted
         return Unit.of(row)
@@ -78,8 +72,6 @@ def _moment(value: int | None) -> datetime | None:
 
 @strawberry.type(description="An order of a channel.")
 class Order:
-    """An order of a channel."""
-
     id: strawberry.ID
     number: str
     ref: str = strawberry.field(description="The channel's own reference.")
@@ -142,16 +134,14 @@ class Order:
         metadata={"size": USUAL_SIZE, "cost": 5},
     )
     async def units(self, info: Info) -> list[OrderUnit]:
-        """Load the bindings."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         found = await info.context.loaders.of(bindings.of_orders).load(self.id)
         return [OrderUnit.of(each) for each in found]
 
     @strawberry.field(
-        description="Returns and refunds that its channel told of, the first first.",
+        description="Returns and refunds that the channel reports, oldest first.",
         metadata={"size": 2},
     )
     async def returns(self, info: Info) -> list[ChannelReturn]:
-        """Load the returns."""
         rows = await info.context.loaders.of(returns_of_orders).load(self.id)
         return [ChannelReturn.of(row) for row in rows]

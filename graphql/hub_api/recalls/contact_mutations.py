@@ -19,8 +19,8 @@ class PersonMutation:
 
     @command(
         Scope.OPS,
-        description="Keep how to reach a customer, encrypted; whom an open recall could not reach "
-        "before is told then.",
+        description="Store the contact of a customer, encrypted; open recalls that could not "
+        "reach them before send their notices.",
         result=PersonChangeResult,
         secret=True,
     )
@@ -52,12 +52,11 @@ class PersonMutation:
 
     @command(
         Scope.OPS,
-        description="Erase a person: how to reach him is gone for good, from here and from what "
-        "notices kept. The ledger is not touched, and still proves what it proved.",
+        description="Erase a person: their contact is deleted for good, here and in stored "
+        "notices. The ledger does not change and still proves what it proved.",
         result=PersonChangeResult,
     )
     async def erase_person(self, call: Call, ref: str, reason: str) -> PersonChange:
-        """Erase a person."""
         context = call.context.command_context(reason=reason)
 
         def do(work: Work) -> str:

@@ -13,6 +13,5 @@ class PersonQuery:
 
     @strawberry.field(description="A customer by the pseudonym that orders carry.")
     async def person(self, info: Info, ref: str) -> Person:
-        """Find a person."""
         info.context.require(Scope.OPS)
         return await shown(info, ref)

@@ -13,8 +13,6 @@ from hub_api.common.context import Info
 
 @strawberry.type(description="How a person can be reached.")
 class PersonContact:
-    """How a person can be reached."""
-
     name: str
     email: str | None
     phone: str | None
@@ -23,8 +21,6 @@ class PersonContact:
 
 @strawberry.type(description="A customer, known to orders and events by a pseudonym only.")
 class Person:
-    """A customer."""
-
     ref: str = strawberry.field(description="The pseudonym that orders carry.")
     reachable: bool
     changed_at: datetime
@@ -58,10 +54,8 @@ class Person:
         )
 
 
-@strawberry.type(description="A person who was kept or erased.")
+@strawberry.type(description="Contact that was stored or erased.")
 class PersonChange:
-    """A person who was kept or erased."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."

@@ -20,8 +20,6 @@ from hub_api.units.results import CommandOutcome, CommandResult, record_units
 
 @strawberry.type(description="A recall that a command changed.")
 class RecallChange:
-    """A recall that a command changed."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
@@ -65,7 +63,6 @@ class RecallMutation:
         predicate: RecallPredicateInput,
         instructions: str = "",
     ) -> RecallChange:
-        """Open a recall."""
         card = RecallCard(
             ref=ref, title=title, predicate=predicate.plain(), instructions=instructions
         )
@@ -89,8 +86,6 @@ class RecallMutation:
         resolution: Resolution,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Resolve units of a recall."""
-
         def do(work: Work) -> Any:
             return recalls.resolve(work, ref, resolution, scans_of(units))
 
@@ -109,8 +104,6 @@ class RecallMutation:
         force: bool = False,
         reason: str | None = None,
     ) -> RecallChange:
-        """Close a recall."""
-
         def do(work: Work) -> None:
             recalls.close(work.tx, work.context, ref, force=force, reason=reason)
 
@@ -118,8 +111,9 @@ class RecallMutation:
 
     @command(
         Scope.OPS,
-        description="Tell every customer of a recall, through a channel that carries messages; "
-        "those who are found later too. Who was told is left alone, what failed is tried anew.",
+        description="Notify every customer of a recall through a channel that carries messages, "
+        "also those who are found later. Customers already notified are skipped; "
+        "failed notices are retried.",
         result=RecallChangeResult,
     )
     async def notify_recall(self, call: Call, ref: str, channel: str) -> RecallChange:

@@ -18,11 +18,10 @@ class RecallQuery:
     """Reading recalls."""
 
     @strawberry.field(
-        description="What a recall would catch, counted: all that is affected, and of how much.",
+        description="Counts of the units, customers and places that a recall would affect.",
         metadata={"cost": 100},
     )
     async def preview_recall(self, info: Info, predicate: RecallPredicateInput) -> RecallScope:
-        """Count what a predicate describes."""
         info.context.require(Scope.OPS)
         plain = predicate.plain()
         scope, _ = await info.context.database.report(lambda tx: recalls.preview(tx, plain))
@@ -34,7 +33,6 @@ class RecallQuery:
     async def preview_recall_units(
         self, info: Info, predicate: RecallPredicateInput, first: int = 50, after: str | None = None
     ) -> Connection[Unit]:
-        """List what a predicate describes."""
         info.context.require(Scope.OPS)
         plain = predicate.plain()
         rows = await info.context.database.report(
@@ -44,7 +42,6 @@ class RecallQuery:
 
     @strawberry.field(description="One recall by its reference; null if there is none.")
     async def recall(self, info: Info, ref: str) -> Recall | None:
-        """Find a recall."""
         info.context.require(*STAFF)
         row = await info.context.read(lambda tx: shown(tx, ref))
         return Recall.of(row) if row else None
@@ -53,7 +50,6 @@ class RecallQuery:
     async def recalls(
         self, info: Info, first: int = 50, after: str | None = None, state: str | None = None
     ) -> Connection[Recall]:
-        """List recalls."""
         info.context.require(*STAFF)
         rows = await info.context.read(
             lambda tx: listed(tx, first=first, after=position(after), state=state)

@@ -16,7 +16,7 @@ from hub.recalls import Scope as Counted
 from hub.recalls.containment import customers, orders_of, units
 from hub.recalls.notices import NoticeState
 from hub.storage.sql import Row
-from hub_api.common.command_inputs import DeliveryReference
+from hub_api.common.command_inputs import AdvanceShipNoticeReference
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 from hub_api.units.types import Unit
@@ -24,19 +24,16 @@ from hub_api.units.types import Unit
 
 @strawberry.input(description="Serials that begin alike, from one number to another, both in it.")
 class SerialRangeInput:
-    """A range of serials."""
-
     first: str
     last: str
 
 
 @strawberry.input(
-    description="What a recall describes. Each field narrows; `all` and `any` join further "
-    "predicates; `component` fits a kit that has, or ever had, a part which fits."
+    description="Predicate of a recall. Each field narrows it; `all` and `any` join further "
+    "predicates; `component` matches a kit that has, or ever had, a matching "
+    "part."
 )
 class RecallPredicateInput:
-    """What a recall describes."""
-
     products: list[str] | None = strawberry.field(description="SKUs.", default=None)
     manufacturer: str | None = None
     serials: list[str] | None = strawberry.field(
@@ -50,20 +47,23 @@ class RecallPredicateInput:
     received_to: datetime | None = None
     suppliers: list[str] | None = None
     purchase_orders: list[str] | None = None
-    deliveries: list[DeliveryReference] | None = None
+    advance_ship_notices: list[AdvanceShipNoticeReference] | None = None
     component: "RecallPredicateInput | None" = None
     all: "list[RecallPredicateInput] | None" = None
     any: "list[RecallPredicateInput] | None" = None
 
     def plain(self) -> dict[str, Any]:
         """Return the fields that were given, in plain values."""
-        return {name: _plain(value) for name, value in vars(self).items() if value is not None}
+        given = {name: _plain(value) for name, value in vars(self).items() if value is not None}
+        if "advance_ship_notices" in given:
+            given["deliveries"] = given.pop("advance_ship_notices")
+        return given
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, RecallPredicateInput):
         return value.plain()
-    if isinstance(value, SerialRangeInput | DeliveryReference):
+    if isinstance(value, SerialRangeInput | AdvanceShipNoticeReference):
         return dict(vars(value))
     if isinstance(value, date):
         return value.isoformat()
@@ -72,41 +72,31 @@ def _plain(value: Any) -> Any:
 
 @strawberry.type(description="How many affected units stand in a status.")
 class RecallStatusCount:
-    """Affected units in a status."""
-
     status: Status
     units: int
 
 
 @strawberry.type(description="How many affected units are at a place.")
 class RecallPlaceCount:
-    """Affected units at a place."""
-
     location: str
     units: int
 
 
 @strawberry.type(description="How many affected units a channel sold that are with customers.")
 class RecallChannelCount:
-    """Affected units that a channel sold."""
-
     channel: str | None = strawberry.field(description="Null: units that nobody has bought.")
     units: int
 
 
 @strawberry.type(description="How many units of a product are affected, and how many there are.")
 class RecallProductCount:
-    """Affected units of a product."""
-
     sku: str
     affected: int
     units: int
 
 
-@strawberry.type(description="What a recall is about, counted: nothing is done by asking.")
+@strawberry.type(description="Counts of the units that a recall describes. Nothing is changed.")
 class RecallScope:
-    """What a recall is about."""
-
     affected: int
     of_products: int = strawberry.field(description="All units of the products it touches.")
     customers: int
@@ -133,9 +123,7 @@ class RecallScope:
     description="How far a recall is contained. onHand + sold + missing + destroyed = affected; "
     "located = affected - missing; open + resolved = affected."
 )
-class RecallStanding:
-    """How far a recall is contained."""
-
+class RecallCounts:
     channel: str | None = strawberry.field(
         description="That sold the units; null: nobody had bought them, or the total."
     )
@@ -153,26 +141,22 @@ class RecallStanding:
     open: int
 
     @classmethod
-    def of(cls, channel: str | None, standing: Standing) -> "RecallStanding":
+    def of(cls, channel: str | None, standing: Standing) -> "RecallCounts":
         """Show what was counted."""
         return cls(channel=channel, **asdict(standing))
 
 
 @strawberry.type(description="How far a recall is contained, in total and by channel.")
 class RecallContainment:
-    """How far a recall is contained."""
-
-    total: RecallStanding
-    by_channel: list[RecallStanding] = strawberry.field(metadata={"size": 10})
+    total: RecallCounts
+    by_channel: list[RecallCounts] = strawberry.field(metadata={"size": 10})
 
 
 @strawberry.type(description="A unit under a recall, until nothing is left to do about it.")
 class RecalledUnit:
-    """A unit under a recall."""
-
     id: strawberry.ID
     recall: str = strawberry.field(description="The reference of the recall.")
-    why: str = strawberry.field(description="What of the predicate it fits.")
+    why: str = strawberry.field(description="Part of the predicate that the unit matches.")
     status_when_caught: Status
     channel: str | None
     order_number: str | None
@@ -205,28 +189,25 @@ class RecalledUnit:
 
     @strawberry.field(description="The unit as it is now: where it is, and how it stands.")
     async def unit(self, info: Info) -> Unit:
-        """Load the unit."""
         row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
         return Unit.of(row)
 
 
 @strawberry.type(description="An order by which a customer got recalled units.")
 class RecalledOrder:
-    """An order with recalled units."""
-
     number: str
     channel: str
 
 
-@strawberry.type(description="A customer who has units under a recall, and how far it told him.")
+@strawberry.type(description="Customer with affected units, and the state of their notice.")
 class RecalledCustomer:
-    """A customer of a recall."""
-
     customer_ref: str
     units: int
     open_units: int
     orders: list[RecalledOrder] = strawberry.field(metadata={"size": 2})
-    notice: NoticeState | None = strawberry.field(description="Null: he was not to be told yet.")
+    notice: NoticeState | None = strawberry.field(
+        description="State of the notice; null when none was due yet."
+    )
     detail: str | None = strawberry.field(description="The channel's words about the message.")
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -248,17 +229,17 @@ class RecalledCustomer:
 
 @strawberry.type(description="A recall: it catches what it describes, now and later, until closed.")
 class Recall:
-    """A recall."""
-
     id: strawberry.ID
     ref: str
     title: str
-    instructions: str = strawberry.field(description="What customers are told.")
+    instructions: str = strawberry.field(description="Instructions for customers.")
     state: str = strawberry.field(description="open or closed.")
     product: str | None = strawberry.field(description="The SKU, where it is about one product.")
     predicate: strawberry.scalars.JSON = strawberry.field(description="As it was checked.")
     describes: str = strawberry.field(description="The predicate in plain words.")
-    channel: str | None = strawberry.field(description="The channel that tells customers.")
+    channel: str | None = strawberry.field(
+        description="Channel that carries the notices to customers."
+    )
     opened_by: str
     opened_at: datetime
     closed_by: str | None
@@ -303,8 +284,8 @@ class Recall:
             lambda tx: containment(tx, str(self.id))
         )
         return RecallContainment(
-            total=RecallStanding.of(None, total),
-            by_channel=[RecallStanding.of(code, standing) for code, standing in by_channel],
+            total=RecallCounts.of(None, total),
+            by_channel=[RecallCounts.of(code, standing) for code, standing in by_channel],
         )
 
     @strawberry.field(description="Its units, each with why and where.")
@@ -316,7 +297,6 @@ class Recall:
         open_only: bool = False,
         channel: str | None = None,
     ) -> Connection[RecalledUnit]:
-        """List its units."""
         rows = await info.context.read(
             lambda tx: units(
                 tx,
@@ -329,11 +309,10 @@ class Recall:
         )
         return page(rows, first, after, RecalledUnit.of)
 
-    @strawberry.field(description="The customers who have units of it, and who was told.")
+    @strawberry.field(description="Customers with affected units, and the state of their notices.")
     async def customers(
         self, info: Info, first: int = 50, after: str | None = None
     ) -> Connection[RecalledCustomer]:
-        """List its customers."""
         info.context.require(Scope.OPS)
 
         def read(tx: Any) -> tuple[list[Row], dict[str, list[Row]]]:

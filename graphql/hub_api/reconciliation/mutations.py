@@ -64,7 +64,6 @@ class ReconciliationMutation:
         call: Call,
         id: strawberry.ID,
     ) -> Difference:
-        """Heal one difference."""
         context = call.context.command_context()
 
         async def heal() -> None:
@@ -88,7 +87,6 @@ class ReconciliationMutation:
         id: strawberry.ID,
         reason: str,
     ) -> Difference:
-        """Dismiss one difference."""
         if not 0 < len(reason.strip()) <= 2_000:
             raise InvalidInput("say why, in at most 2,000 characters", field="reason")
         context = call.context.command_context()

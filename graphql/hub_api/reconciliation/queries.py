@@ -21,7 +21,6 @@ class ReconciliationQuery:
     async def reconciliation_runs(
         self, info: Info, first: int = 50, after: str | None = None, channel: str | None = None
     ) -> Connection[ReconciliationRun]:
-        """List runs."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: run_views.runs(tx, first=first, before=position(after), channel=channel)
@@ -34,7 +33,6 @@ class ReconciliationQuery:
         info: Info,
         id: strawberry.ID,
     ) -> ReconciliationRun:
-        """Find one run."""
         info.context.require(Scope.OPS)
         row = await info.context.read(lambda tx: run_views.run(tx, id))
         if row is None:
@@ -50,7 +48,6 @@ class ReconciliationQuery:
         state: str | None = "open",
         channel: str | None = None,
     ) -> Connection[Difference]:
-        """List differences."""
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: run_views.differences(
@@ -61,7 +58,6 @@ class ReconciliationQuery:
 
     @strawberry.field(description="Since when the oldest open difference is known.")
     async def oldest_open_difference_at(self, info: Info) -> datetime | None:
-        """Measure the service level."""
         info.context.require(Scope.OPS)
         value = await info.context.read(run_views.oldest_unexplained)
         return None if value is None else moment(value)

@@ -17,8 +17,6 @@ from hub_api.common.paging import Connection, page, position
 
 @strawberry.type(description="Where a channel and the ledger disagree.")
 class Difference:
-    """Where a channel and the ledger disagree."""
-
     id: strawberry.ID
     run_id: strawberry.ID
     channel: str
@@ -71,8 +69,6 @@ class Difference:
 
 @strawberry.type(description="One comparison: compared = matched + inFlight + differences.")
 class ReconciliationRun:
-    """One comparison."""
-
     id: strawberry.ID
     channel: str
     channel_name: str
@@ -108,11 +104,10 @@ class ReconciliationRun:
             finished_at=moment(row["finished_at"]) if row["finished_at"] else None,
         )
 
-    @strawberry.field(description="What it found.")
+    @strawberry.field(description="Differences that the run found.")
     async def differences(
         self, info: Info, first: int = 100, after: str | None = None
     ) -> Connection[Difference]:
-        """List what it found."""
         rows = await info.context.read(
             lambda tx: run_views.differences(tx, first=first, after=position(after), run=self.id)
         )
@@ -121,8 +116,6 @@ class ReconciliationRun:
 
 @strawberry.type(description="The runs that were started.")
 class ReconciliationStarted:
-    """The runs that were started."""
-
     runs: list[ReconciliationRun] = strawberry.field(
         metadata={"size": len(Comparison)}, description="One for each scope."
     )

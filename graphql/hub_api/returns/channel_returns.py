@@ -13,7 +13,7 @@ from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 
 
-@strawberry.type(description="What of one order line comes back, is refunded, or both.")
+@strawberry.type(description="Returned and refunded pieces of one order line.")
 class ChannelReturnLine:
     """What of one order line comes back."""
 
@@ -54,8 +54,6 @@ class ChannelReturnLine:
 
 @strawberry.type(description="A return or a refund, as its channel states it now.")
 class ChannelReturn:
-    """A return of a channel."""
-
     id: strawberry.ID
     channel: str
     ref: str = strawberry.field(description="The channel's own reference.")
@@ -107,8 +105,8 @@ class ChannelReturnQuery:
     """Reading the returns of channels."""
 
     @strawberry.field(
-        description="Returns and refunds that channels told of, the newest first; awaited: only "
-        "those of which units are still on their way."
+        description="Returns and refunds that channels report, the newest first; awaited: only "
+        "those with units still on their way."
     )
     async def channel_returns(
         self,
@@ -119,7 +117,6 @@ class ChannelReturnQuery:
         state: ReturnState | None = None,
         awaited: bool = False,
     ) -> Connection[ChannelReturn]:
-        """List returns of channels."""
         info.context.require(Scope.POS, Scope.OPS)
         rows = await info.context.read(
             lambda tx: views.page(

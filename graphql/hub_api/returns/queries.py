@@ -46,6 +46,5 @@ class ReturnQuery:
 
     @strawberry.field(description="One answer at the counter.")
     async def return_case(self, info: Info, id: strawberry.ID) -> ReturnCase:
-        """Find one return."""
         info.context.require(Scope.POS, Scope.OPS)
         return await show(info, id)

@@ -22,16 +22,12 @@ RETURNS = (
 
 @strawberry.type(description="One thing that was noticed about what is brought back.")
 class NoticedReturn:
-    """One thing that was noticed."""
-
     code: ReturnFinding
     message: str
 
 
 @strawberry.type(description="One fact that a decision stands on.")
 class Evidence:
-    """One fact."""
-
     name: str
     value: str | None = strawberry.field(description="Null: it is not known.")
     source: str
@@ -40,8 +36,6 @@ class Evidence:
 
 @strawberry.type(description="How the unit was sold.")
 class ReturnedSale:
-    """How the unit was sold."""
-
     sold_at: datetime
     place: str | None
     channel: str | None
@@ -57,10 +51,8 @@ class ReturnedSale:
     )
 
 
-@strawberry.type(description="What a channel had announced of a unit that is brought back.")
+@strawberry.type(description="Return that a channel had announced for a unit.")
 class ChannelReturnFact:
-    """What a channel had announced."""
-
     ref: str
     state: str
     comes_back: bool = strawberry.field(description="False: the customer was to keep it.")
@@ -82,18 +74,16 @@ def _announced(said: dict[str, Any] | None) -> ChannelReturnFact | None:
 
 @strawberry.type(description="An answer at the counter, kept with all that it stands on.")
 class ReturnCase:
-    """An answer at the counter."""
-
     id: strawberry.ID
     identifier: str = strawberry.field(description="As it was read.")
     decision: ReturnDecision
     rule: str = strawberry.field(description="The code of the rule that decided.")
     rule_name: str
     findings: list[NoticedReturn] = strawberry.field(metadata={"size": 5})
-    next_step: str = strawberry.field(description="What to do, for the person at the counter.")
+    next_step: str = strawberry.field(description="Next step for the person at the counter.")
     sale: ReturnedSale | None
     announced: ChannelReturnFact | None = strawberry.field(
-        description="What its channel had announced when it was checked."
+        description="Return that the channel had announced at the time of the check."
     )
     buyer_matches: bool | None = strawberry.field(description="Null: nothing to compare.")
     days_since_sale: int | None
@@ -158,7 +148,6 @@ class ReturnCase:
 
     @strawberry.field(description="The unit as it is now; null for a serial that nobody knows.")
     async def unit(self, info: Info) -> Unit | None:
-        """Load the unit."""
         row = await info.context.units(self.unit_id) if self.unit_id else None
         return Unit.of(row) if row else None
 

@@ -12,7 +12,7 @@ from hub.unit_records.costs import Cost
 from hub_api.common.command_inputs import CommandContextInput, command_context_of, scans_of
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer, problem
-from hub_api.unit_records.cost_types import CostInput, CostsRecorded, CostVerdict, UnitCost
+from hub_api.unit_records.cost_types import CostInput, CostResult, CostsRecorded, UnitCost
 
 
 @strawberry.type
@@ -38,11 +38,11 @@ class CostMutation:
             return [_kept(each) for each in ledger_costs.record(work.tx, command_context, lines)]
 
         done = await call.once(command_context, do)
-        verdicts = [_verdict(index, each) for index, each in enumerate(done.value)]
+        results = [_verdict(index, each) for index, each in enumerate(done.value)]
         return CostsRecorded(
             replayed=done.replayed,
-            accepted=sum(each.problem is None for each in verdicts),
-            verdicts=verdicts,
+            accepted=sum(each.problem is None for each in results),
+            results=results,
         )
 
     @command(
@@ -51,7 +51,6 @@ class CostMutation:
         result=answer("ReverseCostResult", UnitCost),
     )
     async def reverse_cost(self, call: Call, cost_id: strawberry.ID) -> UnitCost:
-        """Take a line back, once."""
         context = call.context.command_context()
         done = await call.once(
             context, lambda work: ledger_costs.reverse(work.tx, context, cost_id)
@@ -74,9 +73,9 @@ def _kept(answered: str | Refused) -> dict[str, Any]:
     return {"id": None, "code": answered.code, "message": str(answered), "details": details}
 
 
-def _verdict(index: int, kept: dict[str, Any]) -> CostVerdict:
+def _verdict(index: int, kept: dict[str, Any]) -> CostResult:
     refused = kept["code"]
-    return CostVerdict(
+    return CostResult(
         index=index,
         cost_id=strawberry.ID(kept["id"]) if kept["id"] else None,
         problem=problem(refused, kept["message"], kept["details"]) if refused else None,

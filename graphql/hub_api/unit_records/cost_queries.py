@@ -27,7 +27,7 @@ def _position(cursor: str | None) -> tuple[int, int]:
 class CostQuery:
     """Reading costs."""
 
-    @strawberry.field(description="What a unit cost, line by line, and in total.")
+    @strawberry.field(description="Cost lines of a unit, and their totals.")
     async def unit_costs(self, info: Info, identifier: str, sku: str | None = None) -> UnitCosts:
         """Read the costs of one unit."""
         info.context.require(Scope.OPS)
@@ -42,10 +42,9 @@ class CostQuery:
         )
 
     @strawberry.field(
-        description="What was in the house at an instant, and what it cost.", metadata={"cost": 100}
+        description="Value of the stock at an instant: units and costs.", metadata={"cost": 100}
     )
     async def valuation(self, info: Info, at: datetime, by: By = By.PRODUCT) -> Valuation:
-        """Value the stock."""
         info.context.require(Scope.OPS)
         if at.tzinfo is None:
             raise InvalidInput("a time comes with its zone", field="at")
@@ -59,7 +58,6 @@ class CostQuery:
     async def financial_events(
         self, info: Info, first: int = 100, after: str | None = None
     ) -> list[FinancialEvent]:
-        """Read the feed."""
         info.context.require(Scope.OPS)
         here, limit = _position(after), paging.page_size(first)
         rows = await info.context.read(lambda tx: ledger_costs.booked_after(tx, *here, limit=limit))

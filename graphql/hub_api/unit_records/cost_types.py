@@ -36,7 +36,7 @@ def _amount(value: object) -> int:
     return value
 
 
-@strawberry.input(description="What was paid for one unit.")
+@strawberry.input(description="Cost of one unit.")
 class CostInput:
     """What was paid for one unit."""
 
@@ -46,33 +46,27 @@ class CostInput:
     currency: str = strawberry.field(description="ISO 4217: EUR, GBP …")
 
 
-@strawberry.type(description="What became of one line of costs.")
-class CostVerdict:
-    """What became of one line."""
-
+@strawberry.type(description="Result of one cost line.")
+class CostResult:
     index: int
     cost_id: strawberry.ID | None
     problem: Problem | None
 
 
-@strawberry.type(description="What became of costs.")
+@strawberry.type(description="Result of recording costs.")
 class CostsRecorded:
-    """What became of costs."""
-
     replayed: bool
     accepted: int
-    verdicts: list[CostVerdict]
+    results: list[CostResult]
 
 
 @strawberry.type(description="One line of what a unit cost; a negative amount takes one back.")
 class UnitCost:
-    """One line."""
-
     id: strawberry.ID
     kind: CostKind
     amount: AmountValue
     currency: str
-    takes_back: strawberry.ID | None
+    reverses: strawberry.ID | None
     document_type: str | None
     document_ref: str | None
     actor: str
@@ -87,7 +81,7 @@ class UnitCost:
             kind=CostKind(row["kind"]),
             amount=AmountValue(row["amount"]),
             currency=row["currency"],
-            takes_back=strawberry.ID(row["takes_back"]) if row["takes_back"] else None,
+            reverses=strawberry.ID(row["takes_back"]) if row["takes_back"] else None,
             document_type=row["document_type"],
             document_ref=row["document_ref"],
             actor=row["actor"],
@@ -98,8 +92,6 @@ class UnitCost:
 
 @strawberry.type(description="A sum in one currency.")
 class Money:
-    """A sum."""
-
     currency: str
     amount: AmountValue
 
@@ -109,28 +101,22 @@ def sums(found: dict[str, int]) -> list[Money]:
     return [Money(currency=each, amount=AmountValue(found[each])) for each in sorted(found)]
 
 
-@strawberry.type(description="What one unit cost.")
+@strawberry.type(description="Costs of one unit.")
 class UnitCosts:
-    """What one unit cost."""
-
     lines: list[UnitCost] = strawberry.field(metadata={"size": USUAL_LINES})
     totals: list[Money] = strawberry.field(metadata={"size": 1})
 
 
 @strawberry.type(description="The units of one part of the house, and what they cost.")
 class ValuationLine:
-    """One part of the house."""
-
     key: str = strawberry.field(description="A SKU, a location's or a client's code; '': our own.")
     units: int
     currency: str | None
     amount: AmountValue
 
 
-@strawberry.type(description="What was in the house at an instant, and what it cost.")
+@strawberry.type(description="Value of the stock at an instant: units and costs.")
 class Valuation:
-    """What was in the house."""
-
     units: int = strawberry.field(description="As many as in the trial balance of that instant.")
     uncosted: int = strawberry.field(description="Units without a cost of acquisition.")
     lines: list[ValuationLine]
@@ -155,8 +141,6 @@ class Valuation:
 
 @strawberry.type(description="One event that the books must follow.")
 class FinancialEvent:
-    """One event for the books."""
-
     cursor: str
     event_id: strawberry.ID
     unit_id: strawberry.ID

@@ -82,6 +82,5 @@ class NamingMutation:
         sku: str | None = None,
         context: CommandContextInput | None = None,
     ) -> NameChanged:
-        """Retire a name."""
         scan = Scan(identifier, sku)
         return await _change(call, further_identifiers.retire, scan, scheme, value, context)

@@ -34,7 +34,6 @@ class LicenseMutation:
         ends_on: date | None = None,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Bind a license."""
         binding = License(
             reference=reference, provider=provider, starts_on=starts_on, ends_on=ends_on
         )
@@ -58,8 +57,6 @@ class LicenseMutation:
         provider: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Take a license away."""
-
         def do(work: Work) -> list[Verdict]:
             return licenses.unlink(work, reference, provider)
 

@@ -32,7 +32,6 @@ class LicenseQuery:
 
     @strawberry.field(description="The unit that a license runs on now.")
     async def license_holder(self, info: Info, reference: str, provider: str) -> Unit | None:
-        """Find the unit."""
         info.context.require(Scope.POS, Scope.SCANNER, Scope.OPS)
         held = await info.context.read(lambda tx: licenses.holder_of(tx, reference, provider))
         row = await info.context.units(held["unit_id"]) if held else None

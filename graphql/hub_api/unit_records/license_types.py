@@ -11,8 +11,6 @@ from hub.unit_records import licenses as licenses
 
 @strawberry.type(description="A license that a unit has or had.")
 class UnitLicense:
-    """A license of a unit."""
-
     reference: str
     provider: str
     starts_on: date | None

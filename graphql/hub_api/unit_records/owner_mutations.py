@@ -53,7 +53,6 @@ class OwnerMutation:
         hold: bool = False,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Record readings."""
         measured = [Reading(**vars(each)) for each in readings]
         if any(each.measured_at.tzinfo is None for each in measured):
             raise InvalidInput("a time comes with its zone", field="readings")

@@ -37,7 +37,8 @@ class OwnerQuery:
         return [OwnerPeriod.of(each) for each in await info.context.read(read)]
 
     @strawberry.field(
-        description="What a unit went through in a window of time.", metadata={"size": 3, "cost": 5}
+        description="Summary of the sensor readings of a unit in a period.",
+        metadata={"size": 3, "cost": 5},
     )
     async def exposure(
         self,

@@ -11,8 +11,6 @@ from hub.unit_records.ownership import OwnerKind, Period
 
 @strawberry.type(description="Somebody owned a unit from a time to a time; null: still.")
 class OwnerPeriod:
-    """One owner."""
-
     kind: OwnerKind
     owner: str | None = strawberry.field(
         description="A client's code or a customer's pseudonym; null where nobody was named."
@@ -35,10 +33,8 @@ class OwnerPeriod:
         )
 
 
-@strawberry.type(description="What a unit went through, of one type of measurement.")
+@strawberry.type(description="Summary of the readings of one type of measurement.")
 class Exposure:
-    """What a unit went through."""
-
     type: str
     unit_of_measure: str
     count: int
@@ -51,8 +47,6 @@ class Exposure:
 
 @strawberry.type(description="One measurement at a unit.")
 class SensorReading:
-    """One measurement."""
-
     type: str
     value: float
     unit_of_measure: str
@@ -73,8 +67,6 @@ class SensorReading:
 
 @strawberry.input(description="One measurement.")
 class ReadingInput:
-    """One measurement."""
-
     type: str = strawberry.field(description="Temperature, RelativeHumidity, Acceleration …")
     value: float
     unit_of_measure: str = strawberry.field(description="UN/CEFACT: CEL, FAH, P1 …")
@@ -82,10 +74,8 @@ class ReadingInput:
     device: str | None = None
 
 
-@strawberry.input(description="What readings of a type must not leave.")
+@strawberry.input(description="Limits of one type of measurement.")
 class LimitsInput:
-    """Limits of a type."""
-
     type: str
     low: float | None = None
     high: float | None = None

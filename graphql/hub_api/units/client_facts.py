@@ -15,7 +15,6 @@ class ClientFacts:
 
     @strawberry.field(description="The code of the client whose goods it is; null: our own.")
     async def client(self, info: Info) -> str | None:
-        """Say whose goods it is."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS, Scope.CLIENT)
         if self.client_id is None:
             return None

@@ -15,12 +15,10 @@ from hub.storage.sql import Row
 
 @strawberry.type(description="One cover of a unit; both days belong to it.")
 class UnitCover:
-    """One cover."""
-
     id: strawberry.ID | None = strawberry.field(description="Of one that can be revoked.")
     kind: CoverKind
     status: CoverStatus
-    basis: str = strawberry.field(description="What it rests on, for people.")
+    basis: str = strawberry.field(description="Basis of the cover, for people.")
     starts_on: date | None
     ends_on: date | None
     source: str
@@ -47,8 +45,6 @@ class UnitCover:
 
 @strawberry.type(description="How a unit was sold, as its history is held true now.")
 class UnitSale:
-    """How a unit was sold."""
-
     sold_at: datetime
     sold_on: date = strawberry.field(description="The day of the order, else of the sale.")
     place: str | None = strawberry.field(description="The code of the location that it left.")
@@ -86,8 +82,6 @@ class UnitSale:
 
 @strawberry.type(description="Whether a unit is covered on a day, by what, and why.")
 class CoverAnswer:
-    """Whether a unit is covered."""
-
     on: date
     entitled: Entitled
     basis: str
@@ -122,8 +116,6 @@ class CoverAnswer:
 
 @strawberry.type(description="A part that was replaced.")
 class ReplacedPart:
-    """A part that was replaced."""
-
     part: str
     quantity: int
     serial_out: str | None
@@ -134,8 +126,6 @@ class ReplacedPart:
 
 @strawberry.type(description="One thing that was done to a unit for its customer, or to mend it.")
 class ServiceRecord:
-    """One thing that was done to a unit."""
-
     id: strawberry.ID = strawberry.field(description="Of the event.")
     action: Action
     occurred_at: datetime

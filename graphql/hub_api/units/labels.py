@@ -9,10 +9,8 @@ from hub.storage.sql import Row
 
 @strawberry.type(description="The label of a unit; asking again prints it again.")
 class UnitLabel:
-    """The label of a unit."""
-
     content: str = strawberry.field(
-        description="What its code says: a GS1 Digital Link, or the unit's id."
+        description="Content of the code: a GS1 Digital Link, or the id of the unit."
     )
     element_string: str | None = strawberry.field(description="GS1 for people: (01)…(21)…")
     lines: list[str]

@@ -53,7 +53,6 @@ class LossMutation:
         location: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Report what was found."""
         if not location.strip():
             raise InvalidInput("say where it was found", field="location")
 

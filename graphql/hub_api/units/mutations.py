@@ -21,9 +21,9 @@ from hub.orders import Shipment, order_checks
 from hub.returns.receive import Disposal, accept_plainly
 from hub_api.common.command_inputs import (
     REFERENCE_CHARS_MAX,
+    AdvanceShipNoticeReference,
     ArrivalInput,
     CommandContextInput,
-    DeliveryReference,
     UnitInput,
     arrivals_of,
     order_line_of,
@@ -36,10 +36,8 @@ from hub_api.units.results import CommandOutcome, CommandResult, move, record_un
 PROMISE_MAX = timedelta(days=366)
 
 
-@strawberry.enum(description="What an inspection decides.")
+@strawberry.enum(description="Outcome of an inspection.")
 class Outcome(Enum):
-    """What an inspection decides."""
-
     RESTOCK = Action.RESTOCK.value
     REPAIR = Action.REPAIR.value
     QUARANTINE = Action.QUARANTINE.value
@@ -70,16 +68,15 @@ class UnitCommandMutation:
         units: list[ArrivalInput],
         location: str,
         put_away: bool = False,
-        delivery: DeliveryReference | None = None,
+        advance_ship_notice: AdvanceShipNoticeReference | None = None,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Receive; with `putAway` they are sellable at once."""
         arrivals = arrivals_of(units)
 
         def do(work: Work) -> list[Verdict]:
-            announced = (
-                ship_notices.find(work.tx, delivery.supplier, delivery.ref) if delivery else None
-            )
+            notice = advance_ship_notice
+            announced = ship_notices.find(work.tx, notice.supplier, notice.ref) if notice else None
             return receiving.receive(
                 work,
                 arrivals,
@@ -102,7 +99,6 @@ class UnitCommandMutation:
         location: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Put away."""
         return await move(call, Action.PUT_AWAY, units, context, location)
 
     @command(
@@ -117,7 +113,6 @@ class UnitCommandMutation:
         location: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Move."""
         return await move(call, Action.MOVE, units, context, location)
 
     @command(
@@ -226,8 +221,8 @@ class UnitCommandMutation:
             scans = scans_of(units)
             unit_command = UnitCommand(action=Action.PICK, line=order_line_id)
             why = serialization.at_movement(work, unit_command, scans)
-            verdicts = picking.pick(work, scans, line_id=order_line_id, substitute=substitute)
-            return serialization.explained(verdicts, why)
+            results = picking.pick(work, scans, line_id=order_line_id, substitute=substitute)
+            return serialization.explained(results, why)
 
         return await record_units(call, context, do)
 
@@ -253,7 +248,8 @@ class UnitCommandMutation:
 
     @command(
         Scope.SCANNER,
-        description="Hand units to the carrier; the channel of their order is told their serials.",
+        description="Hand units to the carrier; the serials are pushed to the channel of their "
+        "order.",
         result=CommandOutcome,
     )
     async def ship_units(
@@ -265,7 +261,6 @@ class UnitCommandMutation:
         tracking: str | None = None,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Ship."""
         shipment = Shipment(carrier=carrier, tracking=tracking)
 
         def do(work: Work) -> list[Verdict]:
@@ -299,8 +294,8 @@ class UnitCommandMutation:
             unit_command = UnitCommand(action=Action.SELL, hold_reference=hold_reference)
             place, scans = place_of(work.tx, location), scans_of(units)
             why = serialization.at_movement(work, unit_command, scans)
-            verdicts = counter_sales.sell(work, unit_command, scans, place)
-            return serialization.explained(verdicts, why)
+            results = counter_sales.sell(work, unit_command, scans, place)
+            return serialization.explained(results, why)
 
         return await record_units(call, sale, do)
 

@@ -42,7 +42,6 @@ class UnitQuery:
         serial_prefix: str | None = None,
         field: UnitFieldInput | None = None,
     ) -> Connection[Unit]:
-        """List units."""
         info.context.require(*STAFF, Scope.CLIENT)
         client = info.context.caller.client_id
         if field is not None and field.value is None:

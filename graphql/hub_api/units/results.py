@@ -24,10 +24,8 @@ from hub_api.common.problems import Problem, answer, problem
 from hub_api.units.types import Unit
 
 
-@strawberry.type(description="What became of one unit of a command.")
+@strawberry.type(description="Result of a command for one unit.")
 class UnitResult:
-    """What became of one unit."""
-
     index: int = strawberry.field(description="Its place in the input, from 0.")
     identifier: str
     accepted: bool
@@ -52,24 +50,21 @@ class UnitResult:
 
     @strawberry.field(description="The unit as it is now.")
     async def unit(self, info: Info) -> Unit | None:
-        """Load the unit."""
         if self.unit_id is None:
             return None
         row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
         return Unit.of(row) if row else None
 
 
-@strawberry.type(description="What became of a command.")
+@strawberry.type(description="Result of a command about units.")
 class CommandResult:
-    """What became of a command."""
-
     command_id: strawberry.ID
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )
     accepted: int
     refused: int
-    verdicts: list[UnitResult]
+    results: list[UnitResult]
 
 
 CommandOutcome = answer("CommandOutcome", CommandResult)
@@ -84,14 +79,14 @@ async def record_units(call: Call, context: CommandContextInput | None, do: Do) 
         command_context_of(call.context, context),
         lambda work: [each.as_json() for each in do(work)],
     )
-    verdicts = [UnitResult.of(each) for each in done.value]
-    accepted = sum(verdict.accepted for verdict in verdicts)
+    results = [UnitResult.of(each) for each in done.value]
+    accepted = sum(verdict.accepted for verdict in results)
     return CommandResult(
         command_id=strawberry.ID(done.command_id),
         replayed=done.replayed,
         accepted=accepted,
-        refused=len(verdicts) - accepted,
-        verdicts=verdicts,
+        refused=len(results) - accepted,
+        results=results,
     )
 
 

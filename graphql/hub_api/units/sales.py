@@ -13,8 +13,6 @@ from hub_api.common.context import Info
 
 @strawberry.type(description="One time that a unit went to a customer.")
 class CustomerSale:
-    """One sale."""
-
     sold_at: datetime
     returned_at: datetime | None
     place: str | None = strawberry.field(description="The location that it left.")
@@ -57,7 +55,6 @@ class UnitSales:
         metadata={"size": 2, "cost": 2},
     )
     async def sales(self, info: Info) -> list[CustomerSale]:
-        """Load the sales."""
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         found = await info.context.loaders.of(sales_of).load(self.id)
         return [CustomerSale.of(sale, returned_at) for sale, returned_at in found]

@@ -14,7 +14,8 @@ class SerializationFacts:
     id: strawberry.ID
 
     @strawberry.field(
-        description="What is unknown of its past: it was stock before its serial was read."
+        description="Part of the history that is unknown because the unit was stock before its "
+        "serial was read."
     )
     async def history_gap(self, info: Info) -> str | None:
         """Say what its history lacks; null if its record is whole."""

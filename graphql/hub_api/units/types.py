@@ -39,16 +39,12 @@ STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
 @strawberry.type(description="A further name of a unit.")
 class Identifier:
-    """A further name of a unit."""
-
     scheme: str
     value: str
 
 
 @strawberry.type(description="A custom field of a unit.")
 class UnitField:
-    """A custom field."""
-
     name: str
     value: str
     changed_at: datetime
@@ -56,16 +52,12 @@ class UnitField:
 
 @strawberry.input(description="A custom field to search by, or to set.")
 class UnitFieldInput:
-    """A custom field."""
-
     name: str
     value: str | None = strawberry.field(description="Null takes the field away.", default=None)
 
 
 @strawberry.type(description="A promise or a block that is in force.")
 class Hold:
-    """A promise or a block."""
-
     kind: HoldKind
     reference: str | None
     reason: str | None
@@ -76,8 +68,6 @@ class Hold:
 
 @strawberry.type(description="One thing that happened to one unit. Never changed.")
 class UnitEvent:
-    """One thing that happened to one unit."""
-
     id: strawberry.ID
     unit_id: strawberry.Private[str]
     version: int
@@ -137,7 +127,6 @@ class UnitEvent:
 
     @strawberry.field(description="The unit, as it is now.")
     async def unit(self, info: Info) -> "Unit":
-        """Load the unit."""
         row = await info.context.units(self.unit_id)
         assert row is not None  # an event has a unit, and units are never deleted
         return Unit.of(row)
@@ -145,8 +134,6 @@ class UnitEvent:
 
 @strawberry.type(description="The order of a unit; ask `order` for its lines.")
 class UnitOrder:
-    """The order of a unit."""
-
     id: strawberry.ID
     number: str
     channel: str
@@ -157,8 +144,6 @@ class UnitOrder:
 
 @strawberry.type(description="A unit is, or was, part of another.")
 class KitLink:
-    """A unit is, or was, part of another."""
-
     role: str = strawberry.field(description="As what, in your words.")
     joined_at: datetime
     left_at: datetime | None = strawberry.field(description="Null: it is part of it now.")
@@ -178,12 +163,10 @@ class KitLink:
 
     @strawberry.field(description="The kit, as it is now.")
     async def kit(self, info: Info) -> "Unit":
-        """Load the kit."""
         return Unit.of(await info.context.loaders.of(unit_views.units_by_id).load(self.kit_id))
 
     @strawberry.field(description="The part, as it is now.")
     async def part(self, info: Info) -> "Unit":
-        """Load the part."""
         return Unit.of(await info.context.loaders.of(unit_views.units_by_id).load(self.part_id))
 
 
@@ -198,8 +181,6 @@ async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | No
 
 @strawberry.type(description="One physical unit.")
 class Unit(UnitSales, SerializationFacts, ClientFacts):
-    """One physical unit."""
-
     id: strawberry.ID
     serial: str = strawberry.field(description="As it stands on the label.")
     product: Product
@@ -221,8 +202,8 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     origin: RecordOrigin = strawberry.field(description="Where its record began.")
     supplier: str | None
     purchase_order: str | None
-    delivery_id: strawberry.ID | None = strawberry.field(
-        description="The delivery that announced it, or that it came with."
+    advance_ship_notice_id: strawberry.ID | None = strawberry.field(
+        description="Id of the advance ship notice that announced it or that it arrived with."
     )
 
     @classmethod
@@ -255,25 +236,24 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
             origin=RecordOrigin(row["origin"]),
             supplier=row["supplier"],
             purchase_order=row["purchase_order"],
-            delivery_id=strawberry.ID(row["delivery_id"]) if row["delivery_id"] else None,
+            advance_ship_notice_id=strawberry.ID(row["delivery_id"])
+            if row["delivery_id"]
+            else None,
             client_id=row["client_id"],
         )
 
-    @strawberry.field(description="What the unit permits next.")
+    @strawberry.field(description="Movements that the unit permits next.")
     def allowed_actions(self) -> list[Action]:
-        """List what can be done."""
         return lifecycle.allowed(self.status, promised=self.is_promised, blocked=self.is_blocked)
 
     @strawberry.field(description="Everything that happened to it, oldest first.")
     async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
-        """Load the events."""
         info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(VIEWS[view]).load(self.id)
         return [UnitEvent.of(row) for row in info.context.own_history(rows)]
 
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
-        """Load the identifiers."""
         rows = await info.context.loaders.of(unit_views.identifiers).load(self.id)
         return [Identifier(scheme=row["scheme"], value=row["value"]) for row in rows]
 
@@ -291,7 +271,6 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
 
     @strawberry.field(description="Its label, for a printer or a page.", metadata={"cost": 10})
     async def label(self, info: Info, format: LabelFormat = LabelFormat.ZPL) -> UnitLabel:
-        """Draw the label."""
         info.context.require(Scope.SCANNER, Scope.POS)
         row = await info.context.units(self.id)
         assert row is not None  # units are never deleted
@@ -299,7 +278,6 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
 
     @strawberry.field(description="Its custom fields, by name.", metadata={"size": 10})
     async def fields(self, info: Info) -> list[UnitField]:
-        """Load the custom fields."""
         info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(unit_views.unit_fields).load(self.id)
         if info.context.caller.client_id is not None:
@@ -316,9 +294,8 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         rows = await _kit_links(info, self.id, "parent_id", as_of)
         return [KitLink.of(row) for row in rows]
 
-    @strawberry.field(description="What it is part of, now or at an instant.")
+    @strawberry.field(description="Kit that the unit is part of, now or at an instant.")
     async def kit(self, info: Info, as_of: datetime | None = None) -> KitLink | None:
-        """Load its kit."""
         rows = await _kit_links(info, self.id, "child_id", as_of)
         return KitLink.of(rows[0]) if rows else None
 
@@ -334,7 +311,6 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
 
     @strawberry.field(description="The promises and blocks in force.")
     async def holds(self, info: Info) -> list[Hold]:
-        """Load the holds."""
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(unit_views.holds).load(self.id)
         return [
@@ -351,7 +327,6 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
 
     @strawberry.field(description="The order that it is promised to or was sold on.")
     async def order(self, info: Info) -> UnitOrder | None:
-        """Load the order."""
         info.context.require(*STAFF)
         if self.line_id is None:
             return None
@@ -367,32 +342,29 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         )
 
     @strawberry.field(
-        description="What the manufacturer says; asked at once when nothing fresh is known.",
+        description="Warranty by the manufacturer, who is asked when no fresh answer is stored.",
         metadata={"cost": 50},
     )
     async def warranty(self, info: Info) -> Warranty | None:
-        """Answer the warranty."""
         known = await info.context.services.warranty(self.id)
         return Warranty.of(known) if known else None
 
     @strawberry.field(
-        description="What covers it on a day, today if none is named: our own warranty, what was "
-        "bought beside it, and what the manufacturer said last.",
+        description="Cover of the unit on a day, today if none is given: our own warranty, "
+        "additional covers, and the last answer of the manufacturer.",
         metadata={"cost": 5},
     )
     async def cover(self, info: Info, on: date | None = None) -> CoverAnswer:
-        """Answer what covers it."""
         info.context.require(*STAFF)
         now = info.context.clock()
         asked = Asked(self.id, on or now.date(), now)
         return CoverAnswer.of(await info.context.loaders.of(covers).load(asked))
 
     @strawberry.field(
-        description="What was done to it for its customer, or to mend it, oldest first.",
+        description="Services and repairs of the unit, oldest first.",
         metadata={"size": 10},
     )
     async def service_history(self, info: Info) -> list[ServiceRecord]:
-        """Load the service history."""
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(service_history).load(self.id)
         return [ServiceRecord.of(row) for row in rows]
@@ -400,3 +372,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
 
 def _moment(value: Any) -> datetime | None:
     return None if value is None else moment(value)
+
+
+def _id(value: str | None) -> strawberry.ID | None:
+    return None if value is None else strawberry.ID(value)

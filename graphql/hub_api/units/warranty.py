@@ -10,14 +10,12 @@ from hub.vocabulary import WarrantyStatus
 
 @strawberry.type(description="One entitlement of a unit; both days belong to it.")
 class Coverage:
-    """One entitlement."""
-
     name: str
     starts_on: date | None
     ends_on: date | None
 
 
-@strawberry.type(description="What the manufacturer says of a unit, with its source and age.")
+@strawberry.type(description="Answer of a manufacturer about a unit, with its source and age.")
 class Warranty:
     """A remembered answer of the manufacturer."""
 

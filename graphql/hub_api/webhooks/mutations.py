@@ -18,22 +18,19 @@ from hub_api.webhooks.types import WebhookDelivery, WebhookEndpoint, WebhookInpu
 
 @strawberry.type(description="An address after a change.")
 class WebhookChange:
-    """An endpoint after a change."""
-
     replayed: bool = strawberry.field(
         description="The key was used before: nothing was changed again."
     )
     endpoint: WebhookEndpoint
     secret: str | None = strawberry.field(
-        description="What verifies signatures, shown this once: whsec_…, or whpk_… for Ed25519.",
+        description="Secret that verifies signatures, shown this once: whsec_…, or whpk_… for "
+        "Ed25519.",
         default=None,
     )
 
 
 @strawberry.type(description="A message that was put in the queue.")
 class WebhookQueued:
-    """A message that was put in the queue."""
-
     replayed: bool = strawberry.field(
         description="The key was used before: nothing was queued again."
     )
@@ -42,8 +39,6 @@ class WebhookQueued:
 
 @strawberry.type(description="An address that was deleted.")
 class WebhookDeleted:
-    """An endpoint that was deleted."""
-
     id: strawberry.ID
     replayed: bool
 
@@ -58,7 +53,7 @@ class WebhookMutation:
 
     @command(
         Scope.ADMIN,
-        description="Tell an address of events from now on. The answer shows its secret, once.",
+        description="Create a webhook endpoint. The answer shows its secret, once.",
         result=WebhookChangeResult,
         secret=True,
     )
@@ -84,13 +79,12 @@ class WebhookMutation:
 
     @command(
         Scope.ADMIN,
-        description="Change where an address is and what it is told of from now on.",
+        description="Change the address and the subscription of an endpoint.",
         result=WebhookChangeResult,
     )
     async def update_webhook(
         self, call: Call, id: strawberry.ID, webhook: WebhookInput
     ) -> WebhookChange:
-        """Change an endpoint."""
         context, private = call.context.command_context(), call.context.private_webhooks
 
         def do(work: Work) -> str:
@@ -102,7 +96,7 @@ class WebhookMutation:
 
     @command(
         Scope.ADMIN,
-        description="Give an address a new secret, shown once; for some hours messages bear the "
+        description="Give an endpoint a new secret, shown once; for some hours messages have the "
         "signatures of both.",
         result=WebhookChangeResult,
         secret=True,
@@ -129,11 +123,10 @@ class WebhookMutation:
 
     @command(
         Scope.OPS,
-        description="Tell an address nothing more; what is recorded keeps its place.",
+        description="Disable an endpoint; events keep their place in its queue.",
         result=WebhookChangeResult,
     )
     async def disable_webhook(self, call: Call, id: strawberry.ID, reason: str) -> WebhookChange:
-        """Disable an endpoint."""
         context = call.context.command_context(reason=reason)
 
         def do(work: Work) -> str:
@@ -146,13 +139,13 @@ class WebhookMutation:
 
     @command(
         Scope.OPS,
-        description="Tell an address again, from where it stopped; or, skipping, from now on.",
+        description="Enable an endpoint, from the event where it stopped; or, skipping, from now "
+        "on.",
         result=WebhookChangeResult,
     )
     async def enable_webhook(
         self, call: Call, id: strawberry.ID, skip_missed: bool = False
     ) -> WebhookChange:
-        """Enable an endpoint."""
         context = call.context.command_context()
 
         def do(work: Work) -> str:
@@ -164,11 +157,10 @@ class WebhookMutation:
 
     @command(
         Scope.ADMIN,
-        description="Forget an address, with its secret.",
+        description="Delete an endpoint, with its secret.",
         result=answer("WebhookDeletedResult", WebhookDeleted),
     )
     async def delete_webhook(self, call: Call, id: strawberry.ID) -> WebhookDeleted:
-        """Delete an endpoint."""
         context = call.context.command_context()
 
         def do(work: Work) -> str:
@@ -180,11 +172,10 @@ class WebhookMutation:
 
     @command(
         Scope.OPS,
-        description="Send a message that says nothing, once; also to a disabled address.",
+        description="Send an empty test message once; also to a disabled endpoint.",
         result=WebhookQueuedResult,
     )
     async def test_webhook(self, call: Call, id: strawberry.ID) -> WebhookQueued:
-        """Try an endpoint out."""
         context = call.context.command_context()
 
         def do(work: Work) -> str:
@@ -199,7 +190,6 @@ class WebhookMutation:
         result=WebhookQueuedResult,
     )
     async def replay_webhook(self, call: Call, delivery: strawberry.ID) -> WebhookQueued:
-        """Replay a message."""
         context = call.context.command_context()
 
         def do(work: Work) -> str:
@@ -217,7 +207,6 @@ class WebhookMutation:
     async def recover_webhooks(
         self, call: Call, id: strawberry.ID, since: datetime
     ) -> WebhookChange:
-        """Recover an endpoint."""
         if since.tzinfo is None:
             raise InvalidInput("a time comes with its zone", field="since")
         context = call.context.command_context()

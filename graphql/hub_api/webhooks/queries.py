@@ -16,7 +16,7 @@ DELIVERY_STATES = ("waiting", "delivered", "given_up")
 
 
 def _reader(context: Context) -> str | None:
-    """Return the client as which somebody reads; None: he sees all."""
+    """Return the client as which somebody reads; None sees all."""
     context.require(Scope.OPS, Scope.CLIENT)
     if not context.caller.may(Scope.OPS) and context.caller.client_id is None:
         raise Forbidden("this needs a key with the scope ops", needs=str(Scope.OPS))
@@ -28,24 +28,21 @@ class WebhookQuery:
     """Reading webhooks."""
 
     @strawberry.field(
-        description="All addresses that are told of events; a client's key sees its own.",
+        description="Webhook endpoints; the key of a client sees the client's own.",
         metadata={"size": 20},
     )
     async def webhooks(self, info: Info) -> list[WebhookEndpoint]:
-        """List endpoints."""
         client = _reader(info.context)
         rows = await info.context.read(lambda tx: webhooks.listed(tx, client))
         return [WebhookEndpoint.of(row) for row in rows]
 
-    @strawberry.field(description="One address that is told of events.")
+    @strawberry.field(description="One webhook endpoint.")
     async def webhook(self, info: Info, id: strawberry.ID) -> WebhookEndpoint:
-        """Find an endpoint."""
         client = _reader(info.context)
         return WebhookEndpoint.of(await info.context.read(lambda tx: webhooks.get(tx, id, client)))
 
-    @strawberry.field(description="Kinds of events that an address may be told of.")
+    @strawberry.field(description="Topics of events that an endpoint may subscribe to.")
     async def webhook_topics(self, info: Info) -> list[str]:
-        """List topics."""
         info.context.require(Scope.OPS, Scope.CLIENT)
         return list(webhooks.payload.TOPICS)
 
@@ -58,7 +55,6 @@ class WebhookQuery:
         first: int = 50,
         after: str | None = None,
     ) -> paging.Connection[WebhookDelivery]:
-        """List messages."""
         client = _reader(info.context)
         if state not in (None, *DELIVERY_STATES):
             raise InvalidInput(f"a state is one of {', '.join(DELIVERY_STATES)}", field="state")

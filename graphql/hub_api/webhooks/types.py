@@ -16,8 +16,6 @@ from hub_api.common.context import Info
     description="Where messages go, and about which events; what is left empty limits nothing."
 )
 class WebhookInput:
-    """An endpoint."""
-
     url: str = strawberry.field(description="https, and of the public internet.")
     description: str = ""
     topics: list[str] = strawberry.field(
@@ -46,8 +44,6 @@ class WebhookInput:
 
 @strawberry.type(description="One try to deliver a message.")
 class WebhookAttempt:
-    """One try."""
-
     number: int
     status: int | None = strawberry.field(description="Of HTTP; null: there was no answer.")
     answer: str = strawberry.field(description="Its beginning, or what went wrong.")
@@ -68,12 +64,10 @@ class WebhookAttempt:
 
 @strawberry.type(description="One message for one address.")
 class WebhookDelivery:
-    """One message."""
-
     id: strawberry.ID
     topic: str
     event_id: strawberry.ID | None = strawberry.field(
-        description="What each try bears as webhook-id; null for a test, which bears its own id."
+        description="Id that each attempt has as webhook-id; null for a test, which has its own."
     )
     state: str = strawberry.field(description="waiting, delivered or given_up.")
     attempt_count: int = strawberry.field(description="Since it was last put in the queue.")
@@ -104,15 +98,12 @@ class WebhookDelivery:
         description="Each try of the last month, the first one first.", metadata={"size": 10}
     )
     async def attempts(self, info: Info) -> list[WebhookAttempt]:
-        """List the tries."""
         found = await info.context.loaders.of(messages.attempts).load(self.id)
         return [WebhookAttempt.of(row) for row in found or []]
 
 
-@strawberry.type(description="An address that is told of events.")
+@strawberry.type(description="Endpoint that receives events.")
 class WebhookEndpoint:
-    """An endpoint."""
-
     id: strawberry.ID
     url: str
     description: str
@@ -150,14 +141,14 @@ class WebhookEndpoint:
             row=row,
         )
 
-    @strawberry.field(description="The product that it is told of; null: all.")
+    @strawberry.field(description="Product that the endpoint receives events of; null: all.")
     async def sku(self, info: Info) -> str | None:
-        """Name the product."""
         return await self._code(info, "product", "sku", "product_id")
 
-    @strawberry.field(description="The client whose goods it is told of, by code; null: all.")
+    @strawberry.field(
+        description="Code of the client whose goods the endpoint receives events of; null: all."
+    )
     async def client(self, info: Info) -> str | None:
-        """Name the client."""
         return await self._code(info, "client", "code", "client_id")
 
     async def _code(self, info: Info, table: str, name: str, column: str) -> str | None:
@@ -169,9 +160,10 @@ class WebhookEndpoint:
         )
         return found
 
-    @strawberry.field(description="The sites that it is told of, by code; empty: all.")
+    @strawberry.field(
+        description="Codes of the sites that the endpoint receives events of; empty: all."
+    )
     async def sites(self, info: Info) -> list[str]:
-        """Name the sites."""
         ids = orjson.loads(self.row["site_ids"] or "[]")
         rows = await info.context.read(
             lambda tx: tx.rows(
@@ -182,12 +174,10 @@ class WebhookEndpoint:
 
     @strawberry.field(description="How many messages are to be sent; more may be in the ledger.")
     async def waiting(self, info: Info) -> int:
-        """Count."""
         return await info.context.read(lambda tx: messages.waiting(tx, self.id))
 
-    @strawberry.field(description="What verifies an Ed25519 signature (whpk_…); null for HMAC.")
+    @strawberry.field(description="Public key of the Ed25519 signature (whpk_…); null for HMAC.")
     async def public_key(self, info: Info) -> str | None:
-        """Show the public key."""
         secret = info.context.vault.open(self.row["secrets"])["secret"]
         return signing.shown(secret) if secret.startswith(signing.PRIVATE) else None
 

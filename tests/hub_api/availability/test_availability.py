@@ -24,7 +24,7 @@ WHY = f"""query($sku: String!, $reason: AvailabilityReason) {{
     steps {{ counted afterShare afterBuffer preOrder afterCap shown }}
     incoming {{ expected backOrdered backOrderedHere }}
     reasons {{ reason units }}
-    acknowledged acknowledgedAt observed observedAt untold untoldSince dueAt attempts lastError
+    acknowledged acknowledgedAt observed observedAt pending pendingSince dueAt attempts lastError
     units(first: 1, reason: $reason) {{
       nodes {{ serial reason status location grade condition promisedTo blocks }}
       pageInfo {{ hasNextPage }} }} }} }}"""
@@ -143,8 +143,8 @@ def test_a_figure_is_explained_step_by_step_and_unit_by_unit(world: World) -> No
             {"reason": "PROMISED", "units": 1},
             {"reason": "BLOCKED", "units": 1},
         ]
-        assert (said["acknowledged"], said["observed"], said["untold"]) == (3, 3, "WAITING")
-        assert said["untoldSince"] is not None
+        assert (said["acknowledged"], said["observed"], said["pending"]) == (3, 3, "WAITING")
+        assert said["pendingSince"] is not None
         assert said["units"]["pageInfo"]["hasNextPage"]
         assert (said["hasOwnPolicy"], said["remoteSku"]) == (False, "CAM")
         (held,) = (await admin.ask(WHY, sku="CAM", reason="PROMISED"))["explainAvailability"][

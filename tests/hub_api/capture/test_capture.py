@@ -24,7 +24,7 @@ REGISTER = """mutation($products: [ProductInput!]!) {
   __typename ... on InvalidInput { field } } }"""
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!, $context: CommandContextInput) {
   receiveUnits(idempotencyKey: $key, units: $units, location: "WH", putAway: true,
-    context: $context) { __typename ... on CommandResult { verdicts { accepted problem {
+    context: $context) { __typename ... on CommandResult { results { accepted problem {
       __typename code ... on CaptureRequired { action capturedBy }
       ... on InvalidInput { field } } } } } }"""
 SET = """mutation($i: String!, $f: [UnitFieldInput!]!) {
@@ -123,11 +123,11 @@ def test_a_product_says_where_it_must_be_scanned_and_what_is_kept_of_it(world: W
         for number, (method, row, problem) in enumerate(wanted):
             context = {"capturedBy": method}
             data = await admin.ask(RECEIVE, key=f"k-{number}", units=[row], context=context)
-            (verdict,) = data["receiveUnits"]["verdicts"]
+            (verdict,) = data["receiveUnits"]["results"]
             assert verdict["problem"] == problem
         world.do(Action.ALLOCATE, "P-1", hold_reference="cart-1")
         done = await admin.command("pickUnits", ["P-1"], key="p-1")
-        assert done["verdicts"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
+        assert done["results"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
         again = {"capturedBy": "RFID"}
         done = await admin.command("pickUnits", ["P-1"], key="p-2", context=again)
         assert done["accepted"] == 1

@@ -26,7 +26,7 @@ RESOLVE = f"""mutation($key: String!, $case: ID!, $how: CaptureRemedy!, $identif
   done: resolveFailedCapture(idempotencyKey: $key, caseId: $case, how: $how,
     identifier: $identifier, context: $context) {{
     __typename ... on ResolvedCapture {{ replayed label {CASE}
-      verdict {{ accepted status problem {{ code }} unit {{ serial status
+      result {{ accepted status problem {{ code }} unit {{ serial status
         identifiers {{ scheme value }} }} }} }}
     ... on Problem {{ code message }} ... on InvalidInput {{ field }} }} }}"""
 SMUDGED = {"action": "PUT_AWAY", "readings": ["S#-1"], "location": "WH-A1", "note": "smudged"}
@@ -62,7 +62,7 @@ def test_a_failed_capture_is_a_case_with_an_owner_and_the_batch_goes_on(world: W
         assert (twice["id"], twice["occurrences"]) == (case["id"], 2)
         assert (await report(ann, "f-3", owner="lead", readings=["x"]))["case"]["owner"] == "lead"
         read = await resolve(ann, case["id"], "RETRY", "SN-2", context={"capturedBy": "SCAN"})
-        assert (read["verdict"]["status"], read["case"]["state"]) == ("IN_STOCK", "resolved")
+        assert (read["result"]["status"], read["case"]["state"]) == ("IN_STOCK", "resolved")
         event = world.history("SN-2")[-1]
         assert (event["action"], event["captured_by"]) == ("put_away", "scan")
         again = await resolve(ann, case["id"], "RETRY", "SN-2", context={"capturedBy": "SCAN"})
@@ -88,7 +88,7 @@ def test_what_is_typed_needs_the_approval_of_somebody_else(world: World) -> None
         done = await ann.command(
             "putAwayUnits", ["SN-1"], key="p-1", location="WH-A1", context=typed
         )
-        assert done["verdicts"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
+        assert done["results"][0]["problem"]["code"] == "CAPTURE_REQUIRED"
         case = (await report(ann))["case"]["id"]
         assert (await resolve(ann, case, "MANUAL", "SN-1"))["code"] == "FORBIDDEN"
         dodge = await resolve(ann, case, "RETRY", "SN-1", context=typed)
@@ -96,10 +96,10 @@ def test_what_is_typed_needs_the_approval_of_somebody_else(world: World) -> None
         own = (await report(olga, "f-9", readings=["other"]))["case"]["id"]
         assert (await resolve(olga, own, "MANUAL", "SN-1"))["code"] == "FORBIDDEN"
         refused = await resolve(olga, case, "MANUAL", "SN-9")
-        assert refused["verdict"]["problem"]["code"] == "UNKNOWN_UNIT"
+        assert refused["result"]["problem"]["code"] == "UNKNOWN_UNIT"
         assert refused["case"]["state"] == "assigned"
         approved = await resolve(olga, case, "MANUAL", "SN-1")
-        assert (approved["verdict"]["status"], approved["case"]["state"]) == (
+        assert (approved["result"]["status"], approved["case"]["state"]) == (
             "IN_STOCK", "resolved",
         )  # fmt: skip
         event = world.history("SN-1")[-1]
@@ -119,7 +119,7 @@ def test_a_known_unit_gets_a_new_label_and_no_second_record(world: World) -> Non
         unit_id = world.unit("SN-1")["id"]
         done = await resolve(ann, case, "RELABEL", unit_id)
         assert done["case"]["state"] == "resolved"
-        assert {"scheme": "label", "value": done["label"]} in done["verdict"]["unit"]["identifiers"]
+        assert {"scheme": "label", "value": done["label"]} in done["result"]["unit"]["identifiers"]
         assert world.unit(done["label"])["id"] == unit_id
         assert world.value("SELECT COUNT(*) FROM unit") == 1
         assert world.history("SN-1")[-1]["action"] == "annotate"
@@ -139,17 +139,17 @@ def test_a_unit_whose_receipt_failed_is_received_when_it_is_read(world: World) -
         given = {"action": "RECEIVE", "location": "WH", "product": "CAM", "lot": "L7"}
         case = (await report(ann, **given))["case"]["id"]
         done = await resolve(olga, case, "MANUAL", "SN-7")
-        assert (done["verdict"]["status"], world.unit("SN-7")["lot"]) == ("RECEIVED", "L7")
+        assert (done["result"]["status"], world.unit("SN-7")["lot"]) == ("RECEIVED", "L7")
         world.do(Action.PUT_AWAY, "SN-7", place="WH")
         world.do(Action.ALLOCATE, "SN-7", hold_reference="cart")
         world.do(Action.PICK, "SN-7")
         case = (await report(ann, "f-2", action="SHIP", location=None))["case"]["id"]
         done = await resolve(ann, case, "RETRY", "SN-7")
-        assert done["verdict"]["status"] == "SHIPPED"
+        assert done["result"]["status"] == "SHIPPED"
         case = (await report(ann, "f-3", action="ACCEPT_RETURN", location="RETURNS"))["case"]["id"]
         assert (await resolve(ann, case, "RETRY", "SN-7", key="a"))["field"] == "reason"
         back = await resolve(ann, case, "RETRY", "SN-7", key="b", context={"reason": "broken"})
-        assert back["verdict"]["status"] == "RETURNED"
+        assert back["result"]["status"] == "RETURNED"
 
     play(world, story)
 

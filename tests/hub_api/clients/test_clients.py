@@ -51,7 +51,7 @@ DEPTHS = {"history": 2}
 TRANSFER = """mutation($key: String!, $client: String, $ref: String) {
   done: transferTitle(idempotencyKey: $key, units: [{identifier: "SN-H"}], client: $client,
     context: {documentType: "inv", documentRef: $ref}) { __typename
-    ... on CommandResult { accepted replayed verdicts { problem { code } unit { client } } }
+    ... on CommandResult { accepted replayed results { problem { code } unit { client } } }
     ... on Problem { code } } }"""
 REGISTER = """mutation($key: String!, $name: String!) {
   done: registerClient(idempotencyKey: $key, code: "CAT", name: $name) { __typename
@@ -347,7 +347,7 @@ def test_the_warehouse_registers_clients_and_passes_title(house: World) -> None:
         assert listed["channel"] == {"client": "BEE"}
         ops = await hub.caller(Scope.OPS)
         passed = (await ops.ask(TRANSFER, key="k2", client="CAT", ref="T-1"))["done"]
-        assert (passed["accepted"], passed["verdicts"][0]["unit"]) == (1, {"client": "CAT"})
+        assert (passed["accepted"], passed["results"][0]["unit"]) == (1, {"client": "CAT"})
         again = (await ops.ask(TRANSFER, key="k2", client="CAT", ref="T-1"))["done"]
         assert (again["replayed"], again["accepted"]) == (True, 1)
         no_paper = (await ops.ask(TRANSFER, key="k3", client="ANT", ref=None))["done"]

@@ -20,7 +20,7 @@ OPEN = """mutation($key: String!, $ref: String!, $location: String!, $blind: Boo
     ... on Problem { code message } } }"""
 COUNT = """mutation($key: String!, $units: [UnitInput!]!, $location: String) {
   done: countUnits(idempotencyKey: $key, ref: "C-1", units: $units, location: $location) {
-    __typename ... on Counted { replayed verdicts { index identifier answer problem { code } } }
+    __typename ... on Counted { replayed results { index identifier answer problem { code } } }
     ... on Problem { code message } } }"""
 COMPARE = """mutation($key: String!) { done: compareCount(idempotencyKey: $key, ref: "C-1") {
   __typename ... on Problem { code message } ... on StockCount { state
@@ -31,7 +31,7 @@ COMPARE = """mutation($key: String!) { done: compareCount(idempotencyKey: $key, 
 ADJUST = """mutation($key: String!, $reason: String!, $subjects: [String!], $kind: CountKind) {
   done: adjustCount(idempotencyKey: $key, ref: "C-1", reason: $reason, subjects: $subjects,
     kind: $kind) { __typename
-    ... on Adjustment { replayed verdicts { identifier kind action case problem { code } } }
+    ... on Adjustment { replayed results { identifier kind action case problem { code } } }
     ... on Problem { code message } } }"""
 CLOSE = """mutation($key: String!, $reason: String) {
   done: closeCount(idempotencyKey: $key, ref: "C-1", reason: $reason) { __typename
@@ -71,13 +71,13 @@ def test_a_count_goes_from_opening_to_closing(world: World) -> None:
             given = units("SN-1", "SN-3", "NOBODY-9", "")
             done = (await ops.ask(COUNT, key="c", units=given))["done"]
             answers.append(done.pop("replayed"))
-            assert [each["answer"] for each in done["verdicts"]] == [
+            assert [each["answer"] for each in done["results"]] == [
                 "EXPECTED",
                 "MISPLACED",
                 "UNEXPECTED",
                 None,
             ]
-            assert done["verdicts"][3]["problem"]["code"] == "INVALID_BARCODE"
+            assert done["results"][3]["problem"]["code"] == "INVALID_BARCODE"
         assert answers == [False, True]
         compared = (await ops.ask(COMPARE, key="m"))["done"]
         assert compared["tally"] == {
@@ -101,7 +101,7 @@ def test_a_count_goes_from_opening_to_closing(world: World) -> None:
         ):
             for replayed in (False, True):
                 done = (await ops.ask(ADJUST, key=kind, reason="recount", kind=kind))["done"]
-                (verdict,) = done["verdicts"]
+                (verdict,) = done["results"]
                 assert done["replayed"] is replayed
                 assert (verdict["action"], verdict["case"]) == (action, case)
         done = (await ops.ask(CLOSE, key="x"))["done"]
@@ -134,9 +134,9 @@ def test_a_blind_count_by_two_people_while_somebody_sells(world: World) -> None:
         world.pass_time(minutes=1)
         for who, serial, place in ((anna, "SN-1", "WH"), (ben, "SN-1", "WH-A1")):
             done = (await who.ask(COUNT, key="c", units=units(serial), location=place))["done"]
-            assert [each["answer"] for each in done["verdicts"]] == ["NOTED"]
+            assert [each["answer"] for each in done["results"]] == ["NOTED"]
         await anna.ask(COUNT, key="e", units=units("SN-2"))
-        (sold,) = (await ops.command("sellUnits", ["SN-3"], key="s", receipt="R-1"))["verdicts"]
+        (sold,) = (await ops.command("sellUnits", ["SN-3"], key="s", receipt="R-1"))["results"]
         assert sold["accepted"]
         compared = (await ops.ask(COMPARE, key="m"))["done"]
         rows = {row["identifier"]: row for row in compared["results"]["nodes"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api_client import VERDICTS, Caller, Hub, dump, play
+from api_client import RESULTS, Caller, Hub, dump, play
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.lifecycle import Action
@@ -20,7 +20,7 @@ PICK = """mutation($key: String!, $units: [UnitInput!]!, $line: ID, $substitute:
   $reason: String) {
   done: pickUnits(idempotencyKey: $key, units: $units, orderLineId: $line, substitute: $substitute,
     context: {reason: $reason}) { __typename ... on Problem { code }
-    ... on CommandResult { replayed verdicts { accepted status
+    ... on CommandResult { replayed results { accepted status
       problem { code ... on WrongUnit { directed } } } } } }"""
 SUBSTITUTE = """mutation($key: String!, $line: ID!, $old: String!, $new: String!, $why: String!) {
   done: substituteUnit(idempotencyKey: $key, orderLineId: $line, directed: {identifier: $old},
@@ -39,7 +39,7 @@ PACK = f"""mutation($key: String!, $order: ID!, $scanned: [UnitInput!]!, $partia
 COLLECT = f"""mutation($key: String!, $order: ID!, $units: [UnitInput!]!, $location: String!,
   $customer: String) {{
   done: collectUnits(idempotencyKey: $key, orderId: $order, units: $units, location: $location,
-    customerRef: $customer) {VERDICTS} }}"""
+    customerRef: $customer) {RESULTS} }}"""
 EXCHANGE = """mutation($key: String!, $old: String!, $new: String!, $return: ID, $why: String!) {
   done: exchangeUnit(idempotencyKey: $key, returned: {identifier: $old},
     replacement: {identifier: $new}, location: "SHOP", reason: $why, returnId: $return) {
@@ -115,7 +115,7 @@ def test_a_picker_is_led_to_serial_and_bin_and_another_unit_is_refused_or_named(
         before = dump(world)
         given = {"line": line, "substitute": False}
         refused = await ops.ask(PICK, key="p-1", units=units("SN-3"), **given)
-        (verdict,) = refused["done"]["verdicts"]
+        (verdict,) = refused["done"]["results"]
         assert verdict["problem"] == {"code": "WRONG_UNIT", "directed": ["SN-1", "SN-2"]}
         assert dump(world) == before
         given = {"line": line, "substitute": True}
@@ -123,10 +123,10 @@ def test_a_picker_is_led_to_serial_and_bin_and_another_unit_is_refused_or_named(
         assert unsaid["done"]["code"] == "INVALID_INPUT"
         given["reason"] = "torn box"
         done = await ops.ask(PICK, key="p-3", units=units("SN-3", "SN-2"), **given)
-        assert [row["status"] for row in done["done"]["verdicts"]] == ["PICKED", "PICKED"]
+        assert [row["status"] for row in done["done"]["results"]] == ["PICKED", "PICKED"]
         again = await ops.ask(PICK, key="p-3", units=units("SN-3", "SN-2"), **given)
         assert again["done"]["replayed"]
-        assert again["done"]["verdicts"] == done["done"]["verdicts"]
+        assert again["done"]["results"] == done["done"]["results"]
         assert (await ops.ask(PICKS, first=9, order=order_id))["pickList"] == []
 
     as_ops(world, story)
@@ -267,7 +267,7 @@ def test_an_order_is_collected_once_and_by_its_customer(world: World) -> None:
         assert refused["done"]["code"] == "STEP_NOT_ALLOWED"
         assert dump(world) == before
         done = (await ops.ask(COLLECT, key="c-1", customer="cust-1", **given))["done"]
-        assert [row["status"] for row in done["verdicts"]] == ["SOLD"]
+        assert [row["status"] for row in done["results"]] == ["SOLD"]
         after = dump(world)
         again = (await ops.ask(COLLECT, key="c-1", customer="cust-1", **given))["done"]
         assert again["replayed"]
@@ -287,7 +287,7 @@ def test_a_till_names_its_shop_and_what_it_scanned(world: World) -> None:
         given = {"receipt": "R-1", "location": "SHOP"}
         scans = ["FAR-1", {"identifier": "SN-1", "sku": "LENS"}]
         refused = await till.command("sellUnits", scans, key="k-1", **given)
-        problems = [row["problem"]["code"] for row in refused["verdicts"]]
+        problems = [row["problem"]["code"] for row in refused["results"]]
         assert problems == ["STEP_NOT_ALLOWED", "WRONG_UNIT"]
         scan = {"identifier": "SN-1", "sku": "4006381333931"}
         assert (await till.command("sellUnits", [scan], key="k-2", **given))["accepted"] == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_client import VERDICTS, Caller, Hub, dump, play
+from api_client import RESULTS, Caller, Hub, dump, play
 from hub.access.keys import Scope
 from hub.identifiers import epc
 from world import World
@@ -15,29 +15,32 @@ CHECK = f"""check {{ agrees missing matched {SERIALS} short {SERIALS} over {SERI
 DELIVERY = f"{{ id supplier ref purchaseOrder state expectedOn closedAt {CHECK} }}"
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
 ANNOUNCE = f"""mutation($key: String!, $supplier: String!, $ref: String!,
-    $lines: [DeliveryLineInput!]!) {{
+    $lines: [AdvanceShipNoticeLineInput!]!) {{
   done: announceShipment(idempotencyKey: $key, supplier: $supplier, ref: $ref, lines: $lines,
     purchaseOrder: "PO-7", expectedOn: "2026-11-03") {{ __typename {PROBLEM}
-    ... on AnnouncedShipNotice {{ replayed accepted refused
-      verdicts {{ index identifier accepted status problem {{ code }} }}
-      delivery {DELIVERY} }} }} }}"""
+    ... on AnnouncedAdvanceShipNotice {{ replayed accepted refused
+      results {{ index identifier accepted status problem {{ code }} }}
+      advanceShipNotice {DELIVERY} }} }} }}"""
 CLOSE = f"""mutation($key: String!, $id: ID!, $giveUp: Boolean!, $owner: String) {{
-  done: closeDelivery(idempotencyKey: $key, id: $id, giveUp: $giveUp, owner: $owner) {{
-    __typename {PROBLEM} ... on ClosedDelivery {{ replayed delivery {DELIVERY} }} }} }}"""
-RECEIVE = f"""mutation($key: String!, $units: [ArrivalInput!]!, $delivery: DeliveryReference) {{
-  done: receiveUnits(idempotencyKey: $key, units: $units, location: "WH", delivery: $delivery)
-  {VERDICTS} }}"""
+  done: closeAdvanceShipNotice(idempotencyKey: $key, id: $id, giveUp: $giveUp, owner: $owner) {{
+    __typename {PROBLEM}
+    ... on ClosedAdvanceShipNotice {{ replayed advanceShipNotice {DELIVERY} }} }} }}"""
+RECEIVE = f"""mutation($key: String!, $units: [ArrivalInput!]!,
+  $delivery: AdvanceShipNoticeReference) {{
+  done: receiveUnits(idempotencyKey: $key, units: $units, location: "WH",
+    advanceShipNotice: $delivery)
+  {RESULTS} }}"""
 COMMISSION = f"""mutation($key: String!, $units: [ArrivalInput!]!, $point: RecordOrigin!,
     $location: String) {{
   done: commissionUnits(idempotencyKey: $key, units: $units, point: $point, location: $location)
-  {VERDICTS} }}"""
+  {RESULTS} }}"""
 LABEL = """mutation($key: String!, $count: Int!, $product: String! = "SAW") {
   done: labelUnits(idempotencyKey: $key, product: $product, count: $count, location: "WH",
     supplier: "BOLT") { __typename ... on Problem { code }
-    ... on CommandResult { replayed accepted verdicts { identifier
+    ... on CommandResult { replayed accepted results { identifier
       unit { serial origin supplier label(format: SVG_QR) { content mediaType } } } } } }"""
 UNIT = """query($i: String!) { unit(identifier: $i) { serial origin condition supplier purchaseOrder
-  deliveryId receivedAt lot location { code } history { action details } } }"""
+  advanceShipNoticeId receivedAt lot location { code } history { action details } } }"""
 SWEEP = """query($reads: [String!]!, $product: String) { readTags(reads: $reads, product:
     $product) {
   reads known tags { read times code gtin serial sku unit { serial status } } } }"""
@@ -62,14 +65,17 @@ def test_a_delivery_is_announced_received_checked_and_closed(world: World) -> No
         ops = await hub.caller(Scope.OPS)
         made = await announce(ops)
         assert (made["accepted"], made["refused"], made["replayed"]) == (2, 0, False)
-        delivery = made["delivery"]
+        delivery = made["advanceShipNotice"]
         assert (delivery["purchaseOrder"], delivery["expectedOn"], delivery["state"]) == (
             "PO-7", "2026-11-03", "OPEN",
         )  # fmt: skip
         done = await ops.ask(RECEIVE, key="r-1", units=cams("A-1", "A-3", "A-4"), delivery=ASN)
-        assert [each["status"] for each in done["done"]["verdicts"]] == ["RECEIVED"] * 3
-        asked = f"query($s: String, $r: String) {{ delivery(supplier: $s, ref: $r) {DELIVERY} }}"
-        found = (await ops.ask(asked, s="ACME", r="ASN-1"))["delivery"]["check"]
+        assert [each["status"] for each in done["done"]["results"]] == ["RECEIVED"] * 3
+        asked = (
+            f"query($s: String, $r: String) {{ "
+            f"advanceShipNotice(supplier: $s, ref: $r) {DELIVERY} }}"
+        )
+        found = (await ops.ask(asked, s="ACME", r="ASN-1"))["advanceShipNotice"]["check"]
         assert found["matched"] == {"count": 2, "serials": ["A-1", "A-3"]}
         assert found["short"] == {"count": 1, "serials": ["A-2"]}
         assert found["unexpected"] == {"count": 1, "serials": ["A-4"]}
@@ -77,7 +83,7 @@ def test_a_delivery_is_announced_received_checked_and_closed(world: World) -> No
         assert [line["missing"] for line in found["lines"]] == [1, 1]
         given = {"key": "c-1", "id": delivery["id"], "giveUp": True, "owner": "dock"}
         closed = (await ops.ask(CLOSE, **given))["done"]
-        assert (closed["delivery"]["state"], closed["replayed"]) == ("CLOSED", False)
+        assert (closed["advanceShipNotice"]["state"], closed["replayed"]) == ("CLOSED", False)
         assert (await ops.ask(CLOSE, **given))["done"]["replayed"] is True
         again = (await ops.ask(CLOSE, **(given | {"key": "c-2"})))["done"]
         assert again["code"] == "STEP_NOT_ALLOWED"
@@ -85,14 +91,18 @@ def test_a_delivery_is_announced_received_checked_and_closed(world: World) -> No
         assert (case["kind"], case["owner"]) == ("DELIVERY_VARIANCE", "dock")
         assert (case["details"]["short"], case["details"]["missing"]) == (["A-2"], 2)
         await announce(ops, "a-2", ref="ASN-2", lines=[LINES[1]])
-        listed = """query($f: Int!, $a: String, $s: DeliveryState) {
-          deliveries(first: $f, after: $a, state: $s) {
+        listed = """query($f: Int!, $a: String, $s: AdvanceShipNoticeState) {
+          advanceShipNotices(first: $f, after: $a, state: $s) {
             nodes { ref } pageInfo { hasNextPage endCursor } } }"""
-        first = (await ops.ask(listed, f=1))["deliveries"]
+        first = (await ops.ask(listed, f=1))["advanceShipNotices"]
         assert (first["nodes"], first["pageInfo"]["hasNextPage"]) == ([{"ref": "ASN-1"}], True)
         after = first["pageInfo"]["endCursor"]
-        assert (await ops.ask(listed, f=1, a=after))["deliveries"]["nodes"] == [{"ref": "ASN-2"}]
-        assert (await ops.ask(listed, f=9, s="OPEN"))["deliveries"]["nodes"] == [{"ref": "ASN-2"}]
+        assert (await ops.ask(listed, f=1, a=after))["advanceShipNotices"]["nodes"] == [
+            {"ref": "ASN-2"}
+        ]
+        assert (await ops.ask(listed, f=9, s="OPEN"))["advanceShipNotices"]["nodes"] == [
+            {"ref": "ASN-2"}
+        ]
 
     play(world, story)
 
@@ -106,13 +116,13 @@ def test_announcing_again_answers_the_same_and_what_is_wrong_changes_nothing(
     async def story(hub: Hub) -> None:
         ops = await hub.caller(Scope.OPS)
         made = await announce(ops)
-        assert [each["problem"] for each in made["verdicts"]] == [
+        assert [each["problem"] for each in made["results"]] == [
             None, {"code": "DUPLICATE_SERIAL"},
         ]  # fmt: skip
         before = dump(world)
         again = await announce(ops)
         assert again["replayed"] is True
-        assert again["verdicts"] == made["verdicts"]
+        assert again["results"] == made["results"]
         assert (await announce(ops, "a-2"))["field"] == "ref"
         assert (await announce(ops, supplier="BOLT"))["code"] == "IDEMPOTENCY_KEY_REUSED"
         gone = [LINES[0] | {"product": "NONE"}]
@@ -122,11 +132,11 @@ def test_announcing_again_answers_the_same_and_what_is_wrong_changes_nothing(
         wrong = {"supplier": "ACME", "ref": "ASN-9"}
         done = await scanner.ask(RECEIVE, key="r-1", units=cams("A-1"), delivery=wrong)
         assert done["done"]["code"] == "UNKNOWN_REFERENCE"
-        missing = await ops.error('{ delivery(id: "none") { ref } }')
+        missing = await ops.error('{ advanceShipNotice(id: "none") { ref } }')
         assert missing["code"] == "UNKNOWN_REFERENCE"
-        assert (await ops.error("{ delivery { ref } }"))["field"] == "ref"
+        assert (await ops.error("{ advanceShipNotice { ref } }"))["field"] == "ref"
         shop = await hub.caller(Scope.STOREFRONT)
-        assert (await shop.error("{ deliveries { nodes { ref } } }"))["code"] == "FORBIDDEN"
+        assert (await shop.error("{ advanceShipNotices { nodes { ref } } }"))["code"] == "FORBIDDEN"
         named = {"key": "c-1", "id": "none", "giveUp": False}
         assert (await ops.ask(CLOSE, **named))["done"]["code"] == "UNKNOWN_REFERENCE"
         assert (await ops.ask(CLOSE, **(named | {"owner": ""})))["done"]["field"] == "owner"
@@ -144,7 +154,7 @@ def test_a_unit_is_commissioned_and_received_with_all_that_is_known_of_it(world:
             "history": [{"what": "burn-in", "on": "2026-03-03", "reference": "T-9"}],
         }  # fmt: skip
         given = {"key": "k-1", "units": [unit], "point": "MANUFACTURING"}
-        (verdict,) = (await scanner.ask(COMMISSION, **given))["done"]["verdicts"]
+        (verdict,) = (await scanner.ask(COMMISSION, **given))["done"]["results"]
         assert verdict["status"] == "EXPECTED"
         assert (await scanner.ask(COMMISSION, **given))["done"]["replayed"] is True
         arrival = {
@@ -153,7 +163,7 @@ def test_a_unit_is_commissioned_and_received_with_all_that_is_known_of_it(world:
         }  # fmt: skip
         await scanner.ask(RECEIVE, key="r-1", units=[arrival])
         shown = (await scanner.ask(UNIT, i="M-1"))["unit"]
-        kept = ("origin", "condition", "supplier", "purchaseOrder", "lot", "deliveryId")
+        kept = ("origin", "condition", "supplier", "purchaseOrder", "lot", "advanceShipNoticeId")
         assert [shown[name] for name in kept] == [
             "MANUFACTURING", "REFURBISHED", "ACME", "PO-7", "L7", None,
         ]  # fmt: skip
@@ -183,14 +193,14 @@ def test_units_without_a_serial_are_labelled_in_one_call(world: World) -> None:
         scanner = await hub.caller(Scope.SCANNER)
         made = (await scanner.ask(LABEL, key="l-1", count=2))["done"]
         assert made["accepted"] == 2
-        for verdict in made["verdicts"]:
+        for verdict in made["results"]:
             unit = verdict["unit"]
             assert (unit["serial"], unit["origin"]) == (verdict["identifier"], "LABELLING")
             assert (unit["supplier"], unit["label"]["mediaType"]) == ("BOLT", "image/svg+xml")
             found = await scanner.ask(UNIT, i=unit["label"]["content"])
             assert found["unit"]["serial"] == unit["serial"]
         again = (await scanner.ask(LABEL, key="l-1", count=2))["done"]
-        assert (again["replayed"], again["verdicts"]) == (True, made["verdicts"])
+        assert (again["replayed"], again["results"]) == (True, made["results"])
         assert world.value("SELECT COUNT(*) FROM unit") == 2
         assert (await scanner.ask(LABEL, key="l-2", count=0))["done"]["code"] == "INVALID_INPUT"
 

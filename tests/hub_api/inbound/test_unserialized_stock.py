@@ -28,20 +28,20 @@ PHASE = f"""mutation($key: String!, $category: String, $value: Int, $currency: S
 STOCK = """query($sku: String, $first: Int! = 50, $after: String) {
   stock: unserializedStock(sku: $sku, first: $first, after: $after) {
     nodes { sku location quantity reason trackedSince } pageInfo { hasNextPage endCursor } } }"""
-FIRST = """query($by: SerializationOrder!) { retrofitPriorities(by: $by) {
+FIRST = """query($by: SerializationOrder!) { serializationPriorities(by: $by) {
   sku unread value currency traits tracking trackedSince category } }"""
 MOVE = """mutation($key: String!, $units: [UnitInput!]!) {
   done: moveUnits(idempotencyKey: $key, units: $units, location: "WH-A1") { ... on CommandResult {
-    replayed accepted verdicts { problem { code message }
+    replayed accepted results { problem { code message }
       unit { serial origin historyGap location { code } } } } } }"""
 CAPTURE = """mutation($key: String!, $units: [ArrivalInput!]!) {
   done: captureUnserializedStock(idempotencyKey: $key, units: $units, location: "WH") { ... on
     CommandResult {
-    replayed verdicts { problem { code } unit { status historyGap } } } } }"""
+    replayed results { problem { code } unit { status historyGap } } } } }"""
 GAP = 'query { unit(identifier: "NEW-1") { historyGap } }'
 SALE = """mutation($key: String!, $units: [UnitInput!]!) {
   done: sellUnits(idempotencyKey: $key, units: $units, receipt: "R-1") { ... on CommandResult {
-    accepted verdicts { problem { code } unit { status origin } } } } }"""
+    accepted results { problem { code } unit { status origin } } } } }"""
 
 
 def as_ops(world: World, story: Callable[[Caller], Awaitable[None]]) -> None:
@@ -88,7 +88,7 @@ def test_tracking_is_switched_on_once_for_its_key(world: World) -> None:
 @pytest.mark.req("R203", "R206")
 def test_what_is_dear_comes_first_and_phases_go_by_category_and_value(world: World) -> None:
     async def story(ops: Caller) -> None:
-        listed = (await ops.ask(FIRST, by="RISK"))["retrofitPriorities"]
+        listed = (await ops.ask(FIRST, by="RISK"))["serializationPriorities"]
         assert [each["sku"] for each in listed] == ["OLD", "LOW"]
         assert listed[0]["traits"] == ["THEFT_RISK"]
         assert listed[0]["trackedSince"] is None
@@ -99,7 +99,7 @@ def test_what_is_dear_comes_first_and_phases_go_by_category_and_value(world: Wor
         assert again["done"]["skus"] == []  # its serials are kept by now
         bad = await ops.ask(PHASE, key="k-3")
         assert bad["done"]["code"] == "INVALID_INPUT"
-        listed = (await ops.ask(FIRST, by="WORTH"))["retrofitPriorities"]
+        listed = (await ops.ask(FIRST, by="WORTH"))["serializationPriorities"]
         assert [(each["sku"], each["unread"]) for each in listed] == [("OLD", 4), ("LOW", 0)]
 
     as_ops(world, story)
@@ -113,7 +113,7 @@ def test_a_scan_of_old_stock_makes_its_record_and_marks_the_gap(world: World) ->
         await ops.ask(START, key="s", sku="OLD", stock=stock(WH=2, SHOP=2), reason="phase 1")
         units = [{"identifier": "SN-1", "sku": "OLD"}, {"identifier": "SN-2"}]
         first = (await ops.ask(MOVE, key="k-1", units=units))["done"]
-        moved, unknown = first["verdicts"]
+        moved, unknown = first["results"]
         assert moved["unit"] == {
             "serial": "SN-1",
             "origin": "UNSERIALIZED_STOCK",
@@ -124,13 +124,13 @@ def test_a_scan_of_old_stock_makes_its_record_and_marks_the_gap(world: World) ->
         assert (await ops.ask(MOVE, key="k-1", units=units))["done"]["replayed"] is True
         assert (await ops.ask(GAP))["unit"]["historyGap"] is None
         unit = {"identifier": "SN-3", "sku": "OLD"}
-        where = (await ops.ask(SALE, key="k-2", units=[unit]))["done"]["verdicts"][0]
+        where = (await ops.ask(SALE, key="k-2", units=[unit]))["done"]["results"][0]
         assert where["problem"]["code"] == "INVALID_INPUT"  # two places have some
         sold = (await ops.ask(SALE, key="k-2", units=[unit | {"at": "SHOP"}]))["done"]
         # A refused verdict is an answer: its key is used.
         assert sold.get("accepted") is None
         sold = (await ops.ask(SALE, key="k-3", units=[unit | {"at": "SHOP"}]))["done"]
-        assert sold["verdicts"][0]["unit"] == {"status": "SOLD", "origin": "UNSERIALIZED_STOCK"}
+        assert sold["results"][0]["unit"] == {"status": "SOLD", "origin": "UNSERIALIZED_STOCK"}
 
     as_ops(world, story)
     left = world.rows("SELECT quantity FROM unserialized_stock")
@@ -145,7 +145,7 @@ def test_old_stock_is_read_where_it_lies_once_for_its_key(world: World) -> None:
         for replayed in (False, True):
             done = (await ops.ask(CAPTURE, key="k-1", units=units))["done"]
             assert done["replayed"] is replayed
-            commission, refused = done["verdicts"]
+            commission, refused = done["results"]
             assert commission["unit"]["status"] == "IN_STOCK"
             assert "unknown" in commission["unit"]["historyGap"]
             assert refused["problem"]["code"] == "NOT_ENOUGH_STOCK"

@@ -5,24 +5,24 @@ from typing import Any
 
 import pytest
 
-from api_client import VERDICTS, Caller, Hub, dump, play
+from api_client import RESULTS, Caller, Hub, dump, play
 from hub.access.keys import Scope
 from hub.lifecycle import Action
 from hub.proof import conservation
 from world import World
 
 ASSEMBLE = f"""mutation($key: String!, $kit: UnitInput!, $parts: [PartInput!]!) {{
-  done: assembleKit(idempotencyKey: $key, kit: $kit, parts: $parts) {VERDICTS} }}"""
+  done: assembleKit(idempotencyKey: $key, kit: $kit, parts: $parts) {RESULTS} }}"""
 REPLACE = f"""mutation($key: String!, $kit: UnitInput!, $old: UnitInput!, $new: UnitInput!) {{
   done: replaceKitMember(idempotencyKey: $key, kit: $kit, old: $old, new: $new,
-    location: "RETURNS") {VERDICTS} }}"""
+    location: "RETURNS") {RESULTS} }}"""
 TAKE_APART = f"""mutation($key: String!, $kit: UnitInput!, $parts: [UnitInput!]) {{
   done: disassembleKit(idempotencyKey: $key, kit: $kit, location: "WH", parts: $parts,
-    restock: true) {VERDICTS} }}"""
+    restock: true) {RESULTS} }}"""
 RETURN = """mutation($key: String!, $kit: UnitInput!, $scanned: [String!]!, $anyway: Boolean!) {
   done: returnKit(idempotencyKey: $key, kit: $kit, scanned: $scanned, location: "RETURNS",
     acceptIncomplete: $anyway) { __typename
-    ... on KitReturn { replayed verdict { accepted status }
+    ... on KitReturn { replayed result { accepted status }
       check { complete foreign kit { serial } present { serial } missing { serial status } } }
     ... on Problem { code message } } }"""
 CHECK = """query($kit: UnitInput!, $scanned: [String!]!) { checkKit(kit: $kit, scanned: $scanned) {
@@ -86,7 +86,7 @@ def test_each_part_gets_its_verdict_and_a_bad_kit_is_refused_as_a_whole(world: W
         data = await ops.ask(
             ASSEMBLE, key="k-2", kit=unit("CAM-1"), parts=[part("NOBODY-9"), part("L-3")]
         )
-        problems = [each["problem"] for each in data["done"]["verdicts"]]
+        problems = [each["problem"] for each in data["done"]["results"]]
         assert [each and each["code"] for each in problems] == ["UNKNOWN_UNIT", None]
         for kit, parts, code in (
             ("NOBODY-9", [part("L-3")], "UNKNOWN_UNIT"),
@@ -107,7 +107,7 @@ def test_what_was_in_a_kit_at_any_time_is_told(world: World) -> None:
         then = world.now.isoformat()
         world.pass_time(days=9)
         data = await ops.ask(REPLACE, key="r", kit=unit("CAM-1"), old=unit("L-2"), new=unit("L-3"))
-        assert [each["status"] for each in data["done"]["verdicts"]] == ["RETURNED", "IN_KIT"]
+        assert [each["status"] for each in data["done"]["results"]] == ["RETURNED", "IN_KIT"]
         now = (await ops.ask(LINKS, serial="CAM-1"))["unit"]
         was = (await ops.ask(LINKS, serial="CAM-1", at=then))["unit"]
         assert [each["part"]["serial"] for each in now["kitMembers"]] == ["L-1", "L-3"]
@@ -162,12 +162,12 @@ def test_a_set_is_checked_and_taken_back_serial_by_serial(world: World) -> None:
         assert refused["done"]["code"] == "STEP_NOT_ALLOWED"
         (alone,) = (
             await ops.command("acceptReturns", ["CAM-1"], key="b", location="WH", reason="x")
-        )["verdicts"]
+        )["results"]
         assert alone["problem"]["code"] == "STEP_NOT_ALLOWED"
         for replayed in (False, True):
             done = (await ops.ask(RETURN, key="c", anyway=True, **given))["done"]
             assert done["replayed"] is replayed
-            assert done["verdict"] == {"accepted": True, "status": "RETURNED"}
+            assert done["result"] == {"accepted": True, "status": "RETURNED"}
             assert done["check"]["missing"] == [{"serial": "L-2", "status": "MISSING"}]
         too_many = await ops.error(CHECK, kit=unit("CAM-1"), scanned=["x"] * 1_001)
         assert too_many["code"] == "INVALID_INPUT"
@@ -187,7 +187,7 @@ def test_reports_are_by_set_or_by_component(world: World) -> None:
         assert [tuple(row[name] for name in names) for row in sets] == [("CAM", 1, 0, 2, 1)]
         assert [tuple(row[name] for name in names) for row in parts] == [("LENS", 2, 1, 0, 1)]
         taken = await ops.ask(TAKE_APART, key="t", kit=unit("CAM-1"), parts=[unit("L-1")])
-        assert [each["status"] for each in taken["done"]["verdicts"]] == ["IN_STOCK"]
+        assert [each["status"] for each in taken["done"]["results"]] == ["IN_STOCK"]
         taken = await ops.ask(TAKE_APART, key="u", kit=unit("CAM-1"), parts=None)
         assert taken["done"]["accepted"] == 1
         assert (await ops.ask(REPORT, level="SET"))["kitReport"]["nodes"] == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_client import VERDICTS, Caller, Hub, dump, play
+from api_client import RESULTS, Caller, Hub, dump, play
 from hub.access.keys import Scope
 from recalling import sell
 from world import World
@@ -21,7 +21,7 @@ CLOSE = f"""mutation($key: String!, $force: Boolean! = false, $reason: String) {
     __typename {PROBLEM} ... on RecallChange {{ replayed recall {RECALL} }} }} }}"""
 RESOLVE = f"""mutation($key: String!, $units: [UnitInput!]!, $how: RecallResolution!) {{
   done: resolveRecallUnits(idempotencyKey: $key, ref: "R-1", units: $units, resolution: $how)
-  {VERDICTS} }}"""
+  {RESULTS} }}"""
 PREVIEW = """query($predicate: RecallPredicateInput!) { previewRecall(predicate: $predicate) {
     affected ofProducts customers statuses { status units } places { location units }
     channels { channel units } products { sku affected units } }
@@ -124,8 +124,8 @@ def test_a_recall_is_opened_followed_and_closed(world: World) -> None:
         )
         given = {"key": "s-1", "units": [unit("A-1"), unit("A-5")], "how": "REPAIRED"}
         resolved = (await ops.ask(RESOLVE, **given))["done"]
-        assert [each["accepted"] for each in resolved["verdicts"]] == [True, False]
-        assert resolved["verdicts"][1]["problem"]["code"] == "UNKNOWN_REFERENCE"
+        assert [each["accepted"] for each in resolved["results"]] == [True, False]
+        assert resolved["results"][1]["problem"]["code"] == "UNKNOWN_REFERENCE"
         assert (await ops.ask(RESOLVE, **given))["done"]["replayed"] is True
         (row,) = [
             each

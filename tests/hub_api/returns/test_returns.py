@@ -40,7 +40,7 @@ PUT = f"""mutation($key: String!, $decision: String!, $rank: Int!) {{
     rank: $rank, decision: $decision, conditions: {{ skus: ["CAM"], grades: ["C"] }}) {RULES} }}"""
 REMOVE = f"""mutation($key: String!) {{
   done: removeDecisionRule(idempotencyKey: $key, topic: ROUTE, code: "cheap") {RULES} }}"""
-MOVED = """{ __typename ... on CommandResult { accepted refused replayed verdicts { accepted status
+MOVED = """{ __typename ... on CommandResult { accepted refused replayed results { accepted status
   problem { code message } } } ... on Problem { code message } ... on InvalidInput { field } }"""
 CLAIM = """{ __typename ... on WarrantyClaim { id state decision rule ruleName entitled basis lot
   findings { code } covers { kind status endsOn } disputes openedBy
@@ -220,8 +220,8 @@ def test_plain_movements_know_the_check_and_the_disposal(world: World) -> None:
         ops = await hub.caller(Scope.OPS)
         await check(ops, product="LENS")
         answer = await done(ops, take, key="t-1")
-        assert [each["accepted"] for each in answer["verdicts"]] == [False, True]
-        assert answer["verdicts"][0]["problem"]["code"] == "STEP_NOT_ALLOWED"
+        assert [each["accepted"] for each in answer["results"]] == [False, True]
+        assert answer["results"][0]["problem"]["code"] == "STEP_NOT_ALLOWED"
         wrong = await done(ops, scrap, key="s-1", way="RESELL")
         assert (wrong["code"], wrong["field"]) == ("INVALID_INPUT", "disposal")
         assert (await done(ops, scrap, key="s-2", way="RECYCLE"))["accepted"] == 1
@@ -297,14 +297,14 @@ def test_a_customers_unit_is_served_and_its_history_shown(world: World) -> None:
         ops = await hub.caller(Scope.OPS)
         assert (await done(ops, take, key="t-0", fault=" "))["field"] == "fault"
         taken = await done(ops, take, key="t-1", fault="no picture")
-        assert taken["verdicts"][0]["status"] == "IN_REPAIR"
+        assert taken["results"][0]["status"] == "IN_REPAIR"
         assert (await done(ops, work, key="w-1", done=given))["accepted"] == 1
         assert (await done(ops, work, key="w-1", done=given))["replayed"] is True
         wrong = await done(ops, work, key="w-2", done=given | {"work": ""})
         assert wrong["field"] == "work"
-        assert (await done(ops, back, key="b-1"))["verdicts"][0]["status"] == "SOLD"
+        assert (await done(ops, back, key="b-1"))["results"][0]["status"] == "SOLD"
         refused = await done(ops, back, key="b-2")
-        assert refused["verdicts"][0]["problem"]["code"] == "STEP_NOT_ALLOWED"
+        assert refused["results"][0]["problem"]["code"] == "STEP_NOT_ALLOWED"
         rows = (await ops.ask(COVER, serial="SN-1"))["unit"]["serviceHistory"]
         assert [row["action"] for row in rows] == ["TAKE_IN", "MAINTAIN", "HAND_BACK"]
         assert rows[0]["reason"] == "no picture"

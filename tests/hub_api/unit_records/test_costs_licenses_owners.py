@@ -10,11 +10,11 @@ from world import World
 
 COSTS = """mutation($key: String!, $costs: [CostInput!]!) {
   done: recordCosts(idempotencyKey: $key, costs: $costs) { __typename
-    ... on CostsRecorded { replayed accepted verdicts { index costId problem { code } } }
+    ... on CostsRecorded { replayed accepted results { index costId problem { code } } }
     ... on Problem { code } } }"""
 TAKE_BACK = """mutation($key: String!, $id: ID!) {
   done: reverseCost(idempotencyKey: $key, costId: $id) { __typename
-    ... on UnitCost { amount takesBack } ... on Problem { code } } }"""
+    ... on UnitCost { amount reverses } ... on Problem { code } } }"""
 OF_UNIT = """{ unitCosts(identifier: "sn-1") {
   lines { kind amount currency } totals { currency amount } } }"""
 VALUE = """query($at: DateTime!) { valuation(at: $at, by: LOCATION) {
@@ -60,7 +60,7 @@ def test_costs_are_recorded_added_up_and_taken_back(world: World) -> None:
     async def story(ops: Caller) -> None:
         done = (await ops.ask(COSTS, key="k-1", costs=lines))["done"]
         assert (done["accepted"], done["replayed"]) == (1, False)
-        kept, refused = done["verdicts"]
+        kept, refused = done["results"]
         assert (kept["problem"], refused["problem"]) == (None, {"code": "UNKNOWN_UNIT"})
         again = (await ops.ask(COSTS, key="k-1", costs=lines))["done"]
         assert again == done | {"replayed": True}
@@ -73,7 +73,7 @@ def test_costs_are_recorded_added_up_and_taken_back(world: World) -> None:
             "lines": [{"key": "WH", "units": 1, "currency": "EUR", "amount": large}],
         }
         back = (await ops.ask(TAKE_BACK, key="k-2", id=kept["costId"]))["done"]
-        assert (back["amount"], back["takesBack"]) == (-large, kept["costId"])
+        assert (back["amount"], back["reverses"]) == (-large, kept["costId"])
         twice = (await ops.ask(TAKE_BACK, key="k-3", id=kept["costId"]))["done"]
         assert twice["code"] == "STEP_NOT_ALLOWED"
         found = (await ops.ask(OF_UNIT))["unitCosts"]

@@ -139,7 +139,7 @@ def test_the_rule_of_one_product_is_set_and_enforced_at_capture(world: World) ->
         await admin.ask(REGISTER, products=[card])
         units = [{"serial": serial, "product": "RULED"} for serial in ("R0001", "R001", "S0001")]
         done = await admin.command("receiveUnits", units, key="k-1", location="WH")
-        assert [each["accepted"] for each in done["verdicts"]] == [True, False, False]
+        assert [each["accepted"] for each in done["results"]] == [True, False, False]
         asked = """{ capture(readings: ["R001"], purpose: RECEIVE, product: "RULED") {
           signal code } }"""
         assert (await admin.ask(asked))["capture"] == {"signal": "REFUSE", "code": "TRUNCATED"}

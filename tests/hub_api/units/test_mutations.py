@@ -90,7 +90,7 @@ def bring(world: World, serial: str, state: str) -> None:
 
 def verdict_of(answer: Any) -> Any:
     assert answer["__typename"] == "CommandResult", answer
-    (verdict,) = answer["verdicts"]
+    (verdict,) = answer["results"]
     return verdict
 
 
@@ -171,7 +171,7 @@ def test_a_unit_is_received_with_its_further_identifiers(world: World) -> None:
             context={"capturedBy": "SCAN", "documentType": "po", "documentRef": "PO-7"},
         )
         assert (answer["accepted"], answer["refused"]) == (2, 0)
-        assert [each["unit"]["status"] for each in answer["verdicts"]] == ["IN_STOCK"] * 2
+        assert [each["unit"]["status"] for each in answer["results"]] == ["IN_STOCK"] * 2
 
     as_ops(world, story)
     assert world.unit("490154203237518")["serial"] == "SN-1"
@@ -218,7 +218,7 @@ def test_one_bad_row_never_loses_the_good_ones(world: World) -> None:
     async def story(ops: Caller) -> None:
         read = ["SN-1", "SN-404", "SN-3", "", "SN-2", "SN-2"]
         answer = await ops.command("sellUnits", read, key="k-1", receipt="R-1")
-        kinds = [each["problem"] and each["problem"]["__typename"] for each in answer["verdicts"]]
+        kinds = [each["problem"] and each["problem"]["__typename"] for each in answer["results"]]
         assert kinds == [
             None,
             "UnknownUnit",
@@ -227,7 +227,7 @@ def test_one_bad_row_never_loses_the_good_ones(world: World) -> None:
             None,
             "StepNotAllowed",
         ]
-        assert [each["index"] for each in answer["verdicts"]] == [0, 1, 2, 3, 4, 5]
+        assert [each["index"] for each in answer["results"]] == [0, 1, 2, 3, 4, 5]
         assert (answer["accepted"], answer["refused"]) == (2, 4)
 
     as_ops(world, story)
@@ -256,7 +256,7 @@ def test_promised_and_blocked_units_say_so(world: World) -> None:
 
     async def story(ops: Caller) -> None:
         answer = await ops.command("sellUnits", ["SN-1", "SN-2"], key="k-1", receipt="R-1")
-        promised, blocked = (each["problem"] for each in answer["verdicts"])
+        promised, blocked = (each["problem"] for each in answer["results"])
         assert (promised["__typename"], promised["reference"]) == ("UnitPromised", "cart-1")
         assert blocked["__typename"] == "UnitBlocked"
         assert "unblock" in blocked["allowed"]

@@ -31,7 +31,7 @@ from world import World
 CLIENTS = 16
 SECONDS_MAX = 60.0
 VERDICT = """{ __typename ... on CommandResult { commandId replayed accepted refused
-  verdicts { accepted status version unitId problem { __typename code message } } }
+  results { accepted status version unitId problem { __typename code message } } }
   ... on Problem { code message } }"""
 SELL = f"""mutation($key: String!, $serial: String!) {{
   done: sellUnits(idempotencyKey: $key, units: [{{identifier: $serial}}], receipt: "R-1") {VERDICT}
@@ -110,7 +110,7 @@ def split(answers: list[Answer]) -> tuple[list[Answer], list[Answer]]:
 
 
 def problems(answers: list[Answer]) -> set[str]:
-    return {answer["verdicts"][0]["problem"]["__typename"] for answer in answers}
+    return {answer["results"][0]["problem"]["__typename"] for answer in answers}
 
 
 def actions(world: World) -> list[str]:
@@ -128,7 +128,7 @@ def test_sixteen_tills_sell_the_same_unit_and_one_of_them_does(
     won, lost = split(race(servers, secret, SELL, lambda number: f"sale-{number}"))
     assert (len(won), len(lost)) == (1, CLIENTS - 1)
     assert problems(lost) == {"StepNotAllowed"}
-    assert {answer["verdicts"][0]["status"] for answer in lost} == {"SOLD"}
+    assert {answer["results"][0]["status"] for answer in lost} == {"SOLD"}
     assert not any(answer["replayed"] for answer in won + lost)
     assert actions(world) == ["receive", "put_away", "sell"]
     assert world.unit("SN-1")["version"] == 3
@@ -171,7 +171,7 @@ def test_sixteen_docks_receive_the_same_serial_and_it_is_one_unit(
     assert (len(won), len(lost)) == (1, CLIENTS - 1)
     assert problems(lost) == {"DuplicateSerial"}
     assert world.value("SELECT COUNT(*) FROM unit") == 1
-    assert world.unit("SN-1")["id"] == won[0]["verdicts"][0]["unitId"]
+    assert world.unit("SN-1")["id"] == won[0]["results"][0]["unitId"]
     assert actions(world) == ["receive", "put_away"]
     assert holds_together(world)
 
@@ -187,10 +187,10 @@ def test_a_sale_that_waited_for_another_sees_where_the_unit_is_now(
         return ledger.record(Work(tx, world.context(), new_id()), sale, [Scan("SN-1")])
 
     def sell_and_wait(tx: Transaction) -> list[Verdict]:
-        verdicts = sell(tx)
+        results = sell(tx)
         holds_lock.set()
         assert may_commit.wait(SECONDS_MAX)
-        return verdicts
+        return results
 
     first: Future[list[Verdict]] = world.database.submit(sell_and_wait)
     assert holds_lock.wait(SECONDS_MAX)

@@ -93,7 +93,7 @@ STORIES = (
     ("sellUnits", "openClaim", "decideClaim", "replaceUnderClaim", "disputeClaim", "closeClaim"),
     ("openCount", "countUnits", "compareCount", "adjustCount", "closeCount"),
     ("openCount", "cancelCount"),
-    ("announceShipment", "receiveUnits", "closeDelivery"),
+    ("announceShipment", "receiveUnits", "closeAdvanceShipNotice"),
     ("assembleKit", "replaceKitMember", "disassembleKit"),
     ("assembleKit", "sellUnits", "returnKit", "inspectUnits"),
     ("reportFailedCapture", "resolveFailedCapture"),

@@ -126,10 +126,10 @@ def test_a_transaction_that_commits_late_is_heard_in_its_place(world: World, bac
             loop = asyncio.get_running_loop()
 
             def slow(tx: Transaction) -> list[Verdict]:
-                verdicts = arrive(tx, world, "SLOW-1")
+                results = arrive(tx, world, "SLOW-1")
                 loop.call_soon_threadsafe(started.set)
                 asyncio.run_coroutine_threadsafe(may_commit.wait(), loop).result(SECONDS_MAX)
-                return verdicts
+                return results
 
             late = asyncio.create_task(world.database.write(slow))
             await started.wait()
