@@ -143,7 +143,7 @@ class Context:
         return client_rules.shown_to(client, unit)
 
     def own_history(self, events: list[Row]) -> list[Row]:
-        """Return what the caller may see of the history of a unit that he may see."""
+        """Return what the caller may see of the history of a unit that they may see."""
         if self.caller.client_id is None:
             return events
         return client_rules.history_of_owner(events)

@@ -16,7 +16,7 @@ DELIVERY_STATES = ("waiting", "delivered", "given_up")
 
 
 def _reader(context: Context) -> str | None:
-    """Return the client as which somebody reads; None: he sees all."""
+    """Return the client as which somebody reads; None sees all."""
     context.require(Scope.OPS, Scope.CLIENT)
     if not context.caller.may(Scope.OPS) and context.caller.client_id is None:
         raise Forbidden("this needs a key with the scope ops", needs=str(Scope.OPS))
