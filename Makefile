@@ -32,9 +32,9 @@ lint: $(STAMP)  ## style, types, import contracts, schema snapshot
 	$(BIN)/serial-hub schema | diff graphql/schema.graphql - || (echo "graphql/schema.graphql is old: make schema" && exit 1)
 
 # A word with a slash, a dot or a colon names files or tests; anything else is an expression for -k.
-t: $(STAMP)     ## some tests, at once: T=tests/hub/test_kits.py, T=path::test, T='kits and not returns'
+t: $(STAMP)     ## some tests, at once: T=tests/hub/kits, T=path::test, T='kits and not returns'
 	@case "$(T)" in \
-	"") echo "say which tests: make t T=tests/hub/test_kits.py, or T='kits and not returns'"; exit 2;; \
+	"") echo "say which tests: make t T=tests/hub/kits, or T='kits and not returns'"; exit 2;; \
 	*/*|*.py*|*::*) $(PYTEST) --quiet $(ARGS) $(T);; \
 	*) $(PYTEST) --quiet $(ARGS) -k "$(T)";; \
 	esac; code=$$?; \

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.medusa_server import FOLDER, MedusaServer, medusa_server, why_not
+from e2e.servers.medusa_server import FOLDER, MedusaServer, medusa_server, why_not
 from e2e.story import (
     SHOP_STORY,
     heals_a_foreign_edit,

@@ -22,8 +22,8 @@ from starlette.types import Receive, Scope, Send
 from connectors.amazon.queue import HIDDEN_SECONDS
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.serving import serve
-from e2e.moto_server import REGION, ask, make_identity, moto, program
 from e2e.processes import HubProcess, hub_process
+from e2e.servers.moto_server import REGION, ask, make_identity, moto, program
 from e2e.story import in_thread
 from hub.ledger import hash_chain
 from hub.sync.leases import LEASE

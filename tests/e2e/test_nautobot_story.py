@@ -18,9 +18,9 @@ import pytest
 
 from connectors import AuthFailed
 from connectors.registry import connect
-from e2e.django_server import python_of, served, step, why_not
 from e2e.private_postgres import private_server
 from e2e.processes import free_port
+from e2e.servers.django_server import python_of, served, step, why_not
 from e2e.story import CHANNEL, REGISTER, in_thread, working_hub
 from serial_hub.demo import Api
 

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from e2e.django_server import served, step, why_not
 from e2e.processes import free_port
+from e2e.servers.django_server import served, step, why_not
 from e2e.story import CHANNEL, in_thread, working_hub
 from serial_hub.demo import Api
 

@@ -17,7 +17,7 @@ from connectors import AuthFailed, Conflict, NotFound, OrderRef, RemoteApi, Unkn
 from connectors.registry import connect
 from connectors.testing.serving import serve
 from connectors.vendure.connector import Vendure, VendureSettings
-from e2e.vendure_server import VendureServer, vendure_server, why_not
+from e2e.servers.vendure_server import VendureServer, vendure_server, why_not
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from e2e.servers.vendure_server import FOLDER, VendureServer, vendure_server, why_not
 from e2e.story import (
     SHOP_STORY,
     heals_a_foreign_edit,
@@ -17,7 +18,6 @@ from e2e.story import (
     ship,
     working_hub,
 )
-from e2e.vendure_server import FOLDER, VendureServer, vendure_server, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 

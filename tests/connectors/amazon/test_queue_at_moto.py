@@ -17,7 +17,7 @@ from connectors.registry import connect
 from connectors.toolkit.rate_limits import NoRateLimits
 from connectors.toolkit.sigv4 import SigningKey
 from contracts import example
-from e2e.moto_server import REGION, ask, make_identity, moto, program
+from e2e.servers.moto_server import REGION, ask, make_identity, moto, program
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-ENVIRONMENTS = Path(__file__).parents[2] / ".cache/e2e"
+ENVIRONMENTS = Path(__file__).parents[3] / ".cache/e2e"
 START_SECONDS_MAX = 180
 STEP_SECONDS_MAX = 600
 

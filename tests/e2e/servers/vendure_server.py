@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-FOLDER = Path(__file__).parent / "vendure"
+FOLDER = Path(__file__).parent.parent / "vendure"
 START_SECONDS_MAX = 120
 WEBHOOK_SECRET = "vendure-webhook-secret"
 

@@ -19,7 +19,7 @@ import psycopg
 from e2e.private_postgres import private_server
 from e2e.processes import free_port
 
-FOLDER = Path(__file__).parent / "medusa"
+FOLDER = Path(__file__).parent.parent / "medusa"
 START_SECONDS_MAX = 180
 STEP_SECONDS_MAX = 300
 WEBHOOK_SECRET = "medusa-webhook-secret"

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import httpx
 
 from connectors.toolkit.sigv4 import SigningKey, SigV4Auth
-from e2e.django_server import python_of
 from e2e.processes import free_port
+from e2e.servers.django_server import python_of
 
 REGION = "us-east-1"
 START_SECONDS_MAX = 60.0

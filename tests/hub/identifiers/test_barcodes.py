@@ -12,9 +12,7 @@ from hub.identifiers.barcodes import Barcode, Kind
 from hub.identifiers.medical import hibc_check
 
 EXAMPLES = Path(
-    os.environ.get(
-        "SERIAL_HUB_EXAMPLES", Path(__file__).parent.parent.parent.parent / "shared/examples"
-    )
+    os.environ.get("SERIAL_HUB_EXAMPLES", Path(__file__).parents[4] / "shared/examples")
 )
 GTIN = "09501101020917"
 
