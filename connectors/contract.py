@@ -374,9 +374,7 @@ class SendNotice(ABC):
 
     @abstractmethod
     def receipts(self, topic: str, body: bytes) -> Sequence[NoticeReceipt]:
-        """Return the delivery status of messages that a stored call reports; none for an unknown
-        topic.
-        """
+        """Return the message statuses that a stored call reports; none for an unknown topic."""
 
 
 CAPABILITIES: tuple[type, ...] = (

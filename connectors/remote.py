@@ -210,9 +210,7 @@ class RemoteApi:
         return response
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """Call the remote as `request` does and return the decoded JSON. Raises Unknown where it is
-        none.
-        """
+        """Call the remote as `request` does and return the decoded JSON; raise Unknown for none."""
         response = await self.request(method, path, **options)
         try:
             return response.json()

@@ -82,7 +82,7 @@ def transfer_title(
 ) -> list[Verdict]:
     """Let units change hands, to a client by its code or to us (None); each tells from and to.
 
-    The occasion names the document by which title passes. A promised unit is refused: it is taken
+    The context names the document by which title passes. A promised unit is refused: it is taken
     by an order of its owner. So is a kit or its part: they have one owner, and part first.
     """
     bounded(scans)

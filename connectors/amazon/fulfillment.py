@@ -1,5 +1,4 @@
-"""Shipments pushed to Amazon: a confirmation of the shipment, or the booking of an Easy Ship
-parcel.
+"""Shipments pushed to Amazon: confirmations, or bookings of Easy Ship parcels.
 
 A confirmation has no place for serials. Easy Ship has: what is booked with serials carries them
 into the warranty document that Amazon prints. It is booked once; serials can not be added later.

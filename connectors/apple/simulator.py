@@ -1,6 +1,4 @@
-"""Simulator of Apple Business: devices of one organization, for who signs with the account's
-key.
-"""
+"""Simulator of Apple Business: devices of one organization, behind signed requests."""
 
 import base64
 import json

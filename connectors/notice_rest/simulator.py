@@ -40,7 +40,7 @@ class NoticeSimulator(Simulator):
         }
 
     def emit(self, message: str, what: str, detail: str = "") -> None:
-        """Say what became of a message: ``message.delivered``, ``message.bounced`` …"""
+        """Send the status of a message, such as ``message.delivered`` or ``message.bounced``."""
         payload = {
             "type": what,
             "timestamp": self.now().isoformat(),

@@ -139,8 +139,7 @@ def variant_stock(variant: Mapping[str, Any], warehouse: str) -> VariantStock | 
 
 
 def parse_returns(order: Mapping[str, Any]) -> list[Return]:
-    """Read what came back of an order, or was paid back: Saleor moves it to fulfillments of
-    its own.
+    """Parse the returns and refunds of an order, which Saleor moves to fulfillments of their own.
 
     It is moved when a person has done it, so nothing of it is on its way any more.
     """

@@ -50,9 +50,7 @@ def _as_words(name: str) -> str:
 
 
 def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunction], Case]:
-    """Make a case of a function: its name is the function's, its promise the docstring's first
-    line.
-    """
+    """Make a case of a function: its name, and as its promise the first line of its docstring."""
 
     def made(scenario: CaseFunction) -> Case:
         name = str(getattr(scenario, "__name__", "")).replace("_", "-")

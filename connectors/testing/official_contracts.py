@@ -130,6 +130,11 @@ class Contract:
         if not isinstance(value, kind) or boolean:
             yield f"{at}: not a {schema['type']}"
             return
+        yield from self._of_kind(schema, value, at)
+        if isinstance(value, str | int) and value not in schema.get("enum", [value]):
+            yield f"{at}: {value} is no word of the contract"
+
+    def _of_kind(self, schema: Any, value: Any, at: str) -> Iterator[str]:
         if isinstance(value, list):
             for index, each in enumerate(value):
                 yield from self.problems(schema.get("items", {}), each, f"{at}.{index}")
@@ -140,8 +145,6 @@ class Contract:
             yield from _in_length(schema, value, at, "Length")
         elif isinstance(value, int | float):
             yield from _in_bounds(schema, value, at)
-        if isinstance(value, str | int) and value not in schema.get("enum", [value]):
-            yield f"{at}: {value} is no word of the contract"
 
     def _in_object(self, schema: Any, value: dict[str, Any], at: str) -> Iterator[str]:
         known = schema.get("properties")
@@ -189,9 +192,7 @@ def _in_bounds(schema: Any, value: float, at: str) -> Iterator[str]:
 
 
 class GraphContract:
-    """The schema of a GraphQL API. `checked` names the operations that were validated against
-    it.
-    """
+    """The schema of a GraphQL API; `checked` names the operations validated against it."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema

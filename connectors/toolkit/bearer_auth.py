@@ -40,9 +40,7 @@ class BearerTokenAuth(httpx.Auth):
         self._old_at = 0.0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request. Raises AuthFailed and the other errors for a refusal by the token
-        endpoint.
-        """
+        """Send the request; raise AuthFailed and the like where the token endpoint refuses."""
         kept = bool(self._token) and self._clock() < self._old_at
         if not kept:
             self._take((yield self._ask()))

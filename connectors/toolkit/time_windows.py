@@ -17,9 +17,7 @@ from connectors.toolkit.cursors import OVERLAP, moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeWindow:
-    """Progress of a puller over fixed windows of time. Travels as an opaque string between two
-    calls.
-    """
+    """Progress of a puller over fixed windows of time; an opaque string between two calls."""
 
     since: datetime | None  # None: from the beginning
     until: datetime  # fixed while the window is read

@@ -50,9 +50,7 @@ def common_headers() -> dict[str, str]:
 
 
 def operation_of(method: str, path: str) -> str:
-    """Name the rate limit that a call draws from: its method and the first two parts of its
-    path.
-    """
+    """Name the rate limit of a call by its method and the first two parts of its path."""
     name = f"{method} {'/'.join(path.partition('?')[0].split('/')[:3])}"
     return name if name in _NAMES else ""
 

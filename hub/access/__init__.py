@@ -1,1 +1,1 @@
-"""Access: API keys, and the vault in which secrets are sealed."""
+"""API keys, and the vault that seals secrets."""

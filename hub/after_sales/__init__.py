@@ -1,1 +1,1 @@
-"""After the sale: what covers a unit, claims, repairs, another unit in its place."""
+"""After the sale: cover, warranty claims, repairs and replacements."""

@@ -101,7 +101,7 @@ def _known(row: Row, now: datetime) -> Known:
 
 
 def _aged(status: WarrantyStatus, ends_on: date | None, now: datetime) -> WarrantyStatus:
-    """A cover that was remembered may have ended since."""
+    """Return EXPIRED for a stored cover that has ended since, otherwise its status."""
     ended = status is WarrantyStatus.COVERED and ends_on is not None and ends_on < now.date()
     return WarrantyStatus.EXPIRED if ended else status
 

@@ -1,1 +1,1 @@
-"""What a channel may sell and what it is to show of it: policies, counting, and why."""
+"""Availability: which units a channel may sell, how many it shows, and why."""

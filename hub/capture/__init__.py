@@ -1,4 +1,4 @@
-"""The capture firewall: all that a scanner read at once, judged before anything is recorded.
+"""The capture firewall: readings of a scanner, sorted and judged before anything is recorded.
 
 It changes nothing. What it accepts may be sent on as it stands to the command that records it,
 which checks again, in its own transaction, what only a transaction can promise.

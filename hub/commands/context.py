@@ -16,7 +16,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandContext:
-    """The circumstances of a command.
+    """Who gives a command, when, how and why.
 
     `now` is when the ledger learns of it, `occurred_at` when it happened (None: now). `scope` is
     where idempotency keys live: the API key's id, or a job's name. `approved_by` is who answers

@@ -1,1 +1,1 @@
-"""Histories: as recorded and as corrected, and where everything stood at an instant."""
+"""Unit histories: as recorded and as corrected, and the state at any past instant."""

@@ -1,1 +1,1 @@
-"""Codes: serials, GTINs, EPCs and those of medical devices, taken apart and checked."""
+"""Identifiers: serials, barcodes, EPCs and labels, parsed and checked."""

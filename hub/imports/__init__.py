@@ -1,4 +1,4 @@
-"""Files of units, read in row by row: CSV, XLSX or Parquet, of any length.
+"""Imports of units from files: CSV, XLSX or Parquet, of any length.
 
 Each row gets a verdict that is kept. A batch, its verdicts and how far it came are one transaction,
 so that a run that was broken off goes on after its last whole batch. A dry run gives the same

@@ -36,7 +36,7 @@ class RowVerdict:
 
 @dataclass(slots=True)
 class Tried:
-    """What a dry run has taken from old stock so far, by the rows of that stock."""
+    """What a dry run has taken from unserialized stock so far, by the rows of that stock."""
 
     taken: dict[str, int] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class Batch:
     refused: dict[int, RowVerdict]
     unserialized_stock: bool
     dry_run: bool
-    spent: dict[str, int]  # by a dry run, of old stock
+    spent: dict[str, int]  # by a dry run, of unserialized stock
 
     def carry_out(self, tx: Transaction, context: CommandContext) -> Outcome:
         """Check the rows, and write their units unless it is a dry run."""

@@ -1,1 +1,1 @@
-"""How units come in: births, receipts, announced deliveries, stock from before."""
+"""Goods in: receiving, advance ship notices, and stock whose serials were not read before."""

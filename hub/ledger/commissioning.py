@@ -45,7 +45,7 @@ class RecordOrigin(StrEnum):
     MANUFACTURING = "manufacturing"
     LABELLING = "labelling"
     RECEIVING = "receiving"
-    UNSERIALIZED_STOCK = "unserialized_stock"  # old stock whose serials were read later
+    UNSERIALIZED_STOCK = "unserialized_stock"  # stock whose serials were read later
 
 
 class Condition(StrEnum):

@@ -1,1 +1,1 @@
-"""Proof for others: signed checkpoints and the certificate of one unit."""
+"""Proof: conservation, signed checkpoints, and the custody certificate of one unit."""

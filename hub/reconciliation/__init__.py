@@ -1,1 +1,1 @@
-"""Comparing channels with the ledger, and the runs of jobs."""
+"""Reconciliation: channels compared with the ledger, and the differences."""

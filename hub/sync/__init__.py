@@ -1,1 +1,1 @@
-"""Sync with channels: listings and levels, outbox and inbox, and what workers share."""
+"""Sync with channels: listings and levels, outbox and inbox, and the state that workers share."""

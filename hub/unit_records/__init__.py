@@ -1,1 +1,1 @@
-"""What belongs to one unit: costs, measurements, licenses, owners."""
+"""Records of single units: costs, sensor readings, licenses, ownership, custom fields."""

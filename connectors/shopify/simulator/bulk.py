@@ -1,5 +1,4 @@
-"""Bulk operations of the simulator of Shopify: a query is run once, its result is a file of
-JSON lines.
+"""Bulk operations of the simulator of Shopify: one query, its result a file of JSON lines.
 
 An operation runs for `looks` looks. Its file names the lines after all the orders: nobody promised
 that what belongs together stands together.

@@ -1,6 +1,4 @@
-"""The desk of the simulator of Shopify: returns, refunds and exchanges, as a person would
-enter them.
-"""
+"""Returns, refunds and exchanges of the simulator of Shopify, as a person enters them."""
 
 from collections.abc import Mapping
 

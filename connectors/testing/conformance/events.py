@@ -1,6 +1,4 @@
-"""Cases about histories and registries outside: an event is reported once, a device is that
-device.
-"""
+"""Cases about histories and registries: an event is reported once, a device is that device."""
 
 from uuid import uuid4
 

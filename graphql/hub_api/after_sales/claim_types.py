@@ -128,6 +128,7 @@ class ClaimStatistics:
 
 
 async def show(info: Info, claim_id: str) -> WarrantyClaim:
+    """Return a warranty claim by its id."""
     row = await info.context.read(
         lambda tx: tx.row("SELECT * FROM warranty_claim WHERE id = :id", id=claim_id)
     )

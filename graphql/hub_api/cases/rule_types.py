@@ -166,8 +166,10 @@ class QualityFind:
 
 
 def shown_rules(tx: Transaction) -> list[CaseRuleShown]:
+    """Return all rules for cases, in the order in which they apply."""
     return [CaseRuleShown.of(each) for each in rules.rules(tx)]
 
 
 def shown_owners(tx: Transaction) -> list[CaseOwner]:
+    """Return the owner of each kind of case that has one."""
     return [CaseOwner.of(row) for row in rules.owners(tx)]

@@ -62,7 +62,6 @@ class ChannelMutation:
 
         Orders that wait for one of these listings are served at once.
         """
-
         done = await call.once(
             call.context.command_context(), lambda work: _bind(work, channel, listings)
         )

@@ -1,4 +1,4 @@
-"""What every command takes and answers: units, circumstances, an idempotency key; results."""
+"""Inputs and results that commands share: units, the command context, results by unit."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

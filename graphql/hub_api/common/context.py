@@ -120,7 +120,7 @@ class Context:
         reason: str | None = None,
         document: Document | None = None,
     ) -> CommandContext:
-        """Return the circumstances of what the caller commands now."""
+        """Return the context of a command that the caller gives now."""
         return CommandContext(
             actor=self.caller.name,
             now=self.clock(),

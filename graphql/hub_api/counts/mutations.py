@@ -36,6 +36,7 @@ StockCountResult = answer("StockCountResult", StockCount)
 
 
 async def shown(info: Info, ref: str) -> StockCount:
+    """Return a stock count by its reference; raise UnknownReference if there is none."""
     return StockCount.of(await info.context.read(lambda tx: counts.by_ref(tx, ref)))
 
 

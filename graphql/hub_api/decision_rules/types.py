@@ -136,4 +136,5 @@ class DecisionRules:
 
 
 async def rules(info: Info, topic: Topic) -> list[Rule]:
+    """Return the rules of a topic with the built-in ones, in the order in which they apply."""
     return await info.context.read(lambda tx: policies.rules(tx, topic, BUILT_IN[topic]))

@@ -57,7 +57,7 @@ BAILS_FREE = 16
 
 
 class Unsupported(Exception):
-    """This document cannot become a plan. Next: graphql-core answers it always."""
+    """A document that cannot become a plan: graphql-core always executes it."""
 
 
 class _Compiler:

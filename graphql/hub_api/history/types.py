@@ -163,6 +163,7 @@ class Conservation:
 
 
 def zoned(field: str, value: datetime) -> datetime:
+    """Return a time that names its zone; raise InvalidInput for one that does not."""
     if value.tzinfo is None:
         raise InvalidInput(f"say the time zone of {field}", field=field)
     return value

@@ -97,7 +97,7 @@ class SerializationMutation:
         location: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Capture old stock; it is in stock where it was."""
+        """Read serials of unserialized stock; the units stay in stock where they are."""
         arrivals = arrivals_of(units)
 
         def do(work: Work) -> list[Verdict]:

@@ -12,7 +12,7 @@ from hub_api.inbound.unserialized_types import SerializationPriority, Unserializ
 
 @strawberry.type
 class SerializationQuery:
-    """Reading old stock."""
+    """Queries about unserialized stock."""
 
     @strawberry.field(description="Old stock, by product and place: units without a serial.")
     async def unserialized_stock(

@@ -95,6 +95,7 @@ async def _units(info: Info, unit_ids: list[str]) -> list[Unit]:
 
 
 def plain(check: Check) -> dict[str, Any]:
+    """Return the check of a kit as plain values, to be stored for its idempotency key."""
     return {
         "kit": check.kit_id,
         "present": list(check.present),
@@ -104,6 +105,7 @@ def plain(check: Check) -> dict[str, Any]:
 
 
 def bounded(scanned: list[str]) -> list[Scan]:
+    """Return scans of serials; raise InvalidInput for more than `SCANNED_MAX`."""
     if len(scanned) > kit_returns.SCANNED_MAX:
         raise InvalidInput(f"at most {kit_returns.SCANNED_MAX} serials", field="scanned")
     return [Scan(identifier) for identifier in scanned]

@@ -64,4 +64,5 @@ class PersonChange:
 
 
 async def shown(info: Info, ref: str) -> Person:
+    """Return a person by their reference; raise UnknownReference if there is none."""
     return Person.of(await info.context.read(lambda tx: people.by_ref(tx, ref)))

@@ -157,6 +157,7 @@ def _moment(value: int | None) -> datetime | None:
 
 
 async def show(info: Info, return_id: str) -> ReturnCase:
+    """Return a return case by its id."""
     row = await info.context.read(
         lambda tx: tx.row(f"{RETURNS}WHERE return_case.id = :id", id=return_id)
     )

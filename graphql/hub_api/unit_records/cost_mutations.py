@@ -30,7 +30,7 @@ class CostMutation:
         costs: list[CostInput],
         context: CommandContextInput | None = None,
     ) -> CostsRecorded:
-        """Record costs; the occasion's document is the invoice."""
+        """Record costs; the document of the command context is the invoice."""
         command_context = command_context_of(call.context, context)
         lines = [_line(each) for each in costs]
 

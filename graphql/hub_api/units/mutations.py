@@ -282,7 +282,6 @@ class UnitCommandMutation:
 
         A unit's `sku` may be the GTIN that the till read; at `location` only what stands there.
         """
-
         if not 0 < len(receipt) <= REFERENCE_CHARS_MAX:
             raise InvalidInput(
                 f"a receipt has 1 to {REFERENCE_CHARS_MAX} characters", field="receipt"

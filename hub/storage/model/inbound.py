@@ -36,7 +36,7 @@ class DeliveryLine(SQLModel, table=True):
 
 
 class UnserializedStock(SQLModel, table=True):
-    """Old stock of a product whose serials were not read yet: a number at a place, ever smaller."""
+    """Unserialized stock: a quantity of a product at a place, whose serials were not read yet."""
 
     __tablename__ = "unserialized_stock"
     __table_args__ = (UniqueConstraint("product_id", "location_id"),)
