@@ -27,7 +27,7 @@ CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 class Topic(StrEnum):
-    """What a rule decides about."""
+    """Subject of a rule."""
 
     RETURN = "return"  # may it come back?
     ROUTE = "route"  # what becomes of it?
@@ -36,7 +36,7 @@ class Topic(StrEnum):
 
 
 class ReturnDecision(StrEnum):
-    """What is answered to somebody who brings a unit back."""
+    """Decision on a return."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -44,7 +44,7 @@ class ReturnDecision(StrEnum):
 
 
 class Route(StrEnum):
-    """What becomes of a unit that came back."""
+    """Route of a returned unit."""
 
     RESTOCK = "restock"
     REPAIR = "repair"
@@ -56,7 +56,7 @@ class Route(StrEnum):
 
 
 class ClaimDecision(StrEnum):
-    """What is answered to a warranty claim."""
+    """Decision on a warranty claim."""
 
     REPAIR = "repair"
     REPLACE = "replace"
@@ -105,7 +105,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """When a rule fits: all that is named must hold; of a list, one is enough."""
+    """Conditions of a rule: all that are set must match; of a list, one value is enough."""
 
     reasons: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Conditions:
     recalled: bool | None = None
 
     def fit(self, facts: Facts) -> bool:
-        """Say whether all conditions hold."""
+        """Return whether all conditions match."""
         lists = all(
             not (wanted := getattr(self, name)) or _folded(wanted) & _folded(_values(facts, fact))
             for name, fact in LISTS.items()
@@ -138,7 +138,7 @@ class Conditions:
         return lists and ranges and self.recalled in {None, facts.recalled}
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is named, in plain values."""
+        """Return the conditions that are set, as plain JSON values."""
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
@@ -181,12 +181,12 @@ def _folded(values: Iterable[str]) -> set[str]:
 
 
 def decide(rules: Sequence[Rule], facts: Facts) -> Rule:
-    """Return the first rule that fits; the last one that is built in fits everything."""
+    """Return the first rule that matches; the last built-in one matches everything."""
     return next(rule for rule in rules if rule.conditions.fit(facts))
 
 
 def put(tx: Transaction, context: CommandContext, rule: Rule, built_in: Sequence[Rule]) -> None:
-    """Make or change a rule of our own; raise InvalidInput for one that makes no sense."""
+    """Create or change a custom rule; raises InvalidInput for an invalid one."""
     _validate(rule, built_in)
     known = tx.value("SELECT COUNT(*) FROM decision_rule WHERE topic = :t", t=str(rule.topic))
     if known >= RULES_MAX:

@@ -1,1 +1,1 @@
-"""Histories: as recorded and as corrected, and where everything stood at an instant."""
+"""Histories of units, as recorded and as corrected, and their state at any instant."""
