@@ -192,14 +192,14 @@ def _elements(raw: str, strings: Iterable[GS1ElementString]) -> tuple[Element, .
 def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barcode]:
     def read_medical(raw: str, text: str) -> Barcode:
         udi = take(text)
-        told: list[tuple[Kind, str | date | None]] = [
+        found: list[tuple[Kind, str | date | None]] = [
             (Kind.DEVICE, udi.device),
             (Kind.SERIAL, udi.serial),
             (Kind.LOT, udi.lot),
             (Kind.EXPIRY, udi.expiry),
             (Kind.PRODUCTION_DATE, udi.produced),
         ]
-        elements = tuple(Element(kind, str(value)) for kind, value in told if value is not None)
+        elements = tuple(Element(kind, str(value)) for kind, value in found if value is not None)
         return Barcode(raw, form, elements)
 
     return read_medical

@@ -77,8 +77,7 @@ def begin(
     """Inspect a file and store its run; no row is processed yet.
 
     The same file with the same plan is the same run: a finished one stays, an interrupted one needs
-    `resume`. A dry run starts again. Raises InvalidInput for an unreadable file, StepNotAllowed for
-    an interrupted run without `resume`.
+    `resume`. A dry run starts again. Raises InvalidInput, or StepNotAllowed without `resume`.
     """
     source = look(path, plan.delimiter)
     columns = Columns(source, plan)

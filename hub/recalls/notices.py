@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
 
 from hub import cases
 from hub.availability.rows import ChannelLike
@@ -16,6 +15,15 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
+from hub.recalls.rows import (
+    CustomerRef,
+    NamedUnit,
+    NoticeDraft,
+    NoticeOfRecall,
+    NoticeStatus,
+    NotifiedRecall,
+    PersonRef,
+)
 from hub.storage.rows import NoticeRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import outbox
@@ -53,48 +61,6 @@ class Draft:
     text: str
 
 
-class NotifiedRecall(TypedDict):
-    """The columns of a recall that its notices need."""
-
-    id: str
-    ref: str
-    channel_id: str | None
-
-
-class _CustomerRef(TypedDict):
-    customer_ref: str
-
-
-class _DraftRow(TypedDict):
-    recall_id: str
-    customer_ref: str
-    ref: str
-    title: str
-    instructions: str
-    contact: str
-    changed_at: int
-
-
-class _NamedUnit(TypedDict):
-    serial: str
-    name: str
-
-
-class _NoticeState(TypedDict):
-    id: str
-    channel_id: str | None
-    state: str
-
-
-class _PersonRef(TypedDict):
-    ref: str
-
-
-class _NoticeOfRecall(NoticeRow):
-    ref: str
-    erased_at: int | None
-
-
 def tell_customers(
     tx: Transaction, context: CommandContext, recall: NotifiedRecall | Row, channel: ChannelLike
 ) -> None:
@@ -111,7 +77,7 @@ def tell_customers(
         id=recall["id"],
     )
     rows = tx.rows_as(
-        _CustomerRef,
+        CustomerRef,
         "SELECT DISTINCT customer_ref FROM recall_unit WHERE recall_id = :recall "
         "AND customer_ref IS NOT NULL ORDER BY customer_ref",
         recall=recall["id"],
@@ -187,7 +153,7 @@ def reached_again(tx: Transaction, context: CommandContext, ref: str) -> None:
 def message(tx: Transaction, notice_id: str) -> Draft | None:
     """Return the message of a notice; None if it is no longer to be sent."""
     row = tx.row_as(
-        _DraftRow,
+        NoticeDraft,
         "SELECT notice.recall_id, notice.customer_ref, recall.ref, recall.title, "
         "recall.instructions, person.contact, person.changed_at FROM notice "
         "JOIN recall ON recall.id = notice.recall_id "
@@ -198,7 +164,7 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
     if row is None:
         return None
     units = tx.rows_as(
-        _NamedUnit,
+        NamedUnit,
         "SELECT unit.serial, product.name FROM recall_unit "
         "JOIN unit ON unit.id = recall_unit.unit_id JOIN product ON product.id = unit.product_id "
         "WHERE recall_unit.recall_id = :recall AND recall_unit.customer_ref = :ref "
@@ -259,7 +225,7 @@ def receive(
     return unknown
 
 
-def _apply(tx: Transaction, row: _NoticeOfRecall, receipt: NoticeReceipt, now: datetime) -> None:
+def _apply(tx: Transaction, row: NoticeOfRecall, receipt: NoticeReceipt, now: datetime) -> None:
     state, at = NoticeState(str(receipt.outcome)), micros(receipt.at)
     present = NoticeState(row["state"])
     newer = (at, RANK[state]) > (row["told_at"] or 0, RANK[present])
@@ -297,7 +263,7 @@ def discard(tx: Transaction, delivery_id: str) -> None:
 def forget(tx: Transaction, ref: str) -> None:
     """Delete the personal data in notices, and cancel waiting ones."""
     rows = tx.rows_as(
-        _NoticeState,
+        NoticeStatus,
         "SELECT id, channel_id, state FROM notice WHERE customer_ref = :ref ORDER BY id FOR UPDATE",
         ref=ref,
     )
@@ -337,7 +303,7 @@ def unreachable(tx: Transaction, recall_ref: str, ref: str, why: str, now: datet
 def _reachable(tx: Transaction, refs: Sequence[str]) -> set[str]:
     """Return the persons with a contact."""
     rows = tx.rows_as(
-        _PersonRef,
+        PersonRef,
         "SELECT ref FROM person WHERE ref IN (:refs...) AND contact IS NOT NULL",
         refs=list(refs),
     )
@@ -390,9 +356,9 @@ def _queue(
     outbox.put(tx, facts, context.now)
 
 
-def _with_recall(tx: Transaction, condition: str, **values: str) -> _NoticeOfRecall | None:
+def _with_recall(tx: Transaction, condition: str, **values: str) -> NoticeOfRecall | None:
     return tx.row_as(
-        _NoticeOfRecall,
+        NoticeOfRecall,
         "SELECT notice.*, recall.ref, person.erased_at FROM notice "
         "JOIN recall ON recall.id = notice.recall_id "
         "LEFT JOIN person ON person.ref = notice.customer_ref "

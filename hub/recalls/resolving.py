@@ -40,7 +40,7 @@ class Resolution(StrEnum):
     REFUNDED = "refunded"
     DESTROYED = "destroyed"
     RETURNED = "returned"  # it came back, and no more is to be done
-    UNREACHABLE = "unreachable"  # nobody knows where it is, or nobody answers
+    UNREACHABLE = "unreachable"  # its place is unknown, or the customer does not answer
 
 
 FREES = frozenset({Resolution.REPAIRED, Resolution.CLEARED})
