@@ -1,21 +1,20 @@
-"""Clients: whose goods a third-party warehouse keeps, how title passes, and what each may ask for.
+"""Clients of a third-party warehouse: transfer of title, and reports on their goods.
 
-A unit without a client is our own. Its client is named at its receipt, and changes only by a
-transfer of title, which its history tells (CBV annotating).
+A unit without a client is our own. The client is set at the receipt and changes only by a transfer
+of title, which is recorded as an event (CBV business step annotating).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from hub import ledger
-from hub.catalogue import reference
 from hub.clock import micros, moment, new_id
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
-from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised
+from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised, UnknownReference
 from hub.ledger import unit_views
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -23,6 +22,7 @@ from hub.ledger.rules.client import TITLE
 from hub.ledger.units import UNITS, Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.storage import paging
+from hub.storage.rows import ClientRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 
@@ -31,7 +31,7 @@ NOT_OURS_TO_PASS = WITH_CUSTOMER | {Status.WRITTEN_OFF}
 
 
 class ReportColumn(StrEnum):
-    """What a report may say of a unit."""
+    """Column of a report."""
 
     ID = "id"
     SERIAL = "serial"
@@ -49,21 +49,31 @@ class ReportColumn(StrEnum):
     CHANGED_AT = "changed_at"
 
 
+class _ClientCode(TypedDict):
+    id: str
+    code: str
+
+
+class _ProductId(TypedDict):
+    product_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One page: the names of the columns, and the texts of each unit; `after` is where to go on."""
+    """One page: the header, and the cells of each unit; `after` is the start of the next page."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     after: str | None
 
 
-def register(tx: Transaction, context: CommandContext, code: str, name: str) -> Row:
-    """Register a client; the same code again renames it."""
+def register(tx: Transaction, context: CommandContext, code: str, name: str) -> ClientRow:
+    """Register a client, or rename the one with this code; raises InvalidInput."""
     for field, value, chars_max in (("code", code, 64), ("name", name, 200)):
         if not value.strip() or len(value) > chars_max:
             raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
-    row = tx.row(
+    row = tx.row_as(
+        ClientRow,
         "INSERT INTO client(id, code, name, created_at) VALUES(:id, :code, :name, :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING *",
         id=new_id(),
@@ -80,15 +90,16 @@ def transfer_title(
     scans: Sequence[Scan],
     client: str | None,
 ) -> list[Verdict]:
-    """Let units change hands, to a client by its code or to us (None); each tells from and to.
+    """Transfer the title of units to a client, by its code, or to us (None).
 
-    The context names the document by which title passes. A promised unit is refused: it is taken
-    by an order of its owner. So is a kit or its part: they have one owner, and part first.
+    Returns a result for each scan; its event records both owners. Allocated units are refused, and
+    so are kits and their parts. Raises InvalidInput without a document in the context,
+    UnknownReference for an unknown client.
     """
     bounded(scans)
     if work.context.document is None:
         raise InvalidInput("name the document by which title passes", field="documentRef")
-    to = reference(work.tx, "client", "code", client) if client is not None else None
+    to = named(work.tx, client) if client is not None else None
     found = locate(work.tx, scans)
     codes = _codes(work.tx, [each for each in found if isinstance(each, UnitState)])
     verdicts: dict[int, Verdict] = {}
@@ -98,7 +109,7 @@ def transfer_title(
         try:
             if isinstance(unit, Refused):
                 raise unit
-            _may_pass(unit, to, again=unit.id in seen)
+            _check_transfer(unit, to, again=unit.id in seen)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
             continue
@@ -113,11 +124,10 @@ def transfer_title(
 
 def _codes(tx: Transaction, units: Sequence[UnitState]) -> dict[str, str]:
     ids = sorted({unit.client_id for unit in units if unit.client_id is not None})
-    rows = tx.rows("SELECT id, code FROM client WHERE id IN (:ids...)", ids=ids) if ids else []
-    return {row["id"]: row["code"] for row in rows}
+    return codes(tx, ids) if ids else {}
 
 
-def _may_pass(unit: UnitState, to: Row | None, *, again: bool) -> None:
+def _check_transfer(unit: UnitState, to: ClientRow | None, *, again: bool) -> None:
     if unit.promised_to is not None:
         raise UnitPromised("the unit is promised: its order takes its owner's goods")
     if unit.kit_id is not None or unit.members:
@@ -132,20 +142,20 @@ def _pass(
     work: Work,
     passing: dict[int, Scan],
     scans: Sequence[Scan],
-    to: Row | None,
+    to: ClientRow | None,
 ) -> dict[int, Verdict]:
     command = UnitCommand(action=Action.ANNOTATE)
-    told = ledger.record(work, command, list(passing.values()))
-    passed = sorted(each.unit_id for each in told if each.accepted and each.unit_id)
+    recorded = ledger.record(work, command, list(passing.values()))
+    passed = sorted(each.unit_id for each in recorded if each.accepted and each.unit_id)
     work.tx.run(
         "UPDATE unit SET client_id = :client, client_since = :now WHERE id IN (:ids...)",
         client=to["id"] if to else None,
         now=micros(work.context.now),
         ids=passed,
     )
-    # Each channel counts the goods of one owner: for these the counts changed.
-    products = work.tx.rows(
-        "SELECT DISTINCT product_id FROM unit WHERE id IN (:ids...)", ids=passed
+    # Each channel counts the goods of one owner: the counts of these products changed.
+    products = work.tx.rows_as(
+        _ProductId, "SELECT DISTINCT product_id FROM unit WHERE id IN (:ids...)", ids=passed
     )
     listings.touch(work.tx, [row["product_id"] for row in products], work.context.now)
     return {
@@ -156,25 +166,30 @@ def _pass(
                 "identifier": scans[index].identifier,
             }
         )
-        for index, each in zip(passing, told, strict=True)
+        for index, each in zip(passing, recorded, strict=True)
     }
 
 
-def named(tx: Transaction, code: str) -> Row:
-    """Return a client by its code, or raise UnknownReference."""
-    return reference(tx, "client", "code", code)
+def named(tx: Transaction, code: str) -> ClientRow:
+    """Return a client by its code; raises UnknownReference."""
+    row = tx.row_as(ClientRow, "SELECT * FROM client WHERE code = :code", code=code)
+    if row is None:
+        raise UnknownReference(f"there is no client {code!r}", field="client")
+    return row
 
 
 def codes(tx: Transaction, client_ids: Sequence[str]) -> dict[str, str]:
     """Return the codes of clients by their ids."""
-    rows = tx.rows("SELECT id, code FROM client WHERE id IN (:ids...)", ids=list(client_ids))
+    rows = tx.rows_as(
+        _ClientCode, "SELECT id, code FROM client WHERE id IN (:ids...)", ids=list(client_ids)
+    )
     return {row["id"]: row["code"] for row in rows}
 
 
 def stock(tx: Transaction, client_id: str, *, after: tuple[str, str], limit: int) -> list[Row]:
     """Count a client's units by product and place, after a SKU and a place's code.
 
-    What is with customers or written off is no stock.
+    Units that are with customers or written off do not count.
     """
     return tx.rows(
         "SELECT product.sku, location.code, COUNT(*) AS units, "
@@ -204,7 +219,10 @@ def report(
     first: int,
     after: str | None,
 ) -> Report:
-    """Return one page of a client's units in its own columns, then its custom fields by name."""
+    """Return one page of a client's units with these columns and custom fields.
+
+    Raises InvalidInput for no or too many columns.
+    """
     if not 0 < len(columns) + len(fields) <= COLUMNS_MAX:
         raise InvalidInput(f"a report has 1 to {COLUMNS_MAX} columns", field="columns")
     limit = paging.page_size(first)

@@ -16,7 +16,8 @@ import orjson
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import DecisionRuleRow
+from hub.storage.sql import Transaction
 
 RANK_MAX = 9_999  # of a rule of our own; those that are built in come behind it
 RULES_MAX = 200  # of our own, for one topic
@@ -26,7 +27,7 @@ CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 class Topic(StrEnum):
-    """What a rule decides about."""
+    """Subject of a rule."""
 
     RETURN = "return"  # may it come back?
     ROUTE = "route"  # what becomes of it?
@@ -35,7 +36,7 @@ class Topic(StrEnum):
 
 
 class ReturnDecision(StrEnum):
-    """What is answered to somebody who brings a unit back."""
+    """Decision on a return."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -43,7 +44,7 @@ class ReturnDecision(StrEnum):
 
 
 class Route(StrEnum):
-    """What becomes of a unit that came back."""
+    """Route of a returned unit."""
 
     RESTOCK = "restock"
     REPAIR = "repair"
@@ -55,7 +56,7 @@ class Route(StrEnum):
 
 
 class ClaimDecision(StrEnum):
-    """What is answered to a warranty claim."""
+    """Decision on a warranty claim."""
 
     REPAIR = "repair"
     REPLACE = "replace"
@@ -104,7 +105,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """When a rule fits: all that is named must hold; of a list, one is enough."""
+    """Conditions of a rule: all that are set must match; of a list, one value is enough."""
 
     reasons: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
@@ -121,7 +122,7 @@ class Conditions:
     recalled: bool | None = None
 
     def fit(self, facts: Facts) -> bool:
-        """Say whether all conditions hold."""
+        """Return whether all conditions match."""
         lists = all(
             not (wanted := getattr(self, name)) or _folded(wanted) & _folded(_values(facts, fact))
             for name, fact in LISTS.items()
@@ -137,7 +138,7 @@ class Conditions:
         return lists and ranges and self.recalled in {None, facts.recalled}
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is named, in plain values."""
+        """Return the conditions that are set, as plain JSON values."""
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
@@ -180,13 +181,13 @@ def _folded(values: Iterable[str]) -> set[str]:
 
 
 def decide(rules: Sequence[Rule], facts: Facts) -> Rule:
-    """Return the first rule that fits; the last one that is built in fits everything."""
+    """Return the first rule that matches; the last built-in one matches everything."""
     return next(rule for rule in rules if rule.conditions.fit(facts))
 
 
 def put(tx: Transaction, context: CommandContext, rule: Rule, built_in: Sequence[Rule]) -> None:
-    """Make or change a rule of our own; raise InvalidInput for one that makes no sense."""
-    _sensible(rule, built_in)
+    """Create or change a custom rule; raises InvalidInput for an invalid one."""
+    _validate(rule, built_in)
     known = tx.value("SELECT COUNT(*) FROM decision_rule WHERE topic = :t", t=str(rule.topic))
     if known >= RULES_MAX:
         raise InvalidInput(f"a topic has at most {RULES_MAX} rules", field="code")
@@ -209,27 +210,29 @@ def put(tx: Transaction, context: CommandContext, rule: Rule, built_in: Sequence
 
 
 def remove(tx: Transaction, topic: Topic, code: str) -> None:
-    """Remove a rule of our own, or raise UnknownReference."""
+    """Remove a custom rule; raises UnknownReference."""
     values = {"topic": str(topic), "code": code}
     if not tx.run("DELETE FROM decision_rule WHERE topic = :topic AND code = :code", **values):
         raise UnknownReference(f"there is no rule {code!r} of our own", field="code")
 
 
 def rules(tx: Transaction, topic: Topic, built_in: Sequence[Rule]) -> list[Rule]:
-    """Return the rules of a topic in the order in which they are tried."""
+    """Return the rules of a topic in the order of their evaluation."""
     own = [
         _rule(row)
-        for row in tx.rows("SELECT * FROM decision_rule WHERE topic = :topic", topic=str(topic))
+        for row in tx.rows_as(
+            DecisionRuleRow, "SELECT * FROM decision_rule WHERE topic = :topic", topic=str(topic)
+        )
     ]
     replaced = {rule.code for rule in own}
-    # The last resort stays: what nothing else fits is decided too.
+    # The default rule stays, so that every case is decided.
     kept = [
         rule for rule in built_in if rule.fixed or rule.code not in replaced or rule is built_in[-1]
     ]
     return sorted([*own, *kept], key=lambda rule: (not rule.fixed, rule.rank, rule.code))
 
 
-def _rule(row: Row) -> Rule:
+def _rule(row: DecisionRuleRow) -> Rule:
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in orjson.loads(row["conditions"]).items()
@@ -244,7 +247,7 @@ def _rule(row: Row) -> Rule:
     )
 
 
-def _sensible(rule: Rule, built_in: Sequence[Rule]) -> None:
+def _validate(rule: Rule, built_in: Sequence[Rule]) -> None:
     if not CODE.fullmatch(rule.code):
         raise InvalidInput("a code has 1 to 60 of a-z, 0-9 and -", field="code")
     if any(rule.code == each.code and each.fixed for each in built_in):
@@ -257,7 +260,7 @@ def _sensible(rule: Rule, built_in: Sequence[Rule]) -> None:
     if rule.decision not in decisions:
         raise InvalidInput(f"it decides one of {', '.join(decisions)}", field="decision")
     for each in fields(rule.conditions):
-        _sensible_condition(each.name, getattr(rule.conditions, each.name))
+        _validate_condition(each.name, getattr(rule.conditions, each.name))
     for low, high, name in (
         (rule.conditions.days_from, rule.conditions.days_to, "days"),
         (rule.conditions.value_from, rule.conditions.value_to, "value"),
@@ -266,7 +269,7 @@ def _sensible(rule: Rule, built_in: Sequence[Rule]) -> None:
             raise InvalidInput(f"the {name} end before they begin", field="conditions")
 
 
-def _sensible_condition(name: str, value: Any) -> None:
+def _validate_condition(name: str, value: Any) -> None:
     if isinstance(value, tuple):
         fine = len(value) <= VALUES_MAX and all(
             0 < len(each.strip()) <= VALUE_CHARS_MAX for each in value

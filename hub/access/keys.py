@@ -1,4 +1,4 @@
-"""API keys: who may call, and for what. Only the digest of a secret is kept."""
+"""API keys and their scopes. Only the digest of a secret is stored."""
 
 import hashlib
 import secrets
@@ -6,26 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict
 
 import orjson
 
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.errors import Forbidden, InvalidInput
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 PREFIX = "shk_"
 
 
 class Scope(StrEnum):
-    """What a key may do. Each names who carries such a key."""
+    """Permission of a key, named after its typical holder."""
 
     STOREFRONT = "storefront"  # availability and public facts of a unit
     SCANNER = "scanner"  # everything that is done to a unit in the warehouse
     POS = "pos"  # sales and returns at a counter
     OPS = "ops"  # channels, cases, reconciliation, the console
     ADMIN = "admin"  # the catalogue, channels' settings, keys
-    CLIENT = "client"  # whose goods we keep: reads what is its own, and nothing else
+    CLIENT = "client"  # owner of goods that we keep: reads its own data only
 
 
 # A wider scope contains narrower ones.
@@ -41,7 +42,7 @@ CONTAINS = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling; with `client_id` only the goods of that client exist for him."""
+    """An authenticated caller; with `client_id`, only the goods of that client are visible."""
 
     key_id: str
     name: str
@@ -50,11 +51,11 @@ class Caller:
     client: str | None = None  # its code
 
     def may(self, scope: Scope) -> bool:
-        """Say whether the caller may do what needs a scope."""
+        """Return whether the caller has a scope."""
         return scope in self.scopes
 
     def require(self, scope: Scope) -> None:
-        """Raise Forbidden unless the caller may do what needs the scope."""
+        """Require a scope of the caller; raises Forbidden."""
         if not self.may(scope):
             raise Forbidden(f"this needs a key with the scope {scope}", needs=str(scope))
 
@@ -67,7 +68,7 @@ def create(
     *,
     client: str | None = None,
 ) -> tuple[str, str]:
-    """Make a key; return its id and the secret, which is shown this once.
+    """Create a key; return its id and the secret, which is shown this once.
 
     A key of the scope CLIENT names its client by the code, and has no other scope; no other key
     names one. Raises InvalidInput, or UnknownReference for a client that does not exist.
@@ -95,7 +96,7 @@ def create(
 
 
 def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
-    """Refuse a key from now on; UnknownReference if there is none."""
+    """Revoke a key; raises UnknownReference."""
     reference(tx, "api_key", "id", key_id)
     tx.run(
         "UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL",
@@ -104,27 +105,48 @@ def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
     )
 
 
-def listed(tx: Transaction) -> list[Row]:
+class ListedKey(TypedDict):
+    """A key without its secret, with the code of its client."""
+
+    id: str
+    name: str
+    scopes: str
+    created_at: int
+    revoked_at: int | None
+    client: str | None
+
+
+class _CallerRow(TypedDict):
+    id: str
+    name: str
+    scopes: str
+    client_id: str | None
+    client: str | None
+
+
+def listed(tx: Transaction) -> list[ListedKey]:
     """Return all keys, the newest first, each with the code of its client; never a secret."""
-    return tx.rows(
+    return tx.rows_as(
+        ListedKey,
         "SELECT api_key.id, api_key.name, api_key.scopes, api_key.created_at, api_key.revoked_at, "
         "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
-        "ORDER BY api_key.id DESC LIMIT 1000"
+        "ORDER BY api_key.id DESC LIMIT 1000",
     )
 
 
 def caller(tx: Transaction, secret: str) -> Caller | None:
-    """Return who a secret belongs to; None if nobody, or if the key was revoked."""
+    """Return the caller of a secret; None if it is unknown or revoked."""
     return _caller(tx, "api_key.digest = :value", _digest(secret))
 
 
 def caller_by_id(tx: Transaction, key_id: str) -> Caller | None:
-    """Return who a key belongs to, for sessions that were opened with it."""
+    """Return the caller of a key id, for sessions that were opened with it."""
     return _caller(tx, "api_key.id = :value", key_id)
 
 
 def _caller(tx: Transaction, condition: str, value: str) -> Caller | None:
-    row = tx.row(
+    row = tx.row_as(
+        _CallerRow,
         "SELECT api_key.id, api_key.name, api_key.scopes, api_key.client_id, "
         "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
         f"WHERE {condition} AND api_key.revoked_at IS NULL",

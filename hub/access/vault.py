@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
 class WrongKey(RuntimeError):
-    """The sealed settings were sealed with a key that is not at hand."""
+    """The settings were sealed with an unknown key. Next: add that key to the configuration."""
 
 
 class Vault:
@@ -35,7 +35,7 @@ class Vault:
         return self.derive_all(purpose)[0]
 
     def derive_all(self, purpose: str) -> list[str]:
-        """Derive a key for another purpose from each key, the present one first."""
+        """Derive a key for another purpose from each key, the current one first."""
         return [hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest() for key in self._keys]
 
     def seal(self, settings: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ class Vault:
         return self._fernet.encrypt(orjson.dumps(settings)).decode()
 
     def open(self, sealed: str) -> dict[str, Any]:
-        """Decrypt settings, or raise WrongKey."""
+        """Decrypt settings; raises WrongKey."""
         try:
             opened: dict[str, Any] = orjson.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken as error:

@@ -1,4 +1,4 @@
-"""What a warranty claim may turn out to be, and the rules about it that are built in."""
+"""Findings about warranty claims, and the built-in claim rules."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from hub.decision_rules import RANK_MAX, ClaimDecision, Conditions, Rule, Topic
 
 
 class ClaimFinding(StrEnum):
-    """What was noticed about a claim."""
+    """A finding about a claim."""
 
     SWAPPED = "swapped"  # the unit is not the one that was sold to this customer or order
     STOLEN = "stolen"

@@ -1,10 +1,10 @@
-"""Warranty claims: opened and decided in one call where a rule fits, measured from end to end."""
+"""Warranty claims: opened and decided in one call if a rule matches, with statistics."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -19,6 +19,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger import units
 from hub.ledger.units import Scan, locate
 from hub.lifecycle import WITH_CUSTOMER, Status
+from hub.storage.rows import WarrantyClaimRow
 from hub.storage.sql import Row, Transaction
 
 TEXT_CHARS_MAX = 200
@@ -33,9 +34,20 @@ STATES = {
 }
 
 
+class _HoldKind(TypedDict):
+    kind: str
+
+
+class _ClaimTimes(TypedDict):
+    rule: str
+    disputes: int
+    opened_at: int
+    decided_at: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a customer claims; `order` is the id, number or reference of an order, or a receipt."""
+    """A claim; `order` is the id, number or reference of an order, or of a receipt."""
 
     identifier: str
     fault: str
@@ -46,13 +58,13 @@ class Claim:
 
 
 def open_claim(tx: Transaction, context: CommandContext, claim: Claim) -> str:
-    """Open a claim, decide it if a rule fits, and return its id.
+    """Open a claim, decide it if a rule matches, and return its id.
 
-    Raises UnknownUnit for a serial that nobody knows: there is nothing to claim.
+    Raises UnknownUnit for an unknown serial, InvalidInput for an invalid claim.
     """
-    _sensible(claim)
+    _validate(claim)
     found = units.find(tx, claim.identifier, claim.sku)
-    locate(tx, [Scan(found["id"])])  # of two claims at once, the second sees the first
+    locate(tx, [Scan(found["id"])])  # a lock: of two concurrent claims, the second sees the first
     unit = units.find(tx, found["id"])
     product = catalogue.reference(tx, "product", "id", unit["product_id"])
     covers = cover_of(tx, context, unit["id"])
@@ -76,7 +88,7 @@ def open_claim(tx: Transaction, context: CommandContext, claim: Claim) -> str:
     return _keep(tx, context, claim, unit["id"], decision, rule.code, evidence)
 
 
-def _sensible(claim: Claim) -> None:
+def _validate(claim: Claim) -> None:
     if not 0 < len(claim.fault.strip()) <= FAULT_CHARS_MAX:
         raise InvalidInput(f"say the fault, in 1 to {FAULT_CHARS_MAX} characters", field="fault")
     for name in ("customer_ref", "order", "condition"):
@@ -105,7 +117,8 @@ def _findings(
     )
     if open_one is not None:
         yield F.CLAIM_IS_OPEN, f"claim {open_one} about it is open"
-    for row in tx.rows(
+    for row in tx.rows_as(
+        _HoldKind,
         "SELECT kind FROM hold WHERE unit_id = :unit AND released_at IS NULL "
         "AND kind IN ('recall', 'fraud')",
         unit=unit["id"],
@@ -114,13 +127,13 @@ def _findings(
         yield (F.RECALLED, "it is recalled") if recalled else (F.FRAUD_HOLD, "it is held for fraud")
     if covers.story.repairs >= REPAIRS_MANY:
         yield F.REPEATED, f"it was repaired {covers.story.repairs} times since it was sold"
-    yield from _said_by_maker(tx, unit, covers)
+    yield from _manufacturer_findings(tx, unit, covers)
 
 
 def _swap(claim: Claim, covers: Covers) -> str | None:
-    """Say why the unit is not the one that was sold to this customer, or on this order."""
+    """Return why the unit is not the one that was sold to this customer or on this order, if so."""
     sale = covers.story.sale
-    assert sale is not None  # the caller has looked
+    assert sale is not None  # checked by the caller
     order = sale.order
     names = {sale.document_ref} | ({order["id"], order["number"], order["ref"]} if order else set())
     if claim.order is not None and claim.order not in names:
@@ -131,18 +144,18 @@ def _swap(claim: Claim, covers: Covers) -> str | None:
     return None
 
 
-def _said_by_maker(
+def _manufacturer_findings(
     tx: Transaction, unit: Row, covers: Covers
 ) -> Iterator[tuple[ClaimFinding, str]]:
-    said = covers.of(CoverKind.MANUFACTURER)
-    if said is None:
+    cover = covers.of(CoverKind.MANUFACTURER)
+    if cover is None:
         yield F.MAKER_NOT_ASKED, "the manufacturer gives no answers here"
-    elif said.observed_at is None:
-        yield F.MAKER_NOT_ASKED, said.basis
-    elif said.status is CoverStatus.UNKNOWN:
-        yield F.MAKER_UNKNOWN, f"{said.source} does not know the serial"
-    if said is not None and said.is_stale:
-        yield F.MAKER_STALE, f"what {said.source} said is old"
+    elif cover.observed_at is None:
+        yield F.MAKER_NOT_ASKED, cover.basis
+    elif cover.status is CoverStatus.UNKNOWN:
+        yield F.MAKER_UNKNOWN, f"{cover.source} does not know the serial"
+    if cover is not None and cover.is_stale:
+        yield F.MAKER_STALE, f"the answer of {cover.source} is old"
     record = tx.value("SELECT status FROM warranty_record WHERE unit_id = :u", u=unit["id"])
     if record == "invalid":
         yield F.MAKER_DENIES, "the manufacturer says that this is none of its serials"
@@ -192,12 +205,12 @@ def _report(
     unit: Row,
     findings: dict[ClaimFinding, str],
 ) -> None:
-    words = "; ".join(message for code, message in findings.items() if code in SUSPECT)
+    reasons = "; ".join(message for code, message in findings.items() if code in SUSPECT)
     finding = cases.Finding(
         kind=CaseKind.SUSPECT_RETURN,
         subject=unit["id"],
         severity=Severity.HIGH,
-        summary=f"A claim about {unit['serial']}: {words}.",
+        summary=f"A claim about {unit['serial']}: {reasons}.",
         details={"claim": claim.fault, "order": claim.order, "customer": claim.customer_ref},
     )
     cases.report(tx, finding, context.now)
@@ -233,13 +246,15 @@ def _keep(
     return claim_id
 
 
-def locked(tx: Transaction, claim_id: str) -> Row:
-    """Lock a claim behind its unit, or raise UnknownReference."""
+def locked(tx: Transaction, claim_id: str) -> WarrantyClaimRow:
+    """Lock the unit of a claim, then the claim, and return it; raises UnknownReference."""
     unit_id = tx.value("SELECT unit_id FROM warranty_claim WHERE id = :id", id=claim_id)
     if unit_id is None:
         raise UnknownReference(f"there is no claim {claim_id!r}", field="claimId")
     locate(tx, [Scan(unit_id)])
-    row = tx.row("SELECT * FROM warranty_claim WHERE id = :id FOR UPDATE", id=claim_id)
+    row = tx.row_as(
+        WarrantyClaimRow, "SELECT * FROM warranty_claim WHERE id = :id FOR UPDATE", id=claim_id
+    )
     assert row is not None  # claims are never deleted
     return row
 
@@ -247,44 +262,48 @@ def locked(tx: Transaction, claim_id: str) -> Row:
 def decide_claim(
     tx: Transaction, context: CommandContext, claim_id: str, decision: ClaimDecision, reason: str
 ) -> None:
-    """Decide a claim that waits for a person, or that is disputed."""
+    """Decide an open or disputed claim.
+
+    Raises InvalidInput for REFER or a bad reason, StepNotAllowed in another state or after a
+    replacement, UnknownReference for an unknown claim.
+    """
     if decision is ClaimDecision.REFER:
         raise InvalidInput("a person decides: repair, replace or refuse", field="decision")
-    said = _said(context, reason)
+    note = _note(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"open", "disputed"}:
         raise StepNotAllowed(f"the claim is {row['state']}: nothing waits for a decision")
     if row["replacement_id"] is not None:
         raise StepNotAllowed("another unit was given already", allowed=[])
-    # The first decision counts for how long a claim takes; a dispute is counted by itself.
+    # The first decision determines the duration of a claim; disputes are counted separately.
     tx.run(
         "UPDATE warranty_claim SET state = :state, decision = :decision, rule = 'by-hand', "
         "evidence = :evidence, decided_at = COALESCE(decided_at, :now) WHERE id = :id",
         state=STATES[decision],
         decision=str(decision),
-        evidence=with_note(row, "decisions", said | {"decision": str(decision)}),
+        evidence=with_note(row, "decisions", note | {"decision": str(decision)}),
         now=micros(context.now),
         id=claim_id,
     )
 
 
 def dispute_claim(tx: Transaction, context: CommandContext, claim_id: str, reason: str) -> None:
-    """Record that the customer does not accept a decision; a person decides anew."""
-    said = _said(context, reason)
+    """Record that the customer disputes a decision; raises StepNotAllowed without a decision."""
+    note = _note(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"approved", "refused"}:
         raise StepNotAllowed(f"the claim is {row['state']}: only a decision is disputed")
     tx.run(
         "UPDATE warranty_claim SET state = 'disputed', disputes = disputes + 1, "
         "evidence = :evidence WHERE id = :id",
-        evidence=with_note(row, "disputes", said),
+        evidence=with_note(row, "disputes", note),
         id=claim_id,
     )
 
 
 def close_claim(tx: Transaction, context: CommandContext, claim_id: str, reason: str) -> None:
-    """Close a claim: it was repaired, or nothing more comes of it."""
-    said = _said(context, reason)
+    """Close a decided claim; raises StepNotAllowed before a decision."""
+    note = _note(context, reason)
     row = locked(tx, claim_id)
     if row["state"] not in {"approved", "refused"}:
         raise StepNotAllowed(f"the claim is {row['state']}: decide it first", allowed=[])
@@ -292,27 +311,27 @@ def close_claim(tx: Transaction, context: CommandContext, claim_id: str, reason:
         "UPDATE warranty_claim SET state = 'closed', closed_at = :now, evidence = :evidence "
         "WHERE id = :id",
         now=micros(context.now),
-        evidence=with_note(row, "closed", said),
+        evidence=with_note(row, "closed", note),
         id=claim_id,
     )
 
 
-def _said(context: CommandContext, reason: str) -> dict[str, Any]:
+def _note(context: CommandContext, reason: str) -> dict[str, Any]:
     if not 0 < len(reason.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {TEXT_CHARS_MAX} characters", field="reason")
     return {"by": context.actor, "at": context.now.isoformat(), "reason": reason.strip()}
 
 
-def with_note(row: Row, name: str, said: dict[str, Any]) -> str:
-    """Return a claim's evidence with one more note under a name."""
+def with_note(row: WarrantyClaimRow, name: str, note: dict[str, Any]) -> str:
+    """Return a claim's evidence with one more note under a name, as JSON."""
     evidence = orjson.loads(row["evidence"])
-    evidence[name] = [*evidence.get(name, []), said]
+    evidence[name] = [*evidence.get(name, []), note]
     return orjson.dumps(evidence).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """How claims of a period went; times in seconds from opening to the first decision."""
+    """Statistics of the claims of a period; times in seconds from opening to first decision."""
 
     claims: int
     decided: int
@@ -325,10 +344,14 @@ class Statistics:
 
 
 def statistics(tx: Transaction, since: datetime, until: datetime) -> Statistics:
-    """Measure the claims that were opened from `since` on and before `until`."""
+    """Measure the claims opened from `since`, included, to `until`, excluded.
+
+    Raises InvalidInput unless `since` is before `until`.
+    """
     if since >= until:
         raise InvalidInput("since is before until", field="since")
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _ClaimTimes,
         "SELECT rule, disputes, opened_at, decided_at FROM warranty_claim "
         "WHERE opened_at >= :since AND opened_at < :until",
         since=micros(since),

@@ -1,7 +1,7 @@
-"""Who pays when a unit fails: our own warranty, what was bought beside it, what the maker says.
+"""Covers of a unit: our own warranty, purchased covers, and the manufacturer's warranty.
 
-Our own warranty is computed from the history as corrected; what a manufacturer said is taken with
-its source and its age. Unknown stays unknown: it never turns into "not covered".
+Our own warranty is computed from the corrected history; the manufacturer's answer has its source
+and its age. An unknown cover never becomes "not covered".
 """
 
 import calendar
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import TypedDict
 
 from hub.after_sales import warranty_answers
 from hub.after_sales.warranty_answers import Known
@@ -18,27 +19,28 @@ from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import Sale, Story, stories
 from hub.lifecycle import Action
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import EntitlementRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import WarrantyStatus
 
 REFERENCE_CHARS_MAX = 200
 
 
 class CoverKind(StrEnum):
-    """What a cover is."""
+    """Kind of a cover."""
 
     OWN = "own"  # our own warranty, by the product's rule
     EXTENDED_WARRANTY = "extended_warranty"
     SERVICE_AGREEMENT = "service_agreement"
-    INHERITED = "inherited"  # what was left for the unit that this one replaced
-    MANUFACTURER = "manufacturer"  # what the maker answered
+    INHERITED = "inherited"  # the remainder of the cover of the replaced unit
+    MANUFACTURER = "manufacturer"  # by the manufacturer's answer
 
 
 GRANTED = (CoverKind.EXTENDED_WARRANTY, CoverKind.SERVICE_AGREEMENT)
 
 
 class CoverStatus(StrEnum):
-    """Where a cover stands on a day."""
+    """Status of a cover on a day."""
 
     COVERED = "covered"
     EXPIRED = "expired"
@@ -49,7 +51,7 @@ class CoverStatus(StrEnum):
 
 
 class Entitled(StrEnum):
-    """Whether anything covers the unit."""
+    """Whether the unit is covered."""
 
     YES = "yes"
     NO = "no"
@@ -58,7 +60,7 @@ class Entitled(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
-    """One cover; both days belong to it. `source` and `observed_at` say who knows it since when."""
+    """One cover, both days included, with its source and the time of the information."""
 
     kind: CoverKind
     status: CoverStatus
@@ -74,7 +76,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covers:
-    """Everything that covers a unit on a day, and what that is read from."""
+    """All covers of a unit on a day, with the facts that they derive from."""
 
     unit_id: str
     on: date
@@ -90,9 +92,22 @@ class Covers:
         return next((each for each in self.covers if each.kind is kind), None)
 
 
+class _CoveredUnit(TypedDict):
+    id: str
+    lot: str | None
+    produced_on: str | None
+    warranty_months: int
+    warranty_start: str
+    makers: int
+
+
+class _Id(TypedDict):
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whose cover is asked for, on which day; `now` tells how old an answer is."""
+    """A query for the covers of a unit on a day; `now` determines the age of an answer."""
 
     unit_id: str
     on: date
@@ -100,13 +115,14 @@ class Asked:
 
 
 def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
-    """Say of many units what covers them: a handful of reads, however many they are."""
+    """Return the covers of many units, with a constant number of reads."""
     ids = sorted({each.unit_id for each in asked})
-    told = stories(tx, ids)
+    histories = stories(tx, ids)
     known = warranty_answers.known(tx, ids, asked[0].now)
     rows = {
         row["id"]: row
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _CoveredUnit,
             "SELECT unit.id, unit.lot, unit.produced_on, product.warranty_months, "
             "product.warranty_start, (SELECT COUNT(*) FROM channel "
             "WHERE channel.manufacturer_id = unit.manufacturer_id "
@@ -115,8 +131,9 @@ def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
             ids=ids,
         )
     }
-    granted: dict[str, list[Row]] = {unit_id: [] for unit_id in ids}
-    for row in tx.rows(
+    granted: dict[str, list[EntitlementRow]] = {unit_id: [] for unit_id in ids}
+    for row in tx.rows_as(
+        EntitlementRow,
         "SELECT * FROM entitlement WHERE unit_id IN (:ids...) AND revoked_at IS NULL "
         "AND kind IN (:kinds...) ORDER BY id",
         ids=ids,
@@ -127,7 +144,7 @@ def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
         each: _covers(
             each,
             rows[each.unit_id],
-            told[each.unit_id],
+            histories[each.unit_id],
             known.get(each.unit_id),
             granted[each.unit_id],
         )
@@ -139,16 +156,20 @@ def covers(tx: Transaction, asked: Sequence[Asked]) -> dict[Asked, Covers]:
 def cover_of(
     tx: Transaction, context: CommandContext, unit_id: str, on: date | None = None
 ) -> Covers:
-    """Say what covers one unit, today if no day is named."""
+    """Return the covers of one unit, today if no day is given."""
     asked = Asked(unit_id, on or context.now.date(), context.now)
     return covers(tx, [asked])[asked]
 
 
 def _covers(
-    asked: Asked, row: Row, story: Story, known: Known | None, granted: Sequence[Row]
+    asked: Asked,
+    row: _CoveredUnit,
+    story: Story,
+    known: Known | None,
+    granted: Sequence[EntitlementRow],
 ) -> Covers:
     found = [*_own(asked, row, story, known), *_granted(asked, story, granted)]
-    found += _of_maker(asked, row, known)
+    found += _of_manufacturer(asked, row, known)
     if story.replaced_by is not None:
         basis = "a unit that was given in its place has its cover now"
         found = [
@@ -180,7 +201,7 @@ def _entitled(found: Sequence[Cover]) -> tuple[Entitled, str]:
     return Entitled.NO, found[0].basis if found else "the product has no warranty"
 
 
-def _own(asked: Asked, row: Row, story: Story, known: Known | None) -> Iterator[Cover]:
+def _own(asked: Asked, row: _CoveredUnit, story: Story, known: Known | None) -> Iterator[Cover]:
     months, sale = row["warranty_months"], story.sale
     if months == 0 or (sale is not None and sale.replaces and sale.cover == "remainder"):
         return
@@ -205,11 +226,11 @@ def _own(asked: Asked, row: Row, story: Story, known: Known | None) -> Iterator[
 def _start(
     rule: WarrantyStart, sale: Sale, story: Story, known: Known | None
 ) -> tuple[date | None, str]:
-    """Return the day on which our own warranty starts, and the words for it."""
+    """Return the day on which our own warranty starts, and a description of it."""
     match rule:
         case WarrantyStart.SHIP:
-            word = "its shipment" if sale.action is Action.SHIP else "the day it was handed over"
-            return moment(sale.occurred_at).date(), word
+            basis = "its shipment" if sale.action is Action.SHIP else "the day it was handed over"
+            return moment(sale.occurred_at).date(), basis
         case WarrantyStart.ACTIVATION if story.activated_on is None:
             return None, "it starts with its activation, and none is recorded"
         case WarrantyStart.ACTIVATION:
@@ -229,9 +250,9 @@ def _registered(story: Story, known: Known | None) -> tuple[date | None, str]:
     return None, "it starts with its registration, and none is known"
 
 
-def _granted(asked: Asked, story: Story, granted: Sequence[Row]) -> Iterator[Cover]:
+def _granted(asked: Asked, story: Story, granted: Sequence[EntitlementRow]) -> Iterator[Cover]:
     for row in granted:
-        # What an earlier owner bought does not come back with a unit that is sold anew.
+        # A cover of an earlier owner ends with a restock.
         if row["granted_at"] < story.restocked_at:
             continue
         starts, ends = _read(row["starts_on"]), _read(row["ends_on"])
@@ -249,29 +270,29 @@ def _granted(asked: Asked, story: Story, granted: Sequence[Row]) -> Iterator[Cov
         )
 
 
-def _of_maker(asked: Asked, row: Row, known: Known | None) -> Iterator[Cover]:
+def _of_manufacturer(asked: Asked, row: _CoveredUnit, known: Known | None) -> Iterator[Cover]:
     if known is None:
         if row["makers"]:
             basis = "the manufacturer was not asked yet"
             yield Cover(kind=CoverKind.MANUFACTURER, status=CoverStatus.UNKNOWN, basis=basis)
         return
-    said = known.warranty
+    warranty = known.warranty
     status = {
         WarrantyStatus.COVERED: CoverStatus.COVERED,
         WarrantyStatus.EXPIRED: CoverStatus.EXPIRED,
         WarrantyStatus.UNKNOWN: CoverStatus.UNKNOWN,
-    }.get(said.status, CoverStatus.NOT_COVERED)
-    dated = said.starts_on is not None or said.ends_on is not None
+    }.get(warranty.status, CoverStatus.NOT_COVERED)
+    dated = warranty.starts_on is not None or warranty.ends_on is not None
     if dated and status in {CoverStatus.COVERED, CoverStatus.EXPIRED}:
-        status = _status(asked.on, said.starts_on, said.ends_on)
+        status = _status(asked.on, warranty.starts_on, warranty.ends_on)
     age = " (old, and not asked again yet)" if known.is_stale else ""
-    words = str(said.status).replace("_", " ")
+    text = str(warranty.status).replace("_", " ")
     yield Cover(
         kind=CoverKind.MANUFACTURER,
         status=status,
-        basis=f"{known.source} says: {words}{age}",
-        starts_on=said.starts_on,
-        ends_on=said.ends_on,
+        basis=f"{known.source} says: {text}{age}",
+        starts_on=warranty.starts_on,
+        ends_on=warranty.ends_on,
         source=known.source,
         observed_at=known.observed_at,
         is_stale=known.is_stale,
@@ -285,7 +306,7 @@ def _status(on: date, starts: date | None, ends: date | None) -> CoverStatus:
 
 
 def months_after(start: date, months: int) -> date:
-    """Return the last day of a cover of so many months: the day before the same day of a month."""
+    """Return the last day of a cover of `months` months: the day before its monthly anniversary."""
     years, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + years, month + 1
     last = calendar.monthrange(year, month)[1]
@@ -300,7 +321,7 @@ def _read(text: str | None) -> date | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A cover that somebody bought, or was given, for one unit; both days belong to it."""
+    """A cover that was purchased or granted for one unit, both days included."""
 
     kind: CoverKind
     reference: str
@@ -310,7 +331,10 @@ class Grant:
 
 
 def grant(tx: Transaction, context: CommandContext, unit_id: str, given: Grant) -> str:
-    """Attach a cover to a unit and return its id; raise StepNotAllowed if it has it already."""
+    """Attach a cover to a unit and return its id.
+
+    Raises InvalidInput for an invalid cover, StepNotAllowed if the unit has it already.
+    """
     for name in ("reference", "provider"):
         if len(getattr(given, name) or "") > REFERENCE_CHARS_MAX:
             raise InvalidInput(f"at most {REFERENCE_CHARS_MAX} characters", field=name)
@@ -320,7 +344,8 @@ def grant(tx: Transaction, context: CommandContext, unit_id: str, given: Grant) 
         )
     if given.starts_on and given.ends_on and given.starts_on > given.ends_on:
         raise InvalidInput("it ends before it starts", field="endsOn")
-    row = tx.row(
+    row = tx.row_as(
+        _Id,
         "INSERT INTO entitlement(id, unit_id, kind, reference, provider, starts_on, ends_on, "
         "granted_at) VALUES(:id, :unit, :kind, :reference, :provider, :starts, :ends, :now) "
         "ON CONFLICT(kind, reference, unit_id) DO UPDATE SET provider = excluded.provider, "
@@ -338,13 +363,17 @@ def grant(tx: Transaction, context: CommandContext, unit_id: str, given: Grant) 
     )
     if row is None:
         raise StepNotAllowed(f"the unit has the cover {given.reference} already", allowed=[])
-    return str(row["id"])
+    return row["id"]
 
 
 def revoke(tx: Transaction, context: CommandContext, entitlement_id: str) -> str:
-    """End a cover and return its unit's id; raise StepNotAllowed if it has ended already."""
+    """Revoke a cover and return its unit's id.
+
+    Raises UnknownReference for an unknown cover, StepNotAllowed for a revoked one.
+    """
     kinds = [str(kind) for kind in GRANTED]
-    row = tx.row(
+    row = tx.row_as(
+        EntitlementRow,
         "SELECT * FROM entitlement WHERE id = :id AND kind IN (:kinds...) FOR UPDATE",
         id=entitlement_id,
         kinds=kinds,
@@ -358,4 +387,4 @@ def revoke(tx: Transaction, context: CommandContext, entitlement_id: str) -> str
         now=micros(context.now),
         id=entitlement_id,
     )
-    return str(row["unit_id"])
+    return row["unit_id"]

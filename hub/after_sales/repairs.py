@@ -1,10 +1,10 @@
-"""Service: a customer's own unit is taken in, worked on and handed back, all by its serial."""
+"""Service of customers' units: work records, return to the customer, registration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -29,8 +29,17 @@ NAME_CHARS_MAX = 200
 QUANTITY_MAX = 10_000
 
 
+class _UnitId(TypedDict):
+    unit_id: str
+
+
+class _SerialUnit(TypedDict):
+    serial_canonical: str
+    id: str
+
+
 class WorkKind(StrEnum):
-    """What kind of work was done."""
+    """Kind of work on a unit."""
 
     REPAIR = "repair"
     MAINTENANCE = "maintenance"
@@ -39,7 +48,7 @@ class WorkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part that was replaced; serials where it has them."""
+    """A replaced part, with its serials if it has any."""
 
     part: str
     quantity: int = 1
@@ -49,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkDone:
-    """What was done to a unit; `cost` in the smallest part of `currency` (ISO 4217)."""
+    """Work on a unit; `cost` in the minor unit of `currency` (ISO 4217)."""
 
     kind: WorkKind
     work: str
@@ -60,11 +69,12 @@ class WorkDone:
 
 
 def record_work(work: Work, scan: Scan, done: WorkDone) -> Verdict:
-    """Record what was done to a unit; its state stays.
+    """Record work on a unit; its state stays.
 
-    A part whose serial is a unit of ours is named by that unit's id; it is not moved by this.
+    A part whose serial is one of our units is linked to that unit, which does not move. Raises
+    InvalidInput for invalid work.
     """
-    _sensible(done)
+    _validate(done)
     details: dict[str, Any] = {
         "kind": str(done.kind),
         "work": done.work.strip(),
@@ -78,7 +88,7 @@ def record_work(work: Work, scan: Scan, done: WorkDone) -> Verdict:
 
 
 def hand_back(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
-    """Give units back to their customers; what was refunded or replaced is not his any more."""
+    """Return units to their customers; refunded or replaced units are refused."""
     found = locate(work.tx, scans)
     ours = _ours(work.tx, [unit.id for unit in found if isinstance(unit, UnitState)])
     verdicts: dict[int, Verdict] = {}
@@ -97,13 +107,15 @@ def hand_back(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
 
 def _ours(tx: Transaction, unit_ids: list[str]) -> dict[str, str]:
     """Return the units that are no longer their customers', with the reason."""
-    refunds = tx.rows(
+    refunds = tx.rows_as(
+        _UnitId,
         "SELECT unit_id FROM return_case JOIN unit ON unit.id = return_case.unit_id "
         "WHERE unit_id IN (:ids...) AND refund_ref IS NOT NULL "
         "AND decided_at >= COALESCE(unit.sold_at, 0)",
         ids=unit_ids,
     )
-    exchanged = tx.rows(
+    exchanged = tx.rows_as(
+        _UnitId,
         "SELECT unit_id FROM warranty_claim JOIN unit ON unit.id = warranty_claim.unit_id "
         "WHERE unit_id IN (:ids...) AND replacement_id IS NOT NULL "
         "AND opened_at >= COALESCE(unit.sold_at, 0)",
@@ -124,10 +136,10 @@ def register(
     on: date,
     reference: str | None,
 ) -> Verdict:
-    """Register a sold unit for its customer, and tell the manufacturer where a channel takes it.
+    """Register a sold unit for its customer, and queue its registration at the manufacturer.
 
-    Raises StepNotAllowed for a unit that no customer has, InvalidInput for a day that makes no
-    sense.
+    Raises StepNotAllowed for a unit that is not with a customer, InvalidInput for a day in the
+    future or before the sale.
     """
     if on > work.context.now.date():
         raise InvalidInput("it is registered on a day to come", field="on")
@@ -143,14 +155,14 @@ def register(
     details = {"registration": {"on": on.isoformat(), "reference": reference}}
     command = UnitCommand(action=Action.ANNOTATE, details=details)
     verdict = record_one(work, command, scan)
-    told = work.tx.value(
+    queued = work.tx.value(
         "SELECT COUNT(*) FROM outbox WHERE subject = :unit AND topic = :topic "
         "AND created_at >= :since AND state <> 'dead'",
         unit=unit.id,
         topic=registrations.TOPIC,
         since=unit.sold_at or 0,
     )
-    if not told:
+    if not queued:
         registrations.request(work.tx, [unit], work.context.now)
     return verdict
 
@@ -161,7 +173,7 @@ SERVICE = frozenset({
 
 
 def service_history(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the service events of units as they are held true now, oldest first."""
+    """Return the service events of units after corrections, oldest first."""
     return {
         unit_id: [
             {**row, "told": orjson.loads(row["details"]) if row["details"] else {}}
@@ -179,10 +191,11 @@ def _parts(tx: Transaction, parts: Sequence[Part]) -> list[dict[str, Any]]:
         for serial in (part.serial_out, part.serial_in)
         if serial
     }
-    # Two makers may use one serial: what is not certain is not linked.
+    # Two manufacturers may use one serial: only an unambiguous one is linked.
     units = {
         row["serial_canonical"]: row["id"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _SerialUnit,
             "SELECT serial_canonical, MIN(id) AS id FROM unit "
             "WHERE serial_canonical IN (:serials...) GROUP BY serial_canonical "
             "HAVING COUNT(*) = 1",
@@ -202,7 +215,7 @@ def _parts(tx: Transaction, parts: Sequence[Part]) -> list[dict[str, Any]]:
     ]
 
 
-def _sensible(done: WorkDone) -> None:
+def _validate(done: WorkDone) -> None:
     if not 0 < len(done.work.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"say what was done, in 1 to {TEXT_CHARS_MAX} characters", field="work")
     if len(done.technician or "") > NAME_CHARS_MAX:

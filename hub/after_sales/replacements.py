@@ -1,4 +1,4 @@
-"""Replacing a failed unit under a claim: each names the other, and the cover goes on or anew."""
+"""Replacement of a failed unit under a claim, with the transfer of its cover."""
 
 from dataclasses import replace
 from datetime import date
@@ -25,10 +25,10 @@ def replace_unit(
     replacement: Scan,
     location: Row,
 ) -> str:
-    """Give another unit for a failed one and return its id; the failed one is taken in.
+    """Replace a failed unit by another one and return its id; the failed one is returned.
 
-    The customer's order goes over to the new unit. Raises StepNotAllowed where no exchange was
-    decided, one was made already, or the new unit can not be given.
+    The customer's order moves to the new unit. Raises StepNotAllowed if no replacement was decided,
+    one was made already, or the new unit is not available; InvalidInput for the same unit.
     """
     row = locked(work.tx, claim_id)
     if row["replacement_id"] is not None:
@@ -52,13 +52,13 @@ def replace_unit(
     command = UnitCommand(action=Action.SELL, line=line, details=sale)
     record_one(work.within(context), command, Scan(new.id))
     _inherit(work.tx, work.context, claim_id, covers, failed, new.id, ReplacementCover(policy))
-    said = {"by": work.context.actor, "at": work.context.now.isoformat(), "unit": new.id}
+    note = {"by": work.context.actor, "at": work.context.now.isoformat(), "unit": new.id}
     work.tx.run(
         "UPDATE warranty_claim SET replacement_id = :unit, state = 'closed', closed_at = :now, "
         "evidence = :evidence WHERE id = :id",
         unit=new.id,
         now=micros(work.context.now),
-        evidence=with_note(row, "exchange", said),
+        evidence=with_note(row, "exchange", note),
         id=claim_id,
     )
     return new.id
@@ -90,7 +90,7 @@ def _inherit(
     new_id: str,
     policy: ReplacementCover,
 ) -> None:
-    """Hand down what was left; with a fresh warranty only what was bought beside it."""
+    """Transfer the remaining covers; with a new own warranty, only the purchased ones."""
     today = context.now.date()
     left = [each for each in covers.covers if _is_left(each, policy)]
     for number, each in enumerate(left, start=1):

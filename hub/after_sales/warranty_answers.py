@@ -1,22 +1,26 @@
-"""Warranties: what the manufacturer said about a unit, with its source and its age."""
+"""Cached warranty answers of manufacturers, with their source and age."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypedDict
 
 import orjson
 
 from hub.clock import micros, moment
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import WarrantyRecordRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion, WarrantyStatus
 
 FRESH = timedelta(days=7)
-FRESH_UNKNOWN = timedelta(hours=1)  # a serial that the maker does not know yet may be known soon
+FRESH_UNKNOWN = timedelta(
+    hours=1
+)  # a serial that the manufacturer does not know yet may be known soon
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A remembered answer."""
+    """A cached answer."""
 
     warranty: Warranty
     source: str  # the channel's code
@@ -24,12 +28,32 @@ class Known:
     is_stale: bool
 
 
+class _Question(TypedDict):
+    serial: str
+    model_number: str | None
+    sku: str
+
+
+class _ChannelQuestion(_Question):
+    id: str
+
+
+class _UnitQuestion(_Question):
+    unit_id: str
+
+
+class _AnswerRow(WarrantyRecordRow):
+    code: str
+    serial: str
+
+
 def question(tx: Transaction, unit_id: str) -> tuple[str, WarrantyQuestion] | None:
-    """Say which channel knows a unit's warranty and what to ask it; None if nobody does.
+    """Return the warranty channel of a unit and the question to ask it; None without a channel.
 
     The manufacturer comes from the product; it is never guessed from the serial.
     """
-    row = tx.row(
+    row = tx.row_as(
+        _ChannelQuestion,
         "SELECT channel.id, unit.serial, product.model_number, product.sku FROM unit "
         "JOIN product ON product.id = unit.product_id "
         "JOIN channel ON channel.manufacturer_id = unit.manufacturer_id "
@@ -45,7 +69,7 @@ def question(tx: Transaction, unit_id: str) -> tuple[str, WarrantyQuestion] | No
 def remember(
     tx: Transaction, unit_id: str, channel_id: str, warranty: Warranty, now: datetime
 ) -> None:
-    """Keep an answer. Unknown is kept too, for a shorter time."""
+    """Cache an answer; an unknown serial is cached too, for a shorter time."""
     fresh = FRESH_UNKNOWN if warranty.status is WarrantyStatus.UNKNOWN else FRESH
     tx.run(
         "INSERT INTO warranty_record(unit_id, channel_id, status, registered, starts_on, ends_on, "
@@ -70,8 +94,9 @@ def remember(
 
 
 def known(tx: Transaction, unit_ids: Sequence[str], now: datetime) -> dict[str, Known]:
-    """Return what is remembered of units, however old."""
-    rows = tx.rows(
+    """Return the cached answers of units, stale ones included, by unit id."""
+    rows = tx.rows_as(
+        _AnswerRow,
         "SELECT warranty_record.*, channel.code, unit.serial FROM warranty_record "
         "JOIN channel ON channel.id = warranty_record.channel_id "
         "JOIN unit ON unit.id = warranty_record.unit_id WHERE unit_id IN (:ids...)",
@@ -80,7 +105,7 @@ def known(tx: Transaction, unit_ids: Sequence[str], now: datetime) -> dict[str, 
     return {row["unit_id"]: _known(row, now) for row in rows}
 
 
-def _known(row: Row, now: datetime) -> Known:
+def _known(row: _AnswerRow, now: datetime) -> Known:
     coverages = tuple(
         Coverage(name=name, starts_on=_day(starts), ends_on=_day(ends))
         for name, starts, ends in orjson.loads(row["coverages"])
@@ -101,7 +126,7 @@ def _known(row: Row, now: datetime) -> Known:
 
 
 def _aged(status: WarrantyStatus, ends_on: date | None, now: datetime) -> WarrantyStatus:
-    """Return EXPIRED for a stored cover that has ended since, otherwise its status."""
+    """Return the status of a cached cover on the present day: it may have ended since."""
     ended = status is WarrantyStatus.COVERED and ends_on is not None and ends_on < now.date()
     return WarrantyStatus.EXPIRED if ended else status
 
@@ -109,8 +134,9 @@ def _aged(status: WarrantyStatus, ends_on: date | None, now: datetime) -> Warran
 def stale_of(
     tx: Transaction, channel_id: str, now: datetime, *, limit: int
 ) -> list[tuple[str, WarrantyQuestion]]:
-    """Return units whose answer of a channel has grown old, oldest first, with what to ask."""
-    rows = tx.rows(
+    """Return the units with stale answers of a channel, oldest first, with their questions."""
+    rows = tx.rows_as(
+        _UnitQuestion,
         "SELECT warranty_record.unit_id, unit.serial, product.model_number, product.sku "
         "FROM warranty_record JOIN unit ON unit.id = warranty_record.unit_id "
         "JOIN product ON product.id = unit.product_id "
@@ -123,7 +149,7 @@ def stale_of(
     return [(row["unit_id"], _question(row)) for row in rows]
 
 
-def _question(row: Row) -> WarrantyQuestion:
+def _question(row: _Question) -> WarrantyQuestion:
     return WarrantyQuestion(serial=row["serial"], product=row["model_number"] or row["sku"])
 
 

@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
     COUNTS = "counts"
     OTHER_OWNER = "other_owner"  # a client's goods, or our own on a client's channel
-    PROMISED = "promised"  # to an order, or to somebody who reserved it
+    PROMISED = "promised"  # to an order or a reservation
     EXPECTED = "expected"
     NOT_PUT_AWAY = "not_put_away"
     IN_TRANSIT = "in_transit"  # between two of our sites
@@ -44,11 +44,11 @@ class Reason(StrEnum):
 
 
 class PendingReason(StrEnum):
-    """Why a channel was not told its newest quantity yet."""
+    """Reason why the newest quantity was not sent to a channel yet."""
 
     WAITING = "waiting"  # for its turn, at once
     SENDING = "sending"
-    RETRYING = "retrying"  # it failed, and is told again later
+    RETRYING = "retrying"  # it failed, and is retried later
     RATE_LIMITED = "rate_limited"  # the channel asked us to slow down
     CHANNEL_PAUSED = "channel_paused"
     DEAD_LETTER = "dead_letter"  # it was given up

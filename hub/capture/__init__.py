@@ -1,7 +1,7 @@
-"""The capture firewall: readings of a scanner, sorted and judged before anything is recorded.
+"""Capture firewall: checks the readings of one scan before anything is recorded.
 
-It changes nothing. What it accepts may be sent on as it stands to the command that records it,
-which checks again, in its own transaction, what only a transaction can promise.
+It changes nothing. Accepted readings may be sent to the command that records them, which checks
+them again in its own transaction.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from datetime import date
 from hub import lifecycle
 from hub.capture import find, receive
 from hub.capture.answers import Capture, CaptureCode, Parts, Purpose, Suggestion, ranked
-from hub.capture.reading import sort_out
-from hub.capture.workspace import Desk, key_of, lay_out
+from hub.capture.reading import parse_readings
+from hub.capture.workspace import Workspace, key_of, look_up
 from hub.errors import InvalidInput
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
@@ -27,87 +27,94 @@ def capture(
     product: str | None = None,
     expected: Sequence[str] = (),
 ) -> Capture:
-    """Sort out what was read and say whether to go on, look twice, or stop.
+    """Parse the readings of one scan and return whether to accept, warn or refuse.
 
-    `product` is the SKU or GTIN that is being handled, `expected` the serials or ids that should
-    come. The order of the readings does not matter.
+    `product` is the SKU or GTIN that is being handled, `expected` the expected serials or ids. The
+    order of the readings does not matter. Raises InvalidInput for too many expected serials or
+    readings.
     """
     if len(expected) > EXPECTED_MAX:
         raise InvalidInput(f"at most {EXPECTED_MAX} expected serials", field="expected")
-    desk = lay_out(tx, sort_out(readings), product, expected)
-    _agreeing(desk)
+    workspace = look_up(tx, parse_readings(readings), product, expected)
+    _agreeing(workspace)
     unit = None
     if purpose is Purpose.FIND:
-        unit = find.find(desk)
-        serial = unit["serial"] if unit else _only_serial(desk)
+        unit = find.find(workspace)
+        serial = unit["serial"] if unit else _only_serial(workspace)
     else:
-        serial = receive.receive(desk)
-        unit = _known(desk, serial)
-    _broken(desk, nothing_read=serial is None and unit is None)
+        serial = receive.receive(workspace)
+        unit = _known(workspace, serial)
+    _broken(workspace, nothing_read=serial is None and unit is None)
     return Capture(
-        findings=ranked(desk.findings),
-        parts=_parts(desk, serial),
-        product=desk.product,
+        findings=ranked(workspace.findings),
+        parts=_parts(workspace, serial),
+        product=workspace.product,
         unit=unit,
         allowed=_allowed(unit),
-        suggestions=_each_once(desk.suggestions),
+        suggestions=_each_once(workspace.suggestions),
     )
 
 
-def _agreeing(desk: Desk) -> None:
-    told = desk.told
+def _agreeing(workspace: Workspace) -> None:
+    content = workspace.content
     for read, what in (
-        (told.lots, "lots"),
-        (told.expiries, "days of expiry"),
-        (told.productions, "days of production"),
+        (content.lots, "lots"),
+        (content.expiries, "days of expiry"),
+        (content.productions, "days of production"),
     ):
         if len(read) > 1:
-            desk.refuse(
+            workspace.refuse(
                 CaptureCode.CONTRADICTION, f"two {what} were read: {', '.join(sorted(read))}"
             )
-    if told.productions and told.expiries and min(told.expiries) < max(told.productions):
-        desk.warn(CaptureCode.CONTRADICTION, "it expires before it was made")
+    if (
+        content.productions
+        and content.expiries
+        and min(content.expiries) < max(content.productions)
+    ):
+        workspace.warn(CaptureCode.CONTRADICTION, "it expires before it was made")
 
 
-def _broken(desk: Desk, *, nothing_read: bool) -> None:
-    """A broken barcode stops nothing that the others say without it."""
-    for wrong in sorted(desk.told.broken):
-        (desk.refuse if nothing_read else desk.warn)(CaptureCode.BROKEN_BARCODE, wrong)
-    if nothing_read and desk.told.broken:
-        # "No serial" would send the person to another label: this one must be read again.
-        desk.findings = [each for each in desk.findings if each.code is not CaptureCode.NO_SERIAL]
+def _broken(workspace: Workspace, *, nothing_read: bool) -> None:
+    """Warn of broken barcodes; refuse them only if nothing else was read."""
+    for wrong in sorted(workspace.content.broken):
+        (workspace.refuse if nothing_read else workspace.warn)(CaptureCode.BROKEN_BARCODE, wrong)
+    if nothing_read and workspace.content.broken:
+        # "No serial" would suggest another label: this one must be read again.
+        workspace.findings = [
+            each for each in workspace.findings if each.code is not CaptureCode.NO_SERIAL
+        ]
 
 
-def _known(desk: Desk, serial: str | None) -> Row | None:
-    """Return the unit that a serial which arrives, or an internal label, names already."""
+def _known(workspace: Workspace, serial: str | None) -> Row | None:
+    """Return the known unit of a serial or of an internal label, if any."""
     key = key_of(serial) if serial else None
-    for unit_id, unit in desk.met.items():
-        of_product = desk.product is not None and unit["product_id"] == desk.product["id"]
-        if unit_id in desk.told.ids or (of_product and unit["serial_canonical"] == key):
+    for unit_id, unit in workspace.met.items():
+        of_product = workspace.product is not None and unit["product_id"] == workspace.product["id"]
+        if unit_id in workspace.content.ids or (of_product and unit["serial_canonical"] == key):
             return unit
     return None
 
 
-def _only_serial(desk: Desk) -> str | None:
-    read = desk.told.serials or desk.told.texts
+def _only_serial(workspace: Workspace) -> str | None:
+    read = workspace.content.serials or workspace.content.texts
     return next(iter(read.values())) if len(read) == 1 else None
 
 
-def _parts(desk: Desk, serial: str | None) -> Parts:
-    told = desk.told
+def _parts(workspace: Workspace, serial: str | None) -> Parts:
+    content = workspace.content
     key = key_of(serial) if serial else None
     others = {
-        *(text for other, text in (told.texts | told.serials).items() if other != key),
-        *(digits for digits in told.presumed.values() if key_of(digits) != key),
-        *told.devices,
+        *(text for other, text in (content.texts | content.serials).items() if other != key),
+        *(digits for digits in content.presumed.values() if key_of(digits) != key),
+        *content.devices,
     }
     return Parts(
         serial=serial,
-        identifiers=tuple(sorted(each for each in told.identifiers if key_of(each[1]) != key)),
-        lot=min(told.lots) if len(told.lots) == 1 else None,
-        expires_on=_day(told.expiries),
-        produced_on=_day(told.productions),
-        ssccs=tuple(sorted(told.ssccs)),
+        identifiers=tuple(sorted(each for each in content.identifiers if key_of(each[1]) != key)),
+        lot=min(content.lots) if len(content.lots) == 1 else None,
+        expires_on=_day(content.expiries),
+        produced_on=_day(content.productions),
+        ssccs=tuple(sorted(content.ssccs)),
         others=tuple(sorted(others)),
     )
 

@@ -1,4 +1,4 @@
-"""What the capture firewall answers: a signal to beep on, a stable code, and what was read."""
+"""Results of the capture firewall: a signal for the device, a stable code, the parsed readings."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,7 +9,7 @@ from hub.storage.sql import Row
 
 
 class Signal(StrEnum):
-    """What a device shows: go on, look twice, or stop."""
+    """Signal of a device: continue, check, or stop."""
 
     ACCEPT = "accept"
     WARN = "warn"
@@ -17,14 +17,14 @@ class Signal(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What is read for: a unit that arrives, or one that is known."""
+    """Purpose of a capture: a new unit, or a known one."""
 
     RECEIVE = "receive"
     FIND = "find"
 
 
 class CaptureCode(StrEnum):
-    """Why, in one stable word. The first in this order leads where several apply."""
+    """Reason of a signal. Of several reasons the first in this order is reported."""
 
     SEVERAL_PRODUCTS = "several_products"  # barcodes of different products at once
     PRODUCT_MISMATCH = "product_mismatch"  # another product than the one that is expected
@@ -48,7 +48,7 @@ class CaptureCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was noticed, in words for the person at the dock."""
+    """One observation, with a message for the operator."""
 
     signal: Signal
     code: CaptureCode
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """What was probably meant."""
+    """A probably intended serial."""
 
     serial: str
     why: CaptureCode
@@ -66,7 +66,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What was read, sorted out."""
+    """The readings by meaning."""
 
     serial: str | None = None  # verbatim
     identifiers: tuple[tuple[str, str], ...] = ()  # scheme and value
@@ -74,12 +74,12 @@ class Parts:
     expires_on: date | None = None
     produced_on: date | None = None
     ssccs: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()  # read, and of no use: a postcode, an article's text
+    others: tuple[str, ...] = ()  # irrelevant readings: a postcode, an article's text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """The whole answer; `findings` lead with the one that decided."""
+    """The result of a capture; the first of `findings` determines the signal."""
 
     findings: tuple[Finding, ...]
     parts: Parts = field(default_factory=Parts)
@@ -90,17 +90,17 @@ class Capture:
 
     @property
     def signal(self) -> Signal:
-        """Return what the device shows."""
+        """Return the signal of the first finding."""
         return self.findings[0].signal
 
     @property
     def code(self) -> CaptureCode:
-        """Return the reason of the signal."""
+        """Return the code of the first finding."""
         return self.findings[0].code
 
     @property
     def message(self) -> str:
-        """Return the reason in words."""
+        """Return the message of the first finding."""
         return self.findings[0].message
 
 
@@ -109,7 +109,7 @@ _CODES = list(CaptureCode)
 
 
 def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Put findings in order, the graver first, each once; none at all is OK."""
+    """Return distinct findings, the most severe first; OK if there are none."""
     if not findings:
         findings = [Finding(signal=Signal.ACCEPT, code=CaptureCode.OK, message="ok")]
     return tuple(

@@ -1,7 +1,8 @@
-"""Bulk reads: what an RFID reader saw in one sweep, each tag once, with the unit that bears it."""
+"""Bulk reads: the distinct tags of one RFID sweep, each with its unit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from hub.capture.answers import CaptureCode
 from hub.catalogue import products_by_code
@@ -16,7 +17,7 @@ READS_MAX = 20_000  # in one sweep
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag: as it was first read, how often, what it says, and the unit that bears it.
+    """One tag: its first reading, the number of readings, its content and its unit.
 
     `code` is OK, or why there is no unit to work with: UNKNOWN_UNIT, UNKNOWN_PRODUCT,
     PRODUCT_MISMATCH, SEVERAL_SERIALS (two units bear the name) or BROKEN_BARCODE.
@@ -31,6 +32,11 @@ class Tag:
     unit: Row | None = None
 
 
+class _UnitName(TypedDict):
+    name: str
+    id: str
+
+
 @dataclass(slots=True)
 class _Seen:
     read: str
@@ -40,7 +46,7 @@ class _Seen:
 
 
 def read_tags(tx: Transaction, reads: Sequence[str], *, product: str | None = None) -> list[Tag]:
-    """Tell the tags of one sweep, each once, in the order in which they were first seen.
+    """Return the distinct tags of one sweep, in the order in which they were first read.
 
     A read is an EPC (SGTIN, as a URI or as a tag's hexadecimal digits), a GS1 Digital Link, or any
     name of a unit. `product` is the SKU or GTIN of which all should be.
@@ -72,9 +78,10 @@ def _each_once(reads: Sequence[str]) -> list[_Seen]:
 
 
 def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
-    """Return the units that bear each canonical name, as their serial or as a further name."""
+    """Return the units of each canonical name, as their serial or a further identifier."""
     found: dict[str, dict[str, Row]] = {}
-    names = tx.rows(
+    names = tx.rows_as(
+        _UnitName,
         "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:keys...) "
         "UNION SELECT canonical, unit_id FROM identifier WHERE canonical IN (:keys...)",
         keys=keys,
@@ -94,19 +101,19 @@ def _tag(
 ) -> Tag:
     if seen.serial is None:
         return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
-    said = products.get(seen.gtin) if seen.gtin else None
+    product = products.get(seen.gtin) if seen.gtin else None
     units = bearers.get(canonical(seen.serial), [])
     if seen.gtin is not None:
         units = [unit for unit in units if unit["gtin"] == seen.gtin]
     unit = units[0] if len(units) == 1 else None
-    product_id = unit["product_id"] if unit else (said or {}).get("id")
+    product_id = unit["product_id"] if unit else (product or {}).get("id")
     if len(units) > 1:
         code = CaptureCode.SEVERAL_SERIALS
     elif wanted is not None and product_id is not None and product_id != wanted:
         code = CaptureCode.PRODUCT_MISMATCH
-    elif unit is None and seen.gtin is not None and said is None:
+    elif unit is None and seen.gtin is not None and product is None:
         code = CaptureCode.UNKNOWN_PRODUCT
     else:
         code = CaptureCode.OK if unit else CaptureCode.UNKNOWN_UNIT
-    sku = unit["sku"] if unit else (said or {}).get("sku")
+    sku = unit["sku"] if unit else (product or {}).get("sku")
     return Tag(seen.read, seen.times, code, seen.gtin, seen.serial, str(sku) if sku else None, unit)

@@ -1,8 +1,8 @@
-"""Labels that could not be read or believed, and units that moved without being read.
+"""Failed captures: unreadable or implausible labels, and units that moved without a scan.
 
-Each becomes a case with an owner, so that the batch goes on and nothing is passed over. A failed
-capture ends in one of three ways: the label is read after all, the unit gets a new label, or
-somebody else answers for what was typed.
+Each becomes a case with an owner, so that the batch continues. A failed capture has one of three
+remedies: the label is read again, the unit gets a new label, or a second person approves the typed
+serial.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,14 @@ from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
+from hub.storage.rows import CaseRow
 from hub.storage.sql import Row, Transaction
 from hub.unit_records import further_identifiers
 from hub.vocabulary import CaptureMethod
 
 READINGS_MAX = 50
 QUANTITY_MAX = 1_000_000
-# What a case can do by itself once its unit is named: nothing but a place is needed for it.
+# Actions that the resolution of a case can record: they need no input but a place.
 MOVABLE = frozenset({
     Action.RECEIVE, Action.PUT_AWAY, Action.MOVE, Action.TRANSFER_OUT, Action.TRANSFER_IN,
     Action.PICK, Action.PACK, Action.SHIP, Action.SELL, Action.COLLECT, Action.ACCEPT_RETURN,
@@ -45,7 +46,7 @@ BY_REASON = frozenset({Action.ACCEPT_RETURN})
 
 
 class Remedy(StrEnum):
-    """How a failed capture ends."""
+    """Remedy of a failed capture."""
 
     RETRY = "retry"  # the label was read after all
     RELABEL = "relabel"  # the unit is known otherwise, and gets a new label
@@ -54,7 +55,7 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What was tried in vain. `product` is a SKU or GTIN, `location` where the step leads."""
+    """A failed capture. `product` is a SKU or GTIN, `location` the destination of the step."""
 
     action: Action
     readings: tuple[str, ...]
@@ -67,7 +68,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncaptured:
-    """How many units of a product (its SKU or GTIN) moved without being read."""
+    """Units of a product (by SKU or GTIN) that moved without a scan."""
 
     action: Action
     product: str
@@ -79,7 +80,7 @@ class Uncaptured:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What became of a failed capture; refused by the ledger, the case stays open."""
+    """Result of a resolution; if the ledger refuses the step, the case stays open."""
 
     case_id: str
     verdict: Verdict
@@ -87,7 +88,10 @@ class Resolved:
 
 
 def report(tx: Transaction, context: CommandContext, failure: Failure) -> str:
-    """Open the case of a failed capture; the same readings again count up the open one."""
+    """Open the case of a failed capture and return its id; the same readings update an open one.
+
+    Raises InvalidInput for an invalid action, readings or place, UnknownReference.
+    """
     if failure.action not in MOVABLE:
         possible = ", ".join(sorted(MOVABLE))
         raise InvalidInput(f"a capture fails at one of {possible}", field="action")
@@ -124,7 +128,7 @@ def report(tx: Transaction, context: CommandContext, failure: Failure) -> str:
 
 
 def report_uncaptured(tx: Transaction, context: CommandContext, moved: Uncaptured) -> str:
-    """Open the case of units that moved without being read; their number is in its details."""
+    """Open the case of units that moved without a scan and return its id."""
     product = _product(tx, moved.product)
     catalogue.location(tx, moved.location)
     if not 0 < moved.quantity <= QUANTITY_MAX:
@@ -155,7 +159,8 @@ def _product(tx: Transaction, code: str) -> Row:
 
 def _owned(tx: Transaction, context: CommandContext, finding: Finding, owner: str | None) -> str:
     case_id = cases.report(tx, finding, context.now)
-    case = catalogue.reference(tx, "exception_case", "id", case_id)
+    case = tx.row_as(CaseRow, "SELECT * FROM exception_case WHERE id = :id", id=case_id)
+    assert case is not None  # it was just stored
     if case["owner"] is None or owner is not None:
         cases.assign(tx, context, case, owner or context.actor)
     return case_id
@@ -169,11 +174,11 @@ def resolve(
     *,
     sku: str | None = None,
 ) -> Resolved:
-    """End a failed capture with the unit that it was; what the step was is recorded now.
+    """Resolve a failed capture with its unit, and record the failed step.
 
-    RETRY takes what was read of the unit, and MANUAL what was typed, which needs somebody other
-    than the reporter. RELABEL names a unit that is known, by any of its names, and gives it a new
-    label: its step is captured from that. Raises Forbidden and StepNotAllowed.
+    RETRY takes a new reading, MANUAL a typed serial, which needs a person other than the reporter.
+    RELABEL takes any identifier of a known unit and gives the unit a new label; the step is then
+    captured from the label. Raises InvalidInput, Forbidden, StepNotAllowed.
     """
     case = _open_case(work.tx, case_id)
     details = orjson.loads(case["details"])
@@ -183,17 +188,17 @@ def resolve(
         verdict = further_identifiers.link(work, scan, further_identifiers.LABEL, serial)
         cases.resolve(work.tx, work.context, case, f"Relabelled as {serial}.")
         return Resolved(case_id, replace(verdict, identifier=identifier), serial)
-    told = _circumstances(work.context, details, how)
-    verdict = _step(work.within(told), details, scan, case_id)
+    context = _step_context(work.context, details, how)
+    verdict = _step(work.within(context), details, scan, case_id)
     if verdict.accepted:
-        words = "Read again" if how is Remedy.RETRY else f"Typed, approved by {work.context.actor}"
-        cases.resolve(work.tx, work.context, case, f"{words}: {identifier}.")
+        text = "Read again" if how is Remedy.RETRY else f"Typed, approved by {work.context.actor}"
+        cases.resolve(work.tx, work.context, case, f"{text}: {identifier}.")
     return Resolved(case_id, verdict)
 
 
-def _open_case(tx: Transaction, case_id: str) -> Row:
+def _open_case(tx: Transaction, case_id: str) -> CaseRow:
     catalogue.reference(tx, "exception_case", "id", case_id)
-    case = tx.row("SELECT * FROM exception_case WHERE id = :id FOR UPDATE", id=case_id)
+    case = tx.row_as(CaseRow, "SELECT * FROM exception_case WHERE id = :id FOR UPDATE", id=case_id)
     assert case is not None  # it was found, and cases are never deleted
     if case["kind"] != CaseKind.FAILED_CAPTURE:
         raise InvalidInput("this case is no failed capture", field="caseId")
@@ -202,19 +207,19 @@ def _open_case(tx: Transaction, case_id: str) -> Row:
     return case
 
 
-def _circumstances(
+def _step_context(
     context: CommandContext, details: Mapping[str, Any], how: Remedy
 ) -> CommandContext:
     document = Document(*details["document"]) if details["document"] else context.document
     reason = context.reason or details["reason"]
-    told = replace(context, document=document, reason=reason)
+    original = replace(context, document=document, reason=reason)
     if how is Remedy.RETRY:
-        if told.captured_by is CaptureMethod.MANUAL:
+        if original.captured_by is CaptureMethod.MANUAL:
             raise InvalidInput("what is typed needs approval: resolve it MANUAL", field="how")
-        return told
+        return original
     if context.scope == details["reporter_key"] or context.actor == details["reporter"]:
-        raise Forbidden("somebody other than the reporter approves what was typed")
-    return replace(told, captured_by=CaptureMethod.MANUAL, approved_by=context.actor)
+        raise Forbidden("a typed serial needs the approval of a person other than the reporter")
+    return replace(original, captured_by=CaptureMethod.MANUAL, approved_by=context.actor)
 
 
 def _step(
@@ -249,5 +254,5 @@ def _step(
 
 
 def as_readings(readings: Sequence[str]) -> tuple[str, ...]:
-    """Return readings as they are kept: each once, in the order of the device, not too long."""
+    """Return readings as they are stored: distinct, in the order of the device, truncated."""
     return tuple(dict.fromkeys(each[:200] for each in readings if each.strip()))

@@ -1,185 +1,190 @@
-"""Reading a unit that should be known: which one it is, and whether it is the right one."""
+"""Capture of a known unit: identification, and comparison with the expected one."""
 
 from collections.abc import Mapping
 
 from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.hints import is_cut, near_expected, near_known
-from hub.capture.workspace import Desk, key_of
+from hub.capture.workspace import Workspace, key_of
 from hub.identifiers.serials import obeys
 from hub.storage.sql import Row
 
-WORDS = {
+SLIP_MESSAGES = {
     CaptureCode.TRANSPOSED: "two neighbours are exchanged: {others} is",
     CaptureCode.LOOK_ALIKE: "letters and digits that look alike: {others} is",
     CaptureCode.TRUNCATED: "this is a piece of a serial: {others} is",
 }
 
 
-def find(desk: Desk) -> Row | None:
-    """Return the one unit that was read, with what is odd about it noted; None if refused."""
-    units = _of_product(desk, _named(desk))
-    if not units and desk.told.splits:
-        return _found_by_split(desk)
+def find(workspace: Workspace) -> Row | None:
+    """Return the unit that was read, with findings for contradictions; None if refused."""
+    units = _of_product(workspace, _named(workspace))
+    if not units and workspace.content.splits:
+        return _found_by_split(workspace)
     if not units:
-        _not_found(desk)
+        _not_found(workspace)
         return None
-    unit = _the_one(desk, units)
+    unit = _the_one(workspace, units)
     if unit is not None:
-        _compare(desk, unit)
-        _expect(desk, unit["serial_canonical"])
+        _compare(workspace, unit)
+        _expect(workspace, unit["serial_canonical"])
     return unit
 
 
-def _named(desk: Desk) -> dict[str, Row]:
-    """Return the units that serials, texts, further names and internal labels name."""
-    told = desk.told
-    keys = {*told.serials, *told.texts}
-    keys |= {key for _, value in told.identifiers if (key := key_of(value))}
-    keys |= {key for digits in told.presumed.values() if (key := key_of(digits))}
-    found = desk.units_named(keys)
-    found |= {unit_id: unit for unit_id, unit in desk.met.items() if unit_id in told.ids}
+def _named(workspace: Workspace) -> dict[str, Row]:
+    """Return the units identified by serials, texts, identifiers and internal labels."""
+    content = workspace.content
+    keys = {*content.serials, *content.texts}
+    keys |= {key for _, value in content.identifiers if (key := key_of(value))}
+    keys |= {key for digits in content.presumed.values() if (key := key_of(digits))}
+    found = workspace.units_named(keys)
+    found |= {unit_id: unit for unit_id, unit in workspace.met.items() if unit_id in content.ids}
     return found
 
 
-def _of_product(desk: Desk, units: dict[str, Row]) -> dict[str, Row]:
-    if desk.product is None:
+def _of_product(workspace: Workspace, units: dict[str, Row]) -> dict[str, Row]:
+    if workspace.product is None:
         return units
-    fitting = {key: unit for key, unit in units.items() if unit["product_id"] == desk.product["id"]}
+    fitting = {
+        key: unit for key, unit in units.items() if unit["product_id"] == workspace.product["id"]
+    }
     if units and not fitting:
         skus = ", ".join(sorted({unit["sku"] for unit in units.values()}))
-        desk.refuse(
+        workspace.refuse(
             CaptureCode.PRODUCT_MISMATCH,
-            f"the serial is known as one of {skus}, and {desk.product['sku']} was read or expected",
+            f"the serial is known as one of {skus}, "
+            f"and {workspace.product['sku']} was read or expected",
         )
     return fitting
 
 
-def _the_one(desk: Desk, units: Mapping[str, Row]) -> Row | None:
-    expected = {each.unit_id for each in desk.expected.values()}
+def _the_one(workspace: Workspace, units: Mapping[str, Row]) -> Row | None:
+    expected = {each.unit_id for each in workspace.expected.values()}
     if len(units) > 1 and len({unit["serial_canonical"] for unit in units.values()}) == 1:
-        # One name, several bearers: what is expected may tell which of them it is.
+        # One serial, several units: the expected serials may determine the unit.
         units = {key: unit for key, unit in units.items() if key in expected} or units
     if len(units) == 1:
         return next(iter(units.values()))
     bearers = ", ".join(sorted(f"{unit['serial']} ({unit['sku']})" for unit in units.values()))
-    desk.refuse(CaptureCode.SEVERAL_SERIALS, f"more than one unit was read: {bearers}")
+    workspace.refuse(CaptureCode.SEVERAL_SERIALS, f"more than one unit was read: {bearers}")
     return None
 
 
-def _found_by_split(desk: Desk) -> Row | None:
-    """Find the unit whose serial is the beginning of what was read without separators."""
-    units = _of_product(desk, desk.units_named(desk.told.splits))
+def _found_by_split(workspace: Workspace) -> Row | None:
+    """Return the unit whose serial is a possible part of a barcode without separators."""
+    units = _of_product(workspace, workspace.units_named(workspace.content.splits))
     if len(units) == 1:
         (unit,) = units.values()
-        desk.warn(
+        workspace.warn(
             CaptureCode.AMBIGUOUS_SEPARATORS,
             f"the scanner sent no separators: taken for {unit['serial']}, which is known",
         )
-        _compare(desk, unit, blurred=True)
-        _expect(desk, unit["serial_canonical"])
+        _compare(workspace, unit, blurred=True)
+        _expect(workspace, unit["serial_canonical"])
         return unit
-    for doubt in sorted(desk.told.doubts):
-        desk.refuse(CaptureCode.AMBIGUOUS_SEPARATORS, doubt)
-    _not_found(desk)
+    for doubt in sorted(workspace.content.doubts):
+        workspace.refuse(CaptureCode.AMBIGUOUS_SEPARATORS, doubt)
+    _not_found(workspace)
     return None
 
 
-def _compare(desk: Desk, unit: Row, *, blurred: bool = False) -> None:
-    """Note where a label contradicts what is known of the unit."""
-    told, names = desk.told, desk.names.get(unit["id"], {})
-    shelves = [] if blurred else [(told.lots, unit["lot"], "lot")]
+def _compare(workspace: Workspace, unit: Row, *, blurred: bool = False) -> None:
+    """Add findings where a label contradicts the record of the unit."""
+    content, names = workspace.content, workspace.names.get(unit["id"], {})
+    shelves = [] if blurred else [(content.lots, unit["lot"], "lot")]
     shelves += [
-        (told.expiries, unit["expires_on"], "expiry"),
-        (told.productions, unit["produced_on"], "production date"),
+        (content.expiries, unit["expires_on"], "expiry"),
+        (content.productions, unit["produced_on"], "production date"),
     ]
     for read, known, what in shelves:
         if read and known and known not in read:
             message = f"the {what} {min(read)} was read, and {known} is known of this unit"
-            desk.warn(CaptureCode.CONTRADICTION, message)
-    for scheme, value in sorted(told.identifiers):
+            workspace.warn(CaptureCode.CONTRADICTION, message)
+    for scheme, value in sorted(content.identifiers):
         key = key_of(value)
         if scheme in names and key not in names[scheme] and key != unit["serial_canonical"]:
             message = f"the {scheme} {value} is not the one that is known of this unit"
-            desk.warn(CaptureCode.CONTRADICTION, message)
-    rivals = desk.units_named(told.splits)
+            workspace.warn(CaptureCode.CONTRADICTION, message)
+    rivals = workspace.units_named(content.splits)
     if not blurred and any(each["product_id"] == unit["product_id"] for each in rivals.values()):
-        desk.warn(CaptureCode.AMBIGUOUS_SEPARATORS, min(told.doubts))
+        workspace.warn(CaptureCode.AMBIGUOUS_SEPARATORS, min(content.doubts))
 
 
-def _expect(desk: Desk, key: str) -> None:
-    if not desk.expected or key in desk.expected:
+def _expect(workspace: Workspace, key: str) -> None:
+    if not workspace.expected or key in workspace.expected:
         return
-    note_expected(desk, key, Signal.WARN)
+    note_expected(workspace, key, Signal.WARN)
 
 
-def note_expected(desk: Desk, key: str, signal: Signal) -> None:
-    """Note that a serial is none of the expected ones, and which of them it is nearly."""
-    near = near_expected(key, desk.expected)
-    desk.suggestions += near
+def note_expected(workspace: Workspace, key: str, signal: Signal) -> None:
+    """Add findings for a serial that is not expected, with similar expected ones."""
+    near = near_expected(key, workspace.expected)
+    workspace.suggestions += near
     if not near:
-        desk.warn(CaptureCode.NOT_EXPECTED, "this serial is none of those that are expected")
-    note_near(desk, near, signal, "expected")
+        workspace.warn(CaptureCode.NOT_EXPECTED, "this serial is none of those that are expected")
+    note_near(workspace, near, signal, "expected")
 
 
-def note_near(desk: Desk, near: list[Suggestion], signal: Signal, what: str) -> None:
-    """Note the slips by which other serials were found, each kind of slip once."""
-    for code, words in WORDS.items():
+def note_near(workspace: Workspace, near: list[Suggestion], signal: Signal, what: str) -> None:
+    """Add a finding for each kind of reading error that leads to a similar serial."""
+    for code, template in SLIP_MESSAGES.items():
         others = sorted(each.serial for each in near if each.why is code)
         if others:
-            message = f"{words.format(others=', '.join(others))} {what}"
-            (desk.refuse if signal is Signal.REFUSE else desk.warn)(code, message)
+            message = f"{template.format(others=', '.join(others))} {what}"
+            (workspace.refuse if signal is Signal.REFUSE else workspace.warn)(code, message)
 
 
-def _not_found(desk: Desk) -> None:
-    told = desk.told
-    read = told.serials | told.texts
-    if not read and not told.identifiers and not told.ids and not told.presumed:
-        no_serial(desk)
+def _not_found(workspace: Workspace) -> None:
+    content = workspace.content
+    read = content.serials | content.texts
+    if not read and not content.identifiers and not content.ids and not content.presumed:
+        no_serial(workspace)
         return
-    keys = {*read, *(key for digits in told.presumed.values() if (key := key_of(digits)))}
+    keys = {*read, *(key for digits in content.presumed.values() if (key := key_of(digits)))}
     for key in sorted(keys):
-        note_near_expected = near_expected(key, desk.expected)
-        desk.suggestions += note_near_expected
-        note_near(desk, note_near_expected, Signal.REFUSE, "expected")
-    near = near_known(desk.tx, keys, desk.product, pieces=True) if keys else []
-    suggested = {each.unit_id for each in desk.suggestions if each.unit_id}
-    desk.suggestions += [each for each in near if each.unit_id not in suggested]
-    note_near(desk, near, Signal.REFUSE, "known")
-    if desk.product is not None and desk.product["serial_pattern"]:
+        nearly_expected = near_expected(key, workspace.expected)
+        workspace.suggestions += nearly_expected
+        note_near(workspace, nearly_expected, Signal.REFUSE, "expected")
+    near = near_known(workspace.tx, keys, workspace.product, pieces=True) if keys else []
+    suggested = {each.unit_id for each in workspace.suggestions if each.unit_id}
+    workspace.suggestions += [each for each in near if each.unit_id not in suggested]
+    note_near(workspace, near, Signal.REFUSE, "known")
+    if workspace.product is not None and workspace.product["serial_pattern"]:
         for serial in sorted(read.values()):
-            against_rule(desk, serial, desk.product)
-    wanted = sorted(read.values()) or sorted(value for _, value in told.identifiers)
-    wanted = wanted or sorted(told.presumed.values()) or sorted(told.ids)
-    desk.refuse(CaptureCode.UNKNOWN_UNIT, f"no unit is known by {', '.join(wanted)}")
+            against_rule(workspace, serial, workspace.product)
+    wanted = sorted(read.values()) or sorted(value for _, value in content.identifiers)
+    wanted = wanted or sorted(content.presumed.values()) or sorted(content.ids)
+    workspace.refuse(CaptureCode.UNKNOWN_UNIT, f"no unit is known by {', '.join(wanted)}")
 
 
-def against_rule(desk: Desk, serial: str, product: Row) -> None:
-    """Note whether a serial breaks the manufacturer's rule, or is a piece of one that follows."""
+def against_rule(workspace: Workspace, serial: str, product: Row) -> None:
+    """Add a finding for a serial that violates the manufacturer's rule or is truncated."""
     rule, maker = product["serial_pattern"], product["manufacturer_code"]
     if not rule or obeys(serial, rule):
         return
     if is_cut(serial, rule):
-        desk.refuse(
+        workspace.refuse(
             CaptureCode.TRUNCATED, f"{serial!r} is only a piece of a serial of {maker}: scan again"
         )
     else:
-        desk.refuse(
+        workspace.refuse(
             CaptureCode.RULE_BROKEN, f"{serial!r} does not follow {maker}'s rule for serials"
         )
 
 
-def no_serial(desk: Desk) -> None:
-    """Note that nothing read is a serial, and what it is instead."""
-    if desk.own_codes:
-        what = " and ".join(sorted(set(desk.own_codes.values())))
-        desk.refuse(
+def no_serial(workspace: Workspace) -> None:
+    """Add a finding for readings without a serial, with their actual meaning."""
+    if workspace.own_codes:
+        what = " and ".join(sorted(set(workspace.own_codes.values())))
+        workspace.refuse(
             CaptureCode.WRONG_BARCODE, f"this is the product's {what}: scan the serial label"
         )
-    elif desk.told.doubts:
-        desk.refuse(CaptureCode.AMBIGUOUS_SEPARATORS, min(desk.told.doubts))
-    elif desk.told.gtins or desk.told.presumed:
-        desk.refuse(CaptureCode.WRONG_BARCODE, "this is a trade number: scan the serial label")
-    elif desk.told.ssccs:
-        desk.refuse(CaptureCode.NO_SERIAL, "this is the label of a pallet or parcel: scan the unit")
+    elif workspace.content.doubts:
+        workspace.refuse(CaptureCode.AMBIGUOUS_SEPARATORS, min(workspace.content.doubts))
+    elif workspace.content.gtins or workspace.content.presumed:
+        workspace.refuse(CaptureCode.WRONG_BARCODE, "this is a trade number: scan the serial label")
+    elif workspace.content.ssccs:
+        workspace.refuse(
+            CaptureCode.NO_SERIAL, "this is the label of a pallet or parcel: scan the unit"
+        )
     else:
-        desk.refuse(CaptureCode.NO_SERIAL, "no serial was read: scan the serial label")
+        workspace.refuse(CaptureCode.NO_SERIAL, "no serial was read: scan the serial label")

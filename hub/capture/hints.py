@@ -1,8 +1,9 @@
-"""What was probably meant: look-alikes, exchanged neighbours, lost ends of known serials."""
+"""Suggestions for misread serials: look-alikes, transpositions, truncations of known serials."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import product as combinations
+from typing import TypedDict
 
 from hub.capture.answers import CaptureCode, Suggestion
 from hub.errors import InvalidBarcode
@@ -20,8 +21,15 @@ _CLOSER = (CaptureCode.LOOK_ALIKE, CaptureCode.TRANSPOSED, CaptureCode.TRUNCATED
 LIKE = "SELECT id, product_id, serial, serial_canonical FROM unit WHERE "
 
 
+class _SimilarUnit(TypedDict):
+    id: str
+    product_id: str
+    serial: str
+    serial_canonical: str
+
+
 def transpositions(key: str) -> set[str]:
-    """Return all that a canonical serial may have been before two neighbours were exchanged."""
+    """Return all results of exchanging two neighbours of a canonical serial."""
     return {
         key[:place] + key[place + 1] + key[place] + key[place + 2 :]
         for place in range(len(key) - 1)
@@ -30,7 +38,7 @@ def transpositions(key: str) -> set[str]:
 
 
 def near_expected(key: str, expected: Mapping[str, Suggestion]) -> list[Suggestion]:
-    """Return the expected serials, by canonical form, that one slip away was read."""
+    """Return the expected serials that differ by one reading error."""
     folded, slips = skeleton(key), transpositions(key)
     found = []
     for other, known in sorted(expected.items()):
@@ -56,7 +64,7 @@ def _is_piece(key: str, whole: str) -> bool:
 def near_known(
     tx: Transaction, keys: Iterable[str], product: Row | None, *, pieces: bool
 ) -> list[Suggestion]:
-    """Return known units whose serials are one slip away; of one product, where it is known.
+    """Return known units whose serials differ by one reading error; of `product`, if given.
 
     Three look-ups, each by an index: the folded form, all exchanges of neighbours at once, and,
     with `pieces`, serials that begin with what was read.
@@ -65,7 +73,8 @@ def near_known(
     of_product, given = _of(product)
     found = [
         (row, CaptureCode.LOOK_ALIKE)
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _SimilarUnit,
             f"{LIKE}skeleton IN (:folded...){of_product} LIMIT :limit",
             folded=sorted({skeleton(key) for key in wanted}),
             limit=ROWS_MAX,
@@ -74,7 +83,8 @@ def near_known(
     ]
     found += [
         (row, CaptureCode.TRANSPOSED)
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _SimilarUnit,
             f"{LIKE}serial_canonical IN (:slips...){of_product} LIMIT :limit",
             slips=sorted({slip for key in wanted for slip in transpositions(key)}),
             limit=ROWS_MAX,
@@ -95,15 +105,16 @@ def near_known(
 def _of(product: Row | None) -> tuple[str, dict[str, str]]:
     if product is None:
         return "", {}
-    # Joined with nothing, so that no planner takes the index of the product, which has most units.
+    # The concatenation keeps the planner from the index of the product, which has most units.
     return " AND product_id || '' = :product_id", {"product_id": product["id"]}
 
 
-def _beginning(tx: Transaction, key: str, product: Row | None) -> list[Row]:
+def _beginning(tx: Transaction, key: str, product: Row | None) -> list[_SimilarUnit]:
     if len(key) < PIECE_CHARS_MIN:
         return []
     of_product, given = _of(product)
-    return tx.rows(
+    return tx.rows_as(
+        _SimilarUnit,
         f"{LIKE}serial_canonical > :low AND serial_canonical < :high{of_product} "
         "ORDER BY serial_canonical LIMIT :limit",
         low=key,
@@ -115,10 +126,10 @@ def _beginning(tx: Transaction, key: str, product: Row | None) -> list[Row]:
 
 @lru_cache(5_000)
 def is_cut(serial: str, rule: str) -> bool:
-    """Say whether a serial that breaks a rule is provably a piece of one that follows it.
+    """Return whether a serial that violates a rule is provably a part of one that matches it.
 
-    It is when something can be found to put behind or before it: digits and letters in every
-    mixture for a few lost characters, all alike for many.
+    It is if a filler before or after it makes it match: every mixture of digits and letters for a
+    few lost characters, repeated ones for many.
     """
     mixed = (
         "".join(each)
@@ -135,10 +146,10 @@ def is_cut(serial: str, rule: str) -> bool:
 
 
 def expected_serials(tx: Transaction, expected: Iterable[str]) -> dict[str, Suggestion]:
-    """Map the canonical forms of what is expected, serials or ids of units, to how it is shown."""
+    """Return the expected serials or ids as suggestions, by canonical form."""
     hints = sorted(set(expected))
     found: dict[str, Suggestion] = {}
-    for row in tx.rows(f"{LIKE}id IN (:ids...)", ids=hints):
+    for row in tx.rows_as(_SimilarUnit, f"{LIKE}id IN (:ids...)", ids=hints):
         found[row["serial_canonical"]] = Suggestion(
             serial=row["serial"], why=CaptureCode.OK, unit_id=row["id"]
         )
@@ -147,6 +158,6 @@ def expected_serials(tx: Transaction, expected: Iterable[str]) -> dict[str, Sugg
         try:
             key = canonical(hint)
         except InvalidBarcode:
-            continue  # what is no serial can not be read either
+            continue  # a text without a canonical form can not be read either
         found.setdefault(key, Suggestion(serial=hint, why=CaptureCode.OK))
     return found

@@ -1,4 +1,4 @@
-"""All that a scanner read at once, sorted by what it says, before anything is looked up."""
+"""Parsing of the readings of one scan, by meaning, before any look-up."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from hub.identifiers.numbers import canonical, verbatim
 
 READINGS_MAX = 50
 
-# Further names of a unit, and the scheme under which each is kept.
+# Further identifiers of a unit, and their schemes.
 SCHEMES = {
     Kind.IMEI: "imei",
     Kind.MEID: "meid",
@@ -26,8 +26,8 @@ _HIDDEN_AFTER = re.compile(r"(?=(?:10|21|240|250|11\d{6}|17\d{6}))")
 
 
 @dataclass(slots=True)
-class Sorted:
-    """Readings by what they say. Values are verbatim, in an order that no scanner decides."""
+class ScanContent:
+    """Readings by meaning. Values are verbatim, in an order independent of the scanner."""
 
     gtins: set[str] = field(default_factory=set)  # fourteen digits
     presumed: dict[str, str] = field(default_factory=dict)  # digits as read, which may be a serial
@@ -45,24 +45,27 @@ class Sorted:
     doubts: set[str] = field(default_factory=set)
 
 
-def sort_out(readings: Sequence[str]) -> Sorted:
-    """Take readings apart; a broken one is noted and does not lose the others."""
+def parse_readings(readings: Sequence[str]) -> ScanContent:
+    """Parse readings; a broken one is stored and does not affect the others.
+
+    Raises InvalidInput for no or too many readings.
+    """
     if not 0 < len(readings) <= READINGS_MAX:
         raise InvalidInput(f"1 to {READINGS_MAX} readings at once", field="readings")
-    told = Sorted()
+    content = ScanContent()
     for raw in sorted(set(readings)):
         try:
             barcode = barcodes.read(raw)
-            _sort(told, barcode)
+            _sort(content, barcode)
         except InvalidBarcode as broken:
-            told.broken.add(str(broken))
-    for key in told.serials:
-        told.texts.pop(key, None)
-    return told
+            content.broken.add(str(broken))
+    for key in content.serials:
+        content.texts.pop(key, None)
+    return content
 
 
 def own_id(text: str) -> str | None:
-    """Return the id that an internal label bears, in whatever case it was read."""
+    """Return the id on an internal label, in any case; None for another text."""
     if not _ID.fullmatch(text):
         return None
     digits = text.replace("-", "").lower()
@@ -70,48 +73,48 @@ def own_id(text: str) -> str | None:
     return "-".join(digits[start:end] for start, end in places)
 
 
-def _sort(told: Sorted, barcode: Barcode) -> None:
+def _sort(content: ScanContent, barcode: Barcode) -> None:
     for element in barcode.elements:
         kind, value = element.kind, element.value
         if kind is Kind.GTIN and barcode.form == "retail" and barcode.symbology is None:
-            told.presumed[value] = barcode.raw.strip()
+            content.presumed[value] = barcode.raw.strip()
         elif kind is Kind.TEXT:
-            _sort_text(told, value)
+            _sort_text(content, value)
         elif kind is Kind.SERIAL:
-            told.serials.setdefault(canonical(value), verbatim(value))
+            content.serials.setdefault(canonical(value), verbatim(value))
         elif kind in SCHEMES:
-            told.identifiers.add((SCHEMES[kind], verbatim(value)))
+            content.identifiers.add((SCHEMES[kind], verbatim(value)))
         else:
-            _shelf(told, kind).add(value)
+            _values_of(content, kind).add(value)
     if barcode.doubt is not None:
-        told.doubts.add(barcode.doubt)
-        told.splits |= _splits(barcode)
+        content.doubts.add(barcode.doubt)
+        content.splits |= _splits(barcode)
 
 
-def _shelf(told: Sorted, kind: Kind) -> set[str]:
+def _values_of(content: ScanContent, kind: Kind) -> set[str]:
     return {
-        Kind.GTIN: told.gtins,
-        Kind.LOT: told.lots,
-        Kind.EXPIRY: told.expiries,
-        Kind.PRODUCTION_DATE: told.productions,
-        Kind.SSCC: told.ssccs,
-        Kind.DEVICE: told.devices,
+        Kind.GTIN: content.gtins,
+        Kind.LOT: content.lots,
+        Kind.EXPIRY: content.expiries,
+        Kind.PRODUCTION_DATE: content.productions,
+        Kind.SSCC: content.ssccs,
+        Kind.DEVICE: content.devices,
     }[kind]
 
 
-def _sort_text(told: Sorted, text: str) -> None:
+def _sort_text(content: ScanContent, text: str) -> None:
     if (unit_id := own_id(text)) is not None:
-        told.ids.add(unit_id)
+        content.ids.add(unit_id)
         return
     value = verbatim(text)
-    if value != text and text.strip() != value:  # "S/N: …" says itself what it is
-        told.serials.setdefault(canonical(value), value)
+    if value != text and text.strip() != value:  # "S/N: …" marks a serial
+        content.serials.setdefault(canonical(value), value)
     else:
-        told.texts.setdefault(canonical(value), value)
+        content.texts.setdefault(canonical(value), value)
 
 
 def _splits(barcode: Barcode) -> dict[str, str]:
-    """List the serials that may have been meant by a barcode that lost its separators."""
+    """Return the possible serials of a barcode without separators, by canonical form."""
     found: dict[str, str] = {}
     for serial in barcode.values(Kind.SERIAL):
         for place in _places(serial):

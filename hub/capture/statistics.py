@@ -1,9 +1,9 @@
-"""How units were captured in a period: what was scanned, what was typed, what came otherwise."""
+"""Statistics of capture methods in a period: scanned, typed and other captures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from hub.catalogue import CUSTOMER, IN_TRANSIT, reference
 from hub.catalogue.capture_points import NO_POINTS, READ_FROM_THE_UNIT
@@ -17,13 +17,13 @@ PERIOD_MAX = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureCounts:
-    """Events in which somebody had the unit in hand, by how it was captured."""
+    """Numbers of events with the unit at hand, by capture method."""
 
     by_method: Mapping[CaptureMethod, int]
 
     @property
     def events(self) -> int:
-        """Count them all."""
+        """Return the number of all events."""
         return sum(self.by_method.values())
 
     @property
@@ -34,13 +34,19 @@ class CaptureCounts:
         return read / by_hand if by_hand else None
 
 
+class _MethodCount(TypedDict):
+    captured_by: str
+    events: int
+
+
 def count_captures(
     tx: Transaction, since: datetime, until: datetime, location: str | None = None
 ) -> CaptureCounts:
-    """Count events that occurred from `since` on and before `until`.
+    """Count events that occurred from `since`, included, to `until`, excluded.
 
-    `location` is a place's code; a warehouse or shop stands for all its bins. An event belongs to
-    the place where the unit was in hand: where it left, or, if it came from outside, where it came.
+    `location` is a place's code; a site includes its bins. An event belongs to the place that the
+    unit left or, if it came from outside, to the place where it arrived. Raises InvalidInput for a
+    period out of bounds, UnknownReference for an unknown place.
     """
     if not timedelta() < until - since <= PERIOD_MAX:
         raise InvalidInput(f"a period of at most {PERIOD_MAX.days} days", field="until")
@@ -53,7 +59,8 @@ def count_captures(
             "IN (SELECT id FROM location WHERE id = :place OR site_id = :place) "
         )
         values = {"place": place, "outside": [CUSTOMER, IN_TRANSIT]}
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _MethodCount,
         "SELECT captured_by, COUNT(*) AS events FROM event "
         "WHERE occurred_at >= :since AND occurred_at < :until AND action NOT IN "
         f"({', '.join(repr(str(action)) for action in sorted(NO_POINTS))}) {where}"

@@ -1,15 +1,16 @@
-"""Where the firewall lays out one capture: what was read, and all that the ledger knows of it.
+"""Workspace of one capture: the parsed readings and the related rows of the ledger.
 
-Everything is looked up here, in a handful of indexed questions however much was read; what
-follows from it is decided by `find` and `receive`.
+All look-ups are here, a constant number of indexed queries per capture; `find` and `receive` decide
+on the result.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from hub.capture.answers import CaptureCode, Finding, Signal, Suggestion
 from hub.capture.hints import expected_serials
-from hub.capture.reading import Sorted
+from hub.capture.reading import ScanContent
 from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode
 from hub.identifiers.numbers import canonical
@@ -18,30 +19,38 @@ from hub.ledger.units import UNITS
 from hub.storage.sql import Row, Transaction
 
 
+class _CanonicalName(TypedDict):
+    unit_id: str
+    scheme: str
+    canonical: str
+
+
 @dataclass(slots=True)
-class Desk:
-    """One capture under way."""
+class Workspace:
+    """The state of one capture."""
 
     tx: Transaction
-    told: Sorted
+    content: ScanContent
     product: Row | None = None
     expected: dict[str, Suggestion] = field(default_factory=dict)
-    met: dict[str, Row] = field(default_factory=dict)  # units by id that anything read may name
+    met: dict[str, Row] = field(default_factory=dict)  # units that the readings may identify, by id
     names: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # unit, scheme: values
-    own_codes: dict[str, str] = field(default_factory=dict)  # texts that are the product's: which
+    own_codes: dict[str, str] = field(
+        default_factory=dict
+    )  # readings that are codes of the product, with their kind
     findings: list[Finding] = field(default_factory=list)
     suggestions: list[Suggestion] = field(default_factory=list)
 
     def refuse(self, code: CaptureCode, message: str) -> None:
-        """Note why this must stop."""
+        """Add a finding that refuses the capture."""
         self.findings.append(Finding(signal=Signal.REFUSE, code=code, message=message))
 
     def warn(self, code: CaptureCode, message: str) -> None:
-        """Note why somebody must look twice."""
+        """Add a finding that warns."""
         self.findings.append(Finding(signal=Signal.WARN, code=code, message=message))
 
     def units_named(self, keys: Iterable[str]) -> dict[str, Row]:
-        """Return the units that bear any of these canonical names, by id."""
+        """Return the units with any of these canonical identifiers, by id."""
         wanted = set(keys)
         return {
             unit_id: unit
@@ -51,95 +60,100 @@ class Desk:
         }
 
 
-def lay_out(tx: Transaction, told: Sorted, hint: str | None, expected: Sequence[str]) -> Desk:
-    """Look up what was read, and settle which product it is of."""
-    desk = Desk(tx, told)
+def look_up(
+    tx: Transaction, content: ScanContent, hint: str | None, expected: Sequence[str]
+) -> Workspace:
+    """Load the rows of the readings and choose the product."""
+    workspace = Workspace(tx, content)
     if expected:
-        desk.expected = expected_serials(tx, expected)
-    products = products_by_code(tx, _codes(told, hint))
-    _meet(desk)
-    _settle_product(desk, products, hint)
-    return desk
+        workspace.expected = expected_serials(tx, expected)
+    products = products_by_code(tx, _codes(content, hint))
+    _load_units(workspace)
+    _choose_product(workspace, products, hint)
+    return workspace
 
 
-def _codes(told: Sorted, hint: str | None) -> list[str]:
-    codes = {*told.gtins, *told.presumed, *told.texts, *told.texts.values()}
-    codes |= {text.upper() for text in told.texts.values()}
+def _codes(content: ScanContent, hint: str | None) -> list[str]:
+    codes = {*content.gtins, *content.presumed, *content.texts, *content.texts.values()}
+    codes |= {text.upper() for text in content.texts.values()}
     return sorted(codes | ({hint} if hint else set()))
 
 
-def _meet(desk: Desk) -> None:
-    """Find every unit that anything read, or anything it may have meant, is a name of."""
-    told = desk.told
-    keys = {*told.serials, *told.texts, *told.splits}
-    keys |= {canonical(value) for _, value in told.identifiers}
-    keys |= {canonical(digits) for digits in told.presumed.values()}
-    rows = desk.tx.rows(
+def _load_units(workspace: Workspace) -> None:
+    """Load every unit that a reading, or a likely correction of it, identifies."""
+    content = workspace.content
+    keys = {*content.serials, *content.texts, *content.splits}
+    keys |= {canonical(value) for _, value in content.identifiers}
+    keys |= {canonical(digits) for digits in content.presumed.values()}
+    rows = workspace.tx.rows(
         f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical IN (:keys...) "
         "UNION SELECT unit_id FROM identifier WHERE canonical IN (:keys...) "
         "UNION SELECT id FROM unit WHERE id IN (:ids...)) ORDER BY unit.id",
         keys=sorted(keys),
-        ids=sorted(told.ids),
+        ids=sorted(content.ids),
     )
-    desk.met = {row["id"]: row for row in rows}
+    workspace.met = {row["id"]: row for row in rows}
     if not rows:
         return
-    for row in desk.tx.rows(
+    for row in workspace.tx.rows_as(
+        _CanonicalName,
         "SELECT unit_id, scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
-        ids=list(desk.met),
+        ids=list(workspace.met),
     ):
-        schemes = desk.names.setdefault(row["unit_id"], {})
+        schemes = workspace.names.setdefault(row["unit_id"], {})
         schemes.setdefault(row["scheme"], set()).add(row["canonical"])
 
 
-def _settle_product(desk: Desk, products: dict[str, Row], hint: str | None) -> None:
-    told = desk.told
+def _choose_product(workspace: Workspace, products: dict[str, Row], hint: str | None) -> None:
+    content = workspace.content
     hinted = products.get(hint) if hint else None
     if hint and hinted is None:
-        desk.refuse(CaptureCode.UNKNOWN_PRODUCT, f"there is no product {hint!r}")
-    read = {row["id"]: row for code in told.gtins if (row := products.get(code))}
-    for gtin in sorted(told.presumed):
+        workspace.refuse(CaptureCode.UNKNOWN_PRODUCT, f"there is no product {hint!r}")
+    read = {row["id"]: row for code in content.gtins if (row := products.get(code))}
+    for gtin in sorted(content.presumed):
         if (row := products.get(gtin)) is not None:
             read[row["id"]] = row
-            told.gtins.add(gtin)
-            del told.presumed[gtin]
-    for key, text in sorted(told.texts.items()):
+            content.gtins.add(gtin)
+            del content.presumed[gtin]
+    for key, text in sorted(content.texts.items()):
         row = products.get(text) or products.get(text.upper()) or products.get(key)
-        # A number may be the SKU of one thing and the serial of another: a known unit is a unit.
-        if row is not None and not desk.units_named([key]):
+        # A number may be both a SKU and a serial: a known serial takes precedence.
+        if row is not None and not workspace.units_named([key]):
             read[row["id"]] = row
     if len(read) > 1:
         skus = ", ".join(sorted(row["sku"] for row in read.values()))
-        desk.refuse(CaptureCode.SEVERAL_PRODUCTS, f"these barcodes are of several products: {skus}")
+        workspace.refuse(
+            CaptureCode.SEVERAL_PRODUCTS, f"these barcodes are of several products: {skus}"
+        )
     elif hinted is not None and read and hinted["id"] not in read:
         (other,) = read.values()
-        desk.refuse(
+        workspace.refuse(
             CaptureCode.PRODUCT_MISMATCH, f"this is {other['sku']}, and {hinted['sku']} is expected"
         )
-    elif hinted is not None and hinted["gtin"] and told.gtins and not read:
-        desk.refuse(
+    elif hinted is not None and hinted["gtin"] and content.gtins and not read:
+        workspace.refuse(
             CaptureCode.PRODUCT_MISMATCH,
-            f"GTIN {min(told.gtins)} is not that of {hinted['sku']}",
+            f"GTIN {min(content.gtins)} is not that of {hinted['sku']}",
         )
-    desk.product = hinted or (next(iter(read.values())) if len(read) == 1 else None)
-    _set_own_codes_apart(desk, [*read.values(), *([hinted] if hinted else [])])
+    workspace.product = hinted or (next(iter(read.values())) if len(read) == 1 else None)
+    _separate_own_codes(workspace, [*read.values(), *([hinted] if hinted else [])])
 
 
-def _set_own_codes_apart(desk: Desk, products: list[Row]) -> None:
-    """Take what is a product's own code out of what may be a serial."""
-    told = desk.told
-    for shelf in (told.texts, told.serials):
+def _separate_own_codes(workspace: Workspace, products: list[Row]) -> None:
+    """Remove a product's own codes from the candidates for a serial."""
+    content = workspace.content
+    for shelf in (content.texts, content.serials):
         for key in sorted(shelf):
             what = next((code for each in products if (code := own_code(key, each))), None)
             if what is not None:
-                desk.own_codes[shelf.pop(key)] = what
+                workspace.own_codes[shelf.pop(key)] = what
     if products:
         known = {each["gtin"] for each in products}
-        desk.own_codes |= {gtin: "GTIN" for gtin in told.gtins if gtin in known}
+        workspace.own_codes |= {gtin: "GTIN" for gtin in content.gtins if gtin in known}
 
 
 def key_of(value: str) -> str | None:
-    """Return the canonical form, or None for what can not have one."""
+    """Return the canonical form, or None for a text without one."""
     try:
         return canonical(value)
     except InvalidBarcode:

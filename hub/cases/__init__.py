@@ -25,11 +25,11 @@ class CaseKind(StrEnum):
     """Kind of a problem."""
 
     OVERSOLD = "oversold"  # an order needs more units than there are
-    UNMAPPED_LISTING = "unmapped_listing"  # an order line whose SKU is nobody's
+    UNMAPPED_LISTING = "unmapped_listing"  # an order line with an unknown SKU
     UNKNOWN_SERIAL = "unknown_serial"  # a channel or manufacturer names a serial that is not ours
     WRONG_STATUS = "wrong_status"  # a unit was sold or shipped that could not be
     MISSING_CAPTURE = "missing_capture"  # a unit left without its serial being read
-    SYNC_FAILURE = "sync_failure"  # a channel refuses what it is told
+    SYNC_FAILURE = "sync_failure"  # a channel rejects a message
     CHANNEL_DOWN = "channel_down"  # a channel does not answer at all
     AUTHENTICATION = "authentication"  # a channel refuses our credentials
     DISAGREEMENT = "disagreement"  # reconciliation found what only a person can decide
@@ -45,11 +45,11 @@ class CaseKind(StrEnum):
     DUPLICATE_ORDER = "duplicate_order"  # the same order came in by two channels
     SUBSTITUTION = "substitution"  # an order is served with another product
     RETURN_NOT_SCANNED = "return_not_scanned"  # said to be back, and no unit was read
-    UNMATCHED_RETURN = "unmatched_return"  # a return of an order or a line that nobody knows
+    UNMATCHED_RETURN = "unmatched_return"  # a return of an unknown order or line
     DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
     MISSING_RECORD = "missing_record"  # what must have been recorded was not
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
-    WEBHOOK_FAILING = "webhook_failing"  # a partner's address does not take what it is told
+    WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
 
 
 class Severity(StrEnum):

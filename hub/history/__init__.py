@@ -1,1 +1,1 @@
-"""Unit histories: as recorded and as corrected, and the state at any past instant."""
+"""Histories of units, as recorded and as corrected, and their state at any instant."""

@@ -10,7 +10,7 @@ refused with the step to take instead.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 import orjson
 
@@ -31,6 +31,7 @@ from hub.history.replay import (
     fold,
     replay,
 )
+from hub.history.rows import FactPayload, FactState
 from hub.history.unit_history import places_of
 from hub.ledger.event_views import history
 from hub.ledger.event_writer import EventWriter
@@ -51,26 +52,17 @@ INSTEAD = {
     Action.COMMISSION: "a unit that has a record can not be unborn: write it off",
     Action.RECEIVE: "a unit that has a record can not be unborn: write it off",
     Action.ALLOCATE: "release the promise instead",
-    Action.RELEASE: "promise the unit anew instead",
+    Action.RELEASE: "allocate the unit again instead",
     Action.PICK: "release the unit instead: it goes back into stock",
     Action.PACK: "release the unit instead: it goes back into stock",
     Action.LOSE: "find the unit instead",
     Action.REPORT_STOLEN: "find the unit instead",
     Action.ENTER_KIT: "take the unit out of its kit instead",
-    Action.LEAVE_KIT: "put the unit into the kit anew instead",
+    Action.LEAVE_KIT: "put the unit into the kit again instead",
     Action.FOLLOW_KIT: "correct what was done to its kit",
     Action.ASSEMBLE: "take the units out of the kit instead",
-    Action.DISASSEMBLE: "put the units into the kit anew instead",
+    Action.DISASSEMBLE: "put the units into the kit again instead",
 }
-
-
-class _Payload(TypedDict):
-    payload: str
-
-
-class _FactState(TypedDict):
-    id: str
-    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +118,15 @@ def correct(
     contradict(before, after, places)
     if reason is Declaration.DID_NOT_OCCUR and Action(event["action"]) in LEAVING:
         _withdraw_sale(work.tx, unit, event)
-    stood, stands = _last(before, places), _last(after, places)
-    if unit.members and stood.location_id != stands.location_id:
+    old, new = _last(before, places), _last(after, places)
+    if unit.members and old.location_id != new.location_id:
         raise StepNotAllowed("the parts of the kit went with it: move it instead", allowed=["move"])
     was = (unit.is_available, unit.site_id, unit.grade)
-    _carry(unit, stood, stands)
-    _hold(work.tx, work.context, unit, stood, stands)
+    _carry(unit, old, new)
+    _hold(work.tx, work.context, unit, old, new)
     correction["as_corrected"] = _restated(rows, after, places)
     done = _append(
-        work.tx, EventWriter(work.context, work.command_id), unit, event, stands, correction
+        work.tx, EventWriter(work.context, work.command_id), unit, event, new, correction
     )
     ledger.write_units(work.tx, work.context, [unit])
     if reason is Declaration.DID_NOT_OCCUR and event["action"] == Action.ACCEPT_RETURN:
@@ -183,7 +175,7 @@ def _correction(
     elif not restated and earlier is None:
         raise InvalidInput("say what was right instead", field="changes")
     if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEAVING:
-        raise StepNotAllowed("the sale was declared not to have occurred: record it anew")
+        raise StepNotAllowed("the sale was declared not to have occurred: record it again")
     return {"declaration": str(declaration), "restated": restated}
 
 
@@ -242,14 +234,14 @@ def _append(
     writer: EventWriter,
     unit: UnitState,
     event: Row,
-    stands: UnitSnapshot,
+    new: UnitSnapshot,
     details: dict[str, Any],
 ) -> Corrected:
     """Append the correction with the state after it, and set the unit to that state."""
     before = (unit.status, unit.disposition, unit.location_id)
-    unit.status, unit.disposition = stands.status, stands.disposition
-    unit.location_id, unit.location_kind = stands.location_id, stands.location_kind
-    unit.site_id = stands.site_id
+    unit.status, unit.disposition = new.status, new.disposition
+    unit.location_id, unit.location_kind = new.location_id, new.location_kind
+    unit.site_id = new.site_id
     unit.version += 1
     unit.hash = writer.append(
         unit_id=unit.id,
@@ -275,25 +267,25 @@ def _append(
     )
 
 
-def _carry(unit: UnitState, stood: UnitSnapshot, stands: UnitSnapshot) -> None:
+def _carry(unit: UnitState, old: UnitSnapshot, new: UnitSnapshot) -> None:
     """Set the order line, grade and sale time of a unit where the correction changed them."""
-    if stood.line != stands.line:
-        unit.order_line_id = stands.line
-    if stood.grade != stands.grade:
-        unit.grade = stands.grade
-    if stood.sold_at != stands.sold_at:
-        unit.sold_at = stands.sold_at
+    if old.line != new.line:
+        unit.order_line_id = new.line
+    if old.grade != new.grade:
+        unit.grade = new.grade
+    if old.sold_at != new.sold_at:
+        unit.sold_at = new.sold_at
 
 
 def _hold(
     tx: Transaction,
     context: CommandContext,
     unit: UnitState,
-    stood: UnitSnapshot,
-    stands: UnitSnapshot,
+    old: UnitSnapshot,
+    new: UnitSnapshot,
 ) -> None:
     """Release and renew the allocation and the blocks that the correction changed."""
-    was, now = _kinds(stood), _kinds(stands)
+    was, now = _kinds(old), _kinds(new)
     if HoldKind.RECALL in was - now and recall.unresolved(tx, [unit.id]):
         raise StepNotAllowed("the unit is under a recall: say there what was done about it")
     if was - now:
@@ -304,7 +296,7 @@ def _hold(
             unit=unit.id,
             kinds=sorted(was - now),
         )
-        unit.promised_to = unit.promised_to if stands.promised else None
+        unit.promised_to = unit.promised_to if new.promised else None
     for kind in sorted(now - was):
         # The end of the hold is kept: the sweep releases an allocation that expired meanwhile.
         last = tx.row_as(
@@ -324,7 +316,7 @@ def _hold(
         tx.insert("hold", HOLD_COLUMNS, [tuple(columns[name] for name in HOLD_COLUMNS)])
         if kind == HoldKind.SALE:
             unit.promised_to = renewed["id"]
-    unit.blocks += len(stands.blocks) - len(stood.blocks)
+    unit.blocks += len(new.blocks) - len(old.blocks)
 
 
 def _kinds(snapshot: UnitSnapshot) -> frozenset[str]:
@@ -359,7 +351,7 @@ def _check_unsent(tx: Transaction, unit: UnitState, event: Row, order: OrderRow)
     if order["state"] == OrderState.CANCELLED:
         raise StepNotAllowed("its order was cancelled: take it back as a return", allowed=back)
     for fact in tx.rows_as(
-        _Payload,
+        FactPayload,
         "SELECT payload FROM outbox WHERE channel_id = :channel AND subject = :order "
         "AND topic = :topic AND created_at >= :since",
         channel=order["channel_id"],
@@ -371,14 +363,14 @@ def _check_unsent(tx: Transaction, unit: UnitState, event: Row, order: OrderRow)
             unit.serial in serials for serials in orjson.loads(fact["payload"])["lines"].values()
         ):
             raise StepNotAllowed(
-                "the channel of its order is told that it left: take it back as a return",
+                "the channel of its order was notified that it left: take it back as a return",
                 allowed=back,
             )
 
 
 def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None:
     facts = tx.rows_as(
-        _FactState,
+        FactState,
         "SELECT id, state FROM outbox WHERE channel_id IN ("
         "SELECT id FROM channel WHERE manufacturer_id = :manufacturer) "
         "AND subject = :unit AND topic = :topic AND created_at >= :since ORDER BY seq FOR UPDATE",
@@ -389,7 +381,7 @@ def _withdraw_registration(tx: Transaction, unit: UnitState, event: Row) -> None
     )
     if any(fact["state"] in {"leased", "sent"} for fact in facts):
         raise StepNotAllowed(
-            "its manufacturer was told of the sale: take it back as a return",
+            "its manufacturer was notified of the sale: take it back as a return",
             allowed=[str(Action.ACCEPT_RETURN)],
         )
     if facts:

@@ -29,7 +29,7 @@ RETAIL_SYMBOLOGIES = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4", "]I0", "]I1"}
 
 
 class Kind(StrEnum):
-    """What one part of a barcode says."""
+    """Meaning of one part of a barcode."""
 
     GTIN = "gtin"
     SERIAL = "serial"
@@ -65,12 +65,12 @@ class Barcode:
     doubt: str | None = None
 
     def values(self, *kinds: Kind) -> list[str]:
-        """Return what it says of these kinds, in order."""
+        """Return the values of these kinds, in order."""
         return [element.value for element in self.elements if element.kind in kinds]
 
 
 def read(raw: str) -> Barcode:
-    """Take one barcode apart, or raise InvalidBarcode saying what is wrong with it."""
+    """Parse one barcode; raises InvalidBarcode with the reason."""
     if not raw.strip() or len(raw) > CHARS_MAX:
         raise InvalidBarcode("nothing was read: scan again", read=raw[:100])
     symbology, text = _symbology(raw.strip(" \r\n\t"))
@@ -192,14 +192,14 @@ def _elements(raw: str, strings: Iterable[GS1ElementString]) -> tuple[Element, .
 def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barcode]:
     def read_medical(raw: str, text: str) -> Barcode:
         udi = take(text)
-        told: list[tuple[Kind, str | date | None]] = [
+        found: list[tuple[Kind, str | date | None]] = [
             (Kind.DEVICE, udi.device),
             (Kind.SERIAL, udi.serial),
             (Kind.LOT, udi.lot),
             (Kind.EXPIRY, udi.expiry),
             (Kind.PRODUCTION_DATE, udi.produced),
         ]
-        elements = tuple(Element(kind, str(value)) for kind, value in told if value is not None)
+        elements = tuple(Element(kind, str(value)) for kind, value in found if value is not None)
         return Barcode(raw, form, elements)
 
     return read_medical
@@ -221,7 +221,7 @@ def _label_free(text: str) -> str:
 
 
 def luhn(digits: str) -> bool:
-    """Say whether the last digit is right by Luhn's rule (ISO/IEC 7812-1), as for an IMEI."""
+    """Return whether the last digit is the Luhn check digit (ISO/IEC 7812-1), as of an IMEI."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         doubled = int(digit) * (2 if place % 2 else 1)
@@ -230,13 +230,13 @@ def luhn(digits: str) -> bool:
 
 
 def is_imei(text: str) -> bool:
-    """Say whether a text is an IMEI: fifteen digits, the last by Luhn's rule (3GPP TS 23.003)."""
+    """Return whether a text is an IMEI: 15 digits with a Luhn check digit (3GPP TS 23.003)."""
     digits = _label_free(text)
     return len(digits) == 15 and digits.isascii() and digits.isdigit() and luhn(digits)
 
 
 def is_meid(text: str) -> bool:
-    """Say whether a text is an MEID: fourteen hexadecimal digits, the first a letter."""
+    """Return whether a text is an MEID: 14 hexadecimal digits, the first a letter."""
     return re.fullmatch(r"[A-Fa-f][0-9A-Fa-f]{13}", _label_free(text)) is not None
 
 
@@ -246,7 +246,7 @@ _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
 def is_vin(text: str) -> bool:
-    """Say whether a text is a VIN with the right check digit (49 CFR 565.15)."""
+    """Return whether a text is a VIN with a valid check digit (49 CFR 565.15)."""
     vin = _label_free(text).upper()
     if not _VIN.fullmatch(vin):
         return False
@@ -256,7 +256,7 @@ def is_vin(text: str) -> bool:
 
 
 def is_trade_number(text: str) -> bool:
-    """Say whether a text is a GTIN: 8, 12, 13 or 14 digits and the right check digit."""
+    """Return whether a text is a GTIN: 8, 12, 13 or 14 digits with a valid check digit."""
     right_form = text.isascii() and text.isdigit() and len(text) in {8, 12, 13, 14}
     return right_form and check_digit(text[:-1]) == text[-1]
 

@@ -61,14 +61,14 @@ _SAFE = "!'()*+,-.:;=_"
 
 
 def is_epc(text: str) -> bool:
-    """Say whether a text has the form of an EPC: a URI, or the hexadecimal digits of a tag."""
+    """Return whether a text has the form of an EPC: a URI, or the hexadecimal digits of a tag."""
     if text[:8].lower() == "urn:epc:":
         return True
     return text[:2] in {"30", "36"} and _HEX.fullmatch(text) is not None
 
 
 def read(text: str) -> Sgtin:
-    """Read an EPC in any of its writings, or raise InvalidBarcode."""
+    """Parse an EPC in any of its forms; raises InvalidBarcode."""
     if text[:8].lower() != "urn:epc:":
         return decode(text)
     if found := _PURE.fullmatch(text):

@@ -15,7 +15,7 @@ HIBC_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
 
 @dataclass(frozen=True, slots=True)
 class Udi:
-    """What a device label says; the device identifier with its issuing agency in front."""
+    """Content of a device label; the device identifier has its issuing agency as prefix."""
 
     device: str | None = None
     serial: str | None = None
@@ -30,7 +30,7 @@ def hibc_check(text: str) -> str:
 
 
 def read_hibc(text: str) -> Udi:
-    """Read a HIBC label, or raise InvalidBarcode."""
+    """Parse a HIBC label; raises InvalidBarcode."""
     text = text.strip("*").upper()
     if len(text) < 4 or any(letter not in HIBC_LETTERS for letter in text):
         raise InvalidBarcode("this is no HIBC label", read=text)
@@ -116,7 +116,7 @@ _ICCBBA = {
 
 
 def read_iccbba(text: str) -> Udi:
-    """Read an ISBT 128 label, or raise InvalidBarcode."""
+    """Parse an ISBT 128 label; raises InvalidBarcode."""
     found = {name: match[1] for name, form in _ICCBBA.items() if (match := form.search(text))}
     if not found:
         raise InvalidBarcode("this is no ISBT 128 label of a device", read=text)

@@ -53,7 +53,7 @@ def skeleton(text: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Say whether a text has the form of one of our own ids."""
+    """Return whether a text has the form of one of our own ids."""
     return _UUID.fullmatch(text) is not None
 
 

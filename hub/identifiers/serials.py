@@ -1,4 +1,4 @@
-"""What a manufacturer's serial must look like, and what is surely not one."""
+"""Rules for manufacturers' serials, and values that are certainly no serial."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise InvalidInput when a manufacturer's rule is not a regular expression."""
+    """Validate a manufacturer's rule; raises InvalidInput if it is no regular expression."""
     if len(pattern) > PATTERN_CHARS_MAX:
         raise InvalidInput(f"at most {PATTERN_CHARS_MAX} characters", field="serialPattern")
     try:
@@ -38,7 +38,7 @@ def check_pattern(pattern: str) -> None:
 
 
 def own_code(key: str, product: Row) -> str | None:
-    """Say which of the product's own codes a canonical text is, if it is one of them."""
+    """Return which of the product's own codes a canonical text is, if any."""
     gtin = product["gtin"]
     if gtin and key.isdigit() and key.zfill(14) == gtin:
         return "GTIN"
@@ -49,12 +49,12 @@ def own_code(key: str, product: Row) -> str | None:
 
 
 def matches(text: str, rule: str) -> bool:
-    """Say whether a text has the form that a rule asks for; its check digit is not looked at."""
+    """Return whether a text matches the form of a rule, without its check digit."""
     return _compiled(rule).fullmatch(text) is not None
 
 
 def obeys(text: str, rule: str) -> bool:
-    """Say whether a text follows a rule: its form, and its check digit where the rule names one."""
+    """Return whether a text matches a rule: its form, and its check digit if it has one."""
     return matches(text, rule) and all(check(text) for check in _checks(rule))
 
 

@@ -1,4 +1,4 @@
-"""One batch of an import: its rows are checked together, and written set by set."""
+"""One batch of an import: its rows are checked together and written in groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,8 @@ from hub.ledger import commissioning
 from hub.ledger.commissioning import RECEIPT, Admitted
 from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
 MESSAGE_CHARS_MAX = 500
 STEPS = (Action.RECEIVE, Action.PUT_AWAY)
@@ -25,7 +26,7 @@ STEPS = (Action.RECEIVE, Action.PUT_AWAY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowVerdict:
-    """What became of one row: its unit, or why it was refused."""
+    """Result of one row: its unit, or its refusal."""
 
     number: int
     serial: str
@@ -36,19 +37,19 @@ class RowVerdict:
 
 @dataclass(slots=True)
 class Tried:
-    """What a dry run has taken from unserialized stock so far, by the rows of that stock."""
+    """Units that a dry run has counted against unserialized stock, by the rows of that stock."""
 
     taken: dict[str, int] = field(default_factory=dict)
 
     def add(self, taken: Mapping[str, int]) -> None:
-        """Count what one more batch took."""
+        """Add the units of one more batch."""
         for row_id, count in taken.items():
             self.taken[row_id] = self.taken.get(row_id, 0) + count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a batch."""
+    """Result of a batch."""
 
     verdicts: dict[int, RowVerdict]
     accepted: list[int]
@@ -57,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rows that are read in together, by their numbers; `refused` were refused before."""
+    """Rows of one batch, by their numbers; `refused` were refused before."""
 
     run_id: str
     first: int
@@ -107,7 +108,7 @@ class Batch:
         placed: Mapping[int, Wanted],
         verdicts: dict[int, RowVerdict],
     ) -> dict[int, Admitted]:
-        """Have the births room check the units; what it refuses gets its verdict."""
+        """Check the commissioning of the units; a refused one gets its result."""
         steps = () if self.unserialized_stock else STEPS
         checked = commissioning.admit(
             tx,
@@ -129,10 +130,10 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         admitted: dict[int, Admitted],
-        places: Mapping[str, Row],
+        places: Mapping[str, LocationRow],
         verdicts: dict[int, RowVerdict],
     ) -> dict[str, int]:
-        """Take units of products under unserialized_stock from the stock without serials."""
+        """Deduct the units of products with unserialized stock from that stock."""
         if not self.unserialized_stock:
             return {}
         old = {
@@ -159,7 +160,7 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         admitted: Mapping[int, Admitted],
-        places: Mapping[str, Row],
+        places: Mapping[str, LocationRow],
         verdicts: dict[int, RowVerdict],
     ) -> None:
         groups: dict[tuple[str, date | None, bool], list[int]] = {}
@@ -172,9 +173,9 @@ class Batch:
             groups.items(), key=lambda group: (group[0][0], str(group[0][1]), group[0][2])
         ):
             when = at_noon(day, context.now) if day else None
-            told = replace(context, occurred_at=when)
+            dated = replace(context, occurred_at=when)
             units = [admitted[number] for number in numbers]
-            done = self._group(tx, told, units, places[code], awaited=awaited)
+            done = self._group(tx, dated, units, places[code], awaited=awaited)
             for number, verdict in zip(numbers, done, strict=True):
                 verdicts[number] = RowVerdict(
                     number=number,
@@ -192,11 +193,11 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         units: list[Admitted],
-        place: Row,
+        place: LocationRow,
         *,
         awaited: bool,
     ) -> list[Verdict]:
-        """Record units that came to one place on one day."""
+        """Record the units that arrived at one place on one day."""
         if awaited:
             arrivals = [each.arrival for each in units]
             return receiving.receive(Work(tx, context, self.run_id), arrivals, place, put_away=True)
@@ -205,7 +206,7 @@ class Batch:
 
 
 def code_of(refusal: Refused) -> str:
-    """Name a refusal as people look for it in a file."""
+    """Return the code of a refusal for a file."""
     if isinstance(refusal, DuplicateSerial) and refusal.details.get("status") == "in this batch":
         return RowCode.DUPLICATE_IN_FILE
     if isinstance(refusal, UnknownReference) and refusal.details.get("field") == "product":
@@ -213,8 +214,10 @@ def code_of(refusal: Refused) -> str:
     return refusal.code
 
 
-def _places(tx: Transaction, codes: set[str]) -> dict[str, Row]:
-    rows = tx.rows("SELECT * FROM location WHERE code IN (:codes...)", codes=sorted(codes))
+def _places(tx: Transaction, codes: set[str]) -> dict[str, LocationRow]:
+    rows = tx.rows_as(
+        LocationRow, "SELECT * FROM location WHERE code IN (:codes...)", codes=sorted(codes)
+    )
     return {row["code"]: row for row in rows if row["kind"] not in OUTSIDE_KINDS}
 
 

@@ -1,4 +1,4 @@
-"""The command `serial-hub import`: a file is read in, with a bar to watch and a summary."""
+"""The command `serial-hub import`: imports a file, with a progress bar and a summary."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ ACTOR = "serial-hub import"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Define the arguments of the command."""
     parser.add_argument("file", type=Path, help="CSV, XLSX or Parquet")
     parser.add_argument("--location", help="where the units are, unless a column says so")
     parser.add_argument(
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(database: Database, options: argparse.Namespace) -> Run:
-    """Read a file in and print what became of it."""
+    """Import a file and print the result."""
     if not options.file.is_file():
         raise InvalidInput(f"there is no file {options.file}", field="file")
     plan = Plan(
@@ -77,7 +77,7 @@ def mapping(pairs: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def _watched(run: Run) -> Iterator[Told]:
-    """Show a bar on a terminal; elsewhere nothing."""
+    """Show a progress bar on a terminal; elsewhere nothing."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None

@@ -1,4 +1,4 @@
-"""The names that the rows of one file have claimed, kept on disk: a file may have millions."""
+"""Unique names claimed by the rows of one file, stored on disk: a file may have millions."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from hub.storage.sql import Row
 
 
 class Names:
-    """Which row was the first that was accepted with a name; closed when its block ends.
+    """The first accepted row of each name; a context manager.
 
-    It lives in a database of its own, which SQLite keeps in memory while it is small and removes
-    when it is closed.
+    The names are in a temporary SQLite database, which is in memory while it is small and is
+    removed at the end of the block.
     """
 
     def __init__(self) -> None:
@@ -53,9 +53,9 @@ class Names:
 
 
 def names_of(arrival: Arrival, products: Mapping[str, Row]) -> Sequence[str]:
-    """Return what must be unique of an arrival: its serial within its product, its other names.
+    """Return the unique names of an arrival: its serial within its product, other identifiers.
 
-    Nothing for a row that is refused for what it is.
+    Empty for a row that is refused anyway.
     """
     try:
         product = products.get(product_code(arrival.serial, arrival.product) or "")

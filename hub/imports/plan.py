@@ -1,4 +1,4 @@
-"""How the columns of a file are understood, and how a row becomes a unit that arrives."""
+"""Import plan: mapping of the columns of a file, and conversion of a row into an arrival."""
 
 import re
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What one row asks for."""
+    """Content of one row."""
 
     arrival: Arrival
     location: str
@@ -78,7 +78,7 @@ class Wanted:
 
 
 class Columns:
-    """Which field each column of one file holds."""
+    """Fields of the columns of one file."""
 
     def __init__(self, source: Source, plan: Plan) -> None:
         unknown = sorted(set(plan.columns) - set(source.columns))
@@ -100,7 +100,7 @@ class Columns:
 
     @property
     def ignored(self) -> int:
-        """Return how many columns are left out."""
+        """Return the number of unmapped columns."""
         return self.fields.count(None)
 
     def serial(self, raw: Raw) -> str:
@@ -112,25 +112,25 @@ class Columns:
         """Read a row, or raise BadRow; without `now` no day is too late."""
         if raw.wrong is not None:
             raise raw.wrong
-        told = {
+        values = {
             name: _plain(name, cell)
             for name, cell in zip(self.fields, raw.cells, strict=True)
             if name is not None and cell
         }
-        if "serial" not in told:
+        if "serial" not in values:
             raise BadRow(RowCode.MISSING_VALUE, "the row has no serial")
-        location = told.get("location") or self.plan.location
+        location = values.get("location") or self.plan.location
         if location is None:
             raise BadRow(RowCode.MISSING_VALUE, "the row has no location")
-        received_on = _day(told, "received_on")
+        received_on = _day(values, "received_on")
         # A day begins first where it is latest: 14 hours before UTC.
         if received_on and now and received_on > (now + timedelta(hours=14)).date():
             raise BadRow(RowCode.BAD_DATE, f"received on {received_on}, which is in the future")
         return Wanted(
-            arrival=_arrival(told),
+            arrival=_arrival(values),
             location=location,
             received_on=received_on,
-            fields=_custom(told),
+            fields=_custom(values),
         )
 
 
@@ -167,8 +167,8 @@ def _plain(name: str, cell: str) -> str:
     return cell
 
 
-def _arrival(told: Mapping[str, str]) -> Arrival:
-    condition = told.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
+def _arrival(values: Mapping[str, str]) -> Arrival:
+    condition = values.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
     if condition not in {str(each) for each in Condition}:
         raise BadRow(
             RowCode.BAD_CONDITION,
@@ -176,28 +176,28 @@ def _arrival(told: Mapping[str, str]) -> Arrival:
         )
     identifiers = tuple(
         (name.partition(":")[2], value)
-        for name, value in told.items()
+        for name, value in values.items()
         if name.startswith("identifier:")
     )
     return Arrival(
-        serial=told["serial"],
-        product=told.get("product", ""),
+        serial=values["serial"],
+        product=values.get("product", ""),
         identifiers=identifiers,
-        lot=told.get("lot"),
-        batch=told.get("batch"),
-        produced_on=_day(told, "produced_on"),
-        expires_on=_day(told, "expires_on"),
-        supplier=told.get("supplier"),
-        purchase_order=told.get("purchase_order"),
-        client=told.get("client"),
+        lot=values.get("lot"),
+        batch=values.get("batch"),
+        produced_on=_day(values, "produced_on"),
+        expires_on=_day(values, "expires_on"),
+        supplier=values.get("supplier"),
+        purchase_order=values.get("purchase_order"),
+        client=values.get("client"),
         condition=Condition(condition),
     )
 
 
-def _custom(told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _custom(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     fields = tuple(
         (name.partition(":")[2], value)
-        for name, value in sorted(told.items())
+        for name, value in sorted(values.items())
         if name.startswith("field:")
     )
     for name, value in fields:
@@ -205,9 +205,9 @@ def _custom(told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return fields
 
 
-def _day(told: Mapping[str, str], name: str) -> date | None:
+def _day(values: Mapping[str, str], name: str) -> date | None:
     """Read a day: ISO 8601, or day, month and year with points."""
-    text = told.get(name)
+    text = values.get(name)
     if text is None:
         return None
     day = text.partition("T")[0].partition(" ")[0]

@@ -1,14 +1,16 @@
-"""Runs of imports and their rows, for those who look; and the refused rows as a file to mend."""
+"""Import runs and their rows, page by page, and the export of refused rows for correction."""
 
 import csv
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
-from hub.catalogue import reference
+from hub.errors import UnknownReference
 from hub.imports.reading import Source
 from hub.storage.database import Database
 from hub.storage.paging import Filter, page_size
+from hub.storage.rows import ImportRunRow
 from hub.storage.sql import Row, Transaction
 
 EXTRA = ("row", "code", "message")
@@ -18,7 +20,7 @@ PAGE_ROWS = 5_000
 def listed(
     tx: Transaction, *, first: int, before: str | None, state: str | None = None
 ) -> list[Row]:
-    """Return runs, the newest first, one more than asked for."""
+    """Return runs, the newest first, one more than `first`."""
     wanted = Filter()
     wanted.add("id < :before", before=before)
     wanted.add("state = :state", state=state)
@@ -29,9 +31,12 @@ def listed(
     )
 
 
-def by_id(tx: Transaction, run_id: str) -> Row:
-    """Return a run, or raise UnknownReference."""
-    return reference(tx, "import_run", "id", run_id)
+def by_id(tx: Transaction, run_id: str) -> ImportRunRow:
+    """Return a run; raises UnknownReference."""
+    row = tx.row_as(ImportRunRow, "SELECT * FROM import_run WHERE id = :id", id=run_id)
+    if row is None:
+        raise UnknownReference(f"there is no import run {run_id!r}", field="import_run")
+    return row
 
 
 def rows_of(
@@ -43,7 +48,7 @@ def rows_of(
     refused_only: bool = False,
     code: str | None = None,
 ) -> list[Row]:
-    """Return rows of a run in the order of the file, one more than asked for."""
+    """Return rows of a run in the order of the file, one more than `first`."""
     wanted = Filter()
     wanted.add("run_id = :run", run=run_id)
     wanted.add("id > :after", after=after)
@@ -57,9 +62,24 @@ def rows_of(
     )
 
 
-def tally(tx: Transaction, run_id: str) -> list[Row]:
+class RefusedCount(TypedDict):
+    """Number of refused rows with a code, and the first of their row numbers."""
+
+    code: str
+    rows: int
+    first: int
+
+
+class _RefusedRow(TypedDict):
+    number: int
+    code: str
+    message: str | None
+
+
+def tally(tx: Transaction, run_id: str) -> list[RefusedCount]:
     """Count the refused rows of a run by their codes."""
-    return tx.rows(
+    return tx.rows_as(
+        RefusedCount,
         "SELECT code, COUNT(*) AS rows, MIN(number) AS first FROM import_row "
         "WHERE run_id = :run AND code IS NOT NULL GROUP BY code ORDER BY code",
         run=run_id,
@@ -67,9 +87,9 @@ def tally(tx: Transaction, run_id: str) -> list[Row]:
 
 
 def export_refused(database: Database, run_id: str, source: Source, target: Path) -> int:
-    """Write the refused rows as they stand in the file, each with its code and reason.
+    """Write the refused rows of the file, each with its code and reason; return their number.
 
-    The result, once it is mended, can be imported as it is. Returns how many rows it has.
+    The result can be imported once it is corrected.
     """
     written = 0
     refused = _refused(database, run_id)
@@ -93,7 +113,7 @@ def export_refused(database: Database, run_id: str, source: Source, target: Path
     return written
 
 
-def _refused(database: Database, run_id: str) -> Iterator[Row]:
+def _refused(database: Database, run_id: str) -> Iterator[_RefusedRow]:
     number = 0
     while True:
         rows = database.read_now(partial(_page_of_refused, run_id=run_id, after=number))
@@ -103,8 +123,9 @@ def _refused(database: Database, run_id: str) -> Iterator[Row]:
         number = rows[-1]["number"]
 
 
-def _page_of_refused(tx: Transaction, run_id: str, after: int) -> list[Row]:
-    return tx.rows(
+def _page_of_refused(tx: Transaction, run_id: str, after: int) -> list[_RefusedRow]:
+    return tx.rows_as(
+        _RefusedRow,
         "SELECT number, code, message FROM import_row WHERE run_id = :run "
         "AND code IS NOT NULL AND number > :after ORDER BY number LIMIT :limit",
         run=run_id,
@@ -114,7 +135,7 @@ def _page_of_refused(tx: Transaction, run_id: str, after: int) -> list[Row]:
 
 
 def _harmless(cell: str) -> str:
-    """Write a formula so that a spreadsheet shows it and does not run it."""
+    """Escape a formula, so that a spreadsheet shows it and does not execute it."""
     return f"'{cell}" if cell[:1] in {"=", "@", "+", "-"} and not _is_number(cell) else cell
 
 

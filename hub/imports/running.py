@@ -1,4 +1,4 @@
-"""Running an import: batch by batch, each one transaction with its verdicts and its progress."""
+"""Execution of an import in batches, each a transaction with its results and its progress."""
 
 import hashlib
 import itertools
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict
 
 import orjson
 
@@ -19,6 +20,7 @@ from hub.imports.plan import Columns, Plan, Wanted
 from hub.imports.reading import BadRow, Raw, RowCode, Source, look
 from hub.inbound.serialization import product_code
 from hub.storage.database import Database
+from hub.storage.rows import ImportRunRow
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 
@@ -30,9 +32,27 @@ ERROR_CHARS_MAX = 500
 Told = Callable[["Run"], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    id: str
+    state: str
+    done: int = 0
+    accepted: int = 0
+    refused: int = 0
+
+
+class _Number(TypedDict):
+    number: int
+
+
+class _RunState(TypedDict):
+    done: int
+    state: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run over one file, and how far it came."""
+    """A run over one file, and its progress."""
 
     id: str
     source: Source
@@ -54,11 +74,10 @@ def begin(
     dry_run: bool = False,
     resume: bool = False,
 ) -> Run:
-    """Look at a file and note its run; nothing is read in yet.
+    """Inspect a file and store its run; no row is processed yet.
 
-    The same file, to be read the same way, is the same run: one that is finished stays as it is,
-    and one that was broken off needs `resume`. A dry run begins anew.
-    Raises InvalidInput for what is no file of units, StepNotAllowed without `resume`.
+    The same file with the same plan is the same run: a finished one stays, an interrupted one needs
+    `resume`. A dry run starts again. Raises InvalidInput, or StepNotAllowed without `resume`.
     """
     source = look(path, plan.delimiter)
     columns = Columns(source, plan)
@@ -67,26 +86,31 @@ def begin(
     def work(tx: Transaction) -> Run:
         if plan.location is not None:
             location(tx, plan.location)
-        row = tx.row(
+        row = tx.row_as(
+            ImportRunRow,
             "SELECT * FROM import_run WHERE digest = :digest AND dry_run = :dry FOR UPDATE",
             digest=digest,
             dry=dry_run,
         )
         if row is None:
-            row = _note(tx, context, source, digest, name or path.name, dry_run=dry_run)
+            progress = _note(tx, context, source, digest, name or path.name, dry_run=dry_run)
         elif dry_run and not (resume and row["state"] != "finished"):
-            row = _anew(tx, context, row)
-        elif row["state"] != "finished":
-            row = _again(tx, row, resume=resume)
+            progress = _restart(tx, context, row["id"])
+        else:
+            progress = _Progress(
+                row["id"], row["state"], row["done"], row["accepted"], row["refused"]
+            )
+            if row["state"] != "finished":
+                progress = _resume(tx, progress, resume=resume)
         return Run(
-            id=row["id"],
+            id=progress.id,
             source=source,
             columns=columns,
             dry_run=dry_run,
-            state=row["state"],
-            done=row["done"],
-            accepted=row["accepted"],
-            refused=row["refused"],
+            state=progress.state,
+            done=progress.done,
+            accepted=progress.accepted,
+            refused=progress.refused,
         )
 
     return database.write_now(work)
@@ -100,8 +124,8 @@ def _note(
     name: str,
     *,
     dry_run: bool,
-) -> Row:
-    row: Row = {
+) -> _Progress:
+    row: dict[str, Any] = {
         "id": new_id(),
         "name": name[:NAME_CHARS_MAX],
         "digest": digest,
@@ -119,28 +143,28 @@ def _note(
         f"INSERT INTO import_run({', '.join(row)}) VALUES({', '.join(f':{name}' for name in row)})",
         **row,
     )
-    return row
+    return _Progress(row["id"], "running")
 
 
-def _anew(tx: Transaction, context: CommandContext, row: Row) -> Row:
-    tx.run("DELETE FROM import_row WHERE run_id = :id", id=row["id"])
+def _restart(tx: Transaction, context: CommandContext, run_id: str) -> _Progress:
+    tx.run("DELETE FROM import_row WHERE run_id = :id", id=run_id)
     tx.run(
         "UPDATE import_run SET state = 'running', done = 0, accepted = 0, refused = 0, "
         "error = NULL, started_by = :actor, started_at = :now, finished_at = NULL WHERE id = :id",
         actor=context.actor,
         now=micros(context.now),
-        id=row["id"],
+        id=run_id,
     )
-    return {**row, "state": "running", "done": 0, "accepted": 0, "refused": 0}
+    return _Progress(run_id, "running")
 
 
-def _again(tx: Transaction, row: Row, *, resume: bool) -> Row:
+def _resume(tx: Transaction, progress: _Progress, *, resume: bool) -> _Progress:
     if not resume:
         raise StepNotAllowed(
-            f"this file was read up to row {row['done']}: resume it", allowed=["resume"]
+            f"this file was read up to row {progress.done}: resume it", allowed=["resume"]
         )
-    tx.run("UPDATE import_run SET state = 'running', error = NULL WHERE id = :id", id=row["id"])
-    return {**row, "state": "running"}
+    tx.run("UPDATE import_run SET state = 'running', error = NULL WHERE id = :id", id=progress.id)
+    return replace(progress, state="running")
 
 
 def carry_out(
@@ -187,7 +211,7 @@ def carry_out(
 
 
 class Elsewhere(StepNotAllowed):
-    """Another process reads this file: look at the run again later."""
+    """Another process reads this file. Next: query the run later."""
 
 
 def _finish(tx: Transaction, context: CommandContext, run: Run) -> None:
@@ -201,7 +225,7 @@ def _finish(tx: Transaction, context: CommandContext, run: Run) -> None:
 
 
 def _skip(database: Database, run: Run, rows: Iterator[Raw], names: Names, batch_rows: int) -> None:
-    """Pass over the rows that were read before, and learn the names that they have claimed."""
+    """Skip the rows that were processed before, and store the names that they claimed."""
     left = run.done
     while left > 0:
         raws = list(itertools.islice(rows, min(left, batch_rows)))
@@ -220,7 +244,8 @@ def _skip(database: Database, run: Run, rows: Iterator[Raw], names: Names, batch
 
 
 def _refused_in(tx: Transaction, run_id: str, low: int, high: int) -> set[int]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Number,
         "SELECT number FROM import_row WHERE run_id = :run AND code IS NOT NULL "
         "AND number BETWEEN :low AND :high",
         run=run_id,
@@ -238,7 +263,7 @@ def _one(
     names: Names,
     tried: Tried,
 ) -> Run:
-    """Read one batch in; it is all there afterwards, or nothing of it."""
+    """Process one batch, atomically."""
     wanted, verdicts = _parsed(run, raws, context)
     products = _products(database, wanted)
     own = {number: names_of(each.arrival, products) for number, each in wanted.items()}
@@ -274,7 +299,7 @@ def _one(
 def _parsed(
     run: Run, raws: Sequence[Raw], context: CommandContext | None
 ) -> tuple[dict[int, Wanted], dict[int, RowVerdict]]:
-    """Read rows; those that can not be read get their verdicts."""
+    """Parse rows; unreadable ones get a result."""
     wanted: dict[int, Wanted] = {}
     verdicts: dict[int, RowVerdict] = {}
     for raw in raws:
@@ -300,8 +325,12 @@ def _products(database: Database, wanted: dict[int, Wanted]) -> dict[str, Row]:
 
 
 def _written(tx: Transaction, context: CommandContext, batch: Batch) -> Outcome:
-    """Write one batch, its verdicts, and that it is done."""
-    row = tx.row("SELECT done, state FROM import_run WHERE id = :id FOR UPDATE", id=batch.run_id)
+    """Write one batch with its results and its progress; raises Elsewhere."""
+    row = tx.row_as(
+        _RunState,
+        "SELECT done, state FROM import_run WHERE id = :id FOR UPDATE",
+        id=batch.run_id,
+    )
     if row is None or row["done"] != batch.first - 1 or row["state"] == "finished":
         raise Elsewhere("another process reads this file", allowed=[])
     outcome = batch.carry_out(tx, context)

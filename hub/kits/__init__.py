@@ -1,11 +1,12 @@
-"""Kits: a unit that is made of units, each with its own serial, history and warranty.
+"""Kits: units made of units, each with its own serial, history and warranty.
 
-A kit is a unit like any other (EPCIS aggregation: it is the parent). While a unit is part of it,
-it goes where the kit goes; what it did before and after stays its own. Kits may stand in kits.
+A kit is a unit (EPCIS aggregation: the parent). A part moves with its kit and keeps its own
+history. A kit can be part of another kit.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from hub import ledger, lifecycle
 from hub.catalogue import CUSTOMER
@@ -30,17 +31,17 @@ MEMBERSHIP_COLUMNS = ("id", "parent_id", "child_id", "role", "joined_at")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is to become part of a kit, and as what."""
+    """A unit to add to a kit, with its role."""
 
     scan: Scan
     role: str = ""
 
 
 def assemble(work: Work, kit: Scan, parts: Sequence[Part]) -> list[Verdict]:
-    """Make units part of a kit, where it is; each gets its verdict, in order.
+    """Add units to a kit at its place; return a result for each part, in order.
 
-    With a customer's kit a unit may come from any of our sites. Raises StepNotAllowed where the
-    kit can not take parts now, InvalidInput for too many.
+    For a customer's kit a unit may come from any of our sites. Raises StepNotAllowed if the kit can
+    not be changed now, InvalidInput for too many parts.
     """
     if not 0 < len(parts) <= PARTS_MAX:
         raise InvalidInput(f"a kit takes 1 to {PARTS_MAX} parts", field="parts")
@@ -75,9 +76,9 @@ def replace_part(
     place: Row,
     role: str | None = None,
 ) -> list[Verdict]:
-    """Take one part out, to a place where it waits for inspection, and put another in.
+    """Move one part out of a kit, to a place for inspection, and add another one, atomically.
 
-    Both happen or neither: raises what refuses one of them. Both histories are kept.
+    Raises StepNotAllowed, UnknownReference or another Refused if either step is refused.
     """
     found = together(work.tx, [kit, old, new])
     parent = _changeable(kit, found[0])
@@ -110,9 +111,10 @@ def disassemble(
     *,
     restock: bool = False,
 ) -> list[Verdict]:
-    """Take parts out of a kit, or all of them; they wait for inspection at the place.
+    """Move parts, or all of them, out of a kit to a place for inspection.
 
-    `restock` makes them sellable at once, but for those that are blocked.
+    `restock` makes unblocked parts sellable at once. Returns a result for each part; raises
+    InvalidInput or StepNotAllowed.
     """
     if parts is not None and not 0 < len(parts) <= PARTS_MAX:
         raise InvalidInput(f"name 1 to {PARTS_MAX} parts, or none for all", field="parts")
@@ -140,9 +142,32 @@ def disassemble(
     return [verdicts[index] for index in range(len(scans))]
 
 
-def parts_of(tx: Transaction, kit_id: str) -> list[Row]:
-    """Return the parts of a kit and the parts of these, with their kits and roles."""
-    return tx.rows(
+class PartOfKit(TypedDict):
+    """A part with its kit and its role."""
+
+    id: str
+    parent_id: str
+    role: str
+
+
+class _Height(TypedDict):
+    root: str
+    height: int
+
+
+class _Id(TypedDict):
+    id: str
+
+
+class _Role(TypedDict):
+    child_id: str
+    role: str
+
+
+def parts_of(tx: Transaction, kit_id: str) -> list[PartOfKit]:
+    """Return the parts of a kit, nested ones included, with their kits and roles."""
+    return tx.rows_as(
+        PartOfKit,
         "WITH RECURSIVE parts AS (SELECT parent_id, child_id, role, joined_at FROM kit_membership "
         "WHERE parent_id = :kit AND left_at IS NULL UNION ALL "
         "SELECT below.parent_id, below.child_id, below.role, below.joined_at "
@@ -159,7 +184,7 @@ def together(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused
 
 
 def known(unit: UnitState | Refused) -> UnitState:
-    """Return a unit that was found, or raise why it was not."""
+    """Return a located unit; raises its refusal if it was not found."""
     if isinstance(unit, Refused):
         raise unit
     return unit
@@ -182,7 +207,7 @@ def _changeable(scan: Scan, found: UnitState | Refused) -> UnitState:
 
 
 def _fitting(parent: UnitState, found: UnitState | Refused, heights: dict[str, int]) -> UnitState:
-    """Return a unit that may become part of a kit, or refuse it."""
+    """Return a unit that may become part of a kit; raises StepNotAllowed or another Refused."""
     unit = known(found)
     if unit.id == parent.id:
         raise StepNotAllowed("a unit can not be part of itself", allowed=[])
@@ -199,9 +224,10 @@ def _fitting(parent: UnitState, found: UnitState | Refused, heights: dict[str, i
 
 
 def _heights(tx: Transaction, unit_ids: Iterable[str]) -> dict[str, int]:
-    """Return how many levels of kits stand below each unit: 0 for what is no kit."""
+    """Return the number of levels of parts below each unit; 0 for a unit without parts."""
     ids = sorted(set(unit_ids))
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Height,
         "WITH RECURSIVE below AS (SELECT id AS root, id, 0 AS height FROM unit "
         "WHERE id IN (:ids...) UNION ALL "
         "SELECT below.root, unit.id, below.height + 1 FROM unit "
@@ -245,7 +271,7 @@ def leave(
     parts: Sequence[UnitState],
     place: Row,
 ) -> list[Verdict]:
-    """Take parts out of their kit, to a place."""
+    """Move parts out of their kit to a place; return their results, in order."""
     command = UnitCommand(action=Action.LEAVE_KIT, location=place, details={"left": parent.id})
     scans = [Scan(part.id) for part in parts]
     verdicts = ledger.record(work, command, scans)
@@ -278,7 +304,7 @@ def _resize(
 
 
 def _free(work: Work, parent: UnitState) -> None:
-    """Release the blocks that the kit had because of a part that left, and no other carries."""
+    """Release the blocks of the kit that no remaining part causes."""
     for kind in kit_rules.uncarried(work.tx, parent.id):
         command = UnitCommand(action=Action.UNBLOCK, hold_kind=kind)
         ledger.record(work, command, [Scan(parent.id)])
@@ -301,14 +327,15 @@ def _part_scans(tx: Transaction, kit: Scan) -> list[Scan]:
     unit = identify(tx, [kit])[0]
     if isinstance(unit, Refused):
         raise unit
-    rows = tx.rows("SELECT id FROM unit WHERE kit_id = :kit ORDER BY id", kit=unit["id"])
+    rows = tx.rows_as(_Id, "SELECT id FROM unit WHERE kit_id = :kit ORDER BY id", kit=unit["id"])
     if not rows:
         raise StepNotAllowed("the unit is no kit: it has no parts", allowed=[])
     return [Scan(row["id"]) for row in rows]
 
 
 def _roles(tx: Transaction, part_ids: list[str]) -> dict[str, str]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Role,
         "SELECT child_id, role FROM kit_membership WHERE child_id IN (:parts...) "
         "AND left_at IS NULL",
         parts=part_ids,
@@ -323,5 +350,5 @@ def _role(role: str) -> str:
 
 
 def _as_read(verdict: Verdict, index: int, scan: Scan) -> Verdict:
-    """Return a verdict in the words of who asked."""
+    """Return a result with the index and the identifier of the caller's scan."""
     return Verdict(**verdict.as_json() | {"index": index, "identifier": scan.identifier})

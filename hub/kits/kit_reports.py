@@ -1,23 +1,43 @@
-"""What is in which kit, since when and until when; and stock by set or by component."""
+"""Kit reports: membership over time, and stock by set or by component."""
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypedDict
 
 from hub.catalogue import SELLING_KINDS
 from hub.storage.paging import Filter, page_size
+from hub.storage.rows import KitMembershipRow
 from hub.storage.sql import Row, Transaction
 
 
 class Level(StrEnum):
-    """What a report counts."""
+    """Level of a report."""
 
     SET = "set"  # kits that are no part of another
     COMPONENT = "component"  # parts of kits, and loose units of the same products
 
 
+class KitStock(TypedDict):
+    """Stock of a product as kits or components.
+
+    `units` are kits, or parts that are in kits; `loose` are components in stock outside of kits.
+    """
+
+    id: str
+    sku: str
+    name: str
+    units: int
+    loose: int
+    parts: int
+    available: int
+    with_customers: int
+    blocked: int
+
+
 def links(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return for each unit when what was part of it, and when it was part of what."""
-    rows = tx.rows(
+    """Return the memberships of each unit, as kit and as part, oldest first."""
+    rows = tx.rows_as(
+        KitMembershipRow,
         "SELECT * FROM kit_membership WHERE parent_id IN (:ids...) OR child_id IN (:ids...) "
         "ORDER BY joined_at, id",
         ids=list(unit_ids),
@@ -30,7 +50,7 @@ def links(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
 
 
 def at(rows: Sequence[Row], instant: int | None) -> list[Row]:
-    """Keep the links that were in force at an instant, in microseconds; None: those of now."""
+    """Return the memberships at an instant, in microseconds since 1970; None: now."""
     if instant is None:
         return [row for row in rows if row["left_at"] is None]
     return [
@@ -48,10 +68,9 @@ def report(
     after: str | None,
     location: str | None = None,
     sku: str | None = None,
-) -> list[Row]:
-    """Count kits or components by product, one product more than asked for.
+) -> list[KitStock]:
+    """Count kits or components by product, one product more than `first`.
 
-    `units` are kits, or parts that are in kits; `loose` are components in stock outside of kits.
     `location` is the code of a site or of a bin.
     """
     counted = (
@@ -71,7 +90,8 @@ def report(
         "(SELECT id FROM location WHERE code = :location AND id = site_id))",
         location=location,
     )
-    return tx.rows(
+    return tx.rows_as(
+        KitStock,
         "SELECT product.id, product.sku, product.name, "
         f"SUM({_one('in_kit' if level is Level.COMPONENT else None)}) AS units, "
         f"SUM({_one('loose' if level is Level.COMPONENT else 'never')}) AS loose, "

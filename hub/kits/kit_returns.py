@@ -1,7 +1,8 @@
-"""Kits that come back: every part is checked by its serial before the kit is taken in."""
+"""Returns of kits: every part is checked by its serial before the return is accepted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from hub import cases, ledger, lifecycle
 from hub.cases import CaseKind, Finding
@@ -18,9 +19,13 @@ from hub.storage.sql import Row, Transaction
 SCANNED_MAX = 1_000
 
 
+class _Serial(TypedDict):
+    serial: str
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was scanned, compared with the parts that a kit has in the ledger, however deep."""
+    """Comparison of the scans with the recorded parts of a kit, nested ones included."""
 
     kit_id: str
     present: tuple[str, ...]  # ids of units
@@ -29,12 +34,15 @@ class Check:
 
     @property
     def complete(self) -> bool:
-        """Say whether it is the kit, the whole kit and nothing else."""
+        """Return whether all parts were scanned and nothing else."""
         return not self.missing and not self.foreign
 
 
 def check(tx: Transaction, kit_id: str, scanned: Sequence[Scan]) -> Check:
-    """Compare what was scanned with the parts of a kit; the kit's own label is no part."""
+    """Compare the scans with the parts of a kit; the kit's own label is ignored.
+
+    Raises InvalidInput for too many scans.
+    """
     if len(scanned) > SCANNED_MAX:
         raise InvalidInput(f"at most {SCANNED_MAX} serials", field="scanned")
     parts = [row["id"] for row in parts_of(tx, kit_id)]
@@ -62,14 +70,15 @@ def give_back(
     *,
     accept_incomplete: bool = False,
 ) -> tuple[Check, list[Verdict]]:
-    """Take a kit back after every part was checked against what was scanned.
+    """Accept the return of a kit after its parts were checked against the scans.
 
-    What does not agree is refused, unless it is accepted: then the parts that did not come leave
-    the kit as missing, and a case names them and what came instead.
+    A mismatch is refused unless `accept_incomplete`: then the missing parts leave the kit as lost,
+    and a case lists them with the foreign ones. Raises StepNotAllowed for a mismatch or a unit
+    without parts.
     """
     parent = known(together(work.tx, [kit])[0])
     if not parent.members:
-        raise StepNotAllowed("the unit is no kit: take it back as a unit", allowed=[])
+        raise StepNotAllowed("the unit is no kit: return it as a unit", allowed=[])
     lifecycle.check(Action.ACCEPT_RETURN, parent.status, promised=False, blocked=False)
     found = check(work.tx, parent.id, scanned)
     if not found.complete and not accept_incomplete:
@@ -79,8 +88,8 @@ def give_back(
             f"{len(found.foreign)} foreign ({_few(found.foreign)})",
             allowed=["accept_incomplete"],
         )
-    told = {"parts": {"present": len(found.present), "missing": list(found.missing)}}
-    command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=told)
+    details = {"parts": {"present": len(found.present), "missing": list(found.missing)}}
+    command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=details)
     verdicts = ledger.record(work, command, [kit])
     if not found.complete and verdicts[0].accepted:
         _lose(work, found, place)
@@ -89,11 +98,11 @@ def give_back(
 
 
 def _lose(work: Work, found: Check, place: Row) -> None:
-    """Take the parts that did not come out of their kits, and record them as missing."""
+    """Remove the missing parts from their kits and record them as lost."""
     by_kit: dict[str, list[str]] = {}
     gone = set(found.missing)
     for row in parts_of(work.tx, found.kit_id):
-        # What is missing together with its own kit stays part of that.
+        # A part that is missing together with its own kit stays part of it.
         if row["id"] in gone and row["parent_id"] not in gone:
             by_kit.setdefault(row["parent_id"], []).append(row["id"])
     for kit_id, part_ids in sorted(by_kit.items()):
@@ -122,7 +131,9 @@ def _suspect(tx: Transaction, context: CommandContext, parent: UnitState, found:
 
 
 def _serials(tx: Transaction, unit_ids: Sequence[str]) -> list[str]:
-    rows = tx.rows("SELECT serial FROM unit WHERE id IN (:ids...) ORDER BY id", ids=list(unit_ids))
+    rows = tx.rows_as(
+        _Serial, "SELECT serial FROM unit WHERE id IN (:ids...) ORDER BY id", ids=list(unit_ids)
+    )
     return [row["serial"] for row in rows]
 
 

@@ -1,13 +1,14 @@
-"""The custody certificate of one unit: its whole history, and the proof that it was signed.
+"""Custody certificate of one unit: its whole history with the proof of its signatures.
 
-Whoever holds the hub's public key can verify it without the hub: each event's seal, the chain from
-the first to the last, each event's path to the root of its checkpoint, and the signatures. The
-whole paper is signed as well, so that its last events can not be left out.
+Anyone with the hub's public key can verify it without the hub: the seal of each event, the chain
+from the first to the last, the path of each event to the root of its checkpoint, and the
+signatures. The certificate is signed as a whole, so that its last events can not be omitted.
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -16,6 +17,7 @@ from hub.ledger import event_views, units
 from hub.ledger.hash_chain import GENESIS, SEALED, seal
 from hub.proof import checkpoints, merkle
 from hub.proof.checkpoints import Signer
+from hub.storage.rows import CheckpointRow
 from hub.storage.sql import Row, Transaction
 
 FORMAT = "serial-hub/custody-certificate/1"
@@ -25,7 +27,10 @@ SHOWN = ("id", "serial", "sku", "product_name", "maker_code", "status", "disposi
 def issue(
     tx: Transaction, signer: Signer, identifier: str, sku: str | None, now: datetime
 ) -> dict[str, Any]:
-    """Write the certificate of a unit. Events that no checkpoint covers yet are named as such."""
+    """Return the certificate of a unit; events without a checkpoint have the proof None.
+
+    Raises UnknownUnit or AmbiguousUnit.
+    """
     unit = units.find(tx, identifier, sku)
     events = event_views.history(tx, [unit["id"]])[unit["id"]]
     covering = {event["id"]: _covering(tx, event) for event in events}
@@ -45,21 +50,31 @@ def issue(
             for event in events
         ],
         "checkpoints": [
-            {name: row[name] for name in (*checkpoints.SIGNED, "hash", "signature", "public_key")}
-            for row in sorted(rows.values(), key=lambda row: int(row["number"]))
+            _public(row) for row in sorted(rows.values(), key=lambda row: row["number"])
         ],
     }
     return paper | {"public_key": signer.public_key, "signature": signer.sign(_digest(paper))}
 
 
+class _Through(TypedDict):
+    through_transaction: int
+    through_seq: int
+
+
+def _public(checkpoint: Mapping[str, object]) -> dict[str, object]:
+    shown = (*checkpoints.SIGNED, "hash", "signature", "public_key")
+    return {name: checkpoint[name] for name in shown}
+
+
 def _digest(paper: dict[str, Any]) -> str:
     heads = [event["hash"] for event in paper["events"]]
-    told = [paper["format"], paper["issued_at"], paper["unit"], heads]
-    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    content = [paper["format"], paper["issued_at"], paper["unit"], heads]
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _covering(tx: Transaction, event: Row) -> Row | None:
-    return tx.row(
+def _covering(tx: Transaction, event: Row) -> CheckpointRow | None:
+    return tx.row_as(
+        CheckpointRow,
         "SELECT * FROM checkpoint WHERE (through_transaction, through_seq) >= "
         "(:transaction_id, :seq) ORDER BY number LIMIT 1",
         transaction_id=event["transaction_id"],
@@ -67,8 +82,9 @@ def _covering(tx: Transaction, event: Row) -> Row | None:
     )
 
 
-def _leaves(tx: Transaction, row: Row) -> list[str]:
-    before = tx.row(
+def _leaves(tx: Transaction, row: CheckpointRow) -> list[str]:
+    before = tx.row_as(
+        _Through,
         "SELECT through_transaction, through_seq FROM checkpoint WHERE number = :number",
         number=row["number"] - 1,
     )
@@ -77,7 +93,7 @@ def _leaves(tx: Transaction, row: Row) -> list[str]:
 
 
 def _proof(
-    event: Row, checkpoint: Row | None, leaves: dict[int, list[str]]
+    event: Row, checkpoint: CheckpointRow | None, leaves: dict[int, list[str]]
 ) -> dict[str, Any] | None:
     if checkpoint is None:
         return None
@@ -87,7 +103,7 @@ def _proof(
 
 
 def problems(certificate: dict[str, Any], public_key: str) -> list[str]:
-    """Verify a certificate without the hub; return what is wrong with it, nothing if it holds.
+    """Verify a certificate without the hub; return its problems, an empty list if it is valid.
 
     An event without a proof is a problem: it is sealed, but not yet signed.
     """

@@ -1,9 +1,9 @@
-"""Checkpoints: the whole ledger is signed, piece by piece, so that nothing can vanish from it.
+"""Checkpoints: signatures over the whole ledger, in sections, so that deletions are detectable.
 
-The hash chain of a unit shows that an event was changed or taken out of the middle; a checkpoint
-shows that one was taken off the end, or that a whole unit is gone. Each covers the events since
-the one before, in the order of their commits, by the root of their Merkle tree, names its
-predecessor, and is signed with Ed25519. The signing key is derived from the hub's secret key.
+The hash chain of a unit reveals a changed event or one removed from the middle; a checkpoint
+reveals one removed from the end, or a removed unit. Each covers the events since its predecessor,
+in commit order, by the root of their Merkle tree, names its predecessor, and is signed with
+Ed25519. The signing key is derived from the hub's secret key.
 """
 
 import base64
@@ -22,6 +22,7 @@ from hub.clock import micros, new_id
 from hub.ledger import event_views
 from hub.ledger.hash_chain import GENESIS
 from hub.proof import merkle
+from hub.storage.rows import CheckpointRow
 from hub.storage.sql import Row, Transaction
 
 EVENTS_MAX = 10_000  # of one checkpoint, so that the proof of one event stays short
@@ -38,7 +39,7 @@ class Signer:
             for seed in vault.derive_all(PURPOSE)
         ]
         self._key = keys[0]
-        self.trusted = {_text(key) for key in keys}  # the present key, and those before it
+        self.trusted = {_text(key) for key in keys}  # the current key, and earlier ones
 
     def __repr__(self) -> str:
         return f"Signer({self.public_key})"
@@ -58,7 +59,7 @@ def _text(key: Ed25519PrivateKey) -> str:
 
 
 def is_signed(digest: str, signature: str, public_key: str) -> bool:
-    """Say whether a signature is that of the key over the digest."""
+    """Return whether a signature over the digest is valid for the key."""
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
         key.verify(base64.b64decode(signature), bytes.fromhex(digest))
@@ -73,8 +74,10 @@ def digest(checkpoint: Mapping[str, Any]) -> str:
 
 
 def make(tx: Transaction, signer: Signer, now: datetime) -> int:
-    """Sign what was recorded since the last checkpoint; return how many events that were."""
-    last = tx.row("SELECT * FROM checkpoint ORDER BY number DESC LIMIT 1 FOR UPDATE")
+    """Sign the next events since the last checkpoint, up to EVENTS_MAX; return their number."""
+    last = tx.row_as(
+        CheckpointRow, "SELECT * FROM checkpoint ORDER BY number DESC LIMIT 1 FOR UPDATE"
+    )
     here = (last["through_transaction"], last["through_seq"]) if last else (0, 0)
     events = event_views.sealed_after(tx, *here, limit=EVENTS_MAX)
     if not events:
@@ -104,16 +107,16 @@ def make(tx: Transaction, signer: Signer, now: datetime) -> int:
 
 @dataclass(slots=True)
 class Checked:
-    """What a verification of the checkpoints looked at; whole if `breaks` is empty."""
+    """Result of a verification of the checkpoints; valid if `breaks` is empty."""
 
     checkpoints: int
     breaks: list[str]
 
 
 def verify(tx: Transaction, public_keys: set[str]) -> Checked:
-    """Check every checkpoint: its events, its predecessor, and its signature by a trusted key."""
+    """Verify every checkpoint: its events, its predecessor, and its signature by a trusted key."""
     breaks, previous, here = [], GENESIS, (0, 0)
-    rows = tx.rows("SELECT * FROM checkpoint ORDER BY number")
+    rows = tx.rows_as(CheckpointRow, "SELECT * FROM checkpoint ORDER BY number")
     for number, row in enumerate(rows, start=1):
         events = event_views.sealed_after(tx, *here, limit=row["events"])
         here = (row["through_transaction"], row["through_seq"])
@@ -126,7 +129,7 @@ def verify(tx: Transaction, public_keys: set[str]) -> Checked:
     return Checked(len(rows), breaks)
 
 
-def _wrong(row: Row, events: list[Row]) -> list[str]:
+def _wrong(row: CheckpointRow, events: list[Row]) -> list[str]:
     hashes = [event["hash"] for event in events]
     last = (events[-1]["transaction_id"], events[-1]["seq"]) if events else None
     found = []

@@ -1,20 +1,20 @@
-"""Conservation: every unit is in exactly one place with one status, and all counts agree.
+"""Conservation check: every unit is in exactly one place with one status, and all counts agree.
 
-What the units say is compared with what their last events and the holds say: two derivations of
-the same figures, so that neither can be wrong alone.
+The unit table is compared with the last events and the holds: two derivations of the same figures.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 from hub.catalogue import SELLING_KINDS
 from hub.ledger.holds import BLOCKING, HoldKind
 from hub.lifecycle import Status
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 BREAKS_MAX = 20  # named of each law
 
-# Where a unit of these statuses must be; no other is outside, but for those that may be anywhere.
+# Required kinds of places by status; other statuses are inside, except those that may be anywhere.
 OUTSIDE = {
     "customer": (Status.SHIPPED, Status.SOLD),
     "in_transit": (Status.IN_TRANSFER,),
@@ -32,7 +32,7 @@ _FREE = "NOT EXISTS (SELECT 1 FROM hold WHERE hold.unit_id = last.unit_id AND re
 
 
 class Law(StrEnum):
-    """What always holds."""
+    """Invariant of the ledger."""
 
     PLACE = "place"  # a unit is in one place that is known, and that fits its status
     COUNT = "count"  # per product, place and status: units and last events give the same count
@@ -44,7 +44,7 @@ class Law(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One figure or unit for which a law does not hold."""
+    """One figure or unit that violates a law."""
 
     law: Law
     subject: str
@@ -53,7 +53,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The sum of the house: each unit counts in one of the four; whole without breaches."""
+    """Totals over all units, each in exactly one bucket; balanced when `breaches` is empty."""
 
     units: int
     available: int
@@ -64,14 +64,52 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        """Say whether everything adds up."""
+        """Return whether the totals add up and there are no breaches."""
         counted = self.available + self.promised + self.blocked + self.elsewhere
         return counted == self.units and not self.breaches
 
 
+class _Totals(TypedDict):
+    units: int
+    promised: int | None
+    blocked: int | None
+    elsewhere: int | None
+
+
+class _Named(TypedDict):
+    id: str
+    serial: str
+
+
+class _Placed(_Named):
+    status: str
+    code: str | None
+
+
+class _Sides(TypedDict):
+    sku: str | None
+    code: str | None
+    by_units: int
+    by_events: int
+
+
+class _StatusSides(_Sides):
+    status: str
+
+
+class _Blocked(_Named):
+    blocks: int
+    holds: int
+
+
+class _KitBreach(_Named):
+    message: str
+
+
 def check(tx: Transaction) -> Balance:
-    """Prove the laws now, from one picture of the ledger; name what breaks them."""
-    totals = tx.row(
+    """Check all laws in one read transaction; return the totals and the breaches."""
+    totals = tx.row_as(
+        _Totals,
         "SELECT COUNT(*) AS units, "
         "SUM(CASE WHEN promised_to IS NOT NULL THEN 1 ELSE 0 END) AS promised, "
         "SUM(CASE WHEN promised_to IS NULL AND blocks > 0 THEN 1 ELSE 0 END) AS blocked, "
@@ -104,7 +142,8 @@ def _selling() -> list[str]:
 
 
 def _places(tx: Transaction) -> list[Breach]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Placed,
         "SELECT unit.id, unit.serial, unit.status, location.code FROM unit "
         "LEFT JOIN location ON location.id = unit.location_id "
         "WHERE location.id IS NULL OR NOT unit.status IN (:statuses...) "
@@ -129,7 +168,8 @@ def _places(tx: Transaction) -> list[Breach]:
 
 
 def _counts(tx: Transaction) -> list[Breach]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _StatusSides,
         f"WITH {_LAST}, sides AS ("
         "SELECT product_id, location_id, status, 1 AS by_units, 0 AS by_events FROM unit "
         "UNION ALL SELECT unit.product_id, last.location_id, last.status, 0, 1 FROM last "
@@ -147,7 +187,8 @@ def _counts(tx: Transaction) -> list[Breach]:
 
 
 def _available(tx: Transaction) -> list[Breach]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Sides,
         f"WITH {_LAST}, sides AS ("
         "SELECT product_id, location_id, 1 AS by_units, 0 AS by_events FROM unit "
         "WHERE status = 'in_stock' AND promised_to IS NULL AND blocks = 0 "
@@ -165,7 +206,7 @@ def _available(tx: Transaction) -> list[Breach]:
     return [_differs(Law.AVAILABLE, row, "available") for row in rows]
 
 
-def _differs(law: Law, row: Row, what: str) -> Breach:
+def _differs(law: Law, row: _Sides | _StatusSides, what: str) -> Breach:
     sku, place = row["sku"] or "no product", row["code"] or "no place"
     message = (
         f"{what.replace('_', ' ')} of {sku} at {place}: {row['by_units']} by the units, "
@@ -175,7 +216,8 @@ def _differs(law: Law, row: Row, what: str) -> Breach:
 
 
 def _promises(tx: Transaction) -> list[Breach]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Named,
         "SELECT unit.id, unit.serial FROM unit WHERE promised_to IS NOT NULL AND NOT EXISTS ("
         "SELECT 1 FROM hold WHERE hold.id = unit.promised_to AND hold.unit_id = unit.id "
         "AND hold.kind = :sale AND hold.released_at IS NULL) "
@@ -190,7 +232,8 @@ def _promises(tx: Transaction) -> list[Breach]:
 
 
 def _blocks(tx: Transaction) -> list[Breach]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Blocked,
         "SELECT unit.id, unit.serial, unit.blocks, COALESCE(counted.holds, 0) AS holds FROM unit "
         "LEFT JOIN (SELECT unit_id, COUNT(*) AS holds FROM hold WHERE released_at IS NULL "
         "AND kind IN (:kinds...) GROUP BY unit_id) AS counted ON counted.unit_id = unit.id "
@@ -209,7 +252,8 @@ def _blocks(tx: Transaction) -> list[Breach]:
 def _kits(tx: Transaction) -> list[Breach]:
     # The database holds that a unit has one active membership at most. Kits that are written off
     # keep their parts.
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _KitBreach,
         "SELECT unit.id, unit.serial, 'is no part of the one kit that it names' AS message "
         "FROM unit LEFT JOIN kit_membership ON kit_membership.child_id = unit.id "
         "AND kit_membership.left_at IS NULL WHERE (unit.status = 'in_kit' "

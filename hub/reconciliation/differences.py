@@ -8,7 +8,7 @@ the ledger would have queued.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any
 
 import orjson
 
@@ -18,6 +18,7 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.orders import Shipment
+from hub.reconciliation.rows import Identified, RunId, SentFact
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings, outbox, registrations
@@ -93,21 +94,6 @@ class Difference:
     product_id: str | None = None
     unit_id: str | None = None
     order_id: str | None = None
-
-
-class SentFact(TypedDict):
-    """The columns of a fact that identify the differences that it heals."""
-
-    channel_id: str
-    subject: str
-
-
-class _Id(TypedDict):
-    id: str
-
-
-class _RunId(TypedDict):
-    run_id: str
 
 
 @dataclass(slots=True)
@@ -312,7 +298,7 @@ def _push_again(
     dead = [
         row["id"]
         for row in tx.rows_as(
-            _Id,
+            Identified,
             "SELECT id FROM outbox WHERE channel_id = :channel AND subject = :subject "
             "AND topic = :topic AND state = 'dead'",
             channel=difference["channel_id"],
@@ -324,7 +310,7 @@ def _push_again(
         outbox.replay(tx, dead, context.now)
         return
     units = tx.rows_as(
-        _Id,
+        Identified,
         "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
         "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
         order_id=difference["order_id"],
@@ -337,7 +323,7 @@ def _push_again(
 def healed(tx: Transaction, difference_id: str, now: datetime) -> None:
     """Close a difference as healed, and count it in its run."""
     changed = tx.row_as(
-        _RunId,
+        RunId,
         "UPDATE reconciliation_difference SET state = 'healed', healed_at = :now "
         "WHERE id = :id AND state IN ('open', 'healing') RETURNING run_id",
         now=micros(now),
@@ -353,7 +339,7 @@ def healed(tx: Transaction, difference_id: str, now: datetime) -> None:
 def healed_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
     """Close the differences that a sent level heals."""
     for row in tx.rows_as(
-        _Id,
+        Identified,
         "SELECT id FROM reconciliation_difference WHERE listing_id = :listing "
         "AND state = 'healing'",
         listing=listing_id,
@@ -364,7 +350,7 @@ def healed_listing(tx: Transaction, listing_id: str, now: datetime) -> None:
 def healed_fact(tx: Transaction, fact: SentFact, now: datetime) -> None:
     """Close the differences that a sent fact heals."""
     for row in tx.rows_as(
-        _Id,
+        Identified,
         "SELECT id FROM reconciliation_difference WHERE channel_id = :channel "
         "AND state = 'healing' AND (order_id = :subject OR unit_id = :subject)",
         channel=fact["channel_id"],

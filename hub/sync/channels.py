@@ -75,10 +75,9 @@ class _Id(TypedDict):
 
 
 def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str:
-    """Create or change a channel and return its id; a change queues all its level updates.
+    """Create or change a channel, queue its level updates, and return its id.
 
-    Raises InvalidInput for a bad code, name or buffer or another connector, UnknownReference for
-    an unknown manufacturer, client or site.
+    Raises InvalidInput or UnknownReference.
     """
     if not CODE.fullmatch(card.code):
         raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")

@@ -1,14 +1,14 @@
-"""Costs: what each unit cost, and what the units in the house cost at any instant.
+"""Costs of units, and valuation of the stock at any instant.
 
-A line is never changed; a mistake is taken back by a line of the negative amount that names it.
-Amounts are whole numbers of the smallest part of a currency (ISO 4217: cents, pence, yen).
+A line is never changed; a reversal is a line with the negative amount that names the reversed one.
+Amounts are whole numbers of the minor unit of a currency (ISO 4217: cents, pence, yen).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from hub.catalogue import CURRENCY, OUTSIDE_KINDS, LocationKind
 from hub.clock import micros, new_id
@@ -19,20 +19,21 @@ from hub.ledger import event_views
 from hub.ledger.event_writer import bounded
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import Action, Status
+from hub.storage.rows import EventRow, UnitCostRow
 from hub.storage.sql import Row, Transaction
 
 AMOUNT_MAX = 10**12
-# What happens to goods that the books of an enterprise must follow.
+# Actions that accounting follows.
 BOOKED = (
     Action.RECEIVE, Action.SELL, Action.SHIP, Action.COLLECT, Action.ACCEPT_RETURN,
     Action.WRITE_OFF, Action.LOSE, Action.REPORT_STOLEN, Action.FIND, Action.CORRECT,
 )  # fmt: skip
-# Not in the house, or not there any more; a lost unit counts until it is written off.
+# Statuses outside our stock; a lost unit counts until it is written off.
 NOT_ON_HAND = (Status.EXPECTED, Status.SHIPPED, Status.SOLD, Status.WRITTEN_OFF)
 
 
 class CostKind(StrEnum):
-    """What was paid for."""
+    """Kind of a cost."""
 
     ACQUISITION = "acquisition"
     FREIGHT = "freight"
@@ -43,16 +44,43 @@ class CostKind(StrEnum):
 
 
 class By(StrEnum):
-    """What a valuation is divided by."""
+    """Dimension of a valuation."""
 
     PRODUCT = "product"
     LOCATION = "location"
     CLIENT = "client"
 
 
+class BookedEvent(EventRow):
+    """An event with its unit's serial and SKU, and the codes of its places."""
+
+    serial: str
+    sku: str
+    from_code: str | None
+    to_code: str
+
+
+class BookedCost(BookedEvent):
+    """An event for accounting with the costs of its unit up to then, by currency."""
+
+    costs: dict[str, int]
+
+
+class _CountedPart(TypedDict):
+    part: str
+    units: int
+    uncosted: int
+
+
+class _PaidPart(TypedDict):
+    part: str
+    currency: str
+    amount: int
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What was paid for one unit."""
+    """A cost of one unit; `amount` in the minor unit of `currency`."""
 
     scan: Scan
     kind: CostKind
@@ -62,7 +90,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The units of one part of the house, and what they cost in one currency (None: nothing)."""
+    """Units of one part of the stock and their cost in one currency (None: no cost recorded)."""
 
     key: str
     units: int
@@ -72,7 +100,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """What was in the house at an instant; a part with costs in two currencies has two lines."""
+    """Stock at an instant; a part with costs in two currencies has two lines."""
 
     units: int
     uncosted: int  # units whose acquisition was never recorded
@@ -80,40 +108,43 @@ class Valuation:
 
 
 def record(tx: Transaction, context: CommandContext, costs: Sequence[Cost]) -> list[str | Refused]:
-    """Record costs; return the id of each line, or why it was refused."""
+    """Record costs; return the id of each line or its refusal, in order."""
     bounded(costs)
     known = identify(tx, [each.scan for each in costs])
-    answers: list[str | Refused] = []
+    results: list[str | Refused] = []
     rows = []
     for cost, unit in zip(costs, known, strict=True):
         try:
             if isinstance(unit, Refused):
                 raise unit
-            _sensible(cost)
+            _validate(cost)
         except Refused as refusal:
-            answers.append(refusal)
+            results.append(refusal)
             continue
-        answers.append(new_id())
-        rows.append((answers[-1], unit["id"], str(cost.kind), cost.amount, cost.currency, None))
+        results.append(new_id())
+        rows.append((results[-1], unit["id"], str(cost.kind), cost.amount, cost.currency, None))
     _write(tx, context, rows)
-    return answers
+    return results
 
 
 def reverse(tx: Transaction, context: CommandContext, cost_id: str) -> str:
-    """Take a line back by one of the negative amount; return the new line's id."""
-    line = tx.row("SELECT * FROM unit_cost WHERE id = :id FOR UPDATE", id=cost_id)
+    """Reverse a line by one with the negative amount; return the new line's id.
+
+    Raises UnknownReference for an unknown line, StepNotAllowed for a reversed or reversing one.
+    """
+    line = tx.row_as(UnitCostRow, "SELECT * FROM unit_cost WHERE id = :id FOR UPDATE", id=cost_id)
     if line is None:
         raise UnknownReference(f"there is no cost {cost_id!r}", field="costId")
     taken = tx.value("SELECT id FROM unit_cost WHERE takes_back = :id", id=cost_id)
     if taken is not None or line["takes_back"] is not None:
-        raise StepNotAllowed("the cost was taken back already", allowed=[])
+        raise StepNotAllowed("the cost was reversed already", allowed=[])
     own_id = new_id()
     row = (own_id, line["unit_id"], line["kind"], -line["amount"], line["currency"], cost_id)
     _write(tx, context, [row])
     return own_id
 
 
-def _sensible(cost: Cost) -> None:
+def _validate(cost: Cost) -> None:
     if not 0 < cost.amount <= AMOUNT_MAX:
         raise InvalidInput(f"an amount is 1 to {AMOUNT_MAX}", field="amount")
     if not CURRENCY.fullmatch(cost.currency):
@@ -141,9 +172,10 @@ def _write(
 
 
 def of_units(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the lines of units, in the order in which they were recorded."""
+    """Return the cost lines of units, in the order of recording."""
     found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
-    for row in tx.rows(
+    for row in tx.rows_as(
+        UnitCostRow,
         "SELECT * FROM unit_cost WHERE unit_id IN (:ids...) ORDER BY recorded_at, id",
         ids=list(unit_ids),
     ):
@@ -152,11 +184,11 @@ def of_units(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
 
 
 def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = None) -> Valuation:
-    """Value what was in the house at an instant, by what is known now.
+    """Value the stock at an instant, by the current knowledge.
 
-    The units are those of the trial balance at that instant: in a place of ours or between two of
-    them, and not written off. With the id of a client they are those that were its own then, with
-    what was paid since they became so.
+    The units are those of the trial balance at that instant, in one of our places or between two of
+    them, and not written off. With the id of a client: the units that it owned then, with the costs
+    since it owned them.
     """
     key = {By.PRODUCT: "product.sku", By.LOCATION: "location.code", By.CLIENT: "client.code"}[by]
     own, since, paid_since = _own(client)
@@ -180,25 +212,29 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
     }
     if client is not None:
         values["client"] = client
-    counted = tx.rows(
+    counted = tx.rows_as(
+        _CountedPart,
         f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
         "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition') THEN 0 ELSE 1 END) "
         "AS uncosted FROM inside GROUP BY part ORDER BY part",
         **values,
     )
-    sums: dict[str, list[Row]] = {}
-    for row in tx.rows(
+    sums: dict[str, list[_PaidPart]] = {}
+    for row in tx.rows_as(
+        _PaidPart,
         f"{inside}SELECT inside.part, paid.currency, SUM(paid.amount) AS amount FROM inside "
         "JOIN paid ON paid.unit_id = inside.unit_id "
         "GROUP BY inside.part, paid.currency ORDER BY inside.part, paid.currency",
         **values,
     ):
         sums.setdefault(row["part"], []).append(row)
-    lines = [
-        Worth(row["part"], row["units"], paid["currency"], int(paid["amount"]))
-        for row in counted
-        for paid in sums.get(row["part"], [{"currency": None, "amount": 0}])
-    ]
+    lines: list[Worth] = []
+    for part in counted:
+        key, units = part["part"], part["units"]
+        paid = [
+            Worth(key, units, each["currency"], int(each["amount"])) for each in sums.get(key, [])
+        ]
+        lines += paid or [Worth(key, units, None, 0)]
     return Valuation(
         sum(row["units"] for row in counted),
         sum(int(row["uncosted"]) for row in counted),
@@ -207,7 +243,7 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
 
 
 def _own(client: str | None) -> tuple[str, str, str]:
-    """Return what leaves only a client's own units, and only what was paid since they are so."""
+    """Return the SQL that limits a valuation to a client's units and their costs since then."""
     if client is None:
         return "", "", ""
     return (
@@ -217,12 +253,13 @@ def _own(client: str | None) -> tuple[str, str, str]:
     )
 
 
-def booked_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) -> list[Row]:
-    """Return what the books must follow, after a position, in the order of the commits.
+def booked_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) -> list[BookedCost]:
+    """Return the events for accounting after a position, in commit order.
 
-    Each row is an event with its unit's serial, SKU, places, and cost to that day by currency.
+    Each row is an event with its unit's serial, SKU, places, and cost up to then by currency.
     """
-    rows = tx.rows(
+    rows = tx.rows_as(
+        BookedEvent,
         "SELECT event.*, unit.serial, product.sku, from_place.code AS from_code, "
         "to_place.code AS to_code FROM event JOIN unit ON unit.id = event.unit_id "
         "JOIN product ON product.id = unit.product_id "
@@ -247,7 +284,7 @@ def _costs_until(lines: Iterable[Row], instant: int) -> dict[str, int]:
 
 
 def totals(lines: Iterable[Row]) -> dict[str, int]:
-    """Add lines up by currency."""
+    """Sum cost lines by currency."""
     found: dict[str, int] = {}
     for line in lines:
         found[line["currency"]] = found.get(line["currency"], 0) + line["amount"]

@@ -1,7 +1,6 @@
-"""Custom fields of a unit: what a house wants to know beside the ledger, and searches by.
+"""Custom fields of a unit: additional searchable attributes outside the ledger.
 
-They describe a unit and say nothing of what happened to it: the last value holds, and no event is
-written.
+They describe a unit and not its history: the last value applies, and no event is written.
 """
 
 import re
@@ -20,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _.-]{0,59}")
 
 
 def check_field(name: str, value: str | None = None) -> None:
-    """Raise InvalidInput for a name or a value that a field can not have."""
+    """Validate the name and the value of a field; raises InvalidInput."""
     if not _NAME.fullmatch(name):
         raise InvalidInput("a field's name begins with a letter and has at most 60", field="name")
     if value is not None and not 0 < len(value) <= VALUE_CHARS_MAX:
@@ -35,9 +34,9 @@ def set_fields(
     *,
     sku: str | None = None,
 ) -> Row:
-    """Set fields of a unit, or take away those whose value is None; return the unit.
+    """Set fields of a unit, delete those whose value is None, and return the unit.
 
-    Safe to repeat: the values are set, never added to.
+    Idempotent. Raises InvalidInput for an invalid field, UnknownUnit for an unknown unit.
     """
     unit = find(tx, identifier, sku)
     for name, value in fields.items():

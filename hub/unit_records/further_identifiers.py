@@ -1,7 +1,7 @@
-"""Further names of a unit: how other systems call it, our own numbers and labels; what is shown.
+"""Further identifiers of a unit: those of other systems, our own numbers and labels.
 
-A name belongs to one unit of all. Linking and retiring one is an event of the unit, so that its
-history tells by which names it was known, and when.
+An identifier belongs to one unit. Linking and retiring it is an event of the unit, so that its
+history shows which identifiers it had, and when.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,24 @@ from hub.ledger.commissioning import add_names, check_scheme
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action
+from hub.storage.rows import IdentifierRow
 from hub.storage.sql import Row, Transaction
 
 LABEL = "label"  # the scheme of labels that we put on a unit ourselves
-# What the warehouse reads on a unit, the first that there is.
+# Schemes of the identifier that the warehouse sees, in order of preference.
 SHOWN_INSIDE = (LABEL, "internal", "asset")
 NAMES_MAX = 50  # of one unit
 
 
 class Audience(StrEnum):
-    """Who a serial is shown to."""
+    """Audience of a serial."""
 
     CUSTOMER = "customer"
     WAREHOUSE = "warehouse"
 
 
 def shown_inside(unit_id: str, names: Sequence[Row]) -> str:
-    """Return what the warehouse calls a unit: its newest own label or number, else its id."""
+    """Return the warehouse's identifier of a unit: its newest own label or number, else its id."""
     for scheme in SHOWN_INSIDE:
         own = [str(row["value"]) for row in names if row["scheme"] == scheme]
         if own:
@@ -42,10 +43,10 @@ def shown_inside(unit_id: str, names: Sequence[Row]) -> str:
 
 
 def link(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
-    """Give a unit a further name.
+    """Link an identifier to a unit.
 
-    Raises DuplicateSerial if the name belongs to a unit already, UnknownUnit and the like if the
-    scan names none.
+    Raises DuplicateSerial if it belongs to a unit already, InvalidInput for too many identifiers,
+    UnknownUnit or another Refused for a scan without a unit.
     """
     check_scheme(scheme)
     key, value = canonical(value), verbatim(value)
@@ -60,9 +61,9 @@ def link(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
 
 
 def retire(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
-    """Take a further name from a unit: it may be given to another from then on.
+    """Remove an identifier from a unit; it may be linked to another unit from then on.
 
-    Raises UnknownReference if the unit does not bear it.
+    Raises UnknownReference if the unit does not have it.
     """
     key = canonical(value)
     unit = _located(work.tx, scan)
@@ -81,8 +82,9 @@ def _located(tx: Transaction, scan: Scan) -> UnitState:
     return unit
 
 
-def _bearer(tx: Transaction, scheme: str, key: str) -> Row | None:
-    return tx.row(
+def _bearer(tx: Transaction, scheme: str, key: str) -> IdentifierRow | None:
+    return tx.row_as(
+        IdentifierRow,
         "SELECT * FROM identifier WHERE scheme = :scheme AND canonical = :key",
         scheme=scheme,
         key=key,

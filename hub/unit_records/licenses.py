@@ -1,4 +1,4 @@
-"""Licenses: software and digital rights that are bound to one unit at a time."""
+"""Licenses: software and digital rights, bound to one unit at a time."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +11,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
+from hub.storage.rows import EntitlementRow
 from hub.storage.sql import Row, Transaction
 
 KIND = "license"
@@ -19,7 +20,7 @@ CHARS_MAX = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class License:
-    """What is bound: the reference that its provider knows it by, and its days, both included."""
+    """A license: the provider's reference of it, and its first and last day."""
 
     reference: str
     provider: str
@@ -27,8 +28,15 @@ class License:
     ends_on: date | None = None
 
 
+class BoundLicense(EntitlementRow):
+    """A license with the serial and the SKU of its unit."""
+
+    serial: str
+    sku: str
+
+
 def link(work: Work, scan: Scan, given: License) -> list[Verdict]:
-    """Bind a license to a unit; raise StepNotAllowed while it runs on another one."""
+    """Bind a license to a unit; raises StepNotAllowed while it is bound to another one."""
     _sensible(given)
     holder = holder_of(work.tx, given.reference, given.provider)
     if holder is not None:
@@ -57,7 +65,7 @@ def link(work: Work, scan: Scan, given: License) -> list[Verdict]:
 
 
 def unlink(work: Work, reference: str, provider: str) -> list[Verdict]:
-    """Take a license from the unit that it runs on; it may be bound to another one then."""
+    """Unbind a license from its unit; raises UnknownReference if it is not bound."""
     holder = holder_of(work.tx, reference, provider)
     if holder is None:
         raise UnknownReference(f"no unit has the license {reference!r}", field="reference")
@@ -70,9 +78,10 @@ def unlink(work: Work, reference: str, provider: str) -> list[Verdict]:
     return verdicts
 
 
-def holder_of(tx: Transaction, reference: str, provider: str) -> Row | None:
-    """Return the binding of a license with its unit's serial and SKU; None: it runs nowhere."""
-    return tx.row(
+def holder_of(tx: Transaction, reference: str, provider: str) -> BoundLicense | None:
+    """Return the binding of a license with its unit's serial and SKU; None if it is not bound."""
+    return tx.row_as(
+        BoundLicense,
         "SELECT entitlement.*, unit.serial, product.sku FROM entitlement "
         "JOIN unit ON unit.id = entitlement.unit_id JOIN product ON product.id = unit.product_id "
         "WHERE entitlement.kind = :kind AND entitlement.reference = :reference "

@@ -1,12 +1,13 @@
-"""Owners: whose a unit was, from when to when, as its history is held true now.
+"""Ownership periods of a unit, derived from its corrected history.
 
-Customers are known by their pseudonyms only: who stands behind one is kept apart, and can be
-erased. A unit that changes hands among customers (the second-hand market) is told of by an event.
+Customers appear by their pseudonyms only; their contacts are stored apart and can be erased. A
+transfer between customers (second-hand sale) is recorded as an event.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 from hub import ledger
 from hub.commands.work import Work
@@ -23,7 +24,7 @@ OWNER_CHARS_MAX = 200
 
 
 class OwnerKind(StrEnum):
-    """Who owns a unit."""
+    """Kind of the owner of a unit."""
 
     OWN = "own"  # ourselves
     CLIENT = "client"  # whose goods we keep
@@ -32,9 +33,9 @@ class OwnerKind(StrEnum):
 
 @dataclass(slots=True)
 class Period:
-    """Somebody owned a unit from a time to a time (None: still), in microseconds since 1970.
+    """A period of ownership, in microseconds since 1970; `until` None: the current owner.
 
-    `owner` is a client's code or a customer's pseudonym; None where nobody was named.
+    `owner` is a client's code or a customer's pseudonym; None if the owner is unnamed.
     """
 
     kind: OwnerKind
@@ -46,18 +47,24 @@ class Period:
 
 
 def change(work: Work, owner: str, scans: Sequence[Scan]) -> list[Verdict]:
-    """Record that units which were sold belong to another customer now (CBV accepting)."""
+    """Record the transfer of sold units to another customer (CBV business step accepting)."""
     if not 0 < len(owner.strip()) <= OWNER_CHARS_MAX:
         raise InvalidInput(f"an owner has 1 to {OWNER_CHARS_MAX} characters", field="owner")
     command = UnitCommand(action=Action.CHANGE_OWNER, details={"owner": owner.strip()})
     return ledger.record(work, command, scans)
 
 
+class _ClientOfUnit(TypedDict):
+    id: str
+    code: str
+
+
 def periods(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Period]]:
-    """Return the owners of units, the first first."""
+    """Return the ownership periods of units, oldest first."""
     clients = {
         row["id"]: row["code"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _ClientOfUnit,
             "SELECT unit.id, client.code FROM unit JOIN client ON client.id = unit.client_id "
             "WHERE unit.id IN (:ids...)",
             ids=list(unit_ids),

@@ -1,7 +1,7 @@
-"""Sensors: what was measured at units on their way (EPCIS 2.0 sensor reports).
+"""Sensor readings of units in transit (EPCIS 2.0 sensor reports).
 
-The readings stand in a table of their own; the history of each unit tells of them in one event,
-with the smallest, the largest and the mean, so that they can not be changed unnoticed.
+The readings have a table of their own; one event in the history of each unit summarizes them with
+minimum, maximum and mean, so that a change of the readings is detectable.
 """
 
 import math
@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from hub import ledger
 from hub.clock import micros, moment, new_id
@@ -42,14 +42,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a type of reading must not leave; None: no limit on that side."""
+    """Limits of a type of reading; None: no limit on that side."""
 
     type: str
     low: float | None = None
     high: float | None = None
 
     def leaves(self, value: float) -> bool:
-        """Say whether a value is outside."""
+        """Return whether a value is outside the limits."""
         too_low = self.low is not None and value < self.low
         return too_low or (self.high is not None and value > self.high)
 
@@ -62,7 +62,10 @@ def record(
     limits: Sequence[Limits] = (),
     hold: bool = False,
 ) -> list[Verdict]:
-    """Keep readings of units that travelled together; `hold` blocks them if a limit was left."""
+    """Store readings of units that travelled together; with `hold`, block them outside limits.
+
+    Raises InvalidInput for invalid or too many readings.
+    """
     bounded(scans)
     _check(work.context, scans, readings)
     outside = {each.type: each for each in limits}
@@ -91,7 +94,7 @@ def record(
     )  # fmt: skip
     if left and hold:
         blocked = UnitCommand(action=Action.HOLD, hold_kind="quality", hold_reference="sensor")
-        # A unit that is blocked for its quality already stays so: its verdict is not the command's.
+        # A unit with a quality block already keeps it; the result of this command is ignored.
         ledger.record(work, blocked, [Scan(each) for each in measured])
     return verdicts
 
@@ -130,9 +133,20 @@ def _summaries(readings: Sequence[Reading]) -> list[dict[str, Any]]:
     ]
 
 
+class _ExposureRow(TypedDict):
+    type: str
+    unit_of_measure: str
+    count: int
+    lowest: float
+    highest: float
+    mean: float
+    since: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What a unit went through: of one type and unit of measure, in a window of time."""
+    """Summary of a unit's readings of one type and unit of measure, in a time window."""
 
     type: str
     unit_of_measure: str
@@ -145,7 +159,7 @@ class Exposure:
 
 
 def exposure(tx: Transaction, unit_id: str, since: datetime, until: datetime) -> list[Exposure]:
-    """Sum up all readings of a unit in a window, both ends included."""
+    """Summarize all readings of a unit in a time window, both ends included."""
     return [
         Exposure(
             type=row["type"],
@@ -157,7 +171,8 @@ def exposure(tx: Transaction, unit_id: str, since: datetime, until: datetime) ->
             since=moment(row["since"]),
             until=moment(row["until"]),
         )
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _ExposureRow,
             "SELECT type, unit_of_measure, COUNT(*) AS count, MIN(value) AS lowest, "
             "MAX(value) AS highest, AVG(value) AS mean, MIN(measured_at) AS since, "
             "MAX(measured_at) AS until FROM sensor_reading WHERE unit_id = :unit "
@@ -173,7 +188,7 @@ def exposure(tx: Transaction, unit_id: str, since: datetime, until: datetime) ->
 def readings(
     tx: Transaction, unit_id: str, *, first: int, after: str | None, type_: str | None
 ) -> list[Row]:
-    """Return readings of a unit, in the order in which they were recorded, one more than asked."""
+    """Return readings of a unit in the order of recording, one more than `first`."""
     return tx.rows(
         "SELECT * FROM sensor_reading WHERE unit_id = :unit AND id > :after "
         f"{'' if type_ is None else 'AND type = :type '}ORDER BY id LIMIT :limit",

@@ -172,7 +172,7 @@ def test_a_block_that_was_taken_back_can_not_have_been_never_placed(world: World
     [
         ([], "write it off"),
         ([Action.ALLOCATE], "release the promise"),
-        ([Action.ALLOCATE, Action.RELEASE], "promise the unit anew"),
+        ([Action.ALLOCATE, Action.RELEASE], "allocate the unit again"),
         ([Action.ALLOCATE, Action.PICK], "goes back into stock"),
         ([Action.ALLOCATE, Action.PICK, Action.PACK], "goes back into stock"),
     ],
@@ -211,7 +211,7 @@ def shipped(world: World, connector: str) -> Row:
 
 def test_a_shipment_that_a_channel_is_told_is_taken_back_as_a_return(world: World) -> None:
     shipped(world, "shopify")
-    with pytest.raises(StepNotAllowed, match="told that it left") as refused:
+    with pytest.raises(StepNotAllowed, match="notified that it left") as refused:
         never(world, "SN-1", 5)
     assert refused.value.details["allowed"] == ["accept_return"]
     assert state(world)["status"] == "shipped"
@@ -248,7 +248,7 @@ def test_a_registration_that_still_waits_is_withdrawn(world: World) -> None:
     assert world.value("SELECT COUNT(*) FROM outbox") == 0
     world.do(Action.SELL, "SN-1")
     world.write(lambda tx: tx.run("UPDATE outbox SET state = 'sent'"))
-    with pytest.raises(StepNotAllowed, match="manufacturer was told"):
+    with pytest.raises(StepNotAllowed, match="manufacturer was notified"):
         never(world, "SN-1", 5)
     whole(world)
 
@@ -362,7 +362,7 @@ def test_a_sale_that_was_declared_away_is_recorded_anew(world: World) -> None:
     world.receive("SN-1")
     world.do(Action.SELL, "SN-1")
     never(world, "SN-1", 3)
-    with pytest.raises(StepNotAllowed, match="record it anew"):
+    with pytest.raises(StepNotAllowed, match="record it again"):
         restate(world, "SN-1", 3)
 
 
