@@ -1,4 +1,4 @@
-"""Count the files and functions that one operation runs through: ``python -m tests.walk``.
+"""Count the files and functions that one operation runs through: ``python -m tests.benchmarks.walk``.
 
 Receive, pick and ship go through the GraphQL API, intake through the order of a channel. Each runs
 once before it is counted: imports and caches do not count.
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "graphql"), str(ROOT / "tests")]
 PACKAGES = tuple(f"{ROOT / each}{os.sep}" for each in ("hub", "jobs", "graphql", "connectors"))
 RECEIVE = """mutation($key: String!, $units: [ArrivalInput!]!) { receiveUnits(
