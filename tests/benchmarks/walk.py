@@ -1,4 +1,4 @@
-"""Count the files and functions that one operation runs through: ``python -m tests.benchmarks.walk``.
+"""Count the files and functions of one operation: ``python -m tests.benchmarks.walk``.
 
 Receive, pick and ship go through the GraphQL API, intake through the order of a channel. Each runs
 once before it is counted: imports and caches do not count.
