@@ -135,7 +135,7 @@ def test_a_worker_finishes_what_it_tells_and_gives_back_the_rest(
                 told.door.opened.set()
                 code = await asyncio.to_thread(worker.process.wait, SECONDS_MAX)
             log = worker.log.read_text()
-            assert (code, "Traceback" in log, "gave it back" in log) == (0, False, False), log
+            assert (code, "Traceback" in log, "released their work" in log) == (0, False, False), log
             assert told.states() == ["sent"] + ["waiting"] * (ORDERS - 1)
             assert world.value(HELD) == 0
             began = time.monotonic()
@@ -158,7 +158,7 @@ def test_a_worker_that_can_not_finish_in_time_gives_everything_back(
                 await come(told, worker)
                 code = await asyncio.to_thread(worker.stop)
             log = worker.log.read_text()
-            assert (code, "Traceback" in log, "gave it back" in log) == (0, False, True), log
+            assert (code, "Traceback" in log, "released their work" in log) == (0, False, True), log
             assert told.states() == ["waiting"] * ORDERS
             assert world.value(HELD) == 0
             # What was cut off arrives after all; who repeats it looks first, and finds it.

@@ -93,7 +93,7 @@ def test_what_can_not_start_is_not_tried_for_ever(world: World) -> None:
     vain = [
         sys.executable,
         "-c",
-        "from hub import processes; processes.keep('builtins:int', '', 1)",
+        "from serial_hub import processes; processes.keep('builtins:int', '', 1)",
     ]
     ended = subprocess.run(vain, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
     assert ended.returncode == 1

@@ -102,7 +102,7 @@ def _done_before_work(patch: pytest.MonkeyPatch) -> None:
     """A delivery is closed in one transaction, and its order worked in in the next."""
     accept = intake.orders.accept
 
-    async def work_in(runtime: Runtime, message: Row, _batch: leases.Batch) -> None:
+    async def process(runtime: Runtime, message: Row, _batch: leases.Batch) -> None:
         channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
         try:
             found = (await intake._read(runtime, channel, message)).orders
@@ -116,7 +116,7 @@ def _done_before_work(patch: pytest.MonkeyPatch) -> None:
             context = runtime.context("intake")
             await runtime.database.write(partial(_in_its_own, accept, context, channel, order))
 
-    patch.setattr(intake, "_work_in", work_in)
+    patch.setattr(intake, "_process", process)
 
 
 def _failed(
