@@ -1,6 +1,6 @@
 """Bulk reads: what an RFID reader saw in one sweep, each tag once, with the unit that bears it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.capture.answers import CaptureCode
@@ -88,7 +88,7 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
 
 def _tag(
     seen: _Seen,
-    products: dict[str, Row],
+    products: Mapping[str, Row],
     bearers: dict[str, list[Row]],
     wanted: object,
 ) -> Tag:

@@ -4,7 +4,7 @@ Everything is looked up here, in a handful of indexed questions however much was
 follows from it is decided by `find` and `receive`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.capture.answers import CaptureCode, Finding, Signal, Suggestion
@@ -92,7 +92,7 @@ def _meet(desk: Desk) -> None:
         schemes.setdefault(row["scheme"], set()).add(row["canonical"])
 
 
-def _settle_product(desk: Desk, products: dict[str, Row], hint: str | None) -> None:
+def _settle_product(desk: Desk, products: Mapping[str, Row], hint: str | None) -> None:
     told = desk.told
     hinted = products.get(hint) if hint else None
     if hint and hinted is None:

@@ -17,7 +17,8 @@ from hub.ledger import commissioning
 from hub.ledger.commissioning import RECEIPT, Admitted
 from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
 MESSAGE_CHARS_MAX = 500
 STEPS = (Action.RECEIVE, Action.PUT_AWAY)
@@ -114,7 +115,7 @@ class Batch:
             context,
             [each.arrival for each in placed.values()],
             *steps,
-            awaited=not self.unserialized_stock,
+            expected=not self.unserialized_stock,
         )
         admitted = {}
         for number, each in zip(placed, checked, strict=True):
@@ -129,7 +130,7 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         admitted: dict[int, Admitted],
-        places: Mapping[str, Row],
+        places: Mapping[str, LocationRow],
         verdicts: dict[int, RowVerdict],
     ) -> dict[str, int]:
         """Take units of products under unserialized_stock from the stock without serials."""
@@ -159,13 +160,13 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         admitted: Mapping[int, Admitted],
-        places: Mapping[str, Row],
+        places: Mapping[str, LocationRow],
         verdicts: dict[int, RowVerdict],
     ) -> None:
         groups: dict[tuple[str, date | None, bool], list[int]] = {}
         for number, each in admitted.items():
             wanted = self.wanted[number]
-            key = (wanted.location, wanted.received_on, each.awaited is not None)
+            key = (wanted.location, wanted.received_on, each.expected_id is not None)
             groups.setdefault(key, []).append(number)
         fields: list[tuple[str, str, str]] = []
         for (code, day, awaited), numbers in sorted(
@@ -192,7 +193,7 @@ class Batch:
         tx: Transaction,
         context: CommandContext,
         units: list[Admitted],
-        place: Row,
+        place: LocationRow,
         *,
         awaited: bool,
     ) -> list[Verdict]:
@@ -213,8 +214,10 @@ def code_of(refusal: Refused) -> str:
     return refusal.code
 
 
-def _places(tx: Transaction, codes: set[str]) -> dict[str, Row]:
-    rows = tx.rows("SELECT * FROM location WHERE code IN (:codes...)", codes=sorted(codes))
+def _places(tx: Transaction, codes: set[str]) -> dict[str, LocationRow]:
+    rows = tx.rows_as(
+        LocationRow, "SELECT * FROM location WHERE code IN (:codes...)", codes=sorted(codes)
+    )
     return {row["code"]: row for row in rows if row["kind"] not in OUTSIDE_KINDS}
 
 

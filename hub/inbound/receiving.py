@@ -25,6 +25,7 @@ from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, ref
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
+from hub.storage.rows import LocationRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 from hub.vocabulary import BizStep
@@ -35,7 +36,7 @@ __all__ = ["UNIT_COLUMNS", "Arrival", "commission", "receive", "unlabelled"]
 def receive(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row,
+    place: LocationRow,
     *,
     put_away: bool = False,
     delivery: Row | None = None,
@@ -49,12 +50,12 @@ def receive(
     if delivery is not None:
         arrivals = [_of_delivery(each, delivery) for each in arrivals]
     steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
-    admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, awaited=True)
+    admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, expected=True)
     delivery_id = delivery["id"] if delivery else None
     awaited = {
         index: each
         for index, each in enumerate(admitted)
-        if isinstance(each, Admitted) and each.awaited
+        if isinstance(each, Admitted) and each.expected_id
     }
     touched = [*_touched(work.tx, awaited), *([delivery_id] if delivery_id else [])]
     ship_notices.lock(work.tx, touched)
@@ -78,7 +79,7 @@ def _named(verdict: Verdict, read: str) -> Verdict:
 def commission(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row | None,
+    place: LocationRow | None,
     *,
     point: RecordOrigin,
 ) -> list[Verdict]:
@@ -104,7 +105,7 @@ def commission(
 def commission_admitted(
     work: Work,
     admitted: Sequence[Admitted],
-    place: Row,
+    place: LocationRow,
     origin: Origin,
     *,
     put_away: bool = True,
@@ -122,7 +123,7 @@ def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
 def _commission(
     work: Work,
     admitted: Sequence[Admitted | Refused],
-    place: Row,
+    place: LocationRow,
     origin: Origin,
     put_away: bool,
     delivery_id: str | None,
@@ -131,10 +132,10 @@ def _commission(
     new = {
         index: each
         for index, each in enumerate(admitted)
-        if isinstance(each, Admitted) and not each.awaited
+        if isinstance(each, Admitted) and not each.expected_id
     }
     writer = EventWriter(work.context, work.command_id)
-    units = commissioning.bear(
+    units = commissioning.write_records(
         work.tx,
         work.context,
         writer,
@@ -166,12 +167,12 @@ def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
 def _arrived(
     work: Work,
     awaited: dict[int, Admitted],
-    place: Row,
+    place: LocationRow,
     *,
     put_away: bool,
 ) -> dict[int, Verdict]:
     """Record that expected units came; one that was given up meanwhile is found again."""
-    ids = sorted({str(each.awaited) for each in awaited.values()})
+    ids = sorted({str(each.expected_id) for each in awaited.values()})
     given_up = {
         row["id"]
         for row in work.tx.rows(
@@ -180,7 +181,7 @@ def _arrived(
     }
     steps: dict[tuple[Action, Condition], dict[int, Admitted]] = {}
     for index, each in awaited.items():
-        action = Action.FIND if each.awaited in given_up else Action.RECEIVE
+        action = Action.FIND if each.expected_id in given_up else Action.RECEIVE
         steps.setdefault((action, each.arrival.condition), {})[index] = each
     verdicts: dict[int, Verdict] = {}
     for (action, condition), chosen in steps.items():
@@ -188,7 +189,7 @@ def _arrived(
         verdicts |= _step(work, command, chosen)
     came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
     _complete(work.tx, work.context, came)
-    shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
+    shelved = {index: each for index, each in came.items() if each.expected_id not in given_up}
     if put_away and shelved:
         command = UnitCommand(action=Action.PUT_AWAY, location=place)
         verdicts |= _step(work, command, shelved)
@@ -202,7 +203,7 @@ def _step(
 ) -> dict[int, Verdict]:
     told = command.action is not Action.PUT_AWAY
     scans = [
-        Scan(str(each.awaited), facts=commissioning.facts(each.arrival) if told else None)
+        Scan(str(each.expected_id), facts=commissioning.facts(each.arrival) if told else None)
         for each in chosen.values()
     ]
     done = ledger.record(work, command, scans)
@@ -221,7 +222,7 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
         "client_id = COALESCE(client_id, :client_id) WHERE id = :id",
         [
             {
-                "id": each.awaited,
+                "id": each.expected_id,
                 "supplier": each.arrival.supplier,
                 "purchase_order": each.arrival.purchase_order,
                 "lot": each.arrival.lot,
@@ -233,7 +234,9 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
         ],
     )
     names = [
-        (str(each.awaited), *name) for each in came.values() for name in each.arrival.identifiers
+        (str(each.expected_id), *name)
+        for each in came.values()
+        for name in each.arrival.identifiers
     ]
     known = {
         (row["scheme"], row["canonical"])
@@ -253,6 +256,6 @@ def _touched(tx: Transaction, awaited: dict[int, Admitted]) -> list[str]:
         return []
     rows = tx.rows(
         "SELECT DISTINCT delivery_id FROM unit WHERE id IN (:ids...) AND delivery_id IS NOT NULL",
-        ids=sorted({str(each.awaited) for each in awaited.values()}),
+        ids=sorted({str(each.expected_id) for each in awaited.values()}),
     )
     return [row["delivery_id"] for row in rows]

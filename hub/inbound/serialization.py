@@ -23,6 +23,7 @@ from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import LIFECYCLE, Action, Place, Status
 from hub.orders import Shipment
+from hub.storage.rows import LocationRow
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import BizStep
 
@@ -43,7 +44,7 @@ class Sighting:
     """A serial that nobody knows yet, and where its unit is: at a place, or somewhere at a site."""
 
     arrival: Arrival
-    place: Row | None = None
+    place: LocationRow | None = None
     site: str | None = None
 
 
@@ -85,7 +86,7 @@ def capture(
     admitted = commissioning.admit(
         work.tx, work.context, [each.arrival for each in sightings], *steps
     )
-    places: dict[str, Row] = {}
+    places: dict[str, LocationRow] = {}
     commission: dict[str, list[tuple[int, Admitted]]] = {}
     found: list[Verdict | Refused | None] = [None] * len(sightings)
     for index, (sighting, each) in enumerate(zip(sightings, admitted, strict=True)):
@@ -129,7 +130,7 @@ def product_code(serial: str, product: str | None) -> str | None:
 def capture_units(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row,
+    place: LocationRow,
 ) -> list[Verdict]:
     """Read the serials of old stock where it lies, without moving it."""
     bounded(arrivals)

@@ -160,7 +160,7 @@ def _expect(
     admitted = commissioning.admit(work.tx, work.context, arrivals)
     good = {index: each for index, each in enumerate(admitted) if isinstance(each, Admitted)}
     writer = EventWriter(work.context, work.command_id)
-    units = commissioning.bear(
+    units = commissioning.write_records(
         work.tx,
         work.context,
         writer,

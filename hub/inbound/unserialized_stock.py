@@ -14,6 +14,7 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
 from hub.storage.paging import Filter, page_size
+from hub.storage.rows import LocationRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 
@@ -203,7 +204,9 @@ class Shelf:
         gone = self._taken.get(row["id"], 0) + self._spent.get(row["id"], 0)
         return int(row["quantity"]) - gone
 
-    def find(self, product_id: str, place: Row | None = None, site: str | None = None) -> Row:
+    def find(
+        self, product_id: str, place: LocationRow | None = None, site: str | None = None
+    ) -> Row:
         """Return the stock that a unit is taken from: that of its place, else of its site.
 
         Raises NotEnoughStock if there is none, InvalidInput if several places have some and none

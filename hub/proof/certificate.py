@@ -6,6 +6,7 @@ whole paper is signed as well, so that its last events can not be left out.
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +27,8 @@ def issue(
     tx: Transaction, signer: Signer, identifier: str, sku: str | None, now: datetime
 ) -> dict[str, Any]:
     """Write the certificate of a unit. Events that no checkpoint covers yet are named as such."""
-    unit = units.find(tx, identifier, sku)
-    events = event_views.history(tx, [unit["id"]])[unit["id"]]
+    unit: Row = units.find(tx, identifier, sku)
+    events: Sequence[Row] = event_views.history(tx, [unit["id"]])[unit["id"]]
     covering = {event["id"]: _covering(tx, event) for event in events}
     rows = {row["number"]: row for row in covering.values() if row is not None}
     leaves = {number: _leaves(tx, row) for number, row in rows.items()}

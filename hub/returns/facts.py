@@ -1,6 +1,6 @@
 """Finding out what a returned thing is: everything is read from the ledger, no channel is asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -160,7 +160,7 @@ def _findings(tx: Transaction, known: Known) -> Iterator[Finding]:
 
 def _never_issued(tx: Transaction, known: Known) -> Iterator[Finding]:
     """Notice an unknown serial that breaks the maker's rule: it was never issued."""
-    skus: dict[str, Row] = {known.expected["sku"]: known.expected} if known.expected else {}
+    skus: Mapping[str, Row] = {known.expected["sku"]: known.expected} if known.expected else {}
     if not skus:
         codes = sorted({line["sku"] for line in known.named_lines})
         skus = catalogue.products_by_code(tx, codes) if codes else {}
