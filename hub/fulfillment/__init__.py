@@ -1,1 +1,1 @@
-"""The way out: picked, checked, packed, dispatched, collected, sold, exchanged, transferred."""
+"""Fulfillment: picking, packing, dispatch, collection, counter sales, exchanges, transfers."""

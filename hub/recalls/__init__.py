@@ -1,6 +1,7 @@
-"""Recalls: what a predicate describes is caught, blocked, its customers told, and followed.
+"""Recalls: units that match a predicate are caught and blocked, and their customers notified.
 
-What is caught later stands in `recall_catch`, what follows from it in `hub.ledger.rules.recall`.
+`recall_catch` catches units that are recorded later; `hub.ledger.rules.recall` applies the effects
+to the ledger.
 """
 
 from hub.recalls.containment import Standing, containment

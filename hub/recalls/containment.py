@@ -1,9 +1,10 @@
-"""How far a recall is contained: counted per channel and in total, and shown unit by unit."""
+"""Containment of a recall: counts per channel and in total, and its units one by one."""
 
 from dataclasses import dataclass, fields
 
 from hub.catalogue import CUSTOMER
 from hub.storage.paging import Filter, page_size
+from hub.storage.rows import RecallRow, RecallUnitRow
 from hub.storage.sql import Row, Transaction
 
 UNITS = (
@@ -22,12 +23,30 @@ RECALLS = (
 )
 
 
+class RecalledUnit(RecallUnitRow):
+    """A unit of a recall with its channel, order and recall."""
+
+    channel_code: str | None
+    order_number: str | None
+    recall_ref: str
+    recall_title: str
+    recall_state: str
+
+
+class ShownRecall(RecallRow):
+    """A recall with its channel, its product and the time of the first notice."""
+
+    channel_code: str | None
+    sku: str | None
+    first_contact_at: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How the units of one channel stand; of no channel: what nobody had bought.
+    """Recall counts for one channel; channel None counts unsold units.
 
     on_hand + sold + missing + destroyed = affected; located = affected - missing;
-    open + resolved = affected. `blocked` counts of those in house.
+    open + resolved = affected. `blocked` counts units on hand.
     """
 
     affected: int = 0
@@ -103,30 +122,33 @@ def units(
     after: str | None,
     open_only: bool = False,
     channel: str | None = None,
-) -> list[Row]:
-    """Return the units of a recall with why they are there, one more than asked for."""
+) -> list[RecalledUnit]:
+    """Return the units of a recall with the reasons, one more than `first`."""
     wanted = Filter()
     wanted.add("recall_unit.recall_id = :recall", recall=recall_id)
     wanted.add("recall_unit.id > :after", after=after)
     wanted.add("channel.code = :channel", channel=channel)
     if open_only:
         wanted.add("recall_unit.resolution IS NULL")
-    return tx.rows(
+    return tx.rows_as(
+        RecalledUnit,
         f"{UNITS}{wanted.where()}ORDER BY recall_unit.id LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,
     )
 
 
-def of_unit(tx: Transaction, unit_id: str) -> list[Row]:
+def of_unit(tx: Transaction, unit_id: str) -> list[RecalledUnit]:
     """Return the recalls that a unit is or was under, oldest first."""
-    return tx.rows(
-        f"{UNITS}WHERE recall_unit.unit_id = :unit ORDER BY recall_unit.id LIMIT 200", unit=unit_id
+    return tx.rows_as(
+        RecalledUnit,
+        f"{UNITS}WHERE recall_unit.unit_id = :unit ORDER BY recall_unit.id LIMIT 200",
+        unit=unit_id,
     )
 
 
 def customers(tx: Transaction, recall_id: str, *, first: int, after: str | None) -> list[Row]:
-    """Return the customers who have units of a recall, with how far their notice got."""
+    """Return the customers who have units of a recall, with the state of their notice."""
     beyond = "HAVING MIN(recall_unit.id) > :after " if after else ""
     values = {"after": after} if after else {}
     return tx.rows(
@@ -145,7 +167,7 @@ def customers(tx: Transaction, recall_id: str, *, first: int, after: str | None)
 
 
 def orders_of(tx: Transaction, recall_id: str, refs: list[str]) -> dict[str, list[Row]]:
-    """Return the orders by which customers got units of a recall, at most 200 for all."""
+    """Return the orders by which customers got units of a recall, by customer."""
     rows = tx.rows(
         "SELECT DISTINCT recall_unit.customer_ref, sales_order.number, "
         "channel.code AS channel_code FROM recall_unit "
@@ -162,17 +184,20 @@ def orders_of(tx: Transaction, recall_id: str, refs: list[str]) -> dict[str, lis
     return found
 
 
-def shown(tx: Transaction, ref: str) -> Row | None:
+def shown(tx: Transaction, ref: str) -> ShownRecall | None:
     """Return one recall with its product, channel and first contact."""
-    return tx.row(f"{RECALLS}WHERE recall.ref = :ref", ref=ref)
+    return tx.row_as(ShownRecall, f"{RECALLS}WHERE recall.ref = :ref", ref=ref)
 
 
-def listed(tx: Transaction, *, first: int, after: str | None, state: str | None) -> list[Row]:
-    """Return recalls, the newest first, one more than asked for."""
+def listed(
+    tx: Transaction, *, first: int, after: str | None, state: str | None
+) -> list[ShownRecall]:
+    """Return recalls, the newest first, one more than `first`."""
     wanted = Filter()
     wanted.add("recall.id < :before", before=after)
     wanted.add("recall.state = :state", state=state)
-    return tx.rows(
+    return tx.rows_as(
+        ShownRecall,
         f"{RECALLS}{wanted.where()}ORDER BY recall.id DESC LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,

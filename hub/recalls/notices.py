@@ -1,7 +1,7 @@
-"""Notices: one message to each customer of a recall, through a channel that carries messages.
+"""Notices: one message to each customer of a recall, through a messaging channel.
 
-The queue holds the id of a notice and nothing about the person; how to reach him is opened when
-the message is sent. What became of it comes back by receipts, in any order.
+The queue holds the id of a notice and nothing about the person; the contact is unsealed when the
+message is sent. Receipts report the outcome, in any order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,21 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub import cases
+from hub.availability.rows import ChannelLike
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
+from hub.recalls.rows import (
+    CustomerRef,
+    NamedUnit,
+    NoticeDraft,
+    NoticeOfRecall,
+    NoticeStatus,
+    NotifiedRecall,
+    PersonRef,
+)
+from hub.storage.rows import NoticeRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import outbox
 from hub.sync.channels import can
@@ -26,23 +37,23 @@ DETAIL_CHARS_MAX = 200
 
 
 class NoticeState(StrEnum):
-    """How far a message to a customer got."""
+    """State of a message to a customer."""
 
-    UNREACHABLE = "unreachable"  # nobody knows how to reach him
+    UNREACHABLE = "unreachable"  # no contact is known
     WAITING = "waiting"
     FAILED = "failed"
     SENT = "sent"
     DELIVERED = "delivered"
-    ANSWERED = "answered"  # he read it and confirmed
+    ANSWERED = "answered"  # the customer read it and confirmed
 
 
-# Of two receipts of one moment the one that says more counts.
+# Of two receipts with the same time the one with the higher rank counts.
 RANK = {state: rank for rank, state in enumerate(NoticeState)}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as it is sent; `sealed` is how to reach the person, for the vault to open."""
+    """A message to send; `sealed` is the contact of the person, sealed by the vault."""
 
     reference: str
     sealed: str
@@ -50,11 +61,13 @@ class Draft:
     text: str
 
 
-def tell_customers(tx: Transaction, context: CommandContext, recall: Row, channel: Row) -> None:
-    """Tell every customer of a recall once, now and when more are found.
+def tell_customers(
+    tx: Transaction, context: CommandContext, recall: NotifiedRecall | Row, channel: ChannelLike
+) -> None:
+    """Notify every customer of a recall once, now and when more customers are found.
 
-    Those who were told are left alone; where it failed it is tried anew. Raises InvalidInput for a
-    channel that carries no messages.
+    Customers already notified are skipped; failed notifications are retried. Raises InvalidInput
+    for a channel that sends no messages.
     """
     if not can(channel, "send_notice"):
         raise InvalidInput(f"{channel['code']} carries no messages", field="channel")
@@ -63,19 +76,25 @@ def tell_customers(tx: Transaction, context: CommandContext, recall: Row, channe
         channel=channel["id"],
         id=recall["id"],
     )
-    rows = tx.rows(
+    rows = tx.rows_as(
+        CustomerRef,
         "SELECT DISTINCT customer_ref FROM recall_unit WHERE recall_id = :recall "
         "AND customer_ref IS NOT NULL ORDER BY customer_ref",
         recall=recall["id"],
     )
-    announce(
-        tx, context, {**recall, "channel_id": channel["id"]}, [row["customer_ref"] for row in rows]
-    )
-    _nameless(tx, context, recall)
+    notified: NotifiedRecall = {
+        "id": recall["id"],
+        "ref": recall["ref"],
+        "channel_id": channel["id"],
+    }
+    announce(tx, context, notified, [row["customer_ref"] for row in rows])
+    _report_unnamed(tx, context, notified)
 
 
-def announce(tx: Transaction, context: CommandContext, recall: Row, refs: Iterable[str]) -> None:
-    """Have customers told by the recall's channel, those that were not told yet."""
+def announce(
+    tx: Transaction, context: CommandContext, recall: NotifiedRecall, refs: Iterable[str]
+) -> None:
+    """Queue notices through the recall's channel for customers who were not notified yet."""
     wanted = sorted(set(refs))
     if recall["channel_id"] is None or not wanted:
         return
@@ -96,7 +115,8 @@ def announce(tx: Transaction, context: CommandContext, recall: Row, refs: Iterab
             for ref in wanted
         ],
     )
-    rows = tx.rows(
+    rows = tx.rows_as(
+        NoticeRow,
         "SELECT * FROM notice WHERE recall_id = :recall AND customer_ref IN (:refs...) "
         "AND state IN (:states...) ORDER BY id FOR UPDATE",
         recall=recall["id"],
@@ -116,8 +136,9 @@ def announce(tx: Transaction, context: CommandContext, recall: Row, refs: Iterab
 
 
 def reached_again(tx: Transaction, context: CommandContext, ref: str) -> None:
-    """Have a person told who could not be reached before, now that we know how."""
-    rows = tx.rows(
+    """Queue the failed notices of a person again, after the contact changed."""
+    rows = tx.rows_as(
+        NoticeRow,
         "SELECT notice.* FROM notice JOIN recall ON recall.id = notice.recall_id "
         "WHERE notice.customer_ref = :ref AND notice.state IN (:states...) "
         "AND recall.state = 'open' ORDER BY notice.id FOR UPDATE OF notice",
@@ -125,12 +146,14 @@ def reached_again(tx: Transaction, context: CommandContext, ref: str) -> None:
         states=[str(NoticeState.UNREACHABLE), str(NoticeState.FAILED)],
     )
     for row in rows:
+        assert row["channel_id"] is not None  # a notice is created with its recall's channel
         _queue(tx, context, row["channel_id"], [row])
 
 
 def message(tx: Transaction, notice_id: str) -> Draft | None:
-    """Write the message of a notice; None where there is nothing to send any more."""
-    row = tx.row(
+    """Return the message of a notice; None if it is no longer to be sent."""
+    row = tx.row_as(
+        NoticeDraft,
         "SELECT notice.recall_id, notice.customer_ref, recall.ref, recall.title, "
         "recall.instructions, person.contact, person.changed_at FROM notice "
         "JOIN recall ON recall.id = notice.recall_id "
@@ -140,7 +163,8 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
     )
     if row is None:
         return None
-    units = tx.rows(
+    units = tx.rows_as(
+        NamedUnit,
         "SELECT unit.serial, product.name FROM recall_unit "
         "JOIN unit ON unit.id = recall_unit.unit_id JOIN product ON product.id = unit.product_id "
         "WHERE recall_unit.recall_id = :recall AND recall_unit.customer_ref = :ref "
@@ -152,7 +176,7 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
     lines = [f"- {unit['name']}, {unit['serial']}" for unit in units[:SERIALS_SHOWN_MAX]]
     more = ["- …"] if len(units) > SERIALS_SHOWN_MAX else []
     return Draft(
-        # Another address is another message; the same one again is the same.
+        # A changed contact makes a new message.
         reference=f"{notice_id}-{row['changed_at']}",
         sealed=row["contact"],
         subject=f"{row['ref']}: {row['title']}",
@@ -161,7 +185,7 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
 
 
 def sent(tx: Transaction, notice_id: str, remote: str, now: datetime) -> None:
-    """Note that the channel took a message, and by which id it knows it."""
+    """Record that the channel accepted a message, with the channel's id of it."""
     tx.run(
         "UPDATE notice SET state = 'sent', remote_ref = :remote, sent_at = :now "
         "WHERE id = :id AND state = 'waiting'",
@@ -172,7 +196,7 @@ def sent(tx: Transaction, notice_id: str, remote: str, now: datetime) -> None:
 
 
 def failed(tx: Transaction, notice_id: str, now: datetime) -> None:
-    """Note that a message was given up before the channel took it, and open a case."""
+    """Record that a message could not be sent, and open a case."""
     row = _with_recall(tx, "notice.id = :id", id=notice_id)
     if row is not None and row["state"] == NoticeState.WAITING:
         tx.run("UPDATE notice SET state = 'failed' WHERE id = :id", id=notice_id)
@@ -182,9 +206,9 @@ def failed(tx: Transaction, notice_id: str, now: datetime) -> None:
 def receive(
     tx: Transaction, channel_id: str, receipts: Sequence[NoticeReceipt], now: datetime
 ) -> list[NoticeReceipt]:
-    """Note what became of messages; return the receipts of messages that nobody knows (yet).
+    """Store receipts of messages; return the receipts of messages that are not known (yet).
 
-    An older receipt than the one known changes nothing, and a confirmation stays one.
+    A receipt that is older than the stored one changes nothing, and a confirmation is final.
     """
     unknown = []
     for receipt in receipts:
@@ -201,7 +225,7 @@ def receive(
     return unknown
 
 
-def _apply(tx: Transaction, row: Row, receipt: NoticeReceipt, now: datetime) -> None:
+def _apply(tx: Transaction, row: NoticeOfRecall, receipt: NoticeReceipt, now: datetime) -> None:
     state, at = NoticeState(str(receipt.outcome)), micros(receipt.at)
     present = NoticeState(row["state"])
     newer = (at, RANK[state]) > (row["told_at"] or 0, RANK[present])
@@ -209,7 +233,7 @@ def _apply(tx: Transaction, row: Row, receipt: NoticeReceipt, now: datetime) -> 
     if state in {NoticeState.DELIVERED, NoticeState.ANSWERED}:
         delivered = at if delivered is None else min(delivered, at)
     if present is not NoticeState.ANSWERED and (newer or state is NoticeState.ANSWERED):
-        # Of a person who was erased nothing new is kept.
+        # No details are stored of an erased person.
         detail = None if row["erased_at"] else receipt.detail[:DETAIL_CHARS_MAX] or None
         tx.run(
             "UPDATE notice SET state = :state, told_at = :at, detail = :detail WHERE id = :id",
@@ -232,13 +256,14 @@ def _apply(tx: Transaction, row: Row, receipt: NoticeReceipt, now: datetime) -> 
 
 
 def discard(tx: Transaction, delivery_id: str) -> None:
-    """Empty a stored webhook that was worked in: it may hold what a person wrote."""
+    """Empty a processed webhook: it may contain personal data."""
     tx.run("UPDATE inbox SET body = :nothing WHERE id = :id", nothing=b"", id=delivery_id)
 
 
 def forget(tx: Transaction, ref: str) -> None:
-    """Remove what notices keep about a person; what waits to be sent is not sent."""
-    rows = tx.rows(
+    """Delete the personal data in notices, and cancel waiting ones."""
+    rows = tx.rows_as(
+        NoticeStatus,
         "SELECT id, channel_id, state FROM notice WHERE customer_ref = :ref ORDER BY id FOR UPDATE",
         ref=ref,
     )
@@ -264,21 +289,23 @@ def forget(tx: Transaction, ref: str) -> None:
 
 
 def unreachable(tx: Transaction, recall_ref: str, ref: str, why: str, now: datetime) -> None:
-    """Open a case for a customer whom a recall does not reach."""
+    """Open a case for a customer whose notice does not arrive."""
     finding = Finding(
         kind=CaseKind.UNREACHABLE_CUSTOMER,
         subject=_subject(recall_ref, ref),
         severity=Severity.HIGH,
-        summary=f"Customer {ref} could not be told of recall {recall_ref}: {why}.",
+        summary=f"Customer {ref} could not be notified of recall {recall_ref}: {why}.",
         details={"recall": recall_ref, "customer": ref},
     )
     cases.report(tx, finding, now)
 
 
 def _reachable(tx: Transaction, refs: Sequence[str]) -> set[str]:
-    """Return those of whom we know how to reach them."""
-    rows = tx.rows(
-        "SELECT ref FROM person WHERE ref IN (:refs...) AND contact IS NOT NULL", refs=list(refs)
+    """Return the persons with a contact."""
+    rows = tx.rows_as(
+        PersonRef,
+        "SELECT ref FROM person WHERE ref IN (:refs...) AND contact IS NOT NULL",
+        refs=list(refs),
     )
     return {row["ref"] for row in rows}
 
@@ -287,8 +314,8 @@ def _subject(recall_ref: str, ref: str) -> str:
     return f"{recall_ref}/{ref}"
 
 
-def _nameless(tx: Transaction, context: CommandContext, recall: Row) -> None:
-    """Open a case for units that were sold to nobody knows whom."""
+def _report_unnamed(tx: Transaction, context: CommandContext, recall: NotifiedRecall) -> None:
+    """Open a case for units that were sold to unnamed customers."""
     count = tx.value(
         "SELECT COUNT(*) FROM recall_unit WHERE recall_id = :recall AND customer_ref IS NULL "
         "AND status_when_caught IN ('shipped', 'sold') AND resolution IS NULL",
@@ -305,7 +332,9 @@ def _nameless(tx: Transaction, context: CommandContext, recall: Row) -> None:
         cases.report(tx, finding, context.now)
 
 
-def _queue(tx: Transaction, context: CommandContext, channel_id: str, rows: Sequence[Row]) -> None:
+def _queue(
+    tx: Transaction, context: CommandContext, channel_id: str, rows: Sequence[NoticeRow]
+) -> None:
     if not rows:
         return
     tx.run(
@@ -327,8 +356,9 @@ def _queue(tx: Transaction, context: CommandContext, channel_id: str, rows: Sequ
     outbox.put(tx, facts, context.now)
 
 
-def _with_recall(tx: Transaction, condition: str, **values: str) -> Row | None:
-    return tx.row(
+def _with_recall(tx: Transaction, condition: str, **values: str) -> NoticeOfRecall | None:
+    return tx.row_as(
+        NoticeOfRecall,
         "SELECT notice.*, recall.ref, person.erased_at FROM notice "
         "JOIN recall ON recall.id = notice.recall_id "
         "LEFT JOIN person ON person.ref = notice.customer_ref "

@@ -1,11 +1,12 @@
-"""Opening a recall: what it would catch, counted before anything is done; then caught at once."""
+"""Opening of a recall: preview of its scope, then immediate catching of its units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
+from hub.availability.rows import ProductUnits
 from hub.clock import micros, new_id
 from hub.commands.work import Work
 from hub.errors import InvalidInput, UnknownReference
@@ -14,15 +15,34 @@ from hub.lifecycle import WITH_CUSTOMER, Status
 from hub.recalls import recall_catch, recall_predicates
 from hub.recalls.recall_predicates import Condition
 from hub.storage.paging import page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import RecallRow
+from hub.storage.sql import Transaction
 
 OUTSIDE = WITH_CUSTOMER | {Status.IN_KIT}  # where a unit may be a customer's
 TEXTS = {"ref": 100, "title": 300, "instructions": 5_000}  # characters at most
 
 
+class _UnitGroup(TypedDict):
+    product_id: str
+    status: str
+    location_id: str
+    units: int
+
+
+class _ChannelBuyers(TypedDict):
+    channel_id: str
+    units: int
+    customers: int
+
+
+class _Code(TypedDict):
+    id: str
+    code: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallCard:
-    """A recall as it is opened; `instructions` are what its customers are told."""
+    """Input for a new recall; `instructions` are the text for its customers."""
 
     ref: str
     title: str
@@ -32,9 +52,9 @@ class RecallCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """How many units a predicate describes, of how many, and where they stand now.
+    """Numbers of units that match a predicate, by status, place, channel and product.
 
-    `places` and `channels` are codes; a channel None stands for units that nobody has bought.
+    `places` and `channels` are codes; channel None counts unsold units.
     """
 
     affected: int
@@ -47,14 +67,15 @@ class Scope:
 
 
 def preview(tx: Transaction, given: Mapping[str, Any]) -> tuple[Scope, dict[str, Any]]:
-    """Count what a predicate describes, without doing anything; return it as it was checked."""
+    """Count the units that match a predicate; return the scope and the validated predicate."""
     predicate = recall_predicates.parse(tx, given)
     return count(tx, recall_predicates.condition(predicate)), predicate
 
 
 def count(tx: Transaction, fits: Condition) -> Scope:
-    """Count the units that a condition describes."""
-    rows = tx.rows(
+    """Count the units that match a condition."""
+    rows = tx.rows_as(
+        _UnitGroup,
         "SELECT unit.product_id, unit.status, unit.location_id, COUNT(*) AS units FROM unit "
         f"WHERE {fits.sql} GROUP BY unit.product_id, unit.status, unit.location_id",
         **fits.values,
@@ -63,7 +84,8 @@ def count(tx: Transaction, fits: Condition) -> Scope:
     skus = _codes(tx, "product", "sku", {row["product_id"] for row in rows})
     totals = {
         row["product_id"]: row["units"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            ProductUnits,
             "SELECT product_id, COUNT(*) AS units FROM unit WHERE product_id IN (:ids...) "
             "GROUP BY product_id",
             ids=sorted(skus),
@@ -93,7 +115,7 @@ def count(tx: Transaction, fits: Condition) -> Scope:
 
 
 def affected_units(tx: Transaction, given: Mapping[str, Any], first: int, after: str | None) -> Any:
-    """Return the units that a predicate describes, one more than asked for."""
+    """Return the units that match a predicate, one more than `first`."""
     fits = recall_predicates.condition(recall_predicates.parse(tx, given))
     beyond = "AND unit.id > :after " if after else ""
     values = {**fits.values, "after": after} if after else fits.values
@@ -105,9 +127,9 @@ def affected_units(tx: Transaction, given: Mapping[str, Any], first: int, after:
 
 
 def open_recall(work: Work, card: RecallCard) -> str:
-    """Open a recall and catch every unit that it describes, in one transaction; return its id.
+    """Open a recall and catch every unit that matches it, in one transaction; return its id.
 
-    Raises InvalidInput for a predicate or a text that makes no sense, or a reference that is used.
+    Raises InvalidInput for an invalid predicate or text, or a used reference.
     """
     for field, chars_max in TEXTS.items():
         text = getattr(card, field)
@@ -119,7 +141,8 @@ def open_recall(work: Work, card: RecallCard) -> str:
     product_id = None
     if named is not None and len(named) == 1:
         product_id = work.tx.value("SELECT id FROM product WHERE sku = :sku", sku=next(iter(named)))
-    row = work.tx.row(
+    row = work.tx.row_as(
+        RecallRow,
         "INSERT INTO recall(id, ref, title, product_id, predicate, instructions, state, "
         "opened_by, opened_at) VALUES(:id, :ref, :title, :product, :predicate, :instructions, "
         "'open', :actor, :now) ON CONFLICT(ref) DO NOTHING RETURNING *",
@@ -135,13 +158,13 @@ def open_recall(work: Work, card: RecallCard) -> str:
     if row is None:
         raise InvalidInput(f"there is a recall {card.ref!r} already", field="ref")
     recall_catch.take(work, row)
-    return str(row["id"])
+    return row["id"]
 
 
-def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> Row:
-    """Return a recall, or raise UnknownReference; `lock` keeps others from changing it."""
+def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> RecallRow:
+    """Return a recall, locked with `lock`; raises UnknownReference."""
     end = " FOR UPDATE" if lock else ""
-    row = tx.row(f"SELECT * FROM recall WHERE ref = :ref{end}", ref=ref)
+    row = tx.row_as(RecallRow, f"SELECT * FROM recall WHERE ref = :ref{end}", ref=ref)
     if row is None:
         raise UnknownReference(f"there is no recall {ref!r}", field="ref")
     return row
@@ -149,8 +172,9 @@ def by_ref(tx: Transaction, ref: str, *, lock: bool = False) -> Row:
 
 def _buyers(tx: Transaction, fits: Condition) -> tuple[list[tuple[str | None, int]], int]:
     """Count the units with customers by channel, and the customers; parts are with their kits."""
-    rows = tx.rows(
-        # As far as a part stands in kits: the outermost one was sold.
+    rows = tx.rows_as(
+        _ChannelBuyers,
+        # For a part in nested kits, the outermost kit was sold.
         "WITH RECURSIVE affected(id, root) AS (SELECT unit.id, unit.id FROM unit "
         f"WHERE unit.status IN ('shipped', 'sold', 'in_kit') AND ({fits.sql}) "
         "UNION SELECT affected.id, unit.kit_id FROM affected "
@@ -173,8 +197,10 @@ def _buyers(tx: Transaction, fits: Condition) -> tuple[list[tuple[str | None, in
 
 
 def _codes(tx: Transaction, table: str, column: str, ids: set[str]) -> dict[str, str]:
-    # Table and column are our own words, never input.
-    rows = tx.rows(f"SELECT id, {column} AS code FROM {table} WHERE id IN (:ids...)", ids=list(ids))
+    # Table and column are constants of this module, never input.
+    rows = tx.rows_as(
+        _Code, f"SELECT id, {column} AS code FROM {table} WHERE id IN (:ids...)", ids=list(ids)
+    )
     return {row["id"]: row["code"] for row in rows}
 
 

@@ -1,7 +1,7 @@
-"""People: how to reach a customer, sealed, and apart from the ledger.
+"""People: sealed contacts of customers, stored apart from the ledger.
 
-Orders and events know a customer by a pseudonym only. A person who is erased leaves the pseudonym
-and the time behind: no event is touched, so the chain of the ledger still holds.
+Orders and events identify a customer by a pseudonym only. Erasing a person keeps the pseudonym and
+the time and changes no event, so the hash chain of the ledger stays valid.
 """
 
 import re
@@ -13,7 +13,8 @@ from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.recalls import notices
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import PersonRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import Contact
 
 REF_CHARS_MAX = 200
@@ -26,10 +27,10 @@ _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*")  # BCP 47
 
 
 def put(tx: Transaction, context: CommandContext, vault: Vault, ref: str, contact: Contact) -> None:
-    """Keep how to reach a person, sealed; what was kept before is gone.
+    """Store the contact of a person, sealed, in place of the earlier one.
 
-    Who could not be told of an open recall before is told now.
-    Raises InvalidInput for what can be no address, StepNotAllowed for a person who was erased.
+    Failed notices of open recalls are sent again. Raises InvalidInput for an invalid contact,
+    StepNotAllowed for an erased person.
     """
     if not 0 < len(ref.strip()) <= REF_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {REF_CHARS_MAX} characters", field="ref")
@@ -66,7 +67,7 @@ def _check(contact: Contact) -> None:
     if contact.email is not None and not (
         len(contact.email) <= EMAIL_CHARS_MAX and _EMAIL.fullmatch(contact.email)
     ):
-        # What was given is not repeated: a refusal may end in a log.
+        # The message does not repeat the input: it may end in a log.
         raise InvalidInput("this is no e-mail address", field="email")
     if contact.phone is not None and not _PHONE.fullmatch(contact.phone):
         raise InvalidInput("a number is written like +4930123456 (E.164)", field="phone")
@@ -74,21 +75,21 @@ def _check(contact: Contact) -> None:
         raise InvalidInput("a language is written like de or pt-BR (BCP 47)", field="language")
 
 
-def by_ref(tx: Transaction, ref: str) -> Row:
-    """Return a person, or raise UnknownReference."""
-    row = tx.row("SELECT * FROM person WHERE ref = :ref", ref=ref)
+def by_ref(tx: Transaction, ref: str) -> PersonRow:
+    """Return a person; raises UnknownReference."""
+    row = tx.row_as(PersonRow, "SELECT * FROM person WHERE ref = :ref", ref=ref)
     if row is None:
         raise UnknownReference(f"there is no person {ref!r}", field="ref")
     return row
 
 
 def contact_of(opened: Mapping[str, Any]) -> Contact:
-    """Return how to reach a person from what was sealed."""
+    """Return a contact from its unsealed values."""
     return Contact(**opened)
 
 
 def redacted(text: str, contact: Contact) -> str:
-    """Return a text without what it repeats of a contact."""
+    """Return a text with the values of a contact removed."""
     for value in (contact.email, contact.phone, contact.name):
         if value:
             text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
@@ -96,11 +97,10 @@ def redacted(text: str, contact: Contact) -> str:
 
 
 def erase(tx: Transaction, context: CommandContext, ref: str, reason: str) -> None:
-    """Forget how to reach a person; the pseudonym and the time stay.
+    """Delete the contact of a person and the personal data in notices; cancel waiting messages.
 
-    What waits to be sent to him is not sent, and what notices keep of him is removed.
-
-    Raises UnknownReference for nobody, StepNotAllowed where it was done before.
+    The pseudonym and the time stay. Raises InvalidInput without a reason, UnknownReference for an
+    unknown person, StepNotAllowed for an erased one.
     """
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")

@@ -1,11 +1,12 @@
-"""What an open recall describes is caught: when it is opened, and whenever units are recorded.
+"""Catching of units that match an open recall: when it is opened, and when units are recorded.
 
-Opening and catching exclude each other, so that a unit which arrives in the very moment in which a
-recall is opened is seen by one of the two.
+Opening and catching exclude each other, so that a unit that arrives while a recall is opened is
+caught by one of the two.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import orjson
 
@@ -23,7 +24,8 @@ from hub.ledger.rules.recall import DESTROYED
 from hub.ledger.units import Scan
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.recalls import notices, recall_predicates
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import OrderLineRow, RecallRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 
 BATCH = 5_000
@@ -35,81 +37,129 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class _Id(TypedDict):
+    id: str
+
+
+class _UnitId(TypedDict):
+    unit_id: str
+
+
+class _UnitVersion(TypedDict):
+    id: str
+    version: int
+
+
+class _CaughtUnit(TypedDict):
+    id: str
+    status: str
+    kit_id: str | None
+    order_line_id: str | None
+    location_id: str
+    sold_at: int | None
+
+
+class _PromisedUnit(TypedDict):
+    id: str
+    order_line_id: str | None
+
+
+class _LineOfOrder(OrderLineRow):
+    channel_id: str
+    number: str
+    order_ref: str
+
+
+class _SaleOfUnit(TypedDict):
+    id: str
+    channel_id: str
+    customer_ref: str | None
+    order_id: str
+
+
 def catch(work: Work, unit_ids: Sequence[str]) -> int:
-    """Catch those of the units, just recorded or changed, that open recalls describe."""
+    """Catch the recorded or changed units that match open recalls; return their number."""
     if not unit_ids:
         return 0
     if work.tx.dialect == "postgresql":  # SQLite has a single writer
         work.tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
     return sum(
         take(work, recall, unit_ids)
-        for recall in work.tx.rows("SELECT * FROM recall WHERE state = 'open' ORDER BY id")
+        for recall in work.tx.rows_as(
+            RecallRow, "SELECT * FROM recall WHERE state = 'open' ORDER BY id"
+        )
     )
 
 
 def catch_recorded(work: Work, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-    """Catch those of the units that a command recorded; return its verdicts as they are then."""
+    """Catch the units that a command recorded; return its results with the new versions."""
     ids = [str(verdict.unit_id) for verdict in verdicts.values() if verdict.accepted]
     if not catch(work, ids):
         return verdicts
     versions = {
         row["id"]: row["version"]
-        for row in work.tx.rows("SELECT id, version FROM unit WHERE id IN (:ids...)", ids=ids)
+        for row in work.tx.rows_as(
+            _UnitVersion, "SELECT id, version FROM unit WHERE id IN (:ids...)", ids=ids
+        )
     }
     return {
-        index: replace(verdict, version=versions[verdict.unit_id]) if verdict.accepted else verdict
+        index: replace(verdict, version=versions[str(verdict.unit_id)])
+        if verdict.accepted
+        else verdict
         for index, verdict in verdicts.items()
     }
 
 
 def shut_out(tx: Transaction) -> None:
-    """Wait for those who record units now, and have others wait until a recall is open."""
+    """Lock out catching until the end of the transaction that opens a recall."""
     if tx.dialect == "postgresql":
         tx.run("SELECT pg_advisory_xact_lock(:lock)", lock=LOCK)
 
 
 def take(
     work: Work,
-    recall: Row,
+    recall: RecallRow,
     unit_ids: Sequence[str] | None = None,
 ) -> int:
-    """Catch what a recall describes, all of it or among the units named; return how many.
+    """Catch the units that match a recall, of all or of `unit_ids`; return their number.
 
-    Every unit that is caught is blocked, promises to buyers are released and kept otherwise, and
-    customers are told where others were told already.
+    Every caught unit is blocked, its order gets another unit, and its customer is notified if
+    others were notified already.
     """
     predicate = orjson.loads(recall["predicate"])
     fits = recall_predicates.condition(predicate)
     among = "" if unit_ids is None else "AND unit.id IN (:among...) "
     values = fits.values if unit_ids is None else {**fits.values, "among": sorted(set(unit_ids))}
-    found = work.tx.rows(
+    found = work.tx.rows_as(
+        _Id,
         f"SELECT unit.id FROM unit WHERE ({fits.sql}) {among}AND NOT EXISTS ("
         "SELECT 1 FROM recall_unit WHERE recall_unit.recall_id = :recall "
         "AND recall_unit.unit_id = unit.id) ORDER BY unit.id",
         recall=recall["id"],
         **values,
     )
-    ids = [str(row["id"]) for row in found]
+    ids = [row["id"] for row in found]
     why = recall_predicates.reasons(predicate)
-    told = replace(work.context, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
+    context = replace(work.context, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
     for start in range(0, len(ids), BATCH):
-        _batch(work.within(told), recall, ids[start : start + BATCH], why)
+        _batch(work.within(context), recall, ids[start : start + BATCH], why)
     return len(ids)
 
 
 def _batch(
     work: Work,
-    recall: Row,
+    recall: RecallRow,
     ids: list[str],
     why: list[tuple[str, recall_predicates.Condition]],
 ) -> None:
-    rows = work.tx.rows(
+    rows = work.tx.rows_as(
+        _CaughtUnit,
         "SELECT id, status, kit_id, order_line_id, location_id, sold_at FROM unit "
         "WHERE id IN (:ids...) ORDER BY id FOR UPDATE",
         ids=ids,
     )
     _block(work, recall, rows)
-    _let_go(work, ids)
+    _release_promises(work, ids)
     sales = _sales(work.tx, rows)
     reasons = _reasons(work.tx, ids, why)
     now = micros(work.context.now)
@@ -128,23 +178,24 @@ def _batch(
     notices.announce(work.tx, work.context, recall, customers)
 
 
-def _sold(sale: Row | None) -> tuple[str | None, str | None, str | None]:
+def _sold(sale: _SaleOfUnit | None) -> tuple[str | None, str | None, str | None]:
     if sale is None:
         return None, None, None
     return sale["channel_id"], sale["customer_ref"], sale["order_id"]
 
 
-def _gone(row: Row, now: int) -> tuple[str | None, str | None, int | None]:
+def _gone(row: _CaughtUnit, now: int) -> tuple[str | None, str | None, int | None]:
     if row["status"] != Status.WRITTEN_OFF:
         return None, None, None
     return DESTROYED, "hub", now
 
 
-def _block(work: Work, recall: Row, rows: Sequence[Row]) -> None:
+def _block(work: Work, recall: RecallRow, rows: Sequence[_CaughtUnit]) -> None:
     living = [row["id"] for row in rows if row["status"] != Status.WRITTEN_OFF]
     held = {
         row["unit_id"]
-        for row in work.tx.rows(
+        for row in work.tx.rows_as(
+            _UnitId,
             "SELECT unit_id FROM hold WHERE unit_id IN (:ids...) AND kind = 'recall' "
             "AND released_at IS NULL",
             ids=living,
@@ -166,7 +217,8 @@ def _block(work: Work, recall: Row, rows: Sequence[Row]) -> None:
 
 
 def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _UnitId,
         "SELECT unit_id FROM hold WHERE unit_id IN (:ids...) AND kind = 'recall' "
         "AND released_at IS NULL",
         ids=ids,
@@ -176,7 +228,7 @@ def _unheld(tx: Transaction, ids: list[str]) -> list[str]:
 
 
 def _all(work: Work, command: UnitCommand, ids: list[str]) -> None:
-    """Do something to every one of the units: nothing that is recalled is left out."""
+    """Record a command for all of the units; raises StepNotAllowed if any of them is refused."""
     if not ids:
         return
     scans = [Scan(unit_id) for unit_id in ids]
@@ -185,9 +237,10 @@ def _all(work: Work, command: UnitCommand, ids: list[str]) -> None:
             raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
 
 
-def _let_go(work: Work, ids: list[str]) -> None:
-    """Release what is promised of the units and of the kits they stand in; serve from others."""
-    rows = work.tx.rows(
+def _release_promises(work: Work, ids: list[str]) -> None:
+    """Release the allocations of the units and of their kits, and allocate other units."""
+    rows = work.tx.rows_as(
+        _PromisedUnit,
         "WITH RECURSIVE around(id) AS (SELECT id FROM unit WHERE id IN (:ids...) "
         "UNION SELECT unit.kit_id FROM unit JOIN around ON around.id = unit.id "
         "WHERE unit.kit_id IS NOT NULL) "
@@ -200,7 +253,8 @@ def _let_go(work: Work, ids: list[str]) -> None:
     for row in rows:
         if row["order_line_id"] is not None:
             lines[row["order_line_id"]] = lines.get(row["order_line_id"], 0) + 1
-    for line in work.tx.rows(
+    for line in work.tx.rows_as(
+        _LineOfOrder,
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
@@ -210,8 +264,8 @@ def _let_go(work: Work, ids: list[str]) -> None:
         _serve(work.tx, work.context, line, lines[line["id"]])
 
 
-def _serve(tx: Transaction, context: CommandContext, line: Row, quantity: int) -> None:
-    """Promise other units to an order line, and open a case for what lacks."""
+def _serve(tx: Transaction, context: CommandContext, line: _LineOfOrder, quantity: int) -> None:
+    """Allocate other units to an order line, and open a case for the shortage."""
     channel = channels.by_id(tx, line["channel_id"])
     lacking = quantity - orders.allocate(tx, context, channel, line, quantity, line["number"])
     if lacking > 0:
@@ -227,16 +281,17 @@ def _serve(tx: Transaction, context: CommandContext, line: Row, quantity: int) -
         cases.report(tx, finding, context.now)
 
 
-def _sales(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
-    """Return who has each unit that is with a customer; a part was sold with its kit."""
+def _sales(tx: Transaction, rows: Sequence[_CaughtUnit]) -> dict[str, _SaleOfUnit]:
+    """Return the sale of each unit that is with a customer; a part was sold with its kit."""
     there = [row["id"] for row in rows if row["status"] in WITH_CUSTOMER]
     parts = [
         row["id"]
         for row in rows
         if row["status"] == Status.IN_KIT and row["location_id"] == CUSTOMER
     ]
-    found: dict[str, Row] = {}
-    for sale in tx.rows(
+    found: dict[str, _SaleOfUnit] = {}
+    for sale in tx.rows_as(
+        _SaleOfUnit,
         "WITH RECURSIVE up(id, above) AS (SELECT id, id FROM unit WHERE id IN (:ids...) "
         "UNION SELECT up.id, unit.kit_id FROM unit JOIN up ON up.above = unit.id "
         "WHERE unit.status = 'in_kit' AND unit.kit_id IS NOT NULL) "
@@ -254,7 +309,7 @@ def _sales(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
 def _reasons(
     tx: Transaction, ids: list[str], why: list[tuple[str, recall_predicates.Condition]]
 ) -> dict[str, str]:
-    """Say of each unit which part of the predicate it fits, the first that does."""
+    """Return the first part of the predicate that each unit matches."""
     found: dict[str, str] = {}
     if len(why) == 1:
         return found
@@ -262,7 +317,8 @@ def _reasons(
         left = [unit_id for unit_id in ids if unit_id not in found]
         if not left:
             break
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Id,
             f"SELECT unit.id FROM unit WHERE ({fits.sql}) AND unit.id IN (:left...)",
             left=left,
             **fits.values,

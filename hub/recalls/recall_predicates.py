@@ -1,4 +1,4 @@
-"""What a recall describes: a small closed vocabulary, checked when it is written, told as SQL.
+"""Recall predicates: a small closed vocabulary, validated on input, compiled to SQL.
 
 A predicate is a JSON object. Each of its fields narrows; `all` and `any` join further predicates;
 `component` fits a kit that has, or ever had, a part which fits. Serials are compared in their
@@ -40,7 +40,7 @@ class Condition:
 
 
 def parse(tx: Transaction, given: Mapping[str, Any]) -> Predicate:
-    """Check a predicate and return it in one writing, or raise InvalidInput.
+    """Validate a predicate and return its canonical form; raises InvalidInput.
 
     Raises UnknownReference for a product, a manufacturer or a delivery that does not exist.
     """
@@ -78,13 +78,13 @@ def components(predicate: Predicate) -> Iterator[Predicate]:
 
 
 def condition(predicate: Predicate) -> Condition:
-    """Tell a predicate as SQL about the table or alias `unit`."""
+    """Compile a predicate to SQL about the table or alias `unit`."""
     values: dict[str, Any] = {}
     return Condition(_told(predicate, "unit", values, itertools.count(1)), values)
 
 
 def reasons(predicate: Predicate) -> list[tuple[str, Condition]]:
-    """Return what a unit may fit, in words, each with its condition; the first that fits counts."""
+    """Return the texts of the parts of a predicate with their conditions, in order."""
     base = {name: value for name, value in predicate.items() if name != "any"}
     if "any" not in predicate:
         return [(words(predicate)[:WHY_CHARS_MAX], condition(predicate))]
@@ -96,12 +96,12 @@ def reasons(predicate: Predicate) -> list[tuple[str, Condition]]:
 
 
 def words(predicate: Predicate) -> str:
-    """Say in plain words what a predicate describes."""
-    said = [WORDS[name](value) for name, value in predicate.items() if name in WORDS]
-    said += [words(each) for each in predicate.get("all", ())]
+    """Return a predicate as text."""
+    texts = [TEXTS[name](value) for name, value in predicate.items() if name in TEXTS]
+    texts += [words(each) for each in predicate.get("all", ())]
     if "any" in predicate:
-        said.append(" or ".join(words(each) for each in predicate["any"]))
-    return "; ".join(said)
+        texts.append(" or ".join(words(each) for each in predicate["any"]))
+    return "; ".join(texts)
 
 
 # Checking what is written.
@@ -242,7 +242,7 @@ def _named(predicate: Predicate, name: str) -> Iterator[Any]:
         yield from _named(each, name)
 
 
-# Telling it as SQL. Every value is bound; only our own words are put together.
+# Compilation to SQL. Every value is bound; the text is made of constants only.
 
 _PLAIN = {
     "products": "{unit}.product_id IN (SELECT id FROM product WHERE sku IN (:{name}...))",
@@ -260,24 +260,24 @@ _PLAIN = {
 
 
 def _told(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
-    said: list[str] = []
+    texts: list[str] = []
     for name, value in node.items():
         number = next(count)
         match name:
             case "all" | "any":
                 joined = [f"({_told(each, unit, values, count)})" for each in value]
-                said.append("(" + (" AND " if name == "all" else " OR ").join(joined) + ")")
+                texts.append("(" + (" AND " if name == "all" else " OR ").join(joined) + ")")
             case "component":
-                said.append(_built_with(value, unit, values, count))
+                texts.append(_built_with(value, unit, values, count))
             case "ranges":
                 each = [_within(span, unit, values, count) for span in value]
-                said.append("(" + " OR ".join(each) + ")")
+                texts.append("(" + " OR ".join(each) + ")")
             case "deliveries":
-                said.append(_delivered(value, unit, values, count))
+                texts.append(_delivered(value, unit, values, count))
             case _:
                 values[f"p{number}"] = value
-                said.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
-    return " AND ".join(said)
+                texts.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
+    return " AND ".join(texts)
 
 
 def _within(span: dict[str, str], unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
@@ -355,7 +355,7 @@ def _day_of(instant: int) -> str:
     return date.fromordinal(date(1970, 1, 1).toordinal() + instant // 86_400_000_000).isoformat()
 
 
-WORDS: dict[str, Callable[[Any], str]] = {
+TEXTS: dict[str, Callable[[Any], str]] = {
     "products": _few("product"),
     "manufacturer": lambda code: f"made by {code}",
     "serials": _few("serial"),

@@ -1,8 +1,9 @@
-"""What was done about each unit of a recall, until nothing is left to do and it is closed."""
+"""Resolution of the units of a recall, and closing of the recall."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import TypedDict
 
 from hub import ledger
 from hub.clock import micros
@@ -15,13 +16,23 @@ from hub.ledger.holds import HoldKind
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.recalls.opening import by_ref
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import RecallUnitRow
+from hub.storage.sql import Transaction
 
 REASON_CHARS_MAX = 200
 
 
+class _UnitOfKit(TypedDict):
+    id: str
+    kit_id: str | None
+
+
+class _KitId(TypedDict):
+    kit_id: str
+
+
 class Resolution(StrEnum):
-    """What was done about a recalled unit; only a repair or an all-clear makes it free again."""
+    """Resolution of a recalled unit; only a repair or an all-clear unblocks it."""
 
     REPAIRED = "repaired"
     CLEARED = "cleared"  # examined, and nothing is wrong with it
@@ -29,7 +40,7 @@ class Resolution(StrEnum):
     REFUNDED = "refunded"
     DESTROYED = "destroyed"
     RETURNED = "returned"  # it came back, and no more is to be done
-    UNREACHABLE = "unreachable"  # nobody knows where it is, or nobody answers
+    UNREACHABLE = "unreachable"  # its place is unknown, or the customer does not answer
 
 
 FREES = frozenset({Resolution.REPAIRED, Resolution.CLEARED})
@@ -42,10 +53,10 @@ def resolve(
     resolution: Resolution,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
-    """Say what was done about units of a recall; each gets its verdict, in order.
+    """Record the resolution of units of a recall; return a result for each scan, in order.
 
-    A unit that was repaired or cleared is free, unless another recall or a part still holds it.
-    Raises UnknownReference for a recall that does not exist.
+    A repaired or cleared unit is unblocked, unless another recall or a part still blocks it.
+    Raises UnknownReference for an unknown recall.
     """
     bounded(scans)
     recall = by_ref(work.tx, ref)
@@ -53,7 +64,7 @@ def resolve(
     under = _under(
         work.tx, recall["id"], [unit.id for unit in found if isinstance(unit, UnitState)]
     )
-    told = replace(
+    context = replace(
         work.context, reason=work.context.reason or f"{ref}: {resolution}"[:REASON_CHARS_MAX]
     )
     verdicts: dict[int, Verdict] = {}
@@ -73,21 +84,22 @@ def resolve(
             action=Action.ANNOTATE, details={"recall": ref, "resolution": str(resolution)}
         )
         noted = ledger.record(
-            work.within(told),
+            work.within(context),
             command,
             [Scan(unit.id, None, scans[index].expected_version) for index, unit in good.items()],
         )
         done = [verdict.unit_id for verdict in noted if verdict.accepted]
         _close_units(work.tx, work.context, recall["id"], resolution, [str(each) for each in done])
-        freed = _free(work.within(told), ref, done) if resolution in FREES else {}
+        freed = _free(work.within(context), ref, done) if resolution in FREES else {}
         for (index, _), verdict in zip(good.items(), noted, strict=True):
             newest = freed.get(str(verdict.unit_id), verdict)
             verdicts[index] = replace(newest, index=index, identifier=scans[index].identifier)
     return [verdicts[index] for index in range(len(scans))]
 
 
-def _under(tx: Transaction, recall_id: str, unit_ids: list[str]) -> dict[str, Row]:
-    rows = tx.rows(
+def _under(tx: Transaction, recall_id: str, unit_ids: list[str]) -> dict[str, RecallUnitRow]:
+    rows = tx.rows_as(
+        RecallUnitRow,
         "SELECT * FROM recall_unit WHERE recall_id = :recall AND unit_id IN (:units...)",
         recall=recall_id,
         units=unit_ids,
@@ -95,7 +107,9 @@ def _under(tx: Transaction, recall_id: str, unit_ids: list[str]) -> dict[str, Ro
     return {row["unit_id"]: row for row in rows}
 
 
-def _resolvable(unit: UnitState, row: Row | None, resolution: Resolution, ref: str) -> None:
+def _resolvable(
+    unit: UnitState, row: RecallUnitRow | None, resolution: Resolution, ref: str
+) -> None:
     if row is None:
         raise UnknownReference(f"the unit is not under recall {ref}", field="units")
     if row["resolution"] is not None:
@@ -126,14 +140,15 @@ def _close_units(
 
 
 def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Verdict]:
-    """Release the blocks that nothing needs any more, of the units and then of their kits."""
+    """Release the blocks that no recall or part needs any more, of the units and their kits."""
     command = UnitCommand(
         action=Action.UNBLOCK, hold_kind=str(HoldKind.RECALL), details={"recall": ref}
     )
     freed: dict[str, Verdict] = {}
     ids = [str(each) for each in unit_ids]
     while ids:
-        rows = work.tx.rows(
+        rows = work.tx.rows_as(
+            _UnitOfKit,
             "SELECT unit.id, unit.kit_id FROM unit "
             "JOIN hold ON hold.unit_id = unit.id AND hold.kind = 'recall' "
             "AND hold.released_at IS NULL WHERE unit.id IN (:ids...) "
@@ -151,7 +166,8 @@ def _free(work: Work, ref: str, unit_ids: Sequence[str | None]) -> dict[str, Ver
             if not verdict.accepted:
                 raise StepNotAllowed(f"{verdict.identifier}: {verdict.message}", allowed=[])
             freed[str(verdict.unit_id)] = verdict
-        kits = {row["kit_id"] for row in work.tx.rows(
+        kits = {row["kit_id"] for row in work.tx.rows_as(
+            _KitId,
             "SELECT DISTINCT kit_id FROM unit WHERE id IN (:ids...) AND status = 'in_kit' "
             "AND kit_id IS NOT NULL",
             ids=ids,
@@ -168,10 +184,10 @@ def close(
     force: bool = False,
     reason: str | None = None,
 ) -> None:
-    """Close a recall: it catches no more.
+    """Close a recall, so that it catches no more units.
 
-    With units still open it is refused, unless forced with a reason: they stay blocked, and can be
-    resolved later. Raises StepNotAllowed, also where it is closed already.
+    Units still open stay blocked and can be resolved later. Raises StepNotAllowed for a closed
+    recall, or with open units unless forced; InvalidInput for a forced close without a reason.
     """
     recall = by_ref(tx, ref, lock=True)
     if recall["state"] != "open":
