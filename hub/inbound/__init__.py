@@ -1,1 +1,1 @@
-"""How units come in: births, receipts, announced deliveries, stock from before."""
+"""Inbound: commissioning, receipts, announced deliveries, unserialized stock."""
