@@ -181,7 +181,7 @@ def _accept(
         if order.lines or not content.returns:
             orders.accept(tx, context, channel, order)
     if content.orders and content.returns:
-        channel_returns.look_again(tx, context, channel, [each.ref for each in content.returns])
+        channel_returns.review_again(tx, context, channel, [each.ref for each in content.returns])
     # It may have been given up before, and replayed.
     cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], context.now)
     if content.receipts:

@@ -1,6 +1,6 @@
 """Bulk reads: the distinct tags of one RFID sweep, each with its unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -95,7 +95,7 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
 
 def _tag(
     seen: _Seen,
-    products: dict[str, Row],
+    products: Mapping[str, Row],
     bearers: dict[str, list[Row]],
     wanted: object,
 ) -> Tag:

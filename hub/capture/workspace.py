@@ -4,7 +4,7 @@ All look-ups are here, a constant number of indexed queries per capture; `find` 
 on the result.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -104,7 +104,7 @@ def _load_units(workspace: Workspace) -> None:
         schemes.setdefault(row["scheme"], set()).add(row["canonical"])
 
 
-def _choose_product(workspace: Workspace, products: dict[str, Row], hint: str | None) -> None:
+def _choose_product(workspace: Workspace, products: Mapping[str, Row], hint: str | None) -> None:
     content = workspace.content
     hinted = products.get(hint) if hint else None
     if hint and hinted is None:

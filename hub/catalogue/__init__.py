@@ -1,11 +1,12 @@
 """The catalogue: manufacturers, products and locations.
 
-Registering the same code again changes what is registered.
+Registering an existing code again updates its record.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypedDict, overload
 
 import orjson
 
@@ -14,6 +15,16 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
 from hub.identifiers.numbers import gtin14
+from hub.storage.rows import (
+    CaseRow,
+    ClientRow,
+    DeliveryRow,
+    LocationRow,
+    ManufacturerRow,
+    OrderLineRow,
+    OrderRow,
+    ProductRow,
+)
 from hub.storage.sql import Row, Transaction
 
 # The three places outside every building; the migrations make them.
@@ -23,7 +34,7 @@ SUPPLIER = "00000000-0000-7000-8000-000000000003"
 
 
 class LocationKind(StrEnum):
-    """What a place is for."""
+    """Purpose of a location."""
 
     WAREHOUSE = "warehouse"
     STORE = "store"
@@ -35,7 +46,7 @@ class LocationKind(StrEnum):
 
 
 class Tracking(StrEnum):
-    """What is kept of a product's units."""
+    """Level of detail at which units of a product are tracked."""
 
     NONE = "none"
     LOT = "lot"
@@ -44,7 +55,7 @@ class Tracking(StrEnum):
 
 
 class Trait(StrEnum):
-    """What makes a product worth following by serial."""
+    """Reason to track a product by serial."""
 
     REGULATED = "regulated"  # a law asks for it: medical devices, medicines, firearms
     THEFT_RISK = "theft_risk"
@@ -54,7 +65,7 @@ class Trait(StrEnum):
 
 
 class WarrantyStart(StrEnum):
-    """What starts the warranty of a unit."""
+    """Event that starts the warranty of a unit."""
 
     SALE = "sale"
     SHIP = "ship"
@@ -63,14 +74,14 @@ class WarrantyStart(StrEnum):
 
 
 class ReplacementCover(StrEnum):
-    """What covers the unit that a customer gets in place of a failed one."""
+    """Warranty of the unit that replaces a failed one."""
 
-    REMAINDER = "remainder"  # what was left for the failed one
+    REMAINDER = "remainder"  # the rest of the failed unit's warranty
     FRESH = "fresh"  # a warranty of its own, from the exchange
 
 
 class Picking(StrEnum):
-    """Which units leave first."""
+    """Order in which units leave stock."""
 
     FIFO = "fifo"  # those that were received first
     FEFO = "fefo"  # those that expire first
@@ -85,7 +96,7 @@ SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManufacturerCard:
-    """What is known of a manufacturer. `serial_pattern` is a regular expression for its serials."""
+    """Data of a manufacturer; `serial_pattern` is a regular expression for its serials."""
 
     code: str
     name: str
@@ -94,11 +105,11 @@ class ManufacturerCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductCard:
-    """What is known of a product; `manufacturer` is a manufacturer's code.
+    """Data of a product; `manufacturer` is a manufacturer's code.
 
-    `capture_points` are the actions for which its units must be scanned, `serial_pattern` a rule
-    that comes before the manufacturer's. `value` is that of one unit, in the smallest part of
-    `currency` (ISO 4217).
+    `capture_points` are the actions that require a scan of the unit; `serial_pattern` takes
+    precedence over the manufacturer's. `value` is per unit, in minor units of `currency`
+    (ISO 4217).
     """
 
     sku: str
@@ -122,7 +133,7 @@ class ProductCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationCard:
-    """What is known of a place; `site` is the code of the building that a bin belongs to."""
+    """Data of a location; `site` is the code of the building that a bin belongs to."""
 
     code: str
     name: str
@@ -130,10 +141,27 @@ class LocationCard:
     site: str | None = None
 
 
+class CatalogueProductRow(ProductRow):
+    """A product with its manufacturer; `serial_pattern` falls back to the manufacturer's."""
+
+    manufacturer_code: str
+    maker_code: str
+    maker_name: str
+
+
+class _Id(TypedDict):
+    id: str
+
+
+class _ManufacturerId(TypedDict):
+    manufacturer_id: str
+
+
 def register_manufacturer(tx: Transaction, context: CommandContext, card: ManufacturerCard) -> str:
-    """Make or change a manufacturer and return its id."""
-    _named(card.code, card.name)
-    row = tx.row(
+    """Create or update a manufacturer; return its id. Raise InvalidInput for a bad code or name."""
+    _check_code_and_name(card.code, card.name)
+    row = tx.row_as(
+        _Id,
         "INSERT INTO manufacturer(id, code, name, serial_pattern, created_at) "
         "VALUES(:id, :code, :name, :pattern, :now) ON CONFLICT(code) DO UPDATE "
         "SET name = excluded.name, serial_pattern = excluded.serial_pattern RETURNING id",
@@ -144,17 +172,24 @@ def register_manufacturer(tx: Transaction, context: CommandContext, card: Manufa
         now=micros(context.now),
     )
     assert row is not None
-    return str(row["id"])
+    return row["id"]
 
 
 def register_product(tx: Transaction, context: CommandContext, card: ProductCard) -> str:
-    """Make or change a product and return its id; its manufacturer can not be changed."""
-    _sensible(card)
-    maker = reference(tx, "manufacturer", "code", card.manufacturer)
-    known = tx.row("SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku)
-    if known is not None and known["manufacturer_id"] != maker["id"]:
+    """Create or update a product; return its id.
+
+    Raise InvalidInput for invalid data or another manufacturer, UnknownReference for an unknown
+    manufacturer.
+    """
+    _check_product(card)
+    manufacturer = reference(tx, "manufacturer", "code", card.manufacturer)
+    known = tx.row_as(
+        _ManufacturerId, "SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku
+    )
+    if known is not None and known["manufacturer_id"] != manufacturer["id"]:
         raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
-    row = tx.row(
+    row = tx.row_as(
+        _Id,
         "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
         "tracking, capture_points, serial_pattern, category, value, currency, traits, "
         "warranty_start, replacement_cover, return_days, picking, created_at) "
@@ -162,7 +197,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         ":category, :value, :currency, :traits, :start, :cover, :return_days, :picking, :now) "
         "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
         "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
-        # Once serials are kept, a catalogue that does not know it yet never switches it off.
+        # An import never switches serial tracking off once it is on.
         "tracking = CASE WHEN product.tracked_since IS NOT NULL AND excluded.tracking "
         "IN ('none', 'lot') THEN product.tracking ELSE excluded.tracking END, "
         "capture_points = excluded.capture_points, "
@@ -174,7 +209,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         id=new_id(),
         sku=card.sku,
         name=card.name,
-        maker=maker["id"],
+        maker=manufacturer["id"],
         gtin=gtin14(card.gtin) if card.gtin else None,
         model=card.model_number,
         months=card.warranty_months,
@@ -192,11 +227,11 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         now=micros(context.now),
     )
     assert row is not None
-    return str(row["id"])
+    return row["id"]
 
 
-def _sensible(card: ProductCard) -> None:
-    _named(card.sku, card.name, code_chars_max=100)
+def _check_product(card: ProductCard) -> None:
+    _check_code_and_name(card.sku, card.name, code_chars_max=100)
     if len(card.model_number or "") > 100:
         raise InvalidInput("a model number has at most 100 characters", field="modelNumber")
     if not 0 <= card.warranty_months <= 1_200:
@@ -212,13 +247,18 @@ def _sensible(card: ProductCard) -> None:
 
 
 def register_location(tx: Transaction, context: CommandContext, card: LocationCard) -> str:
-    """Make or change a location and return its id; a place outside every building can not be."""
-    _named(card.code, card.name)
+    """Create or update a location; return its id.
+
+    Raise InvalidInput for invalid data or a kind outside every building, UnknownReference for an
+    unknown site.
+    """
+    _check_code_and_name(card.code, card.name)
     if card.kind in OUTSIDE_KINDS:
         raise InvalidInput(f"there is one {card.kind} location already", field="kind")
     own_id = new_id()
     site_id = reference(tx, "location", "code", card.site)["id"] if card.site else own_id
-    row = tx.row(
+    row = tx.row_as(
+        _Id,
         "INSERT INTO location(id, code, name, kind, site_id, created_at) "
         "VALUES(:id, :code, :name, :kind, :site_id, :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING id",
@@ -230,35 +270,83 @@ def register_location(tx: Transaction, context: CommandContext, card: LocationCa
         now=micros(context.now),
     )
     assert row is not None
-    return str(row["id"])
+    return row["id"]
 
 
-def reference(tx: Transaction, table: str, column: str, value: str) -> Row:
-    """Return the row that a caller names by its code, or raise UnknownReference."""
-    # Table and column are our own words, never input.
+@overload
+def reference(
+    tx: Transaction, table: Literal["product"], column: str, value: str
+) -> ProductRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["location"], column: str, value: str
+) -> LocationRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["manufacturer"], column: str, value: str
+) -> ManufacturerRow: ...
+@overload
+def reference(tx: Transaction, table: Literal["client"], column: str, value: str) -> ClientRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["delivery"], column: str, value: str
+) -> DeliveryRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["sales_order"], column: str, value: str
+) -> OrderRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["order_line"], column: str, value: str
+) -> OrderLineRow: ...
+@overload
+def reference(
+    tx: Transaction, table: Literal["exception_case"], column: str, value: str
+) -> CaseRow: ...
+@overload
+def reference(tx: Transaction, table: str, column: str, value: str) -> Row: ...
+def reference(
+    tx: Transaction, table: str, column: str, value: str
+) -> (
+    ProductRow
+    | LocationRow
+    | ManufacturerRow
+    | ClientRow
+    | DeliveryRow
+    | OrderRow
+    | OrderLineRow
+    | CaseRow
+    | Row
+):
+    """Return the row of a table that has a value in a column; raise UnknownReference if none."""
+    # Table and column come from the code, never from input.
     row = tx.row(f"SELECT * FROM {table} WHERE {column} = :value", value=value)
     if row is None:
         raise UnknownReference(f"there is no {table.replace('_', ' ')} {value!r}", field=table)
     return row
 
 
-def location(tx: Transaction, code: str) -> Row:
-    """Return a location inside one of our buildings by its code, or refuse."""
+def location(tx: Transaction, code: str) -> LocationRow:
+    """Return a location inside one of our buildings by its code.
+
+    Raise UnknownReference for an unknown code, InvalidInput for a location outside every building.
+    """
     row = reference(tx, "location", "code", code)
     if row["kind"] in OUTSIDE_KINDS:
         raise InvalidInput(f"nothing can be put into {code}", field="location")
     return row
 
 
-def _named(code: str, name: str, *, code_chars_max: int = 64) -> None:
+def _check_code_and_name(code: str, name: str, *, code_chars_max: int = 64) -> None:
     for field, value, chars_max in (("code", code, code_chars_max), ("name", name, 200)):
         if not value.strip() or len(value) > chars_max:
             raise InvalidInput(f"the {field} needs 1 to {chars_max} characters", field=field)
 
 
-def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, Row]:
-    """Find products by SKU or GTIN, with their manufacturer's serial rule, keyed by the code."""
-    rows = tx.rows(
+def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, CatalogueProductRow]:
+    """Return products by SKU or GTIN, keyed by the given code; unknown codes are left out."""
+    rows = tx.rows_as(
+        CatalogueProductRow,
         "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
         "AS serial_pattern, manufacturer.code AS manufacturer_code, "
         "manufacturer.code AS maker_code, manufacturer.name AS maker_name "
@@ -267,7 +355,7 @@ def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, Row]:
         codes=codes,
         gtins=[code.zfill(14) for code in codes if code.isdigit()],
     )
-    found: dict[str, Row] = {}
+    found: dict[str, CatalogueProductRow] = {}
     for row in rows:
         found[row["sku"]] = row
         found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})

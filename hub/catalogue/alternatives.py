@@ -1,6 +1,7 @@
-"""Which products may be sent in the place of another: data that people change."""
+"""Product alternatives: products that may be sent in place of another."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from hub.catalogue import reference
 from hub.errors import InvalidInput
@@ -9,11 +10,15 @@ from hub.storage.sql import Transaction
 ALTERNATIVES_MAX = 20
 
 
-def put(tx: Transaction, sku: str, alternatives: Sequence[str]) -> None:
-    """Name the alternatives of a product, best first; those named before are forgotten.
+class _Sku(TypedDict):
+    sku: str
 
-    Raises UnknownReference for a SKU that is no product, InvalidInput for a product that would
-    replace itself or is named twice.
+
+def put(tx: Transaction, sku: str, alternatives: Sequence[str]) -> None:
+    """Replace the alternatives of a product by `alternatives`, best first.
+
+    Raise UnknownReference for an unknown SKU, InvalidInput for too many alternatives, duplicates
+    or the product itself.
     """
     product = reference(tx, "product", "sku", sku)
     if sku in alternatives or len(set(alternatives)) != len(alternatives):
@@ -35,7 +40,8 @@ def put(tx: Transaction, sku: str, alternatives: Sequence[str]) -> None:
 def of(tx: Transaction, sku: str) -> list[str]:
     """Return the SKUs of a product's alternatives, best first; raise UnknownReference."""
     product = reference(tx, "product", "sku", sku)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Sku,
         "SELECT product.sku FROM product_alternative "
         "JOIN product ON product.id = product_alternative.alternative_id "
         "WHERE product_alternative.product_id = :id "

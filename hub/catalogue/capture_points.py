@@ -1,11 +1,12 @@
-"""Where a product must be scanned: points of its way at which no other capture will do.
+"""Capture points: actions of a product that require a scan of the unit.
 
-A person who types, or a program that says so, proves nothing about what lies on the table; a
-barcode or a tag that was read does. What a job records is exempt: a channel's sale has happened
-elsewhere, and to refuse it would leave the unit for sale. So is what somebody else has approved.
+Typed input does not prove which unit is present; a barcode or tag that was read does. Jobs are
+exempt: a channel's sale has already happened, and refusing it would leave the unit for sale.
+Approved commands are exempt too.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 import orjson
 
@@ -16,7 +17,7 @@ from hub.storage.sql import Row
 from hub.vocabulary import CaptureMethod
 
 READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
-# These are made at a desk, or follow from another step: nobody has the unit in hand.
+# Actions without handling of the unit: made at a desk, or consequences of another action.
 NO_POINTS = frozenset({
     Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
@@ -24,8 +25,15 @@ NO_POINTS = frozenset({
 })  # fmt: skip
 
 
+class CapturedProduct(TypedDict):
+    """The columns of a product that the capture check reads."""
+
+    sku: str
+    capture_points: str
+
+
 def checked_points(points: Iterable[str]) -> str:
-    """Return points as they are kept, or raise InvalidInput for one where nothing is handled."""
+    """Return capture points as stored JSON; raise InvalidInput for an invalid action."""
     wanted = sorted({str(point) for point in points})
     possible = sorted(str(action) for action in Action if action not in NO_POINTS)
     for point in wanted:
@@ -35,23 +43,23 @@ def checked_points(points: Iterable[str]) -> str:
     return orjson.dumps(wanted).decode()
 
 
-def points(product: Row) -> list[Action]:
-    """Return the actions for which units of a product must be scanned."""
+def points(product: CapturedProduct | Row) -> list[Action]:
+    """Return the actions that require a scan of a product's units."""
     return [Action(point) for point in orjson.loads(product["capture_points"])]
 
 
 def unscanned(context: CommandContext, action: Action, wanted: Mapping[str, str]) -> set[str]:
-    """Return the products that need a scan for an action that was not captured by one.
+    """Return the ids of the products that require a scan that the command does not have.
 
-    `wanted` are the points of products as they are kept, by the products' ids.
+    `wanted` holds the stored capture points by product id.
     """
     if _satisfied(context) or action in NO_POINTS:
         return set()
     return {each for each, written in wanted.items() if action in orjson.loads(written)}
 
 
-def demand(context: CommandContext, product: Row, *actions: Action) -> None:
-    """Raise CaptureRequired if a product must be scanned for one of the actions, and was not."""
+def demand(context: CommandContext, product: CapturedProduct, *actions: Action) -> None:
+    """Raise CaptureRequired if one of the actions requires a scan that the command lacks."""
     if _satisfied(context):
         return
     for action in points(product):
@@ -60,7 +68,7 @@ def demand(context: CommandContext, product: Row, *actions: Action) -> None:
 
 
 def missing(context: CommandContext, action: Action, sku: str) -> CaptureRequired:
-    """Return the refusal of an action whose scan is missing."""
+    """Return the refusal for an action without its required scan."""
     return CaptureRequired(
         f"{sku} must be scanned to {action.replace('_', ' ')}: {context.captured_by} is no scan",
         action=str(action),

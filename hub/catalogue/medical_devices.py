@@ -1,4 +1,4 @@
-"""Medical devices: what a registry said of a model, with its source and its age."""
+"""Medical devices: cached registry records, with source and age."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -9,17 +9,22 @@ import orjson
 from hub.clock import micros, moment
 from hub.errors import InvalidInput
 from hub.identifiers.numbers import check_digit
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, DeviceRecordRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import Device
 
-FRESH = timedelta(days=30)  # a label changes seldom
-FRESH_UNKNOWN = timedelta(days=1)  # what is not registered yet may be registered soon
+FRESH = timedelta(days=30)  # labels rarely change
+FRESH_UNKNOWN = timedelta(days=1)  # a new device may be registered soon
 _NUMBER = re.compile(r"[0-9A-Z]{6,23}")
+
+
+class _SourcedRecordRow(DeviceRecordRow):
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A remembered answer; `device` is None where the registry does not have it."""
+    """A cached record; `device` is None for a device that the registry does not list."""
 
     identifier: str
     device: Device | None
@@ -29,9 +34,9 @@ class Known:
 
 
 def identifier_of(text: str) -> str:
-    """Return the DI that a text is: a GTIN of any length in 14 digits, or another agency's number.
+    """Return the device identifier in a text: a GTIN in 14 digits, or another agency's number.
 
-    Raises InvalidInput for what can be none, and for a GTIN whose check digit is wrong.
+    Raise InvalidInput for any other text, and for a GTIN with a wrong check digit.
     """
     number = text.strip().upper()
     if number.isascii() and number.isdigit() and len(number) in (8, 12, 13, 14):
@@ -44,18 +49,19 @@ def identifier_of(text: str) -> str:
     return number
 
 
-def channel(tx: Transaction) -> Row | None:
-    """Return the channel that reads a registry of devices, the oldest; None if there is none."""
-    return tx.row(
+def channel(tx: Transaction) -> ChannelRow | None:
+    """Return the oldest active channel that reads a device registry, or None."""
+    return tx.row_as(
+        ChannelRow,
         "SELECT * FROM channel WHERE state = 'active' "
-        "AND capabilities LIKE '%\"lookup_device\"%' ORDER BY created_at, id LIMIT 1"
+        "AND capabilities LIKE '%\"lookup_device\"%' ORDER BY created_at, id LIMIT 1",
     )
 
 
 def remember(
     tx: Transaction, identifier: str, channel_id: str, device: Device | None, now: datetime
 ) -> None:
-    """Keep an answer; that a device is not registered is kept too, for a shorter time."""
+    """Store a registry record; device None (not registered) is stored for a shorter time."""
     facts = None if device is None else orjson.dumps(asdict(device)).decode()
     tx.run(
         "INSERT INTO device_record(identifier, channel_id, facts, observed_at, stale_at) "
@@ -71,8 +77,9 @@ def remember(
 
 
 def known(tx: Transaction, identifier: str, now: datetime) -> Known | None:
-    """Return what is remembered of a device, however old."""
-    row = tx.row(
+    """Return the cached record of a device at any age, or None."""
+    row = tx.row_as(
+        _SourcedRecordRow,
         "SELECT device_record.*, channel.code FROM device_record "
         "JOIN channel ON channel.id = device_record.channel_id WHERE identifier = :identifier",
         identifier=identifier,

@@ -1,4 +1,4 @@
-"""Advice: which products are worth following by serial, and by which criterion."""
+"""Tracking advice: products worth tracking by serial, with the criteria that apply."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from enum import StrEnum
 
 import orjson
 
-from hub.catalogue import SERIAL_TRACKED, Trait, products_by_code
+from hub.catalogue import SERIAL_TRACKED, CatalogueProductRow, Trait, products_by_code
 from hub.errors import InvalidInput, UnknownReference
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 SKUS_MAX = 200
 VALUE_ABOVE = 10_000  # in the smallest part of a currency: 100 pounds
 
 
 class Criterion(StrEnum):
-    """Why a product should be followed by serial."""
+    """Reason to track a product by serial."""
 
     VALUE = "value"
     WARRANTY = "warranty"
@@ -37,19 +37,19 @@ BY_TRAIT = {
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is advised for one product, a row joined with its manufacturer."""
+    """Advice for one product."""
 
-    product: Row
+    product: CatalogueProductRow
     criteria: tuple[Criterion, ...]
 
     @property
     def recommended(self) -> bool:
-        """Say whether its units should be followed by serial."""
+        """Return whether to track its units by serial."""
         return bool(self.criteria)
 
     @property
     def followed(self) -> bool:
-        """Say whether its tracking does what is advised."""
+        """Return whether its tracking follows the advice."""
         return not self.recommended or self.product["tracking"] in SERIAL_TRACKED
 
 
@@ -60,10 +60,11 @@ def advise(
     value_above: int = VALUE_ABOVE,
     currency: str | None = None,
 ) -> list[Advice]:
-    """Advise about products, by SKU or GTIN, in the order in which they are asked for.
+    """Return the advice for products by SKU or GTIN, in the given order.
 
-    `value_above` is in the smallest part of `currency`, else of each product's own: a value in
-    another currency than the one that is named does not count.
+    `value_above` is in minor units of `currency`, or of each product's own currency without one; a
+    value in another currency is ignored. Raise InvalidInput for no or too many SKUs or a negative
+    threshold, UnknownReference for an unknown product.
     """
     if not 0 < len(skus) <= SKUS_MAX:
         raise InvalidInput(f"1 to {SKUS_MAX} SKUs at once", field="skus")
@@ -76,7 +77,9 @@ def advise(
     return [Advice(products[sku], _criteria(products[sku], value_above, currency)) for sku in skus]
 
 
-def _criteria(product: Row, value_above: int, currency: str | None) -> tuple[Criterion, ...]:
+def _criteria(
+    product: CatalogueProductRow, value_above: int, currency: str | None
+) -> tuple[Criterion, ...]:
     found = {BY_TRAIT[Trait(each)] for each in orjson.loads(product["traits"])}
     comparable = currency is None or product["currency"] == currency
     if comparable and (product["value"] or 0) > value_above:

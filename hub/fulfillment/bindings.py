@@ -1,12 +1,12 @@
-"""Which units an order ever had, and when: read from the events, so that the link is permanent.
+"""Order bindings: the units an order ever had, and when, read from the permanent events.
 
-A unit forgets its line when it goes back into stock, and is sold anew; its history does not.
+Restocking clears the line of a unit, which may then be sold again; its history keeps the line.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypedDict
 
 from hub.history import unit_history
 from hub.history.sales import Sale, details_of, stories
@@ -17,11 +17,20 @@ BACK = frozenset({Action.ACCEPT_RETURN, Action.LEAVE_KIT})
 FREED = frozenset({Action.RELEASE, Action.LOSE, Action.REPORT_STOLEN})
 
 
+class _LineOrder(TypedDict):
+    id: str
+    order_id: str
+
+
+class _UnitId(TypedDict):
+    unit_id: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Binding:
-    """A unit was promised to a line, or left on it; times in microseconds since 1970.
+    """Allocation of a unit to a line, or its shipment; times in microseconds since 1970.
 
-    `left_event` is the event by which it left.
+    `left_event` is the id of the event of the shipment.
     """
 
     unit_id: str
@@ -34,16 +43,18 @@ class Binding:
 
 
 def of_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, list[Binding]]:
-    """Return the bindings of orders, the oldest first."""
+    """Return the bindings of orders by order id, oldest first."""
     lines = {
         row["id"]: row["order_id"]
-        for row in tx.rows(
-            "SELECT id, order_id FROM order_line WHERE order_id IN (:ids...)", ids=list(order_ids)
+        for row in tx.rows_as(
+            _LineOrder,
+            "SELECT id, order_id FROM order_line WHERE order_id IN (:ids...)",
+            ids=list(order_ids),
         )
     }
     found: dict[str, list[Binding]] = {order_id: [] for order_id in order_ids}
-    told = _histories(tx, _candidates(tx, order_ids, list(lines)))
-    for each in chain.from_iterable(_bindings(unit, rows) for unit, rows in told.items()):
+    histories = _histories(tx, _candidates(tx, order_ids, list(lines)))
+    for each in chain.from_iterable(_bindings(unit, rows) for unit, rows in histories.items()):
         if each.line_id in lines:
             found[lines[each.line_id]].append(each)
     for bindings in found.values():
@@ -52,7 +63,7 @@ def of_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, list[Bindi
 
 
 def sales_of(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[tuple[Sale, int | None]]]:
-    """Return all sales of units, oldest first, each with when the unit came back from it."""
+    """Return all sales of units by unit id, oldest first, each with the time of its return."""
     return {
         unit_id: [(sale, _returned(story.events, sale)) for sale in story.sales]
         for unit_id, story in stories(tx, unit_ids).items()
@@ -60,8 +71,9 @@ def sales_of(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[tuple[S
 
 
 def _candidates(tx: Transaction, order_ids: Sequence[str], line_ids: Sequence[str]) -> list[str]:
-    """Return the units that may have been bound: by a promise, now, or by the order's number."""
-    rows = tx.rows(
+    """Return the ids of units that may be bound: by hold, by line, or by the order's number."""
+    rows = tx.rows_as(
+        _UnitId,
         "SELECT unit_id FROM hold WHERE order_line_id IN (:lines...) "
         "UNION SELECT id FROM unit WHERE order_line_id IN (:lines...) "
         "UNION SELECT event.unit_id FROM sales_order "
@@ -74,19 +86,19 @@ def _candidates(tx: Transaction, order_ids: Sequence[str], line_ids: Sequence[st
 
 
 def _histories(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Read histories, and those of the units that were given in exchange for them."""
-    told: dict[str, list[Row]] = {}
+    """Return the histories of units and of the units exchanged for them, by unit id."""
+    histories: dict[str, list[Row]] = {}
     unread = list(unit_ids)
     while unread:
-        told |= unit_history.as_corrected(tx, unread)
+        histories |= unit_history.as_corrected(tx, unread)
         named = {
             details_of(row).get(name)
             for unit_id in unread
-            for row in told[unit_id]
+            for row in histories[unit_id]
             for name in ("replaced_by", "exchanged_for")
         }
-        unread = sorted(each for each in named if each and each not in told)
-    return told
+        unread = sorted(each for each in named if each and each not in histories)
+    return histories
 
 
 def _bindings(unit_id: str, rows: Sequence[Row]) -> list[Binding]:
@@ -125,6 +137,6 @@ def _returned(rows: Sequence[Row], sale: Sale) -> int | None:
 
 
 def _action(row: Row, details: dict[str, Any]) -> Action:
-    """Return what was done; a part of a kit goes where the kit goes."""
+    """Return the action of an event; for a part of a kit, the action of the kit."""
     action = Action(row["action"])
     return Action(details.get("action", action)) if action is Action.FOLLOW_KIT else action

@@ -1,6 +1,7 @@
-"""Click and collect: an order waits at a shop, and leaves over its counter with its serials."""
+"""Click and collect: hand an order's units to its customer at a shop, by serial."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from hub import ledger, orders
 from hub.commands.work import Work
@@ -11,22 +12,29 @@ from hub.ledger.rules.order import CheckedLineRow, require_open
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action
 from hub.orders import Shipment, order_lookup
-from hub.storage.sql import Row, Transaction
+from hub.orders.order_lookup import ChannelOrderRow
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
+
+
+class _Serial(TypedDict):
+    serial: str
 
 
 def collect(
     work: Work,
     order_id: str,
     scans: Sequence[Scan],
-    place: Row,
+    place: LocationRow,
     *,
     customer_ref: str | None = None,
     code: str | None = None,
 ) -> list[Verdict]:
-    """Hand an order's units to its customer at a shop, and tell the channel which left.
+    """Hand an order's units to its customer at a shop, and push the fulfillment to the channel.
 
-    `code` is the order's number or the channel's reference, as the customer shows it. Raises
-    StepNotAllowed for a cancelled order, another customer's, or one that the code does not name.
+    `code` is the order's number or the channel's reference, as the customer shows it. Returns one
+    verdict for each scan. Raises UnknownReference for an unknown order, StepNotAllowed for a
+    cancelled order, another customer's, or one that does not match the code.
     """
     bounded(scans)
     order = order_lookup.order_of(work.tx, order_id)
@@ -55,10 +63,15 @@ def collect(
 
 
 def _waits_here(
-    tx: Transaction, unit: UnitState, order: Row, lines: Mapping[str, CheckedLineRow], place: Row
+    tx: Transaction,
+    unit: UnitState,
+    order: ChannelOrderRow,
+    lines: Mapping[str, CheckedLineRow],
+    place: LocationRow,
 ) -> None:
     if unit.order_line_id not in lines or (unit.promised_to is None and not _left(unit)):
-        rows = tx.rows(
+        rows = tx.rows_as(
+            _Serial,
             "SELECT serial FROM unit WHERE order_line_id IN (:lines...) "
             "AND promised_to IS NOT NULL ORDER BY id",
             lines=sorted(lines),
@@ -74,7 +87,7 @@ def _waits_here(
 
 
 def _left(unit: UnitState) -> bool:
-    """Say whether the unit is with the customer: the ledger says so in its own words."""
+    """Return whether the unit is with a customer already, which the ledger then refuses."""
     return unit.status in WITH_CUSTOMER
 
 

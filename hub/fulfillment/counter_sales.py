@@ -1,4 +1,4 @@
-"""Selling over our own counter: the serial is known, of the product that was scanned, and here."""
+"""Counter sales: sell units whose serial is known, of the scanned product, at this site."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,20 +9,22 @@ from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, UnknownReference, UnknownUnit, WrongUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
-from hub.ledger.units import Scan, UnitState, identify, locate
+from hub.ledger.units import Scan, UnitState, UnitViewRow, identify, locate
 from hub.lifecycle import WITH_CUSTOMER
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
 
 def sell(
     work: Work,
     command: UnitCommand,
     scans: Sequence[Scan],
-    place: Row | None = None,
+    place: LocationRow | None = None,
 ) -> list[Verdict]:
-    """Sell units; the product of a scan may be a SKU or the GTIN that the till read.
+    """Sell units; the product of a scan is a SKU or the GTIN that the till read.
 
-    Where the selling location is given, what stands at another site is refused.
+    With `place`, units at another site are refused. Returns one verdict for each scan; raises
+    InvalidInput for no scans or too many.
     """
     bounded(scans)
     products = products_by_code(work.tx, sorted({scan.sku for scan in scans if scan.sku}))
@@ -49,8 +51,8 @@ def sell(
 
 def _of_other_products(
     tx: Transaction, scans: Sequence[Scan], found: Sequence[UnitState | Refused]
-) -> dict[int, Row]:
-    """Return the units that bear a scanned serial and are not of the scanned product."""
+) -> dict[int, UnitViewRow]:
+    """Return units that bear a scanned serial but are of another product, by scan index."""
     places = [
         index
         for index, (scan, unit) in enumerate(zip(scans, found, strict=True))
@@ -64,7 +66,7 @@ def _of_other_products(
     }
 
 
-def _here(unit: UnitState, place: Row | None) -> None:
+def _here(unit: UnitState, place: LocationRow | None) -> None:
     if place is None or unit.site_id == place["site_id"] or unit.status in WITH_CUSTOMER:
         return
     raise StepNotAllowed(

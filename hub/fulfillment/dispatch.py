@@ -1,8 +1,7 @@
-"""The check of an order against what was scanned: before it is packed, shipped or collected.
+"""Dispatch check: compare an order with the scanned serials before packing, shipping or collection.
 
-Every serial that was scanned gets its finding, every unit that was to come and did not is named.
-The check itself changes nothing; packing packs the whole order or, where that is asked for, what
-fits of it.
+Each scanned serial gets a finding, and each missing unit is listed. The check changes nothing;
+packing packs the whole order or, with `partial`, the fitting units.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,17 +16,17 @@ from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, Unk
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.rules.order import CheckedLineRow, require_open
-from hub.ledger.units import UNITS, Scan, identify, locate
+from hub.ledger.units import UNITS, Scan, UnitViewRow, identify, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.orders import order_lookup
 from hub.orders.order_lookup import lines_of, order_of
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 SCANNED_MAX = 1_000
 
 
 class DispatchFinding(StrEnum):
-    """What the check of one serial against an order found."""
+    """Result of the check of one serial against an order."""
 
     FITS = "fits"
     UNREADABLE = "unreadable"  # no serial at all
@@ -37,7 +36,7 @@ class DispatchFinding(StrEnum):
     WRONG_PRODUCT = "wrong_product"
     OTHER_ORDER = "other_order"
     NOT_PROMISED = "not_promised"
-    GONE = "gone"  # it is with a customer already
+    GONE = "gone"  # with a customer already
     BLOCKED = "blocked"
     EXPIRED = "expired"
     WRONG_STATUS = "wrong_status"
@@ -48,7 +47,7 @@ F = DispatchFinding
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What the check says of one serial."""
+    """Finding of the check for one serial."""
 
     identifier: str
     finding: DispatchFinding
@@ -59,10 +58,10 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """An order beside what was scanned of it.
+    """Comparison of an order with the scanned serials.
 
-    `missing` are the ids of units that were promised and not scanned, `lacking` how many units
-    the order needs that nobody has promised to it.
+    `missing` are the ids of allocated units that were not scanned, `lacking` the number of units
+    that are not allocated to the order yet.
     """
 
     order_id: str
@@ -73,17 +72,17 @@ class Check:
 
     @property
     def fitting(self) -> list[int]:
-        """Return the places of what fits among what was scanned."""
+        """Return the indexes of the fitting scans."""
         return [at for at, each in enumerate(self.scanned) if each.finding is F.FITS]
 
     @property
     def whole(self) -> bool:
-        """Say whether it is the order, the whole order and nothing else."""
+        """Return whether the scans match the whole order and nothing else."""
         all_fit = len(self.fitting) == len(self.scanned)
         return all_fit and not self.cancelled and not self.missing and not self.lacking
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values, as they are kept for the idempotency key."""
+        """Return plain values, as stored under the idempotency key."""
         return {
             "order_id": self.order_id,
             "cancelled": self.cancelled,
@@ -98,7 +97,7 @@ class Check:
 
 
 class NotWhole(StepNotAllowed):
-    """What was scanned is not the whole order, or more than it; `check` says what is amiss."""
+    """The scans do not match the whole order; `check` holds the differences."""
 
     def __init__(self, check: Check) -> None:
         super().__init__("what was scanned is not the order as a whole", allowed=["partial"])
@@ -108,9 +107,9 @@ class NotWhole(StepNotAllowed):
 def verify(
     tx: Transaction, context: CommandContext, order_id: str, scans: Sequence[Scan], action: Action
 ) -> Check:
-    """Check what was scanned against an order, for a step; nothing is changed or locked.
+    """Check scans against an order for an action, without changes or locks; return the comparison.
 
-    Raises UnknownReference for an order that does not exist.
+    Raises UnknownReference for an unknown order, InvalidInput for too many scans.
     """
     if len(scans) > SCANNED_MAX:
         raise InvalidInput(f"at most {SCANNED_MAX} serials", field="scanned")
@@ -129,7 +128,8 @@ def verify(
         seen.add(unit["id"])
         line_id = unit["order_line_id"] if unit["order_line_id"] in lines else None
         scanned.append(Scanned(scan.identifier, finding, message, unit["id"], line_id))
-    bound = tx.rows(
+    bound = tx.rows_as(
+        UnitViewRow,
         f"{UNITS}WHERE unit.order_line_id IN (:lines...) AND (unit.promised_to IS NOT NULL "
         "OR unit.status IN ('shipped', 'sold')) ORDER BY location.code, unit.id",
         lines=sorted(lines),
@@ -152,7 +152,7 @@ def _unfound(refusal: Refused) -> DispatchFinding:
 
 
 def _judged(
-    unit: Row, lines: Mapping[str, CheckedLineRow], action: Action, today: str
+    unit: UnitViewRow, lines: Mapping[str, CheckedLineRow], action: Action, today: str
 ) -> tuple[DispatchFinding, str]:
     status = Status(unit["status"])
     shown = status.replace("_", " ")
@@ -185,14 +185,14 @@ def pack(
     *,
     partial: bool = False,
 ) -> tuple[Check, list[Verdict]]:
-    """Pack an order after its serials were checked once more; return the check and what was done.
+    """Check the serials of an order again and pack it; return the check and the verdicts.
 
-    Raises NotWhole where something is missing, foreign or wrong, unless `partial`: then what fits
-    is packed. Raises StepNotAllowed for a cancelled order.
+    Raises NotWhole for missing or wrong units; with `partial` the fitting units are packed instead.
+    Raises StepNotAllowed for a cancelled order.
     """
     order = order_of(work.tx, order_id)
     require_open(order["state"], order["number"])
-    locate(work.tx, scans)  # nobody changes them between the check and the packing
+    locate(work.tx, scans)  # locked from the check to the packing
     check = verify(work.tx, work.context, order_id, scans, Action.PACK)
     if not check.fitting or not (check.whole or partial):
         raise NotWhole(check)

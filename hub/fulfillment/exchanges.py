@@ -1,4 +1,4 @@
-"""Exchange at the counter: one comes back and another one goes, in one piece or not at all."""
+"""Counter exchange: accept one unit back and sell its replacement, both or neither."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, check
 from hub.returns import receive
-from hub.storage.sql import Row
+from hub.storage.rows import LocationRow
 
 TEXT_CHARS_MAX = 200
 
@@ -26,16 +26,16 @@ def exchange(
     work: Work,
     returned: Scan,
     replacement: Scan,
-    place: Row,
+    place: LocationRow,
     *,
     return_id: str | None = None,
     receipt: str | None = None,
 ) -> tuple[str, str]:
-    """Take a unit back and give another one for it; return the ids of both.
+    """Accept a unit back and sell its replacement; return the ids of both.
 
-    Each one's history names the other. Of the same product the new unit takes the place on the
-    order's line. `return_id` names the check that decided about the return; without one the
-    newest check counts, as ever. Raises what keeps either from being done: then neither is.
+    Each history names the other unit. A replacement of the same product takes over the order line.
+    `return_id` names the return check that applies, by default the newest. Raises InvalidInput for
+    missing or long texts, and the refusal of either unit: then nothing is recorded.
     """
     for name, text in (("reason", work.context.reason), ("receipt", receipt)):
         if text is not None and not 0 < len(text.strip()) <= TEXT_CHARS_MAX:
@@ -50,7 +50,7 @@ def exchange(
     assert isinstance(new, UnitState)
     if old.id == new.id:
         raise InvalidInput("a unit is not exchanged for itself", field="replacement")
-    _free(work.context, replacement, new)
+    _check_replacement(work.context, replacement, new)
     demand(work.context, reference(work.tx, "product", "id", new.product_id), Action.SELL)
     ledger.unchanged(returned, old)
     story = story_of(work.tx, old.id)
@@ -59,14 +59,14 @@ def exchange(
         line_id = None  # the line asks for another product
     number = story.sale.order["number"] if story.sale and story.sale.order else None
     back = replace(work.context, document=Document("rma", return_id or number or work.command_id))
-    _take_back(work.within(back), old, place, new.id, return_id)
+    _accept_back(work.within(back), old, place, new.id, return_id)
     gone = replace(
         work.context, document=Document("inv", receipt) if receipt is not None else back.document
     )
-    told: dict[str, Any] = {"exchanges": old.id}
+    details: dict[str, Any] = {"exchanges": old.id}
     if story.sale and story.sale.channel:
-        told["channel"] = story.sale.channel
-    sale = UnitCommand(action=Action.SELL, line=line_id, details=told)
+        details["channel"] = story.sale.channel
+    sale = UnitCommand(action=Action.SELL, line=line_id, details=details)
     record_one(work.within(gone), sale, Scan(new.id))
     work.tx.run(
         "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
@@ -79,24 +79,24 @@ def exchange(
     return old.id, new.id
 
 
-def _free(context: CommandContext, scan: Scan, unit: UnitState) -> None:
-    """Raise what keeps the replacement from being sold; a promise keeps it for somebody else."""
+def _check_replacement(context: CommandContext, scan: Scan, unit: UnitState) -> None:
+    """Raise the refusal of a replacement that cannot be sold, such as an allocated unit."""
     promised = unit.promised_to is not None
     check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
     ledger.unchanged(scan, unit)
     ledger.fresh(context, unit)
 
 
-def _take_back(
+def _accept_back(
     work: Work,
     unit: UnitState,
-    place: Row,
+    place: LocationRow,
     new_id: str,
     return_id: str | None,
 ) -> None:
-    told = {"exchanged_for": new_id}
+    details = {"exchanged_for": new_id}
     if return_id is None:
-        command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=told)
+        command = UnitCommand(action=Action.ACCEPT_RETURN, location=place, details=details)
         scans = [Scan(unit.id)]
         (verdict,) = receive.accept_plainly(work, command, scans)
         _accepted(verdict)
@@ -105,7 +105,7 @@ def _take_back(
     if decided is not None and decided != unit.id:
         raise StepNotAllowed("the return was decided for another unit", allowed=[])
     receive.accept(work, return_id, location=place)
-    note = UnitCommand(action=Action.ANNOTATE, details=told)
+    note = UnitCommand(action=Action.ANNOTATE, details=details)
     record_one(work, note, Scan(unit.id))
 
 

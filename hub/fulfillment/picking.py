@@ -1,31 +1,33 @@
-"""Directed picking: each line's units by serial and bin, and what happens when another is taken.
+"""Directed picking: the units of each line by serial and bin, and substitution of picked units.
 
-A unit that was promised to nobody's order is refused in place of the directed one, or takes its
-place by name: the promise goes over, with the reason in both histories.
+Picking another unit than the directed one is refused, or substitutes it explicitly: the allocation
+moves to the picked unit, with the reason in both histories.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict
 
 from hub import ledger
 from hub.catalogue import Picking, capture_points, reference
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
+from hub.decision_rules import Priority
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
-from hub.fulfillment.priorities import Ranking, ranked
+from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking
 from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.rules import Attempt, order
-from hub.ledger.rules.order import directed, require_open
+from hub.ledger.rules.order import CheckedLineRow, DirectedUnit, directed, require_open
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, Status, check
 from hub.orders import order_lookup
 from hub.orders.allocation import broken_rule
 from hub.orders.order_lookup import line_of
 from hub.storage.paging import page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 REASON_CHARS_MAX = 200
 PICKS_MAX = 2_000  # looked at to find the most urgent
@@ -49,9 +51,52 @@ PICKS = (
 )
 
 
+class PickRow(TypedDict):
+    """A row of `PICKS`: a unit to pick, with its bin, order line, product and order."""
+
+    id: str
+    serial: str
+    lot: str | None
+    expires_on: str | None
+    received_at: int | None
+    bin: str
+    bin_name: str
+    site: str
+    line_id: str
+    line_ref: str
+    quantity: int
+    sku: str
+    product_name: str
+    category: str | None
+    value: int | None
+    order_id: str
+    number: str
+    placed_at: int
+    tags: str
+    promised_on: str | None
+    channel_code: str
+
+
+class RankedPickRow(PickRow):
+    """A unit to pick with its priority and the code of the deciding rule."""
+
+    kind: str
+    priority: Priority
+    rule: str
+
+
+class SwappedUnit(TypedDict):
+    """The columns of a unit that a substitution reads."""
+
+    id: str
+    serial: str
+    expires_on: str | None
+    received_at: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A unit that took the place of the directed one; `broken` is the rule that it breaks."""
+    """A picked unit that replaced the directed one; `broken` is the picking rule it breaks."""
 
     picked: Verdict
     picked_id: str
@@ -61,21 +106,38 @@ class Substitution:
 
 def pick_list(
     tx: Transaction, now: datetime, *, order_id: str | None, site_id: str | None, first: int
-) -> list[Row]:
-    """Return the most urgent units to pick, for an order or at a site, in walking order.
+) -> list[RankedPickRow]:
+    """Return the most urgent units to pick, for an order or at a site, sorted by bin.
 
-    Each has its `priority` and the `rule` that says so.
+    Raises InvalidInput unless exactly one of order and site is given.
     """
     if (order_id is None) == (site_id is None):
         raise InvalidInput("name an order or a location, and one only", field="orderId")
-    wanted = [{**row, "kind": str(Action.PICK)} for row in _picks(tx, order_id, site_id)]
-    urgent = ranked(wanted, Ranking(tx, now), "placed_at")[: page_size(first)]
-    return sorted(urgent, key=lambda row: (row["bin"], row["id"]))
+    ranking = Ranking(tx, now)
+    picks = [_ranked(ranking, row) for row in _picks(tx, order_id, site_id)]
+    picks.sort(key=lambda row: (ORDER.index(row["priority"]), row["placed_at"]))
+    return sorted(picks[: page_size(first)], key=lambda row: (row["bin"], row["id"]))
 
 
-def _picks(tx: Transaction, order_id: str | None, site_id: str | None) -> list[Row]:
+def _ranked(ranking: Ranking, row: PickRow) -> RankedPickRow:
+    kind = str(Action.PICK)
+    facts: PriorityFacts = {
+        "sku": row["sku"],
+        "category": row["category"],
+        "channel_code": row["channel_code"],
+        "kind": kind,
+        "value": row["value"],
+        "tags": row["tags"],
+        "promised_on": row["promised_on"],
+    }
+    priority, rule = ranking.of(facts, row["placed_at"])
+    return {**row, "kind": kind, "priority": priority, "rule": rule}
+
+
+def _picks(tx: Transaction, order_id: str | None, site_id: str | None) -> list[PickRow]:
     condition = "AND sales_order.id = :of " if order_id else "AND location.site_id = :of "
-    return tx.rows(
+    return tx.rows_as(
+        PickRow,
         f"{PICKS}{condition}ORDER BY sales_order.placed_at, sales_order.id, location.code, unit.id "
         "LIMIT :limit",
         of=order_id or site_id,
@@ -90,10 +152,12 @@ def pick(
     line_id: str | None = None,
     substitute: bool = False,
 ) -> list[Verdict]:
-    """Take units off the shelf; with a line only those that are promised to it.
+    """Pick units; with a line, only units that are allocated to it.
 
-    Another unit is refused with the serials that are meant. With `substitute` and a reason it
-    takes the place of one that was not scanned, where it can.
+    Another unit is refused with the directed serials. With `substitute` and a reason it replaces a
+    directed unit that was not scanned, if possible. Returns one verdict for each scan. Raises
+    InvalidInput for a missing line or reason, UnknownReference for an unknown line, StepNotAllowed
+    for a cancelled order.
     """
     bounded(scans)
     command = UnitCommand(action=Action.PICK, line=line_id)
@@ -105,7 +169,7 @@ def pick(
         _reasoned(work.context)
     line = line_of(work.tx, line_id)
     require_open(line["order_state"], line["number"])
-    # Locked together, so that two people who replace units of a line never wait for each other.
+    # Locked together, so that two concurrent substitutions on a line never deadlock.
     meant = [Scan(each["id"]) for each in directed(work.tx, line_id)] if substitute else []
     found = locate(work.tx, [*scans, *meant])[: len(scans)]
     own = directed(work.tx, line_id)
@@ -137,7 +201,7 @@ def _refused_by_order(
     scans: Sequence[Scan],
     found: Sequence[UnitState | Refused],
 ) -> dict[int, Verdict]:
-    """Ask the order first: no substitute is looked for where it does not want the unit at all."""
+    """Return the verdicts of units that their orders refuse: these are never substituted."""
     units = [each for each in found if isinstance(each, UnitState)]
     refusals = order.refusals(Attempt(work, [command], units), found)
     return {
@@ -152,10 +216,10 @@ def substitute(
     meant: Scan,
     picked: Scan,
 ) -> Substitution:
-    """Pick another unit than the directed one, which is free again; both histories say why.
+    """Pick another unit than the directed one, which is released; both histories hold the reason.
 
-    Raises what keeps the other unit from being promised, WrongUnit for another product and for a
-    directed unit that is not, and StepNotAllowed where that one has been packed or has left.
+    Raises the refusal of a unit that cannot be allocated, WrongUnit for another product or a unit
+    that is not directed, StepNotAllowed if the directed unit is packed or shipped already.
     """
     _reasoned(work.context)
     line = line_of(work.tx, line_id)
@@ -174,8 +238,10 @@ def substitute(
     if old.status not in {Status.IN_STOCK, Status.PICKED}:
         raise StepNotAllowed(f"the unit is {old.status} already", allowed=[])
     _may_replace(work.tx, work.context, new, line, own, picked)
-    row = work.tx.row(
-        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=old.id
+    row = work.tx.row_as(
+        SwappedUnit,
+        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id",
+        id=old.id,
     )
     assert row is not None
     return _replace(work, line, row, picked, new.id)
@@ -192,7 +258,7 @@ def _is_of(unit: UnitState, line_id: str) -> bool:
     return unit.promised_to is not None and unit.order_line_id == line_id
 
 
-def _wrong(unit: UnitState, line: Row, own: Sequence[Row]) -> WrongUnit:
+def _wrong(unit: UnitState, line: CheckedLineRow, own: Sequence[DirectedUnit]) -> WrongUnit:
     serials = [each["serial"] for each in own]
     meant = ", ".join(serials[:5]) or "none is left to be picked"
     text = f"{unit.serial} is not promised to this line of {line['number']}: pick {meant}"
@@ -203,11 +269,11 @@ def _may_replace(
     tx: Transaction,
     context: CommandContext,
     unit: UnitState,
-    line: Row,
-    own: Sequence[Row],
+    line: CheckedLineRow,
+    own: Sequence[DirectedUnit],
     scan: Scan,
 ) -> None:
-    """Refuse a unit that can not be promised to a line now, before anything is changed."""
+    """Raise the refusal of a unit that cannot be allocated to a line now."""
     if unit.product_id != line["product_id"]:
         raise WrongUnit(
             f"the line asks for {line['product_sku'] or line['sku']}, and this is a {unit.sku}",
@@ -224,30 +290,33 @@ def _may_replace(
 
 def _replace(
     work: Work,
-    line: Row,
-    old: Row,
+    line: CheckedLineRow,
+    old: SwappedUnit | DirectedUnit,
     scan: Scan,
     new_id: str,
 ) -> Substitution:
-    """Release the one, promise and pick the other: all of it, or nothing."""
-    new = work.tx.row(
-        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id", id=new_id
+    """Release the old unit, allocate and pick the new one, all or nothing."""
+    new = work.tx.row_as(
+        SwappedUnit,
+        "SELECT id, serial, expires_on, received_at FROM unit WHERE id = :id",
+        id=new_id,
     )
     assert new is not None
+    assert line["product_id"] is not None  # only mapped lines have allocated units
     rule = reference(work.tx, "product", "id", line["product_id"])["picking"]
     broken = broken_rule(rule, old, new)
-    told = {"rule_broken": str(broken)} if broken else {}
+    details = {"rule_broken": str(broken)} if broken else {}
     context = order_lookup.documented(work.context, line["number"])
 
     def do(command: UnitCommand, unit_id: str) -> Verdict:
         return record_one(work.within(context), command, Scan(unit_id))
 
-    do(UnitCommand(action=Action.RELEASE, details={"substituted_by": new_id, **told}), old["id"])
+    do(UnitCommand(action=Action.RELEASE, details={"substituted_by": new_id, **details}), old["id"])
     promise = UnitCommand(
         action=Action.ALLOCATE,
         line=line["id"],
         hold_reference=line["number"],
-        details={"channel": line["channel_code"], "substitutes": old["id"], **told},
+        details={"channel": line["channel_code"], "substitutes": old["id"], **details},
     )
     do(promise, new_id)
     picking = UnitCommand(action=Action.PICK, line=line["id"], details={"substitutes": old["id"]})

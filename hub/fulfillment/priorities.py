@@ -1,12 +1,13 @@
-"""What is done first: rules that people can change rank the work by its priority.
+"""Work priorities: editable rules that rank the work at a site.
 
-The rules look at how long it waits (`days`), the channel of the order, the product and its value,
-and as `reasons` at the kind of work; `findings` are the tags of the order, such as express, and
-`overdue` when its promised day has come.
+The rules evaluate the waiting time (`days`), the channel of the order, the product and its value,
+and the kind of work (`reasons`); `findings` are the tags of the order, such as express, and `due`
+or `overdue` by its promised day.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import TypedDict
 
 import orjson
 
@@ -15,7 +16,7 @@ from hub.catalogue import reference
 from hub.clock import moment
 from hub.decision_rules import Conditions, Facts, Priority, Rule, Topic
 from hub.errors import InvalidInput
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 TAGS_MAX = 10
 TAG_CHARS_MAX = 30
@@ -48,42 +49,54 @@ PRIORITY_RULES = (
 )
 
 
+class PriorityFacts(TypedDict):
+    """Facts of a piece of work that the rules evaluate; None and no tags without an order."""
+
+    sku: str
+    category: str | None
+    channel_code: str | None
+    kind: str
+    value: int | None
+    tags: str | None
+    promised_on: str | None
+
+
 class Ranking:
-    """The rules, read once, for as many pieces of work as there are."""
+    """Priority rules, read once for many pieces of work."""
 
     def __init__(self, tx: Transaction, now: datetime) -> None:
         self._rules = decision_rules.rules(tx, Topic.PRIORITY, PRIORITY_RULES)
         self._now = now
 
-    def of(self, row: Row, waits_since: int) -> tuple[Priority, str]:
-        """Return how urgent a piece of work is, and the code of the rule that says so.
+    def of(self, row: PriorityFacts, waits_since: int) -> tuple[Priority, str]:
+        """Return the priority of a piece of work and the code of the rule that decides it.
 
-        `row` may have `channel_code`, `sku`, `category`, `value`; `waits_since` in microseconds.
+        `waits_since` is in microseconds since 1970.
         """
         facts = Facts(
-            sku=row.get("sku"),
-            category=row.get("category"),
-            channel=row.get("channel_code"),
-            reason=row.get("kind"),
+            sku=row["sku"],
+            category=row["category"],
+            channel=row["channel_code"],
+            reason=row["kind"],
             days=max(0, (self._now - moment(waits_since)).days),
-            value=row.get("value"),
+            value=row["value"],
             findings=self._tags(row),
         )
         rule = decision_rules.decide(self._rules, facts)
         return Priority(rule.decision), rule.code
 
-    def _tags(self, row: Row) -> frozenset[str]:
-        tags = set(orjson.loads(row.get("tags") or "[]"))
-        if promised := row.get("promised_on"):
+    def _tags(self, row: PriorityFacts) -> frozenset[str]:
+        tags = set(orjson.loads(row["tags"] or "[]"))
+        if promised := row["promised_on"]:
             today = self._now.date().isoformat()
             tags |= {"overdue"} if promised < today else {"due"} if promised == today else set()
         return frozenset(tags)
 
 
 def put(tx: Transaction, order_id: str, tags: Sequence[str], day: date | None) -> list[str]:
-    """Say what is special about an order, and by which day it is to leave; return the tags.
+    """Set the tags of an order and its promised day; return the stored tags, sorted.
 
-    Raises InvalidInput for tags that are too many or too long, UnknownReference for no order.
+    Raises InvalidInput for too many or too long tags, UnknownReference for an unknown order.
     """
     kept = sorted({tag.strip().casefold() for tag in tags})
     if len(kept) > TAGS_MAX or not all(0 < len(tag) <= TAG_CHARS_MAX for tag in kept):
@@ -98,12 +111,3 @@ def put(tx: Transaction, order_id: str, tags: Sequence[str], day: date | None) -
         id=order_id,
     )
     return kept
-
-
-def ranked(rows: Sequence[Row], ranking: Ranking, since: str) -> list[Row]:
-    """Return work with its `priority` and `rule`, the most urgent first, then the oldest."""
-    judged = [
-        {**row, **dict(zip(("priority", "rule"), ranking.of(row, row[since]), strict=True))}
-        for row in rows
-    ]
-    return sorted(judged, key=lambda row: (ORDER.index(row["priority"]), row[since]))

@@ -1,21 +1,24 @@
-"""What is to be done at a site now: to pick, pack, ship, put away and inspect, ranked by priority.
+"""Task list of a site: picking, packing, shipping, put-away and inspection, ranked by priority.
 
-Nothing is kept for it: the work follows from where the units stand.
+Tasks are not stored: they follow from the status of the units.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict
 
-from hub.fulfillment.priorities import Ranking, ranked
+from hub.decision_rules import Priority
+from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking
 from hub.lifecycle import Status
 from hub.storage.paging import page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
-TASKS_MAX = 2_000  # looked at to find the most urgent
+TASKS_MAX = 2_000  # read to find the most urgent
 
 
 class TaskKind(StrEnum):
-    """What is to be done with a unit."""
+    """Kind of a task with a unit."""
 
     PICK = "pick"
     PACK = "pack"
@@ -43,7 +46,7 @@ TASKS = (
     "LEFT JOIN sales_order ON sales_order.id = order_line.order_id "
     "LEFT JOIN channel ON channel.id = sales_order.channel_id "
 )
-# Promised to an order that still stands; a block is somebody else's work.
+# Allocated to an open order; blocked units are resolved elsewhere.
 FOR_ORDERS = (
     "unit.promised_to IS NOT NULL AND unit.status IN ('in_stock', 'picked', 'packed') "
     "AND unit.blocks = 0 AND sales_order.state IN ('open', 'pending') "
@@ -51,14 +54,44 @@ FOR_ORDERS = (
 FOR_STOCK = "unit.status IN ('received', 'returned') "
 
 
+class TaskUnitRow(TypedDict):
+    """A row of `TASKS`: a unit with its location, product and, if allocated, its order."""
+
+    id: str
+    serial: str
+    status: str
+    bin: str
+    site: str
+    sku: str
+    category: str | None
+    value: int | None
+    line_id: str | None
+    order_id: str | None
+    number: str | None
+    tags: str | None
+    promised_on: str | None
+    channel_code: str | None
+    since: int
+
+
+class TaskRow(TaskUnitRow):
+    """A task with its kind, priority and the code of the deciding rule."""
+
+    kind: str
+    priority: Priority
+    rule: str
+
+
 def tasks(
-    tx: Transaction, now: datetime, site: Row, *, first: int, kind: TaskKind | None = None
-) -> list[Row]:
-    """Return the work at a site, the most urgent first, with `kind`, `priority` and `rule`."""
+    tx: Transaction, now: datetime, site: LocationRow, *, first: int, kind: TaskKind | None = None
+) -> list[TaskRow]:
+    """Return the tasks at a site, most urgent first, then oldest."""
+    ranking = Ranking(tx, now)
     rows = [
-        {**row, "kind": str(KINDS[Status(row["status"])])}
+        _ranked(ranking, row)
         for condition in (FOR_ORDERS, FOR_STOCK)
-        for row in tx.rows(
+        for row in tx.rows_as(
+            TaskUnitRow,
             f"{TASKS}WHERE {condition}AND location.site_id = :site ORDER BY since, unit.id "
             "LIMIT :limit",
             site=site["site_id"],
@@ -66,4 +99,20 @@ def tasks(
         )
     ]
     wanted = [row for row in rows if kind is None or row["kind"] == kind]
-    return ranked(wanted, Ranking(tx, now), "since")[: page_size(first)]
+    wanted.sort(key=lambda row: (ORDER.index(row["priority"]), row["since"]))
+    return wanted[: page_size(first)]
+
+
+def _ranked(ranking: Ranking, row: TaskUnitRow) -> TaskRow:
+    kind = str(KINDS[Status(row["status"])])
+    facts: PriorityFacts = {
+        "sku": row["sku"],
+        "category": row["category"],
+        "channel_code": row["channel_code"],
+        "kind": kind,
+        "value": row["value"],
+        "tags": row["tags"],
+        "promised_on": row["promised_on"],
+    }
+    priority, rule = ranking.of(facts, row["since"])
+    return {**row, "kind": kind, "priority": priority, "rule": rule}

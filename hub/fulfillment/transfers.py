@@ -1,12 +1,12 @@
-"""Transfers between our own sites: what is under way, since when, and what arrives elsewhere.
+"""Transfers between our own sites: units in transit, and arrivals at the wrong site.
 
-A unit under way is at neither site; it belongs to whoever sent it until it is scanned in.
+A unit in transit is at neither site; the sending site is responsible until it is scanned in.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -18,10 +18,11 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded
-from hub.ledger.units import UNITS, Scan, UnitState, locate
+from hub.ledger.units import UNITS, Scan, UnitState, UnitViewRow, locate
 from hub.lifecycle import Action, Status
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 
 HOURS_MAX = 24 * 366
 OVERDUE_HOURS = 72
@@ -32,40 +33,75 @@ SENT = (
 )
 
 
-def arrive(work: Work, scans: Sequence[Scan], place: Row) -> list[Verdict]:
-    """Take units that were sent into stock; what was sent elsewhere is taken, and a case tells."""
+class Destination(TypedDict):
+    """The location that a transfer is sent to."""
+
+    code: str
+    site_id: str
+
+
+class _SentEvent(TypedDict):
+    unit_id: str
+    location_from: str | None
+    details: str | None
+    occurred_at: int
+    actor: str
+    document_ref: str | None
+
+
+class _SentUnitRow(UnitViewRow):
+    sent_details: str | None
+    sent_at: int
+    sent_by: str
+    sent_document: str | None
+    sent_from: str
+
+
+class InTransitRow(_SentUnitRow):
+    """A unit in transit with its transfer; `sent_to` is a location code or empty."""
+
+    sent_to: str
+    is_overdue: bool
+
+
+def arrive(work: Work, scans: Sequence[Scan], place: LocationRow) -> list[Verdict]:
+    """Record the arrival of transferred units; open a case for units sent to another site.
+
+    Returns one verdict for each scan; raises InvalidInput for no scans or too many.
+    """
     bounded(scans)
     found = locate(work.tx, scans)
-    on_the_way = {
+    in_transit = {
         unit.id
         for unit in found
         if isinstance(unit, UnitState) and unit.status is Status.IN_TRANSFER
     }
-    sent = _sent_to(work.tx, sorted(on_the_way))
+    sent = _sent_to(work.tx, sorted(in_transit))
     astray = {
         unit_id: to for unit_id, to in sent.items() if to and to["site_id"] != place["site_id"]
     }
-    told = [
+    described = [
         replace(scan, facts={**(scan.facts or {}), "sent_to": astray[unit.id]["code"]})
         if isinstance(unit, UnitState) and unit.id in astray
         else scan
         for scan, unit in zip(scans, found, strict=True)
     ]
     command = UnitCommand(action=Action.TRANSFER_IN, location=place)
-    verdicts = ledger.record(work, command, told)
+    verdicts = ledger.record(work, command, described)
     serials = {unit.id: unit for unit in found if isinstance(unit, UnitState)}
     arrived = {each.unit_id for each in verdicts if each.accepted and each.unit_id}
     for unit_id in sorted(arrived & astray.keys()):
-        _tell(work.tx, work.context, serials[unit_id], astray[unit_id], place)
+        _report(work.tx, work.context, serials[unit_id], astray[unit_id], place)
     return verdicts
 
 
-def _sent_to(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Row | None]:
+def _sent_to(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Destination | None]:
     if not unit_ids:
         return {}
-    rows = tx.rows(f"{SENT} AND unit_id IN (:ids...)", ids=list(unit_ids))
-    codes = {row["unit_id"]: _destination(row) for row in rows}
-    places = tx.rows(
+    rows = tx.rows_as(_SentEvent, f"{SENT} AND unit_id IN (:ids...)", ids=list(unit_ids))
+    codes = {row["unit_id"]: _destination(row["details"]) for row in rows}
+    places = tx.rows_as(
+        Destination,
         "SELECT code, site_id FROM location WHERE code IN (:codes...)",
         codes=sorted({code for code in codes.values() if code}),
     )
@@ -73,13 +109,17 @@ def _sent_to(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Row | None]:
     return {unit_id: by_code.get(code or "") for unit_id, code in codes.items()}
 
 
-def _destination(row: Row) -> str | None:
-    details: dict[str, Any] = orjson.loads(row["details"]) if row["details"] else {}
+def _destination(stored: str | None) -> str | None:
+    details: dict[str, Any] = orjson.loads(stored) if stored else {}
     return details.get("destination")
 
 
-def _tell(
-    tx: Transaction, context: CommandContext, unit: UnitState, sent_to: Row, place: Row
+def _report(
+    tx: Transaction,
+    context: CommandContext,
+    unit: UnitState,
+    sent_to: Destination,
+    place: LocationRow,
 ) -> None:
     finding = Finding(
         kind=CaseKind.WRONG_LOCATION,
@@ -100,12 +140,11 @@ def under_way(
     destination: str | None = None,
     overdue_hours: int = OVERDUE_HOURS,
     overdue: bool | None = None,
-) -> list[Row]:
-    """Return units under way as `UNITS` shows them, one more than asked for.
+) -> list[InTransitRow]:
+    """Return units in transit by id, up to `first` plus one.
 
-    Each has `sent_from`, `sent_to`, `sent_at`, `sent_by`, `sent_document` and `is_overdue`. A site
-    is named by the code of its location; `overdue` True: only those under way for longer than
-    `overdue_hours`.
+    `origin` and `destination` are location codes; `overdue` filters by a transit time over
+    `overdue_hours`. Raises InvalidInput for hours out of range.
     """
     if not 0 < overdue_hours <= HOURS_MAX:
         raise InvalidInput(f"1 to {HOURS_MAX} hours", field="overdueHours")
@@ -121,7 +160,8 @@ def under_way(
         wanted.add("sent.details LIKE :to ESCAPE '!'", to=f'%"destination":{named}%')
     if overdue is not None:
         wanted.add(f"sent.occurred_at {'<=' if overdue else '>'} :latest", latest=latest)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _SentUnitRow,
         _under_way(wanted),
         limit=page_size(first) + 1,
         **wanted.values,
@@ -129,7 +169,7 @@ def under_way(
     return [
         {
             **row,
-            "sent_to": _destination({"details": row["sent_details"]}) or "",
+            "sent_to": _destination(row["sent_details"]) or "",
             "is_overdue": row["sent_at"] <= latest,
         }
         for row in rows

@@ -139,7 +139,7 @@ def _last(events: Sequence[ReplayedEvent], places: Places) -> UnitSnapshot:
     return list(fold(events, places).values())[-1]
 
 
-def _history(tx: Transaction, event_id: str) -> tuple[UnitState, list[Row]]:
+def _history(tx: Transaction, event_id: str) -> tuple[UnitState, Sequence[Row]]:
     """Lock the unit of an event and return it with all of its events."""
     unit_id = tx.value("SELECT unit_id FROM event WHERE id = :id", id=event_id)
     if unit_id is None:

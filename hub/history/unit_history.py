@@ -42,7 +42,7 @@ def both(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
     }
 
 
-def _with_corrections(rows: list[Row]) -> list[Row]:
+def _with_corrections(rows: Sequence[Row]) -> list[Row]:
     corrected_by: dict[str, list[str]] = {row["id"]: [] for row in rows}
     for row in rows:
         if row["corrects"] is not None:

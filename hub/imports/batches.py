@@ -115,7 +115,7 @@ class Batch:
             context,
             [each.arrival for each in placed.values()],
             *steps,
-            awaited=not self.unserialized_stock,
+            expected=not self.unserialized_stock,
         )
         admitted = {}
         for number, each in zip(placed, checked, strict=True):
@@ -166,7 +166,7 @@ class Batch:
         groups: dict[tuple[str, date | None, bool], list[int]] = {}
         for number, each in admitted.items():
             wanted = self.wanted[number]
-            key = (wanted.location, wanted.received_on, each.awaited is not None)
+            key = (wanted.location, wanted.received_on, each.expected_id is not None)
             groups.setdefault(key, []).append(number)
         fields: list[tuple[str, str, str]] = []
         for (code, day, awaited), numbers in sorted(

@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -315,7 +315,7 @@ def _refusal(number: int, serial: str, code: str, message: str) -> RowVerdict:
     return RowVerdict(number=number, serial=serial[:200], code=str(code), message=message)
 
 
-def _products(database: Database, wanted: dict[int, Wanted]) -> dict[str, Row]:
+def _products(database: Database, wanted: dict[int, Wanted]) -> Mapping[str, Row]:
     codes = {
         code
         for each in wanted.values()

@@ -1,1 +1,1 @@
-"""Goods in: receiving, advance ship notices, and stock whose serials were not read before."""
+"""Inbound: commissioning, receipts, announced deliveries, unserialized stock."""

@@ -1,7 +1,8 @@
-"""Receiving: units that arrive are checked; new ones get their records, expected ones go on."""
+"""Receiving: create the records of new units, and continue those of expected units."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from hub import ledger
 from hub.catalogue import SUPPLIER, reference
@@ -25,42 +26,56 @@ from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, ref
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import DeliveryRow, LocationRow
+from hub.storage.sql import Transaction
 from hub.sync import listings
 from hub.vocabulary import BizStep
 
 __all__ = ["UNIT_COLUMNS", "Arrival", "commission", "receive", "unlabelled"]
 
 
+class _Id(TypedDict):
+    id: str
+
+
+class _Name(TypedDict):
+    scheme: str
+    canonical: str
+
+
+class _DeliveryId(TypedDict):
+    delivery_id: str
+
+
 def receive(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row,
+    place: LocationRow,
     *,
     put_away: bool = False,
-    delivery: Row | None = None,
+    delivery: DeliveryRow | None = None,
 ) -> list[Verdict]:
-    """Record units that arrive; `put_away` makes them sellable in the same step.
+    """Record arriving units; `put_away` makes them sellable in the same step.
 
-    A unit that is expected goes on with the record that it has; every other gets its own, linked
-    to the delivery that is named.
+    An expected unit keeps its record; every other unit gets a new one, linked to `delivery`.
+    Returns one verdict for each arrival; raises InvalidInput for no arrivals or too many.
     """
     bounded(arrivals)
     if delivery is not None:
         arrivals = [_of_delivery(each, delivery) for each in arrivals]
     steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
-    admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, awaited=True)
+    admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, expected=True)
     delivery_id = delivery["id"] if delivery else None
-    awaited = {
+    expected = {
         index: each
         for index, each in enumerate(admitted)
-        if isinstance(each, Admitted) and each.awaited
+        if isinstance(each, Admitted) and each.expected_id
     }
-    touched = [*_touched(work.tx, awaited), *([delivery_id] if delivery_id else [])]
+    touched = [*_touched(work.tx, expected), *([delivery_id] if delivery_id else [])]
     ship_notices.lock(work.tx, touched)
     verdicts = _commission(work, admitted, place, RECEIPT, put_away, delivery_id)
-    if awaited:
-        verdicts |= _arrived(work, awaited, place, put_away=put_away)
+    if expected:
+        verdicts |= _arrived(work, expected, place, put_away=put_away)
     if touched:
         ship_notices.look_again(work.tx, work.context, touched)
     verdicts = recall_catch.catch_recorded(work, verdicts)
@@ -71,20 +86,21 @@ def receive(
 
 
 def _named(verdict: Verdict, read: str) -> Verdict:
-    """Name a unit in its verdict as it was named in the command."""
+    """Return the verdict with the identifier of the command."""
     return verdict if verdict.identifier == read else replace(verdict, identifier=read)
 
 
 def commission(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row | None,
+    place: LocationRow | None,
     *,
     point: RecordOrigin,
 ) -> list[Verdict]:
-    """Give units their records before any receipt (CBV commissioning).
+    """Create the records of units before any receipt (CBV commissioning).
 
-    Without a place they are still with the supplier, and expected; with one they are there.
+    Without `place` the units are expected from the supplier. Returns one verdict for each arrival;
+    raises InvalidInput for no arrivals or too many.
     """
     bounded(arrivals)
     status = Status.RECEIVED if place else Status.EXPECTED
@@ -104,37 +120,37 @@ def commission(
 def commission_admitted(
     work: Work,
     admitted: Sequence[Admitted],
-    place: Row,
+    place: LocationRow,
     origin: Origin,
     *,
     put_away: bool = True,
 ) -> list[Verdict]:
-    """Write the records of new units that `ledger.commissioning` has admitted, where they are."""
+    """Write the records of admitted new units at a location; return their verdicts in order."""
     verdicts = _commission(work, admitted, place, origin, put_away, None)
     return [verdicts[index] for index in range(len(admitted))]
 
 
 def unlabelled(pattern: Arrival, count: int) -> list[Arrival]:
-    """Make arrivals with serials of our own, for units that bear none."""
+    """Return arrivals with generated serials, for units without one."""
     return [replace(pattern, serial=serial) for serial in own_serials(count)]
 
 
 def _commission(
     work: Work,
     admitted: Sequence[Admitted | Refused],
-    place: Row,
+    place: LocationRow,
     origin: Origin,
     put_away: bool,
     delivery_id: str | None,
 ) -> dict[int, Verdict]:
-    """Write the records of those that are new; return their verdicts by their places."""
+    """Write the records of the new units; return their verdicts by index."""
     new = {
         index: each
         for index, each in enumerate(admitted)
-        if isinstance(each, Admitted) and not each.awaited
+        if isinstance(each, Admitted) and not each.expected_id
     }
     writer = EventWriter(work.context, work.command_id)
-    units = commissioning.bear(
+    units = commissioning.write_records(
         work.tx,
         work.context,
         writer,
@@ -155,7 +171,7 @@ def _commission(
     }
 
 
-def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
+def _of_delivery(arrival: Arrival, delivery: DeliveryRow) -> Arrival:
     return replace(
         arrival,
         supplier=arrival.supplier or delivery["supplier"],
@@ -165,30 +181,30 @@ def _of_delivery(arrival: Arrival, delivery: Row) -> Arrival:
 
 def _arrived(
     work: Work,
-    awaited: dict[int, Admitted],
-    place: Row,
+    expected: dict[int, Admitted],
+    place: LocationRow,
     *,
     put_away: bool,
 ) -> dict[int, Verdict]:
-    """Record that expected units came; one that was given up meanwhile is found again."""
-    ids = sorted({str(each.awaited) for each in awaited.values()})
+    """Record the receipt of expected units; a unit given up meanwhile is found again."""
+    ids = sorted({str(each.expected_id) for each in expected.values()})
     given_up = {
         row["id"]
-        for row in work.tx.rows(
-            "SELECT id FROM unit WHERE id IN (:ids...) AND status = 'missing'", ids=ids
+        for row in work.tx.rows_as(
+            _Id, "SELECT id FROM unit WHERE id IN (:ids...) AND status = 'missing'", ids=ids
         )
     }
     steps: dict[tuple[Action, Condition], dict[int, Admitted]] = {}
-    for index, each in awaited.items():
-        action = Action.FIND if each.awaited in given_up else Action.RECEIVE
+    for index, each in expected.items():
+        action = Action.FIND if each.expected_id in given_up else Action.RECEIVE
         steps.setdefault((action, each.arrival.condition), {})[index] = each
     verdicts: dict[int, Verdict] = {}
     for (action, condition), chosen in steps.items():
         command = UnitCommand(action=action, location=place, condition=str(condition))
         verdicts |= _step(work, command, chosen)
-    came = {index: each for index, each in awaited.items() if verdicts[index].accepted}
+    came = {index: each for index, each in expected.items() if verdicts[index].accepted}
     _complete(work.tx, work.context, came)
-    shelved = {index: each for index, each in came.items() if each.awaited not in given_up}
+    shelved = {index: each for index, each in came.items() if each.expected_id not in given_up}
     if put_away and shelved:
         command = UnitCommand(action=Action.PUT_AWAY, location=place)
         verdicts |= _step(work, command, shelved)
@@ -200,9 +216,9 @@ def _step(
     command: UnitCommand,
     chosen: dict[int, Admitted],
 ) -> dict[int, Verdict]:
-    told = command.action is not Action.PUT_AWAY
+    with_facts = command.action is not Action.PUT_AWAY
     scans = [
-        Scan(str(each.awaited), facts=commissioning.facts(each.arrival) if told else None)
+        Scan(str(each.expected_id), facts=commissioning.facts(each.arrival) if with_facts else None)
         for each in chosen.values()
     ]
     done = ledger.record(work, command, scans)
@@ -212,7 +228,7 @@ def _step(
 
 
 def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted]) -> None:
-    """Keep what only the receipt could tell; what was known before stays."""
+    """Store the facts known since the receipt; earlier ones stay."""
     tx.run_many(
         "UPDATE unit SET supplier = COALESCE(supplier, :supplier), "
         "purchase_order = COALESCE(purchase_order, :purchase_order), lot = COALESCE(lot, :lot), "
@@ -221,7 +237,7 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
         "client_id = COALESCE(client_id, :client_id) WHERE id = :id",
         [
             {
-                "id": each.awaited,
+                "id": each.expected_id,
                 "supplier": each.arrival.supplier,
                 "purchase_order": each.arrival.purchase_order,
                 "lot": each.arrival.lot,
@@ -233,11 +249,14 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
         ],
     )
     names = [
-        (str(each.awaited), *name) for each in came.values() for name in each.arrival.identifiers
+        (str(each.expected_id), *name)
+        for each in came.values()
+        for name in each.arrival.identifiers
     ]
     known = {
         (row["scheme"], row["canonical"])
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _Name,
             "SELECT scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
             ids=sorted({name[0] for name in names}),
         )
@@ -247,12 +266,13 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
     )
 
 
-def _touched(tx: Transaction, awaited: dict[int, Admitted]) -> list[str]:
-    """Return the deliveries that announced units which came."""
-    if not awaited:
+def _touched(tx: Transaction, expected: dict[int, Admitted]) -> list[str]:
+    """Return the ids of the deliveries that announced the received units."""
+    if not expected:
         return []
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _DeliveryId,
         "SELECT DISTINCT delivery_id FROM unit WHERE id IN (:ids...) AND delivery_id IS NOT NULL",
-        ids=sorted({str(each.awaited) for each in awaited.values()}),
+        ids=sorted({str(each.expected_id) for each in expected.values()}),
     )
     return [row["delivery_id"] for row in rows]

@@ -1,10 +1,11 @@
-"""Serialization: the serial of old stock is read at its next movement, and its record begins there.
+"""Serialization: create the record of unserialized stock when its serial is read at a movement.
 
-What happened before is not known, and the record says so: the event of its origin seals the gap.
+The earlier history is unknown: the event of the origin seals the gap.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import orjson
 
@@ -23,7 +24,8 @@ from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import LIFECYCLE, Action, Place, Status
 from hub.orders import Shipment
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import BizStep
 
 # What is done to a unit that somebody has in hand.
@@ -40,15 +42,15 @@ FOR_AN_ORDER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A serial that nobody knows yet, and where its unit is: at a place, or somewhere at a site."""
+    """An unknown serial and the location of its unit: a place, or a site."""
 
     arrival: Arrival
-    place: Row | None = None
+    place: LocationRow | None = None
     site: str | None = None
 
 
 def commissioning_of(context: CommandContext) -> Origin:
-    """Return how a unit of old stock is commission, with the gap that its history has."""
+    """Return the origin of a unit of unserialized stock, with the gap in its history."""
     day = (context.occurred_at or context.now).date().isoformat()
     return Origin(
         point=RecordOrigin.UNSERIALIZED_STOCK,
@@ -60,7 +62,7 @@ def commissioning_of(context: CommandContext) -> Origin:
 
 
 def gaps(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, str | None]:
-    """Return what is unknown of the past of units, by their ids."""
+    """Return the gaps in the histories of units by unit id."""
     rows = tx.rows(
         "SELECT unit_id, details FROM event WHERE unit_id IN (:ids...) AND version = 1",
         ids=list(unit_ids),
@@ -73,9 +75,9 @@ def capture(
     sightings: Sequence[Sighting],
     *steps: Action,
 ) -> list[Verdict | Refused]:
-    """Give units of old stock their records, each taken from the stock without serials.
+    """Create the records of unserialized units, and reduce the unserialized stock.
 
-    It is never taken below zero: where nothing is left, the unit is refused with NotEnoughStock.
+    Where no stock is left, the unit is refused with NotEnoughStock.
     `steps` are those for which a product may have to be scanned.
     """
     codes = sorted({code for each in sightings if (code := _code(each.arrival))})
@@ -85,7 +87,7 @@ def capture(
     admitted = commissioning.admit(
         work.tx, work.context, [each.arrival for each in sightings], *steps
     )
-    places: dict[str, Row] = {}
+    places: dict[str, LocationRow] = {}
     commission: dict[str, list[tuple[int, Admitted]]] = {}
     found: list[Verdict | Refused | None] = [None] * len(sightings)
     for index, (sighting, each) in enumerate(zip(sightings, admitted, strict=True)):
@@ -129,9 +131,9 @@ def product_code(serial: str, product: str | None) -> str | None:
 def capture_units(
     work: Work,
     arrivals: Sequence[Arrival],
-    place: Row,
+    place: LocationRow,
 ) -> list[Verdict]:
-    """Read the serials of old stock where it lies, without moving it."""
+    """Record the serials of unserialized stock at its location; return one verdict for each."""
     bounded(arrivals)
     sightings = [Sighting(arrival=each, place=place) for each in arrivals]
     found = capture(work, sightings, Action.COMMISSION)
@@ -146,7 +148,7 @@ def record(
     command: UnitCommand,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
-    """Do one action to many units as `hub.ledger` does it; old stock gets its records before.
+    """Apply one action to many units; create the records of unserialized stock first.
 
     A unit that got its record keeps it, whatever is said of the action itself.
     """
@@ -161,7 +163,7 @@ def ship(
     *,
     line: str | None = None,
 ) -> list[Verdict]:
-    """Record that units left as `hub.orders` does it; old stock gets its records before."""
+    """Ship units as `hub.orders.ship`; create the records of unserialized stock first."""
     leaving = UnitCommand(action=Action.SHIP, line=line)
     why = at_movement(work, leaving, scans)
     verdicts = orders.ship(work, scans, shipment, line=line)
@@ -173,7 +175,7 @@ def at_movement(
     command: UnitCommand,
     scans: Sequence[Scan],
 ) -> dict[int, Refused]:
-    """Give their records to scans that no unit bears, of products with old stock.
+    """Give their records to scans that no unit bears, of products with unserialized stock.
 
     The product must be known from the scan. Returns why a scan got none, by its index; what is not
     named there is for the ledger to judge.
@@ -181,11 +183,11 @@ def at_movement(
     bounded(scans)
     if command.action not in MOVEMENTS or not _any(work.tx):
         return {}
-    told = {index: scan for index, scan in enumerate(scans) if _code(_arrival(scan))}
-    units = identify(work.tx, list(told.values()))
+    coded = {index: scan for index, scan in enumerate(scans) if _code(_arrival(scan))}
+    units = identify(work.tx, list(coded.values()))
     unknown = {
         index: scan
-        for (index, scan), unit in zip(told.items(), units, strict=True)
+        for (index, scan), unit in zip(coded.items(), units, strict=True)
         if isinstance(unit, UnknownUnit)
     }
     unknown = _fitting(work.tx, command, unknown)
@@ -236,7 +238,7 @@ def _sighting(tx: Transaction, command: UnitCommand, scan: Scan) -> Sighting:
 
 
 def _fitting(tx: Transaction, command: UnitCommand, unknown: dict[int, Scan]) -> dict[int, Scan]:
-    """Leave those that may be captured: of products under retrofit, as many as an order lacks."""
+    """Return the scans to capture: of unserialized products, up to what an order lacks."""
     codes = {index: str(_code(_arrival(scan))) for index, scan in unknown.items()}
     products = products_by_code(tx, sorted(set(codes.values())))
     old = {
@@ -253,12 +255,20 @@ def _fitting(tx: Transaction, command: UnitCommand, unknown: dict[int, Scan]) ->
     return {index: old[index] for index in fitting[: max(0, line["quantity"] - line["bound"])]}
 
 
-def _line(tx: Transaction, line_id: str | None) -> Row | None:
+class _BoundLine(TypedDict):
+    id: str
+    product_id: str | None
+    quantity: int
+    bound: int
+
+
+def _line(tx: Transaction, line_id: str | None) -> _BoundLine | None:
     """Return an order line with how many units are bound to it, locked."""
     if line_id is None:
         return None
     tx.rows("SELECT id FROM order_line WHERE id = :line FOR UPDATE", line=line_id)
-    return tx.row(
+    return tx.row_as(
+        _BoundLine,
         "SELECT order_line.id, order_line.product_id, order_line.quantity, (SELECT COUNT(*) "
         "FROM unit WHERE unit.order_line_id = order_line.id AND (unit.promised_to IS NOT NULL "
         "OR unit.status IN ('shipped', 'sold'))) AS bound FROM order_line "

@@ -1,15 +1,32 @@
-"""What came of a delivery against what was announced, serial by serial."""
+"""Ship notice check: compare a received delivery with its announcement, serial by serial."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import DeliveryLineRow
+from hub.storage.sql import Transaction
+
+
+class _SkuLineRow(DeliveryLineRow):
+    sku: str
+
+
+class DeliveredUnit(TypedDict):
+    """A unit of a delivery; `received_at` None: not received yet."""
+
+    id: str
+    serial: str
+    serial_canonical: str
+    product_id: str
+    lot: str | None
+    delivery_line_id: str | None
+    received_at: int | None
 
 
 @dataclass(slots=True)
 class LineCheck:
-    """One line: serials in the order in which they came. `missing` counts unnamed ones too."""
+    """Check of one line: serials in order of receipt; `missing` includes unnamed units."""
 
     ref: str
     product_id: str
@@ -24,53 +41,53 @@ class LineCheck:
 
     @property
     def missing(self) -> int:
-        """Count what is short, named or not."""
+        """Return the number of missing units, named or not."""
         return len(self.short) + self.unnamed
 
-    def fits(self, unit: Row) -> bool:
-        """Say whether a unit may be one of those that the line does not name."""
+    def fits(self, unit: DeliveredUnit) -> bool:
+        """Return whether a unit fits the lot of the line."""
         return self.lot is None or unit["lot"] in {None, self.lot}
 
 
 @dataclass(slots=True)
 class DeliveryCheck:
-    """A whole delivery; `strangers` are serials of products that no line announced."""
+    """Check of a delivery; `strangers` are serials of unannounced products."""
 
     lines: list[LineCheck]
     strangers: list[str] = field(default_factory=list)
 
     @property
     def matched(self) -> list[str]:
-        """List what came as announced."""
+        """Return the serials received as announced."""
         return [serial for line in self.lines for serial in line.matched]
 
     @property
     def short(self) -> list[str]:
-        """List the named serials that did not come."""
+        """Return the named serials that were not received."""
         return [serial for line in self.lines for serial in line.short]
 
     @property
     def over(self) -> list[str]:
-        """List what came beyond the announced quantities."""
+        """Return the serials beyond the announced quantities."""
         return [serial for line in self.lines for serial in line.over]
 
     @property
     def unexpected(self) -> list[str]:
-        """List what came and was not announced."""
+        """Return the received serials that were not announced."""
         return [*(serial for line in self.lines for serial in line.unexpected), *self.strangers]
 
     @property
     def missing(self) -> int:
-        """Count what is short, named or not."""
+        """Return the number of missing units, named or not."""
         return sum(line.missing for line in self.lines)
 
     @property
     def agrees(self) -> bool:
-        """Say whether the delivery is what was announced."""
+        """Return whether the delivery matches its announcement."""
         return not (self.missing or self.over or self.unexpected)
 
     def as_json(self, serials_max: int) -> dict[str, Any]:
-        """Return the differences for a case, with at most so many serials of each sort."""
+        """Return the differences for a case, with at most `serials_max` serials of each kind."""
         return {
             "matched": len(self.matched),
             "missing": self.missing,
@@ -86,10 +103,10 @@ class DeliveryCheck:
 
 
 def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
-    """Compare what came with what was announced.
+    """Compare the received units of a delivery with its announcement; return the check.
 
-    A named serial matches by itself. Others fill the quantities that name none. What is left of an
-    announced product is over as far as the pieces are too many, else its serial is unexpected.
+    Named serials match first; other units fill the unnamed quantities. Remaining units of an
+    announced product are over if the quantity is exceeded, otherwise unexpected.
     """
     lines = {
         row["id"]: LineCheck(
@@ -100,14 +117,16 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
             lot=row["lot"],
             unnamed=row["quantity"],
         )
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _SkuLineRow,
             "SELECT delivery_line.*, product.sku FROM delivery_line "
             "JOIN product ON product.id = delivery_line.product_id "
             "WHERE delivery_id = :id ORDER BY delivery_line.id",
             id=delivery_id,
         )
     }
-    units = tx.rows(
+    units = tx.rows_as(
+        DeliveredUnit,
         "SELECT id, serial, serial_canonical, product_id, lot, delivery_line_id, received_at "
         "FROM unit WHERE delivery_id = :id ORDER BY received_at, id",
         id=delivery_id,
@@ -116,7 +135,7 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
     named = {unit["serial_canonical"] for unit in units if unit["delivery_line_id"]}
     others = []
     for unit in units:
-        line = lines.get(unit["delivery_line_id"])
+        line = lines.get(unit["delivery_line_id"] or "")
         if line is None:
             others.append(unit)
             continue
@@ -127,7 +146,7 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
     return check
 
 
-def _fill(check: DeliveryCheck, unit: Row, named: set[str]) -> bool:
+def _fill(check: DeliveryCheck, unit: DeliveredUnit, named: set[str]) -> bool:
     """Count a unit for a quantity that names no serial, its own lot first."""
     if unit["serial_canonical"] in named:
         return False  # announced as another product
@@ -148,8 +167,8 @@ def _of_product(check: DeliveryCheck, product_id: str) -> list[LineCheck]:
     return [line for line in check.lines if line.product_id == product_id]
 
 
-def _leave(check: DeliveryCheck, left: Iterable[Row], named: set[str]) -> None:
-    by_product: dict[str, list[Row]] = {}
+def _leave(check: DeliveryCheck, left: Iterable[DeliveredUnit], named: set[str]) -> None:
+    by_product: dict[str, list[DeliveredUnit]] = {}
     for unit in left:
         lines = _of_product(check, unit["product_id"])
         if not lines:

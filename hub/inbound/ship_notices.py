@@ -1,14 +1,14 @@
-"""Deliveries: what a supplier announced, what came of it, and what is left open when it is closed.
+"""Ship notices: announced deliveries, their receipt, and their differences on closing.
 
-A delivery is known by its supplier and its reference (CBV desadv). Serials that it names are units
-from then on: expected, at the supplier.
+A delivery is identified by its supplier and reference (CBV desadv). Its named serials become units
+at once: expected, at the supplier.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding
@@ -26,7 +26,8 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import DeliveryRow
+from hub.storage.sql import Transaction
 from hub.sync import listings
 from hub.vocabulary import BizStep
 
@@ -42,8 +43,16 @@ ANNOUNCED = Origin(
 )
 
 
+class _Id(TypedDict):
+    id: str
+
+
+class _ProductId(TypedDict):
+    product_id: str
+
+
 class DeliveryState(StrEnum):
-    """Whether more is to come."""
+    """State of a delivery."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -51,7 +60,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineCard:
-    """How many units of a product (SKU or GTIN) are to come, and which of them are named."""
+    """Line of an announcement: product (SKU or GTIN), quantity and named serials."""
 
     ref: str
     product: str
@@ -62,7 +71,7 @@ class LineCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryCard:
-    """What a supplier announces."""
+    """Announcement of a supplier."""
 
     supplier: str
     ref: str
@@ -72,16 +81,18 @@ class DeliveryCard:
 
 
 def announce(work: Work, card: DeliveryCard) -> tuple[str, list[Verdict]]:
-    """Record a delivery that is to come; return its id and a verdict about each named serial.
+    """Record an announced delivery; return its id and a verdict on each named serial.
 
-    A serial that is known already is refused by itself and does not count as named.
+    A known serial is refused and does not count as named. Raises InvalidInput for invalid data or a
+    known delivery, UnknownReference for an unknown product.
     """
-    _sensible(card)
+    _check_card(card)
     products = products_by_code(work.tx, sorted({line.product for line in card.lines}))
     for line in card.lines:
         if line.product not in products:
             raise UnknownReference(f"there is no product {line.product!r}", field="product")
-    known = work.tx.row(
+    known = work.tx.row_as(
+        _Id,
         "SELECT id FROM delivery WHERE supplier = :supplier AND ref = :ref",
         supplier=card.supplier,
         ref=card.ref,
@@ -113,7 +124,7 @@ def announce(work: Work, card: DeliveryCard) -> tuple[str, list[Verdict]]:
     return delivery_id, _expect(work.within(desadv), card, delivery_id, line_ids)
 
 
-def _sensible(card: DeliveryCard) -> None:
+def _check_card(card: DeliveryCard) -> None:
     for name, value, chars_max in (
         ("supplier", card.supplier, 100),
         ("ref", card.ref, 200),
@@ -142,7 +153,7 @@ def _expect(
     delivery_id: str,
     line_ids: Sequence[str],
 ) -> list[Verdict]:
-    """Give the named serials their records."""
+    """Create the records of the named serials."""
     arrivals, lines = [], []
     for line_id, line in zip(line_ids, card.lines, strict=True):
         for serial in line.serials:
@@ -160,7 +171,7 @@ def _expect(
     admitted = commissioning.admit(work.tx, work.context, arrivals)
     good = {index: each for index, each in enumerate(admitted) if isinstance(each, Admitted)}
     writer = EventWriter(work.context, work.command_id)
-    units = commissioning.bear(
+    units = commissioning.write_records(
         work.tx,
         work.context,
         writer,
@@ -184,9 +195,10 @@ def _expect(
     ]
 
 
-def find(tx: Transaction, supplier: str, ref: str) -> Row:
-    """Return a delivery by its supplier and reference, or raise UnknownReference."""
-    row = tx.row(
+def find(tx: Transaction, supplier: str, ref: str) -> DeliveryRow:
+    """Return a delivery by supplier and reference; raise UnknownReference if there is none."""
+    row = tx.row_as(
+        DeliveryRow,
         "SELECT * FROM delivery WHERE supplier = :supplier AND ref = :ref",
         supplier=supplier,
         ref=ref,
@@ -204,14 +216,15 @@ def listed(
     state: str | None = None,
     supplier: str | None = None,
     purchase_order: str | None = None,
-) -> list[Row]:
-    """Return deliveries as they were announced, one more than asked for."""
+) -> list[DeliveryRow]:
+    """Return deliveries by id, up to `first` plus one."""
     wanted = Filter()
     wanted.add("id > :after", after=after)
     wanted.add("state = :state", state=state)
     wanted.add("supplier = :supplier", supplier=supplier)
     wanted.add("purchase_order = :purchase_order", purchase_order=purchase_order)
-    return tx.rows(
+    return tx.rows_as(
+        DeliveryRow,
         f"SELECT * FROM delivery {wanted.where()}ORDER BY id LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,
@@ -219,7 +232,7 @@ def listed(
 
 
 def lock(tx: Transaction, delivery_ids: Sequence[str]) -> None:
-    """Let whoever would close these deliveries wait: before their units are locked."""
+    """Lock deliveries before their units, so that a concurrent close waits."""
     if delivery_ids:
         tx.rows(
             "SELECT id FROM delivery WHERE id IN (:ids...) ORDER BY id FOR UPDATE",
@@ -234,10 +247,11 @@ def close(
     give_up: bool,
     owner: str | None = None,
 ) -> DeliveryCheck:
-    """Close a delivery; what differs becomes a case.
+    """Close a delivery and open a case for differences; return the check.
 
-    With `give_up` named units that did not come are missing from now on, else they stay expected.
-    Either way they may still come.
+    With `give_up`, named units that were not received become missing, otherwise they stay expected;
+    they may still arrive. Raises UnknownReference for an unknown delivery, StepNotAllowed for a
+    closed one.
     """
     delivery = reference(work.tx, "delivery", "id", delivery_id)
     lock(work.tx, [delivery_id])
@@ -250,8 +264,8 @@ def close(
         raise StepNotAllowed("the delivery is closed already", allowed=[])
     if give_up:
         _give_up(work, delivery)
-    lines = work.tx.rows(
-        "SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id
+    lines = work.tx.rows_as(
+        _ProductId, "SELECT product_id FROM delivery_line WHERE delivery_id = :id", id=delivery_id
     )
     listings.touch_early(work.tx, {row["product_id"] for row in lines}, work.context.now)
     check = compare(work.tx, delivery_id)
@@ -263,26 +277,28 @@ def close(
     return check
 
 
-def _give_up(work: Work, delivery: Row) -> None:
-    rows = work.tx.rows(
+def _give_up(work: Work, delivery: DeliveryRow) -> None:
+    rows = work.tx.rows_as(
+        _Id,
         "SELECT id FROM unit WHERE delivery_id = :id AND status = :status ORDER BY id",
         id=delivery["id"],
         status=str(Status.EXPECTED),
     )
     if not rows:
         return
-    told = replace(
+    lost = replace(
         work.context,
         document=Document("desadv", delivery["ref"]),
         reason=work.context.reason or "not in the delivery",
     )
     command = UnitCommand(action=Action.LOSE)
-    ledger.record(work.within(told), command, [Scan(row["id"]) for row in rows])
+    ledger.record(work.within(lost), command, [Scan(row["id"]) for row in rows])
 
 
 def look_again(tx: Transaction, context: CommandContext, delivery_ids: Sequence[str]) -> None:
-    """Bring the cases of closed deliveries up to date: something came late."""
-    rows = tx.rows(
+    """Update the cases of closed deliveries after a late receipt."""
+    rows = tx.rows_as(
+        DeliveryRow,
         "SELECT * FROM delivery WHERE id IN (:ids...) AND state = 'closed' ORDER BY id",
         ids=sorted(set(delivery_ids)),
     )
@@ -290,8 +306,10 @@ def look_again(tx: Transaction, context: CommandContext, delivery_ids: Sequence[
         _judge(tx, row, compare(tx, row["id"]), context.now)
 
 
-def _judge(tx: Transaction, delivery: Row, check: DeliveryCheck, now: datetime) -> str | None:
-    """Report a case about what differs, or settle it; return the case's id."""
+def _judge(
+    tx: Transaction, delivery: DeliveryRow, check: DeliveryCheck, now: datetime
+) -> str | None:
+    """Open a case for differences, or close it; return the id of the open case, or None."""
     subject = f"{delivery['supplier']}/{delivery['ref']}"
     if check.agrees:
         cases.settle(tx, CaseKind.DELIVERY_VARIANCE, subject, None, now)

@@ -1,7 +1,7 @@
-"""Old stock: units of a product whose serials were not read yet, a number at each place.
+"""Unserialized stock: quantities of units without a recorded serial, by product and location.
 
-Serial tracking is switched on for a product that has stock already. What lies on the shelves then
-is counted apart: it is not available until a serial is read, and it only ever becomes less.
+Serial tracking may start for a product with existing stock. That stock is counted separately: it is
+not available until its serials are read, and its quantity only decreases.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, NotEnoughStock, UnknownReference
 from hub.storage.paging import Filter, page_size
+from hub.storage.rows import LocationRow, ProductRow, UnserializedStockRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 
@@ -87,7 +88,8 @@ def start_phase(
     wanted.add("value >= :value_from", value_from=phase.value_from)
     wanted.add("currency = :currency", currency=phase.currency)
     wanted.add("tracking IN (:untracked...)", untracked=[str(Tracking.NONE), str(Tracking.LOT)])
-    products = tx.rows(
+    products = tx.rows_as(
+        ProductRow,
         f"SELECT * FROM product {wanted.where()}ORDER BY id LIMIT :limit",
         limit=PRODUCTS_MAX + 1,
         **wanted.values,
@@ -100,7 +102,7 @@ def start_phase(
 def _start(
     tx: Transaction,
     context: CommandContext,
-    products: Sequence[Row],
+    products: Sequence[ProductRow],
     stock: Sequence[UnserializedQuantity],
 ) -> list[str]:
     if not 0 < len((context.reason or "").strip()) <= REASON_CHARS_MAX:
@@ -133,7 +135,7 @@ def _start(
 def _note(
     tx: Transaction,
     context: CommandContext,
-    by_sku: dict[str, Row],
+    by_sku: dict[str, ProductRow],
     stock: Sequence[UnserializedQuantity],
 ) -> None:
     """Write how much there is at each place."""
@@ -173,22 +175,39 @@ def _note(
         )
 
 
+class StockRow(UnserializedStockRow):
+    """Unserialized stock with the site and code of its location."""
+
+    site_id: str
+    code: str
+
+
+class ListedStockRow(UnserializedStockRow):
+    """Unserialized stock with its product and location."""
+
+    sku: str
+    name: str
+    tracked_since: int | None
+    code: str
+
+
 class Shelf:
-    """The old stock of some products, locked: what is taken from it is written once.
+    """Unserialized stock of products, locked; taken units are written once.
 
     With `lock` False it is only looked at, as for a dry run.
     """
 
     def __init__(self, tx: Transaction, product_ids: Sequence[str], *, lock: bool = True) -> None:
         self._tx = tx
-        rows = tx.rows(
+        rows = tx.rows_as(
+            StockRow,
             "SELECT unserialized_stock.*, location.site_id, location.code FROM unserialized_stock "
             "JOIN location ON location.id = unserialized_stock.location_id "
             "WHERE unserialized_stock.product_id IN (:ids...) ORDER BY unserialized_stock.id"
             + (" FOR UPDATE OF unserialized_stock" if lock else ""),
             ids=sorted(set(product_ids)),
         )
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[StockRow]] = {}
         for row in rows:
             self._rows.setdefault(row["product_id"], []).append(row)
         self._taken: dict[str, int] = {}
@@ -199,11 +218,13 @@ class Shelf:
         for row_id, quantity in taken.items():
             self._spent[row_id] = self._spent.get(row_id, 0) + quantity
 
-    def _left(self, row: Row) -> int:
+    def _left(self, row: StockRow) -> int:
         gone = self._taken.get(row["id"], 0) + self._spent.get(row["id"], 0)
-        return int(row["quantity"]) - gone
+        return row["quantity"] - gone
 
-    def find(self, product_id: str, place: Row | None = None, site: str | None = None) -> Row:
+    def find(
+        self, product_id: str, place: LocationRow | None = None, site: str | None = None
+    ) -> StockRow:
         """Return the stock that a unit is taken from: that of its place, else of its site.
 
         Raises NotEnoughStock if there is none, InvalidInput if several places have some and none
@@ -224,7 +245,7 @@ class Shelf:
             raise InvalidInput(f"say where it is: {codes} have some", field="at")
         return rows[0]
 
-    def take(self, row: Row) -> None:
+    def take(self, row: StockRow) -> None:
         """Take one unit."""
         self._taken[row["id"]] = self._taken.get(row["id"], 0) + 1
 
@@ -252,13 +273,14 @@ def listed(
     after: str | None,
     sku: str | None = None,
     location: str | None = None,
-) -> list[Row]:
-    """Return old stock by product and place, one row more than asked for."""
+) -> list[ListedStockRow]:
+    """Return unserialized stock by product and location, up to `first` plus one."""
     wanted = Filter()
     wanted.add("unserialized_stock.id > :after", after=after)
     wanted.add("product.sku = :sku", sku=sku)
     wanted.add("location.code = :location", location=location)
-    return tx.rows(
+    return tx.rows_as(
+        ListedStockRow,
         "SELECT unserialized_stock.*, product.sku, product.name, product.tracked_since, "
         "location.code FROM unserialized_stock "
         "JOIN product ON product.id = unserialized_stock.product_id "
@@ -272,7 +294,7 @@ def listed(
 def priorities(tx: Transaction, by: SerializationOrder, *, first: int, skip: int = 0) -> list[Row]:
     """Return products whose serials are still to be read, the most urgent first.
 
-    These are products with old stock, and products whose serials are not kept yet.
+    Includes products with unserialized stock and products that are not tracked by serial.
     """
     if not 0 <= skip <= SKIP_MAX:
         raise InvalidInput(f"skip is 0 to {SKIP_MAX}", field="skip")

@@ -1,7 +1,7 @@
 """The ledger: one record for each unit, its events, and the only code that changes them.
 
-`record` is the way in: one action for many units, with a verdict for each. `record_one` does the
-same for one unit and raises instead. `commissioning` begins records; nothing else writes units.
+`record` applies one action to many units and returns a verdict for each; `record_one` applies it to
+one unit and raises instead. `commissioning` creates records; nothing else writes units.
 """
 
 from hub.ledger.recording import (

@@ -1,6 +1,6 @@
-"""Births: a unit gets its record, where it is made, where it is labelled, or where it arrives.
+"""Commissioning: create the records of units at manufacturing, labelling or receipt.
 
-Beside `hub.ledger` the only room that writes units and events.
+Only this module and `hub.ledger.recording` write units and events.
 """
 
 import re
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
-from hub.catalogue import LOT_TRACKED, capture_points, products_by_code
+from hub.catalogue import LOT_TRACKED, CatalogueProductRow, capture_points, products_by_code
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput, Refused, UnknownReference
@@ -21,10 +21,11 @@ from hub.ledger.event_writer import EventWriter
 from hub.ledger.hash_chain import GENESIS
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action, Status, disposition
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import BizStep
 
-FACTS_MAX = 50  # of one unit, from before its receipt
+FACTS_MAX = 50  # of one unit, before its receipt
 TEXTS = {"lot": 50, "supplier": 100, "purchase_order": 200, "batch": 50}  # characters at most
 
 
@@ -40,16 +41,16 @@ UNIT_COLUMNS = (
 
 
 class RecordOrigin(StrEnum):
-    """Where the record of a unit began."""
+    """Point at which the record of a unit was created."""
 
     MANUFACTURING = "manufacturing"
     LABELLING = "labelling"
     RECEIVING = "receiving"
-    UNSERIALIZED_STOCK = "unserialized_stock"  # stock whose serials were read later
+    UNSERIALIZED_STOCK = "unserialized_stock"  # unserialized stock, serialized later
 
 
 class Condition(StrEnum):
-    """How worn a unit is."""
+    """Wear of a unit."""
 
     NEW = "new"
     OPEN_BOX = "open_box"
@@ -59,7 +60,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that happened to a unit before we had its record."""
+    """An event of a unit before its record was created."""
 
     what: str
     on: date | None = None
@@ -68,11 +69,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A unit that gets its record; `product` is its SKU or GTIN.
+    """A unit to create a record for; `product` is its SKU or GTIN.
 
-    It may be left empty where `serial` is an EPC or a GS1 Digital Link: they name the GTIN too.
-    `client` is the code of the client whose goods these are. What is known from before its receipt
-    (`batch`, `designed_on`, `tested_on`, `history`) is sealed in the event of its origin.
+    `product` may be empty if `serial` is an EPC or a GS1 Digital Link, which contain the GTIN.
+    `client` is the code of the client that owns the goods. Facts from before the receipt (`batch`,
+    `designed_on`, `tested_on`, `history`) are sealed in the event of the origin.
     """
 
     serial: str
@@ -93,9 +94,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """How units are commission: the point, the step, and where it leaves them.
+    """Parameters of commissioning: record origin, action, business step and resulting status.
 
-    `gap` says what of their past is unknown, and is sealed in the event.
+    `gap` describes the unknown part of the units' history and is sealed in the event.
     """
 
     point: RecordOrigin
@@ -113,23 +114,43 @@ RECEIPT = Origin(
 )
 
 
+class _BearerRow(TypedDict):
+    id: str
+    product_id: str
+    serial_canonical: str
+    status: str
+    received_at: int | None
+    lot: str | None
+
+
+class _BorneName(TypedDict):
+    scheme: str
+    canonical: str
+    unit_id: str
+
+
+class _ClientCode(TypedDict):
+    id: str
+    code: str
+
+
 class Taken(NamedTuple):
-    """A name that is taken already, and by whom."""
+    """A serial or identifier in use, and the unit that bears it."""
 
     status: str
     unit_id: str | None = None
-    awaited: bool = False  # the unit has its record, and has not arrived yet
+    expected: bool = False  # the unit has a record and has not arrived yet
     lot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An arrival that may be recorded; `awaited` is the unit that has its record already."""
+    """A valid arrival; `expected_id` is the id of the expected unit with a record, if any."""
 
     arrival: Arrival
-    product: Row
+    product: CatalogueProductRow
     client_id: str | None = None
-    awaited: str | None = None
+    expected_id: str | None = None
 
 
 def admit(
@@ -137,11 +158,12 @@ def admit(
     context: CommandContext,
     arrivals: Sequence[Arrival],
     *steps: Action,
-    awaited: bool = False,
+    expected: bool = False,
 ) -> list[Admitted | Refused]:
-    """Check every arrival by itself; what may not be recorded is a refusal in its place.
+    """Check each arrival; return it as admitted, or its refusal, in the given order.
 
-    With `awaited` a unit that is expected is admitted too. `steps` are those that must be scanned.
+    With `expected`, expected units are admitted too. `steps` are the actions to check for required
+    scans.
     """
     read = [_read(each) for each in arrivals]
     plain = [each[0] for each in read if not isinstance(each, Refused)]
@@ -155,10 +177,10 @@ def admit(
                 raise each
             arrival, gtin = each
             product = _product(products, arrival, gtin)
-            _well_formed(arrival, product)
+            _check_arrival(arrival, product)
             capture_points.demand(context, product, *steps)
             client_id = _client(clients, arrival)
-            unit_id = _claim(arrival, product, taken, awaited=awaited)
+            unit_id = _claim(arrival, product, taken, expected=expected)
         except Refused as refusal:
             admitted.append(refusal)
         else:
@@ -167,7 +189,7 @@ def admit(
 
 
 def _read(arrival: Arrival) -> tuple[Arrival, str | None] | Refused:
-    """Take an EPC or a Digital Link in place of the serial apart; return its GTIN too."""
+    """Split an EPC or Digital Link into serial and GTIN; return a plain serial unchanged."""
     try:
         tag = barcodes.unit_of(arrival.serial)
     except InvalidBarcode as broken:
@@ -178,7 +200,9 @@ def _read(arrival: Arrival) -> tuple[Arrival, str | None] | Refused:
     return replace(arrival, serial=serial, product=arrival.product or gtin), gtin
 
 
-def _product(products: Mapping[str, Row], arrival: Arrival, gtin: str | None) -> Row:
+def _product(
+    products: Mapping[str, CatalogueProductRow], arrival: Arrival, gtin: str | None
+) -> CatalogueProductRow:
     product = products.get(arrival.product)
     if product is None:
         raise UnknownReference(f"there is no product {arrival.product!r}", field="product")
@@ -191,7 +215,9 @@ def _clients(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[str, str]:
     codes = sorted({each.client for each in arrivals if each.client is not None})
     if not codes:
         return {}
-    rows = tx.rows("SELECT id, code FROM client WHERE code IN (:codes...)", codes=codes)
+    rows = tx.rows_as(
+        _ClientCode, "SELECT id, code FROM client WHERE code IN (:codes...)", codes=codes
+    )
     return {row["code"]: row["id"] for row in rows}
 
 
@@ -203,7 +229,7 @@ def _client(clients: Mapping[str, str], arrival: Arrival) -> str | None:
     return clients[arrival.client]
 
 
-def _well_formed(arrival: Arrival, product: Row) -> None:
+def _check_arrival(arrival: Arrival, product: CatalogueProductRow) -> None:
     follows_rule(arrival.serial, product)
     if product["tracking"] in LOT_TRACKED and not arrival.lot:
         raise InvalidInput(f"{product['sku']} is tracked by lot: say which", field="lot")
@@ -213,16 +239,16 @@ def _well_formed(arrival: Arrival, product: Row) -> None:
     for scheme, _ in arrival.identifiers:
         check_scheme(scheme)
     if arrival.history:
-        _past(arrival.history)
+        _check_history(arrival.history)
 
 
 def check_scheme(scheme: str) -> None:
-    """Raise InvalidInput for what can not be the kind of a further name."""
+    """Raise InvalidInput for an invalid scheme of an identifier."""
     if not SCHEME.fullmatch(scheme):
         raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
 
 
-def _past(history: Sequence[Fact]) -> None:
+def _check_history(history: Sequence[Fact]) -> None:
     if len(history) > FACTS_MAX:
         raise InvalidInput(f"at most {FACTS_MAX} facts of a unit", field="history")
     for fact in history:
@@ -231,7 +257,7 @@ def _past(history: Sequence[Fact]) -> None:
 
 
 def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Taken]:
-    """Map what is taken already, (product or scheme, canonical form), to who bears it."""
+    """Return the names in use by (product or scheme, canonical form)."""
     serials: set[str] = set()
     names: set[str] = set()
     for arrival in arrivals:
@@ -239,19 +265,21 @@ def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str]
             serials.add(canonical(arrival.serial))
             names.update(canonical(value) for _, value in arrival.identifiers)
         except InvalidBarcode:
-            continue  # refused with its own words when its turn comes
+            continue  # refused by its own check below
     taken = {
         (row["product_id"], row["serial_canonical"]): Taken(
-            row["status"], row["id"], _is_awaited(row), row["lot"]
+            row["status"], row["id"], _is_expected(row), row["lot"]
         )
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _BearerRow,
             "SELECT id, product_id, serial_canonical, status, received_at, lot FROM unit "
             "WHERE serial_canonical IN (:serials...)",
             serials=sorted(serials),
         )
     }
     if names:
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _BorneName,
             "SELECT scheme, canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
             names=sorted(names),
         ):
@@ -259,19 +287,26 @@ def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str]
     return taken
 
 
-def _is_awaited(row: Row) -> bool:
-    # A unit that was given up on its way here is missing, and never had a receipt.
+def _is_expected(row: _BearerRow) -> bool:
+    # A unit that was given up in transit is missing without a receipt.
     given_up = row["status"] == Status.MISSING and row["received_at"] is None
     return given_up or row["status"] == Status.EXPECTED
 
 
 def _claim(
-    arrival: Arrival, product: Row, taken: dict[tuple[str, str], Taken], *, awaited: bool
+    arrival: Arrival,
+    product: CatalogueProductRow,
+    taken: dict[tuple[str, str], Taken],
+    *,
+    expected: bool,
 ) -> str | None:
-    """Claim the names of an arrival, or refuse; return the unit that it was awaited as."""
+    """Claim the names of an arrival; return the id of its expected unit.
+
+    Raise DuplicateSerial for a name in use, InvalidInput for a lot that differs from the announced.
+    """
     own = (product["id"], canonical(arrival.serial))
     bearer = taken.get(own)
-    unit_id = bearer.unit_id if bearer and bearer.awaited and awaited else None
+    unit_id = bearer.unit_id if bearer and bearer.expected and expected else None
     further = [(scheme, canonical(value)) for scheme, value in arrival.identifiers]
     for claim in [own, *further]:
         known = taken.get(claim)
@@ -286,30 +321,30 @@ def _claim(
     return unit_id
 
 
-def bear(
+def write_records(
     tx: Transaction,
     context: CommandContext,
     writer: EventWriter,
     admitted: Sequence[Admitted],
-    place: Row,
+    place: LocationRow,
     origin: Origin,
     *,
     delivery_id: str | None = None,
     lines: Sequence[str | None] = (),
     put_away: bool = False,
 ) -> list[UnitState]:
-    """Write the records of new units; the caller writes the journal.
+    """Write the records of new units and append their events; the caller calls `writer.write`.
 
-    `lines` are the delivery's lines that named them, one for each. `put_away` makes them sellable
-    in the same step.
+    `lines` are the ids of the delivery lines that name the units, one for each. `put_away` makes
+    the units sellable in the same step. Returns the units in the given order.
     """
     now = micros(context.now)
-    came = micros(context.occurred_at or context.now)
-    received_at = None if origin.status is Status.EXPECTED else came
+    arrived_at = micros(context.occurred_at or context.now)
+    received_at = None if origin.status is Status.EXPECTED else arrived_at
     units, rows, names = [], [], []
     for index, each in enumerate(admitted):
         arrival = each.arrival
-        unit = _born(writer, each, place, origin)
+        unit = _new_unit(writer, each, place, origin)
         if put_away:
             _shelve(writer, unit, place)
         rows.append((
@@ -330,9 +365,9 @@ def bear(
 def add_names(
     tx: Transaction, context: CommandContext, names: Sequence[tuple[str, str, str]]
 ) -> None:
-    """Write further names of units: the unit's id, scheme and value of each.
+    """Write identifiers of units, each as unit id, scheme and value.
 
-    The same name twice, in whatever writing, is one name.
+    Duplicates by canonical form are written once.
     """
     once = {name_of(name): name for name in names}
     tx.insert(
@@ -346,11 +381,13 @@ def add_names(
 
 
 def name_of(name: tuple[str, str, str]) -> tuple[str, str]:
-    """Return what is unique of a further name: its scheme and canonical form."""
+    """Return the unique key of an identifier: its scheme and canonical form."""
     return name[1], canonical(name[2])
 
 
-def _born(writer: EventWriter, admitted: Admitted, place: Row, origin: Origin) -> UnitState:
+def _new_unit(
+    writer: EventWriter, admitted: Admitted, place: LocationRow, origin: Origin
+) -> UnitState:
     arrival, product = admitted.arrival, admitted.product
     unit = UnitState(
         id=new_id(),
@@ -391,7 +428,7 @@ def _born(writer: EventWriter, admitted: Admitted, place: Row, origin: Origin) -
 
 
 def _sealed(unit: UnitState, arrival: Arrival, origin: Origin) -> dict[str, Any]:
-    """Return what the origin seals: an identity that is changed later shows."""
+    """Return the details sealed in the origin event, so that a later change shows."""
     return {
         "serial": unit.serial,
         "product": unit.product_id,
@@ -407,31 +444,31 @@ def _sealed(unit: UnitState, arrival: Arrival, origin: Origin) -> dict[str, Any]
 
 
 def facts(arrival: Arrival) -> dict[str, Any]:
-    """Return what was said of an arrival beside its identity, without what was not said."""
-    told: dict[str, Any] = {
+    """Return the facts of an arrival beside its identity, without empty ones."""
+    known: dict[str, Any] = {
         name: getattr(arrival, name)
         for name in ("supplier", "purchase_order", "client", "batch")
         if getattr(arrival, name) is not None
     }
     for name in ("designed_on", "tested_on"):
         if getattr(arrival, name) is not None:
-            told[name] = day(getattr(arrival, name))
+            known[name] = day(getattr(arrival, name))
     if arrival.condition is not Condition.NEW:
-        told["condition"] = str(arrival.condition)
+        known["condition"] = str(arrival.condition)
     if arrival.history:
-        told["history"] = [
+        known["history"] = [
             {"what": fact.what, "on": day(fact.on), "reference": fact.reference}
             for fact in arrival.history
         ]
-    return told
+    return known
 
 
 def day(value: date | None) -> str | None:
-    """Write a day as it is kept."""
+    """Return a day as stored text."""
     return value.isoformat() if value else None
 
 
-def _shelve(writer: EventWriter, unit: UnitState, place: Row) -> None:
+def _shelve(writer: EventWriter, unit: UnitState, place: LocationRow) -> None:
     before = unit.disposition
     unit.status, unit.version = Status.IN_STOCK, 2
     unit.disposition = str(disposition(unit.status, place["kind"], blocked=False, recalled=False))

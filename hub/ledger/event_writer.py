@@ -1,4 +1,4 @@
-"""The journal of one command: its sealed events, and the verdict about each scan."""
+"""Event writer: the sealed events of one command, and the verdict on each scan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,7 @@ import orjson
 
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import (
-    InvalidInput,
-    Refused,
-)
+from hub.errors import InvalidInput, Refused
 from hub.ledger.hash_chain import seal
 from hub.ledger.units import UnitState
 from hub.storage.sql import Transaction
@@ -29,7 +26,7 @@ EVENT_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one scan: accepted with the unit's new version, or refused with a reason."""
+    """Result of one scan: accepted with the unit's new version, or refused with a reason."""
 
     index: int
     identifier: str
@@ -42,11 +39,11 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Say whether the scan changed the ledger."""
+        """Return whether the scan changed the ledger."""
         return self.code is None
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values, as they are kept for the idempotency key."""
+        """Return plain values, as stored under the idempotency key."""
         return {
             "index": self.index,
             "identifier": self.identifier,
@@ -60,7 +57,7 @@ class Verdict:
 
 
 class EventWriter:
-    """The events of one command, sealed as they are appended, written in one go."""
+    """Events of one command, sealed on append and written together."""
 
     def __init__(self, context: CommandContext, command_id: str) -> None:
         self.rows: list[tuple[Any, ...]] = []
@@ -76,7 +73,7 @@ class EventWriter:
         }
 
     def append(self, **fields: Any) -> str:
-        """Seal one event and return its hash."""
+        """Seal and append one event; return its hash."""
         details = fields.pop("details", None)
         event = self._common | fields
         event["id"] = new_id()
@@ -87,13 +84,13 @@ class EventWriter:
         return str(event["hash"])
 
     def write(self, tx: Transaction) -> None:
-        """Write the events."""
+        """Write the appended events and wake the readers of the feed."""
         tx.insert("event", EVENT_COLUMNS, self.rows)
         tx.wake("events")
 
 
 def accepted(index: int, identifier: str, unit: UnitState) -> Verdict:
-    """Say that a scan was accepted, and where its unit stands now."""
+    """Return the verdict of an accepted scan with the current state of its unit."""
     return Verdict(
         index=index,
         identifier=identifier,
@@ -106,7 +103,7 @@ def accepted(index: int, identifier: str, unit: UnitState) -> Verdict:
 def refused(
     index: int, identifier: str, refusal: Refused, unit: UnitState | Refused | None
 ) -> Verdict:
-    """Say that a scan was refused, why, and where its unit stands."""
+    """Return the verdict of a refused scan with its reason and the state of its unit."""
     known = unit if isinstance(unit, UnitState) else None
     return Verdict(
         index=index,
@@ -121,6 +118,6 @@ def refused(
 
 
 def bounded(rows: Sequence[object]) -> None:
-    """Refuse a command of no units, or of too many."""
+    """Raise InvalidInput for a command of no units, or of more than `SCANS_MAX`."""
     if not 0 < len(rows) <= SCANS_MAX:
         raise InvalidInput(f"a command takes 1 to {SCANS_MAX} units", field="units")

@@ -1,4 +1,4 @@
-"""The hash chain: each event seals its predecessor on the same unit, so that a change shows.
+"""Hash chain: each event seals its predecessor on the same unit, so that a change shows.
 
 The digest is SHA-256 over the JSON array of the event's fields in the order of `SEALED`, encoded
 as UTF-8 without blanks. The first event of a unit seals 64 zeros.
@@ -7,10 +7,11 @@ as UTF-8 without blanks. The first event of a unit seals 64 zeros.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
+from hub.storage.rows import EventRow, UnitRow
 from hub.storage.sql import Row, Transaction
 
 GENESIS = "0" * 64
@@ -43,13 +44,18 @@ SEALED = (
 
 
 def seal(event: Mapping[str, Any]) -> str:
-    """Compute the hash of an event from its own fields and its predecessor's hash."""
+    """Return the hash of an event, computed from its fields and its predecessor's hash."""
     return hashlib.sha256(orjson.dumps([event[name] for name in SEALED])).hexdigest()
+
+
+class _UnitVersion(TypedDict):
+    id: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """One place where the ledger does not hold together."""
+    """One inconsistency of the ledger."""
 
     unit_id: str
     version: int
@@ -58,7 +64,7 @@ class Break:
 
 @dataclass(slots=True)
 class Proof:
-    """What a verification looked at; whole if `breaks` is empty."""
+    """Result of a verification; the ledger is consistent if `breaks` is empty."""
 
     units: int = 0
     events: int = 0
@@ -66,9 +72,9 @@ class Proof:
 
 
 def verify(tx: Transaction) -> Proof:
-    """Check every event's seal and every unit against the fold of its events."""
+    """Verify the seal of every event and the state of every unit; return the result."""
     proof, breaks = Proof(), []
-    last: Row | None = None
+    last: EventRow | None = None
     for event in _events(tx):
         proof.events += 1
         follows = last is not None and last["unit_id"] == event["unit_id"]
@@ -80,19 +86,21 @@ def verify(tx: Transaction) -> Proof:
     breaks += [] if last is None else _against_unit(tx, last)
     breaks += [
         Break(row["id"], row["version"], "the unit has no event")
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _UnitVersion,
             "SELECT id, version FROM unit WHERE NOT EXISTS "
-            "(SELECT 1 FROM event WHERE event.unit_id = unit.id)"
+            "(SELECT 1 FROM event WHERE event.unit_id = unit.id)",
         )
     ]
     proof.breaks = tuple(breaks)
     return proof
 
 
-def _events(tx: Transaction) -> Iterator[Row]:
+def _events(tx: Transaction) -> Iterator[EventRow]:
     unit_id, version = "", 0
     while True:
-        page = tx.rows(
+        page = tx.rows_as(
+            EventRow,
             "SELECT * FROM event WHERE (unit_id, version) > (:unit_id, :version) "
             "ORDER BY unit_id, version LIMIT :page",
             unit_id=unit_id,
@@ -105,7 +113,7 @@ def _events(tx: Transaction) -> Iterator[Row]:
         unit_id, version = page[-1]["unit_id"], page[-1]["version"]
 
 
-def _against_predecessor(event: Row, last: Row | None) -> list[Break]:
+def _against_predecessor(event: EventRow, last: EventRow | None) -> list[Break]:
     expected_version = 1 if last is None else last["version"] + 1
     expected_hash = GENESIS if last is None else last["hash"]
     found = []
@@ -118,26 +126,26 @@ def _against_predecessor(event: Row, last: Row | None) -> list[Break]:
     return [Break(event["unit_id"], event["version"], what) for what in found]
 
 
-def _against_unit(tx: Transaction, last: Row) -> list[Break]:
-    unit = tx.row("SELECT * FROM unit WHERE id = :id", id=last["unit_id"])
+def _against_unit(tx: Transaction, last: EventRow) -> list[Break]:
+    unit: Row | None = tx.row_as(UnitRow, "SELECT * FROM unit WHERE id = :id", id=last["unit_id"])
     if unit is None:
         return [Break(last["unit_id"], last["version"], "the unit is missing")]
     origin = tx.value(
         "SELECT details FROM event WHERE unit_id = :id AND version = 1", id=last["unit_id"]
     )
-    commission = orjson.loads(origin) if origin else {}
+    sealed = orjson.loads(origin) if origin else {}
     claims = {
         "version": last["version"],
         "hash": last["hash"],
         "status": last["status"],
         "disposition": last["disposition"],
         "location_id": last["location_to"],
-        "serial": commission.get("serial"),
-        "product_id": commission.get("product"),
-        "manufacturer_id": commission.get("manufacturer"),
+        "serial": sealed.get("serial"),
+        "product_id": sealed.get("product"),
+        "manufacturer_id": sealed.get("manufacturer"),
     }
     return [
-        Break(unit["id"], unit["version"], f"{name} of the unit is not what its events say")
+        Break(unit["id"], unit["version"], f"{name} of the unit differs from its events")
         for name, value in claims.items()
         if unit[name] != value
     ]

@@ -1,6 +1,6 @@
-"""Holds: a unit is promised to one buyer (kind sale), or blocked (quality, recall, fraud).
+"""Holds: allocation of a unit to one buyer (kind sale), or blocks (quality, recall, fraud).
 
-The database holds it unique: one active promise for a unit, and one active block of each kind.
+Unique indexes allow one active allocation of a unit and one active block of each kind.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,12 @@ from hub.errors import InvalidInput, StepNotAllowed
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action
+from hub.storage.rows import HoldRow
 from hub.storage.sql import Transaction
 
 
 class HoldKind(StrEnum):
-    """Why a unit is held."""
+    """Kind of a hold."""
 
     SALE = "sale"
     QUALITY = "quality"
@@ -34,28 +35,29 @@ COLUMNS = (
 
 
 class Holds:
-    """The holds that one command reads, places and releases."""
+    """Holds that one command reads, places and releases."""
 
     def __init__(self, tx: Transaction, context: CommandContext) -> None:
         self._tx = tx
-        self._occasion = context
+        self._context = context
         self._placed: list[tuple[Any, ...]] = []
         self._released: list[str] = []
 
     def load(self, units: Sequence[UnitState], action: Action) -> None:
-        """Read the active holds of the units where the action depends on them."""
+        """Load the active holds of the units if the action depends on them."""
         held = [unit for unit in units if unit.promised_to or unit.blocks]
         if not held or action not in LOOKS_AT_HOLDS:
             return
         by_id = {unit.id: unit for unit in held}
-        for row in self._tx.rows(
+        for row in self._tx.rows_as(
+            HoldRow,
             "SELECT * FROM hold WHERE unit_id IN (:ids...) AND released_at IS NULL",
             ids=list(by_id),
         ):
             by_id[row["unit_id"]].holds[row["kind"]] = row
 
     def apply(self, command: UnitCommand, unit: UnitState) -> None:
-        """Place or release what the action asks for, or refuse."""
+        """Place or release the holds of an action; raise StepNotAllowed or InvalidInput."""
         match command.action:
             case Action.ALLOCATE:
                 unit.promised_to = self._place(command, unit, HoldKind.SALE)
@@ -67,7 +69,7 @@ class Holds:
                 self._release(unit, HoldKind.SALE)
                 unit.promised_to = unit.order_line_id = None
             case Action.SHIP | Action.SELL | Action.COLLECT:
-                self._fulfil(command, unit)
+                self._fulfill(command, unit)
             case Action.HOLD:
                 self._block(command, unit, _blocking(command.hold_kind))
             case Action.UNBLOCK:
@@ -76,16 +78,16 @@ class Holds:
                 self._block(command, unit, HoldKind.QUALITY)
 
     def write(self) -> None:
-        """Write the changes."""
+        """Write the placed and released holds."""
         if self._released:
             self._tx.send(
                 "UPDATE hold SET released_at = :now WHERE id IN (:ids...)",
-                now=micros(self._occasion.now),
+                now=micros(self._context.now),
                 ids=self._released,
             )
         self._tx.insert("hold", COLUMNS, self._placed)
 
-    def _fulfil(self, command: UnitCommand, unit: UnitState) -> None:
+    def _fulfill(self, command: UnitCommand, unit: UnitState) -> None:
         if unit.promised_to is not None:
             self._release(unit, HoldKind.SALE)
             unit.promised_to = None
@@ -105,20 +107,21 @@ class Holds:
         unit.blocks -= 1
 
     def _place(self, command: UnitCommand, unit: UnitState, kind: HoldKind) -> str:
-        hold = {
+        hold: HoldRow = {
             "id": new_id(),
             "unit_id": unit.id,
             "kind": str(kind),
             "reference": command.hold_reference,
             "order_line_id": command.line,
-            "reason": self._occasion.reason,
-            "placed_by": self._occasion.actor,
-            "placed_at": micros(self._occasion.now),
+            "reason": self._context.reason,
+            "placed_by": self._context.actor,
+            "placed_at": micros(self._context.now),
             "expires_at": command.expires_at,
+            "released_at": None,
         }
         unit.holds[kind] = hold
-        self._placed.append(tuple(hold[name] for name in COLUMNS))
-        return str(hold["id"])
+        self._placed.append(tuple(value for name, value in hold.items() if name in COLUMNS))
+        return hold["id"]
 
     def _release(self, unit: UnitState, kind: HoldKind) -> None:
         self._released.append(unit.holds.pop(kind)["id"])

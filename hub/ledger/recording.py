@@ -1,8 +1,8 @@
-"""The ledger: the one place where a unit changes.
+"""Recording: apply one action to many units, each with its own verdict.
 
-A command takes many scans and answers each by itself: one bad row never loses the good ones. For
-every accepted scan it appends an event, folds it into the unit, and in the same transaction marks
-the listings whose quantity changed and queues the facts that a channel must be told.
+A refused scan never affects the others. For each accepted scan the command appends an event,
+updates the unit, and in the same transaction queues level updates for the listings whose quantity
+changed and the facts to send to channels.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,13 +33,13 @@ from hub.lifecycle import LEAVING, LIFECYCLE, Action, Place, Rule, Status, check
 from hub.storage.sql import Transaction
 from hub.sync import listings, registrations
 
-# What may make a unit that is expected one that is not: it may have been sold early.
-AWAITED = frozenset(
+# Actions that may end the expected status of a unit: it may have been sold early.
+EXPECTED_ENDS = frozenset(
     action
     for action, rule in LIFECYCLE.items()
     if Status.EXPECTED in rule.when and rule.to is not None
 ) | {Action.FIND, Action.HOLD, Action.UNBLOCK}
-# On the way to a customer: nothing that has expired goes it.
+# Actions towards a customer: refused for expired units.
 OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
 
 RAISED_AS_THEY_ARE = {
@@ -55,15 +55,15 @@ def record(
     found: Sequence[UnitState | Refused] | None = None,
     decided: Mapping[int, Verdict] | None = None,
 ) -> list[Verdict]:
-    """Do one action to many units.
+    """Apply one action to many units.
 
-    Every unit is held to `hub.ledger.rules` and to its lifecycle by itself: one that is refused
-    loses none of the others. Parts follow their kit, and a hold of a part reaches its kit.
+    Each unit is checked against `hub.ledger.rules` and its lifecycle independently. Parts follow
+    their kit, and a hold of a part applies to its kit.
 
-    `found` is what `locate` found for the scans in this transaction, where nothing was changed
-    since. `decided` are verdicts that a caller reached before, by the index of the scan: nothing
-    more is done to these units. Returns one verdict for each scan, in order. Raises InvalidInput
-    for no scans or more than `SCANS_MAX`, StepNotAllowed where the parts of a kit cannot follow.
+    `found` is the result of `locate` for the scans in this transaction, if nothing has changed
+    since. `decided` are verdicts of the caller by the index of the scan; these units are skipped.
+    Returns one verdict for each scan, in order. Raises InvalidInput for no scans or more than
+    `SCANS_MAX`, StepNotAllowed if the parts of a kit cannot follow.
     """
     bounded(scans)
     found = locate(work.tx, scans) if found is None else found
@@ -81,10 +81,10 @@ def record(
 
 
 def record_one(work: Work, command: UnitCommand, scan: Scan) -> Verdict:
-    """Do one action to one unit as part of something larger.
+    """Apply one action to one unit as part of a larger command.
 
     Returns the verdict of an accepted scan. Raises UnknownUnit, AmbiguousUnit, InvalidBarcode or
-    InvalidInput as the scan deserves, and StepNotAllowed for every other refusal, with its message.
+    InvalidInput, and StepNotAllowed for every other refusal, with its message.
     """
     (verdict,) = record(work, command, [scan])
     if verdict.code is None:
@@ -103,7 +103,7 @@ def _record(
     *,
     follows: bool = False,
 ) -> list[Verdict]:
-    """Do one action, with its own command for each scan; `follows`: parts upon that of a kit."""
+    """Apply one action with a command for each scan; `follows`: to parts after their kit."""
     command = commands[0]
     units = [each for each in found if isinstance(each, UnitState)]
     attempt = Attempt(work, commands, units, follows)
@@ -134,7 +134,7 @@ def _record(
 
 
 class Before:
-    """What is compared after a command with how the units were before it."""
+    """State of units before a command, compared afterwards."""
 
     def __init__(self, units: Iterable[UnitState]) -> None:
         units = list(units)
@@ -157,7 +157,7 @@ def _change_kits(
     changed: Iterable[UnitState],
     places: dict[str, str],
 ) -> None:
-    """Let the parts of kits follow them, and blocks of parts reach their kits."""
+    """Apply actions of kits to their parts, and blocks of parts to their kits."""
     kits = [
         unit
         for unit in changed
@@ -175,7 +175,7 @@ def _change_kits(
         scans = [Scan(unit_id) for unit_id, _ in each]
         commands = [further for _, further in each]
         verdicts = _record(work, commands, scans, locate(work.tx, scans), follows=True)
-        # A kit and its parts never disagree: rather nothing happens at all.
+        # A kit and its parts stay consistent: one refusal refuses the whole command.
         refusal = next((verdict for verdict in verdicts if not verdict.accepted), None)
         if refusal is not None:
             raise StepNotAllowed(f"{refusal.identifier}, a part: {refusal.message}", allowed=[])
@@ -226,7 +226,7 @@ def _apply(
 
 
 def unchanged(scan: Scan, unit: UnitState) -> None:
-    """Raise VersionConflict for a unit that is not at the version that was expected."""
+    """Raise VersionConflict for a unit that is not at the expected version."""
     if scan.expected_version is not None and scan.expected_version != unit.version:
         raise VersionConflict(
             f"the unit is at version {unit.version}, not {scan.expected_version}",
@@ -235,7 +235,7 @@ def unchanged(scan: Scan, unit: UnitState) -> None:
 
 
 def fresh(context: CommandContext, unit: UnitState) -> None:
-    """Raise UnitExpired for a unit past its last day, on the day of what is done."""
+    """Raise UnitExpired for a unit past its last day on the day of the command."""
     today = (context.occurred_at or context.now).date().isoformat()
     if unit.expires_on is not None and unit.expires_on < today:
         raise UnitExpired(f"the unit expired on {unit.expires_on}", expires_on=unit.expires_on)
@@ -296,7 +296,7 @@ def _destination(command: UnitCommand, unit: UnitState) -> None:
 
 
 def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> None:
-    """Keep what reports ask for beside the state: when sold, how graded, for which line."""
+    """Set the fields beside the state: sold, received, grade, condition, kit and parts."""
     # A part is sold with its kit and comes back with it: its warranty is its own.
     followed = _followed(command)
     at_customer = command.action is Action.ENTER_KIT and unit.location_id == CUSTOMER
@@ -309,7 +309,7 @@ def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> Non
     match command.action:
         case Action.RECEIVE:
             unit.received_at = micros(context.now)
-        case Action.FIND if unit.received_at is None:  # given up on its way here, and yet it came
+        case Action.FIND if unit.received_at is None:  # given up in transit, and arrived after all
             unit.received_at = micros(context.now)
         case Action.ENTER_KIT | Action.LEAVE_KIT:
             unit.kit_id = command.kit
@@ -318,7 +318,7 @@ def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> Non
 
 
 def _followed(command: UnitCommand) -> str | None:
-    """Return what was done to the kit that a part follows."""
+    """Return the action of the kit that a part follows."""
     if command.action is not Action.FOLLOW_KIT:
         return None
     return (command.details or {}).get("action")
@@ -335,7 +335,7 @@ def _details(command: UnitCommand, scan: Scan) -> dict[str, Any] | None:
 
 
 def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:
-    """Write units as their last events left them; only what appends their events may call this."""
+    """Write the state of units after their last events; only writers of events may call this."""
     tx.run_many(
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
         "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
@@ -368,7 +368,7 @@ def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitSt
 
 
 def _came_back(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:
-    """Keep the order lines of units that came back: restocked, a unit forgets its line."""
+    """Store the order lines of returned units, because restocking clears them."""
     tx.run_many(
         "INSERT INTO line_return(order_line_id, unit_id, returned_at) "
         "VALUES(:line, :unit, :now) ON CONFLICT(order_line_id, unit_id) "
@@ -382,7 +382,7 @@ def _came_back(tx: Transaction, context: CommandContext, units: Iterable[UnitSta
 
 
 def never_came_back(tx: Transaction, unit: UnitState) -> None:
-    """Take back that a unit returned on its line: the return was declared in error."""
+    """Remove one return of a unit from its order line, after an error declaration."""
     tx.run(
         "UPDATE line_return SET times = times - 1 "
         "WHERE order_line_id = :line AND unit_id = :unit AND times > 0",
@@ -398,12 +398,12 @@ def _touch_listings(
     units: Iterable[UnitState],
     was_available: dict[str, bool],
 ) -> None:
-    # A move inside a site tells nobody anything new: channels count by site, not by bin.
+    # A move inside a site changes no level: channels count by site, not by bin.
     touched = {unit.product_id for unit in units if unit.is_available != was_available[unit.id]}
     if command.action is Action.RELOCATE:  # free before and after, but at another site
         touched |= {unit.product_id for unit in units if unit.is_available}
     listings.touch(tx, touched, context.now, {unit.id for unit in units})
-    if command.action in AWAITED:
+    if command.action in EXPECTED_ENDS:
         listings.touch_early(tx, {unit.product_id for unit in units} - touched, context.now)
     if command.action is Action.ACCEPT_RETURN:
         _came_back(tx, context, units)

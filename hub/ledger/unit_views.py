@@ -1,16 +1,33 @@
-"""Units with what belongs to them: product, place, identifiers, fields, holds; stock by place."""
+"""Unit reads: units with product and location, identifiers, fields and holds; stock by location."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
-from hub.ledger.units import UNITS
+from hub.ledger.units import UNITS, UnitViewRow
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import HoldRow, IdentifierRow, UnitFieldRow
+from hub.storage.sql import Transaction
+
+RowOfUnit = TypeVar("RowOfUnit", bound=Mapping[str, Any])
 
 
-def units_by_id(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Row]:
+class StockRow(TypedDict):
+    """Numbers of units of a product at a location."""
+
+    sku: str
+    code: str
+    name: str
+    kind: str
+    available: int
+    promised: int
+    blocked: int
+    units: int
+
+
+def units_by_id(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, UnitViewRow]:
     """Return units with product, manufacturer and location, by id."""
-    rows = tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(unit_ids))
+    rows = tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(unit_ids))
     return {row["id"]: row for row in rows}
 
 
@@ -26,8 +43,8 @@ def units(
     serial_prefix: str | None = None,
     custom: tuple[str, str] | None = None,
     client: str | None = None,
-) -> list[Row]:
-    """Return units, one more than asked for: the caller sees whether there is a next page."""
+) -> list[UnitViewRow]:
+    """Return units by id, up to `first` plus one: the last row shows that a next page exists."""
     wanted = Filter()
     wanted.add("unit.id > :after", after=after)
     wanted.add("unit.client_id = :client", client=client)
@@ -47,47 +64,58 @@ def units(
     if serial_prefix is not None:
         wanted.add("unit.serial_canonical >= :low", low=serial_prefix)
         wanted.add("unit.serial_canonical < :high", high=f"{serial_prefix}\U0010fffd")
-    return tx.rows(
+    return tx.rows_as(
+        UnitViewRow,
         f"{UNITS}{wanted.where()}ORDER BY unit.id LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,
     )
 
 
-def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the further identifiers of units."""
-    return _grouped(tx, "SELECT * FROM identifier WHERE unit_id IN (:ids...) ORDER BY id", unit_ids)
-
-
-def unit_fields(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the custom fields of units, by name."""
-    return _grouped(
-        tx, "SELECT * FROM unit_field WHERE unit_id IN (:ids...) ORDER BY name", unit_ids
+def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[IdentifierRow]]:
+    """Return the further identifiers of units, by unit id."""
+    rows = tx.rows_as(
+        IdentifierRow,
+        "SELECT * FROM identifier WHERE unit_id IN (:ids...) ORDER BY id",
+        ids=list(unit_ids),
     )
+    return _grouped(rows, unit_ids)
 
 
-def holds(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the active holds of units."""
-    return _grouped(
-        tx,
+def unit_fields(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[UnitFieldRow]]:
+    """Return the custom fields of units by unit id, ordered by name."""
+    rows = tx.rows_as(
+        UnitFieldRow,
+        "SELECT * FROM unit_field WHERE unit_id IN (:ids...) ORDER BY name",
+        ids=list(unit_ids),
+    )
+    return _grouped(rows, unit_ids)
+
+
+def holds(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[HoldRow]]:
+    """Return the active holds of units, by unit id."""
+    rows = tx.rows_as(
+        HoldRow,
         "SELECT * FROM hold WHERE unit_id IN (:ids...) AND released_at IS NULL ORDER BY id",
-        unit_ids,
+        ids=list(unit_ids),
     )
+    return _grouped(rows, unit_ids)
 
 
-def _grouped(tx: Transaction, statement: str, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
-    for row in tx.rows(statement, ids=list(unit_ids)):
+def _grouped(rows: Iterable[RowOfUnit], unit_ids: Sequence[str]) -> dict[str, list[RowOfUnit]]:
+    found: dict[str, list[RowOfUnit]] = {unit_id: [] for unit_id in unit_ids}
+    for row in rows:
         found[row["unit_id"]].append(row)
     return found
 
 
-def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[Row]]:
-    """Count units by product, place and what they are there: sellable, promised, blocked, other.
+def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[StockRow]]:
+    """Return the numbers of units by SKU and location: available, promised, blocked, in total.
 
-    Sellable are our own goods: those of clients are sold by their own channels.
+    Only our own goods count as available: goods of clients are sold by the clients' channels.
     """
-    rows = tx.rows(
+    rows = tx.rows_as(
+        StockRow,
         "SELECT product.sku, location.code, location.name, location.kind, "
         "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL "
         "AND unit.blocks = 0 AND unit.client_id IS NULL AND location.kind IN (:kinds...) "
@@ -101,7 +129,7 @@ def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[Row]]:
         skus=list(skus),
         kinds=[str(kind) for kind in SELLING_KINDS],
     )
-    found: dict[str, list[Row]] = {sku: [] for sku in skus}
+    found: dict[str, list[StockRow]] = {sku: [] for sku in skus}
     for row in rows:
         found[row["sku"]].append(row)
     return found

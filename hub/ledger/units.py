@@ -1,15 +1,16 @@
-"""Finding units: by their own id, their serial in any writing, or any further identifier."""
+"""Unit look-up: by id, by serial in any notation, or by any further identifier."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
 from hub.identifiers.barcodes import unit_of
 from hub.identifiers.numbers import canonical, is_id
 from hub.lifecycle import Status
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import HoldRow, UnitRow
+from hub.storage.sql import Transaction
 
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
@@ -19,8 +20,8 @@ COLUMNS = (
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number, product.capture_points"
 )
-# Locked before they are joined: PostgreSQL looks again at a row that it had to wait for, but beside
-# the place that was joined before, and a unit that had moved meanwhile would seem unknown.
+# Locked before the join: after a wait PostgreSQL rereads the row but keeps the joined location, and
+# a unit that moved meanwhile would seem unknown.
 LOCKED = (
     "(SELECT * FROM unit WHERE id IN ({ids}) ORDER BY id FOR UPDATE) AS unit "
     "JOIN location ON location.id = unit.location_id "
@@ -35,7 +36,7 @@ LOCKED_BY_NAME = "SELECT {columns} FROM {locked}".format(
     ),
 )
 
-# What people look at: the unit with its product, manufacturer and place.
+# Units as views show them: with product, manufacturer and location.
 UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
     "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
@@ -52,11 +53,80 @@ UNITS = (
 )
 
 
+class UnitViewRow(UnitRow):
+    """A row of `UNITS`: a unit with its product, manufacturer and location."""
+
+    sku: str
+    product_name: str
+    gtin: str | None
+    model_number: str | None
+    warranty_months: int
+    tracking: str
+    capture_points: str
+    category: str | None
+    value: int | None
+    currency: str | None
+    traits: str
+    warranty_start: str
+    replacement_cover: str
+    return_days: int
+    picking: str
+    serial_pattern: str | None
+    maker_code: str
+    maker_name: str
+    location_code: str
+    location_name: str
+    location_kind: str
+    location_site_id: str
+
+
+class LockedUnitRow(TypedDict):
+    """A row of `COLUMNS`: a unit for a command, with its product and location."""
+
+    id: str
+    product_id: str
+    manufacturer_id: str
+    serial: str
+    version: int
+    status: str
+    disposition: str
+    location_id: str
+    promised_to: str | None
+    order_line_id: str | None
+    blocks: int
+    grade: str | None
+    condition: str
+    kit_id: str | None
+    members: int
+    received_at: int | None
+    expires_on: str | None
+    sold_at: int | None
+    hash: str
+    serial_canonical: str
+    client_id: str | None
+    location_kind: str
+    site_id: str
+    location_code: str
+    sku: str
+    gtin: str | None
+    model_number: str | None
+    capture_points: str
+
+
+class _UnitName(TypedDict):
+    name: str
+    id: str
+
+
+# Look-ups choose among rows of either shape.
+UnitLike = TypeVar("UnitLike", UnitViewRow, LockedUnitRow)
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read of a unit: any identifier, and the product where one was read too.
+    """A scan of a unit: any identifier, and the product if one was read too.
 
-    `facts` go into the details of its event. `at` is the code of the place where it was read.
+    `facts` go into the details of the event. `at` is the code of the location of the scan.
     """
 
     identifier: str
@@ -68,7 +138,7 @@ class Scan:
 
 @dataclass(slots=True)
 class UnitState:
-    """A unit as a command sees and changes it; written back by `hub.ledger` only."""
+    """State of a unit in a command; only `hub.ledger` writes it back."""
 
     id: str
     product_id: str
@@ -92,21 +162,21 @@ class UnitState:
     kit_id: str | None = None  # the unit that this one is part of
     members: int = 0  # how many units are part of this one
     expires_on: str | None = None  # its last day, as ISO text
-    client_id: str | None = None  # whose goods; None: our own
+    client_id: str | None = None  # owner of the goods; None: our own
     capture_points: str = "[]"  # of its product, as JSON
-    holds: dict[str, Row] = field(default_factory=dict)  # active, by kind
+    holds: dict[str, HoldRow] = field(default_factory=dict)  # active, by kind
 
     @property
     def is_available(self) -> bool:
-        """Say whether the unit can be promised now, and so counts for channels."""
+        """Return whether the unit can be allocated now, and so counts for channels."""
         free = self.promised_to is None and self.blocks == 0
         return self.status is Status.IN_STOCK and free and self.location_kind in SELLING_KINDS
 
 
 def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
-    """Find and lock the unit of every scan; what can not be found is a refusal in its place.
+    """Find and lock the unit of each scan; return it, or the refusal, in the given order.
 
-    Rows are locked in the order of their ids, so that two commands never wait for each other.
+    Rows are locked by ascending id, so that two commands never deadlock.
     """
     sought = [_sought(scan) for scan in scans]
     keys = list(dict.fromkeys(each[0] for each in sought if not isinstance(each, Refused)))
@@ -120,13 +190,16 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
     ]
 
 
-def identify(tx: Transaction, scans: Sequence[Scan]) -> list[Row | Refused]:
-    """Find the unit of every scan as it is now, as `UNITS` shows it, without locking anything."""
+def identify(tx: Transaction, scans: Sequence[Scan]) -> list[UnitViewRow | Refused]:
+    """Find the unit of each scan without a lock; return it, or the refusal, in the given order."""
     sought = [_sought(scan) for scan in scans]
     names = _unit_ids(tx, [each[0] for each in sought if not isinstance(each, Refused)])
     ids = sorted({unit_id for each in names.values() for unit_id in each})
-    rows = {row["id"]: row for row in tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)}
-    found: list[Row | Refused] = []
+    rows = {
+        row["id"]: row
+        for row in tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)
+    }
+    found: list[UnitViewRow | Refused] = []
     for scan, key in zip(scans, sought, strict=True):
         try:
             if isinstance(key, Refused):
@@ -140,13 +213,14 @@ def identify(tx: Transaction, scans: Sequence[Scan]) -> list[Row | Refused]:
 
 def find(
     tx: Transaction, identifier: str, sku: str | None = None, *, client: str | None = None
-) -> Row:
-    """Return one unit as `UNITS` shows it, or raise UnknownUnit or AmbiguousUnit.
+) -> UnitViewRow:
+    """Return the unit of an identifier; raise UnknownUnit, AmbiguousUnit or InvalidBarcode.
 
-    With the id of a client the units of all others are as unknown as what does not exist.
+    With the id of a client, units of other owners are unknown.
     """
     key, gtin = _key(identifier)
-    rows = tx.rows(
+    rows = tx.rows_as(
+        UnitViewRow,
         f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical = :key "
         "UNION SELECT unit_id FROM identifier WHERE canonical = :key "
         "UNION SELECT id FROM unit WHERE id = :key)",
@@ -158,12 +232,12 @@ def find(
 
 
 def key_of(identifier: str) -> str:
-    """Return what a unit is looked up by; raises InvalidBarcode for what can be no serial."""
+    """Return the look-up key of an identifier; raise InvalidBarcode for an invalid serial."""
     return _key(identifier)[0]
 
 
 def _key(identifier: str) -> tuple[str, str | None]:
-    """Return what a unit is looked up by, and the GTIN where an EPC or a link names that too."""
+    """Return the look-up key, and the GTIN of an EPC or Digital Link."""
     if is_id(identifier):
         return identifier, None
     if (named := unit_of(identifier)) is not None:
@@ -171,7 +245,7 @@ def _key(identifier: str) -> tuple[str, str | None]:
     return canonical(identifier), None
 
 
-def _fitting(rows: Iterable[Row | None], sku: str | None, gtin: str | None) -> list[Row]:
+def _fitting(rows: Iterable[UnitLike | None], sku: str | None, gtin: str | None) -> list[UnitLike]:
     return [
         row
         for row in rows
@@ -190,7 +264,8 @@ def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {key: {key} if is_id(key) else set() for key in keys}
     names = [key for key in found if not found[key]]
     if names:
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _UnitName,
             "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:names...) "
             "UNION ALL "
             "SELECT canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
@@ -200,19 +275,21 @@ def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
     return found
 
 
-def _locked(tx: Transaction, keys: list[str]) -> tuple[dict[str, set[str]], dict[str, Row | None]]:
-    """Find and lock the units that keys name: their ids by key, and their rows by id."""
-    if len(keys) == 1 and not is_id(keys[0]):  # one scan, as most are: asked for in one go
-        found = {row["id"]: row for row in tx.rows(LOCKED_BY_NAME, name=keys[0])}
+def _locked(
+    tx: Transaction, keys: list[str]
+) -> tuple[dict[str, set[str]], dict[str, LockedUnitRow | None]]:
+    """Find and lock the units of keys; return their ids by key and their rows by id."""
+    if len(keys) == 1 and not is_id(keys[0]):  # one scan, the common case: one statement
+        found = {row["id"]: row for row in tx.rows_as(LockedUnitRow, LOCKED_BY_NAME, name=keys[0])}
         return {keys[0]: set(found)}, {**found}
     names = _unit_ids(tx, keys)
     ids = sorted({unit_id for each in names.values() for unit_id in each})
-    rows = tx.rows(LOCKED_BY_ID, ids=ids)
+    rows = tx.rows_as(LockedUnitRow, LOCKED_BY_ID, ids=ids)
     return names, dict.fromkeys(ids) | {row["id"]: row for row in rows}
 
 
 def _one(
-    scan: Scan, gtin: str | None, rows: list[Row | None], states: dict[str, UnitState]
+    scan: Scan, gtin: str | None, rows: list[LockedUnitRow | None], states: dict[str, UnitState]
 ) -> UnitState | Refused:
     try:
         row = _choose(scan.identifier, _fitting(rows, scan.sku, gtin))
@@ -222,7 +299,7 @@ def _one(
     return states.setdefault(row["id"], _state(row))
 
 
-def _choose(identifier: str, rows: list[Row]) -> Row:
+def _choose(identifier: str, rows: list[UnitLike]) -> UnitLike:
     if not rows:
         raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
     if len(rows) > 1:
@@ -235,7 +312,7 @@ def _choose(identifier: str, rows: list[Row]) -> Row:
     return rows[0]
 
 
-def _state(row: Row) -> UnitState:
+def _state(row: LockedUnitRow) -> UnitState:
     return UnitState(
         id=row["id"],
         product_id=row["product_id"],

@@ -1,10 +1,11 @@
-"""Orders: what a channel sold becomes promises on named units, and what left is told to it.
+"""Orders: allocate units to the orders of channels, and push what was shipped to the channels.
 
-Nothing here ever raises for an order that can not be served: it is kept, and a case is opened.
+Nothing here raises for an order that cannot be served: the order is stored, and a case is opened.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from hub import cases, ledger
 from hub.cases import CaseKind
@@ -18,7 +19,8 @@ from hub.lifecycle import Action
 from hub.orders import duplicates, line_status, lines, order_lookup, order_store, unmapped
 from hub.orders.allocation import allocate
 from hub.orders.back_orders import retry as retry_backorders
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, OrderRow
+from hub.storage.sql import Transaction
 from hub.sync import channels, listings, mappings, outbox
 from hub.vocabulary import Order
 
@@ -38,30 +40,52 @@ __all__ = [
 TOPIC = "fulfillment"
 
 
+class _ProductId(TypedDict):
+    product_id: str
+
+
+class _ShippedTooMany(TypedDict):
+    subject: str
+    order_id: str
+    line_id: str
+    channel_id: str
+
+
+class _ShippedUnit(TypedDict):
+    serial: str
+    line_ref: str
+    order_id: str
+    order_ref: str
+    channel_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """How a parcel travels."""
+    """Carrier and tracking number of a parcel."""
 
     carrier: str | None = None
     tracking: str | None = None
 
 
-def accept(tx: Transaction, context: CommandContext, channel: Row, order: Order) -> str | None:
-    """Work an order, as its channel states it now, into the ledger; return its id.
+def accept(
+    tx: Transaction, context: CommandContext, channel: ChannelRow, order: Order
+) -> str | None:
+    """Store the current state of an order from its channel and allocate its units; return its id.
 
-    An older state than the one known is ignored (None). The same state again changes nothing.
+    Returns None for a state older than the stored one. The same state again changes nothing.
     """
     order = mappings.order(channel, order)
-    known = tx.row(
+    known = tx.row_as(
+        OrderRow,
         "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref FOR UPDATE",
         channel=channel["id"],
         ref=order.ref,
     )
     if order_store.is_old(known, order):
         return None
-    order_id = order_store.keep(tx, context, channel, order)
+    order_id = order_store.store(tx, context, channel, order)
     if known is None:
-        # A return may have come before its order.
+        # A return may arrive before its order.
         tx.run(
             "UPDATE channel_return SET order_id = :id WHERE channel_id = :channel "
             "AND order_ref = :ref AND order_id IS NULL",
@@ -71,13 +95,14 @@ def accept(tx: Transaction, context: CommandContext, channel: Row, order: Order)
         )
     settle(tx, context, order_id)
     if known is None or micros(order.updated_at) > known["remote_updated_at"]:
-        # What waits for a unit that is to come leaves the less for those who would order it.
+        # Orders that wait for incoming units reduce the quantity for pre-orders.
         listings.touch_early(tx, _products(tx, order_id), context.now)
     return order_id
 
 
 def _products(tx: Transaction, order_id: str) -> set[str]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _ProductId,
         "SELECT product_id FROM order_line WHERE order_id = :id AND product_id IS NOT NULL",
         id=order_id,
     )
@@ -85,8 +110,8 @@ def _products(tx: Transaction, order_id: str) -> set[str]:
 
 
 def settle(tx: Transaction, context: CommandContext, order_id: str) -> None:
-    """Bring the promises of an order to what its channel asks for, as it is known now."""
-    order = tx.row("SELECT * FROM sales_order WHERE id = :id FOR UPDATE", id=order_id)
+    """Bring the allocations of an order to the quantities that its channel currently requests."""
+    order = tx.row_as(OrderRow, "SELECT * FROM sales_order WHERE id = :id FOR UPDATE", id=order_id)
     assert order is not None  # orders are never deleted
     order = duplicates.suspect(tx, context, order)
     lines.settle(tx, context, channels.by_id(tx, order["channel_id"]), order)
@@ -95,7 +120,10 @@ def settle(tx: Transaction, context: CommandContext, order_id: str) -> None:
 def decide_duplicate(
     tx: Transaction, context: CommandContext, order_id: str, *, different: bool
 ) -> None:
-    """Decide whether an order repeats another one; a different one is served from now on."""
+    """Decide whether an order is a duplicate; a different order is served from now on.
+
+    Raise UnknownReference for an unknown order, StepNotAllowed for an order without a suspicion.
+    """
     order = order_lookup.order_of(tx, order_id)
     duplicates.decide(tx, context, order, different=different)
     settle(tx, context, order_id)
@@ -104,7 +132,7 @@ def decide_duplicate(
 def bind_waiting(
     tx: Transaction, context: CommandContext, *, limit: int, channel_id: str | None = None
 ) -> int:
-    """Serve lines whose SKU has become known since; return how many orders were concerned."""
+    """Serve order lines whose SKU is mapped now; return the number of orders."""
     found = unmapped.orders_to_bind(tx, limit=limit, channel_id=channel_id)
     for order_id in found:
         settle(tx, context, order_id)
@@ -112,8 +140,9 @@ def bind_waiting(
 
 
 def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> None:
-    """Close the cases of orders of which too much had left, and came back or is awaited since."""
-    rows = tx.rows(
+    """Close the cases of orders with excess shipments whose units are returned or expected back."""
+    rows = tx.rows_as(
+        _ShippedTooMany,
         "SELECT exception_case.subject, sales_order.id AS order_id, order_line.id AS line_id, "
         "exception_case.channel_id FROM exception_case "
         "JOIN sales_order ON sales_order.channel_id = exception_case.channel_id "
@@ -143,9 +172,10 @@ def ship(
     *,
     line: str | None = None,
 ) -> list[Verdict]:
-    """Record that units left, and tell the channel of each order which serials left.
+    """Record that units were shipped, and push the serials to the channels of their orders.
 
-    A unit only leaves on the line that it is promised to, and only what that line asks for.
+    A unit is shipped only on the line it is allocated to. Returns one verdict for each scan; raises
+    InvalidInput for no scans or too many.
     """
     verdicts = ledger.record(
         work,
@@ -169,8 +199,9 @@ def push_fulfillment(
     *,
     reference: str,
 ) -> None:
-    """Queue one fulfillment for each order that the units belong to."""
-    rows = tx.rows(
+    """Queue one fulfillment message for each order of the units."""
+    rows = tx.rows_as(
+        _ShippedUnit,
         "SELECT unit.serial, order_line.ref AS line_ref, sales_order.id AS order_id, "
         "sales_order.ref AS order_ref, sales_order.channel_id FROM unit "
         "JOIN order_line ON order_line.id = unit.order_line_id "
@@ -178,7 +209,7 @@ def push_fulfillment(
         "WHERE unit.id IN (:ids...) ORDER BY sales_order.id, order_line.ref, unit.id",
         ids=list(unit_ids),
     )
-    by_order: dict[str, list[Row]] = {}
+    by_order: dict[str, list[_ShippedUnit]] = {}
     for row in rows:
         by_order.setdefault(row["order_id"], []).append(row)
     facts = []

@@ -1,10 +1,11 @@
-"""Which units serve an order: the oldest, or those that expire first, and from one site if it can.
+"""Allocation: choose the units for an order line, by FIFO or FEFO, from one site if possible.
 
-FIFO goes by the receipt, FEFO by the last day and then by the receipt; each product has its rule.
-What has expired serves nobody.
+FIFO orders by receipt, FEFO by last day and then by receipt; the product decides. Expired units are
+never allocated.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from hub import ledger
 from hub.availability.counting import sellable
@@ -16,9 +17,37 @@ from hub.commands.work import Work
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
 
-NEVER = "9999-12-31"  # what has no last day leaves after what has one
+NEVER = "9999-12-31"  # units without a last day leave last
+
+
+class AllocatedLine(TypedDict):
+    """The columns of an order line that allocation reads."""
+
+    id: str
+    product_id: str | None
+    unit_id: str | None
+
+
+class PickOrder(TypedDict):
+    """The columns of a unit that decide when it leaves."""
+
+    expires_on: str | None
+    received_at: int | None
+
+
+class _SiteStock(TypedDict):
+    site_id: str
+    product_id: str
+    units: int
+    expires: str
+    received: int | None
+
+
+class _Id(TypedDict):
+    id: str
 
 
 def _today(context: CommandContext) -> str:
@@ -30,16 +59,16 @@ def _rule(tx: Transaction, product_id: str) -> Picking:
 
 
 def whole_site(
-    tx: Transaction, context: CommandContext, channel: Row, wanted: Mapping[str, int]
+    tx: Transaction, context: CommandContext, channel: ChannelRow, wanted: Mapping[str, int]
 ) -> str | None:
-    """Return the site that has all that is wanted, by product; None if no single one has.
+    """Return the site that has all wanted quantities by product, or None if no single site does.
 
-    Of several, the one with the unit that is to leave first is taken.
+    Of several sites, the one with the unit that leaves first is chosen.
     """
     needed = {product_id: count for product_id, count in wanted.items() if count > 0}
     if sum(needed.values()) <= 1:
-        return None  # whichever unit is first, its site has it all
-    sites: dict[str, dict[str, Row]] = {}
+        return None  # the site of any single unit has it all
+    sites: dict[str, dict[str, _SiteStock]] = {}
     for row in _by_site(tx, context, channel, sorted(needed)):
         if row["units"] >= needed[row["product_id"]]:
             sites.setdefault(row["site_id"], {})[row["product_id"]] = row
@@ -56,19 +85,20 @@ def whole_site(
 def allocate(
     tx: Transaction,
     context: CommandContext,
-    channel: Row,
-    line: Row,
+    channel: ChannelRow,
+    line: AllocatedLine,
     quantity: int,
     reference: str,
     *,
     site: str | None = None,
 ) -> int:
-    """Promise available units to an order line by its product's rule; return how many there were.
+    """Allocate available units to an order line by its product's rule; return their number.
 
-    Units at `site` come first; where none is named, those of a site that has them all. A line of a
-    listing that sells one unit is promised that one.
+    Units at `site` come first; without one, those of a site that has the whole quantity. A line of
+    a single-unit listing gets that unit.
     """
     product_id = line["product_id"]
+    assert product_id is not None  # only mapped lines are served
     if site is None and line["unit_id"] is None:
         site = whole_site(tx, context, channel, {product_id: quantity})
     chosen = choose(tx, context, channel, product_id, quantity, site, unit_id=line["unit_id"])
@@ -88,13 +118,14 @@ def allocate(
 
 
 def _by_site(
-    tx: Transaction, context: CommandContext, channel: Row, product_ids: Sequence[str]
-) -> list[Row]:
-    """Count what a channel may sell of products, site by site."""
-    rows: list[Row] = []
+    tx: Transaction, context: CommandContext, channel: ChannelRow, product_ids: Sequence[str]
+) -> list[_SiteStock]:
+    """Return the quantities of products that a channel may sell, by site."""
+    rows: list[_SiteStock] = []
     for policy, ids in by_policy(of_products(tx, channel, product_ids)):
         condition, values = sellable(policy, _today(context))
-        rows += tx.rows(
+        rows += tx.rows_as(
+            _SiteStock,
             "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
             "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
             "FROM unit JOIN location ON location.id = unit.location_id "
@@ -110,20 +141,21 @@ def _by_site(
 def choose(
     tx: Transaction,
     context: CommandContext,
-    channel: Row,
+    channel: ChannelRow,
     product_id: str,
     quantity: int,
     site: str | None,
     *,
     unit_id: str | None = None,
 ) -> list[str]:
-    """Lock and return the units that are to leave first, those at a site before all others.
+    """Lock the units that leave first, those at `site` before others; return their ids.
 
-    Units that somebody else has locked are passed over: he is promising them.
+    Units locked by another transaction are skipped: that transaction is allocating them.
     """
     policy = of_products(tx, channel, [product_id])[product_id]
     condition, values = sellable(policy, _today(context))
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Id,
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
         f"WHERE unit.product_id = :product AND {condition} "
         f"{'' if unit_id is None else 'AND unit.id = :unit '}"
@@ -141,8 +173,8 @@ def choose(
     return [row["id"] for row in rows]
 
 
-def broken_rule(rule: str, directed: Row, picked: Row) -> Picking | None:
-    """Return the rule that is broken when one unit leaves in the place of another."""
+def broken_rule(rule: str, directed: PickOrder, picked: PickOrder) -> Picking | None:
+    """Return the picking rule that picking another unit than the directed one breaks, or None."""
     if rule == Picking.FEFO:
         last, other = (each["expires_on"] or NEVER for each in (directed, picked))
         return Picking.FEFO if other > last else None

@@ -1,28 +1,38 @@
-"""Back-orders: lines that wait for units, tried again when there are some."""
+"""Back-orders: retry order lines that wait for units once units are available."""
 
 from hub import cases
 from hub.cases import CaseKind
 from hub.commands.context import CommandContext
 from hub.orders import line_status, order_lookup
 from hub.orders.allocation import allocate
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import OrderLineRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 
-PAGES_MAX = 20  # looked through in one run
+PAGES_MAX = 20  # read in one run
+
+
+class WaitingLineRow(OrderLineRow):
+    """An order line with the columns of its order that allocation needs."""
+
+    channel_id: str
+    number: str
+    placed_at: int
+    order_ref: str
 
 
 def retry(tx: Transaction, context: CommandContext, *, limit: int) -> int:
-    """Try to promise units to open lines that lack some; return how many lines were tried.
+    """Allocate units to open lines that lack some; return the number of tried lines.
 
-    Once a channel finds no more of a product its later lines are passed over, so that lines which
-    can not be served never keep those from being tried that can.
+    Once a channel has no more units of a product its later lines are skipped, so that lines that
+    cannot be served never block those that can.
     """
     exhausted: set[tuple[str, str]] = set()
     tried, last = 0, (0, "")
     for _ in range(PAGES_MAX):
         rows = _waiting(tx, last, limit)
         for row in rows:
-            key = (row["channel_id"], row["unit_id"] or row["product_id"])
+            key = (row["channel_id"], row["unit_id"] or row["product_id"] or "")
             if key not in exhausted:
                 tried += 1
                 if not _serve(tx, context, row):
@@ -33,8 +43,8 @@ def retry(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     return tried
 
 
-def _serve(tx: Transaction, context: CommandContext, row: Row) -> bool:
-    """Promise all that a line lacks, if there is as much; say whether there was."""
+def _serve(tx: Transaction, context: CommandContext, row: WaitingLineRow) -> bool:
+    """Allocate the units that a line lacks; return whether the line is complete."""
     channel = channels.by_id(tx, row["channel_id"])
     (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, row["order_id"]), [row])
     lacking = one.lacking
@@ -47,9 +57,10 @@ def _serve(tx: Transaction, context: CommandContext, row: Row) -> bool:
     return True
 
 
-def _waiting(tx: Transaction, last: tuple[int, str], limit: int) -> list[Row]:
-    """Return lines behind the last one, in the order in which they are served."""
-    return tx.rows(
+def _waiting(tx: Transaction, last: tuple[int, str], limit: int) -> list[WaitingLineRow]:
+    """Return the next lines after `last`, in serving order."""
+    return tx.rows_as(
+        WaitingLineRow,
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, sales_order.placed_at, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "

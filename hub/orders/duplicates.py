@@ -1,23 +1,32 @@
-"""The same order by two channels: the second one takes no units until a person says otherwise.
+"""Duplicate orders: the same order from two channels; the second gets no units until decided.
 
-A connector names where an order was imported from (`Order.origin_ref`); what bears that reference
-in another channel, or was imported from the same place, is taken for the same order.
+A connector names the origin of an imported order (`Order.origin_ref`). An order with that reference
+in another channel, or with the same origin, is suspected to be the same order.
 """
+
+from typing import TypedDict
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import CaseRow, OrderRow
+from hub.storage.sql import Transaction
 
-LOCK = 7_201_120  # PostgreSQL's number of the locks on what orders are known by
+LOCK = 7_201_120  # PostgreSQL advisory lock class of order references
 SUSPECTED, SAME, DIFFERENT = "suspected", "same", "different"
 
 
-def suspect(tx: Transaction, context: CommandContext, order: Row) -> Row:
-    """Note which order a new one repeats, and report it; return the order as it is now."""
+class _OtherOrder(TypedDict):
+    number: str
+    state: str
+    name: str
+
+
+def suspect(tx: Transaction, context: CommandContext, order: OrderRow) -> OrderRow:
+    """Store and report which order a new one duplicates; return the updated order."""
     if order["same_verdict"] is None:
-        _one_at_a_time(tx, _names(order))
+        _lock_names(tx, _names(order))
         other = _other(tx, order)
         if other is None:
             return order
@@ -29,15 +38,18 @@ def suspect(tx: Transaction, context: CommandContext, order: Row) -> Row:
     return order
 
 
-def decide(tx: Transaction, context: CommandContext, order: Row, *, different: bool) -> Row:
-    """Say that two orders are different, so that both are served, or the same; return the order.
+def decide(
+    tx: Transaction, context: CommandContext, order: OrderRow, *, different: bool
+) -> OrderRow:
+    """Record whether an order and its suspected original differ; return the updated order.
 
-    Raises StepNotAllowed for an order that repeats none.
+    Different orders are both served. Raise StepNotAllowed for an order without a suspicion.
     """
     if order["same_as"] is None:
         raise StepNotAllowed("the order repeats no other", allowed=[])
     order = _decide(tx, order, DIFFERENT if different else SAME, order["same_as"])
-    open_case = tx.row(
+    open_case = tx.row_as(
+        CaseRow,
         "SELECT * FROM exception_case WHERE kind = :kind AND subject = :ref "
         "AND channel_key = :channel AND state <> 'resolved'",
         kind=str(CaseKind.DUPLICATE_ORDER),
@@ -45,27 +57,28 @@ def decide(tx: Transaction, context: CommandContext, order: Row, *, different: b
         channel=order["channel_id"],
     )
     if open_case is not None:
-        said = "They are different orders." if different else "They are the same order."
-        cases.resolve(tx, context, open_case, said)
+        resolution = "They are different orders." if different else "They are the same order."
+        cases.resolve(tx, context, open_case, resolution)
     return order
 
 
-def _names(order: Row) -> list[str]:
-    """Return all that another copy of an order may be known by."""
+def _names(order: OrderRow) -> list[str]:
+    """Return the references by which a copy of an order is found."""
     return sorted({each for each in (order["ref"], order["number"], order["origin_ref"]) if each})
 
 
-def _one_at_a_time(tx: Transaction, names: list[str]) -> None:
-    """Let whoever brings another copy at this instant wait, and see this one."""
+def _lock_names(tx: Transaction, names: list[str]) -> None:
+    """Lock the references, so that a concurrent copy of the order waits and sees this one."""
     if tx.dialect != "postgresql":
         return  # SQLite has a single writer
     for name in names:
         tx.run("SELECT pg_advisory_xact_lock(:lock, hashtext(:name))", lock=LOCK, name=name)
 
 
-def _other(tx: Transaction, order: Row) -> Row | None:
-    """Find the order of another channel that came first, and is itself no repeat."""
-    return tx.row(
+def _other(tx: Transaction, order: OrderRow) -> OrderRow | None:
+    """Return the earliest order of another channel that is the same and no duplicate itself."""
+    return tx.row_as(
+        OrderRow,
         "SELECT * FROM sales_order WHERE id IN ("
         "SELECT id FROM sales_order WHERE origin_ref IN (:names...) "
         "UNION SELECT id FROM sales_order WHERE number = :origin "
@@ -81,7 +94,7 @@ def _other(tx: Transaction, order: Row) -> Row | None:
     )
 
 
-def _decide(tx: Transaction, order: Row, verdict: str, other_id: str) -> Row:
+def _decide(tx: Transaction, order: OrderRow, verdict: str, other_id: str) -> OrderRow:
     tx.run(
         "UPDATE sales_order SET same_as = :other, same_verdict = :verdict WHERE id = :id",
         other=other_id,
@@ -91,8 +104,9 @@ def _decide(tx: Transaction, order: Row, verdict: str, other_id: str) -> Row:
     return {**order, "same_as": other_id, "same_verdict": verdict}
 
 
-def _report(tx: Transaction, context: CommandContext, order: Row) -> None:
-    other = tx.row(
+def _report(tx: Transaction, context: CommandContext, order: OrderRow) -> None:
+    other = tx.row_as(
+        _OtherOrder,
         "SELECT sales_order.number, sales_order.state, channel.name FROM sales_order "
         "JOIN channel ON channel.id = sales_order.channel_id WHERE sales_order.id = :id",
         id=order["same_as"],

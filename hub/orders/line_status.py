@@ -1,61 +1,90 @@
-"""Where an order line stands: what its order wants of it, against what was promised, left, back.
+"""Fulfillment status of an order line: ordered, allocated, shipped, returned.
 
-A channel may lower a line's quantity when it refunds (`taken_off`), and may say so before or after
-the unit comes back. What left once has been served, wherever it is now.
+A channel may reduce a line's quantity on a refund (`taken_off`), before or after the unit comes
+back. A unit that was shipped once counts as served, wherever it is now.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from hub.ledger.rules.order import ASKED_FOR
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import OrderLineRow, OrderRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import OrderState
 
 LEFT = ("shipped", "sold")
-# Repeats are not served: the order that came first is.
+# Duplicates are not served; the first order is.
 REPEATED = ("suspected", "same")
 
 
-@dataclass(slots=True, kw_only=True)
-class Standing:
-    """One line. `promised` and `left` are rows of units, those that are to leave first first."""
+class LineUnit(TypedDict):
+    """A unit on an order line; `asked_for`: of a requested product, `named`: the listed unit."""
 
-    line: Row
+    id: str
+    status: str
+    serial: str
+    serial_canonical: str
+    promised_to: str | None
+    order_line_id: str
+    asked_for: bool
+    named: bool
+
+
+class _LineReturns(TypedDict):
+    order_line_id: str
+    units: int
+
+
+class _AnnouncedReturns(TypedDict):
+    ref: str
+    quantity: int
+    taken_off: int
+
+
+@dataclass(slots=True, kw_only=True)
+class LineStatus:
+    """Status of one line; `promised` and `left` are units in leaving order."""
+
+    line: OrderLineRow
     wanted: int = 0
-    promised: list[Row] = field(default_factory=list)
-    left: list[Row] = field(default_factory=list)
-    strange: list[Row] = field(default_factory=list)  # promised, and of a product not asked for
-    back: int = 0  # units that left on it and came back
-    taken_off: int = 0  # of the quantity, because of returns
-    awaited: int = 0  # units of returns that are not back: refunded, kept, or on their way
+    promised: list[LineUnit] = field(default_factory=list)
+    left: list[LineUnit] = field(default_factory=list)
+    strange: list[LineUnit] = field(
+        default_factory=list
+    )  # allocated, and of another product than requested
+    back: int = 0  # shipped and returned units
+    taken_off: int = 0  # reduction of the quantity by returns
+    expected_back: int = 0  # units of returns that are not back: refunded, kept or in transit
 
     @property
     def lacking(self) -> int:
-        """Return how many units still have to be promised; below zero: so many too many are."""
+        """Return the number of units still to allocate; negative: the surplus."""
         served = self._right + self.back
         return self.wanted + self.taken_off - served - len(self.promised)
 
     @property
     def excess(self) -> int:
-        """Return how many units are with the customer that nothing explains."""
+        """Return the number of units at the customer beyond the order and its returns."""
         wrong = len(self.left) - self._right
-        return max(0, max(0, self._right - self.wanted) + wrong - self.awaited)
+        return max(0, max(0, self._right - self.wanted) + wrong - self.expected_back)
 
     @property
     def is_done(self) -> bool:
-        """Say whether as many left as the line asks for; what a return took off had left too."""
-        return bool(self._right + self.back >= self.line["quantity"] + self.taken_off)
+        """Return whether the line is fully shipped, including units that a return took off."""
+        return self._right + self.back >= self.line["quantity"] + self.taken_off
 
     @property
     def _right(self) -> int:
-        """Return how many of the units that left are of a product that it asks for."""
+        """Return the number of shipped units of a requested product."""
         return sum(bool(unit["asked_for"]) for unit in self.left)
 
 
-def of_lines(tx: Transaction, order: Row, lines: Sequence[Row]) -> list[Standing]:
-    """Work out where the lines of one order stand."""
+def of_lines(tx: Transaction, order: OrderRow, lines: Sequence[OrderLineRow]) -> list[LineStatus]:
+    """Return the status of lines of one order, in the given order."""
     ids = [line["id"] for line in lines]
-    units = tx.rows(
+    units = tx.rows_as(
+        LineUnit,
         "SELECT unit.id, unit.status, unit.serial, unit.serial_canonical, unit.promised_to, "
         f"unit.order_line_id, {ASKED_FOR} AS asked_for, "
         "(order_line.unit_id IS NULL OR order_line.unit_id = unit.id) AS named FROM unit "
@@ -70,7 +99,8 @@ def of_lines(tx: Transaction, order: Row, lines: Sequence[Row]) -> list[Standing
     )
     back = {
         row["order_line_id"]: int(row["units"])
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _LineReturns,
             "SELECT order_line_id, SUM(times) AS units FROM line_return "
             "WHERE order_line_id IN (:lines...) GROUP BY order_line_id",
             lines=ids,
@@ -80,7 +110,7 @@ def of_lines(tx: Transaction, order: Row, lines: Sequence[Row]) -> list[Standing
     wants = order["state"] != OrderState.CANCELLED and order["same_verdict"] not in REPEATED
     found = []
     for line in lines:
-        one = Standing(line=line, back=back.get(line["id"], 0))
+        one = LineStatus(line=line, back=back.get(line["id"], 0))
         one.wanted = line["quantity"] if wants else 0
         for unit in (each for each in units if each["order_line_id"] == line["id"]):
             if unit["status"] in LEFT:
@@ -89,27 +119,28 @@ def of_lines(tx: Transaction, order: Row, lines: Sequence[Row]) -> list[Standing
                 one.promised.append(unit)
             else:
                 one.strange.append(unit)
-        said = returns.get(line["ref"])
-        if said is not None:
-            _explain(one, said)
+        returned = returns.get(line["ref"])
+        if returned is not None:
+            _apply_returns(one, returned)
         found.append(one)
     return found
 
 
-def _explain(one: Standing, said: Row) -> None:
-    """Note what returns say of a line.
+def _apply_returns(one: LineStatus, returned: _AnnouncedReturns) -> None:
+    """Apply the returns of a line to its status.
 
-    A refund of what never left is a cancellation: nothing was taken off for a return.
+    A refund of a unit that never left is a cancellation, and takes nothing off for a return.
     """
     left_once = len(one.left) + one.back
     kept_there = max(0, left_once - one.line["remote_fulfilled"])
-    one.taken_off = min(said["taken_off"], kept_there)
-    one.awaited = max(0, said["quantity"] - one.back)
+    one.taken_off = min(returned["taken_off"], kept_there)
+    one.expected_back = max(0, returned["quantity"] - one.back)
 
 
-def _returns(tx: Transaction, order: Row) -> dict[str, Row]:
-    """Sum up the returns of an order by line; what was taken off after the order was read waits."""
-    rows = tx.rows(
+def _returns(tx: Transaction, order: OrderRow) -> dict[str, _AnnouncedReturns]:
+    """Return the sums of an order's returns by line, without reductions newer than the order."""
+    rows = tx.rows_as(
+        _AnnouncedReturns,
         "SELECT line.order_line_ref AS ref, SUM(line.quantity) AS quantity, "
         "SUM(CASE WHEN channel_return.refunded_at <= :read THEN line.taken_off ELSE 0 END) "
         "AS taken_off FROM channel_return "
@@ -122,17 +153,19 @@ def _returns(tx: Transaction, order: Row) -> dict[str, Row]:
     return {row["ref"]: row for row in rows}
 
 
-def reopen_if_not_done(tx: Transaction, order: Row) -> None:
-    """Open an order again of which, as it turns out, a unit is still to leave."""
+def reopen_if_not_done(tx: Transaction, order: OrderRow) -> None:
+    """Reopen a fulfilled order that still lacks a shipped unit."""
     if order["state"] != OrderState.FULFILLED:
         return
-    lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=order["id"])
+    lines = tx.rows_as(
+        OrderLineRow, "SELECT * FROM order_line WHERE order_id = :id", id=order["id"]
+    )
     if not all(one.is_done for one in of_lines(tx, order, lines)):
         tx.run("UPDATE sales_order SET state = 'open' WHERE id = :id", id=order["id"])
 
 
 def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
-    """Mark orders fulfilled when as many units left as their lines ask for; what came back left."""
+    """Mark orders as fulfilled if all lines are shipped; returned units count as shipped."""
     if not order_ids:
         return
     tx.run(
@@ -146,11 +179,14 @@ def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
         "WHERE line_return.order_line_id = order_line.id))",
         ids=list(order_ids),
     )
-    for order in tx.rows(
+    for order in tx.rows_as(
+        OrderRow,
         "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending') "
         "AND EXISTS (SELECT 1 FROM channel_return WHERE channel_return.order_id = sales_order.id)",
         ids=list(order_ids),
     ):
-        lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=order["id"])
+        lines = tx.rows_as(
+            OrderLineRow, "SELECT * FROM order_line WHERE order_id = :id", id=order["id"]
+        )
         if all(one.is_done for one in of_lines(tx, order, lines)):
             tx.run("UPDATE sales_order SET state = 'fulfilled' WHERE id = :id", id=order["id"])

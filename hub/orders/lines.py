@@ -1,11 +1,12 @@
-"""Lines brought to what their orders want: promised, released, handed over, or a case.
+"""Order lines: allocate, release or hand over units until each line matches its order.
 
-Only what is written down decides: the same order settled again changes nothing, and any order of
-messages ends in the same promises.
+Only stored state decides: settling an order again changes nothing, and messages in any sequence
+lead to the same allocations.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import orjson
 
@@ -19,29 +20,38 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import allocation, line_status, oversell, pre_orders, unmapped
-from hub.orders.line_status import Standing
-from hub.storage.sql import Row, Transaction
+from hub.orders.line_status import LineStatus
+from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod
 
 
-def settle(tx: Transaction, context: CommandContext, channel: Row, order: Row) -> None:
-    """Bring every line of an order to its quantity, and report what can not be."""
+class _Serial(TypedDict):
+    serial_canonical: str
+
+
+def settle(tx: Transaction, context: CommandContext, channel: ChannelRow, order: OrderRow) -> None:
+    """Bring each line of an order to its quantity; open cases for lines that cannot be served."""
     context = replace(
         context, document=Document("inv", order["number"]), captured_by=CaptureMethod.API
     )
-    rows = tx.rows("SELECT * FROM order_line WHERE order_id = :id ORDER BY id", id=order["id"])
+    rows = tx.rows_as(
+        OrderLineRow,
+        "SELECT * FROM order_line WHERE order_id = :id ORDER BY id",
+        id=order["id"],
+    )
     found = line_status.of_lines(tx, order, rows)
     for one in found:
         _release_surplus(tx, context, one)
     whole = None if order["handed_over"] else _site(tx, context, channel, found)
     for one in found:
         if one.line["product_id"] is None:
-            _unknown(tx, context, order, one)
+            _report_unmapped(tx, context, order, one)
         elif order["handed_over"] and one.wanted:
             _hand_over(tx, context, channel, order, one)
         else:
             _capture_settled(tx, context, order, one.line)
-            _promise(tx, context, channel, order, one, whole)
+            _allocate(tx, context, channel, order, one, whole)
         _report_excess(tx, context, order, one)
     unmapped.close(tx, context, channel["id"])
     line_status.reopen_if_not_done(tx, order)
@@ -49,9 +59,9 @@ def settle(tx: Transaction, context: CommandContext, channel: Row, order: Row) -
 
 
 def _site(
-    tx: Transaction, context: CommandContext, channel: Row, found: Sequence[Standing]
+    tx: Transaction, context: CommandContext, channel: ChannelRow, found: Sequence[LineStatus]
 ) -> str | None:
-    """Return the site that can serve all that an order still lacks, if one can."""
+    """Return the site that can serve everything an order still lacks, or None."""
     wanted: dict[str, int] = {}
     for one in found:
         product_id = one.line["product_id"]
@@ -60,8 +70,8 @@ def _site(
     return allocation.whole_site(tx, context, channel, wanted) if wanted else None
 
 
-def _release_surplus(tx: Transaction, context: CommandContext, one: Standing) -> None:
-    """Take back promises that are too many: of other products, then the last that would leave."""
+def _release_surplus(tx: Transaction, context: CommandContext, one: LineStatus) -> None:
+    """Release surplus allocations: of other products first, then the last to leave."""
     surplus = min(len(one.promised), max(0, -one.lacking))
     kept = len(one.promised) - surplus
     gone = [*one.strange, *one.promised[kept:]]
@@ -74,31 +84,33 @@ def _release_surplus(tx: Transaction, context: CommandContext, one: Standing) ->
     one.promised, one.strange = one.promised[:kept], []
 
 
-def _promise(
+def _allocate(
     tx: Transaction,
     context: CommandContext,
-    channel: Row,
-    order: Row,
-    one: Standing,
+    channel: ChannelRow,
+    order: OrderRow,
+    one: LineStatus,
     site: str | None = None,
 ) -> None:
-    """Promise what a line lacks; what there is not is dealt with as its channel's policy says."""
+    """Allocate the units that a line lacks; apply the channel's oversell policy to the rest."""
     subject = f"{order['ref']}/{one.line['ref']}"
     lacking = one.lacking
     if lacking > 0:
         lacking -= allocation.allocate(
             tx, context, channel, one.line, lacking, order["number"], site=site
         )
-    if lacking > 0 and not pre_orders.covers(tx, channel, one.line["product_id"]):
-        oversell.deal_with(tx, context, channel, order, one.line, lacking)
+    product_id = one.line["product_id"]
+    assert product_id is not None  # unmapped lines are reported instead
+    if lacking > 0 and not pre_orders.covers(tx, channel, product_id):
+        oversell.apply_policy(tx, context, channel, order, one.line, lacking)
     else:
         cases.settle(tx, CaseKind.OVERSOLD, subject, channel["id"], context.now)
 
 
 def _hand_over(
-    tx: Transaction, context: CommandContext, channel: Row, order: Row, one: Standing
+    tx: Transaction, context: CommandContext, channel: ChannelRow, order: OrderRow, one: LineStatus
 ) -> None:
-    """Record what a counter sold: the serials that it names, a promise for those it does not."""
+    """Record a counter sale: sell the named serials, allocate units for the unnamed ones."""
     line = one.line
     served = {unit["serial_canonical"] for unit in one.left} | _came_back(tx, line)
     serials = orjson.loads(line["serials"])
@@ -106,9 +118,9 @@ def _hand_over(
         if canonical(serial) not in served:
             _sell(tx, context, channel, order, line, serial)
     (now,) = line_status.of_lines(tx, order, [line])
-    # What left without a serial is held back, so that no other channel sells it meanwhile.
+    # Units sold without a serial stay allocated, so that no other channel sells them.
     _release_surplus(tx, context, now)
-    _promise(tx, context, channel, order, now)
+    _allocate(tx, context, channel, order, now)
     missing = line["quantity"] - len(serials)
     if missing <= 0:
         _capture_settled(tx, context, order, line)
@@ -124,13 +136,16 @@ def _hand_over(
     cases.report(tx, finding, context.now)
 
 
-def _capture_settled(tx: Transaction, context: CommandContext, order: Row, line: Row) -> None:
+def _capture_settled(
+    tx: Transaction, context: CommandContext, order: OrderRow, line: OrderLineRow
+) -> None:
     subject = f"{order['ref']}/{line['ref']}"
     cases.settle(tx, CaseKind.MISSING_CAPTURE, subject, order["channel_id"], context.now)
 
 
-def _came_back(tx: Transaction, line: Row) -> set[str]:
-    rows = tx.rows(
+def _came_back(tx: Transaction, line: OrderLineRow) -> set[str]:
+    rows = tx.rows_as(
+        _Serial,
         "SELECT unit.serial_canonical FROM line_return "
         "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
         line=line["id"],
@@ -139,7 +154,12 @@ def _came_back(tx: Transaction, line: Row) -> set[str]:
 
 
 def _sell(
-    tx: Transaction, context: CommandContext, channel: Row, order: Row, line: Row, serial: str
+    tx: Transaction,
+    context: CommandContext,
+    channel: ChannelRow,
+    order: OrderRow,
+    line: OrderLineRow,
+    serial: str,
 ) -> None:
     sku = str(tx.value("SELECT sku FROM product WHERE id = :id", id=line["product_id"]))
     from_channel = {"channel": channel["code"]}
@@ -163,16 +183,20 @@ def _sell(
     cases.report(tx, finding, context.now)
 
 
-def _unknown(tx: Transaction, context: CommandContext, order: Row, one: Standing) -> None:
-    """Report a line that is nobody's; a shortage of what it asked for before is over."""
+def _report_unmapped(
+    tx: Transaction, context: CommandContext, order: OrderRow, one: LineStatus
+) -> None:
+    """Report a line with an unmapped SKU; close the shortage of its previous product."""
     subject = f"{order['ref']}/{one.line['ref']}"
     cases.settle(tx, CaseKind.OVERSOLD, subject, order["channel_id"], context.now)
     if one.wanted > 0:
         unmapped.report(tx, context, order, one.line)
 
 
-def _report_excess(tx: Transaction, context: CommandContext, order: Row, one: Standing) -> None:
-    """Open a case for units that left and that the order no longer asks for."""
+def _report_excess(
+    tx: Transaction, context: CommandContext, order: OrderRow, one: LineStatus
+) -> None:
+    """Open a case for shipped units that the order no longer requests."""
     subject = f"{order['ref']}/{one.line['ref']}"
     (now,) = line_status.of_lines(tx, order, [one.line]) if one.left else (one,)
     if not now.excess:

@@ -1,4 +1,4 @@
-"""Orders and their lines by id, and the document that a step for an order names."""
+"""Order look-up: orders and lines by id, and the document of commands for an order."""
 
 from dataclasses import replace
 
@@ -47,5 +47,5 @@ def lines_of(tx: Transaction, order_id: str) -> dict[str, CheckedLineRow]:
 
 
 def documented(context: CommandContext, number: str) -> CommandContext:
-    """Name the order as the document of a command, unless it names another one."""
+    """Return the context with the order as its document, unless it has a document."""
     return context if context.document else replace(context, document=Document("inv", number))

@@ -1,10 +1,13 @@
-"""What a channel says of an order, written down: the rows, before anything follows from them."""
+"""Order store: store an order as its channel reports it, before any processing."""
+
+from typing import TypedDict
 
 import orjson
 
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, OrderRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = (
@@ -13,19 +16,34 @@ ORDERS = (
 )
 
 
-def is_old(known: Row | None, order: Order) -> bool:
-    """Say whether what is known is newer; of two versions of one time, the cancelled one is."""
+class _Id(TypedDict):
+    id: str
+
+
+class _LineRef(TypedDict):
+    id: str
+    ref: str
+
+
+class _ListedItem(TypedDict):
+    product_id: str
+    unit_id: str | None
+
+
+def is_old(known: OrderRow | None, order: Order) -> bool:
+    """Return whether the stored order is newer; at the same time, a cancelled one is newer."""
     if known is None:
         return False
-    said = micros(order.updated_at)
-    if said != known["remote_updated_at"]:
-        return bool(said < known["remote_updated_at"])
+    updated_at = micros(order.updated_at)
+    if updated_at != known["remote_updated_at"]:
+        return updated_at < known["remote_updated_at"]
     return known["state"] == OrderState.CANCELLED and order.state is not OrderState.CANCELLED
 
 
-def keep(tx: Transaction, context: CommandContext, channel: Row, order: Order) -> str:
-    """Write an order and its lines as they are now; lines that are gone ask for nothing more."""
-    row = tx.row(
+def store(tx: Transaction, context: CommandContext, channel: ChannelRow, order: Order) -> str:
+    """Store an order and its lines and return its id; removed lines get quantity 0."""
+    row = tx.row_as(
+        _Id,
         "INSERT INTO sales_order(id, channel_id, ref, number, state, remote_state, at_counter, "
         "handed_over, customer_ref, origin_ref, placed_at, remote_updated_at, recorded_at) "
         "VALUES(:id, :channel, :ref, :number, :state, :remote_state, :at_counter, :handed_over, "
@@ -40,7 +58,7 @@ def keep(tx: Transaction, context: CommandContext, channel: Row, order: Order) -
         channel=channel["id"],
         ref=order.ref,
         number=order.number[:100],
-        # Fulfilled is what our own units say, not what the channel says.
+        # Our own units decide whether an order is fulfilled, not the channel.
         state=str(OrderState.OPEN if order.state is OrderState.FULFILLED else order.state),
         remote_state=order.remote_state[:100],
         at_counter=order.at_counter,
@@ -53,14 +71,15 @@ def keep(tx: Transaction, context: CommandContext, channel: Row, order: Order) -
     )
     assert row is not None
     for line in order.lines:
-        _keep_line(tx, channel, row["id"], line)
+        _store_line(tx, channel, row["id"], line)
     _drop_lines(tx, row["id"], {line.ref for line in order.lines})
-    return str(row["id"])
+    return row["id"]
 
 
 def sold_as(tx: Transaction, channel_id: str, sku: str) -> tuple[str | None, str | None]:
-    """Return the product that a channel's SKU sells, and the unit where it sells only that one."""
-    listing = tx.row(
+    """Return the product id of a channel's SKU, and the unit id of a single-unit listing."""
+    listing = tx.row_as(
+        _ListedItem,
         "SELECT product_id, unit_id FROM listing WHERE channel_id = :channel AND sku = :sku",
         channel=channel_id,
         sku=sku,
@@ -70,7 +89,7 @@ def sold_as(tx: Transaction, channel_id: str, sku: str) -> tuple[str | None, str
     return tx.value("SELECT id FROM product WHERE sku = :sku", sku=sku), None
 
 
-def _keep_line(tx: Transaction, channel: Row, order_id: str, line: OrderLine) -> None:
+def _store_line(tx: Transaction, channel: ChannelRow, order_id: str, line: OrderLine) -> None:
     product_id, unit_id = sold_as(tx, channel["id"], line.sku)
     tx.run(
         "INSERT INTO order_line(id, order_id, ref, sku, title, product_id, unit_id, quantity, "
@@ -93,7 +112,9 @@ def _keep_line(tx: Transaction, channel: Row, order_id: str, line: OrderLine) ->
 
 
 def _drop_lines(tx: Transaction, order_id: str, refs: set[str]) -> None:
-    rows = tx.rows("SELECT id, ref FROM order_line WHERE order_id = :order", order=order_id)
+    rows = tx.rows_as(
+        _LineRef, "SELECT id, ref FROM order_line WHERE order_id = :order", order=order_id
+    )
     gone = [row["id"] for row in rows if row["ref"] not in refs]
     if gone:
         tx.run("UPDATE order_line SET quantity = 0 WHERE id IN (:ids...)", ids=gone)

@@ -1,15 +1,18 @@
-"""Orders on units that are still to come: agreed back-orders, until the units fail to come.
+"""Pre-orders: agreed back-orders on incoming units, until the units fail to arrive.
 
-A channel may sell what is announced, up to its limit (`hub.availability`). What such an order
-lacks is no oversale; it becomes one when less comes than was sold.
+A channel may sell announced units up to its limit (`hub.availability`). Units that such an order
+lacks are no oversale until fewer units arrive than were sold.
 """
+
+from typing import TypedDict
 
 from hub import cases
 from hub.availability import incoming
 from hub.availability.policy import of_products
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelRow, OrderLineRow
+from hub.storage.sql import Transaction
 from hub.sync import channels
 
 LACKING = (
@@ -26,8 +29,27 @@ EARLY = (
 )
 
 
-def covers(tx: Transaction, channel: Row, product_id: str) -> bool:
-    """Say whether all that a channel's orders lack of a product is agreed and will come."""
+class LackingLineRow(OrderLineRow):
+    """A row of `LACKING`: an order line with its order and the number of units it lacks."""
+
+    channel_id: str
+    number: str
+    placed_at: int
+    order_ref: str
+    lacking: int
+
+
+class _ProductId(TypedDict):
+    product_id: str
+
+
+class _Subject(TypedDict):
+    subject: str
+    channel_id: str
+
+
+def covers(tx: Transaction, channel: ChannelRow, product_id: str) -> bool:
+    """Return whether incoming units cover all that a channel's orders lack of a product."""
     policy = of_products(tx, channel, [product_id])[product_id]
     if not policy.pre_order:
         return False
@@ -36,20 +58,22 @@ def covers(tx: Transaction, channel: Row, product_id: str) -> bool:
 
 
 def review(tx: Transaction, context: CommandContext, *, limit: int) -> int:
-    """Open cases for orders on units that will not come, close those that will; return how many.
+    """Open cases for orders on units that will not arrive, close those of covered orders.
 
-    Only products that some channel sells early are looked at.
+    Checks only products with pre-orders in some channel. Returns the number of changed cases.
     """
-    products = sorted({row["product_id"] for row in tx.rows(EARLY)})
-    lines = tx.rows(LACKING, products=products, limit=limit) if products else []
+    products = sorted({row["product_id"] for row in tx.rows_as(_ProductId, EARLY)})
+    lines = tx.rows_as(LackingLineRow, LACKING, products=products, limit=limit) if products else []
     known = _open_subjects(tx)
     covered: dict[tuple[str, str], bool] = {}
     changed = 0
     for line in lines:
-        key = (line["channel_id"], line["product_id"])
+        product_id = line["product_id"]
+        assert product_id is not None  # selected by it
+        key = (line["channel_id"], product_id)
         channel = channels.by_id(tx, line["channel_id"])
         if key not in covered:
-            covered[key] = covers(tx, channel, line["product_id"])
+            covered[key] = covers(tx, channel, product_id)
         subject = f"{line['order_ref']}/{line['ref']}"
         is_open = (subject, line["channel_id"]) in known
         if covered[key] and is_open:
@@ -61,15 +85,22 @@ def review(tx: Transaction, context: CommandContext, *, limit: int) -> int:
 
 
 def _open_subjects(tx: Transaction) -> set[tuple[str, str]]:
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _Subject,
         "SELECT subject, channel_id FROM exception_case WHERE kind = :kind AND state <> 'resolved'",
         kind=str(CaseKind.OVERSOLD),
     )
     return {(row["subject"], row["channel_id"]) for row in rows}
 
 
-def report(tx: Transaction, context: CommandContext, channel: Row, line: Row, subject: str) -> None:
-    """Open a case for an order line that lacks units which are not to come."""
+def report(
+    tx: Transaction,
+    context: CommandContext,
+    channel: ChannelRow,
+    line: LackingLineRow,
+    subject: str,
+) -> None:
+    """Open a case for an order line that lacks units that will not arrive."""
     lacking = line["lacking"]
     finding = Finding(
         kind=CaseKind.OVERSOLD,
@@ -77,7 +108,7 @@ def report(tx: Transaction, context: CommandContext, channel: Row, line: Row, su
         channel_id=channel["id"],
         severity=Severity.HIGH,
         summary=f"Order {line['number']} waits for {lacking} of {line['sku']}, "
-        "and less is to come than was sold.",
+        "and fewer units will arrive than were sold.",
         details={"order": line["number"], "sku": line["sku"], "lacking": lacking},
     )
     cases.report(tx, finding, context.now)

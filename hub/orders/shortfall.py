@@ -1,4 +1,4 @@
-"""Order lines that lost a unit: another one is promised, or a case says that one lacks."""
+"""Shortfalls: allocate another unit to order lines that lost one, or open a case."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +7,21 @@ from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
 from hub.orders import line_status, order_lookup
+from hub.storage.rows import OrderLineRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
 
 
+class _ShortLineRow(OrderLineRow):
+    channel_id: str
+    number: str
+    order_ref: str
+
+
 def promise_anew(tx: Transaction, context: CommandContext, line_ids: Sequence[str]) -> None:
-    """Promise other units to open order lines, and report what lacks: it is never silent."""
-    rows = tx.rows(
+    """Allocate other units to open order lines, and open cases for missing ones."""
+    rows = tx.rows_as(
+        _ShortLineRow,
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
@@ -26,7 +34,7 @@ def promise_anew(tx: Transaction, context: CommandContext, line_ids: Sequence[st
         (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, row["order_id"]), [row])
         lacking = one.lacking
         if lacking > 0:
-            # The document explains the loss, not the promise that follows it.
+            # The document explains the loss, not the allocation after it.
             afresh = replace(context, document=None)
             lacking -= orders.allocate(tx, afresh, channel, row, lacking, row["number"])
         if lacking <= 0:

@@ -1,10 +1,13 @@
-"""Order lines whose SKU is nobody's: a case while one waits, bound as soon as the SKU is known."""
+"""Unmapped order lines: open a case for an unknown SKU, bind the line once the SKU is known."""
+
+from typing import TypedDict
 
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
 from hub.orders.order_store import sold_as
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import OrderLineRow, OrderRow
+from hub.storage.sql import Transaction
 
 WAITING = (
     "FROM order_line JOIN sales_order ON sales_order.id = order_line.order_id "
@@ -14,8 +17,24 @@ WAITING = (
 )
 
 
-def report(tx: Transaction, context: CommandContext, order: Row, line: Row) -> None:
-    """Open a case for a line whose SKU is no product."""
+class _Subject(TypedDict):
+    subject: str
+
+
+class _Requested(TypedDict):
+    sku: str
+    title: str
+
+
+class _BoundLine(TypedDict):
+    id: str
+    sku: str
+    order_id: str
+    channel_id: str
+
+
+def report(tx: Transaction, context: CommandContext, order: OrderRow, line: OrderLineRow) -> None:
+    """Open a case for a line with an unknown SKU."""
     asked = line["sku"] or line["title"]
     finding = Finding(
         kind=CaseKind.UNMAPPED_LISTING,
@@ -29,15 +48,17 @@ def report(tx: Transaction, context: CommandContext, order: Row, line: Row) -> N
 
 
 def close(tx: Transaction, context: CommandContext, channel_id: str) -> None:
-    """Close the cases of SKUs for which no line of a channel waits any more."""
-    open_cases = tx.rows(
+    """Close the cases of SKUs that no line of a channel waits for."""
+    open_cases = tx.rows_as(
+        _Subject,
         "SELECT subject FROM exception_case WHERE kind = 'unmapped_listing' "
         "AND channel_key = :channel AND state <> 'resolved'",
         channel=channel_id,
     )
     if not open_cases:
         return
-    waiting = tx.rows(
+    waiting = tx.rows_as(
+        _Requested,
         f"SELECT DISTINCT order_line.sku, order_line.title {WAITING}"
         "AND sales_order.channel_id = :channel",
         channel=channel_id,
@@ -48,11 +69,12 @@ def close(tx: Transaction, context: CommandContext, channel_id: str) -> None:
 
 
 def orders_to_bind(tx: Transaction, *, limit: int, channel_id: str | None = None) -> list[str]:
-    """Give waiting lines the product that their SKU now names; return the orders concerned.
+    """Bind waiting lines to the product that their SKU now names; return the ids of their orders.
 
-    Nothing is promised here: whoever calls settles the orders.
+    Allocates nothing: the caller settles the orders.
     """
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _BoundLine,
         f"SELECT order_line.id, order_line.sku, order_line.order_id, sales_order.channel_id "
         f"{WAITING}AND order_line.sku <> '' "
         f"{'' if channel_id is None else 'AND sales_order.channel_id = :channel '}"

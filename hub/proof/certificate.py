@@ -6,7 +6,7 @@ signatures. The certificate is signed as a whole, so that its last events can no
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -31,8 +31,8 @@ def issue(
 
     Raises UnknownUnit or AmbiguousUnit.
     """
-    unit = units.find(tx, identifier, sku)
-    events = event_views.history(tx, [unit["id"]])[unit["id"]]
+    unit: Row = units.find(tx, identifier, sku)
+    events: Sequence[Row] = event_views.history(tx, [unit["id"]])[unit["id"]]
     covering = {event["id"]: _covering(tx, event) for event in events}
     rows = {row["number"]: row for row in covering.values() if row is not None}
     leaves = {number: _leaves(tx, row) for number, row in rows.items()}

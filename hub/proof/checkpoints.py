@@ -8,7 +8,7 @@ Ed25519. The signing key is derived from the hub's secret key.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -129,7 +129,7 @@ def verify(tx: Transaction, public_keys: set[str]) -> Checked:
     return Checked(len(rows), breaks)
 
 
-def _wrong(row: CheckpointRow, events: list[Row]) -> list[str]:
+def _wrong(row: CheckpointRow, events: Sequence[Row]) -> list[str]:
     hashes = [event["hash"] for event in events]
     last = (events[-1]["transaction_id"], events[-1]["seq"]) if events else None
     found = []

@@ -1,1 +1,1 @@
-"""Returns: what is brought back is checked, decided, taken in, refunded once, and routed."""
+"""Returns: check, decide, accept, refund once, and route returned units."""

@@ -1,11 +1,12 @@
-"""Returns and refunds that channels tell of: kept, awaited, and held against what was read.
+"""Channel returns: store returns and refunds that channels report, and compare them with scans.
 
-A channel knows no serials, so that its return is of some unit of an order line. It counts as here
-once a unit of that line was taken in. Nothing here ever raises: what does not fit is a case.
+A channel knows no serials: its return names a unit of an order line, and counts as arrived once a
+unit of that line is accepted. Nothing here raises: mismatches become cases.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import orjson
 
@@ -15,45 +16,85 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.identifiers.numbers import canonical
 from hub.orders import line_status, order_lookup
-from hub.orders.line_status import Standing
+from hub.orders.line_status import LineStatus
+from hub.orders.order_lookup import ChannelOrderRow
 from hub.returns import refunds
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import (
+    ChannelReturnLineRow,
+    ChannelReturnRow,
+    ChannelRow,
+    OrderLineRow,
+)
+from hub.storage.sql import Transaction
 from hub.sync import mappings
 from hub.vocabulary import Return, ReturnLine
 
 KINDS = (CaseKind.RETURN_NOT_SCANNED, CaseKind.UNMATCHED_RETURN, CaseKind.DOUBLE_REFUND)
 
 
-def accept(tx: Transaction, context: CommandContext, channel: Row, said: Return) -> str | None:
-    """Work a return, as its channel states it now, into the ledger; return its id.
+class _Updated(TypedDict):
+    remote_updated_at: int
 
-    An older state than the one known is ignored (None). The same state again changes nothing.
+
+class _Id(TypedDict):
+    id: str
+
+
+class _ReturnedUnit(TypedDict):
+    id: str
+    serial_canonical: str
+
+
+class _SerialOfUnit(TypedDict):
+    serial_canonical: str
+
+
+class _UnitReturn(TypedDict):
+    ref: str
+    state: str
+    refund_ref: str | None
+    refunded_at: int | None
+    quantity: int
+    comes_back: bool
+    reason: str
+    refunded: int
+    serials: str
+
+
+def accept(
+    tx: Transaction, context: CommandContext, channel: ChannelRow, reported: Return
+) -> str | None:
+    """Store the current state of a return from its channel, and open or close its cases.
+
+    Returns its id, or None for a state older than the stored one.
     """
-    said = mappings.returned(channel, said)
-    known = tx.row(
+    reported = mappings.returned(channel, reported)
+    known = tx.row_as(
+        _Updated,
         "SELECT remote_updated_at FROM channel_return "
         "WHERE channel_id = :channel AND ref = :ref FOR UPDATE",
         channel=channel["id"],
-        ref=said.ref,
+        ref=reported.ref,
     )
-    if known is not None and micros(said.updated_at) < known["remote_updated_at"]:
+    if known is not None and micros(reported.updated_at) < known["remote_updated_at"]:
         return None
-    return_id = _keep(tx, context, channel, said)
+    return_id = _store(tx, context, channel, reported)
     order_id = tx.value("SELECT order_id FROM channel_return WHERE id = :id", id=return_id)
     if order_id is not None:
         orders.settle(tx, context, order_id)
         refunds.paid_by_channel(tx, context, order_id)
-    look_at(tx, context, return_id)
+    review(tx, context, return_id)
     return return_id
 
 
-def _keep(tx: Transaction, context: CommandContext, channel: Row, said: Return) -> str:
+def _store(tx: Transaction, context: CommandContext, channel: ChannelRow, reported: Return) -> str:
     order_id = tx.value(
         "SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :ref",
         channel=channel["id"],
-        ref=said.order_ref,
+        ref=reported.order_ref,
     )
-    row = tx.row(
+    row = tx.row_as(
+        _Id,
         "INSERT INTO channel_return(id, channel_id, ref, order_ref, order_id, state, "
         "remote_state, refund_ref, refunded_at, exchange_order_ref, exchange_line_refs, "
         "remote_updated_at, recorded_at) VALUES(:id, :channel, :ref, :order_ref, "
@@ -66,26 +107,26 @@ def _keep(tx: Transaction, context: CommandContext, channel: Row, said: Return) 
         "remote_updated_at = excluded.remote_updated_at RETURNING id",
         id=new_id(),
         channel=channel["id"],
-        ref=said.ref,
-        order_ref=said.order_ref,
+        ref=reported.ref,
+        order_ref=reported.order_ref,
         order_id=order_id,
-        state=str(said.state),
-        remote_state=said.remote_state[:100],
-        refund_ref=said.refund_ref and said.refund_ref[:200],
-        refunded_at=micros(said.refunded_at) if said.refunded_at else None,
-        exchange_order=said.exchange_order_ref,
-        exchange_lines=orjson.dumps(said.exchange_line_refs).decode(),
-        updated_at=micros(said.updated_at),
+        state=str(reported.state),
+        remote_state=reported.remote_state[:100],
+        refund_ref=reported.refund_ref and reported.refund_ref[:200],
+        refunded_at=micros(reported.refunded_at) if reported.refunded_at else None,
+        exchange_order=reported.exchange_order_ref,
+        exchange_lines=orjson.dumps(reported.exchange_line_refs).decode(),
+        updated_at=micros(reported.updated_at),
         now=micros(context.now),
     )
     assert row is not None
     tx.run("DELETE FROM channel_return_line WHERE return_id = :id", id=row["id"])
-    for line in said.lines:
-        _keep_line(tx, row["id"], line)
-    return str(row["id"])
+    for line in reported.lines:
+        _store_line(tx, row["id"], line)
+    return row["id"]
 
 
-def _keep_line(tx: Transaction, return_id: str, line: ReturnLine) -> None:
+def _store_line(tx: Transaction, return_id: str, line: ReturnLine) -> None:
     tx.run(
         "INSERT INTO channel_return_line(id, return_id, order_line_ref, quantity, comes_back, "
         "arrived, refunded, taken_off, restock, reason, serials) VALUES(:id, :return_id, :ref, "
@@ -104,9 +145,9 @@ def _keep_line(tx: Transaction, return_id: str, line: ReturnLine) -> None:
     )
 
 
-def look_at(tx: Transaction, context: CommandContext, return_id: str) -> None:
-    """Report what of a return does not fit the ledger, and close what fits by now."""
-    row = tx.row("SELECT * FROM channel_return WHERE id = :id", id=return_id)
+def review(tx: Transaction, context: CommandContext, return_id: str) -> None:
+    """Open cases for the mismatches of a return with the ledger, and close resolved ones."""
+    row = tx.row_as(ChannelReturnRow, "SELECT * FROM channel_return WHERE id = :id", id=return_id)
     assert row is not None  # returns are never deleted
     found = {finding.kind: finding for finding in _findings(tx, row)}
     for kind in KINDS:
@@ -116,20 +157,24 @@ def look_at(tx: Transaction, context: CommandContext, return_id: str) -> None:
             cases.settle(tx, kind, row["ref"], row["channel_id"], context.now)
 
 
-def look_again(tx: Transaction, context: CommandContext, channel: Row, refs: Sequence[str]) -> None:
-    """Look at returns again after their order was worked in: what did not fit may fit now."""
-    for row in tx.rows(
+def review_again(
+    tx: Transaction, context: CommandContext, channel: ChannelRow, refs: Sequence[str]
+) -> None:
+    """Review returns again after their order was processed."""
+    for row in tx.rows_as(
+        _Id,
         "SELECT id FROM channel_return WHERE channel_id = :channel AND ref IN (:refs...) "
         "ORDER BY id",
         channel=channel["id"],
         refs=list(refs),
     ):
-        look_at(tx, context, row["id"])
+        review(tx, context, row["id"])
 
 
 def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> int:
-    """Close the cases of returns whose unit was read, or whose order came, since."""
-    rows = tx.rows(
+    """Close the cases of returns whose unit or order has arrived; return the number of returns."""
+    rows = tx.rows_as(
+        _Id,
         "SELECT DISTINCT channel_return.id FROM exception_case "
         "JOIN channel_return ON channel_return.channel_id = exception_case.channel_id "
         "AND channel_return.ref = exception_case.subject "
@@ -139,7 +184,9 @@ def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> int:
     )
     closed = 0
     for row in rows:
-        known = tx.row("SELECT * FROM channel_return WHERE id = :id", id=row["id"])
+        known = tx.row_as(
+            ChannelReturnRow, "SELECT * FROM channel_return WHERE id = :id", id=row["id"]
+        )
         assert known is not None
         open_kinds = {finding.kind: finding for finding in _findings(tx, known)}
         for kind in KINDS:
@@ -153,7 +200,7 @@ def recheck(tx: Transaction, context: CommandContext, *, limit: int) -> int:
 
 
 def _report_new(tx: Transaction, finding: Finding, context: CommandContext) -> None:
-    """Report what was not seen before; what is open already is not counted again."""
+    """Report a finding unless its case is open already."""
     known = tx.value(
         "SELECT COUNT(*) FROM exception_case WHERE kind = :kind AND subject = :subject "
         "AND channel_key = :channel AND state <> 'resolved'",
@@ -165,27 +212,35 @@ def _report_new(tx: Transaction, finding: Finding, context: CommandContext) -> N
         cases.report(tx, finding, context.now)
 
 
-def _findings(tx: Transaction, row: Row) -> Iterator[Finding]:
+def _findings(tx: Transaction, row: ChannelReturnRow) -> Iterator[Finding]:
     if row["state"] == "cancelled":
         return
     if row["order_id"] is None:
         yield _unmatched(row, f"is of order {row['order_ref']}, which is not known here")
         return
-    said = tx.rows("SELECT * FROM channel_return_line WHERE return_id = :id", id=row["id"])
+    reported = tx.rows_as(
+        ChannelReturnLineRow,
+        "SELECT * FROM channel_return_line WHERE return_id = :id",
+        id=row["id"],
+    )
     order = order_lookup.order_of(tx, row["order_id"])
-    lines = tx.rows("SELECT * FROM order_line WHERE order_id = :id", id=row["order_id"])
-    stands = {one.line["ref"]: one for one in line_status.of_lines(tx, order, lines)}
-    strange = [line["order_line_ref"] for line in said if line["order_line_ref"] not in stands]
+    lines = tx.rows_as(
+        OrderLineRow, "SELECT * FROM order_line WHERE order_id = :id", id=row["order_id"]
+    )
+    statuses = {one.line["ref"]: one for one in line_status.of_lines(tx, order, lines)}
+    strange = [
+        line["order_line_ref"] for line in reported if line["order_line_ref"] not in statuses
+    ]
     if strange:
         yield _unmatched(row, f"names lines that order {order['number']} does not have")
-    elif wrong := _wrong_serials(tx, said, stands):
+    elif wrong := _wrong_serials(tx, reported, statuses):
         yield _unmatched(row, f"names {', '.join(wrong)}, which did not leave on its line")
-    known = [line for line in said if line["order_line_ref"] in stands]
-    yield from _not_scanned(tx, row, order, known, stands)
-    yield from _refunded_twice(tx, row, order, known, stands)
+    known = [line for line in reported if line["order_line_ref"] in statuses]
+    yield from _not_scanned(tx, row, order, known, statuses)
+    yield from _refunded_twice(tx, row, order, known, statuses)
 
 
-def _unmatched(row: Row, what: str) -> Finding:
+def _unmatched(row: ChannelReturnRow, what: str) -> Finding:
     return Finding(
         kind=CaseKind.UNMATCHED_RETURN,
         subject=row["ref"],
@@ -195,11 +250,13 @@ def _unmatched(row: Row, what: str) -> Finding:
     )
 
 
-def _wrong_serials(tx: Transaction, said: Sequence[Row], stands: dict[str, Standing]) -> list[str]:
-    """Return the serials that a channel names and that never left on the line."""
+def _wrong_serials(
+    tx: Transaction, reported: Sequence[ChannelReturnLineRow], statuses: dict[str, LineStatus]
+) -> list[str]:
+    """Return the serials that a channel names and that were never shipped on the line."""
     wrong = []
-    for line in said:
-        one = stands[line["order_line_ref"]]
+    for line in reported:
+        one = statuses[line["order_line_ref"]]
         left = {unit["serial_canonical"] for unit in one.left} | {
             unit["serial_canonical"] for unit in _back(tx, one)
         }
@@ -207,8 +264,9 @@ def _wrong_serials(tx: Transaction, said: Sequence[Row], stands: dict[str, Stand
     return wrong
 
 
-def _back(tx: Transaction, one: Standing) -> list[Row]:
-    return tx.rows(
+def _back(tx: Transaction, one: LineStatus) -> list[_ReturnedUnit]:
+    return tx.rows_as(
+        _ReturnedUnit,
         "SELECT unit.id, unit.serial_canonical FROM line_return "
         "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
         line=one.line["id"],
@@ -216,27 +274,31 @@ def _back(tx: Transaction, one: Standing) -> list[Row]:
 
 
 def _not_scanned(
-    tx: Transaction, row: Row, order: Row, said: Sequence[Row], stands: dict[str, Standing]
+    tx: Transaction,
+    row: ChannelReturnRow,
+    order: ChannelOrderRow,
+    reported: Sequence[ChannelReturnLineRow],
+    statuses: dict[str, LineStatus],
 ) -> Iterator[Finding]:
-    """Find units that the channel believes to be back and that nobody has read."""
+    """Yield a finding for units that the channel reports as arrived and nobody has scanned."""
     missing = {}
-    for line in said:
+    for line in reported:
         ref = line["order_line_ref"]
         if not line["arrived"]:
             continue
-        arrived = _sum(tx, row["order_id"], ref, "arrived")
-        lacking = min(line["arrived"], arrived - stands[ref].back)
+        arrived = _sum(tx, order["id"], ref, "arrived")
+        lacking = min(line["arrived"], arrived - statuses[ref].back)
         if lacking > 0:
-            missing[stands[ref].line["sku"]] = lacking
+            missing[statuses[ref].line["sku"]] = lacking
     if missing:
-        told = ", ".join(f"{count} of {sku}" for sku, count in missing.items())
+        counted = ", ".join(f"{count} of {sku}" for sku, count in missing.items())
         yield Finding(
             kind=CaseKind.RETURN_NOT_SCANNED,
             subject=row["ref"],
             channel_id=row["channel_id"],
             severity=Severity.HIGH,
-            summary=f"{told} of order {order['number']} came back, says the channel, and no unit "
-            "was read.",
+            summary=f"{counted} of order {order['number']} came back, says the channel, and no "
+            "unit was read.",
             details={
                 "return": row["ref"],
                 "order": order["number"],
@@ -247,11 +309,15 @@ def _not_scanned(
 
 
 def _refunded_twice(
-    tx: Transaction, row: Row, order: Row, said: Sequence[Row], stands: dict[str, Standing]
+    tx: Transaction,
+    row: ChannelReturnRow,
+    order: ChannelOrderRow,
+    reported: Sequence[ChannelReturnLineRow],
+    statuses: dict[str, LineStatus],
 ) -> Iterator[Finding]:
-    """Find lines of which more was refunded, there and here, than ever left."""
-    for line in said:
-        one = stands[line["order_line_ref"]]
+    """Yield a finding for a line with more refunds, by the channel and here, than shipped units."""
+    for line in reported:
+        one = statuses[line["order_line_ref"]]
         left_once = len(one.left) + one.back
         paid = refunds.of_line(tx, one.line["id"])
         if line["refunded"] and left_once and paid.there + paid.here > left_once:
@@ -271,7 +337,7 @@ def _refunded_twice(
 def _sum(tx: Transaction, order_id: str, ref: str, column: str) -> int:
     return int(
         tx.value(
-            f"SELECT COALESCE(SUM(line.{column}), 0) FROM channel_return "  # our own word
+            f"SELECT COALESCE(SUM(line.{column}), 0) FROM channel_return "
             "JOIN channel_return_line AS line ON line.return_id = channel_return.id "
             "WHERE channel_return.order_id = :order AND channel_return.state <> 'cancelled' "
             "AND line.order_line_ref = :ref",
@@ -283,7 +349,7 @@ def _sum(tx: Transaction, order_id: str, ref: str, column: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelReturnFact:
-    """What a channel announced of one unit that is brought back."""
+    """Return that a channel announced for one unit."""
 
     ref: str
     state: str
@@ -293,13 +359,14 @@ class ChannelReturnFact:
     refunded_at: int | None
 
 
-def of_unit(tx: Transaction, line_id: str, unit: Row) -> ChannelReturnFact | None:
-    """Find the return that a unit of an order line belongs to, if its channel told of one.
+def of_unit(tx: Transaction, line_id: str, unit: _SerialOfUnit) -> ChannelReturnFact | None:
+    """Return the announced return of a unit of an order line, or None.
 
-    A return that names the serial comes first, then those that are not here yet, the oldest first.
-    What the customer was to keep counts only where every unit of the line was to be kept.
+    A return that names the serial comes first, then those that have not arrived, oldest first.
+    Units that the customer keeps count only if every unit of the line is kept.
     """
-    rows = tx.rows(
+    rows = tx.rows_as(
+        _UnitReturn,
         "SELECT channel_return.ref, channel_return.state, channel_return.refund_ref, "
         "channel_return.refunded_at, line.quantity, line.comes_back, line.reason, line.refunded, "
         "line.serials FROM order_line "
@@ -326,7 +393,7 @@ def of_unit(tx: Transaction, line_id: str, unit: Row) -> ChannelReturnFact | Non
     return None
 
 
-def _announced(row: Row) -> ChannelReturnFact:
+def _announced(row: _UnitReturn) -> ChannelReturnFact:
     refunded = row["refunded"] > 0
     return ChannelReturnFact(
         ref=row["ref"],

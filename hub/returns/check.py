@@ -1,4 +1,4 @@
-"""The check at the counter: what is it, was it sold here, may it come back. One answer, kept."""
+"""Return check at the counter: identify the unit, decide about its return, store the decision."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,13 +22,12 @@ F = ReturnFinding
 
 
 def check(tx: Transaction, context: CommandContext, question: Question) -> str:
-    """Decide about a return, keep the decision with all that it stands on, and return its id.
+    """Decide about a return, store the decision with its evidence, and return its id.
 
-    Reads and writes only here: no channel is asked. A decision that smells of fraud opens a case.
-    Raises InvalidInput for texts that are missing or too long, InvalidBarcode for what can not be
-    a serial.
+    Asks no channel. Suspected fraud opens a case. Raises InvalidInput for missing or too long
+    texts, UnknownReference for an unknown product, InvalidBarcode for an invalid serial.
     """
-    _sensible(question)
+    _check_texts(question)
     known = find_out(tx, context, question)
     rules = decision_rules.rules(tx, Topic.RETURN, RETURN_RULES)
     rule = decision_rules.decide(rules, facts_of(known))
@@ -49,27 +48,27 @@ def check(tx: Transaction, context: CommandContext, question: Question) -> str:
         "announced": asdict(known.announced) if known.announced else None,
         "case": _report(tx, context, known),
     }
-    return _keep(tx, context, known, rule.code, decision, evidence)
+    return _store(tx, context, known, rule.code, decision, evidence)
 
 
 def facts_of(known: Known) -> Facts:
-    """Return what the rules look at."""
-    product = known.product or {}
+    """Return the facts that the decision rules evaluate."""
+    product = known.product
     return Facts(
         reason=known.question.reason,
         condition=known.question.condition,
         grade=known.unit["grade"] if known.unit else None,
-        sku=product.get("sku"),
-        category=product.get("category"),
+        sku=product["sku"] if product else None,
+        category=product["category"] if product else None,
         channel=known.sale.channel if known.sale else None,
         findings=frozenset(str(each.code) for each in known.findings),
         days=known.days,
-        value=product.get("value"),
+        value=product["value"] if product else None,
         recalled=known.has(F.RECALLED),
     )
 
 
-def _sensible(question: Question) -> None:
+def _check_texts(question: Question) -> None:
     if not question.reason.strip():
         raise InvalidInput("a return needs its reason", field="reason")
     for name in ("identifier", "reason", "order", "customer_ref", "product"):
@@ -96,7 +95,7 @@ def _sale(sale: Sale) -> dict[str, Any]:
 
 
 def _report(tx: Transaction, context: CommandContext, known: Known) -> str | None:
-    """Open a case where somebody has to look; return its id."""
+    """Open a case for an unknown or suspect unit; return its id, or None."""
     question = known.question
     details = {
         "identifier": question.identifier,
@@ -109,25 +108,25 @@ def _report(tx: Transaction, context: CommandContext, known: Known) -> str | Non
             kind=CaseKind.UNKNOWN_SERIAL,
             subject=question.identifier,
             severity=Severity.HIGH,
-            summary=f"{question.identifier} was brought back, and no unit of ours bears it.",
+            summary=f"{question.identifier} was returned, and no unit of ours bears it.",
             details=details,
         )
         return cases.report(tx, finding, context.now)
     if not any(each.code in SUSPECT for each in known.findings):
         return None
-    assert known.unit is not None  # only what is known can be suspect in these ways
+    assert known.unit is not None  # these findings are of known units
     words = "; ".join(each.message for each in known.findings if each.code in SUSPECT)
     finding = cases.Finding(
         kind=CaseKind.SUSPECT_RETURN,
         subject=known.unit["id"],
         severity=Severity.HIGH,
-        summary=f"{known.unit['serial']} was brought back: {words}.",
+        summary=f"{known.unit['serial']} was returned: {words}.",
         details=details,
     )
     return cases.report(tx, finding, context.now)
 
 
-def _keep(
+def _store(
     tx: Transaction,
     context: CommandContext,
     known: Known,

@@ -1,36 +1,43 @@
-"""Finding out what a returned thing is: everything is read from the ledger, no channel is asked."""
+"""Facts of a returned item, read from the ledger only; no channel is asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from hub import catalogue
+from hub.catalogue import CatalogueProductRow
 from hub.clock import moment
 from hub.commands.context import CommandContext
 from hub.errors import AmbiguousUnit, InvalidBarcode, UnknownReference, UnknownUnit
 from hub.history.sales import Sale, Story, story_of
 from hub.identifiers.serials import follows_rule
 from hub.ledger import units
+from hub.ledger.units import UnitViewRow
 from hub.lifecycle import WITH_CUSTOMER, Status
 from hub.returns.channel_returns import ChannelReturnFact, of_unit
 from hub.returns.findings import Finding, ReturnFinding
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow, OrderLineRow, OrderRow, ProductRow, ReturnCaseRow
+from hub.storage.sql import Transaction
 
 F = ReturnFinding
 BACK = frozenset({Status.RETURNED, Status.IN_REPAIR, Status.CONDEMNED})
 
 
+class _HoldKind(TypedDict):
+    kind: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is brought back, where, why, and what is said of it.
+    """Request of a return check: the item, the location, the reason and the customer's claims.
 
     `order` is the id, number or reference of an order, or the number of a receipt; `product` the
-    SKU or GTIN that is expected; `location` the row of the place.
+    expected SKU or GTIN.
     """
 
     identifier: str
-    location: Row
+    location: LocationRow
     reason: str
     order: str | None = None
     customer_ref: str | None = None
@@ -40,20 +47,20 @@ class Question:
 
 @dataclass(slots=True, kw_only=True)
 class Known:
-    """What was found out. `sale` is the one in force, or the last one of a unit that is back."""
+    """Known facts of a return; `sale` is the current one, or the last of a returned unit."""
 
     question: Question
-    unit: Row | None = None
-    product: Row | None = None
+    unit: UnitViewRow | None = None
+    product: ProductRow | None = None
     story: Story = field(default_factory=Story)
     sale: Sale | None = None
-    named: list[Row] = field(default_factory=list)  # the orders that `order` names
-    named_lines: list[Row] = field(default_factory=list)
-    expected: Row | None = None  # the product that is expected
-    maker_denies: bool = False  # the maker says that this can not be one of its serials
+    named: list[OrderRow] = field(default_factory=list)  # orders with the reference `order`
+    named_lines: list[OrderLineRow] = field(default_factory=list)
+    expected: CatalogueProductRow | None = None  # expected product
+    manufacturer_denies: bool = False  # the manufacturer reports an invalid serial
     holds: frozenset[str] = frozenset()
-    refunded: Row | None = None  # the return by which this sale was refunded
-    announced: ChannelReturnFact | None = None  # what its channel says of it
+    refunded: ReturnCaseRow | None = None  # the return that refunded this sale
+    announced: ChannelReturnFact | None = None  # as its channel reports it
     ambiguous: str | None = None
     buyer_matches: bool | None = None  # None: nothing to compare
     days: int | None = None  # since the sale
@@ -61,12 +68,12 @@ class Known:
     findings: list[Finding] = field(default_factory=list)
 
     def has(self, code: ReturnFinding) -> bool:
-        """Say whether something was noticed."""
+        """Return whether there is a finding with a code."""
         return any(finding.code is code for finding in self.findings)
 
 
 def find_out(tx: Transaction, context: CommandContext, question: Question) -> Known:
-    """Find out all that is known of what is brought back; raise UnknownReference for a product."""
+    """Return the known facts of a returned item; raise UnknownReference for an unknown product."""
     known = Known(question=question)
     if question.product is not None:
         known.expected = catalogue.products_by_code(tx, [question.product]).get(question.product)
@@ -100,32 +107,35 @@ def _unit(tx: Transaction, known: Known) -> None:
     known.sale = known.story.sale
     known.holds = frozenset(
         row["kind"]
-        for row in tx.rows(
+        for row in tx.rows_as(
+            _HoldKind,
             "SELECT kind FROM hold WHERE unit_id = :unit AND released_at IS NULL",
             unit=known.unit["id"],
         )
     )
-    says = tx.value("SELECT status FROM warranty_record WHERE unit_id = :u", u=known.unit["id"])
-    known.maker_denies = says == "invalid"
+    status = tx.value("SELECT status FROM warranty_record WHERE unit_id = :u", u=known.unit["id"])
+    known.manufacturer_denies = status == "invalid"
 
 
 def _orders(tx: Transaction, known: Known) -> None:
     if known.question.order is None:
         return
-    known.named = tx.rows(
+    known.named = tx.rows_as(
+        OrderRow,
         "SELECT * FROM sales_order WHERE id = :name "
         "UNION SELECT * FROM sales_order WHERE number = :name "
         "UNION SELECT sales_order.* FROM channel JOIN sales_order "
         "ON sales_order.channel_id = channel.id AND sales_order.ref = :name",
         name=known.question.order,
     )
-    known.named_lines = tx.rows(
+    known.named_lines = tx.rows_as(
+        OrderLineRow,
         "SELECT * FROM order_line WHERE order_id IN (:ids...)",
         ids=[row["id"] for row in known.named],
     )
 
 
-def _sale(tx: Transaction, context: CommandContext, known: Known, unit: Row) -> None:
+def _sale(tx: Transaction, context: CommandContext, known: Known, unit: UnitViewRow) -> None:
     sale, buyer = known.sale, known.question.customer_ref
     if sale is None:
         return
@@ -137,7 +147,8 @@ def _sale(tx: Transaction, context: CommandContext, known: Known, unit: Row) -> 
     known.ends_on = sale.sold_on + timedelta(days=known.product["return_days"])
     if sale.line_id is not None:
         known.announced = of_unit(tx, sale.line_id, unit)
-    known.refunded = tx.row(
+    known.refunded = tx.row_as(
+        ReturnCaseRow,
         "SELECT * FROM return_case WHERE unit_id = :unit AND refund_ref IS NOT NULL "
         "AND decided_at >= :since ORDER BY id DESC LIMIT 1",
         unit=unit["id"],
@@ -159,8 +170,10 @@ def _findings(tx: Transaction, known: Known) -> Iterator[Finding]:
 
 
 def _never_issued(tx: Transaction, known: Known) -> Iterator[Finding]:
-    """Notice an unknown serial that breaks the maker's rule: it was never issued."""
-    skus: dict[str, Row] = {known.expected["sku"]: known.expected} if known.expected else {}
+    """Yield a finding for an unknown serial that breaks the manufacturer's rule."""
+    skus: Mapping[str, CatalogueProductRow] = (
+        {known.expected["sku"]: known.expected} if known.expected else {}
+    )
     if not skus:
         codes = sorted({line["sku"] for line in known.named_lines})
         skus = catalogue.products_by_code(tx, codes) if codes else {}
@@ -174,10 +187,19 @@ def _never_issued(tx: Transaction, known: Known) -> Iterator[Finding]:
         yield Finding(F.COUNTERFEIT, f"such a serial was never issued: {broken[0]}")
 
 
-def _of_state(known: Known, unit: Row) -> Iterator[Finding]:
+def _of_state(known: Known, unit: UnitViewRow) -> Iterator[Finding]:
     status = Status(unit["status"])
-    if known.maker_denies:
+    if known.manufacturer_denies:
         yield Finding(F.COUNTERFEIT, "the manufacturer says that this is none of its serials")
+    yield from _of_status(known, unit, status)
+    yield from _of_earlier_returns(known)
+    if "fraud" in known.holds:
+        yield Finding(F.FRAUD_HOLD, "the unit has a fraud hold")
+    if "recall" in known.holds:
+        yield Finding(F.RECALLED, "the unit is recalled")
+
+
+def _of_status(known: Known, unit: UnitViewRow, status: Status) -> Iterator[Finding]:
     if status is Status.STOLEN:
         yield Finding(F.STOLEN, "the unit is reported stolen")
     elif status is Status.WRITTEN_OFF:
@@ -194,29 +216,30 @@ def _of_state(known: Known, unit: Row) -> Iterator[Finding]:
         place = unit["location_code"]
         text = f"the unit with this serial is ours ({_words(status)}, at {place}): this is another"
         yield Finding(F.COUNTERFEIT, text)
+
+
+def _of_earlier_returns(known: Known) -> Iterator[Finding]:
     if known.refunded is not None:
-        at = moment(known.refunded["refunded_at"]).date().isoformat()
+        refunded_at = known.refunded["refunded_at"]
+        assert refunded_at is not None  # set with its reference
+        at = moment(refunded_at).date().isoformat()
         yield Finding(F.ALREADY_REFUNDED, f"refunded on {at}: {known.refunded['refund_ref']}")
     elif known.announced is not None:
-        yield from _told(known.announced)
-    if "fraud" in known.holds:
-        yield Finding(F.FRAUD_HOLD, "the unit has a fraud hold")
-    if "recall" in known.holds:
-        yield Finding(F.RECALLED, "the unit is recalled")
+        yield from _of_channel(known.announced)
 
 
-def _told(said: ChannelReturnFact) -> Iterator[Finding]:
-    """Notice what the channel says: it awaits the unit, has refunded it, or let it be kept."""
-    if not said.comes_back and said.refund_ref is not None:
-        text = f"its channel refunded it ({said.refund_ref}), and the customer was to keep it"
+def _of_channel(announced: ChannelReturnFact) -> Iterator[Finding]:
+    """Yield the finding of a channel return: announced, refunded, or kept by the customer."""
+    if not announced.comes_back and announced.refund_ref is not None:
+        text = f"its channel refunded it ({announced.refund_ref}), and the customer was to keep it"
         yield Finding(F.ALREADY_REFUNDED, text)
-    elif said.comes_back and said.refund_ref is not None:
-        yield Finding(F.REFUND_MADE, f"its channel refunded it: {said.refund_ref}")
-    elif said.comes_back and said.state != "requested":
-        yield Finding(F.ANNOUNCED, f"its channel awaits it: return {said.ref}")
+    elif announced.comes_back and announced.refund_ref is not None:
+        yield Finding(F.REFUND_MADE, f"its channel refunded it: {announced.refund_ref}")
+    elif announced.comes_back and announced.state != "requested":
+        yield Finding(F.ANNOUNCED, f"its channel awaits it: return {announced.ref}")
 
 
-def _of_order(tx: Transaction, known: Known, unit: Row) -> Iterator[Finding]:
+def _of_order(tx: Transaction, known: Known, unit: UnitViewRow) -> Iterator[Finding]:
     question, sale = known.question, known.sale
     expected = known.expected
     if expected is not None and expected["id"] != unit["product_id"]:
@@ -274,7 +297,7 @@ def _words(status: Status) -> str:
 
 
 def evidence_of(known: Known, context: CommandContext) -> list[dict[str, Any]]:
-    """List every fact that the decision stands on, with its source and its time."""
+    """Return every fact behind the decision, with its source and time."""
     now, unit, sale = context.now, known.unit, known.sale
     facts = [_fact("read", known.question.identifier, "scan", now)]
     if unit is not None:

@@ -1,4 +1,4 @@
-"""What a return may turn out to be, and the rules that are built in."""
+"""Findings of return checks, and the built-in decision rules."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from hub.decision_rules import RANK_MAX, Conditions, ReturnDecision, Route, Rule
 
 
 class ReturnFinding(StrEnum):
-    """What was noticed about what is brought back."""
+    """Finding about a returned item."""
 
     UNKNOWN_SERIAL = "unknown_serial"  # no unit of ours ever bore it
     AMBIGUOUS_SERIAL = "ambiguous_serial"  # several units bear it: the product must be named
@@ -33,14 +33,14 @@ class ReturnFinding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was noticed, in words for the person at the counter."""
+    """One finding with its message for staff at the counter."""
 
     code: ReturnFinding
     message: str
 
 
 F, D = ReturnFinding, ReturnDecision
-# Somebody has to look at these: fraud is possible.
+# Possible fraud: a person reviews these.
 SUSPECT = frozenset({
     F.COUNTERFEIT, F.SWAPPED, F.PRODUCT_MISMATCH, F.ALREADY_REFUNDED, F.STOLEN, F.WRITTEN_OFF,
     F.FRAUD_HOLD,
@@ -57,7 +57,7 @@ STEPS = {
     F.STOLEN: "Do not refund. The unit is reported stolen: follow your rule for stolen goods.",
     F.MISSING: "Do not refund: it was never sold. Record it as found, and keep it.",
     F.PART_OF_SET: "Check the whole set, or take this part out of its set first.",
-    F.ANNOUNCED: "Take the unit in (acceptReturn): its channel awaits it, and refunds it there.",
+    F.ANNOUNCED: "Take the unit in (acceptReturn): its channel expects it, and refunds it there.",
     F.REFUND_MADE: "Take the unit in (acceptReturn). Do not refund: its channel has.",
     F.RECALLED: "Take the unit in under its recall; it stays blocked.",
 }

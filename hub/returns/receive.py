@@ -1,13 +1,12 @@
-"""What follows an answer at the counter: the unit is taken in, refunded once, and routed by rule.
+"""Return processing after the check: accept the unit, refund it once, and route it by rule.
 
-The unit and its return are locked while they go a step further: of two people who do the same, one
-wins.
+Each step locks the unit and its return, so that one of two concurrent commands wins.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -25,10 +24,24 @@ from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action
 from hub.returns import refunds
 from hub.returns.findings import ROUTE_RULES
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow, ProductRow, ReturnCaseRow
+from hub.storage.sql import Transaction
 
 TEXT_CHARS_MAX = 200
 WORD_CHARS_MAX = 20
+
+
+class _RefundRef(TypedDict):
+    refund_ref: str
+
+
+class _OrderId(TypedDict):
+    order_id: str
+
+
+class _GradedProductRow(ProductRow):
+    grade: str | None
+    condition: str
 
 
 class Disposal(StrEnum):
@@ -37,7 +50,7 @@ class Disposal(StrEnum):
     RESELL = "resell"
     SCRAP = "scrap"
     RECYCLE = "recycle"
-    RECALL = "recall"  # it goes the way of its recall
+    RECALL = "recall"  # as its recall decides
 
 
 ACTIONS = {
@@ -52,11 +65,11 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What an inspection found; `outcome` decides in place of the rules."""
+    """Result of an inspection; `outcome` overrides the rules."""
 
     grade: str | None = None
     condition: str | None = None
-    location: Row | None = None
+    location: LocationRow | None = None
     outcome: Route | None = None
     why: str | None = None
 
@@ -65,13 +78,14 @@ def accept(
     work: Work,
     return_id: str,
     *,
-    location: Row | None = None,
+    location: LocationRow | None = None,
     override: str | None = None,
 ) -> None:
-    """Take the unit of a return in; it is not sellable before its disposition is decided.
+    """Accept the unit of a return; it is not sellable until its disposition is decided.
 
-    `override` says why a return that was referred to a person is accepted. Raises StepNotAllowed
-    for a return that was refused, was referred and is not overridden, or was taken in already.
+    `override` is the reason to accept a return that was referred to a person. Raises
+    UnknownReference for an unknown return, StepNotAllowed for one that was refused, is referred
+    without an override, or was accepted already.
     """
     row = _locked(work.tx, return_id)
     if row["state"] != "decided":
@@ -90,8 +104,8 @@ def accept(
     record_one(work.within(context), command, Scan(row["unit_id"]))
     _received(work.tx, work.context, [return_id], [row["unit_id"]])
     if override:
-        said = {"by": work.context.actor, "why": override, "at": work.context.now.isoformat()}
-        _add_evidence(work.tx, row, override=said)
+        note = {"by": work.context.actor, "why": override, "at": work.context.now.isoformat()}
+        _add_evidence(work.tx, row, override=note)
 
 
 def accept_plainly(
@@ -99,15 +113,17 @@ def accept_plainly(
     command: UnitCommand,
     scans: Sequence[Scan],
 ) -> list[Verdict]:
-    """Take units in without naming their returns; what a check refused or referred is not taken.
+    """Accept units without naming their returns, except those a check refused or referred.
 
-    The newest check of a unit counts; where it accepted, its return is marked as received.
+    The newest check of a unit applies; if it accepted, its return is marked as received. Returns
+    one verdict for each scan; raises InvalidInput for no scans or too many.
     """
     found = locate(work.tx, scans)
     ids = [unit.id for unit in found if isinstance(unit, UnitState)]
     newest = {
         row["unit_id"]: row
-        for row in work.tx.rows(
+        for row in work.tx.rows_as(
+            ReturnCaseRow,
             "SELECT return_case.* FROM return_case JOIN unit ON unit.id = return_case.unit_id "
             "WHERE unit_id IN (:ids...) AND return_case.state = 'decided' "
             "AND decided_at >= COALESCE(unit.sold_at, 0) ORDER BY return_case.id",
@@ -136,7 +152,11 @@ def accept_plainly(
 
 
 def refund(tx: Transaction, context: CommandContext, return_id: str, reference: str) -> None:
-    """Record the refund of a return, once; raise StepNotAllowed for a second one."""
+    """Record the refund of a return.
+
+    Raises UnknownReference for an unknown return, InvalidInput for a bad reference, StepNotAllowed
+    for a return that is not accepted or whose sale is refunded already.
+    """
     if not 0 < len(reference.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {TEXT_CHARS_MAX} characters", field="reference")
     row = _locked(tx, return_id)
@@ -144,17 +164,18 @@ def refund(tx: Transaction, context: CommandContext, return_id: str, reference: 
         raise StepNotAllowed(f"it was refunded already: {row['refund_ref']}", allowed=[])
     if row["received_at"] is None:
         raise StepNotAllowed("the unit was not taken in: accept the return first", allowed=[])
-    # The unit may have been sold anew since: only returns of the same sale count.
-    sales = [sale.recorded_at for sale in story_of(tx, row["unit_id"]).sales]
+    # The unit may be sold again since: only returns of the same sale count.
+    sales = [sale.recorded_at for sale in story_of(tx, _unit_of(row)).sales]
     decided = row["decided_at"]
-    other = tx.row(
+    other = tx.row_as(
+        _RefundRef,
         "SELECT refund_ref FROM return_case WHERE unit_id = :unit AND refund_ref IS NOT NULL "
         "AND decided_at >= :since AND decided_at < :until LIMIT 1",
         unit=row["unit_id"],
         since=max((at for at in sales if at <= decided), default=decided),
         until=min((at for at in sales if at > decided), default=micros(context.now) + 1),
     )
-    _unpaid_there(tx, row)
+    _check_unrefunded(tx, row)
     if other is not None:
         raise StepNotAllowed(f"its sale was refunded already: {other['refund_ref']}", allowed=[])
     tx.run(
@@ -167,11 +188,11 @@ def refund(tx: Transaction, context: CommandContext, return_id: str, reference: 
     )
 
 
-def _unpaid_there(tx: Transaction, row: Row) -> None:
-    """Raise StepNotAllowed for a unit whose channel has paid back all that left on its line."""
+def _check_unrefunded(tx: Transaction, row: ReturnCaseRow) -> None:
+    """Raise StepNotAllowed if the channel has refunded every shipped unit of the line."""
     sales = [
         sale
-        for sale in story_of(tx, row["unit_id"]).sales
+        for sale in story_of(tx, _unit_of(row)).sales
         if sale.recorded_at <= row["decided_at"] and sale.line_id is not None
     ]
     if not sales or sales[-1].line_id is None:
@@ -182,11 +203,13 @@ def _unpaid_there(tx: Transaction, row: Row) -> None:
 
 
 def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
-    """Decide what becomes of a unit that was taken in, and do it; return the rule that decided.
+    """Route an accepted unit by the rules or the inspection's outcome; return the deciding rule.
 
-    None: the inspection decided by itself. Where the rules refer to a person nothing is done.
+    Returns None if the inspection decided. A rule that refers to a person changes nothing. Raises
+    UnknownReference for an unknown return, InvalidInput for bad texts, StepNotAllowed for a return
+    that is not accepted or is routed already.
     """
-    _sensible(inspection)
+    _check_inspection(inspection)
     row = _locked(work.tx, return_id)
     if row["received_at"] is None or row["route"] is not None:
         what = f"is routed already ({row['route']})" if row["route"] else "was not taken in"
@@ -215,7 +238,7 @@ def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
     )
     why = inspection.why or (rule.name if rule else None)
     context = replace(work.context, reason=why, document=Document("rma", return_id))
-    record_one(work.within(context), command, Scan(row["unit_id"]))
+    record_one(work.within(context), command, Scan(_unit_of(row)))
     work.tx.run(
         "UPDATE return_case SET route = :route, route_rule = :rule, "
         "state = CASE WHEN refund_ref IS NULL THEN state ELSE 'closed' END, "
@@ -228,19 +251,22 @@ def route(work: Work, return_id: str, inspection: Inspection) -> Rule | None:
     return rule
 
 
-def _facts(tx: Transaction, context: CommandContext, row: Row, inspection: Inspection) -> Facts:
-    product = tx.row(
+def _facts(
+    tx: Transaction, context: CommandContext, row: ReturnCaseRow, inspection: Inspection
+) -> Facts:
+    product = tx.row_as(
+        _GradedProductRow,
         "SELECT product.*, unit.grade, unit.condition FROM unit "
         "JOIN product ON product.id = unit.product_id WHERE unit.id = :unit",
         unit=row["unit_id"],
     )
-    assert product is not None  # a return that was taken in has a unit
+    assert product is not None  # an accepted return has a unit
     recalled = tx.value(
         "SELECT COUNT(*) FROM hold WHERE unit_id = :unit AND kind = 'recall' "
         "AND released_at IS NULL",
         unit=row["unit_id"],
     )
-    sale = story_of(tx, row["unit_id"]).sale
+    sale = story_of(tx, _unit_of(row)).sale
     evidence = orjson.loads(row["evidence"])
     return Facts(
         reason=row["reason"],
@@ -256,7 +282,7 @@ def _facts(tx: Transaction, context: CommandContext, row: Row, inspection: Inspe
     )
 
 
-def _sensible(inspection: Inspection) -> None:
+def _check_inspection(inspection: Inspection) -> None:
     for name in ("grade", "condition"):
         if not 0 < len(getattr(inspection, name) or "-") <= WORD_CHARS_MAX:
             raise InvalidInput(f"it has 1 to {WORD_CHARS_MAX} characters", field=name)
@@ -267,12 +293,14 @@ def _sensible(inspection: Inspection) -> None:
         raise InvalidInput("who decides in place of the rules says why", field="reason")
 
 
-def _locked(tx: Transaction, return_id: str) -> Row:
-    """Lock a return behind its unit: everybody locks in this order, so nobody waits in a circle."""
+def _locked(tx: Transaction, return_id: str) -> ReturnCaseRow:
+    """Lock the unit of a return, then the return; this order prevents deadlocks."""
     unit_id = tx.value("SELECT unit_id FROM return_case WHERE id = :id", id=return_id)
     if unit_id is not None:
         locate(tx, [Scan(unit_id)])
-    row = tx.row("SELECT * FROM return_case WHERE id = :id FOR UPDATE", id=return_id)
+    row = tx.row_as(
+        ReturnCaseRow, "SELECT * FROM return_case WHERE id = :id FOR UPDATE", id=return_id
+    )
     if row is None:
         raise UnknownReference(f"there is no return {return_id!r}", field="returnId")
     return row
@@ -281,7 +309,7 @@ def _locked(tx: Transaction, return_id: str) -> Row:
 def _received(
     tx: Transaction, context: CommandContext, return_ids: Sequence[str], unit_ids: Sequence[str]
 ) -> None:
-    """Mark returns as received; other checks of the same units are closed by it."""
+    """Mark returns as received, and close other checks of the same units."""
     now = micros(context.now)
     tx.run(
         "UPDATE return_case SET state = 'received', received_at = :now WHERE id IN (:ids...)",
@@ -294,7 +322,8 @@ def _received(
         now=now,
         units=list(unit_ids),
     )
-    for row in tx.rows(
+    for row in tx.rows_as(
+        _OrderId,
         "SELECT DISTINCT order_id FROM return_case WHERE id IN (:ids...) "
         "AND order_id IS NOT NULL ORDER BY order_id",
         ids=list(return_ids),
@@ -302,7 +331,12 @@ def _received(
         refunds.paid_by_channel(tx, context, row["order_id"])
 
 
-def _add_evidence(tx: Transaction, row: Row, **more: Any) -> None:
+def _unit_of(row: ReturnCaseRow) -> str:
+    assert row["unit_id"] is not None  # only returns of known units are accepted
+    return row["unit_id"]
+
+
+def _add_evidence(tx: Transaction, row: ReturnCaseRow, **more: Any) -> None:
     tx.run(
         "UPDATE return_case SET evidence = :evidence WHERE id = :id",
         evidence=orjson.dumps(orjson.loads(row["evidence"]) | more).decode(),

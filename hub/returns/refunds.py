@@ -1,15 +1,33 @@
-"""What was refunded of an order line: there, by its channel, and here, over the counter."""
+"""Refunds of order lines, by the channel and over our own counter."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from hub.clock import micros
 from hub.commands.context import CommandContext
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
+
+
+class _ChannelRefunds(TypedDict):
+    units: int
+    ref: str | None
+
+
+class _RefundedLine(TypedDict):
+    id: str
+    refunded: int
+    refunded_at: int | None
+    paid_ref: str
+
+
+class _ReturnRefund(TypedDict):
+    id: str
+    refund_ref: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """How many units of a line were refunded. What the channel refunded is not counted twice."""
+    """Numbers of refunded units of a line; refunds of the channel are not counted twice."""
 
     there: int
     here: int
@@ -18,13 +36,14 @@ class Paid:
 
     @property
     def settled(self) -> bool:
-        """Say whether every unit that left was paid back."""
+        """Return whether every shipped unit is refunded."""
         return self.there > 0 and self.there + self.here >= self.left_once
 
 
 def of_line(tx: Transaction, line_id: str) -> Paid:
-    """Count the refunds of an order line."""
-    there = tx.row(
+    """Return the refunds of an order line."""
+    there = tx.row_as(
+        _ChannelRefunds,
         "SELECT COALESCE(SUM(line.refunded), 0) AS units, "
         "MAX(COALESCE(channel_return.refund_ref, channel_return.ref)) AS ref FROM order_line "
         "JOIN channel_return ON channel_return.order_id = order_line.order_id "
@@ -55,11 +74,12 @@ def of_line(tx: Transaction, line_id: str) -> Paid:
 
 
 def paid_by_channel(tx: Transaction, context: CommandContext, order_id: str) -> None:
-    """Note on returns that were taken in which of them the channel has refunded by now.
+    """Mark accepted returns that the channel has refunded.
 
-    A channel names no unit: of those that are back and not refunded, the first ones are.
+    A channel names no unit: the first unrefunded returns are marked.
     """
-    for line in tx.rows(
+    for line in tx.rows_as(
+        _RefundedLine,
         "SELECT order_line.id, line.refunded, channel_return.refunded_at, "
         "COALESCE(channel_return.refund_ref, channel_return.ref) AS paid_ref FROM channel_return "
         "JOIN channel_return_line AS line ON line.return_id = channel_return.id "
@@ -72,8 +92,9 @@ def paid_by_channel(tx: Transaction, context: CommandContext, order_id: str) -> 
         _mark(tx, context, order_id, line)
 
 
-def _mark(tx: Transaction, context: CommandContext, order_id: str, line: Row) -> None:
-    rows = tx.rows(
+def _mark(tx: Transaction, context: CommandContext, order_id: str, line: _RefundedLine) -> None:
+    rows = tx.rows_as(
+        _ReturnRefund,
         "SELECT return_case.id, return_case.refund_ref FROM line_return "
         "JOIN return_case ON return_case.unit_id = line_return.unit_id "
         "AND return_case.order_id = :order AND return_case.received_at IS NOT NULL "

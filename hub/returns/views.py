@@ -1,11 +1,67 @@
-"""What channels told of returns, to be looked at: with their lines, and what is still awaited."""
+"""Channel return reads: returns with their lines, optionally only those with expected units."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import orjson
 
 from hub.storage.paging import Filter, page_size
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import ChannelReturnLineRow, ChannelReturnRow
+from hub.storage.sql import Transaction
+
+
+class _ReturnRow(ChannelReturnRow):
+    channel_code: str
+    order_number: str | None
+    exchange_order_id: str | None
+
+
+class _ReturnLineRow(ChannelReturnLineRow):
+    order_line_id: str | None
+    sku: str | None
+    came_back: int
+
+
+class ReturnLineView(TypedDict):
+    """A line of a channel return with its order line; `came_back` counts returned units."""
+
+    id: str
+    return_id: str
+    order_line_ref: str
+    quantity: int
+    comes_back: bool
+    arrived: int
+    refunded: int
+    taken_off: int
+    restock: bool
+    reason: str
+    serials: list[str]
+    order_line_id: str | None
+    sku: str | None
+    came_back: int
+
+
+class ReturnView(TypedDict):
+    """A channel return with its lines, channel and orders."""
+
+    id: str
+    channel_id: str
+    ref: str
+    order_ref: str
+    order_id: str | None
+    state: str
+    remote_state: str
+    refund_ref: str | None
+    refunded_at: int | None
+    exchange_order_ref: str | None
+    exchange_line_refs: list[str]
+    remote_updated_at: int
+    recorded_at: int
+    channel_code: str
+    order_number: str | None
+    exchange_order_id: str | None
+    lines: list[ReturnLineView]
+
 
 RETURNS = (
     "SELECT channel_return.*, channel.code AS channel_code, sales_order.number AS order_number, "
@@ -14,8 +70,8 @@ RETURNS = (
     "FROM channel_return JOIN channel ON channel.id = channel_return.channel_id "
     "LEFT JOIN sales_order ON sales_order.id = channel_return.order_id "
 )
-# Units of its lines are on their way: more were announced than came back.
-AWAITED = (
+# More units of its lines were announced than came back.
+EXPECTED_BACK = (
     "channel_return.state IN ('open', 'closed') AND EXISTS (SELECT 1 FROM channel_return_line "
     "JOIN order_line ON order_line.order_id = channel_return.order_id "
     "AND order_line.ref = channel_return_line.order_line_ref "
@@ -36,15 +92,16 @@ def page(
     channel: str | None = None,
     state: str | None = None,
     awaited: bool = False,
-) -> list[Row]:
-    """Return returns with their lines, the newest first, one more than asked for."""
+) -> list[ReturnView]:
+    """Return channel returns with their lines, newest first, up to `first` plus one."""
     wanted = Filter()
     wanted.add("channel_return.id < :before", before=before)
     wanted.add("channel.code = :channel", channel=channel)
     wanted.add("channel_return.state = :state", state=state)
     if awaited:
-        wanted.add(AWAITED)
-    rows = tx.rows(
+        wanted.add(EXPECTED_BACK)
+    rows = tx.rows_as(
+        _ReturnRow,
         f"{RETURNS}{wanted.where()}ORDER BY channel_return.id DESC LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,
@@ -52,21 +109,24 @@ def page(
     return _with_lines(tx, rows)
 
 
-def returns_of_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the returns of orders with their lines, the oldest first."""
-    found: dict[str, list[Row]] = {order_id: [] for order_id in order_ids}
-    rows = tx.rows(
+def returns_of_orders(tx: Transaction, order_ids: Sequence[str]) -> dict[str, list[ReturnView]]:
+    """Return the channel returns of orders by order id, oldest first."""
+    found: dict[str, list[ReturnView]] = {order_id: [] for order_id in order_ids}
+    rows = tx.rows_as(
+        _ReturnRow,
         f"{RETURNS}WHERE channel_return.order_id IN (:ids...) ORDER BY channel_return.id",
         ids=list(order_ids),
     )
     for row in _with_lines(tx, rows):
+        assert row["order_id"] is not None  # selected by it
         found[row["order_id"]].append(row)
     return found
 
 
-def _with_lines(tx: Transaction, rows: Sequence[Row]) -> list[Row]:
-    lines: dict[str, list[Row]] = {row["id"]: [] for row in rows}
-    for line in tx.rows(
+def _with_lines(tx: Transaction, rows: Sequence[_ReturnRow]) -> list[ReturnView]:
+    lines: dict[str, list[ReturnLineView]] = {row["id"]: [] for row in rows}
+    for line in tx.rows_as(
+        _ReturnLineRow,
         "SELECT channel_return_line.*, order_line.id AS order_line_id, order_line.sku, "
         "(SELECT COUNT(*) FROM line_return WHERE line_return.order_line_id = order_line.id) "
         "AS came_back FROM channel_return_line "

@@ -135,7 +135,9 @@ def test_a_worker_finishes_what_it_tells_and_gives_back_the_rest(
                 told.door.opened.set()
                 code = await asyncio.to_thread(worker.process.wait, SECONDS_MAX)
             log = worker.log.read_text()
-            assert (code, "Traceback" in log, "released their work" in log) == (0, False, False), log
+            assert (code, "Traceback" in log, "released their work" in log) == (0, False, False), (
+                log
+            )
             assert told.states() == ["sent"] + ["waiting"] * (ORDERS - 1)
             assert world.value(HELD) == 0
             began = time.monotonic()

@@ -10,7 +10,8 @@ from hub.commands.context import CommandContext, Document
 from hub.errors import InvalidInput
 from hub.ledger.commissioning import Arrival, Condition, Fact
 from hub.ledger.units import Scan
-from hub.storage.sql import Row, Transaction
+from hub.storage.rows import LocationRow
+from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod
 from hub_api.common.context import Context
 from hub_api.common.inputs import many
@@ -139,7 +140,7 @@ def scans_of(units: Sequence[UnitInput]) -> list[Scan]:
     return [Scan(unit.identifier, unit.sku, unit.expected_version, at=unit.at) for unit in units]
 
 
-def place_of(tx: Transaction, code: str | None) -> Row | None:
+def place_of(tx: Transaction, code: str | None) -> LocationRow | None:
     """Find the place that a code names; None where none is named."""
     return catalogue.location(tx, code) if code is not None else None
 

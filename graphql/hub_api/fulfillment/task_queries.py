@@ -1,5 +1,7 @@
 """Queries for fulfillment tasks."""
 
+from collections.abc import Sequence
+
 import strawberry
 
 from hub import catalogue
@@ -33,7 +35,7 @@ class WorkQuery:
         info.context.require(Scope.SCANNER)
         now = info.context.clock()
 
-        def read(tx: Transaction) -> list[Row]:
+        def read(tx: Transaction) -> Sequence[Row]:
             site = catalogue.location(tx, location)["site_id"] if location is not None else None
             if order_id is not None:
                 order_lookup.order_of(tx, order_id)
@@ -51,7 +53,7 @@ class WorkQuery:
         info.context.require(Scope.SCANNER)
         now = info.context.clock()
 
-        def read(tx: Transaction) -> list[Row]:
+        def read(tx: Transaction) -> Sequence[Row]:
             return tasks.tasks(tx, now, catalogue.location(tx, location), first=first, kind=kind)
 
         return [Task.of(row) for row in await info.context.read(read)]

@@ -1,7 +1,7 @@
 """Subscriptions: events as they are recorded, in the order of their commits."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 import strawberry
@@ -43,7 +43,7 @@ class Subscription:
                     await _wait(woken)
 
 
-def _next(tx: Transaction, here: Position) -> tuple[list[Row], Position]:
+def _next(tx: Transaction, here: Position) -> tuple[Sequence[Row], Position]:
     rows = event_views.events_after(tx, *here, limit=EVENTS_MAX)
     return rows, (rows[-1]["transaction_id"], rows[-1]["seq"]) if rows else here
 

@@ -6,7 +6,7 @@ that was decided on), and is not full.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypedDict
 
 from hub.errors import Refused, StepNotAllowed, UnknownReference, WrongUnit
 from hub.ledger.command import UnitCommand
@@ -14,7 +14,7 @@ from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
 from hub.lifecycle import LEAVING, LIFECYCLE, Action
 from hub.storage.rows import OrderLineRow
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 # Steps of a unit towards the customer of its order line.
 OUTWARD = LEAVING | {Action.PICK, Action.PACK}
@@ -44,6 +44,16 @@ class CheckedLineRow(OrderLineRow):
     channel_id: str
     channel_code: str
     units_left: int
+
+
+class DirectedUnit(TypedDict):
+    """An allocated unit that is still to pick; `code` is its bin."""
+
+    id: str
+    serial: str
+    expires_on: str | None
+    received_at: int | None
+    code: str
 
 
 @dataclass(slots=True)
@@ -127,9 +137,10 @@ def require_open(state: str, number: str | None) -> None:
         raise StepNotAllowed(f"the order {number} is cancelled", allowed=[])
 
 
-def directed(tx: Transaction, line_id: str) -> list[Row]:
+def directed(tx: Transaction, line_id: str) -> list[DirectedUnit]:
     """Return the units that are promised to a line and not picked yet, in walking order."""
-    return tx.rows(
+    return tx.rows_as(
+        DirectedUnit,
         "SELECT unit.id, unit.serial, unit.expires_on, unit.received_at, location.code FROM unit "
         "JOIN location ON location.id = unit.location_id WHERE unit.order_line_id = :line "
         "AND unit.promised_to IS NOT NULL AND unit.status = 'in_stock' "

@@ -385,7 +385,7 @@ class TestTooMuch:
             world.accept(shop, world.order(lines=TWO))
         (case,) = world.rows("SELECT * FROM exception_case")
         assert case["kind"] == "oversold"
-        assert "is told to cancel" in case["summary"]
+        assert "is asked to cancel" in case["summary"]
         asyncio.run(relay.drain(runtime, shop["id"]))
         (asked,) = connector.cancellations
         assert (asked.order_ref, asked.reason) == ("o-1", "out of stock")
@@ -413,7 +413,7 @@ class TestTooMuch:
         shop = world.channel("mail", oversell=Oversell.CANCEL, capabilities=["pull_orders"])
         world.accept(shop, world.order())
         (case,) = world.rows("SELECT * FROM exception_case")
-        assert "do it there by hand" in case["summary"]
+        assert "cancel it there by hand" in case["summary"]
         assert world.value("SELECT COUNT(*) FROM outbox") == 0
 
     def test_an_order_of_which_something_left_is_not_cancelled(self, world: World) -> None:
