@@ -19,8 +19,8 @@ from hub.commands.work import Work
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed
 from hub.identifiers import labels
 from hub.inbound import receiving
+from hub.ledger.arrivals import Arrival
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import Arrival
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action

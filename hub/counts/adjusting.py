@@ -16,8 +16,8 @@ from hub.counts.rows import FoundResult, PlacedCount
 from hub.errors import DuplicateSerial, InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import serialization
 from hub.inbound.serialization import Sighting
+from hub.ledger.arrivals import Arrival
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import Arrival
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status

@@ -14,7 +14,8 @@ from hub.imports.reading import RowCode
 from hub.inbound import receiving, serialization
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
-from hub.ledger.commissioning import RECEIPT, Admitted
+from hub.ledger.arrivals import RECEIPT
+from hub.ledger.commissioning import Admitted
 from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
 from hub.storage.rows import LocationRow

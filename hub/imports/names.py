@@ -10,7 +10,7 @@ from hub.errors import InvalidBarcode
 from hub.identifiers.barcodes import unit_of
 from hub.identifiers.numbers import canonical
 from hub.inbound.serialization import product_code
-from hub.ledger.commissioning import Arrival
+from hub.ledger.arrivals import Arrival
 from hub.storage.sql import Row
 
 

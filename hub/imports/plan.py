@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.errors import InvalidInput
 from hub.imports.reading import BadRow, Raw, RowCode, Source
-from hub.ledger.commissioning import Arrival, Condition
+from hub.ledger.arrivals import Arrival, Condition
 from hub.unit_records.custom_fields import check_field
 
 # Whatever people call a column, written without case, blanks and signs.

@@ -12,16 +12,9 @@ from hub.errors import Refused
 from hub.identifiers.labels import own_serials
 from hub.inbound import ship_notices
 from hub.ledger import commissioning
+from hub.ledger.arrivals import RECEIPT, Arrival, Condition, Origin, RecordOrigin
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import (
-    RECEIPT,
-    UNIT_COLUMNS,
-    Admitted,
-    Arrival,
-    Condition,
-    Origin,
-    RecordOrigin,
-)
+from hub.ledger.commissioning import UNIT_COLUMNS, Admitted
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status

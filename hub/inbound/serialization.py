@@ -18,8 +18,9 @@ from hub.identifiers.barcodes import unit_of
 from hub.inbound import receiving
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
+from hub.ledger.arrivals import Arrival, Origin, RecordOrigin
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import Admitted, Arrival, Origin, RecordOrigin
+from hub.ledger.commissioning import Admitted
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import LIFECYCLE, Action, Place, Status

@@ -19,8 +19,9 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
 from hub.ledger import commissioning
+from hub.ledger.arrivals import Arrival, Origin, RecordOrigin
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import Admitted, Arrival, Origin, RecordOrigin
+from hub.ledger.commissioning import Admitted
 from hub.ledger.event_writer import SCANS_MAX, EventWriter, Verdict, accepted, refused
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status

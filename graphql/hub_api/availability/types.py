@@ -11,7 +11,7 @@ from hub.availability import reasons
 from hub.availability.policy import Policy, PolicyCard
 from hub.availability.reasons import PendingReason, Reason
 from hub.clock import moment
-from hub.ledger.commissioning import Condition
+from hub.ledger.arrivals import Condition
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info

@@ -8,7 +8,7 @@ import strawberry
 from hub import catalogue
 from hub.commands.context import CommandContext, Document
 from hub.errors import InvalidInput
-from hub.ledger.commissioning import Arrival, Condition, Fact
+from hub.ledger.arrivals import Arrival, Condition, Fact
 from hub.ledger.units import Scan
 from hub.storage.rows import LocationRow
 from hub.storage.sql import Transaction

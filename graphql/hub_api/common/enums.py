@@ -28,7 +28,7 @@ from hub.identifiers.labels import LabelFormat
 from hub.inbound.ship_notices import DeliveryState
 from hub.inbound.unserialized_stock import SerializationOrder
 from hub.kits.kit_reports import Level
-from hub.ledger.commissioning import Condition, RecordOrigin
+from hub.ledger.arrivals import Condition, RecordOrigin
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action, Status
 from hub.proof.conservation import Law

@@ -11,7 +11,7 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.inbound import receiving, ship_notices
 from hub.inbound.ship_notices import DeliveryCard, LineCard
-from hub.ledger.commissioning import RecordOrigin
+from hub.ledger.arrivals import RecordOrigin
 from hub.ledger.event_writer import Verdict
 from hub_api.common.command_inputs import (
     ArrivalInput,

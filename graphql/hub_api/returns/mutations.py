@@ -6,7 +6,7 @@ from hub import catalogue
 from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.decision_rules import Route
-from hub.ledger.commissioning import Condition
+from hub.ledger.arrivals import Condition
 from hub.returns import receive
 from hub.returns.check import check
 from hub.returns.facts import Question

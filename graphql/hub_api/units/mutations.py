@@ -12,8 +12,8 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.fulfillment import counter_sales, picking, transfers
 from hub.inbound import receiving, serialization, ship_notices
+from hub.ledger.arrivals import Condition
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import Condition
 from hub.ledger.event_writer import Verdict
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action

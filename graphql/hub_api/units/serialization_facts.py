@@ -3,7 +3,7 @@
 import strawberry
 
 from hub.inbound import serialization
-from hub.ledger.commissioning import RecordOrigin
+from hub.ledger.arrivals import RecordOrigin
 from hub_api.common.context import Info
 
 

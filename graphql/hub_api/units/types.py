@@ -16,7 +16,7 @@ from hub.history.unit_history import VIEWS, View
 from hub.identifiers.labels import LabelFormat
 from hub.kits import kit_reports
 from hub.ledger import unit_views
-from hub.ledger.commissioning import Condition, RecordOrigin
+from hub.ledger.arrivals import Condition, RecordOrigin
 from hub.ledger.holds import HoldKind
 from hub.ledger.rules import client
 from hub.lifecycle import Action, Status

@@ -17,7 +17,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import ship_notices
 from hub.inbound.receiving import Arrival, commission
 from hub.inbound.ship_notices import DeliveryCard, LineCard
-from hub.ledger.commissioning import Condition, RecordOrigin
+from hub.ledger.arrivals import Condition, RecordOrigin
 from hub.lifecycle import Action
 from hub.storage.sql import Row, Transaction
 from hub.sync import availability_settings, channels, listings

@@ -11,7 +11,7 @@ from hub.identifiers import barcodes, epc
 from hub.identifiers.barcodes import Kind
 from hub.identifiers.epc import Sgtin
 from hub.inbound import receiving
-from hub.ledger.commissioning import Arrival
+from hub.ledger.arrivals import Arrival
 from hub.lifecycle import Action
 from hub.vocabulary import CaptureMethod
 from world import World

@@ -23,7 +23,7 @@ from hub.inbound import receiving, unserialized_stock
 from hub.inbound.receiving import Arrival
 from hub.inbound.unserialized_stock import UnserializedQuantity
 from hub.ledger import hash_chain
-from hub.ledger.commissioning import RecordOrigin
+from hub.ledger.arrivals import RecordOrigin
 from hub.proof import conservation
 from hub.storage.sql import Row, Transaction
 from serial_hub import cli

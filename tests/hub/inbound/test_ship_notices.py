@@ -14,7 +14,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.inbound import receiving, ship_notices
 from hub.inbound.ship_notice_check import DeliveryCheck, compare
 from hub.inbound.ship_notices import DeliveryCard, LineCard
-from hub.ledger.commissioning import Arrival, Condition, Fact, RecordOrigin
+from hub.ledger.arrivals import Arrival, Condition, Fact, RecordOrigin
 from hub.ledger.event_writer import Verdict
 from hub.lifecycle import Action
 from hub.proof import conservation

@@ -18,7 +18,7 @@ from hub.inbound.receiving import Arrival
 from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.kits import Part
 from hub.ledger import hash_chain
-from hub.ledger.commissioning import RecordOrigin
+from hub.ledger.arrivals import RecordOrigin
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.proof import conservation
