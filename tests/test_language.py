@@ -17,7 +17,7 @@ REPLACED = re.compile(
 # Words that are vague for a reader from elsewhere. The number only falls: lower it as you mend.
 VAGUE = re.compile(r"\b(tells?|told|whom|awaited|come true|give back|given back)\b", re.IGNORECASE)
 REPLACED_MAX = 0
-VAGUE_MAX = 155
+VAGUE_MAX = 153
 
 
 def prose(path: Path) -> str:
@@ -38,7 +38,11 @@ def prose(path: Path) -> str:
 def places(words: re.Pattern[str]) -> dict[str, int]:
     """Count words by file, in the product and its pages; the changelog names old terms."""
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py", "*.md", "graphql/schema.graphql"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     counts = {
         name: len(words.findall(prose(ROOT / name)))

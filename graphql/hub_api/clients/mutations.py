@@ -35,7 +35,7 @@ class ClientMutation:
     @command(
         Scope.OPS,
         description="Let title to units pass to a client, or to us (null), by the document of the "
-        "occasion. Refused while a unit is promised, in a kit, or not kept here.",
+        "command context. Refused while a unit is promised, in a kit, or not kept here.",
         result=CommandOutcome,
     )
     async def transfer_title(

@@ -40,7 +40,7 @@ class CountTally:
         )
 
 
-@strawberry.type(description="When, where and by whom a unit was seen last.")
+@strawberry.type(description="Last sighting of a unit: its time, place and operator.")
 class LastSeen:
     at: datetime
     location: str

@@ -78,9 +78,9 @@ class FulfillmentMutation:
         context: CommandContextInput | None = None,
     ) -> Substitution:
         """Substitute: the same product, available and not expired."""
-        given_occasion = context or CommandContextInput()
-        given_occasion.reason = reason
-        command_context = command_context_of(call.context, given_occasion)
+        stated = context or CommandContextInput()
+        stated.reason = reason
+        command_context = command_context_of(call.context, stated)
 
         def do(work: Work) -> list[str | None]:
             old, new = _scan(directed), _scan(picked)
@@ -179,9 +179,9 @@ class FulfillmentMutation:
         context: CommandContextInput | None = None,
     ) -> Exchange:
         """Exchange; `returnId` names the check by which the return was decided."""
-        given_occasion = context or CommandContextInput()
-        given_occasion.reason = reason
-        command_context = command_context_of(call.context, given_occasion)
+        stated = context or CommandContextInput()
+        stated.reason = reason
+        command_context = command_context_of(call.context, stated)
 
         def do(work: Work) -> list[str]:
             place = catalogue.location(work.tx, location)

@@ -86,8 +86,8 @@ class SerializationMutation:
 
     @command(
         Scope.SCANNER,
-        description="Read the serials of old stock where it lies: each unit gets its record, and "
-        "there is one less without a serial.",
+        description="Read serials of unserialized stock in its place: each unit gets its record, "
+        "and there is one less without a serial.",
         result=CommandOutcome,
     )
     async def capture_unserialized_stock(

@@ -14,7 +14,9 @@ from hub_api.inbound.unserialized_types import SerializationPriority, Unserializ
 class SerializationQuery:
     """Queries about unserialized stock."""
 
-    @strawberry.field(description="Old stock, by product and place: units without a serial.")
+    @strawberry.field(
+        description="Unserialized stock, by product and place: units without a serial."
+    )
     async def unserialized_stock(
         self,
         info: Info,

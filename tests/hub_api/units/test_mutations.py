@@ -346,14 +346,14 @@ MALFORMED: list[tuple[str, Given, str]] = [
     ("holdUnits", {"kind": "QUALITY", "expiresAt": "2026-12-01T00:00:00Z"}, "expiresAt"),
     ("holdUnits", {"kind": "SALE", "expiresAt": "2026-12-01T00:00:00"}, "expiresAt"),
 ]
-OCCASIONS: list[tuple[Given, str]] = [
+CONTEXTS: list[tuple[Given, str]] = [
     ({"occurredAt": "2026-11-02T12:00:01Z"}, "occurredAt"),
     ({"occurredAt": "2026-11-02T11:00:00"}, "occurredAt"),
     ({"documentRef": "9" * 201, "documentType": "po"}, "document_ref"),
     ({"reason": "9" * 201}, "reason"),
 ]
-for _occasion, _field in OCCASIONS:
-    MALFORMED.append(("moveUnits", {"location": "WH-A1", "context": _occasion}, _field))
+for _context, _field in CONTEXTS:
+    MALFORMED.append(("moveUnits", {"location": "WH-A1", "context": _context}, _field))
 
 
 @pytest.mark.parametrize(("mutation", "given", "field"), MALFORMED)
