@@ -64,10 +64,12 @@ class WebhookCall:
 class OrderRef:
     """The order that a stored webhook call or queue message is about.
 
-    The jobs read the order again from the channel; they never trust the payload.
+    The jobs read the order again from the channel; they never trust the payload. `deleted` means
+    that the channel reports its end: an order that can no longer be read is then cancelled here.
     """
 
     order_ref: str
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,10 @@ class PullOrders(ABC):
 
     orders_name_serials: ClassVar[bool] = False
     """Whether its order lines can name serials that the channel itself sold, as a POS does."""
+
+    unpaid_promise_hours: ClassVar[int | None] = 72
+    """Hours for which an unpaid order keeps its units, unless a channel says otherwise; None: no
+    end, for a channel that always decides about an unpaid order itself."""
 
     @abstractmethod
     async def pull_orders(self, cursor: str) -> Page[Order]:

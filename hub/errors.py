@@ -93,6 +93,12 @@ class WrongUnit(Refused):
     code = "WRONG_UNIT"
 
 
+class OrderOnHold(Refused):
+    """Nothing of the order may leave now; `hold` is the reason, `order` its number."""
+
+    code = "ORDER_ON_HOLD"
+
+
 class VersionConflict(Refused):
     """The unit changed since it was read: read it again and decide anew."""
 

@@ -48,6 +48,7 @@ from hub_api.inbound.unserialized_mutations import SerializationMutation
 from hub_api.inbound.unserialized_queries import SerializationQuery
 from hub_api.kits.mutations import KitMutation
 from hub_api.kits.queries import KitQuery
+from hub_api.orders.direct_orders import DirectOrderMutation
 from hub_api.orders.mutations import OrderMutation
 from hub_api.orders.queries import OrderQuery
 from hub_api.recalls.contact_mutations import PersonMutation
@@ -130,6 +131,7 @@ class Mutation(
     CountMutation,
     HistoryMutation,
     ReturnMutation,
+    DirectOrderMutation,
     OrderMutation,
     RecallMutation,
     PersonMutation,

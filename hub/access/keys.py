@@ -24,7 +24,9 @@ class Scope(StrEnum):
     STOREFRONT = "storefront"  # availability and public facts of a unit
     SCANNER = "scanner"  # everything that is done to a unit in the warehouse
     POS = "pos"  # sales and returns at a counter
+    ORDERS = "orders"  # places, edits and cancels orders at the hub itself
     OPS = "ops"  # channels, cases, reconciliation, the console
+    OVERRIDE = "override"  # lets an order leave that is on hold
     ADMIN = "admin"  # the catalogue, channels' settings, keys
     CLIENT = "client"  # owner of goods that we keep: reads its own data only
 
@@ -34,7 +36,9 @@ CONTAINS = {
     Scope.STOREFRONT: {Scope.STOREFRONT},
     Scope.SCANNER: {Scope.SCANNER, Scope.STOREFRONT},
     Scope.POS: {Scope.POS, Scope.STOREFRONT},
-    Scope.OPS: {Scope.OPS, Scope.SCANNER, Scope.POS, Scope.STOREFRONT},
+    Scope.ORDERS: {Scope.ORDERS},
+    Scope.OPS: {Scope.OPS, Scope.ORDERS, Scope.SCANNER, Scope.POS, Scope.STOREFRONT},
+    Scope.OVERRIDE: {Scope.OVERRIDE},
     Scope.ADMIN: set(Scope) - {Scope.CLIENT},
     Scope.CLIENT: {Scope.CLIENT},
 }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hub.availability.demand import WANTS_UNITS
 from hub.availability.policy import Policy
 from hub.availability.rows import AnnouncedLine, ChannelBackOrders, ChannelLike, ProductUnits
 from hub.storage.sql import Transaction
@@ -108,10 +109,11 @@ def _back_orders(tx: Transaction, policy: Policy, ids: list[str]) -> dict[str, d
     rows = tx.rows_as(
         ChannelBackOrders,
         f"SELECT product_id, channel_id, SUM(lacking) AS units FROM (SELECT order_line.product_id, "
-        f"sales_order.channel_id, order_line.quantity - {BOUND} AS lacking FROM order_line "
+        f"sales_order.channel_id, order_line.quantity - order_line.withheld - {BOUND} AS lacking "
+        "FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id "
-        "WHERE order_line.product_id IN (:ids...) AND sales_order.state IN ('open', 'pending') "
+        f"WHERE order_line.product_id IN (:ids...) AND {WANTS_UNITS} "
         "AND COALESCE(channel.client_id, '') = :client) AS line WHERE lacking > 0 "
         "GROUP BY product_id, channel_id",
         ids=ids,

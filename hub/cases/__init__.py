@@ -42,6 +42,7 @@ class CaseKind(StrEnum):
     DUPLICATE_SERIAL = "duplicate_serial"  # two things bear one serial
     SUSPECT_RETURN = "suspect_return"  # what is brought back is not what was sold
     SHIPPED_TOO_MANY = "shipped_too_many"  # more left than the order still asks for
+    ORDER_ON_HOLD = "order_on_hold"  # nothing of an order may leave, and a person has to act
     DUPLICATE_ORDER = "duplicate_order"  # the same order came in by two channels
     SUBSTITUTION = "substitution"  # an order is served with another product
     RETURN_NOT_SCANNED = "return_not_scanned"  # said to be back, and no unit was read

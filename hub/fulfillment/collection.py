@@ -8,7 +8,7 @@ from hub.commands.work import Work
 from hub.errors import Refused, StepNotAllowed, WrongUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
-from hub.ledger.rules.order import CheckedLineRow, require_open
+from hub.ledger.rules.order import CheckedLineRow, require_free
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action
 from hub.orders import Shipment, order_lookup
@@ -33,12 +33,13 @@ def collect(
     """Hand an order's units to its customer at a shop, and push the fulfillment to the channel.
 
     `code` is the order's number or the channel's reference, as the customer shows it. Returns one
-    verdict for each scan. Raises UnknownReference for an unknown order, StepNotAllowed for a
-    cancelled order, another customer's, or one that does not match the code.
+    verdict for each scan. Raises UnknownReference for an unknown order, OrderOnHold for one
+    on hold, StepNotAllowed for a cancelled order, another customer's, or one that does not match
+    the code.
     """
     bounded(scans)
     order = order_lookup.order_of(work.tx, order_id)
-    require_open(order["state"], order["number"])
+    require_free(order["state"], order["number"], order["hold"], order["hold_override"])
     if customer_ref is not None and customer_ref != order["customer_ref"]:
         raise StepNotAllowed(f"the order {order['number']} is not this customer's", allowed=[])
     if code is not None and _plain(code) not in {_plain(order["number"]), _plain(order["ref"])}:

@@ -15,7 +15,7 @@ from hub.commands.work import Work
 from hub.errors import AmbiguousUnit, InvalidInput, Refused, StepNotAllowed, UnknownUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
-from hub.ledger.rules.order import CheckedLineRow, require_open
+from hub.ledger.rules.order import CheckedLineRow, require_free
 from hub.ledger.units import UNITS, Scan, UnitViewRow, identify, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.orders import order_lookup
@@ -188,10 +188,10 @@ def pack(
     """Check the serials of an order again and pack it; return the check and the verdicts.
 
     Raises NotWhole for missing or wrong units; with `partial` the fitting units are packed instead.
-    Raises StepNotAllowed for a cancelled order.
+    Raises StepNotAllowed for a cancelled order, OrderOnHold for one on hold.
     """
     order = order_of(work.tx, order_id)
-    require_open(order["state"], order["number"])
+    require_free(order["state"], order["number"], order["hold"], order["hold_override"])
     locate(work.tx, scans)  # locked from the check to the packing
     check = verify(work.tx, work.context, order_id, scans, Action.PACK)
     if not check.fitting or not (check.whole or partial):

@@ -20,7 +20,13 @@ from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.rules import Attempt, order
-from hub.ledger.rules.order import CheckedLineRow, DirectedUnit, directed, require_open
+from hub.ledger.rules.order import (
+    NOT_HELD,
+    CheckedLineRow,
+    DirectedUnit,
+    directed,
+    require_free,
+)
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action, Status, check
 from hub.orders import order_lookup
@@ -47,7 +53,7 @@ PICKS = (
     "JOIN channel ON channel.id = sales_order.channel_id "
     "JOIN product ON product.id = unit.product_id "
     "WHERE unit.promised_to IS NOT NULL AND unit.status = 'in_stock' "
-    "AND sales_order.state <> 'cancelled' "
+    f"AND sales_order.state NOT IN ('cancelled', 'draft') AND {NOT_HELD} "
 )
 
 
@@ -157,7 +163,7 @@ def pick(
     Another unit is refused with the directed serials. With `substitute` and a reason it replaces a
     directed unit that was not scanned, if possible. Returns one verdict for each scan. Raises
     InvalidInput for a missing line or reason, UnknownReference for an unknown line, StepNotAllowed
-    for a cancelled order.
+    for a cancelled order, OrderOnHold for one on hold.
     """
     bounded(scans)
     command = UnitCommand(action=Action.PICK, line=line_id)
@@ -168,7 +174,7 @@ def pick(
     if substitute:
         _reasoned(work.context)
     line = line_of(work.tx, line_id)
-    require_open(line["order_state"], line["number"])
+    require_free(line["order_state"], line["number"], line["hold"], line["hold_override"])
     # Locked together, so that two concurrent substitutions on a line never deadlock.
     meant = [Scan(each["id"]) for each in directed(work.tx, line_id)] if substitute else []
     found = locate(work.tx, [*scans, *meant])[: len(scans)]
@@ -223,7 +229,7 @@ def substitute(
     """
     _reasoned(work.context)
     line = line_of(work.tx, line_id)
-    require_open(line["order_state"], line["number"])
+    require_free(line["order_state"], line["number"], line["hold"], line["hold_override"])
     old, new = locate(work.tx, [meant, picked])
     for unit in (old, new):
         if isinstance(unit, Refused):

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from hub.decision_rules import Priority
 from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking
+from hub.ledger.rules.order import NOT_HELD
 from hub.lifecycle import Status
 from hub.storage.paging import page_size
 from hub.storage.rows import LocationRow
@@ -46,10 +47,10 @@ TASKS = (
     "LEFT JOIN sales_order ON sales_order.id = order_line.order_id "
     "LEFT JOIN channel ON channel.id = sales_order.channel_id "
 )
-# Allocated to an open order; blocked units are resolved elsewhere.
+# Allocated to an open order that is not on hold; blocked units are resolved elsewhere.
 FOR_ORDERS = (
     "unit.promised_to IS NOT NULL AND unit.status IN ('in_stock', 'picked', 'packed') "
-    "AND unit.blocks = 0 AND sales_order.state IN ('open', 'pending') "
+    f"AND unit.blocks = 0 AND sales_order.state IN ('open', 'pending') AND {NOT_HELD} "
 )
 FOR_STOCK = "unit.status IN ('received', 'returned') "
 

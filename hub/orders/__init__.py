@@ -4,7 +4,7 @@ Nothing here raises for an order that cannot be served: the order is stored, and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from hub import cases, ledger
@@ -12,25 +12,39 @@ from hub.cases import CaseKind
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
+from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import duplicates, line_status, lines, order_lookup, order_store, unmapped
+from hub.orders import (
+    duplicates,
+    line_status,
+    lines,
+    order_holds,
+    order_lookup,
+    order_store,
+    unmapped,
+)
 from hub.orders.allocation import allocate
 from hub.orders.back_orders import retry as retry_backorders
 from hub.storage.rows import ChannelRow, OrderRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, listings, mappings, outbox
-from hub.vocabulary import Order
+from hub.vocabulary import Order, OrderState
 
 __all__ = [
     "TOPIC",
     "Shipment",
     "accept",
     "allocate",
+    "allocate_again",
+    "apply_line_kinds",
     "bind_waiting",
     "decide_duplicate",
+    "delete",
+    "end_unpaid_promises",
+    "override_hold",
     "push_fulfillment",
     "recheck",
     "retry_backorders",
@@ -127,6 +141,56 @@ def decide_duplicate(
     order = order_lookup.order_of(tx, order_id)
     duplicates.decide(tx, context, order, different=different)
     settle(tx, context, order_id)
+
+
+def delete(tx: Transaction, context: CommandContext, channel: ChannelRow, ref: str) -> str | None:
+    """Cancel an order that its channel has deleted, and free its units; return its id.
+
+    Returns None for an order that is unknown or cancelled already.
+    """
+    order_id = order_holds.cancel_deleted(tx, channel["id"], ref)
+    if order_id is not None:
+        settle(tx, replace(context, reason="deleted in its channel"), order_id)
+    return order_id
+
+
+def override_hold(work: Work, order_id: str) -> None:
+    """Let the hold of an order pass (`order_holds.override`)."""
+    order_holds.override(work, order_id)
+
+
+def allocate_again(work: Work, order_id: str) -> None:
+    """Allocate the units that a person took off an order, and those that ended with its promises.
+
+    Raises UnknownReference for an unknown order, StepNotAllowed for a cancelled one.
+    """
+    order = order_lookup.order_of(work.tx, order_id)
+    if order["state"] in (OrderState.CANCELLED, OrderState.DRAFT):
+        raise StepNotAllowed(f"the order {order['number']} takes no units", allowed=[])
+    work.tx.run(
+        "UPDATE sales_order SET promises_ended_at = NULL WHERE id = :id",
+        id=order_id,
+    )
+    work.tx.run("UPDATE order_line SET withheld = 0 WHERE order_id = :id", id=order_id)
+    settle(work.tx, work.context, order_id)
+
+
+def end_unpaid_promises(tx: Transaction, context: CommandContext, *, limit: int) -> int:
+    """Free the units of orders that were not paid in time; return the number of orders."""
+    ended = order_holds.unpaid_too_long(tx, context, limit=limit)
+    for order_id in ended:
+        settle(tx, replace(context, reason="not paid in time"), order_id)
+    return len(ended)
+
+
+def apply_line_kinds(
+    tx: Transaction, context: CommandContext, channel: ChannelRow, *, limit: int
+) -> int:
+    """Apply the channel's mapping of line kinds to stored lines; return the number of orders."""
+    changed = order_store.apply_line_kinds(tx, channel, limit=limit)
+    for order_id in changed:
+        settle(tx, context, order_id)
+    return len(changed)
 
 
 def bind_waiting(

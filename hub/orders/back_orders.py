@@ -1,6 +1,7 @@
 """Back-orders: retry order lines that wait for units once units are available."""
 
 from hub import cases
+from hub.availability.demand import WANTS_UNITS
 from hub.cases import CaseKind
 from hub.commands.context import CommandContext
 from hub.orders import line_status, order_lookup
@@ -65,10 +66,10 @@ def _waiting(tx: Transaction, last: tuple[int, str], limit: int) -> list[Waiting
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id "
-        "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IS NOT NULL "
+        f"WHERE {WANTS_UNITS} AND order_line.product_id IS NOT NULL "
         "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
         "AND (sales_order.placed_at, order_line.id) > (:placed, :line) "
-        "AND order_line.quantity > (SELECT COUNT(*) FROM unit "
+        "AND order_line.quantity - order_line.withheld > (SELECT COUNT(*) FROM unit "
         "WHERE unit.order_line_id = order_line.id "
         "AND (unit.promised_to IS NOT NULL OR unit.status IN ('shipped', 'sold'))) "
         "AND EXISTS (SELECT 1 FROM unit WHERE unit.product_id = order_line.product_id "

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from hub.catalogue import SERIAL_TRACKED
 from hub.ledger.rules.order import ASKED_FOR
 from hub.storage.rows import OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
-from hub.vocabulary import OrderState
+from hub.vocabulary import LineKind, OrderState
 
 LEFT = ("shipped", "sold")
 # Duplicates are not served; the first order is.
@@ -31,6 +32,10 @@ class LineUnit(TypedDict):
     named: bool
 
 
+class _ProductId(TypedDict):
+    id: str
+
+
 class _LineReturns(TypedDict):
     order_line_id: str
     units: int
@@ -47,6 +52,7 @@ class LineStatus:
     """Status of one line; `promised` and `left` are units in leaving order."""
 
     line: OrderLineRow
+    takes_units: bool = True
     wanted: int = 0
     promised: list[LineUnit] = field(default_factory=list)
     left: list[LineUnit] = field(default_factory=list)
@@ -60,8 +66,9 @@ class LineStatus:
     @property
     def lacking(self) -> int:
         """Return the number of units still to allocate; negative: the surplus."""
-        served = self._right + self.back
-        return self.wanted + self.taken_off - served - len(self.promised)
+        missing = self.wanted + self.taken_off - self._right - self.back - len(self.promised)
+        # What a person took off the line stays off; it never makes a surplus.
+        return min(missing, max(0, missing - self.line["withheld"]))
 
     @property
     def excess(self) -> int:
@@ -71,7 +78,12 @@ class LineStatus:
 
     @property
     def is_done(self) -> bool:
-        """Return whether the line is fully shipped, including units that a return took off."""
+        """Return whether the line is fully shipped, including units that a return took off.
+
+        A line that takes no units is done; so the serialized lines alone decide about an order.
+        """
+        if not self.takes_units:
+            return True
         return self._right + self.back >= self.line["quantity"] + self.taken_off
 
     @property
@@ -107,11 +119,15 @@ def of_lines(tx: Transaction, order: OrderRow, lines: Sequence[OrderLineRow]) ->
         )
     }
     returns = _returns(tx, order)
-    wants = order["state"] != OrderState.CANCELLED and order["same_verdict"] not in REPEATED
+    wants = wants_units(order) and order["same_verdict"] not in REPEATED
+    serialized = _serialized(tx, lines)
     found = []
     for line in lines:
         one = LineStatus(line=line, back=back.get(line["id"], 0))
-        one.wanted = line["quantity"] if wants else 0
+        one.takes_units = line["kind"] == LineKind.GOODS and (
+            line["product_id"] is None or line["product_id"] in serialized
+        )
+        one.wanted = line["quantity"] if wants and one.takes_units else 0
         for unit in (each for each in units if each["order_line_id"] == line["id"]):
             if unit["status"] in LEFT:
                 one.left.append(unit)
@@ -124,6 +140,24 @@ def of_lines(tx: Transaction, order: OrderRow, lines: Sequence[OrderLineRow]) ->
             _apply_returns(one, returned)
         found.append(one)
     return found
+
+
+def wants_units(order: OrderRow) -> bool:
+    """Return whether an order takes units: it is placed, and was not left unpaid for too long."""
+    ended = order["state"] == OrderState.PENDING and order["promises_ended_at"] is not None
+    return order["state"] not in (OrderState.CANCELLED, OrderState.DRAFT) and not ended
+
+
+def _serialized(tx: Transaction, lines: Sequence[OrderLineRow]) -> set[str]:
+    """Return the products of lines of which the hub keeps units; channels count the others."""
+    ids = sorted({line["product_id"] for line in lines if line["product_id"] is not None})
+    rows = tx.rows_as(
+        _ProductId,
+        "SELECT id FROM product WHERE id IN (:ids...) AND tracking IN (:kept...)",
+        ids=ids,
+        kept=[str(each) for each in SERIAL_TRACKED],
+    )
+    return {row["id"] for row in rows}
 
 
 def _apply_returns(one: LineStatus, returned: _AnnouncedReturns) -> None:
@@ -160,33 +194,31 @@ def reopen_if_not_done(tx: Transaction, order: OrderRow) -> None:
     lines = tx.rows_as(
         OrderLineRow, "SELECT * FROM order_line WHERE order_id = :id", id=order["id"]
     )
-    if not all(one.is_done for one in of_lines(tx, order, lines)):
+    if not _is_done(order, of_lines(tx, order, lines)):
         tx.run("UPDATE sales_order SET state = 'open' WHERE id = :id", id=order["id"])
 
 
 def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
-    """Mark orders as fulfilled if all lines are shipped; returned units count as shipped."""
+    """Mark orders as fulfilled if all serialized lines are shipped.
+
+    Returned units count as shipped. An order without such lines is as done as its channel says,
+    and one whose lines are not known yet is never done.
+    """
     if not order_ids:
         return
-    tx.run(
-        "UPDATE sales_order SET state = 'fulfilled' WHERE id IN (:ids...) "
-        "AND state IN ('open', 'pending') AND NOT EXISTS (SELECT 1 FROM channel_return "
-        "WHERE channel_return.order_id = sales_order.id) AND NOT EXISTS (SELECT 1 FROM order_line "
-        "WHERE order_line.order_id = sales_order.id AND order_line.quantity > "
-        "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
-        f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) "
-        "+ (SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
-        "WHERE line_return.order_line_id = order_line.id))",
-        ids=list(order_ids),
-    )
     for order in tx.rows_as(
         OrderRow,
-        "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending') "
-        "AND EXISTS (SELECT 1 FROM channel_return WHERE channel_return.order_id = sales_order.id)",
+        "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending')",
         ids=list(order_ids),
     ):
         lines = tx.rows_as(
             OrderLineRow, "SELECT * FROM order_line WHERE order_id = :id", id=order["id"]
         )
-        if all(one.is_done for one in of_lines(tx, order, lines)):
+        if lines and _is_done(order, of_lines(tx, order, lines)):
             tx.run("UPDATE sales_order SET state = 'fulfilled' WHERE id = :id", id=order["id"])
+
+
+def _is_done(order: OrderRow, lines: Sequence[LineStatus]) -> bool:
+    if any(one.takes_units for one in lines):
+        return all(one.is_done for one in lines)
+    return bool(order["remote_done"])

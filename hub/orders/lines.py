@@ -19,7 +19,7 @@ from hub.identifiers.numbers import canonical
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
-from hub.orders import allocation, line_status, oversell, pre_orders, unmapped
+from hub.orders import allocation, line_status, order_holds, oversell, pre_orders, unmapped
 from hub.orders.line_status import LineStatus
 from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
@@ -45,6 +45,8 @@ def settle(tx: Transaction, context: CommandContext, channel: ChannelRow, order:
         _release_surplus(tx, context, one)
     whole = None if order["handed_over"] else _site(tx, context, channel, found)
     for one in found:
+        if not one.takes_units:
+            continue  # the channel's own stock, or no goods at all
         if one.line["product_id"] is None:
             _report_unmapped(tx, context, order, one)
         elif order["handed_over"] and one.wanted:
@@ -54,6 +56,7 @@ def settle(tx: Transaction, context: CommandContext, channel: ChannelRow, order:
             _allocate(tx, context, channel, order, one, whole)
         _report_excess(tx, context, order, one)
     unmapped.close(tx, context, channel["id"])
+    order_holds.review(tx, context, order)
     line_status.reopen_if_not_done(tx, order)
     line_status.close_if_done(tx, [order["id"]])
 
@@ -77,7 +80,7 @@ def _release_surplus(tx: Transaction, context: CommandContext, one: LineStatus) 
     gone = [*one.strange, *one.promised[kept:]]
     if gone:
         ledger.record(
-            Work(tx, replace(context, reason="order changed"), new_id()),
+            Work(tx, replace(context, reason=context.reason or "order changed"), new_id()),
             UnitCommand(action=Action.RELEASE),
             [Scan(unit["id"]) for unit in gone],
         )

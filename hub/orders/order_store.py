@@ -1,5 +1,6 @@
 """Order store: store an order as its channel reports it, before any processing."""
 
+from decimal import Decimal
 from typing import TypedDict
 
 import orjson
@@ -8,7 +9,8 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.storage.rows import ChannelRow, OrderRow
 from hub.storage.sql import Transaction
-from hub.vocabulary import Order, OrderLine, OrderState
+from hub.sync import mappings
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
 ORDERS = (
     "SELECT sales_order.*, channel.code AS channel_code FROM sales_order "
@@ -23,6 +25,14 @@ class _Id(TypedDict):
 class _LineRef(TypedDict):
     id: str
     ref: str
+
+
+class _KindOfLine(TypedDict):
+    id: str
+    order_id: str
+    sku: str
+    title: str
+    kind: str
 
 
 class _ListedItem(TypedDict):
@@ -41,39 +51,89 @@ def is_old(known: OrderRow | None, order: Order) -> bool:
 
 
 def store(tx: Transaction, context: CommandContext, channel: ChannelRow, order: Order) -> str:
-    """Store an order and its lines and return its id; removed lines get quantity 0."""
+    """Store an order and its lines and return its id; removed lines get quantity 0.
+
+    The end of its promises is forgotten once it is no longer unpaid.
+    """
+    columns = {**_facts(channel, order), "recorded_at": micros(context.now)}
+    names = ", ".join(columns)
+    values = ", ".join(f":{name}" for name in columns)
+    kept = {"channel_id", "ref", "placed_at", "recorded_at", "customer_ref", "origin_ref"}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in kept)
     row = tx.row_as(
-        _Id,
-        "INSERT INTO sales_order(id, channel_id, ref, number, state, remote_state, at_counter, "
-        "handed_over, customer_ref, origin_ref, placed_at, remote_updated_at, recorded_at) "
-        "VALUES(:id, :channel, :ref, :number, :state, :remote_state, :at_counter, :handed_over, "
-        ":customer, :origin, :placed_at, :updated_at, :now) "
-        "ON CONFLICT(channel_id, ref) DO UPDATE SET state = excluded.state, "
-        "number = excluded.number, remote_state = excluded.remote_state, "
-        "at_counter = excluded.at_counter, handed_over = excluded.handed_over, "
+        _Id,  # the names are constants of this module, never input
+        f"INSERT INTO sales_order(id, {names}) VALUES(:id, {values}) "
+        f"ON CONFLICT(channel_id, ref) DO UPDATE SET {changed}, "
         "customer_ref = COALESCE(excluded.customer_ref, sales_order.customer_ref), "
         "origin_ref = COALESCE(excluded.origin_ref, sales_order.origin_ref), "
-        "remote_updated_at = excluded.remote_updated_at RETURNING id",
+        "hold_override = CASE WHEN excluded.hold = sales_order.hold_override "
+        "THEN sales_order.hold_override END, "
+        "promises_ended_at = CASE WHEN excluded.state = 'pending' "
+        "THEN sales_order.promises_ended_at END RETURNING id",
         id=new_id(),
-        channel=channel["id"],
-        ref=order.ref,
-        number=order.number[:100],
-        # Our own units decide whether an order is fulfilled, not the channel.
-        state=str(OrderState.OPEN if order.state is OrderState.FULFILLED else order.state),
-        remote_state=order.remote_state[:100],
-        at_counter=order.at_counter,
-        handed_over=order.at_counter and order.state is OrderState.FULFILLED,
-        customer=order.customer_ref,
-        origin=order.origin_ref and order.origin_ref[:200],
-        placed_at=micros(order.placed_at),
-        updated_at=micros(order.updated_at),
-        now=micros(context.now),
+        **columns,
     )
     assert row is not None
     for line in order.lines:
         _store_line(tx, channel, row["id"], line)
     _drop_lines(tx, row["id"], {line.ref for line in order.lines})
     return row["id"]
+
+
+def state_and_hold(channel: ChannelRow, order: Order) -> tuple[OrderState, HoldReason | None]:
+    """Return the stored state of a reported order, and why nothing of it may leave.
+
+    Our own units decide whether an order is fulfilled, not the channel. An order with a hold is
+    pending, and a pending order has one. A test order is a draft, unless its channel serves them.
+    """
+    if order.state is OrderState.CANCELLED:
+        return order.state, None
+    if order.state is OrderState.DRAFT or (order.test and not channel["serves_test_orders"]):
+        return OrderState.DRAFT, None
+    if order.state is OrderState.FULFILLED:
+        return OrderState.OPEN, None
+    if order.state is OrderState.PENDING or order.hold is not None:
+        return OrderState.PENDING, order.hold or HoldReason.PAYMENT_PENDING
+    return OrderState.OPEN, None
+
+
+def _facts(channel: ChannelRow, order: Order) -> dict[str, str | int | None]:
+    """Return the columns of an order, as its channel reports it."""
+    state, hold = state_and_hold(channel, order)
+    fulfilled = order.state is OrderState.FULFILLED
+    return {
+        "channel_id": channel["id"],
+        "ref": order.ref,
+        "number": order.number[:100],
+        "state": str(state),
+        "hold": None if hold is None else str(hold),
+        "is_test": order.test,
+        "remote_state": order.remote_state[:100],
+        "remote_done": fulfilled,
+        "at_counter": order.at_counter,
+        "handed_over": order.at_counter and fulfilled and state is OrderState.OPEN,
+        "customer_ref": order.customer_ref and order.customer_ref[:200],
+        "origin_ref": order.origin_ref and order.origin_ref[:200],
+        "placed_at": micros(order.placed_at),
+        "remote_updated_at": micros(order.updated_at),
+        "currency": order.currency,
+        "total": _amount(order.total),
+        "discount": _amount(order.discount),
+        "tax": _amount(order.tax),
+        "shipping": _amount(order.shipping),
+        "refunded": _amount(order.refunded),
+        "tax_included": order.tax_included,
+        "ship_by": None if order.ship_by is None else micros(order.ship_by),
+        "deliver_by": None if order.deliver_by is None else micros(order.deliver_by),
+        "is_gift": order.is_gift,
+        "has_note": order.has_note,
+        "location_ref": order.location_ref and order.location_ref[:200],
+    }
+
+
+def _amount(value: Decimal | None) -> str | None:
+    """Return an exact amount as plain text: no exponent, all decimals as the channel wrote them."""
+    return None if value is None else f"{value:f}"[:40]
 
 
 def sold_as(tx: Transaction, channel_id: str, sku: str) -> tuple[str | None, str | None]:
@@ -93,11 +153,14 @@ def _store_line(tx: Transaction, channel: ChannelRow, order_id: str, line: Order
     product_id, unit_id = sold_as(tx, channel["id"], line.sku)
     tx.run(
         "INSERT INTO order_line(id, order_id, ref, sku, title, product_id, unit_id, quantity, "
-        "remote_fulfilled, serials) VALUES(:id, :order_id, :ref, :sku, :title, :product, :unit, "
-        ":quantity, :fulfilled, :serials) ON CONFLICT(order_id, ref) DO UPDATE SET "
+        "remote_fulfilled, serials, kind, unit_price, discount, tax) VALUES(:id, :order_id, :ref, "
+        ":sku, :title, :product, :unit, :quantity, :fulfilled, :serials, :kind, :unit_price, "
+        ":discount, :tax) ON CONFLICT(order_id, ref) DO UPDATE SET "
         "sku = excluded.sku, title = excluded.title, product_id = excluded.product_id, "
         "unit_id = excluded.unit_id, quantity = excluded.quantity, "
-        "remote_fulfilled = excluded.remote_fulfilled, serials = excluded.serials",
+        "remote_fulfilled = excluded.remote_fulfilled, serials = excluded.serials, "
+        "kind = excluded.kind, unit_price = excluded.unit_price, discount = excluded.discount, "
+        "tax = excluded.tax",
         id=new_id(),
         order_id=order_id,
         ref=line.ref,
@@ -108,6 +171,10 @@ def _store_line(tx: Transaction, channel: ChannelRow, order_id: str, line: Order
         quantity=max(0, line.quantity),
         fulfilled=line.fulfilled,
         serials=orjson.dumps(line.serials).decode(),
+        kind=str(line.kind),
+        unit_price=_amount(line.unit_price),
+        discount=_amount(line.discount),
+        tax=_amount(line.tax),
     )
 
 
@@ -118,3 +185,31 @@ def _drop_lines(tx: Transaction, order_id: str, refs: set[str]) -> None:
     gone = [row["id"] for row in rows if row["ref"] not in refs]
     if gone:
         tx.run("UPDATE order_line SET quantity = 0 WHERE id IN (:ids...)", ids=gone)
+
+
+def apply_line_kinds(tx: Transaction, channel: ChannelRow, *, limit: int) -> list[str]:
+    """Apply a channel's mapping of line kinds to its stored lines; return the changed orders.
+
+    The newest `limit` lines without a product or with a kind of their own are looked at: the
+    channel states the others again with their orders.
+    """
+    rows = tx.rows_as(
+        _KindOfLine,
+        "SELECT order_line.id, order_line.order_id, order_line.sku, order_line.title, "
+        "order_line.kind FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE sales_order.channel_id = :channel AND sales_order.state IN ('open', 'pending') "
+        "AND (order_line.product_id IS NULL OR order_line.kind <> 'goods') "
+        "ORDER BY sales_order.placed_at DESC, order_line.id LIMIT :limit",
+        channel=channel["id"],
+        limit=limit,
+    )
+    changed: dict[str, None] = {}
+    for row in rows:
+        kind = mappings.line_kind(channel, row["sku"], row["title"])
+        if kind is not None and kind != row["kind"]:
+            tx.run(
+                "UPDATE order_line SET kind = :kind WHERE id = :id", kind=str(kind), id=row["id"]
+            )
+            changed[row["order_id"]] = None
+    return list(changed)

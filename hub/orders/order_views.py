@@ -29,6 +29,7 @@ def orders(
     channel: str | None = None,
     state: str | None = None,
     number: str | None = None,
+    hold: str | None = None,
 ) -> list[OrderViewRow]:
     """Return orders, newest first, up to `first` plus one."""
     wanted = Filter()
@@ -36,6 +37,7 @@ def orders(
     wanted.add("channel.code = :channel", channel=channel)
     wanted.add("sales_order.state = :state", state=state)
     wanted.add("sales_order.number = :number", number=number)
+    wanted.add("sales_order.hold = :hold", hold=hold)
     return tx.rows_as(
         OrderViewRow,
         "SELECT sales_order.*, channel.code AS channel_code, channel.name AS channel_name "

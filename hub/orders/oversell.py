@@ -7,6 +7,7 @@ the substitution. CANCEL asks the channel to cancel, as long as nothing has left
 from typing import TypedDict
 
 from hub import cases
+from hub.availability.demand import WANTS_UNITS
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros
 from hub.commands.context import CommandContext
@@ -145,7 +146,7 @@ def still_wanted(tx: Transaction, order_id: str) -> bool:
         "SELECT COUNT(*) FROM sales_order JOIN order_line ON order_line.order_id = sales_order.id "
         "JOIN exception_case ON exception_case.channel_id = sales_order.channel_id "
         "AND exception_case.subject = sales_order.ref || '/' || order_line.ref "
-        "WHERE sales_order.id = :order AND sales_order.state IN ('open', 'pending') "
+        f"WHERE sales_order.id = :order AND {WANTS_UNITS} "
         "AND exception_case.kind = 'oversold' AND exception_case.state <> 'resolved'",
         order=order_id,
     )

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from hub import cases
 from hub.availability import incoming
+from hub.availability.demand import WANTS_UNITS
 from hub.availability.policy import of_products
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
@@ -18,9 +19,9 @@ from hub.sync import channels
 LACKING = (
     "SELECT * FROM (SELECT order_line.*, sales_order.channel_id, sales_order.number, "
     "sales_order.placed_at, sales_order.ref AS order_ref, "
-    f"order_line.quantity - {incoming.BOUND} AS lacking FROM order_line "
+    f"order_line.quantity - order_line.withheld - {incoming.BOUND} AS lacking FROM order_line "
     "JOIN sales_order ON sales_order.id = order_line.order_id "
-    "WHERE sales_order.state IN ('open', 'pending') AND order_line.product_id IN (:products...)"
+    f"WHERE {WANTS_UNITS} AND order_line.product_id IN (:products...)"
     ") AS line WHERE lacking > 0 ORDER BY placed_at, id LIMIT :limit"
 )
 EARLY = (

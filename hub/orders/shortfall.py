@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hub import cases, orders
+from hub.availability.demand import WANTS_UNITS
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
 from hub.orders import line_status, order_lookup
@@ -25,7 +26,7 @@ def promise_anew(tx: Transaction, context: CommandContext, line_ids: Sequence[st
         "SELECT order_line.*, sales_order.channel_id, sales_order.number, "
         "sales_order.ref AS order_ref FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
-        "WHERE order_line.id IN (:lines...) AND sales_order.state IN ('open', 'pending') "
+        f"WHERE order_line.id IN (:lines...) AND {WANTS_UNITS} "
         "AND order_line.product_id IS NOT NULL ORDER BY sales_order.placed_at, order_line.id",
         lines=list(line_ids),
     )

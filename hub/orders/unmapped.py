@@ -12,7 +12,7 @@ from hub.storage.sql import Transaction
 WAITING = (
     "FROM order_line JOIN sales_order ON sales_order.id = order_line.order_id "
     "WHERE order_line.product_id IS NULL AND order_line.quantity > 0 "
-    "AND sales_order.state <> 'cancelled' "
+    "AND order_line.kind = 'goods' AND sales_order.state NOT IN ('cancelled', 'draft') "
     "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
 )
 

@@ -19,6 +19,7 @@ from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
 
+HOURS_MAX = 8_760  # a year
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # part of the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
 
@@ -45,6 +46,8 @@ class ChannelCard:
     sites: Sequence[str] = ()
     safety_buffer: int = 0
     oversell: Oversell = Oversell.BACK_ORDER
+    unpaid_promise_hours: int | None = None  # None: promises of unpaid orders have no end
+    serves_test_orders: bool = False
     policy: PolicyCard | None = None  # None: keeps the current policy
 
 
@@ -79,12 +82,7 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
 
     Raises InvalidInput or UnknownReference.
     """
-    if not CODE.fullmatch(card.code):
-        raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
-    if not 0 < len(card.name) <= 200:
-        raise InvalidInput("the name needs 1 to 200 characters", field="name")
-    if card.safety_buffer < 0:
-        raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
+    _check(card)
     manufacturer = None
     if card.manufacturer is not None:
         named = reference(tx, "manufacturer", "code", card.manufacturer)
@@ -95,15 +93,18 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     row = tx.row_as(
         _Registered,
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "client_id, site_ids, safety_buffer, oversell, policy, state, created_at) VALUES(:id, "
+        "client_id, site_ids, safety_buffer, oversell, unpaid_promise_hours, serves_test_orders, "
+        "policy, state, created_at) VALUES(:id, "
         ":code, :name, :connector, :settings, :capabilities, :manufacturer, :client, :sites, "
         ":buffer, "
-        ":oversell, :policy, 'active', :now) "
+        ":oversell, :unpaid, :tests, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
-        "oversell = excluded.oversell, policy = COALESCE(excluded.policy, channel.policy) "
+        "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
+        "serves_test_orders = excluded.serves_test_orders, "
+        "policy = COALESCE(excluded.policy, channel.policy) "
         "RETURNING id, connector",
         id=new_id(),
         code=card.code,
@@ -116,6 +117,8 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
+        unpaid=card.unpaid_promise_hours,
+        tests=card.serves_test_orders,
         policy=policy,
         now=micros(context.now),
     )
@@ -125,6 +128,17 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     rate_limits.forget_token(tx, row["id"])  # its credentials may have changed
     listings.touch_channel(tx, row["id"], context.now)
     return row["id"]
+
+
+def _check(card: ChannelCard) -> None:
+    if not CODE.fullmatch(card.code):
+        raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
+    if not 0 < len(card.name) <= 200:
+        raise InvalidInput("the name needs 1 to 200 characters", field="name")
+    if card.safety_buffer < 0:
+        raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
+    if card.unpaid_promise_hours is not None and not 0 < card.unpaid_promise_hours <= HOURS_MAX:
+        raise InvalidInput(f"promises last 1 to {HOURS_MAX} hours", field="unpaidPromiseHours")
 
 
 def _policy(tx: Transaction, context: CommandContext, card: ChannelCard) -> str | None:

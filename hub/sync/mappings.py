@@ -18,7 +18,15 @@ from hub.errors import InvalidInput
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
-from hub.vocabulary import Order, OrderState, Return, ReturnState
+from hub.vocabulary import (
+    HoldReason,
+    LineKind,
+    Order,
+    OrderLine,
+    OrderState,
+    Return,
+    ReturnState,
+)
 
 MAPPINGS_MAX = 200  # of one kind, for one channel
 CHARS_MAX = 100
@@ -27,16 +35,21 @@ SHIPMENTS_MAX = 1_000  # the latest ones
 
 
 class MappingKind(StrEnum):
-    """Subject of a mapping: states map from the channel's term, carriers from ours."""
+    """Subject of a mapping: states map from the channel's term, carriers from ours.
+
+    The kind of an order line maps from its SKU, or from its title where it has none.
+    """
 
     ORDER_STATE = "order_state"
     RETURN_STATE = "return_state"
     CARRIER = "carrier"
+    LINE_KIND = "line_kind"
 
 
 MEANINGS: dict[MappingKind, type[StrEnum]] = {
     MappingKind.ORDER_STATE: OrderState,
     MappingKind.RETURN_STATE: ReturnState,
+    MappingKind.LINE_KIND: LineKind,
 }
 
 
@@ -62,6 +75,12 @@ class _SeenState(TypedDict):
     remote_state: str
     state: str
     times: int
+
+
+class _SeenLine(TypedDict):
+    sku: str
+    title: str
+    kind: str
 
 
 class _Payload(TypedDict):
@@ -115,9 +134,33 @@ def of(channel: ChannelLike, kind: MappingKind) -> list[Mapping]:
 
 
 def order(channel: ChannelLike, reported: Order) -> Order:
-    """Return an order with its state mapped."""
+    """Return an order with its state and the kinds of its lines mapped.
+
+    A state that is mapped to open lets the channel's own hold pass, but not a buyer's request to
+    cancel, which no state states.
+    """
+    lines = tuple(_line(channel, line) for line in reported.lines)
+    reported = replace(reported, lines=lines)
     found = _target(channel, MappingKind.ORDER_STATE, reported.remote_state)
-    return reported if found is None else replace(reported, state=OrderState(found))
+    if found is None:
+        return reported
+    keeps = found == OrderState.PENDING or reported.hold is HoldReason.CANCELLATION_REQUESTED
+    return replace(reported, state=OrderState(found), hold=reported.hold if keeps else None)
+
+
+def line_kind(channel: ChannelLike, sku: str, title: str) -> LineKind | None:
+    """Return the mapped kind of an order line, None where nobody mapped it."""
+    found = _target(channel, MappingKind.LINE_KIND, sku.strip() or title)
+    return None if found is None else LineKind(found)
+
+
+def _line(channel: ChannelLike, line: OrderLine) -> OrderLine:
+    """Return a line with its kind; one without an SKU that nobody mapped is no goods of ours."""
+    found = line_kind(channel, line.sku, line.title)
+    if found is not None:
+        return replace(line, kind=found)
+    custom = not line.sku.strip() and line.kind is LineKind.GOODS and not line.serials
+    return replace(line, kind=LineKind.CUSTOM) if custom else line
 
 
 def returned(channel: ChannelLike, reported: Return) -> Return:
@@ -138,7 +181,7 @@ def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
     sent to the channel. Raises UnknownReference for an unknown channel.
     """
     channel = channels.get(tx, code)
-    seen = _carriers(tx, channel) if kind is MappingKind.CARRIER else _states(tx, channel, kind)
+    seen = _seen(tx, channel, kind)
     named = of(channel, kind)
     targets = {_key(each.source): each.target for each in named}
     used = {_key(source) for source, _ in seen}
@@ -152,6 +195,29 @@ def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
         )
         for (source, target), times in seen.most_common()
     ] + [Word(each.source, each.target, times=0, mapped=True) for each in unused]
+
+
+def _seen(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[tuple[str, str]]:
+    if kind is MappingKind.CARRIER:
+        return _carriers(tx, channel)
+    if kind is MappingKind.LINE_KIND:
+        return _line_kinds(tx, channel)
+    return _states(tx, channel, kind)
+
+
+def _line_kinds(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
+    """Count the recent lines that no product is known for, by SKU or title and kind."""
+    rows = tx.rows_as(
+        _SeenLine,
+        "SELECT sku, title, kind FROM (SELECT order_line.sku, order_line.title, order_line.kind, "
+        "order_line.product_id FROM order_line "
+        "JOIN sales_order ON sales_order.id = order_line.order_id "
+        "WHERE sales_order.channel_id = :channel ORDER BY sales_order.placed_at DESC, "
+        "order_line.id LIMIT :limit) AS lately WHERE product_id IS NULL",
+        channel=channel["id"],
+        limit=LOOKED_AT_MAX,
+    )
+    return Counter((row["sku"] or row["title"], row["kind"]) for row in rows)
 
 
 def _states(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""The sweep: releases expired allocations, blocks expired units, retries back-orders.
+"""The sweep: releases expired promises, blocks expired units, retries back-orders.
 
-It serves order lines whose SKU has become known, closes cases of orders and returns that are
-resolved by later events, applies the case rules, and deletes lines of the push log, sent event
-facts and webhook messages that are older than a month.
+It ends the promises of orders that were not paid in time, serves order lines whose SKU has become
+known, closes cases of orders and returns that are resolved by later events, applies the case
+rules, and deletes lines of the push log, sent event facts and webhook messages that are older than
+a month.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,9 @@ async def sweep(runtime: Runtime) -> str:
     expired = await runtime.database.write(
         lambda tx: expiry.set_aside(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
+    unpaid = await runtime.database.write(
+        lambda tx: orders.end_unpaid_promises(tx, runtime.context("sweep"), limit=ROWS_MAX)
+    )
     tried = await runtime.database.write(
         lambda tx: orders.retry_backorders(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
@@ -51,6 +55,7 @@ async def sweep(runtime: Runtime) -> str:
         lambda tx: rules.apply(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     return (
-        f"{released} promises ran out, {expired} units expired, {tried} back-ordered lines tried, "
+        f"{released} promises ran out, {unpaid} orders stayed unpaid, {expired} units expired, "
+        f"{tried} back-ordered lines tried, "
         f"{bound} waiting orders bound, rules acted {acted} times on cases"
     )

@@ -19,7 +19,7 @@ from hub_api.descriptions.describe import VALUES
 from hub_api.descriptions.fields import FIELDS
 
 ROOT = Path(__file__).parent.parent.parent
-FOREIGN = {"Date", "DateTime", "Time", "JSON", "Int", "Float", "String", "Boolean", "ID"}
+FOREIGN = {"Decimal", "Date", "DateTime", "Time", "JSON", "Int", "Float", "String", "Boolean", "ID"}
 
 
 def described() -> Iterator[tuple[str, str | None]]:

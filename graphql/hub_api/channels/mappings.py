@@ -2,14 +2,18 @@
 
 import strawberry
 
+from hub import orders
 from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.storage.sql import Transaction
+from hub.sync import channels
 from hub.sync import mappings as channel_mappings
 from hub.sync.mappings import Mapping, MappingKind
 from hub_api.common.commands import Call, command
 from hub_api.common.context import Info
 from hub_api.common.problems import answer
+
+LINES_MAX = 5_000  # of open orders, to which new kinds of lines apply at once
 
 
 @strawberry.type(description="A word and what is made of it, and how often it was used lately.")
@@ -25,11 +29,13 @@ class MappedWord:
 @strawberry.input(description="A word and what is to be made of it.")
 class MappingInput:
     source: str = strawberry.field(
-        description="The channel's word, whatever its case; of a carrier: ours."
+        description="The channel's word, whatever its case; of a carrier: ours; of an order line: "
+        "its SKU, or its title where it has none."
     )
     target: str = strawberry.field(
-        description="For an order: pending, open, fulfilled, cancelled. For a return: requested, "
-        "open, closed, cancelled. For a carrier: what the channel calls it."
+        description="For an order: draft, pending, open, fulfilled, cancelled. For a return: "
+        "requested, open, closed, cancelled. For an order line: goods, gift_card, service, "
+        "digital, tip, fee, custom. For a carrier: what the channel calls it."
     )
 
 
@@ -73,6 +79,9 @@ class MappingMutation:
 
         def do(work: Work) -> None:
             channel_mappings.put(work.tx, channel, kind, named)
+            if kind is MappingKind.LINE_KIND:
+                changed = channels.get(work.tx, channel)
+                orders.apply_line_kinds(work.tx, work.context, changed, limit=LINES_MAX)
 
         await call.once(call.context.command_context(), do)
         return await call.context.read(lambda tx: _shown(tx, channel, kind))

@@ -169,8 +169,19 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         sites=channel.sites if policy.sites is None else policy.sites,
         safety_buffer=channel.safety_buffer if kept is None else kept,
         oversell=channel.oversell,
+        unpaid_promise_hours=_hours(channel, found),
+        serves_test_orders=channel.serves_test_orders,
         policy=policy if channel.policy else None,
     )
+
+
+def _hours(channel: ChannelInput, connector: type) -> int | None:
+    """Return for how long an unpaid order keeps its units; None: without end."""
+    given = channel.unpaid_promise_hours
+    if given is None:
+        advised = getattr(connector, "unpaid_promise_hours", None)
+        return advised if isinstance(advised, int) else None
+    return given or None
 
 
 def _bind(work: Work, code: str, bindings: list[ListingInput]) -> int:

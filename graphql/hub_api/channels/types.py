@@ -71,6 +71,10 @@ class Channel:
     paused_reason: str | None
     safety_buffer: int
     oversell: Oversell
+    unpaid_promise_hours: int | None = strawberry.field(
+        description="Hours for which an unpaid order keeps its units; null: without end."
+    )
+    serves_test_orders: bool = strawberry.field(description="Whether test orders take units.")
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
     client_id: strawberry.Private[str | None]
     row: strawberry.Private[Row]
@@ -88,6 +92,8 @@ class Channel:
             paused_reason=row["paused_reason"],
             safety_buffer=row["safety_buffer"],
             oversell=Oversell(row["oversell"]),
+            unpaid_promise_hours=row["unpaid_promise_hours"],
+            serves_test_orders=bool(row["serves_test_orders"]),
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
             client_id=row["client_id"],
             row=row,
@@ -156,6 +162,14 @@ class ChannelInput:
     oversell: Oversell = strawberry.field(
         description="Handling of orders for more than there is; a case is opened in any event.",
         default=Oversell.BACK_ORDER,
+    )
+    unpaid_promise_hours: int | None = strawberry.field(
+        description="Hours for which an unpaid order keeps its units; 0: without end; null: as "
+        "its connector advises.",
+        default=None,
+    )
+    serves_test_orders: bool = strawberry.field(
+        description="Whether test orders take units.", default=False
     )
     policy: AvailabilityPolicyInput | None = strawberry.field(
         description="Further points of its availability policy; null: what was set stays. Its "

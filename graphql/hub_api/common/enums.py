@@ -50,6 +50,8 @@ from hub.vocabulary import (
     BizStep,
     CaptureMethod,
     Disposition,
+    HoldReason,
+    LineKind,
     OrderState,
     ReturnState,
     WarrantyStatus,
@@ -158,6 +160,8 @@ strawberry.enum(Disposition, description="GS1 CBV disposition.")
 strawberry.enum(CaptureMethod, description="How a serial reached the ledger.")
 strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or blocked.")
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
+strawberry.enum(HoldReason, description="Why nothing of an order may leave now.")
+strawberry.enum(LineKind, description="Kind of an order line; only GOODS take units.")
 strawberry.enum(Condition, name="UnitCondition", description="How worn a unit is.")
 strawberry.enum(RecordOrigin, description="Where the record of a unit began.")
 strawberry.enum(Audience, description="Who a serial is shown to.")

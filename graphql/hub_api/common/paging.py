@@ -1,16 +1,16 @@
 """Pages in the style of Relay: edges with cursors, and whether there is more."""
 
 import base64
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import strawberry
 
 from hub.errors import InvalidInput
 from hub.identifiers.numbers import is_id
-from hub.storage.sql import Row
 
 Node = TypeVar("Node")
+RowT = TypeVar("RowT", bound=Mapping[str, Any])
 
 
 @strawberry.type(description="Where a page ends.")
@@ -42,10 +42,10 @@ class Connection(Generic[Node]):
 
 
 def page(
-    rows: Sequence[Row], first: int, after: str | None, make: Callable[[Row], Node]
+    rows: Sequence[RowT], first: int, after: str | None, make: Callable[[RowT], Node]
 ) -> Connection[Node]:
     """Make a page of rows, of which one more than `first` was read."""
-    edges = [Edge(node=make(row), cursor=cursor(row["id"])) for row in rows[:first]]
+    edges = [Edge(node=make(row), cursor=cursor(str(row["id"]))) for row in rows[:first]]
     return Connection(
         edges=edges,
         page_info=PageInfo(

@@ -13,6 +13,7 @@ from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub import errors
 from hub.errors import Refused
 from hub.storage.database import TROUBLES, ReadTooLong
+from hub.vocabulary import HoldReason
 from hub_api.engine.wire import TRY_AGAIN
 
 
@@ -93,6 +94,12 @@ class WrongUnit(Problem):
     )
 
 
+@strawberry.type(description="Nothing of the order may leave now.")
+class OrderOnHold(Problem):
+    hold: HoldReason | None = strawberry.field(description="Why.", default=None)
+    order: str | None = strawberry.field(description="Number of the order.", default=None)
+
+
 @strawberry.type(description="The unit changed since it was read: read it again.")
 class VersionConflict(Problem):
     version: int | None = strawberry.field(description="Its version now.", default=None)
@@ -135,6 +142,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.UnitBlocked: UnitBlocked,
     errors.UnitExpired: UnitExpired,
     errors.WrongUnit: WrongUnit,
+    errors.OrderOnHold: OrderOnHold,
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,
@@ -150,6 +158,7 @@ AnyProblem = Union[  # noqa: UP007 # a union of values that are computed is not 
     AmbiguousUnit,
     UnknownReference,
     StepNotAllowed,
+    OrderOnHold,
     IdempotencyKeyReused,
     Forbidden,
 ]
@@ -163,8 +172,11 @@ def answer(name: str, result: type) -> Any:
 def problem(code: str, message: str, details: Mapping[str, Any] | None) -> Problem:
     """Turn a refusal's code, words and details into its type."""
     shown = BY_CODE[code]
-    names = shown.__dataclass_fields__.keys() & (details or {}).keys()
-    return shown(code=code, message=message, **{name: (details or {})[name] for name in names})
+    given = dict(details or {})
+    if shown is OrderOnHold and given.get("hold"):
+        given["hold"] = HoldReason(given["hold"])
+    names = shown.__dataclass_fields__.keys() & given.keys()
+    return shown(code=code, message=message, **{name: given[name] for name in names})
 
 
 class _Handler(strawberry.ExceptionHandler):  # type: ignore[type-arg] # its types are set below

@@ -151,6 +151,7 @@ WARRANTY: Words = {
     "INVALID": "Serial not valid there",
 }
 ORDER: Words = {
+    "DRAFT": "Not placed",
     "PENDING": "Pending",
     "OPEN": "Open",
     "FULFILLED": "Fulfilled",
@@ -176,6 +177,7 @@ CASE_KIND: Words = {
     "SUSPECT_RETURN": "Suspect return",
     "CHANNEL_DOWN": "Channel does not answer",
     "SHIPPED_TOO_MANY": "Shipped too many",
+    "ORDER_ON_HOLD": "Order on hold",
     "DUPLICATE_ORDER": "Order came in twice",
     "SUBSTITUTION": "Another product sent",
     "RETURN_NOT_SCANNED": "Return not scanned",

@@ -239,4 +239,5 @@ ARGUMENTS: dict[str, str] = {
     "webhook": "Settings of the webhook endpoint.",
     "what": "Event in words.",
     "work": "Work in words.",
+    "whole": "Refuse the order unless all its units can be promised at once.",
 }

@@ -1,5 +1,7 @@
 """Mutations for orders."""
 
+from dataclasses import replace
+
 import strawberry
 
 from hub import orders
@@ -32,5 +34,31 @@ class OrderMutation:
             return str(order_id)
 
         await call.once(context, do)
+        found = await call.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
+        return Order.of(found[order_id])
+
+    @command(
+        Scope.OVERRIDE,
+        description="Let an order leave although it is on hold. The reason stays in the history "
+        "of each promised unit; another hold stops the order again.",
+        result=answer("OverrideOrderHoldResult", Order),
+    )
+    async def override_order_hold(self, call: Call, order_id: strawberry.ID, reason: str) -> Order:
+        """Let the present hold of an order pass."""
+        context = replace(call.context.command_context(), reason=reason)
+        await call.once(context, lambda work: orders.override_hold(work, order_id))
+        found = await call.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
+        return Order.of(found[order_id])
+
+    @command(
+        Scope.OPS,
+        description="Allocate the units again that a person took off an order, and those that it "
+        "lost because it was not paid in time.",
+        result=answer("AllocateOrderResult", Order),
+    )
+    async def allocate_order(self, call: Call, order_id: strawberry.ID) -> Order:
+        """Allocate an order's units again."""
+        context = call.context.command_context()
+        await call.once(context, lambda work: orders.allocate_again(work, order_id))
         found = await call.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
         return Order.of(found[order_id])

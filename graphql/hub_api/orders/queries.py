@@ -5,7 +5,7 @@ import strawberry
 from hub.access.keys import Scope
 from hub.errors import UnknownReference
 from hub.orders import order_views
-from hub.vocabulary import OrderState
+from hub.vocabulary import HoldReason, OrderState
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 from hub_api.orders.types import Order
@@ -32,6 +32,7 @@ class OrderQuery:
         channel: str | None = None,
         state: OrderState | None = None,
         number: str | None = None,
+        hold: HoldReason | None = None,
     ) -> Connection[Order]:
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         rows = await info.context.read(
@@ -42,6 +43,7 @@ class OrderQuery:
                 channel=channel,
                 state=str(state) if state else None,
                 number=number,
+                hold=str(hold) if hold else None,
             )
         )
         return page(rows, first, after, Order.of)

@@ -1,6 +1,7 @@
 """Orders: what was sold where, and which units serve it."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
@@ -8,9 +9,10 @@ from hub.access.keys import Scope
 from hub.clock import moment
 from hub.fulfillment import bindings
 from hub.orders import order_views
+from hub.orders.order_views import OrderViewRow
 from hub.returns.views import returns_of_orders
-from hub.storage.sql import Row
-from hub.vocabulary import OrderState
+from hub.storage.rows import OrderLineRow
+from hub.vocabulary import HoldReason, LineKind, OrderState
 from hub_api.common.context import Info
 from hub_api.returns.channel_returns import ChannelReturn
 from hub_api.units.types import Unit
@@ -26,6 +28,31 @@ class OrderLine:
     sku: str
     title: str
     quantity: int
+    kind: LineKind = strawberry.field(description="Kind of the line; only GOODS take units.")
+    unit_price: Decimal | None = strawberry.field(
+        description="Price of one unit before discounts, in the order's currency."
+    )
+    discount: Decimal | None = strawberry.field(description="Discount of the whole line.")
+    tax: Decimal | None = strawberry.field(description="Tax of the whole line.")
+    withheld: int = strawberry.field(
+        description="Units that a person took off the line; nothing is allocated in their place."
+    )
+
+    @classmethod
+    def of(cls, row: OrderLineRow) -> "OrderLine":
+        """Show a row."""
+        return cls(
+            id=strawberry.ID(row["id"]),
+            ref=row["ref"],
+            sku=row["sku"],
+            title=row["title"],
+            quantity=row["quantity"],
+            kind=LineKind(row["kind"]),
+            unit_price=decimal_of(row["unit_price"]),
+            discount=decimal_of(row["discount"]),
+            tax=decimal_of(row["tax"]),
+            withheld=row["withheld"],
+        )
 
     @strawberry.field(
         description="The units that are promised to it or left on it.",
@@ -66,8 +93,57 @@ class OrderUnit:
         return Unit.of(row)
 
 
+def decimal_of(value: str | None) -> Decimal | None:
+    """Return an exact amount as it was stored."""
+    return None if value is None else Decimal(value)
+
+
+@strawberry.type(description="Amounts of an order, as far as its channel shows them.")
+class OrderMoney:
+    currency: str | None = strawberry.field(description="ISO 4217 code.")
+    total: Decimal | None = strawberry.field(description="Taxes and shipping included.")
+    discount: Decimal | None = strawberry.field(description="All discounts together.")
+    tax: Decimal | None = strawberry.field(description="All taxes together.")
+    shipping: Decimal | None = strawberry.field(description="Price of the shipping.")
+    refunded: Decimal | None = strawberry.field(description="Amount that was paid back so far.")
+    tax_included: bool | None = strawberry.field(
+        description="Whether prices of lines contain their tax."
+    )
+
+
+@strawberry.type(description="A hold that somebody let pass.")
+class HoldOverride:
+    hold: HoldReason = strawberry.field(description="The hold that passed.")
+    reason: str = strawberry.field(description="The reason that was given.")
+    by: str = strawberry.field(description="Name of the API key.")
+    at: datetime
+
+
 def _moment(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
+
+
+def _override(row: OrderViewRow) -> HoldOverride | None:
+    if row["hold_override"] is None or row["hold_override_at"] is None:
+        return None
+    return HoldOverride(
+        hold=HoldReason(row["hold_override"]),
+        reason=row["hold_override_reason"] or "",
+        by=row["hold_override_by"] or "",
+        at=moment(row["hold_override_at"]),
+    )
+
+
+def _money(row: OrderViewRow) -> OrderMoney:
+    return OrderMoney(
+        currency=row["currency"],
+        total=decimal_of(row["total"]),
+        discount=decimal_of(row["discount"]),
+        tax=decimal_of(row["tax"]),
+        shipping=decimal_of(row["shipping"]),
+        refunded=decimal_of(row["refunded"]),
+        tax_included=None if row["tax_included"] is None else bool(row["tax_included"]),
+    )
 
 
 @strawberry.type(description="An order of a channel.")
@@ -78,6 +154,28 @@ class Order:
     channel: str
     channel_name: str
     state: OrderState
+    hold: HoldReason | None = strawberry.field(description="Why nothing of it may leave.")
+    hold_override: HoldOverride | None = strawberry.field(
+        description="The hold that somebody let pass; another hold stops the order again."
+    )
+    is_test: bool = strawberry.field(description="Made to try the shop: nobody bought anything.")
+    promises_ended_at: datetime | None = strawberry.field(
+        description="It was not paid in time: its units are free until it is paid."
+    )
+    money: OrderMoney = strawberry.field(
+        description="Its amounts, as far as the channel shows them."
+    )
+    ship_by: datetime | None = strawberry.field(
+        description="Instant by which the channel promised that it leaves."
+    )
+    deliver_by: datetime | None = strawberry.field(
+        description="Instant by which the channel promised that it arrives."
+    )
+    is_gift: bool = strawberry.field(description="Whether it is a gift.")
+    has_note: bool = strawberry.field(description="The buyer wrote a note; the channel shows it.")
+    location_ref: str | None = strawberry.field(
+        description="Where the channel wants it fulfilled, in its own reference."
+    )
     remote_state: str = strawberry.field(description="In the channel's own word.")
     at_counter: bool
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
@@ -94,7 +192,7 @@ class Order:
     )
 
     @classmethod
-    def of(cls, row: Row) -> "Order":
+    def of(cls, row: OrderViewRow) -> "Order":
         """Show a row."""
         return cls(
             id=strawberry.ID(row["id"]),
@@ -103,6 +201,16 @@ class Order:
             channel=row["channel_code"],
             channel_name=row["channel_name"],
             state=OrderState(row["state"]),
+            hold=HoldReason(row["hold"]) if row["hold"] else None,
+            hold_override=_override(row),
+            is_test=bool(row["is_test"]),
+            promises_ended_at=_moment(row["promises_ended_at"]),
+            money=_money(row),
+            ship_by=_moment(row["ship_by"]),
+            deliver_by=_moment(row["deliver_by"]),
+            is_gift=bool(row["is_gift"]),
+            has_note=bool(row["has_note"]),
+            location_ref=row["location_ref"],
             remote_state=row["remote_state"],
             at_counter=bool(row["at_counter"]),
             customer_ref=row["customer_ref"],
@@ -117,16 +225,7 @@ class Order:
     async def lines(self, info: Info) -> list[OrderLine]:
         """Load the lines."""
         rows = await info.context.loaders.of(order_views.order_lines).load(self.id)
-        return [
-            OrderLine(
-                id=strawberry.ID(row["id"]),
-                ref=row["ref"],
-                sku=row["sku"],
-                title=row["title"],
-                quantity=row["quantity"],
-            )
-            for row in rows
-        ]
+        return [OrderLine.of(row) for row in rows]
 
     @strawberry.field(
         description="Every unit that it ever had, the first first: also what came back or was "

@@ -17,7 +17,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import Action
-from hub.orders import Shipment
+from hub.orders import Shipment, order_holds
 from hub.returns.receive import Disposal, accept_plainly
 from hub_api.common.command_inputs import (
     REFERENCE_CHARS_MAX,
@@ -196,9 +196,11 @@ class UnitCommandMutation:
         kind: HoldKind,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Release; a picked or packed unit goes back into stock."""
+        """Release; a picked or packed unit goes back into stock, and nothing takes its place."""
         if kind is HoldKind.SALE:
-            return await move(call, Action.RELEASE, units, context)
+            return await record_units(
+                call, context, lambda work: order_holds.release(work, scans_of(units))
+            )
         # A block was placed by somebody who saw a danger: ops decide that it is over.
         call.context.require(Scope.OPS)
         return await move(call, Action.UNBLOCK, units, context, hold_kind=str(kind))

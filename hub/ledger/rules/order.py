@@ -1,14 +1,14 @@
 """Orders: a unit takes a step towards a customer only where its order line wants it.
 
-The line exists, belongs to an order that is not cancelled, asks for this product (or a substitute
-that was decided on), and is not full.
+The line exists, belongs to an order that is neither cancelled nor on hold, asks for this product
+(or a substitute that was decided on), and is not full.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypedDict
 
-from hub.errors import Refused, StepNotAllowed, UnknownReference, WrongUnit
+from hub.errors import OrderOnHold, Refused, StepNotAllowed, UnknownReference, WrongUnit
 from hub.ledger.command import UnitCommand
 from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
@@ -18,6 +18,8 @@ from hub.storage.sql import Transaction
 
 # Steps of a unit towards the customer of its order line.
 OUTWARD = LEAVING | {Action.PICK, Action.PACK}
+# An order of which units may leave: it has no hold, or somebody let this very hold pass.
+NOT_HELD = "(sales_order.hold IS NULL OR sales_order.hold = sales_order.hold_override)"
 # A unit is one that its line asks for: of its product, or of a substitute that was decided on.
 ASKED_FOR = (
     "(unit.product_id = order_line.product_id OR EXISTS (SELECT 1 FROM substitution "
@@ -26,7 +28,8 @@ ASKED_FOR = (
 )
 ORDER_LINES = (
     "SELECT order_line.*, product.sku AS product_sku, sales_order.state AS order_state, "
-    "sales_order.number, sales_order.channel_id, channel.code AS channel_code, "
+    "sales_order.number, sales_order.hold, sales_order.hold_override, "
+    "sales_order.channel_id, channel.code AS channel_code, "
     "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
     f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) AS units_left FROM order_line "
     "JOIN sales_order ON sales_order.id = order_line.order_id "
@@ -41,6 +44,8 @@ class CheckedLineRow(OrderLineRow):
     product_sku: str | None
     order_state: str
     number: str
+    hold: str | None
+    hold_override: str | None
     channel_id: str
     channel_code: str
     units_left: int
@@ -86,14 +91,17 @@ class OrderRule(Rule):
         return cls(tx, {row["id"]: row for row in rows})
 
     def check(self, command: UnitCommand, unit: UnitState) -> None:
-        """Raise UnknownReference, StepNotAllowed or WrongUnit where the line does not want it."""
+        """Raise the refusal of a unit that may not leave on its line.
+
+        UnknownReference, StepNotAllowed, OrderOnHold or WrongUnit.
+        """
         line_id = _line_of(command, unit) if self.applies else None
         if line_id is None:
             return
         line = self.lines.get(line_id)
         if line is None:
             raise UnknownReference(f"there is no order line {line_id!r}", field="order_line")
-        require_open(line["order_state"], line["number"])
+        require_free(line["order_state"], line["number"], line["hold"], line["hold_override"])
         self._same_product(line, unit)
         if command.action in LEAVING and unit.status in LIFECYCLE[command.action].when:
             self._not_full(line, unit)
@@ -131,10 +139,20 @@ def refusals(
     return refused
 
 
-def require_open(state: str, number: str | None) -> None:
-    """Raise StepNotAllowed for an order that was cancelled."""
-    if state == "cancelled":
-        raise StepNotAllowed(f"the order {number} is cancelled", allowed=[])
+def require_free(state: str, number: str, hold: str | None, override: str | None) -> None:
+    """Raise StepNotAllowed for a cancelled order, OrderOnHold for one whose units may not leave.
+
+    `override` is the hold that somebody lets pass: another hold stops the order again.
+    """
+    if state in ("cancelled", "draft"):
+        what = "cancelled" if state == "cancelled" else "not placed"
+        raise StepNotAllowed(f"the order {number} is {what}", allowed=[])
+    if hold is not None and hold != override:
+        raise OrderOnHold(
+            f"nothing of the order {number} may leave: {hold.replace('_', ' ')}",
+            hold=hold,
+            order=number,
+        )
 
 
 def directed(tx: Transaction, line_id: str) -> list[DirectedUnit]:

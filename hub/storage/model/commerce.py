@@ -26,6 +26,8 @@ class Channel(SQLModel, table=True):
     safety_buffer: int = Field(default=0)  # units kept back from this channel
     # What happens when it sold more than there is: back_order, alternative, cancel.
     oversell: str = Field(default="back_order", max_length=20)
+    unpaid_promise_hours: int | None = Field(default=None)  # None: the promise has no end
+    serves_test_orders: bool = Field(default=False)
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
     policy: str | None = words()  # JSON: the other points of its availability policy
     mappings: str | None = words()  # JSON: what its words mean here, by kind
@@ -128,6 +130,7 @@ class Order(SQLModel, table=True):
     recorded_at: int = instant()
     tags: str = words(nullable=False, default="[]")  # JSON list of ours: express …
     promised_on: str | None = Field(default=None, max_length=10)  # ISO day: it is to leave by then
+    remote_done: bool = Field(default=False)  # fulfilled, says the channel
     handed_over: bool = Field(default=False)  # at the counter: its units have left already
     # The channel's word for where it came from: an import from another channel.
     origin_ref: str | None = Field(default=None, max_length=200)
@@ -135,6 +138,27 @@ class Order(SQLModel, table=True):
     # suspected, same, different.
     same_as: str | None = Field(default=None, max_length=36)
     same_verdict: str | None = Field(default=None, max_length=20)
+    hold: str | None = Field(default=None, max_length=30)  # why nothing may leave
+    # A person lets this hold pass: another hold stops the order again.
+    hold_override: str | None = Field(default=None, max_length=30)
+    hold_override_reason: str | None = Field(default=None, max_length=200)
+    hold_override_by: str | None = Field(default=None, max_length=100)
+    hold_override_at: int | None = instant(nullable=True)
+    is_test: bool = Field(default=False)
+    promises_ended_at: int | None = instant(nullable=True)  # it stayed unpaid for too long
+    currency: str | None = Field(default=None, max_length=3)
+    # Exact decimals as text: no database rounds them.
+    total: str | None = Field(default=None, max_length=40)
+    discount: str | None = Field(default=None, max_length=40)
+    tax: str | None = Field(default=None, max_length=40)
+    shipping: str | None = Field(default=None, max_length=40)
+    refunded: str | None = Field(default=None, max_length=40)
+    tax_included: bool | None = Field(default=None)
+    ship_by: int | None = instant(nullable=True)  # promised by the channel to the buyer
+    deliver_by: int | None = instant(nullable=True)
+    is_gift: bool = Field(default=False)
+    has_note: bool = Field(default=False)
+    location_ref: str | None = Field(default=None, max_length=200)
 
 
 class OrderLine(SQLModel, table=True):
@@ -153,6 +177,12 @@ class OrderLine(SQLModel, table=True):
     remote_fulfilled: int = Field(default=0)
     serials: str = words(nullable=False, default="[]")  # JSON list: named by the channel
     unit_id: str | None = Field(default=None, max_length=36)  # its listing sells this unit only
+    kind: str = Field(default="goods", max_length=20)
+    withheld: int = integer()  # units that a person took off it: allocated again by a person only
+    # Exact decimals as text, in the order's currency.
+    unit_price: str | None = Field(default=None, max_length=40)
+    discount: str | None = Field(default=None, max_length=40)
+    tax: str | None = Field(default=None, max_length=40)
 
 
 class LineReturn(SQLModel, table=True):

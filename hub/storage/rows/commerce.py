@@ -16,6 +16,8 @@ class ChannelRow(TypedDict):
     client_id: str | None
     safety_buffer: int
     oversell: str
+    unpaid_promise_hours: int | None
+    serves_test_orders: bool
     site_ids: str | None
     policy: str | None
     mappings: str | None
@@ -121,10 +123,30 @@ class OrderRow(TypedDict):
     recorded_at: int
     tags: str
     promised_on: str | None
+    remote_done: bool
     handed_over: bool
     origin_ref: str | None
     same_as: str | None
     same_verdict: str | None
+    hold: str | None
+    hold_override: str | None
+    hold_override_reason: str | None
+    hold_override_by: str | None
+    hold_override_at: int | None
+    is_test: bool
+    promises_ended_at: int | None
+    currency: str | None
+    total: str | None
+    discount: str | None
+    tax: str | None
+    shipping: str | None
+    refunded: str | None
+    tax_included: bool | None
+    ship_by: int | None
+    deliver_by: int | None
+    is_gift: bool
+    has_note: bool
+    location_ref: str | None
 
 
 class OrderLineRow(TypedDict):
@@ -140,6 +162,11 @@ class OrderLineRow(TypedDict):
     remote_fulfilled: int
     serials: str
     unit_id: str | None
+    kind: str
+    withheld: int
+    unit_price: str | None
+    discount: str | None
+    tax: str | None
 
 
 class ProductAlternativeRow(TypedDict):

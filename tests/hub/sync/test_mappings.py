@@ -102,7 +102,7 @@ def test_the_words_of_a_channel_are_listed_with_what_they_are_taken_for(world: W
 @pytest.mark.parametrize(
     ("named", "why"),
     [
-        ({"odd": "sleeping"}, "none of pending, open, fulfilled, cancelled"),
+        ({"odd": "sleeping"}, "none of draft, pending, open, fulfilled, cancelled"),
         ({"odd": ""}, "1 to 100 characters"),
         ({"x" * 101: "open"}, "1 to 100 characters"),
         ({"odd": "open", "ODD ": "pending"}, "each term at most once"),

@@ -31,6 +31,7 @@ LEAVES: dict[str, tuple[Any, Any]] = {
     "Float": (1.5, 2.5),
     "Boolean": (False, True),
     "Date": ("2026-01-01", "2026-01-02"),
+    "Decimal": ("1.10", "1.11"),
     "DateTime": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"),
     "JSON": ({"a": 1}, {"a": 2}),
 }
