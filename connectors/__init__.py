@@ -34,6 +34,7 @@ from connectors.errors import (
     Conflict,
     ConnectorError,
     NotFound,
+    NotOurs,
     RateLimited,
     Rejected,
     Transient,
@@ -41,6 +42,7 @@ from connectors.errors import (
 )
 from connectors.registry import connect, installed
 from connectors.remote import Remote, RemoteApi
+from connectors.unreadable import Unreadable, UnreadableRecord
 
 __all__ = [
     "AuthFailed",
@@ -52,6 +54,7 @@ __all__ = [
     "LookupDevice",
     "LookupWarranty",
     "NotFound",
+    "NotOurs",
     "OrderRef",
     "Page",
     "PullOrders",
@@ -74,6 +77,8 @@ __all__ = [
     "SnapshotStock",
     "Transient",
     "Unknown",
+    "Unreadable",
+    "UnreadableRecord",
     "WebhookCall",
     "capabilities",
     "connect",

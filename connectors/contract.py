@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from connectors.errors import ConnectorError
 from connectors.remote import Remote, RemoteApi
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
     Device,
@@ -45,11 +46,13 @@ class Page(Generic[Item]):
 
     A cursor is an opaque string that only its connector reads. Items may repeat across pages (the
     inbox drops duplicates) but are never skipped. `more` asks for the next page at once.
+    `unreadable` are the records of the page that could not be read; the cursor is past them too.
     """
 
     items: tuple[Item, ...]
     cursor: str
     more: bool = False
+    unreadable: tuple[UnreadableRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class PullOrders(ABC):
     async def read_order(self, ref: str) -> Order:
         """Return one order in its present state.
 
-        Raises NotFound for an unknown order, and for one that belongs to another channel.
+        Raises NotFound for an unknown order, NotOurs for one that belongs to another channel of
+        the same account, Unreadable for one that cannot be read.
         """
 
 
@@ -170,7 +174,7 @@ class PullReturns(ABC):
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Return all returns and refunds of one order in their present state.
 
-        Raises NotFound for an unknown order.
+        Raises NotFound for an unknown order, Unreadable for a record that cannot be read.
         """
 
 
@@ -213,16 +217,24 @@ class SnapshotStock(ABC):
     """The channel lists its quantities, so that reconciliation can compare them."""
 
     @abstractmethod
-    def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
-        """Yield every quantity that the channel shows now, page by page, each listing once."""
+    def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
+        """Yield every quantity that the channel shows now, page by page, each listing once.
+
+        A listing that cannot be read is yielded as such, and the walk goes on.
+        """
 
 
 class SnapshotOrders(ABC):
     """The channel lists orders by the time they were placed."""
 
     @abstractmethod
-    def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
-        """Yield every order placed from `since` to `until`, both included."""
+    def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
+        """Yield every order placed from `since` to `until`, both included.
+
+        One that cannot be read is yielded as such, and the walk goes on.
+        """
 
 
 class PushFulfillment(ABC):

@@ -6,7 +6,9 @@ ConnectorError
 ├── RateLimited    the whole channel waits; no attempt is counted
 ├── AuthFailed     the channel is paused and an operator is notified
 ├── Rejected       dead letter at once, with the remote's own text
+│   └── Unreadable the record has another shape: kept, and a case names field and value
 ├── NotFound       dead letter, and reconciliation looks for it
+│   └── NotOurs    it belongs to another channel: a hint about it is dropped
 └── Conflict       read the ledger again, rebuild the message, retry
 """
 
@@ -45,6 +47,13 @@ class Rejected(ConnectorError):
 
 class NotFound(ConnectorError):
     """The remote does not know the listing or order. Dead letter, and reconciliation checks."""
+
+
+class NotOurs(NotFound):
+    """The order belongs to another channel: another marketplace or location of the same account.
+
+    A hint about it is dropped; nobody has to do anything.
+    """
 
 
 class Conflict(ConnectorError):

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from connectors import SnapshotOrders
+from connectors import SnapshotOrders, UnreadableRecord
 from connectors.remote import rate_limit_wait
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox
 from hub.vocabulary import Order
-from jobs import intake
+from jobs import intake, unreadable
 from jobs.intake import ORDERS
 from jobs.poll import ORDER, PATIENCE_SECONDS, message_of
 from jobs.runtime import Runtime
@@ -34,7 +34,7 @@ async def pull_orders(
     if not isinstance(connector, SnapshotOrders):
         raise TypeError(f"{channel['connector']} can not list the orders of a period")
     read = new = 0
-    batch: list[Order] = []
+    batch: list[Order | UnreadableRecord] = []
 
     async def store() -> int:
         kept = await runtime.database.write(partial(_store, runtime, channel, tuple(batch)))
@@ -51,6 +51,13 @@ async def pull_orders(
     return read, new + await store()
 
 
-def _store(runtime: Runtime, channel: ChannelRow, orders: Sequence[Order], tx: Transaction) -> int:
+def _store(
+    runtime: Runtime,
+    channel: ChannelRow,
+    found: Sequence[Order | UnreadableRecord],
+    tx: Transaction,
+) -> int:
+    orders, odd = unreadable.sort(found, ORDER)
+    unreadable.keep(tx, runtime, channel, odd)
     messages = [message_of(channel, ORDER, ORDERS, order) for order in orders]
     return inbox.accept(tx, messages, runtime.clock())

@@ -6,7 +6,8 @@ processed does not block the others.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,12 +16,15 @@ from pydantic import TypeAdapter
 from connectors import (
     AuthFailed,
     Connector,
+    NotOurs,
     PullOrders,
     PullReturns,
     ReceiveQueue,
     ReceiveWebhooks,
     SendNotice,
     Transient,
+    Unreadable,
+    UnreadableRecord,
 )
 from connectors.remote import rate_limit_wait
 from hub import cases, orders
@@ -32,7 +36,7 @@ from hub.storage.sql import Transaction
 from hub.sync import channels, inbox
 from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
-from jobs import leases
+from jobs import leases, unreadable
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 from jobs.worker_loop import keep_working
@@ -57,6 +61,8 @@ class DeliveryContent:
     orders: Sequence[Order] = ()
     returns: Sequence[Return] = ()
     receipts: Sequence[NoticeReceipt] = ()
+    unreadable: Sequence[UnreadableRecord] = ()
+    cursor: str | None = None  # of the page on which the unreadable ones stand
 
     @property
     def subject(self) -> str | None:
@@ -135,6 +141,8 @@ def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Seque
 
 async def _read(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> DeliveryContent:
     body = bytes(message["body"])
+    if message["source"] == unreadable.SOURCE:
+        return await _read_again(runtime, channel, unreadable.KEPT.validate_json(body))
     if message["source"] not in HINTED:
         if message["topic"] == RETURN:
             return DeliveryContent(returns=[RETURNS.validate_json(body)])
@@ -147,9 +155,56 @@ async def _read(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Del
         return DeliveryContent()
     if not isinstance(connector, PullOrders):
         raise TypeError(f"{channel['connector']} can not read an order back")
-    # Returns before their order: what was refunded explains why its lines are smaller.
-    returns = [each for ref in refs for each in await _returns(channel, connector, ref)]
-    return DeliveryContent([await connector.read_order(ref) for ref in refs], returns)
+    return await _read_orders(channel, connector, list(refs))
+
+
+async def _read_orders(
+    channel: ChannelRow, connector: PullOrders, refs: Sequence[str]
+) -> DeliveryContent:
+    """Read orders as they are now; those of other channels of the account are left out."""
+    orders, returns = list[Order](), list[Return]()
+    odd = list[UnreadableRecord]()
+    for ref in refs:
+        # Returns before their order: what was refunded explains why its lines are smaller.
+        with _setting_aside(odd):
+            good, bad = unreadable.sort(await _returns(channel, connector, ref), unreadable.RETURN)
+            returns += good
+            odd += bad
+        with _setting_aside(odd):
+            good, bad = unreadable.sort([await connector.read_order(ref)], unreadable.ORDER)
+            orders += good
+            odd += bad
+    return DeliveryContent(orders, returns, unreadable=odd)
+
+
+@contextmanager
+def _setting_aside(odd: list[UnreadableRecord]) -> Iterator[None]:
+    """Put a record that cannot be read into `odd`; ignore one that belongs to another channel."""
+    try:
+        yield
+    except NotOurs:
+        return
+    except Unreadable as error:
+        odd.append(error.record)
+
+
+async def _read_again(
+    runtime: Runtime, channel: ChannelRow, kept: unreadable.Kept
+) -> DeliveryContent:
+    """Read a record again that could not be read: by its reference, or with its whole page."""
+    connector: object = runtime.connections.of(channel)
+    record = kept.record
+    if record.ref is not None and isinstance(connector, PullOrders):
+        return await _read_orders(channel, connector, [record.ref])
+    if record.kind == unreadable.RETURN and isinstance(connector, PullReturns):
+        returns = await connector.pull_returns(kept.cursor or "")
+        good, odd = unreadable.sort(returns.items, record.kind)
+        return DeliveryContent((), good, (), [*returns.unreadable, *odd], kept.cursor)
+    if isinstance(connector, PullOrders):
+        page = await connector.pull_orders(kept.cursor or "")
+        good, odd = unreadable.sort(page.items, record.kind)
+        return DeliveryContent(good, (), (), [*page.unreadable, *odd], kept.cursor)
+    raise TypeError(f"{channel['connector']} can not read a record back")
 
 
 async def _returns(channel: ChannelRow, connector: object, ref: str) -> Sequence[Return]:
@@ -172,7 +227,8 @@ def _accept(
     content: DeliveryContent,
 ) -> None:
     context = runtime.context("intake")
-    if not inbox.done(tx, message, content.subject, context.now):
+    subject = message["subject"] if message["source"] == unreadable.SOURCE else content.subject
+    if not inbox.done(tx, message, subject, context.now):
         return  # the lease was lost: another worker processes it
     for each in content.returns:
         channel_returns.accept(tx, context, channel, each)
@@ -180,6 +236,7 @@ def _accept(
         # Some channels create an extra order for a return; it has no lines.
         if order.lines or not content.returns:
             orders.accept(tx, context, channel, order)
+    _settle_unreadable(tx, runtime, channel, message, content)
     if content.orders and content.returns:
         channel_returns.review_again(tx, context, channel, [each.ref for each in content.returns])
     # It may have been given up before, and replayed.
@@ -190,6 +247,23 @@ def _accept(
             # The receipt may be faster than the answer to the sending; this is rolled back.
             raise Transient("no message is known by this id yet")
         notices.discard(tx, message["id"])
+
+
+def _settle_unreadable(
+    tx: Transaction,
+    runtime: Runtime,
+    channel: ChannelRow,
+    message: InboxRow,
+    content: DeliveryContent,
+) -> None:
+    """Close the cases of what was read, then keep what could not be read, also not again."""
+    read = {each.ref for each in content.orders}
+    read |= {f"{unreadable.RETURN} {each.order_ref}" for each in content.returns}
+    if message["source"] == unreadable.SOURCE and message["subject"]:
+        read.add(message["subject"])
+    odd = {unreadable.subject_of(record) for record in content.unreadable}
+    unreadable.settle(tx, runtime, channel, sorted(read - odd))
+    unreadable.keep(tx, runtime, channel, content.unreadable, content.cursor)
 
 
 def _failed(

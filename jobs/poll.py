@@ -22,6 +22,7 @@ from hub.storage.database import TROUBLES
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, inbox
+from jobs import unreadable
 from jobs.intake import ORDERS, RETURN, RETURNS
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
@@ -108,7 +109,7 @@ async def _pull(runtime: Runtime, channel: ChannelRow, stream: Stream) -> int:
     new = 0
     for _ in range(PAGES_MAX):
         page = await stream.pull(cursor)
-        new += await runtime.database.write(partial(_store, runtime, channel, stream, page))
+        new += await runtime.database.write(partial(_store, runtime, channel, stream, page, cursor))
         if not page.more:
             break
         cursor = page.cursor
@@ -116,12 +117,19 @@ async def _pull(runtime: Runtime, channel: ChannelRow, stream: Stream) -> int:
 
 
 def _store(
-    runtime: Runtime, channel: ChannelRow, stream: Stream, page: Page[Any], tx: Transaction
+    runtime: Runtime,
+    channel: ChannelRow,
+    stream: Stream,
+    page: Page[Any],
+    cursor: str,
+    tx: Transaction,
 ) -> int:
     now = runtime.clock()
+    items, odd = unreadable.sort(page.items, stream.topic)
     stored = inbox.accept(
-        tx, [message_of(channel, stream.topic, stream.adapter, each) for each in page.items], now
+        tx, [message_of(channel, stream.topic, stream.adapter, each) for each in items], now
     )
+    unreadable.keep(tx, runtime, channel, [*page.unreadable, *odd], cursor)
     channels.move_cursor(tx, channel["id"], stream.name, page.cursor, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, stream.name, channel["id"], now)
     cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)

@@ -14,7 +14,13 @@ from functools import partial
 
 import orjson
 
-from connectors import LookupWarranty, PullOrders, SnapshotOrders, SnapshotStock
+from connectors import (
+    LookupWarranty,
+    PullOrders,
+    SnapshotOrders,
+    SnapshotStock,
+    UnreadableRecord,
+)
 from connectors.remote import rate_limit_wait
 from hub import orders
 from hub.after_sales import warranty_answers
@@ -27,7 +33,7 @@ from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
-from jobs import intake, poll, relay
+from jobs import intake, poll, relay, unreadable
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
@@ -210,15 +216,22 @@ async def _levels(
         totals.in_flight += outcome.in_flight
         return outcome.differences
 
-    async for batch in _batches(connector.snapshot_stock()):
+    odd: list[UnreadableRecord] = []
+    async for batch in _batches(connector.snapshot_stock(), odd):
         suspects.update([each.subject for each in await compare(batch)])
+    await runtime.database.write(lambda tx: unreadable.compared(tx, runtime, channel, odd))
     if suspects:
         await _catch_up(runtime, channel)
-        async for batch in _batches(connector.snapshot_stock(), lambda seen: seen.sku in suspects):
+        again = connector.snapshot_stock()
+        async for batch in _batches(again, [], lambda seen: seen.sku in suspects):
             yield await compare(batch)
-    missing = await runtime.database.read(
+    unseen = await runtime.database.read(
         lambda tx: comparison.missing_listings(tx, channel, started)
     )
+    # A listing that could not be read is there.
+    missing = [
+        each for each in unseen if not any(unreadable.mentions(one, each.subject) for one in odd)
+    ]
     for first in range(0, len(missing), BATCH):
         yield missing[first : first + BATCH]
 
@@ -231,13 +244,16 @@ async def _catch_up(runtime: Runtime, channel: ChannelRow) -> None:
 
 
 async def _batches(
-    levels: AsyncIterator[ObservedLevel],
+    levels: AsyncIterator[ObservedLevel | UnreadableRecord],
+    odd: list[UnreadableRecord],
     wanted: Callable[[ObservedLevel], bool] = lambda _: True,
 ) -> AsyncIterator[list[ObservedLevel]]:
+    """Yield levels in batches; those that cannot be read are put into `odd`."""
     batch: list[ObservedLevel] = []
     async for level in levels:
-        if wanted(level):
-            batch.append(level)
+        good, bad = unreadable.sort([level], unreadable.LISTING)
+        odd += bad
+        batch += [each for each in good if wanted(each)]
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -260,8 +276,20 @@ async def _orders(
         )
 
     async for order in connector.snapshot_orders(now - options.window, now):
+        good, odd = unreadable.sort([order], unreadable.ORDER)
+        if odd:
+            await runtime.database.write(partial(_keep_aside, runtime, channel, odd))
+        if not good:
+            continue
+        order = good[0]
         if found := _counted(await compare(order), totals):
             yield found
+
+
+def _keep_aside(
+    runtime: Runtime, channel: ChannelRow, odd: Sequence[UnreadableRecord], tx: Transaction
+) -> None:
+    unreadable.keep(tx, runtime, channel, odd)
 
 
 def _counted(outcome: Difference | str, totals: Totals) -> Sequence[Difference]:

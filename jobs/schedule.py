@@ -22,7 +22,7 @@ from hub.storage.database import TROUBLES
 from hub.storage.sql import Transaction
 from hub.sync import channels, job_runs
 from hub.sync.job_runs import JobRun
-from jobs import intake, leases, poll, queues, reconcile, relay
+from jobs import intake, leases, poll, queues, reconcile, relay, unreadable
 from jobs.leases import LeaseLost
 from jobs.maintenance import integrity, quality, sweep
 from jobs.runtime import Runtime
@@ -58,6 +58,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), lookup.refresh),
         Job("warranty-jobs", timedelta(minutes=1), batch_jobs.collect, "bulk_warranty"),
+        Job("unreadable", timedelta(hours=1), unreadable.read_again),
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),

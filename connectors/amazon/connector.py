@@ -17,7 +17,7 @@ It cannot: compare and set a quantity in one step (it reads, compares and then s
 shipment without a tracking number, see orders older than two years, or read returns.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -27,21 +27,22 @@ from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
 from connectors.amazon.fulfillment import EasyShipParcel, fetch_order, push_fulfillment
 from connectors.amazon.mapping import (
     BUDGETS,
+    ITEMS,
     ORDERS,
+    READER,
     SELLERS,
-    fulfilled_by_amazon,
+    changed_at,
     next_token,
     order_refs,
-    own_quantity,
+    parse_listing,
     parse_order,
-    product_type,
     read_rate_limits,
     request_object,
+    sold_by_seller,
 )
 from connectors.amazon.queue import Queue, region_of
 from connectors.amazon.stock import (
     FEED_POLL_SECONDS,
-    TYPE_DEFAULT,
     Shop,
     iterate_listings,
     push_levels,
@@ -59,12 +60,14 @@ from connectors.contract import (
     SnapshotOrders,
     SnapshotStock,
 )
-from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import nodes_of
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 100
@@ -205,8 +208,8 @@ class Amazon(
         """Return the next orders of the window of changes, which ends a little before now."""
         walk_ = IncrementalCursor.resume(cursor, datetime.now(UTC) - SETTLED)
         if self._location is not None:
-            found, walk_, more = await self._location.pull(walk_)
-            return Page(found, walk_.cursor(), more)
+            shipments, walk_, more = await self._location.pull(walk_)
+            return Page(shipments.items, walk_.cursor(), more, shipments.unreadable)
         since = max(walk_.since or walk_.until - KEPT, walk_.until - KEPT)
         asked = {
             # Amazon names no order of its list: the end is fixed, and all its pages are read.
@@ -214,55 +217,53 @@ class Amazon(
             "lastUpdatedBefore": stamp(walk_.until - timedelta(milliseconds=1)),
         }
         try:
-            orders, after = await self._orders(asked, walk_.after)
+            found, after = await self._orders(asked, walk_.after)
         except Rejected:
             if walk_.after is None:
                 raise
             # A page's token lives for a day: after a longer outage the window is read anew.
-            orders, after = await self._orders(asked, None)
-        newest = max((order.updated_at for order in orders), default=None)
-        walk_, more = walk_.step(newest, after)
-        return Page(tuple(orders), walk_.cursor(), more)
+            found, after = await self._orders(asked, None)
+        walk_, more = walk_.step(READER.newest(found, changed_at), after)
+        orders = READER.each(found, self._ours)
+        return Page(orders.items, walk_.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships, or one shipment of the location."""
         if self._location is not None:
             return await self._location.read(ref)
-        order = await fetch_order(self.api, ref, INCLUDED)
-        if fulfilled_by_amazon(order):
-            raise NotFound(f"order {ref} is shipped by Amazon: its units are none of ours")
-        return parse_order(order)
+        order = READER.one(await fetch_order(self.api, ref, INCLUDED), self._ours, ref)
+        if order is None:
+            raise NotOurs(f"order {ref} is shipped by Amazon, or of another marketplace")
+        return order
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window, up to what Amazon shows by now."""
         until = min(until, datetime.now(UTC) - SETTLED)
         if since > until:
             return
         if self._location is not None:
-            async for order in self._location.placed(since, until):
-                yield order
+            async for shipment in self._location.placed(since, until):
+                yield shipment
             return
         after: str | None = None
         while True:
             asked = {"createdAfter": stamp(since), "createdBefore": stamp(until)}
-            orders, after = await self._orders(asked, after)
-            for order in orders:
+            found, after = await self._orders(asked, after)
+            orders = READER.each(found, self._ours)
+            for order in orders.items:
                 yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
             if after is None:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield the quantity of every listing that the seller serves."""
         async for item in iterate_listings(self._shop):
-            quantity = own_quantity(item)
-            if quantity is not None:
-                summaries = item.get("summaries") or [{}]
-                yield ObservedLevel(
-                    sku=item["sku"],
-                    quantity=quantity,
-                    remote={"sku": item["sku"], "product_type": product_type(item, TYPE_DEFAULT)},
-                    title=summaries[0].get("itemName") or "",
-                )
+            for level in ITEMS.either(item, parse_listing):
+                yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
@@ -292,16 +293,18 @@ class Amazon(
 
     async def _orders(
         self, asked: dict[str, str], after: str | None
-    ) -> tuple[list[Order], str | None]:
+    ) -> tuple[list[Any], str | None]:
         answer = await self._search(
             **asked,
             maxResultsPerPage=str(ORDERS_PER_PAGE),
             **({"paginationToken": after} if after else {}),
         )
-        found = answer.get("orders") or []
-        return [parse_order(each) for each in found if not fulfilled_by_amazon(each)], next_token(
-            answer
-        )
+        return nodes_of(answer, "orders", required=False), next_token(answer)
+
+    def _ours(self, order: Mapping[str, Any]) -> Order | None:
+        """Read an order; None for one that Amazon ships, or of another marketplace."""
+        ours = sold_by_seller(order, self.settings.marketplace_ids)
+        return parse_order(order) if ours else None
 
     async def _search(self, **asked: str) -> Any:
         params = {

@@ -19,12 +19,16 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.amazon.fulfillment import parcel_number
-from connectors.amazon.mapping import next_token, request_object
-from connectors.errors import NotFound, Rejected
+from connectors.amazon.mapping import next_token, request_object, serial_numbers
+from connectors.errors import NotOurs, Rejected
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
+from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.records import Batch, RecordReader
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState
 
+READER = RecordReader("order", ref="id")
 SHIPMENTS = "/externalFulfillment/2024-09-11/shipments"
 SHIPMENTS_PER_PAGE = 100
 STATES = {
@@ -74,7 +78,7 @@ class Location:
 
     async def pull(
         self, position: IncrementalCursor
-    ) -> tuple[tuple[Order, ...], IncrementalCursor, bool]:
+    ) -> tuple[Batch[Order], IncrementalCursor, bool]:
         """Read the next page of a pass: its shipments, the pass after it, and whether it goes on.
 
         The cursor of a page is its status, and the token that Amazon gave for it, if any.
@@ -93,14 +97,16 @@ class Location:
         after = f"{status} {token}" if token else None
         if after is None and following < len(STATUSES):
             after = f"{STATUSES[following]} "
-        orders = tuple(parse_order(each) for each in shipments)
         # A pass that has seen its own end ends early; this one has to come past every status.
         last = position.until - timedelta(milliseconds=1)
-        newest = max((min(order.updated_at, last) for order in orders), default=None)
+        times = READER.times(shipments, changed_at)
+        newest = max((min(each, last) for each in times), default=None)
         position, more = position.step(newest, after)
-        return orders, position, more
+        return READER.each(shipments, self._ours), position, more
 
-    async def placed(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def placed(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every shipment that was created in the window."""
         for status in STATUSES:
             token = ""
@@ -108,16 +114,23 @@ class Location:
                 # What was created in the window has changed in it, or later.
                 asked = {"lastUpdatedAfter": stamp(since - timedelta(seconds=1))}
                 shipments, token = await self._listed(status, asked, token)
-                for each in shipments:
-                    order = parse_order(each)
+                orders = READER.each(shipments, self._ours)
+                for order in orders.items:
                     if since <= order.placed_at <= until:
                         yield order
+                for unreadable in orders.unreadable:
+                    yield unreadable
                 if not token:
                     break
 
     async def read(self, ref: str) -> Order:
         """Read one shipment."""
-        return parse_order(await self._shipment(ref))
+        return READER.one(await self._shipment(ref), parse_order, ref)
+
+    def _ours(self, shipment: Shipment) -> Order | None:
+        """Read a shipment; None for one of another location."""
+        here = shipment.get("locationId") in (None, self._settings.location_id)
+        return parse_order(shipment) if here else None
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> None:
         """Name the package of a shipment and its serials, and tell that it left."""
@@ -208,15 +221,15 @@ class Location:
     async def _shipment(self, ref: str) -> Shipment:
         shipment = await request_object(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
         if shipment.get("locationId") != self._settings.location_id:
-            raise NotFound(f"shipment {ref} is of another location")
+            raise NotOurs(f"shipment {ref} is of another location")
         return shipment
 
     async def _listed(
         self, status: str, asked: Mapping[str, str], token: str
-    ) -> tuple[Sequence[Shipment], str]:
+    ) -> tuple[Sequence[Any], str]:
         page = {"paginationToken": token} if token else {}
         answer = await self._page(status, maxResults=str(SHIPMENTS_PER_PAGE), **asked, **page)
-        return answer.get("shipments") or [], next_token(answer) or ""
+        return nodes_of(answer, "shipments", required=False), next_token(answer) or ""
 
     async def _page(self, status: str, **asked: str) -> Mapping[str, Any]:
         params = {"locationId": self._settings.location_id, "status": status, **asked}
@@ -227,27 +240,34 @@ def parse_order(shipment: Shipment) -> Order:
     """Read a shipment as the order that it is to its location. Who bought it stays at Amazon."""
     status = str(shipment.get("status") or "")
     return Order(
-        ref=shipment["id"],
-        number=(shipment.get("shipmentInfo") or {}).get("buyerOrderId") or shipment["id"],
+        ref=identity(shipment, "id"),
+        number=text(child(shipment, "shipmentInfo"), "buyerOrderId") or identity(shipment, "id"),
         state=STATES.get(status, OrderState.OPEN),
         remote_state=status,
-        lines=tuple(_line(shipment, line) for line in shipment.get("lineItems") or []),
+        lines=tuple(
+            _line(shipment, line) for line in records(shipment, "lineItems", required=True)
+        ),
         placed_at=moment(shipment["creationDateTime"]),
-        updated_at=moment(shipment["lastUpdatedDateTime"]),
+        updated_at=changed_at(shipment),
     )
 
 
+def changed_at(shipment: Shipment) -> datetime:
+    """Return when a shipment changed last."""
+    return moment(shipment["lastUpdatedDateTime"])
+
+
 def _line(shipment: Shipment, line: Mapping[str, Any]) -> OrderLine:
-    ref, quantity, fulfilled = line["shipmentLineItemId"], _quantity(line), 0
-    serials = list(line.get("serialNumbers") or ())
+    ref, quantity, fulfilled = identity(line, "shipmentLineItemId"), _quantity(line), 0
+    serials = list(serial_numbers(line))
     for package in _live(shipment):
-        for item in package.get("packageLineItems") or []:
+        for item in records(package, "packageLineItems"):
             if item.get("packageLineItemId") == ref:
-                serials += item.get("serialNumbers") or ()
-                fulfilled += int(item["quantity"]) if package.get("status") in GONE else 0
+                serials += serial_numbers(item)
+                fulfilled += whole(item, "quantity") if package.get("status") in GONE else 0
     return OrderLine(
         ref=ref,
-        sku=line.get("merchantSku") or "",
+        sku=text(line, "merchantSku"),
         quantity=quantity,
         fulfilled=quantity if shipment.get("status") in GONE else min(fulfilled, quantity),
         serials=tuple(dict.fromkeys(serials)),
@@ -286,7 +306,7 @@ def _known(shipment: Shipment, wanted: Package) -> Package | None:
 
 
 def _live(shipment: Shipment) -> list[Package]:
-    packages = shipment.get("packages") or []
+    packages = records(shipment, "packages")
     return [each for each in packages if each.get("status") != "CANCELLED"]
 
 
@@ -302,8 +322,8 @@ def _serials(package: Package) -> dict[str, frozenset[str]]:
 
 def _quantity(line: Mapping[str, Any]) -> int:
     """Count the units of a line, less what was cancelled of it."""
-    cancelled = sum(int(each["cancelledQuantity"]) for each in line.get("cancellations") or [])
-    return max(0, int(line["numberOfUnits"]) - cancelled)
+    cancelled = sum(whole(each, "cancelledQuantity") for each in records(line, "cancellations"))
+    return max(0, whole(line, "numberOfUnits") - cancelled)
 
 
 def _decimal(number: float) -> str:

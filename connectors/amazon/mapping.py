@@ -1,7 +1,8 @@
 """Amazon mapping: orders, notices, listings; and how much may be asked of each operation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -9,8 +10,10 @@ import httpx
 from connectors.contract import OrderRef, WebhookCall
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
-from hub.vocabulary import Order, OrderLine, OrderState
+from connectors.toolkit.records import FieldError, RecordReader
+from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = "/orders/2026-01-01/orders"
 LISTINGS = "/listings/2021-08-01/items"
@@ -20,6 +23,8 @@ CONFIRMATIONS = "/orders/v0/orders"
 SELLERS = "/sellers/v1/marketplaceParticipations"
 EASY_SHIP = "/easyShip/2022-03-23"
 
+READER = RecordReader("order", ref="orderId")
+ITEMS = RecordReader("listing", ref="sku")
 STATES = {
     "PENDING_AVAILABILITY": OrderState.PENDING,
     "PENDING": OrderState.PENDING,
@@ -29,6 +34,7 @@ STATES = {
     "CANCELLED": OrderState.CANCELLED,
     "UNFULFILLABLE": OrderState.PENDING,
 }
+TYPE_DEFAULT = "PRODUCT"  # what every listing is at least
 BY_AMAZON = "AMAZON"
 OWN_STOCK = "DEFAULT"  # the fulfillment channel of what the seller ships
 ORDER_CHANGE = "ORDER_CHANGE"
@@ -86,39 +92,58 @@ async def request_object(
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought, and where it goes, stays at Amazon."""
     status = str((order.get("fulfillment") or {}).get("fulfillmentStatus") or "")
-    aliases = order.get("orderAliases") or []
-    own = (each["aliasId"] for each in aliases if each.get("aliasType") == "SELLER_ORDER_ID")
+    aliases = records(order, "orderAliases")
+    own = (text(each, "aliasId") for each in aliases if each.get("aliasType") == "SELLER_ORDER_ID")
     return Order(
-        ref=order["orderId"],
-        number=next(own, order["orderId"]),
+        ref=identity(order, "orderId"),
+        number=next(own, "") or identity(order, "orderId"),
         state=STATES.get(status, OrderState.OPEN),
         remote_state=status,
-        lines=tuple(_line(item) for item in order.get("orderItems") or []),
+        lines=tuple(_line(item) for item in records(order, "orderItems", required=True)),
         placed_at=moment(order["createdTime"]),
-        updated_at=moment(order["lastUpdatedTime"]),
+        updated_at=changed_at(order),
     )
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return moment(order["lastUpdatedTime"])
 
 
 def _line(item: Mapping[str, Any]) -> OrderLine:
-    product, progress = item.get("product") or {}, item.get("fulfillment") or {}
-    fulfilled = int(progress.get("quantityFulfilled") or 0)
-    quantity = int(item["quantityOrdered"])
-    if (item.get("cancellation") or {}).get("cancellationExecution"):
+    product, progress = child(item, "product"), child(item, "fulfillment")
+    fulfilled = whole(progress, "quantityFulfilled", 0)
+    quantity = whole(item, "quantityOrdered")
+    if child(item, "cancellation").get("cancellationExecution"):
         # What was cancelled still counts as ordered; what is left of it is done or to be done.
-        quantity = min(quantity, fulfilled + int(progress.get("quantityUnfulfilled") or 0))
+        quantity = min(quantity, fulfilled + whole(progress, "quantityUnfulfilled", 0))
     return OrderLine(
-        ref=item["orderItemId"],
-        sku=product.get("sellerSku") or "",
+        ref=identity(item, "orderItemId"),
+        sku=text(product, "sellerSku"),
         quantity=quantity,
         fulfilled=fulfilled,
-        serials=tuple(product.get("serialNumbers") or ()),
-        title=product.get("title") or "",
+        serials=serial_numbers(product),
+        title=text(product, "title"),
     )
 
 
-def fulfilled_by_amazon(order: Mapping[str, Any]) -> bool:
-    """Say whether an order leaves Amazon's own warehouses: its units are none of ours."""
-    return (order.get("fulfillment") or {}).get("fulfilledBy") == BY_AMAZON
+def serial_numbers(part: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the serials of a product; a single one may stand alone."""
+    found = part.get("serialNumbers") or ()
+    if not isinstance(found, list | tuple):
+        raise FieldError(f"{getattr(part, 'path', '')}.serialNumbers", found, "is no list")
+    return tuple(found)
+
+
+def sold_by_seller(order: Mapping[str, Any], marketplaces: Collection[str]) -> bool:
+    """Say whether the seller ships an order of one of these marketplaces.
+
+    What leaves Amazon's own warehouses is none of our units. An order that names no marketplace is
+    taken, so that none is lost.
+    """
+    place = text(child(order, "salesChannel"), "marketplaceId")
+    ours = place in ("", *marketplaces)
+    return ours and child(order, "fulfillment").get("fulfilledBy") != BY_AMAZON
 
 
 def next_token(answer: Mapping[str, Any]) -> str | None:
@@ -137,11 +162,25 @@ def own_quantity(item: Mapping[str, Any]) -> int | None:
     """Read how much of a listing the seller has for sale; None where Amazon does not say."""
     return next(
         (
-            int(each["quantity"])
-            for each in item.get("fulfillmentAvailability") or []
+            whole(each, "quantity")
+            for each in records(item, "fulfillmentAvailability")
             if each.get("fulfillmentChannelCode") == OWN_STOCK and each.get("quantity") is not None
         ),
         None,
+    )
+
+
+def parse_listing(item: Mapping[str, Any]) -> ObservedLevel | None:
+    """Read a listing that the seller serves; None for any other."""
+    quantity, sku = own_quantity(item), identity(item, "sku")
+    if quantity is None:
+        return None
+    summaries = records(item, "summaries")
+    return ObservedLevel(
+        sku=sku,
+        quantity=quantity,
+        remote={"sku": sku, "product_type": product_type(item, TYPE_DEFAULT)},
+        title=text(summaries[0], "itemName") if summaries else "",
     )
 
 

@@ -18,8 +18,10 @@ from urllib.parse import quote
 from connectors.amazon.mapping import (
     DOCUMENTS,
     FEEDS,
+    ITEMS,
     LISTINGS,
     OWN_STOCK,
+    TYPE_DEFAULT,
     next_token,
     operation_of,
     own_quantity,
@@ -39,6 +41,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment, stamp
+from connectors.toolkit.json_fields import nodes_of, records
 from hub.vocabulary import StockLevel
 
 ITEMS_PER_PAGE = 20
@@ -52,7 +55,6 @@ ANOTHER_FEED_SECONDS = 60.0
 REPORT_BYTES_MAX = 16 * 1024 * 1024
 ENDED_IN_VAIN = frozenset({"CANCELLED", "FATAL"})
 SHOWN = "summaries,fulfillmentAvailability"
-TYPE_DEFAULT = "PRODUCT"  # what every listing is at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Shop:
         )
 
 
-async def iterate_listings(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
+async def iterate_listings(shop: Shop) -> AsyncIterator[Any]:
     """Yield every listing. Where a search is at its end it begins again at what was newest."""
     seen: set[str] = set()
     since: str | None = None
@@ -89,12 +91,13 @@ async def iterate_listings(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
             asked |= {"createdAfter": since} if since else {}
             asked |= {"pageToken": token} if token else {}
             answer = await shop.search(**asked)
-            for item in answer.get("items") or []:
+            for item in nodes_of(answer, "items", required=False):
                 count += 1
-                newest = _created(item) or newest
-                if item["sku"] not in seen:
-                    seen.add(item["sku"])
-                    fresh = True
+                sku, created = _listed(item)
+                newest = created or newest
+                if sku is None or sku not in seen:
+                    fresh = fresh or sku is not None
+                    seen |= {sku} if sku is not None else set()
                     yield item
             token = next_token(answer)
             if token is None:
@@ -104,9 +107,17 @@ async def iterate_listings(shop: Shop) -> AsyncIterator[Mapping[str, Any]]:
         since = newest
 
 
+def _listed(item: Any) -> tuple[str | None, str | None]:
+    """Read the SKU of a listing and when it was created; None for what can not be read."""
+    sku = item.get("sku") if isinstance(item, dict) else None
+    times = ITEMS.either(item, _created)
+    created = next((each for each in times if isinstance(each, str)), None)
+    return sku if isinstance(sku, str) else None, created
+
+
 def _created(item: Mapping[str, Any]) -> str | None:
     """Read when a listing was created; the first marketplace's time is the one it is sorted by."""
-    times = [moment(each["createdDate"]) for each in item.get("summaries") or []]
+    times = [moment(each["createdDate"]) for each in records(item, "summaries")]
     return stamp(min(times)) if times else None
 
 

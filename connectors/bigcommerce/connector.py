@@ -27,11 +27,14 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.bigcommerce.fulfillment import push_fulfillment
 from connectors.bigcommerce.mapping import (
     INCOMPLETE,
+    ITEMS,
+    ORDERS,
+    changed_at,
     embedded_lines,
     order_refs,
     parse_event,
+    parse_item,
     parse_order,
-    parse_time,
     request_list,
 )
 from connectors.bigcommerce.stock import items, push_levels
@@ -53,7 +56,10 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import identity, records
 from connectors.toolkit.keyset_pages import KeysetPosition
+from connectors.toolkit.records import Record
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -126,19 +132,20 @@ class BigCommerce(
             limit=ORDERS_PER_PAGE,
             **WITH_LINES,
         )
-        times = [parse_time(each["date_modified"] or each["date_created"]) for each in found]
-        newest = max(times, default=None)
+        newest = ORDERS.newest(found, changed_at)
         position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
-        placed = [each for each in found if each.get("status_id") != INCOMPLETE]
-        orders = [await self._order(each) for each in placed]
-        return Page(tuple(orders), position.cursor(), more)
+        orders = await ORDERS.each_async(found, self._placed)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path = f"/v2/orders/{quote(ref, safe='')}"
-        return await self._order(await self.api.json_object("GET", path, params=WITH_LINES))
+        order = await self.api.json_object("GET", path, params=WITH_LINES)
+        return await ORDERS.one_async(order, self._order, ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
         page, found = 0, list[Any]()
         while page == 0 or len(found) == ORDERS_PER_PAGE:
@@ -153,24 +160,21 @@ class BigCommerce(
                 limit=ORDERS_PER_PAGE,
                 **WITH_LINES,
             )
-            for each in found:
-                if each.get("status_id") != INCOMPLETE:
-                    yield await self._order(each)
+            orders = await ORDERS.each_async(found, self._placed)
+            for order in orders.items:
+                yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what the location has available to sell."""
         page, more = 0, True
         while more:
             page += 1
             found, more = await items(self.api, self.settings.location_id, page)
             for item in found:
-                identity = item["identity"]
-                names = ("variant_id", "product_id")
-                yield ObservedLevel(
-                    sku=identity.get("sku") or "",
-                    quantity=int(item.get("available_to_sell") or 0),
-                    remote={name: str(identity[name]) for name in names},
-                )
+                for level in ITEMS.either(item, parse_item):
+                    yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and adjust what differs in one call where none is refused."""
@@ -199,9 +203,14 @@ class BigCommerce(
             return signatures.standard_webhooks_key(secret)
         return secret.get_secret_value().encode()
 
-    async def _order(self, order: Mapping[str, Any]) -> Order:
+    async def _placed(self, order: Record) -> Order | None:
+        """Read an order of a list; None for a checkout that somebody left."""
+        return None if order.get("status_id") == INCOMPLETE else await self._order(order)
+
+    async def _order(self, order: Record) -> Order:
         lines = embedded_lines(order)
         if lines is None:
-            path = f"/v2/orders/{int(order['id'])}/products"
-            lines = await request_list(self.api, path, limit=250)
+            path = f"/v2/orders/{quote(identity(order, 'id'), safe='')}/products"
+            order.attach("products", await request_list(self.api, path, limit=250))
+            lines = records(order, "products")
         return parse_order(order, lines)

@@ -1,7 +1,6 @@
 """BigCommerce requests and mapping: orders of v2, levels of v3, webhooks."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,8 +10,12 @@ from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState
+from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
 
+ORDERS = RecordReader("order", ref="id")
+ITEMS = RecordReader("listing", ref="identity.variant_id")
 INCOMPLETE = 0  # a checkout that somebody left: no order yet
 STATES = {
     0: OrderState.PENDING,
@@ -42,26 +45,29 @@ async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
         found = response.json()
     except ValueError:
         found = None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unknown(f"GET {path}: the answer is not a list of objects")
-    return found
+    if not isinstance(found, list | dict):
+        raise Unknown(f"GET {path}: the answer is not a list")
+    return nodes_of(found)
 
 
-def embedded_lines(order: Mapping[str, Any]) -> list[Any] | None:
+def embedded_lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
     """Find the lines that came with an order; None where they are to be asked for."""
     consignments = order.get("consignments")
     if not isinstance(consignments, dict):
         return None
-    kinds = (consignments.get(kind) or [] for kind in ("pickups", "shipping", "downloads"))
-    found = [each.get("line_items") for kind in kinds for each in kind]
-    if not all(isinstance(lines, list) for lines in found):
-        return None
-    return [line for lines in found for line in lines or []]
+    found = [
+        each
+        for kind in ("pickups", "shipping", "downloads")
+        for each in records(consignments, kind)
+    ]
+    if any(isinstance(each.get("line_items"), dict | None) for each in found):
+        return None  # the address at which they are to be asked for
+    return [line for each in found for line in records(each, "line_items", required=True)]
 
 
 def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order and its lines."""
-    status = int(order.get("status_id") or 0)
+    status = whole(order, "status_id", 0)
     state = STATES.get(status, OrderState.PENDING)
     read = tuple(_line(line, state is OrderState.FULFILLED) for line in lines)
     if state is OrderState.OPEN and read and all(each.fulfilled >= each.quantity for each in read):
@@ -69,33 +75,44 @@ def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
     if order.get("is_deleted"):
         state = OrderState.CANCELLED
     placed = parse_time(order["date_created"])
-    customer = order.get("customer_id")
+    customer = text(order, "customer_id")
     return Order(
-        ref=str(order["id"]),
-        number=str(order["id"]),
+        ref=identity(order, "id"),
+        number=identity(order, "id"),
         state=state,
         remote_state=str(order.get("status") or status),
         lines=read,
         placed_at=placed,
-        updated_at=parse_time(order.get("date_modified") or order["date_created"]),
-        customer_ref=str(customer) if customer else None,
+        updated_at=changed_at(order),
+        customer_ref=customer if customer not in ("", "0") else None,
     )
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return parse_time(order.get("date_modified") or order["date_created"])
 
 
 def _line(line: Mapping[str, Any], done: bool) -> OrderLine:
-    ordered, shipped = _whole(line.get("quantity")), _whole(line.get("quantity_shipped"))
-    quantity = max(shipped, ordered - _whole(line.get("quantity_refunded")))
+    ordered, shipped = whole(line, "quantity"), whole(line, "quantity_shipped", 0)
+    quantity = max(shipped, ordered - whole(line, "quantity_refunded", 0))
     return OrderLine(
-        ref=str(line["id"]),
-        sku=line.get("sku") or "",
+        ref=identity(line, "id"),
+        sku=text(line, "sku"),
         quantity=quantity,
         fulfilled=quantity if done else min(shipped, quantity),
-        title=line.get("name") or "",
+        title=text(line, "name"),
     )
 
 
-def _whole(number: Any) -> int:
-    return math.ceil(float(number or 0))
+def parse_item(item: Mapping[str, Any]) -> ObservedLevel:
+    """Read what a location has available to sell of one variant."""
+    named = child(item, "identity", required=True)
+    return ObservedLevel(
+        sku=text(named, "sku"),
+        quantity=whole(item, "available_to_sell", 0),
+        remote={name: identity(named, name) for name in ("variant_id", "product_id")},
+    )
 
 
 def parse_time(text: str) -> datetime:

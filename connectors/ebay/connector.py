@@ -42,22 +42,28 @@ from connectors.contract import (
 from connectors.ebay.auth import RefreshTokenAuth
 from connectors.ebay.fulfillment import push_fulfillment
 from connectors.ebay.mapping import (
+    ITEMS,
+    ORDERS,
+    changed_at,
     first_error,
     list_field,
     order_refs,
+    parse_item,
     parse_notification,
     parse_order,
     parse_quantity,
+    sold_on,
 )
 from connectors.ebay.signature import Keys, challenge_response
-from connectors.errors import AuthFailed, Conflict, NotFound
+from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import stamp
 from connectors.toolkit.time_windows import TimeWindow
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
-ORDERS = "/sell/fulfillment/v1/order"
+ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
@@ -83,6 +89,9 @@ class EbaySettings(BaseModel):
     # A plain string: the challenge covers the URL exactly as it was registered.
     notification_url: str = Field(pattern=r"^https?://")
     scopes: str = SCOPES
+    marketplace_ids: tuple[str, ...] = Field(
+        (), description="EBAY_US, EBAY_DE …: take only what was bought there; empty takes all"
+    )
     calls_per_second: float = Field(4.0, gt=0)
 
 
@@ -121,7 +130,7 @@ class Ebay(
     async def check(self) -> None:
         """Buy a token, and read one order and one inventory item."""
         try:
-            await self.api.json_object("GET", ORDERS, params={"limit": "1"})
+            await self.api.json_object("GET", ORDERS_PATH, params={"limit": "1"})
             await self.api.json_object("GET", f"{INVENTORY}/inventory_item", params={"limit": "1"})
         except AuthFailed as refusal:
             message = f"{refusal}: it needs sell.fulfillment and sell.inventory"
@@ -131,24 +140,34 @@ class Ebay(
         """Return the next orders of the window of changes."""
         window = TimeWindow.resume(cursor, datetime.now(UTC))
         since = max(window.since or window.until - KEPT, window.until - KEPT)
-        orders, total = await self._orders("lastmodifieddate", since, window.until, window.number)
-        window, more = window.step((each.updated_at for each in orders), total, ORDERS_PER_PAGE)
-        return Page(tuple(orders), window.cursor(), more)
+        found, total = await self._orders("lastmodifieddate", since, window.until, window.number)
+        window, more = window.step(ORDERS.times(found, changed_at), total, ORDERS_PER_PAGE)
+        orders = ORDERS.each(found, self._ours)
+        return Page(orders.items, window.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
-        """Read one order by its id."""
-        return parse_order(await self.api.json_object("GET", f"{ORDERS}/{quote(ref, safe='')}"))
+        """Read one order of our marketplaces by its id."""
+        found = await self.api.json_object("GET", f"{ORDERS_PATH}/{quote(ref, safe='')}")
+        order = ORDERS.one(found, self._ours, ref)
+        if order is None:
+            raise NotOurs(f"order {ref} was bought on another marketplace")
+        return order
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
         page, total = 0, 1
         while page * ORDERS_PER_PAGE < total:
             page += 1
-            orders, total = await self._orders("creationdate", since, until, page)
-            for order in orders:
+            found, total = await self._orders("creationdate", since, until, page)
+            orders = ORDERS.each(found, self._ours)
+            for order in orders.items:
                 yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what every inventory item has for sale."""
         page: int | None = 0
         while page is not None:
@@ -157,13 +176,8 @@ class Ebay(
             answer = await self.api.json_object("GET", path, params=params)
             found = list_field(answer, "inventoryItems")
             for item in found:
-                if (quantity := parse_quantity(item)) is not None:
-                    yield ObservedLevel(
-                        sku=item["sku"],
-                        quantity=quantity,
-                        remote={"sku": item["sku"]},
-                        title=(item.get("product") or {}).get("title") or "",
-                    )
+                for level in ITEMS.either(item, parse_item):
+                    yield level
             page = page + 1 if found and answer.get("next") else None
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
@@ -186,7 +200,7 @@ class Ebay(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
-        await push_fulfillment(self.api, ORDERS, fulfillment)
+        await push_fulfillment(self.api, ORDERS_PATH, fulfillment)
         return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
@@ -215,15 +229,18 @@ class Ebay(
 
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int
-    ) -> tuple[list[Order], int]:
+    ) -> tuple[list[Any], int]:
         params = {
             "filter": f"{field}:[{stamp(since)}..{stamp(until)}]",
             "limit": str(ORDERS_PER_PAGE),
             "offset": str((page - 1) * ORDERS_PER_PAGE),
         }
-        answer = await self.api.json_object("GET", ORDERS, params=params)
-        orders = [parse_order(each) for each in list_field(answer, "orders")]
-        return orders, int(answer.get("total") or 0)
+        answer = await self.api.json_object("GET", ORDERS_PATH, params=params)
+        return list_field(answer, "orders"), int(answer.get("total") or 0)
+
+    def _ours(self, order: Mapping[str, Any]) -> Order | None:
+        """Read an order; None for one that was bought on another marketplace."""
+        return parse_order(order) if sold_on(order, self.settings.marketplace_ids) else None
 
     async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
         body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}

@@ -1,15 +1,20 @@
 """eBay mapping: orders, quantities, refusals of single items."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState
+from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
 
+ORDERS = RecordReader("order", ref="orderId")
+ITEMS = RecordReader("listing", ref="sku")
 UNKNOWN_SKU = frozenset({25702, 25710, 25713})
 DEPTH_MAX = 4
 
@@ -25,17 +30,30 @@ def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at eBay."""
     state = _state(order)
-    placed = moment(order["creationDate"])
-    changed = order.get("lastModifiedDate")
     return Order(
-        ref=order["orderId"],
-        number=order["orderId"],
+        ref=identity(order, "orderId"),
+        number=identity(order, "orderId"),
         state=state,
         remote_state=str(order.get("orderFulfillmentStatus") or ""),
-        lines=tuple(_line(line) for line in order.get("lineItems") or []),
-        placed_at=placed,
-        updated_at=moment(changed) if changed else placed,
+        lines=tuple(_line(line) for line in records(order, "lineItems", required=True)),
+        placed_at=moment(order["creationDate"]),
+        updated_at=changed_at(order),
     )
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return moment(order.get("lastModifiedDate") or order["creationDate"])
+
+
+def sold_on(order: Mapping[str, Any], marketplaces: Collection[str]) -> bool:
+    """Say whether an order was bought on one of the marketplaces; all of them where none is named.
+
+    One that names no marketplace is taken, so that none is lost.
+    """
+    lines = records(order, "lineItems", required=True)
+    bought = {text(line, "purchaseMarketplaceId") for line in lines} - {""}
+    return not marketplaces or not bought or bool(bought.intersection(marketplaces))
 
 
 def _state(order: Mapping[str, Any]) -> OrderState:
@@ -49,21 +67,29 @@ def _state(order: Mapping[str, Any]) -> OrderState:
 
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
-    quantity = int(line.get("quantity") or 0)
+    quantity = whole(line, "quantity")
     return OrderLine(
-        ref=line["lineItemId"],
-        sku=line.get("sku") or "",
+        ref=identity(line, "lineItemId"),
+        sku=text(line, "sku"),
         quantity=quantity,
         fulfilled=quantity if line.get("lineItemFulfillmentStatus") == "FULFILLED" else 0,
-        title=line.get("title") or "",
+        title=text(line, "title"),
     )
 
 
 def parse_quantity(item: Mapping[str, Any]) -> int | None:
     """Read how many pieces of an inventory item are for sale."""
-    shipped = (item.get("availability") or {}).get("shipToLocationAvailability") or {}
-    quantity = shipped.get("quantity")
-    return None if quantity is None else int(quantity)
+    shipped = child(child(item, "availability"), "shipToLocationAvailability")
+    return None if shipped.get("quantity") is None else whole(shipped, "quantity")
+
+
+def parse_item(item: Mapping[str, Any]) -> ObservedLevel | None:
+    """Read what an inventory item has for sale; None where it does not say."""
+    quantity, sku = parse_quantity(item), identity(item, "sku")
+    if quantity is None:
+        return None
+    title = text(child(item, "product"), "title")
+    return ObservedLevel(sku=sku, quantity=quantity, remote={"sku": sku}, title=title)
 
 
 def first_error(responses: Iterable[Mapping[str, Any]]) -> ConnectorError | None:

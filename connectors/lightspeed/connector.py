@@ -23,6 +23,7 @@ your store sign in another way, its webhooks are refused and polling sees everyt
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -41,9 +42,11 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, Conflict, NotFound, Rejected
+from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Rejected
 from connectors.lightspeed.fulfillment import push_fulfillment
 from connectors.lightspeed.mapping import (
+    LEVELS,
+    SALES,
     order_refs,
     outlet_quantity,
     page_version,
@@ -56,6 +59,9 @@ from connectors.lightspeed.mapping import (
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.json_fields import identity, records, text
+from connectors.toolkit.records import Batch, Record
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 API = "/api/2.0"
@@ -130,15 +136,20 @@ class Lightspeed(
         version = max(after, page_version(answer))
         if found and version == after:
             raise Rejected("the versions of the sales do not move on")
-        ours = [sale for sale in found if self._sells_here(sale)]
-        return Page(tuple(await self._orders(ours)), str(version), bool(found))
+        orders = await self._orders(found)
+        return Page(orders.items, str(version), bool(found), orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one sale by its id."""
         sale = await self._get(f"/sales/{quote(ref, safe='')}", dict)
-        return (await self._orders([sale]))[0]
+        if not self._is_ours(sale):
+            raise NotOurs(f"sale {ref} belongs to outlet {sale['outlet_id']}")
+        skus: dict[str, str] = {}
+        return await SALES.one_async(sale, partial(self._sale, skus=skus), ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every sale of the window."""
         offset = 0
         while True:
@@ -154,29 +165,26 @@ class Lightspeed(
                 page_size=RECORDS_PER_PAGE,
                 offset=offset,
             )
-            sales = [sale for sale in found if self._sells_here(sale)]
-            for order in await self._orders(sales):
+            orders = await self._orders(found)
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
             offset += len(found)
             if not found:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what the outlet shows of every product whose inventory is tracked."""
-        products = {each["id"]: each async for each in self._walk("/products", deleted="false")}
+        products = {
+            each["id"]: each
+            async for each in self._walk("/products", deleted="false")
+            if isinstance(each, dict) and isinstance(each.get("id"), str)
+        }
         async for record in self._walk("/inventory"):
-            product = products.get(record.get("product_id"))
-            if product is None or not product.get("has_inventory", True):
-                continue
-            quantity = outlet_quantity([record], self.settings.outlet_id)
-            if quantity is not None:
-                yield ObservedLevel(
-                    sku=product.get("sku") or "",
-                    quantity=quantity,
-                    remote={"product_id": product["id"], "outlet_id": self.settings.outlet_id},
-                    title=product.get("variant_name") or product.get("name") or "",
-                )
+            for level in LEVELS.either(record, partial(self._observed, products=products)):
+                yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs, product by product."""
@@ -221,22 +229,48 @@ class Lightspeed(
                 return
             after = version
 
-    def _sells_here(self, sale: Mapping[str, Any]) -> bool:
-        outlet = sale.get("outlet_id") or self.settings.outlet_id
-        return bool(outlet == self.settings.outlet_id and sold_lines(sale))
+    def _is_ours(self, sale: Mapping[str, Any]) -> bool:
+        return (sale.get("outlet_id") or self.settings.outlet_id) == self.settings.outlet_id
 
-    async def _orders(self, sales: Sequence[Mapping[str, Any]]) -> list[Order]:
-        """Read sales; products and serials are looked up, for the lines name neither."""
-        lines = [line for sale in sales for line in sold_lines(sale)]
-        named = dict.fromkeys(line["product_id"] for line in lines if line.get("product_id"))
-        skus = {product: await self._sku(product) for product in named}
-        orders = []
-        for sale in sales:
-            serials = await self._get(
-                "/serialnumbers", list, sale_id=sale["id"], page_size=RECORDS_PER_PAGE
-            )
-            orders.append(parse_order(sale, skus, serials_by_line(serials)))
-        return orders
+    def _observed(
+        self, record: Mapping[str, Any], products: Mapping[str, Any]
+    ) -> ObservedLevel | None:
+        """Read one level; None for a product whose inventory is not kept here."""
+        product = products.get(identity(record, "product_id"))
+        if product is None or not product.get("has_inventory", True):
+            return None
+        quantity = outlet_quantity([record], self.settings.outlet_id)
+        if quantity is None:
+            return None
+        return ObservedLevel(
+            sku=text(product, "sku"),
+            quantity=quantity,
+            remote={"product_id": product["id"], "outlet_id": self.settings.outlet_id},
+            title=text(product, "variant_name") or text(product, "name"),
+        )
+
+    async def _orders(self, sales: Sequence[Any]) -> Batch[Order]:
+        """Read the sales of this outlet that sell something."""
+        skus: dict[str, str] = {}
+
+        async def parse(sale: Record) -> Order | None:
+            ours = self._is_ours(sale) and sold_lines(sale)
+            return await self._sale(sale, skus) if ours else None
+
+        return await SALES.each_async(sales, parse)
+
+    async def _sale(self, sale: Record, skus: dict[str, str]) -> Order:
+        """Read a sale; products and serials are looked up, for the lines name neither."""
+        for line in sold_lines(sale):
+            product = text(line, "product_id")
+            if product and product not in skus:
+                skus[product] = await self._sku(product)
+        found = await self._get(
+            "/serialnumbers", list, sale_id=identity(sale, "id"), page_size=RECORDS_PER_PAGE
+        )
+        sale.attach("serialnumbers", found)
+        serials = serials_by_line(records(sale, "serialnumbers"))
+        return parse_order(sale, skus, serials)
 
     async def _sku(self, product: str) -> str:
         try:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from connectors.errors import NotFound
 from connectors.lightspeed.mapping import response_data, sold_lines
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import whole
 from hub.vocabulary import Fulfillment
 
 WAITING = {"AWAITING_DISPATCH": "SHIPPED", "AWAITING_PICKUP": "PICKED_UP"}
@@ -36,7 +37,7 @@ async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment, 
 
 
 def _ordered(sale: Mapping[str, Any]) -> int:
-    return sum(int(line["quantity"]) for line in sold_lines(sale))
+    return sum(whole(line, "quantity") for line in sold_lines(sale))
 
 
 async def _take_off(api: RemoteApi, root: str, product: str, outlet: str, serial: str) -> None:

@@ -4,14 +4,19 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 
 from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import identity, records, text, whole
+from connectors.toolkit.records import RecordReader
 from hub.vocabulary import Order, OrderLine, OrderState
 
+SALES = RecordReader("order", ref="id")
+LEVELS = RecordReader("listing", ref="product_id")
 STATES = {
     "SAVED": OrderState.PENDING,  # parked
     "LAYBY": OrderState.PENDING,  # the shop keeps the goods until they are paid
@@ -42,16 +47,16 @@ def page_version(answer: Mapping[str, Any]) -> int:
     """Read up to which version a page goes; its own word for it, or its newest item."""
     stated = answer.get("version")
     newest = stated.get("max") if isinstance(stated, dict) else None
-    items = [each.get("version") or 0 for each in answer["data"]]
-    return max([int(newest or 0), *map(int, items)])
+    items = [each.get("version") for each in answer["data"] if isinstance(each, dict)]
+    return max((each for each in (newest, *items) if isinstance(each, int)), default=0)
 
 
 def sold_lines(sale: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """List the lines that sell something: no returns, nothing voided."""
     return [
         line
-        for line in sale.get("line_items") or []
-        if (line.get("quantity") or 0) > 0
+        for line in records(sale, "line_items", required=True)
+        if whole(line, "quantity") > 0
         and not line.get("is_return")
         and line.get("status") != "VOIDED"
     ]
@@ -67,19 +72,18 @@ def parse_order(
     state = STATES.get(status, OrderState.PENDING)
     done = state is OrderState.FULFILLED
     placed = moment(sale.get("sale_date") or sale["created_at"])
-    changed = sale.get("updated_at")
     if sale.get("deleted_at"):
         state, done = OrderState.CANCELLED, False
     return Order(
-        ref=sale["id"],
-        number=sale.get("invoice_number") or sale["id"],
+        ref=identity(sale, "id"),
+        number=text(sale, "invoice_number") or identity(sale, "id"),
         state=state,
         remote_state=status,
         lines=tuple(_line(line, done, skus, serials) for line in sold_lines(sale)),
         placed_at=placed,
-        updated_at=moment(changed) if changed else placed,
+        updated_at=moment(sale["updated_at"]) if sale.get("updated_at") else placed,
         at_counter=done and status in AT_COUNTER and (sale.get("source") or "USER") == "USER",
-        customer_ref=sale.get("customer_id") or None,
+        customer_ref=text(sale, "customer_id") or None,
     )
 
 
@@ -89,14 +93,14 @@ def _line(
     skus: Mapping[str, str],
     serials: Mapping[str, Sequence[str]],
 ) -> OrderLine:
-    quantity = math.ceil(line["quantity"])
-    sku = skus.get(line.get("product_id") or "", "")
+    quantity = whole(line, "quantity")
+    sku = skus.get(text(line, "product_id"), "")
     return OrderLine(
-        ref=line["id"],
+        ref=identity(line, "id"),
         sku=sku,
         quantity=quantity,
         fulfilled=quantity if done else 0,
-        serials=tuple(serials.get(line["id"], ())),
+        serials=tuple(serials.get(identity(line, "id"), ())),
         title=sku,  # a line names its product by id alone
     )
 
@@ -106,7 +110,7 @@ def serials_by_line(serials: Iterable[Mapping[str, Any]]) -> dict[str, list[str]
     found: dict[str, list[str]] = defaultdict(list)
     for each in serials:
         if each.get("line_item_id") and each.get("code"):
-            found[each["line_item_id"]].append(str(each["code"]))
+            found[identity(each, "line_item_id")].append(identity(each, "code"))
     return dict(found)
 
 
@@ -114,7 +118,7 @@ def outlet_quantity(records: Iterable[Mapping[str, Any]], outlet: str) -> int | 
     """Read how many pieces an outlet shows; None where it keeps no record of the product."""
     for each in records:
         if each.get("outlet_id") == outlet:
-            return math.floor(each.get("inventory_level") or 0)
+            return math.floor(Decimal(text(each, "inventory_level", "0") or "0"))
     return None
 
 

@@ -16,6 +16,7 @@ fulfillment from several locations, or read returns (a return that is received r
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -37,19 +38,24 @@ from connectors.contract import (
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
+    ITEMS,
     LEVEL_FIELDS,
     ORDER_FIELDS,
-    location_level,
+    ORDERS,
+    changed_at,
     order_refs,
+    parse_level,
     parse_order,
+    placed_at,
 )
 from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import list_field, object_field
+from connectors.toolkit.json_fields import nodes_of, object_field
 from connectors.toolkit.keyset_pages import KeysetPosition
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -110,52 +116,48 @@ class Medusa(
         """Return the next orders by their time of change."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         place = KeysetPosition.resume(position.after, position.since or BEGINNING)
-        orders = await self._orders("updated_at", place.since, None, place.skip)
-        newest = max((order.updated_at for order in orders), default=None)
-        position, more = position.step(
-            newest, place.following(newest, len(orders), ORDERS_PER_PAGE)
-        )
-        return Page(tuple(orders), position.cursor(), more)
+        found = await self._orders("updated_at", place.since, None, place.skip)
+        newest = ORDERS.newest(found, changed_at)
+        position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        orders = ORDERS.each(found, parse_order)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
-        return parse_order(
-            object_field(await self.api.json_object("GET", path, params=params), "order")
-        )
+        answer = await self.api.json_object("GET", path, params=params)
+        return ORDERS.one(object_field(answer, "order"), parse_order, ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
-        skip, orders = 0, list[Order]()
-        while skip == 0 or len(orders) == ORDERS_PER_PAGE:
-            orders = await self._orders("created_at", since, until, skip)
-            for order in orders:
+        skip, found = 0, list[Any]()
+        while skip == 0 or len(found) == ORDERS_PER_PAGE:
+            found = await self._orders("created_at", since, until, skip)
+            orders = ORDERS.each(found, parse_order)
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
-            skip += len(orders)
-            if not orders:
+            for unreadable in orders.unreadable:
+                yield unreadable
+            skip += len(found)
+            if not found:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what is available of every item that the location keeps."""
         skip, found = 0, list[Any]()
+        parse = partial(parse_level, location=self.settings.stock_location_id)
         while skip == 0 or len(found) == ITEMS_PER_PAGE:
             params = {"fields": LEVEL_FIELDS, "limit": ITEMS_PER_PAGE, "offset": skip}
             answer = await self.api.json_object(
                 "GET", "/admin/inventory-items", params={**params, "order": "id"}
             )
-            found = list_field(answer, "inventory_items")
+            found = nodes_of(answer, "inventory_items")
             for item in found:
-                if (shelf := location_level(item, self.settings.stock_location_id)) is not None:
-                    yield ObservedLevel(
-                        sku=item.get("sku") or "",
-                        quantity=shelf[0] - shelf[1],
-                        remote={
-                            "inventory_item_id": item["id"],
-                            "location_id": self.settings.stock_location_id,
-                        },
-                        title=item.get("title") or "",
-                    )
+                for level in ITEMS.either(item, parse):
+                    yield level
             skip += len(found)
             if not found:
                 return
@@ -187,7 +189,7 @@ class Medusa(
         until: datetime | None,
         skip: int,
         limit: int = ORDERS_PER_PAGE,
-    ) -> list[Order]:
+    ) -> list[Any]:
         """Read a page; a shop that answers with older orders has ignored the filter."""
         params = {
             f"{field}[$gte]": stamp(since),
@@ -199,8 +201,8 @@ class Medusa(
         if until is not None:
             params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)
         answer = await self.api.json_object("GET", "/admin/orders", params=params)
-        orders = [parse_order(each) for each in list_field(answer, "orders")]
-        times = [each.updated_at if field == "updated_at" else each.placed_at for each in orders]
+        orders = nodes_of(answer, "orders")
+        times = ORDERS.times(orders, changed_at if field == "updated_at" else placed_at)
         if times and min(times) < since - CLOCK_GRAIN:
             raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")
         return orders

@@ -1,14 +1,18 @@
 """Medusa requests and mapping: orders, levels, events."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
 from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState
+from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
 
+ORDERS = RecordReader("order", ref="id")
+ITEMS = RecordReader("listing", ref="id")
 # The state of fulfillment is worked out from the fields that are asked for: never ask without
 # items.
 ORDER_FIELDS = ",".join(
@@ -32,19 +36,27 @@ PAYABLE = frozenset(
 
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
-    lines = tuple(_line(item) for item in order.get("items") or [])
-    placed = moment(order["created_at"])
-    changed = order.get("updated_at")
+    lines = tuple(_line(item) for item in records(order, "items", required=True))
     return Order(
-        ref=order["id"],
-        number=str(order.get("display_id") or order["id"]),
+        ref=identity(order, "id"),
+        number=text(order, "display_id") or identity(order, "id"),
         state=_state(order, lines),
         remote_state=f"{order.get('status') or ''} {order.get('fulfillment_status') or ''}".strip(),
         lines=lines,
-        placed_at=placed,
-        updated_at=moment(changed) if changed else placed,
-        customer_ref=order.get("customer_id") or None,
+        placed_at=placed_at(order),
+        updated_at=changed_at(order),
+        customer_ref=text(order, "customer_id") or None,
     )
+
+
+def placed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order was placed."""
+    return moment(order["created_at"])
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return moment(order.get("updated_at") or order["created_at"])
 
 
 def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
@@ -60,28 +72,37 @@ def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
 
 
 def _line(item: Mapping[str, Any]) -> OrderLine:
-    detail = item.get("detail") or {}
-    quantity = _whole(item.get("quantity")) - _whole(detail.get("written_off_quantity"))
-    left = max(_whole(detail.get("shipped_quantity")), _whole(detail.get("delivered_quantity")))
+    detail = child(item, "detail")
+    quantity = whole(item, "quantity") - whole(detail, "written_off_quantity", 0)
+    left = max(whole(detail, "shipped_quantity", 0), whole(detail, "delivered_quantity", 0))
     return OrderLine(
-        ref=item["id"],
-        sku=item.get("variant_sku") or "",
+        ref=identity(item, "id"),
+        sku=text(item, "variant_sku"),
         quantity=quantity,
         fulfilled=min(left, quantity),
-        title=item.get("product_title") or item.get("title") or "",
+        title=text(item, "product_title") or text(item, "title"),
     )
-
-
-def _whole(number: Any) -> int:
-    return math.ceil(float(number or 0))
 
 
 def location_level(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:
     """Read what is stocked and what is reserved at a location; None where it keeps no level."""
-    for level in item.get("location_levels") or []:
+    for level in records(item, "location_levels"):
         if level.get("location_id") == location:
-            return _whole(level.get("stocked_quantity")), _whole(level.get("reserved_quantity"))
+            return whole(level, "stocked_quantity", 0), whole(level, "reserved_quantity", 0)
     return None
+
+
+def parse_level(item: Mapping[str, Any], location: str) -> ObservedLevel | None:
+    """Read what is available of an item at a location; None where it keeps no level."""
+    shelf = location_level(item, location)
+    if shelf is None:
+        return None
+    return ObservedLevel(
+        sku=text(item, "sku"),
+        quantity=shelf[0] - shelf[1],
+        remote={"inventory_item_id": identity(item, "id"), "location_id": location},
+        title=text(item, "title"),
+    )
 
 
 def order_refs(body: bytes) -> Sequence[OrderRef]:

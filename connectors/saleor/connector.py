@@ -17,6 +17,7 @@ know the order that replaces another.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
@@ -41,8 +42,12 @@ from connectors.remote import Remote, RemoteApi
 from connectors.saleor import documents
 from connectors.saleor.fulfillment import push_fulfillment
 from connectors.saleor.mapping import (
+    ORDERS,
+    RETURNS,
+    VARIANTS,
     VariantStock,
     call_id,
+    changed_at,
     execute,
     first_error,
     next_page,
@@ -50,11 +55,13 @@ from connectors.saleor.mapping import (
     order_refs,
     parse_order,
     parse_returns,
+    parse_variant,
     variant_stock,
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
-from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Cancellation, Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 ORDERS_PER_PAGE = 50
@@ -122,27 +129,28 @@ class Saleor(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
         found, position, more = await self._changed(documents.ORDERS, cursor)
-        return Page(tuple(parse_order(each) for each in found), position.cursor(), more)
+        orders = ORDERS.each(found, parse_order)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
         order = (await self._execute(documents.ORDER, id=ref))["order"]
         if order is None:
             raise NotFound(f"no order {ref}")
-        return parse_order(order)
+        return ORDERS.one(order, parse_order, ref)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return what came back of the next orders, by their time of change."""
         found, position, more = await self._changed(documents.CHANGED, cursor)
-        returns = tuple(each for order in found for each in parse_returns(order))
-        return Page(returns, position.cursor(), more)
+        returns = RETURNS.each_of_many(found, parse_returns)
+        return Page(returns.items, position.cursor(), more, returns.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read what came back of one order."""
         order = (await self._execute(documents.FULFILLMENTS, id=order_ref))["order"]
         if order is None:
             raise NotFound(f"no order {order_ref}")
-        return parse_returns(order)
+        return RETURNS.one(order, parse_returns, order_ref)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order, unless it is cancelled; its money is for a person to pay back."""
@@ -155,34 +163,34 @@ class Saleor(
                 raise refusal
         return f"Saleor order {order['number']}"
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order created in the window; the shop filters by whole days."""
         first, last = since.astimezone(UTC) - DAY, until.astimezone(UTC) + DAY
         wanted = {"created": {"gte": first.date().isoformat(), "lte": last.date().isoformat()}}
         after: str | None = None
         while True:
             found = await self._orders(documents.ORDERS, wanted, BY_BIRTH, after)
-            for order in map(parse_order, nodes(found)):
+            orders = ORDERS.each(nodes(found), parse_order)
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
             after = next_page(found)
             if after is None:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what is on hand and not allocated, for every tracked variant of the warehouse."""
         after: str | None = None
+        parse = partial(parse_variant, warehouse=self.settings.warehouse_id)
         while True:
             found = await self._variants(None, after)
             for variant in nodes(found):
-                shelf = variant_stock(variant, self.settings.warehouse_id)
-                if shelf is not None and variant["trackInventory"]:
-                    yield ObservedLevel(
-                        sku=variant["sku"] or "",
-                        quantity=shelf.available,
-                        remote={"variant_id": variant["id"]},
-                        title=f"{variant['product']['name']} {variant['name']}".strip(),
-                    )
+                for level in VARIANTS.either(variant, parse):
+                    yield level
             after = next_page(found)
             if after is None:
                 return
@@ -234,7 +242,7 @@ class Saleor(
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         wanted = {"updatedAt": {"gte": stamp(position.since)}} if position.since else {}
         found = await self._orders(document, wanted, BY_CHANGE, position.after)
-        newest = max((moment(each["updatedAt"]) for each in nodes(found)), default=None)
+        newest = ORDERS.newest(nodes(found), changed_at)
         following, more = position.step(newest, next_page(found))
         return nodes(found), following, more
 

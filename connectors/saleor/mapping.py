@@ -4,14 +4,28 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
+from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import (
+    ObservedLevel,
+    Order,
+    OrderLine,
+    OrderState,
+    Return,
+    ReturnLine,
+    ReturnState,
+)
 
+ORDERS = RecordReader("order", ref="id")
+RETURNS = RecordReader("return", ref="id")
+VARIANTS = RecordReader("listing", ref="id")
 STATES = {
     "DRAFT": OrderState.PENDING,
     "UNCONFIRMED": OrderState.PENDING,
@@ -72,7 +86,8 @@ def first_error(errors: Sequence[Mapping[str, Any]] | None) -> ConnectorError | 
 
 def nodes(connection: Mapping[str, Any]) -> list[Any]:
     """Return what a connection holds."""
-    return [edge["node"] for edge in connection["edges"]]
+    edges = nodes_of(connection, "edges")
+    return [edge.get("node") if isinstance(edge, dict) else edge for edge in edges]
 
 
 def next_page(connection: Mapping[str, Any]) -> str | None:
@@ -84,15 +99,20 @@ def next_page(connection: Mapping[str, Any]) -> str | None:
 def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Only the pseudonym of a customer is kept."""
     return Order(
-        ref=node["id"],
-        number=str(node["number"]),
+        ref=identity(node, "id"),
+        number=identity(node, "number"),
         state=_state(node),
         remote_state=f"{node['status']} {node['chargeStatus']}",
-        lines=tuple(_line(line) for line in node["lines"]),
+        lines=tuple(_line(line) for line in records(node, "lines", required=True)),
         placed_at=moment(node["created"]),
-        updated_at=moment(node["updatedAt"]),
-        customer_ref=(node["user"] or {}).get("id"),
+        updated_at=changed_at(node),
+        customer_ref=text(child(node, "user"), "id") or None,
     )
+
+
+def changed_at(node: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return moment(node["updatedAt"])
 
 
 def _state(node: Mapping[str, Any]) -> OrderState:
@@ -107,12 +127,13 @@ def _state(node: Mapping[str, Any]) -> OrderState:
 
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
-    parts = (line["productName"], line["variantName"])
+    parts = (text(line, "productName"), text(line, "variantName"))
+    quantity = whole(line, "quantity")
     return OrderLine(
-        ref=line["id"],
-        sku=line["productSku"] or "",
-        quantity=line["quantity"],
-        fulfilled=min(line["quantity"], line["quantityFulfilled"]),
+        ref=identity(line, "id"),
+        sku=text(line, "productSku"),
+        quantity=quantity,
+        fulfilled=min(quantity, whole(line, "quantityFulfilled")),
         title=" ".join(part for part in parts if part),
     )
 
@@ -132,10 +153,23 @@ class VariantStock:
 
 def variant_stock(variant: Mapping[str, Any], warehouse: str) -> VariantStock | None:
     """Find a variant's stock at a warehouse; None where it was never stocked there."""
-    for stock in variant["stocks"] or ():
+    for stock in records(variant, "stocks"):
         if stock["warehouse"]["id"] == warehouse:
-            return VariantStock(stock["quantity"], stock["quantityAllocated"])
+            return VariantStock(whole(stock, "quantity"), whole(stock, "quantityAllocated"))
     return None
+
+
+def parse_variant(variant: Mapping[str, Any], warehouse: str) -> ObservedLevel | None:
+    """Read what a warehouse has of a variant; None where its stock is not kept there."""
+    shelf = variant_stock(variant, warehouse)
+    if shelf is None or not variant["trackInventory"]:
+        return None
+    return ObservedLevel(
+        sku=text(variant, "sku"),
+        quantity=shelf.available,
+        remote={"variant_id": identity(variant, "id")},
+        title=f"{text(child(variant, 'product'), 'name')} {text(variant, 'name')}".strip(),
+    )
 
 
 def parse_returns(order: Mapping[str, Any]) -> list[Return]:
@@ -144,22 +178,22 @@ def parse_returns(order: Mapping[str, Any]) -> list[Return]:
     It is moved when a person has done it, so nothing of it is on its way any more.
     """
     found = []
-    for each in order["fulfillments"]:
-        status = each["status"]
+    for each in records(order, "fulfillments", required=True):
+        status = identity(each, "status")
         if status in SHIPPED:
             continue
         known = status in BACK | PAID_BACK
         paid = moment(each["created"]) if status in PAID_BACK else None
         found.append(
             Return(
-                ref=each["id"],
-                order_ref=order["id"],
+                ref=identity(each, "id"),
+                order_ref=identity(order, "id"),
                 # A word that is new may mean that something is still to come.
                 state=ReturnState.CLOSED if known else ReturnState.OPEN,
                 remote_state=status,
-                lines=tuple(_returned(line, status) for line in each["lines"] or ()),
-                updated_at=moment(order["updatedAt"]),
-                refund_ref=each["id"] if paid else None,
+                lines=tuple(_returned(line, status) for line in records(each, "lines")),
+                updated_at=changed_at(order),
+                refund_ref=identity(each, "id") if paid else None,
                 refunded_at=paid,
             )
         )
@@ -167,9 +201,9 @@ def parse_returns(order: Mapping[str, Any]) -> list[Return]:
 
 
 def _returned(line: Mapping[str, Any], status: str) -> ReturnLine:
-    quantity, back = line["quantity"], status in BACK
+    quantity, back = whole(line, "quantity"), status in BACK
     return ReturnLine(
-        order_line_ref=(line["orderLine"] or {}).get("id") or "",
+        order_line_ref=text(child(line, "orderLine"), "id"),
         quantity=quantity,
         comes_back=back,
         arrived=quantity if back else 0,

@@ -45,15 +45,19 @@ from connectors.contract import (
 from connectors.errors import (
     AuthFailed,
     NotFound,
+    NotOurs,
     Transient,
 )
 from connectors.remote import Remote
 from connectors.shopify import bulk, documents, returns
 from connectors.shopify.fulfillment import push_fulfillment
 from connectors.shopify.mapping import (
+    ITEMS,
     LOOK_AGAIN,
+    ORDERS,
     POINTS,
     available,
+    changed_at,
     execute,
     explain_refusal,
     next_page,
@@ -66,8 +70,11 @@ from connectors.shopify.mapping import (
 from connectors.shopify.selection import Selection, Sold
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
-from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
+from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import child, identity, records, text
+from connectors.toolkit.records import Batch, Record
 from connectors.toolkit.tokens import TokenAuth, oauth
+from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -182,16 +189,17 @@ class Shopify(
         terms = (f"updated_at:>='{stamp(position.since)}'",) if position.since else ()
         orders, newest, after = await self._orders("UPDATED_AT", terms, position.after)
         position, more = position.step(newest, after)
-        return Page(tuple(orders), position.cursor(), more)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
         data = await execute(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
-        if not self._selection.holds(data["order"]):
-            raise NotFound(f"order {ref} belongs to another channel of this shop")
-        return await self._order(data["order"])
+        order = await ORDERS.one_async(data["order"], self._ours, ref)
+        if order is None:
+            raise NotOurs(f"order {ref} belongs to another channel of this shop")
+        return order
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
@@ -199,34 +207,42 @@ class Shopify(
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns and refunds of one order."""
-        return await returns.fetch_returns(self.api, order_ref)
+        found = await returns.fetch_returns(self.api, order_ref)
+        if found.unreadable:
+            raise Unreadable(found.unreadable[0])
+        return found.items
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order for want of stock, and refund what was paid."""
         await returns.cancel_order(self.api, cancellation)
         return self._page_of(cancellation.order_ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order created in the window."""
         if until - since > bulk.LONG:
             terms = self._selection.query() or ""
             seconds = self.settings.bulk_poll_seconds
             async for node, lines in bulk.orders(self.api, since, until, terms, seconds):
-                order = parse_order(node, lines)
-                if since <= order.placed_at <= until and self._selection.holds(node):
-                    yield order
+                listed = {**node, "lineItems": {"nodes": lines}}
+                for order in ORDERS.either(listed, self._of_bulk):
+                    if isinstance(order, UnreadableRecord) or since <= order.placed_at <= until:
+                        yield order
             return
         span = (f"created_at:>='{stamp(since)}'", f"created_at:<='{stamp(until)}'")
         after: str | None = None
         while True:
             orders, _, after = await self._orders("CREATED_AT", span, after)
-            for order in orders:
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
             if after is None:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield the available quantity of every tracked item at the location."""
         after: str | None = None
         while True:
@@ -238,9 +254,8 @@ class Shopify(
                 location=self.settings.location_id,
             )
             for node in data["inventoryItems"]["nodes"]:
-                quantity = available(node)
-                if quantity is not None and node["tracked"]:
-                    yield self._observed(node, quantity)
+                for level in ITEMS.either(node, self._observed):
+                    yield level
             after = next_page(data["inventoryItems"])
             if after is None:
                 return
@@ -310,7 +325,7 @@ class Shopify(
 
     async def _orders(
         self, sort: str, terms: Sequence[str], after: str | None
-    ) -> tuple[list[Order], datetime | None, str | None]:
+    ) -> tuple[Batch[Order], datetime | None, str | None]:
         """Read a page: the orders of this channel, the newest change on it, and what follows."""
         data = await execute(
             self.api,
@@ -322,28 +337,42 @@ class Shopify(
             lines=LINES_PER_PAGE,
         )
         nodes = data["orders"]["nodes"]
-        newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
-        orders = [await self._order(node) for node in nodes if self._selection.holds(node)]
-        return orders, newest, next_page(data["orders"])
+        orders = await ORDERS.each_async(nodes, self._ours)
+        return orders, ORDERS.newest(nodes, changed_at), next_page(data["orders"])
 
-    async def _order(self, node: Mapping[str, Any]) -> Order:
-        lines = list(node["lineItems"]["nodes"])
+    async def _ours(self, node: Record) -> Order | None:
+        """Read an order with all its lines; None for one of another channel of the shop."""
+        if not self._selection.holds(node):
+            return None
+        lines = records(node["lineItems"], "nodes", required=True)
         after = next_page(node["lineItems"])
         while after is not None:
             data = await execute(
                 self.api, documents.LINES, id=node["id"], lines=LINES_PER_PAGE, after=after
             )
-            lines.extend(data["order"]["lineItems"]["nodes"])
-            after = next_page(data["order"]["lineItems"])
+            more = node.attach("moreLineItems", data["order"]["lineItems"])
+            lines = [*lines, *records(more, "nodes", required=True)]
+            after = next_page(more)
         return parse_order(node, lines)
 
-    def _observed(self, node: Mapping[str, Any], quantity: int) -> ObservedLevel:
-        variants = (node.get("variants") or {}).get("nodes") or []
+    def _of_bulk(self, node: Mapping[str, Any]) -> Order | None:
+        if not self._selection.holds(node):
+            return None
+        return parse_order(node, records(node["lineItems"], "nodes", required=True))
+
+    def _observed(self, node: Mapping[str, Any]) -> ObservedLevel | None:
+        quantity = available(node)
+        if quantity is None or not node["tracked"]:
+            return None
+        variants = records(child(node, "variants"), "nodes")
         return ObservedLevel(
-            sku=node["sku"] or "",
+            sku=text(node, "sku"),
             quantity=quantity,
-            remote={"inventory_item_id": node["id"], "location_id": self.settings.location_id},
-            title=variants[0]["displayName"] if variants else "",
+            remote={
+                "inventory_item_id": identity(node, "id"),
+                "location_id": self.settings.location_id,
+            },
+            title=text(variants[0], "displayName") if variants else "",
         )
 
     async def _set_quantities(self, levels: Sequence[StockLevel]) -> list[dict[str, Any]]:

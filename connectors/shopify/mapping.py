@@ -1,6 +1,7 @@
 """Shopify requests and mapping: orders, refusals and errors in the hub vocabulary."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -17,10 +18,14 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
+from connectors.toolkit.records import RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
 from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
 
+ORDERS = RecordReader("order", ref="id")
+ITEMS = RecordReader("listing", ref="id")
 # The quantity was not set because of what happened before: say what is there now.
 LOOK_AGAIN = frozenset({"CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
 UNKNOWN_LISTING = frozenset({"INVALID_INVENTORY_ITEM", "INVALID_LOCATION"})
@@ -80,21 +85,26 @@ async def pages(
 def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order with all its lines."""
     fulfillment = node["displayFulfillmentStatus"]
-    left = sum(line["unfulfilledQuantity"] for line in lines)
+    left = sum(whole(line, "unfulfilledQuantity") for line in lines)
     return Order(
-        ref=node["id"],
-        number=node["name"],
+        ref=identity(node, "id"),
+        number=identity(node, "name"),
         state=_state(node),
         remote_state=f"{node['displayFinancialStatus'] or 'NONE'} {fulfillment}",
         lines=tuple(_line(line) for line in lines),
         placed_at=moment(node["createdAt"]),
-        updated_at=moment(node["updatedAt"]),
+        updated_at=changed_at(node),
         # A till can also take an order that is to be shipped.
         at_counter=node["sourceName"] == "pos" and left == 0,
-        customer_ref=(node["customer"] or {}).get("id"),
+        customer_ref=text(child(node, "customer"), "id") or None,
         # A till numbers its own receipts in the same field.
-        origin_ref=None if node["sourceName"] == "pos" else node.get("sourceIdentifier") or None,
+        origin_ref=None if node["sourceName"] == "pos" else text(node, "sourceIdentifier") or None,
     )
+
+
+def changed_at(node: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last."""
+    return moment(node["updatedAt"])
 
 
 def _state(node: Mapping[str, Any]) -> OrderState:
@@ -109,11 +119,11 @@ def _state(node: Mapping[str, Any]) -> OrderState:
 
 def _line(node: Mapping[str, Any]) -> OrderLine:
     return OrderLine(
-        ref=node["id"],
-        sku=node["sku"] or "",
-        quantity=node["currentQuantity"],
-        fulfilled=max(0, node["currentQuantity"] - node["unfulfilledQuantity"]),
-        title=node["name"],
+        ref=identity(node, "id"),
+        sku=text(node, "sku"),
+        quantity=whole(node, "currentQuantity"),
+        fulfilled=max(0, whole(node, "currentQuantity") - whole(node, "unfulfilledQuantity")),
+        title=text(node, "name"),
     )
 
 
@@ -125,9 +135,10 @@ def next_page(connection: Mapping[str, Any]) -> str | None:
 
 def available(node: Mapping[str, Any]) -> int | None:
     """Return the available quantity of an inventory item, None where it is not stocked."""
-    level = node.get("inventoryLevel")
-    quantities = level["quantities"] if level else []
-    return next((each["quantity"] for each in quantities if each["name"] == "available"), None)
+    quantities = records(child(node, "inventoryLevel"), "quantities")
+    return next(
+        (whole(each, "quantity") for each in quantities if each["name"] == "available"), None
+    )
 
 
 def refused_index(problem: Mapping[str, Any]) -> int | None:

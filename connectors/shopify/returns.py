@@ -15,11 +15,14 @@ from connectors.contract import Page
 from connectors.errors import NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.shopify import documents
-from connectors.shopify.mapping import execute, next_page, said
+from connectors.shopify.mapping import changed_at, execute, next_page, said
 from connectors.shopify.selection import Selection
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
+from connectors.toolkit.json_fields import child, identity, records, whole
+from connectors.toolkit.records import Batch, RecordReader
 from hub.vocabulary import Cancellation, Return, ReturnLine, ReturnState
 
+READER = RecordReader("return", ref="id")
 ORDERS_PER_PAGE = 50
 REFUNDS_MAX = 20
 RETURNS_MAX = 10
@@ -45,27 +48,42 @@ async def pull_returns(
         query=selection.query(*terms),
     )
     nodes = data["orders"]["nodes"]
-    found: list[Return] = []
-    for node in nodes:
-        if selection.holds(node) and (node["refunds"] or node["returns"]["nodes"]):
-            found += await fetch_returns(api, node["id"])
-    newest = max((moment(node["updatedAt"]) for node in nodes), default=None)
+    refs = READER.each(nodes, lambda node: _of_returns(node, selection))
+    items: list[Return] = []
+    unreadable = list(refs.unreadable)
+    for ref in refs.items:
+        found = await fetch_returns(api, ref)
+        items += found.items
+        unreadable += found.unreadable
+    newest = READER.newest(nodes, changed_at)
     position, more = position.step(newest, next_page(data["orders"]))
-    return Page(tuple(found), position.cursor(), more)
+    return Page(tuple(items), position.cursor(), more, tuple(unreadable))
 
 
-async def fetch_returns(api: RemoteApi, order_ref: str) -> list[Return]:
-    """Read the returns and the refunds of one order."""
+def _of_returns(node: Mapping[str, Any], selection: Selection) -> str | None:
+    """Return the reference of an order of this channel that has returns or refunds."""
+    has_any = bool(node["refunds"] or node["returns"]["nodes"])
+    return identity(node, "id") if has_any and selection.holds(node) else None
+
+
+async def fetch_returns(api: RemoteApi, order_ref: str) -> Batch[Return]:
+    """Read the returns and the refunds of one order; one that cannot be read spoils no other."""
     data = await execute(api, documents.REFUNDS, id=order_ref, first=REFUNDS_MAX)
     order = data["order"]
     if order is None:
         raise NotFound(f"no order {order_ref}")
     data = await execute(api, documents.RETURNS, id=order_ref, first=RETURNS_MAX)
     returns = data["order"]["returns"]["nodes"] if data["order"] else []
-    refunds = order["refunds"]
+    held = {"order": order, "returns": returns}
+    return READER.each_of_many([held], _parse_returns, order_ref)
+
+
+def _parse_returns(held: Mapping[str, Any]) -> list[Return]:
+    order = child(held, "order", required=True)
+    refunds = records(order, "refunds")
     alone = (_refund(order, each) for each in refunds if each["return"] is None)
     return [
-        *(_return(order, each, refunds) for each in returns),
+        *(_return(order, each, refunds) for each in records(held, "returns")),
         *(each for each in alone if each is not None),
     ]
 
@@ -75,11 +93,11 @@ def _return(
 ) -> Return:
     state = STATES.get(node["status"], ReturnState.OPEN)
     paid = [each for each in refunds if (each["return"] or {}).get("id") == node["id"]]
-    lines = node["returnLineItems"]["nodes"]
+    lines = records(node["returnLineItems"], "nodes", required=True)
     exchanges = node["exchangeLineItems"]["nodes"]
     return Return(
-        ref=node["id"],
-        order_ref=order["id"],
+        ref=identity(node, "id"),
+        order_ref=identity(order, "id"),
         state=state,
         remote_state=node["status"],
         lines=tuple(
@@ -97,28 +115,29 @@ def _return(
 def _line(node: Mapping[str, Any], state: ReturnState) -> ReturnLine:
     definition = node.get("returnReasonDefinition") or {}
     reason = ": ".join(part for part in (definition.get("name"), node["returnReasonNote"]) if part)
-    done = node["quantity"] if state is ReturnState.CLOSED else node["processedQuantity"]
+    quantity, refunded = whole(node, "quantity"), whole(node, "refundedQuantity")
+    done = quantity if state is ReturnState.CLOSED else whole(node, "processedQuantity")
     return ReturnLine(
-        order_line_ref=node["fulfillmentLineItem"]["lineItem"]["id"],
-        quantity=node["quantity"],
+        order_line_ref=identity(node["fulfillmentLineItem"]["lineItem"], "id"),
+        quantity=quantity,
         arrived=done,
-        refunded=node["refundedQuantity"],
-        taken_off=node["refundedQuantity"],
+        refunded=refunded,
+        taken_off=refunded,
         reason=reason,
     )
 
 
 def _refund(order: Mapping[str, Any], node: Mapping[str, Any]) -> Return | None:
     """Read a refund that belongs to no return; None where it only took back what had not left."""
-    items = node["refundLineItems"]["nodes"]
+    items = records(node["refundLineItems"], "nodes", required=True)
     lines = tuple(
         _refunded(item, node["note"] or "") for item in items if item["restockType"] != "CANCEL"
     )
     if items and not lines:
         return None
     return Return(
-        ref=node["id"],
-        order_ref=order["id"],
+        ref=identity(node, "id"),
+        order_ref=identity(order, "id"),
         state=ReturnState.CLOSED,
         remote_state="REFUNDED",
         lines=lines,
@@ -129,14 +148,14 @@ def _refund(order: Mapping[str, Any], node: Mapping[str, Any]) -> Return | None:
 
 
 def _refunded(item: Mapping[str, Any], note: str) -> ReturnLine:
-    comes_back = item["restockType"] != "NO_RESTOCK"
+    comes_back, quantity = item["restockType"] != "NO_RESTOCK", whole(item, "quantity")
     return ReturnLine(
-        order_line_ref=item["lineItem"]["id"],
-        quantity=item["quantity"],
+        order_line_ref=identity(item["lineItem"], "id"),
+        quantity=quantity,
         comes_back=comes_back,
-        arrived=item["quantity"] if comes_back else 0,
-        refunded=item["quantity"],
-        taken_off=item["quantity"],
+        arrived=quantity if comes_back else 0,
+        refunded=quantity,
+        taken_off=quantity,
         restock=comes_back,
         reason=note,
     )

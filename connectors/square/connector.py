@@ -18,8 +18,9 @@ out).
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -39,12 +40,16 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import Conflict, NotFound, Rejected
+from connectors.errors import Conflict, NotFound, NotOurs, Rejected
 from connectors.remote import Remote
 from connectors.square.fulfillment import push_fulfillment
 from connectors.square.mapping import (
+    ARTICLES,
+    ORDERS,
+    RETURNS,
     KeyReused,
     call,
+    changed_at,
     digest,
     order_refs,
     parse_counts,
@@ -52,10 +57,13 @@ from connectors.square.mapping import (
     parse_order,
     variation_ids,
 )
-from connectors.square.returns import is_only_a_return, newest_change, parse_returns
+from connectors.square.returns import is_only_a_return, parse_returns
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
+from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
+from connectors.toolkit.records import Batch
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 API_VERSION = "2025-08-20"
@@ -124,7 +132,7 @@ class Square(
     async def check(self) -> None:
         """Read the location and one order."""
         await call(self.api, "GET", f"/v2/locations/{self.settings.location_id}")
-        await self._search("UPDATED_AT", {"start_at": stamp(datetime.now(UTC))}, None, limit=1)
+        await self._raw("UPDATED_AT", {"start_at": stamp(datetime.now(UTC))}, None, limit=1)
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change.
@@ -135,59 +143,59 @@ class Square(
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         window = {"start_at": stamp(position.since or BEGINNING)}
         found, after = await self._raw("UPDATED_AT", window, position.after)
-        orders = await self._orders([each for each in found if not is_only_a_return(each)])
-        position, more = position.step(newest_change(found), after)
-        return Page(tuple(orders), position.cursor(), more)
+        orders = await self._orders(found)
+        position, more = position.step(ORDERS.newest(found, changed_at), after)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
-        """Read one order by its id."""
-        return (await self._orders([await self._raw_order(ref)]))[0]
+        """Read one order of this location by its id."""
+        order = await self._raw_order(ref)
+        parse = partial(parse_order, skus=await self._skus([order]), introducer=self._introducer)
+        return ORDERS.one(order, parse, ref)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         window = {"start_at": stamp(position.since or BEGINNING)}
         found, after = await self._raw("UPDATED_AT", window, position.after)
-        introducer = re.compile(self.settings.serial_introducer)
-        returns = [each for order in found for each in parse_returns(order, introducer)]
-        position, more = position.step(newest_change(found), after)
-        return Page(tuple(returns), position.cursor(), more)
+        returns = RETURNS.each_of_many(found, self._returns)
+        position, more = position.step(ORDERS.newest(found, changed_at), after)
+        return Page(returns.items, position.cursor(), more, returns.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read what an order says of returns: those it was made for, or its own refunds."""
-        order = await self._raw_order(order_ref)
-        return parse_returns(order, re.compile(self.settings.serial_introducer))
+        return RETURNS.one(await self._raw_order(order_ref), self._returns, order_ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order created in the window."""
         window = {"start_at": stamp(since), "end_at": stamp(until)}
         after: str | None = None
         while True:
-            orders, after = await self._search("CREATED_AT", window, after)
-            for order in orders:
+            found, after = await self._raw("CREATED_AT", window, after)
+            orders = await self._orders(found)
+            for order in orders.items:
                 yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
             if after is None:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield the counted stock of every article; one that is tracked and uncounted is 0."""
         params = {"types": "ITEM_VARIATION"}
         while True:
             page = await call(self.api, "GET", "/v2/catalog/list", params=params)
-            objects = page.get("objects") or []
-            counts = await self._counts([each["id"] for each in objects])
+            objects = nodes_of(page, "objects", required=False)
+            ids = ARTICLES.each(objects, lambda each: identity(each, "id"))
+            counts, odd = await self._counts(ids.items)
+            for unreadable in odd:
+                yield unreadable
+            parse = partial(self._observed, counts=counts, odd={each.ref for each in odd})
             for each in objects:
-                data = each.get("item_variation_data") or {}
-                if each["id"] in counts or data.get("track_inventory"):
-                    yield ObservedLevel(
-                        sku=data.get("sku") or "",
-                        quantity=counts.get(each["id"], 0),
-                        remote={
-                            "catalog_object_id": each["id"],
-                            "location_id": self.settings.location_id,
-                        },
-                        title=data.get("name") or "",
-                    )
+                for level in ARTICLES.either(each, parse):
+                    yield level
             if not page.get("cursor"):
                 return
             params = {"types": "ITEM_VARIATION", "cursor": page["cursor"]}
@@ -228,15 +236,34 @@ class Square(
 
     async def _raw_order(self, ref: str) -> Mapping[str, Any]:
         answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
-        order: Mapping[str, Any] = answer["order"]
+        order = object_field(answer, "order")
+        if not self._is_ours(order):
+            raise NotOurs(f"order {ref} belongs to location {order['location_id']}")
         return order
 
-    async def _search(
-        self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
-    ) -> tuple[list[Order], str | None]:
-        found, following = await self._raw(sort, window, after, limit)
-        sold = [each for each in found if not is_only_a_return(each)]
-        return await self._orders(sold), following
+    def _is_ours(self, order: Mapping[str, Any]) -> bool:
+        return order.get("location_id") in (None, self.settings.location_id)
+
+    @property
+    def _introducer(self) -> re.Pattern[str]:
+        return re.compile(self.settings.serial_introducer)
+
+    def _returns(self, order: Mapping[str, Any]) -> list[Return]:
+        return parse_returns(order, self._introducer) if self._is_ours(order) else []
+
+    def _observed(
+        self, article: Mapping[str, Any], counts: Mapping[str, int], odd: Collection[str | None]
+    ) -> ObservedLevel | None:
+        """Read an article; None for one whose stock is not kept, or could not be read."""
+        data, ref = child(article, "item_variation_data"), identity(article, "id")
+        if ref in odd or (ref not in counts and not data.get("track_inventory")):
+            return None
+        return ObservedLevel(
+            sku=text(data, "sku"),
+            quantity=counts.get(ref, 0),
+            remote={"catalog_object_id": ref, "location_id": self.settings.location_id},
+            title=text(data, "name"),
+        )
 
     async def _raw(
         self, sort: str, window: Mapping[str, str], after: str | None, limit: int = ORDERS_PER_PAGE
@@ -252,10 +279,21 @@ class Square(
         if after:
             body["cursor"] = after
         answer = await call(self.api, "POST", "/v2/orders/search", json=body, repeat=True)
-        return answer.get("orders") or [], answer.get("cursor") or None
+        return nodes_of(answer, "orders", required=False), answer.get("cursor") or None
 
-    async def _orders(self, found: Sequence[Mapping[str, Any]]) -> list[Order]:
-        """Read orders; their lines name catalog objects, whose SKUs are looked up for the page."""
+    async def _orders(self, found: Sequence[Any]) -> Batch[Order]:
+        """Read what was sold; the SKUs of the lines are looked up for the page."""
+        skus, introducer = await self._skus(found), self._introducer
+
+        def parse(order: Mapping[str, Any]) -> Order | None:
+            if is_only_a_return(order) or not self._is_ours(order):
+                return None
+            return parse_order(order, skus, introducer)
+
+        return ORDERS.each(found, parse)
+
+    async def _skus(self, found: Sequence[Any]) -> dict[str, str]:
+        """Look up the SKUs of the catalog objects that orders name."""
         skus: dict[str, str] = {}
         if ids := variation_ids(found):
             answer = await call(
@@ -265,13 +303,12 @@ class Square(
                 json={"object_ids": ids},
                 repeat=True,
             )
-            for each in answer.get("objects") or []:
-                skus[each["id"]] = (each.get("item_variation_data") or {}).get("sku") or ""
-        introducer = re.compile(self.settings.serial_introducer)
-        return [parse_order(each, skus, introducer) for each in found]
+            skus |= dict(ARTICLES.each(nodes_of(answer, "objects", required=False), _sku).items)
+        return skus
 
-    async def _counts(self, ids: Sequence[str]) -> dict[str, int]:
-        counts: dict[str, int] = {}
+    async def _counts(self, ids: Sequence[str]) -> tuple[dict[str, int], list[UnreadableRecord]]:
+        """Read counts by catalog object, and those that could not be read."""
+        counts, odd = dict[str, int](), list[UnreadableRecord]()
         body: dict[str, Any] = {
             "catalog_object_ids": list(ids),
             "location_ids": [self.settings.location_id],
@@ -280,11 +317,13 @@ class Square(
         while ids:
             path = "/v2/inventory/counts/batch-retrieve"
             answer = await call(self.api, "POST", path, json=body, repeat=True)
-            counts |= parse_counts(answer)
+            found = parse_counts(answer)
+            counts |= dict(found.items)
+            odd += found.unreadable
             if not answer.get("cursor"):
                 break
             body["cursor"] = answer["cursor"]
-        return counts
+        return counts, odd
 
     async def _set_counts(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         now = stamp(datetime.now(UTC))
@@ -309,7 +348,7 @@ class Square(
             answer = await call(self.api, "POST", path, json=body, repeat=True)
         except KeyReused:
             return await self._present(levels)
-        counts = parse_counts(answer)
+        counts = dict(parse_counts(answer).items)
         return [
             PushedLevel(each.listing, counts.get(each.remote["catalog_object_id"], each.available))
             for each in levels
@@ -317,7 +356,7 @@ class Square(
 
     async def _present(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         """Answer for counts that an earlier call set: what is there now may be another number."""
-        counts = await self._counts([level.remote["catalog_object_id"] for level in levels])
+        counts, _ = await self._counts([level.remote["catalog_object_id"] for level in levels])
         results = []
         for level in levels:
             present = counts.get(level.remote["catalog_object_id"])
@@ -327,3 +366,7 @@ class Square(
             else:
                 results.append(PushedLevel(level.listing, error=error))
         return results
+
+
+def _sku(article: Mapping[str, Any]) -> tuple[str, str]:
+    return identity(article, "id"), text(child(article, "item_variation_data"), "sku")

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
-from connectors.square.mapping import KeyReused, call, digest, parse_error, parse_quantity
+from connectors.square.mapping import KeyReused, call, digest, parse_error
+from connectors.toolkit.json_fields import whole
 from hub.vocabulary import Fulfillment
 
 ATTRIBUTE = "serial-hub-serials"
@@ -85,8 +86,8 @@ def _quantities(order: Mapping[str, Any], shipment: Mapping[str, Any]) -> dict[s
     """Say how many units of which line a shipment is to carry."""
     if shipment.get("entries") is not None:
         entries = shipment["entries"]
-        return {each["line_item_uid"]: parse_quantity(each["quantity"]) for each in entries}
-    return {line["uid"]: parse_quantity(line["quantity"]) for line in order.get("line_items") or []}
+        return {each["line_item_uid"]: whole(each, "quantity") for each in entries}
+    return {line["uid"]: whole(line, "quantity") for line in order.get("line_items") or []}
 
 
 def attribute_value(serials: Mapping[str, Sequence[str]]) -> str:

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
@@ -21,9 +20,15 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import identity, nodes_of, records, text, whole
+from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
 from hub.vocabulary import Order, OrderLine, OrderState
 
+ORDERS = RecordReader("order", ref="id")
+RETURNS = RecordReader("return", ref="id")
+ARTICLES = RecordReader("listing", ref="id")
+COUNTS = RecordReader("listing", ref="catalog_object_id")
 # The statuses whose body says more than the status does.
 REFUSALS = (400, 404, 409)
 STATES = {
@@ -79,23 +84,28 @@ def parse_order(
     order: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str]
 ) -> Order:
     """Read an order; `skus` are those of the catalog objects that its lines name."""
-    fulfillments = order.get("fulfillments") or []
+    fulfillments = records(order, "fulfillments")
     at_counter = order.get("state") == "COMPLETED" and not fulfillments
     lines = tuple(
         _line(line, skus, introducer, _fulfilled(line, fulfillments, at_counter))
-        for line in order.get("line_items") or []
+        for line in records(order, "line_items")
     )
     return Order(
-        ref=order["id"],
-        number=order.get("ticket_name") or order.get("reference_id") or order["id"],
+        ref=identity(order, "id"),
+        number=text(order, "ticket_name") or text(order, "reference_id") or identity(order, "id"),
         state=_state(order, lines),
         remote_state=order.get("state") or "",
         lines=lines,
-        placed_at=moment(order["created_at"]),
-        updated_at=moment(order.get("updated_at") or order["created_at"]),
+        placed_at=moment(order.get("created_at") or order["updated_at"]),
+        updated_at=changed_at(order),
         at_counter=at_counter,
-        customer_ref=order.get("customer_id"),
+        customer_ref=text(order, "customer_id") or None,
     )
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last; either time may be left out."""
+    return moment(order.get("updated_at") or order["created_at"])
 
 
 def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
@@ -112,29 +122,29 @@ def _line(
     line: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str], fulfilled: int
 ) -> OrderLine:
     return OrderLine(
-        ref=line.get("uid") or "",
-        sku=skus.get(line.get("catalog_object_id") or "", ""),
-        quantity=parse_quantity(line["quantity"]),
+        ref=text(line, "uid"),
+        sku=skus.get(text(line, "catalog_object_id"), ""),
+        quantity=whole(line, "quantity"),
         fulfilled=fulfilled,
-        serials=parse_serials(line.get("note") or "", introducer),
-        title=line.get("name") or "",
+        serials=parse_serials(text(line, "note"), introducer),
+        title=text(line, "name"),
     )
 
 
 def _fulfilled(
     line: Mapping[str, Any], fulfillments: Sequence[Mapping[str, Any]], at_counter: bool
 ) -> int:
-    quantity = parse_quantity(line["quantity"])
+    quantity = whole(line, "quantity")
     if at_counter:
         return quantity
     done = 0
     for each in fulfillments:
         if each.get("state") == "COMPLETED":
-            entries = each.get("entries")
-            if entries is None:
+            if each.get("entries") is None:
                 return quantity
+            entries = records(each, "entries")
             of_line = (entry for entry in entries if entry.get("line_item_uid") == line.get("uid"))
-            done += sum(parse_quantity(entry["quantity"]) for entry in of_line)
+            done += sum(whole(entry, "quantity") for entry in of_line)
     return min(done, quantity)
 
 
@@ -152,28 +162,26 @@ def parse_serials(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def parse_quantity(quantity: str) -> int:
-    """Read a decimal string as a number of units; a part of a unit is a unit."""
-    try:
-        return math.ceil(Decimal(quantity))
-    except (InvalidOperation, TypeError, ValueError, OverflowError):
-        return 0
+def variation_ids(orders: Sequence[Any]) -> list[str]:
+    """List the catalog objects that orders name, each once; orders of another shape name none."""
+    named = ORDERS.each_of_many(orders, _variation_ids)
+    return list(dict.fromkeys(named.items))
 
 
-def variation_ids(orders: Sequence[Mapping[str, Any]]) -> list[str]:
-    """List the catalog objects that orders name, each once."""
-    lines = (line for order in orders for line in order.get("line_items") or [])
-    named = (line.get("catalog_object_id") for line in lines)
-    return list(dict.fromkeys(each for each in named if each))
+def _variation_ids(order: Mapping[str, Any]) -> list[str]:
+    named = (text(line, "catalog_object_id") for line in records(order, "line_items"))
+    return [each for each in named if each]
 
 
-def parse_counts(answer: Mapping[str, Any]) -> dict[str, int]:
+def parse_counts(answer: Mapping[str, Any]) -> Batch[tuple[str, int]]:
     """Read the stock of each catalog object in an inventory answer."""
-    return {
-        count["catalog_object_id"]: parse_quantity(count["quantity"])
-        for count in answer.get("counts") or []
-        if count.get("state") == "IN_STOCK"
-    }
+    return COUNTS.each(nodes_of(answer, "counts", required=False), _count)
+
+
+def _count(count: Mapping[str, Any]) -> tuple[str, int] | None:
+    if count.get("state") != "IN_STOCK":
+        return None
+    return identity(count, "catalog_object_id"), whole(count, "quantity")
 
 
 def parse_event(body: bytes) -> Mapping[str, Any]:

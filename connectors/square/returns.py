@@ -6,12 +6,12 @@ alone stands with the order that it is of. Square lowers no line for any of it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from connectors.square.mapping import parse_quantity, parse_serials
+from connectors.square.mapping import changed_at, parse_serials
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import identity, records, text, whole
 from hub.vocabulary import Return, ReturnLine, ReturnState
 
 STATES = {"COMPLETED": ReturnState.CLOSED, "CANCELED": ReturnState.CANCELLED}
@@ -25,22 +25,22 @@ def is_only_a_return(order: Mapping[str, Any]) -> bool:
 
 def parse_returns(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list[Return]:
     """Read the returns of an order of Square, or the refunds of money alone that it had."""
-    returns = order.get("returns") or []
+    returns = records(order, "returns")
     if returns:
         return [_return(order, each, introducer) for each in returns]
-    return [_refund(order, each) for each in order.get("refunds") or []]
+    return [_refund(order, each) for each in records(order, "refunds")]
 
 
 def _return(
     order: Mapping[str, Any], said: Mapping[str, Any], introducer: re.Pattern[str]
 ) -> Return:
     state = STATES.get(order.get("state") or "", ReturnState.OPEN)
-    refunds = [each for each in order.get("refunds") or [] if each.get("status") not in FAILED]
+    refunds = [each for each in records(order, "refunds") if each.get("status") not in FAILED]
     paid = bool(refunds) or state is ReturnState.CLOSED
-    lines = said.get("return_line_items") or []
+    lines = records(said, "return_line_items")
     return Return(
-        ref=f"{order['id']}:{said.get('uid') or 0}",
-        order_ref=said.get("source_order_id") or order["id"],
+        ref=f"{identity(order, 'id')}:{text(said, 'uid') or 0}",
+        order_ref=text(said, "source_order_id") or identity(order, "id"),
         state=state,
         remote_state=order.get("state") or "",
         lines=tuple(
@@ -48,20 +48,20 @@ def _return(
             for line in lines
             if line.get("source_line_item_uid")
         ),
-        updated_at=_updated_at(order),
-        refund_ref=(refunds[-1]["id"] if refunds else order["id"]) if paid else None,
-        refunded_at=_updated_at(order) if paid else None,
-        exchange_order_ref=order["id"] if order.get("line_items") else None,
+        updated_at=changed_at(order),
+        refund_ref=identity(refunds[-1] if refunds else order, "id") if paid else None,
+        refunded_at=changed_at(order) if paid else None,
+        exchange_order_ref=identity(order, "id") if order.get("line_items") else None,
     )
 
 
 def _line(
     line: Mapping[str, Any], state: ReturnState, introducer: re.Pattern[str], *, refunded: bool
 ) -> ReturnLine:
-    quantity, note = parse_quantity(line["quantity"]), line.get("note") or ""
+    quantity, note = whole(line, "quantity"), text(line, "note")
     done = state is ReturnState.CLOSED
     return ReturnLine(
-        order_line_ref=line["source_line_item_uid"],
+        order_line_ref=identity(line, "source_line_item_uid"),
         quantity=quantity,
         arrived=quantity if done else 0,
         refunded=quantity if refunded else 0,
@@ -73,23 +73,14 @@ def _line(
 
 def _refund(order: Mapping[str, Any], said: Mapping[str, Any]) -> Return:
     failed = said.get("status") in FAILED
-    paid_at = moment(said["created_at"]) if said.get("created_at") else _updated_at(order)
+    paid_at = moment(said["created_at"]) if said.get("created_at") else changed_at(order)
     return Return(
-        ref=said["id"],
-        order_ref=order["id"],
+        ref=identity(said, "id"),
+        order_ref=identity(order, "id"),
         state=ReturnState.CANCELLED if failed else ReturnState.CLOSED,
         remote_state=said.get("status") or "",
         lines=(),
-        updated_at=_updated_at(order),
-        refund_ref=said["id"],
+        updated_at=changed_at(order),
+        refund_ref=identity(said, "id"),
         refunded_at=None if failed else paid_at,
     )
-
-
-def newest_change(orders: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """Return the latest time of change of some orders."""
-    return max((_updated_at(order) for order in orders), default=None)
-
-
-def _updated_at(order: Mapping[str, Any]) -> datetime:
-    return moment(order.get("updated_at") or order["created_at"])

@@ -1,13 +1,23 @@
-"""Typed access to decoded JSON: what has another shape is an answer of somebody else.
+"""Typed access to decoded JSON.
 
-A response of status 200 in the wrong shape says nothing about what the remote did, so it raises
-Unknown: the call is repeated, and the repeat looks before it creates.
+`object_field`, `list_field` and `nodes_of` read the envelope of an answer: what has another shape
+is an answer of somebody else. A response of status 200 in the wrong shape says nothing about what
+the remote did, so it raises Unknown: the call is repeated, and the repeat looks before it creates.
+
+The others read one record of a list. They raise FieldError, which names the field, and accept what
+is harmless: a number written as text, null in place of an empty list.
 """
 
+import math
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.errors import Unknown
+from connectors.toolkit.records import FieldError
+from connectors.toolkit.value_checks import WHOLE_MAX, storable
+
+EMPTY: Mapping[str, Any] = {}
 
 
 def object_field(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -24,3 +34,105 @@ def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise Unknown(f"the answer holds no {name}")
     return found
+
+
+def nodes_of(answer: Any, name: str | None = None, *, required: bool = True) -> list[Any]:
+    """Return the records of an answer, or of a field of it, to be read one by one.
+
+    A list that PHP wrote as an object is a list. Raises Unknown where there is none, unless a
+    missing one stands for an empty one.
+    """
+    found = answer
+    if name is not None:
+        found = answer.get(name) if isinstance(answer, dict) else None
+    if found is None and not required:
+        return []
+    if isinstance(found, dict) and found and all(key.isdecimal() for key in found):
+        return list(found.values())
+    if not isinstance(found, list):
+        raise Unknown(f"the answer holds no {name or 'list'}")
+    return found
+
+
+def identity(record: Mapping[str, Any], name: str) -> str:
+    """Return a reference as text: text that is not empty, or a whole number."""
+    found = text(record, name, None)
+    if not found:
+        raise FieldError(_path(record, name), found, "is missing")
+    return found
+
+
+def text(record: Mapping[str, Any], name: str, default: str | None = "") -> str:
+    """Return a text, or a number as text; `default` in place of null and of a missing field.
+
+    A default of None makes the field a required one.
+    """
+    found = record.get(name)
+    if found is None:
+        if default is None:
+            raise FieldError(_path(record, name), None, "is missing")
+        return default
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        raise FieldError(_path(record, name), found, "is no text")
+    written = str(found)
+    if not storable(written):
+        raise FieldError(_path(record, name), found, "holds a character that cannot be stored")
+    return written
+
+
+def whole(record: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """Return a number of units: a part of a unit is a unit, and ``"2"`` is 2.
+
+    `default` stands in place of null, of empty text and of a missing field; without one the field
+    is a required one.
+    """
+    found = record.get(name)
+    if found is None or found == "":
+        if default is None:
+            raise FieldError(_path(record, name), found, "is missing")
+        return default
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        raise FieldError(_path(record, name), found, "is no number")
+    try:
+        number = math.ceil(Decimal(str(found).strip()))
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise FieldError(_path(record, name), found, "is no number") from error
+    if abs(number) > WHOLE_MAX:
+        raise FieldError(_path(record, name), found, "is out of range")
+    return number
+
+
+def records(
+    record: Mapping[str, Any], name: str, *, required: bool = False
+) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; no list is an empty one, unless it is required."""
+    found = record.get(name)
+    if found is None and not required:
+        return []
+    if found is None or not isinstance(found, list):
+        raise FieldError(
+            _path(record, name), found, "is missing" if found is None else "is no list"
+        )
+    for index, each in enumerate(found):
+        if not isinstance(each, dict):
+            raise FieldError(f"{_path(record, name)}[{index}]", each, "is no object")
+    return found
+
+
+def child(record: Mapping[str, Any], name: str, *, required: bool = False) -> Mapping[str, Any]:
+    """Return the object in a field; no object is an empty one, unless it is required.
+
+    An empty list is no object either: so PHP writes an empty object.
+    """
+    found = record.get(name)
+    if (found is None or found == []) and not required:
+        return EMPTY
+    if not isinstance(found, dict):
+        reason = "is missing" if found is None else "is no object"
+        raise FieldError(_path(record, name), found, reason)
+    return found
+
+
+def _path(record: Mapping[str, Any], name: str) -> str:
+    path: str = getattr(record, "path", "")
+    return f"{path}.{name}" if path else name

@@ -27,9 +27,12 @@ class KeysetPosition:
         return cls(moment(at), int(skip))
 
     def following(self, newest: datetime | None, count: int, page_size: int) -> str | None:
-        """Return the position of the next page as a string; None after the last page."""
-        if newest is None or count < page_size:
+        """Return the position of the next page as a string; None after the last page.
+
+        `newest` is None where no time on the page could be read: it is passed by its number.
+        """
+        if count < page_size:
             return None
-        if newest > self.since:
+        if newest is not None and newest > self.since:
             return f"{newest.isoformat()}|0"
         return f"{self.since.isoformat()}|{self.skip + count}"

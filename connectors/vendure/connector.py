@@ -22,6 +22,7 @@ rest.
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
@@ -46,14 +47,22 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
+from connectors.toolkit.json_fields import nodes_of
+from connectors.toolkit.records import Batch
+from connectors.unreadable import UnreadableRecord
 from connectors.vendure import documents
 from connectors.vendure.mapping import (
+    ORDERS,
+    RETURNS,
+    VARIANTS,
     execute,
     fingerprint,
     fulfillment_serials,
+    own_change,
     parse_order,
+    parse_variant,
+    placed_at,
     result_or_raise,
-    variant_stock,
 )
 from connectors.vendure.returns import parse_returns
 from connectors.vendure.stock import LocationStock
@@ -135,61 +144,60 @@ class Vendure(
         since = (position.since or BEGINNING) - CLOCK_GRAIN
         skip = int(position.after or 0)
         nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
-        placed = [parse_order(node) for node in nodes]
         # What changes from now on has a later time than anything that is read first.
-        first = max((node["updatedAt"] for node in nodes), default=None)
-        changes = stored.get("changed") or (first and {"since": first})
-        following = skip + len(placed)
-        after = str(following) if placed and following < total else None
-        newest = max((order.placed_at for order in placed), default=None)
-        position, more = position.step(newest, after)
-        again: list[Order] = []
+        first = ORDERS.newest(nodes, own_change)
+        changes = stored.get("changed") or (first and {"since": stamp(first)})
+        following = skip + len(nodes)
+        after = str(following) if nodes and following < total else None
+        position, more = position.step(ORDERS.newest(nodes, placed_at), after)
+        read = [ORDERS.each(nodes, parse_order)]
         if not more and changes:
-            again, changes, more = await self._moved(changes)
+            moved, changes, more = await self._moved(changes)
+            read.append(moved)
         if not more:
-            again += await self._read_again(known, [*placed, *again])
-        changed = [each for each in (*placed, *again) if known.get(each.ref) != fingerprint(each)]
-        for order in (*placed, *again):
+            read.append(await self._read_again(known, read))
+        orders = [order for batch in read for order in batch.items]
+        changed = [each for each in orders if known.get(each.ref) != fingerprint(each)]
+        for order in orders:
             known.pop(order.ref, None)
             if order.state not in ENDED:
                 known[order.ref] = fingerprint(order)
         for ref in list(known)[: max(0, len(known) - OPEN_ORDERS_MAX)]:
             del known[ref]
         following_cursor = {"walk": position.cursor(), "open": known, "changed": changes}
-        return Page(tuple(changed), json.dumps(following_cursor), more)
+        unreadable = tuple(each for batch in read for each in batch.unreadable)
+        return Page(tuple(changed), json.dumps(following_cursor), more, unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return parse_order(await self._order(ref))
+        return ORDERS.one(await self._order(ref), parse_order, ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
         after, skip = stamp(since - CLOCK_GRAIN), 0
         before = stamp(until + CLOCK_GRAIN)
         while True:
-            placed_at = {"between": {"start": after, "end": before}}
-            orders, total = await self._orders({"orderPlacedAt": placed_at}, skip)
-            for order in orders:
+            window = {"between": {"start": after, "end": before}}
+            nodes, total = await self._nodes({"orderPlacedAt": window}, skip)
+            orders = ORDERS.each(nodes, parse_order)
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
-            skip += len(orders)
-            if not orders or skip >= total:
+            for unreadable in orders.unreadable:
+                yield unreadable
+            skip += len(nodes)
+            if not nodes or skip >= total:
                 return
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what is on hand and not allocated, for every variant at the location."""
         location_stock = LocationStock(self._execute, self.settings.stock_location_id)
+        parse = partial(parse_variant, location=self.settings.stock_location_id)
         async for variant in location_stock.variants():
-            if (shelf := variant_stock(variant, self.settings.stock_location_id)) is not None:
-                yield ObservedLevel(
-                    sku=variant["sku"],
-                    quantity=shelf.available,
-                    remote={
-                        "variant_id": variant["id"],
-                        "location_id": self.settings.stock_location_id,
-                    },
-                    title=variant["name"],
-                )
+            for level in VARIANTS.either(variant, parse):
+                yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set what is on hand so that the wanted quantity is available beside what is allocated."""
@@ -207,19 +215,20 @@ class Vendure(
         since = max(horizon, moment(stored["since"])) if "since" in stored else horizon
         skip = int(stored.get("skip", 0)) if since != horizon else 0
         nodes, total = await self._nodes({"orderPlacedAt": {"after": stamp(since)}}, skip)
-        found = [each for node in nodes for each in parse_returns(node)]
+        found = RETURNS.each_of_many(nodes, parse_returns)
         seen = skip + len(nodes)
         if not nodes or seen >= total:
-            return Page(tuple(found), "")  # from the beginning again
-        newest = moment(nodes[-1]["orderPlacedAt"]) - CLOCK_GRAIN
+            return Page(found.items, "", unreadable=found.unreadable)  # from the beginning again
+        last = RETURNS.newest(nodes, placed_at)
+        newest = last - CLOCK_GRAIN if last else since
         goes_on = (
             {"since": stamp(newest)} if newest > since else {"since": stamp(since), "skip": seen}
         )
-        return Page(tuple(found), json.dumps(goes_on), more=len(nodes) < total)
+        return Page(found.items, json.dumps(goes_on), len(nodes) < total, found.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the refunds of one order, and what of it was returned."""
-        return parse_returns(await self._order(order_ref))
+        return RETURNS.one(await self._order(order_ref), parse_returns, order_ref)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel what is left of an order; its payment is refunded by people."""
@@ -272,10 +281,6 @@ class Vendure(
         path = self.settings.url.path or "/"
         return await execute(self.api, path, document, variables, repeat=repeat)
 
-    async def _orders(self, where: Mapping[str, Any], skip: int) -> tuple[list[Order], int]:
-        nodes, total = await self._nodes(where, skip)
-        return [parse_order(each) for each in nodes], total
-
     async def _nodes(
         self, where: Mapping[str, Any], skip: int, by: str = "orderPlacedAt"
     ) -> tuple[list[Any], int]:
@@ -286,7 +291,7 @@ class Vendure(
             "take": ORDERS_PER_PAGE,
         }
         found = (await self._execute(documents.ORDERS, options=options))["orders"]
-        return found["items"], found["totalItems"]
+        return nodes_of(found, "items"), found["totalItems"]
 
     async def _order(self, ref: str) -> Any:
         order = (await self._execute(documents.ORDER, id=ref))["order"]
@@ -294,25 +299,30 @@ class Vendure(
             raise NotFound(f"no order {ref}")
         return order
 
-    async def _moved(self, since: dict[str, Any]) -> tuple[list[Order], dict[str, Any], bool]:
+    async def _moved(self, since: dict[str, Any]) -> tuple[Batch[Order], dict[str, Any], bool]:
         """Read the next orders whose time of change moved: what was cancelled or modified."""
         where, skip = {"updatedAt": {"after": since["since"]}}, int(since.get("skip", 0))
         nodes, total = await self._nodes(where, skip, by="updatedAt")
         if nodes:
             # Whole seconds, and `after` is exclusive: the last one is read again.
-            newest = stamp(moment(nodes[-1]["updatedAt"]) - CLOCK_GRAIN)
-            stands = moment(newest) <= moment(since["since"])
-            since = {**since, "skip": skip + len(nodes)} if stands else {"since": newest}
-        return [parse_order(each) for each in nodes], since, skip + len(nodes) < total
+            last = ORDERS.newest(nodes, own_change)
+            newest = last - CLOCK_GRAIN if last else moment(since["since"])
+            stands = newest <= moment(since["since"])
+            since = {**since, "skip": skip + len(nodes)} if stands else {"since": stamp(newest)}
+        return ORDERS.each(nodes, parse_order), since, skip + len(nodes) < total
 
-    async def _read_again(self, known: dict[str, str], placed: Sequence[Order]) -> list[Order]:
+    async def _read_again(
+        self, known: dict[str, str], read: Sequence[Batch[Order]]
+    ) -> Batch[Order]:
         """Read the open orders that were longest not read; those that are gone are forgotten."""
-        fresh = {order.ref for order in placed}
+        fresh = {order.ref for batch in read for order in batch.items}
         due = [ref for ref in known if ref not in fresh][:OPEN_ORDERS_PER_PULL]
         if not due:
-            return []
-        orders, _ = await self._orders({"id": {"in": due}}, 0)
-        for ref in set(due) - {order.ref for order in orders}:
+            return Batch(())
+        nodes, _ = await self._nodes({"id": {"in": due}}, 0)
+        orders = ORDERS.each(nodes, parse_order)
+        there = {order.ref for order in orders.items} | {each.ref for each in orders.unreadable}
+        for ref in set(due) - there:
             del known[ref]
         return orders
 

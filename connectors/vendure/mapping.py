@@ -9,8 +9,13 @@ from typing import Any
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState
+from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
 
+ORDERS = RecordReader("order", ref="id")
+RETURNS = RecordReader("return", ref="id")
+VARIANTS = RecordReader("listing", ref="id")
 STATES = {
     "Cancelled": OrderState.CANCELLED,
     "Shipped": OrderState.FULFILLED,
@@ -69,37 +74,48 @@ def result_or_raise(result: Mapping[str, Any]) -> Mapping[str, Any]:
 def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Its time of change is the latest of all its parts: its own stands still."""
     shipped: dict[str, int] = {}
-    for each in node["fulfillments"] or []:
-        for line in each["lines"] if each["state"] in HAS_LEFT else ():
-            shipped[line["orderLineId"]] = shipped.get(line["orderLineId"], 0) + line["quantity"]
+    for each in records(node, "fulfillments"):
+        for line in records(each, "lines", required=True) if each["state"] in HAS_LEFT else ():
+            ref = identity(line, "orderLineId")
+            shipped[ref] = shipped.get(ref, 0) + whole(line, "quantity")
     return Order(
-        ref=node["id"],
-        number=node["code"],
+        ref=identity(node, "id"),
+        number=identity(node, "code"),
         state=STATES.get(node["state"], OrderState.OPEN),
         remote_state=node["state"],
         lines=tuple(
             OrderLine(
-                ref=line["id"],
-                sku=line["productVariant"]["sku"],
-                quantity=line["quantity"],
-                fulfilled=shipped.get(line["id"], 0),
-                title=line["productVariant"]["name"],
+                ref=identity(line, "id"),
+                sku=text(child(line, "productVariant", required=True), "sku"),
+                quantity=whole(line, "quantity"),
+                fulfilled=shipped.get(identity(line, "id"), 0),
+                title=text(child(line, "productVariant"), "name"),
             )
-            for line in node["lines"]
+            for line in records(node, "lines", required=True)
         ),
-        placed_at=moment(node["orderPlacedAt"] or node["createdAt"]),
+        placed_at=placed_at(node),
         updated_at=changed_at(node),
-        customer_ref=(node["customer"] or {}).get("id"),
+        customer_ref=text(child(node, "customer"), "id") or None,
     )
 
 
 def changed_at(node: Mapping[str, Any]) -> datetime:
     """Say when an order was changed last: the latest time of all its parts."""
-    times = [node["updatedAt"], node["orderPlacedAt"] or node["createdAt"]]
-    for payment in node["payments"] or []:
-        times += [payment["updatedAt"], *(refund["updatedAt"] for refund in payment["refunds"])]
-    times += [each["updatedAt"] for each in node["fulfillments"] or []]
-    return max(moment(time) for time in times)
+    times = [moment(node["updatedAt"]), moment(node["orderPlacedAt"] or node["createdAt"])]
+    for payment in records(node, "payments"):
+        times += [moment(each["updatedAt"]) for each in (payment, *records(payment, "refunds"))]
+    times += [moment(each["updatedAt"]) for each in records(node, "fulfillments")]
+    return max(times)
+
+
+def own_change(node: Mapping[str, Any]) -> datetime:
+    """Return the time of change of the order alone, by which the server sorts."""
+    return moment(node["updatedAt"])
+
+
+def placed_at(node: Mapping[str, Any]) -> datetime:
+    """Return when an order was placed."""
+    return moment(node["orderPlacedAt"] or node["createdAt"])
 
 
 def fingerprint(order: Order) -> str:
@@ -127,7 +143,20 @@ class VariantStock:
 
 def variant_stock(variant: Mapping[str, Any], location: str) -> VariantStock | None:
     """Find a variant's stock at a location; None where it was never stocked there."""
-    for level in variant["stockLevels"]:
+    for level in records(variant, "stockLevels", required=True):
         if level["stockLocationId"] == location:
-            return VariantStock(level["stockOnHand"], level["stockAllocated"])
+            return VariantStock(whole(level, "stockOnHand"), whole(level, "stockAllocated"))
     return None
+
+
+def parse_variant(variant: Mapping[str, Any], location: str) -> ObservedLevel | None:
+    """Read what a location has of a variant; None where it was never stocked there."""
+    shelf = variant_stock(variant, location)
+    if shelf is None:
+        return None
+    return ObservedLevel(
+        sku=text(variant, "sku"),
+        quantity=shelf.available,
+        remote={"variant_id": identity(variant, "id"), "location_id": location},
+        title=text(variant, "name"),
+    )

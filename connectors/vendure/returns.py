@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import identity, records, text, whole
 from connectors.vendure.mapping import changed_at
 from hub.vocabulary import Return, ReturnLine, ReturnState
 
@@ -22,8 +23,12 @@ def parse_returns(order: Mapping[str, Any]) -> list[Return]:
     """Read the refunds of an order, and what was returned without one."""
     unsent, back = _taken_off(order)
     refunds = sorted(
-        (refund for payment in order["payments"] or [] for refund in payment["refunds"]),
-        key=lambda refund: (moment(refund["createdAt"]), refund["id"]),
+        (
+            refund
+            for payment in records(order, "payments")
+            for refund in records(payment, "refunds")
+        ),
+        key=lambda refund: (moment(refund["createdAt"]), identity(refund, "id")),
     )
     found = [
         _refund(order, refund, unsent, back) for refund in refunds if refund["state"] != "Failed"
@@ -40,13 +45,15 @@ def parse_returns(order: Mapping[str, Any]) -> list[Return]:
 def _taken_off(order: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
     """Count, by line, what was cancelled before it was in a parcel, and after."""
     left: dict[str, int] = {}
-    for each in order["fulfillments"] or []:
-        for line in each["lines"] if each["state"] != "Cancelled" else ():
-            left[line["orderLineId"]] = left.get(line["orderLineId"], 0) + line["quantity"]
+    for each in records(order, "fulfillments"):
+        for line in records(each, "lines", required=True) if each["state"] != "Cancelled" else ():
+            ref = identity(line, "orderLineId")
+            left[ref] = left.get(ref, 0) + whole(line, "quantity")
     unsent, back = {}, {}
-    for line in order["lines"]:
-        ref, off = line["id"], max(0, line["orderPlacedQuantity"] - line["quantity"])
-        back[ref] = min(off, max(0, left.get(ref, 0) - line["quantity"]))
+    for line in records(order, "lines", required=True):
+        ref, quantity = identity(line, "id"), whole(line, "quantity")
+        off = max(0, whole(line, "orderPlacedQuantity") - quantity)
+        back[ref] = min(off, max(0, left.get(ref, 0) - quantity))
         unsent[ref] = off - back[ref]
     return unsent, back
 
@@ -59,11 +66,11 @@ def _refund(
 ) -> Return | None:
     """Read a refund; None where it only paid for what never left."""
     lines: list[ReturnLine] = []
-    for line in refund["lines"]:
-        ref, quantity = line["orderLineId"], line["quantity"]
+    for line in records(refund, "lines", required=True):
+        ref, quantity = identity(line, "orderLineId"), whole(line, "quantity")
         quantity -= _take(unsent, ref, quantity)
         came = _take(back, ref, quantity)
-        reason = refund["reason"] or ""
+        reason = text(refund, "reason")
         if came:
             lines.append(_line(ref, came, refunded=came, reason=reason))
         if kept := quantity - came:
@@ -80,21 +87,21 @@ def _refund(
         return None
     paid = refund["state"] == "Settled"
     return Return(
-        ref=refund["id"],
-        order_ref=order["id"],
+        ref=identity(refund, "id"),
+        order_ref=identity(order, "id"),
         state=STATES.get(refund["state"], ReturnState.OPEN),
         remote_state=refund["state"],
         lines=tuple(lines),
         updated_at=changed_at(order),
-        refund_ref=refund["id"],
+        refund_ref=identity(refund, "id"),
         refunded_at=moment(refund["updatedAt"]) if paid else None,
     )
 
 
 def _failed(order: Mapping[str, Any], refund: Mapping[str, Any]) -> Return:
     return Return(
-        ref=refund["id"],
-        order_ref=order["id"],
+        ref=identity(refund, "id"),
+        order_ref=identity(order, "id"),
         state=ReturnState.CANCELLED,
         remote_state=refund["state"],
         lines=(),
@@ -104,8 +111,8 @@ def _failed(order: Mapping[str, Any], refund: Mapping[str, Any]) -> Return:
 
 def _taken_back(order: Mapping[str, Any], unpaid: Mapping[str, int]) -> Return:
     return Return(
-        ref=f"{order['id']}/{TAKEN_BACK}",
-        order_ref=order["id"],
+        ref=f"{identity(order, 'id')}/{TAKEN_BACK}",
+        order_ref=identity(order, "id"),
         state=ReturnState.CLOSED,
         remote_state="Cancelled",
         lines=tuple(_line(ref, number) for ref, number in unpaid.items()),

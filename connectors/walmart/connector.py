@@ -20,8 +20,10 @@ Walmart ships itself (WFS), or see orders older than 180 days.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -41,18 +43,23 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound
+from connectors.errors import AuthFailed, NotFound, NotOurs
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.json_fields import identity, nodes_of
 from connectors.toolkit.tokens import TokenAuth, oauth
+from connectors.unreadable import Unreadable, UnreadableRecord
+from connectors.walmart import returns
 from connectors.walmart.fulfillment import CREATED, acknowledge, fetch_order, push_fulfillment
 from connectors.walmart.mapping import (
     BUDGETS,
     ORDERS,
     RETURNS,
+    changed_at,
     common_headers,
     count_units,
+    leaves_from,
     lines_by_number,
     order_refs,
     parse_notice,
@@ -61,12 +68,13 @@ from connectors.walmart.mapping import (
     request_object,
     shipped_by_seller,
 )
-from connectors.walmart.returns import changed_at, parse_returns
+from connectors.walmart.mapping import ORDERS_READER as READER
 from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 PER_PAGE = 200
+EMPTY_LIST = re.compile(r"CONTENT_NOT_FOUND|\bno (?:orders?|returns?|content)\b", re.IGNORECASE)
 NEEDED = ("orders", "inventory")
 SIGNATURE, TIMESTAMP = "wm_sec.signature", "wm_sec.timestamp"
 
@@ -154,57 +162,66 @@ class Walmart(
         for ref in stored.get("new", []):
             await acknowledge(self.api, ref)
         found, following, more = await read_span(
-            stored, "lastModified", self._orders, lambda each: parse_order(each).updated_at
+            stored, "lastModified", self._orders, partial(READER.times, time_of=changed_at)
         )
         if self.settings.acknowledge:
-            following["new"] = [
-                str(each["purchaseOrderId"])
-                for each in found
-                if any(count_units(line, CREATED) for line in lines_by_number(each).values())
-            ]
-        orders = tuple(parse_order(each) for each in found)
-        return Page(orders, json.dumps(following), more)
+            following["new"] = list(READER.each(found, self._to_acknowledge).items)
+        orders = READER.each(found, self._ours)
+        return Page(orders.items, json.dumps(following), more, orders.unreadable)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns of the next span of changes."""
         stored = json.loads(cursor) if cursor else {}
         found, following, more = await read_span(
-            stored, "returnLastModified", self._returns, changed_at
+            stored,
+            "returnLastModified",
+            self._returns,
+            partial(returns.READER.times, time_of=returns.changed_at),
         )
-        returns = tuple(each for one in found for each in parse_returns(one))
-        return Page(returns, json.dumps(following), more)
+        read = returns.READER.each_of_many(found, returns.parse_returns)
+        return Page(read.items, json.dumps(following), more, read.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns of one order; Walmart lists them by the customer's order."""
         order = await fetch_order(self.api, order_ref)
-        asked, after = {"customerOrderId": str(order["customerOrderId"])}, None
-        returns: list[Return] = []
+        customer_order = READER.one(
+            order, lambda each: identity(each, "customerOrderId"), order_ref
+        )
+        asked, after = {"customerOrderId": customer_order}, None
+        read: list[Return] = []
         while True:
             found, after = await self._returns(asked, after)
-            returns += [each for one in found for each in parse_returns(one)]
+            batch = returns.READER.each_of_many(found, returns.parse_returns, order_ref)
+            if batch.unreadable:
+                raise Unreadable(batch.unreadable[0])
+            read += batch.items
             if after is None:
-                return [each for each in returns if each.order_ref == order_ref]
+                return [each for each in read if each.order_ref == order_ref]
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""
-        order = await fetch_order(self.api, ref)
-        if not shipped_by_seller(order):
-            raise NotFound(f"order {ref} is not shipped by the seller: its units are none of ours")
-        return parse_order(order)
+        order = READER.one(await fetch_order(self.api, ref), self._ours, ref)
+        if order is None:
+            raise NotOurs(f"order {ref} leaves another place: its units are none of ours")
+        return order
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
         seen: set[str] = set()
         async for each in iterate_spans("created", since, until, self._orders):
-            order = parse_order(each)
-            if since <= order.placed_at <= until and order.ref not in seen:
-                seen.add(order.ref)
-                yield order
+            for order in READER.either(each, self._ours):
+                if isinstance(order, UnreadableRecord):
+                    yield order
+                elif since <= order.placed_at <= until and order.ref not in seen:
+                    seen.add(order.ref)
+                    yield order
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what every item has for sale at the seller's place."""
-        async for sku, node in iterate_items(self._store):
-            yield ObservedLevel(sku=sku, quantity=node.for_sale, remote={"sku": sku})
+        async for level in iterate_items(self._store):
+            yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
@@ -243,20 +260,37 @@ class Walmart(
     async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
         asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}
         answer = (await self._list(ORDERS, asked, after)).get("list") or {}
-        return (answer.get("elements") or {}).get("order") or [], _next(answer)
+        found = nodes_of(answer.get("elements") or {}, "order", required=False)
+        return found, _next(answer)
+
+    def _ours(self, order: Mapping[str, Any]) -> Order | None:
+        """Read an order; None for one that leaves another place."""
+        ours = shipped_by_seller(order) and leaves_from(order, self.settings.ship_node)
+        return parse_order(order) if ours else None
+
+    def _to_acknowledge(self, order: Mapping[str, Any]) -> str | None:
+        """Return the reference of an order of ours that was not acknowledged yet."""
+        new = any(count_units(line, CREATED) for line in lines_by_number(order).values())
+        return identity(order, "purchaseOrderId") if new and self._ours(order) else None
 
     async def _returns(self, asked: Mapping[str, str], after: str | None) -> Listed:
         asked = {**asked, "limit": str(PER_PAGE), "replacementInfo": "true"}
         answer = await self._list(RETURNS, asked, after)
-        return answer.get("returnOrders") or [], _next(answer)
+        return nodes_of(answer, "returnOrders", required=False), _next(answer)
 
     async def _list(
         self, path: str, asked: Mapping[str, str], after: str | None
     ) -> Mapping[str, Any]:
-        if after is None:
-            return await request_object(self.api, "GET", path, params=asked)
-        # The whole query of the next page, as Walmart wrote it.
-        return await request_object(self.api, "GET", f"{path}?{after.lstrip('?')}")
+        try:
+            if after is None:
+                return await request_object(self.api, "GET", path, params=asked)
+            # The whole query of the next page, as Walmart wrote it.
+            return await request_object(self.api, "GET", f"{path}?{after.lstrip('?')}")
+        except NotFound as refusal:
+            # An empty list is 404 with an error of Walmart's own; any other 404 is a wrong address.
+            if not EMPTY_LIST.search(str(refusal)):
+                raise
+            return {}
 
 
 def _next(answer: Mapping[str, Any]) -> str | None:

@@ -6,15 +6,15 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import httpx
 
 from connectors.contract import OrderRef, WebhookCall
-from connectors.errors import Unknown
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
+from connectors.toolkit.records import RecordReader
 from hub.vocabulary import Order, OrderLine, OrderState
 
 ORDERS = "/v3/orders"
@@ -22,6 +22,7 @@ INVENTORY = "/v3/inventory"
 INVENTORIES = "/v3/inventories"
 FEEDS = "/v3/feeds"
 RETURNS = "/v3/returns"
+ORDERS_READER = RecordReader("order", ref="purchaseOrderId")
 GONE = frozenset({"Shipped", "Delivered", "Refund"})
 OWN_NODES = frozenset({"", "SellerFulfilled"})
 DEPTH_MAX = 4
@@ -92,31 +93,40 @@ def parse_order(order: Mapping[str, Any]) -> Order:
 
     An order has no time of change: the latest status of its lines stands for it.
     """
-    lines = (order.get("orderLines") or {}).get("orderLine") or []
-    placed = parse_time(order["orderDate"])
-    times = [parse_time(line["statusDate"]) for line in lines if line.get("statusDate")]
+    lines = order_lines(order)
     statuses = sorted({str(each.get("status")) for line in lines for each in _statuses(line)})
     return Order(
-        ref=str(order["purchaseOrderId"]),
-        number=str(order.get("customerOrderId") or order["purchaseOrderId"]),
+        ref=identity(order, "purchaseOrderId"),
+        number=text(order, "customerOrderId") or identity(order, "purchaseOrderId"),
         state=_state(lines),
         remote_state=" ".join(statuses),
         lines=tuple(_line(line) for line in lines),
-        placed_at=placed,
-        updated_at=max([placed, *times]),
+        placed_at=parse_time(order["orderDate"]),
+        updated_at=changed_at(order),
     )
+
+
+def order_lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the lines of an order."""
+    return records(child(order, "orderLines", required=True), "orderLine", required=True)
+
+
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last, as far as it says: at the latest status of its lines."""
+    lines = order_lines(order)
+    times = [parse_time(line["statusDate"]) for line in lines if line.get("statusDate")]
+    return max([parse_time(order["orderDate"]), *times])
 
 
 def lines_by_number(order: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the lines of an order by their numbers."""
-    lines = (order.get("orderLines") or {}).get("orderLine") or []
-    return {str(line["lineNumber"]): line for line in lines}
+    return {identity(line, "lineNumber"): line for line in order_lines(order)}
 
 
 def count_units(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
     """Count the units of a line that are in one of the statuses."""
     return sum(
-        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
+        whole(child(each, "statusQuantity"), "amount", 0)
         for each in _statuses(line)
         if each.get("status") in statuses
     )
@@ -125,7 +135,7 @@ def count_units(line: Mapping[str, Any], statuses: frozenset[str]) -> int:
 def count_tracked_units(line: Mapping[str, Any], tracking: str) -> int:
     """Count the units of a line that left under a tracking number."""
     return sum(
-        parse_quantity((each.get("statusQuantity") or {}).get("amount"))
+        whole(child(each, "statusQuantity"), "amount", 0)
         for each in _statuses(line)
         if each.get("status") in GONE
         and (each.get("trackingInfo") or {}).get("trackingNumber") == tracking
@@ -133,10 +143,7 @@ def count_tracked_units(line: Mapping[str, Any], tracking: str) -> int:
 
 
 def _statuses(line: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = (line.get("orderLineStatuses") or {}).get(
-        "orderLineStatus"
-    ) or []
-    return found
+    return records(child(line, "orderLineStatuses"), "orderLineStatus")
 
 
 def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
@@ -149,25 +156,17 @@ def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
 
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
-    item = line.get("item") or {}
-    ordered = parse_quantity((line.get("orderLineQuantity") or {}).get("amount"))
+    item = child(line, "item")
+    ordered = whole(child(line, "orderLineQuantity", required=True), "amount")
     quantity = max(0, ordered - count_units(line, frozenset({"Cancelled"})))
     return OrderLine(
-        ref=str(line["lineNumber"]),
-        sku=item.get("sku") or "",
+        ref=identity(line, "lineNumber"),
+        sku=text(item, "sku"),
         quantity=quantity,
         fulfilled=min(quantity, count_units(line, GONE)),
         serials=tuple(str(serial) for serial in line.get("serialNumbers") or () if serial),
-        title=item.get("productName") or "",
+        title=text(item, "productName"),
     )
-
-
-def parse_quantity(amount: object) -> int:
-    """Read an amount, which is written as text in one place and as a number in another."""
-    try:
-        return int(Decimal(str(amount or 0)))
-    except InvalidOperation as error:
-        raise Unknown(f"{amount!r} is no quantity") from error
 
 
 def parse_time(value: object) -> datetime:
@@ -181,7 +180,16 @@ def parse_time(value: object) -> datetime:
 
 def shipped_by_seller(order: Mapping[str, Any]) -> bool:
     """Say whether an order leaves the seller's own place."""
-    return str((order.get("shipNode") or {}).get("type") or "") in OWN_NODES
+    return text(child(order, "shipNode"), "type") in OWN_NODES
+
+
+def leaves_from(order: Mapping[str, Any], ship_node: str | None) -> bool:
+    """Say whether an order leaves a place of the seller's; every place where none is named.
+
+    An order that names no place is taken, so that none is lost.
+    """
+    place = text(child(order, "shipNode"), "id")
+    return ship_node is None or place in ("", ship_node)
 
 
 def parse_notice(body: bytes) -> tuple[WebhookCall, str | None]:

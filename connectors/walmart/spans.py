@@ -6,23 +6,23 @@ read in one call. What is proven ends a quarter of an hour before the newest tim
 itself tells: it is measured by Walmart's clock, and what it does not tell is read again.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.toolkit.cursors import moment
 
-Listed = tuple[list[Mapping[str, Any]], str | None]
+Listed = tuple[list[Any], str | None]
 Fetch = Callable[[Mapping[str, str], str | None], Awaitable[Listed]]
-Newest = Callable[[Mapping[str, Any]], datetime]
+Times = Callable[[Sequence[Any]], Sequence[datetime]]
 KEPT = timedelta(days=179)  # Walmart shows no more
 MARGIN = timedelta(minutes=15)
 NARROWEST = timedelta(seconds=1)
 
 
 async def read_span(
-    stored: Mapping[str, Any], name: str, fetch: Fetch, newest_of: Newest
-) -> tuple[list[Mapping[str, Any]], dict[str, Any], bool]:
+    stored: Mapping[str, Any], name: str, fetch: Fetch, times_of: Times
+) -> tuple[list[Any], dict[str, Any], bool]:
     """Read the next span: what it holds, what the next cursor says, and whether more is there.
 
     `stored` is what the last one said; the next span is tried twice as wide.
@@ -31,7 +31,7 @@ async def read_span(
     since = max(moment(stored["since"]), now - KEPT) if "since" in stored else now - KEPT
     width = timedelta(seconds=stored.get("width", KEPT.total_seconds()))
     found, until, width = await _fitting(name, since, now, width, fetch)
-    times = [newest_of(each) for each in found]
+    times = times_of(found)
     newest = max(
         [*times, *([moment(stored["newest"])] if "newest" in stored else [])], default=None
     )
@@ -48,7 +48,7 @@ async def read_span(
 
 async def iterate_spans(
     name: str, since: datetime, until: datetime, fetch: Fetch
-) -> AsyncIterator[Mapping[str, Any]]:
+) -> AsyncIterator[Any]:
     """Yield all entries of a period, span by span; those on a border come twice."""
     width = until - since
     while True:
@@ -62,7 +62,7 @@ async def iterate_spans(
 
 async def _fitting(
     name: str, since: datetime, end: datetime, width: timedelta, fetch: Fetch
-) -> tuple[list[Mapping[str, Any]], datetime, timedelta]:
+) -> tuple[list[Any], datetime, timedelta]:
     """Read a span that is narrow enough; return what it holds, its end and its width."""
     while True:
         until = min(since + width, end)

@@ -22,9 +22,13 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, parse_quantity, request_object
-from hub.vocabulary import StockLevel
+from connectors.toolkit.json_fields import child, identity, nodes_of, records, whole
+from connectors.toolkit.records import RecordReader
+from connectors.unreadable import UnreadableRecord
+from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, request_object
+from hub.vocabulary import ObservedLevel, StockLevel
 
+ITEMS = RecordReader("listing", ref="sku")
 ITEMS_PER_PAGE = 50
 FEW = 25  # so many are set one by one
 FEED_SECONDS_MAX = 240.0
@@ -57,7 +61,7 @@ class Store:
 
     def node_of(self, item: Mapping[str, Any]) -> Node | None:
         """Read what the place holds; None where it does not hold the item."""
-        nodes = item.get("nodes") or []
+        nodes = records(item, "nodes")
         if self.ship_node:
             nodes = [each for each in nodes if str(each.get("shipNode")) == self.ship_node]
         if not nodes:
@@ -70,21 +74,26 @@ class Store:
 
 
 def _amount(node: Mapping[str, Any], name: str) -> int | None:
-    found = node.get(name)
-    return None if found is None else parse_quantity(found.get("amount"))
+    return None if node.get(name) is None else whole(child(node, name), "amount", 0)
 
 
-async def iterate_items(store: Store) -> AsyncIterator[tuple[str, Node]]:
+async def iterate_items(store: Store) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
     """Yield what the place holds of every item."""
+
+    def parse(item: Mapping[str, Any]) -> ObservedLevel | None:
+        node, sku = store.node_of(item), identity(item, "sku")
+        if node is None:
+            return None
+        return ObservedLevel(sku=sku, quantity=node.for_sale, remote={"sku": sku})
+
     cursor: str | None = None
     while True:
         asked = {"limit": str(ITEMS_PER_PAGE)} | ({"nextCursor": cursor} if cursor else {})
         answer = await request_object(store.api, "GET", INVENTORIES, params=asked)
-        found = (answer.get("elements") or {}).get("inventories") or []
+        found = nodes_of(answer.get("elements") or {}, "inventories", required=False)
         for item in found:
-            node = store.node_of(item)
-            if node is not None:
-                yield str(item["sku"]), node
+            for level in ITEMS.either(item, parse):
+                yield level
         cursor = (answer.get("meta") or {}).get("nextCursor") or None
         if cursor is None or not found:
             return

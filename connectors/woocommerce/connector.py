@@ -17,6 +17,7 @@ which WooCommerce greets a new webhook (the shop shows an error once; deliveries
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -39,12 +40,16 @@ from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.json_fields import identity, nodes_of, text
 from connectors.toolkit.time_windows import TimeWindow
+from connectors.unreadable import UnreadableRecord
 from connectors.woocommerce.auth import OneLeggedOAuth
 from connectors.woocommerce.fulfillment import push_fulfillment
 from connectors.woocommerce.mapping import (
+    ORDERS,
+    PRODUCTS,
     Dialect,
-    expect_list,
+    changed_at,
     expect_object,
     normalize_key,
     order_refs,
@@ -130,36 +135,42 @@ class WooCommerce(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, oldest first."""
         window = TimeWindow.resume(cursor, datetime.now(UTC))
-        orders, total = await self._orders(_changed(window.since, window.until), window.number)
-        window, more = window.step((each.updated_at for each in orders), total, PER_PAGE)
-        return Page(tuple(orders), window.cursor(), more)
+        found, total = await self._orders(_changed(window.since, window.until), window.number)
+        window, more = window.step(ORDERS.times(found, changed_at), total, PER_PAGE)
+        orders = ORDERS.each(found, self._parse)
+        return Page(orders.items, window.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         answer = await self.api.json("GET", f"/orders/{quote(ref, safe='')}")
-        return parse_order(expect_object(answer), self._dialect())
+        return ORDERS.one(expect_object(answer), self._parse, ref)
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window."""
         placed = {"after": _gmt(since - SECOND), "before": _gmt(until + SECOND)}
         page, total = 0, 1
         while page * PER_PAGE < total:
             page += 1
-            orders, total = await self._orders({**placed, "dates_are_gmt": "true"}, page)
-            for order in orders:
+            found, total = await self._orders({**placed, "dates_are_gmt": "true"}, page)
+            orders = ORDERS.each(found, self._parse)
+            for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
+            for unreadable in orders.unreadable:
+                yield unreadable
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield every quantity that a product or one of its variations counts."""
         async for product in self._walk("/products"):
-            named = {"product_id": str(product["id"])}
-            if (quantity := parse_quantity(product)) is not None:
-                yield _observed(product, quantity, named)
-            if product.get("type") == "variable":
-                async for each in self._walk(f"/products/{product['id']}/variations"):
-                    if (quantity := parse_quantity(each)) is not None:
-                        yield _observed(each, quantity, {**named, "variation_id": str(each["id"])})
+            for level in PRODUCTS.either(product, _observed):
+                yield level
+            parent = str(product.get("id")) if isinstance(product, dict) else ""
+            if parent.isdecimal() and product.get("type") == "variable":
+                async for each in self._walk(f"/products/{parent}/variations"):
+                    for level in PRODUCTS.either(each, partial(_observed, parent=parent)):
+                        yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: products in one call, variations in one a parent."""
@@ -193,11 +204,14 @@ class WooCommerce(
             tills=frozenset(normalize_key(each) for each in settings.counter_created_via),
         )
 
-    async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Order], int]:
+    def _parse(self, order: Mapping[str, Any]) -> Order:
+        return parse_order(order, self._dialect())
+
+    async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Any], int]:
+        """Read a page of orders, oldest first, and how many there are in all."""
         params = {**where, "status": "any", "orderby": "id", "order": "desc", "page": page}
         found, total = await self._page("/orders", {**params, "per_page": PER_PAGE})
-        dialect = self._dialect()
-        return [parse_order(each, dialect) for each in reversed(found)], total
+        return found[::-1], total
 
     async def _walk(self, path: str) -> AsyncIterator[Any]:
         page, total = 0, 1
@@ -212,9 +226,9 @@ class WooCommerce(
         """Read one page, and how many entries there are in all."""
         response = await self.api.request("GET", path, params=params)
         try:
-            found = expect_list(response.json())
+            found = nodes_of(response.json())
         except ValueError:
-            found = expect_list(None)
+            found = nodes_of(None)
         total = response.headers.get("x-wp-total", "")
         if not total.isdecimal() and len(found) >= params["per_page"] > 1:
             raise Rejected("a proxy of the shop drops the header X-WP-Total: pages would be lost")
@@ -234,12 +248,12 @@ def _gmt(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _observed(
-    product: Mapping[str, Any], quantity: int, remote: Mapping[str, str]
-) -> ObservedLevel:
+def _observed(product: Mapping[str, Any], parent: str | None = None) -> ObservedLevel | None:
+    quantity = parse_quantity(product)
+    if quantity is None:
+        return None
+    own = identity(product, "id")
+    variation = {"product_id": parent, "variation_id": own} if parent else {"product_id": own}
     return ObservedLevel(
-        sku=product.get("sku") or "",
-        quantity=quantity,
-        remote=remote,
-        title=product.get("name") or "",
+        sku=text(product, "sku"), quantity=quantity, remote=variation, title=text(product, "name")
     )

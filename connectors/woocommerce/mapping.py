@@ -5,12 +5,16 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from connectors.contract import OrderRef
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
+from connectors.toolkit.json_fields import identity, nodes_of, records, text, whole
+from connectors.toolkit.records import RecordReader
 from hub.vocabulary import Order, OrderLine, OrderState
 
 STATES = {
@@ -25,6 +29,8 @@ STATES = {
     "refunded": OrderState.CANCELLED,
     "trash": OrderState.CANCELLED,
 }
+ORDERS = RecordReader("order", ref="id")
+PRODUCTS = RecordReader("listing", ref="id")
 _BETWEEN_SERIALS = re.compile(r"[,;|\r\n]+")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
@@ -40,9 +46,10 @@ class Dialect:
 
 def expect_list(answer: Any) -> list[Any]:
     """Take the answer as a list of objects; anything else is a page of somebody else."""
-    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+    found = nodes_of(answer)
+    if not all(isinstance(each, dict) for each in found):
         raise Unknown("the answer is not a list of objects")
-    return answer
+    return found
 
 
 def expect_object(answer: Any) -> Mapping[str, Any]:
@@ -59,39 +66,44 @@ def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
     if state is None:  # a plugin's own status
         state = OrderState.OPEN if order.get("date_paid_gmt") else OrderState.PENDING
     done = state is OrderState.FULFILLED
-    lines = order.get("line_items") or []
-    placed = order.get("date_created_gmt") or order["date_created"]
-    customer = order.get("customer_id")
+    lines = records(order, "line_items", required=True)
+    customer = text(order, "customer_id")
     return Order(
-        ref=str(order["id"]),
-        number=str(order.get("number") or order["id"]),
+        ref=identity(order, "id"),
+        number=text(order, "number") or identity(order, "id"),
         state=state,
         remote_state=status,
         lines=tuple(_line(line, done, dialect) for line in lines),
-        placed_at=moment(placed),
-        updated_at=moment(order.get("date_modified_gmt") or placed),
-        at_counter=done and normalize_key(order.get("created_via") or "") in dialect.tills,
-        customer_ref=str(customer) if customer else None,
+        placed_at=moment(order.get("date_created_gmt") or order["date_created"]),
+        updated_at=changed_at(order),
+        at_counter=done and normalize_key(text(order, "created_via")) in dialect.tills,
+        customer_ref=customer if customer not in ("", "0") else None,
     )
 
 
+def changed_at(order: Mapping[str, Any]) -> datetime:
+    """Return when an order changed last; a plugin may leave that out of a new one."""
+    changed = order.get("date_modified_gmt") or order.get("date_created_gmt")
+    return moment(changed or order["date_created"])
+
+
 def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
-    quantity = math.ceil(line.get("quantity") or 0)
+    quantity = whole(line, "quantity")
     message = len(serials_from_hub(line, dialect.written)[0])
     return OrderLine(
-        ref=str(line["id"]),
-        sku=line.get("sku") or "",
+        ref=identity(line, "id"),
+        sku=text(line, "sku"),
         quantity=quantity,
         fulfilled=quantity if done else min(message, quantity),
         serials=serials_from_till(line, dialect),
-        title=line.get("name") or "",
+        title=text(line, "name"),
     )
 
 
 def serials_from_till(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
     """Read the serials that a till or a plugin wrote on a line; not those that we wrote."""
     found: list[str] = []
-    for meta in line.get("meta_data") or []:
+    for meta in records(line, "meta_data"):
         key = str(meta.get("key") or "")
         if key != dialect.written and normalize_key(key) in dialect.read:
             found.extend(_serials(meta.get("value")))
@@ -100,7 +112,7 @@ def serials_from_till(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, .
 
 def serials_from_hub(line: Mapping[str, Any], key: str) -> tuple[tuple[str, ...], int | None]:
     """Read the serials that we wrote on a line, and the id of that entry."""
-    for meta in line.get("meta_data") or []:
+    for meta in records(line, "meta_data"):
         if meta.get("key") == key:
             return tuple(_read_back(meta.get("value"))), meta.get("id")
     return (), None
@@ -141,7 +153,7 @@ def parse_quantity(product: Mapping[str, Any]) -> int | None:
     """Read what a product or a variation shows; None where it does not count its own stock."""
     if product.get("manage_stock") is not True:  # a variation may say "parent"
         return None
-    return math.floor(product.get("stock_quantity") or 0)
+    return math.floor(Decimal(text(product, "stock_quantity", "0") or "0"))
 
 
 def parse_item_error(item: Mapping[str, Any]) -> ConnectorError | None:

@@ -4,7 +4,7 @@ A case is identified by its kind, its subject and its channel. While it is open,
 updates it; when the operation succeeds, `settle` closes it. Its `trail` records every change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -49,6 +49,7 @@ class CaseKind(StrEnum):
     UNMATCHED_RETURN = "unmatched_return"  # a return of an unknown order or line
     DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
     MISSING_RECORD = "missing_record"  # what must have been recorded was not
+    UNREADABLE_RECORD = "unreadable_record"  # a channel sent what cannot be read
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
     WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
 
@@ -143,6 +144,31 @@ def settle_many(
         )
         for row in rows:
             trail.note(tx, row, CaseAction.RESOLVED, now, remark=row["resolution"])
+
+
+def settle_others(
+    tx: Transaction,
+    kind: CaseKind,
+    prefix: str,
+    still: Collection[str],
+    channel_id: str,
+    now: datetime,
+) -> None:
+    """Close the open cases whose subject begins with `prefix`, except the subjects in `still`."""
+    rows = tx.rows_as(
+        _Subject,
+        "SELECT subject FROM exception_case WHERE kind = :kind AND channel_key = :channel "
+        "AND state <> 'resolved'",
+        kind=str(kind),
+        channel=channel_id,
+    )
+    kept = {subject[:200] for subject in still}
+    over = [each["subject"] for each in rows if each["subject"].startswith(prefix)]
+    settle_many(tx, kind, [each for each in over if each not in kept], channel_id, now)
+
+
+class _Subject(TypedDict):
+    subject: str
 
 
 class _Identified(TypedDict):

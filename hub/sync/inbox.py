@@ -14,6 +14,8 @@ from hub.storage.rows import InboxRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
+UNREADABLE = "unreadable"  # the source of a record that could not be read
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -122,6 +124,68 @@ def replay(tx: Transaction, message_ids: Sequence[str], now: datetime) -> int:
         "settled_at = NULL WHERE id IN (:ids...) AND state = 'dead'",
         now=micros(now),
         ids=list(message_ids),
+    )
+
+
+class UnreadableMessage(TypedDict):
+    """A kept record that could not be read."""
+
+    id: str
+    channel_id: str
+    body: bytes
+
+
+def keep_unreadable(
+    tx: Transaction, message: Message, subject: str, error: str, now: datetime
+) -> bool:
+    """Store a record that could not be read as a dead delivery; return False if it is there.
+
+    A delivery of the same record that is being read again, or was closed, is dead again.
+    """
+    touched = tx.run(
+        "INSERT INTO inbox(id, channel_id, delivery, source, topic, subject, body, state, due_at, "
+        "received_at, settled_at, last_error) VALUES(:id, :channel_id, :delivery, :source, :topic, "
+        ":subject, :body, 'dead', :now, :now, :now, :error) "
+        "ON CONFLICT(channel_id, delivery) DO UPDATE SET state = 'dead', body = excluded.body, "
+        "lease_until = 0, settled_at = excluded.settled_at, last_error = excluded.last_error "
+        "WHERE inbox.state <> 'dead'",
+        id=new_id(),
+        channel_id=message.channel_id,
+        delivery=message.delivery[:300],
+        source=UNREADABLE,
+        topic=message.topic[:100],
+        subject=subject[:200],
+        body=message.body,
+        now=micros(now),
+        error=error[:500],
+    )
+    return touched == 1
+
+
+def unreadable(tx: Transaction) -> list[UnreadableMessage]:
+    """Return the records that could not be read so far."""
+    return tx.rows_as(
+        UnreadableMessage,
+        "SELECT id, channel_id, body FROM inbox WHERE source = :source AND state = 'dead' "
+        "ORDER BY received_at, id",
+        source=UNREADABLE,
+    )
+
+
+def settle_unreadable(
+    tx: Transaction, channel_id: str, subjects: Sequence[str], now: datetime
+) -> int:
+    """Close the kept records of subjects that were read meanwhile; return their number."""
+    if not subjects:
+        return 0
+    return tx.run(
+        "UPDATE inbox SET state = 'done', settled_at = :now, last_error = NULL "
+        "WHERE channel_id = :channel AND subject IN (:subjects...) AND source = :source "
+        "AND state = 'dead'",
+        now=micros(now),
+        channel=channel_id,
+        subjects=[subject[:200] for subject in subjects],
+        source=UNREADABLE,
     )
 
 

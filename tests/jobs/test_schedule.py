@@ -99,6 +99,7 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
         "warranty",
         "sign",
         "conserve",
+        "unreadable",
         "quality",
         "integrity",
     }

@@ -184,6 +184,7 @@ CASE_KIND: Words = {
     "UNMATCHED_RETURN": "Return of nothing known",
     "DOUBLE_REFUND": "Refunded twice",
     "MISSING_RECORD": "Missing record",
+    "UNREADABLE_RECORD": "Record not readable",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
     "WEBHOOK_FAILING": "Webhooks not taken",
 }

@@ -144,6 +144,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "UNMATCHED_RETURN": "A return names an unknown order or line.",
         "DOUBLE_REFUND": "More is refunded than was sold.",
         "MISSING_RECORD": "An event that must exist was not recorded.",
+        "UNREADABLE_RECORD": "A channel sent a record that cannot be read.",
         "UNREACHABLE_CUSTOMER": "A recall notice did not reach its customer.",
         "WEBHOOK_FAILING": "An endpoint does not accept its messages.",
     },

@@ -69,12 +69,13 @@ class Inbox(SQLModel, table=True):
         UniqueConstraint("channel_id", "delivery"),
         Index("inbox_due", "due_at", **where("state IN ('waiting', 'leased')")),
         Index("inbox_subject", "channel_id", "subject", **where("subject IS NOT NULL")),
+        Index("inbox_unreadable", "received_at", **where("source = 'unreadable'")),
     )
 
     id: str = own_id()
     channel_id: str = to("channel")
     delivery: str = Field(max_length=300)
-    source: str = Field(max_length=20)  # webhook, pull
+    source: str = Field(max_length=20)  # webhook, pull, queue, unreadable
     topic: str = Field(max_length=100)
     subject: str | None = Field(default=None, max_length=200)  # the order it was about
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -20,6 +20,7 @@ from connectors.gudid.connector import Gudid
 from connectors.gudid.driver import GudidDriver
 from connectors.medusa.connector import Medusa
 from connectors.medusa.driver import MedusaDriver
+from connectors.medusa.mapping import parse_order
 from connectors.notice_rest.connector import NoticeRest
 from connectors.notice_rest.driver import NoticeDriver
 from connectors.shopify.connector import Shopify
@@ -102,7 +103,8 @@ class PagesByNumber(Medusa):
     async def pull_orders(self, cursor: str) -> Page[Order]:
         skip = int(cursor or 0)
         orders = await self._orders("updated_at", datetime(2020, 1, 1, tzinfo=UTC), None, skip)
-        return Page(tuple(orders), str(skip + len(orders)), len(orders) == 50)
+        read = tuple(parse_order(each) for each in orders)
+        return Page(read, str(skip + len(orders)), len(orders) == 50)
 
 
 class ForgetsWhatItGave(Medusa):

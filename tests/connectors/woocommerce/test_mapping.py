@@ -105,7 +105,7 @@ def test_a_variation_that_shares_the_stock_of_its_parent_counts_nothing() -> Non
 
 
 def test_a_proxy_that_drops_the_total_is_found_out() -> None:
-    order = {"id": 1, "date_created_gmt": "2026-11-01T00:00:00"}
+    order = {"id": 1, "date_created_gmt": "2026-11-01T00:00:00", "line_items": []}
     with pytest.raises(Rejected, match="X-WP-Total"):
         asyncio.run(wired([order] * 100).pull_orders(""))
     page = asyncio.run(wired([order] * 99).pull_orders(""))

@@ -599,6 +599,14 @@ def _inbox() -> None:
         postgresql_where=sa.text("state IN ('waiting', 'leased')"),
     )
     op.create_index(
+        "inbox_unreadable",
+        "inbox",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("source = 'unreadable'"),
+        postgresql_where=sa.text("source = 'unreadable'"),
+    )
+    op.create_index(
         "inbox_subject",
         "inbox",
         ["channel_id", "subject"],
