@@ -59,6 +59,7 @@ from connectors.walmart.mapping import (
     parse_order,
     read_rate_limits,
     request_object,
+    request_page,
     shipped_by_seller,
 )
 from connectors.walmart.returns import changed_at, parse_returns
@@ -254,9 +255,9 @@ class Walmart(
         self, path: str, asked: Mapping[str, str], after: str | None
     ) -> Mapping[str, Any]:
         if after is None:
-            return await request_object(self.api, "GET", path, params=asked)
+            return await request_page(self.api, path, params=asked)
         # The whole query of the next page, as Walmart wrote it.
-        return await request_object(self.api, "GET", f"{path}?{after.lstrip('?')}")
+        return await request_page(self.api, f"{path}?{after.lstrip('?')}")
 
 
 def _next(answer: Mapping[str, Any]) -> str | None:

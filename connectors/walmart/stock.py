@@ -22,7 +22,14 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, parse_quantity, request_object
+from connectors.walmart.mapping import (
+    FEEDS,
+    INVENTORIES,
+    INVENTORY,
+    parse_quantity,
+    request_object,
+    request_page,
+)
 from hub.vocabulary import StockLevel
 
 ITEMS_PER_PAGE = 50
@@ -79,7 +86,7 @@ async def iterate_items(store: Store) -> AsyncIterator[tuple[str, Node]]:
     cursor: str | None = None
     while True:
         asked = {"limit": str(ITEMS_PER_PAGE)} | ({"nextCursor": cursor} if cursor else {})
-        answer = await request_object(store.api, "GET", INVENTORIES, params=asked)
+        answer = await request_page(store.api, INVENTORIES, params=asked)
         found = (answer.get("elements") or {}).get("inventories") or []
         for item in found:
             node = store.node_of(item)
