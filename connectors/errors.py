@@ -6,7 +6,8 @@ ConnectorError
 ├── RateLimited    the whole channel waits; no attempt is counted
 ├── AuthFailed     the channel is paused and an operator is notified
 ├── Rejected       dead letter at once, with the remote's own text
-│   └── Unreadable the record has another shape: kept, and a case names field and value
+│   ├── Unreadable the record has another shape: kept, and a case names field and value
+│   └── Moved      the remote has another address: a person corrects the settings
 ├── NotFound       dead letter, and reconciliation looks for it
 │   └── NotOurs    it belongs to another channel: a hint about it is dropped
 └── Conflict       read the ledger again, rebuild the message, retry
@@ -18,7 +19,14 @@ class ConnectorError(Exception):
 
 
 class Transient(ConnectorError):
-    """The wire broke or the remote failed. Next: again with back-off; at the end, dead letter."""
+    """The wire broke or the remote failed. Next: again with back-off; at the end, dead letter.
+
+    `timed_out` says that the remote took too long: a smaller page may help.
+    """
+
+    def __init__(self, *args: object, timed_out: bool = False) -> None:
+        super().__init__(*args)
+        self.timed_out = timed_out
 
 
 class Unknown(Transient):
@@ -43,6 +51,17 @@ class AuthFailed(ConnectorError):
 
 class Rejected(ConnectorError):
     """The remote understood and refused. Dead letter at once, with the remote's own text."""
+
+
+class Moved(Rejected):
+    """The remote redirects to `target`, an address without its query. Next: correct the settings.
+
+    Only http to https on the same host is followed: credentials go to no other host.
+    """
+
+    def __init__(self, message: str, target: str) -> None:
+        super().__init__(message)
+        self.target = target
 
 
 class NotFound(ConnectorError):

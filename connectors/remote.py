@@ -33,8 +33,9 @@ from connectors.toolkit.rate_limits import (
     RateLimitReading,
     RateLimitStore,
 )
+from connectors.toolkit.retirements import Retirement, retirement
 from connectors.toolkit.retry_after import retry_after_seconds
-from connectors.toolkit.status_errors import status_error
+from connectors.toolkit.status_errors import status_error, target_of, wall
 from connectors.toolkit.tokens import TokenAuth, TokenStore
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -43,6 +44,8 @@ RATE_LIMIT_WAIT_SECONDS_DEFAULT = 1.0
 CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
 ERROR_TEXT_CHARS_MAX = 200
+NO_CONTENT = frozenset({204, 205})
+RETIREMENTS_MAX = 50  # calls of one client whose retirement is remembered
 SECRET_CHARS_MIN = 6  # shorter header values are words, not secrets
 
 _NEVER_SENT = (
@@ -162,6 +165,7 @@ class RemoteApi:
             remote.auth.use_transport(transport)
         self._secrets = _secrets_of(remote)
         self._auth = remote.auth
+        self._retirements: dict[str, Retirement] = {}
         self._client = httpx.AsyncClient(
             base_url=remote.base_url,
             auth=remote.auth,
@@ -207,11 +211,17 @@ class RemoteApi:
                 await self._learn(operation, response)
                 if response.status_code not in accept:
                     self._raise_for_error(response)
+        self._notice_retirement(response)
         return response
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """Call the remote as `request` does and return the decoded JSON; raise Unknown for none."""
+        """Call the remote as `request` does and return the decoded JSON.
+
+        "No content" in answer to a GET is None. Raises Unknown for anything that is not JSON.
+        """
         response = await self.request(method, path, **options)
+        if response.status_code in NO_CONTENT and method == "GET":
+            return None
         try:
             return response.json()
         except ValueError as error:
@@ -227,6 +237,28 @@ class RemoteApi:
         if not isinstance(found, dict):
             raise Unknown(f"{method} {path}: the answer is not an object")
         return found
+
+    async def json_page(self, path: str, **options: Any) -> Mapping[str, Any]:
+        """Ask for one page of a list by GET; {} where the remote answers that the list is empty.
+
+        It may say so with "no content" (204), or with 404 and an error in JSON, as Walmart does. A
+        404 of anything else is NotFound: the path is wrong. Otherwise as `json_object`.
+        """
+        response = await self.request("GET", path, accept=(404,), **options)
+        if response.status_code in NO_CONTENT:
+            return {}
+        found = _object_in(response)
+        if response.status_code == 404:
+            if found is None:
+                self._raise_for_error(response)
+            return {}
+        if found is None:
+            raise Unknown(f"{_what(response)}: the answer is not an object")
+        return found
+
+    def retirements(self) -> tuple[Retirement, ...]:
+        """Return what the remote announces about its end, one for each call that says so."""
+        return tuple(self._retirements.values())
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -267,20 +299,33 @@ class RemoteApi:
                 if rate_limit.applies_to(operation):
                     await self._rate_limit_store.block(rate_limit, seconds)
 
+    def _notice_retirement(self, response: httpx.Response) -> None:
+        found = retirement(response)
+        if found is not None and len(self._retirements) < RETIREMENTS_MAX:
+            self._retirements[found.call] = found
+
     async def _request_once(
         self, method: str, path: str, options: Mapping[str, Any]
     ) -> httpx.Response:
         ensure_may_send()
         try:
-            return await self._client.request(method, path, **options)
+            response = await self._client.request(method, path, **options)
+            if _wants_https(response):
+                # The same call, now encrypted; the later ones begin there.
+                self._client.base_url = self._client.base_url.copy_with(scheme="https", port=None)
+                response = await self._client.request(method, path, **options)
+            return response
         except _NEVER_SENT as error:
             raise Transient(f"{method} {_bare(path)}: {type(error).__name__}") from error
         except httpx.RequestError as error:
-            raise Unknown(f"{method} {_bare(path)}: {type(error).__name__}") from error
+            slow = isinstance(error, httpx.TimeoutException)
+            raise Unknown(
+                f"{method} {_bare(path)}: {type(error).__name__}", timed_out=slow
+            ) from error
 
     def _raise_for_error(self, response: httpx.Response) -> None:
         """Turn a response into silence or one of the six. An unknown 4xx is never retried."""
-        if response.is_success:
+        if response.is_success and not wall(response):
             return
         what = _what(response)
         details = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
@@ -299,6 +344,28 @@ def _what(response: httpx.Response) -> str:
     # The path may be logged, the query may not: some APIs put tokens there.
     request = response.request
     return f"{request.method} {request.url.path}: {response.status_code}"[:ERROR_TEXT_CHARS_MAX]
+
+
+def _object_in(response: httpx.Response) -> Mapping[str, Any] | None:
+    try:
+        found = response.json()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _wants_https(response: httpx.Response) -> bool:
+    """Return whether a redirect leads to the same address of the same host, by https.
+
+    A port that is named stays a matter of the settings: nobody knows where its https is.
+    """
+    asked, target = response.request.url, target_of(response)
+    return (
+        target is not None
+        and (asked.scheme, target.scheme) == ("http", "https")
+        and (asked.port, target.port) == (None, None)
+        and (asked.host, asked.path) == (target.host, target.path)
+    )
 
 
 def _bare(path: str) -> str:

@@ -90,6 +90,18 @@ class ConnectorSuite:
         """Status 200 with HTML raises one of the six, not an error of our own."""
         asyncio.run(transport_cases.page_of_a_proxy(self.under_test))
 
+    def test_a_bot_wall_is_tried_later(self) -> None:
+        """A page for browsers with 401 or 403 is Transient: no credentials were refused."""
+        asyncio.run(transport_cases.walls(self.under_test))
+
+    def test_redirects_name_their_target(self) -> None:
+        """A redirect to another host is Moved and is not followed."""
+        asyncio.run(transport_cases.redirects(self.under_test))
+
+    def test_no_content_is_no_bug(self) -> None:
+        """Status 204 is an empty list, nothing, or one of the six."""
+        asyncio.run(transport_cases.no_content(self.under_test))
+
     def test_errors_are_short_and_tell_no_secret(self) -> None:
         """Even a remote that echoes our headers and query strings cannot make us log them."""
         asyncio.run(transport_cases.errors_contain_no_secret(self.under_test))

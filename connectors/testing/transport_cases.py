@@ -37,6 +37,7 @@ from connectors.errors import (
     AuthFailed,
     Conflict,
     ConnectorError,
+    Moved,
     NotFound,
     RateLimited,
     Rejected,
@@ -44,7 +45,13 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.testing.case import Class, require, require_equal, require_raises
+from connectors.testing.case import (
+    Class,
+    ConformanceFailure,
+    require,
+    require_equal,
+    require_raises,
+)
 from connectors.toolkit.rate_limits import NoRateLimits
 from hub.vocabulary import (
     Cancellation,
@@ -119,7 +126,7 @@ class ConnectorUnderTest:
         """Make every call and collect what it raised, or else what it returned."""
         connector = self.make(answer)
         calls = _calls(connector, self.order_ref, self.level_remote)
-        found = {name: await _outcome(call) for name, call in calls.items()}
+        found = {name: await _outcome(name, call) for name, call in calls.items()}
         await connector.api.aclose()
         return found
 
@@ -168,6 +175,45 @@ async def page_of_a_proxy(under_test: ConnectorUnderTest) -> None:
 
     for name, outcome in (await under_test.outcomes(answer)).items():
         require(isinstance(outcome, ConnectorError), f"{name}: {outcome!r}")
+
+
+async def walls(under_test: ConnectorUnderTest) -> None:
+    """A page for browsers with 401 or 403 is Transient: no credentials were refused."""
+    page = "<!DOCTYPE html><html><title>Just a moment...</title></html>"
+    for status, headers in ((403, {"cf-mitigated": "challenge"}), (403, {}), (401, {})):
+
+        def answer(
+            _: httpx.Request, status: int = status, headers: Mapping[str, str] = headers
+        ) -> httpx.Response:
+            return httpx.Response(status, headers=headers, html=page)
+
+        for name, outcome in (await under_test.outcomes(answer)).items():
+            require(
+                type(outcome) is Transient,
+                f"{name}, a bot wall's {status} with HTML: {outcome!r}, not Transient: raise "
+                "AuthFailed only for a refusal in the API's own language (status_error does)",
+            )
+
+
+async def redirects(under_test: ConnectorUnderTest) -> None:
+    """A redirect to another host is Moved, names its target, and is not followed."""
+    hosts: set[str] = set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        hosts.add(request.url.host)
+        return httpx.Response(301, headers={"location": "https://elsewhere.test/api?token=1"})
+
+    for name, outcome in (await under_test.outcomes(answer)).items():
+        require(isinstance(outcome, Moved), f"{name}, a redirect: {outcome!r}, not Moved")
+        require("https://elsewhere.test/api" in str(outcome), f"{name}: {outcome} names no target")
+    require("elsewhere.test" not in hosts, "credentials went to the host that a redirect names")
+
+
+async def no_content(under_test: ConnectorUnderTest) -> None:
+    """An answer without content is an empty list, nothing, or one of the six; never a bug."""
+    for name, outcome in (await under_test.outcomes(lambda _: httpx.Response(204))).items():
+        if name in ("pull_orders", "pull_returns") and not isinstance(outcome, ConnectorError):
+            require_equal((outcome.items, outcome.more), ((), False), f"{name}, a page of 204")
 
 
 async def errors_contain_no_secret(under_test: ConnectorUnderTest) -> None:
@@ -305,11 +351,15 @@ def _is_an_answer(connector: Class, name: str, outcome: Any) -> bool:
     return name == "check" and outcome is None
 
 
-async def _outcome(call: Call) -> Any:
+async def _outcome(name: str, call: Call) -> Any:
     try:
         result = await call()
     except ConnectorError as error:
         return error
+    except StopAsyncIteration:
+        return None  # a snapshot of nothing
+    except Exception as error:
+        raise ConformanceFailure(f"{name} raises {error!r}, which is none of the six") from error
     # The failure of one level, or of one event, is reported in its place.
     one = isinstance(result, list) and len(result) == 1
     if one and isinstance(result[0], PushedLevel | PushedEvent):

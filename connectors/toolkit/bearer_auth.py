@@ -14,7 +14,7 @@ from connectors.errors import (
     ConnectorError,
     Unknown,
 )
-from connectors.toolkit.status_errors import status_error
+from connectors.toolkit.status_errors import status_error, wall
 
 EARLY_SECONDS = 120.0  # a token is renewed before it dies on the way
 
@@ -71,7 +71,8 @@ class BearerTokenAuth(httpx.Auth):
         """Say what became of asking for a token; not with the body, which may echo what we sent."""
         status, word = response.status_code, _word(response)
         what = f"asking for a token: {status} {word}".rstrip()
-        if status != 429 and (status in (401, 403) or word.startswith("invalid_")):
+        refused = status != 429 and not wall(response)
+        if refused and (status in (401, 403) or word.startswith("invalid_")):
             return AuthFailed(f"{what}: {self._refused}")
         return status_error(response, what)
 

@@ -20,7 +20,6 @@ Walmart ships itself (WFS), or see orders older than 180 days.
 """
 
 import json
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -43,7 +42,7 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound, NotOurs
+from connectors.errors import AuthFailed, NotOurs
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -66,6 +65,7 @@ from connectors.walmart.mapping import (
     parse_order,
     read_rate_limits,
     request_object,
+    request_page,
     shipped_by_seller,
 )
 from connectors.walmart.mapping import ORDERS_READER as READER
@@ -74,7 +74,6 @@ from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, pu
 from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
 
 PER_PAGE = 200
-EMPTY_LIST = re.compile(r"CONTENT_NOT_FOUND|\bno (?:orders?|returns?|content)\b", re.IGNORECASE)
 NEEDED = ("orders", "inventory")
 SIGNATURE, TIMESTAMP = "wm_sec.signature", "wm_sec.timestamp"
 
@@ -281,16 +280,10 @@ class Walmart(
     async def _list(
         self, path: str, asked: Mapping[str, str], after: str | None
     ) -> Mapping[str, Any]:
-        try:
-            if after is None:
-                return await request_object(self.api, "GET", path, params=asked)
-            # The whole query of the next page, as Walmart wrote it.
-            return await request_object(self.api, "GET", f"{path}?{after.lstrip('?')}")
-        except NotFound as refusal:
-            # An empty list is 404 with an error of Walmart's own; any other 404 is a wrong address.
-            if not EMPTY_LIST.search(str(refusal)):
-                raise
-            return {}
+        if after is None:
+            return await request_page(self.api, path, params=asked)
+        # The whole query of the next page, as Walmart wrote it.
+        return await request_page(self.api, f"{path}?{after.lstrip('?')}")
 
 
 def _next(answer: Mapping[str, Any]) -> str | None:

@@ -88,6 +88,13 @@ async def request_object(
     )
 
 
+async def request_page(api: RemoteApi, path: str, **options: Any) -> Mapping[str, Any]:
+    """Ask for one page of a list; {} for an empty one, which Walmart answers with 404."""
+    return await api.json_page(
+        path, operation=operation_of("GET", path), headers=common_headers(), **options
+    )
+
+
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at Walmart.
 

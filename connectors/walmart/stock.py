@@ -25,7 +25,7 @@ from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, whole
 from connectors.toolkit.records import RecordReader
 from connectors.unreadable import UnreadableRecord
-from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, request_object
+from connectors.walmart.mapping import FEEDS, INVENTORIES, INVENTORY, request_object, request_page
 from hub.vocabulary import ObservedLevel, StockLevel
 
 ITEMS = RecordReader("listing", ref="sku")
@@ -89,7 +89,7 @@ async def iterate_items(store: Store) -> AsyncIterator[ObservedLevel | Unreadabl
     cursor: str | None = None
     while True:
         asked = {"limit": str(ITEMS_PER_PAGE)} | ({"nextCursor": cursor} if cursor else {})
-        answer = await request_object(store.api, "GET", INVENTORIES, params=asked)
+        answer = await request_page(store.api, INVENTORIES, params=asked)
         found = nodes_of(answer.get("elements") or {}, "inventories", required=False)
         for item in found:
             for level in ITEMS.either(item, parse):

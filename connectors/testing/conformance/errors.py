@@ -66,6 +66,24 @@ async def an_html_page_is_an_error(harness: Harness) -> None:
     await transport_cases.page_of_a_proxy(_under_test(harness))
 
 
+@case()
+async def a_bot_wall_is_tried_later(harness: Harness) -> None:
+    """A bot wall's 403 with HTML is Transient: only the API itself refuses credentials."""
+    await transport_cases.walls(_under_test(harness))
+
+
+@case()
+async def redirects_name_their_target(harness: Harness) -> None:
+    """A redirect to another host is Moved, names its target, and gets no credentials."""
+    await transport_cases.redirects(_under_test(harness))
+
+
+@case()
+async def no_content_is_no_bug(harness: Harness) -> None:
+    """Status 204 is an empty list, nothing, or one of the six errors."""
+    await transport_cases.no_content(_under_test(harness))
+
+
 @case(ReceiveWebhooks)
 async def unsigned_webhooks_are_refused(harness: Harness) -> None:
     """Nothing unsigned comes in, and nothing that cannot be read is an error."""
@@ -86,6 +104,9 @@ CASES = (
     never_sent_is_transient,
     silence_is_unknown,
     an_html_page_is_an_error,
+    a_bot_wall_is_tried_later,
+    redirects_name_their_target,
+    no_content_is_no_bug,
     unsigned_webhooks_are_refused,
     a_level_without_references,
 )

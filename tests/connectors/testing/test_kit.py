@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
-from connectors import NotFound, RateLimited, Transient, Unknown
+from connectors import AuthFailed, NotFound, RateLimited, Rejected, Transient, Unknown
 from connectors.amazon.connector import Amazon
 from connectors.amazon.driver import AmazonDriver
 from connectors.contract import Connector, OrderRef, Page, PushedLevel, QueueMessage, WebhookCall
@@ -284,6 +284,28 @@ class ChecksNothing(Medusa):
         return
 
 
+class TakesAWallForARefusal(Medusa):
+    async def check(self) -> None:
+        try:
+            await super().check()
+        except Transient as error:
+            raise AuthFailed(str(error)) from error
+
+
+class HidesWhereItWent(Square):
+    async def check(self) -> None:
+        try:
+            await super().check()
+        except Rejected as error:
+            raise Rejected("301") from error
+
+
+class NeedsContent(Shopify):
+    async def check(self) -> None:
+        answer = await self.api.request("POST", "/graphql.json", json={})
+        assert answer.json()["data"]
+
+
 class WaitsAMinute(Medusa):
     async def check(self) -> None:
         try:
@@ -437,6 +459,9 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("silence-is-unknown", CallsSilenceTransient, MedusaDriver),
     ("every-status-maps-to-an-error", NoHurry, MedusaDriver),
     ("an-html-page-is-an-error", ThinksAllIsWell, MedusaDriver),
+    ("a-bot-wall-is-tried-later", TakesAWallForARefusal, MedusaDriver),
+    ("redirects-name-their-target", HidesWhereItWent, SquareDriver),
+    ("no-content-is-no-bug", NeedsContent, ShopifyDriver),
 ]
 
 

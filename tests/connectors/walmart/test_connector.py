@@ -508,3 +508,36 @@ async def every_request() -> list[httpx.Request]:
         await connector.pull_returns("")
         await connector.read_returns(refs[0])
     return sent
+
+
+def test_a_list_that_walmart_answers_with_404_is_empty_and_the_walk_goes_on() -> None:
+    """A new seller, or half a year without orders: later spans still come in."""
+    error = {"errors": {"error": [{"code": "CONTENT_NOT_FOUND.GMP_ORDER_API"}]}}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
+        asked.append(request.url.path)
+        return httpx.Response(404, json=error)
+
+    async def play() -> None:
+        connector: Any = connect(
+            "walmart",
+            WalmartSimulator().settings("https://walmart.test"),
+            rate_limits=NoRateLimits(),
+            transport=httpx.MockTransport(answer),
+        )
+        for pull in (connector.pull_orders, connector.pull_returns):
+            cursor, more = "", True
+            while more:
+                page = await pull(cursor)
+                assert page.items == ()
+                cursor, more = page.cursor, page.more
+        assert [each async for each in connector.snapshot_stock()] == []
+        with pytest.raises(NotFound):
+            await connector.read_order("1")
+        await connector.api.aclose()
+
+    asyncio.run(play())
+    assert {"/v3/orders", "/v3/returns", "/v3/inventories", "/v3/orders/1"} == set(asked)
