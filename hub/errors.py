@@ -93,6 +93,12 @@ class WrongUnit(Refused):
     code = "WRONG_UNIT"
 
 
+class OutOfOrder(Refused):
+    """It would have happened before an event that it follows: correct the time that is wrong."""
+
+    code = "OUT_OF_ORDER"
+
+
 class VersionConflict(Refused):
     """The unit changed since it was read: read it again and decide anew."""
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypedDict, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -133,12 +134,16 @@ class ProductCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationCard:
-    """Data of a location; `site` is the code of the building that a bin belongs to."""
+    """Data of a location; `site` is the code of the building that a bin belongs to.
+
+    `time_zone` is its IANA name, such as ``Pacific/Auckland``; None: that of its site, or UTC.
+    """
 
     code: str
     name: str
     kind: LocationKind
     site: str | None = None
+    time_zone: str | None = None
 
 
 class CatalogueProductRow(ProductRow):
@@ -253,24 +258,38 @@ def register_location(tx: Transaction, context: CommandContext, card: LocationCa
     unknown site.
     """
     _check_code_and_name(card.code, card.name)
+    if card.time_zone is not None:
+        time_zone(card.time_zone)
     if card.kind in OUTSIDE_KINDS:
         raise InvalidInput(f"there is one {card.kind} location already", field="kind")
     own_id = new_id()
     site_id = reference(tx, "location", "code", card.site)["id"] if card.site else own_id
     row = tx.row_as(
         _Id,
-        "INSERT INTO location(id, code, name, kind, site_id, created_at) "
-        "VALUES(:id, :code, :name, :kind, :site_id, :now) "
-        "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING id",
+        "INSERT INTO location(id, code, name, kind, site_id, time_zone, created_at) "
+        "VALUES(:id, :code, :name, :kind, :site_id, :time_zone, :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name, "
+        "time_zone = COALESCE(excluded.time_zone, location.time_zone) RETURNING id",
         id=own_id,
         code=card.code,
         name=card.name,
         kind=card.kind,
         site_id=site_id,
+        time_zone=card.time_zone,
         now=micros(context.now),
     )
     assert row is not None
     return row["id"]
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name; raise InvalidInput for another name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"{name[:64]!r} is no time zone: name one as Europe/Paris", field="timeZone"
+        ) from error
 
 
 @overload

@@ -93,6 +93,11 @@ class WrongUnit(Problem):
     )
 
 
+@strawberry.type(description="It would precede an event that it follows: correct its time.")
+class OutOfOrder(Problem):
+    follows: str | None = strawberry.field(description="When that event happened.", default=None)
+
+
 @strawberry.type(description="The unit changed since it was read: read it again.")
 class VersionConflict(Problem):
     version: int | None = strawberry.field(description="Its version now.", default=None)
@@ -135,6 +140,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.UnitBlocked: UnitBlocked,
     errors.UnitExpired: UnitExpired,
     errors.WrongUnit: WrongUnit,
+    errors.OutOfOrder: OutOfOrder,
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,

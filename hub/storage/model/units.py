@@ -60,6 +60,7 @@ class Location(SQLModel, table=True):
     name: str = Field(max_length=200)
     kind: str = Field(max_length=20)
     site_id: str = Field(max_length=36, index=True)  # the warehouse or shop that it belongs to
+    time_zone: str | None = Field(default=None, max_length=64)  # IANA; None: its site's, or UTC
     created_at: int = instant()
 
 

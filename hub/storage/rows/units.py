@@ -94,6 +94,7 @@ class LocationRow(TypedDict):
     name: str
     kind: str
     site_id: str
+    time_zone: str | None
     created_at: int
 
 
