@@ -158,6 +158,11 @@ class _Id(TypedDict):
     id: str
 
 
+class _ProductCodes(TypedDict):
+    sku: str
+    gtin: str | None
+
+
 class _ManufacturerId(TypedDict):
     manufacturer_id: str
 
@@ -188,6 +193,8 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
     """
     _check_product(card)
     manufacturer = reference(tx, "manufacturer", "code", card.manufacturer)
+    gtin = gtin14(card.gtin) if card.gtin else None
+    _check_codes(tx, card.sku, gtin)
     known = tx.row_as(
         _ManufacturerId, "SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku
     )
@@ -215,7 +222,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         sku=card.sku,
         name=card.name,
         maker=manufacturer["id"],
-        gtin=gtin14(card.gtin) if card.gtin else None,
+        gtin=gtin,
         model=card.model_number,
         months=card.warranty_months,
         tracking=str(card.tracking),
@@ -233,6 +240,41 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
     )
     assert row is not None
     return row["id"]
+
+
+def _check_codes(tx: Transaction, sku: str, gtin: str | None) -> None:
+    """Raise InvalidInput where a code of a product is that of another one.
+
+    A GTIN is one product's, and no SKU is written as another product's GTIN: a reading would be of
+    the one or the other by chance.
+    """
+    own = gtin14_or_none(sku)
+    for row in tx.rows_as(
+        _ProductCodes,
+        "SELECT sku, gtin FROM product WHERE sku <> :sku AND (gtin IN (:gtins...) "
+        "OR sku IN (:skus...))",
+        sku=sku,
+        gtins=sorted({each for each in (gtin, own) if each}),
+        skus=sorted(written_gtins(gtin)) if gtin else [],
+    ):
+        if gtin is not None and row["gtin"] == gtin:
+            raise InvalidInput(f"GTIN {gtin} is that of {row['sku']} already", field="gtin")
+        if own is not None and row["gtin"] == own:
+            raise InvalidInput(f"the SKU {sku} is the GTIN of {row['sku']}", field="sku")
+        raise InvalidInput(f"GTIN {gtin} is the SKU {row['sku']}", field="gtin")
+
+
+def written_gtins(gtin: str) -> set[str]:
+    """Return the ways to write a GTIN of fourteen digits: with 14, 13, 12 and 8 of them."""
+    return {gtin[14 - length :] for length in (8, 12, 13, 14) if not gtin[: 14 - length].strip("0")}
+
+
+def gtin14_or_none(text: str) -> str | None:
+    """Return a text as a GTIN of fourteen digits, or None if it is none."""
+    try:
+        return gtin14(text)
+    except InvalidInput:
+        return None
 
 
 def _check_product(card: ProductCard) -> None:
@@ -363,7 +405,10 @@ def _check_code_and_name(code: str, name: str, *, code_chars_max: int = 64) -> N
 
 
 def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, CatalogueProductRow]:
-    """Return products by SKU or GTIN, keyed by the given code; unknown codes are left out."""
+    """Return products by SKU or GTIN, keyed by the given code; unknown codes are left out.
+
+    A code that is the SKU of one product and the GTIN of another is the SKU.
+    """
     rows = tx.rows_as(
         CatalogueProductRow,
         "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
@@ -375,7 +420,10 @@ def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, CataloguePr
         gtins=[code.zfill(14) for code in codes if code.isdigit()],
     )
     found: dict[str, CatalogueProductRow] = {}
-    for row in rows:
-        found[row["sku"]] = row
-        found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})
+    wanted = set(codes)
+    by_gtin = {row["gtin"]: row for row in rows if row["gtin"]}
+    for code in codes:
+        if code.isdigit() and (row := by_gtin.get(code.zfill(14))) is not None:
+            found[code] = row
+    found.update({row["sku"]: row for row in rows if row["sku"] in wanted})
     return found

@@ -146,7 +146,8 @@ class Identifier(SQLModel, table=True):
     """A further name of a unit: IMEI, MAC, asset tag, a second serial."""
 
     __table_args__ = (
-        UniqueConstraint("scheme", "canonical"),
+        # One number is one unit's, whichever scheme of its name space says it.
+        UniqueConstraint("space", "canonical"),
         Index("identifier_canonical", "canonical"),
         Index("identifier_unit", "unit_id"),
     )
@@ -154,6 +155,7 @@ class Identifier(SQLModel, table=True):
     id: str = own_id()
     unit_id: str = to("unit")
     scheme: str = Field(max_length=20)
+    space: str = Field(max_length=20)  # what the scheme means: imei2 is an IMEI
     value: str = Field(max_length=100)
     canonical: str = Field(max_length=100)
     created_at: int = instant()

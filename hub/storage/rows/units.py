@@ -81,6 +81,7 @@ class IdentifierRow(TypedDict):
     id: str
     unit_id: str
     scheme: str
+    space: str
     value: str
     canonical: str
     created_at: int
