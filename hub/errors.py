@@ -99,6 +99,12 @@ class OrderOnHold(Refused):
     code = "ORDER_ON_HOLD"
 
 
+class OutOfOrder(Refused):
+    """It would have happened before an event that it follows: correct the time that is wrong."""
+
+    code = "OUT_OF_ORDER"
+
+
 class VersionConflict(Refused):
     """The unit changed since it was read: read it again and decide anew."""
 

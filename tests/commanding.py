@@ -81,6 +81,20 @@ PREDICATES = (
 )
 # Arguments that name a second unit beside the one that a command is about.
 OTHERS = {"parts", "new", "replacement"}
+DEPTH_MAX = 3  # a predicate of a recall holds another one
+LEAVES: dict[str, tuple[Any, Any]] = {
+    "String": ("a", "b"),
+    "ID": ("a", "b"),
+    "Int": (1, 2),
+    "Amount": (1, 2),
+    "Money": (1, 2),
+    "Float": (1.5, 2.5),
+    "Boolean": (False, True),
+    "Date": ("2026-01-01", "2026-01-02"),
+    "Decimal": ("1.10", "1.11"),
+    "DateTime": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"),
+    "JSON": ({"a": 1}, {"a": 2}),
+}
 REMARKS = ("because", "again", "found so")
 
 
@@ -122,6 +136,24 @@ def _plain(type_: GraphQLObjectType) -> list[str]:
         elif not each.args:
             found.append(name)
     return found
+
+
+def base(type_: Any, depth: int = 0) -> Any:
+    """Return a value of a type in which everything is given."""
+    if isinstance(type_, GraphQLNonNull):
+        return base(type_.of_type, depth)
+    if isinstance(type_, GraphQLList):
+        return [base(type_.of_type, depth)]
+    if isinstance(type_, GraphQLEnumType):
+        return next(iter(type_.values))
+    if isinstance(type_, GraphQLInputObjectType):
+        fields = type_.fields.items()
+        return {
+            name: base(each.type, depth + 1)
+            for name, each in fields
+            if isinstance(each.type, GraphQLNonNull) or depth < DEPTH_MAX
+        }
+    return LEAVES[type_.name][0]
 
 
 @dataclass

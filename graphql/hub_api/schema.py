@@ -30,6 +30,7 @@ from hub_api.channels.queries import ChannelQuery
 from hub_api.clients.mutations import ClientMutation
 from hub_api.clients.queries import ClientQuery
 from hub_api.common.problems import HANDLERS, TYPES
+from hub_api.common.times import require_zones
 from hub_api.counts.mutations import CountMutation
 from hub_api.counts.queries import CountQuery
 from hub_api.decision_rules.mutations import PolicyMutation
@@ -157,13 +158,17 @@ class Mutation(
     """Commands."""
 
 
-schema = describe(
-    strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
-        subscription=Subscription,
-        types=list(TYPES.values()),
-        exception_handlers=HANDLERS,
-        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={AmountValue: Amount}),
+schema = require_zones(
+    describe(
+        strawberry.Schema(
+            query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
+            types=list(TYPES.values()),
+            exception_handlers=HANDLERS,
+            config=StrawberryConfig(
+                disable_field_suggestions=True, scalar_map={AmountValue: Amount}
+            ),
+        )
     )
 )

@@ -14,7 +14,7 @@ from typing import TypedDict
 from hub.after_sales import warranty_answers
 from hub.after_sales.warranty_answers import Known
 from hub.catalogue import WarrantyStart
-from hub.clock import micros, moment, new_id
+from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.history.sales import Sale, Story, stories
@@ -230,7 +230,7 @@ def _start(
     match rule:
         case WarrantyStart.SHIP:
             basis = "its shipment" if sale.action is Action.SHIP else "the day it was handed over"
-            return moment(sale.occurred_at).date(), basis
+            return sale.left_on, basis
         case WarrantyStart.ACTIVATION if story.activated_on is None:
             return None, "it starts with its activation, and none is recorded"
         case WarrantyStart.ACTIVATION:
@@ -238,7 +238,7 @@ def _start(
         case WarrantyStart.REGISTRATION:
             return _registered(story, known)
     if sale.replaces is not None:
-        return moment(sale.occurred_at).date(), "the exchange"
+        return sale.left_on, "the exchange"
     return sale.sold_on, "its sale"
 
 

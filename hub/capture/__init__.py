@@ -80,9 +80,12 @@ def _broken(workspace: Workspace, *, nothing_read: bool) -> None:
         (workspace.refuse if nothing_read else workspace.warn)(CaptureCode.BROKEN_BARCODE, wrong)
     if nothing_read and workspace.content.broken:
         # "No serial" would suggest another label: this one must be read again.
-        workspace.findings = [
-            each for each in workspace.findings if each.code is not CaptureCode.NO_SERIAL
-        ]
+        # Nor is it the product that lacks, where the barcode that cannot be read holds it.
+        content = workspace.content
+        moot = {CaptureCode.NO_SERIAL, CaptureCode.WRONG_BARCODE}
+        if not content.gtins and not content.presumed and not content.texts:
+            moot |= {CaptureCode.UNKNOWN_PRODUCT} if workspace.product is None else set()
+        workspace.findings = [each for each in workspace.findings if each.code not in moot]
 
 
 def _known(workspace: Workspace, serial: str | None) -> Row | None:

@@ -7,9 +7,10 @@ from typing import TypedDict
 from hub.capture.answers import CaptureCode
 from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
-from hub.identifiers.barcodes import unit_of
+from hub.identifiers.names import Name, UnitCode, is_tag_digits, names_of, unit_of
 from hub.identifiers.numbers import canonical
 from hub.ledger.units import UNITS
+from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 
 READS_MAX = 20_000  # in one sweep
@@ -42,6 +43,7 @@ class _Seen:
     read: str
     gtin: str | None
     serial: str | None  # None: it can not be read
+    names: tuple[Name, ...] = ()
     times: int = 0
 
 
@@ -59,7 +61,8 @@ def read_tags(tx: Transaction, reads: Sequence[str], *, product: str | None = No
     if product is not None and product not in products:
         raise UnknownReference(f"there is no product {product!r}", field="product")
     wanted = products[product]["id"] if product is not None else None
-    bearers = _bearers(tx, sorted({canonical(each.serial) for each in seen if each.serial}))
+    keys = {key for each in seen for name in each.names for key in name.keys}
+    bearers = _bearers(tx, sorted(keys))
     return [_tag(each, products, bearers, wanted) for each in seen]
 
 
@@ -67,14 +70,24 @@ def _each_once(reads: Sequence[str]) -> list[_Seen]:
     seen: dict[tuple[str | None, str], _Seen] = {}
     for read in reads:
         try:
-            named = unit_of(read)
-            gtin, serial = named or (None, read)
+            names = names_of(read)
+            code = _code(read)
+            gtin, serial = (code.gtin, code.serial) if code else (None, read)
             key = (gtin, canonical(serial))
-            fresh = _Seen(read, gtin, serial)
+            fresh = _Seen(read, gtin, serial, names)
         except InvalidBarcode:
             key, fresh = (None, f"\x00{read}"), _Seen(read, None, None)
         seen.setdefault(key, fresh).times += 1
     return list(seen.values())
+
+
+def _code(read: str) -> UnitCode | None:
+    try:
+        return unit_of(read)
+    except InvalidBarcode:
+        if is_tag_digits(read):
+            return None  # no tag's content; another maker's serial may look the same
+        raise
 
 
 def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
@@ -83,7 +96,8 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
     names = tx.rows_as(
         _UnitName,
         "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:keys...) "
-        "UNION SELECT canonical, unit_id FROM identifier WHERE canonical IN (:keys...)",
+        "UNION SELECT canonical, unit_id FROM identifier WHERE canonical IN (:keys...) "
+        "UNION SELECT id, id FROM unit WHERE id IN (:keys...)",
         keys=keys,
     )
     ids = sorted({row["id"] for row in names})
@@ -91,6 +105,17 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
     for row in names:
         found.setdefault(row["name"], {})[row["id"]] = units[row["id"]]
     return {name: list(bearing.values()) for name, bearing in found.items()}
+
+
+def _first_bearing(names: Sequence[Name], bearers: Mapping[str, list[Row]]) -> list[Row]:
+    """Return the units of the first name that any unit bears; a written-off one steps back."""
+    for name in names:
+        found = {unit["id"]: unit for key in name.keys for unit in bearers.get(key, [])}
+        units = [unit for unit in found.values() if name.gtin in {None, unit["gtin"]}]
+        living = [unit for unit in units if unit["status"] != Status.WRITTEN_OFF]
+        if units:
+            return living or units
+    return []
 
 
 def _tag(
@@ -102,9 +127,9 @@ def _tag(
     if seen.serial is None:
         return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
     product = products.get(seen.gtin) if seen.gtin else None
-    units = bearers.get(canonical(seen.serial), [])
-    if seen.gtin is not None:
-        units = [unit for unit in units if unit["gtin"] == seen.gtin]
+    units = _first_bearing(seen.names, bearers)
+    if not units and is_tag_digits(seen.read) and seen.gtin is None:
+        return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
     unit = units[0] if len(units) == 1 else None
     product_id = unit["product_id"] if unit else (product or {}).get("id")
     if len(units) > 1:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from hub.capture.answers import CaptureCode, Signal, Suggestion
-from hub.capture.hints import is_cut, near_expected, near_known
+from hub.capture.hints import is_cut, near_expected, near_known, other_layouts
 from hub.capture.workspace import Workspace, key_of
+from hub.identifiers.device_numbers import keys_of
 from hub.identifiers.serials import obeys
 from hub.storage.sql import Row
 
@@ -34,6 +35,7 @@ def _named(workspace: Workspace) -> dict[str, Row]:
     """Return the units identified by serials, texts, identifiers and internal labels."""
     content = workspace.content
     keys = {*content.serials, *content.texts}
+    keys |= {each for text in content.texts.values() for each in keys_of(text)}
     keys |= {key for _, value in content.identifiers if (key := key_of(value))}
     keys |= {key for digits in content.presumed.values() if (key := key_of(digits))}
     found = workspace.units_named(keys)
@@ -145,6 +147,7 @@ def _not_found(workspace: Workspace) -> None:
         workspace.suggestions += nearly_expected
         note_near(workspace, nearly_expected, Signal.REFUSE, "expected")
     near = near_known(workspace.tx, keys, workspace.product, pieces=True) if keys else []
+    near += other_layouts(workspace.tx, read.values(), workspace.product)
     suggested = {each.unit_id for each in workspace.suggestions if each.unit_id}
     workspace.suggestions += [each for each in near if each.unit_id not in suggested]
     note_near(workspace, near, Signal.REFUSE, "known")

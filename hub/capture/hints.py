@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from hub.capture.answers import CaptureCode, Suggestion
 from hub.errors import InvalidBarcode
+from hub.identifiers.keyboards import as_typed_elsewhere
 from hub.identifiers.numbers import canonical, skeleton
 from hub.identifiers.serials import matches
 from hub.storage.sql import Row, Transaction
@@ -100,6 +101,31 @@ def near_known(
             each = Suggestion(serial=row["serial"], why=why, unit_id=row["id"])
             suggested.setdefault(row["id"], each)
     return list(suggested.values())[:SUGGESTIONS_MAX]
+
+
+def other_layouts(tx: Transaction, texts: Iterable[str], product: Row | None) -> list[Suggestion]:
+    """Return the units whose serials were read by a scanner that is set to another keyboard."""
+    keys = set()
+    for text in texts:
+        for variant in as_typed_elsewhere(text):
+            try:
+                keys.add(canonical(variant))
+            except InvalidBarcode:
+                continue
+    if not keys:
+        return []
+    of_product, given = _of(product)
+    rows = tx.rows_as(
+        _SimilarUnit,
+        f"{LIKE}serial_canonical IN (:keys...){of_product} LIMIT :limit",
+        keys=sorted(keys),
+        limit=SUGGESTIONS_MAX,
+        **given,
+    )
+    return [
+        Suggestion(serial=row["serial"], why=CaptureCode.LOOK_ALIKE, unit_id=row["id"])
+        for row in rows
+    ]
 
 
 def _of(product: Row | None) -> tuple[str, dict[str, str]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers import barcodes
 from hub.identifiers.barcodes import Barcode, Kind
-from hub.identifiers.numbers import canonical, verbatim
+from hub.identifiers.names import is_tag_digits
+from hub.identifiers.numbers import canonical, own_id, upc_a, verbatim
 
 READINGS_MAX = 50
 
@@ -15,12 +16,13 @@ READINGS_MAX = 50
 SCHEMES = {
     Kind.IMEI: "imei",
     Kind.MEID: "meid",
+    Kind.EID: "eid",
+    Kind.MAC: "mac",
     Kind.VIN: "vin",
     Kind.ASSET: "asset",
     Kind.SECONDARY_SERIAL: "secondary_serial",
 }
 
-_ID = re.compile(r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}")
 # Where, in a value that lost its separators, a further application identifier may begin.
 _HIDDEN_AFTER = re.compile(r"(?=(?:10|21|240|250|11\d{6}|17\d{6}))")
 
@@ -33,7 +35,9 @@ class ScanContent:
     presumed: dict[str, str] = field(default_factory=dict)  # digits as read, which may be a serial
     serials: dict[str, str] = field(default_factory=dict)  # canonical form: as a serial was read
     texts: dict[str, str] = field(default_factory=dict)  # canonical form: as plain text was read
-    ids: set[str] = field(default_factory=set)  # our own, from an internal label
+    ids: dict[str, str] = field(default_factory=dict)  # perhaps our own: id, as it was read
+    upces: dict[str, str] = field(default_factory=dict)  # GTIN of a text that is a UPC-E: its key
+    tags: dict[str, tuple[str, str]] = field(default_factory=dict)  # digits, their GTIN and serial
     identifiers: set[tuple[str, str]] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
     lots: set[str] = field(default_factory=set)
@@ -64,20 +68,15 @@ def parse_readings(readings: Sequence[str]) -> ScanContent:
     return content
 
 
-def own_id(text: str) -> str | None:
-    """Return the id on an internal label, in any case; None for another text."""
-    if not _ID.fullmatch(text):
-        return None
-    digits = text.replace("-", "").lower()
-    places = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
-    return "-".join(digits[start:end] for start, end in places)
-
-
 def _sort(content: ScanContent, barcode: Barcode) -> None:
     for element in barcode.elements:
         kind, value = element.kind, element.value
         if kind is Kind.GTIN and barcode.form == "retail" and barcode.symbology is None:
             content.presumed[value] = barcode.raw.strip()
+        elif kind is Kind.GTIN and barcode.form == "epc" and is_tag_digits(barcode.raw):
+            serial = canonical(barcode.values(Kind.SERIAL)[0])
+            content.tags[barcode.raw.strip()] = (value, serial)
+            content.gtins.add(value)
         elif kind is Kind.TEXT:
             _sort_text(content, value)
         elif kind is Kind.SERIAL:
@@ -104,9 +103,11 @@ def _values_of(content: ScanContent, kind: Kind) -> set[str]:
 
 def _sort_text(content: ScanContent, text: str) -> None:
     if (unit_id := own_id(text)) is not None:
-        content.ids.add(unit_id)
+        content.ids[unit_id] = text
         return
     value = verbatim(text)
+    if (gtin := upc_a(value)) is not None:
+        content.upces[gtin] = canonical(value)
     if value != text and text.strip() != value:  # "S/N: …" marks a serial
         content.serials.setdefault(canonical(value), value)
     else:

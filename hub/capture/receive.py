@@ -3,9 +3,12 @@
 from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.find import against_rule, no_serial, note_expected, note_near
 from hub.capture.hints import near_known
+from hub.capture.reading import ScanContent
 from hub.capture.workspace import Workspace, key_of
 from hub.catalogue import LOT_TRACKED, SERIAL_TRACKED
+from hub.identifiers.device_numbers import keys_of
 from hub.identifiers.serials import obeys
+from hub.lifecycle import Status
 from hub.storage.sql import Row
 
 
@@ -42,7 +45,8 @@ def _choose(workspace: Workspace, product: Row) -> str | None:
             workspace,
             [workspace.met[each] for each in sorted(content.ids) if each in workspace.met],
         )
-    candidates = content.serials or content.texts or _numbers(workspace, product)
+    announced = {} if content.serials else _announced(workspace, product)
+    candidates = content.serials or content.texts | announced or _numbers(workspace, product)
     if len(candidates) > 1:
         candidates = _narrowed(workspace, product, candidates)
     if len(candidates) > 1:
@@ -63,6 +67,35 @@ def _choose(workspace: Workspace, product: Row) -> str | None:
     return serial
 
 
+def _announced(workspace: Workspace, product: Row) -> dict[str, str]:
+    """Return digits that look like a GTIN or an IMEI, and are a serial all the same.
+
+    They are if they were announced, or are known as a serial of the product.
+    """
+    content = workspace.content
+    known = {
+        unit["serial_canonical"]
+        for unit in workspace.met.values()
+        if unit["product_id"] == product["id"]
+    }
+    read = [*content.presumed.values(), *(value for _, value in content.identifiers)]
+    found = {
+        key: value
+        for value in sorted(read)
+        if (key := key_of(value)) and (key in workspace.expected or key in known)
+    }
+    _take(content, found)
+    return found
+
+
+def _take(content: ScanContent, found: dict[str, str]) -> None:
+    """Remove what is a serial from the numbers that it looks like."""
+    content.identifiers = {each for each in content.identifiers if key_of(each[1]) not in found}
+    content.presumed = {
+        gtin: digits for gtin, digits in content.presumed.items() if key_of(digits) not in found
+    }
+
+
 def _numbers(workspace: Workspace, product: Row) -> dict[str, str]:
     """Return digits that look like a GTIN or an IMEI, and match the manufacturer's rule.
 
@@ -76,10 +109,7 @@ def _numbers(workspace: Workspace, product: Row) -> dict[str, str]:
         for value in sorted(read)
         if (key := key_of(value)) and (obeys(value, rule) if rule else value in vins)
     }
-    content.identifiers = {each for each in content.identifiers if key_of(each[1]) not in found}
-    content.presumed = {
-        gtin: digits for gtin, digits in content.presumed.items() if key_of(digits) not in found
-    }
+    _take(content, found)
     return found
 
 
@@ -98,10 +128,11 @@ def _check(workspace: Workspace, product: Row, serial: str) -> None:
     key = key_of(serial)
     assert key is not None  # what is no serial was refused when it was sorted
     against_rule(workspace, serial, product)
+    keys = {key, *keys_of(serial)}
     known = [
         unit
         for unit in workspace.met.values()
-        if unit["product_id"] == product["id"] and unit["serial_canonical"] == key
+        if unit["product_id"] == product["id"] and unit["serial_canonical"] in keys
     ]
     known += [
         unit
@@ -133,6 +164,8 @@ def _look_alikes(workspace: Workspace, product: Row, key: str) -> None:
 
 def _known_already(workspace: Workspace, units: list[Row]) -> None:
     for unit in units:
+        if unit["status"] == Status.EXPECTED:
+            continue  # it has its record already, and arrives now
         workspace.refuse(
             CaptureCode.DUPLICATE,
             f"a unit of {unit['sku']} with {unit['serial']} is known already ({unit['status']})",

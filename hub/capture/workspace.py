@@ -13,6 +13,7 @@ from hub.capture.hints import expected_serials
 from hub.capture.reading import ScanContent
 from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode
+from hub.identifiers.device_numbers import keys_of, normalized
 from hub.identifiers.numbers import canonical
 from hub.identifiers.serials import own_code
 from hub.ledger.units import UNITS
@@ -22,6 +23,7 @@ from hub.storage.sql import Row, Transaction
 class _CanonicalName(TypedDict):
     unit_id: str
     scheme: str
+    space: str
     canonical: str
 
 
@@ -75,6 +77,7 @@ def look_up(
 
 def _codes(content: ScanContent, hint: str | None) -> list[str]:
     codes = {*content.gtins, *content.presumed, *content.texts, *content.texts.values()}
+    codes |= set(content.upces)
     codes |= {text.upper() for text in content.texts.values()}
     return sorted(codes | ({hint} if hint else set()))
 
@@ -83,7 +86,9 @@ def _load_units(workspace: Workspace) -> None:
     """Load every unit that a reading, or a likely correction of it, identifies."""
     content = workspace.content
     keys = {*content.serials, *content.texts, *content.splits}
-    keys |= {canonical(value) for _, value in content.identifiers}
+    keys |= {normalized(*each) for each in content.identifiers}
+    keys |= {each for text in content.texts.values() for each in keys_of(text)}
+    keys |= {key for text in (*content.ids.values(), *content.tags) if (key := key_of(text))}
     keys |= {canonical(digits) for digits in content.presumed.values()}
     rows = workspace.tx.rows(
         f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical IN (:keys...) "
@@ -93,20 +98,28 @@ def _load_units(workspace: Workspace) -> None:
         ids=sorted(content.ids),
     )
     workspace.met = {row["id"]: row for row in rows}
+    for unit_id in [each for each in content.ids if each not in workspace.met]:
+        # No label of ours: another maker's number of the same form, such as a SMBIOS UUID.
+        text = content.ids.pop(unit_id)
+        if (key := key_of(text)) is not None:
+            content.texts.setdefault(key, text.strip())
     if not rows:
         return
     for row in workspace.tx.rows_as(
         _CanonicalName,
-        "SELECT unit_id, scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
+        "SELECT unit_id, scheme, space, canonical FROM identifier WHERE unit_id IN (:ids...)",
         ids=list(workspace.met),
     ):
         schemes = workspace.names.setdefault(row["unit_id"], {})
-        schemes.setdefault(row["scheme"], set()).add(row["canonical"])
+        for scheme in {row["scheme"], row["space"]}:
+            schemes.setdefault(scheme, set()).add(row["canonical"])
 
 
 def _choose_product(workspace: Workspace, products: Mapping[str, Row], hint: str | None) -> None:
     content = workspace.content
     hinted = products.get(hint) if hint else None
+    if hinted is not None:
+        _without_chance_tags(content, products)
     if hint and hinted is None:
         workspace.refuse(CaptureCode.UNKNOWN_PRODUCT, f"there is no product {hint!r}")
     read = {row["id"]: row for code in content.gtins if (row := products.get(code))}
@@ -115,11 +128,7 @@ def _choose_product(workspace: Workspace, products: Mapping[str, Row], hint: str
             read[row["id"]] = row
             content.gtins.add(gtin)
             del content.presumed[gtin]
-    for key, text in sorted(content.texts.items()):
-        row = products.get(text) or products.get(text.upper()) or products.get(key)
-        # A number may be both a SKU and a serial: a known serial takes precedence.
-        if row is not None and not workspace.units_named([key]):
-            read[row["id"]] = row
+    read |= _products_of_texts(workspace, products)
     if len(read) > 1:
         skus = ", ".join(sorted(row["sku"] for row in read.values()))
         workspace.refuse(
@@ -137,6 +146,30 @@ def _choose_product(workspace: Workspace, products: Mapping[str, Row], hint: str
         )
     workspace.product = hinted or (next(iter(read.values())) if len(read) == 1 else None)
     _separate_own_codes(workspace, [*read.values(), *([hinted] if hinted else [])])
+
+
+def _products_of_texts(workspace: Workspace, products: Mapping[str, Row]) -> dict[str, Row]:
+    """Return the products whose SKU or short code (UPC-E) was read as a text, by id."""
+    content, read = workspace.content, {}
+    for gtin, key in sorted(content.upces.items()):
+        if (row := products.get(gtin)) is not None and not workspace.units_named([key]):
+            read[row["id"]] = row
+            content.gtins.add(gtin)
+    for key, text in sorted(content.texts.items()):
+        row = products.get(text) or products.get(text.upper()) or products.get(key)
+        # A number may be both a SKU and a serial: a known serial takes precedence.
+        if row is not None and not workspace.units_named([key]):
+            read[row["id"]] = row
+    return read
+
+
+def _without_chance_tags(content: ScanContent, products: Mapping[str, Row]) -> None:
+    """Take digits that look like a tag of an unknown product for a text, as for a serial."""
+    for digits, (gtin, serial) in content.tags.items():
+        if gtin not in products and (key := key_of(digits)) is not None:
+            content.gtins.discard(gtin)
+            content.serials.pop(serial, None)
+            content.texts.setdefault(key, digits)
 
 
 def _separate_own_codes(workspace: Workspace, products: list[Row]) -> None:

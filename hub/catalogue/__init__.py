@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypedDict, overload
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -133,12 +134,16 @@ class ProductCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationCard:
-    """Data of a location; `site` is the code of the building that a bin belongs to."""
+    """Data of a location; `site` is the code of the building that a bin belongs to.
+
+    `time_zone` is its IANA name, such as ``Pacific/Auckland``; None: that of its site, or UTC.
+    """
 
     code: str
     name: str
     kind: LocationKind
     site: str | None = None
+    time_zone: str | None = None
 
 
 class CatalogueProductRow(ProductRow):
@@ -151,6 +156,11 @@ class CatalogueProductRow(ProductRow):
 
 class _Id(TypedDict):
     id: str
+
+
+class _ProductCodes(TypedDict):
+    sku: str
+    gtin: str | None
 
 
 class _ManufacturerId(TypedDict):
@@ -183,6 +193,8 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
     """
     _check_product(card)
     manufacturer = reference(tx, "manufacturer", "code", card.manufacturer)
+    gtin = gtin14(card.gtin) if card.gtin else None
+    _check_codes(tx, card.sku, gtin)
     known = tx.row_as(
         _ManufacturerId, "SELECT manufacturer_id FROM product WHERE sku = :sku", sku=card.sku
     )
@@ -210,7 +222,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         sku=card.sku,
         name=card.name,
         maker=manufacturer["id"],
-        gtin=gtin14(card.gtin) if card.gtin else None,
+        gtin=gtin,
         model=card.model_number,
         months=card.warranty_months,
         tracking=str(card.tracking),
@@ -228,6 +240,41 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
     )
     assert row is not None
     return row["id"]
+
+
+def _check_codes(tx: Transaction, sku: str, gtin: str | None) -> None:
+    """Raise InvalidInput where a code of a product is that of another one.
+
+    A GTIN is one product's, and no SKU is written as another product's GTIN: a reading would be of
+    the one or the other by chance.
+    """
+    own = gtin14_or_none(sku)
+    for row in tx.rows_as(
+        _ProductCodes,
+        "SELECT sku, gtin FROM product WHERE sku <> :sku AND (gtin IN (:gtins...) "
+        "OR sku IN (:skus...))",
+        sku=sku,
+        gtins=sorted({each for each in (gtin, own) if each}),
+        skus=sorted(written_gtins(gtin)) if gtin else [],
+    ):
+        if gtin is not None and row["gtin"] == gtin:
+            raise InvalidInput(f"GTIN {gtin} is that of {row['sku']} already", field="gtin")
+        if own is not None and row["gtin"] == own:
+            raise InvalidInput(f"the SKU {sku} is the GTIN of {row['sku']}", field="sku")
+        raise InvalidInput(f"GTIN {gtin} is the SKU {row['sku']}", field="gtin")
+
+
+def written_gtins(gtin: str) -> set[str]:
+    """Return the ways to write a GTIN of fourteen digits: with 14, 13, 12 and 8 of them."""
+    return {gtin[14 - length :] for length in (8, 12, 13, 14) if not gtin[: 14 - length].strip("0")}
+
+
+def gtin14_or_none(text: str) -> str | None:
+    """Return a text as a GTIN of fourteen digits, or None if it is none."""
+    try:
+        return gtin14(text)
+    except InvalidInput:
+        return None
 
 
 def _check_product(card: ProductCard) -> None:
@@ -253,24 +300,38 @@ def register_location(tx: Transaction, context: CommandContext, card: LocationCa
     unknown site.
     """
     _check_code_and_name(card.code, card.name)
+    if card.time_zone is not None:
+        time_zone(card.time_zone)
     if card.kind in OUTSIDE_KINDS:
         raise InvalidInput(f"there is one {card.kind} location already", field="kind")
     own_id = new_id()
     site_id = reference(tx, "location", "code", card.site)["id"] if card.site else own_id
     row = tx.row_as(
         _Id,
-        "INSERT INTO location(id, code, name, kind, site_id, created_at) "
-        "VALUES(:id, :code, :name, :kind, :site_id, :now) "
-        "ON CONFLICT(code) DO UPDATE SET name = excluded.name RETURNING id",
+        "INSERT INTO location(id, code, name, kind, site_id, time_zone, created_at) "
+        "VALUES(:id, :code, :name, :kind, :site_id, :time_zone, :now) "
+        "ON CONFLICT(code) DO UPDATE SET name = excluded.name, "
+        "time_zone = COALESCE(excluded.time_zone, location.time_zone) RETURNING id",
         id=own_id,
         code=card.code,
         name=card.name,
         kind=card.kind,
         site_id=site_id,
+        time_zone=card.time_zone,
         now=micros(context.now),
     )
     assert row is not None
     return row["id"]
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name; raise InvalidInput for another name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"{name[:64]!r} is no time zone: name one as Europe/Paris", field="timeZone"
+        ) from error
 
 
 @overload
@@ -344,7 +405,10 @@ def _check_code_and_name(code: str, name: str, *, code_chars_max: int = 64) -> N
 
 
 def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, CatalogueProductRow]:
-    """Return products by SKU or GTIN, keyed by the given code; unknown codes are left out."""
+    """Return products by SKU or GTIN, keyed by the given code; unknown codes are left out.
+
+    A code that is the SKU of one product and the GTIN of another is the SKU.
+    """
     rows = tx.rows_as(
         CatalogueProductRow,
         "SELECT product.*, COALESCE(product.serial_pattern, manufacturer.serial_pattern) "
@@ -356,7 +420,10 @@ def products_by_code(tx: Transaction, codes: list[str]) -> dict[str, CataloguePr
         gtins=[code.zfill(14) for code in codes if code.isdigit()],
     )
     found: dict[str, CatalogueProductRow] = {}
-    for row in rows:
-        found[row["sku"]] = row
-        found.update({code: row for code in codes if row["gtin"] and code.zfill(14) == row["gtin"]})
+    wanted = set(codes)
+    by_gtin = {row["gtin"]: row for row in rows if row["gtin"]}
+    for code in codes:
+        if code.isdigit() and (row := by_gtin.get(code.zfill(14))) is not None:
+            found[code] = row
+    found.update({row["sku"]: row for row in rows if row["sku"] in wanted})
     return found

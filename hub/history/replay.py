@@ -7,11 +7,13 @@ did not occur is skipped, corrected values replace recorded ones. This module ac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, TypedDict
 
 import orjson
 
 from hub.catalogue import CUSTOMER, IN_TRANSIT
+from hub.clock import moment
 from hub.errors import ContradictsHistory, Refused, StepNotAllowed
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import LIFECYCLE, Action, Place, Status, check, disposition
@@ -136,8 +138,10 @@ def contradict(
 ) -> None:
     """Check that a corrected history is possible; raises ContradictsHistory.
 
-    An event with the same preceding state as before is not checked again: it was accepted.
+    An event with the same preceding state as before is not checked again: it was accepted. The
+    times of the events keep their order too (`hub.ledger.chronology`).
     """
+    _check_order(before, after)
     accepted = {event.version: (event, snapshot) for event, snapshot in _entering(before, places)}
     for event, snapshot in _entering(after, places):
         if snapshot is None or accepted.get(event.version) == (event, snapshot):
@@ -151,6 +155,26 @@ def contradict(
                 prevented_by=event.id,
                 action=str(event.action),
             ) from refusal
+
+
+def _check_order(before: Sequence[ReplayedEvent], after: Sequence[ReplayedEvent]) -> None:
+    """Raise ContradictsHistory where a correction makes an event precede one that it follows."""
+    recorded = {event.version: event.occurred_at for event in before}
+    for earlier, later in pairwise(after):
+        if earlier.occurred_at <= later.occurred_at:
+            continue
+        moved, kept = (later, earlier) if _is_moved(later, recorded) else (earlier, later)
+        if _is_moved(moved, recorded):
+            raise ContradictsHistory(
+                f"event {kept.version} ({kept.action.replace('_', ' ')}) prevents it: it happened "
+                f"at {moment(kept.occurred_at).isoformat()}",
+                prevented_by=kept.id,
+                action=str(kept.action),
+            )
+
+
+def _is_moved(event: ReplayedEvent, recorded: Mapping[int, int]) -> bool:
+    return recorded.get(event.version) != event.occurred_at
 
 
 def _entering(

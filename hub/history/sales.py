@@ -7,11 +7,13 @@ earlier owners.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
 
 import orjson
 
+from hub.catalogue import time_zone
 from hub.clock import moment
 from hub.history import unit_history
 from hub.lifecycle import LEAVING, Action
@@ -49,11 +51,20 @@ class Sale:
     replaces: str | None = None
     cover: str | None = None
     order: Row | None = None  # OrderOfLine
+    zone: tzinfo = UTC  # of the place that sold it, else as the command stated its time
 
     @property
     def sold_on(self) -> date:
-        """Return the day of the sale: of the order, else of the event."""
-        return moment(self.order["placed_at"] if self.order else self.occurred_at).date()
+        """Return the day of the sale at the place of sale: of the order, else of the event."""
+        return self._day(self.order["placed_at"] if self.order else self.occurred_at)
+
+    @property
+    def left_on(self) -> date:
+        """Return the day of the event at the place that the unit left."""
+        return self._day(self.occurred_at)
+
+    def _day(self, at: int) -> date:
+        return moment(at).astimezone(self.zone).date()
 
     @property
     def channel(self) -> str | None:
@@ -83,9 +94,29 @@ def stories(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Story]:
     }
     sales = [sale for story in found.values() for sale in story.sales]
     orders = orders_of_lines(tx, {sale.line_id for sale in sales if sale.line_id})
+    zones = _zones(tx, {sale.place for sale in sales if sale.place})
     for sale in sales:
         sale.order = orders.get(sale.line_id or "")
+        sale.zone = zones.get(sale.place or "", sale.zone)
     return found
+
+
+class _PlaceZone(TypedDict):
+    code: str
+    time_zone: str
+
+
+def _zones(tx: Transaction, codes: Iterable[str]) -> dict[str, ZoneInfo]:
+    """Return the time zones of places that have one, by their codes; a bin has that of its site."""
+    rows = tx.rows_as(
+        _PlaceZone,
+        "SELECT location.code, COALESCE(location.time_zone, site.time_zone) AS time_zone "
+        "FROM location JOIN location AS site ON site.id = location.site_id "
+        "WHERE location.code IN (:codes...) "
+        "AND COALESCE(location.time_zone, site.time_zone) IS NOT NULL",
+        codes=sorted(codes),
+    )
+    return {row["code"]: time_zone(row["time_zone"]) for row in rows}
 
 
 def story_of(tx: Transaction, unit_id: str) -> Story:
@@ -148,11 +179,18 @@ def _sale(row: Row, action: Action, details: dict[str, Any], line: str | None) -
         channel_code=details.get("channel"),
         replaces=details.get("replaces"),
         cover=details.get("cover"),
+        zone=_stated_zone(details),
     )
 
 
+def _stated_zone(details: dict[str, Any]) -> tzinfo:
+    """Return the zone in which a command stated the time of its event."""
+    offset = details.get("utc_offset")
+    return datetime.strptime(offset, "%z").tzinfo or UTC if offset else UTC
+
+
 def _note(story: Story, row: Row, action: Action, details: dict[str, Any]) -> None:
-    day = moment(row["occurred_at"]).date()
+    day = moment(row["occurred_at"]).astimezone(_stated_zone(details)).date()
     if action is Action.ACTIVATE:
         story.activated_on = day
     elif action is Action.MAINTAIN and story.sale is not None:

@@ -8,21 +8,23 @@ separators for one long serial. What can be read in two ways says so (`doubt`).
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from biip import ParseError
-from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 from biip.gs1_element_strings import GS1ElementString
-from biip.gs1_messages import GS1Message
 from biip.symbology import SymbologyIdentifier
 
 from hub.errors import InvalidBarcode, InvalidInput
-from hub.identifiers import epc
+from hub.identifiers import epc, gs1
+from hub.identifiers.device_numbers import is_eid, is_imei, is_mac, is_meid, is_vin, normalized
+from hub.identifiers.envelopes import is_envelope, read_envelope
+from hub.identifiers.gs1 import FNC1, is_trade_number
 from hub.identifiers.medical import Udi, read_hibc, read_iccbba
-from hub.identifiers.numbers import check_digit, gtin14
+from hub.identifiers.numbers import check_digit, gtin14, upc_a
 
-FNC1 = "\x1d"
+__all__ = ["FNC1", "Barcode", "Element", "Kind", "is_trade_number", "luhn", "read"]
+
 CHARS_MAX = 2_000
 GS1_SYMBOLOGIES = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
 RETAIL_SYMBOLOGIES = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4", "]I0", "]I1"})
@@ -39,6 +41,8 @@ class Kind(StrEnum):
     PRODUCTION_DATE = "production_date"
     IMEI = "imei"
     MEID = "meid"
+    EID = "eid"
+    MAC = "mac"
     VIN = "vin"
     SSCC = "sscc"
     ASSET = "asset"  # GIAI or GRAI
@@ -77,7 +81,7 @@ def read(raw: str) -> Barcode:
     if symbology in GS1_SYMBOLOGIES:
         return _digital_link(raw, text) if _is_link(text) else _gs1(raw, text, symbology)
     if symbology in RETAIL_SYMBOLOGIES:
-        return Barcode(raw, "retail", (Element(Kind.GTIN, _gtin(text)),), symbology)
+        return _retail(raw, text, symbology)
     for looks_like, take in FORMS:
         if looks_like(text):
             return take(raw, text)
@@ -107,11 +111,7 @@ def _is_link(text: str) -> bool:
 
 
 def _digital_link(raw: str, text: str) -> Barcode:
-    try:
-        link = GS1DigitalLinkURI.parse(text)
-    except ParseError as error:
-        raise InvalidBarcode("this web address names no unit", read=raw) from error
-    return Barcode(raw, "digital_link", _elements(raw, link.element_strings))
+    return Barcode(raw, "digital_link", _elements(raw, gs1.link(raw, text)))
 
 
 def _epc(raw: str, text: str) -> Barcode:
@@ -119,40 +119,13 @@ def _epc(raw: str, text: str) -> Barcode:
     return Barcode(raw, "epc", (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial)))
 
 
-def unit_of(text: str) -> tuple[str, str] | None:
-    """Return the GTIN and serial that an EPC or a GS1 Digital Link names; None for other texts.
-
-    Raises InvalidBarcode for an EPC that names no unit.
-    """
-    text = text.strip()
-    if epc.is_epc(text):
-        tag = epc.read(text)
-        return tag.gtin, tag.serial
-    if not _is_link(text):
-        return None
-    try:
-        link = _digital_link(text, text)
-    except InvalidBarcode:
-        return None  # a web address that is no GS1 Digital Link is a text like others
-    gtins, serials = link.values(Kind.GTIN), link.values(Kind.SERIAL)
-    return (gtins[0], serials[0]) if gtins and serials else None
-
-
 def _gs1(raw: str, text: str, symbology: str | None = None) -> Barcode:
-    bracketed = text.startswith("(")
-    try:
-        parse = GS1Message.parse_hri if bracketed else GS1Message.parse
-        message = parse(text.strip(FNC1))
-    except ParseError as error:
-        raise InvalidBarcode(f"this is no whole GS1 barcode: {error}", read=raw) from error
-    elements = _elements(raw, message.element_strings)
-    if not message.element_strings:
-        raise InvalidBarcode("the GS1 barcode is empty", read=raw)
+    strings, has_ends = gs1.elements(raw, text)
     doubt = None
-    open_ended = any(each.ai.separator_required for each in message.element_strings)
-    if open_ended and not bracketed and symbology is None and FNC1 not in text:
+    open_ended = any(each.ai.separator_required for each in strings)
+    if open_ended and not has_ends and symbology is None:
         doubt = "the scanner sent no separators: a lot may hide in the serial"
-    return Barcode(raw, "gs1", elements, symbology, doubt)
+    return Barcode(raw, "gs1", _elements(raw, strings), symbology, doubt)
 
 
 APPLICATION_IDENTIFIERS = {
@@ -167,6 +140,18 @@ APPLICATION_IDENTIFIERS = {
     "8002": Kind.IMEI,
     "8003": Kind.ASSET,
     "8004": Kind.ASSET,
+}
+
+
+DATA_IDENTIFIERS = {
+    "S": Kind.SERIAL,
+    "8P": Kind.GTIN,
+    "P": Kind.TEXT,
+    "1P": Kind.TEXT,
+    "T": Kind.LOT,
+    "1T": Kind.LOT,
+    "14D": Kind.EXPIRY,
+    "16D": Kind.PRODUCTION_DATE,
 }
 
 
@@ -207,17 +192,10 @@ def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barc
 
 def _one(form: str, kind: Kind) -> Callable[[str, str], Barcode]:
     def read_one(raw: str, text: str) -> Barcode:
-        value = _label_free(text).upper()
-        return Barcode(raw, form, (Element(kind, _gtin(value) if kind is Kind.GTIN else value),))
+        value = normalized(form, text)
+        return Barcode(raw, form, (Element(kind, value),))
 
     return read_one
-
-
-_LABEL = re.compile(r"^(?:IMEI|MEID|VIN|SSCC)\s*[:#]?\s*", re.IGNORECASE)
-
-
-def _label_free(text: str) -> str:
-    return re.sub(r"[\s-]", "", _LABEL.sub("", text))
 
 
 def luhn(digits: str) -> bool:
@@ -229,64 +207,78 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def is_imei(text: str) -> bool:
-    """Return whether a text is an IMEI: 15 digits with a Luhn check digit (3GPP TS 23.003)."""
-    digits = _label_free(text)
-    return len(digits) == 15 and digits.isascii() and digits.isdigit() and luhn(digits)
+_SSCC_LABEL = re.compile(r"^SSCC\s*[:#]?\s*", re.IGNORECASE)
 
 
-def is_meid(text: str) -> bool:
-    """Return whether a text is an MEID: 14 hexadecimal digits, the first a letter."""
-    return re.fullmatch(r"[A-Fa-f][0-9A-Fa-f]{13}", _label_free(text)) is not None
-
-
-_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
-_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", "12345678123457923456789", strict=True))
-_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-
-
-def is_vin(text: str) -> bool:
-    """Return whether a text is a VIN with a valid check digit (49 CFR 565.15)."""
-    vin = _label_free(text).upper()
-    if not _VIN.fullmatch(vin):
-        return False
-    values = (int(_VIN_VALUES.get(letter, letter)) for letter in vin)
-    rest = sum(value * weight for value, weight in zip(values, _VIN_WEIGHTS, strict=True)) % 11
-    return vin[8] == ("X" if rest == 10 else str(rest))
-
-
-def is_trade_number(text: str) -> bool:
-    """Return whether a text is a GTIN: 8, 12, 13 or 14 digits with a valid check digit."""
-    right_form = text.isascii() and text.isdigit() and len(text) in {8, 12, 13, 14}
-    return right_form and check_digit(text[:-1]) == text[-1]
+def _digits_of(text: str) -> str:
+    return re.sub(r"[\s-]", "", _SSCC_LABEL.sub("", text))
 
 
 def _is_sscc(text: str) -> bool:
-    digits = _label_free(text).removeprefix("00") if len(_label_free(text)) == 20 else text
+    digits = _digits_of(text).removeprefix("00") if len(_digits_of(text)) == 20 else text
     right_form = digits.isascii() and digits.isdigit() and len(digits) == 18
     return right_form and check_digit(digits[:-1]) == digits[-1]
 
 
 def _sscc(raw: str, text: str) -> Barcode:
-    return Barcode(raw, "sscc", (Element(Kind.SSCC, _label_free(text)[-18:]),))
+    return Barcode(raw, "sscc", (Element(Kind.SSCC, _digits_of(text)[-18:]),))
 
 
-def _is_gs1(text: str) -> bool:
-    if FNC1 in text or re.match(r"\(\d{2,4}\)", text):
+def _envelope(raw: str, text: str) -> Barcode:
+    envelope = read_envelope(text)
+    found: list[Element] = []
+    for each in envelope.gs1:
+        found += _gs1(raw, each, "]d2").elements
+    for identifier, value in envelope.fields:
+        kind = DATA_IDENTIFIERS.get(identifier)
+        if kind is Kind.GTIN:
+            found.append(Element(kind, _gtin(value)))
+        elif kind in {Kind.EXPIRY, Kind.PRODUCTION_DATE}:
+            found.append(Element(kind, _iso_day(value, raw)))
+        elif kind is not None:
+            found.append(Element(kind, value))
+    return Barcode(raw, "envelope", tuple(found))
+
+
+def _iso_day(value: str, raw: str) -> str:
+    try:
+        return datetime.strptime(value, "%Y%m%d").date().isoformat()  # noqa: DTZ007 # a day
+    except ValueError as error:
+        raise InvalidBarcode(f"{value!r} is no date", read=raw) from error
+
+
+def _retail(raw: str, text: str, symbology: str | None = None) -> Barcode:
+    """Read a trade number; where the scanner says that it is one, UPC-E too."""
+    short = upc_a(text) if symbology is not None and not is_trade_number(text) else None
+    return Barcode(raw, "retail", (Element(Kind.GTIN, short or _gtin(text)),), symbology)
+
+
+def _is_tag(text: str) -> bool:
+    """Return whether a text is an EPC; digits that hold none are a text like others."""
+    if not epc.is_epc(text):
+        return False
+    if text[:4].lower() == "urn:":
         return True
-    return len(text) > 16 and text.startswith("01") and is_trade_number(text[2:16])
+    try:
+        epc.decode(text)
+    except InvalidBarcode:
+        return False
+    return True
 
 
 # In this order: the first form that a text has is the one that it is read in.
 FORMS: tuple[tuple[Callable[[str], bool], Callable[[str, str], Barcode]], ...] = (
     (_is_link, _digital_link),
-    (epc.is_epc, _epc),
-    (is_trade_number, _one("retail", Kind.GTIN)),
+    (_is_tag, _epc),
+    (is_trade_number, _retail),
     (is_imei, _one("imei", Kind.IMEI)),
     (_is_sscc, _sscc),
-    (_is_gs1, _gs1),
+    (is_envelope, _envelope),
+    (gs1.is_element_string, _gs1),
     (lambda text: text.startswith("+"), _medical("hibc", read_hibc)),
     (lambda text: text.startswith(("=/", "=,", "&,")), _medical("iccbba", read_iccbba)),
+    (is_eid, _one("eid", Kind.EID)),
+    (is_mac, _one("mac", Kind.MAC)),
     (is_meid, _one("meid", Kind.MEID)),
     (is_vin, _one("vin", Kind.VIN)),
 )

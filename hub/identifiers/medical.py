@@ -1,10 +1,12 @@
 """Medical device identifiers (UDI) in the forms of HIBCC and ICCBBA; GS1's are GS1 barcodes.
 
-HIBC: ANSI/HIBC 2.6 (primary and secondary data, joined by a slash, one check character over all).
+HIBC: ANSI/HIBC 2.6 (primary and secondary data, joined by a slash, one check character over all; a
+secondary label on its own has a link character, the check character of the primary, before it).
 ICCBBA: ISBT 128 data structures as the FDA's UDI form tables list them.
 """
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -22,6 +24,7 @@ class Udi:
     lot: str | None = None
     expiry: date | None = None
     produced: date | None = None
+    link: str | None = None  # of a secondary label: the check character of its primary
 
 
 def hibc_check(text: str) -> str:
@@ -36,11 +39,16 @@ def read_hibc(text: str) -> Udi:
         raise InvalidBarcode("this is no HIBC label", read=text)
     if hibc_check(text[:-1]) != text[-1]:
         raise InvalidBarcode("the check character of the HIBC label is wrong", read=text)
-    parts = text[1:-1].split("/")
-    udi = Udi()
-    for part in parts:
+    body, udi = text[1:-1], Udi()
+    if body.startswith("$") or _ORDINAL.match(body):  # a secondary label on its own
+        body, udi = body[:-1], Udi(link=body[-1])
+    for part in body.split("/"):
         udi = _hibc_part(part, udi, text)
     return udi
+
+
+_ORDINAL = re.compile(r"(\d{5})(.*)")  # year and day of the year, then a lot
+_QUANTITY = re.compile(r"Q\d{1,5}")
 
 
 _PRIMARY = re.compile(r"(?P<labeler>[A-Z][A-Z0-9]{3})(?P<product>[A-Z0-9]{1,18})(?P<unit>\d)")
@@ -53,6 +61,11 @@ def _hibc_part(part: str, udi: Udi, text: str) -> Udi:
         return replace(udi, expiry=_day(part[3:], "%Y%m%d", text))
     if part.startswith("16D"):
         return replace(udi, produced=_day(part[3:], "%Y%m%d", text))
+    if _QUANTITY.fullmatch(part) and udi != Udi():
+        return udi
+    if (ordinal := _ORDINAL.fullmatch(part)) is not None:
+        lot = ordinal[2] or udi.lot
+        return replace(udi, expiry=_day(ordinal[1], "%y%j", text), lot=lot)
     if part.startswith("S") and udi.device is not None:
         return replace(udi, serial=part[1:])
     primary = _PRIMARY.fullmatch(part)
@@ -93,8 +106,9 @@ def _hibc_date(rest: str, text: str) -> tuple[date | None, str]:
         length, form = _DATES[rest[0]]
         value, rest = rest[1 : 1 + length], rest[1 + length :]
         return (_day(value, form, text) if form else None), rest
-    if rest[:4].isdigit():
-        return _day(rest[:4], "%m%y", text), rest[4:]
+    if rest[:4].isdigit():  # a month: it lasts to its end
+        month = _day(rest[:4], "%m%y", text)
+        return month.replace(day=monthrange(month.year, month.month)[1]), rest[4:]
     return None, rest
 
 

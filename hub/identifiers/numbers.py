@@ -57,12 +57,46 @@ def is_id(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+_OWN = re.compile(
+    r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?7[0-9A-Fa-f]{3}-?[89ABab][0-9A-Fa-f]{3}-?[0-9A-Fa-f]{12}"
+)
+
+
+def own_id(text: str) -> str | None:
+    """Return the id on a label of our own (UUID version 7), in any case; None for another text.
+
+    Whether it is one, the ledger knows: another maker's number may have the same form.
+    """
+    if not _OWN.fullmatch(text):
+        return None
+    digits = text.replace("-", "").lower()
+    places = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+    return "-".join(digits[start:end] for start, end in places)
+
+
 def check_digit(digits: str) -> str:
     """Compute the GS1 check digit (General Specifications, section 7.9) of the digits before it."""
     total = sum(
         int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits[::-1])
     )
     return str(-total % 10)
+
+
+def upc_a(text: str) -> str | None:
+    """Return the GTIN of fourteen digits that a UPC-E of eight stands for; None if it is none."""
+    if not (len(text) == 8 and text.isascii() and text.isdigit() and text[0] in "01"):
+        return None
+    system, body, check = text[0], text[1:7], text[7]
+    last = body[5]
+    if last in "012":
+        digits = system + body[:2] + last + "0000" + body[2:5]
+    elif last == "3":
+        digits = system + body[:3] + "00000" + body[3:5]
+    elif last == "4":
+        digits = system + body[:4] + "00000" + body[4]
+    else:
+        digits = system + body[:5] + "0000" + last
+    return (digits + check).zfill(14) if check_digit(digits) == check else None
 
 
 def gtin14(text: str) -> str:

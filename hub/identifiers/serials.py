@@ -7,7 +7,7 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers.barcodes import luhn
 from hub.identifiers.medical import HIBC_LETTERS, hibc_check
-from hub.identifiers.numbers import canonical, check_digit, verbatim
+from hub.identifiers.numbers import canonical, check_digit, upc_a, verbatim
 from hub.storage.sql import Row
 
 PATTERN_CHARS_MAX = 200
@@ -40,7 +40,7 @@ def check_pattern(pattern: str) -> None:
 def own_code(key: str, product: Row) -> str | None:
     """Return which of the product's own codes a canonical text is, if any."""
     gtin = product["gtin"]
-    if gtin and key.isdigit() and key.zfill(14) == gtin:
+    if gtin and key.isdigit() and gtin in {key.zfill(14), upc_a(key)}:
         return "GTIN"
     for name, what in (("sku", "SKU"), ("model_number", "model number")):
         if product[name] and canonical(product[name]) == key:

@@ -6,8 +6,8 @@ verdicts and changes nothing.
 """
 
 from hub.imports.plan import Plan
-from hub.imports.reading import RowCode
 from hub.imports.reports import by_id, export_refused, listed, rows_of, tally
+from hub.imports.rows import RowCode
 from hub.imports.running import BATCH_ROWS, Run, begin, carry_out
 
 __all__ = [

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from hub.catalogue import OUTSIDE_KINDS
+from hub.catalogue import OUTSIDE_KINDS, CatalogueProductRow, products_by_code
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import DuplicateSerial, Refused, UnknownReference
-from hub.imports.plan import Wanted, at_noon
-from hub.imports.reading import RowCode
+from hub.imports.plan import Wanted, at_noon, by_evening
+from hub.imports.rows import RowCode
 from hub.inbound import receiving, serialization
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
@@ -118,10 +118,14 @@ class Batch:
             *steps,
             expected=not self.unserialized_stock,
         )
+        gtins = sorted({each.gtin for each in placed.values() if each.gtin})
+        named = products_by_code(tx, gtins)
         admitted = {}
         for number, each in zip(placed, checked, strict=True):
             if isinstance(each, Refused):
                 verdicts[number] = self._refuse(number, code_of(each), str(each))
+            elif (text := _conflict(each, placed[number].gtin, named)) is not None:
+                verdicts[number] = self._refuse(number, RowCode.PRODUCT_CONFLICT, text)
             else:
                 admitted[number] = each
         return admitted
@@ -173,7 +177,8 @@ class Batch:
         for (code, day, awaited), numbers in sorted(
             groups.items(), key=lambda group: (group[0][0], str(group[0][1]), group[0][2])
         ):
-            when = at_noon(day, context.now) if day else None
+            # A unit with a record was announced before it arrived, at some time of that day.
+            when = (by_evening if awaited else at_noon)(day, context.now) if day else None
             dated = replace(context, occurred_at=when)
             units = [admitted[number] for number in numbers]
             done = self._group(tx, dated, units, places[code], awaited=awaited)
@@ -204,6 +209,20 @@ class Batch:
             return receiving.receive(Work(tx, context, self.run_id), arrivals, place, put_away=True)
         origin = serialization.commissioning_of(context) if self.unserialized_stock else RECEIPT
         return receiving.commission_admitted(Work(tx, context, self.run_id), units, place, origin)
+
+
+def _conflict(
+    admitted: Admitted, gtin: str | None, named: Mapping[str, CatalogueProductRow]
+) -> str | None:
+    """Return how the GTIN of a row contradicts its product, or None."""
+    product = admitted.product
+    if gtin is None or gtin.zfill(14) == product["gtin"]:
+        return None
+    if (other := named.get(gtin)) is not None and other["id"] != product["id"]:
+        return f"the row names {product['sku']}, and its GTIN {gtin} is that of {other['sku']}"
+    if product["gtin"] is not None:
+        return f"{product['sku']} has the GTIN {product['gtin']}, and the row says {gtin}"
+    return None
 
 
 def code_of(refusal: Refused) -> str:

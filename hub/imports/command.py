@@ -29,8 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=FIELD",
-        help="what a column holds: serial, product, lot, identifier:SCHEME, field:NAME, -",
+        help="what a column holds: serial, product, gtin, lot, identifier:SCHEME, field:NAME, -",
     )
+    parser.add_argument("--product", help="SKU or GTIN of rows that name none")
+    parser.add_argument("--encoding", help="of a CSV, such as cp1252; found by itself otherwise")
+    parser.add_argument("--sheet", help="of a workbook; otherwise the first that is not hidden")
     parser.add_argument("--delimiter", help="of a CSV; found by itself otherwise")
     parser.add_argument("--dry-run", action="store_true", help="give verdicts, change nothing")
     parser.add_argument("--resume", action="store_true", help="go on with a run broken off")
@@ -45,8 +48,11 @@ def run(database: Database, options: argparse.Namespace) -> Run:
         raise InvalidInput(f"there is no file {options.file}", field="file")
     plan = Plan(
         location=options.location,
+        product=options.product,
         columns=mapping(options.map),
         delimiter=options.delimiter,
+        encoding=options.encoding,
+        sheet=options.sheet,
         unserialized_stock=options.unserialized_stock,
     )
     context = CommandContext(actor=ACTOR, now=now())
@@ -100,6 +106,8 @@ def _summary(database: Database, run: Run) -> None:
     sys.stdout.write(f"{run.done} rows: {run.accepted} accepted, {run.refused} refused{tried}\n")
     for row in database.read_now(lambda tx: tally(tx, run.id)):
         sys.stdout.write(f"  {row['code']}: {row['rows']}, first in row {row['first']}\n")
+    if run.source.format == "csv" and not run.source.encoding.startswith("utf"):
+        sys.stdout.write(f"the file was read as {run.source.encoding}\n")
     if run.columns.ignored:
         sys.stdout.write(f"{run.columns.ignored} columns were left out\n")
     sys.stdout.write(f"run {run.id}\n")

@@ -7,7 +7,8 @@ from types import TracebackType
 import orjson
 
 from hub.errors import InvalidBarcode
-from hub.identifiers.barcodes import unit_of
+from hub.identifiers.device_numbers import normalized, space_of
+from hub.identifiers.names import unit_of
 from hub.identifiers.numbers import canonical
 from hub.inbound.serialization import product_code
 from hub.ledger.arrivals import Arrival
@@ -61,9 +62,12 @@ def names_of(arrival: Arrival, products: Mapping[str, Row]) -> Sequence[str]:
         product = products.get(product_code(arrival.serial, arrival.product) or "")
         if product is None:
             return ()
-        tag = unit_of(arrival.serial)
-        serial = canonical(tag[1] if tag else arrival.serial)
-        further = [f"{scheme}:{canonical(value)}" for scheme, value in arrival.identifiers]
+        code = unit_of(arrival.serial)
+        serial = canonical(code.serial if code else arrival.serial)
+        further = [
+            f"{space_of(scheme)}:{normalized(scheme, value)}"
+            for scheme, value in arrival.identifiers
+        ]
     except InvalidBarcode:
         return ()
     return (f"{product['id']}:{serial}", *further)

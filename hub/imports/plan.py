@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from hub.clock import EARLIEST, stated_day
 from hub.errors import InvalidInput
-from hub.imports.reading import BadRow, Raw, RowCode, Source
+from hub.imports.reading import Source
+from hub.imports.rows import BadRow, Raw, RowCode
 from hub.ledger.arrivals import Arrival, Condition
 from hub.unit_records.custom_fields import check_field
 
 # Whatever people call a column, written without case, blanks and signs.
 NAMES = {
     "serial": ("serial", "serialnumber", "serialno", "sn"),
-    "product": ("product", "sku", "gtin", "ean", "upc", "item"),
+    "product": ("product", "sku", "item"),
+    "gtin": ("gtin", "ean", "upc", "barcode"),
     "lot": ("lot", "lotnumber", "lotno"),
     "batch": ("batch", "batchnumber"),
     "produced_on": ("producedon", "produced", "productiondate", "manufactured"),
@@ -36,7 +39,13 @@ NAMED = {alias: name for name, aliases in NAMES.items() for alias in aliases}
 IGNORED = "-"
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+# The errors of a spreadsheet in any language: #REF!, #BEZUG!, #¿NOMBRE?, #NV, ####.
+_ERROR = re.compile(r"#[¡¿]?[^\W_][\w/ ]{0,20}[!?]|#[^\W_]/[^\W_]|#(?:NV|NA|HIÁNYZIK)|#{3,}")
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # how people keep a spreadsheet from counting
+# What people write where they know nothing.
+_NOTHING = frozenset(
+    {"n/a", "n.a.", "n/d", "none", "null", "nil", "-", "--", "?", "tbd", "unknown"}
+)
 _DAYS = (
     re.compile(r"(?P<year>\d{4})[-/.]?(?P<month>\d{2})[-/.]?(?P<day>\d{2})"),
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
@@ -47,22 +56,30 @@ _DAYS = (
 class Plan:
     """How a file is to be read.
 
+    `location` and `product` (its SKU or GTIN) are those of rows that name none. `encoding` and
+    `delimiter` are those of a CSV, found out where they are not named, `sheet` that of a workbook.
     `columns` maps names of columns to fields: one of `FIELDS`, ``identifier:SCHEME``,
     ``field:NAME``, or ``-`` for a column that is left out. `unserialized_stock`: the units are part
     of stock whose serials were not read before.
     """
 
     location: str | None = None
+    product: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     unserialized_stock: bool = False
 
     def as_json(self) -> list[Any]:
         """Return plain values: the same file read otherwise is another run."""
         return [
             self.location,
+            self.product,
             sorted(self.columns.items()),
             self.delimiter,
+            self.encoding,
+            self.sheet,
             self.unserialized_stock,
         ]
 
@@ -73,6 +90,7 @@ class Wanted:
 
     arrival: Arrival
     location: str
+    gtin: str | None = None  # what the row says of it beside the SKU, to be compared
     received_on: date | None = None
     fields: tuple[tuple[str, str], ...] = ()
 
@@ -112,11 +130,7 @@ class Columns:
         """Read a row, or raise BadRow; without `now` no day is too late."""
         if raw.wrong is not None:
             raise raw.wrong
-        values = {
-            name: _plain(name, cell)
-            for name, cell in zip(self.fields, raw.cells, strict=True)
-            if name is not None and cell
-        }
+        values = self._values(raw)
         if "serial" not in values:
             raise BadRow(RowCode.MISSING_VALUE, "the row has no serial")
         location = values.get("location") or self.plan.location
@@ -126,12 +140,33 @@ class Columns:
         # A day begins first where it is latest: 14 hours before UTC.
         if received_on and now and received_on > (now + timedelta(hours=14)).date():
             raise BadRow(RowCode.BAD_DATE, f"received on {received_on}, which is in the future")
+        if received_on and received_on < EARLIEST.date():
+            raise BadRow(RowCode.BAD_DATE, f"received on {received_on}, which is too long ago")
         return Wanted(
-            arrival=_arrival(values),
+            arrival=_arrival(values, self.plan.product),
             location=location,
+            gtin=values.get("gtin") if "product" in values else None,
             received_on=received_on,
             fields=_custom(values),
         )
+
+    def _values(self, raw: Raw) -> dict[str, str]:
+        """Return what the row says, by field; raises BadRow."""
+        values = {}
+        for index, (name, cell) in enumerate(zip(self.fields, raw.cells, strict=True)):
+            if name is None or not cell:
+                continue
+            if _names(name) and index in raw.typed:
+                text = f"the file holds {raw.typed[index]} as {name}: save the column as text"
+                raise BadRow(RowCode.NOT_TEXT, text)
+            if (plain := _plain(name, cell)) is not None:
+                values[name] = plain
+        return values
+
+
+def _names(field_name: str) -> bool:
+    """Return whether a field names a unit or its product."""
+    return field_name in {"serial", "product", "gtin"} or field_name.startswith("identifier:")
 
 
 def _guess(column: str) -> str | None:
@@ -156,18 +191,21 @@ def _field(name: str) -> str | None:
     )
 
 
-def _plain(name: str, cell: str) -> str:
-    """Return a cell, or refuse one that a spreadsheet has made."""
-    if cell[0] in "=@" or cell in _ERRORS:
+def _plain(name: str, cell: str) -> str | None:
+    """Return a cell, None where it says that nothing is known; refuse what a spreadsheet made."""
+    if protected := _TEXT_FORMULA.fullmatch(cell):
+        return protected[1].replace('""', '"').strip() or None
+    if cell.lower() in _NOTHING or (name.startswith("identifier:") and not cell.strip("0")):
+        return None
+    if cell[0] in "=@" or _ERROR.fullmatch(cell):
         raise BadRow(RowCode.FORMULA, f"{name} is a formula or its error: {cell[:60]!r}")
-    is_number = name in {"serial", "product"} or name.startswith("identifier:")
-    if is_number and _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+"):
+    if _names(name) and _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+"):
         text = f"a spreadsheet has shortened {name} to {cell!r}: save the column as text"
         raise BadRow(RowCode.ROUNDED_NUMBER, text)
     return cell
 
 
-def _arrival(values: Mapping[str, str]) -> Arrival:
+def _arrival(values: Mapping[str, str], product: str | None) -> Arrival:
     condition = values.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
     if condition not in {str(each) for each in Condition}:
         raise BadRow(
@@ -181,7 +219,7 @@ def _arrival(values: Mapping[str, str]) -> Arrival:
     )
     return Arrival(
         serial=values["serial"],
-        product=values.get("product", ""),
+        product=values.get("product") or values.get("gtin") or product or "",
         identifiers=identifiers,
         lot=values.get("lot"),
         batch=values.get("batch"),
@@ -210,14 +248,15 @@ def _day(values: Mapping[str, str], name: str) -> date | None:
     text = values.get(name)
     if text is None:
         return None
-    day = text.partition("T")[0].partition(" ")[0]
+    written = text.partition("T")[0].partition(" ")[0]
     for form in _DAYS:
-        found = form.fullmatch(day)
+        found = form.fullmatch(written)
         if found is None:
             continue
         try:
-            return date(int(found["year"]), int(found["month"]), int(found["day"]))
-        except ValueError:
+            day = date(int(found["year"]), int(found["month"]), int(found["day"]))
+            return stated_day(day, name)
+        except (ValueError, InvalidInput):
             break
     raise BadRow(RowCode.BAD_DATE, f"{name} {text!r} is no day: write it as 2026-11-30")
 
@@ -225,3 +264,8 @@ def _day(values: Mapping[str, str], name: str) -> date | None:
 def at_noon(day: date, now: datetime) -> datetime:
     """Return when a unit arrived of which only the day is known: noon in UTC, and never later."""
     return min(now, datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+
+
+def by_evening(day: date, now: datetime) -> datetime:
+    """Return the end of a day in UTC, and never later than now."""
+    return min(now, datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC))

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from hub.errors import UnknownReference
-from hub.imports.reading import Source
+from hub.imports.reading import ESCAPED, EXPORTED, Source
 from hub.storage.database import Database
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import ImportRunRow
 from hub.storage.sql import Row, Transaction
 
-EXTRA = ("row", "code", "message")
 PAGE_ROWS = 5_000
 
 
@@ -96,14 +95,16 @@ def export_refused(database: Database, run_id: str, source: Source, target: Path
     row = next(refused, None)
     with target.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*source.columns, *(f"import {name}" for name in EXTRA)])
+        # Exported again, a file gets these columns anew.
+        kept = [index for index, name in enumerate(source.columns) if name not in EXPORTED]
+        writer.writerow([*(source.columns[index] for index in kept), *EXPORTED])
         for raw in source.rows():
             if row is None:
                 break
             if raw.number == row["number"]:
                 cells = [*raw.cells, *[""] * (len(source.columns) - len(raw.cells))]
                 writer.writerow([
-                    *(_harmless(cell) for cell in cells),
+                    *(_harmless(cells[index]) for index in kept),
                     raw.number,
                     row["code"],
                     row["message"],
@@ -135,8 +136,11 @@ def _page_of_refused(tx: Transaction, run_id: str, after: int) -> list[_RefusedR
 
 
 def _harmless(cell: str) -> str:
-    """Escape a formula, so that a spreadsheet shows it and does not execute it."""
-    return f"'{cell}" if cell[:1] in {"=", "@", "+", "-"} and not _is_number(cell) else cell
+    """Mark a formula, so that a spreadsheet shows it and does not execute it.
+
+    The mark is removed when the file is imported, so that a cell is the same again.
+    """
+    return f"'{cell}" if cell.startswith(ESCAPED) and not _is_number(cell) else cell
 
 
 def _is_number(cell: str) -> bool:

@@ -17,7 +17,8 @@ from hub.errors import Refused, StepNotAllowed
 from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
 from hub.imports.names import Names, names_of
 from hub.imports.plan import Columns, Plan, Wanted
-from hub.imports.reading import BadRow, Raw, RowCode, Source, look
+from hub.imports.reading import Source, look
+from hub.imports.rows import BadRow, Raw, RowCode
 from hub.inbound.serialization import product_code
 from hub.storage.database import Database
 from hub.storage.rows import ImportRunRow
@@ -79,7 +80,7 @@ def begin(
     The same file with the same plan is the same run: a finished one stays, an interrupted one needs
     `resume`. A dry run starts again. Raises InvalidInput, or StepNotAllowed without `resume`.
     """
-    source = look(path, plan.delimiter)
+    source = look(path, plan.delimiter, plan.encoding, plan.sheet)
     columns = Columns(source, plan)
     digest = hashlib.sha256(orjson.dumps([source.digest, plan.as_json()])).hexdigest()
 

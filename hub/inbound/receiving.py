@@ -32,7 +32,7 @@ class _Id(TypedDict):
 
 
 class _Name(TypedDict):
-    scheme: str
+    space: str
     canonical: str
 
 
@@ -247,10 +247,10 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
         for name in each.arrival.identifiers
     ]
     known = {
-        (row["scheme"], row["canonical"])
+        (row["space"], row["canonical"])
         for row in tx.rows_as(
             _Name,
-            "SELECT scheme, canonical FROM identifier WHERE unit_id IN (:ids...)",
+            "SELECT space, canonical FROM identifier WHERE unit_id IN (:ids...)",
             ids=sorted({name[0] for name in names}),
         )
     }

@@ -14,7 +14,7 @@ from hub.catalogue import products_by_code
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidBarcode, Refused, UnknownUnit
-from hub.identifiers.barcodes import unit_of
+from hub.identifiers.names import unit_of
 from hub.inbound import receiving
 from hub.inbound.unserialized_stock import Shelf
 from hub.ledger import commissioning
@@ -126,7 +126,7 @@ def product_code(serial: str, product: str | None) -> str | None:
         named = unit_of(serial)
     except InvalidBarcode:
         return None
-    return named[0] if named else None
+    return named.gtin if named else None
 
 
 def capture_units(

@@ -13,7 +13,8 @@ from hub.catalogue import LOT_TRACKED, CatalogueProductRow, capture_points, prod
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput, Refused, UnknownReference
-from hub.identifiers import barcodes
+from hub.identifiers.device_numbers import device_names, normalized, space_of
+from hub.identifiers.names import is_tag_digits, unit_of
 from hub.identifiers.numbers import canonical, skeleton, verbatim
 from hub.identifiers.serials import follows_rule
 from hub.ledger.arrivals import Arrival, Condition, Fact, Origin
@@ -43,6 +44,7 @@ UNIT_COLUMNS = (
 class _BearerRow(TypedDict):
     id: str
     product_id: str
+    serial: str
     serial_canonical: str
     status: str
     received_at: int | None
@@ -50,7 +52,7 @@ class _BearerRow(TypedDict):
 
 
 class _BorneName(TypedDict):
-    scheme: str
+    space: str
     canonical: str
     unit_id: str
 
@@ -91,9 +93,9 @@ def admit(
     With `expected`, expected units are admitted too. `steps` are the actions to check for required
     scans.
     """
-    read = [_read(each) for each in arrivals]
+    products = products_by_code(tx, _codes(arrivals))
+    read = [_read(each, products) for each in arrivals]
     plain = [each[0] for each in read if not isinstance(each, Refused)]
-    products = products_by_code(tx, sorted({each.product for each in plain}))
     clients = _clients(tx, plain)
     taken = _taken(tx, plain)
     admitted: list[Admitted | Refused] = []
@@ -114,16 +116,48 @@ def admit(
     return admitted
 
 
-def _read(arrival: Arrival) -> tuple[Arrival, str | None] | Refused:
-    """Split an EPC or Digital Link into serial and GTIN; return a plain serial unchanged."""
+def _codes(arrivals: Sequence[Arrival]) -> list[str]:
+    """Return the codes of products that arrivals name, themselves or in a code of the unit."""
+    codes = {each.product for each in arrivals}
+    for each in arrivals:
+        try:
+            code = unit_of(each.serial)
+        except InvalidBarcode:
+            continue  # refused, or read as a plain serial, below
+        if code is not None and code.gtin is not None:
+            codes.add(code.gtin)
+    return sorted(codes)
+
+
+def _read(
+    arrival: Arrival, products: Mapping[str, CatalogueProductRow]
+) -> tuple[Arrival, str | None] | Refused:
+    """Split a code of a unit into serial and GTIN; return a plain serial unchanged.
+
+    What only has the form of a tag is a plain serial of the named product, unless the catalogue
+    knows the tag's GTIN.
+    """
     try:
-        tag = barcodes.unit_of(arrival.serial)
+        code = unit_of(arrival.serial)
     except InvalidBarcode as broken:
-        return broken
-    if tag is None:
+        return (arrival, None) if arrival.product and is_tag_digits(arrival.serial) else broken
+    if code is None:
         return arrival, None
-    gtin, serial = tag
-    return replace(arrival, serial=serial, product=arrival.product or gtin), gtin
+    if not code.is_certain and arrival.product and code.gtin not in products:
+        return arrival, None
+    read = replace(
+        arrival,
+        serial=code.serial,
+        product=arrival.product or code.gtin or "",
+        lot=arrival.lot or code.lot,
+        expires_on=arrival.expires_on or _date(code.expires_on),
+        produced_on=arrival.produced_on or _date(code.produced_on),
+    )
+    return read, code.gtin
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _product(
@@ -162,8 +196,9 @@ def _check_arrival(arrival: Arrival, product: CatalogueProductRow) -> None:
     for name, chars_max in TEXTS.items():
         if len(getattr(arrival, name) or "") > chars_max:
             raise InvalidInput(f"at most {chars_max} characters", field=name)
-    for scheme, _ in arrival.identifiers:
+    for scheme, value in arrival.identifiers:
         check_scheme(scheme)
+        normalized(scheme, value)
     if arrival.history:
         _check_history(arrival.history)
 
@@ -183,34 +218,40 @@ def _check_history(history: Sequence[Fact]) -> None:
 
 
 def _taken(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Taken]:
-    """Return the names in use by (product or scheme, canonical form)."""
+    """Return the names in use by (product or name space, canonical form)."""
     serials: set[str] = set()
     names: set[str] = set()
     for arrival in arrivals:
         try:
             serials.add(canonical(arrival.serial))
-            names.update(canonical(value) for _, value in arrival.identifiers)
+            names.update(key for _, key in device_names(arrival.serial))
+            names.update(normalized(*each) for each in arrival.identifiers)
         except InvalidBarcode:
             continue  # refused by its own check below
-    taken = {
-        (row["product_id"], row["serial_canonical"]): Taken(
-            row["status"], row["id"], _is_expected(row), row["lot"]
-        )
-        for row in tx.rows_as(
-            _BearerRow,
-            "SELECT id, product_id, serial_canonical, status, received_at, lot FROM unit "
-            "WHERE serial_canonical IN (:serials...)",
-            serials=sorted(serials),
-        )
-    }
+    taken: dict[tuple[str, str], Taken] = {}
+    for row in tx.rows_as(
+        _BearerRow,
+        "SELECT id, product_id, serial, serial_canonical, status, received_at, lot FROM unit "
+        "WHERE serial_canonical IN (:serials...)",
+        serials=sorted(serials | names),
+    ):
+        bearer = Taken(row["status"], row["id"], _is_expected(row), row["lot"])
+        taken[row["product_id"], row["serial_canonical"]] = bearer
+        for space, key in device_names(row["serial"]):
+            taken[f"{SERIAL_IN}{space}", key] = bearer
     if names:
-        for row in tx.rows_as(
+        for borne in tx.rows_as(
             _BorneName,
-            "SELECT scheme, canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
+            "SELECT space, canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
             names=sorted(names),
         ):
-            taken[row["scheme"], row["canonical"]] = Taken("in use", row["unit_id"])
+            taken[borne["space"], borne["canonical"]] = Taken("in use", borne["unit_id"])
     return taken
+
+
+SERIAL_IN = "serial in "
+"""Begins the name space of serials that are numbers of devices: an IMEI is no unit's serial and
+another unit's further identifier. Two serials alike are two units' if their products differ."""
 
 
 def _is_expected(row: _BearerRow) -> bool:
@@ -233,8 +274,11 @@ def _claim(
     own = (product["id"], canonical(arrival.serial))
     bearer = taken.get(own)
     unit_id = bearer.unit_id if bearer and bearer.expected and expected else None
-    further = [(scheme, canonical(value)) for scheme, value in arrival.identifiers]
-    for claim in [own, *further]:
+    further = [(space_of(scheme), normalized(scheme, each)) for scheme, each in arrival.identifiers]
+    serial_names = device_names(arrival.serial)
+    # What the names of this unit must not be: a name of the same kind, or another unit's serial.
+    others = [(f"{SERIAL_IN}{space}", key) for space, key in further]
+    for claim in [own, *further, *serial_names, *others]:
         known = taken.get(claim)
         if known is not None and (unit_id is None or known.unit_id != unit_id):
             raise DuplicateSerial(
@@ -243,7 +287,8 @@ def _claim(
             )
     if bearer and unit_id and bearer.lot and arrival.lot and bearer.lot != arrival.lot:
         raise InvalidInput(f"lot {bearer.lot} was announced, not {arrival.lot}", field="lot")
-    taken.update(dict.fromkeys([own, *further], Taken("in this batch")))
+    own_serial = [(f"{SERIAL_IN}{space}", key) for space, key in serial_names]
+    taken.update(dict.fromkeys([own, *further, *own_serial], Taken("in this batch")))
     return unit_id
 
 
@@ -298,17 +343,17 @@ def add_names(
     once = {name_of(name): name for name in names}
     tx.insert(
         "identifier",
-        ("id", "unit_id", "scheme", "value", "canonical", "created_at"),
+        ("id", "unit_id", "scheme", "space", "value", "canonical", "created_at"),
         [
-            (new_id(), unit_id, scheme, value.strip(), canonical(value), micros(context.now))
-            for unit_id, scheme, value in once.values()
+            (new_id(), unit_id, scheme, space, value.strip(), key, micros(context.now))
+            for (space, key), (unit_id, scheme, value) in once.items()
         ],
     )
 
 
 def name_of(name: tuple[str, str, str]) -> tuple[str, str]:
-    """Return the unique key of an identifier: its scheme and canonical form."""
-    return name[1], canonical(name[2])
+    """Return the unique key of an identifier: its name space and normal form."""
+    return space_of(name[1]), normalized(name[1], name[2])
 
 
 def _new_unit(

@@ -24,6 +24,7 @@ from hub.errors import (
     UnknownUnit,
     VersionConflict,
 )
+from hub.ledger.chronology import Chronology
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.holds import Holds
@@ -110,6 +111,8 @@ def _record(
     rules = [rule.prepare(attempt) for rule in RULES]
     holds = Holds(work.tx, work.context)
     holds.load(units, command.action)
+    chronology = Chronology(work.tx, work.context)
+    chronology.load(units)
     writer = EventWriter(work.context, work.command_id)
     before = Before(units)
     verdicts, changed = [], {}
@@ -119,7 +122,8 @@ def _record(
                 raise unit
             for rule in rules:
                 rule.check(each, unit)
-            _apply(work.context, each, scan, unit, holds, writer)
+            occurred_at = chronology.time_of(unit)
+            _apply(work.context, each, scan, unit, holds, writer, occurred_at)
         except Refused as refusal:
             verdicts.append(refused(index, scan.identifier, refusal, unit))
             continue
@@ -188,8 +192,12 @@ def _apply(
     unit: UnitState,
     holds: Holds,
     writer: EventWriter,
+    occurred_at: int | None,
 ) -> None:
-    """Check everything, then change the unit in memory and append its event."""
+    """Check everything, then change the unit in memory and append its event.
+
+    `occurred_at`, in microseconds, stands in for the time of the command.
+    """
     unchanged(scan, unit)
     promised = unit.promised_to is not None
     rule = check(command.action, unit.status, promised=promised, blocked=unit.blocks > 0)
@@ -220,8 +228,9 @@ def _apply(
         disposition=str(unit.disposition),
         location_from=before[2],
         location_to=unit.location_id,
-        details=_details(command, scan),
+        details=_details(command, scan, context, occurred_at),
         previous_hash=unit.hash,
+        **({} if occurred_at is None else {"occurred_at": occurred_at}),
     )
 
 
@@ -324,8 +333,15 @@ def _followed(command: UnitCommand) -> str | None:
     return (command.details or {}).get("action")
 
 
-def _details(command: UnitCommand, scan: Scan) -> dict[str, Any] | None:
+def _details(
+    command: UnitCommand, scan: Scan, context: CommandContext, occurred_at: int | None
+) -> dict[str, Any] | None:
     details = {**(command.details or {}), **(scan.facts or {})}
+    if context.occurred_at is not None:
+        if occurred_at is not None:
+            details["stated_at"] = context.occurred_at.isoformat()
+        if context.occurred_at.utcoffset():
+            details["utc_offset"] = context.occurred_at.strftime("%z")
     if command.action is Action.TRANSFER_OUT and command.location is not None:
         details["destination"] = command.location["code"]
     for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):

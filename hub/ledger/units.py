@@ -1,13 +1,13 @@
 """Unit look-up: by id, by serial in any notation, or by any further identifier."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
-from hub.identifiers.barcodes import unit_of
-from hub.identifiers.numbers import canonical, is_id
+from hub.identifiers.names import Name, names_of, unit_of
+from hub.identifiers.numbers import is_id
 from hub.lifecycle import Status
 from hub.storage.rows import HoldRow, UnitRow
 from hub.storage.sql import Transaction
@@ -120,6 +120,8 @@ class _UnitName(TypedDict):
 
 # Look-ups choose among rows of either shape.
 UnitLike = TypeVar("UnitLike", UnitViewRow, LockedUnitRow)
+# For each name of a scan: the units that bear it.
+Bearing = Sequence[tuple[Sequence[UnitLike], Name]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,33 +181,32 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
     Rows are locked by ascending id, so that two commands never deadlock.
     """
     sought = [_sought(scan) for scan in scans]
-    keys = list(dict.fromkeys(each[0] for each in sought if not isinstance(each, Refused)))
-    names, rows = _locked(tx, keys)
+    ids, rows = _locked(tx, _keys(sought))
     states: dict[str, UnitState] = {}
     return [
-        key
-        if isinstance(key, Refused)
-        else _one(scan, key[1], [rows[each] for each in names[key[0]]], states)
-        for scan, key in zip(scans, sought, strict=True)
+        names
+        if isinstance(names, Refused)
+        else _one(scan, [(_bearing(name, ids, rows), name) for name in names], states)
+        for scan, names in zip(scans, sought, strict=True)
     ]
 
 
 def identify(tx: Transaction, scans: Sequence[Scan]) -> list[UnitViewRow | Refused]:
     """Find the unit of each scan without a lock; return it, or the refusal, in the given order."""
     sought = [_sought(scan) for scan in scans]
-    names = _unit_ids(tx, [each[0] for each in sought if not isinstance(each, Refused)])
-    ids = sorted({unit_id for each in names.values() for unit_id in each})
+    ids = _unit_ids(tx, _keys(sought))
+    wanted = sorted({unit_id for each in ids.values() for unit_id in each})
     rows = {
         row["id"]: row
-        for row in tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)
+        for row in tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=wanted)
     }
     found: list[UnitViewRow | Refused] = []
-    for scan, key in zip(scans, sought, strict=True):
+    for scan, names in zip(scans, sought, strict=True):
         try:
-            if isinstance(key, Refused):
-                raise key
-            bearing = [rows.get(each) for each in names[key[0]]]
-            found.append(_choose(scan.identifier, _fitting(bearing, scan.sku, key[1])))
+            if isinstance(names, Refused):
+                raise names
+            bearing = [(_bearing(name, ids, rows), name) for name in names]
+            found.append(_choose(scan.identifier, bearing, scan.sku))
         except Refused as refusal:
             found.append(refusal)
     return found
@@ -218,58 +219,70 @@ def find(
 
     With the id of a client, units of other owners are unknown.
     """
-    key, gtin = _key(identifier)
-    rows = tx.rows_as(
-        UnitViewRow,
-        f"{UNITS}WHERE unit.id IN (SELECT id FROM unit WHERE serial_canonical = :key "
-        "UNION SELECT unit_id FROM identifier WHERE canonical = :key "
-        "UNION SELECT id FROM unit WHERE id = :key)",
-        key=key,
-    )
-    if client is not None:
-        rows = [row for row in rows if row["client_id"] == client]
-    return _choose(identifier, _fitting(rows, sku, gtin))
+    names = names_of(identifier)
+    ids = _unit_ids(tx, _keys([names]))
+    wanted = sorted({unit_id for each in ids.values() for unit_id in each})
+    rows = {
+        row["id"]: row
+        for row in tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=wanted)
+        if client is None or row["client_id"] == client
+    }
+    return _choose(identifier, [(_bearing(name, ids, rows), name) for name in names], sku)
 
 
 def key_of(identifier: str) -> str:
     """Return the look-up key of an identifier; raise InvalidBarcode for an invalid serial."""
-    return _key(identifier)[0]
+    return names_of(identifier)[0].keys[0]
 
 
-def _key(identifier: str) -> tuple[str, str | None]:
-    """Return the look-up key, and the GTIN of an EPC or Digital Link."""
-    if is_id(identifier):
-        return identifier, None
-    if (named := unit_of(identifier)) is not None:
-        return canonical(named[1]), named[0]
-    return canonical(identifier), None
+Sought = tuple[Name, ...]
 
 
-def _fitting(rows: Iterable[UnitLike | None], sku: str | None, gtin: str | None) -> list[UnitLike]:
-    return [
-        row
-        for row in rows
-        if row and (sku is None or row["sku"] == sku) and (gtin is None or row["gtin"] == gtin)
-    ]
-
-
-def _sought(scan: Scan) -> tuple[str, str | None] | Refused:
+def _sought(scan: Scan) -> Sought | Refused:
     try:
-        return _key(scan.identifier)
+        return names_of(scan.identifier)
     except Refused as refusal:
         return refusal
 
 
+def _keys(sought: Iterable[Sought | Refused]) -> list[str]:
+    """Return all keys of scans, each once."""
+    keys = dict.fromkeys(
+        key
+        for names in sought
+        if not isinstance(names, Refused)
+        for name in names
+        for key in name.keys
+    )
+    return list(keys)
+
+
+def _bearing(
+    name: Name, ids: Mapping[str, set[str]], rows: Mapping[str, UnitLike | None]
+) -> list[UnitLike]:
+    """Return the units that bear a name, the oldest first."""
+    found = sorted({unit_id for key in name.keys for unit_id in ids[key]})
+    units = [row for unit_id in found if (row := rows.get(unit_id)) is not None]
+    return [row for row in units if row["id"] in name.keys] if name.is_id else units
+
+
+def _fitting(rows: Iterable[UnitLike], sku: str | None, gtin: str | None) -> list[UnitLike]:
+    return [
+        row
+        for row in rows
+        if (sku is None or row["sku"] == sku) and (gtin is None or row["gtin"] == gtin)
+    ]
+
+
 def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {key: {key} if is_id(key) else set() for key in keys}
-    names = [key for key in found if not found[key]]
-    if names:
+    if found:
         for row in tx.rows_as(
             _UnitName,
             "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:names...) "
             "UNION ALL "
             "SELECT canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
-            names=names,
+            names=list(found),
         ):
             found[row["name"]].add(row["id"])
     return found
@@ -289,27 +302,45 @@ def _locked(
 
 
 def _one(
-    scan: Scan, gtin: str | None, rows: list[LockedUnitRow | None], states: dict[str, UnitState]
+    scan: Scan, bearing: Bearing[LockedUnitRow], states: dict[str, UnitState]
 ) -> UnitState | Refused:
     try:
-        row = _choose(scan.identifier, _fitting(rows, scan.sku, gtin))
+        row = _choose(scan.identifier, bearing, scan.sku)
     except Refused as refusal:
         return refusal
     # The same unit twice in one batch is one state: the second scan sees what the first did.
     return states.setdefault(row["id"], _state(row))
 
 
-def _choose(identifier: str, rows: list[UnitLike]) -> UnitLike:
-    if not rows:
-        raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
-    if len(rows) > 1:
-        skus = sorted(row["sku"] for row in rows)
-        raise AmbiguousUnit(
-            f"{len(rows)} units bear {identifier!r}: name the product ({', '.join(skus)})",
-            identifier=identifier,
-            skus=skus,
-        )
-    return rows[0]
+def _choose(identifier: str, bearing: Bearing[UnitLike], sku: str | None) -> UnitLike:
+    """Return the unit that bears the first name that any unit bears."""
+    for units, name in bearing:
+        rows = _fitting(units, sku, name.gtin)
+        if len(rows) > 1:
+            rows = _preferred(rows, name, sku)
+        if len(rows) > 1:
+            skus = sorted(row["sku"] for row in rows)
+            raise AmbiguousUnit(
+                f"{len(rows)} units bear {identifier!r}: name the product ({', '.join(skus)})",
+                identifier=identifier,
+                skus=skus,
+            )
+        if rows:
+            return rows[0]
+    unit_of(identifier)  # says better what is wrong with a code that names no unit
+    raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
+
+
+def _preferred(rows: list[UnitLike], name: Name, sku: str | None) -> list[UnitLike]:
+    """Return the units that are meant rather than the others, of several that bear a name.
+
+    A living unit is, before one that was written off; with its product, the unit whose serial it
+    is, before one of which it is a further identifier.
+    """
+    living = [row for row in rows if row["status"] != Status.WRITTEN_OFF] or rows
+    if sku is None and name.gtin is None:
+        return living
+    return [row for row in living if row["serial_canonical"] in name.keys] or living
 
 
 def _state(row: LockedUnitRow) -> UnitState:

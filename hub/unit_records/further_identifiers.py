@@ -10,7 +10,8 @@ from typing import Any
 
 from hub.commands.work import Work
 from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
-from hub.identifiers.numbers import canonical, verbatim
+from hub.identifiers.device_numbers import SPACES, normalized, space_of
+from hub.identifiers.numbers import verbatim
 from hub.ledger import record
 from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import add_names, check_scheme
@@ -49,9 +50,9 @@ def link(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
     UnknownUnit or another Refused for a scan without a unit.
     """
     check_scheme(scheme)
-    key, value = canonical(value), verbatim(value)
+    key, value = normalized(scheme, value), verbatim(value)
     unit = _located(work.tx, scan)
-    if _bearer(work.tx, scheme, key) is not None:
+    if _bearer(work.tx, scheme, key) is not None or _is_serial(work.tx, unit, scheme, key):
         raise DuplicateSerial(f"{scheme} {value} is the name of a unit already")
     count = work.tx.value("SELECT COUNT(*) FROM identifier WHERE unit_id = :id", id=unit.id)
     if count >= NAMES_MAX:
@@ -65,10 +66,10 @@ def retire(work: Work, scan: Scan, scheme: str, value: str) -> Verdict:
 
     Raises UnknownReference if the unit does not have it.
     """
-    key = canonical(value)
+    key = normalized(scheme, value)
     unit = _located(work.tx, scan)
     name = _bearer(work.tx, scheme, key)
-    if name is None or name["unit_id"] != unit.id:
+    if name is None or name["unit_id"] != unit.id or name["scheme"] != scheme:
         raise UnknownReference(f"the unit bears no {scheme} {value!r}", field="identifier")
     work.tx.run("DELETE FROM identifier WHERE id = :id", id=name["id"])
     gone = {"retired": {"scheme": scheme, "value": name["value"]}}
@@ -85,10 +86,22 @@ def _located(tx: Transaction, scan: Scan) -> UnitState:
 def _bearer(tx: Transaction, scheme: str, key: str) -> IdentifierRow | None:
     return tx.row_as(
         IdentifierRow,
-        "SELECT * FROM identifier WHERE scheme = :scheme AND canonical = :key",
-        scheme=scheme,
+        "SELECT * FROM identifier WHERE space = :space AND canonical = :key",
+        space=space_of(scheme),
         key=key,
     )
+
+
+def _is_serial(tx: Transaction, unit: UnitState, scheme: str, key: str) -> bool:
+    """Return whether a number of a device is the serial of another unit."""
+    if space_of(scheme) not in SPACES:
+        return False
+    other = tx.value(
+        "SELECT id FROM unit WHERE serial_canonical = :key AND id <> :id LIMIT 1",
+        key=key,
+        id=unit.id,
+    )
+    return other is not None
 
 
 def _noted(work: Work, unit: UnitState, details: dict[str, Any]) -> Verdict:

@@ -38,6 +38,9 @@ class Location:
     code: str
     name: str
     kind: LocationKind
+    time_zone: str | None = strawberry.field(
+        description="IANA name of its own time zone; null: that of its site, or UTC.", default=None
+    )
 
     @classmethod
     def of(cls, row: Row) -> "Location":
@@ -47,6 +50,7 @@ class Location:
             code=row["code"],
             name=row["name"],
             kind=LocationKind(row["kind"]),
+            time_zone=row.get("time_zone"),
         )
 
 
@@ -191,6 +195,10 @@ class LocationInput:
     kind: LocationKind
     site: str | None = strawberry.field(
         description="For a bin: the code of the warehouse or shop that it belongs to.", default=None
+    )
+    time_zone: str | None = strawberry.field(
+        description="IANA name, such as Europe/Paris: days of sales here are counted in it.",
+        default=None,
     )
 
 

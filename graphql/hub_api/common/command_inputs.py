@@ -108,8 +108,6 @@ def command_context_of(context: Context, given: CommandContextInput | None) -> C
     for field, chars_max in TEXT_CHARS_MAX.items():
         if len(getattr(given, field) or "") > chars_max:
             raise InvalidInput(f"at most {chars_max} characters", field=field)
-    if given.occurred_at is not None and given.occurred_at.tzinfo is None:
-        raise InvalidInput("say the time zone of occurredAt", field="occurredAt")
     if given.occurred_at is not None and given.occurred_at > context.clock():
         raise InvalidInput("occurredAt is in the future", field="occurredAt")
     document = None

@@ -11,16 +11,19 @@ import hmac
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
+from hub import clock
 from hub.access.keys import Scope
 from hub.commands import idempotency
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
+from hub.errors import InvalidInput
 from hub_api.common.context import Context, Info
 
 KEY = "idempotency_key"
@@ -40,12 +43,22 @@ class Command:
     """Whether an argument is confidential: then the digest is keyed by the hub's secret key."""
 
     def digest(self, context: Context, arguments: dict[str, Any]) -> str:
-        """Return the digest of all arguments, the same for a default given and left out."""
-        plain = orjson.dumps(
-            self.defaults | arguments,
-            option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
-            default=_canonical,
-        )
+        """Return the digest of all arguments, the same for a default given and left out.
+
+        Every time and day among them is checked here, where each is seen once anyway: raises
+        InvalidInput for one that a caller cannot mean.
+        """
+        try:
+            plain = orjson.dumps(
+                self.defaults | arguments,
+                option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
+                default=_canonical,
+            )
+        except TypeError as error:
+            if isinstance(error.__cause__, InvalidInput):
+                _check_times("", arguments)  # names the field, which the digest does not know
+                raise error.__cause__ from None
+            raise
         if self.secret:
             key = context.vault.derive("idempotency").encode()
             return hmac.new(key, plain, hashlib.sha256).hexdigest()
@@ -55,8 +68,24 @@ class Command:
 def _canonical(value: object) -> str:
     """Write what JSON has no form for; the same instant is the same text in every zone."""
     if isinstance(value, datetime):
-        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+        return clock.stated(value, "time").astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return clock.stated_day(value, "day").isoformat()
     return str(value)
+
+
+def _check_times(name: str, value: object) -> None:
+    """Raise InvalidInput with the name of the first field that holds an impossible time."""
+    if isinstance(value, datetime):
+        clock.stated(value, to_camel_case(name))
+    elif isinstance(value, date):
+        clock.stated_day(value, to_camel_case(name))
+    elif isinstance(value, list):
+        for each in value:
+            _check_times(name, each)
+    elif (fields := getattr(value, "__dict__", value)) and isinstance(fields, dict):
+        for field_name, each in fields.items():
+            _check_times(field_name, each)
 
 
 @dataclass(slots=True)

@@ -100,6 +100,11 @@ class OrderOnHold(Problem):
     order: str | None = strawberry.field(description="Number of the order.", default=None)
 
 
+@strawberry.type(description="It would precede an event that it follows: correct its time.")
+class OutOfOrder(Problem):
+    follows: str | None = strawberry.field(description="When that event happened.", default=None)
+
+
 @strawberry.type(description="The unit changed since it was read: read it again.")
 class VersionConflict(Problem):
     version: int | None = strawberry.field(description="Its version now.", default=None)
@@ -143,6 +148,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.UnitExpired: UnitExpired,
     errors.WrongUnit: WrongUnit,
     errors.OrderOnHold: OrderOnHold,
+    errors.OutOfOrder: OutOfOrder,
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,

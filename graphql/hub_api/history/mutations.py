@@ -14,7 +14,7 @@ from hub.history.replay import Declaration
 from hub.lifecycle import Status
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, ContradictsHistory, VersionConflict
-from hub_api.history.types import Correction, EventChanges, zoned
+from hub_api.history.types import Correction, EventChanges
 
 DOCUMENT_CHARS_MAX = {"document_type": 40, "document_ref": 200}
 
@@ -37,7 +37,7 @@ def _changes(given: EventChanges | None) -> Changes:
     if given.document_ref is not None:
         document = Document(given.document_type or "other", given.document_ref)
     return Changes(
-        occurred_at=zoned("occurredAt", given.occurred_at) if given.occurred_at else None,
+        occurred_at=given.occurred_at,
         document=document,
         reason=given.reason,
         location=given.location,

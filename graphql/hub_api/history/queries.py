@@ -18,13 +18,8 @@ from hub_api.history.types import (
     TrialBalance,
     TrialLine,
     UnitStanding,
-    zoned,
 )
 from hub_api.units.types import STAFF
-
-
-def _instants(at: datetime, recorded_by: datetime | None) -> tuple[datetime, datetime | None]:
-    return zoned("at", at), None if recorded_by is None else zoned("recordedBy", recorded_by)
 
 
 @strawberry.type
@@ -44,11 +39,10 @@ class HistoryQuery:
         sku: str | None = None,
     ) -> UnitStanding | None:
         info.context.require(*STAFF)
-        then, known = _instants(at, recorded_by)
 
         def read(tx: Transaction) -> UnitStanding | None:
             unit_id = units.find(tx, identifier, sku)["id"]
-            stood = as_of.unit_as_of(tx, unit_id, then, recorded_by=known)
+            stood = as_of.unit_as_of(tx, unit_id, at, recorded_by=recorded_by)
             return UnitStanding.of(unit_id, stood) if stood else None
 
         return await info.context.read(read)
@@ -68,10 +62,9 @@ class HistoryQuery:
     ) -> Connection[StockedUnit]:
         """List the units that were at a place."""
         info.context.require(*STAFF)
-        then, known = _instants(at, recorded_by)
         rows = await info.context.database.report(
             lambda tx: as_of.stock_as_of(
-                tx, location, then, first=first, after=position(after), recorded_by=known
+                tx, location, at, first=first, after=position(after), recorded_by=recorded_by
             )
         )
         return page(rows, first, after, StockedUnit.of)
@@ -89,9 +82,8 @@ class HistoryQuery:
         recorded_by: datetime | None = None,
     ) -> TrialBalance:
         info.context.require(Scope.OPS)
-        then, known = _instants(at, recorded_by)
         found = await info.context.database.report(
-            lambda tx: as_of.trial_balance(tx, then, sku=sku, recorded_by=known)
+            lambda tx: as_of.trial_balance(tx, at, sku=sku, recorded_by=recorded_by)
         )
         return TrialBalance(
             existed=found.existed,

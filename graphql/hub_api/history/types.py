@@ -5,7 +5,6 @@ from datetime import datetime
 import strawberry
 
 from hub.clock import moment
-from hub.errors import InvalidInput
 from hub.history.as_of import Stood
 from hub.lifecycle import Status
 from hub.proof.conservation import Balance, Law
@@ -160,10 +159,3 @@ class Conservation:
                 for each in balance.breaches
             ],
         )
-
-
-def zoned(field: str, value: datetime) -> datetime:
-    """Return a time that names its zone; raise InvalidInput for one that does not."""
-    if value.tzinfo is None:
-        raise InvalidInput(f"say the time zone of {field}", field=field)
-    return value

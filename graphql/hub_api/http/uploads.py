@@ -84,8 +84,11 @@ class Uploads:
     async def _begin(self, query: QueryParams, context: CommandContext, path: Path) -> Run:
         plan = Plan(
             location=query.get("location"),
+            product=query.get("product"),
             columns=mapping(query.getlist("map")),
             delimiter=query.get("delimiter"),
+            encoding=query.get("encoding"),
+            sheet=query.get("sheet"),
             unserialized_stock=_switch(query, "unserialized_stock"),
         )
         return await asyncio.to_thread(

@@ -60,6 +60,7 @@ class Location(SQLModel, table=True):
     name: str = Field(max_length=200)
     kind: str = Field(max_length=20)
     site_id: str = Field(max_length=36, index=True)  # the warehouse or shop that it belongs to
+    time_zone: str | None = Field(default=None, max_length=64)  # IANA; None: its site's, or UTC
     created_at: int = instant()
 
 
@@ -145,7 +146,8 @@ class Identifier(SQLModel, table=True):
     """A further name of a unit: IMEI, MAC, asset tag, a second serial."""
 
     __table_args__ = (
-        UniqueConstraint("scheme", "canonical"),
+        # One number is one unit's, whichever scheme of its name space says it.
+        UniqueConstraint("space", "canonical"),
         Index("identifier_canonical", "canonical"),
         Index("identifier_unit", "unit_id"),
     )
@@ -153,6 +155,7 @@ class Identifier(SQLModel, table=True):
     id: str = own_id()
     unit_id: str = to("unit")
     scheme: str = Field(max_length=20)
+    space: str = Field(max_length=20)  # what the scheme means: imei2 is an IMEI
     value: str = Field(max_length=100)
     canonical: str = Field(max_length=100)
     created_at: int = instant()

@@ -81,6 +81,7 @@ class IdentifierRow(TypedDict):
     id: str
     unit_id: str
     scheme: str
+    space: str
     value: str
     canonical: str
     created_at: int
@@ -94,6 +95,7 @@ class LocationRow(TypedDict):
     name: str
     kind: str
     site_id: str
+    time_zone: str | None
     created_at: int
 
 

@@ -1,7 +1,7 @@
 """Cover and service: who pays when a unit fails, and what was done to it."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hub import catalogue, ledger
 from hub.after_sales import cover, repairs
 from hub.after_sales.cover import CoverKind, Covers, Entitled, Grant, months_after
 from hub.after_sales.repairs import Part, WorkDone, WorkKind
-from hub.catalogue import ProductCard, WarrantyStart
+from hub.catalogue import LocationCard, LocationKind, ProductCard, WarrantyStart
 from hub.clock import micros, new_id
 from hub.commands.context import Document
 from hub.commands.work import Work
@@ -280,11 +280,11 @@ def test_a_corrected_sale_corrects_the_cover(world: World) -> None:
             Work(tx, world.context(reason="typed late"), new_id()),
             event["id"],
             reason=Declaration.INCORRECT_DATA,
-            changes=Changes(occurred_at=world.now - timedelta(days=9)),
+            changes=Changes(occurred_at=world.now - timedelta(days=3)),
         )
 
     world.write(work)
-    assert covered(world).covers[0].starts_on == date(2026, 10, 28)
+    assert covered(world).covers[0].starts_on == date(2026, 11, 3)
 
 
 # --- Service ----------------------------------------------------------------------------------
@@ -407,3 +407,49 @@ def test_a_promise_is_no_sale(world: World) -> None:
     world.receive("SN-1")
     world.accept(channel, world.order("o-1", lines=[OrderLine(ref="l", sku="CAM", quantity=1)]))
     assert covered(world).story.sale is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day"),
+    [
+        ("Pacific/Auckland", "2026-11-01T11:30:00+00:00", "2026-11-02"),
+        ("America/Los_Angeles", "2026-11-02T07:30:00+00:00", "2026-11-01"),
+        (None, "2026-11-02T00:30:00+13:00", "2026-11-02"),  # as the till states it
+        (None, "2026-11-01T23:30:00-08:00", "2026-11-01"),
+        (None, "2026-11-02T00:30:00+00:00", "2026-11-02"),
+        ("Europe/Paris", "2026-11-02T00:30:00+13:00", "2026-11-01"),  # the place knows better
+    ],
+)
+def test_a_day_of_sale_is_that_of_the_place_of_sale(
+    world: World, zone: str | None, at: str, day: str
+) -> None:
+    product(world, warranty_months=12)
+    card = LocationCard(code="SHOP", name="Shop", kind=LocationKind.STORE, time_zone=zone)
+    shelf = LocationCard(code="SHOP-1", name="Shelf", kind=LocationKind.STORE, site="SHOP")
+    world.write(lambda tx: catalogue.register_location(tx, world.context(), card))
+    world.write(lambda tx: catalogue.register_location(tx, world.context(), shelf))
+    world.pass_time(days=-30)
+    world.receive("SN-1", place="SHOP-1")
+    world.pass_time(days=31)
+
+    def work(tx: Transaction) -> list[Verdict]:
+        context = world.context(occurred_at=datetime.fromisoformat(at))
+        sale = UnitCommand(action=Action.SELL)
+        return ledger.record(Work(tx, context, new_id()), sale, [Scan("SN-1")])
+
+    assert world.write(work)[0].accepted
+    found = covered(world)
+    assert found.story.sale is not None
+    assert found.story.sale.sold_on.isoformat() == day
+    (own,) = [each for each in found.covers if each.kind is CoverKind.OWN]
+    assert (own.starts_on, own.ends_on) == (
+        date.fromisoformat(day),
+        months_after(date.fromisoformat(day), 12),
+    )
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "Europe/Paris\0"])
+def test_a_time_zone_is_one_of_the_known(world: World, zone: str) -> None:
+    card = LocationCard(code="X", name="X", kind=LocationKind.STORE, time_zone=zone)
+    with pytest.raises(InvalidInput, match="no time zone"):
+        world.write(lambda tx: catalogue.register_location(tx, world.context(), card))

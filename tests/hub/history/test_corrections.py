@@ -290,6 +290,7 @@ def test_listings_are_touched_when_availability_changes_and_only_then(world: Wor
 @pytest.mark.req("R37")
 def test_time_document_reason_and_place_can_be_restated(world: World) -> None:
     world.receive("SN-1")
+    world.pass_time(days=2)
     world.do(Action.MOVE, "SN-1", place="WH-A1", reason="tidying")
     earlier = world.now - timedelta(days=1)
     restate(
@@ -469,7 +470,13 @@ def test_whatever_is_done_and_corrected_the_fold_stays_true(
 
 
 def add_up(world: World, unit_id: str) -> None:
-    """Check every instant of a unit: the balance adds up, and one place has the unit."""
+    """Check every instant of a unit: the balance adds up, and one place has the unit.
+
+    Its events follow each other in time as they do in the ledger.
+    """
+    told = world.read(lambda tx: unit_history.as_corrected(tx, [unit_id]))[unit_id]
+    times = [row["occurred_at"] for row in told]
+    assert times == sorted(times)
     codes = {row["id"]: row["code"] for row in world.rows("SELECT id, code FROM location")}
     for row in world.rows("SELECT DISTINCT occurred_at FROM event WHERE unit_id = :u", u=unit_id):
         at = moment(row["occurred_at"])

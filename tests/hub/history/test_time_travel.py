@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 
 from correcting import never, restate
@@ -13,7 +14,7 @@ from hub import ledger
 from hub.catalogue import location
 from hub.clock import new_id
 from hub.commands.work import Work
-from hub.errors import InvalidInput, UnknownReference
+from hub.errors import ContradictsHistory, InvalidInput, UnknownReference
 from hub.history import as_of, unit_history
 from hub.history.as_of import TrialBalance
 from hub.ledger.command import UnitCommand
@@ -57,15 +58,19 @@ def live(world: World) -> None:
     world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS", reason="too small")
 
 
-def earlier(world: World, action: Action, occurred_at: datetime, place: str) -> None:
-    """Record now what occurred earlier."""
+def refusal(world: World, action: Action, occurred_at: datetime, place: str) -> str | None:
+    """Record now what occurred earlier; return the code of its refusal."""
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Transaction) -> str | None:
         context = replace(world.context(), occurred_at=occurred_at)
         command = UnitCommand(action=action, location=location(tx, place))
-        assert ledger.record(Work(tx, context, new_id()), command, [Scan("SN-1")])[0].accepted
+        return ledger.record(Work(tx, context, new_id()), command, [Scan("SN-1")])[0].code
 
-    world.write(work)
+    return world.write(work)
+
+
+def earlier(world: World, action: Action, occurred_at: datetime, place: str) -> None:
+    assert refusal(world, action, occurred_at, place) is None
 
 
 @pytest.mark.req("R39", "R58")
@@ -113,12 +118,53 @@ def test_what_occurred_counts_and_not_when_it_was_recorded(world: World) -> None
     assert stock(world, "WH", NOON + 2 * HOUR, recorded_by=known) == ["SN-1"]
 
 
-def test_a_unit_exists_from_the_earliest_of_its_events(world: World) -> None:
+def test_a_step_before_the_receipt_is_refused_and_the_past_stays_as_it_was(world: World) -> None:
     world.receive("SN-1")
-    earlier(world, Action.MOVE, NOON - HOUR, "WH-A1")
-    assert stood(world, NOON - HOUR) == ("in_stock", "WH-A1")
-    assert balance(world, NOON - HOUR).existed == 1
-    assert balance(world, NOON - 2 * HOUR) == TrialBalance(0, ())
+    assert refusal(world, Action.MOVE, NOON - HOUR, "WH-A1") == "OUT_OF_ORDER"
+    assert stood(world, NOON - HOUR) is None
+    assert balance(world, NOON - HOUR) == TrialBalance(0, ())
+    assert balance(world, NOON).existed == 1
+
+
+def test_a_step_before_the_event_that_it_follows_is_refused(world: World) -> None:
+    live(world)
+    world.do(Action.RESTOCK, "SN-1", place="RETURNS")
+    then = counts(balance(world, NOON + 2.5 * HOUR))
+    assert refusal(world, Action.MOVE, NOON + 2.5 * HOUR, "RETURNS") == "OUT_OF_ORDER"
+    assert counts(balance(world, NOON + 2.5 * HOUR)) == then
+
+
+def test_a_step_follows_the_corrected_time_of_the_event_before_it(world: World) -> None:
+    live(world)
+    restate(world, "SN-1", 6, occurred_at=NOON + 3.25 * HOUR)  # the return, recorded at four
+    world.pass_time(hours=1)
+    assert refusal(world, Action.RESTOCK, NOON + 3 * HOUR, "RETURNS") == "OUT_OF_ORDER"
+    earlier(world, Action.RESTOCK, NOON + 3.5 * HOUR, "RETURNS")
+    assert stood(world, NOON + 3.5 * HOUR) == ("in_stock", "RETURNS")
+    # What did not occur is followed by nothing.
+    never(world, "SN-1", 8)
+    earlier(world, Action.RESTOCK, NOON + 3.3 * HOUR, "RETURNS")
+    assert stood(world, NOON + 3.4 * HOUR) == ("in_stock", "RETURNS")
+
+
+def test_a_clock_that_is_a_little_behind_is_no_contradiction(world: World) -> None:
+    world.receive("SN-1")
+    earlier(world, Action.MOVE, NOON - 0.05 * HOUR, "WH-A1")
+    assert stood(world, NOON - 0.01 * HOUR) is None
+    assert stood(world, NOON) == ("in_stock", "WH-A1")
+    details = orjson.loads(world.history("SN-1")[-1]["details"])
+    assert details["stated_at"] == (NOON - 0.05 * HOUR).isoformat()
+
+
+def test_a_correction_keeps_the_order_of_the_events(world: World) -> None:
+    live(world)
+    for version, hours in ((3, -1), (3, 2.5), (5, 1.5), (6, 2)):
+        with pytest.raises(ContradictsHistory, match="prevents it"):
+            restate(world, "SN-1", version, occurred_at=NOON + hours * HOUR)
+    restate(
+        world, "SN-1", 1, occurred_at=NOON - HOUR
+    )  # the receipt was earlier: nothing precedes it
+    assert stood(world, NOON - HOUR) == ("received", "WH")
 
 
 def test_a_correction_changes_the_past_and_not_what_was_known_of_it(world: World) -> None:

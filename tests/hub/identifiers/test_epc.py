@@ -10,6 +10,7 @@ from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
 from hub.identifiers import barcodes, epc
 from hub.identifiers.barcodes import Kind
 from hub.identifiers.epc import Sgtin
+from hub.identifiers.names import unit_of
 from hub.inbound import receiving
 from hub.ledger.arrivals import Arrival
 from hub.lifecycle import Action
@@ -115,8 +116,8 @@ def test_a_barcode_a_two_dimensional_code_and_a_tag_say_the_same() -> None:
     ):
         barcode = barcodes.read(read)
         assert (barcode.values(Kind.GTIN), barcode.values(Kind.SERIAL)) == ([CAM], ["6789"])
-    assert barcodes.unit_of("https://example.com/page") is None
-    assert barcodes.unit_of(f"https://id.gs1.org/01/{CAM}") is None
+    assert unit_of("https://example.com/page") is None
+    assert unit_of(f"https://id.gs1.org/01/{CAM}") is None
 
 
 def swept(world: World, *reads: str, product: str | None = None) -> list[Tag]:

@@ -121,10 +121,10 @@ def test_a_unit_that_was_made_is_received_with_its_own_record(world: World) -> N
     commission(world, RecordOrigin.MANUFACTURING, None, Arrival(serial="M-1", product="CAM"))
     arrival = Arrival(
         serial="m1", product="CAM", supplier="ACME", purchase_order="PO-7", lot="L7",
-        identifiers=(("imei", "49"),), condition=Condition.OPEN_BOX,
+        identifiers=(("imei", "490154203237518"),), condition=Condition.OPEN_BOX,
     )  # fmt: skip
     assert codes(arrive(world, arrival, put_away=True)) == [None]
-    unit = world.unit("49")
+    unit = world.unit("490154203237518")
     assert [unit[name] for name in ("serial", "origin", "status", "lot", "supplier", "condition")] \
         == ["M-1", "manufacturing", "in_stock", "L7", "ACME", "open_box"]  # fmt: skip
     assert [event["action"] for event in world.history("M-1")] == [
@@ -306,12 +306,12 @@ def test_an_expected_unit_of_another_lot_or_with_a_foreign_name_is_refused(world
     world.write(
         lambda tx: receiving.receive(
             Work(tx, world.context(), new_id()),
-            [Arrival(serial="B-1", product="CAM", identifiers=(("imei", "49"),))],
+            [Arrival(serial="B-1", product="CAM", identifiers=(("imei", "490154203237518"),))],
             catalogue.location(tx, "WH"),
         )
     )  # fmt: skip
     other = Arrival(serial="A-1", product="CAM", lot="L2")
-    foreign = Arrival(serial="A-1", product="CAM", identifiers=(("imei", "49"),))
+    foreign = Arrival(serial="A-1", product="CAM", identifiers=(("imei", "490154203237518"),))
     assert codes(arrive(world, other, foreign)) == ["INVALID_INPUT", "DUPLICATE_SERIAL"]
     assert world.unit("A-1")["status"] == "expected"
     assert codes(arrive(world, "A-1", "a1")) == [None, "DUPLICATE_SERIAL"]
@@ -377,7 +377,9 @@ def test_a_product_has_a_rule_for_serials_of_its_own(world: World) -> None:
 
 def test_a_name_that_is_given_twice_is_one_name(world: World) -> None:
     arrival = Arrival(
-        serial="SN-1", product="CAM", identifiers=(("imei", "49-01"), ("imei", "4901"))
+        serial="SN-1",
+        product="CAM",
+        identifiers=(("imei", "49-015420-323751-8"), ("imei", "490154203237518")),
     )
     (verdict,) = world.write(
         lambda tx: receiving.receive(
@@ -385,4 +387,6 @@ def test_a_name_that_is_given_twice_is_one_name(world: World) -> None:
         )
     )
     assert verdict.accepted
-    assert [row["canonical"] for row in world.rows("SELECT canonical FROM identifier")] == ["4901"]
+    assert [row["canonical"] for row in world.rows("SELECT canonical FROM identifier")] == [
+        "490154203237518"
+    ]

@@ -13,7 +13,7 @@ from graphql import (
 )
 
 from api_client import Hub, play
-from commanding import CORE, KEY, document, mutations
+from commanding import CORE, KEY, LEAVES, base, document, mutations
 from hub.access.keys import Scope
 from hub.errors import Forbidden
 from hub_api.common import commands
@@ -21,20 +21,6 @@ from hub_api.common.commands import COMMANDS, Command
 from hub_api.schema import schema
 from world import World
 
-DEPTH_MAX = 3  # a predicate of a recall holds another one
-LEAVES: dict[str, tuple[Any, Any]] = {
-    "String": ("a", "b"),
-    "ID": ("a", "b"),
-    "Int": (1, 2),
-    "Amount": (1, 2),
-    "Money": (1, 2),
-    "Float": (1.5, 2.5),
-    "Boolean": (False, True),
-    "Date": ("2026-01-01", "2026-01-02"),
-    "Decimal": ("1.10", "1.11"),
-    "DateTime": ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"),
-    "JSON": ({"a": 1}, {"a": 2}),
-}
 MAKE_KEY = """mutation($key: String!, $name: String!) {
   made: createApiKey(idempotencyKey: $key, name: $name, scopes: [POS]) { __typename
     ... on NewApiKey { id secret replayed } ... on Problem { code } } }"""
@@ -59,24 +45,6 @@ class Stub:
 
     def require(self, *scopes: Scope) -> None:
         assert scopes
-
-
-def base(type_: Any, depth: int = 0) -> Any:
-    """Return a value of a type in which everything is given."""
-    if isinstance(type_, GraphQLNonNull):
-        return base(type_.of_type, depth)
-    if isinstance(type_, GraphQLList):
-        return [base(type_.of_type, depth)]
-    if isinstance(type_, GraphQLEnumType):
-        return next(iter(type_.values))
-    if isinstance(type_, GraphQLInputObjectType):
-        fields = type_.fields.items()
-        return {
-            name: base(each.type, depth + 1)
-            for name, each in fields
-            if isinstance(each.type, GraphQLNonNull) or depth < DEPTH_MAX
-        }
-    return LEAVES[type_.name][0]
 
 
 def others(type_: Any, depth: int = 0) -> Iterator[Any]:

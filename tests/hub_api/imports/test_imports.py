@@ -1,11 +1,13 @@
 """Imports over HTTP: a file is sent over a real socket, and its rows are asked for afterwards."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import openpyxl
 import pytest
 
 from api_client import Caller, Hub, play
@@ -78,6 +80,44 @@ def test_a_file_is_sent_over_a_socket_and_each_row_has_its_verdict(world: World)
             assert world.value("SELECT COUNT(*) FROM unit") == 2
 
     play(world, story)
+
+
+@pytest.mark.parametrize("name", ["stock.xlsx", "upload", "stock.csv", "résumé"])
+def test_a_workbook_is_taken_under_any_name(world: World, name: str) -> None:
+    book = openpyxl.Workbook()
+    stock = book.create_sheet("Stock")
+    for row in (("serial",), ("SN-1",)):
+        stock.append(row)
+    content = io.BytesIO()
+    book.save(content)
+
+    async def story(hub: Hub) -> None:
+        ops = await hub.caller(Scope.OPS)
+        query = {"location": "WH", "product": "CAM", "sheet": "Stock", "name": name}
+        sent = await ops.http.post("/imports", params=query, content=content.getvalue())
+        run = await finished(ops, sent.json()["id"])
+        assert (run["format"], run["state"], run["accepted"]) == ("xlsx", "finished", 1)
+        query["sheet"] = "Nothing"
+        sent = await ops.http.post("/imports", params=query, content=content.getvalue())
+        assert (sent.status_code, sent.json()["error"]["code"]) == (422, "INVALID_INPUT")
+
+    play(world, story)
+
+
+def test_an_encoding_is_named_with_the_file(world: World) -> None:
+    text = "serial;sku;supplier\nSN-1;CAM;Łódź\n".encode("cp1250")
+
+    async def story(hub: Hub) -> None:
+        ops = await hub.caller(Scope.OPS)
+        for encoding, status in (("klingon", 422), ("cp1250", 202)):
+            query = {"location": "WH", "encoding": encoding}
+            sent = await ops.http.post("/imports", params=query, content=text)
+            assert sent.status_code == status
+        run = await finished(ops, sent.json()["id"])
+        assert run["accepted"] == 1
+
+    play(world, story)
+    assert world.unit("SN-1")["supplier"] == "Łódź"
 
 
 @pytest.mark.req("R208")

@@ -247,6 +247,7 @@ def _location() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("site_id", sa.String(length=36), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("code"),
@@ -1650,6 +1651,7 @@ def _identifier() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
         sa.Column("scheme", sa.String(length=20), nullable=False),
+        sa.Column("space", sa.String(length=20), nullable=False),
         sa.Column("value", sa.String(length=100), nullable=False),
         sa.Column("canonical", sa.String(length=100), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -1658,7 +1660,7 @@ def _identifier() -> None:
             ["unit.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("scheme", "canonical"),
+        sa.UniqueConstraint("space", "canonical"),
     )
     op.create_index("identifier_canonical", "identifier", ["canonical"], unique=False)
     op.create_index("identifier_unit", "identifier", ["unit_id"], unique=False)

@@ -1,0 +1,147 @@
+"""What a reading names: a unit by GTIN and serial, or a text with all forms that it may have.
+
+Every way in asks here: receiving, look-up, reading of tags, imports, the check of returns. One unit
+is one record, whatever of its labels was scanned.
+"""
+
+from dataclasses import dataclass
+
+from hub.errors import InvalidBarcode
+from hub.identifiers import barcodes, epc
+from hub.identifiers.barcodes import Kind
+from hub.identifiers.device_numbers import (
+    is_eid,
+    is_imei,
+    is_mac,
+    is_meid,
+    is_vin,
+    keys_of,
+    without_label,
+)
+from hub.identifiers.envelopes import is_envelope
+from hub.identifiers.gs1 import is_element_string
+from hub.identifiers.numbers import canonical, is_id, own_id
+
+READABLE = frozenset({"gs1", "digital_link", "epc", "hibc", "iccbba", "envelope"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCode:
+    """A code that names one unit: its serial and, where the code has them, the other elements.
+
+    `is_certain` is False for a tag's hexadecimal digits: another maker's serial may look the same.
+    """
+
+    serial: str
+    gtin: str | None = None
+    lot: str | None = None
+    expires_on: str | None = None  # ISO days
+    produced_on: str | None = None
+    is_certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One way to look a reading up: the canonical forms of a name, of a product or of any."""
+
+    keys: tuple[str, ...]
+    gtin: str | None = None
+    is_id: bool = False
+
+
+def unit_of(text: str) -> UnitCode | None:
+    """Return the unit that a code names; None for a text that is no such code.
+
+    Raises InvalidBarcode for an EPC that names no unit, and for a GS1 element string with a GTIN
+    and without a serial: it would name every unit of its product.
+    """
+    text = text.strip()
+    if (number := _labelled(text)) is not None:
+        return UnitCode(number)
+    if not _may_be_code(text):
+        return None
+    if epc.is_epc(text):
+        tag = epc.read(text)
+        return UnitCode(tag.serial, tag.gtin, is_certain=text[:4].lower() == "urn:")
+    try:
+        barcode = barcodes.read(text)
+    except InvalidBarcode:
+        return None  # a text that only begins like a code is a text like others
+    if barcode.form not in READABLE:
+        return None
+    serials, gtins = barcode.values(Kind.SERIAL), barcode.values(Kind.GTIN)
+    if not serials:
+        if barcode.form in {"gs1", "envelope"} and gtins:
+            raise InvalidBarcode(
+                f"this is the GTIN {gtins[0]} without a serial: scan the serial label", read=text
+            )
+        return None
+    if barcode.form == "digital_link" and not gtins:
+        return None
+    return UnitCode(
+        serial=serials[0],
+        gtin=gtins[0] if gtins else None,
+        lot=_only(barcode.values(Kind.LOT)),
+        expires_on=_only(barcode.values(Kind.EXPIRY)),
+        produced_on=_only(barcode.values(Kind.PRODUCTION_DATE)),
+    )
+
+
+def is_tag_digits(text: str) -> bool:
+    """Return whether a text is digits as of a tag, and not an EPC that says so itself."""
+    return epc.is_epc(text.strip()) and text.strip()[:4].lower() != "urn:"
+
+
+def names_of(text: str) -> tuple[Name, ...]:
+    """Return the ways to look a reading up, the most certain first.
+
+    Raises InvalidBarcode for a text that names nothing.
+    """
+    found: list[Name] = []
+    if (unit_id := text if is_id(text) else own_id(text)) is not None:
+        found.append(Name((unit_id,), is_id=True))
+    broken = None
+    try:
+        code = unit_of(text)
+    except InvalidBarcode as error:
+        code, broken = None, error
+    if code is not None:
+        further = keys_of(code.serial) if code.gtin is None else ()
+        found.append(Name(_each_once(canonical(code.serial), *further), code.gtin))
+    if code is None or not code.is_certain:
+        try:
+            found.append(Name(_each_once(canonical(text), *keys_of(text))))
+        except InvalidBarcode as error:
+            broken = broken or error
+    if not found:
+        raise broken or InvalidBarcode("nothing was read: scan again", read=text)
+    return tuple(found)
+
+
+def _labelled(text: str) -> str | None:
+    """Return the number of a device without the words or the letter before it, or None."""
+    bare = without_label(text)
+    if bare != text and any(is_number(bare) for is_number in (is_imei, is_meid, is_eid, is_mac)):
+        return bare
+    if len(text) == 18 and text[0] in "Ii" and is_vin(text):
+        return text[1:]
+    return bare if bare != text and is_vin(bare) else None
+
+
+def _may_be_code(text: str) -> bool:
+    """Return whether a text begins like a code that names a unit; quick, for plain serials."""
+    return (
+        text[:1] in "]+(=&"
+        or text[:2] in {"01", "30", "36"}
+        or text[:4].lower() in {"http", "urn:"}
+        or is_envelope(text)
+        or is_element_string(text)
+    )
+
+
+def _each_once(*keys: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(keys))
+
+
+def _only(values: list[str]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None

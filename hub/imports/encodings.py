@@ -1,0 +1,103 @@
+"""Which encoding a text file has: as it says itself, as somebody names it, or as it looks.
+
+UTF-8 is certain where the whole file is UTF-8. For other files the writing decides: words of many
+letters outside ASCII are of another script, which charset-normalizer tells; single letters are
+Western European, or Central European where its words are more likely. A file whose lines are in
+two encodings is refused: whatever was chosen would be wrong for some.
+"""
+
+import codecs
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from hub.errors import InvalidInput
+
+SAMPLE_BYTES = 256 * 1024
+LINE_BYTES_MAX = 1024 * 1024
+WESTERN, CENTRAL = "cp1252", "cp1250"
+OTHER_SCRIPTS = ["cp1251", "cp932", "gb18030", "big5", "cp949"]
+CHAOS_MAX = 0.2  # of a text that is one, by the measure of charset-normalizer
+LIKELIER = 0.1  # by so much must Central European be more likely than Western
+NAMES = "utf-8, cp1252, cp1250, cp1251, shift_jis, gb18030"
+
+_WORD = re.compile(rb"[\x80-\xff]{3,}")
+
+
+def named(encoding: str) -> str:
+    """Return the codec of an encoding that somebody names; raises InvalidInput for none."""
+    try:
+        codec = codecs.lookup(encoding)
+    except (LookupError, ValueError) as error:
+        raise _unknown(encoding) from error
+    if not codec._is_text_encoding:  # such as base64: no encoding of texts
+        raise _unknown(encoding)
+    # Japanese and Chinese Windows write more letters than the standards of these names have.
+    return {"shift_jis": "cp932", "gb2312": "gb18030", "gbk": "gb18030"}.get(codec.name, codec.name)
+
+
+def _unknown(encoding: str) -> InvalidInput:
+    return InvalidInput(f"{encoding[:40]!r} is no encoding: {NAMES}", field="encoding")
+
+
+def detect(path: Path, *, is_utf8: bool) -> str:
+    """Return the encoding of a file that names none; raises InvalidInput where it has two."""
+    with path.open("rb") as file:
+        mark = file.read(4)
+    if mark.startswith(BOM_UTF8):
+        return "utf-8-sig"
+    if mark.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\x00" in mark:
+        return "utf-16-le" if mark[1:2] == b"\x00" else "utf-16-be"
+    return "utf-8" if is_utf8 else _other(path)
+
+
+def _other(path: Path) -> str:
+    sample, size = [], 0
+    as_utf8 = another = None
+    for number, line in _foreign_lines(path):
+        try:
+            line.decode()
+            as_utf8 = as_utf8 or number
+        except UnicodeDecodeError:
+            another = another or number
+            if size < SAMPLE_BYTES:
+                sample.append(line)
+                size += len(line)
+        if as_utf8 and another:
+            raise InvalidInput(
+                f"the file is in two encodings: line {as_utf8} is UTF-8, line {another} is not; "
+                "save it as UTF-8, or name the encoding of all",
+                field="encoding",
+            )
+    return _guess(b"".join(sample))
+
+
+def _foreign_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not plain ASCII, with their numbers."""
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(LINE_BYTES_MAX):
+            number += 1
+            if not line.isascii():
+                yield number, line
+
+
+def _guess(sample: bytes) -> str:
+    if _WORD.search(sample) is None:
+        found = from_bytes(sample, cp_isolation=[WESTERN, CENTRAL], enable_fallback=False)
+        likely = {each.encoding: each.coherence for each in found}
+        more = likely.get(CENTRAL, 0.0) - likely.get(WESTERN, 0.0)
+        return CENTRAL if more >= LIKELIER and WESTERN in likely else WESTERN
+    best = from_bytes(
+        sample, cp_isolation=[*OTHER_SCRIPTS, WESTERN, CENTRAL], enable_fallback=False
+    ).best()
+    if best is None or best.chaos > CHAOS_MAX:
+        raise InvalidInput(
+            f"the file's encoding cannot be recognized: name it ({NAMES})", field="encoding"
+        )
+    return str(best.encoding)
