@@ -13,6 +13,7 @@ from hub.identifiers.labels import own_serials
 from hub.inbound import ship_notices
 from hub.ledger import commissioning
 from hub.ledger.arrivals import RECEIPT, Arrival, Condition, Origin, RecordOrigin
+from hub.ledger.claims import add_names, name_of
 from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import UNIT_COLUMNS, Admitted
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
@@ -254,9 +255,7 @@ def _complete(tx: Transaction, context: CommandContext, came: dict[int, Admitted
             ids=sorted({name[0] for name in names}),
         )
     }
-    commissioning.add_names(
-        tx, context, [name for name in names if commissioning.name_of(name) not in known]
-    )
+    add_names(tx, context, [name for name in names if name_of(name) not in known])
 
 
 def _touched(tx: Transaction, expected: dict[int, Admitted]) -> list[str]:

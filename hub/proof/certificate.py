@@ -2,7 +2,8 @@
 
 Anyone with the hub's public key can verify it without the hub: the seal of each event, the chain
 from the first to the last, the path of each event to the root of its checkpoint, and the
-signatures. The certificate is signed as a whole, so that its last events can not be omitted.
+signatures. The certificate is signed as a whole: every fact that it states is covered, and its last
+events can not be omitted.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from hub.proof.checkpoints import Signer
 from hub.storage.rows import CheckpointRow
 from hub.storage.sql import Row, Transaction
 
-FORMAT = "serial-hub/custody-certificate/1"
+FORMAT = "serial-hub/custody-certificate/2"
 SHOWN = ("id", "serial", "sku", "product_name", "maker_code", "status", "disposition")
 
 
@@ -53,7 +54,8 @@ def issue(
             _public(row) for row in sorted(rows.values(), key=lambda row: row["number"])
         ],
     }
-    return paper | {"public_key": signer.public_key, "signature": signer.sign(_digest(paper))}
+    paper["public_key"] = signer.public_key
+    return paper | {"signature": signer.sign(_digest(paper))}
 
 
 class _Through(TypedDict):
@@ -67,8 +69,8 @@ def _public(checkpoint: Mapping[str, object]) -> dict[str, object]:
 
 
 def _digest(paper: dict[str, Any]) -> str:
-    heads = [event["hash"] for event in paper["events"]]
-    content = [paper["format"], paper["issued_at"], paper["unit"], heads]
+    """Return the SHA-256 of everything that the certificate states, but the signature itself."""
+    content = {name: value for name, value in paper.items() if name != "signature"}
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -13,8 +13,9 @@ from hub.errors import DuplicateSerial, InvalidInput, Refused, UnknownReference
 from hub.identifiers.device_numbers import SPACES, normalized, space_of
 from hub.identifiers.numbers import verbatim
 from hub.ledger import record
+from hub.ledger.claims import add_names
 from hub.ledger.command import UnitCommand
-from hub.ledger.commissioning import add_names, check_scheme
+from hub.ledger.commissioning import check_scheme
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import Action

@@ -1,6 +1,7 @@
 """Signed checkpoints and certificates: nothing vanishes, and others can verify it by themselves."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -117,6 +118,47 @@ def test_a_forged_certificate_is_found_out(world: World, paper: dict[str, Any], 
     forged = copy.deepcopy(paper)
     forge(forged)
     assert certificate.problems(forged, Signer(world.vault).public_key) != []
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to each value of a paper that holds no others."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from leaves(each, (*path, name))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from leaves(each, (*path, index))
+    else:
+        yield path
+
+
+OTHERS: dict[type, Any] = {str: "Fort Knox", int: 7, bool: None, float: 1.5, type(None): "x"}
+
+
+def test_no_fact_of_a_certificate_can_be_changed(world: World, paper: dict[str, Any]) -> None:
+    public_key = Signer(world.vault).public_key
+    paths = list(leaves(paper))
+    assert len(paths) > 100
+    for path in paths:
+        forged = copy.deepcopy(paper)
+        holder = forged
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = OTHERS[type(holder[path[-1]])]
+        assert certificate.problems(forged, public_key) != [], path
+        del holder[path[-1]]
+        assert certificate.problems(forged, public_key) != [], path
+
+
+@pytest.mark.parametrize("where", [(), ("unit",), ("events", 0), ("checkpoints", 0)])
+def test_nothing_can_be_added_to_a_certificate(
+    world: World, paper: dict[str, Any], where: tuple[Any, ...]
+) -> None:
+    holder: Any = paper
+    for step in where:
+        holder = holder[step]
+    holder["warranty"] = "for life"
+    assert certificate.problems(paper, Signer(world.vault).public_key) != []
 
 
 def test_what_is_not_yet_signed_is_said(world: World, paper: dict[str, Any]) -> None:

@@ -56,6 +56,33 @@ def test_what_was_written_over_the_page_is_found_out(
     assert wrong != []
 
 
+def test_no_line_of_the_page_can_be_changed_or_left_out(
+    world: World, paper: dict[str, Any]
+) -> None:
+    public_key = Signer(world.vault).public_key
+    lines = certificates.page(paper).splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        for forged in (line.replace(line.strip(), "Fort Knox"), ""):
+            text = "".join([*lines[:number], forged, *lines[number + 1 :]])
+            try:
+                found, wrong = certificates.read(text)
+            except ValueError:
+                continue
+            assert wrong + certificate.problems(found, public_key) != [], line
+
+
+def test_places_that_were_changed_with_their_page_are_found_out(
+    world: World, paper: dict[str, Any]
+) -> None:
+    for event in paper["events"]:
+        event["from"] = event["to"] = "Fort Knox"
+    found, wrong = certificates.read(certificates.page(paper))
+    assert wrong == []
+    assert certificate.problems(found, Signer(world.vault).public_key) != []
+
+
 def test_a_record_that_was_changed_with_its_page_is_found_out(
     world: World, paper: dict[str, Any]
 ) -> None:

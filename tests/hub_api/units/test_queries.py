@@ -38,14 +38,14 @@ def serials(connection: Any) -> list[str]:
 
 
 def test_a_unit_is_found_by_whatever_names_it(world: World) -> None:
-    arrival = Arrival(serial="SN-0001", product="CAM", identifiers=(("imei", "4901542"),))
+    arrival = Arrival(serial="SN-0001", product="CAM", identifiers=(("imei", "490154203237518"),))
     place = world.rows("SELECT * FROM location WHERE code = 'WH'")[0]
     world.write(lambda tx: receive(Work(tx, world.context(), new_id()), [arrival], place))
     unit_id = world.unit("SN-0001")["id"]
 
     async def story(hub: Hub) -> None:
         shop = await hub.caller(Scope.STOREFRONT)
-        for written in (unit_id, "SN-0001", "sn 0001", "S/N: SN-0001", "]C1SN-0001", "4901542"):
+        for written in (unit_id, "SN-0001", "sn 0001", "S/N: SN-0001", "]C1SN-0001", "490154203237518"):
             data = await shop.ask(UNIT, i=written)
             assert data["unit"] == {"id": unit_id, "serial": "SN-0001"}, written
         for nobody in ("SN-0002", new_id()):
