@@ -53,7 +53,7 @@ async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
 def embedded_lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
     """Find the lines that came with an order; None where they are to be asked for."""
     consignments = order.get("consignments")
-    if not isinstance(consignments, dict):
+    if not isinstance(consignments, dict) or consignments.get("shipping") is None:
         return None
     found = [
         each

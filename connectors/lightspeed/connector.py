@@ -142,7 +142,7 @@ class Lightspeed(
     async def read_order(self, ref: str) -> Order:
         """Read one sale by its id."""
         sale = await self._get(f"/sales/{quote(ref, safe='')}", dict)
-        if not self._is_ours(sale):
+        if not SALES.one(sale, self._is_ours, ref):
             raise NotOurs(f"sale {ref} belongs to outlet {sale['outlet_id']}")
         skus: dict[str, str] = {}
         return await SALES.one_async(sale, partial(self._sale, skus=skus), ref)
@@ -230,7 +230,7 @@ class Lightspeed(
             after = version
 
     def _is_ours(self, sale: Mapping[str, Any]) -> bool:
-        return (sale.get("outlet_id") or self.settings.outlet_id) == self.settings.outlet_id
+        return text(sale, "outlet_id") in ("", self.settings.outlet_id)
 
     def _observed(
         self, record: Mapping[str, Any], products: Mapping[str, Any]

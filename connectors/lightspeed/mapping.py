@@ -44,11 +44,12 @@ def response_data(answer: Any, kind: type) -> Any:
 
 
 def page_version(answer: Mapping[str, Any]) -> int:
-    """Read up to which version a page goes; its own word for it, or its newest item."""
-    stated = answer.get("version")
-    newest = stated.get("max") if isinstance(stated, dict) else None
+    """Return up to which version a page goes: by itself, or by its newest item."""
+    of_page = answer.get("version")
+    newest = of_page.get("max") if isinstance(of_page, dict) else None
     items = [each.get("version") for each in answer["data"] if isinstance(each, dict)]
-    return max((each for each in (newest, *items) if isinstance(each, int)), default=0)
+    stated = newest if isinstance(newest, int) else 0
+    return stated or max((each for each in items if isinstance(each, int)), default=0)
 
 
 def sold_lines(sale: Mapping[str, Any]) -> list[Mapping[str, Any]]:

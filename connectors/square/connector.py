@@ -237,12 +237,12 @@ class Square(
     async def _raw_order(self, ref: str) -> Mapping[str, Any]:
         answer = await call(self.api, "GET", f"/v2/orders/{quote(ref, safe='')}")
         order = object_field(answer, "order")
-        if not self._is_ours(order):
+        if not ORDERS.one(order, self._is_ours, ref):
             raise NotOurs(f"order {ref} belongs to location {order['location_id']}")
         return order
 
     def _is_ours(self, order: Mapping[str, Any]) -> bool:
-        return order.get("location_id") in (None, self.settings.location_id)
+        return text(order, "location_id") in ("", self.settings.location_id)
 
     @property
     def _introducer(self) -> re.Pattern[str]:

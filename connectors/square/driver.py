@@ -22,6 +22,7 @@ class SquareDriver(SkuSimulatorDriver):
     official: ClassVar[Sequence[OfficialContract]] = (
         OfficialContract("square/square-openapi-2025-08-20-trimmed.json", trimmed=True),
     )
+    optional_fields = frozenset({"line_items"})
     simulator: SquareSimulator
 
     def build(self) -> SquareSimulator:

@@ -19,8 +19,7 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import identity, nodes_of, records, text, whole
+from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
 from hub.vocabulary import Order, OrderLine, OrderState
@@ -96,7 +95,7 @@ def parse_order(
         state=_state(order, lines),
         remote_state=order.get("state") or "",
         lines=lines,
-        placed_at=moment(order.get("created_at") or order["updated_at"]),
+        placed_at=time(order, "created_at", "updated_at"),
         updated_at=changed_at(order),
         at_counter=at_counter,
         customer_ref=text(order, "customer_id") or None,
@@ -105,7 +104,7 @@ def parse_order(
 
 def changed_at(order: Mapping[str, Any]) -> datetime:
     """Return when an order changed last; either time may be left out."""
-    return moment(order.get("updated_at") or order["created_at"])
+    return time(order, "updated_at", "created_at")
 
 
 def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:

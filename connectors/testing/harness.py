@@ -19,6 +19,7 @@ import httpx
 from connectors.contract import Page
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
+from connectors.testing.broken_records import Recorded, Replay
 from connectors.testing.case import Case, Class, ConformanceFailure, require
 from connectors.testing.serving import serve
 from connectors.testing.simulator_driver import SimulatorDriver
@@ -54,7 +55,10 @@ class Clock:
 
 
 class FaultyTransport(httpx.AsyncBaseTransport):
-    """Transport to the simulator. `requests` were sent; responses may be lost or changed."""
+    """Transport to the simulator. `requests` were sent; responses may be lost or changed.
+
+    `recorded` keeps the answers; `replay` gives kept answers, and nothing is sent.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
@@ -66,6 +70,8 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self._arrives = True
         self.repaired_late = False
         self._meanwhile: tuple[int, Callable[[], None]] | None = None
+        self.recorded: Recorded | None = None
+        self.replay: Replay | None = None
 
     def answer_next(self, answer: Answer) -> None:
         """Answer the next call in place of the simulator."""
@@ -88,6 +94,8 @@ class FaultyTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one call."""
         await request.aread()
+        if self.replay and (given := self.replay(request)) is not None:
+            return given
         self.requests.append(request)
         if self._meanwhile and len(self.requests) == self._meanwhile[0]:
             self._meanwhile[1]()
@@ -99,6 +107,9 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         if self._answers:
             return self._answers.pop(0)(request)
         answer = await self.inner.handle_async_request(request)
+        if self.recorded is not None:
+            await answer.aread()
+            self.recorded.add(request, answer)
         return await self._rewritten(answer) if self.rewrite else answer
 
     async def _rewritten(self, answer: httpx.Response) -> httpx.Response:

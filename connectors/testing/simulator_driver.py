@@ -55,6 +55,8 @@ class SimulatorDriver:
     """The largest quantity that the channel can show."""
     enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
+    optional_fields: ClassVar[frozenset[str]] = frozenset()
+    """The lists of an order that the channel leaves out where they are empty."""
     official: ClassVar[Sequence[OfficialContract]] = ()
     """The contracts that its requests are validated against, the first that fits."""
 

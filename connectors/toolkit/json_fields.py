@@ -10,10 +10,12 @@ is harmless: a number written as text, null in place of an empty list.
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.errors import Unknown
+from connectors.toolkit.cursors import moment
 from connectors.toolkit.records import FieldError
 from connectors.toolkit.value_checks import WHOLE_MAX, storable
 
@@ -100,6 +102,17 @@ def whole(record: Mapping[str, Any], name: str, default: int | None = None) -> i
     if abs(number) > WHOLE_MAX:
         raise FieldError(_path(record, name), found, "is out of range")
     return number
+
+
+def time(record: Mapping[str, Any], *names: str) -> datetime:
+    """Return the time in the first of these fields that holds one; the first is the one to have."""
+    for name in names:
+        if record.get(name):
+            try:
+                return moment(record[name])
+            except (TypeError, ValueError, OverflowError) as error:
+                raise FieldError(_path(record, name), record[name], "is no time") from error
+    raise FieldError(_path(record, names[0]), record.get(names[0]), "is missing")
 
 
 def records(

@@ -12,8 +12,7 @@ from typing import Any
 from connectors.contract import OrderRef
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
-from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import identity, nodes_of, records, text, whole
+from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import Order, OrderLine, OrderState
 
@@ -74,7 +73,7 @@ def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
         state=state,
         remote_state=status,
         lines=tuple(_line(line, done, dialect) for line in lines),
-        placed_at=moment(order.get("date_created_gmt") or order["date_created"]),
+        placed_at=time(order, "date_created_gmt", "date_created"),
         updated_at=changed_at(order),
         at_counter=done and normalize_key(text(order, "created_via")) in dialect.tills,
         customer_ref=customer if customer not in ("", "0") else None,
@@ -83,8 +82,8 @@ def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
 
 def changed_at(order: Mapping[str, Any]) -> datetime:
     """Return when an order changed last; a plugin may leave that out of a new one."""
-    changed = order.get("date_modified_gmt") or order.get("date_created_gmt")
-    return moment(changed or order["date_created"])
+    changed = ("date_modified_gmt",) if order.get("date_modified_gmt") else ()
+    return time(order, *changed, "date_created_gmt", "date_created")
 
 
 def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:

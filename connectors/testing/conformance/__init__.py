@@ -7,6 +7,7 @@ from connectors.testing.conformance import (
     fulfillment,
     orders,
     queues,
+    records,
     returns,
     routes,
     stock,
@@ -16,6 +17,7 @@ from connectors.testing.conformance import (
 
 SIMULATOR_CASES: tuple[Case, ...] = (
     *orders.CASES,
+    *records.CASES,
     *stock.CASES,
     *fulfillment.CASES,
     *returns.CASES,
