@@ -24,6 +24,7 @@ from hub.vocabulary import (
     Device,
     DeviceQuestion,
     Fulfillment,
+    HoldReason,
     LedgerEvent,
     Notice,
     NoticeReceipt,
@@ -138,6 +139,12 @@ class PullOrders(ABC):
 
     orders_name_serials: ClassVar[bool] = False
     """Whether its order lines can name serials that the channel itself sold, as a POS does."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset()
+    """The reasons that it states why nothing of an order may leave; it hides the others."""
+
+    states_drafts: ClassVar[bool] = False
+    """Whether it lists orders that are not placed, such as abandoned checkouts."""
 
     unpaid_promise_hours: ClassVar[int | None] = 72
     """Hours for which an unpaid order keeps its units, unless a channel says otherwise; None: no

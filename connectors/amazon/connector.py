@@ -68,7 +68,7 @@ from connectors.toolkit.json_fields import nodes_of
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # Amazon shows two years of orders
@@ -129,6 +129,11 @@ class Amazon(
     ReceiveQueue,
 ):
     """One seller: the orders that it ships itself, and its listings by SKU."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.CANCELLATION_REQUESTED}
+    )
+    unpaid_promise_hours: ClassVar[int | None] = None  # Amazon cancels what is not paid.
 
     key: ClassVar[str] = "amazon"
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings

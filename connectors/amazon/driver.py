@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
+from hub.vocabulary import HoldReason
 
 _CONTRACTS = {
     "orders_2026-01-01": "/orders/2026-01-01",
@@ -55,6 +56,17 @@ class AmazonDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        if reason is HoldReason.CANCELLATION_REQUESTED:
+            self.simulator.ask_to_cancel(ref, asked=True)
+        else:
+            unpaid = reason is HoldReason.PAYMENT_PENDING
+            self.simulator.change(ref, "PENDING" if unpaid else "PENDING_AVAILABILITY")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.ask_to_cancel(ref, asked=False)
+        self.simulator.change(ref, "UNSHIPPED")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, "CANCELLED")

@@ -13,7 +13,7 @@ from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import FieldError, RecordReader
-from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = "/orders/2026-01-01/orders"
 LISTINGS = "/listings/2021-08-01/items"
@@ -33,6 +33,11 @@ STATES = {
     "SHIPPED": OrderState.FULFILLED,
     "CANCELLED": OrderState.CANCELLED,
     "UNFULFILLABLE": OrderState.PENDING,
+}
+# Amazon releases a pre-order itself, and cancels what is not paid.
+HOLDS = {
+    "PENDING_AVAILABILITY": HoldReason.ON_HOLD,
+    "UNFULFILLABLE": HoldReason.ON_HOLD,
 }
 TYPE_DEFAULT = "PRODUCT"  # what every listing is at least
 BY_AMAZON = "AMAZON"
@@ -98,11 +103,22 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         ref=identity(order, "orderId"),
         number=next(own, "") or identity(order, "orderId"),
         state=STATES.get(status, OrderState.OPEN),
+        hold=_hold(order, status),
         remote_state=status,
         lines=tuple(_line(item) for item in records(order, "orderItems", required=True)),
         placed_at=moment(order["createdTime"]),
         updated_at=changed_at(order),
     )
+
+
+def _hold(order: Mapping[str, Any], status: str) -> HoldReason | None:
+    """Read why nothing may leave: a buyer asks to cancel an item, or Amazon holds the order."""
+    waits = STATES.get(status) in (OrderState.OPEN, OrderState.PENDING)
+    for item in records(order, "orderItems", required=True) if waits else ():
+        asked = child(item, "cancellation")
+        if asked.get("cancellationRequest") and not asked.get("cancellationExecution"):
+            return HoldReason.CANCELLATION_REQUESTED
+    return HOLDS.get(status)
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime:

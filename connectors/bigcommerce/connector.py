@@ -60,7 +60,7 @@ from connectors.toolkit.json_fields import identity, records
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
@@ -90,6 +90,11 @@ class BigCommerce(
     ReceiveWebhooks,
 ):
     """One store: its orders, and the stock of one location."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.FRAUD_REVIEW}
+    )
+    states_drafts: ClassVar[bool] = True
 
     key: ClassVar[str] = "bigcommerce"
     settings_model: ClassVar[type[BaseModel]] = BigCommerceSettings

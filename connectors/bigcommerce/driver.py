@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from connectors.bigcommerce.simulator import BigCommerceSimulator
 from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from hub.vocabulary import HoldReason
 
 _ROOT = "/stores/twin1"
 
@@ -46,6 +47,16 @@ class BigCommerceDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order(self._variant(sku), quantity)
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        status = {HoldReason.PAYMENT_PENDING: 7, HoldReason.FRAUD_REVIEW: 12}
+        self.simulator.set_status(ref, status.get(reason, 13))
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.set_status(ref, 11)
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        return self.simulator.place_order(self._variant(sku), quantity, 0)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, 5)

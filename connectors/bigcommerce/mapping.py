@@ -12,13 +12,13 @@ from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="id")
 ITEMS = RecordReader("listing", ref="identity.variant_id")
 INCOMPLETE = 0  # a checkout that somebody left: no order yet
 STATES = {
-    0: OrderState.PENDING,
+    0: OrderState.DRAFT,
     1: OrderState.PENDING,
     2: OrderState.FULFILLED,  # shipped
     3: OrderState.OPEN,  # partially shipped
@@ -34,6 +34,7 @@ STATES = {
     13: OrderState.PENDING,  # disputed
     14: OrderState.OPEN,  # partially refunded: the lines say what is left
 }
+HOLDS = {12: HoldReason.FRAUD_REVIEW, 13: HoldReason.ON_HOLD}
 
 
 async def request_list(api: RemoteApi, path: str, **params: Any) -> list[Any]:
@@ -80,6 +81,7 @@ def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
         ref=identity(order, "id"),
         number=identity(order, "id"),
         state=state,
+        hold=HOLDS.get(status) if state is OrderState.PENDING else None,
         remote_state=str(order.get("status") or status),
         lines=read,
         placed_at=placed,

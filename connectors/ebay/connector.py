@@ -61,7 +61,7 @@ from connectors.stock_levels import bound
 from connectors.toolkit.cursors import stamp
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
@@ -105,6 +105,11 @@ class Ebay(
     ReceiveWebhooks,
 ):
     """One seller: the orders, and the inventory items by SKU."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.CANCELLATION_REQUESTED}
+    )
+    unpaid_promise_hours: ClassVar[int | None] = 120  # A buyer has four days.
 
     key: ClassVar[str] = "ebay"
     settings_model: ClassVar[type[BaseModel]] = EbaySettings

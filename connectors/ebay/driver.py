@@ -10,6 +10,7 @@ from connectors.testing.simulator_driver import (
     OfficialContract,
     SkuSimulatorDriver,
 )
+from hub.vocabulary import HoldReason
 
 _ROOTS = {
     "sell_fulfillment_v1": "/sell/fulfillment/v1",
@@ -58,6 +59,16 @@ class EbayDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        if reason is HoldReason.PAYMENT_PENDING:
+            self.simulator.change(ref, orderPaymentStatus="PENDING")
+        else:
+            self.simulator.change(ref, cancelStatus={"cancelState": "IN_PROGRESS"})
+
+    def free_order(self, ref: str) -> None:
+        free = {"cancelState": "NONE_REQUESTED"}
+        self.simulator.change(ref, orderPaymentStatus="PAID", cancelStatus=free)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, cancelStatus={"cancelState": "CANCELED"})

@@ -11,7 +11,7 @@ from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="orderId")
 ITEMS = RecordReader("listing", ref="sku")
@@ -34,6 +34,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         ref=identity(order, "orderId"),
         number=identity(order, "orderId"),
         state=state,
+        hold=_hold(order) if state in (OrderState.OPEN, OrderState.PENDING) else None,
         remote_state=str(order.get("orderFulfillmentStatus") or ""),
         lines=tuple(_line(line) for line in records(order, "lineItems", required=True)),
         placed_at=moment(order["creationDate"]),
@@ -64,6 +65,17 @@ def _state(order: Mapping[str, Any]) -> OrderState:
     if shipped == "FULFILLED":
         return OrderState.FULFILLED
     return OrderState.PENDING if paid in ("PENDING", "FAILED") else OrderState.OPEN
+
+
+def _hold(order: Mapping[str, Any]) -> HoldReason | None:
+    """Read why nothing may leave: a cancellation that nobody has decided, or no payment."""
+    cancelling = child(order, "cancelStatus").get("cancelState") or "NONE_REQUESTED"
+    if cancelling != "NONE_REQUESTED":
+        return HoldReason.CANCELLATION_REQUESTED
+    paid = order.get("orderPaymentStatus")
+    if paid == "FULLY_REFUNDED":
+        return HoldReason.REFUNDED
+    return HoldReason.PAYMENT_PENDING if paid in ("PENDING", "FAILED") else None
 
 
 def _line(line: Mapping[str, Any]) -> OrderLine:

@@ -62,7 +62,7 @@ from connectors.toolkit import signatures
 from connectors.toolkit.json_fields import identity, records, text
 from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 API = "/api/2.0"
 STOCK_API = "/api/2.1"
@@ -94,6 +94,10 @@ class Lightspeed(
     ReceiveWebhooks,
 ):
     """One outlet: what its registers sell, under which serials, and what it stocks."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
+    )
 
     key: ClassVar[str] = "lightspeed"
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings

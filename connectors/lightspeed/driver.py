@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from connectors.lightspeed.simulator import OUTLET, LightspeedSimulator
 from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from hub.vocabulary import HoldReason
 
 
 class LightspeedDriver(SimulatorDriver):
@@ -44,6 +45,13 @@ class LightspeedDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         return self.simulator.sell(self._product(sku), quantity, status="AWAITING_DISPATCH")
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        parked = reason is HoldReason.PAYMENT_PENDING
+        self.simulator.set_status(ref, "SAVED" if parked else "LAYBY")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.set_status(ref, "AWAITING_DISPATCH")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "VOIDED")

@@ -13,7 +13,7 @@ from connectors.errors import Unknown
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import identity, records, text, whole
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
 SALES = RecordReader("order", ref="id")
 LEVELS = RecordReader("listing", ref="product_id")
@@ -32,6 +32,8 @@ STATES = {
     "PICKED_UP_CLOSED": OrderState.FULFILLED,
     "VOIDED": OrderState.CANCELLED,
 }
+# The shop keeps these goods for as long as the customer needs: their promise has no end.
+HOLDS = {"LAYBY": HoldReason.ON_HOLD, "SERVICE": HoldReason.ON_HOLD}
 AT_COUNTER = frozenset({"ONACCOUNT", "CLOSED", "ONACCOUNT_CLOSED", "LAYBY_CLOSED"})
 
 
@@ -79,6 +81,7 @@ def parse_order(
         ref=identity(sale, "id"),
         number=text(sale, "invoice_number") or identity(sale, "id"),
         state=state,
+        hold=HOLDS.get(status) if state is OrderState.PENDING else None,
         remote_state=status,
         lines=tuple(_line(line, done, skus, serials) for line in sold_lines(sale)),
         placed_at=placed,

@@ -56,7 +56,7 @@ from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import nodes_of, object_field
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
 ITEMS_PER_PAGE = 100
@@ -86,6 +86,11 @@ class Medusa(
     ReceiveWebhooks,
 ):
     """One shop: its orders, and the stock of one location."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.REFUNDED}
+    )
+    states_drafts: ClassVar[bool] = True
 
     key: ClassVar[str] = "medusa"
     settings_model: ClassVar[type[BaseModel]] = MedusaSettings

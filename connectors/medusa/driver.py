@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from connectors.medusa.simulator import LOCATION, MedusaSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
+from hub.vocabulary import HoldReason
 
 
 class MedusaDriver(SkuSimulatorDriver):
@@ -31,6 +32,18 @@ class MedusaDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"inventory_item_id": "iitem_gone", "location_id": LOCATION}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        unpaid = reason is HoldReason.PAYMENT_PENDING
+        self.simulator.pay(ref, "not_paid" if unpaid else "refunded")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.pay(ref, "authorized")
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        ref = self.simulator.place_order({sku: quantity}, "not_paid")
+        self.simulator.orders[ref]["status"] = "draft"
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

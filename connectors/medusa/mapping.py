@@ -9,7 +9,7 @@ from connectors.contract import OrderRef
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="id")
 ITEMS = RecordReader("listing", ref="id")
@@ -41,6 +41,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         ref=identity(order, "id"),
         number=text(order, "display_id") or identity(order, "id"),
         state=_state(order, lines),
+        hold=_hold(order, lines),
         remote_state=f"{order.get('status') or ''} {order.get('fulfillment_status') or ''}".strip(),
         lines=lines,
         placed_at=placed_at(order),
@@ -66,9 +67,19 @@ def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
         return OrderState.FULFILLED
     if order.get("fulfillment_status") in ("shipped", "delivered"):
         return OrderState.FULFILLED
-    ready = order.get("status") not in ("draft", "requires_action")
+    if order.get("status") == "draft":
+        return OrderState.DRAFT
+    ready = order.get("status") != "requires_action"
     payable = ready and order.get("payment_status") in PAYABLE
     return OrderState.OPEN if payable else OrderState.PENDING
+
+
+def _hold(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> HoldReason | None:
+    """Say whether an order was paid back in full before anything of it left."""
+    paid_back = order.get("payment_status") == "refunded"
+    waits = order.get("status") not in ("canceled", "draft")
+    untouched = lines and not any(line.fulfilled for line in lines)
+    return HoldReason.REFUNDED if waits and paid_back and untouched else None
 
 
 def _line(item: Mapping[str, Any]) -> OrderLine:

@@ -98,6 +98,12 @@ class MedusaSimulator(Simulator):
         self.orders[ref] |= {"status": "canceled", "updated_at": format_time(self.now())}
         self.emit("order.canceled", {"id": ref})
 
+    def pay(self, ref: str, status: str) -> None:
+        """Move the payment of an order, and its time of change."""
+        moved = {"payment_status": status, "updated_at": format_time(self.now())}
+        self.orders[ref] |= moved
+        self.emit("order.updated", {"id": ref})
+
     def capture(self, ref: str) -> None:
         """Capture the payment; the order's time of change stays where it is."""
         self.orders[ref]["payment_status"] = "captured"

@@ -62,7 +62,15 @@ from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Cancellation, Fulfillment, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 50
 VARIANTS_PER_PAGE = 100
@@ -96,6 +104,11 @@ class Saleor(
     ReceiveWebhooks,
 ):
     """One shop: its orders, and the stock of one warehouse."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
+    )
+    states_drafts: ClassVar[bool] = True
 
     key: ClassVar[str] = "saleor"
     settings_model: ClassVar[type[BaseModel]] = SaleorSettings

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from connectors.saleor.simulator import SaleorSimulator
 from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from hub.vocabulary import HoldReason
 
 
 class SaleorDriver(SimulatorDriver):
@@ -43,6 +44,19 @@ class SaleorDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order({self._variant(sku): quantity})
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        if reason is HoldReason.ON_HOLD:
+            self.simulator.change(ref, status="UNCONFIRMED")
+        else:
+            self.simulator.change(ref, chargeStatus="NONE", authorizeStatus="NONE")
+
+    def free_order(self, ref: str) -> None:
+        paid = {"chargeStatus": "FULL", "authorizeStatus": "FULL"}
+        self.simulator.change(ref, status="UNFULFILLED", **paid)
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        return self.simulator.place_order({self._variant(sku): quantity}, status="DRAFT")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, status="CANCELED")

@@ -14,6 +14,7 @@ from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import (
+    HoldReason,
     ObservedLevel,
     Order,
     OrderLine,
@@ -27,7 +28,7 @@ ORDERS = RecordReader("order", ref="id")
 RETURNS = RecordReader("return", ref="id")
 VARIANTS = RecordReader("listing", ref="id")
 STATES = {
-    "DRAFT": OrderState.PENDING,
+    "DRAFT": OrderState.DRAFT,
     "UNCONFIRMED": OrderState.PENDING,
     "CANCELED": OrderState.CANCELLED,
     "EXPIRED": OrderState.CANCELLED,
@@ -102,6 +103,8 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         ref=identity(node, "id"),
         number=identity(node, "number"),
         state=_state(node),
+        # The shop confirms it first.
+        hold=HoldReason.ON_HOLD if node["status"] == "UNCONFIRMED" else None,
         remote_state=f"{node['status']} {node['chargeStatus']}",
         lines=tuple(_line(line) for line in records(node, "lines", required=True)),
         placed_at=moment(node["created"]),

@@ -78,6 +78,7 @@ from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
+    HoldReason,
     ObservedLevel,
     Order,
     Return,
@@ -142,6 +143,10 @@ class Shopify(
     ReceiveWebhooks,
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.REFUNDED}
+    )
 
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings

@@ -2,7 +2,7 @@
 
 _ORDER = """
 fragment OrderParts on Order {
-  id name createdAt updatedAt cancelledAt sourceName sourceIdentifier
+  id name createdAt updatedAt cancelledAt sourceName sourceIdentifier test
   displayFinancialStatus displayFulfillmentStatus
   customer { id }
   retailLocation { id }
@@ -209,7 +209,7 @@ query BulkOrders($query: String) {
   orders(query: $query) {
     edges {
       node {
-        id name createdAt updatedAt cancelledAt sourceName sourceIdentifier
+        id name createdAt updatedAt cancelledAt sourceName sourceIdentifier test
         displayFinancialStatus displayFulfillmentStatus
         customer { id }
         retailLocation { id }

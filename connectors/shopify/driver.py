@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
+from hub.vocabulary import HoldReason
 
 
 class ShopifyDriver(SkuSimulatorDriver):
@@ -46,6 +47,17 @@ class ShopifyDriver(SkuSimulatorDriver):
     def missing_article(self) -> Mapping[str, str]:
         gone = "gid://shopify/InventoryItem/9"
         return {"inventory_item_id": gone, "location_id": self.simulator.location_id}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        if reason is HoldReason.ON_HOLD:
+            self.simulator.hold(ref)
+        else:
+            refunded = reason is HoldReason.REFUNDED
+            self.simulator.pay(ref, "REFUNDED" if refunded else "VOIDED")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.hold(ref, on_hold=False)
+        self.simulator.pay(ref, "PAID")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

@@ -22,15 +22,14 @@ from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
-from hub.vocabulary import Order, OrderLine, OrderState, StockLevel
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState, StockLevel
 
 ORDERS = RecordReader("order", ref="id")
 ITEMS = RecordReader("listing", ref="id")
 # The quantity was not set because of what happened before: say what is there now.
 LOOK_AGAIN = frozenset({"CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
 UNKNOWN_LISTING = frozenset({"INVALID_INVENTORY_ITEM", "INVALID_LOCATION"})
-# Not paid, or held back: the units are promised and nothing leaves.
-UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
+UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED", "PARTIALLY_PAID"})
 THROTTLE_SECONDS_DEFAULT = 2.0
 PARTS_PER_PAGE = 100
 # The smallest plan's bucket, until an answer tells the shop's own. What a query costs is known only
@@ -89,7 +88,9 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
     return Order(
         ref=identity(node, "id"),
         number=identity(node, "name"),
-        state=_state(node),
+        state=_state(node, left),
+        hold=_hold(node, left),
+        test=bool(node.get("test")),
         remote_state=f"{node['displayFinancialStatus'] or 'NONE'} {fulfillment}",
         lines=tuple(_line(line) for line in lines),
         placed_at=moment(node["createdAt"]),
@@ -107,14 +108,23 @@ def changed_at(node: Mapping[str, Any]) -> datetime:
     return moment(node["updatedAt"])
 
 
-def _state(node: Mapping[str, Any]) -> OrderState:
+def _state(node: Mapping[str, Any], left: int) -> OrderState:
     if node["cancelledAt"]:
         return OrderState.CANCELLED
     if node["displayFulfillmentStatus"] == "FULFILLED":
         return OrderState.FULFILLED
-    if node["displayFulfillmentStatus"] == "ON_HOLD" or node["displayFinancialStatus"] in UNPAID:
-        return OrderState.PENDING
-    return OrderState.OPEN
+    return OrderState.OPEN if _hold(node, left) is None else OrderState.PENDING
+
+
+def _hold(node: Mapping[str, Any], left: int) -> HoldReason | None:
+    """Read why nothing of what is `left` may leave: not paid, paid back, or held by somebody."""
+    if node["cancelledAt"] or not left:
+        return None
+    if node["displayFinancialStatus"] == "REFUNDED":
+        return HoldReason.REFUNDED
+    if node["displayFinancialStatus"] in UNPAID:
+        return HoldReason.PAYMENT_PENDING
+    return HoldReason.ON_HOLD if node["displayFulfillmentStatus"] == "ON_HOLD" else None
 
 
 def _line(node: Mapping[str, Any]) -> OrderLine:

@@ -64,7 +64,7 @@ from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
 from connectors.toolkit.records import Batch
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
 API_VERSION = "2025-08-20"
 ORDERS_PER_PAGE = 100
@@ -109,6 +109,11 @@ class Square(
     ReceiveWebhooks,
 ):
     """One location: what its till and its online store sell, and what it stocks."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.REFUNDED}
+    )
+    states_drafts: ClassVar[bool] = True
 
     key: ClassVar[str] = "square"
     settings_model: ClassVar[type[BaseModel]] = SquareSettings

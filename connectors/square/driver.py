@@ -10,6 +10,7 @@ from connectors.testing.simulator_driver import (
     OfficialContract,
     SkuSimulatorDriver,
 )
+from hub.vocabulary import HoldReason
 
 
 class SquareDriver(SkuSimulatorDriver):
@@ -40,6 +41,20 @@ class SquareDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"catalog_object_id": "GONE", "location_id": self.simulator.location_id}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        if reason is HoldReason.REFUNDED:
+            self.simulator.pay_back(ref)
+        else:
+            self.simulator.owe(ref, 100)
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.owe(ref, 0)
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        ref = self.simulator.place_order({sku: quantity})
+        self.simulator.orders[ref].state = "DRAFT"
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

@@ -19,10 +19,10 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
-from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
+from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
-from hub.vocabulary import Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="id")
 RETURNS = RecordReader("return", ref="id")
@@ -31,7 +31,7 @@ COUNTS = RecordReader("listing", ref="catalog_object_id")
 # The statuses whose body says more than the status does.
 REFUSALS = (400, 404, 409)
 STATES = {
-    "DRAFT": OrderState.PENDING,
+    "DRAFT": OrderState.DRAFT,
     "COMPLETED": OrderState.FULFILLED,
     "CANCELED": OrderState.CANCELLED,
 }
@@ -93,6 +93,7 @@ def parse_order(
         ref=identity(order, "id"),
         number=text(order, "ticket_name") or text(order, "reference_id") or identity(order, "id"),
         state=_state(order, lines),
+        hold=_hold(order, lines),
         remote_state=order.get("state") or "",
         lines=lines,
         placed_at=time(order, "created_at", "updated_at"),
@@ -115,6 +116,19 @@ def _state(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> OrderState:
         return OrderState.FULFILLED
     due = (order.get("net_amount_due_money") or {}).get("amount") or 0
     return OrderState.PENDING if due > 0 else OrderState.OPEN
+
+
+def _hold(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> HoldReason | None:
+    """Say whether an open order was paid back in full before anything of it left."""
+    if order.get("state") != "OPEN" or any(line.fulfilled for line in lines):
+        return None
+    total = whole(child(order, "total_money"), "amount", 0)
+    back = sum(
+        whole(child(refund, "amount_money"), "amount", 0)
+        for refund in records(order, "refunds")
+        if refund.get("status") in ("APPROVED", "COMPLETED")
+    )
+    return HoldReason.REFUNDED if 0 < total <= back else None
 
 
 def _line(

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from connectors.testing.simulator import Fault, Simulator, Webhook
+from hub.vocabulary import HoldReason
 
 NOTIFICATION_URL = "http://hub.test/hook"
 INT32_MAX = 2**31 - 1
@@ -123,6 +124,18 @@ class SimulatorDriver:
     def cancel_order(self, ref: str) -> None:
         """Cancel an order there, which moves its time of change."""
         raise self._missing("cancel_order")
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        """Stop an order for one of the connector's `states_holds`; moves its time of change."""
+        raise self._missing("hold_order")
+
+    def free_order(self, ref: str) -> None:
+        """Let a held order go on; moves its time of change."""
+        raise self._missing("free_order")
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        """Begin an order that is not placed, such as a checkout; return its reference."""
+        raise self._missing("draft_order")
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         """Sell units whose serials the channel knows; return the order's reference."""

@@ -69,6 +69,7 @@ from connectors.vendure.stock import LocationStock
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
+    HoldReason,
     ObservedLevel,
     Order,
     OrderState,
@@ -113,6 +114,10 @@ class Vendure(
     ReceiveWebhooks,
 ):
     """One server: its orders, and the stock of one location."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
+        {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
+    )
 
     key: ClassVar[str] = "vendure"
     settings_model: ClassVar[type[BaseModel]] = VendureSettings

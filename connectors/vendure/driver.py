@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
 from connectors.vendure.simulator.server import VendureSimulator
+from hub.vocabulary import HoldReason
 
 
 class VendureDriver(SimulatorDriver):
@@ -47,6 +48,13 @@ class VendureDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order(sku, quantity).id
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        edited = reason is HoldReason.ON_HOLD
+        self.simulator.set_state(ref, "Modifying" if edited else "ArrangingAdditionalPayment")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.set_state(ref, "PaymentSettled")
 
     def cancel_order(self, ref: str) -> None:
         if self.simulator.sales[ref].state != "Cancelled":

@@ -11,7 +11,7 @@ from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import ObservedLevel, Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="id")
 RETURNS = RecordReader("return", ref="id")
@@ -20,10 +20,10 @@ STATES = {
     "Cancelled": OrderState.CANCELLED,
     "Shipped": OrderState.FULFILLED,
     "Delivered": OrderState.FULFILLED,
-    "Draft": OrderState.PENDING,
-    "Created": OrderState.PENDING,
-    "AddingItems": OrderState.PENDING,
-    "ArrangingPayment": OrderState.PENDING,
+    "Draft": OrderState.DRAFT,
+    "Created": OrderState.DRAFT,
+    "AddingItems": OrderState.DRAFT,  # a cart
+    "ArrangingPayment": OrderState.DRAFT,
     "ArrangingAdditionalPayment": OrderState.PENDING,
     "Modifying": OrderState.PENDING,
 }
@@ -82,6 +82,8 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         ref=identity(node, "id"),
         number=identity(node, "code"),
         state=STATES.get(node["state"], OrderState.OPEN),
+        # Somebody edits the order in the shop.
+        hold=HoldReason.ON_HOLD if node["state"] == "Modifying" else None,
         remote_state=node["state"],
         lines=tuple(
             OrderLine(

@@ -71,7 +71,7 @@ from connectors.walmart.mapping import (
 from connectors.walmart.mapping import ORDERS_READER as READER
 from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
 PER_PAGE = 200
 NEEDED = ("orders", "inventory")
@@ -116,6 +116,9 @@ class Walmart(
     ReceiveWebhooks,
 ):
     """One seller: the orders that it ships itself, and its items by SKU."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.CANCELLATION_REQUESTED})
+    unpaid_promise_hours: ClassVar[int | None] = None  # Orders arrive paid.
 
     key: ClassVar[str] = "walmart"
     settings_model: ClassVar[type[BaseModel]] = WalmartSettings

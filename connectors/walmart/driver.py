@@ -10,6 +10,7 @@ from connectors.testing.simulator_driver import (
     SkuSimulatorDriver,
 )
 from connectors.walmart.simulator.server import WalmartSimulator
+from hub.vocabulary import HoldReason
 
 _CONTRACTS = {
     "orders": "/v3/orders",
@@ -59,6 +60,12 @@ class WalmartDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        self.simulator.ask_to_cancel(ref, asked=True)
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.ask_to_cancel(ref, asked=False)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel(ref)

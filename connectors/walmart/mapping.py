@@ -15,7 +15,7 @@ from connectors.remote import RemoteApi
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
-from hub.vocabulary import Order, OrderLine, OrderState
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
 ORDERS = "/v3/orders"
 INVENTORY = "/v3/inventory"
@@ -106,6 +106,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         ref=identity(order, "purchaseOrderId"),
         number=text(order, "customerOrderId") or identity(order, "purchaseOrderId"),
         state=_state(lines),
+        hold=_hold(lines),
         remote_state=" ".join(statuses),
         lines=tuple(_line(line) for line in lines),
         placed_at=parse_time(order["orderDate"]),
@@ -160,6 +161,16 @@ def _state(lines: Sequence[Mapping[str, Any]]) -> OrderState:
     if lines and all(line.fulfilled >= line.quantity for line in wanted):
         return OrderState.FULFILLED
     return OrderState.OPEN
+
+
+def _hold(lines: Sequence[Mapping[str, Any]]) -> HoldReason | None:
+    """Say whether the buyer asks to cancel a line of which units are still here."""
+    asked = any(
+        text(line, "intentToCancel").upper() in ("Y", "YES", "TRUE")
+        and (read := _line(line)).quantity > read.fulfilled
+        for line in lines
+    )
+    return HoldReason.CANCELLATION_REQUESTED if asked else None
 
 
 def _line(line: Mapping[str, Any]) -> OrderLine:

@@ -57,7 +57,7 @@ from connectors.woocommerce.mapping import (
     parse_quantity,
 )
 from connectors.woocommerce.stock import push_levels
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 API = "/wp-json/wc/v3"
 PER_PAGE = 100
@@ -97,6 +97,10 @@ class WooCommerce(
     ReceiveWebhooks,
 ):
     """One shop: its orders, online and from its tills, and the stock that it counts."""
+
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.PAYMENT_PENDING})
+    states_drafts: ClassVar[bool] = True
+    unpaid_promise_hours: ClassVar[int | None] = 168  # A bank transfer takes days.
 
     key: ClassVar[str] = "woocommerce"
     settings_model: ClassVar[type[BaseModel]] = WooCommerceSettings

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.testing.simulator_driver import SkuSimulatorDriver
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
+from hub.vocabulary import HoldReason
 
 
 class WooCommerceDriver(SkuSimulatorDriver):
@@ -26,6 +27,15 @@ class WooCommerceDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": "9"}
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        self.simulator.set_status(ref, "on-hold")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.set_status(ref, "processing")
+
+    def draft_order(self, sku: str, quantity: int) -> str:
+        return self.simulator.place_order({sku: quantity}, "checkout-draft")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")

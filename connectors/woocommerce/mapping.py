@@ -17,11 +17,11 @@ from connectors.toolkit.records import RecordReader
 from hub.vocabulary import Order, OrderLine, OrderState
 
 STATES = {
-    "auto-draft": OrderState.PENDING,
-    "checkout-draft": OrderState.PENDING,
+    "auto-draft": OrderState.DRAFT,
+    "checkout-draft": OrderState.DRAFT,  # somebody looks at the checkout: no order yet
     "pending": OrderState.PENDING,
     "on-hold": OrderState.PENDING,
-    "failed": OrderState.PENDING,  # the buyer may pay again; the shop still keeps the stock
+    "failed": OrderState.DRAFT,  # no payment: units are promised once the buyer pays again
     "processing": OrderState.OPEN,
     "completed": OrderState.FULFILLED,
     "cancelled": OrderState.CANCELLED,

@@ -119,6 +119,13 @@ class AmazonSimulator(Simulator):
         self.notify(ref)
         return ref
 
+    def ask_to_cancel(self, ref: str, *, asked: bool) -> None:
+        """Let the buyer ask to cancel, or think better of it."""
+        request = {"requester": "BUYER", "cancelReason": "No longer needed"}
+        for item in self.orders[ref]["orderItems"]:
+            item["cancellation"] = {"cancellationRequest": request} if asked else {}
+        self.change(ref, self.orders[ref]["fulfillment"]["fulfillmentStatus"])
+
     def change(self, ref: str, status: str) -> None:
         """Let something happen to an order."""
         self.orders[ref]["fulfillment"]["fulfillmentStatus"] = status

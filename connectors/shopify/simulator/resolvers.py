@@ -280,7 +280,8 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         "cancelledAt": instant(order.cancelled_at) if order.cancelled_at else None,
         "sourceName": order.source,
         "sourceIdentifier": order.source_identifier,
-        "displayFinancialStatus": "PAID" if order.paid else "PENDING",
+        "displayFinancialStatus": order.financial_status,
+        "test": order.test,
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
         "retailLocation": _location(simulator, order.retail_location)

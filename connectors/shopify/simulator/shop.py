@@ -87,7 +87,7 @@ class PlacedOrder:
     id: str
     name: str
     source: str
-    paid: bool
+    financial_status: str
     created_at: datetime
     updated_at: datetime
     fulfillment_order_id: str
@@ -96,6 +96,7 @@ class PlacedOrder:
     refunds: list[Refunded] = field(default_factory=list)
     returns: list[ReturnedGoods] = field(default_factory=list)
     source_identifier: str | None = None
+    test: bool = False
     retail_location: str | None = None
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
@@ -164,7 +165,7 @@ class Shop(Simulator):
             id=f"gid://shopify/Order/{number}",
             name=f"#{number}",
             source="pos" if at_counter else "web",
-            paid=paid,
+            financial_status="PAID" if paid else "PENDING",
             created_at=now,
             updated_at=now,
             fulfillment_order_id=f"gid://shopify/FulfillmentOrder/{self.next_id()}",
@@ -203,6 +204,12 @@ class Shop(Simulator):
         order.lines.append(line)
         self.touch(order, "orders/edited")
         return line.id
+
+    def pay(self, order_id: str, status: str) -> None:
+        """Move the payment of an order to a financial status of Shopify's."""
+        order = self.orders[order_id]
+        order.financial_status = status
+        self.touch(order, "orders/updated")
 
     def hold(self, order_id: str, on_hold: bool = True) -> None:
         """Put the fulfillment of an order on hold, or release it."""

@@ -225,6 +225,8 @@ class SquareSimulator(Shop):
             "fulfillments": order.fulfillments,
             "returns": order.returns,
             "refunds": order.refunds,
+            "total_money": {"amount": order.total, "currency": "EUR"},
+            "net_amount_due_money": {"amount": order.due, "currency": "EUR"},
             "created_at": rfc3339(order.created_at),
             "updated_at": rfc3339(order.updated_at),
             "version": order.version,

@@ -36,6 +36,8 @@ class Sale:
     fulfillments: list[dict[str, Any]] = field(default_factory=list)
     ticket_name: str | None = None
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    total: int = 0  # in the smallest part of the currency, as is what is due
+    due: int = 0
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
@@ -129,6 +131,20 @@ class Shop(Simulator):
         ]
         sale.refunds = [self._refund("COMPLETED")]
         return self._place(sale)
+
+    def owe(self, order_id: str, amount: int) -> None:
+        """Leave so much of an order to pay, of 100; whatever was paid back is forgotten."""
+        order = self.orders[order_id]
+        order.total, order.due, order.refunds = 100, amount, []
+        self.touch(order)
+
+    def pay_back(self, order_id: str) -> None:
+        """Pay all of an order back before it is shipped."""
+        order = self.orders[order_id]
+        order.total = 100
+        paid_back = {"amount": 100, "currency": "EUR"}
+        order.refunds = [self._refund("COMPLETED") | {"amount_money": paid_back}]
+        self.touch(order)
 
     def refund(self, order_id: str, status: str = "COMPLETED") -> str:
         """Pay money back without any goods; returns the refund's id."""

@@ -12,7 +12,7 @@ from connectors.testing.case import (
     unless_flag,
 )
 from connectors.testing.harness import Harness, in_another_time_zone, with_unknown_enum_values
-from hub.vocabulary import Cancellation, Order, OrderState
+from hub.vocabulary import Cancellation, HoldReason, Order, OrderState
 
 BEYOND_DOUBLES = 2**60  # from here a double holds one whole number in 256
 ENDED = (OrderState.FULFILLED, OrderState.CANCELLED)
@@ -243,3 +243,52 @@ CASES = (
     orders_of_a_window,
     serials_that_the_channel_sold,
 )
+
+
+def _states_holds(connector: type) -> str | None:
+    return None if getattr(connector, "states_holds", None) else "it states no holds of orders"
+
+
+@case(PullOrders, unless=_states_holds)
+async def held_orders_are_held(harness: Harness) -> None:
+    """Nothing leaves of an order that the channel holds: each reason of `states_holds` is read."""
+    driver, connector = harness.driver, harness.connector
+    driver.list_article("CAM", 100)
+    for reason in sorted(type(connector).states_holds):
+        ref = driver.place_order("CAM", 1)
+        free = await connector.read_order(ref)
+        require_equal((free.state, free.hold), (OrderState.OPEN, None), "a paid order is")
+        harness.clock.advance(60)
+        driver.hold_order(ref, reason)
+        held = await connector.read_order(ref)
+        require_equal(_hold_of(held), reason, f"an order that waits ({reason}) is held for")
+        found, _ = await harness.pull_all()
+        (pulled,) = [order for order in found if order.ref == ref]
+        require_equal(_hold_of(pulled), reason, f"pulled, an order that waits ({reason}) is held")
+        harness.clock.advance(60)
+        driver.free_order(ref)
+        freed = await connector.read_order(ref)
+        require_equal((freed.state, freed.hold), (OrderState.OPEN, None), "an order set free is")
+
+
+def _hold_of(order: Order) -> HoldReason | None:
+    """Return why nothing may leave, as the hub understands it: pending means not paid."""
+    if order.state is OrderState.PENDING:
+        return order.hold or HoldReason.PAYMENT_PENDING
+    return order.hold if order.state is OrderState.OPEN else None
+
+
+@case(PullOrders, unless=unless_flag("states_drafts", "it lists no orders that are not placed"))
+async def drafts_are_no_orders(harness: Harness) -> None:
+    """An order that is not placed takes no units: it is a draft, or it is not listed at all."""
+    harness.driver.list_article("CAM", 100)
+    draft = harness.driver.draft_order("CAM", 1)
+    harness.clock.advance(60)
+    placed = harness.driver.place_order("CAM", 1)
+    found, _ = await harness.pull_all()
+    states = {order.ref: order.state for order in found}
+    require_equal(states.get(placed), OrderState.OPEN, "the placed order beside a draft is")
+    require(
+        states.get(draft) in (None, OrderState.DRAFT),
+        f"an order that is not placed is {states.get(draft)}",
+    )

@@ -147,6 +147,11 @@ class VendureShop(Simulator):
                     return parcel
         raise LookupError(parcel_id)
 
+    def set_state(self, order_id: str, state: str) -> None:
+        """Move an order, as an administrator does who edits it."""
+        sale = self.sales[order_id]
+        sale.state, sale.updated_at = state, self.second()
+
     def cancel(self, order_id: str, wanted: dict[str, int] | None = None) -> Sale:
         """Take units off an order, all of them unless named; what was in a parcel is back."""
         sale = self.sales[order_id]

@@ -124,6 +124,13 @@ class WalmartSimulator(Simulator):
         self._change(ref, "PO_CREATED")
         return ref
 
+    def ask_to_cancel(self, ref: str, *, asked: bool) -> None:
+        """Let the buyer ask to cancel, or think better of it."""
+        for line in lines_by_number(self.orders[ref]):
+            line["intentToCancel"] = "Y" if asked else "N"
+            line["statusDate"] = milliseconds(self.now())
+        self._change(ref, "PO_LINE_INTENT_TO_CANCEL")
+
     def cancel(self, ref: str) -> None:
         """Let the buyer cancel what was not shipped."""
         for line in lines_by_number(self.orders[ref]):

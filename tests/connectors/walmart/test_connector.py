@@ -129,7 +129,7 @@ def test_orders_come_in_span_by_span_and_are_promised_once_they_are_stored() -> 
         assert len(promised) == 230
         states = {order.remote_state for order in (await pull_all(connector))[0]}
         assert states == {"Acknowledged"}
-        with pytest.raises(NotFound, match="not shipped by the seller"):
+        with pytest.raises(NotFound, match="its units are none of ours"):
             await connector.read_order(theirs)
         with pytest.raises(NotFound):
             await connector.read_order("1")

@@ -36,7 +36,7 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import list_field
-from hub.vocabulary import Fulfillment, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
 from .mapping import parse_order, parse_pushed_level, parse_return
 
@@ -69,6 +69,7 @@ class Acme(
     key: ClassVar[str] = "acme"
     settings_model: ClassVar[type[BaseModel]] = AcmeSettings
     levels_max: ClassVar[int] = 100
+    states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.PAYMENT_PENDING})
     returns_name_serials: ClassVar[bool] = True
     compares_in_one_step: ClassVar[bool] = True
 

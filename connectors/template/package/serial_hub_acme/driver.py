@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.testing.simulator_driver import SimulatorDriver
+from hub.vocabulary import HoldReason
 
 from .simulator import AcmeSimulator
 
@@ -40,6 +41,12 @@ class AcmeDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order(sku, quantity)
+
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        self.simulator.set_status(ref, "unpaid")
+
+    def free_order(self, ref: str) -> None:
+        self.simulator.set_status(ref, "to_ship")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")
