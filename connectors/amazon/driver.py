@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 
+ELSEWHERE = "A2EUQ1WTGCTBG2"  # of Canada
 _CONTRACTS = {
     "orders_2026-01-01": "/orders/2026-01-01",
     "ordersV0": "/orders/v0",
@@ -55,6 +56,9 @@ class AmazonDriver(SkuSimulatorDriver):
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, marketplace=ELSEWHERE)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, "CANCELLED")
