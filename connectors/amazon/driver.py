@@ -8,6 +8,7 @@ from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 from hub.vocabulary import HoldReason
 
+ELSEWHERE = "A2EUQ1WTGCTBG2"  # of Canada
 _CONTRACTS = {
     "orders_2026-01-01": "/orders/2026-01-01",
     "ordersV0": "/orders/v0",
@@ -67,6 +68,9 @@ class AmazonDriver(SkuSimulatorDriver):
     def free_order(self, ref: str) -> None:
         self.simulator.ask_to_cancel(ref, asked=False)
         self.simulator.change(ref, "UNSHIPPED")
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, marketplace=ELSEWHERE)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, "CANCELLED")

@@ -46,7 +46,11 @@ class BigCommerceDriver(SimulatorDriver):
         self.simulator.set_quantity(self._variant(sku), quantity)
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order(self._variant(sku), quantity)
+        return self.place_order_of([(sku, quantity)])
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        (first, quantity), *more = [(self._variant(sku), pieces) for sku, pieces in lines]
+        return self.simulator.place_order(first, quantity, more=more)
 
     def hold_order(self, ref: str, reason: HoldReason) -> None:
         status = {HoldReason.PAYMENT_PENDING: 7, HoldReason.FRAUD_REVIEW: 12}

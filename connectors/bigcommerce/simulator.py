@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -91,19 +91,27 @@ class BigCommerceSimulator(Simulator):
             self.items[variant]["on_hand"] = on_hand
         self._to_do.clear()
 
-    def place_order(self, variant: int, quantity: int = 1, status: int = 11) -> str:
-        """Sell online. Returns the order id."""
-        ref = self.next_id()
-        line = {
-            "id": self.next_id(),
-            "order_address_id": self.next_id(),
-            "sku": self.items[variant]["identity"]["sku"],
-            "name": "Camera",
-            "quantity": quantity,
-            "quantity_shipped": 0,
-            "quantity_refunded": 0,
-        }
-        self.lines[ref] = [line]
+    def place_order(
+        self,
+        variant: int,
+        quantity: int = 1,
+        status: int = 11,
+        more: Sequence[tuple[int, int]] = (),
+    ) -> str:
+        """Sell a variant online, and more of them to one address. Returns the order id."""
+        ref, address = self.next_id(), self.next_id()
+        self.lines[ref] = [
+            {
+                "id": self.next_id(),
+                "order_address_id": address,
+                "sku": self.items[sold]["identity"]["sku"],
+                "name": "Camera",
+                "quantity": pieces,
+                "quantity_shipped": 0,
+                "quantity_refunded": 0,
+            }
+            for sold, pieces in ((variant, quantity), *more)
+        ]
         self.orders[ref] = {
             "id": ref,
             "customer_id": 11,
@@ -111,7 +119,8 @@ class BigCommerceSimulator(Simulator):
             "created": self.now(),
             "modified": self.now(),
         }
-        self.items[variant]["on_hand"] -= quantity
+        for sold, pieces in ((variant, quantity), *more):
+            self.items[sold]["on_hand"] -= pieces
         self.emit("store/order/created", ref)
         return str(ref)
 

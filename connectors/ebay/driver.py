@@ -37,7 +37,10 @@ class EbayDriver(SkuSimulatorDriver):
         return EbaySimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url, NOTIFICATION_URL)
+        return {
+            **self.simulator.settings(url, NOTIFICATION_URL),
+            "marketplace_ids": ["EBAY_US", "EBAY_MOTORS_US"],
+        }
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         return self.settings(url)
@@ -69,6 +72,9 @@ class EbayDriver(SkuSimulatorDriver):
     def free_order(self, ref: str) -> None:
         free = {"cancelState": "NONE_REQUESTED"}
         self.simulator.change(ref, orderPaymentStatus="PAID", cancelStatus=free)
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, marketplace="EBAY_DE")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, cancelStatus={"cancelState": "CANCELED"})

@@ -72,8 +72,10 @@ class EbaySimulator(Simulator):
         """Change the stock behind the hub's back."""
         self.items[sku]["quantity"] = quantity
 
-    def place_order(self, quantities: Mapping[str, int], paid: str = "PAID") -> str:
-        """Sell something. Returns the order id."""
+    def place_order(
+        self, quantities: Mapping[str, int], paid: str = "PAID", marketplace: str = "EBAY_US"
+    ) -> str:
+        """Sell something on a marketplace. Returns the order id."""
         ref = f"12-{self.next_id():05}-{self.next_id():05}"
         lines = [
             {
@@ -82,6 +84,8 @@ class EbaySimulator(Simulator):
                 "title": f"A {sku}",
                 "quantity": quantity,
                 "lineItemFulfillmentStatus": "NOT_STARTED",
+                "listingMarketplaceId": marketplace,
+                "purchaseMarketplaceId": marketplace,
             }
             for sku, quantity in quantities.items()
         ]

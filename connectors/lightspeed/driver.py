@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.lightspeed.simulator import OUTLET, LightspeedSimulator
+from connectors.lightspeed.simulator import ELSEWHERE, OUTLET, LightspeedSimulator
 from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
 from hub.vocabulary import HoldReason
 
@@ -44,7 +44,15 @@ class LightspeedDriver(SimulatorDriver):
         self.simulator.set_quantity(self._product(sku), quantity)
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.sell(self._product(sku), quantity, status="AWAITING_DISPATCH")
+        return self.place_order_of([(sku, quantity)])
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        (first, quantity), *more = [(self._product(sku), quantity) for sku, quantity in lines]
+        return self.simulator.sell(first, quantity, status="AWAITING_DISPATCH", more=more)
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        product = self._product(sku)
+        return self.simulator.sell(product, quantity, status="AWAITING_DISPATCH", outlet=ELSEWHERE)
 
     def hold_order(self, ref: str, reason: HoldReason) -> None:
         parked = reason is HoldReason.PAYMENT_PENDING

@@ -92,10 +92,14 @@ class LightspeedSimulator(Simulator):
         serials: Sequence[str] = (),
         status: str = "CLOSED",
         outlet: str = OUTLET,
+        more: Sequence[tuple[str, int]] = (),
     ) -> str:
-        """Sell at a register; the cashier picks serials from the list. Returns the sale's id."""
-        line: Record = {"id": str(uuid.UUID(int=self.next_id())), "product_id": product}
-        line |= {"quantity": quantity, "status": "CONFIRMED", "is_return": False}
+        """Sell at a register; the cashier picks serials from the list. Returns the sale's id.
+
+        `more` are further products with their quantities.
+        """
+        lines = [self._line(*each) for each in ((product, quantity), *more)]
+        line = lines[0]
         stamped = self.now().astimezone(UTC).isoformat()
         sale = self._record(
             outlet_id=outlet,
@@ -103,7 +107,7 @@ class LightspeedSimulator(Simulator):
             status=status,
             source="USER",
             customer_id="c-1",
-            line_items=[line],
+            line_items=lines,
             sale_date=stamped,
             created_at=stamped,
             updated_at=stamped,
@@ -113,9 +117,15 @@ class LightspeedSimulator(Simulator):
             if record["code"] in serials and record["sale_id"] is None:
                 sold = {"sale_id": sale["id"], "line_item_id": line["id"]}
                 record |= {**sold, "version": self._next_version()}
-        self._move(product, -quantity)
+        if outlet == OUTLET:
+            for item, pieces in ((product, quantity), *more):
+                self._move(item, -pieces)
         self.emit(sale)
         return str(sale["id"])
+
+    def _line(self, product: str, quantity: int) -> Record:
+        line: Record = {"id": str(uuid.UUID(int=self.next_id())), "product_id": product}
+        return line | {"quantity": quantity, "status": "CONFIRMED", "is_return": False}
 
     def set_status(self, sale_id: str, status: str) -> None:
         """Let somebody at a register move a sale."""

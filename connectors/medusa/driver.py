@@ -48,6 +48,10 @@ class MedusaDriver(SkuSimulatorDriver):
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)
 
+    def pack_order(self, ref: str) -> bool:
+        self.simulator.pack(ref)
+        return True
+
     def shipments(self, ref: str) -> int:
         return len(self.simulator.orders[ref]["fulfillments"])
 

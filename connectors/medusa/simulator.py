@@ -93,6 +93,16 @@ class MedusaSimulator(Simulator):
         self.emit("order.placed", {"id": ref})
         return ref
 
+    def pack(self, ref: str) -> None:
+        """Make a fulfillment of all of an order, which is not shipped yet."""
+        order = self.orders[ref]
+        items = [{"id": each["id"], "quantity": each["quantity"]} for each in order["items"]]
+        for line in order["items"]:
+            line["detail"]["fulfilled_quantity"] = line["quantity"]
+        made: Record = {"id": f"ful_{self.next_id()}", "metadata": {}, "shipped_at": None}
+        order["fulfillments"].append({**made, "canceled_at": None, "items": items})
+        self._changed(order, "fulfilled")
+
     def cancel_order(self, ref: str) -> None:
         """Cancel an order."""
         self.orders[ref] |= {"status": "canceled", "updated_at": format_time(self.now())}

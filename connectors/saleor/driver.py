@@ -43,7 +43,10 @@ class SaleorDriver(SimulatorDriver):
         self.simulator.set_quantity(self._variant(sku), quantity)
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order({self._variant(sku): quantity})
+        return self.place_order_of([(sku, quantity)])
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        return self.simulator.place_order({self._variant(sku): pieces for sku, pieces in lines})
 
     def hold_order(self, ref: str, reason: HoldReason) -> None:
         if reason is HoldReason.ON_HOLD:
@@ -72,8 +75,8 @@ class SaleorDriver(SimulatorDriver):
         named = [json.loads(each["metadata"].get("serial_hub.serials", "{}")) for each in made]
         return [serial for lines in named for serials in lines.values() for serial in serials]
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        return self.simulator.create_return(ref, 0, quantity, "REFUNDED_AND_RETURNED")
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        return self.simulator.create_return(ref, line, quantity, "REFUNDED_AND_RETURNED")
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("order_updated", ref)

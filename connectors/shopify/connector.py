@@ -312,7 +312,12 @@ class Shopify(
             payload = json.loads(body)
         except ValueError:
             return ()
-        if not isinstance(payload, dict) or not self._selection.holds_payload(topic, payload):
+        if not isinstance(payload, dict):
+            return ()
+        edit = payload.get("order_edit")
+        if isinstance(edit, dict):  # of orders/edited; it does not say where the order was sold
+            return order_refs(edit.get("order_id"))
+        if not self._selection.holds_payload(topic, payload):
             return ()
         if topic.startswith("orders/"):
             return order_refs(payload.get("admin_graphql_api_id") or payload.get("id"))

@@ -71,13 +71,13 @@ class ShopifyDriver(SkuSimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        line = self.simulator.orders[ref].lines[0]
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        back = self.simulator.orders[ref].lines[line]
         if not self.simulator.orders[ref].shipments:
-            self.simulator.ship(ref, {line.id: line.current})
-        goods = self.simulator.open_return(ref, {line.id: quantity})
+            self.simulator.ship(ref, {back.id: back.current})
+        goods = self.simulator.open_return(ref, {back.id: quantity})
         self.simulator.process_return(ref, goods)
-        self.simulator.refund(ref, {line.id: quantity}, return_id=goods)
+        self.simulator.refund(ref, {back.id: quantity}, return_id=goods)
         return goods
 
     def trigger_webhook(self, ref: str) -> None:

@@ -56,6 +56,13 @@ class SquareDriver(SkuSimulatorDriver):
         self.simulator.orders[ref].state = "DRAFT"
         return ref
 
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, location_id="LELSEWHERE")
+
+    def pack_order(self, ref: str) -> bool:
+        self.simulator.orders[ref].fulfillments[0]["state"] = "PREPARED"
+        return True
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)
 
@@ -69,9 +76,9 @@ class SquareDriver(SkuSimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         note = f"SN: {', '.join(serials)}" if serials else None
-        made = self.simulator.create_return(ref, quantity, note=note)
+        made = self.simulator.create_return(ref, quantity, note=note, of_line=line)
         return f"{made}:{self.simulator.orders[made].returns[0]['uid']}"
 
     def trigger_webhook(self, ref: str) -> None:

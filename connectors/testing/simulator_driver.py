@@ -121,6 +121,21 @@ class SimulatorDriver:
         """Sell an article, paid and to be shipped; return the order's reference."""
         raise self._missing("place_order")
 
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        """Sell several articles, as SKU and quantity, in one order; return its reference."""
+        raise self._missing("place_order_of")
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        """Sell an article by another channel of the account, as another marketplace or location.
+
+        Returns the order's reference; None where an account has one channel only.
+        """
+        return None
+
+    def pack_order(self, ref: str) -> bool:
+        """Pack all of an order, without sending it; False where the channel has no such step."""
+        return False
+
     def cancel_order(self, ref: str) -> None:
         """Cancel an order there, which moves its time of change."""
         raise self._missing("cancel_order")
@@ -155,8 +170,8 @@ class SimulatorDriver:
 
     # PullReturns.
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        """Return units of an order's only line to the seller, and refund them.
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        """Return units of one line of an order (its index) to the seller, and refund them.
 
         Returns the return's reference, as the connector names it. `serials` are empty where the
         channel cannot name them.
@@ -179,6 +194,10 @@ class SimulatorDriver:
     def trigger_webhook(self, ref: str) -> None:
         """Make an event about an order happen that is sent to subscribers."""
         raise self._missing("trigger_webhook")
+
+    def other_webhooks(self, ref: str) -> Sequence[Webhook]:
+        """Return a signed call for each further topic and scheme of signature about an order."""
+        return ()
 
     # ReceiveQueue. An order that is placed puts a notice into the queue.
 
@@ -253,4 +272,8 @@ class SkuSimulatorDriver(SimulatorDriver):
 
     def place_order(self, sku: str, quantity: int) -> str:
         """Sell an article, paid and to be shipped; return the order's reference."""
-        return str(self.simulator.place_order({sku: quantity}))
+        return self.place_order_of([(sku, quantity)])
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        """Sell several articles in one order; return its reference."""
+        return str(self.simulator.place_order(dict(lines)))

@@ -47,7 +47,16 @@ class VendureDriver(SimulatorDriver):
         variant.on_hand = quantity + variant.allocated
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order(sku, quantity).id
+        return self.place_order_of([(sku, quantity)])
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        (sku, quantity), *more = lines
+        return self.simulator.place_order(sku, quantity, more).id
+
+    def pack_order(self, ref: str) -> bool:
+        lines = {line.id: line.quantity for line in self.simulator.sales[ref].lines}
+        self.simulator.fulfil(lines, [])
+        return True
 
     def hold_order(self, ref: str, reason: HoldReason) -> None:
         edited = reason is HoldReason.ON_HOLD
@@ -66,13 +75,13 @@ class VendureDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for parcel in self.simulator.sales[ref].parcels for each in parcel.serials]
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        line = self.simulator.sales[ref].lines[0]
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        back = self.simulator.sales[ref].lines[line]
         if not self.simulator.sales[ref].parcels:
-            parcel = self.simulator.fulfil({line.id: line.quantity}, [])
+            parcel = self.simulator.fulfil({back.id: back.quantity}, [])
             self.simulator.move(parcel.id, "Shipped")
-        self.simulator.cancel(ref, {line.id: quantity})
-        return self.simulator.refund(ref, {line.id: quantity}).id
+        self.simulator.cancel(ref, {back.id: quantity})
+        return self.simulator.refund(ref, {back.id: quantity}).id
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit(self.simulator.sales[ref])

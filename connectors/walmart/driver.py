@@ -67,6 +67,9 @@ class WalmartDriver(SkuSimulatorDriver):
     def free_order(self, ref: str) -> None:
         self.simulator.ask_to_cancel(ref, asked=False)
 
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, node="WFSFulfilled")
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel(ref)
 
@@ -76,9 +79,10 @@ class WalmartDriver(SkuSimulatorDriver):
     def shipments(self, ref: str) -> int:
         return self.simulator.parcels(ref)
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         paid = {"refundedQty": quantity}
-        return f"{self.simulator.create_return(ref, quantity, 'COMPLETED', **paid)}/{ref}"
+        made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **paid)
+        return f"{made}/{ref}"
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("PO_CREATED", ref)

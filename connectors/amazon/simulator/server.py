@@ -89,8 +89,9 @@ class AmazonSimulator(Simulator):
         by: str = "MERCHANT",
         programs: tuple[str, ...] = (),
         serials: Mapping[str, list[str]] | None = None,
+        marketplace: str | None = None,
     ) -> str:
-        """Sell something. Returns the order id."""
+        """Sell something, on the seller's first marketplace or another. Returns the order id."""
         ref = f"302-{self.next_id():07}-{self.next_id():07}"
         lines = []
         for sku, quantity in quantities.items():
@@ -110,7 +111,10 @@ class AmazonSimulator(Simulator):
             "createdTime": iso(self._then()),
             "lastUpdatedTime": iso(self._then()),
             "programs": list(programs),
-            "salesChannel": {"channelName": "AMAZON", "marketplaceId": self.marketplace},
+            "salesChannel": {
+                "channelName": "AMAZON",
+                "marketplaceId": marketplace or self.marketplace,
+            },
             "buyer": {"buyerEmail": "twin-buyer@marketplace.amazon.test"},
             "fulfillment": {"fulfillmentStatus": status, "fulfilledBy": by},
             "orderItems": lines,
@@ -232,6 +236,7 @@ class AmazonSimulator(Simulator):
             for each in self.orders.values()
             if asked[f"{name}After"] <= each[f"{name}Time"] <= last
             and each["fulfillment"]["fulfilledBy"] in asked.get("fulfilledBy", "MERCHANT,AMAZON")
+            and each["salesChannel"]["marketplaceId"] in asked["marketplaceIds"]
         ]
         found.sort(key=lambda each: str(each["orderId"])[::-1])  # in no order of time
         shown = [self._shown(each, asked) for each in found[start : start + size]]

@@ -98,7 +98,7 @@ class SquareSimulator(Shop):
         found = [
             order
             for order in self.orders.values()
-            if self.location_id in asked["location_ids"]
+            if (order.location_id or self.location_id) in asked["location_ids"]
             and bounds.get("start_at", "") <= rfc3339(getattr(order, name))
             and rfc3339(getattr(order, name)) <= bounds.get("end_at", "9999")
         ]
@@ -219,7 +219,7 @@ class SquareSimulator(Shop):
     def _shown(self, order: Sale) -> dict[str, Any]:
         shown = {
             "id": order.id,
-            "location_id": self.location_id,
+            "location_id": order.location_id or self.location_id,
             "state": order.state,
             "line_items": order.lines,
             "fulfillments": order.fulfillments,

@@ -40,6 +40,7 @@ class Sale:
     due: int = 0
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
+    location_id: str | None = None  # another location of the seller
 
 
 class Shop(Simulator):
@@ -77,8 +78,8 @@ class Shop(Simulator):
         lines = [self._line(sku, quantity, typed)]
         return self._place(Sale(self._order_id(), "COMPLETED", lines, self.now(), self.now()))
 
-    def place_order(self, quantities: Mapping[str, int]) -> str:
-        """Sell online, to be shipped. Returns the order id."""
+    def place_order(self, quantities: Mapping[str, int], location_id: str | None = None) -> str:
+        """Sell online, to be shipped, here or at another location. Returns the order id."""
         lines = [self._line(sku, quantity, None) for sku, quantity in quantities.items()]
         shipment = {
             "uid": f"ful-{self.next_id()}",
@@ -88,6 +89,7 @@ class Shop(Simulator):
             "shipment_details": {},
         }
         sale = Sale(self._order_id(), "OPEN", lines, self.now(), self.now(), 1, [shipment])
+        sale.location_id = location_id
         return self._place(sale)
 
     def cancel_order(self, order_id: str) -> None:
@@ -105,12 +107,13 @@ class Shop(Simulator):
         *,
         note: str | None = None,
         exchange_for: str | None = None,
+        of_line: int = 0,
     ) -> str:
-        """Take units of an order's first line back at the till; returns the id of the new order.
+        """Take units of a line of an order back at the till; returns the id of the new order.
 
         `exchange_for` sells a unit of another SKU on the same receipt.
         """
-        line = self.orders[order_id].lines[0]
+        line = self.orders[order_id].lines[of_line]
         item = {
             "uid": f"ret-{self.next_id()}",
             "source_line_item_uid": line["uid"],
@@ -177,7 +180,8 @@ class Shop(Simulator):
     def emit(self, topic: str, order: Sale) -> None:
         """Announce an order as Square does: ids only."""
         event_id = f"evt-{self.next_id()}"
-        stated = {"order_id": order.id, "location_id": self.location_id, "state": order.state}
+        stated = {"order_id": order.id, "location_id": order.location_id or self.location_id}
+        stated["state"] = order.state
         event = {
             "merchant_id": "TWIN",
             "type": topic,

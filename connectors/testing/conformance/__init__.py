@@ -5,6 +5,7 @@ from connectors.testing.conformance import (
     errors,
     events,
     fulfillment,
+    lines,
     orders,
     queues,
     records,
@@ -18,6 +19,7 @@ from connectors.testing.conformance import (
 SIMULATOR_CASES: tuple[Case, ...] = (
     *orders.CASES,
     *records.CASES,
+    *lines.CASES,
     *stock.CASES,
     *fulfillment.CASES,
     *returns.CASES,

@@ -4,6 +4,7 @@ As with the real one the time of change of an order stands still when it is plac
 refunded, and moves when it is cancelled; times have whole seconds, as on its SQLite.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -102,12 +103,16 @@ class VendureShop(Simulator):
         """Return an article."""
         return next(each for each in self.variants.values() if each.sku == sku)
 
-    def place_order(self, sku: str, quantity: int) -> Sale:
-        """Sell an article; it is paid, and its units are allocated."""
-        line = Line(str(self.next_id()), self.variant(sku), quantity, quantity)
-        line.variant.allocated += quantity
+    def place_order(self, sku: str, quantity: int, more: Sequence[tuple[str, int]] = ()) -> Sale:
+        """Sell an article, and more of them; all is paid, and the units are allocated."""
+        lines = [
+            Line(str(self.next_id()), self.variant(each), pieces, pieces)
+            for each, pieces in ((sku, quantity), *more)
+        ]
+        for line in lines:
+            line.variant.allocated += line.quantity
         now = self.second()
-        sale = Sale(str(self.next_id()), [line], now, now)
+        sale = Sale(str(self.next_id()), lines, now, now)
         self.sales[sale.id] = sale
         return sale
 

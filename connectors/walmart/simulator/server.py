@@ -140,9 +140,11 @@ class WalmartSimulator(Simulator):
             line["orderLineStatuses"]["orderLineStatus"] = [*gone, *ended]
         self._change(ref, "PO_LINE_AUTOCANCELLED")
 
-    def create_return(self, ref: str, quantity: int, status: str = "INITIATED", **more: Any) -> str:
-        """Let the buyer send units of the first line back. Returns the number of the return."""
-        number, line = f"RMA{self.next_id()}", lines_by_number(self.orders[ref])[0]
+    def create_return(
+        self, ref: str, quantity: int, status: str = "INITIATED", of_line: int = 0, **more: Any
+    ) -> str:
+        """Let the buyer send units of a line back. Returns the number of the return."""
+        number, line = f"RMA{self.next_id()}", lines_by_number(self.orders[ref])[of_line]
         self.returns[number] = {
             "returnOrderId": number,
             "customerOrderId": self.orders[ref]["customerOrderId"],

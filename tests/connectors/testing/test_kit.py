@@ -29,7 +29,7 @@ from connectors.square.connector import Square
 from connectors.square.driver import SquareDriver
 from connectors.testing import ConformanceFailure
 from connectors.testing.case import Case, NotApplicable
-from connectors.testing.conformance import CASES, records
+from connectors.testing.conformance import CASES, lines, records
 from connectors.testing.harness import run_case
 from connectors.testing.simulator_driver import DriverIncomplete, SimulatorDriver
 from connectors.warranty_rest.connector import WarrantyRest
@@ -486,7 +486,7 @@ def test_every_story_that_can_fail_has_a_connector_that_fails_it() -> None:
         "secrets-do-not-show",
         "errors-contain-no-secret",
         "a-level-without-references",
-    } | {case.name for case in records.CASES}  # see test_kit_records
+    } | {case.name for case in (*records.CASES, *lines.CASES)}  # see test_kit_records, _lines
     assert {case.name for case in CASES} - {name for name, _, _ in PLANTED} == alone
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -13,16 +12,10 @@ from connectors.testing.case import ConformanceFailure
 from connectors.testing.conformance import records
 from connectors.testing.conformance.records import CASES as RECORD_CASES
 from connectors.testing.harness import run_case
-from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.testing.scorecard import driver_of
 
 BY_NAME = {case.name: case for case in RECORD_CASES}
 Plant = Callable[[type[Any]], type[Any]]
-
-
-def driver_of(key: str) -> type[SimulatorDriver]:
-    (point,) = entry_points(group="serial_hub.drivers").select(name=key)
-    driver: type[SimulatorDriver] = point.load()
-    return driver
 
 
 def choking(base: type[Any]) -> type[Any]:

@@ -35,10 +35,20 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import list_field
+from connectors.toolkit.json_fields import list_field, nodes_of
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
-from .mapping import parse_order, parse_pushed_level, parse_return
+from .mapping import (
+    ARTICLES,
+    ORDERS,
+    RETURNS,
+    changed_at,
+    parse_article,
+    parse_order,
+    parse_pushed_level,
+    parse_return,
+)
 
 PER_PAGE = 50
 
@@ -93,38 +103,41 @@ class Acme(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
         items, position, more = await self._changed("orders", cursor)
-        return Page(tuple(parse_order(each) for each in items), position.cursor(), more)
+        orders = ORDERS.each(items, parse_order)
+        return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
-        return parse_order(await self.api.json_object("GET", f"/orders/{quote(ref, safe='')}"))
+        answer = await self.api.json_object("GET", f"/orders/{quote(ref, safe='')}")
+        return ORDERS.one(answer, parse_order, ref)
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the next returns by their time of change."""
         items, position, more = await self._changed("returns", cursor)
-        return Page(tuple(parse_return(each) for each in items), position.cursor(), more)
+        returns = RETURNS.each(items, parse_return)
+        return Page(returns.items, position.cursor(), more, returns.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
         """Read the returns of one order."""
         path = f"/orders/{quote(order_ref, safe='')}/returns"
         answer = await self.api.json_object("GET", path)
-        return [parse_return(each) for each in list_field(answer, "returns")]
+        found = nodes_of(answer, "returns")
+        return [RETURNS.one(each, parse_return, order_ref) for each in found]
 
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         """Yield every order placed in the window, both ends included."""
         window = {"placed_from": stamp(since), "placed_to": stamp(until)}
         async for each in self._pages("orders", window):
-            yield parse_order(each)
+            for order in ORDERS.either(each, parse_order):
+                yield order
 
-    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel]:
+    async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
         """Yield what the shop shows of every article."""
         async for each in self._pages("stock", {}):
-            yield ObservedLevel(
-                sku=each["sku"],
-                quantity=each["quantity"],
-                remote={"article_id": str(each["id"])},
-                title=each.get("title") or "",
-            )
+            for level in ARTICLES.either(each, parse_article):
+                yield level
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Compare and set in one call; each level is answered for itself."""
@@ -193,10 +206,8 @@ class Acme(
         if position.after is not None:
             params["after"] = position.after
         answer = await self.api.json_object("GET", f"/{name}", params=params)
-        items = list_field(answer, name)
-        read = parse_order if name == "orders" else parse_return
-        newest = max((read(each).updated_at for each in items), default=None)
-        position, more = position.step(newest, answer.get("next"))
+        items = nodes_of(answer, name)
+        position, more = position.step(ORDERS.newest(items, changed_at), answer.get("next"))
         return items, position, more
 
     async def _pages(self, name: str, params: Mapping[str, Any]) -> AsyncIterator[Any]:
@@ -205,7 +216,7 @@ class Acme(
         while True:
             asked = {**params, "limit": PER_PAGE, **({"after": after} if after else {})}
             answer = await self.api.json_object("GET", f"/{name}", params=asked)
-            items = list_field(answer, name)
+            items = nodes_of(answer, name)
             for each in items:
                 yield each
             after = answer.get("next")

@@ -40,7 +40,10 @@ class AcmeDriver(SimulatorDriver):
         self.simulator.article(sku)["quantity"] = quantity
 
     def place_order(self, sku: str, quantity: int) -> str:
-        return self.simulator.place_order(sku, quantity)
+        return self.simulator.place_order((sku, quantity))
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
+        return self.simulator.place_order(*lines)
 
     def hold_order(self, ref: str, reason: HoldReason) -> None:
         self.simulator.set_status(ref, "unpaid")
@@ -58,8 +61,8 @@ class AcmeDriver(SimulatorDriver):
         lines = [line for each in self.simulator.shipments.get(ref, []) for line in each["lines"]]
         return [serial for line in lines for serial in line["serials"]]
 
-    def create_return(self, ref: str, quantity: int, serials: Sequence[str]) -> str:
-        return self.simulator.create_return(ref, quantity, serials)
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        return self.simulator.create_return(ref, quantity, serials, line)
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("order.changed", ref)

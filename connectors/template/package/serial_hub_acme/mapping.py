@@ -1,13 +1,28 @@
 """Ask Acme, and read its answers in the words of the hub."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.toolkit.cursors import moment
-from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState, StockLevel
+from connectors.toolkit.json_fields import identity, records, text, time, whole
+from connectors.toolkit.records import RecordReader
+from hub.vocabulary import (
+    ObservedLevel,
+    Order,
+    OrderLine,
+    OrderState,
+    Return,
+    ReturnLine,
+    ReturnState,
+    StockLevel,
+)
 
+# Each record is read for itself: one that has another shape than the API says stops no other.
+ORDERS = RecordReader("order", ref="id")
+RETURNS = RecordReader("return", ref="order_id")
+ARTICLES = RecordReader("listing", ref="id")
 # A word that is not here stops nothing: an order is then PENDING, a return OPEN.
 STATES = {
     "unpaid": OrderState.PENDING,
@@ -27,23 +42,28 @@ def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
     word = str(order.get("status") or "")
     return Order(
-        ref=str(order["id"]),
-        number=str(order.get("number") or order["id"]),
+        ref=identity(order, "id"),
+        number=text(order, "number") or identity(order, "id"),
         state=STATES.get(word, OrderState.PENDING),
         remote_state=word,
         lines=tuple(
             OrderLine(
-                ref=str(line["id"]),
-                sku=line.get("sku") or "",
-                quantity=line["quantity"],
-                fulfilled=line.get("shipped") or 0,
-                title=line.get("title") or "",
+                ref=identity(line, "id"),
+                sku=text(line, "sku"),
+                quantity=whole(line, "quantity"),
+                fulfilled=whole(line, "shipped", 0),
+                title=text(line, "title"),
             )
-            for line in order.get("lines") or []
+            for line in records(order, "lines", required=True)
         ),
-        placed_at=moment(order["placed_at"]),
-        updated_at=moment(order.get("changed_at") or order["placed_at"]),
+        placed_at=time(order, "placed_at"),
+        updated_at=changed_at(order),
     )
+
+
+def changed_at(record: Mapping[str, Any]) -> datetime:
+    """Return when an order or a return changed last."""
+    return time(record, "changed_at", "placed_at")
 
 
 def parse_return(back: Mapping[str, Any]) -> Return:
@@ -52,24 +72,34 @@ def parse_return(back: Mapping[str, Any]) -> Return:
     state = RETURN_STATES.get(word, ReturnState.OPEN)
     paid = back.get("refunded_at")
     return Return(
-        ref=str(back["id"]),
-        order_ref=str(back["order_id"]),
+        ref=identity(back, "id"),
+        order_ref=identity(back, "order_id"),
         state=state,
         remote_state=word,
         lines=tuple(
             ReturnLine(
-                order_line_ref=str(line["line_id"]),
-                quantity=line["quantity"],
-                arrived=line["quantity"] if state is ReturnState.CLOSED else 0,
-                refunded=line["quantity"] if paid else 0,
-                reason=line.get("reason") or "",
+                order_line_ref=identity(line, "line_id"),
+                quantity=whole(line, "quantity"),
+                arrived=whole(line, "quantity") if state is ReturnState.CLOSED else 0,
+                refunded=whole(line, "quantity") if paid else 0,
+                reason=text(line, "reason"),
                 serials=tuple(line.get("serials") or ()),
             )
-            for line in back.get("lines") or []
+            for line in records(back, "lines", required=True)
         ),
-        updated_at=moment(back["changed_at"]),
-        refund_ref=str(back["id"]) if paid else None,
-        refunded_at=moment(paid) if paid else None,
+        updated_at=changed_at(back),
+        refund_ref=identity(back, "id") if paid else None,
+        refunded_at=time(back, "refunded_at") if paid else None,
+    )
+
+
+def parse_article(article: Mapping[str, Any]) -> ObservedLevel:
+    """Read what the shop shows of one article."""
+    return ObservedLevel(
+        sku=text(article, "sku"),
+        quantity=whole(article, "quantity"),
+        remote={"article_id": identity(article, "id")},
+        title=text(article, "title"),
     )
 
 

@@ -60,13 +60,15 @@ class AcmeSimulator(Simulator):
         """Return an article by its SKU."""
         return next(each for each in self.articles.values() if each["sku"] == sku)
 
-    def place_order(self, sku: str, quantity: int) -> str:
-        """Sell something that is paid; returns the order's id."""
-        self.article(sku)["quantity"] -= quantity
-        ref, at = str(self.next_id()), self._stamp()
-        line = {"id": str(self.next_id()), "sku": sku, "quantity": quantity, "shipped": 0}
+    def place_order(self, *wanted: tuple[str, int]) -> str:
+        """Sell articles, as SKU and quantity, that are paid; returns the order's id."""
+        ref, at, lines = str(self.next_id()), self._stamp(), []
+        for sku, quantity in wanted:
+            self.article(sku)["quantity"] -= quantity
+            line = {"id": str(self.next_id()), "sku": sku, "quantity": quantity, "shipped": 0}
+            lines.append(line)
         times = {"placed_at": at, "changed_at": at}
-        self.orders[ref] = {"id": ref, "status": "to_ship", "lines": [line], **times}
+        self.orders[ref] = {"id": ref, "status": "to_ship", "lines": lines, **times}
         self.emit("order.placed", ref)
         return ref
 
@@ -75,9 +77,11 @@ class AcmeSimulator(Simulator):
         self.orders[ref] |= {"status": status, "changed_at": self._stamp()}
         self.emit("order.changed", ref)
 
-    def create_return(self, order: str, quantity: int, serials: Sequence[str] = ()) -> str:
-        """Take units of an order's first line back and refund them; returns the return's id."""
-        line = self.orders[order]["lines"][0]
+    def create_return(
+        self, order: str, quantity: int, serials: Sequence[str] = (), of_line: int = 0
+    ) -> str:
+        """Take units of a line of an order back and refund them; returns the return's id."""
+        line = self.orders[order]["lines"][of_line]
         back = {"line_id": line["id"], "quantity": quantity, "serials": list(serials)}
         ref, at = str(self.next_id()), self._stamp()
         named = {"id": ref, "order_id": order, "status": "done", "lines": [back]}
