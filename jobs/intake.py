@@ -37,8 +37,8 @@ from hub.sync import channels, inbox
 from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
 from jobs import leases, unreadable
+from jobs.probes import judged
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
-from jobs.refusals import judged
 from jobs.runtime import Runtime
 from jobs.worker_loop import keep_working
 

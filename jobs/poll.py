@@ -26,8 +26,8 @@ from hub.sync import channels, inbox, streams
 from jobs import leases, unreadable
 from jobs.channel_runs import run_each
 from jobs.intake import ORDERS, RETURN, RETURNS
+from jobs.probes import judged
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead, report_silence
-from jobs.refusals import judged
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from hub.sync import channels
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
 from jobs import intake, poll, relay, unreadable
 from jobs.channel_runs import run_each
+from jobs.probes import judged
 from jobs.recovery import apply_to_channel, decide
-from jobs.refusals import judged
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)

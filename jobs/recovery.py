@@ -12,7 +12,7 @@
 | no database | -        | waits                    | goes on     | no               |
 
 (1) unless our own budget was used up: then the channel was not called.
-(3) if its check is refused too; else only this call is refused (`jobs.refusals`): the message
+(3) if its check is refused too; else only this call is refused (`jobs.probes`): the message
 is tried again as a transient failure, a case is opened at once, and the channel goes on.
 (2) unless it may exist soon: a channel may announce an order before it can be read.
 

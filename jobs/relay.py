@@ -59,7 +59,8 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs import circuit_probe, event_push, leases, push_attempts
+from jobs import event_push, leases, probes, push_attempts
+from jobs.probes import judged, judged_levels
 from jobs.recovery import (
     Decision,
     apply_to_channel,
@@ -69,7 +70,6 @@ from jobs.recovery import (
     report_refusal,
     report_silence,
 )
-from jobs.refusals import judged, judged_levels
 from jobs.runtime import Runtime
 from jobs.worker_loop import keep_working, rest
 
@@ -122,9 +122,7 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
     connector = runtime.connections.of(channel)
-    if breaker.state(now) is not CircuitState.CLOSED and not await circuit_probe.ask(
-        runtime, channel
-    ):
+    if breaker.state(now) is not CircuitState.CLOSED and not await probes.ask(runtime, channel):
         return 0
     if await connector.api.wait() > 0:
         return 0  # checked before a lease: no worker waits while it holds one

@@ -1,23 +1,57 @@
-"""Refused credentials: of the whole account, or of one call.
+"""Probes: a channel's check is asked whether the channel answers again, and whether it refuses us.
 
-A channel may refuse one call, such as a list that the key lacks a permission for, while all others
-work. So before a channel is paused it is checked: only where the check is refused too, the channel
-refuses us.
+One worker at a time tests a failing channel (half open). And a channel may refuse one call, such as
+a list that the key lacks a permission for, while all others work: so before a channel is paused for
+refused credentials it is checked, and only where the check is refused too, the channel refuses us.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from connectors import AuthFailed, PushedLevel, Transient
 from connectors.remote import rate_limit_wait
+from hub import cases
+from hub.cases import CaseKind
 from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
+from hub.sync import circuit
 from jobs import leases
-from jobs.recovery import CallRefused
+from jobs.recovery import CallRefused, apply_to_channel, decide
 from jobs.runtime import Runtime
 
 CHECK_WAIT_SECONDS = 10.0  # of the check, for a budget that is used up
 
 Name = TypeVar("Name")
+
+
+async def ask(runtime: Runtime, channel: ChannelRow) -> bool:
+    """Probe a failing channel, unless another worker does; return whether it answers again."""
+    claimed = await runtime.database.write(
+        lambda tx: circuit.claim(tx, channel["id"], runtime.clock())
+    )
+    if not claimed:
+        return False
+    try:
+        async with leases.one_call():
+            await runtime.connections.of(channel).check()
+    except Exception as error:
+        decision = decide(error, 0, runtime.clock())
+
+        def away(tx: Transaction) -> None:
+            now = runtime.clock()
+            circuit.still_away(tx, channel["id"], now)
+            apply_to_channel(tx, channel, replace(decision, is_outage=False), now)
+
+        await runtime.database.write(away)
+        return False
+
+    def back(tx: Transaction) -> None:
+        circuit.back(tx, channel["id"])
+        cases.settle(tx, CaseKind.CHANNEL_DOWN, channel["code"], channel["id"], runtime.clock())
+
+    await runtime.database.write(back)
+    return True
 
 
 async def judged(runtime: Runtime, channel: ChannelRow, error: BaseException) -> BaseException:
