@@ -41,6 +41,7 @@ from connectors.toolkit.tokens import TokenAuth, TokenStore
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ATTEMPTS_DEFAULT = 3
 RATE_LIMIT_WAIT_SECONDS_DEFAULT = 1.0
+STARTED_WAIT_SECONDS = 60.0  # of work that was begun, between two of its calls
 CALLS = "calls"
 RETRY_WAIT_SECONDS_MAX = 2.0
 ERROR_TEXT_CHARS_MAX = 200
@@ -61,9 +62,6 @@ _QUERY_OF_A_URL = re.compile(r"\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
 _may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
-_rate_limit_wait: ContextVar[float] = ContextVar(
-    "patience", default=RATE_LIMIT_WAIT_SECONDS_DEFAULT
-)
 
 
 @contextmanager
@@ -87,19 +85,37 @@ def ensure_may_send() -> None:
         raise Transient("the lease was over before the call was sent")
 
 
+@dataclass(slots=True)
+class _Patience:
+    """How long calls may wait: until the first of them was made, and after it."""
+
+    first: float
+    started: float
+    is_started: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.started if self.is_started else self.first
+
+
 @contextmanager
-def rate_limit_wait(seconds: float) -> Iterator[None]:
+def rate_limit_wait(seconds: float, *, started: float | None = None) -> Iterator[None]:
     """Set how long calls in the block may wait for a rate limit before they raise RateLimited.
 
-    Holders of a lease set 0: what cannot be called now is released.
+    Holders of a lease set 0: what cannot be called now is released. `started` holds instead once
+    a call of the block was made: work that needs several calls waits for its next one, since to
+    begin again would need all of them again, which a small budget never has at once.
     """
-    before = _rate_limit_wait.set(seconds)
+    before = _rate_limit_wait.set(_Patience(seconds, seconds if started is None else started))
     try:
         yield
     finally:
         # Whoever is swept away with its loop ends in another context: nothing is left to reset.
         with suppress(ValueError):
             _rate_limit_wait.reset(before)
+
+
+_rate_limit_wait: ContextVar[_Patience | None] = ContextVar("patience", default=None)
 
 
 def _no_rate_limit_readings(_response: httpx.Response) -> Sequence[RateLimitReading]:
@@ -275,7 +291,8 @@ class RemoteApi:
 
     async def _spend(self, operation: str, cost: float) -> None:
         """Draw the cost of a call from every limit that applies; wait only as long as allowed."""
-        left = _rate_limit_wait.get()
+        patience = _rate_limit_wait.get()
+        left = RATE_LIMIT_WAIT_SECONDS_DEFAULT if patience is None else patience.seconds
         for rate_limit in self._limits:
             if not rate_limit.applies_to(operation):
                 continue
@@ -287,6 +304,8 @@ class RemoteApi:
                     )
                 left -= wait
                 await asyncio.sleep(wait)
+        if patience is not None:
+            patience.is_started = True
 
     async def _learn(self, operation: str, response: httpx.Response) -> None:
         by_name = {rate_limit.name: rate_limit for rate_limit in self._limits}

@@ -39,7 +39,7 @@ async def pull_orders(
     async def store() -> int:
         kept = await runtime.database.write(partial(_store, runtime, channel, tuple(batch)))
         batch.clear()
-        await intake.drain(runtime)
+        await intake.drain(runtime, channel["id"])
         return kept
 
     with rate_limit_wait(PATIENCE_SECONDS):

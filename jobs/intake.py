@@ -5,9 +5,10 @@ delivery contains the order itself, a receipt the outcome of a message. A delive
 processed does not block the others.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +16,6 @@ from pydantic import TypeAdapter
 
 from connectors import (
     AuthFailed,
-    Connector,
     NotOurs,
     PullOrders,
     PullReturns,
@@ -26,7 +26,7 @@ from connectors import (
     Unreadable,
     UnreadableRecord,
 )
-from connectors.remote import rate_limit_wait
+from connectors.remote import STARTED_WAIT_SECONDS, rate_limit_wait
 from hub import cases, orders
 from hub.cases import CaseKind
 from hub.recalls import notices
@@ -37,13 +37,14 @@ from hub.sync import channels, inbox
 from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
 from jobs import leases, unreadable
+from jobs.probes import judged
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
 from jobs.worker_loop import keep_working
 
 logger = logging.getLogger(__name__)
 
-MESSAGES_MAX = 50  # leased at a time
+MESSAGES_MAX = 200  # leased at a time: hints for one order are answered together
 IDLE_SECONDS = 1.0
 # A receipt of an unknown message is retried this often; then it is dropped.
 RECEIPT_ATTEMPTS_MAX = 5
@@ -73,33 +74,66 @@ class DeliveryContent:
 
 
 async def run(runtime: Runtime) -> None:
-    """Empty the inbox whenever something arrives, until the process stops."""
-    await keep_working(runtime, "the intake", ("inbox",), partial(intake, runtime), IDLE_SECONDS)
+    """Empty the inbox whenever something arrives, until the process stops.
+
+    Each channel is served on its own: one whose calls hang delays only its own deliveries.
+    """
+    tasks: dict[str, asyncio.Task[int]] = {}
+    try:
+        work = partial(_serve_waiting, runtime, tasks)
+        await keep_working(runtime, "the intake", ("inbox",), work, IDLE_SECONDS)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-async def intake(runtime: Runtime) -> int:
-    """Process due deliveries; return their number."""
-    waiting = await runtime.database.read(inbox.anything_waiting)
-    if not waiting or runtime.stopping.is_set():
+async def _serve_waiting(runtime: Runtime, tasks: "dict[str, asyncio.Task[int]]") -> int:
+    """Begin to serve each channel that has due deliveries and is not served now."""
+    for channel_id in [each for each, task in tasks.items() if task.done()]:
+        task = tasks.pop(channel_id)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("the intake waits: %s: %s", type(error).__name__, error)
+    waiting = await runtime.database.read(lambda tx: inbox.channels_waiting(tx, runtime.clock()))
+    for channel_id in waiting:
+        if channel_id not in tasks and not runtime.stopping.is_set():
+            tasks[channel_id] = asyncio.create_task(drain(runtime, channel_id))
+    return 0  # what arrives meanwhile wakes the loop again
+
+
+async def intake(runtime: Runtime, channel_id: str | None = None) -> int:
+    """Process due deliveries, of one channel or of each; return their number."""
+    if runtime.stopping.is_set():
         return 0
+    if channel_id is None:
+        waiting = await runtime.database.read(
+            lambda tx: inbox.channels_waiting(tx, runtime.clock())
+        )
+        return sum(await asyncio.gather(*(intake(runtime, each) for each in waiting)))
     messages = await runtime.database.write(
-        lambda tx: inbox.lease(tx, runtime.clock(), limit=MESSAGES_MAX, lasts=runtime.lease)
+        lambda tx: inbox.lease(
+            tx, runtime.clock(), limit=MESSAGES_MAX, lasts=runtime.lease, channel_id=channel_id
+        )
     )
+    if not messages:
+        return 0
+    channel = await runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
     fences: Fences = {message["id"]: message["fence"] for message in messages}
     async with leases.held(runtime, MESSAGES, fences) as batch:
-        for message in messages:
+        for group in _by_subject(runtime, channel, messages):
             if runtime.stopping.is_set():
                 break  # the rest is released
-            await _process(runtime, message, batch)
+            await _process(runtime, channel, group, batch)
     return len(messages)
 
 
-async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
-    """Process all due deliveries; return their number."""
+async def drain(runtime: Runtime, channel_id: str | None = None, *, rounds_max: int = 1_000) -> int:
+    """Process all due deliveries, of one channel or of all; return their number."""
     total = 0
     for _ in range(rounds_max):
         try:
-            worked = await intake(runtime)
+            worked = await intake(runtime, channel_id)
         except leases.LeaseLost:
             break  # another worker processes the rest
         if not worked:
@@ -108,26 +142,57 @@ async def drain(runtime: Runtime, *, rounds_max: int = 1_000) -> int:
     return total
 
 
-async def _process(runtime: Runtime, message: InboxRow, batch: leases.Batch) -> None:
-    batch.begin(message["id"])
-    channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
+def _by_subject(
+    runtime: Runtime, channel: ChannelRow, messages: Sequence[InboxRow]
+) -> list[list[InboxRow]]:
+    """Group deliveries: all hints for the same orders are answered by reading these once.
+
+    Only deliveries that are stored already are grouped. A hint that arrives while its order is
+    read is another delivery, so that the order is read again.
+    """
+    groups: dict[object, list[InboxRow]] = {}
+    for message in messages:
+        subject: object = message["id"]
+        if message["source"] in HINTED:
+            with suppress(Exception):  # it fails again when it is processed, alone
+                if not _receipts(runtime, channel, message):
+                    refs = _hinted(runtime, channel, message)
+                    subject = tuple(sorted(refs)) or subject
+        groups.setdefault(subject, []).append(message)
+    return list(groups.values())
+
+
+async def _process(
+    runtime: Runtime, channel: ChannelRow, group: Sequence[InboxRow], batch: leases.Batch
+) -> None:
+    """Process one delivery, or several hints for the same orders, by one read."""
+    names = [message["id"] for message in group]
+    batch.begin(*names)
+    first, *others = group
     try:
-        receipts = _receipts(runtime, channel, message)
+        receipts = _receipts(runtime, channel, first)
         async with leases.one_call():
-            with rate_limit_wait(0):  # a lease is held
+            with rate_limit_wait(0, started=STARTED_WAIT_SECONDS):  # a lease is held
                 content = (
                     DeliveryContent(receipts=receipts)
                     if receipts
-                    else await _read(runtime, channel, message)
+                    else await _read(runtime, channel, first)
                 )
-        await batch.settle(
-            [message["id"]], lambda tx: _accept(tx, runtime, channel, message, content)
-        )
+
+        def accept(tx: Transaction) -> None:
+            _accept(tx, runtime, channel, first, content)
+            for other in others:
+                _coalesced(tx, runtime, channel, other, content)
+
+        await batch.settle(names, accept)
     except Exception as error:
-        failed = error
-        await batch.settle(
-            [message["id"]], lambda tx: _failed(tx, runtime, channel, message, failed)
-        )
+        failed = await judged(runtime, channel, error)
+
+        def fail(tx: Transaction) -> None:
+            for message in group:
+                _failed(tx, runtime, channel, message, failed)
+
+        await batch.settle(names, fail)
 
 
 def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Sequence[NoticeReceipt]:
@@ -147,10 +212,8 @@ async def _read(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Del
         if message["topic"] == RETURN:
             return DeliveryContent(returns=[RETURNS.validate_json(body)])
         return DeliveryContent(orders=[ORDERS.validate_json(body)])
-    connector: Connector[object] = runtime.connections.of(channel)  # type: ignore[type-var]
-    if not isinstance(connector, ReceiveWebhooks | ReceiveQueue):
-        raise TypeError(f"{channel['connector']} takes no webhooks and has no queue")
-    refs = dict.fromkeys(hint.order_ref for hint in connector.read(message["topic"], body))
+    connector: object = runtime.connections.of(channel)
+    refs = _hinted(runtime, channel, message)
     if not refs:
         return DeliveryContent()
     if not isinstance(connector, PullOrders):
@@ -205,6 +268,15 @@ async def _read_again(
         good, odd = unreadable.sort(page.items, record.kind)
         return DeliveryContent(good, (), (), [*page.unreadable, *odd], kept.cursor)
     raise TypeError(f"{channel['connector']} can not read a record back")
+
+
+def _hinted(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Sequence[str]:
+    """Return the references of the orders that a hint names; each once."""
+    connector: object = runtime.connections.of(channel)
+    if not isinstance(connector, ReceiveWebhooks | ReceiveQueue):
+        raise TypeError(f"{channel['connector']} takes no webhooks and has no queue")
+    hints = connector.read(message["topic"], bytes(message["body"]))
+    return list(dict.fromkeys(hint.order_ref for hint in hints))
 
 
 async def _returns(channel: ChannelRow, connector: object, ref: str) -> Sequence[Return]:
@@ -264,6 +336,19 @@ def _settle_unreadable(
     odd = {unreadable.subject_of(record) for record in content.unreadable}
     unreadable.settle(tx, runtime, channel, sorted(read - odd))
     unreadable.keep(tx, runtime, channel, content.unreadable, content.cursor)
+
+
+def _coalesced(
+    tx: Transaction,
+    runtime: Runtime,
+    channel: ChannelRow,
+    message: InboxRow,
+    content: DeliveryContent,
+) -> None:
+    """Close a hint whose orders were read for another hint that arrived in the same batch."""
+    now = runtime.clock()
+    if inbox.done(tx, message, content.subject, now):
+        cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], now)
 
 
 def _failed(

@@ -174,12 +174,13 @@ async def held(runtime: Runtime, queue: Queue, fences: leases.Fences) -> AsyncIt
 
 
 @asynccontextmanager
-async def one_call() -> AsyncIterator[None]:
+async def one_call(seconds: float | None = None) -> AsyncIterator[None]:
     """Bound the time of one call to a channel; raises Unknown when it is over."""
+    seconds = CALL_SECONDS_MAX if seconds is None else seconds
     try:
-        async with asyncio.timeout(CALL_SECONDS_MAX) as limit:
+        async with asyncio.timeout(seconds) as limit:
             yield
     except TimeoutError as error:
         if limit.expired():
-            raise Unknown(f"no answer within {CALL_SECONDS_MAX:g} s") from error
+            raise Unknown(f"no answer within {seconds:g} s", timed_out=True) from error
         raise

@@ -15,24 +15,28 @@ from pydantic import TypeAdapter
 
 from connectors import Page, PullOrders, PullReturns
 from connectors.remote import rate_limit_wait
+from connectors.toolkit.page_size import smaller_pages
 from hub import cases
 from hub.cases import CaseKind
 from hub.clock import micros
 from hub.storage.database import TROUBLES
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, inbox
-from jobs import unreadable
+from hub.sync import channels, inbox, streams
+from jobs import leases, unreadable
+from jobs.channel_runs import run_each
 from jobs.intake import ORDERS, RETURN, RETURNS
-from jobs.recovery import Decision, apply_to_channel, decide, report_dead
+from jobs.probes import judged
+from jobs.recovery import Decision, apply_to_channel, decide, report_dead, report_silence
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
-STREAM = "orders"
-RETURN_STREAM = "returns"
+STREAM = streams.ORDERS
+RETURN_STREAM = streams.RETURNS
 ORDER = "order"  # the topic of an order in the inbox
 PAGES_MAX = 500  # of one channel in one run
+PAGE_SECONDS_MAX = 120.0  # of one page, its quick retries included
 PATIENCE_SECONDS = 30.0  # for a budget that is used up: no lease is held
 
 
@@ -46,11 +50,11 @@ class Stream:
     pull: Callable[[str], Awaitable[Page[Any]]]
 
 
-async def poll_all(runtime: Runtime) -> str:
-    """Pull the orders and returns of every active channel; return a summary."""
+async def poll_all(runtime: Runtime, wait_seconds: float | None = None) -> str:
+    """Pull the orders and returns of every active channel, all at once; return a summary."""
     rows = await runtime.database.read(lambda tx: channels.with_capability(tx, "pull_orders"))
-    new = [await poll(runtime, channel) for channel in rows]
-    return f"{sum(new)} new orders or changes from {len(rows)} channels"
+    found = await run_each(runtime, "poll", rows, partial(poll, runtime), wait_seconds)
+    return f"{sum(found.results)} new orders or changes from {len(rows)} channels{found}"
 
 
 async def poll(runtime: Runtime, channel: ChannelRow) -> int:
@@ -68,7 +72,7 @@ async def poll(runtime: Runtime, channel: ChannelRow) -> int:
         except TROUBLES:
             raise  # our own database is away: no failure of the channel
         except Exception as error:
-            decision = _decided(error, stream, runtime)
+            decision = _decided(await judged(runtime, channel, error), stream, runtime)
             await runtime.database.write(partial(_failed, runtime, channel, stream, decision))
             logger.warning(
                 "%s of %s could not be pulled: %s", stream.name, channel["code"], decision.error
@@ -87,7 +91,7 @@ def _streams(runtime: Runtime, channel: ChannelRow) -> list[Stream]:
     return found
 
 
-def _decided(error: Exception, stream: Stream, runtime: Runtime) -> Decision:
+def _decided(error: BaseException, stream: Stream, runtime: Runtime) -> Decision:
     """Decide on a failure; a channel that only lacks the permission for returns goes on."""
     decision = decide(error, 0, runtime.clock())
     if decision.pauses and stream.name == RETURN_STREAM:
@@ -98,17 +102,29 @@ def _decided(error: Exception, stream: Stream, runtime: Runtime) -> Decision:
 def _failed(
     runtime: Runtime, channel: ChannelRow, stream: Stream, decision: Decision, tx: Transaction
 ) -> None:
-    apply_to_channel(tx, channel, decision, runtime.clock(), stream.name)
-    if decision.due_at is None:
-        what = f"give its {stream.name}"
-        report_dead(tx, channel, stream.name, what, decision, runtime.clock())
+    now = runtime.clock()
+    row = streams.failed(
+        tx, channel["id"], stream.name, decision.error, now, timed_out=decision.timed_out
+    )
+    apply_to_channel(tx, channel, decision, now, stream.name)
+    if decision.due_at is None or decision.is_refusal:
+        report_dead(tx, channel, stream.name, f"give its {stream.name}", decision, now)
+    elif not decision.pauses:
+        report_silence(tx, channel, row, runtime.silence, now)
 
 
 async def _pull(runtime: Runtime, channel: ChannelRow, stream: Stream) -> int:
-    cursor = await runtime.database.read(lambda tx: channels.cursor(tx, channel["id"], stream.name))
+    def look(tx: Transaction) -> tuple[str, int]:
+        row = streams.get(tx, channel["id"], stream.name)
+        cursor = channels.cursor(tx, channel["id"], stream.name)
+        return cursor, row["page_divisor"] if row else 1
+
+    cursor, divisor = await runtime.database.read(look)
     new = 0
     for _ in range(PAGES_MAX):
-        page = await stream.pull(cursor)
+        async with leases.one_call(PAGE_SECONDS_MAX):
+            with smaller_pages(divisor):
+                page = await stream.pull(cursor)
         new += await runtime.database.write(partial(_store, runtime, channel, stream, page, cursor))
         if not page.more:
             break
@@ -131,6 +147,7 @@ def _store(
     )
     unreadable.keep(tx, runtime, channel, [*page.unreadable, *odd], cursor)
     channels.move_cursor(tx, channel["id"], stream.name, page.cursor, now)
+    streams.succeeded(tx, channel["id"], stream.name, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, stream.name, channel["id"], now)
     cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
     return stored

@@ -17,10 +17,11 @@ from hub.clock import micros
 from hub.storage.database import TROUBLES
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, inbox
+from hub.sync import channels, inbox, streams
+from jobs.channel_runs import run_each
 from jobs.intake import QUEUE
 from jobs.poll import PATIENCE_SECONDS
-from jobs.recovery import Decision, decide, report_dead
+from jobs.recovery import Decision, decide, report_dead, report_silence
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ ROUNDS_MAX = 200  # of one channel in one run
 async def empty_all(runtime: Runtime) -> str:
     """Empty the queues of every active channel that has one; return a summary."""
     rows = await runtime.database.read(lambda tx: channels.with_capability(tx, "receive_queue"))
-    new = [await empty(runtime, channel) for channel in rows]
-    return f"{sum(new)} new notices from {len(rows)} queues"
+    found = await run_each(runtime, streams.QUEUE, rows, partial(empty, runtime))
+    return f"{sum(found.results)} new notices from {len(rows)} queues{found}"
 
 
 async def empty(runtime: Runtime, channel: ChannelRow) -> int:
@@ -53,15 +54,28 @@ async def empty(runtime: Runtime, channel: ChannelRow) -> int:
                     break
                 new += await runtime.database.write(partial(_store, runtime, channel, messages))
                 await connector.acknowledge([each.receipt for each in messages])
+        await _note_success(runtime, channel)
     except TROUBLES:
         raise  # our own database is away: messages that were not stored stay in the queue
     except Exception as error:
         decision = decide(error, 0, runtime.clock())
-        if decision.pauses or decision.due_at is None:
-            await runtime.database.write(partial(_failed, runtime, channel, decision))
+        await runtime.database.write(partial(_failed, runtime, channel, decision))
         log = logger.warning if isinstance(error, ConnectorError) else logger.exception
         log("the queue of %s could not be emptied: %s", channel["code"], decision.error)
     return new
+
+
+async def _note_success(runtime: Runtime, channel: ChannelRow) -> None:
+    now = runtime.clock()
+    row = await runtime.database.read(lambda tx: streams.get(tx, channel["id"], streams.QUEUE))
+    if not streams.is_stale(row, now):
+        return
+
+    def note(tx: Transaction) -> None:
+        streams.succeeded(tx, channel["id"], streams.QUEUE, now)
+        cases.settle(tx, CaseKind.SYNC_FAILURE, QUEUE, channel["id"], now)
+
+    await runtime.database.write(note)
 
 
 def _store(
@@ -72,10 +86,14 @@ def _store(
         inbox.Message(channel["id"], each.call.id, QUEUE, each.call.topic, each.body)
         for each in messages
     ]
-    cases.settle(tx, CaseKind.SYNC_FAILURE, QUEUE, channel["id"], now)
     return inbox.accept(tx, stored, now)
 
 
 def _failed(runtime: Runtime, channel: ChannelRow, decision: Decision, tx: Transaction) -> None:
     """Open a case. The channel itself goes on: its orders are also pulled, only later."""
-    report_dead(tx, channel, QUEUE, "that its queue is read", decision, runtime.clock())
+    now = runtime.clock()
+    row = streams.failed(tx, channel["id"], streams.QUEUE, decision.error, now)
+    if decision.pauses or decision.due_at is None:
+        report_dead(tx, channel, QUEUE, "that its queue is read", decision, now)
+    else:
+        report_silence(tx, channel, row, runtime.silence, now)

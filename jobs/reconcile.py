@@ -34,6 +34,8 @@ from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub.vocabulary import ObservedLevel, Order, Warranty, WarrantyQuestion
 from jobs import intake, poll, relay, unreadable
+from jobs.channel_runs import run_each
+from jobs.probes import judged
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
@@ -62,8 +64,8 @@ SCHEDULED = RunOptions()
 async def reconcile_all(runtime: Runtime) -> str:
     """Reconcile every active channel in every scope that it supports; return a summary."""
     rows = await runtime.database.read(channels.with_capability)
-    runs = [run for channel in rows for run in await reconcile(runtime, channel)]
-    return f"{len(runs)} runs over {len(rows)} channels"
+    found = await run_each(runtime, "reconcile", rows, partial(reconcile, runtime))
+    return f"{sum(map(len, found.results))} runs over {len(rows)} channels{found}"
 
 
 async def reconcile(
@@ -105,7 +107,7 @@ async def _run(runtime: Runtime, channel: ChannelRow, scope: Scope, options: Run
         if options.heal:
             await _until_healed(runtime, run_id)
     except Exception as error:
-        decision = decide(error, 0, runtime.clock())
+        decision = decide(await judged(runtime, channel, error), 0, runtime.clock())
 
         def failed(tx: Transaction) -> None:
             now = runtime.clock()
@@ -146,7 +148,7 @@ async def heal(
         if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
             await _heal_order(runtime, channel, row, context)
     if safe:
-        await intake.drain(runtime)
+        await intake.drain(runtime, channel["id"])
         await relay.drain(runtime, channel["id"])
 
 
@@ -239,7 +241,7 @@ async def _levels(
 async def _catch_up(runtime: Runtime, channel: ChannelRow) -> None:
     """Process the channel's sales and send it what is due, so that only drift remains."""
     await poll.poll(runtime, channel)
-    await intake.drain(runtime)
+    await intake.drain(runtime, channel["id"])
     await relay.drain(runtime, channel["id"])
 
 
@@ -266,7 +268,7 @@ async def _orders(
 ) -> DifferenceBatches:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotOrders)
-    await intake.drain(runtime)
+    await intake.drain(runtime, channel["id"])
     await relay.drain(runtime, channel["id"])
     now = runtime.clock()
 

@@ -4,7 +4,7 @@
 |-------------|----------|--------------------------|-------------|------------------|
 | Transient   | + 1      | waits, then dead letter  | goes on     | the dead letter  |
 | RateLimited | -        | waits                    | waits (1)   | no               |
-| AuthFailed  | -        | waits                    | paused      | at once          |
+| AuthFailed  | -        | waits                    | paused (3)  | at once          |
 | Rejected    | -        | dead letter              | goes on     | yes              |
 | NotFound    | -        | dead letter (2)          | goes on     | yes              |
 | Conflict    | + 1      | rebuilt                  | goes on     | no               |
@@ -12,6 +12,8 @@
 | no database | -        | waits                    | goes on     | no               |
 
 (1) unless our own budget was used up: then the channel was not called.
+(3) if its check is refused too; else only this call is refused (`jobs.probes`): the message
+is tried again as a transient failure, a case is opened at once, and the channel goes on.
 (2) unless it may exist soon: a channel may announce an order before it can be read.
 
 Transient failures of different messages in a row open the channel's circuit
@@ -35,10 +37,12 @@ from connectors import (
 )
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
+from hub.clock import micros, moment
 from hub.storage.database import TROUBLES
-from hub.storage.rows import ChannelRow
+from hub.storage.rows import ChannelRow, ChannelStreamRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, circuit
+from hub.sync import channels, circuit, streams
+from hub.sync.streams import SilencePolicy
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +52,10 @@ CONFLICTS_AT_ONCE_MAX = 3
 SOON_ATTEMPTS_MAX = 4  # within about three minutes
 JITTER = 0.2
 _random = random.SystemRandom()
+
+
+class CallRefused(Exception):
+    """The channel refuses one call, and its check passes. Next: again with back-off, and a case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,9 @@ class Decision:
     slow_down_until: datetime | None = None
     pauses: bool = False
     is_outage: bool = False  # the channel, or the way to it, may be down
+    is_refusal: bool = False  # of this call only: the channel goes on
+    timed_out: bool = False  # the channel took too long: smaller pages may help
+    is_starved: bool = False  # our own budget is used up
 
 
 def decide(
@@ -73,7 +84,11 @@ def decide(
     match error:
         case RateLimited():
             until = now + timedelta(seconds=error.retry_after)
-            return Decision(text, until, slow_down_until=None if error.own else until)
+            return Decision(
+                text, until, slow_down_until=None if error.own else until, is_starved=error.own
+            )
+        case CallRefused():
+            return _again(text, attempts, now, is_refusal=True)
         case AuthFailed():
             return Decision(text, now, pauses=True)
         case NotFound() if may_come and attempts < SOON_ATTEMPTS_MAX:
@@ -86,14 +101,38 @@ def decide(
             # The channel answers; the immediate retries do not count for the back-off.
             return Decision(text, now + _backoff(attempts - CONFLICTS_AT_ONCE_MAX), counted=True)
         case ConnectorError():
-            outage = isinstance(error, Transient)
-            if attempts + 1 >= ATTEMPTS_MAX:
-                return Decision(text, None, is_outage=outage)
-            return Decision(text, now + _backoff(attempts), counted=True, is_outage=outage)
+            return _again(
+                text,
+                attempts,
+                now,
+                is_outage=isinstance(error, Transient),
+                timed_out=getattr(error, "timed_out", False),
+            )
     if isinstance(error, TROUBLES):  # our own database was away: not counted as an attempt
         return Decision(text, now + _backoff(0))
     logger.error("a connector failed in a way that it should not", exc_info=error)
     return Decision(f"bug: {text}", None)
+
+
+def _again(
+    text: str,
+    attempts: int,
+    now: datetime,
+    *,
+    is_outage: bool = False,
+    is_refusal: bool = False,
+    timed_out: bool = False,
+) -> Decision:
+    """Decide on a failure that may pass: again with back-off, at the end a dead letter."""
+    due_at = now + _backoff(attempts) if attempts + 1 < ATTEMPTS_MAX else None
+    return Decision(
+        text,
+        due_at,
+        counted=due_at is not None,
+        is_outage=is_outage,
+        is_refusal=is_refusal,
+        timed_out=timed_out,
+    )
 
 
 def _backoff(attempts: int) -> timedelta:
@@ -133,11 +172,66 @@ def apply_to_channel(
         cases.report(tx, finding, now)
 
 
-def reached(tx: Transaction, channel: ChannelRow, now: datetime) -> None:
-    """Record a successful call: close the circuit and the cases of the channel."""
+def reached(tx: Transaction, channel: ChannelRow, now: datetime, part: str = "") -> None:
+    """Record a successful call: close the circuit and the cases of the channel.
+
+    `part` names what was sent, which the channel may have refused before.
+    """
     circuit.succeeded(tx, channel["id"])
+    if streams.recovered(tx, channel["id"], streams.PUSHES, now):
+        cases.settle(tx, CaseKind.SYNC_FAILURE, streams.PUSHES, channel["id"], now)
+    if part:
+        cases.settle(tx, CaseKind.AUTHENTICATION, _part(channel, part), channel["id"], now)
     for kind in (CaseKind.CHANNEL_DOWN, CaseKind.AUTHENTICATION):
         cases.settle(tx, kind, channel["code"], channel["id"], now)
+
+
+def _part(channel: ChannelRow, part: str) -> str:
+    return f"{channel['code']}: {part}"
+
+
+def report_refusal(
+    tx: Transaction, channel: ChannelRow, part: str, decision: Decision, now: datetime
+) -> None:
+    """Open a case for a call that the channel refuses while it accepts our credentials."""
+    finding = Finding(
+        kind=CaseKind.AUTHENTICATION,
+        subject=_part(channel, part),
+        channel_id=channel["id"],
+        severity=Severity.HIGH,
+        summary=f"{channel['name']} refuses {part}; the rest goes on.",
+        details={"error": decision.error},
+    )
+    cases.report(tx, finding, now)
+
+
+def report_silence(
+    tx: Transaction,
+    channel: ChannelRow,
+    row: ChannelStreamRow,
+    policy: SilencePolicy,
+    now: datetime,
+) -> None:
+    """Open a case for a stream that has failed for too long."""
+    if not policy.alarms(row, now):
+        return
+    since = moment(row["failing_since"] or micros(now))
+    done = moment(row["succeeded_at"]).isoformat() if row["succeeded_at"] else "never"
+    finding = Finding(
+        kind=CaseKind.SYNC_FAILURE,
+        subject=row["stream"],
+        channel_id=channel["id"],
+        severity=Severity.HIGH,
+        summary=f"{row['stream']} of {channel['name']} have failed since {since.isoformat()}, "
+        f"{row['failures']} times in a row; last success: {done}. {row['last_error']}",
+        details={
+            "error": row["last_error"],
+            "failures": row["failures"],
+            "failing_since": since.isoformat(),
+            "last_success": done,
+        },
+    )
+    cases.report(tx, finding, now)
 
 
 def report_dead(

@@ -6,7 +6,7 @@ only the worker that still holds the lease writes the outcome.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from connectors import (
     RegisterWarranty,
     SendNotice,
 )
-from connectors.remote import rate_limit_wait
+from connectors.remote import STARTED_WAIT_SECONDS, rate_limit_wait
 from hub import cases
 from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
@@ -37,7 +37,16 @@ from hub.recalls import notices, people
 from hub.reconciliation import differences
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, circuit, listings, mappings, outbox, push_log, registrations
+from hub.sync import (
+    channels,
+    circuit,
+    listings,
+    mappings,
+    outbox,
+    push_log,
+    registrations,
+    streams,
+)
 from hub.sync.circuit import CircuitState
 from hub.sync.leases import FACTS, LEVELS, Fences
 from hub.sync.listings import LeasedLevel
@@ -50,14 +59,24 @@ from hub.vocabulary import (
     StockLevel,
     Warranty,
 )
-from jobs import circuit_probe, event_push, leases, push_attempts
-from jobs.recovery import Decision, apply_to_channel, decide, reached, report_dead
+from jobs import event_push, leases, probes, push_attempts
+from jobs.probes import judged, judged_levels
+from jobs.recovery import (
+    Decision,
+    apply_to_channel,
+    decide,
+    reached,
+    report_dead,
+    report_refusal,
+    report_silence,
+)
 from jobs.runtime import Runtime
 from jobs.worker_loop import keep_working, rest
 
 logger = logging.getLogger(__name__)
 
 FACTS_MAX = 20  # leased at a time
+LEVELS_PART = "stock levels"  # as a case names them
 IDLE_SECONDS = 1.0  # how long a loop sleeps when no signal comes
 CHANNELS_SECONDS = 2.0  # how often the relay looks for new channels
 
@@ -103,14 +122,12 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
     connector = runtime.connections.of(channel)
-    if breaker.state(now) is not CircuitState.CLOSED and not await circuit_probe.ask(
-        runtime, channel
-    ):
+    if breaker.state(now) is not CircuitState.CLOSED and not await probes.ask(runtime, channel):
         return 0
     if await connector.api.wait() > 0:
         return 0  # checked before a lease: no worker waits while it holds one
     worked = 0
-    with rate_limit_wait(0):
+    with rate_limit_wait(0, started=STARTED_WAIT_SECONDS):
         if isinstance(connector, PushStock):
             worked += await _push_levels(runtime, channel, connector)
         if isinstance(connector, PushEvents):
@@ -144,7 +161,7 @@ async def _push_levels(runtime: Runtime, channel: ChannelRow, connector: PushSto
     fences: Fences = {level.listing_id: level.fence for level in leased}
     async with leases.held(runtime, LEVELS, fences) as batch:
         batch.begin(*fences)
-        outcomes = await _pushed(connector, leased)
+        outcomes = await judged_levels(runtime, channel, await _pushed(connector, leased))
         await batch.settle(fences, lambda tx: _settle(tx, runtime, channel, leased, outcomes))
     return len(leased)
 
@@ -183,7 +200,7 @@ def _settle(
     runtime: Runtime,
     channel: ChannelRow,
     leased: Sequence[LeasedLevel],
-    outcomes: dict[str, PushedLevel | BaseException],
+    outcomes: Mapping[str, PushedLevel | BaseException],
 ) -> None:
     now = runtime.clock()
     arrived, pushes = [], []
@@ -201,12 +218,30 @@ def _settle(
             continue
         decision = decide(error, level.attempts, now)
         pushes.append(push_attempts.of_level(level, decision))
-        apply_to_channel(tx, channel, decision, now, level.sku)
+        _apply(tx, runtime, channel, decision, level.sku, LEVELS_PART)
         _requeue(tx, channel, level, decision, observed, runtime)
     push_log.note(tx, channel["id"], pushes, now)
     if arrived:
-        reached(tx, channel, now)
+        reached(tx, channel, now, LEVELS_PART)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, arrived, channel["id"], now)
+
+
+def _apply(
+    tx: Transaction,
+    runtime: Runtime,
+    channel: ChannelRow,
+    decision: Decision,
+    subject: str,
+    part: str,
+) -> None:
+    """Apply a failed push to its channel; a starved or refused one is noticed before it is dead."""
+    now = runtime.clock()
+    apply_to_channel(tx, channel, decision, now, subject)
+    if decision.is_refusal:
+        report_refusal(tx, channel, part, decision, now)
+    if decision.is_starved:
+        row = streams.failed(tx, channel["id"], streams.PUSHES, decision.error, now)
+        report_silence(tx, channel, row, runtime.silence, now)
 
 
 def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[str]:
@@ -300,7 +335,7 @@ async def _push_fact(
         async with leases.one_call():
             answer = await _deliver(runtime, channel, connector, fact)
     except Exception as error:
-        failed = error
+        failed = await judged(runtime, channel, error)
         outcome = lambda tx: _fact_failed(tx, runtime, channel, fact, failed)  # noqa: E731
     else:
         outcome = lambda tx: _fact_arrived(tx, runtime, channel, fact, answer)  # noqa: E731
@@ -378,7 +413,7 @@ def _fact_arrived(
         notices.sent(tx, fact["subject"], text, now)
     if isinstance(answer, Warranty):
         warranty_answers.remember(tx, fact["subject"], channel["id"], answer, now)
-    reached(tx, channel, now)
+    reached(tx, channel, now, fact["topic"])
     differences.healed_fact(tx, fact, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 
@@ -389,7 +424,7 @@ def _fact_failed(
     now = runtime.clock()
     decision = decide(error, fact["attempts"], now)
     push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, decision)], now)
-    apply_to_channel(tx, channel, decision, now, fact["subject"])
+    _apply(tx, runtime, channel, decision, fact["subject"], fact["topic"])
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):

@@ -15,6 +15,7 @@ from hub.clock import now
 from hub.commands.context import CommandContext
 from hub.storage.database import Database
 from hub.sync.leases import LEASE
+from hub.sync.streams import SilencePolicy
 from jobs import shared_rate_limits
 from jobs.single_flight import SingleFlight
 
@@ -34,6 +35,10 @@ class Runtime:
     flights: SingleFlight = field(default_factory=SingleFlight)
     lease: timedelta = LEASE
     """Duration of a lease, which its worker extends while it is alive."""
+    silence: SilencePolicy = field(default_factory=SilencePolicy)
+    """When a stream of a channel that fails is reported to a person."""
+    runs: "set[asyncio.Task[Any]]" = field(default_factory=set)
+    """Runs of jobs over single channels that outlast their firing."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -180,7 +180,7 @@ async def working(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
     finally:
         runtime.stopping.set()
         scheduler.pause()
-        await _finish([*loops, *firings.tasks.values()], settings.drain_seconds)
+        await _finish([*loops, *firings.tasks.values(), *runtime.runs], settings.drain_seconds)
         scheduler.shutdown(wait=False)
         await runtime.flights.aclose()
         await runtime.connections.aclose()

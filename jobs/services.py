@@ -47,7 +47,7 @@ class JobServices:
         """Heal one difference now, and send the channel what this queued."""
         current = await self._current(channel)
         await reconcile.heal_one(self._runtime, current, difference["id"], context)
-        await intake.drain(self._runtime)
+        await intake.drain(self._runtime, channel["id"])
         await relay.drain(self._runtime, channel["id"])
 
     async def pull_orders(

@@ -51,6 +51,8 @@ class CaseKind(StrEnum):
     MISSING_RECORD = "missing_record"  # what must have been recorded was not
     UNREADABLE_RECORD = "unreadable_record"  # a channel sent what cannot be read
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive
+    API_RETIRING = "api_retiring"  # a channel announces the end of an API that we call
+    PRIVACY_REQUEST = "privacy_request"  # a customer asks for data or erasure, by a channel
     WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
 
 

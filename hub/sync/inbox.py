@@ -64,27 +64,46 @@ def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
 
 
 def lease(
-    tx: Transaction, now: datetime, *, limit: int, lasts: timedelta = LEASE
+    tx: Transaction,
+    now: datetime,
+    *,
+    limit: int,
+    lasts: timedelta = LEASE,
+    channel_id: str | None = None,
 ) -> list[InboxRow]:
-    """Lease due deliveries of active channels, and those whose lease ran out."""
+    """Lease due deliveries of active channels, or of one; also those whose lease ran out."""
+    of_channel = "AND inbox.channel_id = :channel " if channel_id else ""
     rows = tx.rows_as(
         InboxRow,
         "UPDATE inbox SET state = 'leased', lease_until = :until, fence = fence + 1 "
         "WHERE id IN (SELECT inbox.id FROM inbox JOIN channel ON channel.id = inbox.channel_id "
         "WHERE inbox.state IN ('waiting', 'leased') AND inbox.due_at <= :now "
         "AND inbox.lease_until <= :now AND channel.state = 'active' "
-        "AND channel.waits_until <= :now "
+        f"AND channel.waits_until <= :now {of_channel}"
         "ORDER BY inbox.due_at, inbox.id LIMIT :limit FOR UPDATE OF inbox SKIP LOCKED) RETURNING *",
         now=micros(now),
         until=micros(now + lasts),
         limit=limit,
+        **({"channel": channel_id} if channel_id else {}),
     )
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
-def anything_waiting(tx: Transaction) -> bool:
-    """Return whether any delivery is waiting or leased."""
-    return bool(tx.value("SELECT 1 FROM inbox WHERE state IN ('waiting', 'leased') LIMIT 1"))
+class _Waiting(TypedDict):
+    channel_id: str
+
+
+def channels_waiting(tx: Transaction, now: datetime) -> list[str]:
+    """Return the ids of the active channels that have due deliveries."""
+    rows = tx.rows_as(
+        _Waiting,
+        "SELECT DISTINCT inbox.channel_id FROM inbox JOIN channel ON channel.id = inbox.channel_id "
+        "WHERE inbox.state IN ('waiting', 'leased') AND inbox.due_at <= :now "
+        "AND inbox.lease_until <= :now AND channel.state = 'active' "
+        "AND channel.waits_until <= :now ORDER BY inbox.channel_id",
+        now=micros(now),
+    )
+    return [row["channel_id"] for row in rows]
 
 
 def done(tx: Transaction, message: LeasedMessage, subject: str | None, now: datetime) -> bool:

@@ -66,7 +66,7 @@ def test_a_crash_between_page_and_cursor_is_no_crash_at_all(world: World) -> Non
 
 def test_refused_credentials_while_polling_pause_the_channel(world: World) -> None:
     connector, runtime, channel = stage(world)
-    connector.failures = [AuthFailed("401")]
+    connector.failures = [AuthFailed("401"), AuthFailed("401")]  # the check is refused too
     assert polled(runtime, channel) == 0
     assert world.value("SELECT state FROM channel") == "paused"
     assert world.value("SELECT kind FROM exception_case") == "authentication"

@@ -236,7 +236,7 @@ def test_the_case_of_refused_credentials_closes_with_the_next_success(
     connector, runtime, channel = stage(world)
     world.list_product(channel)
     world.receive("SN-1")
-    connector.failures = [AuthFailed("401")]
+    connector.failures = [AuthFailed("401"), AuthFailed("401")]  # the check too
     told(runtime, channel)
     assert world.value("SELECT state FROM exception_case") == "open"
     if by == "fact":

@@ -169,7 +169,7 @@ def test_refused_credentials_pause_the_channel_and_call_a_person(world: World) -
     connector, runtime, channel = stage(world)
     world.list_product(channel)
     world.receive("SN-1")
-    connector.failures = [AuthFailed("401")]
+    connector.failures = [AuthFailed("401"), AuthFailed("401")]  # the check too
     told(runtime, channel["id"])
     assert world.value("SELECT state FROM channel") == "paused"
     assert world.value("SELECT kind FROM exception_case") == "authentication"

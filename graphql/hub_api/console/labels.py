@@ -186,6 +186,8 @@ CASE_KIND: Words = {
     "MISSING_RECORD": "Missing record",
     "UNREADABLE_RECORD": "Record not readable",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
+    "API_RETIRING": "API is retired soon",
+    "PRIVACY_REQUEST": "Privacy request",
     "WEBHOOK_FAILING": "Webhooks not taken",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}

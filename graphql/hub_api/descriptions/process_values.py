@@ -146,6 +146,8 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "MISSING_RECORD": "An event that must exist was not recorded.",
         "UNREADABLE_RECORD": "A channel sent a record that cannot be read.",
         "UNREACHABLE_CUSTOMER": "A recall notice did not reach its customer.",
+        "API_RETIRING": "A channel announces the end of an API version that the hub calls.",
+        "PRIVACY_REQUEST": "A customer asks, through a channel, for their data or its erasure.",
         "WEBHOOK_FAILING": "An endpoint does not accept its messages.",
     },
     "Severity": {

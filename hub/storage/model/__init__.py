@@ -55,6 +55,7 @@ from hub.storage.model.review import (
 )
 from hub.storage.model.sync import (
     Budget,
+    ChannelStream,
     ChannelToken,
     Circuit,
     Cursor,
@@ -89,6 +90,7 @@ __all__ = [
     "Channel",
     "ChannelReturn",
     "ChannelReturnLine",
+    "ChannelStream",
     "ChannelToken",
     "Checkpoint",
     "Circuit",

@@ -21,6 +21,8 @@ class Channel(SQLModel, table=True):
     connector: str = Field(max_length=64)
     settings: str = words(nullable=False)  # encrypted: it holds credentials
     capabilities: str = words(nullable=False)  # JSON list
+    account: str | None = Field(default=None, max_length=300)  # its identity at the remote
+    shares_account: bool = Field(default=False)  # with other channels, as a person stated
     manufacturer_id: str | None = to("manufacturer", nullable=True)
     client_id: str | None = to("client", nullable=True)  # sells this client's goods only
     safety_buffer: int = Field(default=0)  # units kept back from this channel

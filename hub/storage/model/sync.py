@@ -101,6 +101,27 @@ class Cursor(SQLModel, table=True):
     moved_at: int = instant()
 
 
+class ChannelStream(SQLModel, table=True):
+    """One thing that is done for a channel again and again, such as pulling: how it goes.
+
+    It is a lease as well: one worker does it at a time, and each channel has its own.
+    """
+
+    __tablename__ = "channel_stream"
+
+    channel_id: str = of_channel()
+    stream: str = Field(primary_key=True, max_length=40)
+    attempts: int = integer()
+    failures: int = integer()  # in a row
+    failing_since: int | None = instant(nullable=True)
+    succeeded_at: int | None = instant(nullable=True)
+    last_error: str | None = words()
+    page_divisor: int = integer(1)  # pages are this many times smaller than usual
+    shrunk_at: int | None = instant(nullable=True)
+    lease_until: int = integer()
+    fence: int = integer()
+
+
 class JobRun(SQLModel, table=True):
     """One firing of a job: taken by whoever inserts its row, so that it runs once in a cluster."""
 

@@ -56,6 +56,7 @@ from hub.storage.rows.review import (
 )
 from hub.storage.rows.sync import (
     BudgetRow,
+    ChannelStreamRow,
     ChannelTokenRow,
     CircuitRow,
     CursorRow,
@@ -88,6 +89,7 @@ __all__ = [
     "ChannelReturnLineRow",
     "ChannelReturnRow",
     "ChannelRow",
+    "ChannelStreamRow",
     "ChannelTokenRow",
     "CheckpointRow",
     "CircuitRow",

@@ -12,6 +12,8 @@ class ChannelRow(TypedDict):
     connector: str
     settings: str
     capabilities: str
+    account: str | None
+    shares_account: bool
     manufacturer_id: str | None
     client_id: str | None
     safety_buffer: int

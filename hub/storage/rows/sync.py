@@ -20,6 +20,22 @@ class ChannelTokenRow(TypedDict):
     fence: int
 
 
+class ChannelStreamRow(TypedDict):
+    """A row of `channel_stream`."""
+
+    channel_id: str
+    stream: str
+    attempts: int
+    failures: int
+    failing_since: int | None
+    succeeded_at: int | None
+    last_error: str | None
+    page_divisor: int
+    shrunk_at: int | None
+    lease_until: int
+    fence: int
+
+
 class CircuitRow(TypedDict):
     """A row of `circuit`."""
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
     _import_row()
     _product()
     _budget()
+    _channel_stream()
     _channel_token()
     _circuit()
     _cursor()
@@ -321,6 +322,10 @@ def _channel() -> None:
         sa.Column("connector", sa.String(length=64), nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("capabilities", sa.Text(), nullable=False),
+        sa.Column("account", sa.String(length=300), nullable=True),
+        sa.Column(
+            "shares_account", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
+        ),
         sa.Column("manufacturer_id", sa.String(length=36), nullable=True),
         sa.Column("client_id", sa.String(length=36), nullable=True),
         sa.Column("safety_buffer", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -448,6 +453,28 @@ def _channel_token() -> None:
             ["channel.id"],
         ),
         sa.PrimaryKeyConstraint("channel_id"),
+    )
+
+
+def _channel_stream() -> None:
+    op.create_table(
+        "channel_stream",
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("stream", sa.String(length=40), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("succeeded_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("page_divisor", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("shrunk_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "stream"),
     )
 
 
