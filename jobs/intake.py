@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pydantic import TypeAdapter
 
 from connectors import (
     AuthFailed,
+    NotFound,
     NotOurs,
     PullOrders,
     PullReturns,
@@ -36,7 +37,7 @@ from hub.storage.sql import Transaction
 from hub.sync import channels, inbox
 from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
-from jobs import leases, unreadable
+from jobs import deletions, leases, unreadable
 from jobs.probes import judged
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
@@ -64,13 +65,23 @@ class DeliveryContent:
     receipts: Sequence[NoticeReceipt] = ()
     unreadable: Sequence[UnreadableRecord] = ()
     cursor: str | None = None  # of the page on which the unreadable ones stand
+    deleted: Sequence[str] = ()  # references of orders that the channel no longer has
 
     @property
     def subject(self) -> str | None:
         """Return the channel's reference of the first order or returned order, if any."""
-        if self.orders:
-            return self.orders[0].ref
+        if self.orders or self.deleted:
+            return self.orders[0].ref if self.orders else self.deleted[0]
         return self.returns[0].order_ref if self.returns else None
+
+    def with_more(self, other: "DeliveryContent") -> "DeliveryContent":
+        """Return the content together with orders and returns of another read."""
+        return replace(
+            self,
+            orders=[*self.orders, *other.orders],
+            returns=[*self.returns, *other.returns],
+            unreadable=[*self.unreadable, *other.unreadable],
+        )
 
 
 async def run(runtime: Runtime) -> None:
@@ -176,7 +187,7 @@ async def _process(
                 content = (
                     DeliveryContent(receipts=receipts)
                     if receipts
-                    else await _read(runtime, channel, first)
+                    else await _read(runtime, channel, group)
                 )
 
         def accept(tx: Transaction) -> None:
@@ -204,7 +215,10 @@ def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Seque
     return connector.receipts(message["topic"], bytes(message["body"]))
 
 
-async def _read(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> DeliveryContent:
+async def _read(
+    runtime: Runtime, channel: ChannelRow, group: Sequence[InboxRow]
+) -> DeliveryContent:
+    message = group[0]
     body = bytes(message["body"])
     if message["source"] == unreadable.SOURCE:
         return await _read_again(runtime, channel, unreadable.KEPT.validate_json(body))
@@ -218,7 +232,29 @@ async def _read(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Del
         return DeliveryContent()
     if not isinstance(connector, PullOrders):
         raise TypeError(f"{channel['connector']} can not read an order back")
-    return await _read_orders(channel, connector, list(refs))
+    return await _read_hinted(runtime, channel, connector, refs, group)
+
+
+async def _read_hinted(
+    runtime: Runtime,
+    channel: ChannelRow,
+    connector: PullOrders,
+    refs: Sequence[str],
+    group: Sequence[InboxRow],
+) -> DeliveryContent:
+    """Read the orders that hints name, and find which of them the channel has deleted."""
+    gone = deletions.hinted(runtime, channel, group)
+    found, deleted = DeliveryContent(), list[str]()
+    for ref in refs:
+        try:
+            one = await _read_orders(channel, connector, [ref])
+        except NotFound:
+            if not await deletions.is_deleted(runtime, channel, ref, group, gone):
+                raise
+            deleted.append(ref)
+        else:
+            found = found.with_more(one)
+    return replace(found, deleted=deleted)
 
 
 async def _read_orders(
@@ -308,6 +344,8 @@ def _accept(
         # Some channels create an extra order for a return; it has no lines.
         if order.lines or not content.returns:
             orders.accept(tx, context, channel, order)
+    for ref in content.deleted:
+        orders.delete(tx, context, channel, ref)
     _settle_unreadable(tx, runtime, channel, message, content)
     if content.orders and content.returns:
         channel_returns.review_again(tx, context, channel, [each.ref for each in content.returns])

@@ -179,7 +179,7 @@ class Calling(Recording, ReceiveWebhooks):
         return WebhookCall(headers["id"], headers["topic"])
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
-        return [OrderRef(body.decode())]
+        return [OrderRef(body.decode(), deleted=topic.endswith("/delete"))]
 
 
 class _Fixed(Connections):

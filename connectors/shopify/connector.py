@@ -22,6 +22,7 @@ fulfillment is; where one of equal size exists without serials on record, it is 
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -317,6 +318,9 @@ class Shopify(
         edit = payload.get("order_edit")
         if isinstance(edit, dict):  # of orders/edited; it does not say where the order was sold
             return order_refs(edit.get("order_id"))
+        if topic == "orders/delete":  # its payload is the id alone
+            gone = order_refs(payload.get("id"))
+            return tuple(replace(each, deleted=True) for each in gone)
         if not self._selection.holds_payload(topic, payload):
             return ()
         if topic.startswith("orders/"):

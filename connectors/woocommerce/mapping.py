@@ -179,4 +179,4 @@ def order_refs(topic: str, body: bytes) -> Sequence[OrderRef]:
     except ValueError:
         return ()
     named = payload.get("id") if isinstance(payload, dict) else None
-    return (OrderRef(str(named)),) if named else ()
+    return (OrderRef(str(named), deleted=topic == "order.deleted"),) if named else ()

@@ -49,3 +49,14 @@ def lines_of(tx: Transaction, order_id: str) -> dict[str, CheckedLineRow]:
 def documented(context: CommandContext, number: str) -> CommandContext:
     """Return the context with the order as its document, unless it has a document."""
     return context if context.document else replace(context, document=Document("inv", number))
+
+
+def is_known(tx: Transaction, channel_id: str, ref: str) -> bool:
+    """Return whether an order of a channel is stored and not cancelled."""
+    found = tx.value(
+        "SELECT COUNT(*) FROM sales_order WHERE channel_id = :channel AND ref = :ref "
+        "AND state <> 'cancelled'",
+        channel=channel_id,
+        ref=ref,
+    )
+    return bool(found)
