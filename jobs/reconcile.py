@@ -6,26 +6,32 @@ read once more before a difference is stored. Batches keep the memory bounded.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import orjson
 
 from connectors import (
     LookupWarranty,
+    NotFound,
+    NotOurs,
     PullOrders,
+    Rejected,
     SnapshotOrders,
     SnapshotStock,
+    Unreadable,
     UnreadableRecord,
 )
 from connectors.remote import rate_limit_wait
 from hub import orders
 from hub.after_sales import warranty_answers
 from hub.commands.context import CommandContext
-from hub.reconciliation import comparison
+from hub.errors import Refused
+from hub.reconciliation import comparison, order_comparison
 from hub.reconciliation import differences as reconciliation
 from hub.reconciliation.comparison import RegisteredUnit
 from hub.reconciliation.differences import AUTOMATIC, Difference, Fix, Scope, Totals
@@ -42,6 +48,7 @@ from jobs.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+UNSEEN_MAX = 100  # orders that are asked for one by one in a run
 WINDOW = timedelta(days=2)
 HEAL_SECONDS_MAX = 5.0
 HEAL_POLL_SECONDS = 0.05
@@ -139,17 +146,32 @@ async def heal(
     queued = [row for row in safe if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
     if queued:
 
-        def queue(tx: Transaction) -> None:
-            for row in queued:
+        def queue(rows: Sequence[ReconciliationDifferenceRow], tx: Transaction) -> None:
+            for row in rows:
                 reconciliation.heal(tx, context, row["id"])
 
-        await runtime.database.write(queue)
+        try:
+            await runtime.database.write(partial(queue, queued))
+        except Refused:
+            for row in queued:  # one that cannot be healed stops no other
+                with _left_to_a_person(row):
+                    await runtime.database.write(partial(queue, [row]))
     for row in safe:
         if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
-            await _heal_order(runtime, channel, row, context)
+            with _left_to_a_person(row):
+                await _heal_order(runtime, channel, row, context)
     if safe:
         await intake.drain(runtime, channel["id"])
         await relay.drain(runtime, channel["id"])
+
+
+@contextmanager
+def _left_to_a_person(row: ReconciliationDifferenceRow) -> Iterator[None]:
+    """Leave a difference open whose fix is refused; the report shows it, and the others go on."""
+    try:
+        yield
+    except (Refused, NotFound, Rejected) as refusal:
+        logger.warning("%s of %s was not healed: %s", row["kind"], row["subject"], refusal)
 
 
 async def _until_healed(runtime: Runtime, run_id: str) -> None:
@@ -216,11 +238,18 @@ async def _levels(
         )
         totals.matched += outcome.matched
         totals.in_flight += outcome.in_flight
+        totals.not_kept += outcome.not_kept
         return outcome.differences
 
     odd: list[UnreadableRecord] = []
+    seen = Counter[str]()
     async for batch in _batches(connector.snapshot_stock(), odd):
+        seen.update(each.sku for each in batch if each.sku)
         suspects.update([each.subject for each in await compare(batch)])
+    several = {sku: times for sku, times in seen.items() if times > 1}
+    suspects -= several.keys()
+    if several:
+        yield [comparison.same_sku_twice(sku, several[sku]) for sku in sorted(several)[:BATCH]]
     await runtime.database.write(lambda tx: unreadable.compared(tx, runtime, channel, odd))
     if suspects:
         await _catch_up(runtime, channel)
@@ -274,9 +303,10 @@ async def _orders(
 
     async def compare(order: Order) -> Difference | str:
         return await runtime.database.read(
-            lambda tx: comparison.order(tx, channel, order, now, options.grace)
+            lambda tx: order_comparison.order(tx, channel, order, now, options.grace)
         )
 
+    seen = set[str]()
     async for order in connector.snapshot_orders(now - options.window, now):
         good, odd = unreadable.sort([order], unreadable.ORDER)
         if odd:
@@ -284,8 +314,43 @@ async def _orders(
         if not good:
             continue
         order = good[0]
+        seen.add(order.ref)
         if found := _counted(await compare(order), totals):
             yield found
+    if gone := await _deleted(runtime, channel, options, now, seen):
+        yield gone
+
+
+async def _deleted(
+    runtime: Runtime, channel: ChannelRow, options: RunOptions, now: datetime, seen: set[str]
+) -> Sequence[Difference]:
+    """Find open orders that the channel neither listed nor finds when it is asked for each.
+
+    The period is smaller than that of the list by the grace at both ends, so that an order at its
+    edge is not taken for a deleted one.
+    """
+    connector = runtime.connections.of(channel)
+    if not isinstance(connector, PullOrders):
+        return ()
+    unseen = await runtime.database.read(
+        lambda tx: order_comparison.unseen_orders(
+            tx,
+            channel,
+            now - options.window + options.grace,
+            now - options.grace,
+            seen,
+            limit=UNSEEN_MAX,
+        )
+    )
+    found = list[Difference]()
+    for known in unseen:
+        try:
+            await connector.read_order(known["ref"])
+        except (NotOurs, Unreadable):
+            continue
+        except NotFound:
+            found.append(order_comparison.deleted_order(known))
+    return found
 
 
 def _keep_aside(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import PushedLevel
-from connectors.errors import Conflict, NotFound
+from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.woocommerce.mapping import (
     expect_list,
@@ -56,14 +56,25 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
         if product is None:
             error = NotFound(f"the shop has no {path.lstrip('/')} {_id(level)}")
             answers.append(PushedLevel(level.listing, error=error))
+        elif present is None:
+            answers.append(PushedLevel(level.listing, error=_not_counted(product)))
         elif present == level.available:
             answers.append(PushedLevel(level.listing, present))
-        elif None not in (level.expected, present) and level.expected != present:
+        elif level.expected is not None and level.expected != present:
             moved = Conflict("the quantity has changed", observed=present)
             answers.append(PushedLevel(level.listing, error=moved))
         else:
             wanted.append(level)
     return [*answers, *await _set(api, path, wanted)]
+
+
+def _not_counted(product: Mapping[str, Any]) -> Rejected:
+    """Refuse a level of a product whose stock the shop leaves to its parent, or does not count."""
+    stated = product.get("manage_stock")
+    return Rejected(
+        f"the shop does not count the stock of {product['id']} (manage_stock: {stated}): switch "
+        "it on there, or take the listing off this channel"
+    )
 
 
 async def _shown(api: RemoteApi, path: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -80,10 +91,7 @@ async def _set(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list[
     """Set quantities in one batch; with status 200, single items may still be refused."""
     if not levels:
         return []
-    wanted = [
-        {"id": int(_id(level)), "manage_stock": True, "stock_quantity": level.available}
-        for level in levels
-    ]
+    wanted = [{"id": int(_id(level)), "stock_quantity": level.available} for level in levels]
     # Absolute, and compared before: to repeat it at once is safe.
     answer = await api.json("POST", f"{path}/batch", json={"update": wanted}, repeat=True)
     done = {str(each.get("id")): each for each in expect_list(expect_object(answer).get("update"))}

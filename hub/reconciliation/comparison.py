@@ -6,31 +6,24 @@ flight and the differences, with the cause that the records prove.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypedDict
 
 from hub.cases import Severity
+from hub.catalogue import SERIAL_TRACKED
 from hub.clock import micros, moment
-from hub.orders.line_status import REPEATED
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind
-from hub.storage.rows import ChannelRow, ListingLevelRow, OrderLineRow, OrderRow
+from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, listings, mappings
-from hub.vocabulary import ObservedLevel, Order, OrderState, Warranty, WarrantyStatus
+from hub.sync import listings
+from hub.vocabulary import ObservedLevel, Warranty, WarrantyStatus
 
 
 class BoundLevel(ListingLevelRow):
     """A level with the SKU of its listing."""
 
     sku: str
-
-
-class ComparedLine(OrderLineRow):
-    """An order line with the units that left, came back and were deducted by returns."""
-
-    left_here: int
-    back_here: int
-    taken_off: int
+    tracking: str
 
 
 class RegisteredUnit(TypedDict):
@@ -44,9 +37,14 @@ class RegisteredUnit(TypedDict):
     telling: int
 
 
+class _Sku(TypedDict):
+    sku: str
+
+
 class _ProductName(TypedDict):
     id: str
     name: str
+    tracking: str
 
 
 @dataclass(slots=True)
@@ -55,6 +53,7 @@ class Compared:
 
     matched: int = 0
     in_flight: int = 0
+    not_kept: int = 0  # the channel keeps their quantity: nothing is compared
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -67,8 +66,9 @@ def levels(
         row["sku"]: row
         for row in tx.rows_as(
             BoundLevel,
-            "SELECT listing.sku, listing_level.* FROM listing "
+            "SELECT listing.sku, product.tracking, listing_level.* FROM listing "
             "JOIN listing_level ON listing_level.listing_id = listing.id "
+            "JOIN product ON product.id = listing.product_id "
             "WHERE listing.channel_id = :channel AND listing.sku IN (:skus...)",
             channel=channel["id"],
             skus=[each.sku for each in observed],
@@ -78,7 +78,11 @@ def levels(
     for each in observed:
         level = bound.get(each.sku)
         if level is None:
-            outcome.differences.append(_unbound(tx, each))
+            found = _unbound(tx, each)
+            outcome.not_kept += found is None
+            outcome.differences += [found] if found is not None else []
+        elif level["tracking"] not in SERIAL_TRACKED:
+            outcome.not_kept += 1
         elif each.quantity == desired[level["listing_id"]]:
             outcome.matched += 1
         elif level["wanted_version"] > level["done_version"] and level["state"] == "live":
@@ -89,8 +93,13 @@ def levels(
     return outcome
 
 
-def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference:
-    product = tx.row_as(_ProductName, "SELECT id, name FROM product WHERE sku = :sku", sku=seen.sku)
+def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference | None:
+    """Return the difference of a listing that is not bound; None where nothing is to bind."""
+    product = tx.row_as(
+        _ProductName, "SELECT id, name, tracking FROM product WHERE sku = :sku", sku=seen.sku
+    )
+    if product is not None and product["tracking"] not in SERIAL_TRACKED:
+        return None
     remote = {"quantity": seen.quantity, "title": seen.title, "remote": dict(seen.remote)}
     if product is not None:
         return Difference(
@@ -103,15 +112,41 @@ def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference:
             fix=Fix.BIND_LISTING,
             product_id=product["id"],
         )
+    near = near_match(tx, seen.sku)
+    hint = f" It is written like our {near}." if near else ""
     return Difference(
         kind=Kind.UNKNOWN_LISTING,
         subject=seen.sku or seen.title,
-        ledger={},
+        ledger={"near_match": near} if near else {},
         remote=remote,
         cause=Cause.MAPPING_GAP,
-        evidence=f"{seen.sku or seen.title!r} is listed there and is no product of ours.",
+        evidence=f"{seen.sku or seen.title!r} is listed there and is no product of ours.{hint}",
         fix=Fix.ASK,
         severity=Severity.LOW,
+    )
+
+
+def near_match(tx: Transaction, sku: str) -> str | None:
+    """Return our only SKU that differs from the given one in case and blanks alone, if any."""
+    rows = tx.rows_as(
+        _Sku,
+        "SELECT sku FROM product WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) = :plain LIMIT 2",
+        plain=sku.strip().replace(" ", "").lower(),
+    )
+    return rows[0]["sku"] if len(rows) == 1 and sku.strip() else None
+
+
+def same_sku_twice(sku: str, listings_seen: int) -> Difference:
+    """Return the difference of a SKU under which a channel lists several things."""
+    return Difference(
+        kind=Kind.AMBIGUOUS_LISTING,
+        subject=sku,
+        ledger={},
+        remote={"listings": listings_seen},
+        cause=Cause.MAPPING_GAP,
+        evidence=f"The channel lists {sku} {listings_seen} times: give each listing a SKU of its "
+        "own, or bind the one that sells our product.",
+        fix=Fix.ASK,
     )
 
 
@@ -148,9 +183,10 @@ def missing_listings(tx: Transaction, channel: ChannelRow, since: datetime) -> l
     """Find bound listings that the channel did not show since a run started."""
     rows = tx.rows_as(
         BoundLevel,
-        "SELECT listing.sku, listing_level.* FROM listing "
+        "SELECT listing.sku, product.tracking, listing_level.* FROM listing "
         "JOIN listing_level ON listing_level.listing_id = listing.id "
-        "WHERE listing.channel_id = :channel "
+        "JOIN product ON product.id = listing.product_id "
+        "WHERE listing.channel_id = :channel AND product.tracking IN ('serial', 'serial_lot') "
         "AND (listing_level.observed_at IS NULL OR listing_level.observed_at < :since)",
         channel=channel["id"],
         since=micros(since),
@@ -169,161 +205,6 @@ def missing_listings(tx: Transaction, channel: ChannelRow, since: datetime) -> l
         )
         for row in rows
     ]
-
-
-def order(
-    tx: Transaction, channel: ChannelRow, remote: Order, now: datetime, grace: timedelta
-) -> Difference | str:
-    """Compare one order; return the difference, or "matched" or "in_flight".
-
-    `now` is when the reading of the channel started. An unknown order is in flight for `grace`, and
-    so is a shipment that was sent since then.
-    """
-    remote = mappings.order(channel, remote)
-    known = tx.row_as(
-        OrderRow,
-        "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
-        channel=channel["id"],
-        ref=remote.ref,
-    )
-    if known is None:
-        if now - remote.placed_at < grace:
-            return "in_flight"
-        return _missing_order(tx, channel, remote)
-    lines = _lines(tx, known["id"])
-    if _edited(remote, known, lines):
-        return _order_state(remote, known, lines)
-    return _fulfillment(tx, channel, remote, known, lines, now - grace)
-
-
-def _missing_order(tx: Transaction, channel: ChannelRow, remote: Order) -> Difference:
-    hints = tx.value(
-        "SELECT COUNT(*) FROM inbox WHERE channel_id = :channel AND subject = :ref "
-        "AND source IN ('webhook', 'queue')",
-        channel=channel["id"],
-        ref=remote.ref,
-    )
-    able = channels.can(channel, "receive_webhooks") or channels.can(channel, "receive_queue")
-    lost = able and not hints
-    return Difference(
-        kind=Kind.MISSING_ORDER,
-        subject=remote.number,
-        ledger={},
-        remote={
-            "ref": remote.ref,
-            "state": remote.remote_state,
-            "placed_at": remote.placed_at.isoformat(),
-            "lines": {line.sku: line.quantity for line in remote.lines},
-        },
-        cause=Cause.LOST_WEBHOOK if lost else Cause.MISSED_ORDER,
-        evidence=f"Order {remote.number} was placed at {remote.placed_at:%Y-%m-%d %H:%M:%S} UTC "
-        + ("and no webhook for it ever came." if lost else "and was never processed."),
-        fix=Fix.ACCEPT_ORDER,
-        severity=Severity.HIGH,
-    )
-
-
-def _lines(tx: Transaction, order_id: str) -> dict[str, ComparedLine]:
-    return {
-        row["ref"]: row
-        for row in tx.rows_as(
-            ComparedLine,
-            "SELECT order_line.*, (SELECT COUNT(*) FROM unit WHERE unit.order_line_id = "
-            "order_line.id AND unit.status IN ('shipped', 'sold')) AS left_here, "
-            "(SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
-            "WHERE line_return.order_line_id = order_line.id) AS back_here, "
-            "(SELECT COALESCE(SUM(channel_return_line.taken_off), 0) FROM channel_return "
-            "JOIN channel_return_line ON channel_return_line.return_id = channel_return.id "
-            "WHERE channel_return.order_id = order_line.order_id "
-            "AND channel_return.state <> 'cancelled' "
-            "AND channel_return_line.order_line_ref = order_line.ref) AS taken_off "
-            "FROM order_line WHERE order_id = :id",
-            id=order_id,
-        )
-    }
-
-
-def _edited(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> bool:
-    cancelled = remote.state is OrderState.CANCELLED
-    if cancelled != (known["state"] == OrderState.CANCELLED):
-        return True
-    if cancelled:
-        return False
-    there = {line.ref: line.quantity for line in remote.lines}
-    here = {ref: row["quantity"] for ref, row in lines.items()}
-    return any(there.get(ref, 0) != here.get(ref, 0) for ref in there.keys() | here.keys())
-
-
-def _order_state(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> Difference:
-    return Difference(
-        kind=Kind.ORDER_STATE,
-        subject=remote.number,
-        ledger={
-            "state": known["state"],
-            "lines": {row["sku"]: row["quantity"] for row in lines.values()},
-        },
-        remote={
-            "ref": remote.ref,
-            "state": remote.remote_state,
-            "lines": {line.sku: line.quantity for line in remote.lines},
-        },
-        cause=Cause.MISSED_ORDER,
-        evidence=f"Order {remote.number} was changed there and the change never came here.",
-        fix=Fix.ACCEPT_ORDER,
-        severity=Severity.HIGH,
-        order_id=known["id"],
-    )
-
-
-def _fulfillment(
-    tx: Transaction,
-    channel: ChannelRow,
-    remote: Order,
-    known: OrderRow,
-    lines: dict[str, ComparedLine],
-    since: datetime,
-) -> Difference | str:
-    if remote.at_counter or not channels.can(channel, "push_fulfillment"):
-        return "matched"
-    if known["same_verdict"] in REPEATED:
-        return "matched"  # the order that it repeats is served, and its channel informed
-    there = sum(line.fulfilled for line in remote.lines)
-    here = sum(row["left_here"] for row in lines.values())
-    back = sum(row["back_here"] for row in lines.values())
-    taken_off = sum(row["taken_off"] for row in lines.values())
-    # A channel may count returned units as fulfilled or not: both match.
-    if here - taken_off <= there <= here + back:
-        return "matched"
-    if here > there and _is_pushing(tx, channel, known, since):
-        return "in_flight"
-    unsent = here > there
-    return Difference(
-        kind=Kind.MISSING_FULFILLMENT if unsent else Kind.FOREIGN_FULFILLMENT,
-        subject=remote.number,
-        ledger={"left": here},
-        remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
-        cause=Cause.FAILED_PUSH if unsent else Cause.FOREIGN_EDIT,
-        evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
-        fix=Fix.PUSH_FULFILLMENT if unsent else Fix.ASK,
-        severity=Severity.MEDIUM if unsent else Severity.HIGH,
-        order_id=known["id"],
-    )
-
-
-def _is_pushing(tx: Transaction, channel: ChannelRow, known: OrderRow, since: datetime) -> bool:
-    """Return whether a shipment of an order is queued, or was sent since the channel was read.
-
-    What the channel showed before proves nothing; sending again would create a second shipment.
-    """
-    return bool(
-        tx.value(
-            "SELECT COUNT(*) FROM outbox WHERE channel_id = :channel AND subject = :order_id "
-            "AND (state IN ('waiting', 'leased') OR (state = 'sent' AND settled_at >= :since))",
-            channel=channel["id"],
-            order_id=known["id"],
-            since=micros(since),
-        )
-    )
 
 
 def sold_units(

@@ -21,7 +21,7 @@ from hub.orders import Shipment
 from hub.reconciliation.rows import Identified, RunId, SentFact
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row, Transaction
-from hub.sync import listings, outbox, registrations
+from hub.sync import channels, listings, outbox, registrations
 
 RUN_MAX = timedelta(hours=1)  # after which the process of a run is presumed dead
 
@@ -40,6 +40,7 @@ class Kind(StrEnum):
     QUANTITY = "quantity"
     UNBOUND_LISTING = "unbound_listing"  # the channel lists a SKU of ours that is not bound
     UNKNOWN_LISTING = "unknown_listing"  # the channel lists what is no product of ours
+    AMBIGUOUS_LISTING = "ambiguous_listing"  # the channel lists several things under one SKU
     MISSING_LISTING = "missing_listing"  # a bound listing that the channel does not show
     MISSING_ORDER = "missing_order"  # an order that never reached the ledger
     ORDER_STATE = "order_state"  # cancelled or edited there, not here
@@ -69,6 +70,7 @@ class Fix(StrEnum):
     PUSH_LEVEL = "push_level"
     BIND_LISTING = "bind_listing"
     ACCEPT_ORDER = "accept_order"
+    CANCEL_ORDER = "cancel_order"
     PUSH_FULFILLMENT = "push_fulfillment"
     REGISTER_AGAIN = "register_again"
     ASK = "ask"
@@ -102,6 +104,7 @@ class Totals:
 
     matched: int = 0
     in_flight: int = 0
+    not_kept: int = 0  # listings whose quantity the channel keeps; they are not compared
     differences: int = 0
     details: dict[str, int] = field(default_factory=dict)
 
@@ -140,11 +143,12 @@ def finish(tx: Transaction, run_id: str, totals: Totals, now: datetime) -> None:
     tx.run(
         "UPDATE reconciliation_run SET state = 'finished', compared = :compared, "
         "matched = :matched, in_flight = :in_flight, differences = :differences, "
-        "finished_at = :now WHERE id = :id",
+        "not_kept = :not_kept, finished_at = :now WHERE id = :id",
         compared=totals.compared,
         matched=totals.matched,
         in_flight=totals.in_flight,
         differences=totals.differences,
+        not_kept=totals.not_kept,
         now=micros(now),
         id=run_id,
     )
@@ -269,6 +273,9 @@ def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
             registrations.again(tx, unit_id, difference["id"], context.now)
         case Fix.ASK:
             raise StepNotAllowed("only a person can settle this difference", allowed=["dismiss"])
+        case Fix.CANCEL_ORDER:
+            _cancel(tx, context, difference)
+            return
         case Fix.ACCEPT_ORDER:
             pass
     tx.run(
@@ -277,6 +284,16 @@ def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
         actor=context.actor,
         id=difference["id"],
     )
+
+
+def _cancel(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """Cancel an order that its channel no longer has, which frees its units."""
+    channel = channels.by_id(tx, difference["channel_id"])
+    ref = str(orjson.loads(difference["remote_claim"])["ref"])
+    orders.delete(tx, context, channel, ref)
+    healed(tx, difference["id"], context.now)
 
 
 def _live(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:

@@ -15,12 +15,18 @@ import orjson
 from hub.availability import counting
 from hub.availability.policy import of_channel
 from hub.availability.rows import ChannelLike
+from hub.catalogue import SERIAL_TRACKED
 from hub.clock import micros, new_id
 from hub.errors import InvalidInput
 from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
+# The hub keeps the quantity of this product; of any other the channel keeps it, and is not told.
+KEPT = (
+    "EXISTS (SELECT 1 FROM product WHERE product.id = listing_level.product_id "
+    "AND product.tracking IN ('serial', 'serial_lot'))"
+)
 _OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
 
@@ -115,7 +121,7 @@ def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None
         "listing_level.product_id AND unit.status = 'in_stock' AND unit.promised_to IS NULL "
         "AND unit.blocks = 0) THEN 1 ELSE 0 END "
         "WHERE listing_id IN (SELECT listing_id FROM listing_level "
-        f"WHERE {condition} ORDER BY listing_id FOR UPDATE)",
+        f"WHERE ({condition}) AND {KEPT} ORDER BY listing_id FOR UPDATE)",
         now=micros(now),
         **values,
     )
@@ -167,18 +173,25 @@ def bind(
     tx.run(
         "INSERT INTO listing_level(listing_id, channel_id, product_id, unit_id, wanted_version, "
         "wanted_at, due_at, observed, observed_at) "
-        "VALUES(:listing, :channel, :product, :unit, 1, :now, :now, :observed, :now) "
-        "ON CONFLICT(listing_id) DO UPDATE SET wanted_version = listing_level.wanted_version + 1, "
-        "due_at = :now",
+        "VALUES(:listing, :channel, :product, :unit, :wanted, :now, :now, :observed, :now) "
+        "ON CONFLICT(listing_id) DO UPDATE "
+        "SET wanted_version = listing_level.wanted_version + :wanted, due_at = :now",
         listing=row["id"],
         channel=channel_id,
         product=product_id,
         unit=unit_id,
         now=micros(now),
         observed=observed,
+        wanted=int(is_kept(tx, product_id)),
     )
     tx.wake("levels")
     return row["id"]
+
+
+def is_kept(tx: Transaction, product_id: str) -> bool:
+    """Return whether the hub keeps the quantity of a product: it is tracked by serial."""
+    tracking = tx.value("SELECT tracking FROM product WHERE id = :id", id=product_id)
+    return tracking in SERIAL_TRACKED
 
 
 def available(
@@ -236,7 +249,7 @@ def lease(
         "UPDATE listing_level SET lease_until = :until, fence = fence + 1 "
         "WHERE listing_id IN (SELECT listing_id FROM listing_level WHERE channel_id = :channel "
         "AND wanted_version > done_version AND due_at <= :now AND lease_until <= :now "
-        "AND state = 'live' ORDER BY urgency, due_at, listing_id LIMIT :limit "
+        f"AND state = 'live' AND {KEPT} ORDER BY urgency, due_at, listing_id LIMIT :limit "
         "FOR UPDATE SKIP LOCKED) RETURNING *",
         channel=channel["id"],
         now=micros(now),

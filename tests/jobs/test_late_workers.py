@@ -12,7 +12,7 @@ from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import comparison, differences
+from hub.reconciliation import comparison, differences, order_comparison
 from hub.reconciliation.differences import Scope
 from hub.storage.sql import Transaction
 from hub.sync import channels, circuit, inbox
@@ -206,7 +206,7 @@ def test_a_shipment_that_was_told_since_the_channel_was_looked_at_is_not_missing
 
     def compare() -> object:
         return world.read(
-            lambda tx: comparison.order(tx, channel, seen, looked_at, timedelta(minutes=1))
+            lambda tx: order_comparison.order(tx, channel, seen, looked_at, timedelta(minutes=1))
         )
 
     assert compare() == "in_flight"

@@ -9,15 +9,17 @@ import pytest
 
 from connectors import Rejected, Transient
 from hub import orders
+from hub.catalogue import ProductCard, Tracking, register_product
 from hub.commands.work import Work
 from hub.errors import StepNotAllowed
+from hub.inbound import unserialized_stock
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.reconciliation import differences
 from hub.reconciliation.differences import Scope
 from hub.storage.sql import Row
-from hub.vocabulary import OrderLine, OrderState
+from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import reconcile, relay
 from jobs.reconcile import RunOptions
 from jobs.runtime import Runtime
@@ -236,3 +238,111 @@ def test_every_scope_runs_for_every_channel_by_schedule(world: World) -> None:
     assert asyncio.run(reconcile.reconcile_all(runtime)) == "3 runs over 1 channels"
     states = world.rows("SELECT scope, state FROM reconciliation_run ORDER BY scope")
     assert {row["state"] for row in states} == {"finished"}
+
+
+def test_an_order_that_the_channel_no_longer_has_is_cancelled(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    kept, gone = world.order("kept"), world.order("gone")
+    for order in (kept, gone):
+        world.accept(channel, order)
+    connector.orders = {"kept": kept}
+    world.pass_time(minutes=5)
+    (found,) = run(world, runtime, channel, Scope.ORDERS, LOOK)[1]
+    assert (found["kind"], found["fix"]) == ("unknown_order", "cancel_order")
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 2
+    _, (found,) = run(world, runtime, channel, Scope.ORDERS)
+    healed = "SELECT state FROM reconciliation_difference WHERE id = :id"
+    assert world.value(healed, id=found["id"]) == "healed"
+    states = "SELECT state FROM sales_order WHERE ref = :ref"
+    assert [world.value(states, ref=each) for each in ("kept", "gone")] == ["open", "cancelled"]
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 1
+
+
+def test_an_order_that_is_not_listed_and_still_found_is_left_alone(world: World) -> None:
+    connector, runtime, channel = stocked(world)
+    hidden = world.order("hidden")
+    world.accept(channel, hidden)
+    world.pass_time(minutes=5)
+    connector.orders = {"hidden": replace(hidden, placed_at=hidden.placed_at - timedelta(days=9))}
+    assert run(world, runtime, channel, Scope.ORDERS)[1] == []
+    assert world.value("SELECT state FROM sales_order") == "open"
+
+
+def test_stock_that_the_channel_keeps_is_neither_told_nor_compared(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    for sku, tracking in (("CABLE", Tracking.NONE), ("TAPE", Tracking.LOT)):
+        card = ProductCard(sku=sku, name=sku, manufacturer="ACME", tracking=tracking)
+        world.write(lambda tx, card=card: register_product(tx, world.context(), card))
+        connector.shown[sku] = 500
+    world.list_product(channel, "CABLE")
+    line = OrderLine(ref="l-1", sku="CABLE", quantity=3)
+    world.accept(channel, world.order(lines=[line]))
+    connector.orders = {"o-1": world.order(lines=[line])}
+    last, found = run(world, runtime, channel, Scope.LEVELS)
+    assert (last["not_kept"], last["compared"], found) == (2, 0, [])
+    assert connector.pushes == []
+    assert connector.shown == {"CABLE": 500, "TAPE": 500}
+    assert world.open_cases() == []
+    assert world.value("SELECT COUNT(*) FROM listing") == 1
+
+
+def test_stock_that_becomes_tracked_is_told(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    card = ProductCard(sku="CABLE", name="C", manufacturer="ACME", tracking=Tracking.NONE)
+    world.write(lambda tx: register_product(tx, world.context(), card))
+    connector.shown["CABLE"] = 500
+    world.list_product(channel, "CABLE")
+    because = world.context(reason="thefts")
+    world.write(lambda tx: unserialized_stock.start(tx, because, "CABLE", []))
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert [(each.sku, each.available) for each in connector.pushes] == [("CABLE", 0)]
+
+
+def test_a_sku_that_is_listed_twice_stops_no_other(world: World) -> None:
+    class Twice(Recording):
+        async def snapshot_stock(self):
+            yield ObservedLevel(sku="LENS", quantity=1, remote={"id": "1"})
+            async for each in super().snapshot_stock():
+                yield each
+            yield ObservedLevel(sku="LENS", quantity=1, remote={"id": "2"})
+
+    connector, runtime, channel = stage(world, Twice)
+    connector.shown["CAM"] = 7
+    last, found = run(world, runtime, channel, Scope.LEVELS)
+    assert last["state"] == "finished"
+    assert [(each["kind"], each["subject"]) for each in found] == [
+        ("ambiguous_listing", "LENS"),
+        ("unbound_listing", "CAM"),
+    ]
+    assert world.rows("SELECT sku FROM listing") == [{"sku": "CAM"}]
+    assert [subject for _, subject in world.open_cases()] == ["LENS"]
+
+
+def test_a_sku_in_another_writing_is_named_in_the_question(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    connector.shown[" cam"] = 2
+    connector.shown["saw-2"] = 2
+    _, found = run(world, runtime, channel, Scope.LEVELS)
+    near = {each["subject"]: orjson.loads(each["ledger_claim"]) for each in found}
+    assert near == {" cam": {"near_match": "CAM"}, "saw-2": {}}
+    assert "our CAM" in next(each["evidence"] for each in found if each["subject"] == " cam")
+
+
+def test_a_difference_that_can_not_be_healed_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector, runtime, channel = stage(world)
+    connector.shown |= {"CAM": 1, "LENS": 1, "SAW": 1}
+    heal = differences.heal
+
+    def refuses(tx, context, difference_id):
+        if differences.get(tx, difference_id)["subject"] == "LENS":
+            raise StepNotAllowed("not this one", allowed=[])
+        heal(tx, context, difference_id)
+
+    monkeypatch.setattr(differences, "heal", refuses)
+    last, _ = run(world, runtime, channel, Scope.LEVELS)
+    assert last["state"] == "finished"
+    assert world.rows("SELECT sku FROM listing ORDER BY sku") == [{"sku": "CAM"}, {"sku": "SAW"}]
+    state = "SELECT state FROM reconciliation_difference WHERE subject = 'LENS'"
+    assert world.value(state) == "open"

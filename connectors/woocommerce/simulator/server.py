@@ -185,7 +185,8 @@ class WooCommerceSimulator(Shop):
             return _error(change["id"], "woocommerce_rest_product_invalid_id", 400)
         if change["id"] in self.broken:
             return _error(change["id"], "woocommerce_rest_product_not_saved", 400)
-        product |= {name: change[name] for name in ("manage_stock", "stock_quantity")}
+        changed = ("manage_stock", "stock_quantity")
+        product |= {name: change[name] for name in changed if name in change}
         return dict(product)
 
 

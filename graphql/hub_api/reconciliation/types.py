@@ -77,6 +77,9 @@ class ReconciliationRun:
     trigger: str
     compared: int
     matched: int
+    not_kept: int = strawberry.field(
+        description="Listings whose quantity the channel keeps; they are not compared."
+    )
     in_flight: int = strawberry.field(description="Still on its way when it was looked at.")
     differences_found: int
     healed: int
@@ -96,6 +99,7 @@ class ReconciliationRun:
             trigger=row["trigger"],
             compared=row["compared"],
             matched=row["matched"],
+            not_kept=row["not_kept"],
             in_flight=row["in_flight"],
             differences_found=row["differences"],
             healed=row["healed"],

@@ -154,6 +154,7 @@ class ReconciliationRun(SQLModel, table=True):
     compared: int = integer()
     matched: int = integer()
     in_flight: int = integer()
+    not_kept: int = integer()  # the channel keeps the quantity of these: not compared
     differences: int = integer()
     healed: int = integer()
     error: str | None = words()

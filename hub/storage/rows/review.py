@@ -131,6 +131,7 @@ class ReconciliationRunRow(TypedDict):
     compared: int
     matched: int
     in_flight: int
+    not_kept: int
     differences: int
     healed: int
     error: str | None

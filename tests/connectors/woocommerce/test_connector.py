@@ -147,6 +147,11 @@ def test_quantities_are_set_and_seen_for_products_and_variations() -> None:
         seen = {each.sku: each async for each in connector.snapshot_stock()}
         assert {sku: each.quantity for sku, each in seen.items()} == {"CAM": 7, "SHIRT-S": 8}
         assert seen["SHIRT-S"].remote == {"product_id": str(shirt), "variation_id": str(small)}
+        # What the shop leaves to the parent, or does not count, is refused and never switched on.
+        (refused,) = await connector.push_stock([level(shirt, 3, variation_id=str(shared))])
+        assert isinstance(refused.error, Rejected)
+        assert "manage_stock: parent" in str(refused.error)
+        assert simulator.products[shared]["manage_stock"] == "parent"
         calls = len(simulator.calls)
         await connector.push_stock(levels)
         assert not [call for call in simulator.calls[calls:] if "batch" in call], "nothing to set"

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, duplicates
-from hub.reconciliation import comparison
+from hub.reconciliation import comparison, order_comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
@@ -172,7 +173,7 @@ class TestTwice:
         shipped = OrderLine(ref="l-1", sku="CAM", quantity=1, fulfilled=1)
         remote = world.order("o-1", lines=[shipped], origin_ref="111-22")
         found = world.read(
-            lambda tx: comparison.order(tx, shop, remote, world.now, comparison.timedelta(0))
+            lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0))
         )
         assert found == "matched"
 

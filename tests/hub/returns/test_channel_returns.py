@@ -13,7 +13,7 @@ from hub.errors import StepNotAllowed
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import comparison
+from hub.reconciliation import order_comparison
 from hub.returns import receive, views
 from hub.returns.check import check
 from hub.returns.facts import Question
@@ -289,4 +289,4 @@ def test_what_came_back_is_no_difference_whichever_way_the_channel_counts(world:
 
 
 def compared(world: World, shop: Row, remote: Order) -> object:
-    return world.read(lambda tx: comparison.order(tx, shop, remote, world.now, timedelta(0)))
+    return world.read(lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0)))

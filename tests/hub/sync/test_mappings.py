@@ -11,8 +11,8 @@ from hub.errors import InvalidInput, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import comparison
-from hub.reconciliation.differences import Kind
+from hub.reconciliation import order_comparison
+from hub.reconciliation.differences import Difference, Kind
 from hub.storage.sql import Row
 from hub.sync import channels, mappings
 from hub.sync.mappings import Mapping, MappingKind, Word
@@ -75,11 +75,11 @@ def test_what_was_read_before_is_seen_by_reconciliation(world: World) -> None:
     world.accept(channel, order)
     put(world, MappingKind.ORDER_STATE, void="cancelled")
     found = world.read(
-        lambda tx: comparison.order(
+        lambda tx: order_comparison.order(
             tx, channels.by_id(tx, channel["id"]), order, world.now, timedelta(0)
         )
     )
-    assert isinstance(found, comparison.Difference)
+    assert isinstance(found, Difference)
     assert found.kind is Kind.ORDER_STATE
 
 

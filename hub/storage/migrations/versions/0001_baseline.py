@@ -832,6 +832,7 @@ def _reconciliation_run() -> None:
         sa.Column("compared", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("matched", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("in_flight", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("not_kept", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("differences", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("healed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
