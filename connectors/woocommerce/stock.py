@@ -7,7 +7,10 @@ from typing import Any
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.unreadable import Unreadable
 from connectors.woocommerce.mapping import (
+    PRODUCTS,
     expect_list,
     expect_object,
     parse_item_error,
@@ -51,9 +54,9 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
         return [PushedLevel(level.listing, error=gone) for level in levels]
     answers, wanted = list[PushedLevel](), list[StockLevel]()
     for level in levels:
-        product = shown.get(_id(level))
-        present = parse_quantity(product) if product else None
-        if product is None:
+        if isinstance(present := shown.get(_id(level)), Unreadable):
+            answers.append(PushedLevel(level.listing, error=present))
+        elif _id(level) not in shown:
             error = NotFound(f"the shop has no {path.lstrip('/')} {_id(level)}")
             answers.append(PushedLevel(level.listing, error=error))
         elif present == level.available:
@@ -66,14 +69,16 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
     return [*answers, *await _set(api, path, wanted)]
 
 
-async def _shown(api: RemoteApi, path: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+async def _shown(
+    api: RemoteApi, path: str, ids: Sequence[str]
+) -> dict[str, int | Unreadable | None]:
     params = {
         "include": ",".join(ids),
         "per_page": BATCH_MAX,
         "_fields": "id,manage_stock,stock_quantity",
     }
-    found = expect_list(await api.json("GET", path, params=params))
-    return {str(each["id"]): each for each in found}
+    found = nodes_of(await api.json("GET", path, params=params))
+    return PRODUCTS.keyed(found, lambda each: (identity(each, "id"), parse_quantity(each)))
 
 
 async def _set(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list[PushedLevel]:

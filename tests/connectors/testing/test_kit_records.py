@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors import Connector, Page, Unreadable, UnreadableRecord
+from connectors import Connector, NotFound, Page, PushedLevel, Unreadable, UnreadableRecord
 from connectors.registry import connector_class
 from connectors.testing.case import ConformanceFailure
 from connectors.testing.conformance import records
@@ -40,6 +40,12 @@ def choking(base: type[Any]) -> type[Any]:
                     raise TypeError(each.field)
                 yield each
 
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            if any(isinstance(each.error, Unreadable | NotFound) for each in pushed):
+                raise KeyError("id")
+            return pushed
+
     return Choking
 
 
@@ -71,6 +77,10 @@ def dropping(base: type[Any]) -> type[Any]:
                 for each in seen:
                     yield each
 
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            return [each for each in pushed if each.error is None]
+
     return Dropping
 
 
@@ -95,6 +105,11 @@ def misnaming(base: type[Any]) -> type[Any]:
                 odd = isinstance(each, UnreadableRecord)
                 yield replace(each, field="elsewhere") if odd else each
 
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            lost = next((each.error for each in pushed if each.error), None)
+            return [replace(each, error=lost) for each in pushed]
+
     return Misnaming
 
 
@@ -107,6 +122,7 @@ ROWS: Sequence[tuple[str, Sequence[str]]] = (
     ("odd-orders-stop-no-others", ("woocommerce", "shopify", "square", "amazon", "ebay")),
     ("an-odd-order-read-alone", ("medusa", "bigcommerce", "lightspeed", "walmart")),
     ("odd-returns-stop-no-others", ("shopify", "square", "vendure", "saleor", "walmart")),
+    ("an-odd-listing-stops-no-push", ("woocommerce", "amazon", "medusa", "ebay")),
     ("odd-listings-stop-no-others", ("woocommerce", "bigcommerce", "medusa", "vendure")),
 )
 
