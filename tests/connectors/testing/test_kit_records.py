@@ -9,10 +9,11 @@ import pytest
 from connectors import Connector, NotFound, Page, PushedLevel, Unreadable, UnreadableRecord
 from connectors.registry import connector_class
 from connectors.testing.case import ConformanceFailure
-from connectors.testing.conformance import records
+from connectors.testing.conformance import records, warranties
 from connectors.testing.conformance.records import CASES as RECORD_CASES
 from connectors.testing.harness import run_case
 from connectors.testing.scorecard import driver_of
+from connectors.toolkit import warranty_status
 
 BY_NAME = {case.name: case for case in RECORD_CASES}
 Plant = Callable[[type[Any]], type[Any]]
@@ -158,3 +159,16 @@ def test_every_row_about_records_has_connectors_that_fail_it() -> None:
     assert {name for name, _ in ROWS} == set(BY_NAME)
     assert all(len(keys) >= 3 for _, keys in ROWS)
     assert records.ODD_MAX > 100
+
+
+@pytest.mark.parametrize("key", ["dell", "hp", "lenovo"])
+def test_a_last_day_that_cannot_be_read_is_no_cover_without_an_end(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {case.name: case for case in warranties.CASES}["odd-answers-change-no-others"]
+    run_case(row, connector_class(key), driver_of(key))
+    monkeypatch.setattr(
+        warranty_status, "day", lambda record, name: warranty_status.parse_day(record.get(name))
+    )
+    with pytest.raises(ConformanceFailure, match="last day"):
+        run_case(row, connector_class(key), driver_of(key))
