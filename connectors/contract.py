@@ -319,11 +319,13 @@ class LookupWarranty(ABC):
     """Whether it reports the first day of a coverage."""
 
     @abstractmethod
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Return one warranty for each question, in the order of the questions.
 
         `questions` has at most `questions_max` items. A serial that the database does not know is
-        UNKNOWN, never NOT_COVERED.
+        UNKNOWN, never NOT_COVERED. An answer that cannot be read stands in its place as such.
         """
 
 
@@ -343,7 +345,7 @@ class BulkWarranty(ABC):
     @abstractmethod
     async def read_warranty_job(
         self, job: str, questions: Sequence[WarrantyQuestion]
-    ) -> Sequence[Warranty] | None:
+    ) -> Sequence[Warranty | UnreadableRecord] | None:
         """Return the warranties of a job in the order of its questions; None while it runs.
 
         Raises NotFound or Rejected for a job that is gone or failed.

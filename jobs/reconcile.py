@@ -28,7 +28,6 @@ from connectors import (
 )
 from connectors.remote import rate_limit_wait
 from hub import orders
-from hub.after_sales import warranty_answers
 from hub.commands.context import CommandContext
 from hub.errors import Refused
 from hub.reconciliation import comparison, order_comparison
@@ -44,6 +43,7 @@ from jobs.channel_runs import run_each
 from jobs.probes import judged
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
+from jobs.warranty import unreadable_answers
 
 logger = logging.getLogger(__name__)
 
@@ -399,16 +399,17 @@ async def _answers(
             for row in units
         ]
         answers = list(zip(units, await connector.lookup_warranty(questions), strict=True))
-        await runtime.database.write(partial(_remember, runtime, channel, answers))
+        of_units = [(unit["id"], answer) for unit, answer in answers]
+        await runtime.database.write(partial(_remember, runtime, channel, of_units))
         for unit, answer in answers:
-            yield unit, answer
+            if isinstance(answer, Warranty):
+                yield unit, answer
 
 
 def _remember(
     runtime: Runtime,
     channel: ChannelRow,
-    answers: Sequence[tuple[RegisteredUnit, Warranty]],
+    answers: unreadable_answers.Answers,
     tx: Transaction,
 ) -> None:
-    for unit, answer in answers:
-        warranty_answers.remember(tx, unit["id"], channel["id"], answer, runtime.clock())
+    unreadable_answers.remember(tx, runtime, channel, answers)

@@ -26,7 +26,7 @@ from jobs.runtime import Runtime
 
 Item = TypeVar("Item")
 SOURCE = inbox.UNREADABLE
-ORDER, RETURN, LISTING = "order", "return", "listing"
+ORDER, RETURN, LISTING, WARRANTY = "order", "return", "listing", "warranty"
 VALUE_CHARS_MAX = 200
 
 

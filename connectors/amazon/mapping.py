@@ -169,9 +169,8 @@ def next_token(answer: Mapping[str, Any]) -> str | None:
 
 def product_type(item: Mapping[str, Any], fallback: str) -> str:
     """Read the product type of a listing, which every change of it must name."""
-    summaries = item.get("summaries") or []
-    found = (each["productType"] for each in summaries if each.get("productType"))
-    return str(next(found, fallback))
+    found = (text(each, "productType") for each in records(item, "summaries"))
+    return next((each for each in found if each), fallback)
 
 
 def own_quantity(item: Mapping[str, Any]) -> int | None:
@@ -202,9 +201,8 @@ def parse_listing(item: Mapping[str, Any]) -> ObservedLevel | None:
 
 def stocked_by_amazon(item: Mapping[str, Any]) -> bool:
     """Say whether a listing is only served from Amazon's warehouses."""
-    codes = {
-        each.get("fulfillmentChannelCode") for each in item.get("fulfillmentAvailability") or []
-    }
+    places = records(item, "fulfillmentAvailability")
+    codes = {text(each, "fulfillmentChannelCode") for each in places}
     return bool(codes) and OWN_STOCK not in codes
 
 

@@ -41,7 +41,8 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment, stamp
-from connectors.toolkit.json_fields import nodes_of, records
+from connectors.toolkit.json_fields import identity, nodes_of, records
+from connectors.unreadable import Unreadable
 from hub.vocabulary import StockLevel
 
 ITEMS_PER_PAGE = 20
@@ -127,30 +128,47 @@ async def push_levels(shop: Shop, levels: Sequence[StockLevel]) -> list[PushedLe
     answers, wanted, types = list[PushedLevel](), list[StockLevel](), dict[str, str]()
     for level in levels:
         item = shown.get(level.remote["sku"])
-        if isinstance(item, RateLimited):
+        if isinstance(item, RateLimited | Unreadable):
             answers.append(PushedLevel(level.listing, error=item))
         elif item is None:
             lost = NotFound(f"the seller has no listing {level.remote['sku']}")
             answers.append(PushedLevel(level.listing, error=lost))
-        elif stocked_by_amazon(item):
+        elif item.by_amazon:
             message = Rejected("the listing is served by Amazon: its quantity is not ours to set")
             answers.append(PushedLevel(level.listing, error=message))
-        elif (present := own_quantity(item)) == level.available:
-            answers.append(PushedLevel(level.listing, present))
-        elif None not in (level.expected, present) and level.expected != present:
-            moved = Conflict("the quantity has changed", observed=present)
+        elif item.quantity == level.available:
+            answers.append(PushedLevel(level.listing, item.quantity))
+        elif None not in (level.expected, item.quantity) and level.expected != item.quantity:
+            moved = Conflict("the quantity has changed", observed=item.quantity)
             answers.append(PushedLevel(level.listing, error=moved))
         else:
-            types[level.listing] = product_type(item, TYPE_DEFAULT)
+            types[level.listing] = item.product_type
             wanted.append(level)
     if len(wanted) > FEW:
         return [*answers, *await _feed(shop, wanted, types)]
     return [*answers, *[await _patch(shop, level, types[level.listing]) for level in wanted]]
 
 
-async def _shown(shop: Shop, skus: Sequence[str]) -> dict[str, Mapping[str, Any] | RateLimited]:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a push needs of a listing: its product type, its own quantity, and who serves it."""
+
+    product_type: str
+    quantity: int | None
+    by_amazon: bool
+
+
+def _listing(item: Mapping[str, Any]) -> tuple[str, Listing]:
+    kind = product_type(item, TYPE_DEFAULT)
+    return identity(item, "sku"), Listing(kind, own_quantity(item), stocked_by_amazon(item))
+
+
+Shown = dict[str, Listing | Unreadable | RateLimited]
+
+
+async def _shown(shop: Shop, skus: Sequence[str]) -> Shown:
     """Read listings by their SKUs; those that may not be asked for by now say so."""
-    found: dict[str, Mapping[str, Any] | RateLimited] = {}
+    found: Shown = {}
     for start in range(0, len(skus), ITEMS_PER_PAGE):
         part = skus[start : start + ITEMS_PER_PAGE]
         try:
@@ -160,7 +178,7 @@ async def _shown(shop: Shop, skus: Sequence[str]) -> dict[str, Mapping[str, Any]
                 raise
             found |= dict.fromkeys(skus[start:], later)
             break
-        found |= {item["sku"]: item for item in answer.get("items") or []}
+        found |= ITEMS.keyed(nodes_of(answer, "items", required=False), _listing)
     return found
 
 

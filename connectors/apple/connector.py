@@ -28,6 +28,8 @@ from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
 from connectors.toolkit.bearer_auth import BearerTokenAuth
+from connectors.toolkit.json_fields import child, text
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 PAGES_MAX = 20
@@ -82,11 +84,13 @@ class Apple(Connector[AppleSettings], LookupWarranty):
         answer = await self.api.json("GET", CHECK_PATH, params={"limit": "1"})
         warranty_status.expect_object(answer, "orgDevices")
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about each serial; one that is not the organization's is unknown."""
         return [await self._lookup(each) for each in questions]
 
-    async def _lookup(self, question: WarrantyQuestion) -> Warranty:
+    async def _lookup(self, question: WarrantyQuestion) -> Warranty | UnreadableRecord:
         path = f"/v1/orgDevices/{quote(question.serial, safe='')}/appleCareCoverage"
         records: list[Mapping[str, Any]] = []
         cursor = ""
@@ -99,20 +103,20 @@ class Apple(Connector[AppleSettings], LookupWarranty):
             records += warranty_status.expect_list(answer.get("data"), "appleCareCoverage")
             cursor = _next_cursor(answer)
             if not cursor:
-                return _warranty(question, records)
+                return warranty_status.answered(question, records, _warranty)
         raise Unknown("appleCareCoverage: the pages do not end")
 
 
 def _warranty(question: WarrantyQuestion, records: Sequence[Mapping[str, Any]]) -> Warranty:
     entitled, active = [], []
     for record in records:
-        said = record.get("attributes")
-        said = said if isinstance(said, dict) else {}
-        ended = said.get("contractCancelDateTime") if said.get("isCanceled") is True else None
+        said = child(record, "attributes", required=True)
+        cancelled = said.get("isCanceled") is True
+        ended = warranty_status.day(said, "contractCancelDateTime") if cancelled else None
         cover = Coverage(
-            name=str(said.get("description") or ""),
-            starts_on=warranty_status.parse_day(said.get("startDateTime")),
-            ends_on=warranty_status.parse_day(ended or said.get("endDateTime")),
+            name=text(said, "description"),
+            starts_on=warranty_status.day(said, "startDateTime"),
+            ends_on=ended or warranty_status.day(said, "endDateTime"),
         )
         entitled.append(cover)
         # A subscription has no last day: what Apple calls it decides.

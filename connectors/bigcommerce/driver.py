@@ -71,6 +71,23 @@ class BigCommerceDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        order = {"type": "order", "id": int(ref)}
+        shipment = {"type": "shipment", "id": 9, "orderId": int(ref)}
+        scopes = {
+            "store/order/created": order,
+            "store/order/statusUpdated": order | {"status": {"new_status_id": 2}},
+            "store/order/archived": order,
+            "store/order/refund/created": order | {"refund": {"refund_id": 1}},
+            "store/shipment/created": shipment,
+            "store/shipment/updated": shipment,
+            "store/shipment/deleted": shipment,
+        }
+        return [
+            (scope, {"scope": scope, "producer": "stores/abcde", "data": data, "hash": scope})
+            for scope, data in scopes.items()
+        ]
+
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("store/order/updated", int(ref))
 

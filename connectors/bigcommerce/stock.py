@@ -1,11 +1,15 @@
 """Set quantities of a BigCommerce location: read, compare, one absolute adjustment."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from connectors.bigcommerce.mapping import ITEMS
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected, Unknown
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import child, whole
+from connectors.unreadable import Unreadable
 from hub.vocabulary import StockLevel
 
 ITEMS_PER_PAGE = 250
@@ -39,25 +43,48 @@ async def push_levels(
     wanted = list[StockLevel]()
     for level in able:
         item = shown.get(level.remote["variant_id"])
-        if item is None:
+        if isinstance(item, Unreadable):
+            answers.append(PushedLevel(level.listing, error=item))
+        elif item is None:
             error = NotFound(f"the location has no variant {level.remote['variant_id']}")
             answers.append(PushedLevel(level.listing, error=error))
-        elif (present := int(item.get("available_to_sell") or 0)) == level.available:
-            answers.append(PushedLevel(level.listing, present))
-        elif level.expected not in (None, present):
-            moved = Conflict("the quantity has changed", observed=present)
+        elif item.available == level.available:
+            answers.append(PushedLevel(level.listing, item.available))
+        elif level.expected not in (None, item.available):
+            moved = Conflict("the quantity has changed", observed=item.available)
             answers.append(PushedLevel(level.listing, error=moved))
         else:
             wanted.append(level)
-    return [*answers, *await _adjust(api, location, wanted, shown)]
+    shelves = {ref: item for ref, item in shown.items() if isinstance(item, Shelf)}
+    return [*answers, *await _adjust(api, location, wanted, shelves)]
 
 
-async def _shown(api: RemoteApi, location: int, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    shown: dict[str, Mapping[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What a location holds of one variant."""
+
+    variant_id: int
+    product_id: int
+    available: int
+    safety: int  # on hand, and not for sale
+
+
+def _shelf(item: Mapping[str, Any]) -> tuple[str, Shelf]:
+    named = child(item, "identity", required=True)
+    safety = whole(child(item, "settings"), "safety_stock", 0)
+    available = whole(item, "available_to_sell", 0)
+    ids = whole(named, "variant_id"), whole(named, "product_id")
+    return str(ids[0]), Shelf(*ids, available, safety)
+
+
+async def _shown(
+    api: RemoteApi, location: int, ids: Sequence[str]
+) -> dict[str, Shelf | Unreadable]:
+    shown: dict[str, Shelf | Unreadable] = {}
     for start in range(0, len(ids), ITEMS_PER_PAGE):
         asked = {"variant_id:in": ",".join(ids[start : start + ITEMS_PER_PAGE])}
         found, _ = await items(api, location, 1, **asked)
-        shown |= {str(each["identity"]["variant_id"]): each for each in found}
+        shown |= ITEMS.keyed(found, _shelf)
     return shown
 
 
@@ -65,7 +92,7 @@ async def _adjust(
     api: RemoteApi,
     location: int,
     levels: Sequence[StockLevel],
-    shown: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Shelf],
     by_product: bool = False,
 ) -> list[PushedLevel]:
     """Set all in one call; where it is refused, by halves, to find the bad one."""
@@ -88,11 +115,9 @@ async def _adjust(
 
 
 def _item(
-    location: int, level: StockLevel, shown: Mapping[str, Mapping[str, Any]], by_product: bool
+    location: int, level: StockLevel, shown: Mapping[str, Shelf], by_product: bool
 ) -> dict[str, int]:
     """Build one adjustment. What is set is on hand; the safety stock is not for sale."""
     item = shown[level.remote["variant_id"]]
-    safety = int((item.get("settings") or {}).get("safety_stock") or 0)
-    name = "product_id" if by_product else "variant_id"
-    at = {"location_id": location, name: int(item["identity"][name])}
-    return {**at, "quantity": level.available + safety}
+    own = {"product_id": item.product_id} if by_product else {"variant_id": item.variant_id}
+    return {"location_id": location, **own, "quantity": level.available + item.safety}

@@ -20,6 +20,8 @@ from connectors.errors import Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
 from connectors.toolkit.bearer_auth import client_credentials
+from connectors.toolkit.json_fields import records, text
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 SERIALS_MAX = 75
@@ -66,13 +68,15 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
         """Look up a serial that nobody has: an answer proves keys and grant."""
         await self._records([CHECK_SERIAL])
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about up to 75 serials at once."""
         found = warranty_status.by_serial(
             await self._records(warranty_status.valid_serials(questions)), "sr_no"
         )
         return [
-            self._warranty(each, found.get(each.serial.casefold(), []))
+            warranty_status.answered(each, found.get(each.serial.casefold(), []), self._warranty)
             if warranty_status.is_valid_serial(each.serial)
             else warranty_status.invalid_warranty(each)
             for each in questions
@@ -108,16 +112,15 @@ class Cisco(Connector[CiscoSettings], LookupWarranty):
         if len(found) != 1:
             return warranty_status.unknown_warranty(question)
         item = found[0]
-        word = str(item.get("is_covered") or "").upper()
-        ends_on = warranty_status.parse_day(
-            item.get("covered_product_line_end_date") or item.get("coverage_end_date")
-        )
-        warranty_ends = warranty_status.parse_day(item.get("warranty_end_date"))
+        word = text(item, "is_covered").upper()
+        ends_on = warranty_status.day(item, "covered_product_line_end_date")
+        ends_on = ends_on or warranty_status.day(item, "coverage_end_date")
+        warranty_ends = warranty_status.day(item, "warranty_end_date")
         entitled = [
             Coverage(name=str(name or fallback), starts_on=None, ends_on=end)
             for name, fallback, end in (
-                (item.get("service_line_descr"), "Service contract", ends_on),
-                (item.get("warranty_type_description"), "Warranty", warranty_ends),
+                (text(item, "service_line_descr"), "Service contract", ends_on),
+                (text(item, "warranty_type_description"), "Warranty", warranty_ends),
             )
             if end is not None
         ]
@@ -141,6 +144,6 @@ def _records_of(answer: Any) -> list[Mapping[str, Any]]:
 def _pids(item: Mapping[str, Any]) -> Iterable[str]:
     """Name every product id of a record."""
     for field, name in (("base_pid_list", "base_pid"), ("orderable_pid_list", "orderable_pid")):
-        for each in warranty_status.dict_items(item.get(field)):
-            if pid := str(each.get(name) or "").strip():
+        for each in records(item, field):
+            if pid := text(each, name).strip():
                 yield pid

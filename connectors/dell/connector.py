@@ -16,6 +16,8 @@ from connectors.contract import Connector, LookupWarranty
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
 from connectors.toolkit.bearer_auth import client_credentials
+from connectors.toolkit.json_fields import records, text
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 TAGS_MAX = 100
@@ -59,11 +61,16 @@ class Dell(Connector[DellSettings], LookupWarranty):
         """Look up a service tag that nobody has: an answer proves keys and grant."""
         await self._entitlements([CHECK_TAG])
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about up to a hundred service tags at once."""
         tags = warranty_status.valid_serials(questions)
         found = warranty_status.by_serial(await self._entitlements(tags), "serviceTag")
-        return [self._warranty(each, found.get(each.serial.casefold(), [])) for each in questions]
+        return [
+            warranty_status.answered(each, found.get(each.serial.casefold(), []), self._warranty)
+            for each in questions
+        ]
 
     async def _entitlements(self, tags: Sequence[str]) -> list[Mapping[str, Any]]:
         answers: list[Mapping[str, Any]] = []
@@ -84,11 +91,11 @@ class Dell(Connector[DellSettings], LookupWarranty):
             )  # Dell has several machines of this tag, or none
         entitled = [
             Coverage(
-                name=str(each.get("serviceLevelDescription") or each.get("serviceLevelCode") or ""),
-                starts_on=warranty_status.parse_day(each.get("startDate")),
-                ends_on=warranty_status.parse_day(each.get("endDate")),
+                name=text(each, "serviceLevelDescription") or text(each, "serviceLevelCode"),
+                starts_on=warranty_status.day(each, "startDate"),
+                ends_on=warranty_status.day(each, "endDate"),
             )
-            for each in warranty_status.dict_items(found[0].get("entitlements"))
-            if str(each.get("serviceLevelCode") or "").upper() not in NO_COVER
+            for each in records(found[0], "entitlements")
+            if text(each, "serviceLevelCode").upper() not in NO_COVER
         ]
         return warranty_status.warranty_from_coverages(question, entitled)

@@ -51,7 +51,7 @@ from connectors.ebay.mapping import (
     parse_item,
     parse_notification,
     parse_order,
-    parse_quantity,
+    shown_quantity,
     sold_on,
 )
 from connectors.ebay.signature import Keys, challenge_response
@@ -60,7 +60,7 @@ from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import stamp
 from connectors.toolkit.time_windows import TimeWindow
-from connectors.unreadable import UnreadableRecord
+from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
@@ -194,7 +194,9 @@ class Ebay(
         answers, wanted = list(lost), list[StockLevel]()
         for level in able:
             present = shown.get(level.remote["sku"])
-            if present == level.available and not level.remote.get("offer_id"):
+            if isinstance(present, Unreadable):
+                answers.append(PushedLevel(level.listing, error=present))
+            elif present == level.available and not level.remote.get("offer_id"):
                 answers.append(PushedLevel(level.listing, present))
             elif None not in (level.expected, present) and level.expected != present:
                 moved = Conflict("the quantity has changed", observed=present)
@@ -247,14 +249,11 @@ class Ebay(
         """Read an order; None for one that was bought on another marketplace."""
         return parse_order(order) if sold_on(order, self.settings.marketplace_ids) else None
 
-    async def _shown(self, skus: Sequence[str]) -> dict[str, int | None]:
+    async def _shown(self, skus: Sequence[str]) -> dict[str, int | Unreadable | None]:
         body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
         path = f"{INVENTORY}/bulk_get_inventory_item"
         answer = await self.api.json_object("POST", path, json=body, repeat=True)
-        items = (
-            (each["sku"], each.get("inventoryItem")) for each in list_field(answer, "responses")
-        )
-        return {sku: parse_quantity(item) for sku, item in items if item}
+        return ITEMS.keyed(list_field(answer, "responses"), shown_quantity)
 
     async def _set(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         if not levels:

@@ -85,5 +85,16 @@ class EbayDriver(SkuSimulatorDriver):
     def shipments(self, ref: str) -> int:
         return len(self.simulator.parcels.get(ref, []))
 
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        def event(topic: str, data: Any) -> Any:
+            notification = {"notificationId": f"n-{topic}", "data": data}
+            return {"metadata": {"topic": topic}, "notification": notification}
+
+        shipped = {"orderId": ref, "lineItemId": "1"}
+        return [
+            ("ITEM_MARKED_SHIPPED", event("ITEM_MARKED_SHIPPED", shipped)),
+            ("ORDER_CONFIRMATION", event("ORDER_CONFIRMATION", {"orders": [{"orderId": ref}]})),
+        ]
+
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("ORDER_CONFIRMATION", {"order": {"orderId": ref}})

@@ -95,6 +95,11 @@ def parse_quantity(item: Mapping[str, Any]) -> int | None:
     return None if shipped.get("quantity") is None else whole(shipped, "quantity")
 
 
+def shown_quantity(response: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Read the answer for one SKU: what is for sale, None where there is no such item."""
+    return identity(response, "sku"), parse_quantity(child(response, "inventoryItem"))
+
+
 def parse_item(item: Mapping[str, Any]) -> ObservedLevel | None:
     """Read what an inventory item has for sale; None where it does not say."""
     quantity, sku = parse_quantity(item), identity(item, "sku")

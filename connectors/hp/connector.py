@@ -20,6 +20,8 @@ from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
 from connectors.toolkit.bearer_auth import client_credentials
+from connectors.toolkit.json_fields import records, text
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 QUERIES_MAX = 5
@@ -71,7 +73,9 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
         question = WarrantyQuestion(serial=CHECK_SERIAL, product="")
         warranty_status.expect_list(await self._ask([question]), "queries")
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about a few serials at once."""
         asked = [each for each in questions if warranty_status.is_valid_serial(each.serial)]
         found: list[Mapping[str, Any]] = []
@@ -94,7 +98,7 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
 
     async def read_warranty_job(
         self, job: str, questions: Sequence[WarrantyQuestion]
-    ) -> Sequence[Warranty] | None:
+    ) -> Sequence[Warranty | UnreadableRecord] | None:
         """Fetch what a job found; None while HP works on it."""
         path = f"{JOBS_PATH}/{quote(job, safe='')}"
         status = warranty_status.expect_object(await self.api.json("GET", path), "job").get(
@@ -123,13 +127,13 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
 
     def _answers(
         self, questions: Sequence[WarrantyQuestion], found: Sequence[Mapping[str, Any]]
-    ) -> list[Warranty]:
+    ) -> list[Warranty | UnreadableRecord]:
         products = [
             {**each, **_product_of(each)} for each in found if _product_of(each).get("serialNumber")
         ]
         known = warranty_status.by_serial(products, "serialNumber")
         return [
-            self._warranty(each, known.get(each.serial.casefold(), []))
+            warranty_status.answered(each, known.get(each.serial.casefold(), []), self._warranty)
             if warranty_status.is_valid_serial(each.serial)
             else warranty_status.invalid_warranty(each)
             for each in questions
@@ -142,11 +146,11 @@ class Hp(Connector[HpSettings], LookupWarranty, BulkWarranty):
             return warranty_status.unknown_warranty(question)
         entitled = [
             Coverage(
-                name=str(each.get("offerDescription") or ""),
-                starts_on=warranty_status.parse_day(each.get("serviceObligationLineItemStartDate")),
-                ends_on=warranty_status.parse_day(each.get("serviceObligationLineItemEndDate")),
+                name=text(each, "offerDescription"),
+                starts_on=warranty_status.day(each, "serviceObligationLineItemStartDate"),
+                ends_on=warranty_status.day(each, "serviceObligationLineItemEndDate"),
             )
-            for each in warranty_status.dict_items(found[0].get("offers"))
+            for each in records(found[0], "offers")
         ]
         if not entitled:
             return warranty_status.unknown_warranty(

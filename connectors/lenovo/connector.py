@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from connectors.contract import Connector, LookupWarranty
 from connectors.remote import Remote
 from connectors.toolkit import warranty_status
+from connectors.toolkit.json_fields import records, text
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion
 
 SERIALS_MAX = 50
@@ -58,13 +60,15 @@ class Lenovo(Connector[LenovoSettings], LookupWarranty):
         """Look up a serial that nobody has: an answer proves the token."""
         await self._answers([CHECK_SERIAL])
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about up to fifty serials at once."""
         fits = set(warranty_status.valid_serials(questions))
         names = [self._name(each) for each in questions if each.serial in fits]
         found = warranty_status.by_serial(await self._answers(list(dict.fromkeys(names))), "Serial")
         return [
-            self._warranty(each, self._chosen(each, found))
+            warranty_status.answered(each, self._chosen(each, found), self._warranty)
             if each.serial in fits
             else warranty_status.invalid_warranty(each)
             for each in questions
@@ -106,14 +110,11 @@ class Lenovo(Connector[LenovoSettings], LookupWarranty):
         said = item.get("InWarranty")
         entitled = [
             Coverage(
-                name=str(each.get("Name") or each.get("ID") or ""),
-                starts_on=warranty_status.parse_day(each.get("Start")),
-                ends_on=warranty_status.parse_day(each.get("End")),
+                name=text(each, "Name") or text(each, "ID"),
+                starts_on=warranty_status.day(each, "Start"),
+                ends_on=warranty_status.day(each, "End"),
             )
-            for each in (
-                *warranty_status.dict_items(item.get("Warranty")),
-                *warranty_status.dict_items(item.get("Contract")),
-            )
+            for each in (*records(item, "Warranty"), *records(item, "Contract"))
         ]
         if said is not True and not entitled and not (item.get("Shipped") or item.get("Purchased")):
             return warranty_status.unknown_warranty(question)  # an empty record is none
@@ -121,5 +122,5 @@ class Lenovo(Connector[LenovoSettings], LookupWarranty):
             question,
             entitled,
             said=said if isinstance(said, bool) else None,
-            registered=warranty_status.parse_day(item.get("Purchased")) is not None,
+            registered=warranty_status.day(item, "Purchased") is not None,
         )

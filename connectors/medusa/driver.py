@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from connectors.medusa.simulator import LOCATION, MedusaSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
@@ -59,6 +59,15 @@ class MedusaDriver(SkuSimulatorDriver):
         made = self.simulator.orders[ref]["fulfillments"]
         named = [each["metadata"]["serials"].values() for each in made]
         return [serial for lines in named for serials in lines for serial in serials]
+
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        return [
+            *((f"order.{topic}", {"id": ref}) for topic in ("placed", "canceled", "completed")),
+            ("order.fulfillment_created", {"order_id": ref, "fulfillment_id": "ful_1"}),
+            ("order.return_requested", {"order_id": ref, "return_id": "return_1"}),
+            ("order.return_received", {"order_id": ref, "return_id": "return_1"}),
+            ("order-edit.confirmed", {"order_id": ref, "actions": []}),
+        ]
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("order.updated", {"id": ref})

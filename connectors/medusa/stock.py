@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import PushedLevel
-from connectors.errors import Conflict, NotFound, Rejected
-from connectors.medusa.mapping import LEVEL_FIELDS, location_level
+from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
+from connectors.medusa.mapping import ITEMS, LEVEL_FIELDS, location_level
 from connectors.remote import RemoteApi
-from connectors.toolkit.json_fields import list_field
+from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.unreadable import Unreadable
 from hub.vocabulary import StockLevel
 
 Shelf = tuple[int, int]  # stocked, reserved
@@ -22,16 +23,19 @@ async def push_levels(
     ids = list(dict.fromkeys(level.remote["inventory_item_id"] for level in levels))
     params = [("fields", LEVEL_FIELDS), ("limit", str(len(ids))), *(("id", each) for each in ids)]
     answer = await api.json_object("GET", "/admin/inventory-items", params=params)
-    items = {
-        each["id"]: location_level(each, location) for each in list_field(answer, "inventory_items")
-    }
+    read = ITEMS.keyed(
+        nodes_of(answer, "inventory_items"),
+        lambda each: (identity(each, "id"), location_level(each, location)),
+    )
+    items = {ref: each for ref, each in read.items() if not isinstance(each, Unreadable)}
     answers, wanted = list[PushedLevel](), list[StockLevel]()
     for level in levels:
         item = level.remote["inventory_item_id"]
         shelf = items.get(item)
         present = shelf[0] - shelf[1] if shelf else None
         if item not in items:
-            error = NotFound(f"no inventory item {item}")
+            error = read.get(item) or NotFound(f"no inventory item {item}")
+            assert isinstance(error, ConnectorError)
             answers.append(PushedLevel(level.listing, error=error))
         elif present == level.available:
             answers.append(PushedLevel(level.listing, present))

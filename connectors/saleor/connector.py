@@ -61,7 +61,8 @@ from connectors.saleor.mapping import (
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.unreadable import UnreadableRecord
+from connectors.toolkit.json_fields import identity
+from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
     Fulfillment,
@@ -268,11 +269,15 @@ class Saleor(
     async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         warehouse = self.settings.warehouse_id
         found = nodes(await self._variants([level.remote["variant_id"] for level in levels], None))
-        shelves = {each["id"]: variant_stock(each, warehouse) for each in found}
+        shelves = VARIANTS.keyed(
+            found, lambda each: (identity(each, "id"), variant_stock(each, warehouse))
+        )
         answers, wanted = list[PushedLevel](), list[tuple[StockLevel, VariantStock]]()
         for level in levels:
             shelf = shelves.get(level.remote["variant_id"])
-            if shelf is None:
+            if isinstance(shelf, Unreadable):
+                answers.append(PushedLevel(level.listing, error=shelf))
+            elif shelf is None:
                 lost = NotFound(f"the warehouse holds no {level.remote['variant_id']}")
                 answers.append(PushedLevel(level.listing, error=lost))
             elif shelf.available == level.available:

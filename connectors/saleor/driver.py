@@ -78,6 +78,16 @@ class SaleorDriver(SimulatorDriver):
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         return self.simulator.create_return(ref, line, quantity, "REFUNDED_AND_RETURNED")
 
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        order = {"type": "Order", "id": ref}
+        return [
+            *((f"order_{topic}", [order | {"n": topic}]) for topic in ("created", "cancelled")),
+            ("order_fully_paid", {"order": {"id": ref, "number": "1"}}),
+            ("order_fulfilled", {"event": {"order": {"id": ref}}, "issuedAt": "now"}),
+            ("fulfillment_created", {"fulfillment": {"id": "F", "order": {"id": ref}}}),
+            ("fulfillment_canceled", [{"type": "Fulfillment", "id": "F", "order": order}]),
+        ]
+
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("order_updated", ref)
 

@@ -71,6 +71,20 @@ class ShopifyDriver(SkuSimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        number = int(ref.rsplit("/", 1)[-1])
+        order = {"id": number, "admin_graphql_api_id": ref, "source_name": "web"}
+        part = {"id": 5, "order_id": number}
+        named = ("create", "paid", "cancelled", "fulfilled", "partially_fulfilled")
+        return [
+            *((f"orders/{topic}", order) for topic in named),
+            ("orders/edited", {"order_edit": {"id": 7, "order_id": number, "line_items": {}}}),
+            ("orders/delete", {"id": number}),
+            *((topic, part) for topic in ("fulfillments/create", "fulfillments/update")),
+            ("refunds/create", part),
+            ("returns/request", {"id": 5, "order": {"id": number, "admin_graphql_api_id": ref}}),
+        ]
+
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         back = self.simulator.orders[ref].lines[line]
         if not self.simulator.orders[ref].shipments:

@@ -76,6 +76,25 @@ class SquareDriver(SkuSimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        def event(topic: str, kind: str, ref_of: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+            data = {"type": kind, "id": ref_of, "object": {kind: said}}
+            return {"merchant_id": "M", "type": topic, "event_id": f"e-{topic}", "data": data}
+
+        order = {"order_id": ref, "version": 2, "location_id": self.simulator.location_id}
+        part = {"id": "P1", "order_id": ref, "status": "COMPLETED"}
+        return [
+            (topic, event(topic, kind, ref_of, said))
+            for topic, kind, ref_of, said in (
+                ("order.created", "order_created", ref, order),
+                ("order.fulfillment.updated", "order_fulfillment_updated", ref, order),
+                ("payment.created", "payment", "P1", part),
+                ("payment.updated", "payment", "P1", part),
+                ("refund.created", "refund", "R1", part),
+                ("refund.updated", "refund", "R1", part),
+            )
+        ]
+
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         note = f"SN: {', '.join(serials)}" if serials else None
         made = self.simulator.create_return(ref, quantity, note=note, of_line=line)

@@ -6,7 +6,6 @@ broken in turn, and the answers are given again: nothing happens in the simulato
 
 import copy
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,8 +131,11 @@ class Recorded:
                     return Place(number, way, record)
         return None
 
-    def replay(self, place: Place, broken: Any) -> "Replay":
-        """Return the answers with one record in place of another."""
+    def replay(self, place: Place, broken: Any, *, alone: bool = False) -> "Replay":
+        """Return the answers with one record in place of another.
+
+        `alone` leaves all other calls to the simulator.
+        """
         answers = [response.content for _, response in self.calls]
         answer = json.loads(answers[place.answer])
         holder: Any = {"": answer}
@@ -143,6 +145,8 @@ class Recorded:
         holder[last] = broken
         answer = broken if not place.way else answer
         answers[place.answer] = json.dumps(answer).encode()
+        if alone:
+            return Replay([self.calls[place.answer]], [answers[place.answer]], exact=True)
         return Replay(self.calls, answers)
 
 
@@ -150,30 +154,48 @@ class Replay:
     """Answers calls as they were answered before: each by its own answer, in their order."""
 
     def __init__(
-        self, calls: Sequence[tuple[httpx.Request, httpx.Response]], answers: Sequence[bytes]
+        self,
+        calls: Sequence[tuple[httpx.Request, httpx.Response]],
+        answers: Sequence[bytes],
+        *,
+        exact: bool = False,
     ) -> None:
-        self._exact: dict[tuple[str, str, bytes], list[httpx.Response]] = defaultdict(list)
-        self._by_path: dict[tuple[str, str], list[httpx.Response]] = defaultdict(list)
+        self._exact = exact
+        kept = {"content-length", "content-encoding", "transfer-encoding"}
+        self._answers: list[tuple[httpx.Request, httpx.Response]] = []
         for (request, response), content in zip(calls, answers, strict=True):
-            kept = {"content-length", "content-encoding", "transfer-encoding"}
             headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in kept]
             answer = httpx.Response(response.status_code, headers=headers, content=content)
-            self._exact[_exact(request)].append(answer)
-            self._by_path[request.method, request.url.path].append(answer)
+            self._answers.append((request, answer))
+        self._given: set[int] = set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response | None:
-        """Return the answer to a call; None to one that was not made before."""
-        known = self._exact.get(_exact(request)) or self._by_path.get(
-            (request.method, request.url.path)
-        )
+        """Return the answer to a call; None to one that was not made before.
+
+        The very call comes before one to the same path, one that was not answered yet before one
+        that was.
+        """
+        same = [at for at, (made, _) in enumerate(self._answers) if _exact(made) == _exact(request)]
+        alike = [at for at, (made, _) in enumerate(self._answers) if _path(made) == _path(request)]
+        alike = [] if self._exact else alike
+        fresh = [at for at in (*same, *alike) if at not in self._given]
+        known = [*fresh, *same[-1:], *alike[-1:]]
         if not known:
             return None
-        answer = known.pop(0) if len(known) > 1 else known[0]
+        self._given.add(known[0])
+        answer = self._answers[known[0]][1]
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-def _exact(request: httpx.Request) -> tuple[str, str, bytes]:
-    return request.method, str(request.url), request.content
+def _path(request: httpx.Request) -> tuple[str, str]:
+    return request.method, request.url.path
+
+
+def _exact(request: httpx.Request) -> tuple[str, str, tuple[tuple[str, str], ...], bytes]:
+    """Return what makes two calls the same one; a signature in the query is made anew each time."""
+    asked = request.url.params.multi_items()
+    kept = tuple((name, value) for name, value in asked if not name.startswith("oauth_"))
+    return request.method, request.url.path, kept, request.content
 
 
 def _lists(value: Any, way: Path = ()) -> Iterator[tuple[Path, list[Any]]]:

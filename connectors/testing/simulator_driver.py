@@ -6,6 +6,7 @@ connector require; a case that misses one fails and names it. Register the class
 connector, as an entry point of the group ``serial_hub.drivers`` under the same key.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -195,9 +196,23 @@ class SimulatorDriver:
         """Make an event about an order happen that is sent to subscribers."""
         raise self._missing("trigger_webhook")
 
-    def other_webhooks(self, ref: str) -> Sequence[Webhook]:
-        """Return a signed call for each further topic and scheme of signature about an order."""
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        """Return the further topics about an order, each with the JSON that the channel sends."""
         return ()
+
+    def other_webhooks(self, ref: str) -> Sequence[Webhook]:
+        """Return a signed call for each further topic, and for each other scheme of signature."""
+        return self.signed(self.other_payloads(ref))
+
+    def signed(self, payloads: Sequence[tuple[str, Any]]) -> Sequence[Webhook]:
+        """Return the calls of topics with their JSON, as the simulator signs them."""
+        self.simulator.subscribers[:] = [NOTIFICATION_URL]
+        self.simulator.take_pending_webhooks()
+        for number, (topic, payload) in enumerate(payloads):
+            body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+            self.simulator.send_webhook(topic, f"other-{number}", body)
+        self.simulator.subscribers.clear()
+        return self.simulator.take_pending_webhooks()
 
     # ReceiveQueue. An order that is placed puts a notice into the queue.
 

@@ -60,7 +60,7 @@ def identity(record: Mapping[str, Any], name: str) -> str:
     """Return a reference as text: text that is not empty, or a whole number."""
     found = text(record, name, None)
     if not found:
-        raise FieldError(_path(record, name), found, "is missing")
+        raise FieldError(field_path(record, name), found, "is missing")
     return found
 
 
@@ -72,13 +72,13 @@ def text(record: Mapping[str, Any], name: str, default: str | None = "") -> str:
     found = record.get(name)
     if found is None:
         if default is None:
-            raise FieldError(_path(record, name), None, "is missing")
+            raise FieldError(field_path(record, name), None, "is missing")
         return default
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise FieldError(_path(record, name), found, "is no text")
+        raise FieldError(field_path(record, name), found, "is no text")
     written = str(found)
     if not storable(written):
-        raise FieldError(_path(record, name), found, "holds a character that cannot be stored")
+        raise FieldError(field_path(record, name), found, "holds a character that cannot be stored")
     return written
 
 
@@ -91,16 +91,16 @@ def whole(record: Mapping[str, Any], name: str, default: int | None = None) -> i
     found = record.get(name)
     if found is None or found == "":
         if default is None:
-            raise FieldError(_path(record, name), found, "is missing")
+            raise FieldError(field_path(record, name), found, "is missing")
         return default
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise FieldError(_path(record, name), found, "is no number")
+        raise FieldError(field_path(record, name), found, "is no number")
     try:
         number = math.ceil(Decimal(str(found).strip()))
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise FieldError(_path(record, name), found, "is no number") from error
+        raise FieldError(field_path(record, name), found, "is no number") from error
     if abs(number) > WHOLE_MAX:
-        raise FieldError(_path(record, name), found, "is out of range")
+        raise FieldError(field_path(record, name), found, "is out of range")
     return number
 
 
@@ -111,8 +111,8 @@ def time(record: Mapping[str, Any], *names: str) -> datetime:
             try:
                 return moment(record[name])
             except (TypeError, ValueError, OverflowError) as error:
-                raise FieldError(_path(record, name), record[name], "is no time") from error
-    raise FieldError(_path(record, names[0]), record.get(names[0]), "is missing")
+                raise FieldError(field_path(record, name), record[name], "is no time") from error
+    raise FieldError(field_path(record, names[0]), record.get(names[0]), "is missing")
 
 
 def records(
@@ -124,11 +124,11 @@ def records(
         return []
     if found is None or not isinstance(found, list):
         raise FieldError(
-            _path(record, name), found, "is missing" if found is None else "is no list"
+            field_path(record, name), found, "is missing" if found is None else "is no list"
         )
     for index, each in enumerate(found):
         if not isinstance(each, dict):
-            raise FieldError(f"{_path(record, name)}[{index}]", each, "is no object")
+            raise FieldError(f"{field_path(record, name)}[{index}]", each, "is no object")
     return found
 
 
@@ -142,10 +142,11 @@ def child(record: Mapping[str, Any], name: str, *, required: bool = False) -> Ma
         return EMPTY
     if not isinstance(found, dict):
         reason = "is missing" if found is None else "is no object"
-        raise FieldError(_path(record, name), found, reason)
+        raise FieldError(field_path(record, name), found, reason)
     return found
 
 
-def _path(record: Mapping[str, Any], name: str) -> str:
+def field_path(record: Mapping[str, Any], name: str) -> str:
+    """Return the path of a field in its record."""
     path: str = getattr(record, "path", "")
     return f"{path}.{name}" if path else name

@@ -176,6 +176,23 @@ class RecordReader:
         found = self.each([node], parse)
         return (*found.items, *found.unreadable)
 
+    def keyed(
+        self, nodes: Iterable[Any], parse: Callable[[Record], tuple[str, Item]]
+    ) -> dict[str, "Item | Unreadable"]:
+        """Read records one by one into a dict, `parse` gives key and item.
+
+        One that cannot be read stands there as its error, where its reference can be read.
+        """
+        found: dict[str, Item | Unreadable] = {}
+        for node in nodes:
+            try:
+                key, item = self.one(node, parse)
+                found[key] = item
+            except Unreadable as error:
+                if error.record.ref is not None:
+                    found[error.record.ref] = error
+        return found
+
     def each_of_many(
         self,
         nodes: Iterable[Any],

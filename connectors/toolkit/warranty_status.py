@@ -1,17 +1,24 @@
 """Warranty status: one judgement of what manufacturers report.
 
 A manufacturer that does not know a serial has not said that it is not covered: UNKNOWN never turns
-into NOT_COVERED. Dates are the manufacturer's own days; a text that is no date is not known.
+into NOT_COVERED. Dates are the manufacturer's own days; what is no date is not read as
+"no date".
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.errors import Unknown
+from connectors.toolkit.json_fields import field_path, records, text
+from connectors.toolkit.records import FieldError, RecordReader
+from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion, WarrantyStatus
 
+READER = RecordReader("warranty", ref="serial")
+NO_DAY = frozenset({"", "-", "n/a", "na", "none", "null", "0000-00-00"})
 _SERIAL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
 
 
@@ -68,8 +75,22 @@ def is_in_force(coverage: Coverage) -> bool:
     return begun and (coverage.ends_on is None or coverage.ends_on >= today())
 
 
+def day(record: Mapping[str, Any], name: str) -> date | None:
+    """Return the day of an ISO date or time; None where none is stated.
+
+    Raises FieldError for anything else: a last day that cannot be read is not "without an end".
+    """
+    said = text(record, name)
+    if said.strip().casefold() in NO_DAY:
+        return None
+    try:
+        return date.fromisoformat(said.strip()[:10])
+    except ValueError as error:
+        raise FieldError(field_path(record, name), said, "is no day") from error
+
+
 def parse_day(said: Any) -> date | None:
-    """Parse the day of an ISO date or time; None where the text is none."""
+    """Parse the day of an ISO date or time where it is told for people; None where it is none."""
     try:
         return date.fromisoformat(str(said)[:10])
     except ValueError:
@@ -81,11 +102,28 @@ def dict_items(said: Any) -> list[Mapping[str, Any]]:
     return [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
 
 
+def answered(
+    question: WarrantyQuestion,
+    found: Sequence[Mapping[str, Any]],
+    parse: Callable[[WarrantyQuestion, Sequence[Mapping[str, Any]]], Warranty],
+) -> Warranty | UnreadableRecord:
+    """Read what a manufacturer reports of one serial; what cannot be read spoils no other."""
+    try:
+        return READER.one(
+            {"answers": list(found)},
+            lambda holder: parse(question, records(holder, "answers")),
+            question.serial,
+        )
+    except Unreadable as error:
+        path = error.record.field.removeprefix("answers[0].")
+        return replace(error.record, field=path)
+
+
 def expect_list(answer: Any, what: str) -> list[Mapping[str, Any]]:
     """Return the objects of an answer that must be a list. Raises Unknown."""
     if not isinstance(answer, list):
         raise Unknown(f"{what}: the answer is no list")
-    return dict_items(answer)
+    return [each for each in answer if isinstance(each, dict)]
 
 
 def expect_object(answer: Any, what: str) -> Mapping[str, Any]:

@@ -5,8 +5,10 @@ from typing import Any, Protocol
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected
+from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.unreadable import Unreadable
 from connectors.vendure import documents
-from connectors.vendure.mapping import VariantStock, variant_stock
+from connectors.vendure.mapping import VARIANTS, VariantStock, variant_stock
 from hub.vocabulary import StockLevel
 
 VARIANTS_PER_PAGE = 100
@@ -43,14 +45,14 @@ class LocationStock:
             return []
         ids = [level.remote["variant_id"] for level in levels]
         variants, _ = await self._read({"id": {"in": ids}}, 0, len(ids))
-        location_stock = {
-            each["id"]: variant_stock(each, self._location) or VariantStock(0, 0)
-            for each in variants
-        }
+        read = VARIANTS.keyed(variants, self._shelf)
+        location_stock = {ref: each for ref, each in read.items() if isinstance(each, VariantStock)}
         results, wanted = list[PushedLevel](), list[StockLevel]()
         for level in levels:
-            shelf = location_stock.get(level.remote["variant_id"])
-            if shelf is None:
+            shelf = read.get(level.remote["variant_id"])
+            if isinstance(shelf, Unreadable):
+                results.append(PushedLevel(level.listing, error=shelf))
+            elif shelf is None:
                 error = NotFound(f"no variant {level.remote['variant_id']}")
                 results.append(PushedLevel(level.listing, error=error))
             elif shelf.available == level.available:
@@ -62,10 +64,14 @@ class LocationStock:
                 wanted.append(level)
         return [*results, *await self._set(wanted, location_stock)]
 
+    def _shelf(self, variant: Mapping[str, Any]) -> tuple[str, VariantStock]:
+        shelf = variant_stock(variant, self._location) or VariantStock(0, 0)
+        return identity(variant, "id"), shelf
+
     async def _read(self, where: Mapping[str, Any], skip: int, take: int) -> tuple[list[Any], int]:
         options = {"filter": where, "sort": {"id": "ASC"}, "skip": skip, "take": take}
         found = (await self._execute(documents.VARIANTS, options=options))["productVariants"]
-        return found["items"], found["totalItems"]
+        return nodes_of(found, "items"), found["totalItems"]
 
     async def _set(
         self, levels: Sequence[StockLevel], location_stock: Mapping[str, VariantStock]
@@ -94,14 +100,13 @@ class LocationStock:
             half = len(levels) // 2
             first = await self._set(levels[:half], location_stock)
             return [*first, *await self._set(levels[half:], location_stock)]
-        shown = {
-            each["id"]: variant_stock(each, self._location)
-            for each in data["updateProductVariants"]
-            if each
-        }
+        shown = VARIANTS.keyed(filter(None, data["updateProductVariants"]), self._shelf)
         # An order that came in between shows here at once.
         return [
-            PushedLevel(level.listing, shelf.available if shelf else level.available)
+            PushedLevel(
+                level.listing,
+                shelf.available if isinstance(shelf, VariantStock) else level.available,
+            )
             for level in levels
             for shelf in [shown.get(level.remote["variant_id"])]
         ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from connectors.testing.simulator import Webhook
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
     OfficialContract,
@@ -83,6 +84,22 @@ class WalmartDriver(SkuSimulatorDriver):
         paid = {"refundedQty": quantity}
         made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **paid)
         return f"{made}/{ref}"
+
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        def event(topic: str, said: Any) -> Any:
+            return {"source": {"eventType": topic, "eventId": f"e-{topic}"}, "payload": said}
+
+        topics = ("PO_CREATED", "PO_LINE_AUTOCANCELLED", "PO_LINE_CANCELLED", "ORDER_CANCELLED")
+        plain = [(topic, event(topic, {"purchaseOrderId": ref})) for topic in topics]
+        nested = event("PO_SHIPPED", {"order": {"purchaseOrderId": int(ref)}})
+        return [*plain, ("PO_SHIPPED", nested)]
+
+    def other_webhooks(self, ref: str) -> Sequence[Webhook]:
+        one = super().other_webhooks(ref)
+        self.simulator.scheme = "address"
+        signed = self.signed([("INTENT_TO_CANCEL", {"eventType": "PO_X", "purchaseOrderId": ref})])
+        self.simulator.scheme = "body"
+        return [*one, *signed]
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("PO_CREATED", ref)

@@ -10,6 +10,7 @@ nor in the one configured format, or prune coverages by product-specific codes.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from string import Formatter
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_val
 from connectors.contract import Connector, LookupWarranty, RegisterWarranty
 from connectors.errors import Conflict, Rejected, Unknown
 from connectors.remote import Remote
+from connectors.toolkit.warranty_status import NO_DAY, READER
+from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import Coverage, Registration, Warranty, WarrantyQuestion, WarrantyStatus
 
 PLACEHOLDERS = frozenset({"serial", "serials", "product"})
@@ -110,12 +113,14 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         """Look up a serial that nobody has: "not known" proves the token."""
         await self.lookup_warranty([WarrantyQuestion(serial="SERIAL-HUB-CHECK", product="CHECK")])
 
-    async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:
+    async def lookup_warranty(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> Sequence[Warranty | UnreadableRecord]:
         """Ask about each serial, or about several at once where the manufacturer lets us."""
         if self.settings.batch_path is None:
             return [await self._lookup(question) for question in questions]
         size = self.settings.batch_max
-        answers: list[Warranty] = []
+        answers: list[Warranty | UnreadableRecord] = []
         for start in range(0, len(questions), size):
             answers.extend(await self._lookup_batch(questions[start : start + size]))
         return answers
@@ -141,11 +146,13 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         )
         question = WarrantyQuestion(serial=registration.serial, product=registration.product)
         warranty = await self._lookup(question)
+        if isinstance(warranty, UnreadableRecord):
+            raise Unreadable(warranty)
         if response.status_code == 409 and not warranty.registered:
             raise Conflict(f"registration of {registration.serial} refused, yet none is on record")
         return warranty
 
-    async def _lookup(self, question: WarrantyQuestion) -> Warranty:
+    async def _lookup(self, question: WarrantyQuestion) -> Warranty | UnreadableRecord:
         path = _filled(self.settings.lookup_path, [question.serial], question.product)
         response = await self.api.request("GET", path, accept=(404, 410))
         if response.status_code in (404, 410):
@@ -154,9 +161,11 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         found = _reach(answer, self.settings.fields.items)
         if isinstance(found, list):
             return self._chosen(found, question)
-        return self._warranty(found, question.serial)
+        return self._answered(found, question)
 
-    async def _lookup_batch(self, questions: Sequence[WarrantyQuestion]) -> list[Warranty]:
+    async def _lookup_batch(
+        self, questions: Sequence[WarrantyQuestion]
+    ) -> list[Warranty | UnreadableRecord]:
         if not questions:
             return []
         serials = [question.serial for question in questions]
@@ -168,7 +177,15 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         items = found if isinstance(found, list) else [found]
         return [self._chosen(items, question) for question in questions]
 
-    def _chosen(self, items: Iterable[Any], question: WarrantyQuestion) -> Warranty:
+    def _answered(self, item: Any, question: WarrantyQuestion) -> Warranty | UnreadableRecord:
+        try:
+            return READER.one(item, lambda read: self._warranty(read, question.serial))
+        except Unreadable as error:
+            return replace(error.record, ref=question.serial)
+
+    def _chosen(
+        self, items: Iterable[Any], question: WarrantyQuestion
+    ) -> Warranty | UnreadableRecord:
         """Pick the item of a serial; a serial that several products share stays unknown."""
         wanted = question.serial.casefold()
         matches = [
@@ -178,7 +195,7 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         ]
         if len(matches) != 1:
             return Warranty(serial=question.serial, status=WarrantyStatus.UNKNOWN)
-        return self._warranty(matches[0], question.serial)
+        return self._answered(matches[0], question)
 
     def _warranty(self, item: Any, serial: str) -> Warranty:
         fields = self.settings.fields
@@ -216,13 +233,14 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
         return str(said).casefold() not in ("", "none", "false", "no", "n", "0")
 
     def _day(self, said: Any) -> date | None:
-        """Read a day; what is no day is not known."""
-        try:
-            if self.settings.date_format:
-                return datetime.strptime(str(said), self.settings.date_format).date()  # noqa: DTZ007
-            return datetime.fromisoformat(str(said)).date()
-        except ValueError:
+        """Read a day; None where none is stated. Raises ValueError for what is no day."""
+        if said is None or str(said).strip().casefold() in NO_DAY:
             return None
+        if isinstance(said, str):
+            if self.settings.date_format:
+                return datetime.strptime(said, self.settings.date_format).date()  # noqa: DTZ007
+            return datetime.fromisoformat(said).date()
+        raise ValueError("is no day")
 
 
 def _filled(template: str, serials: Sequence[str], product: str) -> str:
@@ -253,4 +271,6 @@ def _reach(item: Any, path: str) -> Any:
 
 
 def _listed(item: Any) -> list[Any]:
-    return item if isinstance(item, list) else []
+    if item is not None and not isinstance(item, list):
+        raise TypeError("is no list")
+    return item or []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from connectors.testing.simulator_driver import SkuSimulatorDriver
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
@@ -42,6 +43,14 @@ class WooCommerceDriver(SkuSimulatorDriver):
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.simulator.sell(sku, len(serials), "_serial_number", ", ".join(serials))
+
+    def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
+        return [
+            ("order.created", {"id": int(ref), "status": "processing"}),
+            ("order.updated", {"id": int(ref), "status": "completed"}),
+            ("order.restored", {"id": int(ref), "status": "on-hold"}),
+            ("order.deleted", {"id": int(ref)}),
+        ]
 
     def shipments(self, ref: str) -> int:
         return len(self.simulator.notes.get(int(ref), []))

@@ -7,7 +7,10 @@ from typing import Any
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.unreadable import Unreadable
 from connectors.woocommerce.mapping import (
+    PRODUCTS,
     expect_list,
     expect_object,
     parse_item_error,
@@ -51,13 +54,13 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
         return [PushedLevel(level.listing, error=gone) for level in levels]
     answers, wanted = list[PushedLevel](), list[StockLevel]()
     for level in levels:
-        product = shown.get(_id(level))
-        present = parse_quantity(product) if product else None
-        if product is None:
+        if isinstance(present := shown.get(_id(level)), Unreadable):
+            answers.append(PushedLevel(level.listing, error=present))
+        elif _id(level) not in shown:
             error = NotFound(f"the shop has no {path.lstrip('/')} {_id(level)}")
             answers.append(PushedLevel(level.listing, error=error))
         elif present is None:
-            answers.append(PushedLevel(level.listing, error=_not_counted(product)))
+            answers.append(PushedLevel(level.listing, error=_not_counted(path, _id(level))))
         elif present == level.available:
             answers.append(PushedLevel(level.listing, present))
         elif level.expected is not None and level.expected != present:
@@ -68,23 +71,24 @@ async def _push(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list
     return [*answers, *await _set(api, path, wanted)]
 
 
-def _not_counted(product: Mapping[str, Any]) -> Rejected:
+def _not_counted(path: str, ref: str) -> Rejected:
     """Refuse a level of a product whose stock the shop leaves to its parent, or does not count."""
-    stated = product.get("manage_stock")
     return Rejected(
-        f"the shop does not count the stock of {product['id']} (manage_stock: {stated}): switch "
-        "it on there, or take the listing off this channel"
+        f"the shop does not count the stock of {path.lstrip('/')} {ref}, or leaves it to the "
+        "parent (manage_stock): switch it on there, or take the listing off this channel"
     )
 
 
-async def _shown(api: RemoteApi, path: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+async def _shown(
+    api: RemoteApi, path: str, ids: Sequence[str]
+) -> dict[str, int | Unreadable | None]:
     params = {
         "include": ",".join(ids),
         "per_page": BATCH_MAX,
         "_fields": "id,manage_stock,stock_quantity",
     }
-    found = expect_list(await api.json("GET", path, params=params))
-    return {str(each["id"]): each for each in found}
+    found = nodes_of(await api.json("GET", path, params=params))
+    return PRODUCTS.keyed(found, lambda each: (identity(each, "id"), parse_quantity(each)))
 
 
 async def _set(api: RemoteApi, path: str, levels: Sequence[StockLevel]) -> list[PushedLevel]:

@@ -20,6 +20,7 @@ from hub.sync import channels
 from hub.vocabulary import WarrantyQuestion
 from jobs.recovery import Decision, apply_to_channel, decide
 from jobs.runtime import Runtime
+from jobs.warranty import unreadable_answers
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,7 @@ async def _collect(runtime: Runtime, channel: ChannelRow) -> int:
     answered = list(zip([unit for unit, _ in found], answers, strict=True))
 
     def remember(tx: Transaction) -> None:
-        for unit, answer in answered:
-            warranty_answers.remember(tx, unit, channel["id"], answer, runtime.clock())
+        unreadable_answers.remember(tx, runtime, channel, answered)
         _keep(tx, channel, "", runtime.clock())
 
     await runtime.database.write(remember)

@@ -20,7 +20,7 @@ from hub.sync import channels
 from hub.vocabulary import WarrantyQuestion, WarrantyStatus
 from jobs.recovery import Decision, apply_to_channel, decide
 from jobs.runtime import Runtime
-from jobs.warranty import batch_jobs
+from jobs.warranty import batch_jobs, unreadable_answers
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +134,7 @@ async def _batch(runtime: Runtime, channel: ChannelRow, asked: UnitQuestions) ->
         return False
 
     def keep(tx: Transaction) -> None:
-        for unit_id, each in answers:
-            warranty_answers.remember(tx, unit_id, channel["id"], each, runtime.clock())
+        unreadable_answers.remember(tx, runtime, channel, answers)
 
     await runtime.database.write(keep)
     runtime.flights.answered(channel["id"])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.contract import Page, PullOrders, PullReturns, SnapshotStock
+from connectors.contract import Page, PullOrders, PullReturns, PushStock, SnapshotStock
 from connectors.testing.broken_records import Break, Recorded, breaks_of
 from connectors.testing.case import ConformanceFailure, NotApplicable, case, require, require_equal
 from connectors.testing.harness import PAGES_MAX, Harness
@@ -130,6 +130,39 @@ async def odd_listings_stop_no_others(harness: Harness) -> None:
             _named(each, one)
 
 
+@case(PushStock, SnapshotStock)
+async def an_odd_listing_stops_no_push(harness: Harness) -> None:
+    """Of the listings that a push reads one is broken: the others are set, it has an error."""
+    levels = []
+    for sku in ("ONE", "TWO", "SIX"):
+        remote = harness.driver.list_article(sku, 7)
+        levels.append(harness.level(sku, 3, remote, expected=7))
+    recorded = Recorded()
+    harness.transport.recorded = recorded
+    await harness.connector.push_stock(levels)
+    harness.transport.recorded = None
+    names = [["ONE", "TWO", "SIX"]] + [
+        [level.remote[name] for level in levels] for name in levels[0].remote
+    ]
+    found = (recorded.place_of(each, each[1]) for each in names if len(set(each)) == 3)
+    place = next((each for each in found if each is not None), None)
+    if place is None:
+        raise NotApplicable("a push reads no list of the listings")
+    for each in list(breaks_of(place.record))[:ODD_MAX]:
+        odd = each.apply(place.record)
+        harness.transport.replay = recorded.replay(place, odd, alone=True)
+        try:
+            pushed = await harness.connector.push_stock(levels)
+        except Exception as error:
+            raise ConformanceFailure(f"{each}: the whole push ends with {error!r}") from error
+        harness.transport.replay = None
+        by_listing = {answer.listing: answer for answer in pushed}
+        require_equal(len(by_listing), 3, f"{each}: so many answers")
+        for level in (levels[0], levels[2]):
+            answer = by_listing[level.listing]
+            require(answer.error is None, f"{each}: {level.sku} ends with {answer.error!r}")
+
+
 def _three_orders(harness: Harness) -> list[str]:
     harness.driver.list_article("CAM", 99)
     refs = []
@@ -233,4 +266,5 @@ CASES = (
     an_odd_order_read_alone,
     odd_returns_stop_no_others,
     odd_listings_stop_no_others,
+    an_odd_listing_stops_no_push,
 )

@@ -1,10 +1,20 @@
 """Cases about manufacturers and messages: each question its answer, each effect once."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from connectors.contract import LookupWarranty, RegisterWarranty, SendNotice
-from connectors.testing.case import case, require, require_equal
+from connectors.testing.broken_records import MISSING, Recorded, breaks_of
+from connectors.testing.case import (
+    ConformanceFailure,
+    NotApplicable,
+    case,
+    require,
+    require_equal,
+)
 from connectors.testing.harness import Harness
+from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Contact, Notice, Registration, WarrantyQuestion, WarrantyStatus
 
 PRODUCT = "P-1"
@@ -47,6 +57,45 @@ async def warranty_dates_are_exact(harness: Harness) -> None:
     arm = today - timedelta(days=500) if harness.connector.reports_start_date else None
     wanted = (arm, today + timedelta(days=400))
     require_equal((answer.starts_on, answer.ends_on), wanted, "first and last day")
+
+
+@case(LookupWarranty)
+async def odd_answers_change_no_others(harness: Harness) -> None:
+    """Each field of an answer broken in turn: the others stay; it is read as it is, or named."""
+    _known(harness, "SN1", "SN2", "SN3")
+    names = ("SN1", "SN2", "SN3")
+    recorded = Recorded()
+    harness.transport.recorded = recorded
+    whole = await _answers(harness, names)
+    harness.transport.recorded = None
+    place = recorded.place_of(names, "SN2") or recorded.place_alone("SN2")
+    if place is None:
+        raise NotApplicable("no answer holds a serial in a field of its own")
+    for each in list(breaks_of(place.record)):
+        harness.transport.replay = recorded.replay(place, each.apply(place.record))
+        try:
+            found = await _answers(harness, names)
+        except Exception as error:
+            raise ConformanceFailure(f"{each}: all answers end with {error!r}") from error
+        harness.transport.replay = None
+        require_equal((found[0], found[2]), (whole[0], whole[2]), f"{each}: the other answers")
+        answer, before = found[1], whole[1]
+        if isinstance(answer, UnreadableRecord):
+            require_equal(answer.ref, "SN2", f"{each}: the serial that is named")
+            require(answer.value and answer.reason, f"{each}: value and reason are missing")
+            continue
+        if answer.status is not WarrantyStatus.UNKNOWN and each.value not in (None, MISSING, []):
+            days = (answer.status, answer.ends_on)
+            require_equal(days, (before.status, before.ends_on), f"{each}: status and last day")
+
+
+async def _answers(harness: Harness, serials: Sequence[str]) -> list[Any]:
+    size = max(1, harness.connector.questions_max)
+    found: list[Any] = []
+    for start in range(0, len(serials), size):
+        some = [WarrantyQuestion(serial=s, product=PRODUCT) for s in serials[start : start + size]]
+        found += await harness.connector.lookup_warranty(some)
+    return found
 
 
 @case(RegisterWarranty)
@@ -98,6 +147,7 @@ async def a_message_goes_out_once(harness: Harness) -> None:
 CASES = (
     warranty_answers_match_questions,
     warranty_dates_are_exact,
+    odd_answers_change_no_others,
     a_registration_happens_once,
     a_message_goes_out_once,
 )

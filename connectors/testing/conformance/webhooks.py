@@ -1,12 +1,13 @@
 """Cases about webhooks: signed ones come in, spoiled ones do not, and a replay is known as one."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from connectors.contract import PullOrders, ReceiveWebhooks, SendNotice
 from connectors.errors import AuthFailed
-from connectors.testing.case import case, require, require_equal, require_raises
+from connectors.testing.case import NotApplicable, case, require, require_equal, require_raises
 from connectors.testing.harness import Harness
 from connectors.testing.simulator import Webhook
 
@@ -46,6 +47,30 @@ async def a_signed_webhook_is_read(harness: Harness) -> None:
     if isinstance(harness.connector, SendNotice):
         outcome = harness.connector.receipts(delivery.topic, sent.body)
         require_equal([each.message for each in outcome], [ref], "the messages that it tells of")
+
+
+@case(ReceiveWebhooks, PullOrders)
+async def every_topic_names_its_order(harness: Harness) -> None:
+    """Each further topic and scheme of signature is accepted, names the order, and is guarded."""
+    ref, _, _ = await _delivered(harness)
+    others: Sequence[Webhook] = harness.driver.other_webhooks(ref)
+    if not others:
+        raise NotApplicable("its driver knows one topic and one scheme only")
+    ids = set()
+    for sent in others:
+        headers = {name.lower(): value for name, value in sent.headers.items()}
+        await harness.connector.prepare(headers)
+        delivery = harness.connector.verify(headers, sent.body, harness.clock.now)
+        ids.add(delivery.id)
+        hints = harness.connector.read(delivery.topic, sent.body)
+        require_equal({hint.order_ref for hint in hints}, {ref}, f"the orders of {sent.topic}")
+        with require_raises(AuthFailed, f"{sent.topic} with another body"):
+            harness.connector.verify(headers, sent.body + b" ", harness.clock.now)
+        for name in (each for each in headers if _SIGNATURE.search(each)):
+            given = headers | {name: _another(headers[name])}
+            with require_raises(AuthFailed, f"{sent.topic} with another {name}"):
+                harness.connector.verify(given, sent.body, harness.clock.now)
+    require_equal(len(ids), len(others), "so many different deliveries")
 
 
 @case(ReceiveWebhooks)
@@ -95,4 +120,9 @@ async def a_replayed_webhook_is_known(harness: Harness) -> None:
     require(second.id != first.id, "two events have one delivery id: the second would be lost")
 
 
-CASES = (a_signed_webhook_is_read, a_tampered_webhook_is_refused, a_replayed_webhook_is_known)
+CASES = (
+    a_signed_webhook_is_read,
+    every_topic_names_its_order,
+    a_tampered_webhook_is_refused,
+    a_replayed_webhook_is_known,
+)

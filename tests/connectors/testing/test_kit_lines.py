@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from connectors import Connector, Page
+from connectors import Connector, Page, WebhookCall
 from connectors.registry import connector_class
 from connectors.testing.case import ConformanceFailure
+from connectors.testing.conformance import webhooks
 from connectors.testing.conformance.lines import CASES as LINE_CASES
 from connectors.testing.harness import run_case
 from connectors.testing.scorecard import driver_of
 from hub.vocabulary import OrderState
 
+HOOKS = {case.name: case for case in webhooks.CASES}
 BY_NAME = {case.name: case for case in LINE_CASES}
 Patch = pytest.MonkeyPatch
 
@@ -204,3 +206,39 @@ def test_a_push_that_forgets_open_orders_fails_the_row(key: str) -> None:
     forgetful = held_is_forgotten(connector_class(key))
     with pytest.raises(ConformanceFailure):
         run_case(BY_NAME["a-push-beside-an-open-order"], forgetful, driver_of(key))
+
+
+@pytest.mark.parametrize(
+    ("key", "topic"),
+    [
+        ("shopify", "orders/edited"),
+        ("square", "refund.updated"),
+        ("bigcommerce", "store/shipment/created"),
+        ("woocommerce", "order.deleted"),
+        ("medusa", "order.return_received"),
+        ("saleor", "fulfillment_canceled"),
+    ],
+)
+def test_a_topic_that_names_no_order_fails_the_row(key: str, topic: str) -> None:
+    base: type[Connector[Any]] = connector_class(key)
+
+    class Deaf(base):  # type: ignore[misc, valid-type]
+        def read(self, heard: str, body: bytes) -> Any:
+            return () if heard == topic else super().read(heard, body)
+
+    with pytest.raises(ConformanceFailure, match=topic):
+        run_case(HOOKS["every-topic-names-its-order"], Deaf, driver_of(key))
+
+
+@pytest.mark.parametrize("key", ["walmart", "shopify", "square"])
+def test_a_scheme_that_nobody_verifies_fails_the_row(key: str) -> None:
+    base: type[Connector[Any]] = connector_class(key)
+
+    class Trusting(base):  # type: ignore[misc, valid-type]
+        def verify(self, headers: Any, body: bytes, received_at: Any) -> WebhookCall:
+            if "wm_sec.signature" in headers or key != "walmart":
+                return WebhookCall(str(hash(body)), "PO_ANY" if key == "walmart" else "orders/paid")
+            return super().verify(headers, body, received_at)
+
+    with pytest.raises(ConformanceFailure):
+        run_case(HOOKS["every-topic-names-its-order"], Trusting, driver_of(key))

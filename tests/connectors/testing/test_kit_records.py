@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from connectors import Connector, Page, Unreadable, UnreadableRecord
+from connectors import Connector, NotFound, Page, PushedLevel, Unreadable, UnreadableRecord
 from connectors.registry import connector_class
 from connectors.testing.case import ConformanceFailure
-from connectors.testing.conformance import records
+from connectors.testing.conformance import records, warranties
 from connectors.testing.conformance.records import CASES as RECORD_CASES
 from connectors.testing.harness import run_case
 from connectors.testing.scorecard import driver_of
+from connectors.toolkit import warranty_status
 
 BY_NAME = {case.name: case for case in RECORD_CASES}
 Plant = Callable[[type[Any]], type[Any]]
@@ -39,6 +40,12 @@ def choking(base: type[Any]) -> type[Any]:
                 if isinstance(each, UnreadableRecord):
                     raise TypeError(each.field)
                 yield each
+
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            if any(isinstance(each.error, Unreadable | NotFound) for each in pushed):
+                raise KeyError("id")
+            return pushed
 
     return Choking
 
@@ -71,6 +78,10 @@ def dropping(base: type[Any]) -> type[Any]:
                 for each in seen:
                     yield each
 
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            return [each for each in pushed if each.error is None]
+
     return Dropping
 
 
@@ -95,6 +106,11 @@ def misnaming(base: type[Any]) -> type[Any]:
                 odd = isinstance(each, UnreadableRecord)
                 yield replace(each, field="elsewhere") if odd else each
 
+        async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
+            pushed: Sequence[PushedLevel] = await super().push_stock(levels)
+            lost = next((each.error for each in pushed if each.error), None)
+            return [replace(each, error=lost) for each in pushed]
+
     return Misnaming
 
 
@@ -107,6 +123,7 @@ ROWS: Sequence[tuple[str, Sequence[str]]] = (
     ("odd-orders-stop-no-others", ("woocommerce", "shopify", "square", "amazon", "ebay")),
     ("an-odd-order-read-alone", ("medusa", "bigcommerce", "lightspeed", "walmart")),
     ("odd-returns-stop-no-others", ("shopify", "square", "vendure", "saleor", "walmart")),
+    ("an-odd-listing-stops-no-push", ("woocommerce", "amazon", "medusa", "ebay")),
     ("odd-listings-stop-no-others", ("woocommerce", "bigcommerce", "medusa", "vendure")),
 )
 
@@ -142,3 +159,16 @@ def test_every_row_about_records_has_connectors_that_fail_it() -> None:
     assert {name for name, _ in ROWS} == set(BY_NAME)
     assert all(len(keys) >= 3 for _, keys in ROWS)
     assert records.ODD_MAX > 100
+
+
+@pytest.mark.parametrize("key", ["dell", "hp", "lenovo"])
+def test_a_last_day_that_cannot_be_read_is_no_cover_without_an_end(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {case.name: case for case in warranties.CASES}["odd-answers-change-no-others"]
+    run_case(row, connector_class(key), driver_of(key))
+    monkeypatch.setattr(
+        warranty_status, "day", lambda record, name: warranty_status.parse_day(record.get(name))
+    )
+    with pytest.raises(ConformanceFailure, match="last day"):
+        run_case(row, connector_class(key), driver_of(key))

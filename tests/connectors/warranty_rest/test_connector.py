@@ -15,6 +15,7 @@ from connectors import (
     Rejected,
     Transient,
     Unknown,
+    UnreadableRecord,
 )
 from connectors.registry import connect
 from connectors.testing.serving import serve
@@ -158,7 +159,6 @@ def test_words_paths_and_dates_of_the_maker_are_configuration() -> None:
     [
         ("2099-01-01", WarrantyStatus.COVERED),
         ("2001-01-01", WarrantyStatus.EXPIRED),
-        ("some day", WarrantyStatus.UNKNOWN),
         (None, WarrantyStatus.UNKNOWN),
     ],
 )
@@ -167,6 +167,14 @@ def test_without_a_status_word_the_last_day_decides(
 ) -> None:
     connector = configured({"ends_on": ends_on}, fields={"status": ""})
     assert look_up(connector, "S")["S"].status is status
+
+
+@pytest.mark.parametrize("ends_on", ["some day", ["2099-01-01"], 20990101])
+def test_a_last_day_that_is_none_is_named(ends_on: object) -> None:
+    connector = configured({"ends_on": ends_on}, fields={"status": ""})
+    (found,) = asyncio.run(connector.lookup_warranty(ask("S")))
+    assert isinstance(found, UnreadableRecord)
+    assert (found.ref, found.field) == ("S", "ends_on")
 
 
 def test_a_word_that_nobody_mapped_is_unknown_and_never_not_covered() -> None:

@@ -150,7 +150,7 @@ def test_quantities_are_set_and_seen_for_products_and_variations() -> None:
         # What the shop leaves to the parent, or does not count, is refused and never switched on.
         (refused,) = await connector.push_stock([level(shirt, 3, variation_id=str(shared))])
         assert isinstance(refused.error, Rejected)
-        assert "manage_stock: parent" in str(refused.error)
+        assert "leaves it to the parent" in str(refused.error)
         assert simulator.products[shared]["manage_stock"] == "parent"
         calls = len(simulator.calls)
         await connector.push_stock(levels)

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from connectors import AuthFailed, Connector, ConnectorError, RateLimited, Transient
+from connectors import (
+    AuthFailed,
+    Connector,
+    ConnectorError,
+    RateLimited,
+    Transient,
+    UnreadableRecord,
+)
 from connectors.connections import Connections
 from hub.after_sales import warranty_answers as remembered
 from hub.after_sales.warranty_answers import Known
@@ -279,3 +286,37 @@ def test_the_oldest_answers_of_a_channel_come_first(world: World) -> None:
         return [question.serial for _, question in found]
 
     assert (stale(1), stale(9)) == (["SN-2"], ["SN-2", "SN-1"])
+
+
+def test_an_answer_that_cannot_be_read_is_a_case_and_changes_nothing_known(world: World) -> None:
+    acme, _, runtime = makers(world)
+    world.receive("SN-1", "SN-2")
+    odd = UnreadableRecord(
+        kind="warranty", ref="SN-2", field="End", value='"soon"', reason="is no day", raw="{}"
+    )
+    acme.serials = {"SN-1", "SN-2"}
+
+    async def half(questions: Sequence[WarrantyQuestion]) -> Any:
+        found = await Recording.lookup_warranty(acme, questions)
+        return [odd if each.serial == "SN-2" else each for each in found]
+
+    whole = acme.lookup_warranty
+    acme.lookup_warranty = half  # type: ignore[method-assign, assignment]
+    first, second = ask(runtime, unit(world, "SN-1"), unit(world, "SN-2"))
+    assert first is not None
+    assert first.warranty.status is WarrantyStatus.COVERED
+    assert second is not None
+    assert second.warranty.status is WarrantyStatus.UNKNOWN
+    assert world.open_cases() == [("unreadable_record", "warranty SN-2")]
+    acme.lookup_warranty = whole  # type: ignore[method-assign]
+    world.pass_time(days=30)
+    (again,) = ask(runtime, unit(world, "SN-2"))
+    assert again is not None
+    assert again.warranty.status is WarrantyStatus.COVERED
+    assert world.open_cases() == []
+    acme.lookup_warranty = half  # type: ignore[method-assign, assignment]
+    world.pass_time(days=30)
+    ask(runtime, unit(world, "SN-2"))
+    (kept,) = ask(runtime, unit(world, "SN-2"))
+    assert kept is not None
+    assert kept.warranty.status is WarrantyStatus.COVERED, "an older answer is kept"
