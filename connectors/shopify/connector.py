@@ -71,8 +71,10 @@ from connectors.shopify.mapping import (
 from connectors.shopify.selection import Selection, Sold
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, records, text
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch, Record
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -151,8 +153,20 @@ class Shopify(
 
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     compares_in_one_step: ClassVar[bool] = True
+
+    @classmethod
+    def account(cls, settings: ShopifySettings) -> Sequence[str]:
+        """Name the shop, or what of it is sold where."""
+        return (
+            account_part(
+                address_of(settings.shop_url),
+                "" if settings.orders is Sold.ALL else str(settings.orders),
+                settings.location_id if settings.orders is Sold.COUNTER else "",
+            ),
+        )
 
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:
@@ -344,7 +358,7 @@ class Shopify(
         data = await execute(
             self.api,
             documents.ORDERS,
-            first=ORDERS_PER_PAGE,
+            first=page_size(ORDERS_PER_PAGE),
             after=after,
             sort=sort,
             query=self._selection.query(*terms),

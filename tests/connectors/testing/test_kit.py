@@ -32,6 +32,7 @@ from connectors.testing.case import Case, NotApplicable
 from connectors.testing.conformance import CASES, lines, records
 from connectors.testing.harness import run_case
 from connectors.testing.simulator_driver import DriverIncomplete, SimulatorDriver
+from connectors.toolkit.page_size import smaller_pages
 from connectors.warranty_rest.connector import WarrantyRest
 from connectors.warranty_rest.driver import WarrantyDriver
 from hub import vocabulary
@@ -105,6 +106,12 @@ class PagesByNumber(Medusa):
         orders = await self._orders("updated_at", datetime(2020, 1, 1, tzinfo=UTC), None, skip)
         read = tuple(parse_order(each) for each in orders)
         return Page(read, str(skip + len(orders)), len(orders) == 50)
+
+
+class PagesOfOneSize(Medusa):
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        with smaller_pages(1):
+            return await super().pull_orders(cursor)
 
 
 class ForgetsWhatItGave(Medusa):
@@ -407,6 +414,7 @@ class AnyDeviceWillDo(Gudid):
 PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("empty-pages-of-orders", NeverEmpty, MedusaDriver),
     ("pages-while-orders-change", PagesByNumber, MedusaDriver),
+    ("smaller-pages-lose-nothing", PagesOfOneSize, MedusaDriver),
     ("same-cursor-twice", ForgetsWhatItGave, MedusaDriver),
     ("one-order-as-it-is-now", InventsOrders, MedusaDriver),
     ("cancelled-there", NeverCancels, MedusaDriver),
