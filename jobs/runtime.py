@@ -14,6 +14,7 @@ from hub.access.vault import Vault
 from hub.clock import now
 from hub.commands.context import CommandContext
 from hub.storage.database import Database
+from hub.sync.inbox_retention import Retention
 from hub.sync.leases import LEASE
 from hub.sync.streams import SilencePolicy
 from jobs import shared_rate_limits
@@ -37,6 +38,8 @@ class Runtime:
     """Duration of a lease, which its worker extends while it is alive."""
     silence: SilencePolicy = field(default_factory=SilencePolicy)
     """When a stream of a channel that fails is reported to a person."""
+    retention: Retention = field(default_factory=Retention)
+    """How long the inbox keeps what it took."""
     runs: "set[asyncio.Task[Any]]" = field(default_factory=set)
     """Runs of jobs over single channels that outlast their firing."""
     webhooks_to_private_networks: bool = False

@@ -57,6 +57,7 @@ from connectors.ebay.mapping import (
 )
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
+from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
@@ -68,6 +69,7 @@ from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockL
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
+ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # eBay refuses to look further back than two years
@@ -106,6 +108,7 @@ class Ebay(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReceivePrivacyRequests,
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
@@ -241,6 +244,19 @@ class Ebay(
         token = self.settings.verification_token.get_secret_value()
         address = self.settings.notification_url
         return {"challengeResponse": challenge_response(query["challenge_code"], token, address)}
+
+    def privacy_request(self, topic: str, body: bytes) -> PrivacyRequest | None:
+        """Return the deletion of a buyer's account, which eBay announces to every application."""
+        if topic != ACCOUNT_DELETION:
+            return None
+        data = parse_notification(body)[2]
+        named = data if isinstance(data, dict) else {}
+        said = [str(named[name]) for name in ("username", "userId", "eiasToken") if named.get(name)]
+        return PrivacyRequest(
+            kind=PrivacyKind.ERASE_CUSTOMER,
+            customer_ref=str(named.get("username") or ""),
+            identifiers=said,
+        )
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""

@@ -68,6 +68,7 @@ from connectors.shopify.mapping import (
     refused_index,
     webhook_header,
 )
+from connectors.shopify.privacy import ShopifyPrivacy
 from connectors.shopify.selection import Selection, Sold
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -144,6 +145,7 @@ class Shopify(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ShopifyPrivacy,
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
 

@@ -23,6 +23,7 @@ from connectors.medusa.driver import MedusaDriver
 from connectors.medusa.mapping import parse_order
 from connectors.notice_rest.connector import NoticeRest
 from connectors.notice_rest.driver import NoticeDriver
+from connectors.privacy import PrivacyRequest
 from connectors.shopify.connector import Shopify
 from connectors.shopify.driver import ShopifyDriver
 from connectors.square.connector import Square
@@ -329,6 +330,12 @@ class NoHurry(Medusa):
             raise Transient(str(error)) from error
 
 
+class IgnoresPrivacy(Shopify):
+    def privacy_request(self, topic: str, body: bytes) -> PrivacyRequest | None:
+        found = super().privacy_request(topic, body)
+        return None if topic == "shop/redact" else found
+
+
 class CancelsAgain(Shopify):
     async def cancel_order(self, cancellation: Cancellation) -> str:
         ref = cancellation.order_ref
@@ -446,6 +453,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),
     ("a-tampered-webhook-is-refused", BelievesEverybody, MedusaDriver),
     ("a-replayed-webhook-is-known", NumbersDeliveries, MedusaDriver),
+    ("privacy-requests-are-read", IgnoresPrivacy, ShopifyDriver),
     ("a-replayed-webhook-is-known", OneIdForAll, MedusaDriver),
     ("a-message-returns-until-acknowledged", AcknowledgesAtOnce, AmazonDriver),
     ("a-message-returns-until-acknowledged", AcknowledgesNothing, AmazonDriver),
