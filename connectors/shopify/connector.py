@@ -69,10 +69,9 @@ from connectors.shopify.mapping import (
     webhook_header,
 )
 from connectors.shopify.privacy import ShopifyPrivacy
-from connectors.shopify.selection import Selection, Sold
+from connectors.shopify.selection import Selection, Sold, account_of
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
-from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, records, text
 from connectors.toolkit.page_size import page_size
@@ -162,13 +161,7 @@ class Shopify(
     @classmethod
     def account(cls, settings: ShopifySettings) -> Sequence[str]:
         """Name the shop, or what of it is sold where."""
-        return (
-            account_part(
-                address_of(settings.shop_url),
-                "" if settings.orders is Sold.ALL else str(settings.orders),
-                settings.location_id if settings.orders is Sold.COUNTER else "",
-            ),
-        )
+        return (account_of(settings.shop_url, settings.orders, settings.location_id),)
 
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:
