@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.connections import Connections
+from connectors.toolkit.retirements import Retirement
 from hub.access.vault import Vault
 from hub.clock import now
 from hub.commands.context import CommandContext
@@ -40,6 +41,8 @@ class Runtime:
     """When a stream of a channel that fails is reported to a person."""
     retention: Retention = field(default_factory=Retention)
     """How long the inbox keeps what it took."""
+    announced: dict[str, tuple[Retirement, ...]] = field(default_factory=dict)
+    """What each channel announced of the end of its API, as far as it was reported."""
     runs: "set[asyncio.Task[Any]]" = field(default_factory=set)
     """Runs of jobs over single channels that outlast their firing."""
     webhooks_to_private_networks: bool = False
