@@ -41,6 +41,7 @@ from connectors.errors import (
     Transient,
     Unknown,
 )
+from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.registry import connect, installed
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -59,6 +60,8 @@ __all__ = [
     "NotOurs",
     "OrderRef",
     "Page",
+    "PrivacyKind",
+    "PrivacyRequest",
     "PullOrders",
     "PullReturns",
     "PushEvents",
@@ -68,6 +71,7 @@ __all__ = [
     "PushedLevel",
     "QueueMessage",
     "RateLimited",
+    "ReceivePrivacyRequests",
     "ReceiveQueue",
     "ReceiveWebhooks",
     "RegisterWarranty",

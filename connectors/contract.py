@@ -125,6 +125,16 @@ class Connector(ABC, Generic[Settings]):
     def remote(cls, settings: Settings) -> Remote:
         """Return base URL, credentials and rate limits of the remote. Makes no call."""
 
+    @classmethod
+    def account(cls, settings: Settings) -> Sequence[str]:  # noqa: ARG003 # a hook
+        """Return which parts of which remote account the channel serves; none: not known.
+
+        Name them by `toolkit.accounts.account_part`, with no secret in them: one for each
+        marketplace, outlet or location whose orders it reads. A second channel of a part that is
+        served is refused, unless a person states that the two share it. Makes no call.
+        """
+        return ()
+
     @abstractmethod
     async def check(self) -> None:
         """Make the cheapest call that proves credentials and permissions.
@@ -139,6 +149,9 @@ class PullOrders(ABC):
 
     orders_name_serials: ClassVar[bool] = False
     """Whether its order lines can name serials that the channel itself sold, as a POS does."""
+
+    pages_shrink: ClassVar[bool] = False
+    """Whether its pages of orders follow `toolkit.page_size`, which shrinks where they time out."""
 
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset()
     """The reasons that it states why nothing of an order may leave; it hides the others."""

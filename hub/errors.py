@@ -123,6 +123,15 @@ class KeyReused(Refused):
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
+class AccountInUse(Refused):
+    """Another channel serves this account already; `channel` names it.
+
+    Change that channel, or state that the two share the account.
+    """
+
+    code = "ACCOUNT_IN_USE"
+
+
 class NotEnoughStock(Refused):
     """Fewer units are available than are asked for."""
 

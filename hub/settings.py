@@ -48,6 +48,14 @@ class Settings:
     poll_seconds: int = 60
     """How often orders are pulled from channels; webhooks make it sooner."""
 
+    silence_failures: int = 5
+    """After how many failures in a row of a pull, over two minutes or more, a case is opened."""
+    silence_seconds: int = 600
+    """After how long without success a pull that fails opens a case, however few its attempts."""
+    inbox_body_hours: int = 72
+    """How long the body of an understood delivery of a channel is kept; it may name a person."""
+    inbox_days: int = 180
+    """How long it is known that a delivery arrived, so that it is not taken twice."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks; for development."""
     drain_seconds: int = 20
@@ -61,6 +69,11 @@ class Settings:
         """Refuse what can not be, with ValueError."""
         if self.processes < 0:
             raise ValueError(f"{PREFIX}PROCESSES is 0 or more, not {self.processes}")
+        for name in ("silence_failures", "silence_seconds", "inbox_days"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{PREFIX}{name.upper()} is 1 or more")
+        if self.inbox_body_hours < 0:
+            raise ValueError(f"{PREFIX}INBOX_BODY_HOURS is 0 or more")
         if self.processes > 1 and self.database.startswith("sqlite:///"):
             raise ValueError(f"{PREFIX}PROCESSES: one process serves a SQLite file")
 

@@ -18,8 +18,10 @@ from connectors import (
     AuthFailed,
     NotFound,
     NotOurs,
+    PrivacyRequest,
     PullOrders,
     PullReturns,
+    ReceivePrivacyRequests,
     ReceiveQueue,
     ReceiveWebhooks,
     SendNotice,
@@ -38,6 +40,7 @@ from hub.sync import channels, inbox
 from hub.sync.leases import MESSAGES, Fences
 from hub.vocabulary import NoticeReceipt, Order, Return
 from jobs import deletions, leases, unreadable
+from jobs.maintenance import privacy
 from jobs.probes import judged
 from jobs.recovery import Decision, apply_to_channel, decide, report_dead
 from jobs.runtime import Runtime
@@ -63,6 +66,7 @@ class DeliveryContent:
     orders: Sequence[Order] = ()
     returns: Sequence[Return] = ()
     receipts: Sequence[NoticeReceipt] = ()
+    privacy: PrivacyRequest | None = None
     unreadable: Sequence[UnreadableRecord] = ()
     cursor: str | None = None  # of the page on which the unreadable ones stand
     deleted: Sequence[str] = ()  # references of orders that the channel no longer has
@@ -166,7 +170,10 @@ def _by_subject(
         subject: object = message["id"]
         if message["source"] in HINTED:
             with suppress(Exception):  # it fails again when it is processed, alone
-                if not _receipts(runtime, channel, message):
+                alone = _receipts(runtime, channel, message) or _privacy_request(
+                    runtime, channel, message
+                )
+                if not alone:
                     refs = _hinted(runtime, channel, message)
                     subject = tuple(sorted(refs)) or subject
         groups.setdefault(subject, []).append(message)
@@ -182,11 +189,12 @@ async def _process(
     first, *others = group
     try:
         receipts = _receipts(runtime, channel, first)
+        asked = _privacy_request(runtime, channel, first)
         async with leases.one_call():
             with rate_limit_wait(0, started=STARTED_WAIT_SECONDS):  # a lease is held
                 content = (
-                    DeliveryContent(receipts=receipts)
-                    if receipts
+                    DeliveryContent(receipts=receipts, privacy=asked)
+                    if receipts or asked
                     else await _read(runtime, channel, group)
                 )
 
@@ -213,6 +221,15 @@ def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Seque
     if not isinstance(connector, SendNotice):
         return ()
     return connector.receipts(message["topic"], bytes(message["body"]))
+
+
+def _privacy_request(
+    runtime: Runtime, channel: ChannelRow, message: InboxRow
+) -> PrivacyRequest | None:
+    connector: object = runtime.connections.of(channel)
+    if message["source"] not in HINTED or not isinstance(connector, ReceivePrivacyRequests):
+        return None
+    return connector.privacy_request(message["topic"], bytes(message["body"]))
 
 
 async def _read(
@@ -298,11 +315,13 @@ async def _read_again(
     if record.kind == unreadable.RETURN and isinstance(connector, PullReturns):
         returns = await connector.pull_returns(kept.cursor or "")
         good, odd = unreadable.sort(returns.items, record.kind)
-        return DeliveryContent((), good, (), [*returns.unreadable, *odd], kept.cursor)
+        return DeliveryContent(
+            returns=good, unreadable=[*returns.unreadable, *odd], cursor=kept.cursor
+        )
     if isinstance(connector, PullOrders):
         page = await connector.pull_orders(kept.cursor or "")
         good, odd = unreadable.sort(page.items, record.kind)
-        return DeliveryContent(good, (), (), [*page.unreadable, *odd], kept.cursor)
+        return DeliveryContent(good, unreadable=[*page.unreadable, *odd], cursor=kept.cursor)
     raise TypeError(f"{channel['connector']} can not read a record back")
 
 
@@ -351,6 +370,9 @@ def _accept(
         channel_returns.review_again(tx, context, channel, [each.ref for each in content.returns])
     # It may have been given up before, and replayed.
     cases.settle(tx, CaseKind.SYNC_FAILURE, message["delivery"], channel["id"], context.now)
+    if content.privacy is not None:
+        privacy.honour(tx, runtime, channel, message["delivery"], content.privacy)
+        notices.discard(tx, message["id"])
     if content.receipts:
         unknown = notices.receive(tx, channel["id"], content.receipts, context.now)
         if unknown and message["attempts"] < RECEIPT_ATTEMPTS_MAX:

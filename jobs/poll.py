@@ -27,7 +27,14 @@ from jobs import leases, unreadable
 from jobs.channel_runs import run_each
 from jobs.intake import ORDERS, RETURN, RETURNS
 from jobs.probes import judged
-from jobs.recovery import Decision, apply_to_channel, decide, report_dead, report_silence
+from jobs.recovery import (
+    Decision,
+    apply_to_channel,
+    decide,
+    report_dead,
+    report_retirements,
+    report_silence,
+)
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -77,7 +84,17 @@ async def poll(runtime: Runtime, channel: ChannelRow) -> int:
             logger.warning(
                 "%s of %s could not be pulled: %s", stream.name, channel["code"], decision.error
             )
+    await note_retirements(runtime, channel)
     return new
+
+
+async def note_retirements(runtime: Runtime, channel: ChannelRow) -> None:
+    """Open a case where the channel announces the end of calls that the hub makes."""
+    found = runtime.connections.of(channel).api.retirements()
+    if found and found != runtime.announced.get(channel["id"]):
+        now = runtime.clock()
+        await runtime.database.write(lambda tx: report_retirements(tx, channel, found, now))
+        runtime.announced[channel["id"]] = found
 
 
 def _streams(runtime: Runtime, channel: ChannelRow) -> list[Stream]:

@@ -113,6 +113,7 @@ async def _run(runtime: Runtime, channel: ChannelRow, scope: Scope, options: Run
         )
         if options.heal:
             await _until_healed(runtime, run_id)
+        await poll.note_retirements(runtime, channel)
     except Exception as error:
         decision = decide(await judged(runtime, channel, error), 0, runtime.clock())
 

@@ -23,6 +23,7 @@ channel at intervals.
 
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ from connectors import (
     Rejected,
     Transient,
 )
+from connectors.toolkit.retirements import Retirement
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, moment
@@ -51,6 +53,7 @@ ATTEMPTS_MAX = len(BACKOFF_SECONDS)
 CONFLICTS_AT_ONCE_MAX = 3
 SOON_ATTEMPTS_MAX = 4  # within about three minutes
 JITTER = 0.2
+RETIRES_SOON = timedelta(days=30)  # before the last day of a call, its case becomes urgent
 _random = random.SystemRandom()
 
 
@@ -230,6 +233,25 @@ def report_silence(
             "failing_since": since.isoformat(),
             "last_success": done,
         },
+    )
+    cases.report(tx, finding, now)
+
+
+def report_retirements(
+    tx: Transaction, channel: ChannelRow, found: Sequence[Retirement], now: datetime
+) -> None:
+    """Open a case for calls whose end the channel announces in its headers."""
+    days = sorted(each.ends_on for each in found if each.ends_on)
+    soon = (now + RETIRES_SOON).date().isoformat()
+    when = f"on {days[0]}" if days else "at a time that it does not name"
+    finding = Finding(
+        kind=CaseKind.API_RETIRING,
+        subject=channel["code"],
+        channel_id=channel["id"],
+        severity=Severity.HIGH if days and days[0] <= soon else Severity.MEDIUM,
+        summary=f"{channel['name']} retires {len(found)} calls of its API, the first {when}: "
+        "bring in a newer version of the connector.",
+        details={"calls": {each.call: dict(each.said) for each in found}},
     )
     cases.report(tx, finding, now)
 

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.connections import Connections
+from connectors.toolkit.retirements import Retirement
 from hub.access.vault import Vault
 from hub.clock import now
 from hub.commands.context import CommandContext
 from hub.storage.database import Database
+from hub.sync.inbox_retention import Retention
 from hub.sync.leases import LEASE
 from hub.sync.streams import SilencePolicy
 from jobs import shared_rate_limits
@@ -37,6 +39,10 @@ class Runtime:
     """Duration of a lease, which its worker extends while it is alive."""
     silence: SilencePolicy = field(default_factory=SilencePolicy)
     """When a stream of a channel that fails is reported to a person."""
+    retention: Retention = field(default_factory=Retention)
+    """How long the inbox keeps what it took."""
+    announced: dict[str, tuple[Retirement, ...]] = field(default_factory=dict)
+    """What each channel announced of the end of its API, as far as it was reported."""
     runs: "set[asyncio.Task[Any]]" = field(default_factory=set)
     """Runs of jobs over single channels that outlast their firing."""
     webhooks_to_private_networks: bool = False

@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 from hub.settings import Settings
 from hub.storage.database import Database, await_database
 from hub.storage.migrations import is_current, migrate
+from hub.sync.inbox_retention import Retention
+from hub.sync.streams import SilencePolicy
 from hub_api.app import Parts, create_app
 from jobs import schedule
 from jobs.runtime import Runtime
@@ -25,7 +27,18 @@ def runtime_of(settings: Settings, database: Database) -> Runtime:
     lease = timedelta(seconds=settings.lease_seconds)
     private = settings.webhooks_to_private_networks
     return Runtime.over(
-        database, settings.vault(), lease=lease, webhooks_to_private_networks=private
+        database,
+        settings.vault(),
+        lease=lease,
+        webhooks_to_private_networks=private,
+        silence=SilencePolicy(
+            failures=settings.silence_failures,
+            longest=timedelta(seconds=settings.silence_seconds),
+        ),
+        retention=Retention(
+            bodies=timedelta(hours=settings.inbox_body_hours),
+            rows=timedelta(days=settings.inbox_days),
+        ),
     )
 
 

@@ -63,6 +63,7 @@ from connectors.contract import (
 from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
+from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import nodes_of
 from connectors.toolkit.sigv4 import SigningKey
@@ -160,6 +161,14 @@ class Amazon(
                     settings.queue_secret_access_key.get_secret_value(),
                 ),
             )
+
+    @classmethod
+    def account(cls, settings: AmazonSettings) -> Sequence[str]:
+        """Name the seller at each marketplace."""
+        return tuple(
+            account_part(settings.seller_id, marketplace)
+            for marketplace in settings.marketplace_ids
+        )
 
     @classmethod
     def remote(cls, settings: AmazonSettings) -> Remote:

@@ -58,6 +58,7 @@ from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import identity, records
 from connectors.toolkit.keyset_pages import KeysetPosition
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
@@ -98,7 +99,13 @@ class BigCommerce(
 
     key: ClassVar[str] = "bigcommerce"
     settings_model: ClassVar[type[BaseModel]] = BigCommerceSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 250
+
+    @classmethod
+    def account(cls, settings: BigCommerceSettings) -> Sequence[str]:
+        """Name the store."""
+        return (settings.store_hash,)
 
     @classmethod
     def remote(cls, settings: BigCommerceSettings) -> Remote:
@@ -128,17 +135,18 @@ class BigCommerce(
         """Return the next orders by their time of change."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         place = KeysetPosition.resume(position.after, position.since or BEGINNING)
+        size = page_size(ORDERS_PER_PAGE)
         found = await request_list(
             self.api,
             "/v2/orders",
             min_date_modified=stamp(place.since),
             sort="date_modified:asc",
-            page=place.skip // ORDERS_PER_PAGE + 1,
-            limit=ORDERS_PER_PAGE,
+            page=place.skip // size + 1,
+            limit=size,
             **WITH_LINES,
         )
         newest = ORDERS.newest(found, changed_at)
-        position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        position, more = position.step(newest, place.following(newest, len(found), size))
         orders = await ORDERS.each_async(found, self._placed)
         return Page(orders.items, position.cursor(), more, orders.unreadable)
 

@@ -18,6 +18,7 @@ offer limits on its own unless the listing names its ``offer_id``, sell items li
 Inventory API, or read refunds and returns.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,16 +56,20 @@ from connectors.ebay.mapping import (
     sold_on,
 )
 from connectors.ebay.signature import Keys, challenge_response
-from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs
+from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
+from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
+from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import stamp
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
+ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # eBay refuses to look further back than two years
@@ -103,6 +108,7 @@ class Ebay(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReceivePrivacyRequests,
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
@@ -113,12 +119,21 @@ class Ebay(
 
     key: ClassVar[str] = "ebay"
     settings_model: ClassVar[type[BaseModel]] = EbaySettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 25
     stores_serials: ClassVar[bool] = False
 
     def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
         self._keys = Keys()
+
+    @classmethod
+    def account(cls, settings: EbaySettings) -> Sequence[str]:
+        """Name the seller by a digest of its consent, at each marketplace or at all."""
+        return tuple(
+            account_part(_seller(settings), marketplace)
+            for marketplace in settings.marketplace_ids or ("",)
+        )
 
     @classmethod
     def remote(cls, settings: EbaySettings) -> Remote:
@@ -143,10 +158,12 @@ class Ebay(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes."""
-        window = TimeWindow.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC), page_size(ORDERS_PER_PAGE))
         since = max(window.since or window.until - KEPT, window.until - KEPT)
         found, total = await self._orders("lastmodifieddate", since, window.until, window.number)
-        window, more = window.step(ORDERS.times(found, changed_at), total, ORDERS_PER_PAGE)
+        window, more = window.step(
+            ORDERS.times(found, changed_at), total, page_size(ORDERS_PER_PAGE)
+        )
         orders = ORDERS.each(found, self._ours)
         return Page(orders.items, window.cursor(), more, orders.unreadable)
 
@@ -230,6 +247,19 @@ class Ebay(
         address = self.settings.notification_url
         return {"challengeResponse": challenge_response(query["challenge_code"], token, address)}
 
+    def privacy_request(self, topic: str, body: bytes) -> PrivacyRequest | None:
+        """Return the deletion of a buyer's account, which eBay announces to every application."""
+        if topic != ACCOUNT_DELETION:
+            return None
+        data = parse_notification(body)[2]
+        named = data if isinstance(data, dict) else {}
+        said = [str(named[name]) for name in ("username", "userId", "eiasToken") if named.get(name)]
+        return PrivacyRequest(
+            kind=PrivacyKind.ERASE_CUSTOMER,
+            customer_ref=str(named.get("username") or ""),
+            identifiers=said,
+        )
+
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""
         return order_refs(parse_notification(body)[2])
@@ -237,13 +267,17 @@ class Ebay(
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int
     ) -> tuple[list[Any], int]:
+        limit = page_size(ORDERS_PER_PAGE)
         params = {
             "filter": f"{field}:[{stamp(since)}..{stamp(until)}]",
-            "limit": str(ORDERS_PER_PAGE),
-            "offset": str((page - 1) * ORDERS_PER_PAGE),
+            "limit": str(limit),
+            "offset": str((page - 1) * limit),
         }
         answer = await self.api.json_object("GET", ORDERS_PATH, params=params)
-        return list_field(answer, "orders"), int(answer.get("total") or 0)
+        found = list_field(answer, "orders")
+        if "total" not in answer and len(found) >= limit > 1:
+            raise Unknown("the answer holds no total: pages would be lost")
+        return found, int(answer.get("total") or len(found))
 
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that was bought on another marketplace."""
@@ -283,3 +317,9 @@ def _request(level: StockLevel) -> dict[str, Any]:
         offer = {"offerId": level.remote["offer_id"], "availableQuantity": level.available}
         request["offers"] = [offer]
     return request
+
+
+def _seller(settings: EbaySettings) -> str:
+    """Name the seller without its name, which the settings do not hold."""
+    consent = settings.refresh_token.get_secret_value()
+    return hashlib.sha256(f"{settings.client_id}:{consent}".encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.ebay.simulator import EbaySimulator
+from connectors.privacy import PrivacyKind
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
     OfficialContract,
@@ -24,6 +25,15 @@ class EbayDriver(SkuSimulatorDriver):
 
     key = "ebay"
     orders_for_pages = 230
+    privacy_calls: ClassVar[Sequence[tuple[str, bytes, PrivacyKind]]] = (
+        (
+            "MARKETPLACE_ACCOUNT_DELETION",
+            b'{"metadata":{"topic":"MARKETPLACE_ACCOUNT_DELETION","schemaVersion":"1.0"},'
+            b'"notification":{"notificationId":"49feeaeb-4982-42d9-a377-9645b8479411_33f7",'
+            b'"data":{"username":"test_user","userId":"ma8vp1jySJC","eiasToken":"nY+sHZ2PrBmd"}}}',
+            PrivacyKind.ERASE_CUSTOMER,
+        ),
+    )
     time_resolution = timedelta(milliseconds=1)
     enum_fields = frozenset(
         {"orderFulfillmentStatus", "orderPaymentStatus", "cancelState", "lineItemFulfillmentStatus"}

@@ -59,7 +59,9 @@ from connectors.lightspeed.mapping import (
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.json_fields import identity, records, text
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
@@ -101,9 +103,15 @@ class Lightspeed(
 
     key: ClassVar[str] = "lightspeed"
     settings_model: ClassVar[type[BaseModel]] = LightspeedSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 20
     orders_name_serials: ClassVar[bool] = True
     stores_serials: ClassVar[bool] = False
+
+    @classmethod
+    def account(cls, settings: LightspeedSettings) -> Sequence[str]:
+        """Name the outlet of the shop."""
+        return (account_part(address_of(settings.url), settings.outlet_id.lower()),)
 
     @classmethod
     def remote(cls, settings: LightspeedSettings) -> Remote:
@@ -134,7 +142,7 @@ class Lightspeed(
         """Return the next sales of the outlet by their version, each with its serials."""
         after = int(cursor or 0)
         answer = await self.api.json(
-            "GET", f"{API}/sales", params={"after": after, "page_size": SALES_PER_PAGE}
+            "GET", f"{API}/sales", params={"after": after, "page_size": page_size(SALES_PER_PAGE)}
         )
         found = response_data(answer, list)
         version = max(after, page_version(answer))

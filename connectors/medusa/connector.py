@@ -52,9 +52,11 @@ from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import nodes_of, object_field
 from connectors.toolkit.keyset_pages import KeysetPosition
+from connectors.toolkit.page_size import page_size
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
 
@@ -94,7 +96,13 @@ class Medusa(
 
     key: ClassVar[str] = "medusa"
     settings_model: ClassVar[type[BaseModel]] = MedusaSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
+
+    @classmethod
+    def account(cls, settings: MedusaSettings) -> Sequence[str]:
+        """Name the shop."""
+        return (address_of(settings.base_url),)
 
     @classmethod
     def remote(cls, settings: MedusaSettings) -> Remote:
@@ -121,9 +129,10 @@ class Medusa(
         """Return the next orders by their time of change."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
         place = KeysetPosition.resume(position.after, position.since or BEGINNING)
-        found = await self._orders("updated_at", place.since, None, place.skip)
+        size = page_size(ORDERS_PER_PAGE)
+        found = await self._orders("updated_at", place.since, None, place.skip, size)
         newest = ORDERS.newest(found, changed_at)
-        position, more = position.step(newest, place.following(newest, len(found), ORDERS_PER_PAGE))
+        position, more = position.step(newest, place.following(newest, len(found), size))
         orders = ORDERS.each(found, parse_order)
         return Page(orders.items, position.cursor(), more, orders.unreadable)
 

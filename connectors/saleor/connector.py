@@ -60,8 +60,10 @@ from connectors.saleor.mapping import (
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
+from connectors.toolkit.accounts import address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import identity
+from connectors.toolkit.page_size import page_size
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
@@ -113,11 +115,17 @@ class Saleor(
 
     key: ClassVar[str] = "saleor"
     settings_model: ClassVar[type[BaseModel]] = SaleorSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
 
     def __init__(self, settings: SaleorSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
         self._keys = ShopKeys()
+
+    @classmethod
+    def account(cls, settings: SaleorSettings) -> Sequence[str]:
+        """Name the shop."""
+        return (address_of(settings.url),)
 
     @classmethod
     def remote(cls, settings: SaleorSettings) -> Remote:
@@ -246,7 +254,7 @@ class Saleor(
         self, document: str, wanted: Mapping[str, Any], sort: Mapping[str, str], after: str | None
     ) -> Any:
         data = await self._execute(
-            document, first=ORDERS_PER_PAGE, after=after, filter=wanted, sort=sort
+            document, first=page_size(ORDERS_PER_PAGE), after=after, filter=wanted, sort=sort
         )
         return data["orders"]
 

@@ -68,11 +68,13 @@ from connectors.shopify.mapping import (
     refused_index,
     webhook_header,
 )
-from connectors.shopify.selection import Selection, Sold
+from connectors.shopify.privacy import ShopifyPrivacy
+from connectors.shopify.selection import Selection, Sold, account_of
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, records, text
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch, Record
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -142,6 +144,7 @@ class Shopify(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ShopifyPrivacy,
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
 
@@ -151,8 +154,14 @@ class Shopify(
 
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     compares_in_one_step: ClassVar[bool] = True
+
+    @classmethod
+    def account(cls, settings: ShopifySettings) -> Sequence[str]:
+        """Name the shop, or what of it is sold where."""
+        return (account_of(settings.shop_url, settings.orders, settings.location_id),)
 
     @classmethod
     def remote(cls, settings: ShopifySettings) -> Remote:
@@ -344,7 +353,7 @@ class Shopify(
         data = await execute(
             self.api,
             documents.ORDERS,
-            first=ORDERS_PER_PAGE,
+            first=page_size(ORDERS_PER_PAGE),
             after=after,
             sort=sort,
             query=self._selection.query(*terms),

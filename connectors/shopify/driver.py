@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from connectors.privacy import PrivacyKind
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
@@ -17,6 +18,27 @@ class ShopifyDriver(SkuSimulatorDriver):
     enum_fields = frozenset({"displayFinancialStatus", "displayFulfillmentStatus", "status"})
     official: ClassVar[Sequence[OfficialContract]] = (
         OfficialContract("shopify/admin-2026-10.nodesc.graphql", "/admin/api/", "graphql.json"),
+    )
+    # Shopify's documented examples of its three mandatory webhooks.
+    privacy_calls: ClassVar[Sequence[tuple[str, bytes, PrivacyKind]]] = (
+        (
+            "customers/data_request",
+            b'{"shop_id":954889,"shop_domain":"shop.example","orders_requested":[299938],'
+            b'"customer":{"id":191167,"email":"john@example.com","phone":"555-625-1199"},'
+            b'"data_request":{"id":9999}}',
+            PrivacyKind.DATA,
+        ),
+        (
+            "customers/redact",
+            b'{"shop_id":954889,"shop_domain":"shop.example","orders_to_redact":[299938],'
+            b'"customer":{"id":191167,"email":"john@example.com","phone":"555-625-1199"}}',
+            PrivacyKind.ERASE_CUSTOMER,
+        ),
+        (
+            "shop/redact",
+            b'{"shop_id":954889,"shop_domain":"shop.example"}',
+            PrivacyKind.ERASE_ACCOUNT,
+        ),
     )
     simulator: ShopifySimulator
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from connectors.toolkit.accounts import account_part, address_of
+
 POS = "pos"
 
 
@@ -58,3 +60,9 @@ class Selection:
         if self.sold is Sold.ONLINE:
             return not at_counter
         return at_counter and counter == self.location
+
+
+def account_of(shop_url: object, orders: Sold, location_id: str) -> str:
+    """Name the shop, or the part of it whose orders a channel takes."""
+    place = location_id if orders is Sold.COUNTER else ""
+    return account_part(address_of(shop_url), "" if orders is Sold.ALL else str(orders), place)

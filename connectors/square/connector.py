@@ -123,6 +123,11 @@ class Square(
     compares_stock: ClassVar[bool] = False
 
     @classmethod
+    def account(cls, settings: SquareSettings) -> Sequence[str]:
+        """Name the location, whose id is unique at Square."""
+        return (settings.location_id,)
+
+    @classmethod
     def remote(cls, settings: SquareSettings) -> Remote:
         """Describe the API of the seller."""
         return Remote(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
+from connectors.privacy import PrivacyKind
 from connectors.testing.simulator import Fault, Simulator, Webhook
 from hub.vocabulary import HoldReason
 
@@ -47,6 +48,8 @@ class SimulatorDriver:
     key: ClassVar[str]
     """The key of the connector whose other side this is."""
 
+    privacy_calls: ClassVar[Sequence[tuple[str, bytes, PrivacyKind]]] = ()
+    """Topic, body and kind of each privacy webhook that the channel documents."""
     orders_for_pages: ClassVar[int] = 130
     """So many orders fill more than two pages of the connector."""
     articles_for_pages: ClassVar[int] = 220

@@ -237,6 +237,7 @@ async def secrets_do_not_show(under_test: ConnectorUnderTest) -> None:
     built = under_test.make(lambda _: httpx.Response(200))
     settings, remote = under_test.model(), under_test.connector.remote(under_test.model())
     shown = f"{settings!r} {settings} {remote!r} {built!r}"
+    shown += " ".join(under_test.connector.account(settings))
     require(not [each for each in under_test.secrets() if each in shown], "a secret shows")
     for name, each in under_test.connector.settings_model.model_fields.items():
         if re.search(r"(secret|token|password|_key)$", name):

@@ -53,6 +53,8 @@ class RateLimitState:
     per_second: float
     window_ends: float = 0.0
     blocked_until: float = 0.0
+    declared: tuple[float, float] = (0.0, 0.0)
+    """Capacity and rate of the limit that it was made for: another limit replaces what is known."""
 
     @classmethod
     def full(cls, rate_limit: RateLimit, now: float) -> "RateLimitState":
@@ -63,20 +65,27 @@ class RateLimitState:
             capacity=rate_limit.capacity,
             per_second=rate_limit.per_second,
             window_ends=now + rate_limit.window_seconds if rate_limit.window_seconds else 0.0,
+            declared=(rate_limit.capacity, rate_limit.per_second),
         )
 
     @classmethod
     def read(cls, stored: Any) -> "RateLimitState":
         """Restore a state from stored plain values."""
-        return cls(**stored)
+        return cls(**{**stored, "declared": tuple(stored.get("declared", (0.0, 0.0)))})
 
-    def plain(self) -> dict[str, float]:
+    def plain(self) -> dict[str, Any]:
         """Return plain values to store."""
         return asdict(self)
 
     def refilled(self, rate_limit: RateLimit, now: float) -> "RateLimitState":
-        """Return the state at `now`: refilled, or reset at the end of its window."""
+        """Return the state at `now`: refilled, or reset at the end of its window.
+
+        A limit that was declared anew, as by other settings, holds from now on: what was spent
+        before stays spent, and what the remote reported of the old limit is forgotten.
+        """
         now = max(now, self.at)  # a clock that was set back gives nothing and takes nothing
+        if self.declared != (rate_limit.capacity, rate_limit.per_second):
+            return self._redeclared(rate_limit).refilled(rate_limit, now)
         if rate_limit.window_seconds:
             if now < self.window_ends:
                 return replace(self, at=now)
@@ -85,6 +94,17 @@ class RateLimitState:
             )
         return replace(
             self, at=now, left=min(self.capacity, self.left + (now - self.at) * self.per_second)
+        )
+
+    def _redeclared(self, rate_limit: RateLimit) -> "RateLimitState":
+        """Return the state under another limit: as much less than full as it was before."""
+        spent = max(0.0, self.capacity - self.left)
+        return replace(
+            self,
+            left=max(0.0, rate_limit.capacity - spent),
+            capacity=rate_limit.capacity,
+            per_second=rate_limit.per_second,
+            declared=(rate_limit.capacity, rate_limit.per_second),
         )
 
     def wait(self, rate_limit: RateLimit, cost: float) -> float:

@@ -24,11 +24,17 @@ class TimeWindow:
     newest: datetime | None = None
     page: int = 0  # the page to read now, from 1; 0: only its length is to be learned
     total: int = 0
+    size: int = 0  # of the pages that `page` counts
 
     @classmethod
-    def resume(cls, cursor: str, now: datetime) -> "TimeWindow":
-        """Restore a window from its cursor; "" starts the first one, which ends at `now`."""
+    def resume(cls, cursor: str, now: datetime, page_size: int | None = None) -> "TimeWindow":
+        """Restore a window from its cursor; "" starts the first one, which ends at `now`.
+
+        A window whose pages were of another size than `page_size` is read from its start again.
+        """
         stored = json.loads(cursor) if cursor else {}
+        if page_size is not None and stored.get("size", page_size) != page_size:
+            stored = {name: stored[name] for name in ("since", "until") if name in stored}
         times = {name: moment(stored[name]) for name in ("since", "newest") if name in stored}
         return cls(
             since=times.get("since"),
@@ -36,6 +42,7 @@ class TimeWindow:
             newest=times.get("newest"),
             page=stored.get("page", 0),
             total=stored.get("total", 0),
+            size=stored.get("size", 0),
         )
 
     @property
@@ -53,7 +60,7 @@ class TimeWindow:
         clock, never by ours alone.
         """
         times = [*changed, *([self.newest] if self.newest else [])]
-        read = replace(self, newest=max(times, default=None), total=total)
+        read = replace(self, newest=max(times, default=None), total=total, size=page_size)
         last = -(-total // page_size)
         if last > 1 and (self.page == 0 or total > self.total):
             return replace(read, page=last), True
@@ -71,7 +78,12 @@ class TimeWindow:
         if self.since is not None:
             stored["since"] = self.since.isoformat()
         if self.page:
-            stored |= {"until": self.until.isoformat(), "page": self.page, "total": self.total}
+            stored |= {
+                "until": self.until.isoformat(),
+                "page": self.page,
+                "total": self.total,
+                "size": self.size,
+            }
             if self.newest is not None:
                 stored["newest"] = self.newest.isoformat()
         return json.dumps(stored)

@@ -46,8 +46,10 @@ from connectors.errors import NotFound
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import address_of
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.json_fields import nodes_of
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch
 from connectors.unreadable import UnreadableRecord
 from connectors.vendure import documents
@@ -121,7 +123,13 @@ class Vendure(
 
     key: ClassVar[str] = "vendure"
     settings_model: ClassVar[type[BaseModel]] = VendureSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
+
+    @classmethod
+    def account(cls, settings: VendureSettings) -> Sequence[str]:
+        """Name the shop."""
+        return (address_of(settings.url),)
 
     @classmethod
     def remote(cls, settings: VendureSettings) -> Remote:
@@ -293,7 +301,7 @@ class Vendure(
             "filter": {**where, "active": {"eq": False}},
             "sort": {by: "ASC"},
             "skip": skip,
-            "take": ORDERS_PER_PAGE,
+            "take": page_size(ORDERS_PER_PAGE),
         }
         found = (await self._execute(documents.ORDERS, options=options))["orders"]
         return nodes_of(found, "items"), found["totalItems"]

@@ -46,7 +46,9 @@ from connectors.errors import AuthFailed, NotOurs
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import account_part
 from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
 from connectors.walmart import returns
@@ -129,6 +131,11 @@ class Walmart(
     def __init__(self, settings: WalmartSettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
         self._store = Store(api, settings.ship_node, settings.feed_poll_seconds)
+
+    @classmethod
+    def account(cls, settings: WalmartSettings) -> Sequence[str]:
+        """Name the seller by the application, and the ship node where it has several."""
+        return (account_part(settings.client_id, settings.ship_node or ""),)
 
     @classmethod
     def remote(cls, settings: WalmartSettings) -> Remote:
@@ -260,7 +267,7 @@ class Walmart(
         return f"POST\n{asked}\n{timestamp}\n{signatures.body_digest(body)}".encode()
 
     async def _orders(self, asked: Mapping[str, str], after: str | None) -> Listed:
-        asked = {**asked, "limit": str(PER_PAGE), "shipNodeType": "SellerFulfilled"}
+        asked = {**asked, "limit": str(page_size(PER_PAGE)), "shipNodeType": "SellerFulfilled"}
         answer = (await self._list(ORDERS, asked, after)).get("list") or {}
         found = nodes_of(answer.get("elements") or {}, "order", required=False)
         return found, _next(answer)

@@ -40,7 +40,9 @@ from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import address_of
 from connectors.toolkit.json_fields import identity, nodes_of, text
+from connectors.toolkit.page_size import page_size
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import UnreadableRecord
 from connectors.woocommerce.auth import OneLeggedOAuth
@@ -104,8 +106,14 @@ class WooCommerce(
 
     key: ClassVar[str] = "woocommerce"
     settings_model: ClassVar[type[BaseModel]] = WooCommerceSettings
+    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     orders_name_serials: ClassVar[bool] = True
+
+    @classmethod
+    def account(cls, settings: WooCommerceSettings) -> Sequence[str]:
+        """Name the shop."""
+        return (address_of(settings.url),)
 
     @classmethod
     def remote(cls, settings: WooCommerceSettings) -> Remote:
@@ -138,9 +146,9 @@ class WooCommerce(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders of the window of changes, oldest first."""
-        window = TimeWindow.resume(cursor, datetime.now(UTC))
+        window = TimeWindow.resume(cursor, datetime.now(UTC), page_size(PER_PAGE))
         found, total = await self._orders(_changed(window.since, window.until), window.number)
-        window, more = window.step(ORDERS.times(found, changed_at), total, PER_PAGE)
+        window, more = window.step(ORDERS.times(found, changed_at), total, page_size(PER_PAGE))
         orders = ORDERS.each(found, self._parse)
         return Page(orders.items, window.cursor(), more, orders.unreadable)
 
@@ -214,7 +222,7 @@ class WooCommerce(
     async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Any], int]:
         """Read a page of orders, oldest first, and how many there are in all."""
         params = {**where, "status": "any", "orderby": "id", "order": "desc", "page": page}
-        found, total = await self._page("/orders", {**params, "per_page": PER_PAGE})
+        found, total = await self._page("/orders", {**params, "per_page": page_size(PER_PAGE)})
         return found[::-1], total
 
     async def _walk(self, path: str) -> AsyncIterator[Any]:

@@ -5,7 +5,7 @@ the time and changes no event, so the hash chain of the ledger stays valid.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.access.vault import Vault
@@ -15,6 +15,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.recalls import notices
 from hub.storage.rows import PersonRow
 from hub.storage.sql import Transaction
+from hub.sync import inbox_retention
 from hub.vocabulary import Contact
 
 REF_CHARS_MAX = 200
@@ -96,15 +97,28 @@ def redacted(text: str, contact: Contact) -> str:
     return text
 
 
-def erase(tx: Transaction, context: CommandContext, ref: str, reason: str) -> None:
+def is_known(tx: Transaction, ref: str) -> bool:
+    """Return whether there is a person of this reference who is not erased."""
+    found = tx.value("SELECT 1 FROM person WHERE ref = :ref AND erased_at IS NULL", ref=ref)
+    return bool(found)
+
+
+def erase(
+    tx: Transaction,
+    context: CommandContext,
+    ref: str,
+    reason: str,
+    unseal: Callable[[str], Mapping[str, Any]],
+) -> None:
     """Delete the contact of a person and the personal data in notices; cancel waiting messages.
 
-    The pseudonym and the time stay. Raises InvalidInput without a reason, UnknownReference for an
-    unknown person, StepNotAllowed for an erased one.
+    Deliveries of channels that hold the address or the number of the person lose it (`unseal`
+    opens the contact for that). The pseudonym and the time stay. Raises InvalidInput without a
+    reason, UnknownReference for an unknown person, StepNotAllowed for an erased one.
     """
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")
-    by_ref(tx, ref)
+    known = by_ref(tx, ref)
     done = tx.run(
         "UPDATE person SET contact = NULL, changed_at = :now, erased_at = :now, "
         "erased_by = :actor, erased_because = :reason WHERE ref = :ref AND erased_at IS NULL",
@@ -116,3 +130,7 @@ def erase(tx: Transaction, context: CommandContext, ref: str, reason: str) -> No
     if not done:
         raise StepNotAllowed("this person was erased already")
     notices.forget(tx, ref)
+    if known["contact"]:
+        contact = contact_of(unseal(known["contact"]))
+        said = [each for each in (contact.email, contact.phone) if each]
+        inbox_retention.forget_person(tx, said)

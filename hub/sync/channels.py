@@ -14,7 +14,7 @@ from hub.availability.rows import ChannelLike
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import InvalidInput, UnknownReference
+from hub.errors import AccountInUse, InvalidInput, UnknownReference
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
@@ -42,6 +42,8 @@ class ChannelCard:
     settings: str
     capabilities: Sequence[str]
     manufacturer: str | None = None
+    account: Sequence[str] = ()  # parts of the remote account that it serves, as its connector says
+    share_account: bool = False  # whether other channels may serve the same parts
     client: str | None = None  # its code: sells the goods of this client, else our own
     sites: Sequence[str] = ()
     safety_buffer: int = 0
@@ -63,6 +65,12 @@ class Health:
     last_success_at: int | None
 
 
+class _Account(TypedDict):
+    code: str
+    account: str
+    shares_account: bool
+
+
 class _Registered(TypedDict):
     id: str
     connector: str
@@ -80,9 +88,10 @@ class _Id(TypedDict):
 def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str:
     """Create or change a channel, queue its level updates, and return its id.
 
-    Raises InvalidInput or UnknownReference.
+    Raises InvalidInput, UnknownReference, or AccountInUse where another channel serves the account.
     """
     _check(card)
+    _check_account(tx, card)
     manufacturer = None
     if card.manufacturer is not None:
         named = reference(tx, "manufacturer", "code", card.manufacturer)
@@ -92,15 +101,15 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row_as(
         _Registered,
-        "INSERT INTO channel(id, code, name, connector, settings, capabilities, manufacturer_id, "
-        "client_id, site_ids, safety_buffer, oversell, unpaid_promise_hours, serves_test_orders, "
-        "policy, state, created_at) VALUES(:id, "
-        ":code, :name, :connector, :settings, :capabilities, :manufacturer, :client, :sites, "
-        ":buffer, "
-        ":oversell, :unpaid, :tests, :policy, 'active', :now) "
+        "INSERT INTO channel(id, code, name, connector, settings, capabilities, account, "
+        "shares_account, manufacturer_id, client_id, site_ids, safety_buffer, oversell, "
+        "unpaid_promise_hours, serves_test_orders, policy, state, created_at) VALUES(:id, "
+        ":code, :name, :connector, :settings, :capabilities, :account, :shares, :manufacturer, "
+        ":client, :sites, :buffer, :oversell, :unpaid, :tests, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
-        "client_id = excluded.client_id, "
+        "client_id = excluded.client_id, account = excluded.account, "
+        "shares_account = excluded.shares_account, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
         "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
         "serves_test_orders = excluded.serves_test_orders, "
@@ -112,6 +121,8 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         connector=card.connector,
         settings=card.settings,
         capabilities=orjson.dumps(list(card.capabilities)).decode(),
+        account=orjson.dumps(list(card.account)).decode(),
+        shares=card.share_account,
         manufacturer=manufacturer,
         client=client,
         sites=orjson.dumps(sites).decode() if sites else None,
@@ -139,6 +150,33 @@ def _check(card: ChannelCard) -> None:
         raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
     if card.unpaid_promise_hours is not None and not 0 < card.unpaid_promise_hours <= HOURS_MAX:
         raise InvalidInput(f"promises last 1 to {HOURS_MAX} hours", field="unpaidPromiseHours")
+
+
+def _check_account(tx: Transaction, card: ChannelCard) -> None:
+    """Raise AccountInUse where another channel of the connector serves a part of the account."""
+    if not card.account or card.share_account:
+        return
+    others = tx.rows_as(
+        _Account,
+        "SELECT code, account, shares_account FROM channel "
+        "WHERE connector = :connector AND code <> :code ORDER BY created_at",
+        connector=card.connector,
+        code=card.code,
+    )
+    for other in others:
+        parts = orjson.loads(other["account"])
+        both = [each for each in card.account for part in parts if _overlap(each, part)]
+        if both and not other["shares_account"]:
+            raise AccountInUse(
+                f"channel {other['code']!r} serves {both[0]} already: each of its orders would "
+                "come in twice. Change that channel, or set shareAccount.",
+                channel=other["code"],
+            )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Return whether two parts of accounts are the same, or one is within the other."""
+    return f"{one} / ".startswith(f"{other} / ") or f"{other} / ".startswith(f"{one} / ")
 
 
 def _policy(tx: Transaction, context: CommandContext, card: ChannelCard) -> str | None:

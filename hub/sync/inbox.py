@@ -1,6 +1,7 @@
 """The inbox: deliveries of channels, stored before they are interpreted; emptied by jobs.intake.
 
-A delivery is identified by the channel's own id, for ever: a repeated one is not stored again.
+A delivery is identified by the channel's own id: a repeated one is not stored again while its row
+is kept (`hub.sync.inbox_retention`). Bodies of understood deliveries are kept for days only.
 A webhook is a hint that something changed; the order itself is read again from the channel.
 """
 

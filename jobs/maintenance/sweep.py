@@ -15,7 +15,7 @@ from hub.fulfillment import expiry, reservations
 from hub.orders import pre_orders
 from hub.returns import channel_returns
 from hub.storage.sql import Transaction
-from hub.sync import outbox, push_log
+from hub.sync import inbox_retention, outbox, push_log
 from hub.webhooks import messages
 from jobs.runtime import Runtime
 
@@ -49,6 +49,9 @@ async def sweep(runtime: Runtime) -> str:
     await runtime.database.write(lambda tx: push_log.forget(tx, runtime.clock(), limit=LINES_MAX))
     await runtime.database.write(
         lambda tx: outbox.forget_events(tx, runtime.clock(), limit=LINES_MAX)
+    )
+    await runtime.database.write(
+        lambda tx: inbox_retention.prune(tx, runtime.retention, runtime.clock(), limit=LINES_MAX)
     )
     await runtime.database.write(lambda tx: messages.forget(tx, runtime.clock(), limit=LINES_MAX))
     acted = await runtime.database.write(

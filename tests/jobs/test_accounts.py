@@ -151,3 +151,37 @@ def test_a_refused_token_is_replaced_and_a_refused_app_calls_a_person(
                 await connections.aclose()
 
     asyncio.run(play())
+
+
+def test_a_changed_pace_holds_at_once_for_all_workers(
+    world: World, workers: list[Database]
+) -> None:
+    """Settings were changed: what is stored of the old pace does not outlive it."""
+    first, second, _ = budgets_of(world, workers, world.channel())
+    slow = RateLimit(name="calls", capacity=1, per_second=0.5)
+    fast = RateLimit(name="calls", capacity=20, per_second=20)
+
+    async def play() -> None:
+        assert await granted([first, second], slow, 5) == 1
+        assert await second.take(slow, 1) == pytest.approx(2.0)
+        assert 15 <= await granted([first, second], fast, 20) <= 19
+        world.pass_time(seconds=1)
+        assert 15 <= await granted([first], fast, 40) <= 20
+        world.pass_time(seconds=60)
+        assert await granted([second], slow, 5) == 1, "slower again"
+
+    asyncio.run(play())
+
+
+def test_what_the_remote_reported_is_kept_while_the_pace_stays(
+    world: World, workers: list[Database]
+) -> None:
+    first, second, _ = budgets_of(world, workers, world.channel())
+
+    async def play() -> None:
+        reading = RateLimitReading(rate_limit="calls", remaining=0, capacity=40, per_second=2)
+        await first.learn(CALLS, reading)
+        world.pass_time(seconds=60)
+        assert 30 <= await granted([second], CALLS, 60) <= 40
+
+    asyncio.run(play())

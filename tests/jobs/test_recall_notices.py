@@ -79,7 +79,7 @@ def put(world: World, ref: str, contact: Contact) -> None:
 
 
 def erase(world: World, ref: str) -> None:
-    world.write(lambda tx: people.erase(tx, world.context(), ref, "asked for it"))
+    world.write(lambda tx: people.erase(tx, world.context(), ref, "asked for it", world.vault.open))
 
 
 def cases(world: World) -> dict[str, str]:

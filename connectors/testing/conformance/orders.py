@@ -12,6 +12,7 @@ from connectors.testing.case import (
     unless_flag,
 )
 from connectors.testing.harness import Harness, in_another_time_zone, with_unknown_enum_values
+from connectors.toolkit.page_size import smaller_pages
 from hub.vocabulary import Cancellation, HoldReason, Order, OrderState
 
 BEYOND_DOUBLES = 2**60  # from here a double holds one whole number in 256
@@ -67,6 +68,34 @@ async def pages_while_orders_change(harness: Harness) -> None:
     require_equal(
         states, {OrderState.CANCELLED}, "orders that were cancelled meanwhile are last seen as"
     )
+
+
+@case(PullOrders, unless=unless_flag("pages_shrink", "its pages are always of one size"))
+async def smaller_pages_lose_nothing(harness: Harness) -> None:
+    """Pages shrink where the jobs ask for it, also in the middle of a walk: no order is skipped."""
+    driver, connector = harness.driver, harness.connector
+    driver.list_article("CAM", 10_000)
+    placed = set()
+    for _ in range(driver.orders_for_pages):
+        harness.clock.advance(20)
+        placed.add(driver.place_order("CAM", 1))
+    page = await connector.pull_orders("")
+    while not page.items and page.more:
+        page = await connector.pull_orders(page.cursor)
+    usual, seen = len(page.items), {order.ref for order in page.items}
+    for divisor in (2, 4, 1):
+        with smaller_pages(divisor):
+            for _ in range(2 if page.more else 0):
+                page = await connector.pull_orders(page.cursor)
+                seen |= {order.ref for order in page.items}
+                require(
+                    len(page.items) <= max(1, usual // divisor),
+                    f"a page holds {len(page.items)} of {usual} orders at 1/{divisor} of its size: "
+                    "ask for toolkit.page_size.page_size(your usual size)",
+                )
+    found, _ = await harness.pull_all(page.cursor) if page.more else ([], "")
+    missing = placed - seen - {order.ref for order in found}
+    require(not missing, f"{len(missing)} of {len(placed)} orders were skipped: {missing}")
 
 
 @case(PullOrders)
@@ -233,6 +262,7 @@ async def serials_that_the_channel_sold(harness: Harness) -> None:
 CASES = (
     empty_pages_of_orders,
     pages_while_orders_change,
+    smaller_pages_lose_nothing,
     same_cursor_twice,
     one_order_as_it_is_now,
     cancelled_there,

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.contract import PullOrders, ReceiveWebhooks, SendNotice
 from connectors.errors import AuthFailed
+from connectors.privacy import PrivacyKind, ReceivePrivacyRequests
 from connectors.testing.case import NotApplicable, case, require, require_equal, require_raises
 from connectors.testing.harness import Harness
 from connectors.testing.simulator import Webhook
@@ -120,9 +121,27 @@ async def a_replayed_webhook_is_known(harness: Harness) -> None:
     require(second.id != first.id, "two events have one delivery id: the second would be lost")
 
 
+@case(ReceivePrivacyRequests)
+async def privacy_requests_are_read(harness: Harness) -> None:
+    """Each privacy webhook that the channel documents is understood, and no other call is one."""
+    calls = harness.driver.privacy_calls
+    require(calls, "the driver names no privacy_calls: the documented topics, bodies and kinds")
+    for topic, body, kind in calls:
+        request = harness.connector.privacy_request(topic, body)
+        require(request is not None, f"{topic} is no privacy request: return a PrivacyRequest")
+        require_equal(request.kind, kind, f"what {topic} asks for")
+        if kind is not PrivacyKind.ERASE_ACCOUNT:
+            found = request.customer_ref or request.identifiers
+            require(found, f"{topic} names nobody: set customer_ref and identifiers")
+        for odd in (b"", b"[]", b"{}", b"\xff", b'{"customer": 1, "notification": []}'):
+            harness.connector.privacy_request(topic, odd)  # raises nothing
+        require(harness.connector.privacy_request("orders/updated", body) is None, "any topic is")
+
+
 CASES = (
     a_signed_webhook_is_read,
     every_topic_names_its_order,
     a_tampered_webhook_is_refused,
     a_replayed_webhook_is_known,
+    privacy_requests_are_read,
 )

@@ -1,7 +1,7 @@
 """Mutations for channels."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Union
 
 import strawberry
 
@@ -27,8 +27,12 @@ from hub_api.channels.types import (
 )
 from hub_api.common.commands import Call, command
 from hub_api.common.context import Context
-from hub_api.common.problems import answer, settings_problem
+from hub_api.common.problems import AccountInUse, AnyProblem, answer, settings_problem
 
+RegisterChannelResult = Annotated[
+    Union[Channel, AnyProblem, AccountInUse],  # noqa: UP007 # of a computed union
+    strawberry.union("RegisterChannelResult"),
+]
 WAITING_MAX = 1_000  # orders that are bound at once; the sweep takes the others
 
 
@@ -39,7 +43,7 @@ class ChannelMutation:
     @command(
         Scope.ADMIN,
         description="Connect a channel, or change its settings.",
-        result=answer("RegisterChannelResult", Channel),
+        result=RegisterChannelResult,
         secret=True,
     )
     async def register_channel(self, call: Call, channel: ChannelInput) -> Channel:
@@ -152,7 +156,7 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
     if not isinstance(settings, dict):
         raise InvalidInput("settings are a JSON object", field="settings")
     try:
-        connect(channel.connector, settings)
+        connector = connect(channel.connector, settings)
         found = installed()[channel.connector]
     except (SettingsInvalid, ConnectorUnknown) as error:
         raise settings_problem(error) from None
@@ -164,6 +168,8 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         connector=channel.connector,
         settings=context.vault.seal(settings),
         capabilities=capabilities(found),
+        account=found.account(connector.settings),
+        share_account=channel.share_account,
         manufacturer=channel.manufacturer,
         client=channel.client,
         sites=channel.sites if policy.sites is None else policy.sites,

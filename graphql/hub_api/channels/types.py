@@ -7,8 +7,9 @@ import strawberry
 
 from hub import clients
 from hub.clock import moment
+from hub.storage.rows import ChannelStreamRow
 from hub.storage.sql import Row
-from hub.sync import channels, circuit
+from hub.sync import channels, circuit, streams
 from hub.sync.channels import Health, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
@@ -60,6 +61,38 @@ class Circuit:
         )
 
 
+@strawberry.type(description="Something that is done for a channel again and again.")
+class ChannelStream:
+    name: str = strawberry.field(
+        description="`orders` and `returns` are pulled, `queue` is emptied, `pushes` are sent."
+    )
+    attempts: int = strawberry.field(description="Calls and pages so far.")
+    failures: int = strawberry.field(description="Failures in a row; 0 after a success.")
+    failing_since: datetime | None = strawberry.field(
+        description="Time of the first of the failures in a row."
+    )
+    last_success_at: datetime | None = strawberry.field(
+        description="Time of the last success; null: there was none yet."
+    )
+    error: str | None = strawberry.field(description="The newest error, while it fails.")
+    page_divisor: int = strawberry.field(
+        description="Pages are this many times smaller than usual, because they timed out."
+    )
+
+    @classmethod
+    def of(cls, row: ChannelStreamRow) -> "ChannelStream":
+        """Show a row."""
+        return cls(
+            name=row["stream"],
+            attempts=row["attempts"],
+            failures=row["failures"],
+            failing_since=moment(row["failing_since"]) if row["failing_since"] else None,
+            last_success_at=moment(row["succeeded_at"]) if row["succeeded_at"] else None,
+            error=row["last_error"],
+            page_divisor=row["page_divisor"],
+        )
+
+
 @strawberry.type(description="One account at a marketplace, a POS or a manufacturer.")
 class Channel:
     id: strawberry.ID
@@ -69,6 +102,12 @@ class Channel:
     capabilities: list[str]
     state: str = strawberry.field(description="active or paused.")
     paused_reason: str | None
+    account: list[str] = strawberry.field(
+        description="Parts of the remote account that it serves; empty where this is not known."
+    )
+    shares_account: bool = strawberry.field(
+        description="Whether other channels may serve the same parts."
+    )
     safety_buffer: int
     oversell: Oversell
     unpaid_promise_hours: int | None = strawberry.field(
@@ -90,6 +129,8 @@ class Channel:
             capabilities=orjson.loads(row["capabilities"]),
             state=row["state"],
             paused_reason=row["paused_reason"],
+            account=orjson.loads(row["account"]),
+            shares_account=bool(row["shares_account"]),
             safety_buffer=row["safety_buffer"],
             oversell=Oversell(row["oversell"]),
             unpaid_promise_hours=row["unpaid_promise_hours"],
@@ -116,6 +157,11 @@ class Channel:
         """Say how it has been failing."""
         found = await info.context.read(lambda tx: circuit.of(tx, self.id))
         return Circuit.of(found, info.context.clock())
+
+    @strawberry.field(description="How its pulls and pushes go, by name, and since when they fail.")
+    async def streams(self, info: Info) -> list[ChannelStream]:
+        rows = await info.context.read(lambda tx: streams.of_channel(tx, self.id))
+        return [ChannelStream.of(row) for row in rows]
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:
@@ -151,6 +197,11 @@ class ChannelInput:
     client: str | None = strawberry.field(
         description="The code of the client whose goods it sells, and no others; null: our own.",
         default=None,
+    )
+    share_account: bool = strawberry.field(
+        description="Whether other channels may serve the same part of the account, as a shop that "
+        "is split by its locations; else a second one is refused.",
+        default=False,
     )
     sites: list[str] = strawberry.field(
         description="Codes of the sites whose units count; none: all of them.",

@@ -128,6 +128,11 @@ class NotEnoughStock(Problem):
     available: int | None = None
 
 
+@strawberry.type(description="Another channel serves this account: each order would come twice.")
+class AccountInUse(Problem):
+    channel: str | None = strawberry.field(description="The code of that channel.", default=None)
+
+
 @strawberry.type(description="The API key may not do this.")
 class Forbidden(Problem):
     needs: str | None = strawberry.field(description="The scope that may.", default=None)
@@ -153,6 +158,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.ContradictsHistory: ContradictsHistory,
     errors.KeyReused: IdempotencyKeyReused,
     errors.NotEnoughStock: NotEnoughStock,
+    errors.AccountInUse: AccountInUse,
     errors.Forbidden: Forbidden,
 }
 BY_CODE = {error.code: shown for error, shown in TYPES.items()}

@@ -58,9 +58,10 @@ class PersonMutation:
     )
     async def erase_person(self, call: Call, ref: str, reason: str) -> PersonChange:
         context = call.context.command_context(reason=reason)
+        vault = call.context.vault
 
         def do(work: Work) -> str:
-            people.erase(work.tx, context, ref, reason)
+            people.erase(work.tx, context, ref, reason, vault.open)
             return ref
 
         done = await call.once(context, do)

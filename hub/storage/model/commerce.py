@@ -21,7 +21,7 @@ class Channel(SQLModel, table=True):
     connector: str = Field(max_length=64)
     settings: str = words(nullable=False)  # encrypted: it holds credentials
     capabilities: str = words(nullable=False)  # JSON list
-    account: str | None = Field(default=None, max_length=300)  # its identity at the remote
+    account: str = words(nullable=False, default="[]")  # JSON list: the parts that it serves
     shares_account: bool = Field(default=False)  # with other channels, as a person stated
     manufacturer_id: str | None = to("manufacturer", nullable=True)
     client_id: str | None = to("client", nullable=True)  # sells this client's goods only

@@ -12,7 +12,7 @@ class ChannelRow(TypedDict):
     connector: str
     settings: str
     capabilities: str
-    account: str | None
+    account: str
     shares_account: bool
     manufacturer_id: str | None
     client_id: str | None

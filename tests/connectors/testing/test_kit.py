@@ -23,6 +23,7 @@ from connectors.medusa.driver import MedusaDriver
 from connectors.medusa.mapping import parse_order
 from connectors.notice_rest.connector import NoticeRest
 from connectors.notice_rest.driver import NoticeDriver
+from connectors.privacy import PrivacyRequest
 from connectors.shopify.connector import Shopify
 from connectors.shopify.driver import ShopifyDriver
 from connectors.square.connector import Square
@@ -32,6 +33,7 @@ from connectors.testing.case import Case, NotApplicable
 from connectors.testing.conformance import CASES, lines, records
 from connectors.testing.harness import run_case
 from connectors.testing.simulator_driver import DriverIncomplete, SimulatorDriver
+from connectors.toolkit.page_size import smaller_pages
 from connectors.warranty_rest.connector import WarrantyRest
 from connectors.warranty_rest.driver import WarrantyDriver
 from hub import vocabulary
@@ -105,6 +107,12 @@ class PagesByNumber(Medusa):
         orders = await self._orders("updated_at", datetime(2020, 1, 1, tzinfo=UTC), None, skip)
         read = tuple(parse_order(each) for each in orders)
         return Page(read, str(skip + len(orders)), len(orders) == 50)
+
+
+class PagesOfOneSize(Medusa):
+    async def pull_orders(self, cursor: str) -> Page[Order]:
+        with smaller_pages(1):
+            return await super().pull_orders(cursor)
 
 
 class ForgetsWhatItGave(Medusa):
@@ -322,6 +330,12 @@ class NoHurry(Medusa):
             raise Transient(str(error)) from error
 
 
+class IgnoresPrivacy(Shopify):
+    def privacy_request(self, topic: str, body: bytes) -> PrivacyRequest | None:
+        found = super().privacy_request(topic, body)
+        return None if topic == "shop/redact" else found
+
+
 class CancelsAgain(Shopify):
     async def cancel_order(self, cancellation: Cancellation) -> str:
         ref = cancellation.order_ref
@@ -407,6 +421,7 @@ class AnyDeviceWillDo(Gudid):
 PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("empty-pages-of-orders", NeverEmpty, MedusaDriver),
     ("pages-while-orders-change", PagesByNumber, MedusaDriver),
+    ("smaller-pages-lose-nothing", PagesOfOneSize, MedusaDriver),
     ("same-cursor-twice", ForgetsWhatItGave, MedusaDriver),
     ("one-order-as-it-is-now", InventsOrders, MedusaDriver),
     ("cancelled-there", NeverCancels, MedusaDriver),
@@ -438,6 +453,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("a-signed-webhook-is-read", ReadsNoHints, MedusaDriver),
     ("a-tampered-webhook-is-refused", BelievesEverybody, MedusaDriver),
     ("a-replayed-webhook-is-known", NumbersDeliveries, MedusaDriver),
+    ("privacy-requests-are-read", IgnoresPrivacy, ShopifyDriver),
     ("a-replayed-webhook-is-known", OneIdForAll, MedusaDriver),
     ("a-message-returns-until-acknowledged", AcknowledgesAtOnce, AmazonDriver),
     ("a-message-returns-until-acknowledged", AcknowledgesNothing, AmazonDriver),

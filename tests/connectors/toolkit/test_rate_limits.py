@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -129,3 +130,30 @@ def test_after_a_429_nobody_asks_until_the_remote_wants_it(after: str) -> None:
 
     asyncio.run(play())
     assert len(transport.asked) == 2
+
+
+def test_work_that_was_begun_waits_for_its_next_call() -> None:
+    """A push that reads and then writes needs two calls; a bucket of one never holds both."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(200, json={})
+
+    async def play() -> None:
+        remote = Remote(base_url="https://shop.test", calls_per_second=20.0)
+        bucket = RateLimit(name="calls", capacity=1, per_second=20.0)
+        api = RemoteApi(
+            replace(remote, rate_limits=(bucket,)),
+            transport=httpx.MockTransport(answer),
+            rate_limits=LocalRateLimits(),
+        )
+        with rate_limit_wait(0, started=5):
+            await api.request("GET", "/stock")
+            await api.request("PUT", "/stock")
+        with rate_limit_wait(0, started=5), pytest.raises(RateLimited):
+            await api.request("GET", "/stock")  # not begun: it is released
+        await api.aclose()
+
+    asyncio.run(play())
+    assert asked == ["GET", "PUT"]

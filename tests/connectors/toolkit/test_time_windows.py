@@ -83,3 +83,15 @@ def test_a_clock_of_ours_that_is_fast_loses_nothing() -> None:
     channel.orders[2] = START + timedelta(minutes=2)
     seen, _ = read(channel, cursor, lambda _: None)
     assert 2 in seen
+
+
+def test_a_window_of_other_pages_is_read_from_its_start_again() -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    window, more = TimeWindow.resume("", now, 100).step((), 350, 100)
+    assert (window.page, more) == (4, True)
+    same = TimeWindow.resume(window.cursor(), now, 100)
+    assert same.page == 4
+    smaller = TimeWindow.resume(window.cursor(), now, 50)
+    assert (smaller.page, smaller.until) == (0, window.until)
+    again, _ = smaller.step((), 350, 50)
+    assert again.page == 7

@@ -322,7 +322,7 @@ def _channel() -> None:
         sa.Column("connector", sa.String(length=64), nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("capabilities", sa.Text(), nullable=False),
-        sa.Column("account", sa.String(length=300), nullable=True),
+        sa.Column("account", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column(
             "shares_account", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
         ),
