@@ -14,7 +14,7 @@ from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput
 from hub.identifiers.device_numbers import device_names, normalized, space_of
 from hub.identifiers.numbers import canonical
 from hub.ledger.arrivals import Arrival
-from hub.lifecycle import Status
+from hub.lifecycle import RECEIVABLE, Status
 from hub.storage.sql import Transaction
 
 
@@ -39,7 +39,7 @@ class Taken(NamedTuple):
 
     status: str
     unit_id: str | None = None
-    expected: bool = False  # the unit has a record and has not arrived yet
+    expected: bool = False  # the unit has a record, and is not with us: it may arrive
     lot: str | None = None
 
 
@@ -83,7 +83,7 @@ another unit's further identifier. Two serials alike are two units' if their pro
 def _is_expected(row: _BearerRow) -> bool:
     # A unit that was given up in transit is missing without a receipt.
     given_up = row["status"] == Status.MISSING and row["received_at"] is None
-    return given_up or row["status"] == Status.EXPECTED
+    return given_up or row["status"] in RECEIVABLE
 
 
 def claim(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hub.catalogue import CUSTOMER, IN_TRANSIT
+from hub.catalogue import CUSTOMER, IN_TRANSIT, SUPPLIER
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
@@ -276,6 +276,8 @@ def _place(command: UnitCommand, rule: Rule, unit: UnitState) -> tuple[str, str,
         case Place.TRANSIT:
             _destination(command, unit)
             return IN_TRANSIT, "in_transit", IN_TRANSIT
+        case Place.SUPPLIER:
+            return SUPPLIER, "supplier", SUPPLIER
         case Place.SITE if command.location is not None:
             if command.location["site_id"] != unit.site_id:
                 raise StepNotAllowed(
@@ -318,6 +320,7 @@ def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> Non
     match command.action:
         case Action.RECEIVE:
             unit.received_at = micros(context.now)
+            unit.sold_at = unit.order_line_id = None  # of its life before, if it had one
         case Action.FIND if unit.received_at is None:  # given up in transit, and arrived after all
             unit.received_at = micros(context.now)
         case Action.ENTER_KIT | Action.LEAVE_KIT:

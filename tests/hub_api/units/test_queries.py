@@ -45,7 +45,14 @@ def test_a_unit_is_found_by_whatever_names_it(world: World) -> None:
 
     async def story(hub: Hub) -> None:
         shop = await hub.caller(Scope.STOREFRONT)
-        for written in (unit_id, "SN-0001", "sn 0001", "S/N: SN-0001", "]C1SN-0001", "490154203237518"):
+        for written in (
+            unit_id,
+            "SN-0001",
+            "sn 0001",
+            "S/N: SN-0001",
+            "]C1SN-0001",
+            "490154203237518",
+        ):
             data = await shop.ask(UNIT, i=written)
             assert data["unit"] == {"id": unit_id, "serial": "SN-0001"}, written
         for nobody in ("SN-0002", new_id()):
