@@ -28,7 +28,7 @@ class Status(StrEnum):
     MISSING = "missing"  # not where it should be: its place is where it was last
     STOLEN = "stolen"
     CONDEMNED = "condemned"  # inspected and given up, to be written off
-    AT_SUPPLIER = "at_supplier"  # given back to its supplier: it may come again
+    AT_SUPPLIER = "at_supplier"  # returned to its supplier: it may come again
     WRITTEN_OFF = "written_off"
 
 

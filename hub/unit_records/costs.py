@@ -219,15 +219,7 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
     }
     if client is not None:
         values["client"] = client
-    counted = tx.rows_as(
-        _CountedPart,
-        f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
-        "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition' "
-        "AND paid.takes_back IS NULL AND NOT EXISTS (SELECT 1 FROM paid AS reversal "
-        "WHERE reversal.takes_back = paid.id)) THEN 0 ELSE 1 END) "
-        "AS uncosted FROM inside GROUP BY part ORDER BY part",
-        **values,
-    )
+    counted = _counted(tx, inside, values)
     sums: dict[str, list[_PaidPart]] = {}
     for row in tx.rows_as(
         _PaidPart,
@@ -248,6 +240,19 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
         sum(row["units"] for row in counted),
         sum(int(row["uncosted"]) for row in counted),
         tuple(lines),
+    )
+
+
+def _counted(tx: Transaction, inside: str, values: dict[str, Any]) -> list[_CountedPart]:
+    """Count the units of each part, and those without an acquisition that still holds."""
+    return tx.rows_as(
+        _CountedPart,
+        f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
+        "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition' "
+        "AND paid.takes_back IS NULL AND NOT EXISTS (SELECT 1 FROM paid AS reversal "
+        "WHERE reversal.takes_back = paid.id)) THEN 0 ELSE 1 END) "
+        "AS uncosted FROM inside GROUP BY part ORDER BY part",
+        **values,
     )
 
 

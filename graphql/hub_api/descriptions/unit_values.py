@@ -32,7 +32,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "TAKE_IN": "A customer's own unit arrives for service.",
         "HAND_BACK": "A customer's own unit is returned after its service.",
         "LOSE": "A unit is reported missing.",
-        "RETURN_TO_SUPPLIER": "A unit is given back to its supplier.",
+        "RETURN_TO_SUPPLIER": "A unit is returned to its supplier.",
         "REPORT_STOLEN": "A unit is reported stolen.",
         "FIND": "A lost unit is found.",
         "COUNT": "A count confirms a unit at its place.",
@@ -85,7 +85,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "MISSING": "The unit is missing.",
         "STOLEN": "The unit is stolen.",
         "CONDEMNED": "The unit is unfit for sale.",
-        "AT_SUPPLIER": "The unit was given back to its supplier.",
+        "AT_SUPPLIER": "The unit was returned to its supplier.",
         "WRITTEN_OFF": "The unit left the stock for good.",
     },
     "Disposition": {

@@ -360,8 +360,8 @@ class UnitCommandMutation:
 
     @command(
         Scope.OPS,
-        description="Give units back to their supplier; a unit that is delivered again goes on "
-        "with its record.",
+        description="Return units to their supplier; a unit that is delivered again continues "
+        "its record.",
         result=CommandOutcome,
     )
     async def return_to_supplier(
@@ -371,7 +371,7 @@ class UnitCommandMutation:
         reason: str,
         context: CommandContextInput | None = None,
     ) -> CommandResult:
-        """Give back, with the reason and, as the document, the supplier's permission (rma)."""
+        """Return, with the reason and, as the document, the supplier's permission (rma)."""
         if not reason.strip():
             raise InvalidInput("a return to the supplier needs its reason", field="reason")
         given = context or CommandContextInput()
