@@ -74,6 +74,7 @@ class Action(StrEnum):
     CHANGE_OWNER = "change_owner"
     SENSE = "sense"
     ANNOTATE = "annotate"
+    REIDENTIFY = "reidentify"
     CORRECT = "correct"
 
 
@@ -171,6 +172,8 @@ LIFECYCLE: dict[Action, Rule] = {
     A.CHANGE_OWNER:  Rule(B.ACCEPTING, WITH_CUSTOMER, None, P.STAYS, blocked=True),
     A.SENSE:         Rule(B.SENSOR_REPORTING, ANY, None, P.STAYS, blocked=True),
     A.ANNOTATE:      Rule(B.ANNOTATING, ANY, None, P.STAYS, blocked=True),
+    # What it is called was wrong; whom it is promised to expects another product or serial.
+    A.REIDENTIFY:    Rule(B.ANNOTATING, ANY, None, P.STAYS, promised=False, blocked=True),
 }
 # fmt: on
 

@@ -64,6 +64,7 @@ HAPPENED: Words = {
     "CHANGE_OWNER": "Owner changed",
     "SENSE": "Measured",
     "ANNOTATE": "Noted",
+    "REIDENTIFY": "Serial or product put right",
     "CORRECT": "Corrected",
 }
 ACTION: Words = {
@@ -106,6 +107,7 @@ ACTION: Words = {
     "CHANGE_OWNER": "Change the owner",
     "SENSE": "Measure",
     "ANNOTATE": "Note",
+    "REIDENTIFY": "Put serial or product right",
     "CORRECT": "Correct",
 }
 DISPOSITION: Words = {

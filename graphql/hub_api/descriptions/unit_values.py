@@ -46,6 +46,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "ACTIVATE": "A customer takes a unit into use.",
         "CHANGE_OWNER": "A sold unit changes its owner.",
         "SENSE": "A sensor reading of a unit is stored.",
+        "REIDENTIFY": "A unit gets its right serial or product.",
         "ANNOTATE": "Data of a unit change without a movement.",
         "CORRECT": "An earlier event is corrected.",
     },

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from api_client import Hub, play
@@ -18,9 +19,12 @@ from hub.capture.answers import CaptureCode, Purpose
 from hub.catalogue import ProductCard
 from hub.history import as_of
 from hub.ledger import hash_chain
+from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.proof import conservation
+from hub.sync import listings
 from hub.unit_records import costs
+from recalling import open_recall
 from world import NOON, World
 
 HOUR = timedelta(hours=1)
@@ -114,6 +118,155 @@ def test_an_earlier_life_gives_no_warranty_and_a_block_stays(world: World) -> No
     assert (unit["status"], unit["blocks"], unit["sold_at"]) == ("in_stock", 1, None)
     found = world.read(lambda tx: cover.cover_of(tx, world.context(), unit["id"]))
     assert found.covers[0].status is CoverStatus.NOT_STARTED
+    whole(world)
+
+
+# --- A wrong serial or product -------------------------------------------------------------------
+
+CORRECT = """mutation($key: String!, $unit: UnitInput!, $serial: String, $product: String,
+  $reason: String! = "typed wrongly") { done: correctIdentity(idempotencyKey: $key, unit: $unit,
+    serial: $serial, product: $product, reason: $reason) { __typename
+  ... on CommandResult { results { accepted version problem { code message }
+    unit { serial product { sku } } } } ... on Problem { code message } } }"""
+
+
+async def corrected(hub: Hub, identifier: str, sku: str | None = None, **to: str) -> Any:
+    ops = await hub.caller(Scope.OPS)
+    key = f"{identifier} {sku} {to}"
+    unit = {"identifier": identifier, "sku": sku}
+    return (await ops.ask(CORRECT, key=key, unit=unit, **to))["done"]
+
+
+def test_a_unit_gets_its_right_product_and_serial_and_keeps_its_history(world: World) -> None:
+    channel = world.channel()
+    for sku in ("CAM", "LENS"):
+        world.list_product(channel, sku)
+    world.receive("SN-1")
+    unit_id = world.unit("SN-1")["id"]
+    world.write(
+        lambda tx: costs.record(
+            tx, world.context(), [costs.Cost(Scan("SN-1"), costs.CostKind.ACQUISITION, 100, "EUR")]
+        )
+    )
+    wanted = (
+        "SELECT listing.sku, wanted_version AS wanted FROM listing_level "
+        "JOIN listing ON listing.id = listing_id"
+    )
+    before = {row["sku"]: row["wanted"] for row in world.rows(wanted)}
+    known_then = world.now
+    world.pass_time(hours=1)
+
+    async def story(hub: Hub) -> None:
+        done = await corrected(hub, "SN-1", serial="LX-7", product="LENS")
+        (result,) = done["results"]
+        assert result["unit"] == {"serial": "LX-7", "product": {"sku": "LENS"}}
+        assert result["version"] == 3
+
+    play(world, story)
+    unit = world.unit("lx 7")
+    assert (unit["id"], unit["sku"], unit["status"]) == (unit_id, "LENS", "in_stock")
+    event = world.history("LX-7")[-1]
+    assert (event["action"], event["reason"]) == ("reidentify", "typed wrongly")
+    assert orjson.loads(event["details"])["was"]["serial"] == "SN-1"
+    after = {row["sku"]: row["wanted"] for row in world.rows(wanted)}
+    assert all(after[sku] > before[sku] for sku in ("CAM", "LENS"))
+    # The wrong name is free, the right one is taken.
+    assert world.receive("LX-7", sku="LENS")[0].code == "DUPLICATE_SERIAL"
+    assert world.receive("SN-1")[0].accepted
+    whole(world)
+
+    def balance(**more: Any) -> dict[str, int]:
+        read = partial(as_of.trial_balance, at=known_then, **more)
+        return {row["sku"]: row["units"] for row in world.read(read).lines}
+
+    assert balance() == {"LENS": 1}
+    assert balance(recorded_by=known_then) == {"CAM": 1}
+    assert balance(recorded_by=known_then, sku="LENS") == {}
+    stock = partial(as_of.stock_as_of, location="WH", at=known_then, first=5)
+    assert [row["serial"] for row in world.read(stock)] == ["LX-7"]
+    then = partial(stock, recorded_by=known_then)
+    assert [(row["serial"], row["sku"]) for row in world.read(then)] == [("SN-1", "CAM")]
+    value = world.read(partial(costs.valuation, at=known_then, by=costs.By.PRODUCT))
+    assert [(each.key, each.amount) for each in value.lines] == [("LENS", 100)]
+
+
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [
+        ({"serial": "SN-2"}, "DUPLICATE_SERIAL"),
+        ({"product": "SAW"}, "DUPLICATE_SERIAL"),
+        ({"serial": "490154203237518"}, "DUPLICATE_SERIAL"),  # another unit's IMEI
+        ({"product": "NOTHING"}, "UNKNOWN_REFERENCE"),
+        ({"serial": "4006381333931"}, "INVALID_BARCODE"),  # the product's GTIN
+        ({"serial": "SN-1"}, "INVALID_INPUT"),
+        ({}, "INVALID_INPUT"),
+        ({"serial": "SN-9", "reason": " "}, "INVALID_INPUT"),
+    ],
+)
+def test_a_wrong_correction_changes_nothing(world: World, to: dict[str, str], code: str) -> None:
+    world.receive("SN-1")
+    world.receive("SN-2", identifiers=(("imei", "490154203237518"),))
+    world.receive("SN-1", sku="SAW")
+    events = world.value("SELECT COUNT(*) FROM event")
+
+    async def story(hub: Hub) -> None:
+        done = await corrected(hub, "SN-1", "CAM", **to)
+        problem = done if "code" in done else done["results"][0]["problem"]
+        assert problem["code"] == code
+
+    play(world, story)
+    assert world.value("SELECT COUNT(*) FROM event") == events
+
+
+def test_a_promised_unit_and_one_that_a_listing_sells_keep_their_product(world: World) -> None:
+    world.receive("SN-1", "SN-2")
+    world.do(Action.ALLOCATE, "SN-1", hold_reference="cart")
+    channel = world.channel()
+    product = world.rows("SELECT id FROM product WHERE sku = 'CAM'")[0]["id"]
+    unit_id = world.unit("SN-2")["id"]
+    world.write(
+        lambda tx: listings.bind(tx, channel["id"], product, "ONE", {}, world.now, unit_id=unit_id)
+    )
+
+    async def story(hub: Hub) -> None:
+        done = await corrected(hub, "SN-1", product="LENS")
+        assert done["results"][0]["problem"]["code"] == "UNIT_PROMISED"
+        done = await corrected(hub, "SN-2", product="LENS")
+        assert done["results"][0]["problem"]["code"] == "STEP_NOT_ALLOWED"
+        assert (await corrected(hub, "SN-2", serial="SN-3"))["results"][0]["accepted"]
+
+    play(world, story)
+    whole(world)
+
+
+def test_its_own_imei_may_be_its_serial_and_a_ghost_does_not_block(world: World) -> None:
+    world.receive("TYPO", identifiers=(("imei", "490154203237518"),))
+    world.receive("SW-4", sku="SAW")
+    world.receive("SW-4", sku="LENS")
+    world.do(Action.WRITE_OFF, Scan("SW-4", "SAW"))
+    assert world.unit("SW-4")["sku"] == "LENS"  # the living one is meant
+
+    async def story(hub: Hub) -> None:
+        done = await corrected(hub, "TYPO", serial="490154203237518")
+        assert done["results"][0]["accepted"]
+        done = await corrected(hub, "490154203237518", serial="TYPO")  # and back
+        assert done["results"][0]["accepted"]
+
+    play(world, story)
+    assert world.unit("TYPO")["version"] == 4
+    whole(world)
+
+
+def test_an_open_recall_catches_a_unit_by_its_right_name(world: World) -> None:
+    world.receive("SN-1")
+    open_recall(world, products=["LENS"])
+
+    async def story(hub: Hub) -> None:
+        done = await corrected(hub, "SN-1", product="LENS")
+        assert done["results"][0]["version"] == 4  # corrected, and blocked
+
+    play(world, story)
+    assert world.unit("SN-1")["blocks"] == 1
     whole(world)
 
 
