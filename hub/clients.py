@@ -27,7 +27,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import listings
 
 COLUMNS_MAX = 40  # of a report, with its custom fields
-NOT_OURS_TO_PASS = WITH_CUSTOMER | {Status.WRITTEN_OFF}
+NOT_OURS_TO_PASS = WITH_CUSTOMER | {Status.WRITTEN_OFF, Status.AT_SUPPLIER}
 
 
 class ReportColumn(StrEnum):

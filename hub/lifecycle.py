@@ -28,6 +28,7 @@ class Status(StrEnum):
     MISSING = "missing"  # not where it should be: its place is where it was last
     STOLEN = "stolen"
     CONDEMNED = "condemned"  # inspected and given up, to be written off
+    AT_SUPPLIER = "at_supplier"  # returned to its supplier: it may come again
     WRITTEN_OFF = "written_off"
 
 
@@ -55,6 +56,7 @@ class Action(StrEnum):
     QUARANTINE = "quarantine"
     CONDEMN = "condemn"
     WRITE_OFF = "write_off"
+    RETURN_TO_SUPPLIER = "return_to_supplier"
     TAKE_IN = "take_in"
     HAND_BACK = "hand_back"
     LOSE = "lose"
@@ -72,6 +74,7 @@ class Action(StrEnum):
     CHANGE_OWNER = "change_owner"
     SENSE = "sense"
     ANNOTATE = "annotate"
+    REIDENTIFY = "reidentify"
     CORRECT = "correct"
 
 
@@ -82,6 +85,7 @@ class Place(StrEnum):
     SITE = "site"  # the given location, which must belong to the site where the unit is
     GIVEN = "given"  # the given location, wherever it is
     TRANSIT = "transit"  # between two sites
+    SUPPLIER = "supplier"
     CUSTOMER = "customer"
 
 
@@ -104,7 +108,10 @@ PROMISABLE = frozenset({S.IN_STOCK, S.PICKED, S.PACKED})
 INSPECTED = frozenset({S.RETURNED, S.IN_REPAIR})
 MOVABLE = ON_HAND | {S.CONDEMNED}
 GONE = frozenset({S.EXPECTED, S.IN_TRANSFER, S.IN_KIT, S.MISSING, S.STOLEN})
-DISPOSABLE = MOVABLE - {S.PICKED, S.PACKED} | GONE
+FREE = MOVABLE - {S.PICKED, S.PACKED}
+DISPOSABLE = FREE | GONE | {S.AT_SUPPLIER}
+# What is received: what was announced, and a known unit that left us and is delivered again.
+RECEIVABLE = frozenset({S.EXPECTED, S.AT_SUPPLIER, S.WRITTEN_OFF})
 LOSABLE = MOVABLE | {S.EXPECTED, S.IN_TRANSFER}
 LEAVING = frozenset({A.SHIP, A.SELL, A.COLLECT})  # to a customer: a sale is fulfilled
 ANY = frozenset(S)
@@ -117,7 +124,7 @@ def _in(*statuses: Status) -> frozenset[Status]:
 
 # fmt: off
 LIFECYCLE: dict[Action, Rule] = {
-    A.RECEIVE:       Rule(B.RECEIVING, _in(S.EXPECTED), S.RECEIVED, P.GIVEN, blocked=True),
+    A.RECEIVE:       Rule(B.RECEIVING, RECEIVABLE, S.RECEIVED, P.GIVEN, blocked=True),
     A.PUT_AWAY:      Rule(B.STORING, _in(S.RECEIVED), S.IN_STOCK, P.SITE, blocked=True),
     A.MOVE:          Rule(B.STORING, MOVABLE, None, P.SITE, blocked=True),
     A.TRANSFER_OUT:  Rule(B.SHIPPING, _in(S.IN_STOCK), S.IN_TRANSFER, P.TRANSIT, promised=False),
@@ -141,6 +148,8 @@ LIFECYCLE: dict[Action, Rule] = {
     A.CONDEMN:       Rule(B.INSPECTING, INSPECTED, S.CONDEMNED, P.SITE, blocked=True),
     A.WRITE_OFF:     Rule(B.DESTROYING, DISPOSABLE, S.WRITTEN_OFF, P.STAYS, promised=False,
                           blocked=True),
+    A.RETURN_TO_SUPPLIER: Rule(B.SHIPPING, FREE, S.AT_SUPPLIER, P.SUPPLIER, promised=False,
+                          blocked=True),
     # A customer's own unit comes in for service and goes back to him: nothing is sold or returned.
     A.TAKE_IN:       Rule(B.REPAIRING, WITH_CUSTOMER, S.IN_REPAIR, P.GIVEN, blocked=True),
     A.HAND_BACK:     Rule(B.SHIPPING, INSPECTED, S.SOLD, P.CUSTOMER),
@@ -163,6 +172,8 @@ LIFECYCLE: dict[Action, Rule] = {
     A.CHANGE_OWNER:  Rule(B.ACCEPTING, WITH_CUSTOMER, None, P.STAYS, blocked=True),
     A.SENSE:         Rule(B.SENSOR_REPORTING, ANY, None, P.STAYS, blocked=True),
     A.ANNOTATE:      Rule(B.ANNOTATING, ANY, None, P.STAYS, blocked=True),
+    # What it is called was wrong; whom it is promised to expects another product or serial.
+    A.REIDENTIFY:    Rule(B.ANNOTATING, ANY, None, P.STAYS, promised=False, blocked=True),
 }
 # fmt: on
 
@@ -180,6 +191,7 @@ DISPOSITIONS = {
     S.RETURNED: Disposition.RETURNED,
     S.IN_REPAIR: Disposition.NON_SELLABLE_OTHER,
     S.CONDEMNED: Disposition.DAMAGED,
+    S.AT_SUPPLIER: Disposition.RETURNED,
     S.WRITTEN_OFF: Disposition.DESTROYED,
 }
 

@@ -8,7 +8,7 @@ from hub.capture.workspace import Workspace, key_of
 from hub.catalogue import LOT_TRACKED, SERIAL_TRACKED
 from hub.identifiers.device_numbers import keys_of
 from hub.identifiers.serials import obeys
-from hub.lifecycle import Status
+from hub.lifecycle import RECEIVABLE, Status
 from hub.storage.sql import Row
 
 
@@ -166,6 +166,10 @@ def _known_already(workspace: Workspace, units: list[Row]) -> None:
     for unit in units:
         if unit["status"] == Status.EXPECTED:
             continue  # it has its record already, and arrives now
+        if unit["status"] in RECEIVABLE:
+            message = f"{unit['serial']} is known ({unit['status']}): its record goes on"
+            workspace.warn(CaptureCode.DUPLICATE, message)
+            continue
         workspace.refuse(
             CaptureCode.DUPLICATE,
             f"a unit of {unit['sku']} with {unit['serial']} is known already ({unit['status']})",

@@ -21,7 +21,7 @@ READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
 NO_POINTS = frozenset({
     Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
-    Action.ANNOTATE,
+    Action.ANNOTATE, Action.REIDENTIFY,
 })  # fmt: skip
 
 

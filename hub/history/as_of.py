@@ -110,8 +110,9 @@ def stock_as_of(
     return tx.rows_as(
         PastStockRow,
         f"{standing(tx)}SELECT standing.unit_id AS id, standing.version, standing.status, "
-        "standing.occurred_at AS since, unit.serial, product.sku FROM standing "
-        "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
+        f"standing.occurred_at AS since, {_called(tx, 'serial', recorded_by)} AS serial, "
+        "product.sku FROM standing JOIN unit ON unit.id = standing.unit_id "
+        f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
         "WHERE standing.location_id = :place AND standing.unit_id > :after "
         "ORDER BY standing.unit_id LIMIT :limit",
         place=place["id"],
@@ -152,7 +153,8 @@ def trial_balance(
         TrialBalanceLine,
         f"{standing(tx)}SELECT product.sku, location.code AS location, "
         "location.name AS location_name, standing.status, COUNT(*) AS units FROM standing "
-        "JOIN unit ON unit.id = standing.unit_id JOIN product ON product.id = unit.product_id "
+        "JOIN unit ON unit.id = standing.unit_id "
+        f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
         f"JOIN location ON location.id = standing.location_id WHERE 1 = 1 {only}"
         "GROUP BY product.sku, location.code, location.name, standing.status "
         "ORDER BY product.sku, location.code, standing.status LIMIT :limit",
@@ -163,7 +165,8 @@ def trial_balance(
         raise InvalidInput(f"more than {LINES_MAX} lines: name a product", field="sku")
     existed = tx.value(
         f"{_told(tx)}SELECT COUNT(DISTINCT told.unit_id) FROM told "
-        "JOIN unit ON unit.id = told.unit_id JOIN product ON product.id = unit.product_id "
+        "JOIN unit ON unit.id = told.unit_id "
+        f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
         f"WHERE told.occurred_at <= :at {only}",
         **values,
     )
@@ -174,6 +177,25 @@ def times(at: datetime, recorded_by: datetime | None) -> dict[str, int]:
     """Return the values of a statement that begins with `standing`."""
     known = FOREVER if recorded_by is None else micros(recorded_by)
     return {"at": micros(at), "known": known}
+
+
+def _called(tx: Transaction, what: str, recorded_by: datetime | None) -> str:
+    """Return the SQL of what a unit was called by the knowledge of then: a serial or product id.
+
+    The first identity that was put right later states what it was before.
+    """
+    column = {"serial": "unit.serial", "product": "unit.product_id"}[what]
+    if recorded_by is None:
+        return column
+    was = {
+        "sqlite": f"json_extract(event.details, '$.was.{what}')",
+        "postgresql": f"event.details::jsonb -> 'was' ->> '{what}'",
+    }[tx.dialect]
+    return (
+        f"COALESCE((SELECT {was} FROM event WHERE event.unit_id = unit.id "
+        "AND event.action = 'reidentify' AND event.recorded_at > :known "
+        f"ORDER BY event.version LIMIT 1), {column})"
+    )
 
 
 def _told(tx: Transaction) -> str:

@@ -57,6 +57,7 @@ INSTEAD = {
     Action.PACK: "release the unit instead: it goes back into stock",
     Action.LOSE: "find the unit instead",
     Action.REPORT_STOLEN: "find the unit instead",
+    Action.REIDENTIFY: "correct the product or serial again instead",
     Action.ENTER_KIT: "take the unit out of its kit instead",
     Action.LEAVE_KIT: "put the unit into the kit again instead",
     Action.FOLLOW_KIT: "correct what was done to its kit",

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 import orjson
 
-from hub.catalogue import CUSTOMER, IN_TRANSIT
+from hub.catalogue import CUSTOMER, IN_TRANSIT, SUPPLIER
 from hub.clock import moment
 from hub.errors import ContradictsHistory, Refused, StepNotAllowed
 from hub.ledger.holds import HoldKind
@@ -214,6 +214,8 @@ def _after(before: UnitSnapshot | None, event: ReplayedEvent, places: Places) ->
             place = places[CUSTOMER]
         case Place.TRANSIT:
             place = places[IN_TRANSIT]
+        case Place.SUPPLIER:
+            place = places[SUPPLIER]
         case _:
             place = places[event.place_id or before.location_id]
     return replace(
@@ -251,7 +253,7 @@ def _held(standing: UnitSnapshot, event: ReplayedEvent) -> UnitSnapshot:
         case Action.SHIP | Action.SELL | Action.COLLECT:
             line = line or standing.line
             return replace(standing, promised=False, line=line, sold_at=event.recorded_at)
-        case Action.RESTOCK:
+        case Action.RESTOCK | Action.RECEIVE:
             return replace(standing, line=None, sold_at=None)
         case Action.HOLD:
             return replace(standing, blocks=standing.blocks | {kind})

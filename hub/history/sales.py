@@ -16,7 +16,7 @@ import orjson
 from hub.catalogue import time_zone
 from hub.clock import moment
 from hub.history import unit_history
-from hub.lifecycle import LEAVING, Action
+from hub.lifecycle import LEAVING, RECEIVABLE, Action, Status
 from hub.storage.rows import OrderRow
 from hub.storage.sql import Row, Transaction
 
@@ -157,13 +157,18 @@ def _story(rows: list[Row]) -> Story:
         if action in LEAVING:
             story.sale = _sale(row, action, details, line)
             story.sales.append(story.sale)
-        elif action is Action.RESTOCK:
+        elif action is Action.RESTOCK or _is_again(row, action):
             line = None
             story.sale = story.activated_on = story.registered_on = story.replaced_by = None
             story.restocked_at = row["recorded_at"]
         else:
             _note(story, row, action, details)
     return story
+
+
+def _is_again(row: Row, action: Action) -> bool:
+    """Return whether a unit that had left us for good was received again."""
+    return action is Action.RECEIVE and row["status_from"] in RECEIVABLE - {Status.EXPECTED}
 
 
 def _sale(row: Row, action: Action, details: dict[str, Any], line: str | None) -> Sale:

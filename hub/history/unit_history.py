@@ -98,7 +98,9 @@ def _named(tx: Transaction, location_ids: Sequence[str]) -> dict[str, _PlaceName
 
 def places_of(tx: Transaction, rows: Sequence[Row], code: str | None = None) -> Places:
     """Return the places of a history and its corrections, by id and by code."""
-    ids = {catalogue.CUSTOMER, catalogue.IN_TRANSIT} | {row["location_to"] for row in rows}
+    ids = {catalogue.CUSTOMER, catalogue.IN_TRANSIT, catalogue.SUPPLIER} | {
+        row["location_to"] for row in rows
+    }
     codes: set[str | None] = {code}
     for row in rows:
         details = orjson.loads(row["details"]) if row["details"] else {}

@@ -1,7 +1,7 @@
 """Which encoding a text file has: as it says itself, as somebody names it, or as it looks.
 
 UTF-8 is certain where the whole file is UTF-8. For other files the writing decides: words of many
-letters outside ASCII are of another script, which charset-normalizer tells; single letters are
+letters outside ASCII are of another script, which charset-normalizer recognizes; single letters are
 Western European, or Central European where its words are more likely. A file whose lines are in
 two encodings is refused: whatever was chosen would be wrong for some.
 """

@@ -10,7 +10,7 @@ from hub.ledger.recording import (
     record,
     record_one,
     unchanged,
-    write_units,
 )
+from hub.ledger.unit_writer import write_units
 
 __all__ = ["fresh", "never_came_back", "record", "record_one", "unchanged", "write_units"]

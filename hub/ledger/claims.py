@@ -14,7 +14,7 @@ from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput
 from hub.identifiers.device_numbers import device_names, normalized, space_of
 from hub.identifiers.numbers import canonical
 from hub.ledger.arrivals import Arrival
-from hub.lifecycle import Status
+from hub.lifecycle import RECEIVABLE, Status
 from hub.storage.sql import Transaction
 
 
@@ -39,7 +39,7 @@ class Taken(NamedTuple):
 
     status: str
     unit_id: str | None = None
-    expected: bool = False  # the unit has a record and has not arrived yet
+    expected: bool = False  # the unit has a record, and is not with us: it may arrive
     lot: str | None = None
 
 
@@ -83,7 +83,7 @@ another unit's further identifier. Two serials alike are two units' if their pro
 def _is_expected(row: _BearerRow) -> bool:
     # A unit that was given up in transit is missing without a receipt.
     given_up = row["status"] == Status.MISSING and row["received_at"] is None
-    return given_up or row["status"] == Status.EXPECTED
+    return given_up or row["status"] in RECEIVABLE
 
 
 def claim(
@@ -92,14 +92,17 @@ def claim(
     taken: dict[tuple[str, str], Taken],
     *,
     expected: bool,
+    own_id: str | None = None,
 ) -> str | None:
     """Claim the names of an arrival; return the id of its expected unit.
+
+    With `own_id` they are for this unit, which may bear some of them already.
 
     Raise DuplicateSerial for a name in use, InvalidInput for a lot that differs from the announced.
     """
     own = (product["id"], canonical(arrival.serial))
     bearer = taken.get(own)
-    unit_id = bearer.unit_id if bearer and bearer.expected and expected else None
+    unit_id = bearer.unit_id if bearer and bearer.expected and expected else own_id
     further = [(space_of(scheme), normalized(scheme, each)) for scheme, each in arrival.identifiers]
     serial_names = device_names(arrival.serial)
     # What the names of this unit must not be: a name of the same kind, or another unit's serial.
@@ -111,7 +114,14 @@ def claim(
                 f"a unit of {product['sku']} with {claim[1]} is known already ({known.status})",
                 status=known.status,
             )
-    if bearer and unit_id and bearer.lot and arrival.lot and bearer.lot != arrival.lot:
+    if (
+        bearer
+        and unit_id
+        and unit_id != own_id
+        and bearer.lot
+        and arrival.lot
+        and bearer.lot != arrival.lot
+    ):
         raise InvalidInput(f"lot {bearer.lot} was announced, not {arrival.lot}", field="lot")
     own_serial = [(f"{SERIAL_IN}{space}", key) for space, key in serial_names]
     taken.update(dict.fromkeys([own, *further, *own_serial], Taken("in this batch")))

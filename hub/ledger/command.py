@@ -10,12 +10,22 @@ from hub.vocabulary import BizStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a unit is: its serial as on the label, and the ids of its product and manufacturer."""
+
+    serial: str
+    product_id: str
+    manufacturer_id: str
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitCommand:
     """One action with its location, allocation, hold, grade and further details for the event.
 
     `kit` is the id of the unit that the units become part of, `members` the number of parts of the
-    unit afterwards. `step` overrides the business step of the action. `line` is the id of an order
-    line, `expires_at` in microseconds since 1970.
+    unit afterwards; `identity` is what a unit is from now on. `step` overrides the business step
+    of the action. `line` is the id of an order line, `expires_at` in microseconds since 1970.
     """
 
     action: Action
@@ -30,3 +40,4 @@ class UnitCommand:
     members: int | None = None
     step: BizStep | None = None
     details: dict[str, Any] | None = None
+    identity: Identity | None = None

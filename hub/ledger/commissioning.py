@@ -92,6 +92,23 @@ def admit(
     return admitted
 
 
+def renamed(tx: Transaction, arrival: Arrival, unit_id: str) -> Admitted:
+    """Check what a unit is to be called, as a serial and product that arrive are checked.
+
+    Raises InvalidBarcode, UnknownReference, InvalidInput or, for a name of another unit,
+    DuplicateSerial.
+    """
+    products = products_by_code(tx, _codes([arrival]))
+    read = _read(arrival, products)
+    if isinstance(read, Refused):
+        raise read
+    named, gtin = read
+    product = _product(products, named, gtin)
+    _check_arrival(named, product)
+    claim(named, product, taken_names(tx, [named]), expected=False, own_id=unit_id)
+    return Admitted(named, product)
+
+
 def _codes(arrivals: Sequence[Arrival]) -> list[str]:
     """Return the codes of products that arrivals name, themselves or in a code of the unit."""
     codes = {each.product for each in arrivals}

@@ -131,7 +131,9 @@ def _against_unit(tx: Transaction, last: EventRow) -> list[Break]:
     if unit is None:
         return [Break(last["unit_id"], last["version"], "the unit is missing")]
     origin = tx.value(
-        "SELECT details FROM event WHERE unit_id = :id AND version = 1", id=last["unit_id"]
+        "SELECT details FROM event WHERE unit_id = :id "
+        "AND (version = 1 OR action = 'reidentify') ORDER BY version DESC LIMIT 1",
+        id=last["unit_id"],
     )
     sealed = orjson.loads(origin) if origin else {}
     claims = {

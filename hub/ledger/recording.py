@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hub.catalogue import CUSTOMER, IN_TRANSIT
+from hub.catalogue import CUSTOMER, IN_TRANSIT, SUPPLIER
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
@@ -29,6 +29,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
 from hub.ledger.holds import Holds
 from hub.ledger.rules import RULES, Attempt, kit, recall
+from hub.ledger.unit_writer import write_identities, write_units
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import LEAVING, LIFECYCLE, Action, Place, Rule, Status, check, disposition
 from hub.storage.sql import Transaction
@@ -144,12 +145,17 @@ class Before:
         units = list(units)
         self.available = {unit.id: unit.is_available for unit in units}
         self.places = {unit.id: unit.location_id for unit in units if unit.members}
+        self.products = {unit.product_id for unit in units}
 
 
 def _follow_up(
     work: Work, command: UnitCommand, changed: Collection[UnitState], before: Before
 ) -> None:
     """Update listings, recalls and kits after units changed."""
+    if command.action is Action.REIDENTIFY:
+        write_identities(work.tx, changed)
+        listings.touch(work.tx, before.products, work.context.now)
+        before.available = dict.fromkeys(before.available, False)  # of their products of now
     _touch_listings(work.tx, work.context, command, changed, before.available)
     recall.note(work.tx, work.context, _followed(command) or str(command.action), changed)
     _change_kits(work, command, changed, before.places)
@@ -276,6 +282,8 @@ def _place(command: UnitCommand, rule: Rule, unit: UnitState) -> tuple[str, str,
         case Place.TRANSIT:
             _destination(command, unit)
             return IN_TRANSIT, "in_transit", IN_TRANSIT
+        case Place.SUPPLIER:
+            return SUPPLIER, "supplier", SUPPLIER
         case Place.SITE if command.location is not None:
             if command.location["site_id"] != unit.site_id:
                 raise StepNotAllowed(
@@ -318,8 +326,13 @@ def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> Non
     match command.action:
         case Action.RECEIVE:
             unit.received_at = micros(context.now)
+            unit.sold_at = unit.order_line_id = None  # of its life before, if it had one
         case Action.FIND if unit.received_at is None:  # given up in transit, and arrived after all
             unit.received_at = micros(context.now)
+        case Action.REIDENTIFY if command.identity is not None:
+            unit.serial, unit.sku = command.identity.serial, command.identity.sku
+            unit.product_id = command.identity.product_id
+            unit.manufacturer_id = command.identity.manufacturer_id
         case Action.ENTER_KIT | Action.LEAVE_KIT:
             unit.kit_id = command.kit
         case Action.ASSEMBLE | Action.DISASSEMBLE:
@@ -348,39 +361,6 @@ def _details(
         if (value := getattr(command, name)) is not None:
             details[name] = value
     return details or None
-
-
-def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:
-    """Write the state of units after their last events; only writers of events may call this."""
-    tx.run_many(
-        "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
-        "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
-        "blocks = :blocks, grade = :grade, condition = :condition, "
-        "kit_id = :kit_id, members = :members, received_at = :received_at, sold_at = :sold_at, "
-        "changed_at = :now, hash = :hash "
-        "WHERE id = :id",
-        [
-            {
-                "id": unit.id,
-                "version": unit.version,
-                "status": str(unit.status),
-                "disposition": str(unit.disposition),
-                "location_id": unit.location_id,
-                "promised_to": unit.promised_to,
-                "line": unit.order_line_id,
-                "blocks": unit.blocks,
-                "grade": unit.grade,
-                "condition": unit.condition,
-                "kit_id": unit.kit_id,
-                "members": unit.members,
-                "received_at": unit.received_at,
-                "sold_at": unit.sold_at,
-                "now": micros(context.now),
-                "hash": unit.hash,
-            }
-            for unit in units
-        ],
-    )
 
 
 def _came_back(tx: Transaction, context: CommandContext, units: Iterable[UnitState]) -> None:

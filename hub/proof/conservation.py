@@ -18,7 +18,7 @@ BREAKS_MAX = 20  # named of each law
 OUTSIDE = {
     "customer": (Status.SHIPPED, Status.SOLD),
     "in_transit": (Status.IN_TRANSFER,),
-    "supplier": (Status.EXPECTED,),
+    "supplier": (Status.EXPECTED, Status.AT_SUPPLIER),
 }
 ANYWHERE = (Status.IN_KIT, Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import orjson
 
@@ -16,7 +16,7 @@ from hub.recalls import recall_catch, recall_predicates
 from hub.recalls.recall_predicates import Condition
 from hub.storage.paging import page_size
 from hub.storage.rows import RecallRow
-from hub.storage.sql import Transaction
+from hub.storage.sql import Row, Transaction
 
 OUTSIDE = WITH_CUSTOMER | {Status.IN_KIT}  # where a unit may be a customer's
 TEXTS = {"ref": 100, "title": 300, "instructions": 5_000}  # characters at most
@@ -111,6 +111,45 @@ def count(tx: Transaction, fits: Condition) -> Scope:
             for product_id, code in skus.items()
             if code == sku
         ],
+    )
+
+
+class Edges(NamedTuple):
+    """The first and last unit that a predicate catches, and the nearest that it does not.
+
+    Each is a row of `hub.ledger.units.UNITS`, or None. The order is that of serials by length and
+    letters, the nearest are units of the same products.
+    """
+
+    first: Row | None
+    last: Row | None
+    nearest_before: Row | None
+    nearest_after: Row | None
+
+
+def edges(tx: Transaction, given: Mapping[str, Any]) -> Edges:
+    """Return the units at the edges of what a predicate catches."""
+    fits = recall_predicates.condition(recall_predicates.parse(tx, given))
+    up = "LENGTH(unit.serial_canonical), unit.serial_canonical, unit.id"
+    down = "LENGTH(unit.serial_canonical) DESC, unit.serial_canonical DESC, unit.id DESC"
+
+    def one(where: str, order: str, **values: Any) -> Row | None:
+        return tx.row(f"{UNITS}WHERE {where} ORDER BY {order} LIMIT 1", **fits.values, **values)
+
+    first, last = one(f"({fits.sql})", up), one(f"({fits.sql})", down)
+    if first is None or last is None:
+        return Edges(None, None, None, None)
+    others = (
+        f"NOT ({fits.sql}) AND unit.product_id IN "
+        f"(SELECT unit.product_id FROM unit WHERE {fits.sql}) AND "
+        "(LENGTH(unit.serial_canonical) {than} LENGTH(:edge) OR "
+        "LENGTH(unit.serial_canonical) = LENGTH(:edge) AND unit.serial_canonical {than} :edge)"
+    )
+    return Edges(
+        first,
+        last,
+        one(others.format(than="<"), down, edge=first["serial_canonical"]),
+        one(others.format(than=">"), up, edge=last["serial_canonical"]),
     )
 
 

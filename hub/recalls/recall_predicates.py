@@ -2,11 +2,10 @@
 
 A predicate is a JSON object. Each of its fields narrows; `all` and `any` join further predicates;
 `component` fits a kit that has, or ever had, a part which fits. Serials are compared in their
-canonical form; in a range the number at their end counts as a number.
+canonical form; their ranges, prefixes, patterns and segments are those of `serial_ranges`.
 """
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,18 +14,16 @@ from typing import Any
 from hub.clock import micros
 from hub.errors import InvalidInput, UnknownReference
 from hub.identifiers.numbers import canonical
+from hub.recalls import serial_ranges
 from hub.storage.sql import Transaction
 
 DEPTH_MAX = 4
 NODES_MAX = 30
 SERIALS_MAX = 20_000
-RANGES_MAX = 100
 VALUES_MAX = 200
 TEXT_CHARS_MAX = 200
 WHY_CHARS_MAX = 200
-DIGITS = "0123456789"
 FAR = 9_000_000_000_000_000  # microseconds since 1970: after everything
-_NUMBER = re.compile(r"^(.*?)([0-9]+)$")
 
 Predicate = dict[str, Any]
 
@@ -159,26 +156,6 @@ def _serials(name: str, value: Any) -> list[str]:
     return sorted({canonical(_text(name, each)) for each in value})
 
 
-def _ranges(name: str, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not 0 < len(value) <= RANGES_MAX:
-        raise InvalidInput(f"name 1 to {RANGES_MAX} ranges", field=name)
-    return [_range(name, each) for each in value]
-
-
-def _range(name: str, given: Any) -> dict[str, str]:
-    if not isinstance(given, Mapping) or set(given) != {"first", "last"}:
-        raise InvalidInput("a range has its first and its last serial", field=name)
-    first, last = (canonical(_text(name, given[end])) for end in ("first", "last"))
-    low, high = _NUMBER.match(first), _NUMBER.match(last)
-    if low is None or high is None:
-        raise InvalidInput("the serials of a range end with a number: list them", field=name)
-    if low[1] != high[1]:
-        raise InvalidInput(f"{first} and {last} begin differently", field=name)
-    if (len(low[2]), low[2]) > (len(high[2]), high[2]):
-        raise InvalidInput(f"{last} comes before {first}", field=name)
-    return {"first": first, "last": last}
-
-
 def _day(name: str, value: Any) -> str:
     try:
         return date.fromisoformat(value).isoformat()
@@ -211,7 +188,10 @@ FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "products": _texts,
     "manufacturer": _text,
     "serials": _serials,
-    "ranges": _ranges,
+    "ranges": serial_ranges.parse_ranges,
+    "prefixes": serial_ranges.parse_prefixes,
+    "patterns": serial_ranges.parse_patterns,
+    "segments": serial_ranges.parse_segments,
     "lots": _texts,
     "produced_from": _day,
     "produced_to": _day,
@@ -269,45 +249,15 @@ def _told(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[in
                 texts.append("(" + (" AND " if name == "all" else " OR ").join(joined) + ")")
             case "component":
                 texts.append(_built_with(value, unit, values, count))
-            case "ranges":
-                each = [_within(span, unit, values, count) for span in value]
-                texts.append("(" + " OR ".join(each) + ")")
+            case "ranges" | "prefixes" | "patterns" | "segments":
+                serial = f"{unit}.serial_canonical"
+                texts.append(serial_ranges.compiled(name, value, serial, values, count))
             case "deliveries":
                 texts.append(_delivered(value, unit, values, count))
             case _:
                 values[f"p{number}"] = value
                 texts.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
     return " AND ".join(texts)
-
-
-def _within(span: dict[str, str], unit: str, values: dict[str, Any], count: Iterator[int]) -> str:
-    """Say that a serial is in a range: same beginning, and its number between the two.
-
-    A number is as long as the first one at least, with zeros before it; longer ones have none.
-    """
-    low, high = _NUMBER.match(span["first"]), _NUMBER.match(span["last"])
-    assert low is not None  # checked when it was written
-    assert high is not None
-    name = f"p{next(count)}"
-    serial = f"{unit}.serial_canonical"
-    start = len(low[1]) + 1
-    shortest, longest = len(span["first"]), len(span["last"])
-    values |= {f"{name}a": low[1], f"{name}b": low[2], f"{name}c": high[2]}
-    # Digits of one length compare like numbers, in every collation.
-    if shortest == longest:
-        return (
-            f"(LENGTH({serial}) = {shortest} AND SUBSTR({serial}, 1, {start - 1}) = :{name}a "
-            f"AND SUBSTR({serial}, {start}) BETWEEN :{name}b AND :{name}c "
-            f"AND LTRIM(SUBSTR({serial}, {start}), '{DIGITS}') = '')"
-        )
-    return (
-        f"(SUBSTR({serial}, 1, {start - 1}) = :{name}a "
-        f"AND LENGTH({serial}) BETWEEN {shortest} AND {longest} "
-        f"AND LTRIM(SUBSTR({serial}, {start}), '{DIGITS}') = '' "
-        f"AND (LENGTH({serial}) = {shortest} OR SUBSTR({serial}, {start}, 1) <> '0') "
-        f"AND (LENGTH({serial}) > {shortest} OR SUBSTR({serial}, {start}) >= :{name}b) "
-        f"AND (LENGTH({serial}) < {longest} OR SUBSTR({serial}, {start}) <= :{name}c))"
-    )
 
 
 def _delivered(
@@ -361,6 +311,14 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "serials": _few("serial"),
     "ranges": lambda spans: _few("serials")(
         [f"{span['first']} to {span['last']}" for span in spans]
+    ),
+    "prefixes": _few("serials that begin with"),
+    "patterns": _few("serials like"),
+    "segments": lambda parts: (
+        "serials with "
+        + " and ".join(
+            f"{part['first']} to {part['last']} at place {part['start']}" for part in parts
+        )
     ),
     "lots": _few("lot"),
     "produced_from": lambda day: f"produced from {day}",

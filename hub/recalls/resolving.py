@@ -44,7 +44,7 @@ class Resolution(StrEnum):
 
 
 FREES = frozenset({Resolution.REPAIRED, Resolution.CLEARED})
-NOT_AT_HAND = frozenset({Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF})
+NOT_AT_HAND = frozenset({Status.MISSING, Status.STOLEN, Status.AT_SUPPLIER, Status.WRITTEN_OFF})
 
 
 def resolve(

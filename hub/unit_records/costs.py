@@ -26,10 +26,17 @@ AMOUNT_MAX = 10**12
 # Actions that accounting follows.
 BOOKED = (
     Action.RECEIVE, Action.SELL, Action.SHIP, Action.COLLECT, Action.ACCEPT_RETURN,
-    Action.WRITE_OFF, Action.LOSE, Action.REPORT_STOLEN, Action.FIND, Action.CORRECT,
+    Action.WRITE_OFF, Action.RETURN_TO_SUPPLIER, Action.LOSE, Action.REPORT_STOLEN,
+    Action.FIND, Action.CORRECT,
 )  # fmt: skip
 # Statuses outside our stock; a lost unit counts until it is written off.
-NOT_ON_HAND = (Status.EXPECTED, Status.SHIPPED, Status.SOLD, Status.WRITTEN_OFF)
+NOT_ON_HAND = (
+    Status.EXPECTED,
+    Status.SHIPPED,
+    Status.SOLD,
+    Status.AT_SUPPLIER,
+    Status.WRITTEN_OFF,
+)
 
 
 class CostKind(StrEnum):
@@ -80,7 +87,7 @@ class _PaidPart(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A cost of one unit; `amount` in the minor unit of `currency`."""
+    """A cost of one unit; `amount` in the minor unit of `currency`, 0 for what was given."""
 
     scan: Scan
     kind: CostKind
@@ -145,8 +152,8 @@ def reverse(tx: Transaction, context: CommandContext, cost_id: str) -> str:
 
 
 def _validate(cost: Cost) -> None:
-    if not 0 < cost.amount <= AMOUNT_MAX:
-        raise InvalidInput(f"an amount is 1 to {AMOUNT_MAX}", field="amount")
+    if not 0 <= cost.amount <= AMOUNT_MAX:
+        raise InvalidInput(f"an amount is 0 to {AMOUNT_MAX}", field="amount")
     if not CURRENCY.fullmatch(cost.currency):
         raise InvalidInput("a currency is three letters of ISO 4217", field="currency")
 
@@ -212,13 +219,7 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
     }
     if client is not None:
         values["client"] = client
-    counted = tx.rows_as(
-        _CountedPart,
-        f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
-        "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition') THEN 0 ELSE 1 END) "
-        "AS uncosted FROM inside GROUP BY part ORDER BY part",
-        **values,
-    )
+    counted = _counted(tx, inside, values)
     sums: dict[str, list[_PaidPart]] = {}
     for row in tx.rows_as(
         _PaidPart,
@@ -239,6 +240,19 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
         sum(row["units"] for row in counted),
         sum(int(row["uncosted"]) for row in counted),
         tuple(lines),
+    )
+
+
+def _counted(tx: Transaction, inside: str, values: dict[str, Any]) -> list[_CountedPart]:
+    """Count the units of each part, and those without an acquisition that still holds."""
+    return tx.rows_as(
+        _CountedPart,
+        f"{inside}SELECT part, COUNT(*) AS units, SUM(CASE WHEN EXISTS (SELECT 1 FROM paid "
+        "WHERE paid.unit_id = inside.unit_id AND paid.kind = 'acquisition' "
+        "AND paid.takes_back IS NULL AND NOT EXISTS (SELECT 1 FROM paid AS reversal "
+        "WHERE reversal.takes_back = paid.id)) THEN 0 ELSE 1 END) "
+        "AS uncosted FROM inside GROUP BY part ORDER BY part",
+        **values,
     )
 
 

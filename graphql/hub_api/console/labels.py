@@ -20,6 +20,7 @@ STATUS: Words = {
     "MISSING": "Missing",
     "STOLEN": "Stolen",
     "CONDEMNED": "Condemned",
+    "AT_SUPPLIER": "Back at the supplier",
     "WRITTEN_OFF": "Written off",
 }
 # What happened, as a line of a history; what may be done next.
@@ -49,6 +50,7 @@ HAPPENED: Words = {
     "HAND_BACK": "Handed back to the customer",
     "LOSE": "Found missing",
     "REPORT_STOLEN": "Reported stolen",
+    "RETURN_TO_SUPPLIER": "Returned to the supplier",
     "FIND": "Found again",
     "COUNT": "Seen at a count",
     "RELOCATE": "Found at another place",
@@ -62,6 +64,7 @@ HAPPENED: Words = {
     "CHANGE_OWNER": "Owner changed",
     "SENSE": "Measured",
     "ANNOTATE": "Noted",
+    "REIDENTIFY": "Serial or product put right",
     "CORRECT": "Corrected",
 }
 ACTION: Words = {
@@ -90,6 +93,7 @@ ACTION: Words = {
     "HAND_BACK": "Hand back",
     "LOSE": "Report missing",
     "REPORT_STOLEN": "Report stolen",
+    "RETURN_TO_SUPPLIER": "Return to the supplier",
     "FIND": "Report found",
     "COUNT": "Count",
     "RELOCATE": "Correct its place",
@@ -103,6 +107,7 @@ ACTION: Words = {
     "CHANGE_OWNER": "Change the owner",
     "SENSE": "Measure",
     "ANNOTATE": "Note",
+    "REIDENTIFY": "Put serial or product right",
     "CORRECT": "Correct",
 }
 DISPOSITION: Words = {

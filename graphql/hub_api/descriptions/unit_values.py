@@ -32,6 +32,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "TAKE_IN": "A customer's own unit arrives for service.",
         "HAND_BACK": "A customer's own unit is returned after its service.",
         "LOSE": "A unit is reported missing.",
+        "RETURN_TO_SUPPLIER": "A unit is returned to its supplier.",
         "REPORT_STOLEN": "A unit is reported stolen.",
         "FIND": "A lost unit is found.",
         "COUNT": "A count confirms a unit at its place.",
@@ -45,6 +46,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "ACTIVATE": "A customer takes a unit into use.",
         "CHANGE_OWNER": "A sold unit changes its owner.",
         "SENSE": "A sensor reading of a unit is stored.",
+        "REIDENTIFY": "A unit gets its right serial or product.",
         "ANNOTATE": "Data of a unit change without a movement.",
         "CORRECT": "An earlier event is corrected.",
     },
@@ -84,6 +86,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "MISSING": "The unit is missing.",
         "STOLEN": "The unit is stolen.",
         "CONDEMNED": "The unit is unfit for sale.",
+        "AT_SUPPLIER": "The unit was returned to its supplier.",
         "WRITTEN_OFF": "The unit left the stock for good.",
     },
     "Disposition": {

@@ -6,10 +6,16 @@ from hub import recalls
 from hub.access.keys import Scope
 from hub.ledger import units
 from hub.recalls.containment import listed, of_unit, shown
-from hub.recalls.opening import affected_units
+from hub.recalls.opening import affected_units, edges
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.recalls.types import Recall, RecalledUnit, RecallPredicateInput, RecallScope
+from hub_api.recalls.types import (
+    Recall,
+    RecallEdges,
+    RecalledUnit,
+    RecallPredicateInput,
+    RecallScope,
+)
 from hub_api.units.types import STAFF, Unit
 
 
@@ -39,6 +45,22 @@ class RecallQuery:
             lambda tx: affected_units(tx, plain, first, position(after))
         )
         return page(rows, first, after, Unit.of)
+
+    @strawberry.field(
+        description="The first and last unit that a recall would catch, and the nearest that it "
+        "would not: to be compared with what the maker printed.",
+        metadata={"cost": 100},
+    )
+    async def preview_recall_edges(
+        self, info: Info, predicate: RecallPredicateInput
+    ) -> RecallEdges:
+        info.context.require(Scope.OPS)
+        plain = predicate.plain()
+        found = await info.context.database.report(lambda tx: edges(tx, plain))
+        shown = [Unit.of(row) if row else None for row in found]
+        return RecallEdges(
+            first=shown[0], last=shown[1], nearest_before=shown[2], nearest_after=shown[3]
+        )
 
     @strawberry.field(description="One recall by its reference; null if there is none.")
     async def recall(self, info: Info, ref: str) -> Recall | None:

@@ -22,10 +22,26 @@ from hub_api.common.paging import Connection, page, position
 from hub_api.units.types import Unit
 
 
-@strawberry.input(description="Serials that begin alike, from one number to another, both in it.")
+@strawberry.input(
+    description="Serials from one to another, both in it. The number at their end counts, if they "
+    "begin alike; otherwise digits and letters count at every place, and both are of one length."
+)
 class SerialRangeInput:
     first: str
     last: str
+    letters: bool = strawberry.field(
+        description="Count through digits and letters although both end with a number: 9, A, B.",
+        default=False,
+    )
+
+
+@strawberry.input(description="A part of serials at fixed places, such as the year or the week.")
+class SerialSegmentInput:
+    start: int = strawberry.field(
+        description="Its first place in the serial without dashes and blanks, from 1."
+    )
+    first: str = strawberry.field(description="Lowest value, digits and letters.")
+    last: str = strawberry.field(description="Highest value, of the same length.")
 
 
 @strawberry.input(
@@ -40,6 +56,17 @@ class RecallPredicateInput:
         description="In any writing; also IMEI and other names.", default=None
     )
     ranges: list[SerialRangeInput] | None = None
+    prefixes: list[str] | None = strawberry.field(
+        description="Beginnings of serials.", default=None
+    )
+    patterns: list[str] | None = strawberry.field(
+        description="Forms of serials: ? for any character, # for a digit, @ for a letter, and * "
+        "for any rest.",
+        default=None,
+    )
+    segments: list[SerialSegmentInput] | None = strawberry.field(
+        description="Parts of serials at fixed places; all must match.", default=None
+    )
     lots: list[str] | None = None
     produced_from: date | None = None
     produced_to: date | None = None
@@ -63,11 +90,29 @@ class RecallPredicateInput:
 def _plain(value: Any) -> Any:
     if isinstance(value, RecallPredicateInput):
         return value.plain()
-    if isinstance(value, SerialRangeInput | AdvanceShipNoticeReference):
+    if isinstance(value, SerialRangeInput):
+        ends = {"first": value.first, "last": value.last}
+        return ends | {"letters": True} if value.letters else ends
+    if isinstance(value, SerialSegmentInput | AdvanceShipNoticeReference):
         return dict(vars(value))
     if isinstance(value, date):
         return value.isoformat()
     return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+@strawberry.type(
+    description="Units at the edges of what a recall catches: by the length of their serials, then "
+    "by their letters."
+)
+class RecallEdges:
+    first: Unit | None = strawberry.field(description="First unit that is caught.")
+    last: Unit | None = strawberry.field(description="Last unit that is caught.")
+    nearest_before: Unit | None = strawberry.field(
+        description="Nearest unit of the same products before it that is not caught."
+    )
+    nearest_after: Unit | None = strawberry.field(
+        description="Nearest unit of the same products behind it that is not caught."
+    )
 
 
 @strawberry.type(description="How many affected units stand in a status.")

@@ -9,11 +9,17 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan
-from hub.unit_records import further_identifiers
-from hub_api.common.command_inputs import CommandContextInput, command_context_of
+from hub.unit_records import further_identifiers, identity
+from hub_api.common.command_inputs import (
+    CommandContextInput,
+    UnitInput,
+    command_context_of,
+    scans_of,
+)
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, DuplicateSerial
 from hub_api.unit_records.identifier_types import NameChanged
+from hub_api.units.results import CommandOutcome, CommandResult, record_units
 
 NameResult = Annotated[
     Union[NameChanged, AnyProblem, DuplicateSerial],  # noqa: UP007 # of a computed union
@@ -48,7 +54,34 @@ async def _change(
 
 @strawberry.type
 class NamingMutation:
-    """Linking and retiring names."""
+    """Linking and retiring names, and putting a unit's own right."""
+
+    @command(
+        Scope.OPS,
+        description="Give a unit its right serial or product, where it was recorded under a wrong "
+        "one; the record goes on, and its history states what it was called before.",
+        result=CommandOutcome,
+    )
+    async def correct_identity(
+        self,
+        call: Call,
+        unit: UnitInput,
+        reason: str,
+        serial: Annotated[
+            str | None, strawberry.argument(description="As it stands on the unit's label.")
+        ] = None,
+        product: str | None = None,
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
+        """Correct; the unit must not be promised to anybody."""
+        given = context or CommandContextInput()
+        given.reason = reason
+        (scan,) = scans_of([unit])
+        return await record_units(
+            call,
+            given,
+            lambda work: identity.correct(work, scan, serial=serial, product=product),
+        )
 
     @command(
         Scope.SCANNER,

@@ -360,6 +360,26 @@ class UnitCommandMutation:
 
     @command(
         Scope.OPS,
+        description="Return units to their supplier; a unit that is delivered again continues "
+        "its record.",
+        result=CommandOutcome,
+    )
+    async def return_to_supplier(
+        self,
+        call: Call,
+        units: list[UnitInput],
+        reason: str,
+        context: CommandContextInput | None = None,
+    ) -> CommandResult:
+        """Return, with the reason and, as the document, the supplier's permission (rma)."""
+        if not reason.strip():
+            raise InvalidInput("a return to the supplier needs its reason", field="reason")
+        given = context or CommandContextInput()
+        given.reason = reason
+        return await move(call, Action.RETURN_TO_SUPPLIER, units, given)
+
+    @command(
+        Scope.OPS,
         description="Write units off: they are destroyed, lost or recycled.",
         result=CommandOutcome,
     )

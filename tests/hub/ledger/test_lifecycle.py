@@ -33,10 +33,13 @@ def test_a_blocked_unit_never_leaves_the_house() -> None:
         )
 
 
-def test_a_unit_that_was_written_off_stays_so() -> None:
-    assert {
-        LIFECYCLE[each].to for each in allowed(Status.WRITTEN_OFF, promised=False, blocked=False)
-    } == {None}
+def test_a_unit_that_was_written_off_stays_so_until_it_is_received_again() -> None:
+    ways = {
+        each: LIFECYCLE[each].to
+        for each in allowed(Status.WRITTEN_OFF, promised=False, blocked=False)
+    }
+    assert ways.pop(Action.RECEIVE) is Status.RECEIVED
+    assert set(ways.values()) == {None}
 
 
 def test_every_action_but_the_birth_and_the_correction_is_in_the_table() -> None:

@@ -72,7 +72,7 @@ def test_a_bad_line_never_loses_the_good_ones(world: World) -> None:
     world.receive("SN-1")
     given = [
         Cost(Scan("nobody"), CostKind.ACQUISITION, 100, "EUR"),
-        Cost(Scan("SN-1"), CostKind.ACQUISITION, 0, "EUR"),
+        Cost(Scan("SN-1"), CostKind.ACQUISITION, -1, "EUR"),
         Cost(Scan("SN-1"), CostKind.ACQUISITION, 100, "Euro"),
         Cost(Scan("SN-1"), CostKind.ACQUISITION, 100, "EUR"),
     ]
@@ -80,6 +80,20 @@ def test_a_bad_line_never_loses_the_good_ones(world: World) -> None:
     codes = [each.code if isinstance(each, Refused) else "kept" for each in answers]
     assert codes == ["UNKNOWN_UNIT", "INVALID_INPUT", "INVALID_INPUT", "kept"]
     assert lines_of(world, "SN-1") == [("acquisition", 100, "EUR")]
+
+
+def test_what_was_given_costs_nothing_and_is_costed(world: World) -> None:
+    world.receive("FREE", "BOUGHT", "UNKNOWN")
+    pay(world, "FREE", 0)
+    line = pay(world, "BOUGHT", 100)
+
+    def value() -> costs.Valuation:
+        return world.read(lambda tx: costs.valuation(tx, world.now, By.PRODUCT))
+
+    assert (value().units, value().uncosted) == (3, 1)
+    assert [(each.currency, each.amount) for each in value().lines] == [("EUR", 100)]
+    world.write(lambda tx: costs.reverse(tx, world.context(), str(line)))
+    assert value().uncosted == 2
 
 
 @pytest.mark.req("R50", "R54")

@@ -208,3 +208,35 @@ def test_a_person_is_kept_shown_to_few_and_erased_for_good(world: World) -> None
         assert unknown["code"] == "UNKNOWN_REFERENCE"
 
     play(world, story)
+
+
+EDGES = """query($p: RecallPredicateInput!) { edges: previewRecallEdges(predicate: $p) {
+  first { serial } last { serial } nearestBefore { serial } nearestAfter { serial } } }"""
+
+
+def test_the_edges_of_a_recall_are_previewed(world: World) -> None:
+    world.receive("A-1", "A-2", "A-9", "A-10", "A-11", "A-12")
+    world.receive("A-3", sku="SAW")
+
+    async def story(hub: Hub) -> None:
+        ops = await hub.caller(Scope.OPS)
+
+        async def edges(**predicate: Any) -> list[str | None]:
+            found = (await ops.ask(EDGES, p=predicate))["edges"]
+            return [each and each["serial"] for each in found.values()]
+
+        assert await edges(products=["CAM"], ranges=[{"first": "A-2", "last": "A-11"}]) == [
+            "A-2", "A-11", "A-1", "A-12",
+        ]  # fmt: skip
+        assert await edges(prefixes=["A-1"]) == ["A-1", "A-12", None, None]
+        assert await edges(serials=["A-1", "A-12"]) == ["A-1", "A-12", None, None]
+        assert await edges(patterns=["A-#"], products=["CAM"]) == ["A-1", "A-9", None, "A-10"]
+        segment = {"start": 2, "first": "10", "last": "11"}
+        assert await edges(segments=[segment]) == ["A-10", "A-11", "A-9", "A-12"]
+        assert await edges(prefixes=["Z"]) == [None] * 4
+        wrong = await ops.error(EDGES, p={"ranges": [{"first": "A-1", "last": "B-22"}]})
+        assert wrong["code"] == "INVALID_INPUT"
+        pos = await hub.caller(Scope.POS)
+        assert (await pos.error(EDGES, p={"prefixes": ["A"]}))["code"] == "FORBIDDEN"
+
+    play(world, story)
