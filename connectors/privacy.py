@@ -16,7 +16,7 @@ class PrivacyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyRequest:
-    """A request, and whom it is about, in the channel's own references."""
+    """A request, and the customer that it is about, in the channel's own references."""
 
     kind: PrivacyKind
     customer_ref: str = ""

@@ -15,7 +15,7 @@ from jobs.runtime import Runtime
 
 
 def hinted(runtime: Runtime, channel: ChannelRow, group: Sequence[InboxRow]) -> frozenset[str]:
-    """Return the orders of whose deletion any of the hints tells."""
+    """Return the orders that any of the hints reports as deleted."""
     connector: object = runtime.connections.of(channel)
     if not isinstance(connector, ReceiveWebhooks | ReceiveQueue):
         return frozenset()

@@ -22,7 +22,7 @@ from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
-# The hub keeps the quantity of this product; of any other the channel keeps it, and is not told.
+# The hub keeps the quantity of this product; of any other the channel keeps it, and nothing is pushed.
 KEPT = (
     "EXISTS (SELECT 1 FROM product WHERE product.id = listing_level.product_id "
     "AND product.tracking IN ('serial', 'serial_lot'))"
@@ -144,16 +144,7 @@ def bind(
     Queues the update of its level. With `unit_id` the listing sells only this unit of the product.
     Raises InvalidInput for a SKU under which the channel sells something else.
     """
-    taken = tx.value(
-        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
-        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
-        channel=channel_id,
-        sku=sku,
-        product=product_id,
-        unit=unit_id or "",
-    )
-    if taken:
-        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
+    _require_free(tx, channel_id, product_id, sku, unit_id)
     identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
     row = tx.row_as(
         _Id,
@@ -186,6 +177,21 @@ def bind(
     )
     tx.wake("levels")
     return row["id"]
+
+
+def _require_free(
+    tx: Transaction, channel_id: str, product_id: str, sku: str, unit_id: str | None
+) -> None:
+    taken = tx.value(
+        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
+        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
+        channel=channel_id,
+        sku=sku,
+        product=product_id,
+        unit=unit_id or "",
+    )
+    if taken:
+        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
 
 
 def is_kept(tx: Transaction, product_id: str) -> bool:
