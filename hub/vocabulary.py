@@ -262,7 +262,11 @@ class FulfillmentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfillment:
-    """One shipment of an order. `reference` is ours and never changes between repeats."""
+    """One shipment of an order. `reference` is ours and never changes between repeats.
+
+    `other_line_refs` are the lines that take no units: gift cards, services, goods whose stock the
+    channel keeps. The hub never ships them, and an order is done without them.
+    """
 
     reference: str
     order_ref: str
@@ -270,6 +274,7 @@ class Fulfillment:
     shipped_at: datetime
     carrier: str | None = None
     tracking: str | None = None
+    other_line_refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -398,6 +398,7 @@ def _fulfillment(channel: ChannelRow, payload: dict[str, Any]) -> Fulfillment:
         shipped_at=moment(payload["shipped_at"]),
         carrier=mappings.carrier(channel, payload["carrier"]),
         tracking=payload["tracking"],
+        other_line_refs=tuple(payload.get("other_lines", ())),
     )
 
 

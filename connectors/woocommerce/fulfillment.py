@@ -14,7 +14,8 @@ from connectors.woocommerce.mapping import (
 )
 from hub.vocabulary import Fulfillment
 
-SHIPPABLE = frozenset({"processing", "on-hold", "pending"})
+# An order that waits for its money keeps that state, also when somebody let it leave.
+SHIPPABLE = frozenset({"processing"})
 
 
 async def push_fulfillment(
@@ -52,7 +53,11 @@ def build_order_update(
                 entry["id"] = meta_id
             changed.append({"id": int(line.order_line_ref), "meta_data": [entry]})
     change: dict[str, Any] = {"line_items": changed} if changed else {}
-    complete = all(len(left[ref]) >= (line.get("quantity") or 0) for ref, line in lines.items())
+    complete = all(
+        len(left[ref]) >= (line.get("quantity") or 0)
+        for ref, line in lines.items()
+        if ref not in fulfillment.other_line_refs
+    )
     if complete and order.get("status") in SHIPPABLE:
         change["status"] = "completed"
     return change

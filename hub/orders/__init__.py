@@ -293,6 +293,7 @@ def push_fulfillment(
                     "reference": f"{reference}-{order_id[-12:]}",
                     "order_ref": units[0]["order_ref"],
                     "lines": lines,
+                    "other_lines": line_status.refs_without_units(tx, order_id),
                     "carrier": shipment.carrier,
                     "tracking": shipment.tracking,
                     "shipped_at": micros(context.now),

@@ -36,6 +36,10 @@ class _ProductId(TypedDict):
     id: str
 
 
+class _LineRef(TypedDict):
+    ref: str
+
+
 class _LineReturns(TypedDict):
     order_line_id: str
     units: int
@@ -158,6 +162,21 @@ def _serialized(tx: Transaction, lines: Sequence[OrderLineRow]) -> set[str]:
         kept=[str(each) for each in SERIAL_TRACKED],
     )
     return {row["id"] for row in rows}
+
+
+def refs_without_units(tx: Transaction, order_id: str) -> list[str]:
+    """Return the references of the lines of an order that take no units, in their order."""
+    rows = tx.rows_as(
+        _LineRef,
+        "SELECT order_line.ref FROM order_line "
+        "LEFT JOIN product ON product.id = order_line.product_id "
+        "WHERE order_line.order_id = :order AND (order_line.kind <> 'goods' "
+        "OR (product.id IS NOT NULL AND product.tracking NOT IN (:kept...))) "
+        "ORDER BY order_line.id",
+        order=order_id,
+        kept=[str(each) for each in SERIAL_TRACKED],
+    )
+    return [row["ref"] for row in rows]
 
 
 def _apply_returns(one: LineStatus, returned: _AnnouncedReturns) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
+import orjson
 import pytest
 
 from hub import orders
@@ -279,3 +280,11 @@ def test_amounts_are_kept_exactly(world: World, shop: Row) -> None:
     row = world.rows("SELECT * FROM order_line")[0]
     assert (row["unit_price"], row["tax"], row["discount"]) == ("0.10", "0.057", None)
     assert (order_row(world)["currency"], order_row(world)["total"]) == ("EUR", "100")
+
+
+def test_a_shipment_names_the_lines_that_the_hub_never_ships(world: World, shop: Row) -> None:
+    world.receive("SN-1")
+    world.accept(shop, world.order(**PAID, lines=[CAMERA, GIFT, NO_SKU]))
+    leave(world, "SN-1")
+    payload = world.value("SELECT payload FROM outbox WHERE topic = 'fulfillment'")
+    assert orjson.loads(payload)["other_lines"] == ["l-2", "l-3"]
