@@ -133,6 +133,7 @@ class Shop(Simulator):
             }
         ]
         sale.refunds = [self._refund("COMPLETED")]
+        sale.location_id = self.orders[order_id].location_id
         return self._place(sale)
 
     def owe(self, order_id: str, amount: int) -> None:
