@@ -55,6 +55,7 @@ from connectors.errors import AuthFailed, NotFound, NotOurs
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import identity, records, whole
 from connectors.toolkit.keyset_pages import KeysetPosition
@@ -107,8 +108,9 @@ class BigCommerce(
 
     @classmethod
     def account(cls, settings: BigCommerceSettings) -> Sequence[str]:
-        """Name the store."""
-        return (settings.store_hash,)
+        """Name the store at each of its storefronts, or at all."""
+        channels = [str(each) for each in settings.channel_ids] or [""]
+        return tuple(account_part(settings.store_hash, each) for each in channels)
 
     @classmethod
     def remote(cls, settings: BigCommerceSettings) -> Remote:

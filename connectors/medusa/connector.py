@@ -52,7 +52,7 @@ from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
-from connectors.toolkit.accounts import address_of
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
@@ -104,8 +104,9 @@ class Medusa(
 
     @classmethod
     def account(cls, settings: MedusaSettings) -> Sequence[str]:
-        """Name the shop."""
-        return (address_of(settings.base_url),)
+        """Name the shop at each sales channel, or at all."""
+        shop = address_of(settings.base_url)
+        return tuple(account_part(shop, each) for each in settings.sales_channel_ids or ("",))
 
     @classmethod
     def remote(cls, settings: MedusaSettings) -> Remote:

@@ -60,7 +60,7 @@ from connectors.saleor.mapping import (
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
-from connectors.toolkit.accounts import address_of
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, text
 from connectors.toolkit.page_size import page_size
@@ -127,8 +127,9 @@ class Saleor(
 
     @classmethod
     def account(cls, settings: SaleorSettings) -> Sequence[str]:
-        """Name the shop."""
-        return (address_of(settings.url),)
+        """Name the shop at each of its channels, or at all."""
+        shop = address_of(settings.url)
+        return tuple(account_part(shop, each) for each in settings.channels or ("",))
 
     @classmethod
     def remote(cls, settings: SaleorSettings) -> Remote:

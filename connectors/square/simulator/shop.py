@@ -172,7 +172,7 @@ class Shop(Simulator):
         return {str(line): list(serials) for line, serials in named.items()}
 
     def touch(self, order: Sale) -> None:
-        """Move the order's version and time of change, and tell the subscribers."""
+        """Move the order's version and time of change, and send it to the subscribers."""
         order.updated_at = self.now()
         if order.version is not None:
             order.version += 1
