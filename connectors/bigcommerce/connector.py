@@ -51,12 +51,13 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound
+from connectors.errors import AuthFailed, NotFound, NotOurs
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
+from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import identity, records
+from connectors.toolkit.json_fields import identity, records, whole
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
@@ -78,6 +79,9 @@ class BigCommerceSettings(BaseModel):
     access_token: SecretStr
     client_secret: SecretStr = Field(description="Of the API account: it signs the webhooks")
     location_id: int = Field(1, ge=1)
+    channel_ids: tuple[int, ...] = Field(
+        (), description="Of storefronts: take only what was sold there; empty takes all"
+    )
     calls_per_second: float = Field(4.0, gt=0)
 
 
@@ -104,8 +108,9 @@ class BigCommerce(
 
     @classmethod
     def account(cls, settings: BigCommerceSettings) -> Sequence[str]:
-        """Name the store."""
-        return (settings.store_hash,)
+        """Name the store at each of its storefronts, or at all."""
+        channels = [str(each) for each in settings.channel_ids] or [""]
+        return tuple(account_part(settings.store_hash, each) for each in channels)
 
     @classmethod
     def remote(cls, settings: BigCommerceSettings) -> Remote:
@@ -154,6 +159,8 @@ class BigCommerce(
         """Read one order by its id."""
         path = f"/v2/orders/{quote(ref, safe='')}"
         order = await self.api.json_object("GET", path, params=WITH_LINES)
+        if not ORDERS.one(order, self._is_ours, ref):
+            raise NotOurs(f"order {ref} belongs to another channel of the store")
         return await ORDERS.one_async(order, self._order, ref)
 
     async def snapshot_orders(
@@ -218,7 +225,14 @@ class BigCommerce(
 
     async def _placed(self, order: Record) -> Order | None:
         """Read an order of a list; None for a checkout that somebody left."""
-        return None if order.get("status_id") == INCOMPLETE else await self._order(order)
+        if order.get("status_id") == INCOMPLETE or not self._is_ours(order):
+            return None
+        return await self._order(order)
+
+    def _is_ours(self, order: Mapping[str, Any]) -> bool:
+        """Say whether one of our storefronts sold an order."""
+        ours = self.settings.channel_ids
+        return not ours or whole(order, "channel_id", ours[0]) in ours
 
     async def _order(self, order: Record) -> Order:
         lines = embedded_lines(order)

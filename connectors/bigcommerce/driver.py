@@ -27,7 +27,7 @@ class BigCommerceDriver(SimulatorDriver):
         return BigCommerceSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
+        return {**self.simulator.settings(url), "channel_ids": [1]}
 
     def revoke(self) -> None:
         self.simulator.access_token = "another-token"
@@ -61,6 +61,9 @@ class BigCommerceDriver(SimulatorDriver):
 
     def draft_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order(self._variant(sku), quantity, 0)
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order(self._variant(sku), quantity, channel=2)
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, 5)

@@ -97,6 +97,7 @@ class BigCommerceSimulator(Simulator):
         quantity: int = 1,
         status: int = 11,
         more: Sequence[tuple[int, int]] = (),
+        channel: int = 1,
     ) -> str:
         """Sell a variant online, and more of them to one address. Returns the order id."""
         ref, address = self.next_id(), self.next_id()
@@ -115,6 +116,7 @@ class BigCommerceSimulator(Simulator):
         self.orders[ref] = {
             "id": ref,
             "customer_id": 11,
+            "channel_id": channel,
             "status_id": status,
             "created": self.now(),
             "modified": self.now(),
@@ -284,7 +286,7 @@ class BigCommerceSimulator(Simulator):
         return JSONResponse({"transaction_id": f"t-{self.next_id()}"})
 
     def _shown(self, order: Mapping[str, Any], request: Request) -> Record:
-        shown = {name: order[name] for name in ("id", "customer_id", "status_id")}
+        shown = {name: order[name] for name in ("id", "customer_id", "channel_id", "status_id")}
         shown["status"] = STATUSES.get(order["status_id"], "Awaiting Fulfillment")
         for name in ("created", "modified"):
             shown[f"date_{name}"] = format_datetime(order[name].astimezone(UTC))

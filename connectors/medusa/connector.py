@@ -35,7 +35,7 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
 from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     ITEMS,
@@ -52,9 +52,9 @@ from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
-from connectors.toolkit.accounts import address_of
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import nodes_of, object_field
+from connectors.toolkit.json_fields import nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.unreadable import UnreadableRecord
@@ -75,6 +75,9 @@ class MedusaSettings(BaseModel):
     api_key: SecretStr
     webhook_secret: SecretStr
     stock_location_id: str = Field(min_length=1)
+    sales_channel_ids: tuple[str, ...] = Field(
+        (), description="sc_…: take only what was sold there; empty takes all"
+    )
     calls_per_second: float = Field(8.0, gt=0)
 
 
@@ -101,8 +104,9 @@ class Medusa(
 
     @classmethod
     def account(cls, settings: MedusaSettings) -> Sequence[str]:
-        """Name the shop."""
-        return (address_of(settings.base_url),)
+        """Name the shop at each sales channel, or at all."""
+        shop = address_of(settings.base_url)
+        return tuple(account_part(shop, each) for each in settings.sales_channel_ids or ("",))
 
     @classmethod
     def remote(cls, settings: MedusaSettings) -> Remote:
@@ -133,14 +137,17 @@ class Medusa(
         found = await self._orders("updated_at", place.since, None, place.skip, size)
         newest = ORDERS.newest(found, changed_at)
         position, more = position.step(newest, place.following(newest, len(found), size))
-        orders = ORDERS.each(found, parse_order)
+        orders = ORDERS.each(found, self._ours)
         return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": ORDER_FIELDS}
         answer = await self.api.json_object("GET", path, params=params)
-        return ORDERS.one(object_field(answer, "order"), parse_order, ref)
+        order = ORDERS.one(object_field(answer, "order"), self._ours, ref)
+        if order is None:
+            raise NotOurs(f"order {ref} belongs to another sales channel")
+        return order
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -149,7 +156,7 @@ class Medusa(
         skip, found = 0, list[Any]()
         while skip == 0 or len(found) == ORDERS_PER_PAGE:
             found = await self._orders("created_at", since, until, skip)
-            orders = ORDERS.each(found, parse_order)
+            orders = ORDERS.each(found, self._ours)
             for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
@@ -195,6 +202,12 @@ class Medusa(
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
         return order_refs(body)
+
+    def _ours(self, order: Mapping[str, Any]) -> Order | None:
+        """Read an order; None for one of another sales channel."""
+        ours = self.settings.sales_channel_ids
+        sold_by = text(order, "sales_channel_id")
+        return parse_order(order) if not ours or sold_by in ("", *ours) else None
 
     async def _orders(
         self,

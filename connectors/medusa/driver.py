@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from connectors.medusa.simulator import LOCATION, MedusaSimulator
+from connectors.medusa.simulator import LOCATION, SALES_CHANNEL, MedusaSimulator
 from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
 from hub.vocabulary import HoldReason
 
@@ -22,6 +22,12 @@ class MedusaDriver(SkuSimulatorDriver):
 
     def build(self) -> MedusaSimulator:
         return MedusaSimulator(clock=self.clock)
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return {**super().settings(url), "sales_channel_ids": [SALES_CHANNEL]}
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({sku: quantity}, sales_channel="sc_outlet")
 
     def revoke(self) -> None:
         self.simulator.api_key = "sk_another_key"

@@ -17,7 +17,7 @@ ITEMS = RecordReader("listing", ref="id")
 # items.
 ORDER_FIELDS = ",".join(
     (
-        "id,display_id,status,payment_status,fulfillment_status,customer_id",
+        "id,display_id,status,payment_status,fulfillment_status,customer_id,sales_channel_id",
         "created_at,updated_at,*items,*items.detail,*fulfillments",
     )
 )

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from connectors.testing.simulator import Fault, Simulator, Webhook
 
+SALES_CHANNEL = "sc_web"
 LOCATION = "sloc_twin"
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
@@ -69,7 +70,12 @@ class MedusaSimulator(Simulator):
         level = self._level_at(self._item(sku))
         level["stocked_quantity"] = quantity + level["reserved_quantity"]
 
-    def place_order(self, quantities: Mapping[str, int], paid: str = "authorized") -> str:
+    def place_order(
+        self,
+        quantities: Mapping[str, int],
+        paid: str = "authorized",
+        sales_channel: str = SALES_CHANNEL,
+    ) -> str:
         """Sell something; its pieces are reserved. Returns the order id."""
         ref = f"order_{self.next_id()}"
         items = []
@@ -85,6 +91,7 @@ class MedusaSimulator(Simulator):
             "payment_status": paid,
             "fulfillment_status": "not_fulfilled",
             "customer_id": "cus_1",
+            "sales_channel_id": sales_channel,
             "created_at": format_time(self.now()),
             "updated_at": format_time(self.now()),
             "items": items,

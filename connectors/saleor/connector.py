@@ -37,7 +37,7 @@ from connectors.contract import (
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import AuthFailed, Conflict, NotFound, Unknown
+from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
 from connectors.remote import Remote, RemoteApi
 from connectors.saleor import documents
 from connectors.saleor.fulfillment import push_fulfillment
@@ -60,9 +60,9 @@ from connectors.saleor.mapping import (
 )
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound
-from connectors.toolkit.accounts import address_of
+from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import identity
+from connectors.toolkit.json_fields import child, identity, text
 from connectors.toolkit.page_size import page_size
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
@@ -91,6 +91,9 @@ class SaleorSettings(BaseModel):
     url: HttpUrl = Field(description="The API: https://shop.example/graphql/")
     app_token: SecretStr = Field(description="Of an app with MANAGE_ORDERS and MANAGE_PRODUCTS")
     warehouse_id: str = Field(min_length=1, description="Its global id, as V2FyZWhvdXNlOi…")
+    channels: tuple[str, ...] = Field(
+        (), description="Slugs: take only what was sold in these channels; empty takes all"
+    )
     notify_customer: bool = False
     calls_per_second: float = Field(8.0, gt=0)
 
@@ -124,8 +127,9 @@ class Saleor(
 
     @classmethod
     def account(cls, settings: SaleorSettings) -> Sequence[str]:
-        """Name the shop."""
-        return (address_of(settings.url),)
+        """Name the shop at each of its channels, or at all."""
+        shop = address_of(settings.url)
+        return tuple(account_part(shop, each) for each in settings.channels or ("",))
 
     @classmethod
     def remote(cls, settings: SaleorSettings) -> Remote:
@@ -151,7 +155,7 @@ class Saleor(
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
         found, position, more = await self._changed(documents.ORDERS, cursor)
-        orders = ORDERS.each(found, parse_order)
+        orders = ORDERS.each(found, self._ours)
         return Page(orders.items, position.cursor(), more, orders.unreadable)
 
     async def read_order(self, ref: str) -> Order:
@@ -159,12 +163,15 @@ class Saleor(
         order = (await self._execute(documents.ORDER, id=ref))["order"]
         if order is None:
             raise NotFound(f"no order {ref}")
-        return ORDERS.one(order, parse_order, ref)
+        read = ORDERS.one(order, self._ours, ref)
+        if read is None:
+            raise NotOurs(f"order {ref} belongs to another channel of the shop")
+        return read
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return what came back of the next orders, by their time of change."""
         found, position, more = await self._changed(documents.CHANGED, cursor)
-        returns = RETURNS.each_of_many(found, parse_returns)
+        returns = RETURNS.each_of_many(found, self._returns)
         return Page(returns.items, position.cursor(), more, returns.unreadable)
 
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
@@ -172,7 +179,7 @@ class Saleor(
         order = (await self._execute(documents.FULFILLMENTS, id=order_ref))["order"]
         if order is None:
             raise NotFound(f"no order {order_ref}")
-        return RETURNS.one(order, parse_returns, order_ref)
+        return RETURNS.one(order, self._returns, order_ref)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order, unless it is cancelled; its money is for a person to pay back."""
@@ -194,7 +201,7 @@ class Saleor(
         after: str | None = None
         while True:
             found = await self._orders(documents.ORDERS, wanted, BY_BIRTH, after)
-            orders = ORDERS.each(nodes(found), parse_order)
+            orders = ORDERS.each(nodes(found), self._ours)
             for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
@@ -245,6 +252,17 @@ class Saleor(
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of an event."""
         return order_refs(topic, body)
+
+    def _ours(self, order: Mapping[str, Any]) -> Order | None:
+        """Read an order; None for one of another channel of the shop."""
+        return parse_order(order) if self._is_ours(order) else None
+
+    def _returns(self, order: Mapping[str, Any]) -> list[Return]:
+        return parse_returns(order) if self._is_ours(order) else []
+
+    def _is_ours(self, order: Mapping[str, Any]) -> bool:
+        ours = self.settings.channels
+        return not ours or text(child(order, "channel"), "slug") in ("", *ours)
 
     async def _execute(self, document: str, *, repeat: bool = True, **variables: Any) -> Any:
         path = self.settings.url.path or "/graphql/"

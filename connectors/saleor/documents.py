@@ -3,7 +3,7 @@
 _ORDER = """
 fragment OrderParts on Order {
   id number created updatedAt status chargeStatus authorizeStatus
-  user { id }
+  user { id } channel { slug }
   lines { id productSku productName variantName quantity quantityFulfilled quantityToFulfill }
 }
 """
@@ -40,7 +40,9 @@ ORDER = "query Order($id: ID!) { order(id: $id) { ...OrderParts } }\n" + _ORDER
 FULFILLMENTS = (
     """
 query Fulfillments($id: ID!) {
-  order(id: $id) { id number updatedAt status fulfillments { ...FulfillmentParts } }
+  order(id: $id) {
+    id number updatedAt status channel { slug } fulfillments { ...FulfillmentParts }
+  }
 }
 """
     + _SHIPPED
@@ -50,7 +52,9 @@ CHANGED = (
     """
 query Changed($first: Int!, $after: String, $filter: OrderFilterInput, $sort: OrderSortingInput) {
   orders(first: $first, after: $after, filter: $filter, sortBy: $sort) {
-    edges { node { id number updatedAt status fulfillments { ...FulfillmentParts } } }
+    edges {
+      node { id number updatedAt status channel { slug } fulfillments { ...FulfillmentParts } }
+    }
     pageInfo { hasNextPage endCursor }
   }
 }

@@ -25,7 +25,7 @@ class SaleorDriver(SimulatorDriver):
         return SaleorSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
+        return {**self.simulator.settings(url), "channels": ["web"]}
 
     def revoke(self) -> None:
         self.simulator.app_token = "another-token"
@@ -60,6 +60,9 @@ class SaleorDriver(SimulatorDriver):
 
     def draft_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order({self._variant(sku): quantity}, status="DRAFT")
+
+    def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
+        return self.simulator.place_order({self._variant(sku): quantity}, channel="outlet")
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, status="CANCELED")

@@ -89,7 +89,11 @@ class SaleorSimulator(Simulator):
         return sum(line["quantityToFulfill"] for line in lines if line["variant"] == ref)
 
     def place_order(
-        self, quantities: Mapping[str, int], status: str = "UNFULFILLED", paid: str = "FULL"
+        self,
+        quantities: Mapping[str, int],
+        status: str = "UNFULFILLED",
+        paid: str = "FULL",
+        channel: str = "web",
     ) -> str:
         """Sell variants, by their ids. Returns the order's id."""
         number = self.next_id()
@@ -116,6 +120,7 @@ class SaleorSimulator(Simulator):
             "chargeStatus": paid,
             "authorizeStatus": paid,
             "user": {"id": global_id("User", 7)},
+            "channel": {"slug": channel},
             "lines": lines,
             "fulfillments": [],
         }

@@ -236,8 +236,7 @@ def hold(
     found = ContractReport()
     for request in requests:
         path = request.url.raw_path.decode().partition("?")[0]
-        fits = (each for each in official if path.startswith(each.base) and each.within in path)
-        named = next(fits, None)
+        named = next((each for each in official if _fits(each, path, request)), None)
         if named is None:
             found.outside += 1
             continue
@@ -254,6 +253,12 @@ def hold(
             found.checked += 1
             found.operations.update(contract.checked[before:])
     return found
+
+
+def _fits(contract: OfficialContract, path: str, request: httpx.Request) -> bool:
+    if contract.when_query and contract.when_query not in request.url.params:
+        return False
+    return path.startswith(contract.base) and contract.within in path
 
 
 @lru_cache(maxsize=32)

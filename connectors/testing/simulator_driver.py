@@ -41,6 +41,9 @@ class OfficialContract:
     declared: Mapping[str, str] = field(default_factory=dict)
     """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
+    when_query: str = ""
+    """Only requests with this query parameter: one that another edition of the contract names."""
+
 
 class SimulatorDriver:
     """One simulator and what can happen to it. References are the channel's own, as strings."""
@@ -60,6 +63,8 @@ class SimulatorDriver:
     """The largest quantity that the channel can show."""
     enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
+    returns_name_their_channel: ClassVar[bool] = True
+    """Whether a list of returns says by which marketplace or location each was sold."""
     optional_fields: ClassVar[frozenset[str]] = frozenset()
     """The lists of an order that the channel leaves out where they are empty."""
     official: ClassVar[Sequence[OfficialContract]] = ()

@@ -90,7 +90,7 @@ def day(record: Mapping[str, Any], name: str) -> date | None:
 
 
 def parse_day(said: Any) -> date | None:
-    """Parse the day of an ISO date or time where it is written for people; None where it is none."""
+    """Parse the day of an ISO date or time that is stated for people; None where it is none."""
     try:
         return date.fromisoformat(str(said)[:10])
     except ValueError:

@@ -238,7 +238,7 @@ class Walmart(
         return [*lost, *(await push_levels(self._store, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
-        """Tell what left; Walmart has no place for its serials."""
+        """Report what left; Walmart has no place for its serials."""
         await push_fulfillment(self.api, fulfillment)
         return f"Walmart purchase order {fulfillment.order_ref}"
 

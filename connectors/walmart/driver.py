@@ -27,20 +27,23 @@ class WalmartDriver(SkuSimulatorDriver):
     key = "walmart"
     orders_for_pages = 230
     enum_fields = frozenset({"status", "methodCode"})
-    official: ClassVar[Sequence[OfficialContract]] = tuple(
-        OfficialContract(f"walmart/walmart-marketplace-{name}.json", "", within)
-        for name, within in _CONTRACTS.items()
+    official: ClassVar[Sequence[OfficialContract]] = (
+        # The query of a next page is Walmart's own; only an older edition names it.
+        OfficialContract("walmart/orders-2023-refs.json", "", "/v3/orders", when_query="poIndex"),
+        *(
+            OfficialContract(f"walmart/walmart-marketplace-{name}.json", "", within)
+            for name, within in _CONTRACTS.items()
+        ),
     )
     time_resolution = timedelta(milliseconds=1)
+    returns_name_their_channel = False
     simulator: WalmartSimulator
 
     def build(self) -> WalmartSimulator:
         return WalmartSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        # Promises move orders all at once: more in one second than a page holds. The query of the
-        # next page is Walmart's own, and in no contract.
-        return self.simulator.settings(url, notification_url=NOTIFICATION_URL, acknowledge=False)
+        return self.simulator.settings(url, notification_url=NOTIFICATION_URL)
 
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         return self.settings(url)

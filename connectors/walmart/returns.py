@@ -24,7 +24,7 @@ def parse_returns(found: Mapping[str, Any]) -> list[Return]:
 
 
 def changed_at(found: Mapping[str, Any]) -> datetime:
-    """Say when a return last changed, as far as it tells."""
+    """Say when a return last changed, as far as it says."""
     lines = records(found, "returnOrderLines")
     times = [parse_time(line["statusTime"]) for line in lines if line.get("statusTime")]
     return max([parse_time(found["returnOrderDate"]), *times])
@@ -60,7 +60,7 @@ def _state(lines: Sequence[Mapping[str, Any]]) -> ReturnState:
 
 
 def _refunded_at(lines: Sequence[Mapping[str, Any]], opened: datetime) -> datetime | None:
-    """Say when money went back; Walmart tells the time of the status only."""
+    """Say when money went back; Walmart states the time of the status only."""
     paid = [line for line in lines if whole(line, "refundedQty", 0)]
     times = [parse_time(line["statusTime"]) for line in paid if line.get("statusTime")]
     return max(times, default=opened) if paid else None

@@ -133,6 +133,7 @@ class Shop(Simulator):
             }
         ]
         sale.refunds = [self._refund("COMPLETED")]
+        sale.location_id = self.orders[order_id].location_id
         return self._place(sale)
 
     def owe(self, order_id: str, amount: int) -> None:
@@ -171,7 +172,7 @@ class Shop(Simulator):
         return {str(line): list(serials) for line, serials in named.items()}
 
     def touch(self, order: Sale) -> None:
-        """Move the order's version and time of change, and tell the subscribers."""
+        """Move the order's version and time of change, and send it to the subscribers."""
         order.updated_at = self.now()
         if order.version is not None:
             order.version += 1

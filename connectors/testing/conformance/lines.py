@@ -87,6 +87,10 @@ async def orders_of_other_channels(harness: Harness) -> None:
     with require_raises(NotOurs, "an order of another channel of the account, read alone"):
         await harness.connector.read_order(theirs)
     require_equal((await harness.connector.read_order(ours)).ref, ours, "our own order")
+    if isinstance(harness.connector, PullReturns) and harness.driver.returns_name_their_channel:
+        harness.driver.create_return(theirs, 1, ())
+        returns, _ = await harness.pull_all(returns=True)
+        require_equal([each.order_ref for each in returns], [], "the returns of the pages")
     if isinstance(harness.connector, SnapshotOrders):
         since = harness.clock.now.replace(hour=0, minute=0)
         window = harness.connector.snapshot_orders(since, harness.clock.advance(5))

@@ -267,6 +267,8 @@ class WalmartSimulator(Simulator):
         if len(found) > start + limit:
             following = {**asked, "poIndex": str(start + limit), "hasMoreElements": "true"}
             meta["nextCursor"] = f"?{urlencode(following)}"
+        if not found:
+            return failed(404, "CONTENT_NOT_FOUND.GMP_ORDER_API", "No orders found.")
         elements = {"order": found[start : start + limit]}
         return JSONResponse({"list": {"meta": meta, "elements": elements}})
 

@@ -190,6 +190,17 @@ class TestWalmart(ConnectorSuite):
     empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 900, "list": {}}
 
 
+class DriverWithoutAcknowledging(WalmartDriver):
+    """The same seller, whose orders another system acknowledges."""
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return {**super().settings(url), "acknowledge": False}
+
+
+class TestWalmartWithoutAcknowledging(TestWalmart):
+    driver = DriverWithoutAcknowledging
+
+
 class TestSaleor(ConnectorSuite):
     connector = Saleor
     driver = SaleorDriver

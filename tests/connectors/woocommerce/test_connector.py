@@ -1,6 +1,7 @@
 """The WooCommerce connector talks to its simulator over a real socket, signed with OAuth 1.0a."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -223,6 +224,22 @@ def test_a_shipment_names_its_serials_completes_the_order_and_leaves_one_note() 
             "Shipped 1 unit with UPS, tracking 1Z999. [F1]",
             "Shipped 1 unit with UPS, tracking 1Z999. [F2]",
         ]
+
+    run(scenario)
+
+
+def test_an_order_is_completed_without_lines_that_take_no_units_and_never_unpaid() -> None:
+    async def scenario(simulator: WooCommerceSimulator, connector: WooCommerce) -> None:
+        for sku in ("CAM", "GIFT"):
+            simulator.add_product(sku, 5)
+        order = await connector.read_order(simulator.place_order({"CAM": 1, "GIFT": 1}))
+        gift = next(line.ref for line in order.lines if line.sku == "GIFT")
+        camera = replace(order, lines=tuple(line for line in order.lines if line.sku == "CAM"))
+        await connector.push_fulfillment(replace(shipped(camera, "SN1"), other_line_refs=(gift,)))
+        assert simulator.orders[int(order.ref)]["status"] == "completed"
+        unpaid = await connector.read_order(simulator.place_order({"CAM": 1}, "on-hold"))
+        await connector.push_fulfillment(shipped(unpaid, "SN2", reference="F2"))
+        assert simulator.orders[int(unpaid.ref)]["status"] == "on-hold"
 
     run(scenario)
 
