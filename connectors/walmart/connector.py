@@ -124,7 +124,6 @@ class Walmart(
 
     key: ClassVar[str] = "walmart"
     settings_model: ClassVar[type[BaseModel]] = WalmartSettings
-    pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
     orders_name_serials: ClassVar[bool] = True
     stores_serials: ClassVar[bool] = False
