@@ -201,6 +201,9 @@ class PullReturns(ABC):
 class CancelOrders(ABC):
     """The channel accepts the cancellation of an order that cannot be fulfilled."""
 
+    restocks_cancelled: ClassVar[bool] = True
+    """Whether the channel itself adds the cancelled units to what it shows."""
+
     @abstractmethod
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order; return a link or reference that a person can follow.

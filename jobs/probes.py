@@ -7,19 +7,22 @@ refused credentials it is checked, and only where the check is refused too, the 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from connectors import AuthFailed, PushedLevel, Transient
 from connectors.remote import rate_limit_wait
 from hub import cases
 from hub.cases import CaseKind
-from hub.storage.rows import ChannelRow
+from hub.clock import moment
+from hub.storage.rows import ChannelRow, ChannelStreamRow
 from hub.storage.sql import Transaction
-from hub.sync import circuit
+from hub.sync import circuit, listings, outbox, streams
 from jobs import leases
-from jobs.recovery import CallRefused, apply_to_channel, decide
+from jobs.recovery import CallRefused, apply_to_channel, decide, report_silence
 from jobs.runtime import Runtime
 
+STARVES_SECONDS = 5.0  # of waiting for a call: a pace is no shortage
 CHECK_WAIT_SECONDS = 10.0  # of the check, for a budget that is used up
 
 Name = TypeVar("Name")
@@ -52,6 +55,33 @@ async def ask(runtime: Runtime, channel: ChannelRow) -> bool:
 
     await runtime.database.write(back)
     return True
+
+
+async def note_starvation(runtime: Runtime, channel: ChannelRow, wait: float) -> None:
+    """Record that what is due waits for our own budget; after a while it is a case, once."""
+    now, channel_id = runtime.clock(), channel["id"]
+
+    def look(tx: Transaction) -> bool:
+        row = streams.get(tx, channel_id, streams.PUSHES)
+        failures = row["failures"] if row else 0
+        if failures > 1 or (failures and not _is_late(runtime, row, now)):
+            return False
+        return listings.anything_due(tx, channel_id, now) or outbox.anything_due(
+            tx, channel_id, now
+        )
+
+    def note(tx: Transaction) -> None:
+        error = f"our own budget is used up for another {wait:.0f} s"
+        row = streams.failed(tx, channel_id, streams.PUSHES, error, now)
+        report_silence(tx, channel, row, runtime.silence, now)
+
+    if wait > STARVES_SECONDS and await runtime.database.read(look):
+        await runtime.database.write(note)
+
+
+def _is_late(runtime: Runtime, row: ChannelStreamRow | None, now: datetime) -> bool:
+    since = row["failing_since"] if row else None
+    return since is not None and moment(since) + runtime.silence.longest <= now
 
 
 async def judged(runtime: Runtime, channel: ChannelRow, error: BaseException) -> BaseException:

@@ -124,7 +124,8 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     connector = runtime.connections.of(channel)
     if breaker.state(now) is not CircuitState.CLOSED and not await probes.ask(runtime, channel):
         return 0
-    if await connector.api.wait() > 0:
+    if (wait := await connector.api.wait()) > 0:
+        await probes.note_starvation(runtime, channel, wait)
         return 0  # checked before a lease: no worker waits while it holds one
     worked = 0
     with rate_limit_wait(0, started=STARTED_WAIT_SECONDS):

@@ -15,6 +15,8 @@ from connectors.contract import Connector
 Found = TypeVar("Found")
 Class = type[Connector[Any]]
 CaseFunction = Callable[[Any], Awaitable[None]]  # what it is given is a stage
+GUIDE = "docs/connectors/contract.md and docs/connectors/writing.md"
+REQUESTS_SHOWN = 4  # of those that were sent
 Condition = Callable[[Class], str | None]
 
 
@@ -35,6 +37,30 @@ class Case:
     needs: tuple[type, ...]
     unless: Condition | None
     run: CaseFunction
+
+    @property
+    def calls(self) -> str:
+        """Name the methods of the contract that the case is about: ``PushStock.push_stock``."""
+        named = [
+            f"{kind.__name__}.{method}"
+            for kind in self.needs
+            for method in sorted(getattr(kind, "__abstractmethods__", ()))
+        ]
+        return ", ".join(named) or "Connector.check, and every call that goes over the wire"
+
+    def explained(self, failure: str, made: Sequence[str]) -> str:
+        """Return a failure with the calls it concerns, what is wanted, and the page to read.
+
+        `made` are the requests that were sent, oldest first.
+        """
+        sent = f"{len(made)} requests, the last: {', '.join(made[-REQUESTS_SHOWN:])}"
+        return (
+            f"{failure}\n"
+            f"wanted ({self.name}): {self.promise}\n"
+            f"by: {self.calls}\n"
+            f"sent: {sent if made else 'no request at all: is a call missing?'}\n"
+            f"read: {GUIDE}"
+        )
 
     def not_applicable(self, connector: Class) -> str | None:
         """Return why the case does not concern a connector; None where it does."""

@@ -310,6 +310,11 @@ async def _joined(
         await driver.simulator.aclose()
 
 
+def _explained(case: Case, harness: Harness, said: str) -> str:
+    made = [f"{each.method} {each.url.path}" for each in harness.transport.requests]
+    return case.explained(said, made)
+
+
 def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> list[httpx.Request]:
     """Run one case on a fresh harness; return the requests that the connector sent.
 
@@ -322,11 +327,13 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
             try:
                 await asyncio.wait_for(case.run(harness), CASE_SECONDS_MAX)
             except TimeoutError as error:
-                raise ConformanceFailure(
-                    f"the story is not at its end after {CASE_SECONDS_MAX:g} s"
-                ) from error
+                said = f"the story is not at its end after {CASE_SECONDS_MAX:g} s"
+                raise ConformanceFailure(_explained(case, harness, said)) from error
             except ConnectorError as error:
-                raise ConformanceFailure(f"the story ends with {error!r}") from error
+                said = f"the story ends with {error!r}"
+                raise ConformanceFailure(_explained(case, harness, said)) from error
+            except ConformanceFailure as error:
+                raise ConformanceFailure(_explained(case, harness, str(error))) from error
             return harness.transport.requests
 
     return asyncio.run(outcome())

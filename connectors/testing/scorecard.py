@@ -25,7 +25,7 @@ from connectors.testing.simulator_driver import SimulatorDriver
 DRIVERS = "serial_hub.drivers"
 OFFICIAL = "official-contract"
 OFFICIAL_PROMISE = "Every request keeps to the channel's official contract."
-DETAIL_CHARS_MAX = 300
+DETAIL_CHARS_MAX = 700
 
 
 class Verdict(StrEnum):

@@ -240,9 +240,15 @@ async def secrets_do_not_show(under_test: ConnectorUnderTest) -> None:
     shown += " ".join(under_test.connector.account(settings))
     require(not [each for each in under_test.secrets() if each in shown], "a secret shows")
     for name, each in under_test.connector.settings_model.model_fields.items():
-        if re.search(r"(secret|token|password|_key)$", name):
+        extra = each.json_schema_extra
+        public = isinstance(extra, dict) and extra.get("secret") is False
+        if re.search(r"(secret|token|password|_key)$", name) and not public:
             secret = each.annotation in (SecretStr, SecretStr | None)
-            require(secret, f"{name}: SecretStr")
+            require(
+                secret,
+                f"the setting {name} sounds like a secret: make it a SecretStr, or state that it "
+                "is none by Field(json_schema_extra={'secret': False})",
+            )
     await built.api.aclose()
 
 

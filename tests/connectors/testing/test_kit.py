@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, get_type_hints
 
 import pytest
+from pydantic import BaseModel, Field
 
 from connectors import AuthFailed, NotFound, RateLimited, Rejected, Transient, Unknown
 from connectors.amazon.connector import Amazon
@@ -18,7 +19,7 @@ from connectors.epcis.connector import Epcis
 from connectors.epcis.driver import EpcisDriver
 from connectors.gudid.connector import Gudid
 from connectors.gudid.driver import GudidDriver
-from connectors.medusa.connector import Medusa
+from connectors.medusa.connector import Medusa, MedusaSettings
 from connectors.medusa.driver import MedusaDriver
 from connectors.medusa.mapping import parse_order
 from connectors.notice_rest.connector import NoticeRest
@@ -526,6 +527,65 @@ def test_amounts_that_cross_the_contract_are_exact_decimals() -> None:
     assert not [name for name, hint in hints.items() if "float" in str(hint)]
     amounts = {"total", "discount", "tax", "shipping", "refunded", "unit_price"}
     assert {hints[name] for name in amounts} - {int} == {Decimal | None}
+
+
+class ByToken(ShopifyDriver):
+    """A shop whose app fetches its token."""
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return self.settings_with_tokens(url) or {}
+
+
+def test_a_token_that_is_fetched_is_no_call_of_a_push() -> None:
+    run_case(BY_NAME["edits-within-a-push-are-seen"], Shopify, ByToken)
+
+
+class KeySettings(MedusaSettings):
+    sort_key: str = "created_at"
+
+
+class OpenKeySettings(MedusaSettings):
+    sort_key: str = Field("created_at", json_schema_extra={"secret": False})
+
+
+class SoundsSecret(Medusa):
+    settings_model: ClassVar[type[BaseModel]] = KeySettings
+
+
+class StatesThatItIsNone(Medusa):
+    settings_model: ClassVar[type[BaseModel]] = OpenKeySettings
+
+
+def test_a_setting_that_sounds_secret_is_one_or_is_declared() -> None:
+    row = BY_NAME["secrets-do-not-show"]
+    with pytest.raises(ConformanceFailure, match=r"sort_key.*json_schema_extra"):
+        run_case(row, SoundsSecret, MedusaDriver)
+    run_case(row, StatesThatItIsNone, MedusaDriver)
+
+
+def test_a_failure_names_the_calls_the_wanted_state_and_the_page() -> None:
+    with pytest.raises(ConformanceFailure) as caught:
+        run_case(BY_NAME["quantities-are-set"], SaysWhatItWants, MedusaDriver)
+    text = str(caught.value)
+    assert "wanted (quantities-are-set): A quantity that was pushed is shown there" in text
+    assert "by: PushStock.push_stock" in text
+    assert "sent: " in text
+    assert "docs/connectors/writing.md" in text
+
+
+def test_a_row_whose_call_is_missing_says_so() -> None:
+    with pytest.raises(ConformanceFailure, match="no request at all: is a call missing"):
+        run_case(BY_NAME["revoked-access"], ChecksNothing, MedusaDriver)
+
+
+class KeepsCancelledUnits(Shopify):
+    restocks_cancelled = False
+
+
+def test_a_channel_that_adds_nothing_back_states_it() -> None:
+    """The flag is held to what the channel does: a shop that adds them fails with it."""
+    with pytest.raises(ConformanceFailure, match="restocks_cancelled"):
+        run_case(BY_NAME["cancelled-here"], KeepsCancelledUnits, ShopifyDriver)
 
 
 def test_a_row_says_why_it_does_not_concern_a_connector() -> None:
