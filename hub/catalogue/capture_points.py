@@ -13,6 +13,7 @@ import orjson
 from hub.commands.context import CommandContext
 from hub.errors import CaptureRequired, InvalidInput
 from hub.lifecycle import Action
+from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub.vocabulary import CaptureMethod
 
@@ -23,6 +24,7 @@ NO_POINTS = frozenset({
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
     Action.ANNOTATE, Action.REIDENTIFY,
 })  # fmt: skip
+_ACTIONS = frozenset(str(action) for action in Action)
 
 
 class CapturedProduct(TypedDict):
@@ -45,7 +47,7 @@ def checked_points(points: Iterable[str]) -> str:
 
 def points(product: CapturedProduct | Row) -> list[Action]:
     """Return the actions that require a scan of a product's units."""
-    return [Action(point) for point in orjson.loads(product["capture_points"])]
+    return [Action(each) for each in values(product["capture_points"]) if each in _ACTIONS]
 
 
 def unscanned(context: CommandContext, action: Action, wanted: Mapping[str, str]) -> set[str]:
@@ -55,7 +57,7 @@ def unscanned(context: CommandContext, action: Action, wanted: Mapping[str, str]
     """
     if _satisfied(context) or action in NO_POINTS:
         return set()
-    return {each for each, written in wanted.items() if action in orjson.loads(written)}
+    return {each for each, written in wanted.items() if action in values(written)}
 
 
 def demand(context: CommandContext, product: CapturedProduct, *actions: Action) -> None:

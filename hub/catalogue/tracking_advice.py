@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import orjson
-
 from hub.catalogue import SERIAL_TRACKED, CatalogueProductRow, Trait, products_by_code
 from hub.errors import InvalidInput, UnknownReference
+from hub.storage.documents import values
 from hub.storage.sql import Transaction
 
 SKUS_MAX = 200
@@ -80,7 +79,7 @@ def advise(
 def _criteria(
     product: CatalogueProductRow, value_above: int, currency: str | None
 ) -> tuple[Criterion, ...]:
-    found = {BY_TRAIT[Trait(each)] for each in orjson.loads(product["traits"])}
+    found = {BY_TRAIT[Trait(each)] for each in values(product["traits"]) if each in BY_TRAIT}
     comparable = currency is None or product["currency"] == currency
     if comparable and (product["value"] or 0) > value_above:
         found.add(Criterion.VALUE)

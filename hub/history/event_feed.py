@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-import orjson
-
 from hub.clock import micros, moment
 from hub.ledger import event_views
 from hub.ledger.rules import client
+from hub.storage.documents import document
 from hub.storage.rows import EventRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import EventError, LedgerEvent
@@ -168,11 +167,11 @@ def ledger_events(tx: Transaction, rows: Sequence[FeedEvent]) -> list[LedgerEven
 def _ledger_event(tx: Transaction, row: FeedEvent, wrong: FeedEvent | None) -> LedgerEvent:
     if wrong is None:
         return _plain(row)
-    details = orjson.loads(row["details"] or "{}")
+    details = document(row["details"])
     error = EventError(
         event=wrong["id"],
         declared_at=moment(row["recorded_at"]),
-        reason=details["declaration"],
+        reason=str(details.get("declaration", "")),
     )
     return replace(
         _plain(wrong), id=row["id"], error=error, restated=_restated(tx, row, wrong, details)

@@ -10,13 +10,12 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, TypedDict
 
-import orjson
-
 from hub.catalogue import CUSTOMER, IN_TRANSIT, SUPPLIER
 from hub.clock import moment
 from hub.errors import ContradictsHistory, Refused, StepNotAllowed
 from hub.ledger.holds import HoldKind
 from hub.lifecycle import LIFECYCLE, Action, Place, Status, check, disposition
+from hub.storage.documents import document
 from hub.storage.sql import Row
 
 # These actions name the place of the unit; an inspection may leave the unit at its place.
@@ -84,7 +83,7 @@ Places = Mapping[str, HistoryPlace]  # by id, and by code
 def corrections(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     """Return the details of the newest correction of each corrected event, by its id."""
     return {
-        row["corrects"]: orjson.loads(row["details"]) for row in rows if row["corrects"] is not None
+        row["corrects"]: document(row["details"]) for row in rows if row["corrects"] is not None
     }
 
 
@@ -120,7 +119,7 @@ def _replayed(row: Row, restated: dict[str, Any], places: Places) -> ReplayedEve
         document_ref=shown["document_ref"],
         reason=shown["reason"],
         place_id=place_id,
-        details=orjson.loads(row["details"]) if row["details"] else {},
+        details=document(row["details"]),
     )
 
 

@@ -11,12 +11,11 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from hub.catalogue import time_zone
 from hub.clock import moment
 from hub.history import unit_history
 from hub.lifecycle import LEAVING, RECEIVABLE, Action, Status
+from hub.storage.documents import document
 from hub.storage.rows import OrderRow
 from hub.storage.sql import Row, Transaction
 
@@ -140,7 +139,7 @@ def orders_of_lines(tx: Transaction, line_ids: Iterable[str]) -> dict[str, Order
 
 def details_of(row: Row) -> dict[str, Any]:
     """Return an event's further facts."""
-    return orjson.loads(row["details"]) if row["details"] else {}
+    return document(row["details"])
 
 
 def _story(rows: list[Row]) -> Story:

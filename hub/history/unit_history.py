@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypedDict
 
-import orjson
-
 from hub import catalogue
 from hub.history.replay import HistoryPlace, Places
 from hub.ledger import event_views
+from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 
 
@@ -62,7 +61,9 @@ def _corrected(tx: Transaction, rows: list[Row]) -> list[Row]:
     newest = next((row for row in reversed(rows) if row["corrects"] is not None), None)
     if newest is None:
         return rows
-    restated = {each["version"]: each for each in orjson.loads(newest["details"])["as_corrected"]}
+    restated = {
+        each["version"]: each for each in document(newest["details"]).get("as_corrected", [])
+    }
     places = _named(tx, [each["location_to"] for each in restated.values() if each["occurred"]])
     corrected: list[Row] = []
     for row in rows:
@@ -103,7 +104,7 @@ def places_of(tx: Transaction, rows: Sequence[Row], code: str | None = None) -> 
     }
     codes: set[str | None] = {code}
     for row in rows:
-        details = orjson.loads(row["details"]) if row["details"] else {}
+        details = document(row["details"])
         codes |= {details.get("destination"), details.get("restated", {}).get("location")}
     found = tx.rows_as(
         HistoryPlace,

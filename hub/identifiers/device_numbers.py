@@ -15,6 +15,8 @@ from hub.errors import InvalidBarcode
 from hub.identifiers.numbers import canonical
 
 IMEI, MEID, EID, MAC, VIN = "imei", "meid", "eid", "mac", "vin"
+CHARS_MIN, CHARS_MAX = 12, 50
+"""The length of all these numbers, with their separators; most serials are shorter."""
 SPACES = (IMEI, MEID, EID, MAC, VIN)
 
 _LABEL = re.compile(
@@ -60,18 +62,18 @@ def normalized(scheme: str, value: str) -> str:
 
 def device_names(text: str) -> list[tuple[str, str]]:
     """Return what a serial is as a number of a device, as name space and normal form."""
-    return list(_forms(without_label(text)).items())
+    return list(_forms(without_label(text)).items()) if len(text) >= CHARS_MIN else []
 
 
 def keys_of(text: str) -> tuple[str, ...]:
     """Return every form that a text has as a number of a device; empty for most serials."""
-    return tuple(_forms(without_label(text)).values())
+    return tuple(_forms(without_label(text)).values()) if len(text) >= CHARS_MIN else ()
 
 
 @lru_cache(50_000)
 def _forms(text: str) -> dict[str, str]:
     """Return the normal forms of a text by the name spaces whose number it can be."""
-    if len(text) < 12 or len(text) > 50:
+    if not CHARS_MIN <= len(text) <= CHARS_MAX:
         return {}
     plain = re.sub(r"[\s-]", "", text).upper()
     read = {

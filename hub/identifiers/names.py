@@ -5,11 +5,13 @@ is one record, whatever of its labels was scanned.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hub.errors import InvalidBarcode
 from hub.identifiers import barcodes, epc
 from hub.identifiers.barcodes import Kind
 from hub.identifiers.device_numbers import (
+    CHARS_MIN,
     is_eid,
     is_imei,
     is_mac,
@@ -49,6 +51,7 @@ class Name:
     is_id: bool = False
 
 
+@lru_cache(50_000)  # a command asks for the same text at several steps
 def unit_of(text: str) -> UnitCode | None:
     """Return the unit that a code names; None for a text that is no such code.
 
@@ -120,6 +123,8 @@ def names_of(text: str) -> tuple[Name, ...]:
 
 def _labelled(text: str) -> str | None:
     """Return the number of a device without the words or the letter before it, or None."""
+    if len(text) < CHARS_MIN:
+        return None
     bare = without_label(text)
     if bare != text and any(is_number(bare) for is_number in (is_imei, is_meid, is_eid, is_mac)):
         return bare

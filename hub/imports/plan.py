@@ -36,6 +36,7 @@ NAMES = {
 }
 FIELDS = frozenset(name for name in NAMES if ":" not in name)
 NAMED = {alias: name for name, aliases in NAMES.items() for alias in aliases}
+CONDITIONS = tuple(str(each) for each in Condition)
 IGNORED = "-"
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
@@ -207,11 +208,8 @@ def _plain(name: str, cell: str) -> str | None:
 
 def _arrival(values: Mapping[str, str], product: str | None) -> Arrival:
     condition = values.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
-    if condition not in {str(each) for each in Condition}:
-        raise BadRow(
-            RowCode.BAD_CONDITION,
-            f"{condition!r} is none of {', '.join(str(each) for each in Condition)}",
-        )
+    if condition not in CONDITIONS:
+        raise BadRow(RowCode.BAD_CONDITION, f"{condition!r} is none of {', '.join(CONDITIONS)}")
     identifiers = tuple(
         (name.partition(":")[2], value)
         for name, value in values.items()

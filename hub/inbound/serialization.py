@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
-import orjson
-
 from hub import catalogue, ledger, orders
 from hub.catalogue import products_by_code
 from hub.commands.context import CommandContext
@@ -25,6 +23,7 @@ from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.units import Scan, identify
 from hub.lifecycle import LIFECYCLE, Action, Place, Status
 from hub.orders import Shipment
+from hub.storage.documents import document
 from hub.storage.rows import LocationRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import BizStep
@@ -68,7 +67,7 @@ def gaps(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, str | None]:
         "SELECT unit_id, details FROM event WHERE unit_id IN (:ids...) AND version = 1",
         ids=list(unit_ids),
     )
-    return {row["unit_id"]: orjson.loads(row["details"] or "{}").get("gap") for row in rows}
+    return {row["unit_id"]: document(row["details"]).get("gap") for row in rows}
 
 
 def capture(

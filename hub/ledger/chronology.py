@@ -10,12 +10,11 @@ event before it, and the stated time is sealed in its details.
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
-import orjson
-
 from hub.clock import SECOND, micros, moment
 from hub.commands.context import CommandContext
 from hub.errors import OutOfOrder
 from hub.ledger.units import UnitState
+from hub.storage.documents import document
 from hub.storage.sql import Transaction
 
 SKEW = 300 * SECOND
@@ -68,7 +67,7 @@ class Chronology:
 
     def _as_corrected(self, unit_id: str, details: str) -> int:
         restated: dict[int, dict[str, Any]] = {
-            each["version"]: each for each in orjson.loads(details)["as_corrected"]
+            each["version"]: each for each in document(details).get("as_corrected", [])
         }
         recorded = self._tx.rows_as(
             _Occurred,

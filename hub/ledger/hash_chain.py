@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import orjson
 
+from hub.storage.documents import document
 from hub.storage.rows import EventRow, UnitRow
 from hub.storage.sql import Row, Transaction
 
@@ -135,7 +136,7 @@ def _against_unit(tx: Transaction, last: EventRow) -> list[Break]:
         "AND (version = 1 OR action = 'reidentify') ORDER BY version DESC LIMIT 1",
         id=last["unit_id"],
     )
-    sealed = orjson.loads(origin) if origin else {}
+    sealed = document(origin)
     claims = {
         "version": last["version"],
         "hash": last["hash"],

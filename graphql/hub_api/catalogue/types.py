@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import orjson
 import strawberry
 
 from hub.access.keys import Scope
@@ -16,6 +15,7 @@ from hub.catalogue import (
     capture_points,
 )
 from hub.lifecycle import Action
+from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub_api.common.context import Info
 
@@ -24,6 +24,8 @@ USUAL_PLACES = 10
 
 
 USUAL_CHANNELS = 5
+
+_TRAITS = frozenset(str(each) for each in Trait)
 
 
 @strawberry.type(description="Who issues the serials.")
@@ -101,7 +103,7 @@ class Product:
             serial_pattern=row["serial_pattern"],
             category=row["category"],
             currency=row["currency"],
-            traits=[Trait(each) for each in orjson.loads(row["traits"])],
+            traits=[Trait(each) for each in values(row["traits"]) if each in _TRAITS],
             warranty_start=WarrantyStart(row["warranty_start"]),
             replacement_cover=ReplacementCover(row["replacement_cover"]),
             return_days=row["return_days"],

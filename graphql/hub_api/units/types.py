@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 
-import orjson
 import strawberry
 
 from hub import lifecycle
@@ -21,6 +20,7 @@ from hub.ledger.holds import HoldKind
 from hub.ledger.rules import client
 from hub.lifecycle import Action, Status
 from hub.orders import order_views
+from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub.unit_records import further_identifiers
 from hub.unit_records.further_identifiers import Audience
@@ -116,7 +116,7 @@ class UnitEvent:
             reason=row["reason"],
             actor=row["actor"],
             captured_by=CaptureMethod(row["captured_by"]),
-            details=orjson.loads(row["details"]) if row["details"] else None,
+            details=_details(row["details"]),
             occurred_at=moment(row["occurred_at"]),
             recorded_at=moment(row["recorded_at"]),
             corrects=strawberry.ID(row["corrects"]) if row["corrects"] else None,
@@ -368,6 +368,10 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(service_history).load(self.id)
         return [ServiceRecord.of(row) for row in rows]
+
+
+def _details(text: str | None) -> Any:
+    return document(text) if text else None
 
 
 def _moment(value: Any) -> datetime | None:

@@ -15,6 +15,7 @@ from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
 from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
+from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 
 TITLE = "title"  # the detail of the event by which a unit changed hands: codes from and to
@@ -49,7 +50,7 @@ def title_of(event: Row) -> dict[str, Any] | None:
     """Return the codes `from` and `to` of an event by which a unit changed hands, else None."""
     if event["action"] != "annotate" or not event["details"]:
         return None
-    title: dict[str, Any] | None = orjson.loads(event["details"]).get(TITLE)
+    title: dict[str, Any] | None = document(event["details"]).get(TITLE)
     return title
 
 
@@ -81,7 +82,7 @@ def _shown_details(event: Row, begins: int) -> str | None:
     """Return an event's details without the owner before, and what was restated of his time."""
     if not event["details"]:
         return None
-    shown = orjson.loads(event["details"])
+    shown = document(event["details"])
     if title := title_of(event):
         shown[TITLE] = {"to": title["to"]}
     if event["corrects"] is not None:

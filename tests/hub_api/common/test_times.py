@@ -1,6 +1,6 @@
-"""Times that callers state: checked once, whatever takes them; stored ones never break a reader."""
+"""Times that callers state: checked once, whatever takes them; stored values break no reader."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,14 @@ from sqlalchemy import BigInteger
 
 from api_client import Caller, Hub, play
 from commanding import CORE, KEY, base, document, mutations
+from correcting import never
 from hub.access.keys import Scope
+from hub.history import event_feed
+from hub.ledger import hash_chain
 from hub.lifecycle import Action
 from hub.storage.model import metadata
 from hub.storage.sql import Transaction
+from hub.webhooks import payload
 from world import World
 
 # The default value of .NET in two zones, of Unix, of GPS; the last that a datetime can hold.
@@ -179,7 +183,7 @@ def _unguard(tx: Transaction) -> None:
         tx.run(f"DROP TRIGGER {row['tgname']} ON {row['relname']}")
 
 
-def _poison(tx: Transaction, statement: str, value: int) -> int:
+def _poison(tx: Transaction, statement: str, value: int | str) -> int:
     return tx.run(statement, v=value)
 
 
@@ -199,3 +203,56 @@ def test_no_stored_time_breaks_a_reader(world: World, value: int) -> None:
                 assert "errors" not in said, (table, column, question, said)
 
     play(world, story)
+
+
+DOCUMENTS = (
+    ("event", "details"),
+    ("product", "traits"),
+    ("product", "capture_points"),
+)
+TEXTS = (
+    ("unit", "lot"),
+    ("unit", "supplier"),
+    ("unit", "purchase_order"),
+    ("event", "reason"),
+    ("event", "actor"),
+    ("event", "document_ref"),
+    ("hold", "reference"),
+)
+
+
+@pytest.mark.parametrize("value", ["{", "[1]", '"x"', "null", "{}", '["no such"]', ""])
+def test_no_stored_document_breaks_a_reader_or_a_message(world: World, value: str) -> None:
+    _poisoned(world, DOCUMENTS, value)
+
+
+@pytest.mark.parametrize("value", ["\x01\x7f", "\u202e\u2066", "\ufffe\U0010ffff", "x" * 40, ""])
+def test_no_stored_text_breaks_a_reader_or_a_message(world: World, value: str) -> None:
+    _poisoned(world, TEXTS, value)
+
+
+def _poisoned(world: World, columns: Sequence[tuple[str, str]], value: str) -> None:
+    world.receive("SN-1", "SN-2")
+    world.do(Action.MOVE, "SN-1", place="WH-A1")
+    world.do(Action.HOLD, "SN-2", hold_kind="fraud")
+    never(world, "SN-1", 3)
+    world.write(_unguard)
+
+    async def story(hub: Hub) -> None:
+        admin = await hub.caller(Scope.ADMIN)
+        for table, column in columns:
+            changed = f'UPDATE "{table}" SET {column} = :v WHERE 1 = 1'
+            if column == "details":  # sums of the past read those of corrections in SQL
+                changed += " AND corrects IS NULL"
+            world.write(partial(_poison, statement=changed, value=value))
+            for question in QUESTIONS:
+                said = (await admin.post(question)).json()
+                assert "errors" not in said, (table, column, question, said)
+
+    play(world, story)
+    start = event_feed.Position(0, 0)
+    rows = world.read(lambda tx: event_feed.after(tx, start, limit=100))
+    assert len(rows) == 7
+    assert len(world.read(lambda tx: event_feed.ledger_events(tx, rows))) == 7
+    assert all(payload.of_event(row) for row in rows)
+    world.read(hash_chain.verify)  # names what was changed, and does not fail
