@@ -15,7 +15,7 @@ from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.decision_rules import Priority
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
-from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking
+from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking, day_of
 from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
@@ -44,7 +44,7 @@ PICKS = (
     "order_line.id AS line_id, order_line.ref AS line_ref, order_line.quantity, "
     "product.sku, product.name AS product_name, product.category, product.value, "
     "sales_order.id AS order_id, sales_order.number, sales_order.placed_at, sales_order.tags, "
-    "sales_order.promised_on, "
+    "sales_order.promised_on, sales_order.ship_by, "
     "channel.code AS channel_code FROM unit "
     "JOIN location ON location.id = unit.location_id "
     "JOIN location AS place ON place.id = location.site_id "
@@ -80,6 +80,7 @@ class PickRow(TypedDict):
     placed_at: int
     tags: str
     promised_on: str | None
+    ship_by: int | None
     channel_code: str
 
 
@@ -134,7 +135,7 @@ def _ranked(ranking: Ranking, row: PickRow) -> RankedPickRow:
         "kind": kind,
         "value": row["value"],
         "tags": row["tags"],
-        "promised_on": row["promised_on"],
+        "promised_on": row["promised_on"] or day_of(row["ship_by"]),
     }
     priority, rule = ranking.of(facts, row["placed_at"])
     return {**row, "kind": kind, "priority": priority, "rule": rule}

@@ -93,6 +93,14 @@ class Ranking:
         return frozenset(tags)
 
 
+def day_of(ship_by: int | None) -> str | None:
+    """Return the day (UTC) by which a channel promised that an order leaves, as an ISO date.
+
+    A day that somebody sets for the order here counts before it.
+    """
+    return None if ship_by is None else moment(ship_by).date().isoformat()
+
+
 def put(tx: Transaction, order_id: str, tags: Sequence[str], day: date | None) -> list[str]:
     """Set the tags of an order and its promised day; return the stored tags, sorted.
 

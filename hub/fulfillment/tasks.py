@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from hub.decision_rules import Priority
-from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking
+from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking, day_of
 from hub.ledger.rules.order import NOT_HELD
 from hub.lifecycle import Status
 from hub.storage.paging import page_size
@@ -39,6 +39,7 @@ TASKS = (
     "SELECT unit.id, unit.serial, unit.status, location.code AS bin, place.code AS site, "
     "product.sku, product.category, product.value, order_line.id AS line_id, "
     "sales_order.id AS order_id, sales_order.number, sales_order.tags, sales_order.promised_on, "
+    "sales_order.ship_by, "
     "channel.code AS channel_code, COALESCE(sales_order.placed_at, unit.changed_at) AS since "
     "FROM unit JOIN location ON location.id = unit.location_id "
     "JOIN location AS place ON place.id = location.site_id "
@@ -71,6 +72,7 @@ class TaskUnitRow(TypedDict):
     number: str | None
     tags: str | None
     promised_on: str | None
+    ship_by: int | None
     channel_code: str | None
     since: int
 
@@ -113,7 +115,7 @@ def _ranked(ranking: Ranking, row: TaskUnitRow) -> TaskRow:
         "kind": kind,
         "value": row["value"],
         "tags": row["tags"],
-        "promised_on": row["promised_on"],
+        "promised_on": row["promised_on"] or day_of(row["ship_by"]),
     }
     priority, rule = ranking.of(facts, row["since"])
     return {**row, "kind": kind, "priority": priority, "rule": rule}

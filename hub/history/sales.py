@@ -8,6 +8,7 @@ earlier owners.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,9 @@ class OrderOfLine(OrderRow):
     line_id: str
     line_ref: str
     line_sku: str
+    line_quantity: int
+    line_unit_price: str | None
+    line_discount: str | None
     channel_code: str
     channel_name: str
 
@@ -53,6 +57,30 @@ class Sale:
     zone: tzinfo = UTC  # of the place that sold it, else as the command stated its time
 
     @property
+    def price(self) -> Decimal | None:
+        """Return what was paid for the unit in the order's currency; None where it is not known.
+
+        Its price less its share of the line's discount, rounded to the digits of both amounts.
+        """
+        if not self.order or self.order["line_unit_price"] is None:
+            return None
+        price = Decimal(self.order["line_unit_price"])
+        discount = Decimal(self.order["line_discount"] or 0)
+        quantity = self.order["line_quantity"]
+        if not discount or quantity < 1:
+            return price
+        places = max(_places(price), _places(discount))
+        rounded: Decimal = (price - discount / quantity).quantize(
+            Decimal(1).scaleb(-places), ROUND_HALF_UP
+        )
+        return rounded
+
+    @property
+    def currency(self) -> str | None:
+        """Return the ISO 4217 code of the price; None where no price is known."""
+        return str(self.order["currency"]) if self.order and self.order["currency"] else None
+
+    @property
     def sold_on(self) -> date:
         """Return the day of the sale at the place of sale: of the order, else of the event."""
         return self._day(self.order["placed_at"] if self.order else self.occurred_at)
@@ -69,6 +97,12 @@ class Sale:
     def channel(self) -> str | None:
         """Return the code of the channel that sold it; None for a counter of our own."""
         return str(self.order["channel_code"]) if self.order else self.channel_code
+
+
+def _places(amount: Decimal) -> int:
+    """Return the number of decimals of an amount."""
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +162,9 @@ def orders_of_lines(tx: Transaction, line_ids: Iterable[str]) -> dict[str, Order
     rows = tx.rows_as(
         OrderOfLine,
         "SELECT sales_order.*, order_line.id AS line_id, order_line.ref AS line_ref, "
-        "order_line.sku AS line_sku, channel.code AS channel_code, "
+        "order_line.sku AS line_sku, order_line.quantity AS line_quantity, "
+        "order_line.unit_price AS line_unit_price, order_line.discount AS line_discount, "
+        "channel.code AS channel_code, "
         "channel.name AS channel_name FROM order_line "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "JOIN channel ON channel.id = sales_order.channel_id WHERE order_line.id IN (:ids...)",

@@ -1,7 +1,8 @@
 """Duplicate orders: the same order from two channels; the second gets no units until decided.
 
 A connector names the origin of an imported order (`Order.origin_ref`). An order with that reference
-in another channel, or with the same origin, is suspected to be the same order.
+in another channel, or with the same origin, is suspected to be the same order. So is an order under
+the same reference in another channel of the same account.
 """
 
 from typing import TypedDict
@@ -12,6 +13,7 @@ from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.storage.rows import CaseRow, OrderRow
 from hub.storage.sql import Transaction
+from hub.sync import channels
 
 LOCK = 7_201_120  # PostgreSQL advisory lock class of order references
 SUSPECTED, SAME, DIFFERENT = "suspected", "same", "different"
@@ -27,7 +29,7 @@ def suspect(tx: Transaction, context: CommandContext, order: OrderRow) -> OrderR
     """Store and report which order a new one duplicates; return the updated order."""
     if order["same_verdict"] is None:
         _lock_names(tx, _names(order))
-        other = _other(tx, order)
+        other = _other(tx, order) or _same_sale(tx, order)
         if other is None:
             return order
         order = _decide(tx, order, SUSPECTED, other["id"])
@@ -92,6 +94,31 @@ def _other(tx: Transaction, order: OrderRow) -> OrderRow | None:
         names=_names(order),
         origin=order["origin_ref"] or "",
     )
+
+
+def _same_sale(tx: Transaction, order: OrderRow) -> OrderRow | None:
+    """Return the order under the same reference in another channel of the same account."""
+    channel = channels.by_id(tx, order["channel_id"])
+    accounts = channels.accounts_of(channel)
+    if not accounts:
+        return None
+    rows = tx.rows_as(
+        OrderRow,
+        "SELECT sales_order.* FROM channel JOIN sales_order "
+        "ON sales_order.channel_id = channel.id AND sales_order.ref = :ref "
+        "WHERE channel.connector = :connector AND channel.id <> :channel "
+        "AND COALESCE(sales_order.same_as, '') <> :id "
+        "AND COALESCE(sales_order.same_verdict, '') NOT IN ('suspected', 'same') "
+        "ORDER BY sales_order.recorded_at, sales_order.id",
+        ref=order["ref"],
+        connector=channel["connector"],
+        channel=channel["id"],
+        id=order["id"],
+    )
+    for row in rows:
+        if accounts & channels.accounts_of(channels.by_id(tx, row["channel_id"])):
+            return row
+    return None
 
 
 def _decide(tx: Transaction, order: OrderRow, verdict: str, other_id: str) -> OrderRow:

@@ -91,6 +91,8 @@ def _sale(sale: Sale) -> dict[str, Any]:
         "customer_ref": order.get("customer_ref"),
         "document_type": sale.document_type,
         "document": sale.document_ref,
+        "price": None if sale.price is None else str(sale.price),
+        "currency": sale.currency,
     }
 
 

@@ -320,7 +320,10 @@ def evidence_of(known: Known, context: CommandContext) -> list[dict[str, Any]]:
         if known.announced is not None:
             source = f"channel {sale.channel}"
             facts.append(_fact("announced return", known.announced.ref, source, now))
-        facts.append(_fact("price", None, f"{sale.channel or 'the counter'} knows it", at))
+        paid = None if sale.price is None else f"{sale.price} {sale.currency or ''}".strip()
+        knows = f"{sale.channel or 'the counter'} knows it"
+        origin = knows if paid is None else f"channel {sale.channel}"
+        facts.append(_fact("price", paid, origin, at))
     if known.ends_on is not None:
         facts.append(_fact("may come back until", known.ends_on.isoformat(), "catalogue", now))
     return facts

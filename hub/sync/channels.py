@@ -174,6 +174,11 @@ def _check_account(tx: Transaction, card: ChannelCard) -> None:
             )
 
 
+def accounts_of(channel: ChannelRow) -> frozenset[str]:
+    """Return the accounts that a channel serves parts of: the widest name of each part."""
+    return frozenset(part.partition(" / ")[0] for part in orjson.loads(channel["account"] or "[]"))
+
+
 def _overlap(one: str, other: str) -> bool:
     """Return whether two parts of accounts are the same, or one is within the other."""
     return f"{one} / ".startswith(f"{other} / ") or f"{other} / ".startswith(f"{one} / ")

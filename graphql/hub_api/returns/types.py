@@ -1,6 +1,7 @@
 """Returns: the answer at the counter, and what follows it."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -46,9 +47,18 @@ class ReturnedSale:
     customer_ref: str | None
     document_type: str | None
     document: str | None
-    price: int | None = strawberry.field(
-        description="Null: it is not known here; its channel, or the receipt, has it.", default=None
+    price: Decimal | None = strawberry.field(
+        description="Amount that was paid for the unit, its share of the discounts deducted. Null: "
+        "it is not known here; its channel, or the receipt, has it.",
+        default=None,
     )
+    currency: str | None = strawberry.field(description="ISO 4217 code of the price.", default=None)
+
+
+def _sale(said: dict[str, Any]) -> ReturnedSale:
+    price = said.get("price")
+    known = {"sold_at": moment(said["sold_at"]), "price": None if price is None else Decimal(price)}
+    return ReturnedSale(**said | known)
 
 
 @strawberry.type(description="Return that a channel had announced for a unit.")
@@ -121,7 +131,7 @@ class ReturnCase:
                 for code, message in told["findings"]
             ],
             next_step=told["next_step"],
-            sale=ReturnedSale(**sale | {"sold_at": moment(sale["sold_at"])}) if sale else None,
+            sale=_sale(sale) if sale else None,
             announced=_announced(told.get("announced")),
             buyer_matches=told["buyer_matches"],
             days_since_sale=told["days"],

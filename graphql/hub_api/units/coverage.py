@@ -1,6 +1,7 @@
 """What covers a unit and what was done to it: the types that a unit shows."""
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import strawberry
 
@@ -56,9 +57,11 @@ class UnitSale:
     customer_ref: str | None
     document_type: str | None
     document: str | None = strawberry.field(description="The receipt.")
-    price: int | None = strawberry.field(
-        description="Null: it is not known here; its channel, or the receipt, has it."
+    price: Decimal | None = strawberry.field(
+        description="Amount that was paid for the unit, its share of the discounts deducted. Null: "
+        "it is not known here; its channel, or the receipt, has it."
     )
+    currency: str | None = strawberry.field(description="ISO 4217 code of the price.")
 
     @classmethod
     def of(cls, sale: Sale) -> "UnitSale":
@@ -76,7 +79,8 @@ class UnitSale:
             customer_ref=order.get("customer_ref"),
             document_type=sale.document_type,
             document=sale.document_ref,
-            price=None,
+            price=sale.price,
+            currency=sale.currency,
         )
 
 

@@ -1,6 +1,7 @@
 """Holds of orders: nothing leaves that is not to leave, and no promise lasts for ever."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -9,8 +10,10 @@ import pytest
 
 from hub import orders
 from hub.commands.work import Work
+from hub.decision_rules import Priority
 from hub.errors import InvalidInput, StepNotAllowed
 from hub.fulfillment import picking, tasks
+from hub.history.sales import stories
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import order_holds
@@ -288,3 +291,36 @@ def test_a_shipment_names_the_lines_that_the_hub_never_ships(world: World, shop:
     leave(world, "SN-1")
     payload = world.value("SELECT payload FROM outbox WHERE topic = 'fulfillment'")
     assert orjson.loads(payload)["other_lines"] == ["l-2", "l-3"]
+
+
+def test_the_price_that_was_paid_is_known_of_each_unit(world: World, shop: Row) -> None:
+    world.receive("SN-1", "SN-2", "SN-3")
+    line = OrderLine(
+        ref="l-1", sku="CAM", quantity=3, unit_price=Decimal("10.00"), discount=Decimal("1.00")
+    )
+    world.accept(shop, world.order(**PAID, lines=[line], currency="EUR"))
+    leave(world, "SN-1", "SN-2", "SN-3")
+    (story,) = world.read(lambda tx: stories(tx, [world.unit("SN-1")["id"]])).values()
+    assert story.sale is not None
+    assert (story.sale.price, story.sale.currency) == (Decimal("9.67"), "EUR")
+
+
+def test_what_the_channel_promised_makes_an_order_urgent(world: World, shop: Row) -> None:
+    world.receive("SN-1")
+    world.accept(shop, world.order(**PAID, ship_by=world.now - timedelta(days=1)))
+    site = world.rows("SELECT * FROM location WHERE code = 'WH'")[0]
+    (task,) = world.read(lambda tx: tasks.tasks(tx, world.now, site, first=5))
+    assert task["priority"] is not Priority.NORMAL
+
+
+@pytest.mark.parametrize("account", ["seller / US", "other / US"])
+def test_one_sale_in_two_channels_of_an_account_takes_one_unit(world: World, account: str) -> None:
+    world.receive("SN-1", "SN-2")
+    here = world.channel("us", "amazon", account=("seller / US",))
+    there = world.channel("ca", "amazon", account=(account.replace("US", "CA"),))
+    for channel in (here, there):
+        world.accept(channel, world.order("302-1"))
+    promised = world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL")
+    kinds = [kind for kind, _ in world.open_cases()]
+    same = account.startswith("seller")
+    assert (promised, kinds) == ((1, ["duplicate_order"]) if same else (2, []))

@@ -114,6 +114,8 @@ def test_the_unit_of_an_order_is_accepted_with_its_sale_and_the_evidence(world: 
         "customer_ref": "c-1",
         "document_type": None,
         "document": None,
+        "price": None,
+        "currency": None,
     }
     assert (told["buyer_matches"], told["days"]) == (True, 3)
     assert told["may_return_until"] == "2026-12-02"
