@@ -22,7 +22,7 @@ from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
-# The hub keeps the quantity of this product; of any other the channel keeps it, and nothing is pushed.
+# The hub keeps the quantity of this product; the channel keeps that of any other: no push.
 KEPT = (
     "EXISTS (SELECT 1 FROM product WHERE product.id = listing_level.product_id "
     "AND product.tracking IN ('serial', 'serial_lot'))"
