@@ -112,6 +112,9 @@ class _Unpaced:
     async def wait(self) -> float:
         return 0.0
 
+    def retirements(self) -> tuple[()]:
+        return ()
+
     async def aclose(self) -> None:
         return None
 
