@@ -171,7 +171,7 @@ def refs_without_units(tx: Transaction, order_id: str) -> list[str]:
         "SELECT order_line.ref FROM order_line "
         "LEFT JOIN product ON product.id = order_line.product_id "
         "WHERE order_line.order_id = :order AND (order_line.kind <> 'goods' "
-        "OR (product.id IS NOT NULL AND product.tracking NOT IN (:kept...))) "
+        "OR (product.id IS NOT NULL AND NOT product.tracking IN (:kept...))) "
         "ORDER BY order_line.id",
         order=order_id,
         kept=[str(each) for each in SERIAL_TRACKED],
