@@ -205,6 +205,8 @@ def _apply(
     `occurred_at`, in microseconds, stands in for the time of the command.
     """
     unchanged(scan, unit)
+    if command.action is Action.REIDENTIFY and command.identity is None:
+        raise InvalidInput("say the right serial or product", field="serial")
     promised = unit.promised_to is not None
     rule = check(command.action, unit.status, promised=promised, blocked=unit.blocks > 0)
     _same_promise(command, unit)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from correcting import correct, never, restate
-from hub import ledger
+from hub import catalogue, ledger
 from hub.catalogue import location
 from hub.clock import moment, new_id
 from hub.commands.context import Document
@@ -26,7 +26,7 @@ from hub.errors import (
 from hub.history import as_of, corrections, unit_history
 from hub.history.replay import Declaration
 from hub.ledger import hash_chain
-from hub.ledger.command import UnitCommand
+from hub.ledger.command import Identity, UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import LIFECYCLE, Action, allowed
 from hub.orders import Shipment, ship
@@ -414,14 +414,23 @@ def act(world: World, data: st.DataObject, serial: str) -> None:
     kind = data.draw(st.sampled_from(["quality", "recall"]))
     ago = timedelta(seconds=data.draw(st.sampled_from([0, 0, 90, 7000])))
     grade = data.draw(st.sampled_from([None, "A"]))
+    sku = data.draw(st.sampled_from(["CAM", "LENS", "SAW"]))
 
     def work(tx: Transaction) -> None:
+        to = catalogue.reference(tx, "product", "sku", sku)
+        identity = Identity(
+            serial=serial, product_id=to["id"], manufacturer_id=to["manufacturer_id"], sku=sku
+        )
+        was = {"product": unit["product_id"], "serial": serial}
+        named = {"serial": serial, "product": to["id"], "manufacturer": to["manufacturer_id"]}
         command = UnitCommand(
             action=action,
             location=location(tx, place),
             hold_kind=kind,
             hold_reference="cart",
             grade=grade,
+            identity=identity if action is Action.REIDENTIFY else None,
+            details=named | {"was": was} if action is Action.REIDENTIFY else None,
         )
         context = replace(world.context(), occurred_at=world.now - ago)
         ledger.record(Work(tx, context, new_id()), command, [Scan(serial)])
