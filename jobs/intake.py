@@ -311,7 +311,12 @@ async def _read_again(
     connector: object = runtime.connections.of(channel)
     record = kept.record
     if record.ref is not None and isinstance(connector, PullOrders):
-        return await _read_orders(channel, connector, [record.ref])
+        try:
+            return await _read_orders(channel, connector, [record.ref])
+        except NotFound:
+            if not await deletions.passes_check(runtime, channel):
+                raise
+            return DeliveryContent(deleted=[record.ref])
     if record.kind == unreadable.RETURN and isinstance(connector, PullReturns):
         returns = await connector.pull_returns(kept.cursor or "")
         good, odd = unreadable.sort(returns.items, record.kind)
@@ -389,7 +394,7 @@ def _settle_unreadable(
     content: DeliveryContent,
 ) -> None:
     """Close the cases of what was read, then keep what could not be read, also not again."""
-    read = {each.ref for each in content.orders}
+    read = {each.ref for each in content.orders} | set(content.deleted)
     read |= {f"{unreadable.RETURN} {each.order_ref}" for each in content.returns}
     if message["source"] == unreadable.SOURCE and message["subject"]:
         read.add(message["subject"])

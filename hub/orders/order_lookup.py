@@ -51,12 +51,11 @@ def documented(context: CommandContext, number: str) -> CommandContext:
     return context if context.document else replace(context, document=Document("inv", number))
 
 
-def is_known(tx: Transaction, channel_id: str, ref: str) -> bool:
-    """Return whether an order of a channel is stored and not cancelled."""
-    found = tx.value(
-        "SELECT COUNT(*) FROM sales_order WHERE channel_id = :channel AND ref = :ref "
-        "AND state <> 'cancelled'",
+def state_of(tx: Transaction, channel_id: str, ref: str) -> str | None:
+    """Return the state of a channel's order, None where it is not stored."""
+    found: str | None = tx.value(
+        "SELECT state FROM sales_order WHERE channel_id = :channel AND ref = :ref",
         channel=channel_id,
         ref=ref,
     )
-    return bool(found)
+    return found

@@ -220,3 +220,15 @@ def _settle(tx: Transaction, message: LeasedMessage, **changes: Any) -> bool:
         **changes,
     )
     return touched == 1
+
+
+def about(tx: Transaction, channel_id: str, subject: str, *, limit: int) -> list[InboxRow]:
+    """Return the newest deliveries that were about a subject, such as an order's reference."""
+    return tx.rows_as(
+        InboxRow,
+        "SELECT * FROM inbox WHERE channel_id = :channel AND subject = :subject "
+        "ORDER BY received_at DESC, id DESC LIMIT :limit",
+        channel=channel_id,
+        subject=subject,
+        limit=limit,
+    )

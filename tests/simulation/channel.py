@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors import Conflict, NotFound, Rejected
-from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, Order, OrderLine, OrderState, StockLevel
 
 SKUS = ("CAM", "SAW")
 
@@ -58,7 +58,9 @@ class Shop:
         self.parcels: list[Parcel] = []
         self.credentials_good = True
         self.throttled_until = 0.0
-        self.drifted: set[str] = set()  # orders that nobody can read at present
+        self.drifted: set[str] = set()  # orders whose whole page nobody can read at present
+        self.odd: set[str] = set()  # orders that nobody can read at present, beside readable ones
+        self.deleted: dict[str, Order] = {}
         self.on_change: Callable[[str], None] = lambda _: None
         self.on_push: Callable[[str, int], None] = lambda _, __: None
         self._answers: dict[str, int | str] = {}
@@ -73,12 +75,19 @@ class Shop:
 
     # What happens there
 
-    def place(self, ref: str, lines: Sequence[OrderLine], *, lag_seconds: float = 0) -> Order:
-        """Sell: an order comes to be, and what is shown shrinks."""
+    def place(
+        self,
+        ref: str,
+        lines: Sequence[OrderLine],
+        *,
+        lag_seconds: float = 0,
+        state: OrderState = OrderState.OPEN,
+    ) -> Order:
+        """Sell: an order comes to be, and what is shown shrinks; so does a draft's."""
         for line in lines:
             self.shown[line.sku] = max(0, self.shown.get(line.sku, 0) - line.quantity)
         counter = self.kind.counter
-        state = OrderState.FULFILLED if counter else OrderState.OPEN
+        state = OrderState.FULFILLED if counter else state
         order = Order(
             ref=ref,
             number=f"#{ref}",
@@ -111,6 +120,21 @@ class Shop:
                 self.shown[line.sku] = self.shown.get(line.sku, 0) + line.quantity - line.fulfilled
         cancelled = OrderState.CANCELLED
         self._keep(replace(order, state=cancelled, remote_state=str(cancelled)))
+
+    def hold(self, ref: str, reason: HoldReason | None) -> None:
+        """Stop an order, let it go on, or place a draft."""
+        state = OrderState.OPEN if reason is None else OrderState.PENDING
+        word = str(reason or state)
+        self._keep(replace(self.orders[ref], state=state, remote_state=word, hold=reason))
+
+    def delete(self, ref: str) -> None:
+        """Delete an order for good; some kinds show its units again."""
+        order = self.orders.pop(ref)
+        if self.kind.restocks:
+            for line in order.lines:
+                self.shown[line.sku] = self.shown.get(line.sku, 0) + line.quantity - line.fulfilled
+        self.deleted[ref] = order
+        self.on_change(ref)
 
     def _keep(self, order: Order) -> None:
         self.orders[order.ref] = replace(order, updated_at=self.now())

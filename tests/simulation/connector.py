@@ -29,6 +29,8 @@ from connectors import (
     SnapshotStock,
     Transient,
     Unknown,
+    Unreadable,
+    UnreadableRecord,
     WebhookCall,
 )
 from connectors.connections import Connections
@@ -148,13 +150,16 @@ class _Selling(_Far, PullOrders, PushStock):
     async def pull_orders(self, cursor: str) -> Page[Order]:
         pages = self._by_time if self.shop.kind.by_time else self._by_log
         page = await self.wire.call(f"pull after {cursor or 'nothing'}", lambda: pages(cursor))
-        return Page(tuple(self._readable(each) for each in page.items), page.cursor, page.more)
+        good = tuple(self._readable(each) for each in page.items if each.ref not in self.shop.odd)
+        odd = tuple(_odd(each.ref) for each in page.items if each.ref in self.shop.odd)
+        return Page(good, page.cursor, page.more, unreadable=odd)
 
     def _by_log(self, cursor: str) -> Page[Order]:
         start = int(cursor or 0)
         refs = self.shop.log[start : start + PAGE]
         end = start + len(refs)
-        orders = tuple(self.shop.orders[ref] for ref in dict.fromkeys(refs))
+        there = (ref for ref in dict.fromkeys(refs) if ref in self.shop.orders)
+        orders = tuple(self.shop.orders[ref] for ref in there)
         return Page(orders, str(end), end < len(self.shop.log))
 
     def _by_time(self, cursor: str) -> Page[Order]:
@@ -182,6 +187,8 @@ class _Selling(_Far, PullOrders, PushStock):
                     return order
             raise NotFound(ref)
 
+        if ref in self.shop.odd:
+            raise Unreadable(_odd(ref))
         return self._readable(await self.wire.call(f"read {ref}", look))
 
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
@@ -201,6 +208,13 @@ class _Selling(_Far, PullOrders, PushStock):
             return PushedLevel(level.listing, self.shop.set_level(level))
         except ConnectorError as refusal:
             return PushedLevel(level.listing, error=refusal)
+
+
+def _odd(ref: str) -> UnreadableRecord:
+    """Return the record of an order whose lines are no list."""
+    return UnreadableRecord(
+        kind="order", ref=ref, field="lines", value="7", reason="is no list", raw="{}"
+    )
 
 
 def _brief(result: object) -> object:
@@ -239,11 +253,13 @@ class _SeenStock(_Selling, SnapshotStock):
 
 
 class _SeenOrders(_SeenStock, SnapshotOrders):
-    async def snapshot_orders(self, since: datetime, until: datetime) -> AsyncIterator[Order]:
+    async def snapshot_orders(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[Order | UnreadableRecord]:
         listed = await self.wire.call("look at orders", self.shop.listed)
         for order in listed:
             if since <= order.placed_at <= until:
-                yield self._readable(order)
+                yield _odd(order.ref) if order.ref in self.shop.odd else self._readable(order)
 
 
 class _Shipping(_Selling, PushFulfillment):
@@ -264,10 +280,10 @@ class _Calling(_Selling, ReceiveWebhooks):
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> WebhookCall:
         if headers.get("signature") != hashlib.sha256(body).hexdigest():
             raise AuthFailed("the signature is wrong")
-        return WebhookCall(headers["id"], "order")
+        return WebhookCall(headers["id"], headers["topic"])
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
-        return [OrderRef(body.decode())]
+        return [OrderRef(body.decode(), deleted=topic == "order/delete")]
 
 
 class Market(_SeenOrders, _Shipping, _Calling):

@@ -46,6 +46,7 @@ class Ending:
             far.credentials_good, far.throttled_until = True, 0.0
             if isinstance(far, Shop):
                 far.drifted.clear()
+                far.odd.clear()
         await asyncio.sleep(QUIET_SECONDS)
         await self.people.resume_all()
         await self._settle()
@@ -59,6 +60,7 @@ class Ending:
             await self._settle()
         self._all_is_told()
         self._orders_are_known()
+        self._deleted_are_cancelled()
         self._levels_agree()
         self._parcels_agree()
         self._registered()
@@ -104,6 +106,8 @@ class Ending:
     def _all_is_told(self) -> None:
         """Nothing committed is untold, but for what the far side has a reason to refuse."""
         for row in self.rows("SELECT * FROM inbox WHERE state <> 'done'"):
+            if row["state"] == "dead" and self._never_seen(bytes(row["body"]).decode()):
+                continue
             raise Violation(f"a delivery was never worked in: {row}")
         for row in self.rows("SELECT * FROM outbox WHERE state <> 'sent'"):
             if row["state"] == "dead" and self._refusable(row):
@@ -114,6 +118,11 @@ class Ending:
         ):
             raise Violation(f"a level was never told: {row}")
 
+    def _never_seen(self, ref: str) -> bool:
+        """Say whether an order was deleted before the hub could read it, which nobody reported."""
+        gone = any(ref in shop.deleted for shop in shops(self.around))
+        return gone and not self.rows("SELECT id FROM sales_order WHERE ref = :ref", ref=ref)
+
     def _refusable(self, fact: Row) -> bool:
         """Say whether the order that a shipment is about was changed behind the warehouse."""
         if fact["topic"] != "fulfillment":
@@ -121,6 +130,8 @@ class Ending:
         payload = orjson.loads(fact["payload"])
         for shop in shops(self.around):
             order = shop.orders.get(payload["order_ref"])
+            if payload["order_ref"] in shop.deleted:
+                return True
             if order is not None:
                 return self._changed_behind(order, payload["lines"])
         return False
@@ -136,7 +147,9 @@ class Ending:
 
     def _orders_are_known(self) -> None:
         """Every order of every channel is in the ledger, as it is there now."""
-        known = {row["ref"]: row for row in self.rows("SELECT id, ref, state FROM sales_order")}
+        known = {
+            row["ref"]: row for row in self.rows("SELECT id, ref, state, hold FROM sales_order")
+        }
         for shop in shops(self.around):
             for order in shop.orders.values():
                 row = known.get(order.ref)
@@ -145,16 +158,29 @@ class Ending:
                 cancelled = order.state is OrderState.CANCELLED
                 if cancelled != (row["state"] == "cancelled"):
                     raise Violation(f"order {order.ref} is {order.state}, here {row['state']}")
-                self._lines_agree(order, row["id"], cancelled=cancelled)
+                draft = order.state is OrderState.DRAFT
+                if draft != (row["state"] == "draft"):
+                    raise Violation(f"order {order.ref} is {order.state}, here {row['state']}")
+                if (order.state is OrderState.PENDING) != (row["hold"] is not None):
+                    raise Violation(f"order {order.ref} is {order.state}, held: {row['hold']}")
+                self._lines_agree(order, row["id"], takes=not (cancelled or draft))
 
-    def _lines_agree(self, order: Order, order_id: str, *, cancelled: bool) -> None:
+    def _deleted_are_cancelled(self) -> None:
+        """An order that its channel deleted is cancelled here, if it ever was known."""
+        for shop in shops(self.around):
+            for ref in shop.deleted:
+                for row in self.rows("SELECT state FROM sales_order WHERE ref = :ref", ref=ref):
+                    if row["state"] != "cancelled":
+                        raise Violation(f"order {ref} was deleted, here it is {row['state']}")
+
+    def _lines_agree(self, order: Order, order_id: str, *, takes: bool) -> None:
         there = {line.ref: line.quantity for line in order.lines}
         lines = self.rows("SELECT * FROM order_line WHERE order_id = :id", id=order_id)
         here = {row["ref"]: row["quantity"] for row in lines if row["quantity"]}
         if there != here:
             raise Violation(f"order {order.ref} asks for {there}, here for {here}")
         for row in lines:
-            self._line_is_served(order, row, 0 if cancelled else row["quantity"])
+            self._line_is_served(order, row, row["quantity"] if takes else 0)
 
     def _line_is_served(self, order: Order, line: Row, wanted: int) -> None:
         """A line has as many units, promised or gone, as it asks for; or a case says why not."""
@@ -289,23 +315,32 @@ class Ending:
                 return True  # checked with its line
             case "shipped_too_many":
                 return self._shipped_too_many(case["subject"])
+            case "order_on_hold":
+                return self._held(case["subject"])
             case "missing_capture" | "wrong_status" | "unknown_serial":
                 return case["code"] == "till"
             case "authentication":  # of a channel that nothing was told since it was resumed
                 return case["code"] == "registry"
             case "sync_failure":
                 dead = "SELECT id FROM outbox WHERE state = 'dead' AND subject = :subject"
-                return bool(self.rows(dead, subject=case["subject"]))
+                ref = case["subject"].split(".")[0]
+                return bool(self.rows(dead, subject=case["subject"])) or self._never_seen(ref)
             case "disagreement":
                 return self._disagrees(case["subject"])
         return False
 
+    def _held(self, ref: str) -> bool:
+        return any(
+            shop.orders[ref].hold is not None for shop in shops(self.around) if ref in shop.orders
+        )
+
     def _shipped_too_many(self, subject: str) -> bool:
         """Say whether more left on a line than its order asks for by now."""
         ref, _, line_ref = subject.rpartition("/")
-        (order,) = (shop.orders[ref] for shop in shops(self.around) if ref in shop.orders)
-        asked = {line.ref: line.quantity for line in order.lines}
-        wanted = 0 if order.state is OrderState.CANCELLED else asked.get(line_ref, 0)
+        order = next((shop.orders[ref] for shop in shops(self.around) if ref in shop.orders), None)
+        asked = {line.ref: line.quantity for line in order.lines} if order else {}
+        ended = order is None or order.state is OrderState.CANCELLED
+        wanted = 0 if ended else asked.get(line_ref, 0)
         (line,) = self.rows(
             "SELECT order_line.id FROM order_line JOIN sales_order "
             "ON sales_order.id = order_line.order_id WHERE sales_order.ref = :ref "

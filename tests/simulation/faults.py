@@ -23,10 +23,12 @@ CHANCES: Final = {
     "late_effect": 0.06,
     "partial": 0.15,
     "drift": 0.05,
+    "odd_record": 0.08,
     # of a webhook
     "webhook_lost": 0.5,
     "webhook_twice": 0.4,
     "webhook_late": 0.5,
+    "webhook_storm": 0.2,
 }
 # Kinds of trouble that come to a channel at some moments of a schedule, and how many at most.
 STORMS: Final = {"throttled": 3, "token_expired": 2, "foreign_edit": 4}

@@ -18,6 +18,7 @@ from tests.simulation.channel import Maker, Shop
 
 CHAIN_EVERY = 40  # commits
 OUT = {"ship", "sell", "collect"}
+STEPS = OUT | {"pick", "pack"}
 BACK = {"accept_return", "take_in"}
 FREED = {"release", "lose", "report_stolen", "ship", "sell", "collect"}
 
@@ -70,6 +71,7 @@ class Monitor:
         )
         for event in events:
             self._follow(event)
+            self._may_leave(tx, event)
         if events:
             self.seen = events[-1]["seq"]
             self._adds_up(tx)
@@ -96,6 +98,21 @@ class Monitor:
             self.outside.discard(unit)
         if action in FREED:
             self.promised[unit] = None
+
+    def _may_leave(self, tx: Transaction, event: Row) -> None:
+        """Nothing is picked or leaves of an order that is known to be on hold, or is a draft."""
+        if event["action"] not in STEPS:
+            return
+        details = orjson.loads(event["details"]) if event["details"] else {}
+        held = tx.rows(
+            "SELECT sales_order.ref, sales_order.hold, sales_order.state FROM order_line "
+            "JOIN sales_order ON sales_order.id = order_line.order_id "
+            "WHERE order_line.id = :line AND sales_order.handed_over = 0 "
+            "AND (sales_order.hold IS NOT NULL OR sales_order.state IN ('draft', 'cancelled'))",
+            line=details.get("line") or self.line_of.get(event["unit_id"]) or "",
+        )
+        if held and event["action"] != "sell":
+            self._break(f"a unit went on ({event['action']}) of an order that may not: {held}")
 
     def _adds_up(self, tx: Transaction) -> None:
         balance = conservation.check(tx)
@@ -152,13 +169,16 @@ class Monitor:
             if not isinstance(shop, Shop) or shop.kind.by_time:
                 continue
             stored = {
-                each["delivery"].split(":")[1]
+                each["subject"]
+                if each["source"] == "unreadable"
+                else each["delivery"].split(":")[1]
                 for each in tx.rows(
-                    "SELECT delivery FROM inbox WHERE channel_id = :id AND source = 'pull'",
+                    "SELECT source, delivery, subject FROM inbox WHERE channel_id = :id "
+                    "AND source IN ('pull', 'unreadable')",
                     id=row["id"],
                 )
             }
-            passed = set(shop.log[: int(row["value"])])
+            passed = set(shop.log[: int(row["value"])]) - shop.deleted.keys()
             if passed - stored:
                 self._break(f"the cursor of {row['code']} skipped {sorted(passed - stored)}")
 

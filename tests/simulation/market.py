@@ -6,12 +6,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from hub.vocabulary import OrderLine, OrderState
+from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 from tests.simulation.channel import SKUS, Shop
 from tests.simulation.node import Node, Surroundings
 from tests.simulation.people import shops
 
 DELIVERIES_MAX = 4  # of one webhook, until somebody answers
+CHANGING = (OrderState.OPEN, OrderState.PENDING, OrderState.DRAFT)
+STORM = 12  # webhooks of one change
+DRAFT_SHARE = 0.08  # of customers who only look at the checkout
 STALE_PAGE_SHARE = 0.12  # of customers who buy what has just been sold
 
 
@@ -32,23 +35,26 @@ class Market:
 
     def _changed(self, shop: Shop, ref: str) -> None:
         faults, loop = self.around.faults, self.around.loop
-        order = shop.orders[ref]
-        what = {line.ref: line.quantity for line in order.lines}
-        self.around.note(shop.kind.name, f"order {ref} is {order.state} {what}")
-        if faults.hits("drift"):
-            shop.drifted.add(ref)
-            loop.call_later(faults.random.uniform(20, 150), shop.drifted.discard, ref)
+        order = shop.orders.get(ref)
+        what = {line.ref: line.quantity for line in order.lines} if order else {}
+        self.around.note(shop.kind.name, f"order {ref} is {order and order.state} {what}")
+        for kind, unread in (("drift", shop.drifted), ("odd_record", shop.odd)):
+            if order and faults.hits(kind):
+                unread.add(ref)
+                loop.call_later(faults.random.uniform(20, 150), unread.discard, ref)
         if not shop.kind.webhooks or faults.hits("webhook_lost"):
             return
-        delivery = f"{ref}.{len(shop.log)}"
-        for _ in range(2 if faults.hits("webhook_twice") else 1):
-            late = faults.random.uniform(5, 90) if faults.hits("webhook_late") else 0.0
-            wait = faults.random.expovariate(2) + late
-            loop.create_task(self._deliver(shop, delivery, ref, wait))
+        topic = "order" if order else "order/delete"
+        for number in range(STORM if faults.hits("webhook_storm") else 1):
+            delivery = f"{ref}.{len(shop.log)}.{topic}.{number}"
+            for _ in range(2 if faults.hits("webhook_twice") else 1):
+                late = faults.random.uniform(5, 90) if faults.hits("webhook_late") else 0.0
+                wait = faults.random.expovariate(2) + late
+                loop.create_task(self._deliver(shop, delivery, ref, wait, topic))
 
-    async def _deliver(self, shop: Shop, delivery: str, ref: str, wait: float) -> None:
+    async def _deliver(self, shop: Shop, delivery: str, ref: str, wait: float, topic: str) -> None:
         body = ref.encode()
-        headers = {"signature": hashlib.sha256(body).hexdigest()}
+        headers = {"signature": hashlib.sha256(body).hexdigest(), "topic": topic}
         for attempt in range(DELIVERIES_MAX):
             await asyncio.sleep(wait + 15 * attempt)
             if not (nodes := self.nodes()):
@@ -85,7 +91,9 @@ class Market:
             lines = [line for line in found if line is not None]
         if lines:
             lag = self.random.uniform(0, 20) if shop.kind.by_time else 0.0
-            shop.place(ref, lines, lag_seconds=lag)
+            looks = not shop.kind.counter and self.random.random() < DRAFT_SHARE
+            state = OrderState.DRAFT if looks else OrderState.OPEN
+            shop.place(ref, lines, lag_seconds=lag, state=state)
 
     def _taken(self, line: OrderLine) -> OrderLine | None:
         """Take units off the shelf of the shop, whatever they are promised to."""
@@ -110,13 +118,19 @@ class Market:
         """Edit and cancel orders."""
         while self.around.loop.time() < until:
             await asyncio.sleep(self.random.expovariate(1 / 45))
-            able = [order for order in shop.orders.values() if order.state is OrderState.OPEN]
+            able = [order for order in shop.orders.values() if order.state in CHANGING]
             if not able or shop.kind.counter:
                 continue
             order = self.random.choice(able)
             untouched = not any(line.fulfilled for line in order.lines)
+            if order.state is not OrderState.OPEN or self.random.random() < 0.25:
+                shop.hold(order.ref, self._next_hold(order))
+                continue
             if untouched and self.random.random() < 0.4:
                 shop.cancel(order.ref)
+                continue
+            if untouched and shop.kind.webhooks and self.random.random() < 0.15:
+                shop.delete(order.ref)
                 continue
             line = self.random.choice(order.lines)
             least = max(1, line.fulfilled)
@@ -126,6 +140,12 @@ class Market:
                 del quantities[line.ref]
             if quantities != {each.ref: each.quantity for each in order.lines}:
                 shop.edit(order.ref, quantities)
+
+    def _next_hold(self, order: Order) -> HoldReason | None:
+        """Stop an open order for a reason; let a stopped one go on, and place a draft."""
+        if order.state is OrderState.OPEN:
+            return self.random.choice(list(HoldReason))
+        return None
 
     async def storm(self, kind: str, until: float) -> None:
         """Bring one kind of trouble to one channel, at some moment."""

@@ -3,7 +3,7 @@
 Each is a mistake that somebody could make, and that the engine is built to rule out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from connectors import Unknown
-from hub import cases
+from hub import cases, orders
 from hub.cases import CaseKind
+from hub.ledger.rules import order
 from hub.lifecycle import LIFECYCLE, Action
-from hub.orders import allocation
+from hub.orders import allocation, line_status
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels, inbox, listings, outbox
-from hub.vocabulary import Order
-from jobs import intake, leases, poll, relay
+from hub.vocabulary import Order, OrderState
+from jobs import intake, leases, poll, relay, unreadable
 from jobs.runtime import Runtime
 from tests.simulation.process import Store
 
@@ -102,19 +103,22 @@ def _done_before_work(patch: pytest.MonkeyPatch) -> None:
     """A delivery is closed in one transaction, and its order worked in in the next."""
     accept = intake.orders.accept
 
-    async def process(runtime: Runtime, message: Row, _batch: leases.Batch) -> None:
-        channel = await runtime.database.read(lambda tx: channels.by_id(tx, message["channel_id"]))
+    async def process(
+        runtime: Runtime, channel: Row, group: Sequence[Row], _batch: leases.Batch
+    ) -> None:
         try:
-            found = (await intake._read(runtime, channel, message)).orders
+            found = (await intake._read(runtime, channel, group)).orders
         except Exception as error:
-            failed = partial(_failed, runtime, channel, message, error)
-            await runtime.database.write(failed)
+            for message in group:
+                failed = partial(_failed, runtime, channel, message, error)
+                await runtime.database.write(failed)
             return
         now = runtime.clock()
-        await runtime.database.write(partial(_close, channel, message, now))
-        for order in found:
+        for message in group:
+            await runtime.database.write(partial(_close, channel, message, now))
+        for each in found:
             context = runtime.context("intake")
-            await runtime.database.write(partial(_in_its_own, accept, context, channel, order))
+            await runtime.database.write(partial(_in_its_own, accept, context, channel, each))
 
     patch.setattr(intake, "_process", process)
 
@@ -161,6 +165,26 @@ def _untold_change(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(listings, "_want", forgetful)
 
 
+def _hold_ignored(patch: pytest.MonkeyPatch) -> None:
+    """The order's hold is looked at nowhere."""
+    patch.setattr(order, "require_free", lambda *_: None)
+
+
+def _draft_takes_units(patch: pytest.MonkeyPatch) -> None:
+    """An order that is not placed takes units like any other."""
+    patch.setattr(line_status, "wants_units", lambda row: row["state"] != OrderState.CANCELLED)
+
+
+def _deletion_ignored(patch: pytest.MonkeyPatch) -> None:
+    """An order that its channel deleted stays as it is."""
+    patch.setattr(orders, "delete", lambda *_: None)
+
+
+def _odd_record_dropped(patch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is forgotten, and the cursor moves on."""
+    patch.setattr(unreadable, "keep", lambda *_, **__: None)
+
+
 NO_INDEX = "DROP INDEX hold_active"
 BUGS = (
     Bug(
@@ -175,4 +199,12 @@ BUGS = (
     Bug("a delivery closed before its work", "is not known|asks for", _done_before_work),
     Bug("facts without a lease", "was told 2 times and left 1 times", _no_lease),
     Bug("changes that nobody is told of", "nothing is to be told", _untold_change),
+    Bug("a hold that stops nothing", "of an order that may not", _hold_ignored),
+    Bug(
+        "a draft that takes units",
+        "lacks nothing, and a case|asks for 0 and has",
+        _draft_takes_units,
+    ),
+    Bug("a deletion that is ignored", "was deleted, here it is", _deletion_ignored),
+    Bug("an odd record that is dropped", "skipped|is not known|asks for", _odd_record_dropped),
 )
