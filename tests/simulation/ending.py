@@ -166,11 +166,15 @@ class Ending:
                 self._lines_agree(order, row["id"], takes=not (cancelled or draft))
 
     def _deleted_are_cancelled(self) -> None:
-        """An order that its channel deleted is cancelled here, if it ever was known."""
+        """An order that its channel deleted is cancelled here, if it ever was known.
+
+        If all of it left before that was reported, its shipment is refused, and a case says so.
+        """
         for shop in shops(self.around):
             for ref in shop.deleted:
                 for row in self.rows("SELECT state FROM sales_order WHERE ref = :ref", ref=ref):
-                    if row["state"] != "cancelled":
+                    refused = row["state"] == "fulfilled" and self._disagrees(ref)
+                    if row["state"] != "cancelled" and not refused:
                         raise Violation(f"order {ref} was deleted, here it is {row['state']}")
 
     def _lines_agree(self, order: Order, order_id: str, *, takes: bool) -> None:
