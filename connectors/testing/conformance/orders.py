@@ -264,22 +264,6 @@ async def serials_that_the_channel_sold(harness: Harness) -> None:
         require_equal(sorted(order.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
-CASES = (
-    empty_pages_of_orders,
-    pages_while_orders_change,
-    smaller_pages_lose_nothing,
-    same_cursor_twice,
-    one_order_as_it_is_now,
-    cancelled_there,
-    cancelled_here,
-    unknown_enum_values,
-    ids_beyond_doubles,
-    times_of_other_zones,
-    orders_of_a_window,
-    serials_that_the_channel_sold,
-)
-
-
 def _states_holds(connector: type) -> str | None:
     return None if getattr(connector, "states_holds", None) else "it states no holds of orders"
 
@@ -327,3 +311,21 @@ async def drafts_are_no_orders(harness: Harness) -> None:
         states.get(draft) in (None, OrderState.DRAFT),
         f"an order that is not placed is {states.get(draft)}",
     )
+
+
+CASES = (
+    empty_pages_of_orders,
+    pages_while_orders_change,
+    smaller_pages_lose_nothing,
+    same_cursor_twice,
+    one_order_as_it_is_now,
+    cancelled_there,
+    cancelled_here,
+    unknown_enum_values,
+    ids_beyond_doubles,
+    times_of_other_zones,
+    orders_of_a_window,
+    serials_that_the_channel_sold,
+    held_orders_are_held,
+    drafts_are_no_orders,
+)
