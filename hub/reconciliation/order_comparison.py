@@ -185,11 +185,11 @@ def unseen_orders(
     *,
     limit: int,
 ) -> list[OrderRow]:
-    """Return open orders placed in a period that the channel did not list, oldest first."""
+    """Return open orders and drafts of a period that the channel did not list, oldest first."""
     rows = tx.rows_as(
         OrderRow,
-        "SELECT * FROM sales_order WHERE channel_id = :channel AND state IN ('open', 'pending') "
-        "AND placed_at >= :since AND placed_at <= :until ORDER BY placed_at, id",
+        "SELECT * FROM sales_order WHERE channel_id = :channel "
+        "AND state IN ('open', 'pending', 'draft') AND placed_at >= :since AND placed_at <= :until ORDER BY placed_at, id",
         channel=channel["id"],
         since=micros(since),
         until=micros(until),
