@@ -104,6 +104,26 @@ class MedusaServer:
         assert done["type"] == "order", done
         return str(done["order"]["id"])
 
+    def draft_order(self, quantity: int) -> str:
+        """Begin an order in the back office that is not placed; returns its id."""
+        channels = self.admin("GET", "/sales-channels")["sales_channels"]
+        channel = next(each for each in channels if each["name"] == "shop")
+        draft = {
+            "email": "ann@example.com",
+            "region_id": self.region,
+            "sales_channel_id": channel["id"],
+            "items": [{"variant_id": self.variant, "quantity": quantity}],
+        }
+        return str(self.admin("POST", "/draft-orders", draft)["draft_order"]["id"])
+
+    def refund(self, order: str) -> None:
+        """Take the payment of an order, and pay all of it back."""
+        fields = "?fields=*payment_collections.payments"
+        found = self.admin("GET", f"/orders/{order}{fields}")["order"]
+        (payment,) = found["payment_collections"][0]["payments"]
+        self.admin("POST", f"/payments/{payment['id']}/capture", {})
+        self.admin("POST", f"/payments/{payment['id']}/refund", {"amount": payment["amount"]})
+
     def _store(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"x-publishable-api-key": self.store_key}
         return _call(self.url, method, f"/store{path}", body, headers)

@@ -43,37 +43,7 @@ class Shopper:
     def place_order(self, sku: str, quantity: int = 1) -> str:
         """Buy and pay; returns the order's id in the Admin API."""
         with httpx.Client(timeout=30) as client:
-            self._ask(
-                client,
-                "mutation($v: ID!, $n: Int!) { addItemToOrder(productVariantId: $v, "
-                "quantity: $n) { __typename ... on ErrorResult { message } } }",
-                v=self._variant(client, sku),
-                n=quantity,
-            )
-            self._ask(
-                client,
-                "mutation($i: CreateCustomerInput!) { setCustomerForOrder(input: $i)"
-                " { __typename ... on ErrorResult { message } } }",
-                i={"emailAddress": "ann@example.com", "firstName": "A", "lastName": "B"},
-            )
-            self._ask(
-                client,
-                "mutation($i: CreateAddressInput!) { setOrderShippingAddress("
-                "input: $i) { __typename ... on ErrorResult { message } } }",
-                i={"streetLine1": "Street 1", "countryCode": "DE"},
-            )
-            methods = self._ask(client, "{ eligibleShippingMethods { id } }")
-            self._ask(
-                client,
-                "mutation($i: [ID!]!) { setOrderShippingMethod(shippingMethodId: $i)"
-                " { __typename ... on ErrorResult { message } } }",
-                i=[methods["eligibleShippingMethods"][0]["id"]],
-            )
-            self._ask(
-                client,
-                'mutation { transitionOrderToState(state: "ArrangingPayment")'
-                " { __typename ... on ErrorResult { message } } }",
-            )
+            self._check_out(client, sku, quantity)
             payments = self._ask(client, "{ eligiblePaymentMethods { code } }")
             method = payments["eligiblePaymentMethods"][0]["code"]
             paid = self._ask(
@@ -83,6 +53,44 @@ class Shopper:
                 i={"method": method, "metadata": {}},
             )
             return str(paid["addPaymentToOrder"]["id"])
+
+    def leave_checkout(self, sku: str, quantity: int = 1) -> None:
+        """Fill a cart, go to the payment, and leave."""
+        with httpx.Client(timeout=30) as client:
+            self._check_out(client, sku, quantity)
+
+    def _check_out(self, client: httpx.Client, sku: str, quantity: int) -> None:
+        self._ask(
+            client,
+            "mutation($v: ID!, $n: Int!) { addItemToOrder(productVariantId: $v, "
+            "quantity: $n) { __typename ... on ErrorResult { message } } }",
+            v=self._variant(client, sku),
+            n=quantity,
+        )
+        self._ask(
+            client,
+            "mutation($i: CreateCustomerInput!) { setCustomerForOrder(input: $i)"
+            " { __typename ... on ErrorResult { message } } }",
+            i={"emailAddress": "ann@example.com", "firstName": "A", "lastName": "B"},
+        )
+        self._ask(
+            client,
+            "mutation($i: CreateAddressInput!) { setOrderShippingAddress("
+            "input: $i) { __typename ... on ErrorResult { message } } }",
+            i={"streetLine1": "Street 1", "countryCode": "DE"},
+        )
+        methods = self._ask(client, "{ eligibleShippingMethods { id } }")
+        self._ask(
+            client,
+            "mutation($i: [ID!]!) { setOrderShippingMethod(shippingMethodId: $i)"
+            " { __typename ... on ErrorResult { message } } }",
+            i=[methods["eligibleShippingMethods"][0]["id"]],
+        )
+        self._ask(
+            client,
+            'mutation { transitionOrderToState(state: "ArrangingPayment")'
+            " { __typename ... on ErrorResult { message } } }",
+        )
 
     def _variant(self, client: httpx.Client, sku: str) -> str:
         found = self._ask(client, "{ products { items { variants { id sku } } } }")
