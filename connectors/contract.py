@@ -26,6 +26,7 @@ from hub.vocabulary import (
     Fulfillment,
     HoldReason,
     LedgerEvent,
+    LineKind,
     Notice,
     NoticeReceipt,
     ObservedLevel,
@@ -158,6 +159,12 @@ class PullOrders(ABC):
 
     states_drafts: ClassVar[bool] = False
     """Whether it lists orders that are not placed, such as abandoned checkouts."""
+
+    states_money: ClassVar[bool] = False
+    """Whether its orders state what they cost; a channel that hides it leaves all amounts None."""
+
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset()
+    """The kinds of lines, beside goods, by which it marks what takes no units."""
 
     unpaid_promise_hours: ClassVar[int | None] = 72
     """Hours for which an unpaid order keeps its units, unless a channel says otherwise; None: no

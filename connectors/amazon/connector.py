@@ -74,7 +74,7 @@ from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockL
 ORDERS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # Amazon shows two years of orders
 SETTLED = timedelta(minutes=2, seconds=10)  # an end younger than two minutes is refused
-INCLUDED = "FULFILLMENT,CANCELLATION"
+INCLUDED = "FULFILLMENT,CANCELLATION,PROCEEDS"
 QUEUE_FIELDS = ("queue_url", "queue_access_key_id", "queue_secret_access_key")
 LEVELS_MAX = 100  # as many as may be looked up at once
 
@@ -131,6 +131,7 @@ class Amazon(
 ):
     """One seller: the orders that it ships itself, and its listings by SKU."""
 
+    states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.CANCELLATION_REQUESTED}
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.amazon.simulator.server import AmazonSimulator
-from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SkuSimulatorDriver
 from hub.vocabulary import HoldReason
 
 ELSEWHERE = "A2EUQ1WTGCTBG2"  # of Canada
@@ -71,6 +72,21 @@ class AmazonDriver(SkuSimulatorDriver):
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         return self.simulator.place_order({sku: quantity}, marketplace=ELSEWHERE)
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref: str = self.simulator.place_order({sku: cost.quantity})
+
+        def money(value: object) -> Mapping[str, str]:
+            return {"amount": str(value), "currencyCode": cost.currency}
+
+        full = Decimal(cost.unit_price) * cost.quantity
+        sums = {"ITEM": full, "TAX": cost.tax, "DISCOUNT": f"-{cost.discount}"}
+        parts = [{"type": name, "subtotal": money(each)} for name, each in sums.items()]
+        order = self.simulator.orders[ref]
+        order["proceeds"] = {"grandTotal": money(cost.total), "breakdowns": parts}
+        order["orderItems"][0]["proceeds"] = {"breakdowns": parts}
+        order["orderItems"][0]["product"]["price"] = {"unitPrice": money(cost.unit_price)}
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, "CANCELLED")

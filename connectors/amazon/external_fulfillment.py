@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.amazon.fulfillment import parcel_number
 from connectors.amazon.mapping import next_token, request_object, serial_numbers
+from connectors.amazon.shipment_money import with_money, with_price
 from connectors.errors import NotOurs, Rejected
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
@@ -239,17 +240,17 @@ class Location:
 def parse_order(shipment: Shipment) -> Order:
     """Read a shipment as the order that it is to its location. Who bought it stays at Amazon."""
     status = str(shipment.get("status") or "")
-    return Order(
+    lines = records(shipment, "lineItems", required=True)
+    read = Order(
         ref=identity(shipment, "id"),
         number=text(child(shipment, "shipmentInfo"), "buyerOrderId") or identity(shipment, "id"),
         state=STATES.get(status, OrderState.OPEN),
         remote_state=status,
-        lines=tuple(
-            _line(shipment, line) for line in records(shipment, "lineItems", required=True)
-        ),
+        lines=tuple(_line(shipment, line) for line in lines),
         placed_at=moment(shipment["creationDateTime"]),
         updated_at=changed_at(shipment),
     )
+    return with_money(read, shipment, lines)
 
 
 def changed_at(shipment: Shipment) -> datetime:
@@ -265,13 +266,14 @@ def _line(shipment: Shipment, line: Mapping[str, Any]) -> OrderLine:
             if item.get("packageLineItemId") == ref:
                 serials += serial_numbers(item)
                 fulfilled += whole(item, "quantity") if package.get("status") in GONE else 0
-    return OrderLine(
+    read = OrderLine(
         ref=ref,
         sku=text(line, "merchantSku"),
         quantity=quantity,
         fulfilled=quantity if shipment.get("status") in GONE else min(fulfilled, quantity),
         serials=tuple(dict.fromkeys(serials)),
     )
+    return with_price(read, line)
 
 
 def _item(line: Mapping[str, Any], serials: Sequence[str]) -> dict[str, Any]:

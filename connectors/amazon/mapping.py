@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from connectors.amazon.money import with_money, with_price
 from connectors.contract import OrderRef, WebhookCall
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
@@ -99,16 +100,18 @@ def parse_order(order: Mapping[str, Any]) -> Order:
     status = str((order.get("fulfillment") or {}).get("fulfillmentStatus") or "")
     aliases = records(order, "orderAliases")
     own = (text(each, "aliasId") for each in aliases if each.get("aliasType") == "SELLER_ORDER_ID")
-    return Order(
+    items = records(order, "orderItems", required=True)
+    read = Order(
         ref=identity(order, "orderId"),
         number=next(own, "") or identity(order, "orderId"),
         state=STATES.get(status, OrderState.OPEN),
         hold=_hold(order, status),
         remote_state=status,
-        lines=tuple(_line(item) for item in records(order, "orderItems", required=True)),
+        lines=tuple(_line(item) for item in items),
         placed_at=moment(order["createdTime"]),
         updated_at=changed_at(order),
     )
+    return with_money(read, order, items)
 
 
 def _hold(order: Mapping[str, Any], status: str) -> HoldReason | None:
@@ -133,7 +136,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
     if child(item, "cancellation").get("cancellationExecution"):
         # What was cancelled still counts as ordered; what is left of it is done or to be done.
         quantity = min(quantity, fulfilled + whole(progress, "quantityUnfulfilled", 0))
-    return OrderLine(
+    read = OrderLine(
         ref=identity(item, "orderItemId"),
         sku=text(product, "sellerSku"),
         quantity=quantity,
@@ -141,6 +144,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
         serials=serial_numbers(product),
         title=text(product, "title"),
     )
+    return with_price(read, item)
 
 
 def serial_numbers(part: Mapping[str, Any]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
@@ -96,6 +96,10 @@ class BigCommerce(
 ):
     """One store: its orders, and the stock of one location."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
+        {LineKind.DIGITAL, LineKind.GIFT_CARD}
+    )
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.FRAUD_REVIEW}
     )

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from connectors.bigcommerce.simulator import BigCommerceSimulator
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
-from hub.vocabulary import HoldReason
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from hub.vocabulary import HoldReason, LineKind
 
 _ROOT = "/stores/twin1"
 
@@ -64,6 +64,31 @@ class BigCommerceDriver(SimulatorDriver):
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         return self.simulator.place_order(self._variant(sku), quantity, channel=2)
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.place_order(sku, cost.quantity)
+        self.simulator.orders[int(ref)]["money"] = {
+            "currency_code": "USD",  # what the shopper saw; paid is in the other
+            "default_currency_code": cost.currency,
+            "is_tax_inclusive_pricing": False,
+            "total_inc_tax": cost.total,
+            "discount_amount": cost.discount,
+            "coupon_discount": "0.0000",
+            "total_tax": cost.tax,
+        }
+        self.simulator.lines[int(ref)][0] |= {
+            "price_ex_tax": cost.unit_price,
+            "applied_discounts": [{"amount": cost.discount, "target": "order"}],
+            "total_tax": cost.tax,
+        }
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        self.list_article("EXTRA", 9)
+        ref = self.place_order_of([(sku, 1), ("EXTRA", 1)])
+        gift = kind is LineKind.GIFT_CARD
+        self.simulator.lines[int(ref)][1]["type"] = "giftcertificate" if gift else "digital"
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, 5)

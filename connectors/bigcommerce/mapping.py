@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from connectors.bigcommerce.money import with_money, with_price
 from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
@@ -61,6 +62,7 @@ def embedded_lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
         for kind in ("pickups", "shipping", "downloads")
         for each in records(consignments, kind)
     ]
+    found += records(child(consignments, "email"), "gift_certificates")
     if any(isinstance(each.get("line_items"), dict | None) for each in found):
         return None  # the address at which they are to be asked for
     return [line for each in found for line in records(each, "line_items", required=True)]
@@ -70,14 +72,15 @@ def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
     """Read an order and its lines."""
     status = whole(order, "status_id", 0)
     state = STATES.get(status, OrderState.PENDING)
-    read = tuple(_line(line, state is OrderState.FULFILLED) for line in lines)
+    done = state is OrderState.FULFILLED
+    read = tuple(with_price(_line(line, done), line, order) for line in lines)
     if state is OrderState.OPEN and read and all(each.fulfilled >= each.quantity for each in read):
         state = OrderState.FULFILLED
     if order.get("is_deleted"):
         state = OrderState.CANCELLED
     placed = parse_time(order["date_created"])
     customer = text(order, "customer_id")
-    return Order(
+    made = Order(
         ref=identity(order, "id"),
         number=identity(order, "id"),
         state=state,
@@ -88,6 +91,7 @@ def parse_order(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
         updated_at=changed_at(order),
         customer_ref=customer if customer not in ("", "0") else None,
     )
+    return with_money(made, order, lines)
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime:

@@ -107,6 +107,7 @@ class BigCommerceSimulator(Simulator):
                 "order_address_id": address,
                 "sku": self.items[sold]["identity"]["sku"],
                 "name": "Camera",
+                "type": "physical",
                 "quantity": pieces,
                 "quantity_shipped": 0,
                 "quantity_refunded": 0,
@@ -287,6 +288,7 @@ class BigCommerceSimulator(Simulator):
 
     def _shown(self, order: Mapping[str, Any], request: Request) -> Record:
         shown = {name: order[name] for name in ("id", "customer_id", "channel_id", "status_id")}
+        shown |= order.get("money", {})
         shown["status"] = STATUSES.get(order["status_id"], "Awaiting Fulfillment")
         for name in ("created", "modified"):
             shown[f"date_{name}"] = format_datetime(order[name].astimezone(UTC))

@@ -65,7 +65,7 @@ from connectors.toolkit.cursors import stamp
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
@@ -112,6 +112,8 @@ class Ebay(
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.GIFT_CARD})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.CANCELLATION_REQUESTED}
     )

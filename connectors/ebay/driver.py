@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.ebay.simulator import EbaySimulator
@@ -9,9 +10,10 @@ from connectors.privacy import PrivacyKind
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
     OfficialContract,
+    PricedOrder,
     SkuSimulatorDriver,
 )
-from hub.vocabulary import HoldReason
+from hub.vocabulary import HoldReason, LineKind
 
 _ROOTS = {
     "sell_fulfillment_v1": "/sell/fulfillment/v1",
@@ -85,6 +87,31 @@ class EbayDriver(SkuSimulatorDriver):
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         return self.simulator.place_order({sku: quantity}, marketplace="EBAY_DE")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.simulator.place_order({sku: cost.quantity})
+        full = Decimal(cost.unit_price) * cost.quantity
+
+        def money(value: object) -> Mapping[str, str]:
+            return {"value": str(value), "currency": cost.currency}
+
+        self.simulator.orders[ref]["pricingSummary"] = {
+            "total": money(cost.total),
+            "priceDiscount": money(f"-{cost.discount}"),
+            "tax": money(cost.tax),
+        }
+        self.simulator.orders[ref]["lineItems"][0] |= {
+            "lineItemCost": money(full),
+            "discountedLineItemCost": money(full - Decimal(cost.discount)),
+            "taxes": [{"amount": money(cost.tax), "taxType": "VAT"}],
+        }
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        self.list_article("EXTRA", 9)
+        ref = self.place_order_of([(sku, 1), ("EXTRA", 1)])
+        self.simulator.orders[ref]["lineItems"][1]["giftDetails"] = {"message": "for you"}
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, cancelStatus={"cancelState": "CANCELED"})

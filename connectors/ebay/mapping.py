@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
+from connectors.ebay.money import with_money, with_price
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
@@ -29,17 +30,18 @@ def list_field(answer: Mapping[str, Any], name: str) -> list[Any]:
 
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order. Who bought stays at eBay."""
-    state = _state(order)
-    return Order(
+    state, lines = _state(order), records(order, "lineItems", required=True)
+    read = Order(
         ref=identity(order, "orderId"),
         number=identity(order, "orderId"),
         state=state,
         hold=_hold(order) if state in (OrderState.OPEN, OrderState.PENDING) else None,
         remote_state=str(order.get("orderFulfillmentStatus") or ""),
-        lines=tuple(_line(line) for line in records(order, "lineItems", required=True)),
+        lines=tuple(_line(line) for line in lines),
         placed_at=moment(order["creationDate"]),
         updated_at=changed_at(order),
     )
+    return with_money(read, order, lines)
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime:
@@ -80,13 +82,14 @@ def _hold(order: Mapping[str, Any]) -> HoldReason | None:
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
     quantity = whole(line, "quantity")
-    return OrderLine(
+    read = OrderLine(
         ref=identity(line, "lineItemId"),
         sku=text(line, "sku"),
         quantity=quantity,
         fulfilled=quantity if line.get("lineItemFulfillmentStatus") == "FULFILLED" else 0,
         title=text(line, "title"),
     )
+    return with_price(read, line)
 
 
 def parse_quantity(item: Mapping[str, Any]) -> int | None:

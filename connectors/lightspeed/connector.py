@@ -60,11 +60,12 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part, address_of
+from connectors.toolkit.amounts import currency_code
 from connectors.toolkit.json_fields import identity, records, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
 
 API = "/api/2.0"
 STOCK_API = "/api/2.1"
@@ -97,6 +98,8 @@ class Lightspeed(
 ):
     """One outlet: what its registers sell, under which serials, and what it stocks."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.FEE})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
     )
@@ -156,8 +159,8 @@ class Lightspeed(
         sale = await self._get(f"/sales/{quote(ref, safe='')}", dict)
         if not SALES.one(sale, self._is_ours, ref):
             raise NotOurs(f"sale {ref} belongs to outlet {sale['outlet_id']}")
-        skus: dict[str, str] = {}
-        return await SALES.one_async(sale, partial(self._sale, skus=skus), ref)
+        parse = partial(self._sale, skus={}, currency=await self._currency())
+        return await SALES.one_async(sale, parse, ref)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -264,14 +267,21 @@ class Lightspeed(
     async def _orders(self, sales: Sequence[Any]) -> Batch[Order]:
         """Read the sales of this outlet that sell something."""
         skus: dict[str, str] = {}
+        currency = await self._currency() if sales else None
 
         async def parse(sale: Record) -> Order | None:
             ours = self._is_ours(sale) and sold_lines(sale)
-            return await self._sale(sale, skus) if ours else None
+            return await self._sale(sale, skus, currency) if ours else None
 
         return await SALES.each_async(sales, parse)
 
-    async def _sale(self, sale: Record, skus: dict[str, str]) -> Order:
+    async def _currency(self) -> str | None:
+        """Read the currency of the outlet, in which its sales are; a sale does not state it."""
+        return currency_code(
+            await self._get(f"/outlets/{self.settings.outlet_id}", dict), "currency"
+        )
+
+    async def _sale(self, sale: Record, skus: dict[str, str], currency: str | None) -> Order:
         """Read a sale; products and serials are looked up, for the lines name neither."""
         for line in sold_lines(sale):
             product = text(line, "product_id")
@@ -282,7 +292,7 @@ class Lightspeed(
         )
         sale.attach("serialnumbers", found)
         serials = serials_by_line(records(sale, "serialnumbers"))
-        return parse_order(sale, skus, serials)
+        return parse_order(sale, skus, serials, currency)
 
     async def _sku(self, product: str) -> str:
         try:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.lightspeed.simulator import ELSEWHERE, OUTLET, LightspeedSimulator
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
-from hub.vocabulary import HoldReason
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from hub.vocabulary import HoldReason, LineKind
 
 
 class LightspeedDriver(SimulatorDriver):
@@ -60,6 +61,29 @@ class LightspeedDriver(SimulatorDriver):
 
     def free_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "AWAITING_DISPATCH")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.place_order(sku, cost.quantity)
+        each = Decimal(cost.discount) / cost.quantity
+        sale = self.simulator.sales[ref]
+        self.simulator.currency = cost.currency
+        tax = Decimal(cost.tax)
+        sale |= {"total_tax": float(tax), "total_price": float(Decimal(cost.total) - tax)}
+        sale["line_items"][0] |= {
+            # What is left of the price after the discount.
+            "price": float(Decimal(cost.unit_price) - each),
+            "discount": float(each),
+            "discount_total": float(cost.discount),
+            "price_total": float((Decimal(cost.unit_price) - each) * cost.quantity),
+            "tax_total": float(tax),
+        }
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        self.simulator.add_product("vend-discount", 9)
+        ref = self.place_order_of([(sku, 1), ("vend-discount", 1)])
+        self.simulator.sales[ref]["line_items"][1] |= {"price": -5, "discount": 0}
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "VOIDED")

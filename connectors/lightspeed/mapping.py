@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from connectors.contract import OrderRef
 from connectors.errors import Unknown
+from connectors.lightspeed.money import with_money, with_price
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import identity, records, text, whole
 from connectors.toolkit.records import RecordReader
@@ -69,15 +70,16 @@ def parse_order(
     sale: Mapping[str, Any],
     skus: Mapping[str, str],
     serials: Mapping[str, Sequence[str]],
+    currency: str | None = None,
 ) -> Order:
-    """Read a sale; `skus` are by product, `serials` by line."""
+    """Read a sale; `skus` are by product, `serials` by line, the currency is the outlet's."""
     status = str(sale.get("status") or "")
     state = STATES.get(status, OrderState.PENDING)
     done = state is OrderState.FULFILLED
     placed = moment(sale.get("sale_date") or sale["created_at"])
     if sale.get("deleted_at"):
         state, done = OrderState.CANCELLED, False
-    return Order(
+    read = Order(
         ref=identity(sale, "id"),
         number=text(sale, "invoice_number") or identity(sale, "id"),
         state=state,
@@ -89,6 +91,7 @@ def parse_order(
         at_counter=done and status in AT_COUNTER and (sale.get("source") or "USER") == "USER",
         customer_ref=text(sale, "customer_id") or None,
     )
+    return with_money(read, sale, currency)
 
 
 def _line(
@@ -99,7 +102,7 @@ def _line(
 ) -> OrderLine:
     quantity = whole(line, "quantity")
     sku = skus.get(text(line, "product_id"), "")
-    return OrderLine(
+    read = OrderLine(
         ref=identity(line, "id"),
         sku=sku,
         quantity=quantity,
@@ -107,6 +110,7 @@ def _line(
         serials=tuple(serials.get(identity(line, "id"), ())),
         title=sku,  # a line names its product by id alone
     )
+    return with_price(read, line)
 
 
 def serials_by_line(serials: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -44,6 +44,7 @@ class LightspeedSimulator(Simulator):
         self.version = 0
         self.products: dict[str, Record] = {}
         self.inventory: dict[tuple[str, str], Record] = {}
+        self.currency = "NZD"
         self.sales: dict[str, Record] = {}
         self.serials: dict[str, Record] = {}
         self.fulfillments: list[Record] = []
@@ -207,7 +208,7 @@ class LightspeedSimulator(Simulator):
     async def _outlet(self, request: Request) -> Response:
         if request.path_params["id"] not in (OUTLET, ELSEWHERE):
             return _failed(404, "outlet not found")
-        return JSONResponse({"data": {"id": request.path_params["id"]}})
+        return JSONResponse({"data": {"id": request.path_params["id"], "currency": self.currency}})
 
     async def _sale(self, request: Request) -> Response:
         return _one(self.sales.get(request.path_params["id"]))

@@ -58,7 +58,7 @@ from connectors.toolkit.json_fields import nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
 
 ORDERS_PER_PAGE = 50
 ITEMS_PER_PAGE = 100
@@ -92,6 +92,10 @@ class Medusa(
 ):
     """One shop: its orders, and the stock of one location."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
+        {LineKind.DIGITAL, LineKind.GIFT_CARD}
+    )
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.REFUNDED}
     )

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.medusa.simulator import LOCATION, SALES_CHANNEL, MedusaSimulator
-from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
-from hub.vocabulary import HoldReason
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SkuSimulatorDriver
+from hub.vocabulary import HoldReason, LineKind
 
 
 class MedusaDriver(SkuSimulatorDriver):
@@ -49,6 +49,21 @@ class MedusaDriver(SkuSimulatorDriver):
     def draft_order(self, sku: str, quantity: int) -> str:
         ref = self.simulator.place_order({sku: quantity}, "not_paid")
         self.simulator.orders[ref]["status"] = "draft"
+        return ref
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.simulator.place_order({sku: cost.quantity})
+        parts = {"discount_total": float(cost.discount), "tax_total": float(cost.tax)}
+        order = self.simulator.orders[ref]
+        order |= {"currency_code": cost.currency.lower(), "total": float(cost.total)} | parts
+        order["items"][0] |= {"unit_price": float(cost.unit_price), **parts}
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        self.list_article("EXTRA", 9)
+        ref = self.place_order_of([(sku, 1), ("EXTRA", 1)])
+        gift = {"is_giftcard": kind is LineKind.GIFT_CARD, "requires_shipping": False}
+        self.simulator.orders[ref]["items"][1] |= gift
         return ref
 
     def cancel_order(self, ref: str) -> None:

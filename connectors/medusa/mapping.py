@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
+from connectors.medusa.money import TOTALS, with_money, with_price
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import RecordReader
@@ -18,6 +19,7 @@ ITEMS = RecordReader("listing", ref="id")
 ORDER_FIELDS = ",".join(
     (
         "id,display_id,status,payment_status,fulfillment_status,customer_id,sales_channel_id",
+        TOTALS,
         "created_at,updated_at,*items,*items.detail,*fulfillments",
     )
 )
@@ -36,8 +38,9 @@ PAYABLE = frozenset(
 
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
-    lines = tuple(_line(item) for item in records(order, "items", required=True))
-    return Order(
+    items = records(order, "items", required=True)
+    lines = tuple(_line(item) for item in items)
+    read = Order(
         ref=identity(order, "id"),
         number=text(order, "display_id") or identity(order, "id"),
         state=_state(order, lines),
@@ -48,6 +51,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         updated_at=changed_at(order),
         customer_ref=text(order, "customer_id") or None,
     )
+    return with_money(read, order, items)
 
 
 def placed_at(order: Mapping[str, Any]) -> datetime:
@@ -86,13 +90,14 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
     detail = child(item, "detail")
     quantity = whole(item, "quantity") - whole(detail, "written_off_quantity", 0)
     left = max(whole(detail, "shipped_quantity", 0), whole(detail, "delivered_quantity", 0))
-    return OrderLine(
+    read = OrderLine(
         ref=identity(item, "id"),
         sku=text(item, "variant_sku"),
         quantity=quantity,
         fulfilled=min(left, quantity),
         title=text(item, "product_title") or text(item, "title"),
     )
+    return with_price(read, item)
 
 
 def location_level(item: Mapping[str, Any], location: str) -> tuple[int, int] | None:

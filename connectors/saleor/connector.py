@@ -69,6 +69,7 @@ from hub.vocabulary import (
     Cancellation,
     Fulfillment,
     HoldReason,
+    LineKind,
     ObservedLevel,
     Order,
     Return,
@@ -111,6 +112,10 @@ class Saleor(
 ):
     """One shop: its orders, and the stock of one warehouse."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
+        {LineKind.DIGITAL, LineKind.GIFT_CARD}
+    )
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
     )

@@ -3,9 +3,17 @@
 _ORDER = """
 fragment OrderParts on Order {
   id number created updatedAt status chargeStatus authorizeStatus
-  user { id } channel { slug }
-  lines { id productSku productName variantName quantity quantityFulfilled quantityToFulfill }
+  user { id } channel { slug } customerNote displayGrossPrices
+  total { currency ...Taxed } undiscountedTotal { ...Taxed } shippingPrice { ...Taxed }
+  totalRefunded { amount }
+  lines {
+    id productSku productName variantName quantity quantityFulfilled quantityToFulfill
+    isShippingRequired
+    variant { product { productType { kind } } }
+    undiscountedUnitPrice { ...Taxed } undiscountedTotalPrice { ...Taxed } totalPrice { ...Taxed }
+  }
 }
+fragment Taxed on TaxedMoney { gross { amount } net { amount } tax { amount } }
 """
 _SHIPPED = """
 fragment FulfillmentParts on Fulfillment {

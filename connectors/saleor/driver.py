@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 
-from connectors.saleor.simulator import SaleorSimulator
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
-from hub.vocabulary import HoldReason
+from connectors.saleor.simulator import SaleorSimulator, taxed
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from hub.vocabulary import HoldReason, LineKind
 
 
 class SaleorDriver(SimulatorDriver):
@@ -63,6 +65,32 @@ class SaleorDriver(SimulatorDriver):
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         return self.simulator.place_order({self._variant(sku): quantity}, channel="outlet")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.place_order(sku, cost.quantity)
+        full = Decimal(cost.unit_price) * cost.quantity
+        price = partial(taxed, cost.currency)
+        paid, off, tax = Decimal(cost.total), Decimal(cost.discount), Decimal(cost.tax)
+        self.simulator.orders[ref] |= {
+            "displayGrossPrices": False,
+            "total": price(net=paid - tax, tax=tax),
+            "undiscountedTotal": price(net=paid - tax + off, tax=tax),
+        }
+        self.simulator.orders[ref]["lines"][0] |= {
+            "undiscountedUnitPrice": price(net=Decimal(cost.unit_price)),
+            "undiscountedTotalPrice": price(net=full),
+            "totalPrice": price(net=full - off, tax=tax),
+        }
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        extra = self.simulator.add_item(kind, 9)
+        gift = kind is LineKind.GIFT_CARD
+        if gift:
+            self.simulator.variants[extra]["product"]["productType"]["kind"] = "GIFT_CARD"
+        ref = self.place_order_of([(sku, 1), (kind, 1)])
+        self.simulator.orders[ref]["lines"][1]["isShippingRequired"] = False
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, status="CANCELED")

@@ -10,6 +10,7 @@ from typing import Any
 from connectors.contract import OrderRef
 from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Rejected, Transient
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.saleor.money import with_money, with_price
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
 from connectors.toolkit.records import RecordReader
@@ -99,18 +100,19 @@ def next_page(connection: Mapping[str, Any]) -> str | None:
 
 def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Only the pseudonym of a customer is kept."""
-    return Order(
+    read = Order(
         ref=identity(node, "id"),
         number=identity(node, "number"),
         state=_state(node),
         # The shop confirms it first.
         hold=HoldReason.ON_HOLD if node["status"] == "UNCONFIRMED" else None,
         remote_state=f"{node['status']} {node['chargeStatus']}",
-        lines=tuple(_line(line) for line in records(node, "lines", required=True)),
+        lines=tuple(_line(line, node) for line in records(node, "lines", required=True)),
         placed_at=moment(node["created"]),
         updated_at=changed_at(node),
         customer_ref=text(child(node, "user"), "id") or None,
     )
+    return with_money(read, node)
 
 
 def changed_at(node: Mapping[str, Any]) -> datetime:
@@ -129,16 +131,17 @@ def _state(node: Mapping[str, Any]) -> OrderState:
     return OrderState.PENDING if unpaid else OrderState.OPEN
 
 
-def _line(line: Mapping[str, Any]) -> OrderLine:
+def _line(line: Mapping[str, Any], order: Mapping[str, Any]) -> OrderLine:
     parts = (text(line, "productName"), text(line, "variantName"))
     quantity = whole(line, "quantity")
-    return OrderLine(
+    read = OrderLine(
         ref=identity(line, "id"),
         sku=text(line, "productSku"),
         quantity=quantity,
         fulfilled=min(quantity, whole(line, "quantityFulfilled")),
         title=" ".join(part for part in parts if part),
     )
+    return with_price(read, line, order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +24,7 @@ from connectors.testing.simulator import Simulator, Webhook
 
 SCHEMA = build_schema(files("connectors.saleor").joinpath("saleor.graphql").read_text())
 PAGE_MAX = 100
+NOTHING = Decimal(0)
 SORTED_BY = {"LAST_MODIFIED_AT": "updatedAt", "CREATED_AT": "created"}
 Record = dict[str, Any]
 Info = GraphQLResolveInfo[Any]
@@ -64,7 +66,7 @@ class SaleorSimulator(Simulator):
             "sku": sku,
             "name": "Default",
             "trackInventory": True,
-            "product": {"name": f"A {sku}"},
+            "product": {"name": f"A {sku}", "productType": {"kind": "NORMAL"}},
             "quantity": quantity if stocked else None,
             "stocks": lambda _info: self._stocks(ref),
         }
@@ -86,7 +88,7 @@ class SaleorSimulator(Simulator):
             if order["status"] != "CANCELED"
             for line in order["lines"]
         ]
-        return sum(line["quantityToFulfill"] for line in lines if line["variant"] == ref)
+        return sum(line["quantityToFulfill"] for line in lines if line["variant"]["id"] == ref)
 
     def place_order(
         self,
@@ -101,7 +103,11 @@ class SaleorSimulator(Simulator):
         lines = [
             {
                 "id": global_id("OrderLine", self.next_id()),
-                "variant": variant,
+                "variant": self.variants[variant],
+                "isShippingRequired": True,
+                "undiscountedUnitPrice": taxed(),
+                "undiscountedTotalPrice": taxed(),
+                "totalPrice": taxed(),
                 "productSku": self.variants[variant]["sku"],
                 "productName": self.variants[variant]["product"]["name"],
                 "variantName": "Default",
@@ -121,6 +127,12 @@ class SaleorSimulator(Simulator):
             "authorizeStatus": paid,
             "user": {"id": global_id("User", 7)},
             "channel": {"slug": channel},
+            "customerNote": "",
+            "displayGrossPrices": True,
+            "total": taxed(),
+            "undiscountedTotal": taxed(),
+            "shippingPrice": taxed(),
+            "totalRefunded": {"amount": 0.0},
             "lines": lines,
             "fulfillments": [],
         }
@@ -257,7 +269,7 @@ class SaleorSimulator(Simulator):
             line, (stock,) = lines[each["orderLineId"]], each["stocks"]
             line["quantityToFulfill"] -= stock["quantity"]
             line["quantityFulfilled"] += stock["quantity"]
-            self.variants[line["variant"]]["quantity"] -= stock["quantity"]
+            line["variant"]["quantity"] -= stock["quantity"]
             made.append({"quantity": stock["quantity"], "orderLine": line})
         shipped = self._fulfillment("FULFILLED", made, wanted.get("trackingNumber") or "")
         order["fulfillments"].append(shipped)
@@ -323,3 +335,9 @@ def _problem(code: str, message: str) -> Record:
 
 def _base64url(text: bytes) -> bytes:
     return base64.urlsafe_b64encode(text).rstrip(b"=")
+
+
+def taxed(currency: str = "EUR", net: Decimal = NOTHING, tax: Decimal = NOTHING) -> Record:
+    """Show an amount without its tax, with it, and the tax: floats, as in the answers."""
+    parts = {"gross": net + tax, "net": net, "tax": tax}
+    return {"currency": currency, **{name: {"amount": float(each)} for name, each in parts.items()}}

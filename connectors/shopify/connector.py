@@ -68,6 +68,7 @@ from connectors.shopify.mapping import (
     refused_index,
     webhook_header,
 )
+from connectors.shopify.money import KINDS
 from connectors.shopify.privacy import ShopifyPrivacy
 from connectors.shopify.selection import Selection, Sold, account_of
 from connectors.stock_levels import bound
@@ -82,15 +83,13 @@ from hub.vocabulary import (
     Cancellation,
     Fulfillment,
     HoldReason,
+    LineKind,
     ObservedLevel,
     Order,
     Return,
     StockLevel,
 )
 
-# Pages are small because a query's cost is the product of its nested page sizes (1,000 at most).
-ORDERS_PER_PAGE = 10
-LINES_PER_PAGE = 50
 ITEMS_PER_PAGE = 50
 SCOPES_NEEDED = frozenset(
     {
@@ -106,8 +105,6 @@ SCOPES_NEEDED = frozenset(
 FULFILLMENT_SCOPES = frozenset(
     f"write_{kind}_fulfillment_orders" for kind in ("merchant_managed", "assigned", "third_party")
 )
-
-
 TOKEN_HEADER = "X-Shopify-Access-Token"
 
 
@@ -148,6 +145,8 @@ class Shopify(
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = KINDS
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD, HoldReason.REFUNDED}
     )
@@ -208,7 +207,7 @@ class Shopify(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
-        data = await execute(self.api, documents.ORDER, id=ref, lines=LINES_PER_PAGE)
+        data = await execute(self.api, documents.ORDER, id=ref, lines=documents.MORE_LINES)
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
         order = await ORDERS.one_async(data["order"], self._ours, ref)
@@ -353,11 +352,11 @@ class Shopify(
         data = await execute(
             self.api,
             documents.ORDERS,
-            first=page_size(ORDERS_PER_PAGE),
+            first=page_size(documents.ORDERS_PER_PAGE),
             after=after,
             sort=sort,
             query=self._selection.query(*terms),
-            lines=LINES_PER_PAGE,
+            lines=documents.LINES_PER_PAGE,
         )
         nodes = data["orders"]["nodes"]
         orders = await ORDERS.each_async(nodes, self._ours)
@@ -371,7 +370,7 @@ class Shopify(
         after = next_page(node["lineItems"])
         while after is not None:
             data = await execute(
-                self.api, documents.LINES, id=node["id"], lines=LINES_PER_PAGE, after=after
+                self.api, documents.LINES, id=node["id"], lines=documents.MORE_LINES, after=after
             )
             more = node.attach("moreLineItems", data["order"]["lineItems"])
             lines = [*lines, *records(more, "nodes", required=True)]

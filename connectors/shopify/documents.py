@@ -1,17 +1,31 @@
 """Shopify documents: every GraphQL document, checked in tests against the official schema."""
 
+# A query's cost is the product of its nested page sizes, a thousand points at most: an order is
+# five objects without its lines, and a line nine with its taxes. Most orders have few lines.
+ORDERS_PER_PAGE = 10
+LINES_PER_PAGE = 8
+MORE_LINES = 50  # of one order
+
 _ORDER = """
 fragment OrderParts on Order {
   id name createdAt updatedAt cancelledAt sourceName sourceIdentifier test
   displayFinancialStatus displayFulfillmentStatus
   customer { id }
   retailLocation { id }
+  currencyCode taxesIncluded totalPrice totalDiscounts totalTax totalShippingPrice totalRefunded
+  note
   lineItems(first: $lines) { ...LineParts }
 }
 """
 _LINES = """
 fragment LineParts on LineItemConnection {
-  nodes { id sku name currentQuantity unfulfilledQuantity }
+  nodes {
+    id sku name currentQuantity unfulfilledQuantity isGiftCard requiresShipping
+    product { id }
+    originalUnitPrice
+    discountAllocations { allocatedAmount { amount } }
+    taxLines(first: 5) { price }
+  }
   pageInfo { hasNextPage endCursor }
 }
 """
@@ -213,7 +227,18 @@ query BulkOrders($query: String) {
         displayFinancialStatus displayFulfillmentStatus
         customer { id }
         retailLocation { id }
-        lineItems { edges { node { id sku name currentQuantity unfulfilledQuantity } } }
+        currencyCode taxesIncluded totalPrice totalDiscounts totalTax totalShippingPrice
+        totalRefunded note
+        lineItems {
+          edges {
+            node {
+              id sku name currentQuantity unfulfilledQuantity isGiftCard requiresShipping
+              product { id }
+              originalUnitPrice discountAllocations { allocatedAmount { amount } }
+              taxLines(first: 5) { price }
+            }
+          }
+        }
       }
     }
   }

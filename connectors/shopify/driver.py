@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from connectors.privacy import PrivacyKind
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
-from connectors.testing.simulator_driver import OfficialContract, SkuSimulatorDriver
-from hub.vocabulary import HoldReason
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SkuSimulatorDriver
+from hub.vocabulary import HoldReason, LineKind
 
 
 class ShopifyDriver(SkuSimulatorDriver):
@@ -80,6 +80,23 @@ class ShopifyDriver(SkuSimulatorDriver):
     def free_order(self, ref: str) -> None:
         self.simulator.hold(ref, on_hold=False)
         self.simulator.pay(ref, "PAID")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref: str = self.simulator.place_order({sku: cost.quantity})
+        order = self.simulator.orders[ref]
+        order.currency, order.total = cost.currency, cost.total
+        line = order.lines[0]
+        line.price, line.discount, line.tax = cost.unit_price, cost.discount, cost.tax
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        self.list_article("EXTRA", 9)
+        ref = self.place_order_of([(sku, 1), ("EXTRA", 1)])
+        line = self.simulator.orders[ref].lines[1]
+        line.is_gift_card, line.ships = kind is LineKind.GIFT_CARD, False
+        if kind is LineKind.CUSTOM:
+            line.sku, line.custom = "", True
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

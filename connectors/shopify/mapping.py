@@ -17,6 +17,7 @@ from connectors.errors import (
     Transient,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.shopify.money import with_money, with_price
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
@@ -85,7 +86,7 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
     """Read an order with all its lines."""
     fulfillment = node["displayFulfillmentStatus"]
     left = sum(whole(line, "unfulfilledQuantity") for line in lines)
-    return Order(
+    read = Order(
         ref=identity(node, "id"),
         number=identity(node, "name"),
         state=_state(node, left),
@@ -101,6 +102,7 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
         # A till numbers its own receipts in the same field.
         origin_ref=None if node["sourceName"] == "pos" else text(node, "sourceIdentifier") or None,
     )
+    return with_money(read, node)
 
 
 def changed_at(node: Mapping[str, Any]) -> datetime:
@@ -128,13 +130,14 @@ def _hold(node: Mapping[str, Any], left: int) -> HoldReason | None:
 
 
 def _line(node: Mapping[str, Any]) -> OrderLine:
-    return OrderLine(
+    read = OrderLine(
         ref=identity(node, "id"),
         sku=text(node, "sku"),
         quantity=whole(node, "currentQuantity"),
         fulfilled=max(0, whole(node, "currentQuantity") - whole(node, "unfulfilledQuantity")),
         title=text(node, "name"),
     )
+    return with_price(read, node)
 
 
 def next_page(connection: Mapping[str, Any]) -> str | None:

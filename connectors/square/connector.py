@@ -64,7 +64,15 @@ from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
 from connectors.toolkit.records import Batch
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 API_VERSION = "2025-08-20"
 ORDERS_PER_PAGE = 100
@@ -110,6 +118,10 @@ class Square(
 ):
     """One location: what its till and its online store sell, and what it stocks."""
 
+    states_money: ClassVar[bool] = True
+    states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
+        {LineKind.CUSTOM, LineKind.GIFT_CARD}
+    )
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.REFUNDED}
     )

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
     OfficialContract,
+    PricedOrder,
     SkuSimulatorDriver,
 )
-from hub.vocabulary import HoldReason
+from hub.vocabulary import HoldReason, LineKind
 
 
 class SquareDriver(SkuSimulatorDriver):
@@ -62,6 +64,34 @@ class SquareDriver(SkuSimulatorDriver):
     def pack_order(self, ref: str) -> bool:
         self.simulator.orders[ref].fulfillments[0]["state"] = "PREPARED"
         return True
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.simulator.place_order({sku: cost.quantity})
+        sale = self.simulator.orders[ref]
+        digits = {"JPY": 0, "KWD": 3}.get(cost.currency, 2)
+
+        def money(amount: str) -> Mapping[str, Any]:
+            return {"amount": int(Decimal(amount).scaleb(digits)), "currency": cost.currency}
+
+        sale.money = {
+            "total_money": money(cost.total),
+            "total_discount_money": money(cost.discount),
+            "total_tax_money": money(cost.tax),
+        }
+        sale.lines[0] |= {
+            "base_price_money": money(cost.unit_price),
+            "total_discount_money": money(cost.discount),
+            "total_tax_money": money(cost.tax),
+        }
+        return ref
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        ref = self.simulator.place_order({sku: 1})
+        gift = kind is LineKind.GIFT_CARD
+        line = {"uid": "extra", "name": "extra", "quantity": "1"}
+        line["item_type"] = "GIFT_CARD" if gift else "CUSTOM_AMOUNT"
+        self.simulator.orders[ref].lines.append(line)
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)

@@ -19,6 +19,7 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
+from connectors.square.money import with_money, with_price
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
@@ -89,7 +90,7 @@ def parse_order(
         _line(line, skus, introducer, _fulfilled(line, fulfillments, at_counter))
         for line in records(order, "line_items")
     )
-    return Order(
+    read = Order(
         ref=identity(order, "id"),
         number=text(order, "ticket_name") or text(order, "reference_id") or identity(order, "id"),
         state=_state(order, lines),
@@ -101,6 +102,7 @@ def parse_order(
         at_counter=at_counter,
         customer_ref=text(order, "customer_id") or None,
     )
+    return with_money(read, order)
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime:
@@ -134,7 +136,7 @@ def _hold(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> HoldReason | 
 def _line(
     line: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str], fulfilled: int
 ) -> OrderLine:
-    return OrderLine(
+    read = OrderLine(
         ref=text(line, "uid"),
         sku=skus.get(text(line, "catalog_object_id"), ""),
         quantity=whole(line, "quantity"),
@@ -142,6 +144,7 @@ def _line(
         serials=parse_serials(text(line, "note"), introducer),
         title=text(line, "name"),
     )
+    return with_price(read, line)
 
 
 def _fulfilled(

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from connectors.privacy import PrivacyKind
 from connectors.testing.simulator import Fault, Simulator, Webhook
-from hub.vocabulary import HoldReason
+from hub.vocabulary import HoldReason, LineKind
 
 NOTIFICATION_URL = "http://hub.test/hook"
 INT32_MAX = 2**31 - 1
@@ -22,6 +22,21 @@ INT32_MAX = 2**31 - 1
 
 class DriverIncomplete(NotImplementedError):
     """A case needs a method that the driver does not define."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedOrder:
+    """What an order of one line costs: exact decimals as text, in a currency of ISO 4217.
+
+    `discount` and `tax` are of the whole line, and of the whole order; `total` is what is paid.
+    """
+
+    currency: str
+    unit_price: str
+    discount: str
+    tax: str
+    total: str
+    quantity: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +175,17 @@ class SimulatorDriver:
     def draft_order(self, sku: str, quantity: int) -> str:
         """Begin an order that is not placed, such as a checkout; return its reference."""
         raise self._missing("draft_order")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        """Sell an article at a price, with a discount and a tax; return the order's reference.
+
+        None where the channel does not sell in that currency.
+        """
+        raise self._missing("place_priced_order")
+
+    def place_order_beside(self, sku: str, kind: LineKind) -> str:
+        """Sell one article and, beside it, one line of another kind; return the reference."""
+        raise self._missing("place_order_beside")
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         """Sell units whose serials the channel knows; return the order's reference."""

@@ -66,6 +66,7 @@ from connectors.vendure.mapping import (
     placed_at,
     result_or_raise,
 )
+from connectors.vendure.money import with_precision
 from connectors.vendure.returns import parse_returns
 from connectors.vendure.stock import LocationStock
 from hub.vocabulary import (
@@ -117,6 +118,7 @@ class Vendure(
 ):
     """One server: its orders, and the stock of one location."""
 
+    states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}
     )
@@ -303,14 +305,15 @@ class Vendure(
             "skip": skip,
             "take": page_size(ORDERS_PER_PAGE),
         }
-        found = (await self._execute(documents.ORDERS, options=options))["orders"]
-        return nodes_of(found, "items"), found["totalItems"]
+        data = await self._execute(documents.ORDERS, options=options)
+        nodes = nodes_of(data["orders"], "items")
+        return [with_precision(data, each) for each in nodes], data["orders"]["totalItems"]
 
     async def _order(self, ref: str) -> Any:
-        order = (await self._execute(documents.ORDER, id=ref))["order"]
-        if order is None:
+        data = await self._execute(documents.ORDER, id=ref)
+        if data["order"] is None:
             raise NotFound(f"no order {ref}")
-        return order
+        return with_precision(data, data["order"])
 
     async def _moved(self, since: dict[str, Any]) -> tuple[Batch[Order], dict[str, Any], bool]:
         """Read the next orders whose time of change moved: what was cancelled or modified."""

@@ -1,13 +1,18 @@
 """Vendure documents: every GraphQL document, checked in tests against its schema."""
 
 _ORDER = """
+fragment Precision on Query { globalSettings { serverConfig { moneyStrategyPrecision } } }
 fragment OrderParts on Order {
   id code state updatedAt orderPlacedAt createdAt
   customer { id }
-  lines { id quantity orderPlacedQuantity productVariant { sku name } }
+  currencyCode total totalWithTax shippingWithTax discounts { amountWithTax }
+  lines {
+    id quantity orderPlacedQuantity productVariant { sku name }
+    unitPriceWithTax linePriceWithTax proratedLinePriceWithTax lineTax
+  }
   payments {
     updatedAt
-    refunds { id state reason createdAt updatedAt lines { orderLineId quantity } }
+    refunds { id state total reason createdAt updatedAt lines { orderLineId quantity } }
   }
   fulfillments { id state updatedAt lines { orderLineId quantity } customFields { serials } }
 }
@@ -25,6 +30,7 @@ query Check($location: ID!) {
 ORDERS = (
     """
 query Orders($options: OrderListOptions) {
+  ...Precision
   orders(options: $options) { totalItems items { ...OrderParts } }
 }
 """
@@ -33,7 +39,7 @@ query Orders($options: OrderListOptions) {
 
 ORDER = (
     """
-query Order($id: ID!) { order(id: $id) { ...OrderParts } }
+query Order($id: ID!) { ...Precision order(id: $id) { ...OrderParts } }
 """
     + _ORDER
 )

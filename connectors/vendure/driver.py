@@ -1,9 +1,10 @@
 """Driver of the Vendure simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from connectors.testing.simulator_driver import OfficialContract, SimulatorDriver
+from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
 from connectors.vendure.simulator.server import VendureSimulator
 from hub.vocabulary import HoldReason
 
@@ -64,6 +65,19 @@ class VendureDriver(SimulatorDriver):
 
     def free_order(self, ref: str) -> None:
         self.simulator.set_state(ref, "PaymentSettled")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        self.simulator.precision = 3  # one for every currency of a server
+
+        def units(amount: str) -> int:
+            return int(Decimal(amount).scaleb(self.simulator.precision))
+
+        sale = self.simulator.place_order(sku, cost.quantity)
+        sale.currency, sale.total = cost.currency, units(cost.total)
+        line = sale.lines[0]
+        line.price, line.discount = units(cost.unit_price), units(cost.discount)
+        line.tax = units(cost.tax)
+        return sale.id
 
     def cancel_order(self, ref: str) -> None:
         if self.simulator.sales[ref].state != "Cancelled":

@@ -11,6 +11,7 @@ from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import RecordReader
+from connectors.vendure.money import with_money, with_price
 from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
 ORDERS = RecordReader("order", ref="id")
@@ -78,27 +79,32 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         for line in records(each, "lines", required=True) if each["state"] in HAS_LEFT else ():
             ref = identity(line, "orderLineId")
             shipped[ref] = shipped.get(ref, 0) + whole(line, "quantity")
-    return Order(
+    read = Order(
         ref=identity(node, "id"),
         number=identity(node, "code"),
         state=STATES.get(node["state"], OrderState.OPEN),
         # Somebody edits the order in the shop.
         hold=HoldReason.ON_HOLD if node["state"] == "Modifying" else None,
         remote_state=node["state"],
-        lines=tuple(
-            OrderLine(
-                ref=identity(line, "id"),
-                sku=text(child(line, "productVariant", required=True), "sku"),
-                quantity=whole(line, "quantity"),
-                fulfilled=shipped.get(identity(line, "id"), 0),
-                title=text(child(line, "productVariant"), "name"),
-            )
-            for line in records(node, "lines", required=True)
-        ),
+        lines=tuple(_line(line, node, shipped) for line in records(node, "lines", required=True)),
         placed_at=placed_at(node),
         updated_at=changed_at(node),
         customer_ref=text(child(node, "customer"), "id") or None,
     )
+    return with_money(read, node)
+
+
+def _line(
+    line: Mapping[str, Any], order: Mapping[str, Any], shipped: Mapping[str, int]
+) -> OrderLine:
+    read = OrderLine(
+        ref=identity(line, "id"),
+        sku=text(child(line, "productVariant", required=True), "sku"),
+        quantity=whole(line, "quantity"),
+        fulfilled=shipped.get(identity(line, "id"), 0),
+        title=text(child(line, "productVariant"), "name"),
+    )
+    return with_price(read, line, order)
 
 
 def changed_at(node: Mapping[str, Any]) -> datetime:

@@ -119,6 +119,7 @@ class Walmart(
 ):
     """One seller: the orders that it ships itself, and its items by SKU."""
 
+    states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.CANCELLATION_REQUESTED})
     unpaid_promise_hours: ClassVar[int | None] = None  # Orders arrive paid.
 

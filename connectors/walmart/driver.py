@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.testing.simulator import Webhook
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
     OfficialContract,
+    PricedOrder,
     SkuSimulatorDriver,
 )
 from connectors.walmart.simulator.server import WalmartSimulator
@@ -73,6 +75,27 @@ class WalmartDriver(SkuSimulatorDriver):
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         return self.simulator.place_order({sku: quantity}, node="WFSFulfilled")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.simulator.place_order({sku: cost.quantity})
+
+        def charge(name: str, amount: Decimal, tax: str) -> Mapping[str, Any]:
+            money = {"currency": cost.currency, "amount": float(amount)}
+            due = {"currency": cost.currency, "amount": float(tax)}
+            of_tax = {"taxName": "Tax1", "taxAmount": due}
+            named = {"chargeType": "PRODUCT", "chargeName": name}
+            return {**named, "chargeAmount": money, "tax": of_tax}
+
+        full = Decimal(cost.unit_price) * cost.quantity
+        if full - Decimal(cost.discount) + Decimal(cost.tax) != Decimal(cost.total):
+            return None  # what is paid is the sum of the charges
+        charges = [
+            charge("ItemPrice", full, cost.tax),
+            charge("SubscriptionDiscount", -Decimal(cost.discount), "0"),
+        ]
+        line = self.simulator.orders[ref]["orderLines"]["orderLine"][0]
+        line["charges"] = {"charge": charges}
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel(ref)

@@ -15,6 +15,7 @@ from connectors.remote import RemoteApi
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
+from connectors.walmart.money import with_money, with_price
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
 ORDERS = "/v3/orders"
@@ -102,16 +103,17 @@ def parse_order(order: Mapping[str, Any]) -> Order:
     """
     lines = order_lines(order)
     statuses = sorted({str(each.get("status")) for line in lines for each in _statuses(line)})
-    return Order(
+    read = Order(
         ref=identity(order, "purchaseOrderId"),
         number=text(order, "customerOrderId") or identity(order, "purchaseOrderId"),
         state=_state(lines),
         hold=_hold(lines),
         remote_state=" ".join(statuses),
-        lines=tuple(_line(line) for line in lines),
+        lines=tuple(with_price(_line(line), line) for line in lines),
         placed_at=parse_time(order["orderDate"]),
         updated_at=changed_at(order),
     )
+    return with_money(read, order, lines)
 
 
 def order_lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -100,6 +100,7 @@ class WooCommerce(
 ):
     """One shop: its orders, online and from its tills, and the stock that it counts."""
 
+    states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.PAYMENT_PENDING})
     states_drafts: ClassVar[bool] = True
     unpaid_promise_hours: ClassVar[int | None] = 168  # A bank transfer takes days.

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from connectors.testing.simulator_driver import SkuSimulatorDriver
+from connectors.testing.simulator_driver import PricedOrder, SkuSimulatorDriver
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
 from hub.vocabulary import HoldReason
 
@@ -37,6 +38,22 @@ class WooCommerceDriver(SkuSimulatorDriver):
 
     def draft_order(self, sku: str, quantity: int) -> str:
         return self.simulator.place_order({sku: quantity}, "checkout-draft")
+
+    def place_priced_order(self, sku: str, cost: PricedOrder) -> str | None:
+        ref = self.simulator.place_order({sku: cost.quantity})
+        full = Decimal(cost.unit_price) * cost.quantity
+        self.simulator.orders[int(ref)] |= {
+            "currency": cost.currency,
+            "total": cost.total,
+            "discount_total": cost.discount,
+            "total_tax": cost.tax,
+        }
+        self.simulator.orders[int(ref)]["line_items"][0] |= {
+            "subtotal": str(full),
+            "total": str(full - Decimal(cost.discount)),
+            "total_tax": cost.tax,
+        }
+        return ref
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")

@@ -14,6 +14,7 @@ from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unk
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import RecordReader
+from connectors.woocommerce.money import with_money, with_price
 from hub.vocabulary import Order, OrderLine, OrderState
 
 STATES = {
@@ -67,7 +68,7 @@ def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
     done = state is OrderState.FULFILLED
     lines = records(order, "line_items", required=True)
     customer = text(order, "customer_id")
-    return Order(
+    read = Order(
         ref=identity(order, "id"),
         number=text(order, "number") or identity(order, "id"),
         state=state,
@@ -78,6 +79,7 @@ def parse_order(order: Mapping[str, Any], dialect: Dialect) -> Order:
         at_counter=done and normalize_key(text(order, "created_via")) in dialect.tills,
         customer_ref=customer if customer not in ("", "0") else None,
     )
+    return with_money(read, order)
 
 
 def changed_at(order: Mapping[str, Any]) -> datetime:
@@ -89,7 +91,7 @@ def changed_at(order: Mapping[str, Any]) -> datetime:
 def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
     quantity = whole(line, "quantity")
     message = len(serials_from_hub(line, dialect.written)[0])
-    return OrderLine(
+    read = OrderLine(
         ref=identity(line, "id"),
         sku=text(line, "sku"),
         quantity=quantity,
@@ -97,6 +99,7 @@ def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
         serials=serials_from_till(line, dialect),
         title=text(line, "name"),
     )
+    return with_price(read, line)
 
 
 def serials_from_till(line: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """How the simulator of Shopify shows the refunds and returns of an order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from connectors.shopify.simulator.shop import Line, PlacedOrder, Refunded, ReturnedGoods, instant
@@ -19,6 +20,38 @@ def returns(order: PlacedOrder, paged: Paged, line_view: Callable[[Line], View])
     """Show the returns of an order, page by page."""
     lines = {line.id: line for line in order.lines}
     return paged([_return(each, lines, paged, line_view) for each in order.returns])
+
+
+def money(order: PlacedOrder) -> View:
+    """Show what an order costs."""
+    return {
+        "currencyCode": order.currency,
+        "taxesIncluded": False,
+        "totalPrice": order.total,
+        "totalDiscounts": _sum(line.discount for line in order.lines),
+        "totalTax": _sum(line.tax for line in order.lines),
+        "totalShippingPrice": "0.00",
+        "totalRefunded": "0.00",
+        "note": None,
+    }
+
+
+def price(line: Line) -> View:
+    """Show what a line costs, and what it is."""
+    return {
+        "isGiftCard": line.is_gift_card,
+        "requiresShipping": line.ships,
+        "product": None if line.custom else {"id": f"{line.id}/product"},
+        "originalUnitPrice": line.price,
+        "discountAllocations": [{"allocatedAmount": {"amount": line.discount}}]
+        if line.discount
+        else [],
+        "taxLines": [{"price": line.tax}] if line.tax else [],
+    }
+
+
+def _sum(amounts: Iterable[str | None]) -> str:
+    return str(sum((Decimal(each) for each in amounts if each), Decimal("0.00")))
 
 
 def _refund(

@@ -288,6 +288,7 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         if order.retail_location
         else None,
         "lineItems": _paged([_line(line) for line in order.lines]),
+        **desk.money(order),
         "fulfillments": [_shipment(order, shipment) for shipment in order.shipments],
         "refunds": desk.refunds(order, _paged, _line),
         "returns": desk.returns(order, _paged, _line),
@@ -305,6 +306,7 @@ def _line(line: Line) -> View:
         "quantity": line.quantity,
         "currentQuantity": line.current,
         "unfulfilledQuantity": max(0, line.current - line.fulfilled),
+        **desk.price(line),
     }
 
 

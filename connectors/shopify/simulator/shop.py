@@ -44,6 +44,12 @@ class Line:
     quantity: int
     current: int
     fulfilled: int = 0
+    price: str = "0.00"
+    discount: str | None = None
+    tax: str | None = None
+    is_gift_card: bool = False
+    ships: bool = True
+    custom: bool = False  # typed in: it has no product
 
 
 @dataclass(slots=True)
@@ -101,6 +107,8 @@ class PlacedOrder:
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False
+    currency: str = "EUR"
+    total: str = "0.00"
 
     @property
     def fulfillment_status(self) -> str:
@@ -184,7 +192,8 @@ class Shop(Simulator):
         """Cancel an order and put back what had not left."""
         order = self.orders[order_id]
         for line in order.lines:
-            self._item(line.sku).available += line.current - line.fulfilled
+            if line.sku:
+                self._item(line.sku).available += line.current - line.fulfilled
             line.current = line.fulfilled
         order.cancelled_at = self.now()
         self.touch(order, "orders/cancelled")

@@ -38,6 +38,7 @@ class Sale:
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     total: int = 0  # in the smallest part of the currency, as is what is due
     due: int = 0
+    money: dict[str, Any] = field(default_factory=dict)  # shown in place of those amounts
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     location_id: str | None = None  # another location of the seller

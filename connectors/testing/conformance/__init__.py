@@ -2,6 +2,7 @@
 
 from connectors.testing.case import Case
 from connectors.testing.conformance import (
+    amounts,
     errors,
     events,
     fulfillment,
@@ -20,6 +21,7 @@ SIMULATOR_CASES: tuple[Case, ...] = (
     *orders.CASES,
     *records.CASES,
     *lines.CASES,
+    *amounts.CASES,
     *stock.CASES,
     *fulfillment.CASES,
     *returns.CASES,

@@ -90,6 +90,7 @@ class VendureSimulator(VendureShop):
         return {
             "stockLocation": lambda _info, **asked: self._location(asked["id"]),
             "fulfillmentHandlers": [{"code": "manual-fulfillment"}, {"code": HANDLER}],
+            "globalSettings": {"serverConfig": {"moneyStrategyPrecision": self.precision}},
             "orders": self._orders,
             "order": lambda _info, **asked: self._found(asked["id"]),
             "productVariants": self._variants,
@@ -169,6 +170,7 @@ class VendureSimulator(VendureShop):
         return {"id": variant.id, "sku": variant.sku, "name": variant.sku, "stockLevels": [level]}
 
     def _order(self, sale: Sale) -> View:
+        paid = sum(line.cost for line in sale.lines) if sale.total is None else sale.total
         return {
             "__typename": "Order",
             "id": sale.id,
@@ -178,12 +180,21 @@ class VendureSimulator(VendureShop):
             "updatedAt": _instant(sale.updated_at),
             "orderPlacedAt": _instant(sale.placed_at),
             "customer": {"id": "7"},
+            "currencyCode": sale.currency,
+            "total": paid - sum(line.tax for line in sale.lines),
+            "totalWithTax": paid,
+            "shippingWithTax": 0,
+            "discounts": [{"amountWithTax": -line.discount} for line in sale.lines],
             "lines": [
                 {
                     "id": line.id,
                     "quantity": line.quantity,
                     "orderPlacedQuantity": line.placed,
                     "productVariant": self._variant(line.variant),
+                    "unitPriceWithTax": line.price,
+                    "linePriceWithTax": line.price * line.quantity,
+                    "proratedLinePriceWithTax": line.cost,
+                    "lineTax": line.tax,
                 }
                 for line in sale.lines
             ],
@@ -238,6 +249,7 @@ def _refund(paid: PaidBack) -> View:
         "createdAt": _instant(paid.at),
         "updatedAt": _instant(paid.at),
         "state": paid.state,
+        "total": 0,
         "reason": paid.reason,
         "lines": lines,
     }

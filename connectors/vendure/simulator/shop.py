@@ -37,6 +37,14 @@ class Line:
     variant: Variant
     placed: int
     quantity: int
+    price: int = 0  # with tax, in the smallest unit; as the discount and the tax of the line
+    discount: int = 0
+    tax: int = 0
+
+    @property
+    def cost(self) -> int:
+        """Return what the line costs after its discount."""
+        return self.price * self.quantity - self.discount
 
 
 @dataclass(slots=True)
@@ -72,6 +80,8 @@ class Sale:
     state: str = "PaymentSettled"
     parcels: list[Parcel] = field(default_factory=list)
     refunds: list[PaidBack] = field(default_factory=list)
+    currency: str = "EUR"
+    total: int | None = None  # None: what its lines cost
 
     def sent(self, line_id: str) -> int:
         """Return how many units of a line are in parcels."""
@@ -83,6 +93,7 @@ class VendureShop(Simulator):
     """The state of one server with one stock location, and what people do there."""
 
     location_id = "1"
+    precision = 2  # decimals of every amount, whatever its currency
 
     def open(self) -> None:
         """Begin without anything."""

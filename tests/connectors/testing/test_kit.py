@@ -31,7 +31,7 @@ from connectors.square.connector import Square
 from connectors.square.driver import SquareDriver
 from connectors.testing import ConformanceFailure
 from connectors.testing.case import Case, NotApplicable
-from connectors.testing.conformance import CASES, lines, records
+from connectors.testing.conformance import CASES, amounts, lines, records
 from connectors.testing.harness import run_case
 from connectors.testing.simulator_driver import DriverIncomplete, SimulatorDriver
 from connectors.toolkit.page_size import smaller_pages
@@ -505,7 +505,8 @@ def test_every_story_that_can_fail_has_a_connector_that_fails_it() -> None:
         "a-level-without-references",
         "every-topic-names-its-order",
         "odd-answers-change-no-others",
-    } | {case.name for case in (*records.CASES, *lines.CASES)}  # see test_kit_records, _lines
+        # see test_kit_records, _lines, _amounts
+    } | {case.name for case in (*records.CASES, *lines.CASES, *amounts.CASES)}
     assert {case.name for case in CASES} - {name for name, _, _ in PLANTED} == alone
 
 

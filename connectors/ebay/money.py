@@ -1,0 +1,95 @@
+"""What an eBay order and its lines cost, and when they are promised; amounts are text.
+
+Tax that eBay collects and remits itself is the buyer's money too: it is in the tax of a line. It
+is in the totals of an order only where the answer lists it among the taxes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from connectors.toolkit.amounts import (
+    amount,
+    currency_code,
+    difference,
+    earliest,
+    listed,
+    per_unit,
+    positive,
+    promised_time,
+    total,
+)
+from connectors.toolkit.json_fields import whole
+from hub.vocabulary import LineKind, Order, OrderLine
+
+INSTRUCTIONS = "lineItemFulfillmentInstructions"
+
+
+def with_money(read: Order, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
+    """Return an order with what it costs, its promised times, and where it is picked up."""
+    refunds = [
+        amount(each, "amount", "value")
+        for each in listed(order, "paymentSummary", "refunds")
+        if each.get("refundStatus") == "REFUNDED"
+    ]
+    remitted = total(_collected(line) for line in lines)
+    return replace(
+        read,
+        currency=currency_code(order, "pricingSummary", "total", "currency"),
+        total=total((_sum(order, "total"), remitted)) if _sum(order, "total") is not None else None,
+        discount=_discount(order),
+        tax=total((_sum(order, "tax"), remitted)),
+        shipping=_sum(order, "deliveryCost"),
+        refunded=total(refunds),
+        ship_by=earliest(promised_time(line, INSTRUCTIONS, "shipByDate") for line in lines),
+        deliver_by=earliest(
+            promised_time(line, INSTRUCTIONS, "maxEstimatedDeliveryDate") for line in lines
+        ),
+        has_note=bool(order.get("buyerCheckoutNotes")),
+        location_ref=next(_pickup_places(order), None),
+    )
+
+
+def with_price(read: OrderLine, line: Mapping[str, Any]) -> OrderLine:
+    """Return a line with its price; one with details of a gift is a digital gift card."""
+    before, after = (
+        amount(line, "lineItemCost", "value"),
+        amount(line, "discountedLineItemCost", "value"),
+    )
+    taxes = [amount(each, "amount", "value") for each in listed(line, "taxes")]
+    return replace(
+        read,
+        kind=LineKind.GIFT_CARD if line.get("giftDetails") else LineKind.GOODS,
+        unit_price=per_unit(before, whole(line, "quantity", 0)),
+        discount=difference(before, after if after is not None else before),
+        tax=total((*taxes, _collected(line))),
+    )
+
+
+def _sum(order: Mapping[str, Any], name: str) -> Decimal | None:
+    return amount(order, "pricingSummary", name, "value")
+
+
+def _discount(order: Mapping[str, Any]) -> Decimal | None:
+    """Return the discount of the items; none is stated where there is none."""
+    if _sum(order, "total") is None:
+        return None
+    return positive(_sum(order, "priceDiscount")) or Decimal(0)
+
+
+def _collected(line: Mapping[str, Any]) -> Decimal | None:
+    """Return the tax that eBay remits and that the taxes of a line do not list again."""
+    if any(amount(each, "amount", "value") is not None for each in listed(line, "taxes")):
+        return None
+    return total(
+        amount(each, "amount", "value") for each in listed(line, "ebayCollectAndRemitTaxes")
+    )
+
+
+def _pickup_places(order: Mapping[str, Any]) -> Iterator[str]:
+    for each in listed(order, "fulfillmentStartInstructions"):
+        step = each.get("pickupStep")
+        place = step.get("merchantLocationKey") if isinstance(step, Mapping) else None
+        if isinstance(place, str) and place:
+            yield place
