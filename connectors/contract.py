@@ -193,6 +193,9 @@ class PullReturns(ABC):
     returns_name_serials: ClassVar[bool] = False
     """Whether its return lines can name the returned serials."""
 
+    returns_state_arrival: ClassVar[bool] = True
+    """Whether its returns say how many units are back; of a refund alone nobody knows."""
+
     @abstractmethod
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds changed after `cursor`; "" starts at the beginning."""

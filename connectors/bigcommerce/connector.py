@@ -13,8 +13,9 @@ quantity is what is available to sell: the safety stock of the item is added to 
 Webhooks carry only ids and are signed by Standard Webhooks (``v1``, key is the client secret).
 
 It cannot: see a quantity that it set at once (BigCommerce accepts it and works it off later;
-reconciliation reads it), compare and set in one step, tell a sale over the counter from others, or
-read what a refund says (the lines say how many were refunded). Incomplete checkouts are no orders.
+reconciliation reads it), compare and set in one step, or tell a sale over the counter from others.
+Incomplete checkouts are no orders. Refunds are read with their order, with one more call for an
+order that has any (`connectors.bigcommerce.returns`).
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,12 +38,14 @@ from connectors.bigcommerce.mapping import (
     parse_order,
     request_list,
 )
+from connectors.bigcommerce.returns import RETURNS, read_refunds
 from connectors.bigcommerce.stock import items, push_levels
 from connectors.contract import (
     Connector,
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -62,7 +65,15 @@ from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 50
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
@@ -88,6 +99,7 @@ class BigCommerceSettings(BaseModel):
 class BigCommerce(
     Connector[BigCommerceSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -109,6 +121,7 @@ class BigCommerce(
     settings_model: ClassVar[type[BaseModel]] = BigCommerceSettings
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 250
+    returns_state_arrival: ClassVar[bool] = False
 
     @classmethod
     def account(cls, settings: BigCommerceSettings) -> Sequence[str]:
@@ -142,22 +155,22 @@ class BigCommerce(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
-        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
-        size = page_size(ORDERS_PER_PAGE)
-        found = await request_list(
-            self.api,
-            "/v2/orders",
-            min_date_modified=stamp(place.since),
-            sort="date_modified:asc",
-            page=place.skip // size + 1,
-            limit=size,
-            **WITH_LINES,
-        )
-        newest = ORDERS.newest(found, changed_at)
-        position, more = position.step(newest, place.following(newest, len(found), size))
+        found, next_cursor, more = await self._changed_orders(cursor)
         orders = await ORDERS.each_async(found, self._placed)
-        return Page(orders.items, position.cursor(), more, orders.unreadable)
+        return Page(orders.items, next_cursor, more, orders.unreadable)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the refunds of the next orders by their time of change."""
+        found, next_cursor, more = await self._changed_orders(cursor)
+        of_orders = await RETURNS.each_async(found, self._returns)
+        returns = tuple(each for some in of_orders.items for each in some)
+        return Page(returns, next_cursor, more, of_orders.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the refunds of one order, without those of units that never left."""
+        path = f"/v2/orders/{quote(order_ref, safe='')}"
+        order = await self.api.json_object("GET", path, params=WITH_LINES)
+        return await RETURNS.one_async(order, self._returns, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -233,15 +246,41 @@ class BigCommerce(
             return None
         return await self._order(order)
 
+    async def _changed_orders(self, cursor: str) -> tuple[list[Any], str, bool]:
+        """Read the next orders by their time of change, with the cursor behind them."""
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
+        size = page_size(ORDERS_PER_PAGE)
+        found = await request_list(
+            self.api,
+            "/v2/orders",
+            min_date_modified=stamp(place.since),
+            sort="date_modified:asc",
+            page=place.skip // size + 1,
+            limit=size,
+            **WITH_LINES,
+        )
+        newest = ORDERS.newest(found, changed_at)
+        position, more = position.step(newest, place.following(newest, len(found), size))
+        return found, position.cursor(), more
+
+    async def _returns(self, order: Record) -> Sequence[Return]:
+        if order.get("status_id") == INCOMPLETE or not self._is_ours(order):
+            return ()
+        return await read_refunds(self.api, order, await self._lines(order))
+
     def _is_ours(self, order: Mapping[str, Any]) -> bool:
         """Say whether one of our storefronts sold an order."""
         ours = self.settings.channel_ids
         return not ours or whole(order, "channel_id", ours[0]) in ours
 
     async def _order(self, order: Record) -> Order:
+        return parse_order(order, await self._lines(order))
+
+    async def _lines(self, order: Record) -> Sequence[Mapping[str, Any]]:
         lines = embedded_lines(order)
         if lines is None:
             path = f"/v2/orders/{quote(identity(order, 'id'), safe='')}/products"
             order.attach("products", await request_list(self.api, path, limit=250))
             lines = records(order, "products")
-        return parse_order(order, lines)
+        return lines

@@ -99,6 +99,18 @@ class BigCommerceDriver(SimulatorDriver):
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
 
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        for each in self.simulator.lines[int(ref)]:
+            each["quantity_shipped"] = each["quantity"] - each["quantity_refunded"]
+        return self._refund(ref, quantity, line)
+
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        self._refund(ref, quantity, line)
+        return True
+
+    def _refund(self, ref: str, quantity: int, line: int) -> str:
+        return self.simulator.refund(ref, {self.simulator.lines[int(ref)][line]["id"]: quantity})
+
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         order = {"type": "order", "id": int(ref)}
         shipment = {"type": "shipment", "id": 9, "orderId": int(ref)}

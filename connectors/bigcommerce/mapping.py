@@ -100,8 +100,7 @@ def changed_at(order: Mapping[str, Any]) -> datetime:
 
 
 def _line(line: Mapping[str, Any], done: bool) -> OrderLine:
-    ordered, shipped = whole(line, "quantity"), whole(line, "quantity_shipped", 0)
-    quantity = max(shipped, ordered - whole(line, "quantity_refunded", 0))
+    quantity, shipped = line_quantity(line), whole(line, "quantity_shipped", 0)
     return OrderLine(
         ref=identity(line, "id"),
         sku=text(line, "sku"),
@@ -109,6 +108,12 @@ def _line(line: Mapping[str, Any], done: bool) -> OrderLine:
         fulfilled=quantity if done else min(shipped, quantity),
         title=text(line, "name"),
     )
+
+
+def line_quantity(line: Mapping[str, Any]) -> int:
+    """Return what a line still wants or has shipped: without what was refunded before it left."""
+    wanted = whole(line, "quantity") - whole(line, "quantity_refunded", 0)
+    return max(whole(line, "quantity_shipped", 0), wanted)
 
 
 def parse_item(item: Mapping[str, Any]) -> ObservedLevel:

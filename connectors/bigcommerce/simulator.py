@@ -48,6 +48,7 @@ class BigCommerceSimulator(Simulator):
         self.lines: dict[int, list[Record]] = {}
         self.shipments: dict[int, list[Record]] = {}
         self.metafields: dict[int, list[Record]] = {}
+        self.refunds: dict[int, list[Record]] = {}
         self.by_product: set[int] = set()
         self.with_lines = True
         self.works_at_once = True
@@ -133,6 +134,29 @@ class BigCommerceSimulator(Simulator):
         order |= {"status_id": status, "modified": self.now()}
         self.emit("store/order/statusUpdated", int(ref))
 
+    def refund(self, ref: str, units: Mapping[int, int], declined: bool = False) -> str:
+        """Pay back units by line id; nothing goes back into stock. Returns the refund's id."""
+        items = [
+            {"item_type": "PRODUCT", "item_id": line, "quantity": count, "reason": "as agreed"}
+            for line, count in units.items()
+        ]
+        refund = {
+            "id": self.next_id(),
+            "order_id": int(ref),
+            "created": self.now().isoformat(timespec="seconds"),
+            "reason": "as agreed",
+            "items": items,
+            "payments": [{"id": 1, "provider_id": "custom", "is_declined": declined}],
+        }
+        self.refunds.setdefault(int(ref), []).append(refund)
+        if not declined:
+            for line in self.lines[int(ref)]:
+                line["quantity_refunded"] += units.get(line["id"], 0)
+        whole = all(line["quantity_refunded"] == line["quantity"] for line in self.lines[int(ref)])
+        self.set_status(ref, 4 if whole else 14)
+        self.emit("store/order/refund/created", int(ref))
+        return str(refund["id"])
+
     def serials(self, ref: str) -> dict[str, list[str]]:
         """Return the serials that the order's metafield names, by line."""
         (field,) = self.metafields[int(ref)]
@@ -177,6 +201,7 @@ class BigCommerceSimulator(Simulator):
             ("GET", "/v2/orders/{id:int}/products", self._products),
             ("GET", "/v2/orders/{id:int}/shipments", self._list_shipments),
             ("POST", "/v2/orders/{id:int}/shipments", self._ship),
+            ("GET", "/v3/orders/{id:int}/payment_actions/refunds", self._list_refunds),
             ("GET", "/v3/orders/{id:int}/metafields", self._list_metafields),
             ("POST", "/v3/orders/{id:int}/metafields", self._add_metafield),
             ("PUT", "/v3/orders/{id:int}/metafields/{field:int}", self._set_metafield),
@@ -233,9 +258,16 @@ class BigCommerceSimulator(Simulator):
             line["quantity_shipped"] += item["quantity"]
         shipment = {"id": self.next_id(), **asked}
         self.shipments.setdefault(ref, []).append(shipment)
-        done = all(line["quantity_shipped"] == line["quantity"] for line in lines.values())
+        done = all(
+            line["quantity_shipped"] + line["quantity_refunded"] >= line["quantity"]
+            for line in lines.values()
+        )
         self.set_status(str(ref), 2 if done else 3)
         return JSONResponse(shipment, status_code=201)
+
+    async def _list_refunds(self, request: Request) -> Response:
+        found = self.refunds.get(request.path_params["id"], [])
+        return JSONResponse({"data": found, "meta": {}})
 
     async def _list_metafields(self, request: Request) -> Response:
         return JSONResponse({"data": self.metafields.get(request.path_params["id"], [])})

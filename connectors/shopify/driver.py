@@ -133,5 +133,9 @@ class ShopifyDriver(SkuSimulatorDriver):
         self.simulator.refund(ref, {back.id: quantity}, return_id=goods)
         return goods
 
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        self.simulator.refund(ref, {self.simulator.orders[ref].lines[line].id: quantity}, "CANCEL")
+        return True
+
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("orders/updated", self.simulator.orders[ref])

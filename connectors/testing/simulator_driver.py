@@ -213,6 +213,13 @@ class SimulatorDriver:
         """
         raise self._missing("take_back")
 
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        """Refund units of one line of an order (its index) that have not left.
+
+        The order stays, and its time of change moves. False where the channel refunds no such part.
+        """
+        return False
+
     # ReceiveWebhooks.
 
     def webhook(self, ref: str) -> Webhook:

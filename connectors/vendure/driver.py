@@ -97,5 +97,11 @@ class VendureDriver(SimulatorDriver):
         self.simulator.cancel(ref, {back.id: quantity})
         return self.simulator.refund(ref, {back.id: quantity}).id
 
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        units = {self.simulator.sales[ref].lines[line].id: quantity}
+        self.simulator.cancel(ref, units)
+        self.simulator.refund(ref, units)
+        return True
+
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit(self.simulator.sales[ref])

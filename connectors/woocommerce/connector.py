@@ -8,7 +8,9 @@ itself has no rate limit and no header for one; the proxies before it answer 429
 Orders are found by ``modified_after`` in fixed windows, because the API cannot sort by that time.
 Serials come in from the meta data of a line, under the keys that till and serial plugins use
 (`serial_meta_keys`), and go out under a key of our own (`shipped_meta`; begin it with ``_`` to
-hide it from the buyer). A note on the order names carrier and tracking. Refunds are not read here.
+hide it from the buyer). A note on the order names carrier and tracking. Refunds are read with
+their order (`connectors.woocommerce.returns`), with one more call for an order that has any: units
+refunded before they left are no longer wanted, the others are returns.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), set stock
 that a variation shares with its parent other than on the parent, or accept the unsigned ping with
@@ -28,6 +30,7 @@ from connectors.contract import (
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -43,6 +46,7 @@ from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
 from connectors.toolkit.json_fields import identity, nodes_of, text
 from connectors.toolkit.page_size import page_size
+from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import UnreadableRecord
 from connectors.woocommerce.auth import OneLeggedOAuth
@@ -58,8 +62,15 @@ from connectors.woocommerce.mapping import (
     parse_order,
     parse_quantity,
 )
+from connectors.woocommerce.returns import (
+    RETURNS,
+    attach_refunds,
+    parse_returns,
+    unsent_units,
+    without_unsent,
+)
 from connectors.woocommerce.stock import push_levels
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
 API = "/wp-json/wc/v3"
 PER_PAGE = 100
@@ -92,6 +103,7 @@ class WooCommerceSettings(BaseModel):
 class WooCommerce(
     Connector[WooCommerceSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -150,13 +162,27 @@ class WooCommerce(
         window = TimeWindow.resume(cursor, datetime.now(UTC), page_size(PER_PAGE))
         found, total = await self._orders(_changed(window.since, window.until), window.number)
         window, more = window.step(ORDERS.times(found, changed_at), total, page_size(PER_PAGE))
-        orders = ORDERS.each(found, self._parse)
+        orders = await ORDERS.each_async(found, self._parse)
         return Page(orders.items, window.cursor(), more, orders.unreadable)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the refunds of the next orders of the window of changes."""
+        window = TimeWindow.resume(cursor, datetime.now(UTC), page_size(PER_PAGE))
+        found, total = await self._orders(_changed(window.since, window.until), window.number)
+        window, more = window.step(ORDERS.times(found, changed_at), total, page_size(PER_PAGE))
+        of_orders = await RETURNS.each_async(found, self._parse_returns)
+        returns = tuple(each for some in of_orders.items for each in some)
+        return Page(returns, window.cursor(), more, of_orders.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the refunds of one order, without those of units that never left."""
+        answer = await self.api.json("GET", f"/orders/{quote(order_ref, safe='')}")
+        return await RETURNS.one_async(expect_object(answer), self._parse_returns, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
         answer = await self.api.json("GET", f"/orders/{quote(ref, safe='')}")
-        return ORDERS.one(expect_object(answer), self._parse, ref)
+        return await ORDERS.one_async(expect_object(answer), self._parse, ref)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -167,7 +193,7 @@ class WooCommerce(
         while page * PER_PAGE < total:
             page += 1
             found, total = await self._orders({**placed, "dates_are_gmt": "true"}, page)
-            orders = ORDERS.each(found, self._parse)
+            orders = await ORDERS.each_async(found, self._parse)
             for order in orders.items:
                 if since <= order.placed_at <= until:
                     yield order
@@ -217,8 +243,14 @@ class WooCommerce(
             tills=frozenset(normalize_key(each) for each in settings.counter_created_via),
         )
 
-    def _parse(self, order: Mapping[str, Any]) -> Order:
-        return parse_order(order, self._dialect())
+    async def _parse(self, order: Record) -> Order:
+        await attach_refunds(self.api, order)
+        unsent = unsent_units(order, self.settings.shipped_meta)
+        return without_unsent(parse_order(order, self._dialect()), unsent)
+
+    async def _parse_returns(self, order: Record) -> Sequence[Return]:
+        await attach_refunds(self.api, order)
+        return parse_returns(order, self.settings.shipped_meta)
 
     async def _orders(self, where: Mapping[str, Any], page: int) -> tuple[list[Any], int]:
         """Read a page of orders, oldest first, and how many there are in all."""

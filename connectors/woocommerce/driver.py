@@ -61,6 +61,19 @@ class WooCommerceDriver(SkuSimulatorDriver):
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.simulator.sell(sku, len(serials), "_serial_number", ", ".join(serials))
 
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        if self.simulator.orders[int(ref)]["status"] != "completed":
+            self.simulator.set_status(ref, "completed")
+        return self._refund(ref, quantity, line)
+
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        self._refund(ref, quantity, line)
+        return True
+
+    def _refund(self, ref: str, quantity: int, line: int) -> str:
+        lines = self.simulator.orders[int(ref)]["line_items"]
+        return self.simulator.refund(ref, {lines[line]["id"]: quantity})
+
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         return [
             ("order.created", {"id": int(ref), "status": "processing"}),

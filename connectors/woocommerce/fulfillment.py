@@ -6,12 +6,14 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
+from connectors.toolkit.records import Record
 from connectors.woocommerce.mapping import (
     expect_list,
     expect_object,
     serials_as_text,
     serials_from_hub,
 )
+from connectors.woocommerce.returns import attach_refunds, unsent_units
 from hub.vocabulary import Fulfillment
 
 # An order that waits for its money keeps that state, also when somebody let it leave.
@@ -23,7 +25,8 @@ async def push_fulfillment(
 ) -> None:
     """Write serials, then the note. Safe to repeat: both are looked at first."""
     path = f"/orders/{quote(fulfillment.order_ref, safe='')}"
-    order = expect_object(await api.json("GET", path))
+    order = Record(dict(expect_object(await api.json("GET", path))))
+    await attach_refunds(api, order)
     change = build_order_update(order, fulfillment, key)
     if change:
         await api.json("PUT", path, json=change)
@@ -53,8 +56,9 @@ def build_order_update(
                 entry["id"] = meta_id
             changed.append({"id": int(line.order_line_ref), "meta_data": [entry]})
     change: dict[str, Any] = {"line_items": changed} if changed else {}
+    unsent = unsent_units(order, key)
     complete = all(
-        len(left[ref]) >= (line.get("quantity") or 0)
+        len(left[ref]) >= (line.get("quantity") or 0) - unsent.get(ref, 0)
         for ref, line in lines.items()
         if ref not in fulfillment.other_line_refs
     )

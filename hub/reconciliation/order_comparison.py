@@ -189,7 +189,8 @@ def unseen_orders(
     rows = tx.rows_as(
         OrderRow,
         "SELECT * FROM sales_order WHERE channel_id = :channel "
-        "AND state IN ('open', 'pending', 'draft') AND placed_at >= :since AND placed_at <= :until ORDER BY placed_at, id",
+        "AND state IN ('open', 'pending', 'draft') AND placed_at >= :since "
+        "AND placed_at <= :until ORDER BY placed_at, id",
         channel=channel["id"],
         since=micros(since),
         until=micros(until),

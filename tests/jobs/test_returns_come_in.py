@@ -10,14 +10,16 @@ from connectors import AuthFailed, Page
 from connectors.registry import connect
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
+from connectors.woocommerce.simulator.server import WooCommerceSimulator
 from hub.commands.work import Work
+from hub.fulfillment.picking import pick_list
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.orders import ship as ship_units
 from hub.storage.sql import Row
 from hub.sync import channels, inbox
-from hub.vocabulary import ReturnLine, ReturnState
+from hub.vocabulary import Fulfillment, FulfillmentLine, ReturnLine, ReturnState
 from jobs import intake, poll
 from jobs.maintenance import sweep
 from jobs.runtime import Runtime
@@ -98,7 +100,7 @@ class Shop:
 
         async def work() -> None:
             async with serve(self.twin.app) as url:
-                connector: Any = connect("shopify", self.twin.settings(url))
+                connector: Any = connect(self.channel["connector"], self.twin.settings(url))
                 runtime = Runtime(
                     self.world.database, _Fixed(connector), clock=lambda: self.world.now
                 )
@@ -124,6 +126,83 @@ class Shop:
             lambda tx: ship_units(Work(tx, self.world.context(), serials[0]), scans, Shipment())
         )
         self.twin.ship(self.order, {self.line: len(serials)})
+
+
+class WooShop(Shop):
+    """A simulator of WooCommerce, connected to a hub that ships what it sold."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.twin = world, WooCommerceSimulator(clock=lambda: world.now)
+        self.channel = world.channel(connector="woocommerce")
+        self.twin.add_product("CAM", 5)
+        self.order = self.twin.place_order({"CAM": 2})
+        self.line = self.twin.orders[int(self.order)]["line_items"][0]["id"]
+
+    def to_pick(self) -> list[str]:
+        """Return the serials of the pick list."""
+        order = self.world.value("SELECT id FROM sales_order")
+        listed = self.world.read(
+            lambda tx: pick_list(tx, self.world.now, order_id=order, site_id=None, first=9)
+        )
+        return [row["serial"] for row in listed]
+
+    def ship(self, *serials: str) -> None:
+        """Ship from the hub, and write it to the shop as the push does."""
+        self.world.do(Action.PICK, *serials)
+        scans = [Scan(serial) for serial in serials]
+        self.world.write(
+            lambda tx: ship_units(Work(tx, self.world.context(), serials[0]), scans, Shipment())
+        )
+        self.world.pass_time(minutes=1)
+
+        async def push() -> None:
+            async with serve(self.twin.app) as url:
+                connector: Any = connect("woocommerce", self.twin.settings(url))
+                left = FulfillmentLine(order_line_ref=str(self.line), serials=serials)
+                await connector.push_fulfillment(
+                    Fulfillment(
+                        reference="F1",
+                        order_ref=self.order,
+                        lines=(left,),
+                        shipped_at=self.world.now,
+                    )
+                )
+                await connector.api.aclose()
+
+        asyncio.run(push())
+
+
+@pytest.mark.parametrize("first_seen", ["before the refund", "after the refund"])
+def test_a_unit_refunded_at_woocommerce_before_it_leaves_is_not_picked(
+    world: World, first_seen: str
+) -> None:
+    shop = WooShop(world)
+    world.receive("SN-1", "SN-2")
+    if first_seen == "before the refund":
+        shop.play()
+        assert shop.to_pick() == ["SN-1", "SN-2"]
+    world.pass_time(minutes=1)
+    shop.twin.refund(shop.order, {shop.line: 1})
+    shop.play()
+    assert shop.to_pick() == ["SN-1"]
+    assert world.open_cases() == []
+    assert world.value("SELECT COUNT(*) FROM channel_return") == 0
+
+    shop.ship("SN-1")
+    shop.play()
+    assert world.value("SELECT state FROM sales_order") == "fulfilled"
+    assert (shop.to_pick(), world.open_cases()) == ([], [])
+    world.pass_time(minutes=1)
+    shop.twin.refund(shop.order, {shop.line: 1})
+    shop.play()
+    (line,) = world.rows("SELECT * FROM channel_return_line")
+    assert (line["quantity"], line["arrived"], line["taken_off"]) == (1, 1, 0)
+    assert [kind for kind, _ in world.open_cases()] == ["return_not_scanned"]
+    world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
+    shop.play()
+    assert (shop.to_pick(), world.open_cases()) == ([], [])
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 0
+    assert world.value("SELECT state FROM sales_order") == "cancelled"
 
 
 @pytest.mark.req("R142", "R144")

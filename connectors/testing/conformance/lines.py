@@ -141,7 +141,9 @@ async def the_returned_line_is_named(harness: Harness) -> None:
     back = require_one((each for each in found if each.ref == ref), "the return")
     line = require_one(back.lines, "its lines")
     require_equal(line.order_line_ref, order.lines[1].ref, "its order line")
-    require_equal((line.quantity, line.refunded, line.arrived), (2, 2, 2), "two units of it")
+    arrived = 2 if harness.connector.returns_state_arrival else 0
+    said = (line.quantity, line.refunded, line.arrived)
+    require_equal(said, (2, 2, arrived), "two units of it: quantity, refunded, arrived")
     require_equal(line.comes_back, True, "that goods come back")
     after = await harness.connector.read_order(order.ref)
     now = {each.ref: each.quantity for each in after.lines}

@@ -1,8 +1,9 @@
 """Cases about returns: they are found, read alike, and bring serials back where the channel can."""
 
-from connectors.contract import PullReturns
+from connectors.contract import PullOrders, PullReturns, PushFulfillment
 from connectors.errors import NotFound
 from connectors.testing.case import (
+    NotApplicable,
     case,
     require,
     require_equal,
@@ -11,6 +12,7 @@ from connectors.testing.case import (
     unless_flag,
 )
 from connectors.testing.harness import Harness, with_unknown_enum_values
+from hub.vocabulary import OrderState, Return
 
 
 @case(PullReturns)
@@ -108,7 +110,44 @@ async def returned_serials_are_read(harness: Harness) -> None:
     require_equal(sorted(back.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
+@case(PullReturns, PullOrders)
+async def refunded_before_leaving_is_not_to_pick(harness: Harness) -> None:
+    """One of two unsent units is refunded: one is to pick, and what left later comes back alone."""
+    driver, connector = harness.driver, harness.connector
+    driver.list_article("CAM", 9)
+    order = await connector.read_order(driver.place_order("CAM", 2))
+    harness.clock.advance(30)
+    if not driver.refund_unsent(order.ref, 1):
+        raise NotApplicable("the channel refunds no part of an order before it leaves")
+    after = await connector.read_order(order.ref)
+    pulled = require_one((await harness.pull_all())[0], "the orders")
+    for what, found in (("read alone", after), ("of the pages", pulled)):
+        require_equal(found.state, OrderState.OPEN, f"the order {what}")
+        wanted = [line.quantity - line.fulfilled for line in found.lines]
+        require_equal(wanted, [1], f"what is to be picked of the order {what}")
+    found, _ = await harness.pull_all(returns=True)
+    require_equal(sum(_units(each) for each in found), 0, "returned units while nothing had left")
+    harness.clock.advance(30)
+    if isinstance(connector, PushFulfillment):
+        await connector.push_fulfillment(harness.shipment(after, ["C-1"], "F1"))
+        harness.clock.advance(30)
+    ref = driver.create_return(order.ref, 1, ())
+    found, _ = await harness.pull_all(returns=True)
+    require_equal(sum(_units(each) for each in found), 1, "the returned units of all returns")
+    back = require_one((each for each in found if each.ref == ref), "the return")
+    line = require_one(back.lines, "its lines")
+    require_equal((line.quantity, line.refunded, line.comes_back), (1, 1, True), "what comes back")
+    lines = (await connector.read_order(order.ref)).lines
+    served = sum(each.quantity for each in lines) + line.taken_off
+    require_equal(served, 1, "what the order wants, and the return took off it")
+
+
+def _units(found: Return) -> int:
+    return sum(line.quantity for line in found.lines)
+
+
 CASES = (
+    refunded_before_leaving_is_not_to_pick,
     empty_pages_of_returns,
     returns_are_read,
     pages_while_returns_change,

@@ -76,6 +76,7 @@ class WooCommerceSimulator(Shop):
             ("GET", "/orders", self._orders),
             ("GET", "/orders/{id:int}", self._order),
             ("PUT", "/orders/{id:int}", self._update_order),
+            ("GET", "/orders/{id:int}/refunds", self._refunds),
             ("GET", "/orders/{id:int}/notes", self._notes),
             ("POST", "/orders/{id:int}/notes", self._add_note),
             ("GET", "/products", self._products),
@@ -149,9 +150,14 @@ class WooCommerceSimulator(Shop):
                 return _failed(400, "woocommerce_rest_invalid_item_id")
             for meta in change.get("meta_data", []):
                 self.write_meta(line, meta)
-        order["status"] = asked.get("status", order["status"])
+        self.move(order, asked.get("status", order["status"]))
         self.touch(order)
         return JSONResponse(shown(order))
+
+    async def _refunds(self, request: Request) -> Response:
+        if request.path_params["id"] not in self.orders:
+            return _failed(404, "woocommerce_rest_order_invalid_id")
+        return _page(request, self.refunds.get(request.path_params["id"], []))
 
     async def _notes(self, request: Request) -> Response:
         if request.path_params["id"] not in self.orders:

@@ -20,6 +20,7 @@ class Shop(Simulator):
         self.products: dict[int, dict[str, Any]] = {}
         self.orders: dict[int, dict[str, Any]] = {}
         self.notes: dict[int, list[dict[str, Any]]] = {}
+        self.refunds: dict[int, list[dict[str, Any]]] = {}  # by order, the newest first
         self.broken: set[int] = set()  # products that refuse every change
 
     def add_product(
@@ -61,8 +62,50 @@ class Shop(Simulator):
 
     def set_status(self, ref: str, status: str) -> None:
         """Let somebody in the shop move an order."""
-        self.orders[int(ref)]["status"] = status
+        self.move(self.orders[int(ref)], status)
         self.touch(self.orders[int(ref)])
+
+    def move(self, order: dict[str, Any], status: str) -> None:
+        """Change the status; the last completion leaves its time."""
+        if status == "completed" and order["status"] != "completed":
+            order["date_completed_gmt"] = gmt(self.now())
+        order["status"] = status
+
+    def refund(self, ref: str, units: Mapping[int, int], *, restock: bool = True) -> str:
+        """Pay back units by line id; what is restocked is noted on the line. Returns its id."""
+        order = self.orders[int(ref)]
+        refund: dict[str, Any] = {
+            "id": self.next_id(),
+            "date_created_gmt": gmt(self.now()),
+            "amount": "10.00",
+            "reason": "as agreed",
+            "line_items": [],
+        }
+        for line in order["line_items"]:
+            if count := units.get(line["id"], 0):
+                of = [{"id": self.next_id(), "key": "_refunded_item_id", "value": str(line["id"])}]
+                refund["line_items"].append(
+                    {"id": self.next_id(), "quantity": -count, "sku": line["sku"], "meta_data": of}
+                )
+                if restock:
+                    self._restock(line, count)
+        self.refunds.setdefault(int(ref), []).insert(0, refund)
+        order["refunds"].append({"id": refund["id"], "reason": "as agreed", "total": "-10.00"})
+        paid = sum(
+            -line["quantity"] for each in self.refunds[int(ref)] for line in each["line_items"]
+        )
+        if paid == sum(line["quantity"] for line in order["line_items"]):
+            self.move(order, "refunded")
+        self.touch(order)
+        return str(refund["id"])
+
+    def _restock(self, line: dict[str, Any], count: int) -> None:
+        key = "_restock_refunded_items"
+        noted = next((meta for meta in line["meta_data"] if meta["key"] == key), {"value": 0})
+        self.write_meta(line, {**noted, "key": key, "value": int(noted["value"]) + count})
+        product = self._product(line["sku"])
+        if product["stock_quantity"] is not None:
+            product["stock_quantity"] += count
 
     def serials(self, ref: str, key: str = "Shipped serial numbers") -> list[str]:
         """Return what stands under a key on the lines of an order, entry by entry."""
@@ -96,6 +139,8 @@ class Shop(Simulator):
             "date_created_gmt": gmt(self.now()),
             "date_modified_gmt": gmt(self.now()),
             "date_paid_gmt": None,
+            "date_completed_gmt": gmt(self.now()) if status == "completed" else None,
+            "refunds": [],
             "line_items": lines,
         }
         self.orders[ref] = order
