@@ -183,6 +183,7 @@ ARGUMENTS: dict[str, str] = {
     "holdUnits.reference": "Reference that the hold is for, such as a recall or a basket.",
     "refusedOnly": "Only rows that were refused.",
     "replacement": "Unit that the customer receives instead.",
+    "serialCase": "Comparison of the serials of the product.",
     "replacementCover": "Cover that a replacement unit receives.",
     "resolution": "Resolution of the case or of the recalled units.",
     "restock": "Make units without a hold available at once.",
