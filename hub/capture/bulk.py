@@ -82,7 +82,7 @@ def _each_once(reads: Sequence[str]) -> list[_Seen]:
 
 
 def _merged(tags: Sequence[Tag], products: Mapping[str, Row]) -> list[Tag]:
-    """Return the tags with those as one that only the writing of a serial tells apart."""
+    """Return the tags, with those as one that differ by the writing of a serial only."""
     merged: dict[tuple[object, ...], Tag] = {}
     for tag in tags:
         key: tuple[object, ...] = (tag.read,)

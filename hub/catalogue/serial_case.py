@@ -1,4 +1,4 @@
-"""What tells two serials of a product apart: their folded form, or every character of them.
+"""How serials of a product are compared: by their folded form, or by every character of them.
 
 GS1 AI 21 is case-sensitive, and clerks type serials as they like. So the product decides: FOLDED,
 the default, takes ``A1-23`` and ``a123`` for one unit; EXACT takes them for two. The switch changes
@@ -16,7 +16,7 @@ NAMED_MAX = 5  # serials that a refusal names
 
 
 class SerialCase(StrEnum):
-    """Whether case, blanks and dashes tell two serials of a product apart."""
+    """Whether case, blanks and dashes distinguish two serials of a product."""
 
     FOLDED = "folded"
     EXACT = EXACT
@@ -27,7 +27,7 @@ class _Serial(TypedDict):
 
 
 def switch(tx: Transaction, product_id: str, was: str, wanted: SerialCase) -> None:
-    """Decide from now on what tells serials of a product apart; nothing if it is so already.
+    """Decide how serials of a product are compared from now on; nothing if it is so already.
 
     Raises InvalidInput for FOLDED where units differ by case, blanks or dashes only: it names them,
     and they stay two until one of them is corrected.

@@ -46,7 +46,7 @@ class UnitCode:
 class Name:
     """One way to look a reading up: the canonical forms of a name, of a product or of any.
 
-    `exact` is the name as it was read, for products that tell case and separators apart.
+    `exact` is the name as it was read, for products with exact serials.
     """
 
     keys: tuple[str, ...]

@@ -51,7 +51,7 @@ def serial_key(text: str, serial_case: str) -> str:
 
 
 def exact_of(serial: str, serial_case: str) -> str:
-    """Return a serial where its product tells case and separators apart, else empty text."""
+    """Return the serial of a product with exact serials, and empty text of another."""
     return verbatim(serial) if serial_case == EXACT else ""
 
 

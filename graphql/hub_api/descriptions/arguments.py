@@ -181,6 +181,7 @@ ARGUMENTS: dict[str, str] = {
     "ref": "Reference that identifies the record.",
     "reference": "Reference of the contract, license or document.",
     "holdUnits.reference": "Reference that the hold is for, such as a recall or a basket.",
+    "warnedOnly": "Only rows that were accepted with a warning.",
     "refusedOnly": "Only rows that were refused.",
     "replacement": "Unit that the customer receives instead.",
     "serialCase": "Comparison of the serials of the product.",

@@ -68,7 +68,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "FRESH": "The replacement has a new cover.",
     },
     "SerialCase": {
-        "FOLDED": "Case, blanks and dashes tell no two serials apart.",
+        "FOLDED": "Case, blanks and dashes do not count.",
         "EXACT": "Every character counts, as in GS1 AI 21.",
     },
     "Picking": {

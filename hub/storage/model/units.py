@@ -113,7 +113,7 @@ class Unit(SQLModel, table=True):
     manufacturer_id: str = to("manufacturer")
     serial: str = Field(max_length=100)  # verbatim
     serial_canonical: str = Field(max_length=100)
-    # The serial itself where its product tells case and separators apart; else empty.
+    # The serial itself where its product compares exactly; else empty.
     serial_exact: str = Field(default="", max_length=100)
     version: int = integer()
     status: str = Field(max_length=20)

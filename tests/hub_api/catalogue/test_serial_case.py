@@ -1,4 +1,4 @@
-"""What tells two serials of a product apart: the product decides, and no record is lost by it."""
+"""Comparison of the serials of a product: the product decides, and no record is lost by it."""
 
 from functools import partial
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_switch_back_folds_serials_again_where_none_collide(world: World) -> N
     assert world.value("SELECT MAX(serial_exact) FROM unit") == ""
 
 
-def test_the_product_shows_what_tells_its_serials_apart(world: World) -> None:
+def test_the_product_shows_how_its_serials_are_compared(world: World) -> None:
     switch(world, "EXACT")
 
     async def story(hub: Hub) -> None:
@@ -103,7 +103,7 @@ def test_the_product_shows_what_tells_its_serials_apart(world: World) -> None:
 # --- The other ways in ---------------------------------------------------------------------------
 
 
-def test_a_file_a_scanner_and_a_sweep_tell_exact_serials_apart_too(
+def test_a_file_a_scanner_and_a_sweep_compare_exact_serials_exactly(
     world: World, tmp_path: Path
 ) -> None:
     switch(world, "EXACT")

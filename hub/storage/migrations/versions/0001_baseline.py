@@ -214,6 +214,7 @@ def _import_run() -> None:
         sa.Column("done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("accepted", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("refused", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("warned", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("started_by", sa.String(length=100), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
@@ -368,6 +369,7 @@ def _import_row() -> None:
         sa.Column("unit_id", sa.String(length=36), nullable=True),
         sa.Column("code", sa.String(length=40), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("warning", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["import_run.id"],
