@@ -11,7 +11,7 @@ from hub import lifecycle
 from hub.capture import find, receive
 from hub.capture.answers import Capture, CaptureCode, Parts, Purpose, Suggestion, ranked
 from hub.capture.reading import parse_readings
-from hub.capture.workspace import Workspace, key_of, look_up
+from hub.capture.workspace import Workspace, is_other, key_of, look_up
 from hub.errors import InvalidInput
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
@@ -93,7 +93,8 @@ def _known(workspace: Workspace, serial: str | None) -> Row | None:
     key = key_of(serial) if serial else None
     for unit_id, unit in workspace.met.items():
         of_product = workspace.product is not None and unit["product_id"] == workspace.product["id"]
-        if unit_id in workspace.content.ids or (of_product and unit["serial_canonical"] == key):
+        bears_it = of_product and unit["serial_canonical"] == key and not is_other(unit, serial)
+        if unit_id in workspace.content.ids or bears_it:
             return unit
     return None
 

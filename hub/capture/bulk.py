@@ -1,15 +1,15 @@
 """Bulk reads: the distinct tags of one RFID sweep, each with its unit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from hub.capture.answers import CaptureCode
 from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
 from hub.identifiers.names import Name, UnitCode, is_tag_digits, names_of, unit_of
-from hub.identifiers.numbers import canonical
-from hub.ledger.units import UNITS
+from hub.identifiers.numbers import serial_key, verbatim
+from hub.ledger.units import UNITS, written_so
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 
@@ -63,7 +63,7 @@ def read_tags(tx: Transaction, reads: Sequence[str], *, product: str | None = No
     wanted = products[product]["id"] if product is not None else None
     keys = {key for each in seen for name in each.names for key in name.keys}
     bearers = _bearers(tx, sorted(keys))
-    return [_tag(each, products, bearers, wanted) for each in seen]
+    return _merged([_tag(each, products, bearers, wanted) for each in seen], products)
 
 
 def _each_once(reads: Sequence[str]) -> list[_Seen]:
@@ -73,12 +73,28 @@ def _each_once(reads: Sequence[str]) -> list[_Seen]:
             names = names_of(read)
             code = _code(read)
             gtin, serial = (code.gtin, code.serial) if code else (None, read)
-            key = (gtin, canonical(serial))
+            key = (gtin, verbatim(serial))
             fresh = _Seen(read, gtin, serial, names)
         except InvalidBarcode:
             key, fresh = (None, f"\x00{read}"), _Seen(read, None, None)
         seen.setdefault(key, fresh).times += 1
     return list(seen.values())
+
+
+def _merged(tags: Sequence[Tag], products: Mapping[str, Row]) -> list[Tag]:
+    """Return the tags, with those as one that differ by the writing of a serial only."""
+    merged: dict[tuple[object, ...], Tag] = {}
+    for tag in tags:
+        key: tuple[object, ...] = (tag.read,)
+        if tag.unit is not None:
+            key = (tag.unit["id"], tag.gtin)
+        elif tag.serial is not None:
+            product = products.get(tag.gtin or "")
+            case = str(product["serial_case"]) if product is not None else ""
+            key = (None, tag.gtin, serial_key(tag.serial, case))
+        first = merged.get(key)
+        merged[key] = tag if first is None else replace(first, times=first.times + tag.times)
+    return list(merged.values())
 
 
 def _code(read: str) -> UnitCode | None:
@@ -112,6 +128,7 @@ def _first_bearing(names: Sequence[Name], bearers: Mapping[str, list[Row]]) -> l
     for name in names:
         found = {unit["id"]: unit for key in name.keys for unit in bearers.get(key, [])}
         units = [unit for unit in found.values() if name.gtin in {None, unit["gtin"]}]
+        units = written_so(units, name)
         living = [unit for unit in units if unit["status"] != Status.WRITTEN_OFF]
         if units:
             return living or units

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.hints import is_cut, near_expected, near_known, other_layouts
-from hub.capture.workspace import Workspace, key_of
+from hub.capture.workspace import Workspace, is_other, key_of
 from hub.identifiers.device_numbers import keys_of
 from hub.identifiers.serials import obeys
 from hub.storage.sql import Row
@@ -60,6 +60,13 @@ def _of_product(workspace: Workspace, units: dict[str, Row]) -> dict[str, Row]:
 
 
 def _the_one(workspace: Workspace, units: Mapping[str, Row]) -> Row | None:
+    read = workspace.content.serials | workspace.content.texts
+    fitting = {
+        key: unit
+        for key, unit in units.items()
+        if not is_other(unit, read.get(unit["serial_canonical"]))
+    }
+    units = fitting or units
     expected = {each.unit_id for each in workspace.expected.values()}
     if len(units) > 1 and len({unit["serial_canonical"] for unit in units.values()}) == 1:
         # One serial, several units: the expected serials may determine the unit.

@@ -4,9 +4,10 @@ from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.find import against_rule, no_serial, note_expected, note_near
 from hub.capture.hints import near_known
 from hub.capture.reading import ScanContent
-from hub.capture.workspace import Workspace, key_of
+from hub.capture.workspace import Workspace, is_other, key_of
 from hub.catalogue import LOT_TRACKED, SERIAL_TRACKED
 from hub.identifiers.device_numbers import keys_of
+from hub.identifiers.numbers import verbatim
 from hub.identifiers.serials import obeys
 from hub.lifecycle import RECEIVABLE, Status
 from hub.storage.sql import Row
@@ -132,7 +133,9 @@ def _check(workspace: Workspace, product: Row, serial: str) -> None:
     known = [
         unit
         for unit in workspace.met.values()
-        if unit["product_id"] == product["id"] and unit["serial_canonical"] in keys
+        if unit["product_id"] == product["id"]
+        and unit["serial_canonical"] in keys
+        and not is_other(unit, verbatim(serial))
     ]
     known += [
         unit

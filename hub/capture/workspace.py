@@ -185,6 +185,11 @@ def _separate_own_codes(workspace: Workspace, products: list[Row]) -> None:
         workspace.own_codes |= {gtin: "GTIN" for gtin in content.gtins if gtin in known}
 
 
+def is_other(unit: Row, serial: str | None) -> bool:
+    """Return whether a unit of a folded serial is another one, as its product has it."""
+    return bool(unit["serial_exact"]) and serial is not None and unit["serial_exact"] != serial
+
+
 def key_of(value: str) -> str | None:
     """Return the canonical form, or None for a text without one."""
     try:

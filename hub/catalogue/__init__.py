@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
+from hub.catalogue import serial_case
 from hub.catalogue.capture_points import checked_points
+from hub.catalogue.serial_case import SerialCase
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
@@ -109,7 +111,8 @@ class ProductCard:
     """Data of a product; `manufacturer` is a manufacturer's code.
 
     `capture_points` are the actions that require a scan of the unit; `serial_pattern` takes
-    precedence over the manufacturer's. `value` is per unit, in minor units of `currency`
+    precedence over the manufacturer's. Without a `serial_case`, the product keeps the one that it
+    has; a new one is FOLDED. `value` is per unit, in minor units of `currency`
     (ISO 4217).
     """
 
@@ -130,6 +133,7 @@ class ProductCard:
     replacement_cover: ReplacementCover = ReplacementCover.REMAINDER
     return_days: int = 30
     picking: Picking = Picking.FIFO
+    serial_case: SerialCase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +160,11 @@ class CatalogueProductRow(ProductRow):
 
 class _Id(TypedDict):
     id: str
+
+
+class _Registered(TypedDict):
+    id: str
+    serial_case: str
 
 
 class _ProductCodes(TypedDict):
@@ -201,7 +210,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
     if known is not None and known["manufacturer_id"] != manufacturer["id"]:
         raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
     row = tx.row_as(
-        _Id,
+        _Registered,
         "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
         "tracking, capture_points, serial_pattern, category, value, currency, traits, "
         "warranty_start, replacement_cover, return_days, picking, created_at) "
@@ -217,7 +226,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         "value = excluded.value, currency = excluded.currency, traits = excluded.traits, "
         "warranty_start = excluded.warranty_start, "
         "replacement_cover = excluded.replacement_cover, return_days = excluded.return_days, "
-        "picking = excluded.picking RETURNING id",
+        "picking = excluded.picking RETURNING id, serial_case",
         id=new_id(),
         sku=card.sku,
         name=card.name,
@@ -239,6 +248,8 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         now=micros(context.now),
     )
     assert row is not None
+    if card.serial_case is not None:
+        serial_case.switch(tx, row["id"], row["serial_case"], card.serial_case)
     return row["id"]
 
 

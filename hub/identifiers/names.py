@@ -22,7 +22,7 @@ from hub.identifiers.device_numbers import (
 )
 from hub.identifiers.envelopes import is_envelope
 from hub.identifiers.gs1 import is_element_string
-from hub.identifiers.numbers import canonical, is_id, own_id
+from hub.identifiers.numbers import canonical, is_id, own_id, verbatim
 
 READABLE = frozenset({"gs1", "digital_link", "epc", "hibc", "iccbba", "envelope"})
 
@@ -44,11 +44,15 @@ class UnitCode:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One way to look a reading up: the canonical forms of a name, of a product or of any."""
+    """One way to look a reading up: the canonical forms of a name, of a product or of any.
+
+    `exact` is the name as it was read, for products with exact serials.
+    """
 
     keys: tuple[str, ...]
     gtin: str | None = None
     is_id: bool = False
+    exact: str = ""
 
 
 @lru_cache(50_000)  # a command asks for the same text at several steps
@@ -110,10 +114,12 @@ def names_of(text: str) -> tuple[Name, ...]:
         code, broken = None, error
     if code is not None:
         further = keys_of(code.serial) if code.gtin is None else ()
-        found.append(Name(_each_once(canonical(code.serial), *further), code.gtin))
+        keys = _each_once(canonical(code.serial), *further)
+        found.append(Name(keys, code.gtin, exact=verbatim(code.serial)))
     if code is None or not code.is_certain:
         try:
-            found.append(Name(_each_once(canonical(text), *keys_of(text))))
+            keys = _each_once(canonical(text), *keys_of(text))
+            found.append(Name(keys, exact=verbatim(text)))
         except InvalidBarcode as error:
             broken = broken or error
     if not found:

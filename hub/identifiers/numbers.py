@@ -7,6 +7,7 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 
 SERIAL_CHARS_MAX = 100
+EXACT = "exact"  # of a product: each character of its serials counts
 
 _SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # AIM identifier that a scanner puts in front
 _LABEL = re.compile(r"^(?:S/?N|SERIAL(?: ?(?:NO|NUMBER))?)\.?\s*[:#]\s*", re.IGNORECASE)
@@ -39,6 +40,19 @@ def verbatim(text: str) -> str:
 def canonical(text: str) -> str:
     """Return the one form that all ways of writing a serial share: case, blanks, dashes folded."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()
+
+
+def serial_key(text: str, serial_case: str) -> str:
+    """Return what is one unit's among those of a product: folded, or as it is written.
+
+    `serial_case` is the product's: ``folded`` or ``exact``. Raises InvalidBarcode.
+    """
+    return verbatim(text) if serial_case == EXACT else canonical(text)
+
+
+def exact_of(serial: str, serial_case: str) -> str:
+    """Return the serial of a product with exact serials, and empty text of another."""
+    return verbatim(serial) if serial_case == EXACT else ""
 
 
 _LOOK_ALIKES = str.maketrans(

@@ -13,7 +13,7 @@ from hub.imports.plan import Wanted, at_noon, by_evening
 from hub.imports.rows import RowCode
 from hub.inbound import receiving, serialization
 from hub.inbound.unserialized_stock import Shelf
-from hub.ledger import commissioning
+from hub.ledger import commissioning, look_alikes
 from hub.ledger.arrivals import RECEIPT
 from hub.ledger.commissioning import Admitted
 from hub.ledger.event_writer import Verdict
@@ -34,6 +34,7 @@ class RowVerdict:
     unit_id: str | None = None
     code: str | None = None
     message: str | None = None
+    warning: str | None = None  # of an accepted row
 
 
 @dataclass(slots=True)
@@ -84,8 +85,11 @@ class Batch:
         admitted = self._admitted(tx, context, placed, verdicts)
         taken = self._from_old_stock(tx, context, admitted, places, verdicts)
         if self.dry_run:
+            warnings = look_alikes.warnings(tx, admitted)
             for number in admitted:
-                verdicts[number] = RowVerdict(number=number, serial=self._serial(number))
+                verdicts[number] = RowVerdict(
+                    number=number, serial=self._serial(number), warning=warnings.get(number)
+                )
         else:
             self._write(tx, context, admitted, places, verdicts)
         accepted = [number for number, each in verdicts.items() if each.code is None]
@@ -189,6 +193,7 @@ class Batch:
                     unit_id=verdict.unit_id,
                     code=verdict.code,
                     message=verdict.message,
+                    warning=verdict.warning,
                 )
                 if verdict.accepted and verdict.unit_id:
                     fields += [(verdict.unit_id, *each) for each in self.wanted[number].fields]

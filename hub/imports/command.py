@@ -13,7 +13,7 @@ from hub.clock import now
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.imports.plan import Plan
-from hub.imports.reports import export_refused, tally
+from hub.imports.reports import by_id, export_refused, tally
 from hub.imports.running import BATCH_ROWS, Run, Told, begin, carry_out
 from hub.storage.database import Database
 
@@ -104,6 +104,9 @@ def _watched(run: Run) -> Iterator[Told]:
 def _summary(database: Database, run: Run) -> None:
     tried = " (a dry run: nothing was changed)" if run.dry_run else ""
     sys.stdout.write(f"{run.done} rows: {run.accepted} accepted, {run.refused} refused{tried}\n")
+    warned = database.read_now(lambda tx: by_id(tx, run.id))["warned"]
+    if warned:
+        sys.stdout.write(f"{warned} serials look like known ones: compare them\n")
     for row in database.read_now(lambda tx: tally(tx, run.id)):
         sys.stdout.write(f"  {row['code']}: {row['rows']}, first in row {row['first']}\n")
     if run.source.format == "csv" and not run.source.encoding.startswith("utf"):

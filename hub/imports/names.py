@@ -9,7 +9,7 @@ import orjson
 from hub.errors import InvalidBarcode
 from hub.identifiers.device_numbers import normalized, space_of
 from hub.identifiers.names import unit_of
-from hub.identifiers.numbers import canonical
+from hub.identifiers.numbers import serial_key
 from hub.inbound.serialization import product_code
 from hub.ledger.arrivals import Arrival
 from hub.storage.sql import Row
@@ -63,7 +63,7 @@ def names_of(arrival: Arrival, products: Mapping[str, Row]) -> Sequence[str]:
         if product is None:
             return ()
         code = unit_of(arrival.serial)
-        serial = canonical(code.serial if code else arrival.serial)
+        serial = serial_key(code.serial if code else arrival.serial, product["serial_case"])
         further = [
             f"{space_of(scheme)}:{normalized(scheme, value)}"
             for scheme, value in arrival.identifiers

@@ -45,6 +45,7 @@ def rows_of(
     first: int,
     after: str | None,
     refused_only: bool = False,
+    warned_only: bool = False,
     code: str | None = None,
 ) -> list[Row]:
     """Return rows of a run in the order of the file, one more than `first`."""
@@ -54,6 +55,8 @@ def rows_of(
     wanted.add("code = :code", code=code)
     if refused_only:
         wanted.add("code IS NOT NULL")
+    if warned_only:
+        wanted.add("warning IS NOT NULL")
     return tx.rows(
         f"SELECT * FROM import_row {wanted.where()}ORDER BY id LIMIT :limit",
         limit=page_size(first) + 1,

@@ -151,7 +151,8 @@ def _restart(tx: Transaction, context: CommandContext, run_id: str) -> _Progress
     tx.run("DELETE FROM import_row WHERE run_id = :id", id=run_id)
     tx.run(
         "UPDATE import_run SET state = 'running', done = 0, accepted = 0, refused = 0, "
-        "error = NULL, started_by = :actor, started_at = :now, finished_at = NULL WHERE id = :id",
+        "warned = 0, error = NULL, started_by = :actor, started_at = :now, finished_at = NULL "
+        "WHERE id = :id",
         actor=context.actor,
         now=micros(context.now),
         id=run_id,
@@ -335,9 +336,10 @@ def _written(tx: Transaction, context: CommandContext, batch: Batch) -> Outcome:
     if row is None or row["done"] != batch.first - 1 or row["state"] == "finished":
         raise Elsewhere("another process reads this file", allowed=[])
     outcome = batch.carry_out(tx, context)
+    warned = sum(each.warning is not None for each in outcome.verdicts.values())
     tx.insert(
         "import_row",
-        ("id", "run_id", "number", "serial", "unit_id", "code", "message"),
+        ("id", "run_id", "number", "serial", "unit_id", "code", "message", "warning"),
         [
             (
                 new_id(),
@@ -347,16 +349,18 @@ def _written(tx: Transaction, context: CommandContext, batch: Batch) -> Outcome:
                 each.unit_id,
                 each.code,
                 each.message,
+                each.warning,
             )
             for _, each in sorted(outcome.verdicts.items())
         ],
     )
     tx.run(
         "UPDATE import_run SET done = done + :count, accepted = accepted + :accepted, "
-        "refused = refused + :refused, state = 'running' WHERE id = :id",
+        "refused = refused + :refused, warned = warned + :warned, state = 'running' WHERE id = :id",
         count=batch.count,
         accepted=len(outcome.accepted),
         refused=batch.count - len(outcome.accepted),
+        warned=warned,
         id=batch.run_id,
     )
     return outcome

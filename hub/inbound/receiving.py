@@ -11,7 +11,7 @@ from hub.commands.work import Work
 from hub.errors import Refused
 from hub.identifiers.labels import own_serials
 from hub.inbound import ship_notices
-from hub.ledger import commissioning
+from hub.ledger import commissioning, look_alikes
 from hub.ledger.arrivals import RECEIPT, Arrival, Condition, Origin, RecordOrigin
 from hub.ledger.claims import add_names, name_of
 from hub.ledger.command import UnitCommand
@@ -143,6 +143,7 @@ def _commission(
         for index, each in enumerate(admitted)
         if isinstance(each, Admitted) and not each.expected_id
     }
+    warnings = look_alikes.warnings(work.tx, new)
     writer = EventWriter(work.context, work.command_id)
     units = commissioning.write_records(
         work.tx,
@@ -160,8 +161,11 @@ def _commission(
         listings.touch(work.tx, products, work.context.now, {unit.id for unit in units})
     else:
         listings.touch_early(work.tx, products, work.context.now)
-    return {
+    verdicts = {
         index: accepted(index, unit.serial, unit) for index, unit in zip(new, units, strict=True)
+    }
+    return verdicts | {
+        index: replace(verdicts[index], warning=text) for index, text in warnings.items()
     }
 
 

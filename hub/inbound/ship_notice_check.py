@@ -18,6 +18,7 @@ class DeliveredUnit(TypedDict):
     id: str
     serial: str
     serial_canonical: str
+    serial_exact: str
     product_id: str
     lot: str | None
     delivery_line_id: str | None
@@ -127,12 +128,12 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
     }
     units = tx.rows_as(
         DeliveredUnit,
-        "SELECT id, serial, serial_canonical, product_id, lot, delivery_line_id, received_at "
-        "FROM unit WHERE delivery_id = :id ORDER BY received_at, id",
+        "SELECT id, serial, serial_canonical, serial_exact, product_id, lot, "
+        "delivery_line_id, received_at FROM unit WHERE delivery_id = :id ORDER BY received_at, id",
         id=delivery_id,
     )
     check = DeliveryCheck(list(lines.values()))
-    named = {unit["serial_canonical"] for unit in units if unit["delivery_line_id"]}
+    named = {_name(unit) for unit in units if unit["delivery_line_id"]}
     others = []
     for unit in units:
         line = lines.get(unit["delivery_line_id"] or "")
@@ -146,9 +147,13 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
     return check
 
 
+def _name(unit: DeliveredUnit) -> str:
+    return unit["serial_exact"] or unit["serial_canonical"]
+
+
 def _fill(check: DeliveryCheck, unit: DeliveredUnit, named: set[str]) -> bool:
     """Count a unit for a quantity that names no serial, its own lot first."""
-    if unit["serial_canonical"] in named:
+    if _name(unit) in named:
         return False  # announced as another product
     open_lines = [
         line
@@ -173,7 +178,7 @@ def _leave(check: DeliveryCheck, left: Iterable[DeliveredUnit], named: set[str])
         lines = _of_product(check, unit["product_id"])
         if not lines:
             check.strangers.append(unit["serial"])
-        elif unit["serial_canonical"] in named:
+        elif _name(unit) in named:
             lines[0].unexpected.append(unit["serial"])
         else:
             by_product.setdefault(unit["product_id"], []).append(unit)

@@ -12,7 +12,7 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput
 from hub.identifiers.device_numbers import device_names, normalized, space_of
-from hub.identifiers.numbers import canonical
+from hub.identifiers.numbers import canonical, serial_key
 from hub.ledger.arrivals import Arrival
 from hub.lifecycle import RECEIVABLE, Status
 from hub.storage.sql import Transaction
@@ -22,7 +22,7 @@ class _BearerRow(TypedDict):
     id: str
     product_id: str
     serial: str
-    serial_canonical: str
+    serial_case: str
     status: str
     received_at: int | None
     lot: str | None
@@ -44,7 +44,7 @@ class Taken(NamedTuple):
 
 
 def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Taken]:
-    """Return the names in use by (product or name space, canonical form)."""
+    """Return the names in use by (product or name space, form that is one unit's there)."""
     serials: set[str] = set()
     names: set[str] = set()
     for arrival in arrivals:
@@ -57,12 +57,12 @@ def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str,
     taken: dict[tuple[str, str], Taken] = {}
     for row in tx.rows_as(
         _BearerRow,
-        "SELECT id, product_id, serial, serial_canonical, status, received_at, lot FROM unit "
-        "WHERE serial_canonical IN (:serials...)",
+        "SELECT unit.id, product_id, serial, serial_case, status, received_at, lot FROM unit "
+        "JOIN product ON product.id = product_id WHERE serial_canonical IN (:serials...)",
         serials=sorted(serials | names),
     ):
         bearer = Taken(row["status"], row["id"], _is_expected(row), row["lot"])
-        taken[row["product_id"], row["serial_canonical"]] = bearer
+        taken[row["product_id"], serial_key(row["serial"], row["serial_case"])] = bearer
         for space, key in device_names(row["serial"]):
             taken[f"{SERIAL_IN}{space}", key] = bearer
     if names:
@@ -100,7 +100,7 @@ def claim(
 
     Raise DuplicateSerial for a name in use, InvalidInput for a lot that differs from the announced.
     """
-    own = (product["id"], canonical(arrival.serial))
+    own = (product["id"], serial_key(arrival.serial, product["serial_case"]))
     bearer = taken.get(own)
     unit_id = bearer.unit_id if bearer and bearer.expected and expected else own_id
     further = [(space_of(scheme), normalized(scheme, each)) for scheme, each in arrival.identifiers]

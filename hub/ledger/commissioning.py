@@ -15,7 +15,7 @@ from hub.commands.context import CommandContext
 from hub.errors import InvalidBarcode, InvalidInput, Refused, UnknownReference
 from hub.identifiers.device_numbers import normalized
 from hub.identifiers.names import is_tag_digits, unit_of
-from hub.identifiers.numbers import canonical, skeleton, verbatim
+from hub.identifiers.numbers import canonical, exact_of, skeleton, verbatim
 from hub.identifiers.serials import follows_rule
 from hub.ledger.arrivals import Arrival, Condition, Fact, Origin
 from hub.ledger.claims import add_names, claim, taken_names
@@ -35,9 +35,9 @@ SCHEME = re.compile(r"[a-z0-9_]{1,20}")
 
 
 UNIT_COLUMNS = (
-    "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "version", "status",
-    "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on", "expires_on",
-    "condition", "origin", "supplier", "purchase_order", "client_id", "delivery_id",
+    "id", "product_id", "manufacturer_id", "serial", "serial_canonical", "serial_exact", "version",
+    "status", "disposition", "location_id", "blocks", "skeleton", "lot", "produced_on",
+    "expires_on", "condition", "origin", "supplier", "purchase_order", "client_id", "delivery_id",
     "delivery_line_id", "received_at", "changed_at", "hash",
 )  # fmt: skip
 
@@ -238,7 +238,8 @@ def write_records(
             _shelve(writer, unit, place)
         rows.append((
             unit.id, unit.product_id, unit.manufacturer_id, unit.serial,
-            canonical(arrival.serial), unit.version, str(unit.status), unit.disposition,
+            canonical(arrival.serial), exact_of(unit.serial, each.product["serial_case"]),
+            unit.version, str(unit.status), unit.disposition,
             unit.location_id, 0, skeleton(arrival.serial), arrival.lot, day(arrival.produced_on),
             day(arrival.expires_on), str(arrival.condition), str(origin.point), arrival.supplier,
             arrival.purchase_order, each.client_id, delivery_id, lines[index] if lines else None,

@@ -36,6 +36,7 @@ class Verdict:
     code: str | None = None  # of the refusal; None: accepted
     message: str | None = None
     details: dict[str, Any] | None = None
+    warning: str | None = None  # of an accepted scan: its serial looks like a known one
 
     @property
     def accepted(self) -> bool:
@@ -53,6 +54,7 @@ class Verdict:
             "code": self.code,
             "message": self.message,
             "details": self.details,
+            "warning": self.warning,
         }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hub.clock import micros
 from hub.commands.context import CommandContext
-from hub.identifiers.numbers import canonical, skeleton
+from hub.identifiers.numbers import canonical, skeleton, verbatim
 from hub.ledger.units import UnitState
 from hub.storage.sql import Transaction
 
@@ -46,11 +46,14 @@ def write_identities(tx: Transaction, units: Iterable[UnitState]) -> None:
     """Write what units are called, after the events that say so."""
     tx.run_many(
         "UPDATE unit SET serial = :serial, serial_canonical = :canonical, skeleton = :skeleton, "
+        "serial_exact = CASE (SELECT serial_case FROM product WHERE product.id = :product) "
+        "WHEN 'exact' THEN :exact ELSE '' END, "
         "product_id = :product, manufacturer_id = :manufacturer WHERE id = :id",
         [
             {
                 "id": unit.id,
                 "serial": unit.serial,
+                "exact": verbatim(unit.serial),
                 "canonical": canonical(unit.serial),
                 "skeleton": skeleton(unit.serial),
                 "product": unit.product_id,

@@ -10,13 +10,13 @@ from hub.identifiers.names import Name, names_of, unit_of
 from hub.identifiers.numbers import is_id
 from hub.lifecycle import Status
 from hub.storage.rows import HoldRow, UnitRow
-from hub.storage.sql import Transaction
+from hub.storage.sql import Row, Transaction
 
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
     "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
     "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, unit.expires_on, "
-    "unit.sold_at, unit.hash, unit.serial_canonical, unit.client_id, "
+    "unit.sold_at, unit.hash, unit.serial_canonical, unit.serial_exact, unit.client_id, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number, product.capture_points"
 )
@@ -41,7 +41,7 @@ UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
     "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
     "product.category, product.value, product.currency, product.traits, product.warranty_start, "
-    "product.replacement_cover, product.return_days, product.picking, "
+    "product.replacement_cover, product.return_days, product.picking, product.serial_case, "
     "COALESCE(product.serial_pattern, manufacturer.serial_pattern) AS serial_pattern, "
     "manufacturer.code AS maker_code, "
     "manufacturer.name AS maker_name, location.code AS location_code, "
@@ -71,6 +71,7 @@ class UnitViewRow(UnitRow):
     replacement_cover: str
     return_days: int
     picking: str
+    serial_case: str
     serial_pattern: str | None
     maker_code: str
     maker_name: str
@@ -103,6 +104,7 @@ class LockedUnitRow(TypedDict):
     sold_at: int | None
     hash: str
     serial_canonical: str
+    serial_exact: str
     client_id: str | None
     location_kind: str
     site_id: str
@@ -120,6 +122,7 @@ class _UnitName(TypedDict):
 
 # Look-ups choose among rows of either shape.
 UnitLike = TypeVar("UnitLike", UnitViewRow, LockedUnitRow)
+Named = TypeVar("Named", UnitViewRow, LockedUnitRow, Row)
 # For each name of a scan: the units that bear it.
 Bearing = Sequence[tuple[Sequence[UnitLike], Name]]
 
@@ -315,13 +318,15 @@ def _one(
 def _choose(identifier: str, bearing: Bearing[UnitLike], sku: str | None) -> UnitLike:
     """Return the unit that bears the first name that any unit bears."""
     for units, name in bearing:
-        rows = _fitting(units, sku, name.gtin)
+        rows = written_so(_fitting(units, sku, name.gtin), name)
         if len(rows) > 1:
             rows = _preferred(rows, name, sku)
         if len(rows) > 1:
-            skus = sorted(row["sku"] for row in rows)
+            skus = sorted({row["sku"] for row in rows})
+            serials = ", ".join(sorted(row["serial"] for row in rows))
+            more = "name the product" if len(skus) > 1 else f"write its serial as it is, {serials}"
             raise AmbiguousUnit(
-                f"{len(rows)} units bear {identifier!r}: name the product ({', '.join(skus)})",
+                f"{len(rows)} units bear {identifier!r}: {more} ({', '.join(skus)})",
                 identifier=identifier,
                 skus=skus,
             )
@@ -329,6 +334,20 @@ def _choose(identifier: str, bearing: Bearing[UnitLike], sku: str | None) -> Uni
             return rows[0]
     unit_of(identifier)  # says better what is wrong with a code that names no unit
     raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
+
+
+def written_so(rows: list[Named], name: Name) -> list[Named]:
+    """Return the units of a name without those that only another writing of it names.
+
+    Products with exact serials have units whose serials differ by case or dashes alone. Where no
+    unit is written as was read, all of them stay.
+    """
+    exact = [
+        row
+        for row in rows
+        if row["serial_exact"] in {"", name.exact} or row["serial_canonical"] not in name.keys
+    ]
+    return exact or rows
 
 
 def _preferred(rows: list[UnitLike], name: Name, sku: str | None) -> list[UnitLike]:

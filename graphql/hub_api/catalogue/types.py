@@ -14,6 +14,7 @@ from hub.catalogue import (
     WarrantyStart,
     capture_points,
 )
+from hub.catalogue.serial_case import SerialCase
 from hub.lifecycle import Action
 from hub.storage.documents import values
 from hub.storage.sql import Row
@@ -72,6 +73,7 @@ class Product:
     serial_pattern: str | None = strawberry.field(
         description="The rule that its serials follow: its own, else its manufacturer's."
     )
+    serial_case: SerialCase
     category: str | None
     currency: str | None = strawberry.field(description="Of its value, by ISO 4217.")
     traits: list[Trait]
@@ -101,6 +103,7 @@ class Product:
             capture_points=capture_points.points(row),
             manufacturer=Manufacturer(code=row["maker_code"], name=row["maker_name"]),
             serial_pattern=row["serial_pattern"],
+            serial_case=SerialCase(row["serial_case"]),
             category=row["category"],
             currency=row["currency"],
             traits=[Trait(each) for each in values(row["traits"]) if each in _TRAITS],
@@ -188,6 +191,10 @@ class ProductInput:
         description="How long after the sale a unit may come back.", default=30
     )
     picking: Picking = Picking.FIFO
+    serial_case: SerialCase | None = strawberry.field(
+        description="Comparison of its serials; absent: as it is, FOLDED for a new product.",
+        default=None,
+    )
 
 
 @strawberry.input(description="A location; the same code again renames it.")

@@ -14,6 +14,7 @@ from hub.cases.quality import Check
 from hub.cases.rules import RuleAction
 from hub.cases.trail import CaseAction
 from hub.catalogue import LocationKind, Picking, ReplacementCover, Tracking, Trait, WarrantyStart
+from hub.catalogue.serial_case import SerialCase
 from hub.catalogue.tracking_advice import Criterion
 from hub.clients import ReportColumn
 from hub.counts import Answer
@@ -90,6 +91,7 @@ strawberry.enum(Tracking, description="Level of tracking of a product.")
 strawberry.enum(Trait, description="Trait of a product that suggests tracking by serial.")
 strawberry.enum(WarrantyStart, description="Event with which a warranty starts.")
 strawberry.enum(ReplacementCover, description="Cover of the replacement of a failed unit.")
+strawberry.enum(SerialCase, description="Comparison of the serials of a product.")
 strawberry.enum(Picking, description="Which units leave first.")
 strawberry.enum(Action, name="UnitAction", description="Movement of a unit.")
 strawberry.enum(

@@ -292,6 +292,7 @@ FIELDS: dict[str, str] = {
     "remark": "Remark in words.",
     "remoteClaim": "Data of the channel.",
     "remoteSku": "SKU of the listing at the channel.",
+    "serialCase": "Comparison of the serials of the product.",
     "replacementCover": "Cover that a replacement unit receives.",
     "replayed": "Whether the key was used before and this is the first result again.",
     "resolution": "Resolution; null while it is open.",

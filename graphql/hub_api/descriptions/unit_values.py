@@ -67,6 +67,10 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "REMAINDER": "The replacement has what was left of the cover.",
         "FRESH": "The replacement has a new cover.",
     },
+    "SerialCase": {
+        "FOLDED": "Case, blanks and dashes do not count.",
+        "EXACT": "Every character counts, as in GS1 AI 21.",
+    },
     "Picking": {
         "FIFO": "The unit that arrived first is picked first.",
         "FEFO": "The unit that expires first is picked first.",

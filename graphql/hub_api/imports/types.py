@@ -22,6 +22,9 @@ class ImportedRow:
         "UNKNOWN_PRODUCT, UNKNOWN_LOCATION, DUPLICATE_IN_FILE."
     )
     message: str | None
+    warning: str | None = strawberry.field(
+        description="Of an accepted row: its serial looks like a known one of the product."
+    )
     unit_id: strawberry.ID | None = strawberry.field(description="Null in a dry run.")
 
     @classmethod
@@ -33,6 +36,7 @@ class ImportedRow:
             accepted=row["code"] is None,
             code=row["code"],
             message=row["message"],
+            warning=row["warning"],
             unit_id=strawberry.ID(row["unit_id"]) if row["unit_id"] else None,
         )
 
@@ -57,6 +61,7 @@ class ImportRun:
     done: int
     accepted: int
     refused: int
+    warned: int = strawberry.field(description="Accepted rows with a warning.")
     error: str | None
     started_by: str
     started_at: datetime
@@ -75,6 +80,7 @@ class ImportRun:
             done=row["done"],
             accepted=row["accepted"],
             refused=row["refused"],
+            warned=row["warned"],
             error=row["error"],
             started_by=row["started_by"],
             started_at=moment(row["started_at"]),
@@ -88,6 +94,7 @@ class ImportRun:
         first: int = 50,
         after: str | None = None,
         refused_only: bool = False,
+        warned_only: bool = False,
         code: str | None = None,
     ) -> Connection[ImportedRow]:
         rows = await info.context.read(
@@ -97,6 +104,7 @@ class ImportRun:
                 first=first,
                 after=position(after),
                 refused_only=refused_only,
+                warned_only=warned_only,
                 code=code,
             )
         )

@@ -32,6 +32,10 @@ class UnitResult:
     status: Status | None
     version: int | None
     problem: Problem | None
+    warning: str | None = strawberry.field(
+        description="Of an accepted one: its serial looks like a known one of the product (0/O, "
+        "1/I/L, 5/S, 8/B): compare the labels."
+    )
     unit_id: strawberry.ID | None
 
     @classmethod
@@ -45,6 +49,7 @@ class UnitResult:
             status=Status(verdict["status"]) if verdict["status"] else None,
             version=verdict["version"],
             problem=problem(code, verdict["message"], verdict["details"]) if code else None,
+            warning=verdict.get("warning"),
             unit_id=strawberry.ID(verdict["unit_id"]) if verdict["unit_id"] else None,
         )
 

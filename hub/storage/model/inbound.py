@@ -65,6 +65,7 @@ class ImportRun(SQLModel, table=True):
     done: int = integer()  # rows: a run that goes on skips as many
     accepted: int = integer()
     refused: int = integer()
+    warned: int = integer()  # of the accepted ones
     error: str | None = words()
     started_by: str = Field(max_length=100)
     started_at: int = instant()
@@ -87,3 +88,4 @@ class ImportRow(SQLModel, table=True):
     unit_id: str | None = Field(default=None, max_length=36)
     code: str | None = Field(default=None, max_length=40)  # of the refusal; None: accepted
     message: str | None = words()
+    warning: str | None = words()  # of an accepted row

@@ -34,6 +34,7 @@ class Product(SQLModel, table=True):
     # The manufacturer's own number.
     model_number: str | None = Field(default=None, max_length=100, index=True)
     serial_pattern: str | None = Field(default=None, max_length=200)  # before the maker's rule
+    serial_case: str = Field(default="folded", max_length=10)  # folded, exact
     category: str | None = Field(default=None, max_length=60, index=True)
     # Of one unit, in the smallest part of the currency.
     value: int | None = Field(sa_column=Column(BigInteger), default=None)
@@ -72,7 +73,7 @@ class Unit(SQLModel, table=True):
 
     __table_args__ = (
         # Identity: database-held, so that no race can make two records of one unit.
-        UniqueConstraint("serial_canonical", "manufacturer_id", "product_id"),
+        UniqueConstraint("serial_canonical", "manufacturer_id", "product_id", "serial_exact"),
         # All that counting asks of a unit, so that it reads the index alone; SQLite looks up what
         # the condition names too, unless it is here.
         Index(
@@ -112,6 +113,8 @@ class Unit(SQLModel, table=True):
     manufacturer_id: str = to("manufacturer")
     serial: str = Field(max_length=100)  # verbatim
     serial_canonical: str = Field(max_length=100)
+    # The serial itself where its product compares exactly; else empty.
+    serial_exact: str = Field(default="", max_length=100)
     version: int = integer()
     status: str = Field(max_length=20)
     disposition: str = Field(max_length=40)

@@ -37,6 +37,7 @@ class ImportRowRow(TypedDict):
     unit_id: str | None
     code: str | None
     message: str | None
+    warning: str | None
 
 
 class ImportRunRow(TypedDict):
@@ -52,6 +53,7 @@ class ImportRunRow(TypedDict):
     done: int
     accepted: int
     refused: int
+    warned: int
     error: str | None
     started_by: str
     started_at: int

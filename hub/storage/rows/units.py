@@ -119,6 +119,7 @@ class ProductRow(TypedDict):
     gtin: str | None
     model_number: str | None
     serial_pattern: str | None
+    serial_case: str
     category: str | None
     value: int | None
     currency: str | None
@@ -142,6 +143,7 @@ class UnitRow(TypedDict):
     manufacturer_id: str
     serial: str
     serial_canonical: str
+    serial_exact: str
     version: int
     status: str
     disposition: str

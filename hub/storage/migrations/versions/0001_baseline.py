@@ -214,6 +214,7 @@ def _import_run() -> None:
         sa.Column("done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("accepted", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("refused", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("warned", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("started_by", sa.String(length=100), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
@@ -368,6 +369,7 @@ def _import_row() -> None:
         sa.Column("unit_id", sa.String(length=36), nullable=True),
         sa.Column("code", sa.String(length=40), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("warning", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["import_run.id"],
@@ -388,6 +390,9 @@ def _product() -> None:
         sa.Column("gtin", sa.String(length=14), nullable=True),
         sa.Column("model_number", sa.String(length=100), nullable=True),
         sa.Column("serial_pattern", sa.String(length=200), nullable=True),
+        sa.Column(
+            "serial_case", sa.String(length=10), server_default=sa.text("'folded'"), nullable=False
+        ),
         sa.Column("category", sa.String(length=60), nullable=True),
         sa.Column("value", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
@@ -1286,6 +1291,9 @@ def _unit() -> None:
         sa.Column("manufacturer_id", sa.String(length=36), nullable=False),
         sa.Column("serial", sa.String(length=100), nullable=False),
         sa.Column("serial_canonical", sa.String(length=100), nullable=False),
+        sa.Column(
+            "serial_exact", sa.String(length=100), server_default=sa.text("''"), nullable=False
+        ),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("disposition", sa.String(length=40), nullable=False),
@@ -1345,7 +1353,7 @@ def _unit() -> None:
             ["product.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("serial_canonical", "manufacturer_id", "product_id"),
+        sa.UniqueConstraint("serial_canonical", "manufacturer_id", "product_id", "serial_exact"),
     )
     op.create_index(op.f("ix_unit_product_id"), "unit", ["product_id"], unique=False)
     op.create_index(op.f("ix_unit_skeleton"), "unit", ["skeleton"], unique=False)
