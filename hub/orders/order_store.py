@@ -92,9 +92,19 @@ def state_and_hold(channel: ChannelRow, order: Order) -> tuple[OrderState, HoldR
         return OrderState.DRAFT, None
     if order.state is OrderState.FULFILLED:
         return OrderState.OPEN, None
-    if order.state is OrderState.PENDING or order.hold is not None:
-        return OrderState.PENDING, order.hold or HoldReason.PAYMENT_PENDING
-    return OrderState.OPEN, None
+    hold = order.hold
+    if hold is None and order.state is OrderState.PENDING:
+        hold = HoldReason.PAYMENT_PENDING
+    if hold is HoldReason.PAYMENT_PENDING and order.total == 0:
+        hold = None  # a free order: nobody has to pay
+    if hold is None and _is_paid_back(order):
+        hold = HoldReason.REFUNDED
+    return (OrderState.OPEN, None) if hold is None else (OrderState.PENDING, hold)
+
+
+def _is_paid_back(order: Order) -> bool:
+    """Return whether all that the buyer paid was refunded, where the channel shows both amounts."""
+    return bool(order.total and order.refunded and order.refunded >= order.total)
 
 
 def _facts(channel: ChannelRow, order: Order) -> dict[str, str | int | None]:

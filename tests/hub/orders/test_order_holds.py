@@ -324,3 +324,23 @@ def test_one_sale_in_two_channels_of_an_account_takes_one_unit(world: World, acc
     kinds = [kind for kind, _ in world.open_cases()]
     same = account.startswith("seller")
     assert (promised, kinds) == ((1, ["duplicate_order"]) if same else (2, []))
+
+
+@pytest.mark.parametrize(
+    ("more", "hold"),
+    [
+        ({**UNPAID, "total": Decimal("0.00")}, None),  # nobody has to pay for a free order
+        ({**UNPAID, "total": Decimal("0.01")}, "payment_pending"),
+        ({**UNPAID}, "payment_pending"),
+        ({**PAID, "total": Decimal(0), "hold": HoldReason.ON_HOLD}, "on_hold"),
+        ({**PAID, "total": Decimal(10), "refunded": Decimal("10.00")}, "refunded"),
+        ({**PAID, "total": Decimal(10), "refunded": Decimal("9.99")}, None),
+        ({**PAID, "total": Decimal(0), "refunded": Decimal(0)}, None),
+    ],
+)
+def test_amounts_say_whether_anything_is_to_be_paid(
+    world: World, shop: Row, more: dict[str, object], hold: str | None
+) -> None:
+    world.accept(shop, world.order(**more))
+    row = order_row(world)
+    assert (row["hold"], row["state"]) == (hold, "open" if hold is None else "pending")
