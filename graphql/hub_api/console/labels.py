@@ -162,6 +162,13 @@ ORDER: Words = {
     "FULFILLED": "Fulfilled",
     "CANCELLED": "Cancelled",
 }
+ORDER_HOLD: Words = {
+    "PAYMENT_PENDING": "Not paid",
+    "ON_HOLD": "On hold",
+    "FRAUD_REVIEW": "Fraud review",
+    "CANCELLATION_REQUESTED": "Buyer asks to cancel",
+    "REFUNDED": "Refunded",
+}
 SEVERITY: Words = {"LOW": "Low", "MEDIUM": "Medium", "HIGH": "High"}
 CASE_KIND: Words = {
     "OVERSOLD": "Oversold",
@@ -270,6 +277,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "place": PLACE,
     "warranty": WARRANTY,
     "order": ORDER,
+    "order_hold": ORDER_HOLD,
     "severity": SEVERITY,
     "case_kind": CASE_KIND,
     "case_state": CASE_STATE,
@@ -311,6 +319,10 @@ TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
         "danger": ("INVALID",),
     },
     "order": {"info": ("OPEN",), "ok": ("FULFILLED",), "attention": ("PENDING",)},
+    "order_hold": {
+        "attention": ("PAYMENT_PENDING", "ON_HOLD"),
+        "danger": ("FRAUD_REVIEW", "CANCELLATION_REQUESTED", "REFUNDED"),
+    },
     "severity": {"danger": ("HIGH",), "attention": ("MEDIUM",)},
     "case_state": {"attention": ("open",), "info": ("assigned",), "ok": ("resolved",)},
     "run_state": {"info": ("running",), "ok": ("finished",), "danger": ("failed",)},

@@ -146,7 +146,7 @@ PAGES: Mapping[str, Page] = {
     "/units/{id}": _unit,
     "/cases": _plain("cases", filters=("state", "kind", *PAGED)),
     "/cases/{id}": _plain("case", parts=("id",)),
-    "/orders": _plain("orders", filters=("channel", "state", "number", *PAGED)),
+    "/orders": _plain("orders", filters=("channel", "state", "hold", "number", *PAGED)),
     "/orders/{id}": _plain("order", parts=("id",)),
     "/channels": _plain("channels"),
     "/channels/{code}/availability": _plain(

@@ -22,7 +22,7 @@ from hub.lifecycle import Action, Status
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
 from hub.reconciliation.differences import Scope as Comparison
 from hub.storage.sql import Transaction
-from hub.vocabulary import CaptureMethod, Disposition, OrderState, WarrantyStatus
+from hub.vocabulary import (CaptureMethod, Disposition, HoldReason, OrderState, WarrantyStatus)
 from hub_api.console import certificates, labels, presenters
 from hub_api.console.csv_export import cell
 from hub_api.console.session import FORM_BYTES_MAX, local
@@ -617,6 +617,7 @@ def test_a_harmless_cell_stays_as_it_is(value: object, shown: str) -> None:
         ("capture", CaptureMethod),
         ("warranty", WarrantyStatus),
         ("order", OrderState),
+        ("order_hold", HoldReason),
         ("severity", Severity),
         ("case_kind", CaseKind),
         ("scope", Comparison),
