@@ -51,7 +51,7 @@ def with_price(read: OrderLine, item: Mapping[str, Any]) -> OrderLine:
         read,
         unit_price=price,
         discount=_known(item, "DISCOUNT"),
-        tax=_known(item, "TAX"),
+        tax=_subtotal(item, "TAX"),
     )
 
 
@@ -60,7 +60,11 @@ def _of_order(
 ) -> Decimal | None:
     """Return a part of an order's proceeds, else that of all its items."""
     stated = _subtotal(order, kind)
-    return stated if stated is not None else total(_known(item, kind) for item in items)
+    if stated is not None:
+        return stated
+    # Where prices contain their tax, none is listed.
+    of_item = _subtotal if kind == "TAX" else _known
+    return total(of_item(item, kind) for item in items)
 
 
 def _known(record: Mapping[str, Any], kind: str) -> Decimal | None:

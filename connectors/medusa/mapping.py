@@ -20,7 +20,7 @@ ORDER_FIELDS = ",".join(
     (
         "id,display_id,status,payment_status,fulfillment_status,customer_id,sales_channel_id",
         TOTALS,
-        "created_at,updated_at,*items,*items.detail,*fulfillments",
+        "created_at,updated_at,*items,*items.detail,items.variant.manage_inventory,*fulfillments",
     )
 )
 LEVEL_FIELDS = "id,sku,title,*location_levels"

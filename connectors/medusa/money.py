@@ -38,6 +38,13 @@ def with_price(read: OrderLine, item: Mapping[str, Any]) -> OrderLine:
 
 
 def _kind(item: Mapping[str, Any]) -> LineKind:
+    """Read what a line sells. Goods whose product has no shipping profile need no shipping either.
+
+    They are goods all the same where the shop counts their stock.
+    """
     if item.get("is_giftcard") is True:
         return LineKind.GIFT_CARD
-    return LineKind.DIGITAL if item.get("requires_shipping") is False else LineKind.GOODS
+    variant = item.get("variant")
+    counted = isinstance(variant, Mapping) and variant.get("manage_inventory") is True
+    digital = item.get("requires_shipping") is False and not counted
+    return LineKind.DIGITAL if digital else LineKind.GOODS

@@ -25,7 +25,7 @@ from connectors.testing import ServedSimulator
 from connectors.testing.simulator import Fault
 from connectors.toolkit.rate_limits import NoRateLimits
 from contracts import Contract
-from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
+from hub.vocabulary import Fulfillment, FulfillmentLine, LineKind, Order, OrderState, StockLevel
 from pulling import pull_all
 
 WIRED = ServedSimulator("medusa", MedusaSimulator)
@@ -283,3 +283,23 @@ async def every_request() -> list[httpx.Request]:
         await connector.push_fulfillment(shipped(order, "C-1"))
         await connector.push_fulfillment(shipped(order, "C-1"))
     return sent
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        ({"requires_shipping": True}, LineKind.GOODS),
+        ({"requires_shipping": False}, LineKind.DIGITAL),
+        ({"requires_shipping": False, "variant": {"manage_inventory": False}}, LineKind.DIGITAL),
+        # A product without a shipping profile, whose stock is counted.
+        ({"requires_shipping": False, "variant": {"manage_inventory": True}}, LineKind.GOODS),
+        ({"requires_shipping": False, "variant": None}, LineKind.DIGITAL),
+        ({"is_giftcard": True, "variant": {"manage_inventory": True}}, LineKind.GIFT_CARD),
+    ],
+)
+def test_what_a_line_sells(item: dict[str, Any], kind: LineKind) -> None:
+    simulator = MedusaSimulator()
+    simulator.add_item("CAM", 5)
+    order = simulator.orders[simulator.place_order({"CAM": 1})]
+    order["items"][0] |= item
+    assert parse_order(order).lines[0].kind is kind
