@@ -2,7 +2,7 @@
 
 A line says how many of its units were shipped and how many refunded: those refunded that were not
 shipped never leave, the order no longer wants them, and they are no return. A refund says nothing
-of the goods, so those that had left are awaited. A refund whose payments were all declined is
+of the goods, so those that had left are expected back. A refund whose payments were all declined is
 cancelled; one of an amount alone has no lines.
 """
 

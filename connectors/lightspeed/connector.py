@@ -14,7 +14,8 @@ outlet's list, and no cashier sells it again.
 
 It cannot: rotate the refresh tokens of OAuth, compare and set a quantity in one step (it reads,
 compares and then sets, for one product a call), fulfil a sale that leaves in parts (only a shipment
-that carries all of it is reported; a person closes the others), read returns, or list serials at a
+that carries all of it is reported; a person closes the others), find the returns of one sale
+without a pass (they are sales of their own, `connectors.lightspeed.returns`), or list serials at a
 receipt. The signature of webhooks (``X-Signature``, hex
 HMAC-SHA256 of the raw body under the client secret) stands in older documentation only; should
 your store sign in another way, its webhooks are refused and polling sees everything.
@@ -34,6 +35,7 @@ from connectors.contract import (
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -56,6 +58,7 @@ from connectors.lightspeed.mapping import (
     serials_by_line,
     sold_lines,
 )
+from connectors.lightspeed.returns import RETURNS, parse_return
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -63,9 +66,17 @@ from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.amounts import currency_code
 from connectors.toolkit.json_fields import identity, records, text
 from connectors.toolkit.page_size import page_size
-from connectors.toolkit.records import Batch, Record
+from connectors.toolkit.records import Batch, FieldError, Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 API = "/api/2.0"
 STOCK_API = "/api/2.1"
@@ -90,6 +101,7 @@ class LightspeedSettings(BaseModel):
 class Lightspeed(
     Connector[LightspeedSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -143,16 +155,21 @@ class Lightspeed(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next sales of the outlet by their version, each with its serials."""
-        after = int(cursor or 0)
-        answer = await self.api.json(
-            "GET", f"{API}/sales", params={"after": after, "page_size": page_size(SALES_PER_PAGE)}
-        )
-        found = response_data(answer, list)
-        version = max(after, page_version(answer))
-        if found and version == after:
-            raise Rejected("the versions of the sales do not move on")
+        found, version = await self._changed_sales(cursor)
         orders = await self._orders(found)
-        return Page(orders.items, str(version), bool(found), orders.unreadable)
+        return Page(orders.items, version, bool(found), orders.unreadable)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return those of the next sales by their version that are returns."""
+        found, version = await self._changed_sales(cursor)
+        returns = await RETURNS.each_async(found, self._return)
+        return Page(returns.items, version, bool(found), returns.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read what a sale is as a return; those of a sale that sold are found by a pass."""
+        sale = await self._get(f"/sales/{quote(order_ref, safe='')}", dict)
+        found = await RETURNS.one_async(sale, self._return, order_ref)
+        return [found] if found is not None else []
 
     async def read_order(self, ref: str) -> Order:
         """Read one sale by its id."""
@@ -243,6 +260,30 @@ class Lightspeed(
             if not found or version <= after:
                 return
             after = version
+
+    async def _changed_sales(self, cursor: str) -> tuple[list[Any], str]:
+        """Read the next sales by their version, and the version up to which they go."""
+        after = int(cursor or 0)
+        answer = await self.api.json(
+            "GET", f"{API}/sales", params={"after": after, "page_size": page_size(SALES_PER_PAGE)}
+        )
+        found = response_data(answer, list)
+        version = max(after, page_version(answer))
+        if found and version == after:
+            raise Rejected("the versions of the sales do not move on")
+        return found, str(version)
+
+    async def _return(self, sale: Record) -> Return | None:
+        """Read a sale as a return; None for one that is none, or whose first sale is not ours."""
+        first = text(sale, "return_for")
+        if not first:
+            return None
+        try:
+            sold = await self._get(f"/sales/{quote(first, safe='')}", dict)
+        except NotFound as missing:
+            raise FieldError("return_for", first, "names no sale") from missing
+        sale.attach("first_sale", sold)
+        return parse_return(sale, sale["first_sale"]) if self._is_ours(sold) else None
 
     def _is_ours(self, sale: Mapping[str, Any]) -> bool:
         return text(sale, "outlet_id") in ("", self.settings.outlet_id)

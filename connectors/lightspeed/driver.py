@@ -93,6 +93,9 @@ class LightspeedDriver(SimulatorDriver):
             self.simulator.add_serial(self._product(sku), serial)
         return self.simulator.sell(self._product(sku), len(serials), serials)
 
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        return self.simulator.create_return(ref, line, quantity)
+
     def missing_order(self) -> str:
         return "ffffffff-ffff-4fff-8fff-ffffffffffff"
 

@@ -124,6 +124,31 @@ class LightspeedSimulator(Simulator):
         self.emit(sale)
         return str(sale["id"])
 
+    def create_return(self, sale_id: str, line: int, quantity: int, status: str = "CLOSED") -> str:
+        """Take units of a line back at a register, in a sale of its own. Returns that sale's id."""
+        first = self.sales[sale_id]
+        product = first["line_items"][line]["product_id"]
+        stamped = self.now().astimezone(UTC).isoformat()
+        back = self._line(product, -quantity) | {"is_return": True}
+        sale = self._record(
+            outlet_id=first["outlet_id"],
+            invoice_number=f"INV-{self.next_id()}",
+            status=status,
+            source="USER",
+            customer_id="c-1",
+            note="too big",
+            return_for=sale_id,
+            line_items=[back],
+            sale_date=stamped,
+            created_at=stamped,
+            updated_at=stamped,
+        )
+        self.sales[sale["id"]] = sale
+        if first["outlet_id"] == OUTLET and status == "CLOSED":
+            self._move(product, quantity)
+        self.emit(sale)
+        return str(sale["id"])
+
     def _line(self, product: str, quantity: int) -> Record:
         line: Record = {"id": str(uuid.UUID(int=self.next_id())), "product_id": product}
         return line | {"quantity": quantity, "status": "CONFIRMED", "is_return": False}

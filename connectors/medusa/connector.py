@@ -10,8 +10,11 @@ know and then gives the whole shop; so every page is checked against what was as
 does not move when a payment is captured: an order counts as open once it is authorised. A quantity
 is what is stocked less what is reserved. Serials go out as ``metadata`` of the fulfillment.
 
-It cannot: compare and set a quantity in one step (it reads, compares and then sets), ship one
-fulfillment from several locations, or read returns (a return that is received restocks by itself).
+Returns and refunds are read with their order (`connectors.medusa.returns`); received returns of the
+last 90 days are looked at in turn, because a refund need not move a time of change.
+
+It cannot: compare and set a quantity in one step (it reads, compares and then sets), or ship one
+fulfillment from several locations. A return that is received restocks by itself.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,6 +30,7 @@ from connectors.contract import (
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -48,6 +52,14 @@ from connectors.medusa.mapping import (
     parse_order,
     placed_at,
 )
+from connectors.medusa.returns import (
+    REFUNDED_FIELDS,
+    RETURNS,
+    join_cursor,
+    read_returns,
+    received_returns,
+    split_cursor,
+)
 from connectors.medusa.stock import push_levels
 from connectors.remote import Remote
 from connectors.stock_levels import bound
@@ -57,8 +69,17 @@ from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
+from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 50
 ITEMS_PER_PAGE = 100
@@ -84,6 +105,7 @@ class MedusaSettings(BaseModel):
 class Medusa(
     Connector[MedusaSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -135,14 +157,26 @@ class Medusa(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
-        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
-        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
-        size = page_size(ORDERS_PER_PAGE)
-        found = await self._orders("updated_at", place.since, None, place.skip, size)
-        newest = ORDERS.newest(found, changed_at)
-        position, more = position.step(newest, place.following(newest, len(found), size))
+        found, next_cursor, more = await self._changed_orders(cursor)
         orders = ORDERS.each(found, self._ours)
-        return Page(orders.items, position.cursor(), more, orders.unreadable)
+        return Page(orders.items, next_cursor, more, orders.unreadable)
+
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns of the next changed orders, then of some that are received."""
+        changed, looked = split_cursor(cursor)
+        found, changed, more = await self._changed_orders(changed, REFUNDED_FIELDS)
+        if not more:
+            refs, looked = await received_returns(self.api, looked, datetime.now(UTC))
+            known = {each.get("id") for each in found if isinstance(each, dict)}
+            found += [await self._raw_order(ref) for ref in refs if ref not in known]
+        of_orders = await RETURNS.each_async(found, self._returns)
+        returns = tuple(each for some in of_orders.items for each in some)
+        return Page(returns, join_cursor(changed, looked), more, of_orders.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order."""
+        order = await self._raw_order(order_ref)
+        return await RETURNS.one_async(order, self._returns, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -207,11 +241,34 @@ class Medusa(
         """Name the order, if the event is about one."""
         return order_refs(body)
 
+    async def _changed_orders(
+        self, cursor: str, fields: str = ORDER_FIELDS
+    ) -> tuple[list[Any], str, bool]:
+        """Read the next orders by their time of change, with the cursor behind them."""
+        position = IncrementalCursor.resume(cursor, datetime.now(UTC))
+        place = KeysetPosition.resume(position.after, position.since or BEGINNING)
+        size = page_size(ORDERS_PER_PAGE)
+        found = await self._orders("updated_at", place.since, None, place.skip, size, fields)
+        newest = ORDERS.newest(found, changed_at)
+        position, more = position.step(newest, place.following(newest, len(found), size))
+        return found, position.cursor(), more
+
+    async def _raw_order(self, ref: str) -> Mapping[str, Any]:
+        path, params = f"/admin/orders/{quote(ref, safe='')}", {"fields": REFUNDED_FIELDS}
+        answer = await self.api.json_object("GET", path, params=params)
+        return object_field(answer, "order")
+
+    async def _returns(self, order: Record) -> Sequence[Return]:
+        return await read_returns(self.api, order) if self._is_ours(order) else ()
+
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one of another sales channel."""
+        return parse_order(order) if self._is_ours(order) else None
+
+    def _is_ours(self, order: Mapping[str, Any]) -> bool:
+        """Say whether one of our sales channels sold an order."""
         ours = self.settings.sales_channel_ids
-        sold_by = text(order, "sales_channel_id")
-        return parse_order(order) if not ours or sold_by in ("", *ours) else None
+        return not ours or text(order, "sales_channel_id") in ("", *ours)
 
     async def _orders(
         self,
@@ -220,6 +277,7 @@ class Medusa(
         until: datetime | None,
         skip: int,
         limit: int = ORDERS_PER_PAGE,
+        fields: str = ORDER_FIELDS,
     ) -> list[Any]:
         """Read a page; a shop that answers with older orders has ignored the filter."""
         params = {
@@ -227,7 +285,7 @@ class Medusa(
             "order": field,
             "limit": limit,
             "offset": skip,
-            "fields": ORDER_FIELDS,
+            "fields": fields,
         }
         if until is not None:
             params[f"{field}[$lte]"] = stamp(until + CLOCK_GRAIN)

@@ -16,7 +16,12 @@ class MedusaDriver(SkuSimulatorDriver):
     time_resolution = timedelta(milliseconds=1)
     enum_fields = frozenset({"status", "payment_status", "fulfillment_status"})
     official: ClassVar[Sequence[OfficialContract]] = (
-        OfficialContract("medusa/medusa-admin-v2-trimmed.json", trimmed=True),
+        OfficialContract(
+            "medusa/medusa-admin-v2-trimmed.json",
+            trimmed=True,
+            # The contract is of April 2025; 2.21.2 takes it (AdminGetOrdersParams of returns).
+            newer_queries=frozenset({"/admin/returns?order_id"}),
+        ),
     )
     simulator: MedusaSimulator
 
@@ -80,6 +85,17 @@ class MedusaDriver(SkuSimulatorDriver):
         made = self.simulator.orders[ref]["fulfillments"]
         named = [each["metadata"]["serials"].values() for each in made]
         return [serial for lines in named for serials in lines for serial in serials]
+
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        back = self.simulator.create_return(ref, line, quantity)
+        self.simulator.receive_return(back)
+        self.simulator.refund(ref)
+        return back
+
+    def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
+        self.simulator.take_units_off(ref, line, quantity)
+        self.simulator.refund(ref)
+        return True
 
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         return [

@@ -39,6 +39,7 @@ class MedusaSimulator(Simulator):
         self.knows_filters = True
         self.items: dict[str, Record] = {}
         self.orders: dict[str, Record] = {}
+        self.returns: dict[str, Record] = {}
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
@@ -96,6 +97,7 @@ class MedusaSimulator(Simulator):
             "updated_at": format_time(self.now()),
             "items": items,
             "fulfillments": [],
+            "payment_collections": [{"id": "paycol_1", "payments": [{"id": "p", "refunds": []}]}],
         }
         self.emit("order.placed", {"id": ref})
         return ref
@@ -120,6 +122,58 @@ class MedusaSimulator(Simulator):
         moved = {"payment_status": status, "updated_at": format_time(self.now())}
         self.orders[ref] |= moved
         self.emit("order.updated", {"id": ref})
+
+    def take_units_off(self, ref: str, line: int, quantity: int) -> None:
+        """Edit an order: so many units of a line are no longer wanted."""
+        order = self.orders[ref]
+        order["items"][line]["quantity"] -= quantity
+        sku = order["items"][line]["variant_sku"]
+        self._level_at(self._item(sku))["reserved_quantity"] -= quantity
+        order["updated_at"] = format_time(self.now())
+        self.emit("order-edit.confirmed", {"order_id": ref})
+
+    def create_return(self, ref: str, line: int, quantity: int) -> str:
+        """Announce a return of units of a line. Returns its id."""
+        order, back, at = self.orders[ref], f"return_{self.next_id()}", format_time(self.now())
+        item = order["items"][line]
+        item["detail"]["return_requested_quantity"] = quantity
+        kept = {"id": "ri", "item_id": item["id"], "quantity": quantity, "note": "too big"}
+        self.returns[back] = {
+            "id": back,
+            "order_id": ref,
+            "status": "requested",
+            "created_at": at,
+            "updated_at": at,
+            "received_at": None,
+            "items": [{**kept, "received_quantity": 0, "damaged_quantity": 0}],
+        }
+        order["updated_at"] = at
+        self.emit("order.return_requested", {"order_id": ref, "return_id": back})
+        return back
+
+    def receive_return(self, back: str, damaged: int = 0) -> None:
+        """Receive all of a return; what is not damaged is in stock again."""
+        found, at = self.returns[back], format_time(self.now())
+        order = self.orders[found["order_id"]]
+        (item,) = found["items"]
+        item |= {"received_quantity": item["quantity"] - damaged, "damaged_quantity": damaged}
+        found |= {"status": "received", "received_at": at, "updated_at": at}
+        line = next(each for each in order["items"] if each["id"] == item["item_id"])
+        line["detail"] |= {
+            "return_requested_quantity": 0,
+            "return_received_quantity": item["received_quantity"],
+            "return_dismissed_quantity": damaged,
+        }
+        level = self._level_at(self._item(line["variant_sku"]))
+        level["stocked_quantity"] += item["received_quantity"]
+        order["updated_at"] = at
+        self.emit("order.return_received", {"order_id": order["id"], "return_id": back})
+
+    def refund(self, ref: str) -> str:
+        """Pay back an amount; no time of change moves. Returns the refund's id."""
+        made = {"id": f"ref_{self.next_id()}", "created_at": format_time(self.now()), "amount": 9}
+        self.orders[ref]["payment_collections"][0]["payments"][0]["refunds"].append(made)
+        return str(made["id"])
 
     def capture(self, ref: str) -> None:
         """Capture the payment; the order's time of change stays where it is."""
@@ -150,6 +204,7 @@ class MedusaSimulator(Simulator):
             ("GET", "/orders/{id}", self._order),
             ("POST", "/orders/{id}/fulfillments", self._fulfill),
             ("POST", "/orders/{id}/fulfillments/{fulfillment}/shipments", self._ship),
+            ("GET", "/returns", self._list_returns),
             ("GET", "/stock-locations/{id}", self._location),
             ("GET", "/inventory-items", self._list_items),
             ("POST", "/inventory-items/location-levels/batch", self._batch),
@@ -191,6 +246,17 @@ class MedusaSimulator(Simulator):
         name = asked.get("order", "id")
         found.sort(key=lambda order: (str(order[name]), str(order["id"])))
         return JSONResponse({"orders": _cut(found, request), "count": len(found)})
+
+    async def _list_returns(self, request: Request) -> Response:
+        asked = request.query_params
+        found = [
+            each
+            for each in self.returns.values()
+            if asked.get("order_id", each["order_id"]) == each["order_id"]
+            and asked.get("status", each["status"]) == each["status"]
+            and asked.get("created_at[$gte]", "") <= each["created_at"]
+        ]
+        return JSONResponse({"returns": _cut(found, request), "count": len(found)})
 
     async def _order(self, request: Request) -> Response:
         return JSONResponse({"order": self.orders[request.path_params["id"]]})

@@ -59,6 +59,10 @@ class OfficialContract:
     when_query: str = ""
     """Only requests with this query parameter: one that another edition of the contract names."""
 
+    newer_queries: frozenset[str] = frozenset()
+    """Query parameters that only a newer edition names, each as ``/path?name``: seen in a server
+    of that edition, and left out before a request is validated."""
+
 
 class SimulatorDriver:
     """One simulator and what can happen to it. References are the channel's own, as strings."""

@@ -4,7 +4,7 @@ A refund names the refunded units of each line; WooCommerce lowers no line by it
 refunded before they left are taken off the line here and are no return. A unit has left if its
 serial was written to the line, or if the order was completed before the refund. WooCommerce notes
 on a line how many refunded units were put into stock again: those arrived. Whether the others come
-back it does not say; they are awaited. A refund without lines in an order that is refunded as a
+back it does not say; they are expected. A refund without lines in an order that is refunded as a
 whole is of all that is left.
 """
 

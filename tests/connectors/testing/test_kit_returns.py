@@ -15,7 +15,7 @@ from connectors.testing.scorecard import driver_of
 from hub.vocabulary import OrderLine, Return, ReturnLine
 
 ROW = next(each for each in CASES if each.name == "refunded-before-leaving-is-not-to-pick")
-CONNECTORS = ("woocommerce", "bigcommerce", "shopify", "vendure")
+CONNECTORS = ("woocommerce", "bigcommerce", "medusa", "shopify", "vendure")
 
 
 def still_two(base: type[Any]) -> type[Any]:
