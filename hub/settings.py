@@ -41,6 +41,10 @@ class Settings:
     """The largest request body that is read."""
     import_bytes_max: int = 512 * 1024 * 1024
     """The largest file of units that is taken over HTTP."""
+    import_seconds_max: int = 6 * 3_600
+    """How long a file that came over HTTP is read in; sent again, it goes on."""
+    imports_at_once: int = 2
+    """How many files that came over HTTP a process reads in at once; others wait."""
     log_level: str = "info"
     """How much is logged: debug, info, warning, error."""
     reconcile_seconds: int = 900

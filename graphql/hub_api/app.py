@@ -81,7 +81,7 @@ def create_app(parts: Parts) -> Starlette:
         stopping=parts.stopping,
     )
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
-    uploads = Uploads(parts.database, access, parts.settings.import_bytes_max)
+    uploads = Uploads(parts.database, access, parts.settings)
     console = Console(execution, access, examples)
 
     @asynccontextmanager

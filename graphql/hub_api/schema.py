@@ -42,6 +42,7 @@ from hub_api.fulfillment.task_mutations import WorkMutation
 from hub_api.fulfillment.task_queries import WorkQuery
 from hub_api.history.mutations import HistoryMutation
 from hub_api.history.queries import HistoryQuery
+from hub_api.imports.mutations import ImportMutation
 from hub_api.imports.queries import ImportQuery
 from hub_api.inbound.ship_notice_mutations import ShipNoticeMutation
 from hub_api.inbound.ship_notice_queries import ShipNoticeQuery
@@ -151,6 +152,7 @@ class Mutation(
     ReconciliationMutation,
     ShipNoticeMutation,
     FailureMutation,
+    ImportMutation,
     NamingMutation,
     WebhookMutation,
     AdministrationMutation,

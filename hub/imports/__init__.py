@@ -8,7 +8,7 @@ verdicts and changes nothing.
 from hub.imports.plan import Plan
 from hub.imports.reports import by_id, export_refused, listed, rows_of, tally
 from hub.imports.rows import RowCode
-from hub.imports.running import BATCH_ROWS, Run, begin, carry_out
+from hub.imports.running import BATCH_ROWS, Run, begin, cancel, carry_out
 
 __all__ = [
     "BATCH_ROWS",
@@ -17,6 +17,7 @@ __all__ = [
     "Run",
     "begin",
     "by_id",
+    "cancel",
     "carry_out",
     "export_refused",
     "listed",

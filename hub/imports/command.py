@@ -1,6 +1,7 @@
 """The command `serial-hub import`: imports a file, with a progress bar and a summary."""
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.imports.plan import Plan
 from hub.imports.reports import by_id, export_refused, tally
-from hub.imports.running import BATCH_ROWS, Run, Told, begin, carry_out
+from hub.imports.running import BATCH_ROWS, CANCELLED, Run, Told, begin, carry_out
 from hub.storage.database import Database
 
 ACTOR = "serial-hub import"
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with a run broken off")
     parser.add_argument("--unserialized-stock", action="store_true", help="the units are old stock")
     parser.add_argument("--batch", type=int, default=BATCH_ROWS, help="rows in one transaction")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     parser.add_argument("--refused", type=Path, metavar="CSV", help="write the refused rows there")
 
 
@@ -62,7 +64,14 @@ def run(database: Database, options: argparse.Namespace) -> Run:
     if started.state == "finished":
         sys.stdout.write("This file was read in before; nothing was done again.\n")
     with _watched(started) as told:
-        done = carry_out(database, context, started, batch_rows=options.batch, told=told)
+        done = carry_out(
+            database,
+            context,
+            started,
+            batch_rows=options.batch,
+            told=told,
+            seconds_max=options.minutes * 60,
+        )
     _summary(database, done)
     if options.refused is not None:
         count = export_refused(database, done.id, done.source, options.refused)
@@ -103,6 +112,8 @@ def _watched(run: Run) -> Iterator[Told]:
 
 def _summary(database: Database, run: Run) -> None:
     tried = " (a dry run: nothing was changed)" if run.dry_run else ""
+    if run.state == CANCELLED:
+        sys.stdout.write("This run was cancelled; resume it to read the other rows.\n")
     sys.stdout.write(f"{run.done} rows: {run.accepted} accepted, {run.refused} refused{tried}\n")
     warned = database.read_now(lambda tx: by_id(tx, run.id))["warned"]
     if warned:

@@ -2,6 +2,8 @@
 
 import hashlib
 import itertools
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +15,7 @@ import orjson
 from hub.catalogue import location, products_by_code
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext, Document
-from hub.errors import Refused, StepNotAllowed
+from hub.errors import Refused, StepNotAllowed, UnknownReference
 from hub.imports.batches import Batch, Outcome, RowVerdict, Tried
 from hub.imports.names import Names, names_of
 from hub.imports.plan import Columns, Plan, Wanted
@@ -29,6 +31,8 @@ BATCH_ROWS = 5_000
 BATCH_ROWS_MAX = 20_000
 NAME_CHARS_MAX = 200
 ERROR_CHARS_MAX = 500
+
+CANCELLED = "cancelled"
 
 Told = Callable[["Run"], None]
 
@@ -169,6 +173,26 @@ def _resume(tx: Transaction, progress: _Progress, *, resume: bool) -> _Progress:
     return replace(progress, state="running")
 
 
+def cancel(tx: Transaction, context: CommandContext, run_id: str) -> None:
+    """Stop a run behind the batch that is being written; its rows and their units stay.
+
+    A cancelled run can be resumed like one that failed. Raises UnknownReference, or StepNotAllowed
+    for a run that is finished.
+    """
+    row = tx.row_as(_RunState, "SELECT done, state FROM import_run WHERE id = :id", id=run_id)
+    if row is None:
+        raise UnknownReference(f"there is no import run {run_id!r}", field="import_run")
+    stopped = tx.run(
+        "UPDATE import_run SET state = :cancelled, error = :error "
+        "WHERE id = :id AND state <> 'finished'",
+        cancelled=CANCELLED,
+        error=f"cancelled by {context.actor}",
+        id=run_id,
+    )
+    if not stopped:
+        raise StepNotAllowed("every row of this file was read", allowed=[])
+
+
 def carry_out(
     database: Database,
     context: CommandContext,
@@ -176,10 +200,14 @@ def carry_out(
     *,
     batch_rows: int = BATCH_ROWS,
     told: Told = lambda _: None,
+    seconds_max: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Run:
     """Read the file to its end, or go on where it was broken off; `told` hears of each batch.
 
-    What fails is written down beside the run before it is raised; the run can be resumed.
+    What fails is written down beside the run before it is raised; the run can be resumed. So it can
+    after `seconds_max`, which raises TimeUp behind a batch, and once it was cancelled: the run is
+    returned as it is then.
     """
     if run.state == "finished":
         return run
@@ -193,10 +221,17 @@ def carry_out(
         with Names() as names:
             rows = run.source.rows()
             _skip(database, run, rows, names, batch_rows)
-            tried = Tried()
+            tried, began, ends_at = Tried(), run.done, clock() + seconds_max
             while batch := list(itertools.islice(rows, batch_rows)):
+                if run.done > began and clock() > ends_at:
+                    raise TimeUp(
+                        f"{seconds_max:.0f} seconds are over at row {run.done}: resume it",
+                        allowed=["resume"],
+                    )
                 run = _one(database, context, run, batch, names, tried)
                 told(run)
+    except Cancelled:
+        return replace(run, state=CANCELLED)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
         if not isinstance(error, Elsewhere):
@@ -210,6 +245,14 @@ def carry_out(
         raise
     database.write_now(lambda tx: _finish(tx, context, run))
     return replace(run, state="finished")
+
+
+class TimeUp(StepNotAllowed):
+    """An import took longer than it may. Next: resume it, or split the file."""
+
+
+class Cancelled(Exception):
+    """The run was cancelled between two batches."""
 
 
 class Elsewhere(StepNotAllowed):
@@ -327,12 +370,14 @@ def _products(database: Database, wanted: dict[int, Wanted]) -> Mapping[str, Row
 
 
 def _written(tx: Transaction, context: CommandContext, batch: Batch) -> Outcome:
-    """Write one batch with its results and its progress; raises Elsewhere."""
+    """Write one batch with its results and its progress; raises Elsewhere or Cancelled."""
     row = tx.row_as(
         _RunState,
         "SELECT done, state FROM import_run WHERE id = :id FOR UPDATE",
         id=batch.run_id,
     )
+    if row is not None and row["state"] == CANCELLED:
+        raise Cancelled
     if row is None or row["done"] != batch.first - 1 or row["state"] == "finished":
         raise Elsewhere("another process reads this file", allowed=[])
     outcome = batch.carry_out(tx, context)

@@ -20,6 +20,7 @@ from hub.commands.context import CommandContext
 from hub.errors import Forbidden, InvalidInput, Refused
 from hub.imports import Plan, Run
 from hub.imports.command import mapping
+from hub.settings import Settings
 from hub.storage.database import Database
 from hub_api.http.access import Access
 from hub_api.http.view import Unauthenticated
@@ -31,13 +32,17 @@ NAME_CHARS_MAX = 200
 
 
 class Uploads:
-    """The endpoint for files. One file is read in at a time: scanners come first."""
+    """The endpoint for files. A few are read in at once: a small one waits for no large one.
 
-    def __init__(self, database: Database, access: Access, bytes_max: int) -> None:
+    Scanners come first: each file is written batch by batch, and never more files than set.
+    """
+
+    def __init__(self, database: Database, access: Access, settings: Settings) -> None:
         self._database = database
         self._access = access
-        self._bytes_max = bytes_max
-        self._turn = asyncio.Semaphore(1)
+        self._bytes_max = settings.import_bytes_max
+        self._seconds_max = settings.import_seconds_max
+        self._turn = asyncio.Semaphore(max(1, settings.imports_at_once))
 
     async def receive(self, request: Request) -> Response:
         """Take one file in."""
@@ -105,7 +110,13 @@ class Uploads:
     async def _carry_out(self, context: CommandContext, run: Run, path: Path) -> None:
         try:
             async with self._turn:
-                await asyncio.to_thread(imports.carry_out, self._database, context, run)
+                await asyncio.to_thread(
+                    imports.carry_out,
+                    self._database,
+                    context,
+                    run,
+                    seconds_max=self._seconds_max,
+                )
         except Exception:
             # The run keeps what went wrong; sent again, the file goes on from there.
             logger.exception("import %s was broken off", run.id)

@@ -54,7 +54,9 @@ class ImportRun:
     name: str
     format: str
     dry_run: bool = strawberry.field(description="Verdicts only: nothing was changed.")
-    state: str = strawberry.field(description="running, finished or failed; failed can be resumed.")
+    state: str = strawberry.field(
+        description="running, finished, failed or cancelled; all but finished can be resumed."
+    )
     total: int | None = strawberry.field(
         description="Number of rows, as far as the file states it."
     )

@@ -60,7 +60,7 @@ class ImportRun(SQLModel, table=True):
     digest: str = Field(max_length=64)  # SHA-256 of the file and of how it is to be read
     format: str = Field(max_length=20)  # csv, xlsx, parquet
     dry_run: bool = Field(default=False)
-    state: str = Field(default="running", max_length=20)  # running, finished, failed
+    state: str = Field(default="running", max_length=20)  # running, finished, failed, cancelled
     total: int | None = Field(default=None)
     done: int = integer()  # rows: a run that goes on skips as many
     accepted: int = integer()
