@@ -69,8 +69,8 @@ class WebhookCall:
 class OrderRef:
     """The order that a stored webhook call or queue message is about.
 
-    The jobs read the order again from the channel; they never trust the payload. `deleted` means
-    that the channel reports its end: an order that can no longer be read is then cancelled here.
+    The jobs read the order again; they never trust the payload. `deleted` means that the channel
+    reports its end: if it can no longer be read, it is cancelled here.
     """
 
     order_ref: str
@@ -97,10 +97,7 @@ class PushedLevel:
 
 @dataclass(frozen=True, slots=True)
 class PushedEvent:
-    """Result of pushing one event: accepted, refused (`error`), or still processing (`job`).
-
-    `job` is the remote's reference, by which `read_push` asks for the outcome later.
-    """
+    """Result of pushing one event: accepted, refused, or processing: `read_push` takes `job`."""
 
     event: str
     job: str | None = None
@@ -130,9 +127,9 @@ class Connector(ABC, Generic[Settings]):
     def account(cls, settings: Settings) -> Sequence[str]:  # noqa: ARG003 # a hook
         """Return which parts of which remote account the channel serves; none: not known.
 
-        Name them by `toolkit.accounts.account_part`, with no secret in them: one for each
-        marketplace, outlet or location whose orders it reads. A second channel of a part that is
-        served is refused, unless a person states that the two share it. Makes no call.
+        Name each marketplace, outlet or location whose orders it reads by
+        `toolkit.accounts.account_part`, without a secret. A second channel of a part is refused,
+        unless a person states that the two share it. Makes no call.
         """
         return ()
 
@@ -140,8 +137,8 @@ class Connector(ABC, Generic[Settings]):
     async def check(self) -> None:
         """Make the cheapest call that proves credentials and permissions.
 
-        Raises AuthFailed for refused credentials or a missing permission, NotFound for a location,
-        shop or account that the settings name and that does not exist.
+        Raises AuthFailed for refused credentials or a missing permission, NotFound for a wrong
+        location, shop or account in the settings.
         """
 
 
@@ -167,23 +164,20 @@ class PullOrders(ABC):
     """The kinds of lines, beside goods, by which it marks what takes no units."""
 
     unpaid_promise_hours: ClassVar[int | None] = 72
-    """Hours for which an unpaid order keeps its units, unless a channel says otherwise; None: no
-    end, for a channel that always decides about an unpaid order itself."""
+    """Hours for which an unpaid order keeps its units; None: the channel itself ends it."""
 
     @abstractmethod
     async def pull_orders(self, cursor: str) -> Page[Order]:
-        """Return the next orders changed after `cursor`; "" starts at the beginning.
+        """Return the next orders changed after `cursor`, which any page gave; "": from the start.
 
-        Every order changed since is returned at least once, in any order. Accepts the cursor of any
-        page returned before.
+        Every order changed since is returned at least once, in any order.
         """
 
     @abstractmethod
     async def read_order(self, ref: str) -> Order:
         """Return one order in its present state.
 
-        Raises NotFound for an unknown order, NotOurs for one that belongs to another channel of
-        the same account, Unreadable for one that cannot be read.
+        Raises NotFound for an unknown order, NotOurs for one of another channel, Unreadable.
         """
 
 
@@ -218,8 +212,7 @@ class CancelOrders(ABC):
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order; return a link or reference that a person can follow.
 
-        Safe to repeat: an order that is cancelled already is a success. Raises Rejected where the
-        channel refuses, as for a shipped order.
+        Safe to repeat: also of a cancelled order. Raises Rejected, as for a shipped order.
         """
 
 
@@ -356,10 +349,7 @@ class LookupWarranty(ABC):
 
 
 class BulkWarranty(ABC):
-    """A manufacturer's database that processes many questions as a job.
-
-    The jobs start it, keep the reference, and ask for the result later.
-    """
+    """A manufacturer's database that processes many questions as a job, asked for later."""
 
     job_questions_max: ClassVar[int] = 500
     """Most questions in one job."""

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,12 +23,21 @@ from hub.lifecycle import Action, Status
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
 from hub.reconciliation.differences import Scope as Comparison
 from hub.storage.sql import Transaction
-from hub.vocabulary import (CaptureMethod, Disposition, HoldReason, OrderState, WarrantyStatus)
+from hub.vocabulary import (
+    CaptureMethod,
+    Disposition,
+    HoldReason,
+    LineKind,
+    OrderLine,
+    OrderState,
+    WarrantyStatus,
+)
 from hub_api.console import certificates, labels, presenters
 from hub_api.console.csv_export import cell
 from hub_api.console.session import FORM_BYTES_MAX, local
 from hub_api.engine.documents import core_schema
 from hub_api.schema import schema
+from world import World
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 Visit = Callable[["Visitor"], Awaitable[None]]
@@ -447,6 +457,27 @@ def test_cases_and_orders_show_what_belongs_to_them(shop: Shop) -> None:
         assert "#1042" not in orders
 
     visit(shop, work)
+
+
+def test_an_order_that_waits_says_why(empty_shop: Shop) -> None:
+    world = World.build(empty_shop.database)
+    channel = world.channel()
+    line = OrderLine(ref="l-2", sku="GIFT", quantity=1, kind=LineKind.GIFT_CARD, title="Gift")
+    camera = OrderLine(ref="l-1", sku="CAM", quantity=1)
+    asked = HoldReason.CANCELLATION_REQUESTED
+    order = world.order(lines=[camera, line], hold=asked, currency="EUR", total=Decimal("19.90"))
+    order_id = world.accept(channel, order)
+    world.accept(channel, world.order("o-2"))
+
+    async def work(visitor: Visitor) -> None:
+        page = text_of(await visitor.get(f"/orders/{order_id}"))
+        for words in ("Buyer asks to cancel", "Nothing of it may leave", "19.90 EUR", "Gift card"):
+            assert words in page
+        held = text_of(await visitor.get("/orders?hold=CANCELLATION_REQUESTED"))
+        assert "#o-1" in held
+        assert "#o-2" not in held
+
+    visit(empty_shop, work)
 
 
 def test_hostile_texts_stay_texts(shop: Shop) -> None:
