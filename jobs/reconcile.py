@@ -33,7 +33,7 @@ from hub.errors import Refused
 from hub.reconciliation import comparison, order_comparison
 from hub.reconciliation import differences as reconciliation
 from hub.reconciliation.comparison import RegisteredUnit
-from hub.reconciliation.differences import AUTOMATIC, Difference, Fix, Scope, Totals
+from hub.reconciliation.differences import ASKED, AUTOMATIC, Difference, Fix, Scope, Totals
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
@@ -133,7 +133,7 @@ def _keep(
     now = runtime.clock()
     rows = [reconciliation.record(tx, run_id, channel["id"], each, now) for each in found]
     for row in rows:
-        if row["fix"] == Fix.ASK:
+        if Fix(row["fix"]) in ASKED:
             reconciliation.ask(tx, row, channel, now)
     return rows
 

@@ -37,7 +37,10 @@ class RegisteredUnit(TypedDict):
     telling: int
 
 
-class _Sku(TypedDict):
+class NearMatch(TypedDict):
+    """A product whose SKU is written almost like another one."""
+
+    id: str
     sku: str
 
 
@@ -113,27 +116,28 @@ def _unbound(tx: Transaction, seen: ObservedLevel) -> Difference | None:
             product_id=product["id"],
         )
     near = near_match(tx, seen.sku)
-    hint = f" It is written like our {near}." if near else ""
+    hint = f" It is written like our {near['sku']}." if near else ""
     return Difference(
         kind=Kind.UNKNOWN_LISTING,
         subject=seen.sku or seen.title,
-        ledger={"near_match": near} if near else {},
+        ledger={"near_match": near["sku"]} if near else {},
         remote=remote,
         cause=Cause.MAPPING_GAP,
         evidence=f"{seen.sku or seen.title!r} is listed there and is no product of ours.{hint}",
-        fix=Fix.ASK,
+        fix=Fix.BIND_NEAR_MATCH if near else Fix.ASK,
         severity=Severity.LOW,
+        product_id=near["id"] if near else None,
     )
 
 
-def near_match(tx: Transaction, sku: str) -> str | None:
-    """Return our only SKU that differs from the given one in case and blanks alone, if any."""
+def near_match(tx: Transaction, sku: str) -> NearMatch | None:
+    """Return our only product whose SKU differs from this one in case and blanks alone, if any."""
     rows = tx.rows_as(
-        _Sku,
-        "SELECT sku FROM product WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) = :plain LIMIT 2",
+        NearMatch,
+        "SELECT id, sku FROM product WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) = :plain LIMIT 2",
         plain=sku.strip().replace(" ", "").lower(),
     )
-    return rows[0]["sku"] if len(rows) == 1 and sku.strip() else None
+    return rows[0] if len(rows) == 1 and sku.strip() else None
 
 
 def same_sku_twice(sku: str, listings_seen: int) -> Difference:

@@ -12,16 +12,16 @@ from typing import Any
 
 import orjson
 
-from hub import cases, orders
+from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import StepNotAllowed
-from hub.orders import Shipment
+from hub.errors import InvalidInput, Refused, StepNotAllowed
+from hub.reconciliation import fixes
 from hub.reconciliation.rows import Identified, RunId, SentFact
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row, Transaction
-from hub.sync import channels, listings, outbox, registrations
+from hub.sync import listings, registrations
 
 RUN_MAX = timedelta(hours=1)  # after which the process of a run is presumed dead
 
@@ -69,6 +69,7 @@ class Fix(StrEnum):
 
     PUSH_LEVEL = "push_level"
     BIND_LISTING = "bind_listing"
+    BIND_NEAR_MATCH = "bind_near_match"  # to the product whose SKU differs in case and blanks
     ACCEPT_ORDER = "accept_order"
     CANCEL_ORDER = "cancel_order"
     PUSH_FULFILLMENT = "push_fulfillment"
@@ -76,8 +77,10 @@ class Fix(StrEnum):
     ASK = "ask"
 
 
+# Only a person decides on these; ASK has no fix that the hub could apply.
+ASKED = frozenset({Fix.ASK, Fix.BIND_NEAR_MATCH})
 # Safe: they repeat a normal step of the hub and do not change the ledger.
-AUTOMATIC = frozenset(Fix) - {Fix.ASK}
+AUTOMATIC = frozenset(Fix) - ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,21 +255,10 @@ def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
             listing_id = difference["listing_id"]
             assert listing_id is not None  # as comparison finds it
             listings.correct(tx, listing_id, seen, context.now)
-        case Fix.BIND_LISTING:
-            product_id = difference["product_id"]
-            assert product_id is not None  # as comparison finds it
-            remote = orjson.loads(difference["remote_claim"])
-            listings.bind(
-                tx,
-                difference["channel_id"],
-                product_id,
-                difference["subject"],
-                remote["remote"],
-                context.now,
-                observed=remote["quantity"],
-            )
+        case Fix.BIND_LISTING | Fix.BIND_NEAR_MATCH:
+            fixes.bind(tx, context, difference)
         case Fix.PUSH_FULFILLMENT:
-            _push_again(tx, context, difference)
+            fixes.push_again(tx, context, difference)
         case Fix.REGISTER_AGAIN:
             unit_id = difference["unit_id"]
             assert unit_id is not None  # as comparison finds it
@@ -274,7 +266,8 @@ def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
         case Fix.ASK:
             raise StepNotAllowed("only a person can settle this difference", allowed=["dismiss"])
         case Fix.CANCEL_ORDER:
-            _cancel(tx, context, difference)
+            fixes.cancel(tx, context, difference)
+            healed(tx, difference["id"], context.now)
             return
         case Fix.ACCEPT_ORDER:
             pass
@@ -286,14 +279,30 @@ def heal(tx: Transaction, context: CommandContext, difference_id: str) -> None:
     )
 
 
-def _cancel(
-    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
-) -> None:
-    """Cancel an order that its channel no longer has, which frees its units."""
-    channel = channels.by_id(tx, difference["channel_id"])
-    ref = str(orjson.loads(difference["remote_claim"])["ref"])
-    orders.delete(tx, context, channel, ref)
-    healed(tx, difference["id"], context.now)
+def heal_all(
+    tx: Transaction, context: CommandContext, channel_id: str, fix: Fix, *, limit: int
+) -> tuple[int, int]:
+    """Heal the open differences of a channel that one fix settles; return how many, and refused.
+
+    Raises InvalidInput for a fix that is applied order by order, or by a person only.
+    """
+    if fix in (Fix.ASK, Fix.ACCEPT_ORDER):
+        raise InvalidInput(f"{fix} is not applied to many at once", field="fix")
+    rows = tx.rows_as(
+        Identified,
+        "SELECT id FROM reconciliation_difference WHERE channel_id = :channel AND fix = :fix "
+        "AND state = 'open' ORDER BY id LIMIT :limit",
+        channel=channel_id,
+        fix=str(fix),
+        limit=limit,
+    )
+    refused = 0
+    for row in rows:
+        try:
+            heal(tx, context, row["id"])
+        except Refused:
+            refused += 1
+    return len(rows) - refused, refused
 
 
 def _live(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:
@@ -307,34 +316,6 @@ def _live(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:
     if row["state"] not in {"open", "healing"}:
         raise StepNotAllowed(f"the difference is {row['state']}", allowed=[])
     return row
-
-
-def _push_again(
-    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
-) -> None:
-    dead = [
-        row["id"]
-        for row in tx.rows_as(
-            Identified,
-            "SELECT id FROM outbox WHERE channel_id = :channel AND subject = :subject "
-            "AND topic = :topic AND state = 'dead'",
-            channel=difference["channel_id"],
-            subject=difference["order_id"],
-            topic=orders.TOPIC,
-        )
-    ]
-    if dead:
-        outbox.replay(tx, dead, context.now)
-        return
-    units = tx.rows_as(
-        Identified,
-        "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
-        "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
-        order_id=difference["order_id"],
-    )
-    orders.push_fulfillment(
-        tx, context, [row["id"] for row in units], Shipment(), reference=difference["id"]
-    )
 
 
 def healed(tx: Transaction, difference_id: str, now: datetime) -> None:

@@ -11,13 +11,13 @@ from connectors import Rejected, Transient
 from hub import orders
 from hub.catalogue import ProductCard, Tracking, register_product
 from hub.commands.work import Work
-from hub.errors import StepNotAllowed
+from hub.errors import InvalidInput, StepNotAllowed
 from hub.inbound import unserialized_stock
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.reconciliation import differences
-from hub.reconciliation.differences import Scope
+from hub.reconciliation.differences import Fix, Scope
 from hub.storage.sql import Row
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import reconcile, relay
@@ -116,10 +116,7 @@ def test_a_change_on_its_way_is_no_difference(world: World) -> None:
     assert (last["in_flight"], found) == (1, [])
 
 
-def test_a_listing_that_nobody_bound_is_bound_and_told(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reconcile, "HEAL_SECONDS_MAX", 0.1)  # nobody else heals it meanwhile
+def test_a_listing_that_nobody_bound_is_bound_and_told(world: World) -> None:
     connector, runtime, channel = stocked(world)
     world.receive("S-1", sku="SAW")
     connector.shown["SAW"] = 40
@@ -131,6 +128,8 @@ def test_a_listing_that_nobody_bound_is_bound_and_told(
     }
     assert connector.shown["SAW"] == 1
     assert world.value("SELECT kind FROM exception_case") == "disagreement"
+    state = "SELECT state FROM reconciliation_difference WHERE subject = 'SAW'"
+    assert world.value(state) == "healed"
 
 
 def test_a_listing_that_vanished_is_a_question(world: World) -> None:
@@ -346,3 +345,25 @@ def test_a_difference_that_can_not_be_healed_stops_no_other(
     assert world.rows("SELECT sku FROM listing ORDER BY sku") == [{"sku": "CAM"}, {"sku": "SAW"}]
     state = "SELECT state FROM reconciliation_difference WHERE subject = 'LENS'"
     assert world.value(state) == "open"
+
+
+def test_near_matches_are_accepted_one_by_one_or_all_at_once(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    connector.shown |= {" cam": 2, "Lens ": 3, "saw": 4}
+    world.receive("SN-1")
+    _, found = run(world, runtime, channel, Scope.LEVELS)
+    assert {each["fix"] for each in found} == {"bind_near_match"}
+    assert len(world.open_cases()) == 3
+    one = next(each["id"] for each in found if each["subject"] == " cam")
+    asyncio.run(reconcile.heal_one(runtime, channel, one, world.context()))
+    heal = lambda tx: differences.heal_all(  # noqa: E731
+        tx, world.context(), channel["id"], Fix.BIND_NEAR_MATCH, limit=10
+    )
+    assert world.write(heal) == (2, 0)
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert connector.shown == {" cam": 1, "Lens ": 0, "saw": 0}
+    assert world.open_cases() == []
+    states = world.rows("SELECT DISTINCT state FROM reconciliation_difference")
+    assert states == [{"state": "healed"}]
+    with pytest.raises(InvalidInput):
+        world.write(lambda tx: differences.heal_all(tx, world.context(), "x", Fix.ASK, limit=1))

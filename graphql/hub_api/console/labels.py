@@ -231,6 +231,7 @@ CAUSE: Words = {
 }
 FIX: Words = {
     "PUSH_LEVEL": "Send our quantity again",
+    "BIND_NEAR_MATCH": "Bind the listing to our product of nearly the same SKU",
     "BIND_LISTING": "Bind the listing to our product",
     "ACCEPT_ORDER": "Read the order again and take it in",
     "CANCEL_ORDER": "Cancel the order here",

@@ -242,4 +242,5 @@ ARGUMENTS: dict[str, str] = {
     "what": "Event in words.",
     "work": "Work in words.",
     "whole": "Refuse the order unless all its units can be promised at once.",
+    "fix": "Fix of the differences to heal.",
 }

@@ -208,6 +208,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
     "DifferenceFix": {
         "PUSH_LEVEL": "Push the level again.",
         "BIND_LISTING": "Bind the listing to its product.",
+        "BIND_NEAR_MATCH": "Bind the listing to the product whose SKU differs in case and blanks.",
         "ACCEPT_ORDER": "Read the order again and accept it.",
         "CANCEL_ORDER": "Cancel the order and free its units.",
         "PUSH_FULFILLMENT": "Push the fulfillment again.",

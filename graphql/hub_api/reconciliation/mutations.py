@@ -8,12 +8,20 @@ from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.reconciliation import differences as reconciliation
 from hub.reconciliation import run_views
+from hub.reconciliation.differences import Fix
 from hub.reconciliation.differences import Scope as Comparison
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
-from hub_api.reconciliation.types import Difference, ReconciliationRun, ReconciliationStarted
+from hub_api.reconciliation.types import (
+    Difference,
+    DifferencesHealed,
+    ReconciliationRun,
+    ReconciliationStarted,
+)
+
+HEALED_MAX = 1_000  # by one command
 
 
 def _difference(tx: Transaction, difference_id: str) -> Difference:
@@ -75,6 +83,24 @@ class ReconciliationMutation:
 
         await call.once_outside(context, heal)
         return await call.context.read(lambda tx: _difference(tx, id))
+
+    @command(
+        Scope.OPS,
+        description="Heal all open differences of a channel that one fix settles, such as listings "
+        "whose SKU differs in case and blanks.",
+        result=answer("HealDifferencesResult", DifferencesHealed),
+    )
+    async def heal_differences(self, call: Call, channel: str, fix: Fix) -> DifferencesHealed:
+        """Heal up to 1,000 differences at once; those that are refused stay open."""
+
+        def do(work: Work) -> list[int]:
+            channel_id = channels.get(work.tx, channel)["id"]
+            return list(
+                reconciliation.heal_all(work.tx, work.context, channel_id, fix, limit=HEALED_MAX)
+            )
+
+        healed, refused = (await call.once(call.context.command_context(), do)).value
+        return DifferencesHealed(healed=healed, refused=refused)
 
     @command(
         Scope.OPS,

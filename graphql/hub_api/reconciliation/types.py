@@ -123,3 +123,9 @@ class ReconciliationStarted:
     runs: list[ReconciliationRun] = strawberry.field(
         metadata={"size": len(Comparison)}, description="One for each scope."
     )
+
+
+@strawberry.type(description="How many differences one command healed.")
+class DifferencesHealed:
+    healed: int = strawberry.field(description="Differences whose fix is applied or queued.")
+    refused: int = strawberry.field(description="Differences whose fix was refused.")
