@@ -22,7 +22,7 @@ from hub.lifecycle import Action, Status
 from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
 from hub.reconciliation.differences import Scope as Comparison
 from hub.storage.sql import Transaction
-from hub.vocabulary import (CaptureMethod, Disposition, HoldReason, OrderState, WarrantyStatus)
+from hub.vocabulary import CaptureMethod, Disposition, HoldReason, OrderState, WarrantyStatus
 from hub_api.console import certificates, labels, presenters
 from hub_api.console.csv_export import cell
 from hub_api.console.session import FORM_BYTES_MAX, local
