@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from connectors.toolkit.amounts import amount, currency_code, total
+from connectors.toolkit.amounts import amount, currency_code, share_of, total
+from connectors.toolkit.json_fields import whole
 from hub.vocabulary import LineKind, Order, OrderLine
 
 KINDS = {"digital": LineKind.DIGITAL, "giftcertificate": LineKind.GIFT_CARD}
@@ -40,14 +41,15 @@ def with_money(read: Order, order: Mapping[str, Any], lines: Sequence[Mapping[st
 
 
 def with_price(read: OrderLine, line: Mapping[str, Any], order: Mapping[str, Any]) -> OrderLine:
-    """Return a line with its price, and with what it is."""
+    """Return a line with its price, and with what it is; amounts are of the units that it wants."""
+    ordered = whole(line, "quantity", read.quantity)
     price = amount(line, "price_inc_tax" if _with_tax(order) else "price_ex_tax")
     return replace(
         read,
         kind=KINDS.get(str(line.get("type")), LineKind.GOODS),
         unit_price=price if price is not None else amount(line, "base_price"),
-        discount=_discount(line),
-        tax=amount(line, "total_tax"),
+        discount=share_of(_discount(line), read.quantity, ordered),
+        tax=share_of(amount(line, "total_tax"), read.quantity, ordered),
     )
 
 

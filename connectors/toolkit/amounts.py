@@ -123,6 +123,14 @@ def per_unit(line: Decimal | None, quantity: int) -> Decimal | None:
     return one
 
 
+def share_of(line: Decimal | None, units: int, of: int) -> Decimal | None:
+    """Return what of a line's amount falls to some of its units; None unless it is known."""
+    if units == of:
+        return line
+    one = per_unit(line, of)
+    return None if one is None else one * units
+
+
 def positive(number: Decimal | None) -> Decimal | None:
     """Return an amount without its sign: some remotes write discounts and refunds below zero."""
     return None if number is None else abs(number)

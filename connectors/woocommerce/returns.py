@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
+from connectors.toolkit.amounts import share_of
 from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
 from connectors.toolkit.records import FieldError, Record, RecordReader
 from connectors.toolkit.refunded_units import share, units_that_left
@@ -25,6 +26,7 @@ from hub.vocabulary import Order, Return, ReturnLine, ReturnState
 
 RETURNS = RecordReader("return", ref="id")
 REFUNDS_PER_PAGE = 100
+DETAILS = "refund_details"
 REFUNDED_LINE = "_refunded_item_id"
 RESTOCKED = "_restock_refunded_items"
 # An order that somebody moved back keeps the time of its completion.
@@ -32,7 +34,7 @@ BEFORE_LEAVING = frozenset({"pending", "on-hold", "failed", "processing"})
 
 
 async def attach_refunds(api: RemoteApi, order: Record) -> None:
-    """Read the refunds of an order in full; its own list names only their amounts.
+    """Read the refunds of an order in full, beside its own list, which names only their amounts.
 
     Raises FieldError for an order whose refunds are not found.
     """
@@ -47,7 +49,7 @@ async def attach_refunds(api: RemoteApi, order: Record) -> None:
             found += nodes_of(await api.json("GET", path, params=params))
         except NotFound as missing:
             raise FieldError("id", order["id"], "has refunds that are not found") from missing
-    order.attach("refunds", found)
+    order.attach(DETAILS, found)
 
 
 def unsent_units(order: Mapping[str, Any], key: str) -> dict[str, int]:
@@ -72,7 +74,14 @@ def without_unsent(order: Order, unsent: Mapping[str, int]) -> Order:
     lines = []
     for line in order.lines:
         quantity = line.quantity - unsent.get(line.ref, 0)
-        lines.append(replace(line, quantity=quantity, fulfilled=min(line.fulfilled, quantity)))
+        changed = replace(
+            line,
+            quantity=quantity,
+            fulfilled=min(line.fulfilled, quantity),
+            discount=share_of(line.discount, quantity, line.quantity),
+            tax=share_of(line.tax, quantity, line.quantity),
+        )
+        lines.append(changed)
     return replace(order, lines=tuple(lines))
 
 
@@ -119,7 +128,7 @@ def _return(
 
 def _by_time(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the refunds of an order, oldest first."""
-    return sorted(records(order, "refunds"), key=lambda each: (_refunded_at(each), each["id"]))
+    return sorted(records(order, DETAILS), key=lambda each: (_refunded_at(each), each["id"]))
 
 
 def _refunded(order: Mapping[str, Any]) -> Sequence[Mapping[str, int]]:

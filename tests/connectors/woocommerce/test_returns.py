@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from connectors import NotFound
 from connectors.testing import ServedSimulator
 from connectors.toolkit.records import Record
 from connectors.woocommerce.connector import WooCommerce
-from connectors.woocommerce.returns import parse_returns, unsent_units
+from connectors.woocommerce.returns import parse_returns, unsent_units, without_unsent
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
-from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState
+from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderLine, OrderState
 from pulling import pull_all
 
 run = ServedSimulator("woocommerce", WooCommerceSimulator).run
@@ -47,7 +48,9 @@ def order(
     line = {"id": 311, "quantity": quantity, "sku": "CAM", "meta_data": metas}
     times = {"date_created_gmt": EARLY, "date_modified_gmt": LATE}
     return Record(
-        {"id": 723, "status": status, "line_items": [line], "refunds": list(refunds)} | times | more
+        {"id": 723, "status": status, "line_items": [line], "refund_details": list(refunds)}
+        | times
+        | more
     )
 
 
@@ -100,6 +103,24 @@ def test_only_what_was_put_into_stock_again_came_back() -> None:
     assert found.refunded_at == datetime(2026, 11, 3, 10, tzinfo=UTC)
 
 
+def test_what_a_line_costs_is_of_the_units_that_it_still_wants() -> None:
+    line = OrderLine(
+        ref="311", sku="CAM", quantity=3, discount=Decimal("1.50"), tax=Decimal("0.10")
+    )
+    placed = datetime(2026, 11, 1, tzinfo=UTC)
+    whole = Order(
+        ref="723",
+        number="723",
+        state=OrderState.OPEN,
+        remote_state="processing",
+        lines=(line,),
+        placed_at=placed,
+        updated_at=placed,
+    )
+    (left,) = without_unsent(whole, {"311": 1}).lines
+    assert (left.quantity, left.discount, left.tax) == (2, Decimal("1.00"), Decimal("0.066666"))
+
+
 def test_a_refund_of_money_alone_has_no_lines() -> None:
     (found,) = parse_returns(order(refund(1, LATE, {})), KEY)
     assert (found.lines, found.refunded) == ((), True)
@@ -115,6 +136,7 @@ def test_an_order_is_completed_once_all_that_was_not_refunded_has_left() -> None
         simulator.refund(ref, {line: 1})
         (pulled,) = (await pull_all(connector))[0]
         assert [(each.quantity, each.fulfilled) for each in pulled.lines] == [(1, 0)]
+        assert pulled.refunded == Decimal("10.00")
         clock[0] += timedelta(hours=1)
         left = FulfillmentLine(order_line_ref=str(line), serials=("C-1",))
         await connector.push_fulfillment(
