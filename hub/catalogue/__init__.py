@@ -99,11 +99,15 @@ SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManufacturerCard:
-    """Data of a manufacturer; `serial_pattern` is a regular expression for its serials."""
+    """Data of a manufacturer; `serial_pattern` is a regular expression for its serials.
+
+    `serial_period` is where year, month or week of production stand in them, as checked before.
+    """
 
     code: str
     name: str
     serial_pattern: str | None = None
+    serial_period: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +185,15 @@ def register_manufacturer(tx: Transaction, context: CommandContext, card: Manufa
     _check_code_and_name(card.code, card.name)
     row = tx.row_as(
         _Id,
-        "INSERT INTO manufacturer(id, code, name, serial_pattern, created_at) "
-        "VALUES(:id, :code, :name, :pattern, :now) ON CONFLICT(code) DO UPDATE "
-        "SET name = excluded.name, serial_pattern = excluded.serial_pattern RETURNING id",
+        "INSERT INTO manufacturer(id, code, name, serial_pattern, serial_period, created_at) "
+        "VALUES(:id, :code, :name, :pattern, :period, :now) ON CONFLICT(code) DO UPDATE "
+        "SET name = excluded.name, serial_pattern = excluded.serial_pattern, "
+        "serial_period = excluded.serial_period RETURNING id",
         id=new_id(),
         code=card.code,
         name=card.name,
         pattern=card.serial_pattern,
+        period=card.serial_period,
         now=micros(context.now),
     )
     assert row is not None

@@ -9,12 +9,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from hub.clock import micros
 from hub.errors import InvalidInput, UnknownReference
 from hub.identifiers.numbers import canonical
-from hub.recalls import serial_ranges
+from hub.recalls import serial_periods, serial_ranges
 from hub.storage.sql import Transaction
 
 DEPTH_MAX = 4
@@ -26,6 +26,11 @@ WHY_CHARS_MAX = 200
 FAR = 9_000_000_000_000_000  # microseconds since 1970: after everything
 
 Predicate = dict[str, Any]
+
+
+class _PeriodRule(TypedDict):
+    code: str
+    serial_period: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,36 @@ def parse(tx: Transaction, given: Mapping[str, Any]) -> Predicate:
     Raises UnknownReference for a product, a manufacturer or a delivery that does not exist.
     """
     predicate = _node(given, 1, itertools.count(1))
+    _decode(tx, predicate)
     for name, (statement, error) in KNOWN.items():
         for value in _named(predicate, name):
             bound = value if isinstance(value, dict) else {"code": value}
             if tx.row(statement, **bound) is None:
                 raise UnknownReference(error.format(**bound), field=name)
     return predicate
+
+
+def _decode(tx: Transaction, node: Predicate) -> None:
+    """Keep with periods the rules of their makers, as they are now."""
+    if "periods" in node:
+        codes = sorted({each["manufacturer"] for each in node["periods"]})
+        rules = {
+            row["code"]: row["serial_period"]
+            for row in tx.rows_as(
+                _PeriodRule,
+                "SELECT code, serial_period FROM manufacturer WHERE code IN (:codes...)",
+                codes=codes,
+            )
+        }
+        for code in codes:
+            if code not in rules:
+                raise UnknownReference(f"there is no manufacturer {code!r}", field="periods")
+        node["periods"] = [
+            serial_periods.with_rule(each, rules[each["manufacturer"]]) for each in node["periods"]
+        ]
+    further = [node["component"]] if "component" in node else []
+    for each in (*further, *node.get("all", ()), *node.get("any", ())):
+        _decode(tx, each)
 
 
 def skus(predicate: Predicate) -> set[str] | None:
@@ -192,6 +221,7 @@ FIELDS: dict[str, Callable[[str, Any], Any]] = {
     "prefixes": serial_ranges.parse_prefixes,
     "patterns": serial_ranges.parse_patterns,
     "segments": serial_ranges.parse_segments,
+    "periods": serial_periods.parse,
     "lots": _texts,
     "produced_from": _day,
     "produced_to": _day,
@@ -252,12 +282,27 @@ def _told(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[in
             case "ranges" | "prefixes" | "patterns" | "segments":
                 serial = f"{unit}.serial_canonical"
                 texts.append(serial_ranges.compiled(name, value, serial, values, count))
+            case "periods":
+                texts.append(_made(value, unit, values, count))
             case "deliveries":
                 texts.append(_delivered(value, unit, values, count))
             case _:
                 values[f"p{number}"] = value
                 texts.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
     return " AND ".join(texts)
+
+
+def _made(
+    periods: list[dict[str, str]], unit: str, values: dict[str, Any], count: Iterator[int]
+) -> str:
+    texts = []
+    for each in periods:
+        name = f"p{next(count)}"
+        values[f"{name}m"] = each["manufacturer"]
+        made = serial_periods.made_in(each, f"{unit}.serial_canonical", name, values)
+        of_maker = _PLAIN["manufacturer"].format(unit=unit, name=f"{name}m")
+        texts.append(f"({of_maker} AND {made})")
+    return "(" + " OR ".join(texts) + ")"
 
 
 def _delivered(
@@ -319,6 +364,9 @@ TEXTS: dict[str, Callable[[Any], str]] = {
         + " and ".join(
             f"{part['first']} to {part['last']} at place {part['start']}" for part in parts
         )
+    ),
+    "periods": lambda periods: " or ".join(
+        f"made by {each['manufacturer']} in {each['first']} to {each['last']}" for each in periods
     ),
     "lots": _few("lot"),
     "produced_from": lambda day: f"produced from {day}",

@@ -11,6 +11,7 @@ from hub.catalogue import (
 )
 from hub.commands.work import Work
 from hub.identifiers import serials
+from hub.recalls import serial_periods
 from hub_api.catalogue.types import CatalogueChanged, LocationInput, ManufacturerInput, ProductInput
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
@@ -39,6 +40,8 @@ class CatalogueMutation:
             tx = work.tx
             for maker in manufacturers or []:
                 serials.check_pattern(maker.serial_pattern or "")
+                if maker.serial_period is not None:
+                    serial_periods.check_rule(maker.serial_period)
                 catalogue.register_manufacturer(tx, context, ManufacturerCard(**vars(maker)))
             for product in products or []:
                 serials.check_pattern(product.serial_pattern or "")

@@ -161,6 +161,11 @@ class ManufacturerInput:
         "(?#luhn), (?#gs1) or (?#mod43) in it.",
         default=None,
     )
+    serial_period: str | None = strawberry.field(
+        description="Pattern of its serials with the time of production, for recalls: yyyy or yy "
+        "is the year, mm the month, ww the week, as in LT-yyyy-ww??-*.",
+        default=None,
+    )
 
 
 @strawberry.input(description="A product; the same SKU again changes it.")

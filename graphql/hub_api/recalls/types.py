@@ -45,6 +45,18 @@ class SerialSegmentInput:
 
 
 @strawberry.input(
+    description="A time of production as a maker's serials state it, from one year, month or week "
+    "to another, both in it."
+)
+class SerialPeriodInput:
+    manufacturer: str = strawberry.field(
+        description="Code of the maker; its serialPeriod decodes the serials."
+    )
+    first: str = strawberry.field(description="2025, 2025-03 or 2025-W09.")
+    last: str = strawberry.field(description="Of the same kind.")
+
+
+@strawberry.input(
     description="Predicate of a recall. Each field narrows it; `all` and `any` join further "
     "predicates; `component` matches a kit that has, or ever had, a matching "
     "part."
@@ -66,6 +78,9 @@ class RecallPredicateInput:
     )
     segments: list[SerialSegmentInput] | None = strawberry.field(
         description="Parts of serials at fixed places; all must match.", default=None
+    )
+    periods: list[SerialPeriodInput] | None = strawberry.field(
+        description="Times of production that serials state.", default=None
     )
     lots: list[str] | None = None
     produced_from: date | None = None
@@ -93,7 +108,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, SerialRangeInput):
         ends = {"first": value.first, "last": value.last}
         return ends | {"letters": True} if value.letters else ends
-    if isinstance(value, SerialSegmentInput | AdvanceShipNoticeReference):
+    if isinstance(value, SerialSegmentInput | SerialPeriodInput | AdvanceShipNoticeReference):
         return dict(vars(value))
     if isinstance(value, date):
         return value.isoformat()

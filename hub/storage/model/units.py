@@ -20,6 +20,7 @@ class Manufacturer(SQLModel, table=True):
     code: str = Field(unique=True, max_length=64)
     name: str = Field(max_length=200)
     serial_pattern: str | None = Field(default=None, max_length=200)  # a regular expression
+    serial_period: str | None = Field(default=None, max_length=100)  # where year and week stand
     created_at: int = instant()
 
 

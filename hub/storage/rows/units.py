@@ -106,6 +106,7 @@ class ManufacturerRow(TypedDict):
     code: str
     name: str
     serial_pattern: str | None
+    serial_period: str | None
     created_at: int
 
 

@@ -264,6 +264,7 @@ def _manufacturer() -> None:
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("serial_pattern", sa.String(length=200), nullable=True),
+        sa.Column("serial_period", sa.String(length=100), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("code"),
