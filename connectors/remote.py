@@ -254,18 +254,19 @@ class RemoteApi:
             raise Unknown(f"{method} {path}: the answer is not an object")
         return found
 
-    async def json_page(self, path: str, **options: Any) -> Mapping[str, Any]:
+    async def json_page(self, path: str, empty: str, **options: Any) -> Mapping[str, Any]:
         """Ask for one page of a list by GET; {} where the remote answers that the list is empty.
 
-        It may say so with "no content" (204), or with 404 and an error in JSON, as Walmart does. A
-        404 of anything else is NotFound: the path is wrong. Otherwise as `json_object`.
+        It may say so with "no content" (204), or with 404 and a JSON object that contains the word
+        `empty`, as Walmart does. Any other 404 is NotFound: the path is wrong, or the account has
+        no such list. Otherwise as `json_object`.
         """
         response = await self.request("GET", path, accept=(404,), **options)
         if response.status_code in NO_CONTENT:
             return {}
         found = _object_in(response)
         if response.status_code == 404:
-            if found is None:
+            if found is None or empty not in response.text:
                 self._raise_for_error(response)
             return {}
         if found is None:

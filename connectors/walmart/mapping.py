@@ -40,6 +40,7 @@ BUDGETS = tuple(
     )
 )
 _NAMES = frozenset(rate_limit.name for rate_limit in BUDGETS)
+EMPTY_LIST = "CONTENT_NOT_FOUND"  # how the code of Walmart's error begins
 
 
 def common_headers() -> dict[str, str]:
@@ -92,7 +93,7 @@ async def request_object(
 async def request_page(api: RemoteApi, path: str, **options: Any) -> Mapping[str, Any]:
     """Ask for one page of a list; {} for an empty one, which Walmart answers with 404."""
     return await api.json_page(
-        path, operation=operation_of("GET", path), headers=common_headers(), **options
+        path, EMPTY_LIST, operation=operation_of("GET", path), headers=common_headers(), **options
     )
 
 

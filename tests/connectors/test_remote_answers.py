@@ -212,7 +212,7 @@ def page_of(answer: Answer) -> Any:
         remote = Remote(base_url="https://shop.test", calls_per_second=1000)
         api = RemoteApi(remote, attempts=1, transport=httpx.MockTransport(answer))
         try:
-            return await api.json_page("/things", params={"limit": "10"})
+            return await api.json_page("/things", "CONTENT_NOT_FOUND", params={"limit": "10"})
         except ConnectorError as error:
             return error
         finally:
@@ -228,7 +228,9 @@ def test_a_list_may_be_empty_in_several_ways() -> None:
     assert page_of(lambda _: httpx.Response(200, json={"list": []})) == {"list": []}
 
 
-@pytest.mark.parametrize("text", ["no", "<html>Not Found</html>", "[]"])
+@pytest.mark.parametrize(
+    "text", ["no", "<html>Not Found</html>", "[]", '{"message": "no route", "code": 404}']
+)
 def test_a_path_that_is_wrong_is_no_empty_list(text: str) -> None:
     assert isinstance(page_of(lambda _: httpx.Response(404, text=text)), NotFound)
 
