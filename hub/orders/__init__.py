@@ -168,7 +168,8 @@ def allocate_again(work: Work, order_id: str) -> None:
     if order["state"] in (OrderState.CANCELLED, OrderState.DRAFT):
         raise StepNotAllowed(f"the order {order['number']} takes no units", allowed=[])
     work.tx.run(
-        "UPDATE sales_order SET promises_ended_at = NULL WHERE id = :id",
+        "UPDATE sales_order SET promises_ended_at = NULL, promises_from = :now WHERE id = :id",
+        now=micros(work.context.now),
         id=order_id,
     )
     work.tx.run("UPDATE order_line SET withheld = 0 WHERE order_id = :id", id=order_id)

@@ -31,7 +31,7 @@ ASKS_FOR_A_PERSON = (
     HoldReason.REFUNDED,
     HoldReason.FRAUD_REVIEW,
 )
-# Nobody owes the seller to pay after these: their promises have an end.
+# Without the buyer's money: the promises have an end.
 UNPAID = (HoldReason.PAYMENT_PENDING, HoldReason.REFUNDED)
 
 
@@ -153,8 +153,9 @@ def release(work: Work, scans: Sequence[Scan]) -> list[Verdict]:
 def unpaid_too_long(tx: Transaction, context: CommandContext, *, limit: int) -> list[str]:
     """End the promises of orders that were not paid in time; return their ids, oldest first.
 
-    Each channel says how long an unpaid order keeps its units (`unpaid_promise_hours`), from its
-    placing, or from its arrival here where that is later. The caller settles the orders.
+    Each channel says how long an unpaid order keeps its units (`unpaid_promise_hours`): from its
+    placing, from its arrival here where that is later, or from when a person allocated it again.
+    The caller settles the orders.
     """
     rows = tx.rows_as(
         _Id,
@@ -163,8 +164,8 @@ def unpaid_too_long(tx: Transaction, context: CommandContext, *, limit: int) -> 
         "WHERE sales_order.state = 'pending' AND sales_order.hold IN (:unpaid...) "
         "AND COALESCE(sales_order.hold_override, '') <> sales_order.hold "
         "AND sales_order.promises_ended_at IS NULL AND channel.unpaid_promise_hours IS NOT NULL "
-        "AND (CASE WHEN sales_order.placed_at > sales_order.recorded_at "
-        "THEN sales_order.placed_at ELSE sales_order.recorded_at END) "
+        "AND COALESCE(sales_order.promises_from, CASE WHEN sales_order.placed_at > "
+        "sales_order.recorded_at THEN sales_order.placed_at ELSE sales_order.recorded_at END) "
         "+ channel.unpaid_promise_hours * :hour <= :now "
         "ORDER BY sales_order.placed_at, sales_order.id LIMIT :limit",
         unpaid=[str(each) for each in UNPAID],

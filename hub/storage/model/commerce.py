@@ -148,6 +148,7 @@ class Order(SQLModel, table=True):
     hold_override_at: int | None = instant(nullable=True)
     is_test: bool = Field(default=False)
     promises_ended_at: int | None = instant(nullable=True)  # it stayed unpaid for too long
+    promises_from: int | None = instant(nullable=True)  # a person allocated it again
     currency: str | None = Field(default=None, max_length=3)
     # Exact decimals as text: no database rounds them.
     total: str | None = Field(default=None, max_length=40)

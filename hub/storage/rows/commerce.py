@@ -137,6 +137,7 @@ class OrderRow(TypedDict):
     hold_override_at: int | None
     is_test: bool
     promises_ended_at: int | None
+    promises_from: int | None
     currency: str | None
     total: str | None
     discount: str | None

@@ -155,6 +155,25 @@ def test_an_unpaid_order_loses_its_units_in_time_and_gets_them_back(
     assert world.unit("SN-1")["promised_to"] is not None
 
 
+def test_an_unpaid_order_that_a_person_allocates_again_keeps_its_units_for_as_long(
+    world: World, shop: Row
+) -> None:
+    world.receive("SN-1")
+    world.accept(shop, world.order(**UNPAID))
+    order_id = order_row(world)["id"]
+
+    def ended(**later: float) -> int:
+        world.pass_time(**later)
+        return world.write(lambda tx: orders.end_unpaid_promises(tx, world.context(), limit=10))
+
+    assert ended(hours=2) == 1
+    world.write(lambda tx: orders.allocate_again(Work(tx, world.context(), "c-1"), order_id))
+    assert ended(minutes=119) == 0
+    assert world.unit("SN-1")["promised_to"] is not None
+    assert ended(minutes=1) == 1
+    assert world.unit("SN-1")["promised_to"] is None
+
+
 def test_a_hold_that_is_no_missing_payment_has_no_end(world: World, shop: Row) -> None:
     world.receive("SN-1")
     world.accept(shop, world.order(**PAID, hold=HoldReason.ON_HOLD))

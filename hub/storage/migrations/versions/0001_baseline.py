@@ -885,6 +885,7 @@ def _sales_order() -> None:
         sa.Column("hold_override_at", sa.BigInteger(), nullable=True),
         sa.Column("is_test", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("promises_ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("promises_from", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("total", sa.String(length=40), nullable=True),
         sa.Column("discount", sa.String(length=40), nullable=True),
