@@ -15,6 +15,13 @@ from hub.storage.sql import Transaction
 from hub.vocabulary import LineKind, OrderState
 
 LEFT = ("shipped", "sold")
+# A line of the order that takes units: goods of a serialized product, or of none that is known yet.
+TAKING_LINE = (
+    "SELECT 1 FROM order_line WHERE order_line.order_id = sales_order.id "
+    "AND order_line.kind = 'goods' AND (order_line.product_id IS NULL OR EXISTS (SELECT 1 "
+    "FROM product WHERE product.id = order_line.product_id "
+    "AND product.tracking IN ('serial', 'serial_lot')))"
+)
 # Duplicates are not served; the first order is.
 REPEATED = ("suspected", "same")
 
@@ -225,9 +232,22 @@ def close_if_done(tx: Transaction, order_ids: Sequence[str]) -> None:
     """
     if not order_ids:
         return
+    tx.run(  # most orders: one statement for all of them
+        "UPDATE sales_order SET state = 'fulfilled' WHERE id IN (:ids...) "
+        "AND state IN ('open', 'pending') AND NOT EXISTS (SELECT 1 FROM channel_return "
+        f"WHERE channel_return.order_id = sales_order.id) AND EXISTS ({TAKING_LINE}) "
+        f"AND NOT EXISTS ({TAKING_LINE} AND order_line.quantity > "
+        "(SELECT COUNT(*) FROM unit WHERE unit.order_line_id = order_line.id "
+        f"AND unit.status IN ('shipped', 'sold') AND {ASKED_FOR}) "
+        "+ (SELECT COALESCE(SUM(line_return.times), 0) FROM line_return "
+        "WHERE line_return.order_line_id = order_line.id))",
+        ids=list(order_ids),
+    )
     for order in tx.rows_as(
         OrderRow,
-        "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending')",
+        "SELECT * FROM sales_order WHERE id IN (:ids...) AND state IN ('open', 'pending') "
+        "AND (EXISTS (SELECT 1 FROM channel_return WHERE channel_return.order_id = sales_order.id) "
+        f"OR (remote_done AND NOT EXISTS ({TAKING_LINE})))",
         ids=list(order_ids),
     ):
         lines = tx.rows_as(
