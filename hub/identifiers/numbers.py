@@ -7,6 +7,7 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 
 SERIAL_CHARS_MAX = 100
+FOLDED = "folded"  # of a product: case, blanks and dashes of its serials do not count
 EXACT = "exact"  # of a product: each character of its serials counts
 
 _SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # AIM identifier that a scanner puts in front

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from hub.catalogue import SERIAL_TRACKED
+from hub.errors import InvalidBarcode
+from hub.identifiers.numbers import FOLDED, serial_key
 from hub.ledger.rules.order import ASKED_FOR
 from hub.storage.rows import OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
@@ -39,8 +41,9 @@ class LineUnit(TypedDict):
     named: bool
 
 
-class _ProductId(TypedDict):
+class _SerializedProduct(TypedDict):
     id: str
+    serial_case: str
 
 
 class _LineRef(TypedDict):
@@ -64,6 +67,7 @@ class LineStatus:
 
     line: OrderLineRow
     takes_units: bool = True
+    serial_case: str = FOLDED  # of its product
     wanted: int = 0
     promised: list[LineUnit] = field(default_factory=list)
     left: list[LineUnit] = field(default_factory=list)
@@ -73,6 +77,13 @@ class LineStatus:
     back: int = 0  # shipped and returned units
     taken_off: int = 0  # reduction of the quantity by returns
     expected_back: int = 0  # units of returns that are not back: refunded, kept or in transit
+
+    def key(self, serial: str) -> str:
+        """Return the key by which serials of the line are compared; odd text is its own key."""
+        try:
+            return serial_key(serial, self.serial_case)
+        except InvalidBarcode:
+            return serial
 
     @property
     def lacking(self) -> int:
@@ -135,6 +146,7 @@ def of_lines(tx: Transaction, order: OrderRow, lines: Sequence[OrderLineRow]) ->
     found = []
     for line in lines:
         one = LineStatus(line=line, back=back.get(line["id"], 0))
+        one.serial_case = serialized.get(line["product_id"] or "", FOLDED)
         one.takes_units = line["kind"] == LineKind.GOODS and (
             line["product_id"] is None or line["product_id"] in serialized
         )
@@ -159,16 +171,19 @@ def wants_units(order: OrderRow) -> bool:
     return order["state"] not in (OrderState.CANCELLED, OrderState.DRAFT) and not ended
 
 
-def _serialized(tx: Transaction, lines: Sequence[OrderLineRow]) -> set[str]:
-    """Return the products of lines of which the hub keeps units; channels count the others."""
+def _serialized(tx: Transaction, lines: Sequence[OrderLineRow]) -> dict[str, str]:
+    """Return the products of which the hub keeps units, with the case of their serials.
+
+    Channels count the other products of the lines.
+    """
     ids = sorted({line["product_id"] for line in lines if line["product_id"] is not None})
     rows = tx.rows_as(
-        _ProductId,
-        "SELECT id FROM product WHERE id IN (:ids...) AND tracking IN (:kept...)",
+        _SerializedProduct,
+        "SELECT id, serial_case FROM product WHERE id IN (:ids...) AND tracking IN (:kept...)",
         ids=ids,
         kept=[str(each) for each in SERIAL_TRACKED],
     )
-    return {row["id"] for row in rows}
+    return {row["id"]: row["serial_case"] for row in rows}
 
 
 def refs_without_units(tx: Transaction, order_id: str) -> list[str]:

@@ -15,7 +15,6 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import new_id
 from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
-from hub.identifiers.numbers import canonical
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -27,7 +26,7 @@ from hub.vocabulary import CaptureMethod
 
 
 class _Serial(TypedDict):
-    serial_canonical: str
+    serial: str
 
 
 def settle(tx: Transaction, context: CommandContext, channel: ChannelRow, order: OrderRow) -> None:
@@ -115,10 +114,11 @@ def _hand_over(
 ) -> None:
     """Record a counter sale: sell the named serials, allocate units for the unnamed ones."""
     line = one.line
-    served = {unit["serial_canonical"] for unit in one.left} | _came_back(tx, line)
+    served = {one.key(unit["serial"]) for unit in one.left}
+    served |= {one.key(serial) for serial in _came_back(tx, line)}
     serials = orjson.loads(line["serials"])
     for serial in serials:
-        if canonical(serial) not in served:
+        if one.key(serial) not in served:
             _sell(tx, context, channel, order, line, serial)
     (now,) = line_status.of_lines(tx, order, [line])
     # Units sold without a serial stay allocated, so that no other channel sells them.
@@ -149,11 +149,11 @@ def _capture_settled(
 def _came_back(tx: Transaction, line: OrderLineRow) -> set[str]:
     rows = tx.rows_as(
         _Serial,
-        "SELECT unit.serial_canonical FROM line_return "
+        "SELECT unit.serial FROM line_return "
         "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
         line=line["id"],
     )
-    return {row["serial_canonical"] for row in rows}
+    return {row["serial"] for row in rows}
 
 
 def _sell(

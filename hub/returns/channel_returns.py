@@ -14,7 +14,6 @@ from hub import cases, orders
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.identifiers.numbers import canonical
 from hub.orders import line_status, order_lookup
 from hub.orders.line_status import LineStatus
 from hub.orders.order_lookup import ChannelOrderRow
@@ -42,11 +41,11 @@ class _Id(TypedDict):
 
 class _ReturnedUnit(TypedDict):
     id: str
-    serial_canonical: str
+    serial: str
 
 
 class _SerialOfUnit(TypedDict):
-    serial_canonical: str
+    serial: str
 
 
 class _UnitReturn(TypedDict):
@@ -257,17 +256,15 @@ def _wrong_serials(
     wrong = []
     for line in reported:
         one = statuses[line["order_line_ref"]]
-        left = {unit["serial_canonical"] for unit in one.left} | {
-            unit["serial_canonical"] for unit in _back(tx, one)
-        }
-        wrong += [each for each in orjson.loads(line["serials"]) if canonical(each) not in left]
+        left = {one.key(unit["serial"]) for unit in [*one.left, *_back(tx, one)]}
+        wrong += [each for each in orjson.loads(line["serials"]) if one.key(each) not in left]
     return wrong
 
 
 def _back(tx: Transaction, one: LineStatus) -> list[_ReturnedUnit]:
     return tx.rows_as(
         _ReturnedUnit,
-        "SELECT unit.id, unit.serial_canonical FROM line_return "
+        "SELECT unit.id, unit.serial FROM line_return "
         "JOIN unit ON unit.id = line_return.unit_id WHERE line_return.order_line_id = :line",
         line=one.line["id"],
     )
@@ -377,11 +374,11 @@ def of_unit(tx: Transaction, line_id: str, unit: _SerialOfUnit) -> ChannelReturn
         "ORDER BY channel_return.id",
         line=line_id,
     )
-    for row in rows:
-        if unit["serial_canonical"] in {canonical(each) for each in orjson.loads(row["serials"])}:
-            return _announced(row)
     line = order_lookup.line_of(tx, line_id)
     (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, line["order_id"]), [line])
+    for row in rows:
+        if one.key(unit["serial"]) in {one.key(each) for each in orjson.loads(row["serials"])}:
+            return _announced(row)
     back = one.back
     for row in (each for each in rows if each["comes_back"]):
         if row["quantity"] > back:

@@ -363,3 +363,28 @@ def test_amounts_say_whether_anything_is_to_be_paid(
     world.accept(shop, world.order(**more))
     row = order_row(world)
     assert (row["hold"], row["state"]) == (hold, "open" if hold is None else "pending")
+
+
+def sold_at_the_till(*serials: str, quantity: int = 1) -> OrderLine:
+    return OrderLine(ref="l-1", sku="CAM", quantity=quantity, serials=serials)
+
+
+def test_a_serial_that_is_none_stops_no_order(world: World, shop: Row) -> None:
+    world.receive("SN-1", "SN-2")
+    line = sold_at_the_till("-", "\u200b", "SN-1", quantity=3)
+    sale = world.order(lines=[line], state=OrderState.FULFILLED, at_counter=True)
+    for _ in range(2):
+        world.accept(shop, sale)
+    assert world.unit("SN-1")["status"] == "sold"
+    unknown = [subject for kind, subject in world.open_cases() if kind == "unknown_serial"]
+    assert sorted(unknown) == ["-", "\u200b"]
+
+
+def test_serials_that_differ_in_case_alone_are_two_sales_where_case_counts(
+    world: World, shop: Row
+) -> None:
+    world.write(lambda tx: tx.run("UPDATE product SET serial_case = 'exact' WHERE sku = 'CAM'"))
+    world.receive("Ab-1", "aB-1")
+    line = sold_at_the_till("Ab-1", "aB-1", quantity=2)
+    world.accept(shop, world.order(lines=[line], state=OrderState.FULFILLED, at_counter=True))
+    assert world.rows("SELECT DISTINCT status FROM unit") == [{"status": "sold"}]
