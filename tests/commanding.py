@@ -230,6 +230,8 @@ class Situation:
                 return draw(st.integers(0, 3))
             case "Float":
                 return draw(st.sampled_from((0.0, 4.5, 20.0)))
+            case "Decimal":
+                return draw(st.sampled_from(("0", "0.10", "19.99", "-1")))
             case "Boolean":
                 return draw(st.booleans())
             case "Date":

@@ -158,7 +158,7 @@ class TestMedusa(ConnectorSuite):
         "stock_location_id": "sloc_1",
     }
     level_remote: ClassVar[Mapping[str, str]] = {"inventory_item_id": "iitem_1"}
-    empty_page: ClassVar[Any] = {"orders": [], "count": 0}
+    empty_page: ClassVar[Any] = {"orders": [], "returns": [], "count": 0}
 
 
 class TestAmazon(ConnectorSuite):
