@@ -16,7 +16,6 @@ from jobs.recovery import SOON_ATTEMPTS_MAX
 from jobs.runtime import Runtime
 
 EARLIER_MAX = 50
-HINTED = ("webhook", "queue")  # sources of hints
 
 
 def hinted(runtime: Runtime, channel: ChannelRow, group: Sequence[InboxRow]) -> frozenset[str]:
@@ -65,4 +64,5 @@ async def _was_reported(runtime: Runtime, channel: ChannelRow, ref: str) -> bool
     earlier = await runtime.database.read(
         lambda tx: inbox.about(tx, channel["id"], ref, limit=EARLIER_MAX)
     )
-    return ref in hinted(runtime, channel, [each for each in earlier if each["source"] in HINTED])
+    hints = [each for each in earlier if each["source"] in inbox.HINTS]
+    return ref in hinted(runtime, channel, hints)

@@ -54,8 +54,6 @@ IDLE_SECONDS = 1.0
 RECEIPT_ATTEMPTS_MAX = 5
 ORDERS = TypeAdapter(Order)
 RETURNS = TypeAdapter(Return)
-QUEUE = "queue"  # the source of messages from a channel's queue
-HINTED = ("webhook", QUEUE)  # sources of hints; any other delivery carries its content
 RETURN = "return"  # the topic of a return that was pulled
 
 
@@ -168,7 +166,7 @@ def _by_subject(
     groups: dict[object, list[InboxRow]] = {}
     for message in messages:
         subject: object = message["id"]
-        if message["source"] in HINTED:
+        if message["source"] in inbox.HINTS:
             with suppress(Exception):  # it fails again when it is processed, alone
                 alone = _receipts(runtime, channel, message) or _privacy_request(
                     runtime, channel, message
@@ -215,7 +213,7 @@ async def _process(
 
 
 def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Sequence[NoticeReceipt]:
-    if message["source"] not in HINTED:
+    if message["source"] not in inbox.HINTS:
         return ()
     connector: object = runtime.connections.of(channel)
     if not isinstance(connector, SendNotice):
@@ -227,7 +225,7 @@ def _privacy_request(
     runtime: Runtime, channel: ChannelRow, message: InboxRow
 ) -> PrivacyRequest | None:
     connector: object = runtime.connections.of(channel)
-    if message["source"] not in HINTED or not isinstance(connector, ReceivePrivacyRequests):
+    if message["source"] not in inbox.HINTS or not isinstance(connector, ReceivePrivacyRequests):
         return None
     return connector.privacy_request(message["topic"], bytes(message["body"]))
 
@@ -239,7 +237,7 @@ async def _read(
     body = bytes(message["body"])
     if message["source"] == unreadable.SOURCE:
         return await _read_again(runtime, channel, unreadable.KEPT.validate_json(body))
-    if message["source"] not in HINTED:
+    if message["source"] not in inbox.HINTS:
         if message["topic"] == RETURN:
             return DeliveryContent(returns=[RETURNS.validate_json(body)])
         return DeliveryContent(orders=[ORDERS.validate_json(body)])

@@ -19,7 +19,6 @@ from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, inbox, streams
 from jobs.channel_runs import run_each
-from jobs.intake import QUEUE
 from jobs.poll import PATIENCE_SECONDS
 from jobs.recovery import Decision, decide, report_dead, report_silence
 from jobs.runtime import Runtime
@@ -73,7 +72,7 @@ async def _note_success(runtime: Runtime, channel: ChannelRow) -> None:
 
     def note(tx: Transaction) -> None:
         streams.succeeded(tx, channel["id"], streams.QUEUE, now)
-        cases.settle(tx, CaseKind.SYNC_FAILURE, QUEUE, channel["id"], now)
+        cases.settle(tx, CaseKind.SYNC_FAILURE, inbox.QUEUE, channel["id"], now)
 
     await runtime.database.write(note)
 
@@ -83,7 +82,7 @@ def _store(
 ) -> int:
     now = runtime.clock()
     stored = [
-        inbox.Message(channel["id"], each.call.id, QUEUE, each.call.topic, each.body)
+        inbox.Message(channel["id"], each.call.id, inbox.QUEUE, each.call.topic, each.body)
         for each in messages
     ]
     return inbox.accept(tx, stored, now)
@@ -94,6 +93,6 @@ def _failed(runtime: Runtime, channel: ChannelRow, decision: Decision, tx: Trans
     now = runtime.clock()
     row = streams.failed(tx, channel["id"], streams.QUEUE, decision.error, now)
     if decision.pauses or decision.due_at is None:
-        report_dead(tx, channel, QUEUE, "that its queue is read", decision, now)
+        report_dead(tx, channel, inbox.QUEUE, "that its queue is read", decision, now)
     else:
         report_silence(tx, channel, row, runtime.silence, now)

@@ -121,6 +121,8 @@ async def relay(runtime: Runtime, channel_id: str) -> int:
     channel, breaker = await runtime.database.read(look)
     if channel["state"] != channels.ACTIVE or channel["waits_until"] > micros(now):
         return 0
+    if not channels.has_remote(channel):
+        return 0
     connector = runtime.connections.of(channel)
     if breaker.state(now) is not CircuitState.CLOSED and not await probes.ask(runtime, channel):
         return 0

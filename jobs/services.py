@@ -62,9 +62,13 @@ class JobServices:
         await self.connector(channel).check()
 
     async def _current(self, channel: ChannelLike) -> ChannelRow:
+        """Return a channel as it is now; raises StepNotAllowed where there is nothing to call."""
         channel_id = channel["id"]
-        return await self._runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
+        current = await self._runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
+        channels.require_remote(current)
+        return current
 
     def connector(self, channel: ChannelLike) -> Connector[Any]:
-        """Return the open connector of a channel."""
+        """Return the open connector of a channel; raises StepNotAllowed where it has none."""
+        channels.require_remote(channel)
         return self._runtime.connections.of(channel)

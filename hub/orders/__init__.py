@@ -44,7 +44,6 @@ __all__ = [
     "decide_duplicate",
     "delete",
     "end_unpaid_promises",
-    "override_hold",
     "push_fulfillment",
     "recheck",
     "retry_backorders",
@@ -152,11 +151,6 @@ def delete(tx: Transaction, context: CommandContext, channel: ChannelRow, ref: s
     if order_id is not None:
         settle(tx, replace(context, reason="deleted in its channel"), order_id)
     return order_id
-
-
-def override_hold(work: Work, order_id: str) -> None:
-    """Let the hold of an order pass (`order_holds.override`)."""
-    order_holds.override(work, order_id)
 
 
 def allocate_again(work: Work, order_id: str) -> None:

@@ -15,7 +15,7 @@ from hub.clock import micros, moment, new_id
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, NotEnoughStock, StepNotAllowed
-from hub.orders import line_status, order_lookup
+from hub.orders import duplicates, line_status, order_lookup
 from hub.orders.order_lookup import ChannelOrderRow
 from hub.storage.rows import ChannelRow, OrderLineRow
 from hub.storage.sql import Transaction
@@ -79,7 +79,8 @@ def place(
     """
     channel = _channel(work.tx, work.context)
     ref = _text(ref or new_id(), "ref", REF_CHARS_MAX)
-    number = _text(number or ref, "number", NUMBER_CHARS_MAX)
+    number = _text(number or ref[:NUMBER_CHARS_MAX], "number", NUMBER_CHARS_MAX)
+    duplicates.lock_names(work.tx, [ref])  # two placings of one reference wait for each other
     taken = work.tx.row_as(
         _Ref,
         "SELECT id FROM sales_order WHERE channel_id = :channel AND ref = :ref",
@@ -99,9 +100,9 @@ def edit(work: Work, order_id: str, order: DirectOrder, *, whole: bool) -> str:
     for one of another channel or a cancelled one, InvalidInput, NotEnoughStock.
     """
     known = _own(work.tx, order_id)
-    stated = _stated(
-        order, known["ref"], known["number"], moment(known["placed_at"]), work.context.now
-    )
+    # The clocks of two processes differ: an edit is never older than what it edits.
+    now = max(work.context.now, moment(known["remote_updated_at"]))
+    stated = _stated(order, known["ref"], known["number"], moment(known["placed_at"]), now)
     return _store(work, channels.by_id(work.tx, known["channel_id"]), stated, whole=whole)
 
 

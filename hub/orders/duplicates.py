@@ -28,7 +28,7 @@ class _OtherOrder(TypedDict):
 def suspect(tx: Transaction, context: CommandContext, order: OrderRow) -> OrderRow:
     """Store and report which order a new one duplicates; return the updated order."""
     if order["same_verdict"] is None:
-        _lock_names(tx, _names(order))
+        lock_names(tx, _names(order))
         other = _other(tx, order) or _same_sale(tx, order)
         if other is None:
             return order
@@ -69,7 +69,7 @@ def _names(order: OrderRow) -> list[str]:
     return sorted({each for each in (order["ref"], order["number"], order["origin_ref"]) if each})
 
 
-def _lock_names(tx: Transaction, names: list[str]) -> None:
+def lock_names(tx: Transaction, names: list[str]) -> None:
     """Lock the references, so that a concurrent copy of the order waits and sees this one."""
     if tx.dialect != "postgresql":
         return  # SQLite has a single writer

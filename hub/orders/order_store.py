@@ -9,8 +9,8 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.storage.rows import ChannelRow, OrderRow
 from hub.storage.sql import Transaction
-from hub.sync import mappings
-from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
+from hub.sync import listings, mappings
+from hub.vocabulary import HoldReason, LineKind, Order, OrderLine, OrderState
 
 ORDERS = (
     "SELECT sales_order.*, channel.code AS channel_code FROM sales_order "
@@ -181,11 +181,25 @@ def _store_line(tx: Transaction, channel: ChannelRow, order_id: str, line: Order
         quantity=max(0, line.quantity),
         fulfilled=line.fulfilled,
         serials=orjson.dumps(line.serials).decode(),
-        kind=str(line.kind),
+        kind=str(_kind(tx, channel, line, product_id)),
         unit_price=_amount(line.unit_price),
         discount=_amount(line.discount),
         tax=_amount(line.tax),
     )
+
+
+def _kind(
+    tx: Transaction, channel: ChannelRow, line: OrderLine, product_id: str | None
+) -> LineKind:
+    """Return what a line sells: a product that is tracked by serial is goods.
+
+    Shops mark goods that they never ship as if these were services. What people mapped counts.
+    """
+    if line.kind is LineKind.GOODS or product_id is None:
+        return line.kind
+    if mappings.line_kind(channel, line.sku, line.title) is not None:
+        return line.kind
+    return LineKind.GOODS if listings.is_kept(tx, product_id) else line.kind
 
 
 def _drop_lines(tx: Transaction, order_id: str, refs: set[str]) -> None:

@@ -14,11 +14,12 @@ from hub.availability.rows import ChannelLike
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
-from hub.errors import AccountInUse, InvalidInput, UnknownReference
+from hub.errors import AccountInUse, InvalidInput, StepNotAllowed, UnknownReference
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
 
+ACCOUNT_SEPARATOR = " / "  # between the parts of an account, the widest first
 HOURS_MAX = 8_760  # a year
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # part of the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
@@ -176,12 +177,15 @@ def _check_account(tx: Transaction, card: ChannelCard) -> None:
 
 def accounts_of(channel: ChannelRow) -> frozenset[str]:
     """Return the accounts that a channel serves parts of: the widest name of each part."""
-    return frozenset(part.partition(" / ")[0] for part in orjson.loads(channel["account"] or "[]"))
+    return frozenset(
+        part.partition(ACCOUNT_SEPARATOR)[0] for part in orjson.loads(channel["account"] or "[]")
+    )
 
 
 def _overlap(one: str, other: str) -> bool:
     """Return whether two parts of accounts are the same, or one is within the other."""
-    return f"{one} / ".startswith(f"{other} / ") or f"{other} / ".startswith(f"{one} / ")
+    one, other = one + ACCOUNT_SEPARATOR, other + ACCOUNT_SEPARATOR
+    return one.startswith(other) or other.startswith(one)
 
 
 def _policy(tx: Transaction, context: CommandContext, card: ChannelCard) -> str | None:
@@ -215,11 +219,26 @@ def ids(tx: Transaction) -> list[str]:
 
 
 def with_capability(tx: Transaction, *capabilities: str) -> list[ChannelRow]:
-    """Return the active channels that have all these capabilities, oldest first."""
+    """Return the active channels that can do all of this, oldest first; not the hub itself."""
     rows = tx.rows_as(
         ChannelRow, "SELECT * FROM channel WHERE state = 'active' ORDER BY created_at, id"
     )
-    return [row for row in rows if set(capabilities) <= set(orjson.loads(row["capabilities"]))]
+    return [
+        row
+        for row in rows
+        if has_remote(row) and set(capabilities) <= set(orjson.loads(row["capabilities"]))
+    ]
+
+
+def has_remote(channel: ChannelLike) -> bool:
+    """Return whether a system is at the other end; the hub's own channel has none."""
+    return bool(orjson.loads(channel["capabilities"]))
+
+
+def require_remote(channel: ChannelLike) -> None:
+    """Raise StepNotAllowed for a channel at whose other end is nothing to call."""
+    if not has_remote(channel):
+        raise StepNotAllowed(f"channel {channel['code']!r} is the hub itself", allowed=[])
 
 
 def can(channel: ChannelLike, capability: str) -> bool:

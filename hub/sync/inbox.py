@@ -15,6 +15,8 @@ from hub.storage.rows import InboxRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
+QUEUE = "queue"  # the source of messages from a channel's queue
+HINTS = ("webhook", QUEUE)  # sources of hints; any other delivery carries its content
 UNREADABLE = "unreadable"  # the source of a record that could not be read
 
 

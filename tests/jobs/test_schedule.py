@@ -8,12 +8,16 @@ import pytest
 
 from hub.after_sales import warranty_answers
 from hub.clock import micros
+from hub.commands.work import Work
 from hub.lifecycle import Action
+from hub.orders import direct
+from hub.orders.direct import DirectLine, DirectOrder
 from hub.proof.checkpoints import Signer
 from hub.settings import Settings
+from hub.storage.sql import Row
 from hub.sync import job_runs
 from hub.vocabulary import WarrantyStatus
-from jobs import schedule
+from jobs import relay, schedule
 from jobs.maintenance import integrity, sweep
 from jobs.runtime import Runtime
 from jobs.schedule import Job
@@ -202,3 +206,27 @@ def test_unknown_stays_unknown_and_is_asked_again_soon(world: World) -> None:
     later = asyncio.run(warranties.answer(runtime, unit))
     assert later is not None
     assert later.warranty.status is WarrantyStatus.COVERED
+
+
+def test_every_job_works_beside_a_channel_that_is_the_hub_itself(world: World) -> None:
+    connector, runtime, channel = stage(world)
+    world.list_product(channel)
+    world.receive("SN-1", "SN-2")
+    asked = DirectOrder(lines=[DirectLine(sku="CAM", quantity=1)])
+    world.write(
+        lambda tx: direct.place(Work(tx, world.context(), "c-1"), "r-1", None, asked, whole=True)
+    )
+    opened = runtime.connections.of
+
+    def of(row: Row) -> object:
+        assert row["connector"] != direct.CONNECTOR, "there is nothing to call"
+        return opened(row)
+
+    runtime.connections.of = of  # type: ignore[method-assign, assignment]
+    for job in schedule.timetable(Settings(secret_key=KEY)):
+        assert asyncio.run(job.work(runtime))
+    for code in (direct.CHANNEL, channel["code"]):
+        row = world.rows("SELECT id FROM channel WHERE code = :code", code=code)[0]
+        asyncio.run(relay.drain(runtime, row["id"]))
+    assert connector.shown == {"CAM": 1}
+    assert world.open_cases() == []

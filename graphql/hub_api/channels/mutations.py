@@ -193,6 +193,7 @@ def _hours(channel: ChannelInput, connector: type) -> int | None:
 def _bind(work: Work, code: str, bindings: list[ListingInput]) -> int:
     tx = work.tx
     channel = channels.get(tx, code)
+    channels.require_remote(channel)
     for binding in bindings:
         remote = binding.remote
         if not isinstance(remote, dict) or not all(isinstance(v, str) for v in remote.values()):

@@ -77,6 +77,8 @@ class Webhooks:
             channel = await self._database.read(lambda tx: channels.get(tx, code))
         except UnknownReference:
             return None
+        if not channels.has_remote(channel):
+            return None  # the hub itself: nobody calls
         connector = self._connector(channel)
         return (channel, connector) if isinstance(connector, ReceiveWebhooks) else None
 

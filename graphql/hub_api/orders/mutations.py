@@ -7,7 +7,7 @@ import strawberry
 from hub import orders
 from hub.access.keys import Scope
 from hub.commands.work import Work
-from hub.orders import order_views
+from hub.orders import order_holds, order_views
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.orders.types import Order
@@ -46,7 +46,7 @@ class OrderMutation:
     async def override_order_hold(self, call: Call, order_id: strawberry.ID, reason: str) -> Order:
         """Let the present hold of an order pass."""
         context = replace(call.context.command_context(), reason=reason)
-        await call.once(context, lambda work: orders.override_hold(work, order_id))
+        await call.once(context, lambda work: order_holds.override(work, order_id))
         found = await call.context.read(lambda tx: order_views.orders_by_id(tx, [order_id]))
         return Order.of(found[order_id])
 

@@ -103,7 +103,7 @@ def test_an_override_lets_this_hold_pass_and_no_other(world: World, shop: Row) -
 
     def override(reason: str) -> None:
         context = world.context(reason=reason)
-        world.write(lambda tx: orders.override_hold(Work(tx, context, "c-9"), order_id))
+        world.write(lambda tx: order_holds.override(Work(tx, context, "c-9"), order_id))
 
     with pytest.raises(InvalidInput):
         override(" ")
@@ -388,3 +388,16 @@ def test_serials_that_differ_in_case_alone_are_two_sales_where_case_counts(
     line = sold_at_the_till("Ab-1", "aB-1", quantity=2)
     world.accept(shop, world.order(lines=[line], state=OrderState.FULFILLED, at_counter=True))
     assert world.rows("SELECT DISTINCT status FROM unit") == [{"status": "sold"}]
+
+
+def test_a_product_with_serials_is_goods_whatever_its_shop_ticks(world: World, shop: Row) -> None:
+    """A shop that never ships marks a camera as a service; only people may say that it is none."""
+    world.receive("SN-1", "SN-2")
+    line = OrderLine(ref="l-1", sku="CAM", quantity=1, kind=LineKind.DIGITAL)
+    world.accept(shop, world.order(**PAID, lines=[line]))
+    promised = "SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL"
+    assert world.value(promised) == 1
+    said = [Mapping("CAM", "digital")]
+    world.write(lambda tx: mappings.put(tx, shop["code"], MappingKind.LINE_KIND, said))
+    world.accept(world.rows("SELECT * FROM channel")[0], world.order("o-2", **PAID, lines=[line]))
+    assert world.value(promised) == 1

@@ -1,5 +1,6 @@
 """Direct orders and held orders over the API: who may do what, and what it does."""
 
+import asyncio
 from typing import Any
 
 from api_client import Hub, play
@@ -175,5 +176,58 @@ def test_held_orders_are_found_by_their_hold(world: World) -> None:
     async def story(hub: Hub) -> None:
         ops = await hub.caller(Scope.OPS)
         assert (await ops.ask(HELD))["orders"]["nodes"] == [{"number": "#o-2"}]
+
+    play(world, story)
+
+
+REMOTE = """mutation {
+  reconcile(idempotencyKey: "r", channel: "direct") { ... on Problem { code } }
+  pullOrders(idempotencyKey: "p", channel: "direct", since: "2026-11-01T00:00:00Z",
+    until: "2026-11-02T00:00:00Z") { ... on Problem { code } }
+  bindListings(idempotencyKey: "b", channel: "direct", listings: [{ sku: "CAM", remoteSku: "C",
+    remote: {} }]) { ... on Problem { code } }
+  checkChannel(idempotencyKey: "c", code: "direct") { ... on ChannelCheck { ok message } } }"""
+CHANNELS = "{ channels { code connector circuit { state } lag { dead } streams { name } } }"
+
+
+def test_nothing_is_called_for_the_channel_that_is_the_hub_itself(world: World) -> None:
+    async def story(hub: Hub) -> None:
+        desk, admin = await hub.caller(Scope.ORDERS), await hub.caller(Scope.ADMIN)
+        await desk.ask(PLACE, key="k-1", order=order(), ref=None, whole=False)
+        done = await admin.ask(REMOTE)
+        codes = [done[name]["code"] for name in ("reconcile", "bindListings", "pullOrders")]
+        assert codes == ["STEP_NOT_ALLOWED", "STEP_NOT_ALLOWED", "INVALID_INPUT"]
+        assert done["checkChannel"]["ok"] is False
+        assert "the hub itself" in done["checkChannel"]["message"]
+        (shown,) = (await admin.ask(CHANNELS))["channels"]
+        assert (shown["code"], shown["lag"]["dead"], shown["streams"]) == ("direct", 0, [])
+
+    play(world, story)
+
+
+def test_the_same_reference_at_the_same_time_is_one_order(world: World) -> None:
+    world.receive("SN-1", "SN-2")
+
+    async def story(hub: Hub) -> None:
+        desk = await hub.caller(Scope.ORDERS)
+        asked = {"order": order(), "ref": "B-1", "whole": False}
+        both = await asyncio.gather(
+            *(desk.ask(PLACE, key=f"k-{number}", **asked) for number in range(2))
+        )
+        codes = [each["done"].get("code") for each in both]
+        assert sorted(codes, key=str) == ["INVALID_INPUT", None]
+
+    play(world, story)
+    assert world.value("SELECT COUNT(*) FROM unit WHERE promised_to IS NOT NULL") == 1
+
+
+def test_a_reference_longer_than_a_number_and_a_clock_behind_are_no_matter(world: World) -> None:
+    async def story(hub: Hub) -> None:
+        desk = await hub.caller(Scope.ORDERS)
+        placed = await desk.ask(PLACE, key="k-1", order=order(), ref="R" * 200, whole=False)
+        assert placed["done"]["number"] == "R" * 100
+        world.pass_time(minutes=-4)
+        edited = (await desk.ask(EDIT, id=placed["done"]["id"], order=order(2)))["done"]
+        assert edited["lines"][0]["quantity"] == 2
 
     play(world, story)
