@@ -22,9 +22,10 @@ from hub.storage.database import TROUBLES
 from hub.storage.sql import Transaction
 from hub.sync import channels, job_runs
 from hub.sync.job_runs import JobRun
-from jobs import intake, leases, poll, queues, reconcile, relay, unreadable
+from jobs import intake, leases, poll, queues, relay, unreadable
 from jobs.leases import LeaseLost
 from jobs.maintenance import integrity, quality, sweep
+from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from jobs.warranty import batch_jobs, lookup
 from jobs.webhooks import delivery

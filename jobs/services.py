@@ -12,7 +12,10 @@ from hub.reconciliation.differences import Scope
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Row
 from hub.sync import channels
-from jobs import backfill, intake, reconcile, relay
+from jobs import backfill, intake, relay
+from jobs.reconciliation import healing
+from jobs.reconciliation import run as reconcile
+from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
 from jobs.warranty import device_lookup
 from jobs.warranty import lookup as warranty
@@ -34,7 +37,7 @@ class JobServices:
 
     async def reconcile(self, channel: ChannelLike, scope: Scope | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
-        options = reconcile.RunOptions(trigger=actor)
+        options = RunOptions(trigger=actor)
         current = await self._current(channel)
         return await reconcile.reconcile(self._runtime, current, options, scope)
 
@@ -46,7 +49,7 @@ class JobServices:
     ) -> None:
         """Heal one difference now, and send the channel what this queued."""
         current = await self._current(channel)
-        await reconcile.heal_one(self._runtime, current, difference["id"], context)
+        await healing.heal_one(self._runtime, current, difference["id"], context)
         await intake.drain(self._runtime, channel["id"])
         await relay.drain(self._runtime, channel["id"])
 

@@ -7,7 +7,7 @@ listings, in the same process before it, is the yardstick.
 import time
 import tracemalloc
 
-from jobs import reconcile
+from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from tests.benchmarks.harness import Measurement, fresh_ground, opened, run, say
 from tests.benchmarks.large_channel import LargeChannel, OnlyLarge, catalogue_of

@@ -27,7 +27,8 @@ from connectors.toolkit.rate_limits import LocalRateLimits, RateLimit
 from hub.storage.sql import Row
 from hub.sync import inbox, streams
 from hub.vocabulary import Order, StockLevel
-from jobs import channel_runs, intake, poll, queues, reconcile, relay
+from jobs import channel_runs, intake, poll, queues, relay
+from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from recording import Calling, Recording, stage
 from world import World

@@ -22,8 +22,9 @@ from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from jobs import intake, poll, reconcile, relay
-from jobs.reconcile import RunOptions
+from jobs import intake, poll, relay
+from jobs.reconciliation import run as reconcile
+from jobs.reconciliation.options import RunOptions
 from world import World
 
 

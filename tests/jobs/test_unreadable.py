@@ -12,7 +12,8 @@ from connectors import NotOurs, OrderRef, Page, Unreadable, UnreadableRecord
 from hub.storage.sql import Row
 from hub.sync import channels, inbox
 from hub.vocabulary import OrderLine
-from jobs import backfill, intake, poll, reconcile, unreadable
+from jobs import backfill, intake, poll, unreadable
+from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from recording import Calling, Recording, stage
 from world import World

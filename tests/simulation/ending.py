@@ -14,8 +14,9 @@ from hub.proof import conservation
 from hub.storage.sql import Row
 from hub.sync import channels, listings
 from hub.vocabulary import Order, OrderState
-from jobs import intake, poll, reconcile, relay
+from jobs import intake, poll, relay
 from jobs.maintenance import sweep
+from jobs.reconciliation import run as reconcile
 from tests.simulation.channel import Maker, Shop
 from tests.simulation.invariants import Monitor, Violation
 from tests.simulation.node import Node

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from hub.storage.sql import Row
 from hub.sync import inbox
-from jobs import intake, poll, reconcile, relay, schedule
+from jobs import intake, poll, relay, schedule
 from jobs.maintenance import sweep
+from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from jobs.schedule import Job
 from tests.simulation.channel import Maker, Shop

@@ -40,20 +40,26 @@ class Channel(SQLModel, table=True):
 
 
 class Listing(SQLModel, table=True):
-    """The binding of one of our SKUs, or of one unit, to a channel's own references."""
+    """The binding of one of our SKUs, or of one unit, to a channel's own references.
+
+    A product has one listing on a channel, and copies of it where the channel lists it several
+    times.
+    """
 
     __table_args__ = (
-        UniqueConstraint("channel_id", "sku"),
+        Index("listing_of_sku", "channel_id", "sku", unique=True, **where("copy_of IS NULL")),
         Index(
             "listing_of_product",
             "channel_id",
             "product_id",
             unique=True,
-            **where("unit_id IS NULL"),
+            **where("unit_id IS NULL AND copy_of IS NULL"),
         ),
         Index(
             "listing_of_unit", "unit_id", "channel_id", unique=True, **where("unit_id IS NOT NULL")
         ),
+        Index("listing_of_reference", "channel_id", "reference"),
+        Index("listing_copy", "copy_of", **where("copy_of IS NOT NULL")),
     )
 
     id: str = own_id()
@@ -62,6 +68,9 @@ class Listing(SQLModel, table=True):
     unit_id: str | None = Field(default=None, max_length=36)  # it sells exactly this unit
     sku: str = Field(max_length=100)  # as the channel writes it
     remote: str = words(nullable=False)  # JSON, read by the connector only
+    # The channel's own reference as one text, as the channel showed it last; empty: never seen.
+    reference: str = Field(default="", max_length=200)
+    copy_of: str | None = Field(default=None, max_length=36)  # the listing that it repeats
     policy: str | None = words()  # JSON: where its availability differs from its channel's
     created_at: int = instant()
 
@@ -92,6 +101,8 @@ class ListingLevel(SQLModel, table=True):
     channel_id: str = to("channel")
     product_id: str = to("product")
     unit_id: str | None = Field(default=None, max_length=36)  # as its listing has it
+    parts: int = integer(1)  # listings among which its figure is divided; 0: it shows 0
+    part: int = integer()  # which of them it is, counted from 0
     wanted_version: int = integer(1)
     wanted_at: int = integer()  # when the oldest change that is not yet told was made
     done_version: int = integer()

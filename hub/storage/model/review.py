@@ -135,66 +135,133 @@ class QualityMark(SQLModel, table=True):
 
 
 class ReconciliationRun(SQLModel, table=True):
-    """One comparison of a channel with the ledger; its totals must add up."""
+    """One comparison of a channel with the ledger; its totals must add up.
+
+    Each subject is counted once: it matches, is in flight, differs as a person explained, or
+    differs. What could not be compared is counted apart, with its reasons.
+    """
 
     __tablename__ = "reconciliation_run"
     __table_args__ = (
         Index("reconciliation_run_recent", "started_at"),
+        Index("reconciliation_run_of_channel", "channel_id", "scope", "started_at"),
         CheckConstraint(
-            "state <> 'finished' OR compared = matched + in_flight + differences",
+            "state <> 'finished' OR compared = matched + in_flight + explained + differences",
             name="reconciliation_run_adds_up",
         ),
     )
 
     id: str = own_id()
     channel_id: str = to("channel")
-    scope: str = Field(max_length=20)  # levels, orders, warranties
+    scope: str = Field(max_length=20)  # levels, orders, shipments, returns, warranties, ledger
     state: str = Field(default="running", max_length=20)  # running, finished, failed
-    trigger: str = Field(max_length=20)  # schedule, person, demo
+    trigger: str = Field(max_length=100)  # schedule, demo, or the name of who asked for it
     compared: int = integer()
     matched: int = integer()
     in_flight: int = integer()
     not_kept: int = integer()  # the channel keeps the quantity of these: not compared
+    explained: int = integer()  # they differ, and a person dismissed exactly this difference
     differences: int = integer()
-    healed: int = integer()
+    not_compared: int = integer()  # they could not be compared; `skipped` names the first of them
+    skipped: str = words(nullable=False, default="[]")  # JSON
+    healed: int = integer()  # differences that this run saw healed
+    closed: int = integer()  # differences that this run found no more
     error: str | None = words()
+    window_from: int | None = instant(nullable=True)  # the period of the orders compared
+    window_until: int | None = instant(nullable=True)
     started_at: int = instant()
     finished_at: int | None = instant(nullable=True)
 
 
 class ReconciliationDifference(SQLModel, table=True):
-    """Where a channel and the ledger disagree: both claims, the cause, the fix and its outcome."""
+    """Where a channel and the ledger disagree: both claims, the cause, the fix and its outcome.
+
+    A difference lasts while both claims stay as they are: each run that finds it again is linked
+    to it. At most one difference of a subject is `live`: open, being healed, or dismissed.
+    """
 
     __tablename__ = "reconciliation_difference"
     __table_args__ = (
         Index("difference_run", "run_id", "subject"),
-        Index("difference_open", "channel_id", "kind", "subject", **where("state <> 'healed'")),
-        # What a channel has taken heals what was being healed by it: looked for at every push.
+        Index("difference_live", "channel_id", "scope", "about", unique=True, **where("live")),
+        Index("difference_with_case", "case_id", **where("case_id IS NOT NULL")),
+        Index("difference_past", "channel_id", "scope", "about", "id"),
+        # What a channel has taken is looked for at every push.
         Index("difference_of_listing", "listing_id", **where("state = 'healing'")),
         Index("difference_of_order", "order_id", **where("state = 'healing'")),
         Index("difference_of_unit", "unit_id", **where("state = 'healing'")),
     )
 
     id: str = own_id()
-    run_id: str = to("reconciliation_run")
+    run_id: str = to("reconciliation_run")  # the run that found it first
+    last_run_id: str = to("reconciliation_run")  # the newest run that found it
     channel_id: str = to("channel")
+    scope: str = Field(max_length=20)
     kind: str = Field(max_length=30)
-    subject: str = Field(max_length=200)
+    about: str = Field(max_length=200)  # the subject by the channel's own reference
+    subject: str = Field(max_length=200)  # the subject by the name that people use
     listing_id: str | None = to("listing", nullable=True)
     product_id: str | None = to("product", nullable=True)
     unit_id: str | None = to("unit", nullable=True)
     order_id: str | None = to("sales_order", nullable=True)
     ledger_claim: str = words(nullable=False)  # JSON
     remote_claim: str = words(nullable=False)  # JSON
+    surplus: int | None = Field(default=None)  # units that the channel has more than the ledger
     cause: str = Field(max_length=30)
     evidence: str = words(nullable=False)
+    proofs: str = words(nullable=False, default="[]")  # JSON: the records that prove the cause
     severity: str = Field(max_length=10)
     fix: str = Field(max_length=40)
-    state: str = Field(default="open", max_length=20)  # open, healing, healed, dismissed
-    first_seen_at: int = instant()
+    state: str = Field(default="open", max_length=20)  # see hub.reconciliation.kinds.State
+    live: bool = Field(default=True)
+    times: int = integer(1)  # runs that found it
+    first_seen_at: int = instant()  # of this disagreement, also under earlier claims
     found_at: int = instant()
-    healed_at: int | None = instant(nullable=True)
+    last_seen_at: int = instant()
+    sent_at: int | None = instant(nullable=True)  # when the channel took the fix
+    heal_attempts: int = integer()  # fixes that the channel took and that did not hold
+    heal_error: str | None = words()
+    healed_at: int | None = instant(nullable=True)  # when it was seen to be healed
+    closed_at: int | None = instant(nullable=True)
+    closed_run_id: str | None = to("reconciliation_run", nullable=True)
+    previous_id: str | None = Field(default=None, max_length=36)  # the same with other claims
     resolved_by: str | None = Field(default=None, max_length=100)
+    fix_rule: str | None = Field(default=None, max_length=60)  # the rule that applied the fix
+    resolution: str | None = words()  # the words of who dismissed it
+    case_id: str | None = to("exception_case", nullable=True)
+
+
+class ReconciliationFinding(SQLModel, table=True):
+    """That a run found a difference."""
+
+    __tablename__ = "reconciliation_finding"
+    __table_args__ = (Index("finding_of_difference", "difference_id"),)
+
+    run_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("reconciliation_run.id"), primary_key=True)
+    )
+    difference_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("reconciliation_difference.id"), primary_key=True)
+    )
+
+
+class ObservedListing(SQLModel, table=True):
+    """A listing as the newest run saw it on its channel, ours or not."""
+
+    __tablename__ = "observed_listing"
+    __table_args__ = (Index("observed_listing_sku", "channel_id", "sku"),)
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    about: str = Field(primary_key=True, max_length=200)
+    sku: str = Field(max_length=200)
+    title: str = words(nullable=False, default="")
+    remote: str = words(nullable=False)  # JSON
+    quantity: int = integer()
+    run_id: str = to("reconciliation_run")
+    seen_at: int = instant()
+    suspect: bool = Field(default=False)  # at its first look in the run it did not match
 
 
 class ApiKey(SQLModel, table=True):

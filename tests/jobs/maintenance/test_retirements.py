@@ -5,7 +5,8 @@ import asyncio
 import httpx
 
 from connectors import Remote, RemoteApi
-from jobs import poll, reconcile
+from jobs import poll
+from jobs.reconciliation import run as reconcile
 from recording import Recording, stage
 from world import World
 

@@ -74,6 +74,8 @@ def upgrade() -> None:
     _line_return()
     _recall_unit()
     _reconciliation_difference()
+    _observed_listing()
+    _reconciliation_finding()
     _return_case()
     _sensor_reading()
     _unit_cost()
@@ -659,6 +661,10 @@ def _listing() -> None:
         sa.Column("unit_id", sa.String(length=36), nullable=True),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("remote", sa.Text(), nullable=False),
+        sa.Column(
+            "reference", sa.String(length=200), server_default=sa.text("('')"), nullable=False
+        ),
+        sa.Column("copy_of", sa.String(length=36), nullable=True),
         sa.Column("policy", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -670,16 +676,32 @@ def _listing() -> None:
             ["product.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("channel_id", "sku"),
     )
     op.create_index(op.f("ix_listing_product_id"), "listing", ["product_id"], unique=False)
+    op.create_index(
+        "listing_copy",
+        "listing",
+        ["copy_of"],
+        unique=False,
+        sqlite_where=sa.text("copy_of IS NOT NULL"),
+        postgresql_where=sa.text("copy_of IS NOT NULL"),
+    )
     op.create_index(
         "listing_of_product",
         "listing",
         ["channel_id", "product_id"],
         unique=True,
-        sqlite_where=sa.text("unit_id IS NULL"),
-        postgresql_where=sa.text("unit_id IS NULL"),
+        sqlite_where=sa.text("unit_id IS NULL AND copy_of IS NULL"),
+        postgresql_where=sa.text("unit_id IS NULL AND copy_of IS NULL"),
+    )
+    op.create_index("listing_of_reference", "listing", ["channel_id", "reference"], unique=False)
+    op.create_index(
+        "listing_of_sku",
+        "listing",
+        ["channel_id", "sku"],
+        unique=True,
+        sqlite_where=sa.text("copy_of IS NULL"),
+        postgresql_where=sa.text("copy_of IS NULL"),
     )
     op.create_index(
         "listing_of_unit",
@@ -834,18 +856,24 @@ def _reconciliation_run() -> None:
         sa.Column(
             "state", sa.String(length=20), server_default=sa.text("'running'"), nullable=False
         ),
-        sa.Column("trigger", sa.String(length=20), nullable=False),
+        sa.Column("trigger", sa.String(length=100), nullable=False),
         sa.Column("compared", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("matched", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("in_flight", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("not_kept", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("explained", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("differences", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("not_compared", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("skipped", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("healed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("closed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("window_from", sa.BigInteger(), nullable=True),
+        sa.Column("window_until", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "state <> 'finished' OR compared = matched + in_flight + differences",
+            "state <> 'finished' OR compared = matched + in_flight + explained + differences",
             name="reconciliation_run_adds_up",
         ),
         sa.ForeignKeyConstraint(
@@ -853,6 +881,12 @@ def _reconciliation_run() -> None:
             ["channel.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "reconciliation_run_of_channel",
+        "reconciliation_run",
+        ["channel_id", "scope", "started_at"],
+        unique=False,
     )
     op.create_index("reconciliation_run_recent", "reconciliation_run", ["started_at"], unique=False)
 
@@ -1084,6 +1118,8 @@ def _listing_level() -> None:
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=True),
+        sa.Column("parts", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("part", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("wanted_version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("wanted_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("done_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -1804,8 +1840,11 @@ def _reconciliation_difference() -> None:
         "reconciliation_difference",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("last_run_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=20), nullable=False),
         sa.Column("kind", sa.String(length=30), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("listing_id", sa.String(length=36), nullable=True),
         sa.Column("product_id", sa.String(length=36), nullable=True),
@@ -1813,18 +1852,44 @@ def _reconciliation_difference() -> None:
         sa.Column("order_id", sa.String(length=36), nullable=True),
         sa.Column("ledger_claim", sa.Text(), nullable=False),
         sa.Column("remote_claim", sa.Text(), nullable=False),
+        sa.Column("surplus", sa.Integer(), nullable=True),
         sa.Column("cause", sa.String(length=30), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("proofs", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("severity", sa.String(length=10), nullable=False),
         sa.Column("fix", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=20), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("live", sa.Boolean(), server_default=sa.text("(true)"), nullable=False),
+        sa.Column("times", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("found_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("heal_attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("heal_error", sa.Text(), nullable=True),
         sa.Column("healed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_run_id", sa.String(length=36), nullable=True),
+        sa.Column("previous_id", sa.String(length=36), nullable=True),
         sa.Column("resolved_by", sa.String(length=100), nullable=True),
+        sa.Column("fix_rule", sa.String(length=60), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.Column("case_id", sa.String(length=36), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["exception_case.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["closed_run_id"],
+            ["reconciliation_run.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["last_run_id"],
+            ["reconciliation_run.id"],
         ),
         sa.ForeignKeyConstraint(
             ["listing_id"],
@@ -1847,6 +1912,14 @@ def _reconciliation_difference() -> None:
             ["unit.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "difference_live",
+        "reconciliation_difference",
+        ["channel_id", "scope", "about"],
+        unique=True,
+        sqlite_where=sa.text("live"),
+        postgresql_where=sa.text("live"),
     )
     op.create_index(
         "difference_of_listing",
@@ -1873,15 +1946,66 @@ def _reconciliation_difference() -> None:
         postgresql_where=sa.text("state = 'healing'"),
     )
     op.create_index(
-        "difference_open",
+        "difference_past",
         "reconciliation_difference",
-        ["channel_id", "kind", "subject"],
+        ["channel_id", "scope", "about", "id"],
         unique=False,
-        sqlite_where=sa.text("state <> 'healed'"),
-        postgresql_where=sa.text("state <> 'healed'"),
     )
     op.create_index(
         "difference_run", "reconciliation_difference", ["run_id", "subject"], unique=False
+    )
+    op.create_index(
+        "difference_with_case",
+        "reconciliation_difference",
+        ["case_id"],
+        unique=False,
+        sqlite_where=sa.text("case_id IS NOT NULL"),
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
+
+
+def _observed_listing() -> None:
+    op.create_table(
+        "observed_listing",
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
+        sa.Column("sku", sa.String(length=200), nullable=False),
+        sa.Column("title", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("remote", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("suspect", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["reconciliation_run.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "about"),
+    )
+    op.create_index("observed_listing_sku", "observed_listing", ["channel_id", "sku"], unique=False)
+
+
+def _reconciliation_finding() -> None:
+    op.create_table(
+        "reconciliation_finding",
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("difference_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["difference_id"],
+            ["reconciliation_difference.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["reconciliation_run.id"],
+        ),
+        sa.PrimaryKeyConstraint("run_id", "difference_id"),
+    )
+    op.create_index(
+        "finding_of_difference", "reconciliation_finding", ["difference_id"], unique=False
     )
 
 

@@ -20,8 +20,10 @@ from hub.reconciliation import differences
 from hub.reconciliation.differences import Fix, Scope
 from hub.storage.sql import Row
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
-from jobs import reconcile, relay
-from jobs.reconcile import RunOptions
+from jobs import relay
+from jobs.reconciliation import healing
+from jobs.reconciliation import run as reconcile
+from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
 from recording import Recording, stage
 from world import World
@@ -86,7 +88,7 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
     _, (again,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
     assert again["first_seen_at"] == found["first_seen_at"]  # its age counts from the first look
     assert world.value("SELECT COUNT(*) FROM reconciliation_difference WHERE state = 'open'") == 1
-    asyncio.run(reconcile.heal_one(runtime, channel, again["id"], world.context(actor="ann")))
+    asyncio.run(healing.heal_one(runtime, channel, again["id"], world.context(actor="ann")))
     asyncio.run(relay.drain(runtime, channel["id"]))
     assert connector.shown == {"CAM": 3}
     assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
@@ -97,7 +99,7 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
 def test_what_the_channel_refuses_is_a_failed_push(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile, "HEAL_SECONDS_MAX", 0.1)  # nobody else heals it meanwhile
+    monkeypatch.setattr(healing, "HEAL_SECONDS_MAX", 0.1)  # nobody else heals it meanwhile
     connector, runtime, channel = stocked(world)
     connector.level_failures["CAM"] = Rejected("listing is locked")
     world.receive("SN-4")
@@ -355,7 +357,7 @@ def test_near_matches_are_accepted_one_by_one_or_all_at_once(world: World) -> No
     assert {each["fix"] for each in found} == {"bind_near_match"}
     assert len(world.open_cases()) == 3
     one = next(each["id"] for each in found if each["subject"] == " cam")
-    asyncio.run(reconcile.heal_one(runtime, channel, one, world.context()))
+    asyncio.run(healing.heal_one(runtime, channel, one, world.context()))
     heal = lambda tx: differences.heal_all(  # noqa: E731
         tx, world.context(), channel["id"], Fix.BIND_NEAR_MATCH, limit=10
     )

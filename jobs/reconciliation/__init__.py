@@ -1,0 +1,1 @@
+"""Reconciliation of channels with the ledger."""
