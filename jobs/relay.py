@@ -34,7 +34,7 @@ from hub.orders import TOPIC as FULFILLMENT
 from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
 from hub.recalls import notices, people
-from hub.reconciliation import differences
+from hub.reconciliation import healing
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync import (
@@ -255,7 +255,7 @@ def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[st
     if not listings.acknowledge(tx, level, level.desired, now):
         listings.touch_listing(tx, level.listing_id, now)
         return []
-    differences.healed_listing(tx, level.listing_id, now)
+    healing.sent_listing(tx, level.listing_id, now)
     return [level.sku]
 
 
@@ -290,6 +290,7 @@ def _requeue(
         if not kept:  # it may have taken effect after the figure of the next worker
             listings.touch_listing(tx, level.listing_id, runtime.clock())
     elif listings.give_up(tx, level, decision.error):
+        healing.refused_listing(tx, level.listing_id, decision.error)
         what = f"that {level.sku} has {level.desired} left"
         report_dead(tx, channel, level.sku, what, decision, runtime.clock())
 
@@ -418,7 +419,7 @@ def _fact_arrived(
     if isinstance(answer, Warranty):
         warranty_answers.remember(tx, fact["subject"], channel["id"], answer, now)
     reached(tx, channel, now, fact["topic"])
-    differences.healed_fact(tx, fact, now)
+    healing.sent_fact(tx, fact, now)
     cases.settle_many(tx, CaseKind.SYNC_FAILURE, [fact["subject"]], channel["id"], now)
 
 
@@ -432,6 +433,7 @@ def _fact_failed(
     if decision.due_at is not None:
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):
+        healing.refused_fact(tx, fact, decision.error)
         if fact["topic"] == notices.TOPIC:
             notices.failed(tx, fact["subject"], now)
         what = f"a {fact['topic']}"

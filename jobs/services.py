@@ -8,11 +8,11 @@ from hub.after_sales import warranty_answers as _warranty
 from hub.availability.rows import ChannelLike
 from hub.catalogue import medical_devices as _devices
 from hub.commands.context import CommandContext
-from hub.reconciliation.differences import Scope
-from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
-from hub.storage.sql import Row
+from hub.reconciliation import healing as fixes
+from hub.reconciliation.kinds import Fix, Scope
+from hub.storage.rows import ChannelRow
 from hub.sync import channels
-from jobs import backfill, intake, relay
+from jobs import backfill
 from jobs.reconciliation import healing
 from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
@@ -42,16 +42,29 @@ class JobServices:
         return await reconcile.reconcile(self._runtime, current, options, scope)
 
     async def heal(
-        self,
-        channel: ChannelLike,
-        difference: ReconciliationDifferenceRow | Row,
-        context: CommandContext,
+        self, channel: ChannelRow, difference_id: str, fix: Fix | None, context: CommandContext
     ) -> None:
-        """Heal one difference now, and send the channel what this queued."""
+        """Apply the fix of one difference now, send the channel what it queued, and look again."""
         current = await self._current(channel)
-        await healing.heal_one(self._runtime, current, difference["id"], context)
-        await intake.drain(self._runtime, channel["id"])
-        await relay.drain(self._runtime, channel["id"])
+        await healing.heal_one(self._runtime, current, difference_id, context, fix)
+        await healing.send(self._runtime, current, [difference_id])
+        await reconcile.look_again(self._runtime, current, [difference_id])
+
+    async def heal_many(
+        self, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+    ) -> tuple[int, int, int]:
+        """Apply one fix to many differences, and look at the channel again.
+
+        Returns how many it was applied to, how many of these hold, and how many refused it.
+        """
+        current = await self._current(channel)
+        applied, refused = await healing.heal_many(
+            self._runtime, current, fix, context, limit=limit
+        )
+        await healing.send(self._runtime, current, applied)
+        await reconcile.look_again(self._runtime, current, applied)
+        healed = await self._runtime.database.read(lambda tx: fixes.healed(tx, applied))
+        return len(applied), healed, refused
 
     async def pull_orders(
         self, channel: ChannelLike, since: datetime, until: datetime

@@ -1,6 +1,7 @@
 """A connector that keeps what it is told, and fails when it is told to."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -150,6 +151,13 @@ class Recording(
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         self._fail()
         self.fulfillments.append(fulfillment)
+        if (order := self.orders.get(fulfillment.order_ref)) is not None:
+            left = {line.order_line_ref: len(line.serials) for line in fulfillment.lines}
+            lines = tuple(
+                replace(line, fulfilled=line.fulfilled + left.get(line.ref, 0))
+                for line in order.lines
+            )
+            self.orders[order.ref] = replace(order, lines=lines)
         return f"http://recording.test/{fulfillment.reference}"
 
     async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Warranty]:

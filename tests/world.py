@@ -26,7 +26,7 @@ from hub.lifecycle import Action
 from hub.returns import channel_returns
 from hub.storage.database import Database
 from hub.storage.sql import Row, Transaction
-from hub.sync import channels, listings
+from hub.sync import bindings, channels
 from hub.sync.channels import ChannelCard
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
 from jobs.runtime import Runtime
@@ -178,7 +178,7 @@ class World:
 
         def work(tx: Transaction) -> str:
             product = catalogue.reference(tx, "product", "sku", sku)
-            return listings.bind(tx, channel["id"], product["id"], sku, remote or {}, self.now)
+            return bindings.bind(tx, channel["id"], product["id"], sku, remote or {}, self.now)
 
         return self.write(work)
 

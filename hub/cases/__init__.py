@@ -148,6 +148,29 @@ def settle_many(
             trail.note(tx, row, CaseAction.RESOLVED, now, remark=row["resolution"])
 
 
+def find_open(tx: Transaction, case_id: str) -> CaseRow | None:
+    """Return a case by its id if it is open."""
+    return tx.row_as(
+        CaseRow,
+        "SELECT * FROM exception_case WHERE id = :id AND state <> 'resolved'",
+        id=case_id,
+    )
+
+
+def settle_one(tx: Transaction, case_id: str, reason: str, now: datetime) -> None:
+    """Close a case, if it is open, because what it is about was seen to be over."""
+    row = tx.row_as(
+        CaseRow,
+        "UPDATE exception_case SET state = 'resolved', resolved_at = :now, resolved_by = 'hub', "
+        "resolution = :reason WHERE id = :id AND state <> 'resolved' RETURNING *",
+        now=micros(now),
+        reason=reason,
+        id=case_id,
+    )
+    if row is not None:
+        trail.note(tx, row, CaseAction.RESOLVED, now, remark=reason)
+
+
 def settle_others(
     tx: Transaction,
     kind: CaseKind,

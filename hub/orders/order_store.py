@@ -9,7 +9,7 @@ from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.storage.rows import ChannelRow, OrderRow
 from hub.storage.sql import Transaction
-from hub.sync import listings, mappings
+from hub.sync import bindings, mappings
 from hub.vocabulary import HoldReason, LineKind, Order, OrderLine, OrderState
 
 ORDERS = (
@@ -199,7 +199,7 @@ def _kind(
         return line.kind
     if mappings.line_kind(channel, line.sku, line.title) is not None:
         return line.kind
-    return LineKind.GOODS if listings.is_kept(tx, product_id) else line.kind
+    return LineKind.GOODS if bindings.is_kept(tx, product_id) else line.kind
 
 
 def _drop_lines(tx: Transaction, order_id: str, refs: set[str]) -> None:

@@ -1,38 +1,120 @@
 """Fixes of differences between a channel and the ledger: each repeats a normal step of the hub."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
 import orjson
 
-from hub import cases, orders
-from hub.cases import CaseKind
+from hub import orders
 from hub.commands.context import CommandContext
+from hub.errors import StepNotAllowed
 from hub.orders import Shipment
+from hub.reconciliation.kinds import Fix
 from hub.reconciliation.rows import Identified
-from hub.storage.rows import ReconciliationDifferenceRow
+from hub.storage.rows import ObservedListingRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, listings, outbox
+from hub.sync import bindings, channels, listings, outbox, registrations
+
+
+def listing_of(difference: ReconciliationDifferenceRow) -> str:
+    """Return the id of the listing; raises StepNotAllowed if its binding was ended."""
+    listing_id = difference["listing_id"]
+    if listing_id is None:
+        raise StepNotAllowed("the listing is not bound any more", allowed=["dismiss"])
+    return listing_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    sku: str
+    remote: dict[str, str]
+    quantity: int
+
+
+def _observed(tx: Transaction, difference: ReconciliationDifferenceRow) -> _Observed:
+    """Return a listing as the channel showed it last; raises StepNotAllowed if it is gone."""
+    row = tx.row_as(
+        ObservedListingRow,
+        "SELECT * FROM observed_listing WHERE channel_id = :channel AND about = :about",
+        channel=difference["channel_id"],
+        about=difference["about"],
+    )
+    if row is None:
+        raise StepNotAllowed("the channel does not list it any more", allowed=["dismiss"])
+    return _Observed(row["sku"], orjson.loads(row["remote"]), row["quantity"])
 
 
 def bind(tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow) -> None:
-    """Bind a listing; the difference is healed once the channel accepted the listing's level."""
+    """Bind a listing to its product."""
     product_id = difference["product_id"]
     assert product_id is not None  # as comparison finds it
-    remote = orjson.loads(difference["remote_claim"])
-    subject, channel_id = difference["subject"], difference["channel_id"]
-    listing_id = listings.bind(
+    seen = _observed(tx, difference)
+    listing_id = bindings.bind(
         tx,
-        channel_id,
+        difference["channel_id"],
         product_id,
-        subject,
-        remote["remote"],
+        seen.sku,
+        seen.remote,
         context.now,
-        observed=remote["quantity"],
+        observed=seen.quantity,
     )
+    _concerns(tx, difference, listing_id)
+
+
+def bind_copy(
+    tx: Transaction,
+    context: CommandContext,
+    difference: ReconciliationDifferenceRow,
+    *,
+    shares: bool,
+) -> None:
+    """Bind a further listing of a SKU; where none of them is bound yet, it becomes the first."""
+    original = tx.value(
+        "SELECT id FROM listing WHERE channel_id = :channel AND product_id = :product "
+        "AND unit_id IS NULL AND copy_of IS NULL",
+        channel=difference["channel_id"],
+        product=difference["product_id"],
+    )
+    if original is None:
+        bind(tx, context, difference)
+        return
+    seen = _observed(tx, difference)
+    listing_id = bindings.bind_copy(
+        tx, str(original), seen.remote, seen.quantity, context.now, shares=shares
+    )
+    _concerns(tx, difference, listing_id)
+
+
+def _concerns(tx: Transaction, difference: ReconciliationDifferenceRow, listing_id: str) -> None:
     tx.run(
         "UPDATE reconciliation_difference SET listing_id = :listing WHERE id = :id",
         listing=listing_id,
         id=difference["id"],
     )
-    cases.settle(tx, CaseKind.DISAGREEMENT, subject, channel_id, context.now)
+
+
+def rebind(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """Bind a listing to the channel's new reference of the same SKU."""
+    seen = _observed(tx, difference)
+    bindings.refer(tx, listing_of(difference), seen.remote, seen.quantity, context.now)
+
+
+def rename(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """Give a listing the SKU that its channel uses for it now."""
+    sku = str(orjson.loads(difference["remote_claim"])["sku"])
+    bindings.rename(tx, listing_of(difference), sku, context.now)
+
+
+def unbind(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """End the binding of a listing that the channel does not show any more."""
+    bindings.unbind(tx, listing_of(difference), context.now)
 
 
 def cancel(
@@ -71,3 +153,37 @@ def push_again(
     orders.push_fulfillment(
         tx, context, [row["id"] for row in units], Shipment(), reference=difference["id"]
     )
+
+
+def push_level(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """Queue the level of a listing again, from the quantity that its channel showed."""
+    seen = orjson.loads(difference["remote_claim"])["quantity"]
+    listings.correct(tx, listing_of(difference), seen, context.now)
+
+
+def register_again(
+    tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
+) -> None:
+    """Queue the registration of a unit again."""
+    unit_id = difference["unit_id"]
+    assert unit_id is not None  # as comparison finds it
+    registrations.again(tx, unit_id, difference["id"], context.now)
+
+
+Apply = Callable[[Transaction, CommandContext, ReconciliationDifferenceRow], None]
+# An order that is to be accepted is read by the caller.
+FIXES: Mapping[Fix, Apply] = {
+    Fix.PUSH_LEVEL: push_level,
+    Fix.BIND_LISTING: bind,
+    Fix.BIND_NEAR_MATCH: bind,
+    Fix.SELL_ON_ONE: partial(bind_copy, shares=False),
+    Fix.SHARE_FIGURE: partial(bind_copy, shares=True),
+    Fix.REBIND_LISTING: rebind,
+    Fix.RENAME_LISTING: rename,
+    Fix.UNBIND_LISTING: unbind,
+    Fix.CANCEL_ORDER: cancel,
+    Fix.PUSH_FULFILLMENT: push_again,
+    Fix.REGISTER_AGAIN: register_again,
+}

@@ -75,6 +75,7 @@ class Fix(StrEnum):
     RENAME_LISTING = "rename_listing"  # to the channel's new SKU of the same reference
     SELL_ON_ONE = "sell_on_one"  # bind the copy, and show 0 on it
     SHARE_FIGURE = "share_figure"  # bind the copy, and divide the figure among all copies
+    UNBIND_LISTING = "unbind_listing"  # end the binding of a listing that is gone
     ACCEPT_ORDER = "accept_order"
     CANCEL_ORDER = "cancel_order"
     PUSH_FULFILLMENT = "push_fulfillment"
@@ -82,6 +83,13 @@ class Fix(StrEnum):
     ASK = "ask"
 
 
+# What a person may choose instead of the proposed fix, by kind.
+CHOICES: Mapping[Kind, tuple[Fix, ...]] = {
+    Kind.DUPLICATE_LISTING: (Fix.SELL_ON_ONE, Fix.SHARE_FIGURE),
+    Kind.MISSING_LISTING: (Fix.UNBIND_LISTING,),
+    Kind.LISTING_RENAMED: (Fix.RENAME_LISTING,),
+    Kind.LISTING_REPLACED: (Fix.REBIND_LISTING, Fix.UNBIND_LISTING),
+}
 # Only a person decides on these; ASK has no fix that the hub could apply.
 ASKED = frozenset({Fix.ASK, Fix.BIND_NEAR_MATCH, Fix.SELL_ON_ONE, Fix.SHARE_FIGURE})
 # They repeat a normal step of the hub and do not change what the ledger has in stock.

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from hub.cases import Severity
 from hub.clock import micros
 from hub.orders.line_status import REPEATED
-from hub.reconciliation.differences import Cause, Difference, Fix, Kind
+from hub.reconciliation.kinds import (
+    Cause,
+    Compared,
+    Difference,
+    Fix,
+    Kind,
+    different,
+    in_flight,
+    matched,
+)
 from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, mappings
@@ -23,8 +32,8 @@ class ComparedLine(OrderLineRow):
 
 def order(
     tx: Transaction, channel: ChannelRow, remote: Order, now: datetime, grace: timedelta
-) -> Difference | str:
-    """Compare one order; return the difference, or "matched" or "in_flight".
+) -> Compared:
+    """Compare one order.
 
     `now` is when the reading of the channel started. An unknown order is in flight for `grace`, and
     so is a shipment that was sent since then.
@@ -38,7 +47,7 @@ def order(
     )
     if known is None:
         if now - remote.placed_at < grace:
-            return "in_flight"
+            return in_flight(remote.ref)
         return _missing_order(tx, channel, remote)
     lines = _lines(tx, known["id"])
     if _edited(remote, known, lines):
@@ -46,7 +55,7 @@ def order(
     return _fulfillment(tx, channel, remote, known, lines, now - grace)
 
 
-def _missing_order(tx: Transaction, channel: ChannelRow, remote: Order) -> Difference:
+def _missing_order(tx: Transaction, channel: ChannelRow, remote: Order) -> Compared:
     hints = tx.value(
         "SELECT COUNT(*) FROM inbox WHERE channel_id = :channel AND subject = :ref "
         "AND source IN ('webhook', 'queue')",
@@ -55,21 +64,25 @@ def _missing_order(tx: Transaction, channel: ChannelRow, remote: Order) -> Diffe
     )
     able = channels.can(channel, "receive_webhooks") or channels.can(channel, "receive_queue")
     lost = able and not hints
-    return Difference(
-        kind=Kind.MISSING_ORDER,
-        subject=remote.number,
-        ledger={},
-        remote={
-            "ref": remote.ref,
-            "state": remote.remote_state,
-            "placed_at": remote.placed_at.isoformat(),
-            "lines": {line.sku: line.quantity for line in remote.lines},
-        },
-        cause=Cause.LOST_WEBHOOK if lost else Cause.MISSED_ORDER,
-        evidence=f"Order {remote.number} was placed at {remote.placed_at:%Y-%m-%d %H:%M:%S} UTC "
-        + ("and no webhook for it ever came." if lost else "and was never processed."),
-        fix=Fix.ACCEPT_ORDER,
-        severity=Severity.HIGH,
+    return different(
+        Difference(
+            kind=Kind.MISSING_ORDER,
+            about=remote.ref,
+            subject=remote.number,
+            ledger={},
+            remote={
+                "ref": remote.ref,
+                "state": remote.remote_state,
+                "placed_at": remote.placed_at.isoformat(),
+                "lines": {line.sku: line.quantity for line in remote.lines},
+            },
+            cause=Cause.LOST_WEBHOOK if lost else Cause.MISSED_ORDER,
+            evidence=f"Order {remote.number} was placed at "
+            f"{remote.placed_at:%Y-%m-%d %H:%M:%S} UTC "
+            + ("and no webhook for it ever came." if lost else "and was never processed."),
+            fix=Fix.ACCEPT_ORDER,
+            severity=Severity.HIGH,
+        )
     )
 
 
@@ -104,24 +117,27 @@ def _edited(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> b
     return any(there.get(ref, 0) != here.get(ref, 0) for ref in there.keys() | here.keys())
 
 
-def _order_state(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> Difference:
-    return Difference(
-        kind=Kind.ORDER_STATE,
-        subject=remote.number,
-        ledger={
-            "state": known["state"],
-            "lines": {row["sku"]: row["quantity"] for row in lines.values()},
-        },
-        remote={
-            "ref": remote.ref,
-            "state": remote.remote_state,
-            "lines": {line.sku: line.quantity for line in remote.lines},
-        },
-        cause=Cause.MISSED_ORDER,
-        evidence=f"Order {remote.number} was changed there and the change never came here.",
-        fix=Fix.ACCEPT_ORDER,
-        severity=Severity.HIGH,
-        order_id=known["id"],
+def _order_state(remote: Order, known: OrderRow, lines: dict[str, ComparedLine]) -> Compared:
+    return different(
+        Difference(
+            kind=Kind.ORDER_STATE,
+            about=remote.ref,
+            subject=remote.number,
+            ledger={
+                "state": known["state"],
+                "lines": {row["sku"]: row["quantity"] for row in lines.values()},
+            },
+            remote={
+                "ref": remote.ref,
+                "state": remote.remote_state,
+                "lines": {line.sku: line.quantity for line in remote.lines},
+            },
+            cause=Cause.MISSED_ORDER,
+            evidence=f"Order {remote.number} was changed there and the change never came here.",
+            fix=Fix.ACCEPT_ORDER,
+            severity=Severity.HIGH,
+            order_id=known["id"],
+        )
     )
 
 
@@ -132,31 +148,34 @@ def _fulfillment(
     known: OrderRow,
     lines: dict[str, ComparedLine],
     since: datetime,
-) -> Difference | str:
+) -> Compared:
     if remote.at_counter or not channels.can(channel, "push_fulfillment"):
-        return "matched"
+        return matched(remote.ref)
     if known["same_verdict"] in REPEATED:
-        return "matched"  # the order that it repeats is served, and its channel informed
+        return matched(remote.ref)  # the order that it repeats is served, and its channel informed
     there = sum(line.fulfilled for line in remote.lines)
     here = sum(row["left_here"] for row in lines.values())
     back = sum(row["back_here"] for row in lines.values())
     taken_off = sum(row["taken_off"] for row in lines.values())
     # A channel may count returned units as fulfilled or not: both match.
     if here - taken_off <= there <= here + back:
-        return "matched"
+        return matched(remote.ref)
     if here > there and _is_pushing(tx, channel, known, since):
-        return "in_flight"
+        return in_flight(remote.ref)
     unsent = here > there
-    return Difference(
-        kind=Kind.MISSING_FULFILLMENT if unsent else Kind.FOREIGN_FULFILLMENT,
-        subject=remote.number,
-        ledger={"left": here},
-        remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
-        cause=Cause.FAILED_PUSH if unsent else Cause.FOREIGN_EDIT,
-        evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
-        fix=Fix.PUSH_FULFILLMENT if unsent else Fix.ASK,
-        severity=Severity.MEDIUM if unsent else Severity.HIGH,
-        order_id=known["id"],
+    return different(
+        Difference(
+            kind=Kind.MISSING_FULFILLMENT if unsent else Kind.FOREIGN_FULFILLMENT,
+            about=remote.ref,
+            subject=remote.number,
+            ledger={"left": here},
+            remote={"ref": remote.ref, "fulfilled": there, "state": remote.remote_state},
+            cause=Cause.FAILED_PUSH if unsent else Cause.FOREIGN_EDIT,
+            evidence=f"{here} units of order {remote.number} left here, the channel says {there}.",
+            fix=Fix.PUSH_FULFILLMENT if unsent else Fix.ASK,
+            severity=Severity.MEDIUM if unsent else Severity.HIGH,
+            order_id=known["id"],
+        )
     )
 
 
@@ -198,17 +217,33 @@ def unseen_orders(
     return [row for row in rows if row["ref"] not in seen][:limit]
 
 
-def deleted_order(known: OrderRow) -> Difference:
+def deleted_order(known: OrderRow) -> Compared:
     """Return the difference of an order that its channel no longer has."""
-    return Difference(
-        kind=Kind.UNKNOWN_ORDER,
-        subject=known["number"],
-        ledger={"state": known["state"]},
-        remote={"ref": known["ref"]},
-        cause=Cause.FOREIGN_EDIT,
-        evidence=f"The channel neither lists order {known['number']} nor finds it: it was deleted "
-        "there.",
-        fix=Fix.CANCEL_ORDER,
-        severity=Severity.HIGH,
-        order_id=known["id"],
+    return different(
+        Difference(
+            kind=Kind.UNKNOWN_ORDER,
+            about=known["ref"],
+            subject=known["number"],
+            ledger={"state": known["state"]},
+            remote={"ref": known["ref"]},
+            cause=Cause.FOREIGN_EDIT,
+            evidence=f"The channel neither lists order {known['number']} nor finds it: it was "
+            "deleted there.",
+            fix=Fix.CANCEL_ORDER,
+            severity=Severity.HIGH,
+            order_id=known["id"],
+        )
     )
+
+
+def gone(tx: Transaction, channel: ChannelRow, ref: str) -> Compared:
+    """Return the outcome of an order that its channel does not find."""
+    known = tx.row_as(
+        OrderRow,
+        "SELECT * FROM sales_order WHERE channel_id = :channel AND ref = :ref",
+        channel=channel["id"],
+        ref=ref,
+    )
+    if known is None or known["state"] not in {OrderState.OPEN, OrderState.PENDING}:
+        return matched(ref)
+    return deleted_order(known)

@@ -2,6 +2,18 @@
 
 from typing import TypedDict
 
+from hub.storage.rows import ListingLevelRow
+
+
+class BoundLevel(ListingLevelRow):
+    """A level with its listing: SKU, references, and the tracking of its product."""
+
+    sku: str
+    remote: str
+    reference: str
+    copy_of: str | None
+    tracking: str
+
 
 class SentFact(TypedDict):
     """The columns of a fact that identify the differences that it heals."""
@@ -14,9 +26,3 @@ class Identified(TypedDict):
     """A row by its id."""
 
     id: str
-
-
-class RunId(TypedDict):
-    """A run by its id."""
-
-    run_id: str

@@ -1,5 +1,8 @@
 """Reconciliation runs and their differences, page by page."""
 
+from typing import TypedDict
+
+from hub.reconciliation.kinds import Kind, State
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import ReconciliationDifferenceRow, ReconciliationRunRow
 from hub.storage.sql import Transaction
@@ -50,34 +53,96 @@ def run(tx: Transaction, run_id: str) -> RunRow | None:
     )
 
 
+_DIFFERENCE = (
+    "SELECT difference.*, channel.code AS channel_code, channel.name AS channel_name, "
+    "product.sku FROM reconciliation_difference AS difference "
+    "JOIN channel ON channel.id = difference.channel_id "
+    "LEFT JOIN product ON product.id = difference.product_id "
+)
+
+
+def difference(tx: Transaction, difference_id: str) -> DifferenceRow | None:
+    """Return one difference."""
+    return tx.row_as(DifferenceRow, f"{_DIFFERENCE}WHERE difference.id = :id", id=difference_id)
+
+
 def differences(
     tx: Transaction,
     *,
     first: int,
     after: str | None,
     run: str | None = None,
-    state: str | None = None,
+    state: State | None = None,
+    kind: Kind | None = None,
     channel: str | None = None,
 ) -> list[DifferenceRow]:
-    """Return differences in the order in which they were found, one more than asked for."""
+    """Return differences in the order in which they were found, one more than asked for.
+
+    Those of a run are all that it found, also those that an earlier run found first.
+    """
     wanted = Filter()
     wanted.add("difference.id > :after", after=after)
-    wanted.add("difference.run_id = :run", run=run)
-    wanted.add("difference.state = :state", state=state)
+    wanted.add(
+        "difference.id IN (SELECT difference_id FROM reconciliation_finding WHERE run_id = :run)",
+        run=run,
+    )
+    wanted.add("difference.state = :state", state=state and str(state))
+    wanted.add("difference.kind = :kind", kind=kind and str(kind))
     wanted.add("channel.code = :channel", channel=channel)
     return tx.rows_as(
         DifferenceRow,
-        "SELECT difference.*, channel.code AS channel_code, channel.name AS channel_name, "
-        "product.sku FROM reconciliation_difference AS difference "
-        "JOIN channel ON channel.id = difference.channel_id "
-        f"LEFT JOIN product ON product.id = difference.product_id {wanted.where()}"
-        "ORDER BY difference.id LIMIT :limit",
+        f"{_DIFFERENCE}{wanted.where()}ORDER BY difference.id LIMIT :limit",
         limit=page_size(first) + 1,
         **wanted.values,
     )
 
 
-def oldest_unexplained(tx: Transaction) -> int | None:
+class GroupRow(TypedDict):
+    """Differences of one kind, cause and fix on one channel."""
+
+    channel_code: str
+    channel_name: str
+    kind: str
+    cause: str
+    fix: str
+    number: int
+    surplus: int
+    shortage: int
+    oldest: int
+    sample: str
+
+
+def groups(
+    tx: Transaction,
+    *,
+    state: State = State.OPEN,
+    channel: str | None = None,
+    run: str | None = None,
+) -> list[GroupRow]:
+    """Return how many differences there are of each kind, cause and fix, the most first."""
+    wanted = Filter()
+    wanted.add("difference.state = :state", state=None if run else str(state))
+    wanted.add(
+        "difference.id IN (SELECT difference_id FROM reconciliation_finding WHERE run_id = :run)",
+        run=run,
+    )
+    wanted.add("channel.code = :channel", channel=channel)
+    return tx.rows_as(
+        GroupRow,
+        "SELECT channel.code AS channel_code, channel.name AS channel_name, difference.kind, "
+        "difference.cause, difference.fix, COUNT(*) AS number, "
+        "SUM(CASE WHEN difference.surplus > 0 THEN difference.surplus ELSE 0 END) AS surplus, "
+        "SUM(CASE WHEN difference.surplus < 0 THEN -difference.surplus ELSE 0 END) AS shortage, "
+        "MIN(difference.first_seen_at) AS oldest, MIN(difference.evidence) AS sample "
+        "FROM reconciliation_difference AS difference "
+        f"JOIN channel ON channel.id = difference.channel_id {wanted.where()}"
+        "GROUP BY channel.code, channel.name, difference.kind, difference.cause, difference.fix "
+        "ORDER BY COUNT(*) DESC, channel.code, difference.kind, difference.cause, difference.fix",
+        **wanted.values,
+    )
+
+
+def oldest_open(tx: Transaction) -> int | None:
     """Return the time at which the oldest open difference was first found: a service level."""
     value = tx.value(
         "SELECT MIN(first_seen_at) FROM reconciliation_difference WHERE state = 'open'"

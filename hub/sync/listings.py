@@ -15,9 +15,7 @@ import orjson
 from hub.availability import counting
 from hub.availability.policy import of_channel
 from hub.availability.rows import ChannelLike
-from hub.catalogue import SERIAL_TRACKED
-from hub.clock import micros, new_id
-from hub.errors import InvalidInput
+from hub.clock import micros
 from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
@@ -27,7 +25,6 @@ KEPT = (
     "EXISTS (SELECT 1 FROM product WHERE product.id = listing_level.product_id "
     "AND product.tracking IN ('serial', 'serial_lot'))"
 )
-_OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,8 @@ class ListedProduct(TypedDict):
     listing_id: str
     product_id: str
     unit_id: str | None
+    parts: int
+    part: int
 
 
 class _Binding(TypedDict):
@@ -128,78 +127,6 @@ def _want(tx: Transaction, condition: str, now: datetime, **values: Any) -> None
     tx.wake("levels")
 
 
-def bind(
-    tx: Transaction,
-    channel_id: str,
-    product_id: str,
-    sku: str,
-    remote: dict[str, str],
-    now: datetime,
-    *,
-    observed: int | None = None,
-    unit_id: str | None = None,
-) -> str:
-    """Bind a product to a channel's listing, or change its references; return the listing's id.
-
-    Queues the update of its level. With `unit_id` the listing sells only this unit of the product.
-    Raises InvalidInput for a SKU under which the channel sells something else.
-    """
-    _require_free(tx, channel_id, product_id, sku, unit_id)
-    identity = "product_id) WHERE unit_id IS NULL" if unit_id is None else _OF_UNIT
-    row = tx.row_as(
-        _Id,
-        "INSERT INTO listing(id, channel_id, product_id, unit_id, sku, remote, created_at) "
-        "VALUES(:id, :channel, :product, :unit, :sku, :remote, :now) "
-        f"ON CONFLICT(channel_id, {identity} DO UPDATE "
-        "SET sku = excluded.sku, remote = excluded.remote RETURNING id",
-        id=new_id(),
-        channel=channel_id,
-        product=product_id,
-        unit=unit_id,
-        sku=sku,
-        remote=orjson.dumps(remote).decode(),
-        now=micros(now),
-    )
-    assert row is not None
-    tx.run(
-        "INSERT INTO listing_level(listing_id, channel_id, product_id, unit_id, wanted_version, "
-        "wanted_at, due_at, observed, observed_at) "
-        "VALUES(:listing, :channel, :product, :unit, :wanted, :now, :now, :observed, :now) "
-        "ON CONFLICT(listing_id) DO UPDATE "
-        "SET wanted_version = listing_level.wanted_version + :wanted, due_at = :now",
-        listing=row["id"],
-        channel=channel_id,
-        product=product_id,
-        unit=unit_id,
-        now=micros(now),
-        observed=observed,
-        wanted=int(is_kept(tx, product_id)),
-    )
-    tx.wake("levels")
-    return row["id"]
-
-
-def _require_free(
-    tx: Transaction, channel_id: str, product_id: str, sku: str, unit_id: str | None
-) -> None:
-    taken = tx.value(
-        "SELECT COUNT(*) FROM listing WHERE channel_id = :channel AND sku = :sku "
-        "AND (product_id <> :product OR COALESCE(unit_id, '') <> :unit)",
-        channel=channel_id,
-        sku=sku,
-        product=product_id,
-        unit=unit_id or "",
-    )
-    if taken:
-        raise InvalidInput(f"the channel sells something else as {sku!r}", field="remoteSku")
-
-
-def is_kept(tx: Transaction, product_id: str) -> bool:
-    """Return whether the hub keeps the quantity of a product: it is tracked by serial."""
-    tracking = tx.value("SELECT tracking FROM product WHERE id = :id", id=product_id)
-    return tracking in SERIAL_TRACKED
-
-
 def available(
     tx: Transaction, channel: ChannelLike, product_ids: Sequence[str], now: datetime | None = None
 ) -> dict[str, int]:
@@ -217,18 +144,26 @@ def desired(
     """Count the units that levels should show, by listing.
 
     A listing of a single unit shows 1 while the unit may be sold and is not allocated; share,
-    buffer and cap do not apply to it.
+    buffer and cap do not apply to it. Listings that divide the figure of a product show parts that
+    add up to it; the first parts are one larger where it does not divide evenly.
     """
     of_products = [level["product_id"] for level in levels if level["unit_id"] is None]
     of_units = [level["unit_id"] for level in levels if level["unit_id"] is not None]
     counts = available(tx, channel, sorted(set(of_products)), now) if of_products else {}
     free = _free(tx, channel, of_units, now) if of_units else set()
     return {
-        level["listing_id"]: counts[level["product_id"]]
+        level["listing_id"]: _part(counts[level["product_id"]], level)
         if level["unit_id"] is None
         else int(level["unit_id"] in free)
         for level in levels
     }
+
+
+def _part(figure: int, level: ListedProduct) -> int:
+    parts, part = level["parts"], level["part"]
+    if parts <= 1:
+        return figure * parts
+    return figure // parts + (part < figure % parts)
 
 
 def _free(tx: Transaction, channel: ChannelRow, unit_ids: Sequence[str], now: datetime) -> set[str]:

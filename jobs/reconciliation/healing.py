@@ -1,19 +1,20 @@
-"""Healing of differences: what is safe is applied at once, and what it queued is sent."""
+"""Healing of differences: what is safe is applied, sent to the channel, and looked for there."""
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 
 import orjson
 
-from connectors import NotFound, PullOrders, Rejected
+from connectors import ConnectorError, PullOrders
 from hub import orders
 from hub.commands.context import CommandContext
 from hub.errors import Refused
-from hub.reconciliation import differences as reconciliation
-from hub.reconciliation.differences import AUTOMATIC, Fix
+from hub.reconciliation import healing
+from hub.reconciliation.kinds import AUTOMATIC, Fix
+from hub.reconciliation.questions import NOT_HELD_MAX
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from jobs import intake, relay
@@ -23,85 +24,135 @@ logger = logging.getLogger(__name__)
 
 HEAL_SECONDS_MAX = 5.0
 HEAL_POLL_SECONDS = 0.05
+RULE = "automatic"
+
+
+def is_safe(row: ReconciliationDifferenceRow) -> bool:
+    """Return whether the hub heals a difference by itself.
+
+    What did not hold several times is left to a person: something else writes it.
+    """
+    return Fix(row["fix"]) in AUTOMATIC and row["heal_attempts"] < NOT_HELD_MAX
+
+
+def raises_offer(row: ReconciliationDifferenceRow) -> bool:
+    """Return whether healing a difference makes the channel offer more than it does now."""
+    return row["surplus"] is not None and row["surplus"] < 0
 
 
 async def heal(
-    runtime: Runtime, channel: ChannelRow, differences: Sequence[ReconciliationDifferenceRow]
-) -> None:
-    """Heal the differences that are safe to heal, and send the channel what this queued."""
-    safe = [row for row in differences if Fix(row["fix"]) in AUTOMATIC]
+    runtime: Runtime, channel: ChannelRow, rows: Sequence[ReconciliationDifferenceRow]
+) -> list[str]:
+    """Apply the fixes of differences, send what this queued; return the ids of those applied.
+
+    A fix that is refused, or that fails, leaves its difference open with the reason, and stops no
+    other one.
+    """
+    if not rows:
+        return []
     context = runtime.context("reconcile")
-    queued = [row for row in safe if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
-    if queued:
 
-        def queue(rows: Sequence[ReconciliationDifferenceRow], tx: Transaction) -> None:
-            for row in rows:
-                reconciliation.heal(tx, context, row["id"])
+    def queue(some: Sequence[ReconciliationDifferenceRow], tx: Transaction) -> None:
+        for row in some:
+            healing.heal(tx, context, row["id"], rule=RULE)
 
-        try:
-            await runtime.database.write(partial(queue, queued))
-        except Refused:
-            for row in queued:  # one that cannot be healed stops no other
-                with _left_to_a_person(row):
-                    await runtime.database.write(partial(queue, [row]))
-    for row in safe:
-        if Fix(row["fix"]) is Fix.ACCEPT_ORDER:
-            with _left_to_a_person(row):
-                await _heal_order(runtime, channel, row, context)
-    if safe:
-        await intake.drain(runtime, channel["id"])
-        await relay.drain(runtime, channel["id"])
-
-
-@contextmanager
-def _left_to_a_person(row: ReconciliationDifferenceRow) -> Iterator[None]:
-    """Leave a difference open whose fix is refused; the report shows it, and the others go on."""
+    read = [row for row in rows if Fix(row["fix"]) is Fix.ACCEPT_ORDER]
+    queued = [row for row in rows if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
+    applied = [row["id"] for row in queued]
     try:
-        yield
-    except (Refused, NotFound, Rejected) as refusal:
-        logger.warning("%s of %s was not healed: %s", row["kind"], row["subject"], refusal)
+        await runtime.database.write(partial(queue, queued))
+    except Exception:  # each is a transaction of its own then
+        applied = [
+            row["id"]
+            for row in queued
+            if await _applied(runtime, row, runtime.database.write(partial(queue, [row])))
+        ]
+    for row in read:
+        if await _applied(runtime, row, _accept(runtime, channel, row, context, RULE)):
+            applied.append(row["id"])
+    await send(runtime, channel, applied)
+    return applied
 
 
-async def until_healed(runtime: Runtime, run_id: str) -> None:
-    """Wait up to HEAL_SECONDS_MAX while another worker still heals differences of a run."""
+async def _applied(
+    runtime: Runtime, row: ReconciliationDifferenceRow, work: Coroutine[object, object, None]
+) -> bool:
+    try:
+        await work
+    except Exception as error:
+        text = str(error) if isinstance(error, Refused | ConnectorError) else type(error).__name__
+        logger.warning("%s of %s was not healed: %s", row["kind"], row["subject"], text)
+        await runtime.database.write(lambda tx: healing.refuse(tx, row["id"], text))
+        return False
+    return True
+
+
+async def send(runtime: Runtime, channel: ChannelRow, ids: Sequence[str]) -> None:
+    """Send a channel what fixes queued, and wait while another worker still sends it."""
+    await intake.drain(runtime, channel["id"])
+    await relay.drain(runtime, channel["id"])
     with suppress(TimeoutError):
         async with asyncio.timeout(HEAL_SECONDS_MAX):
-            while await runtime.database.read(lambda tx: reconciliation.healing(tx, run_id)):
+            while await runtime.database.read(
+                lambda tx: healing.being_sent(tx, list(ids), runtime.clock())
+            ):
                 await asyncio.sleep(HEAL_POLL_SECONDS)
 
 
 async def heal_one(
-    runtime: Runtime, channel: ChannelRow, difference_id: str, context: CommandContext
+    runtime: Runtime,
+    channel: ChannelRow,
+    difference_id: str,
+    context: CommandContext,
+    choice: Fix | None = None,
 ) -> None:
-    """Heal one difference: read its order again, or queue its fix for the channel.
+    """Apply the fix of one difference that a person chose.
 
-    Raises StepNotAllowed for a difference that is settled, or that only a person can settle.
+    Raises StepNotAllowed for a difference that is settled, or that only a person can settle;
+    InvalidInput for a choice that does not fit.
     """
-    difference = await runtime.database.read(lambda tx: reconciliation.get(tx, difference_id))
-    if Fix(difference["fix"]) is not Fix.ACCEPT_ORDER:
-        await runtime.database.write(lambda tx: reconciliation.heal(tx, context, difference_id))
+    difference = await runtime.database.read(lambda tx: healing.get(tx, difference_id))
+    if healing.chosen(difference, choice) is Fix.ACCEPT_ORDER:
+        await _accept(runtime, channel, difference, context, None)
         return
-    await _heal_order(runtime, channel, difference, context)
+    await runtime.database.write(lambda tx: healing.heal(tx, context, difference_id, choice=choice))
 
 
-async def _heal_order(
+async def heal_many(
+    runtime: Runtime, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+) -> tuple[list[str], int]:
+    """Apply one fix to all open differences of a channel that it settles.
+
+    Returns the ids of those to which it is applied, and how many refused it; these stay open with
+    the reason. Raises InvalidInput for a fix that is applied one by one only.
+    """
+    ids = await runtime.database.read(
+        lambda tx: healing.healable(tx, channel["id"], fix, limit=limit)
+    )
+    rows = await runtime.database.read(lambda tx: healing.by_id(tx, ids))
+    applied = [
+        row["id"]
+        for row in rows
+        if await _applied(runtime, row, heal_one(runtime, channel, row["id"], context, fix))
+    ]
+    return applied, len(rows) - len(applied)
+
+
+async def _accept(
     runtime: Runtime,
     channel: ChannelRow,
     difference: ReconciliationDifferenceRow,
     context: CommandContext,
+    rule: str | None,
 ) -> None:
+    """Read an order of the channel again, and accept it as it is there."""
     connector = runtime.connections.of(channel)
     assert isinstance(connector, PullOrders)  # a channel that lists orders can read one
-    ref = _remote_ref(difference)
+    ref = str(orjson.loads(difference["remote_claim"])["ref"])
     order = await connector.read_order(ref)
 
     def accept(tx: Transaction) -> None:
-        reconciliation.heal(tx, context, difference["id"])
+        healing.heal(tx, context, difference["id"], rule=rule)
         orders.accept(tx, context, channel, order)
-        reconciliation.healed(tx, difference["id"], context.now)
 
     await runtime.database.write(accept)
-
-
-def _remote_ref(difference: ReconciliationDifferenceRow) -> str:
-    return str(orjson.loads(difference["remote_claim"])["ref"])

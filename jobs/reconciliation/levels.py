@@ -1,64 +1,125 @@
 """Comparison of the quantities that one channel shows with those that it should show."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 from connectors import SnapshotStock, UnreadableRecord
-from hub.reconciliation import comparison
-from hub.reconciliation.differences import Difference, Totals
+from hub.reconciliation import level_comparison, unbound_listings
+from hub.reconciliation.kinds import Compared, Result, not_compared
+from hub.reconciliation.level_comparison import Seen
+from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
+from hub.storage.sql import Transaction
+from hub.sync.bindings import reference_of
 from hub.vocabulary import ObservedLevel
 from jobs import intake, poll, relay, unreadable
-from jobs.reconciliation.options import BATCH, DifferenceBatches, RunOptions
+from jobs.reconciliation.options import BATCH, Outcomes, RunOptions
 from jobs.runtime import Runtime
 
 
-async def levels(
-    runtime: Runtime, channel: ChannelRow, _options: RunOptions, totals: Totals
-) -> DifferenceBatches:
-    """Yield the differences of levels in batches; only the SKUs of suspects stay in memory."""
+async def compare(runtime: Runtime, run: Run, _options: RunOptions) -> Outcomes:
+    """Yield the outcome of each listing: bound ones first, then those that are not bound.
+
+    The channel is read twice where anything does not match, and only what does not match at both
+    looks differs: a change that was on its way at the first look has arrived at the second one.
+    Memory holds the references of the suspects alone.
+    """
+    started = runtime.clock()
+    await catch_up(runtime, run.channel)
+    odd: list[UnreadableRecord] = []
+    suspects = set[str]()
+    async for batch in _batches(_stock(runtime, run.channel), odd):
+        seen = await runtime.database.write(partial(_look, runtime, run, batch, False))
+        suspects.update(each.about for each in seen.compared if each.result is Result.DIFFERENT)
+        suspects.update(reference_of(each.remote, each.sku) for each in seen.unbound)
+        yield [each for each in seen.compared if each.result is not Result.DIFFERENT]
+    await runtime.database.write(lambda tx: unreadable.compared(tx, runtime, run.channel, odd))
+    if suspects:
+        await catch_up(runtime, run.channel)
+
+        def suspected(each: ObservedLevel) -> bool:
+            return reference_of(each.remote, each.sku) in suspects
+
+        async for batch in _batches(_stock(runtime, run.channel), [], suspected):
+            seen = await runtime.database.write(partial(_look, runtime, run, batch, True))
+            yield seen.compared
+    async for outcomes in _not_bound(runtime, run, started, odd):
+        yield outcomes
+    await runtime.database.write(lambda tx: unbound_listings.forget(tx, run))
+
+
+def _stock(
+    runtime: Runtime, channel: ChannelRow
+) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotStock)
-    started = runtime.clock()
-    await _catch_up(runtime, channel)
-    suspects: set[str] = set()
+    return connector.snapshot_stock()
 
-    async def compare(batch: Sequence[ObservedLevel]) -> Sequence[Difference]:
-        outcome = await runtime.database.write(
-            lambda tx: comparison.levels(tx, channel, batch, runtime.clock())
+
+def _look(
+    runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], again: bool, tx: Transaction
+) -> Seen:
+    now = runtime.clock()
+    seen = level_comparison.levels(tx, run.channel, batch, now)
+    unbound_listings.note(tx, run, seen.unbound, now, again=again)
+    return seen
+
+
+async def _not_bound(
+    runtime: Runtime, run: Run, started: datetime, odd: Sequence[UnreadableRecord]
+) -> Outcomes:
+    """Yield the outcomes of listings that are not bound, and of bound ones that are not there."""
+    replaced = set[str]()
+    after = ("", "")
+    while page := await runtime.database.read(
+        partial(unbound_listings.next_page, run=run, after=after, limit=BATCH)
+    ):
+        after = (page[-1]["sku"], page[-1]["about"])
+        outcomes, gone = await runtime.database.read(
+            partial(unbound_listings.decide, run=run, page=page, started=started)
         )
-        totals.matched += outcome.matched
-        totals.in_flight += outcome.in_flight
-        totals.not_kept += outcome.not_kept
-        return outcome.differences
+        replaced.update(gone)
+        yield outcomes
+    last = ""
+    while levels := await runtime.database.read(
+        partial(level_comparison.missing, run=run, since=started, after=last, limit=BATCH)
+    ):
+        last = levels[-1]["listing_id"]
+        missing = [each for each in levels if each["listing_id"] not in replaced]
+        # A listing that could not be read is there.
+        hidden = [e for e in missing if any(unreadable.mentions(one, e["sku"]) for one in odd)]
+        yield [
+            *[not_compared(e["reference"], e["sku"], "its listing cannot be read") for e in hidden],
+            *[level_comparison.missing_listing(each) for each in missing if each not in hidden],
+        ]
 
-    odd: list[UnreadableRecord] = []
-    seen = Counter[str]()
-    async for batch in _batches(connector.snapshot_stock(), odd):
-        seen.update(each.sku for each in batch if each.sku)
-        suspects.update([each.subject for each in await compare(batch)])
-    several = {sku: times for sku, times in seen.items() if times > 1}
-    suspects -= several.keys()
-    if several:
-        yield [comparison.same_sku_twice(sku, several[sku]) for sku in sorted(several)[:BATCH]]
-    await runtime.database.write(lambda tx: unreadable.compared(tx, runtime, channel, odd))
-    if suspects:
-        await _catch_up(runtime, channel)
-        again = connector.snapshot_stock()
-        async for batch in _batches(again, [], lambda seen: seen.sku in suspects):
-            yield await compare(batch)
-    unseen = await runtime.database.read(
-        lambda tx: comparison.missing_listings(tx, channel, started)
+
+async def look_again(
+    runtime: Runtime, run: Run, _options: RunOptions, abouts: Sequence[str]
+) -> Sequence[Compared]:
+    """Look at some listings again; the reading stops when all of them were seen."""
+    wanted, outcomes = set(abouts), list[Compared]()
+
+    def is_wanted(each: ObservedLevel) -> bool:
+        return reference_of(each.remote, each.sku) in wanted
+
+    async for batch in _batches(_stock(runtime, run.channel), [], is_wanted):
+        compare_batch = partial(
+            level_comparison.levels, channel=run.channel, observed=batch, now=runtime.clock()
+        )
+        seen = await runtime.database.write(compare_batch)
+        outcomes += seen.compared
+        wanted -= {reference_of(each.remote, each.sku) for each in batch}
+        if not wanted:
+            return outcomes
+    gone = await runtime.database.read(
+        partial(level_comparison.not_bound, run=run, references=sorted(wanted))
     )
-    # A listing that could not be read is there.
-    missing = [
-        each for each in unseen if not any(unreadable.mentions(one, each.subject) for one in odd)
-    ]
-    for first in range(0, len(missing), BATCH):
-        yield missing[first : first + BATCH]
+    return outcomes + gone
 
 
-async def _catch_up(runtime: Runtime, channel: ChannelRow) -> None:
+async def catch_up(runtime: Runtime, channel: ChannelRow) -> None:
     """Process the channel's sales and send it what is due, so that only drift remains."""
     await poll.poll(runtime, channel)
     await intake.drain(runtime, channel["id"])
@@ -70,14 +131,17 @@ async def _batches(
     odd: list[UnreadableRecord],
     wanted: Callable[[ObservedLevel], bool] = lambda _: True,
 ) -> AsyncIterator[list[ObservedLevel]]:
-    """Yield levels in batches; those that cannot be read are put into `odd`."""
-    batch: list[ObservedLevel] = []
+    """Yield levels in batches; those that cannot be read are put into `odd`.
+
+    A listing that a channel repeats on two pages is compared once.
+    """
+    batch: dict[str, ObservedLevel] = {}
     async for level in levels:
         good, bad = unreadable.sort([level], unreadable.LISTING)
         odd += bad
-        batch += [each for each in good if wanted(each)]
+        batch |= {reference_of(each.remote, each.sku): each for each in good if wanted(each)}
         if len(batch) == BATCH:
-            yield batch
-            batch = []
+            yield list(batch.values())
+            batch = {}
     if batch:
-        yield batch
+        yield list(batch.values())

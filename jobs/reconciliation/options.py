@@ -1,16 +1,20 @@
-"""What a run of reconciliation is asked to do."""
+"""What a run of reconciliation is asked to do, and what each scope offers to it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from hub.reconciliation.differences import Difference, Totals
+from connectors import Connector
+from hub.reconciliation.kinds import Compared
+from hub.reconciliation.runs import Run
+from jobs.runtime import Runtime
 
 BATCH = 500
 WINDOW = timedelta(days=2)
 GRACE = timedelta(seconds=60)  # a younger order may be in flight
 
-DifferenceBatches = AsyncIterator[Sequence[Difference]]
+Outcomes = AsyncIterator[Sequence[Compared]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,20 @@ class RunOptions:
 SCHEDULED = RunOptions()
 
 
-def counted(outcome: Difference | str, totals: Totals) -> Sequence[Difference]:
-    """Count a match or an item in flight; return a difference."""
-    if isinstance(outcome, Difference):
-        return (outcome,)
-    if outcome == "in_flight":
-        totals.in_flight += 1
-    else:
-        totals.matched += 1
-    return ()
+Compare = Callable[[Runtime, Run, RunOptions], Outcomes]
+LookAgain = Callable[[Runtime, Run, RunOptions, Sequence[str]], Awaitable[Sequence[Compared]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One scope: which connectors it is possible for, and how it compares.
+
+    `compare` yields the outcome of each subject once, in batches; `look_again` returns those of
+    some subjects, named by their references, after they were healed.
+    `is_whole` says that its outcomes cover every subject, so that what it did not find is over.
+    """
+
+    is_possible: Callable[[Connector[Any]], bool]
+    compare: Compare
+    look_again: LookAgain
+    is_whole: bool = False

@@ -1,32 +1,33 @@
 """Comparison of the orders of one channel with those of the ledger."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from connectors import NotFound, NotOurs, PullOrders, SnapshotOrders, Unreadable, UnreadableRecord
 from hub.reconciliation import order_comparison
-from hub.reconciliation.differences import Difference, Totals
+from hub.reconciliation.kinds import Compared
+from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import Order
 from jobs import intake, relay, unreadable
-from jobs.reconciliation.options import DifferenceBatches, RunOptions, counted
+from jobs.reconciliation.options import Outcomes, RunOptions
 from jobs.runtime import Runtime
 
 UNSEEN_MAX = 100  # orders that are asked for one by one in a run
 
 
-async def orders(
-    runtime: Runtime, channel: ChannelRow, options: RunOptions, totals: Totals
-) -> DifferenceBatches:
+async def compare(runtime: Runtime, run: Run, options: RunOptions) -> Outcomes:
+    """Yield the outcome of each order of the period, and of open ones that are not there."""
+    channel = run.channel
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotOrders)
     await intake.drain(runtime, channel["id"])
     await relay.drain(runtime, channel["id"])
     now = runtime.clock()
 
-    async def compare(order: Order) -> Difference | str:
+    async def outcome(order: Order) -> Compared:
         return await runtime.database.read(
             lambda tx: order_comparison.order(tx, channel, order, now, options.grace)
         )
@@ -40,15 +41,14 @@ async def orders(
             continue
         order = good[0]
         seen.add(order.ref)
-        if found := counted(await compare(order), totals):
-            yield found
+        yield [await outcome(order)]
     if gone := await _deleted(runtime, channel, options, now, seen):
         yield gone
 
 
 async def _deleted(
     runtime: Runtime, channel: ChannelRow, options: RunOptions, now: datetime, seen: set[str]
-) -> Sequence[Difference]:
+) -> Sequence[Compared]:
     """Find open orders that the channel neither listed nor finds when it is asked for each.
 
     The period is smaller than that of the list by the grace at both ends, so that an order at its
@@ -67,7 +67,7 @@ async def _deleted(
             limit=UNSEEN_MAX,
         )
     )
-    found = list[Difference]()
+    found = list[Compared]()
     for known in unseen:
         try:
             await connector.read_order(known["ref"])
@@ -82,3 +82,35 @@ def _keep_aside(
     runtime: Runtime, channel: ChannelRow, odd: Sequence[UnreadableRecord], tx: Transaction
 ) -> None:
     unreadable.keep(tx, runtime, channel, odd)
+
+
+async def look_again(
+    runtime: Runtime, run: Run, options: RunOptions, abouts: Sequence[str]
+) -> Sequence[Compared]:
+    """Read some orders again and compare them."""
+    connector = runtime.connections.of(run.channel)
+    assert isinstance(connector, PullOrders)  # a channel that lists orders can read one
+    now = runtime.clock()
+    outcomes = list[Compared]()
+    for about in abouts:
+        try:
+            order = await connector.read_order(about)
+        except NotFound:
+            outcomes.append(await _compared(runtime, run, about))
+            continue
+        outcomes.append(
+            await runtime.database.read(
+                partial(_outcome, channel=run.channel, order=order, now=now, grace=options.grace)
+            )
+        )
+    return outcomes
+
+
+def _outcome(
+    tx: Transaction, channel: ChannelRow, order: Order, now: datetime, grace: timedelta
+) -> Compared:
+    return order_comparison.order(tx, channel, order, now, grace)
+
+
+async def _compared(runtime: Runtime, run: Run, about: str) -> Compared:
+    return await runtime.database.read(lambda tx: order_comparison.gone(tx, run.channel, about))

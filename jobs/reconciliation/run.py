@@ -1,32 +1,50 @@
-"""Reconciliation of one channel: compare twice, store the differences, heal the safe ones.
+"""Reconciliation of one channel: compare, store what differs, heal what is safe, look again.
 
-A mismatch at the first comparison may be in flight, so orders are pulled again and the channel is
-read once more before a difference is stored. Batches keep the memory bounded.
+A difference is healed only when a look at the channel after the fix shows that both sides agree.
+Batches keep the memory bounded.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from connectors import LookupWarranty, SnapshotOrders, SnapshotStock
 from connectors.remote import rate_limit_wait
-from hub.reconciliation import differences as reconciliation
-from hub.reconciliation.differences import ASKED, Difference, Fix, Scope, Totals
+from hub.reconciliation import findings, questions, run_views, runs
+from hub.reconciliation import healing as fixes
+from hub.reconciliation.kinds import Compared, Scope, Totals
+from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from jobs import poll
 from jobs.channel_runs import run_each
 from jobs.probes import judged
-from jobs.reconciliation import healing
-from jobs.reconciliation.levels import levels
-from jobs.reconciliation.options import SCHEDULED, RunOptions
-from jobs.reconciliation.orders import orders
-from jobs.reconciliation.warranties import warranties
+from jobs.reconciliation import healing, levels, orders, warranties
+from jobs.reconciliation.options import SCHEDULED, Comparison, RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
+
+# Orders first: an order that never came in explains a quantity that is lower there.
+COMPARISONS: dict[Scope, Comparison] = {
+    Scope.ORDERS: Comparison(
+        lambda connector: isinstance(connector, SnapshotOrders), orders.compare, orders.look_again
+    ),
+    Scope.LEVELS: Comparison(
+        lambda connector: isinstance(connector, SnapshotStock),
+        levels.compare,
+        levels.look_again,
+        is_whole=True,
+    ),
+    Scope.WARRANTIES: Comparison(
+        lambda connector: isinstance(connector, LookupWarranty),
+        warranties.compare,
+        warranties.look_again,
+    ),
+}
 
 
 async def reconcile_all(runtime: Runtime) -> str:
@@ -44,56 +62,130 @@ async def reconcile(
 ) -> list[str]:
     """Reconcile one channel; return the ids of its runs, failed ones included."""
     connector = runtime.connections.of(channel)
-    scopes: list[tuple[Scope, bool]] = [
-        (Scope.ORDERS, isinstance(connector, SnapshotOrders)),
-        (Scope.LEVELS, isinstance(connector, SnapshotStock)),
-        (Scope.WARRANTIES, isinstance(connector, LookupWarranty)),
-    ]
     return [
-        await _run(runtime, channel, each, options)
-        for each, possible in scopes
-        if possible and scope in (None, each)
+        await _reconcile(runtime, channel, each, options)
+        for each, comparison in COMPARISONS.items()
+        if scope in (None, each) and comparison.is_possible(connector)
     ]
 
 
-async def _run(runtime: Runtime, channel: ChannelRow, scope: Scope, options: RunOptions) -> str:
-    run_id = await runtime.database.write(
-        lambda tx: reconciliation.start(tx, channel["id"], scope, options.trigger, runtime.clock())
+async def _reconcile(
+    runtime: Runtime, channel: ChannelRow, scope: Scope, options: RunOptions
+) -> str:
+    run = await runtime.database.write(
+        lambda tx: runs.start(tx, channel, scope, options.trigger, runtime.clock())
     )
-    look = {Scope.ORDERS: orders, Scope.LEVELS: levels, Scope.WARRANTIES: warranties}[scope]
-    totals = Totals()
     try:
         with rate_limit_wait(poll.PATIENCE_SECONDS):
-            async for found in look(runtime, channel, options, totals):
-                totals.differences += len(found)
-                rows = await runtime.database.write(partial(_keep, runtime, channel, run_id, found))
-                if options.heal:
-                    await healing.heal(runtime, channel, rows)
-        await runtime.database.write(
-            lambda tx: reconciliation.finish(tx, run_id, totals, runtime.clock())
-        )
-        if options.heal:
-            await healing.until_healed(runtime, run_id)
+            await _Reconciliation(runtime, run, options).perform()
         await poll.note_retirements(runtime, channel)
     except Exception as error:
         decision = decide(await judged(runtime, channel, error), 0, runtime.clock())
 
         def failed(tx: Transaction) -> None:
             now = runtime.clock()
-            reconciliation.fail(tx, run_id, decision.error, now)
+            runs.fail(tx, run, decision.error, now)
             apply_to_channel(tx, channel, decision, now, f"reconciling {scope}")
 
         await runtime.database.write(failed)
         logger.warning("%s of %s not reconciled: %s", scope, channel["code"], decision.error)
-    return run_id
+    return run.id
 
 
-def _keep(
-    runtime: Runtime, channel: ChannelRow, run_id: str, found: Sequence[Difference], tx: Transaction
-) -> list[ReconciliationDifferenceRow]:
-    now = runtime.clock()
-    rows = [reconciliation.record(tx, run_id, channel["id"], each, now) for each in found]
-    for row in rows:
-        if Fix(row["fix"]) in ASKED:
-            reconciliation.ask(tx, row, channel, now)
-    return rows
+@dataclass(slots=True)
+class _Reconciliation:
+    """One run under way: its sums, and the differences to which it applied fixes."""
+
+    runtime: Runtime
+    run: Run
+    options: RunOptions
+    totals: Totals = field(default_factory=Totals)
+    applied: list[str] = field(default_factory=list)
+    may_raise: bool | None = None  # None: not known yet
+
+    async def perform(self) -> None:
+        """Compare all subjects, heal what is safe, look again at what was healed, and close."""
+        database, run = self.runtime.database, self.run
+        comparison = COMPARISONS[run.scope]
+        async for batch in comparison.compare(self.runtime, run, self.options):
+            rows = await database.write(partial(self._settle, batch, self.totals))
+            if self.options.heal:
+                await self._heal(rows)
+        await self._look_again()
+
+        def finish(tx: Transaction) -> None:
+            now = self.runtime.clock()
+            if comparison.is_whole:
+                unread = [each["subject"] for each in self.totals.skipped]
+                findings.end_unfound(tx, run, now, unread)
+            questions.ask_in_groups(tx, run, now)
+            runs.finish(tx, run, self.totals, now)
+
+        await database.write(finish)
+
+    def _settle(
+        self, batch: Sequence[Compared], totals: Totals | None, tx: Transaction
+    ) -> list[ReconciliationDifferenceRow]:
+        now = self.runtime.clock()
+        rows = findings.settle(tx, self.run, batch, now, totals)
+        questions.ask(tx, self.run, rows, now)
+        return rows
+
+    async def _heal(self, rows: Sequence[ReconciliationDifferenceRow]) -> None:
+        safe = [row for row in rows if healing.is_safe(row)]
+        raising = [row for row in safe if healing.raises_offer(row)]
+        ready = [row for row in safe if not healing.raises_offer(row)]
+        if raising and await self._orders_are_known():
+            ready += await self._still_open(raising)
+        self.applied += await healing.heal(self.runtime, self.run.channel, ready)
+
+    async def _orders_are_known(self) -> bool:
+        """Return whether no order that is not known here can explain a lower quantity there.
+
+        The orders of the channel are compared first, once a run; a channel that cannot list them
+        was polled before.
+        """
+        if self.may_raise is None:
+            connector = self.runtime.connections.of(self.run.channel)
+            self.may_raise = True
+            if COMPARISONS[Scope.ORDERS].is_possible(connector):
+                options = replace(self.options, trigger=f"run {self.run.id}")
+                run_id = await _reconcile(self.runtime, self.run.channel, Scope.ORDERS, options)
+                row = await self.runtime.database.read(lambda tx: run_views.run(tx, run_id))
+                self.may_raise = row is not None and row["state"] == "finished"
+        return self.may_raise
+
+    async def _still_open(
+        self, rows: Sequence[ReconciliationDifferenceRow]
+    ) -> list[ReconciliationDifferenceRow]:
+        """Look at subjects again, and return those of their differences that are still open."""
+        outcomes = await self._second_look(rows)
+        return await self.runtime.database.write(partial(self._settle, outcomes, None))
+
+    async def _second_look(self, rows: Sequence[ReconciliationDifferenceRow]) -> Sequence[Compared]:
+        look = COMPARISONS[self.run.scope].look_again
+        abouts = [row["about"] for row in rows]
+        return await look(self.runtime, self.run, self.options, abouts)
+
+    async def _look_again(self) -> None:
+        """Look at the subjects whose fix the channel took: healed is what is seen to agree."""
+        rows = await self.runtime.database.read(lambda tx: fixes.by_id(tx, self.applied))
+        sent = [row for row in rows if row["live"] and row["sent_at"] is not None]
+        if sent:
+            await self._still_open(sent)
+
+
+async def look_again(runtime: Runtime, channel: ChannelRow, ids: Sequence[str]) -> None:
+    """Look at differences to which a person applied fixes, each as a part of its newest run."""
+    rows = await runtime.database.read(lambda tx: fixes.by_id(tx, list(ids)))
+    connector = runtime.connections.of(channel)
+    for scope, comparison in COMPARISONS.items():
+        sent = [row for row in rows if row["scope"] == scope and row["sent_at"] is not None]
+        if sent and comparison.is_possible(connector):
+            run = Run(sent[0]["last_run_id"], channel, scope)
+            outcomes = await comparison.look_again(
+                runtime, run, SCHEDULED, [row["about"] for row in sent]
+            )
+            await runtime.database.write(
+                partial(findings.settle, run=run, batch=outcomes, now=runtime.clock())
+            )

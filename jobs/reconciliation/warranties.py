@@ -4,27 +4,27 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from connectors import LookupWarranty
-from hub.reconciliation import comparison
-from hub.reconciliation.comparison import RegisteredUnit
-from hub.reconciliation.differences import Totals
+from hub.reconciliation import registration_comparison
+from hub.reconciliation.kinds import Compared
+from hub.reconciliation.registration_comparison import RegisteredUnit
+from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import Warranty, WarrantyQuestion
 from jobs import relay
-from jobs.reconciliation.options import DifferenceBatches, RunOptions, counted
+from jobs.reconciliation.options import Outcomes, RunOptions
 from jobs.runtime import Runtime
 from jobs.warranty import unreadable_answers
 
 
-async def warranties(
-    runtime: Runtime, channel: ChannelRow, _options: RunOptions, totals: Totals
-) -> DifferenceBatches:
+async def compare(runtime: Runtime, run: Run, _options: RunOptions) -> Outcomes:
+    """Yield the outcome of each sold unit that is registered or ought to be."""
+    channel = run.channel
     connector = runtime.connections.of(channel)
     assert isinstance(connector, LookupWarranty)
     await relay.drain(runtime, channel["id"])
     async for unit, answer in _answers(runtime, channel, connector):
-        if found := counted(comparison.registration(unit, answer), totals):
-            yield found
+        yield [registration_comparison.registration(unit, answer)]
 
 
 async def _answers(
@@ -35,7 +35,10 @@ async def _answers(
     while True:
         after = units[-1]["id"] if units else ""
         find = partial(
-            comparison.sold_units, channel=channel, after=after, limit=connector.questions_max
+            registration_comparison.sold_units,
+            channel=channel,
+            after=after,
+            limit=connector.questions_max,
         )
         units = await runtime.database.read(find)
         if not units:
@@ -59,3 +62,17 @@ def _remember(
     tx: Transaction,
 ) -> None:
     unreadable_answers.remember(tx, runtime, channel, answers)
+
+
+async def look_again(
+    runtime: Runtime, run: Run, _options: RunOptions, abouts: Sequence[str]
+) -> Sequence[Compared]:
+    """Ask for some units again and compare the answers."""
+    connector = runtime.connections.of(run.channel)
+    assert isinstance(connector, LookupWarranty)
+    wanted = set(abouts)
+    return [
+        registration_comparison.registration(unit, answer)
+        async for unit, answer in _answers(runtime, run.channel, connector)
+        if unit["id"] in wanted
+    ]

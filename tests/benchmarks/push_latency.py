@@ -26,7 +26,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.database import Database
 from hub.storage.sql import Transaction
-from hub.sync import channels, listings
+from hub.sync import bindings, channels
 from hub.sync.channels import ChannelCard
 from hub.vocabulary import StockLevel
 from jobs import relay
@@ -191,7 +191,7 @@ def _stock(tx: Transaction, serials: Sequence[str]) -> None:
     receive(tx, serials, skus)
     for sku in skus:
         product = catalogue.reference(tx, "product", "sku", sku)
-        listings.bind(tx, channel, product["id"], sku, {}, context().now)
+        bindings.bind(tx, channel, product["id"], sku, {}, context().now)
 
 
 async def _idle(shop: Shop) -> float:

@@ -11,7 +11,7 @@ import time
 from hub import catalogue
 from hub.storage.database import Database
 from hub.storage.sql import Row, Transaction
-from hub.sync import listings
+from hub.sync import bindings, listings
 from jobs import relay
 from jobs.runtime import Runtime
 from tests.benchmarks.harness import (
@@ -59,7 +59,7 @@ def _stock(tx: Transaction) -> None:
 def _bind(tx: Transaction, channel: Row) -> None:
     for number in range(LISTINGS):
         product = catalogue.reference(tx, "product", "sku", sku(number))
-        listings.bind(tx, channel["id"], product["id"], sku(number), {}, context().now)
+        bindings.bind(tx, channel["id"], product["id"], sku(number), {}, context().now)
 
 
 async def _round(runtime: Runtime, channel: Row) -> float:

@@ -16,21 +16,21 @@ from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductC
 from hub.clock import micros
 from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
-from hub.errors import StepNotAllowed
 from hub.inbound import receiving
 from hub.inbound.receiving import Arrival
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import differences
-from hub.reconciliation.differences import Cause, Difference, Fix, Kind, Totals
-from hub.reconciliation.differences import Scope as Comparison
+from hub.reconciliation import findings, healing, questions, runs
+from hub.reconciliation.kinds import Cause, Difference, Fix, Kind, Totals, different, matched
+from hub.reconciliation.kinds import Scope as Comparison
+from hub.reconciliation.runs import Run
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.migrations import migrate
 from hub.storage.sql import Row, Transaction
-from hub.sync import channels, inbox, job_runs, listings, outbox
+from hub.sync import bindings, channels, inbox, job_runs, listings, outbox
 from hub.sync.channels import ChannelCard
 from hub.sync.outbox import Fact
 from hub.vocabulary import (
@@ -46,6 +46,18 @@ from hub_api.app import Parts, create_app
 
 HOSTILE = "<script>alert(1)</script>"
 SERIAL = "AX2-0042-7719"
+
+
+def see_healed(tx: Transaction, channel: Row, difference_id: str, now: datetime) -> None:
+    """Record that the channel took the fix of a difference and was seen to agree."""
+    row = healing.get(tx, difference_id)
+    tx.run(
+        "UPDATE reconciliation_difference SET sent_at = :now WHERE id = :id",
+        now=micros(now),
+        id=difference_id,
+    )
+    run = Run(row["last_run_id"], channel, Comparison(row["scope"]))
+    findings.settle(tx, run, [matched(row["about"])], now)
 
 
 @dataclass
@@ -72,21 +84,22 @@ class FakeServices:
         def work(tx: Transaction) -> list[str]:
             made = []
             for each in wanted:
-                run = differences.start(tx, channel["id"], each, actor, self.now)
-                differences.finish(tx, run, Totals(matched=12), self.now)
-                made.append(run)
+                run = runs.start(tx, channel, each, actor, self.now)
+                runs.finish(tx, run, Totals(matched=12), self.now)
+                made.append(run.id)
             return made
 
         return await self.database.write(work)
 
-    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
+    async def heal(
+        self, channel: Row, difference_id: str, fix: Fix | None, context: CommandContext
+    ) -> None:
         if self.problem is not None:
             raise self.problem
 
         def work(tx: Transaction) -> None:
-            if difference["state"] != "open":
-                raise StepNotAllowed(f"the difference is {difference['state']}", allowed=[])
-            differences.healed(tx, difference["id"], self.now)
+            healing.heal(tx, context, difference_id, choice=fix)
+            see_healed(tx, channel, difference_id, self.now)
 
         await self.database.write(work)
 
@@ -312,7 +325,7 @@ class Shop:
             for sku in ("AX-200", "AX-50", "HL-7"):
                 at = self.ago(days=2)
                 remote = {"item": f"gid-{sku}"}
-                listings.bind(tx, self.ids[code], self.ids[sku], sku, remote, at)
+                bindings.bind(tx, self.ids[code], self.ids[sku], sku, remote, at)
             channel = channels.get(tx, code)
             shown_at = self.ago(minutes=4)
             for level in listings.lease(tx, channel, shown_at, limit=50):
@@ -324,11 +337,11 @@ class Shop:
         found: Sequence[Difference] = (), **past: float,
     ) -> list[Row]:  # fmt: skip
         at = self.ago(**past)
-        run = differences.start(tx, self.ids[code], scope, "schedule", at)
-        rows = [differences.record(tx, run, self.ids[code], each, at) for each in found]
-        totals.differences = len(found)
-        differences.finish(tx, run, totals, at + timedelta(seconds=3.4))
-        self.ids[f"{code}-{scope}"] = run
+        run = runs.start(tx, channels.get(tx, code), scope, "schedule", at)
+        rows = findings.settle(tx, run, [different(each) for each in found], at, totals)
+        questions.ask(tx, run, rows, at)
+        runs.finish(tx, run, totals, at + timedelta(seconds=3.4))
+        self.ids[f"{code}-{scope}"] = run.id
         return rows
 
     def _differences(self, tx: Transaction) -> None:
@@ -337,7 +350,7 @@ class Shop:
             id=self.ids["northwind"],
         )
         edited = Difference(
-            kind=Kind.QUANTITY, subject="AX-200", ledger={"quantity": 21},
+            kind=Kind.QUANTITY, about="AX-200", subject="AX-200", ledger={"quantity": 21},
             remote={"quantity": 35}, cause=Cause.FOREIGN_EDIT,
             evidence="We set 21 at 2026-11-20 09:12:44 UTC and sent nothing since; "
             "somebody else changed it.",
@@ -345,7 +358,7 @@ class Shop:
             product_id=self.ids["AX-200"],
         )  # fmt: skip
         lost = Difference(
-            kind=Kind.MISSING_ORDER, subject="#1039", ledger={},
+            kind=Kind.MISSING_ORDER, about="#1039", subject="#1039", ledger={},
             remote={"ref": "gid-1039", "state": "PAID", "lines": {"HL-7": 2},
                     "placed_at": self.ago(hours=9).isoformat()},
             cause=Cause.LOST_WEBHOOK,
@@ -353,15 +366,15 @@ class Shop:
             fix=Fix.ACCEPT_ORDER, severity=Severity.HIGH,
         )  # fmt: skip
         foreign = Difference(
-            kind=Kind.FOREIGN_FULFILLMENT, subject="#1042", ledger={"left": 0},
+            kind=Kind.FOREIGN_FULFILLMENT, about="#1042", subject="#1042", ledger={"left": 0},
             remote={"ref": "gid-1042", "fulfilled": 2, "state": "PAID"},
             cause=Cause.FOREIGN_EDIT,
             evidence="0 units of order #1042 left here, the channel says 2.", fix=Fix.ASK,
             severity=Severity.HIGH, order_id=self.ids["#1042"],
         )  # fmt: skip
         formula = Difference(
-            kind=Kind.UNKNOWN_LISTING, subject="=HYPERLINK(1)", ledger={},
-            remote={"quantity": 4, "title": HOSTILE, "remote": {"item": "gid-9"}},
+            kind=Kind.UNKNOWN_LISTING, about="=HYPERLINK(1)", subject="=HYPERLINK(1)", ledger={},
+            remote={"title": HOSTILE, "remote": {"item": "gid-9"}},
             cause=Cause.MAPPING_GAP, evidence="'=HYPERLINK(1)' is no product of ours.",
             fix=Fix.ASK, severity=Severity.LOW,
         )  # fmt: skip
@@ -376,9 +389,9 @@ class Shop:
         self.ids["edited"], self.ids["formula"] = second[0]["id"], second[1]["id"]
         self.ids["lost"], self.ids["foreign"] = first[0]["id"], first[1]["id"]
         at = self.ago(minutes=10)
-        differences.heal(tx, self.context("reconcile", minutes=10), second[0]["id"])
-        differences.healed(tx, second[0]["id"], at)
-        differences.ask(tx, first[1], channels.get(tx, "northwind"), self.ago(hours=2))
+        context = self.context("reconcile", minutes=10)
+        healing.heal(tx, context, second[0]["id"], rule="automatic")
+        see_healed(tx, channels.get(tx, "northwind"), second[0]["id"], at)
 
     def _other_runs(self, tx: Transaction) -> None:
         self._run(tx, "mitte-pos", Comparison.LEVELS, Totals(matched=640), minutes=10)
@@ -388,11 +401,10 @@ class Shop:
 
     def _failed_run(self, tx: Transaction) -> None:
         self._run(tx, "northwind", Comparison.LEVELS, Totals(matched=1_874), days=2)
-        run = differences.start(
-            tx, self.ids["fjord"], Comparison.ORDERS, "schedule", self.ago(hours=5)
-        )
-        differences.fail(tx, run, "authentication: 401 Unauthorized", self.ago(hours=5))
-        self.ids["failed"] = run
+        fjord = channels.get(tx, "fjord")
+        run = runs.start(tx, fjord, Comparison.ORDERS, "schedule", self.ago(hours=5))
+        runs.fail(tx, run, "authentication: 401 Unauthorized", self.ago(hours=5))
+        self.ids["failed"] = run.id
 
     def _cases(self, tx: Transaction) -> None:
         for kind, subject, code, severity, summary, past in (

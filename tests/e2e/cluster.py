@@ -29,7 +29,7 @@ from hub.proof import conservation
 from hub.storage.database import open_database
 from hub.storage.migrations import migrate
 from hub.storage.sql import Row, Transaction
-from hub.sync import listings
+from hub.sync import bindings
 from world import World
 
 WORKERS = 3
@@ -350,7 +350,7 @@ def _stock(running: Cluster) -> None:
 def _bind(world: World, channel: Row, sku: str, remote: dict[str, str]) -> None:
     def work(tx: Transaction) -> None:
         product = catalogue.reference(tx, "product", "sku", sku)
-        listings.bind(tx, channel["id"], product["id"], sku, remote, world.now, observed=UNITS)
+        bindings.bind(tx, channel["id"], product["id"], sku, remote, world.now, observed=UNITS)
 
     world.write(work)
 

@@ -30,7 +30,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.storage.sql import Row, Transaction
-from hub.sync import listings
+from hub.sync import bindings
 from hub.sync.leases import LEASE
 from world import World
 
@@ -182,7 +182,7 @@ async def story(
 def _list(tx: Transaction, world: World, channel: Row, item: str, shown: int) -> None:
     product = catalogue.reference(tx, "product", "sku", "CAM")
     remote = {"inventory_item_id": item}
-    listings.bind(tx, channel["id"], product["id"], "CAM", remote, world.now, observed=shown)
+    bindings.bind(tx, channel["id"], product["id"], "CAM", remote, world.now, observed=shown)
 
 
 async def _take_in(world: World, channel: Row, settings: dict[str, Any], order_ref: str) -> str:

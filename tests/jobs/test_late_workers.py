@@ -12,15 +12,18 @@ from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import comparison, differences, order_comparison
-from hub.reconciliation.differences import Scope
+from hub.reconciliation import healing, order_comparison, runs
+from hub.reconciliation.kinds import Compared, Kind, Scope
+from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction
 from hub.sync import channels, circuit, inbox
 from hub.vocabulary import Fulfillment, OrderLine, StockLevel
 from jobs import intake, leases, poll, relay
+from jobs.reconciliation import run as reconcile
+from jobs.reconciliation.options import RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
-from recording import Recording, stage
+from recording import stage
 from world import World
 
 
@@ -156,40 +159,30 @@ def test_a_difference_is_healed_when_the_channel_comes_round_by_itself(world: Wo
     world.receive("SN-1", "SN-2")
     told(runtime, channel)
     connector.shown["CAM"] = 9
-    run_id = world.write(
-        lambda tx: differences.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
-    )
-    seen = asyncio.run(_seen(connector))
-    compared = world.write(lambda tx: comparison.levels(tx, channel, seen, world.now))
-    row = world.write(
-        lambda tx: differences.record(tx, run_id, channel["id"], compared.differences[0], world.now)
-    )
-    world.write(lambda tx: differences.heal(tx, world.context(), row["id"]))
+    look = RunOptions(trigger="test", heal=False)
+    asyncio.run(reconcile.reconcile(runtime, channel, look, Scope.LEVELS))
+    (found,) = world.rows("SELECT * FROM reconciliation_difference")
+    world.write(lambda tx: healing.heal(tx, world.context(), found["id"]))
     connector.shown["CAM"] = 2  # somebody put it right meanwhile
     told(runtime, channel)
+    asyncio.run(reconcile.look_again(runtime, channel, [found["id"]]))
     assert world.value("SELECT state FROM reconciliation_difference") == "healed"
-
-
-async def _seen(connector: Recording) -> list[object]:
-    return [each async for each in connector.snapshot_stock()]
 
 
 def test_a_run_whose_process_died_does_not_run_for_ever(world: World) -> None:
     _, _, channel = stage(world)
 
-    def start() -> str:
-        return world.write(
-            lambda tx: differences.start(tx, channel["id"], Scope.LEVELS, "test", world.now)
-        )
+    def start() -> Run:
+        return world.write(lambda tx: runs.start(tx, channel, Scope.LEVELS, "test", world.now))
 
     dead = start()
     world.pass_time(minutes=59)
     start()
     state = "SELECT state FROM reconciliation_run WHERE id = :id"
-    assert world.value(state, id=dead) == "running"
+    assert world.value(state, id=dead.id) == "running"
     world.pass_time(minutes=2)
     start()
-    assert world.value(state, id=dead) == "failed"
+    assert world.value(state, id=dead.id) == "failed"
 
 
 def test_a_shipment_that_was_told_since_the_channel_was_looked_at_is_not_missing(
@@ -204,16 +197,16 @@ def test_a_shipment_that_was_told_since_the_channel_was_looked_at_is_not_missing
     world.pass_time(seconds=1)
     told(runtime, channel)
 
-    def compare() -> object:
+    def compare() -> Compared:
         return world.read(
             lambda tx: order_comparison.order(tx, channel, seen, looked_at, timedelta(minutes=1))
         )
 
-    assert compare() == "in_flight"
+    assert compare().result == "in_flight"
     looked_at += timedelta(minutes=10)
-    found = compare()
-    assert isinstance(found, differences.Difference)
-    assert found.kind == "missing_fulfillment"
+    found = compare().difference
+    assert found is not None
+    assert found.kind is Kind.MISSING_FULFILLMENT
 
 
 def test_the_case_of_a_delivery_closes_when_it_is_replayed_and_worked_in(world: World) -> None:

@@ -13,7 +13,7 @@ from connectors.warranty_rest.simulator import WarrantySimulator
 from hub import catalogue
 from hub.access.keys import Scope
 from hub.storage.sql import Row
-from hub.sync import listings
+from hub.sync import bindings
 from jobs import intake, poll, relay
 from jobs.warranty import lookup
 from world import World
@@ -73,7 +73,7 @@ def connect(world: World, outside: Outside) -> Row:
 
     def bind(tx: Any) -> None:
         product = catalogue.reference(tx, "product", "sku", "CAM")
-        listings.bind(tx, shop["id"], product["id"], "CAM", remote, world.now)
+        bindings.bind(tx, shop["id"], product["id"], "CAM", remote, world.now)
 
     world.write(bind)
     return shop

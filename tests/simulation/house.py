@@ -11,7 +11,7 @@ from hub.catalogue import LocationCard, LocationKind, ManufacturerCard, ProductC
 from hub.commands.context import CommandContext
 from hub.storage.migrations import migrate
 from hub.storage.sql import SqliteTransaction, Transaction
-from hub.sync import channels, listings
+from hub.sync import bindings, channels
 from hub.sync.channels import ChannelCard
 from tests.simulation.channel import KINDS, SKUS
 from tests.simulation.clock import BEGINNING, determined
@@ -63,4 +63,4 @@ def _furnish(tx: Transaction) -> None:
         )
         channel_id = channels.register(tx, context, card)
         for sku in SKUS if code in SELLERS else ():
-            listings.bind(tx, channel_id, products[sku], sku, {"sku": sku}, BEGINNING)
+            bindings.bind(tx, channel_id, products[sku], sku, {"sku": sku}, BEGINNING)

@@ -14,7 +14,7 @@ from hub.catalogue import reference
 from hub.commands.work import Work
 from hub.errors import InvalidInput
 from hub.ledger import units
-from hub.sync import channels, listings
+from hub.sync import bindings, channels
 from hub.sync.channels import ChannelCard
 from hub_api.channels.types import (
     Channel,
@@ -190,16 +190,16 @@ def _hours(channel: ChannelInput, connector: type) -> int | None:
     return given or None
 
 
-def _bind(work: Work, code: str, bindings: list[ListingInput]) -> int:
+def _bind(work: Work, code: str, inputs: list[ListingInput]) -> int:
     tx = work.tx
     channel = channels.get(tx, code)
     channels.require_remote(channel)
-    for binding in bindings:
+    for binding in inputs:
         remote = binding.remote
         if not isinstance(remote, dict) or not all(isinstance(v, str) for v in remote.values()):
             raise InvalidInput("remote is a JSON object of texts", field="remote")
         product = reference(tx, "product", "sku", binding.sku)
-        listings.bind(
+        bindings.bind(
             tx,
             channel["id"],
             product["id"],

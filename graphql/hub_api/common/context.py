@@ -17,8 +17,10 @@ from hub.catalogue.medical_devices import Known as KnownDevice
 from hub.commands.context import CommandContext, Document
 from hub.ledger import unit_views
 from hub.ledger.rules import client as client_rules
-from hub.reconciliation.differences import Scope as Comparison
+from hub.reconciliation.kinds import Fix
+from hub.reconciliation.kinds import Scope as Comparison
 from hub.storage.database import Database
+from hub.storage.rows import ChannelRow
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
 
@@ -39,8 +41,15 @@ class Services(Protocol):
     async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
 
-    async def heal(self, channel: Row, difference: Row, context: CommandContext) -> None:
-        """Heal one difference now."""
+    async def heal(
+        self, channel: ChannelRow, difference_id: str, fix: Fix | None, context: CommandContext
+    ) -> None:
+        """Apply the proposed fix of a difference, or another one, and look at the channel again."""
+
+    async def heal_many(
+        self, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+    ) -> tuple[int, int, int]:
+        """Apply a fix to many differences; return how many, how many hold, and how many refused."""
 
     async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
         """Read a channel's orders of a period again; return how many, and how many were new."""

@@ -35,9 +35,10 @@ from hub.lifecycle import Action, Status
 from hub.proof.conservation import Law
 from hub.recalls import Resolution
 from hub.recalls.notices import NoticeState
-from hub.reconciliation.differences import Cause, Fix
-from hub.reconciliation.differences import Kind as DifferenceKind
-from hub.reconciliation.differences import Scope as ReconciliationScope
+from hub.reconciliation.kinds import Cause, Fix
+from hub.reconciliation.kinds import Kind as DifferenceKind
+from hub.reconciliation.kinds import Scope as ReconciliationScope
+from hub.reconciliation.kinds import State as DifferenceState
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal
 from hub.sync.channels import Oversell
@@ -137,6 +138,7 @@ strawberry.enum(
 strawberry.enum(
     DifferenceKind, name="DifferenceKind", description="In what the two sides disagree."
 )
+strawberry.enum(DifferenceState, name="DifferenceState", description="State of a difference.")
 strawberry.enum(Cause, name="DifferenceCause", description="Why, where it can be proved.")
 strawberry.enum(Fix, name="DifferenceFix", description="Fix that would remove the difference.")
 strawberry.enum(ReturnState, description="Where a return of a channel stands.")

@@ -63,11 +63,12 @@ async def _reconcile(visit: Visit, form: Form) -> tuple[str, str, str]:
     return HOME + where, "ok", text
 
 
-async def _heal(visit: Visit, _: Form) -> tuple[str, str, str]:
-    result = await _do(visit, "heal", id=visit.part("id"))
-    if result["state"] == "healed":
+async def _heal(visit: Visit, form: Form) -> tuple[str, str, str]:
+    fix = value(form, "fix") or None
+    result = await _do(visit, "heal", id=visit.part("id"), fix=fix)
+    if result["state"] == "HEALED":
         return "", "ok", f"{result['subject']} is healed."
-    if result["state"] == "healing":
+    if result["state"] == "HEALING":
         return "", "info", f"{result['subject']}: the fix is queued; healed when it is confirmed."
     state = DIFFERENCE_STATE.get(result["state"], result["state"]).lower()
     return "", "attention", f"{result['subject']} is {state}."

@@ -209,8 +209,10 @@ DIFFERENCE: Words = {
     "QUANTITY": "Quantity differs",
     "UNBOUND_LISTING": "Listing not bound",
     "UNKNOWN_LISTING": "Unknown listing",
-    "AMBIGUOUS_LISTING": "SKU listed several times",
+    "DUPLICATE_LISTING": "SKU listed several times",
     "MISSING_LISTING": "Listing missing there",
+    "LISTING_REPLACED": "Listing made anew there",
+    "LISTING_RENAMED": "SKU changed there",
     "MISSING_ORDER": "Order missing here",
     "ORDER_STATE": "Order changed there",
     "MISSING_FULFILLMENT": "Fulfillment missing there",
@@ -221,6 +223,9 @@ DIFFERENCE: Words = {
 }
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",
+    "CHANNEL_SALE": "The channel deducted its own orders",
+    "CHANNEL_RESTOCK": "The channel put its own returns on sale",
+    "REMOVED_THERE": "It was there before and was removed",
     "LOST_WEBHOOK": "The channel's webhook never arrived",
     "MISSED_ORDER": "The change was never taken in",
     "FAILED_PUSH": "The channel refused what we sent",
@@ -233,6 +238,11 @@ FIX: Words = {
     "PUSH_LEVEL": "Send our quantity again",
     "BIND_NEAR_MATCH": "Bind the listing to our product of nearly the same SKU",
     "BIND_LISTING": "Bind the listing to our product",
+    "REBIND_LISTING": "Bind our listing to the new one there",
+    "RENAME_LISTING": "Use the new SKU for our listing",
+    "SELL_ON_ONE": "Bind this copy and show 0 on it",
+    "SHARE_FIGURE": "Bind this copy and divide our figure among all copies",
+    "UNBIND_LISTING": "End the binding of our listing",
     "ACCEPT_ORDER": "Read the order again and take it in",
     "CANCEL_ORDER": "Cancel the order here",
     "PUSH_FULFILLMENT": "Tell the channel again what left",
@@ -240,11 +250,12 @@ FIX: Words = {
     "ASK": "A person has to decide",
 }
 DIFFERENCE_STATE: Words = {
-    "open": "Open",
-    "healing": "Healing",
-    "healed": "Healed",
-    "dismissed": "Dismissed",
-    "superseded": "Superseded",
+    "OPEN": "Open",
+    "HEALING": "Healing",
+    "HEALED": "Healed",
+    "CLOSED": "Closed",
+    "DISMISSED": "Dismissed",
+    "SUPERSEDED": "Superseded",
 }
 WEBHOOK: Words = {"ACTIVE": "Told", "DISABLED": "Disabled", "DELETED": "Deleted"}
 DELIVERY: Words = {"waiting": "Waiting", "delivered": "Delivered", "given_up": "Given up"}
@@ -329,7 +340,11 @@ TONES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "run_state": {"info": ("running",), "ok": ("finished",), "danger": ("failed",)},
     "webhook": {"ok": ("ACTIVE",), "danger": ("DISABLED",)},
     "delivery": {"info": ("waiting",), "ok": ("delivered",), "danger": ("given_up",)},
-    "difference_state": {"attention": ("open",), "info": ("healing",), "ok": ("healed",)},
+    "difference_state": {
+        "attention": ("OPEN",),
+        "info": ("HEALING",),
+        "ok": ("HEALED", "CLOSED"),
+    },
 }  # fmt: skip
 
 

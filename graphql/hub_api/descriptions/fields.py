@@ -150,7 +150,6 @@ FIELDS: dict[str, str] = {
     "hasOwner": "Whether the case must have an owner; null matches both.",
     "hasPreviousPage": "Whether there are items before this page.",
     "healed": "Number of differences that the run healed.",
-    "healedAt": "Instant at which the difference was healed.",
     "highest": "Highest measured value.",
     "holder": "Process that ran the job.",
     "holds": "Whether all conservation laws hold.",

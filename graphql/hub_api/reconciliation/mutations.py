@@ -3,37 +3,41 @@
 import strawberry
 
 from hub.access.keys import Scope
-from hub.catalogue import reference
 from hub.commands.work import Work
-from hub.errors import InvalidInput
-from hub.reconciliation import differences as reconciliation
-from hub.reconciliation import run_views
-from hub.reconciliation.differences import Fix
-from hub.reconciliation.differences import Scope as Comparison
+from hub.errors import InvalidInput, UnknownReference
+from hub.reconciliation import healing, run_views
+from hub.reconciliation.kinds import Fix, Kind
+from hub.reconciliation.kinds import Scope as Comparison
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
 from hub_api.reconciliation.types import (
     Difference,
+    DifferencesDismissed,
     DifferencesHealed,
     ReconciliationRun,
     ReconciliationStarted,
 )
 
 HEALED_MAX = 1_000  # by one command
+REASON_MAX = 2_000  # characters
 
 
 def _difference(tx: Transaction, difference_id: str) -> Difference:
-    row = tx.row(
-        "SELECT difference.*, channel.code AS channel_code, channel.name AS channel_name, "
-        "product.sku FROM reconciliation_difference AS difference "
-        "JOIN channel ON channel.id = difference.channel_id "
-        "LEFT JOIN product ON product.id = difference.product_id WHERE difference.id = :id",
-        id=difference_id,
-    )
-    assert row is not None  # it was found by its id before
-    return Difference.of(row)
+    return Difference.of(_known(tx, difference_id))
+
+
+def _known(tx: Transaction, difference_id: str) -> run_views.DifferenceRow:
+    row = run_views.difference(tx, difference_id)
+    if row is None:
+        raise UnknownReference(f"there is no difference {difference_id}", field="id")
+    return row
+
+
+def _check(reason: str) -> None:
+    if not 0 < len(reason.strip()) <= REASON_MAX:
+        raise InvalidInput(f"a reason has 1 to {REASON_MAX:,} characters", field="reason")
 
 
 @strawberry.type
@@ -71,15 +75,15 @@ class ReconciliationMutation:
         self,
         call: Call,
         id: strawberry.ID,
+        fix: Fix | None = None,
     ) -> Difference:
+        """Apply the proposed fix, or one of its choices; the answer shows whether it holds."""
         context = call.context.command_context()
 
         async def heal() -> None:
-            row = await call.context.read(
-                lambda tx: reference(tx, "reconciliation_difference", "id", id)
-            )
+            row = await call.context.read(lambda tx: _known(tx, id))
             channel = await call.context.read(lambda tx: channels.by_id(tx, row["channel_id"]))
-            await call.context.services.heal(channel, row, context)
+            await call.context.services.heal(channel, row["id"], fix, context)
 
         await call.once_outside(context, heal)
         return await call.context.read(lambda tx: _difference(tx, id))
@@ -92,19 +96,37 @@ class ReconciliationMutation:
     )
     async def heal_differences(self, call: Call, channel: str, fix: Fix) -> DifferencesHealed:
         """Heal up to 1,000 differences at once; those that are refused stay open."""
+        row = await call.context.read(lambda tx: channels.get(tx, channel))
+        context = call.context.command_context()
 
-        def do(work: Work) -> list[int]:
-            channel_id = channels.get(work.tx, channel)["id"]
-            return list(
-                reconciliation.heal_all(work.tx, work.context, channel_id, fix, limit=HEALED_MAX)
-            )
+        async def heal() -> list[int]:
+            return list(await call.context.services.heal_many(row, fix, context, limit=HEALED_MAX))
 
-        healed, refused = (await call.once(call.context.command_context(), do)).value
-        return DifferencesHealed(healed=healed, refused=refused)
+        applied, healed, refused = (await call.once_outside(context, heal)).value
+        return DifferencesHealed(applied=applied, healed=healed, refused=refused)
 
     @command(
         Scope.OPS,
-        description="Close a difference that a person has explained.",
+        description="Dismiss all open differences of a channel that are of one kind.",
+        result=answer("DismissDifferencesResult", DifferencesDismissed),
+    )
+    async def dismiss_differences(
+        self, call: Call, channel: str, kind: Kind, reason: str
+    ) -> DifferencesDismissed:
+        """Dismiss up to 1,000 differences at once, with one reason."""
+        _check(reason)
+        context = call.context.command_context()
+
+        def do(work: Work) -> int:
+            row = channels.get(work.tx, channel)
+            return healing.dismiss_all(work.tx, context, row["id"], kind, reason, limit=HEALED_MAX)
+
+        return DifferencesDismissed(dismissed=(await call.once(context, do)).value)
+
+    @command(
+        Scope.OPS,
+        description="Dismiss a difference that a person has explained; it holds until one of the "
+        "two claims changes.",
         result=answer("DismissDifferenceResult", Difference),
     )
     async def dismiss_difference(
@@ -113,13 +135,11 @@ class ReconciliationMutation:
         id: strawberry.ID,
         reason: str,
     ) -> Difference:
-        if not 0 < len(reason.strip()) <= 2_000:
-            raise InvalidInput("say why, in at most 2,000 characters", field="reason")
+        _check(reason)
         context = call.context.command_context()
 
         def do(work: Work) -> None:
-            row = reference(work.tx, "reconciliation_difference", "id", id)
-            reconciliation.dismiss(work.tx, context, row, reason)
+            healing.dismiss(work.tx, context, _known(work.tx, id), reason)
 
         await call.once(context, do)
         return await call.context.read(lambda tx: _difference(tx, id))

@@ -8,9 +8,10 @@ from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import UnknownReference
 from hub.reconciliation import run_views
+from hub.reconciliation.kinds import Kind, State
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.reconciliation.types import Difference, ReconciliationRun
+from hub_api.reconciliation.types import Difference, DifferenceGroup, ReconciliationRun
 
 
 @strawberry.type
@@ -45,19 +46,40 @@ class ReconciliationQuery:
         info: Info,
         first: int = 100,
         after: str | None = None,
-        state: str | None = "open",
+        state: State | None = State.OPEN,
+        kind: Kind | None = None,
         channel: str | None = None,
     ) -> Connection[Difference]:
         info.context.require(Scope.OPS)
         rows = await info.context.read(
             lambda tx: run_views.differences(
-                tx, first=first, after=position(after), state=state, channel=channel
+                tx, first=first, after=position(after), state=state, kind=kind, channel=channel
             )
         )
         return page(rows, first, after, Difference.of)
 
+    @strawberry.field(description="One difference.")
+    async def difference(self, info: Info, id: strawberry.ID) -> Difference:
+        info.context.require(Scope.OPS)
+        row = await info.context.read(lambda tx: run_views.difference(tx, id))
+        if row is None:
+            raise UnknownReference(f"there is no difference {id}", field="id")
+        return Difference.of(row)
+
+    @strawberry.field(
+        description="How many differences there are of each kind, cause and fix, the most first."
+    )
+    async def difference_groups(
+        self, info: Info, state: State = State.OPEN, channel: str | None = None
+    ) -> list[DifferenceGroup]:
+        info.context.require(Scope.OPS)
+        rows = await info.context.read(
+            lambda tx: run_views.groups(tx, state=state, channel=channel)
+        )
+        return [DifferenceGroup.of(row) for row in rows]
+
     @strawberry.field(description="Since when the oldest open difference is known.")
     async def oldest_open_difference_at(self, info: Info) -> datetime | None:
         info.context.require(Scope.OPS)
-        value = await info.context.read(run_views.oldest_unexplained)
+        value = await info.context.read(run_views.oldest_open)
         return None if value is None else moment(value)

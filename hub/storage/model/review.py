@@ -220,6 +220,7 @@ class ReconciliationDifference(SQLModel, table=True):
     last_seen_at: int = instant()
     sent_at: int | None = instant(nullable=True)  # when the channel took the fix
     heal_attempts: int = integer()  # fixes that the channel took and that did not hold
+    repeats: int = integer()  # times that the same difference was healed shortly before
     heal_error: str | None = words()
     healed_at: int | None = instant(nullable=True)  # when it was seen to be healed
     closed_at: int | None = instant(nullable=True)

@@ -81,6 +81,8 @@ class ListingRow(TypedDict):
     unit_id: str | None
     sku: str
     remote: str
+    reference: str
+    copy_of: str | None
     policy: str | None
     created_at: int
 
@@ -92,6 +94,8 @@ class ListingLevelRow(TypedDict):
     channel_id: str
     product_id: str
     unit_id: str | None
+    parts: int
+    part: int
     wanted_version: int
     wanted_at: int
     done_version: int

@@ -100,8 +100,11 @@ class ReconciliationDifferenceRow(TypedDict):
 
     id: str
     run_id: str
+    last_run_id: str
     channel_id: str
+    scope: str
     kind: str
+    about: str
     subject: str
     listing_id: str | None
     product_id: str | None
@@ -109,15 +112,30 @@ class ReconciliationDifferenceRow(TypedDict):
     order_id: str | None
     ledger_claim: str
     remote_claim: str
+    surplus: int | None
     cause: str
     evidence: str
+    proofs: str
     severity: str
     fix: str
     state: str
+    live: bool
+    times: int
     first_seen_at: int
     found_at: int
+    last_seen_at: int
+    sent_at: int | None
+    heal_attempts: int
+    repeats: int
+    heal_error: str | None
     healed_at: int | None
+    closed_at: int | None
+    closed_run_id: str | None
+    previous_id: str | None
     resolved_by: str | None
+    fix_rule: str | None
+    resolution: str | None
+    case_id: str | None
 
 
 class ReconciliationRunRow(TypedDict):
@@ -132,11 +150,31 @@ class ReconciliationRunRow(TypedDict):
     matched: int
     in_flight: int
     not_kept: int
+    explained: int
     differences: int
+    not_compared: int
+    skipped: str
     healed: int
+    closed: int
     error: str | None
+    window_from: int | None
+    window_until: int | None
     started_at: int
     finished_at: int | None
+
+
+class ObservedListingRow(TypedDict):
+    """A row of `observed_listing`."""
+
+    channel_id: str
+    about: str
+    sku: str
+    title: str
+    remote: str
+    quantity: int
+    run_id: str
+    seen_at: int
+    suspect: bool
 
 
 class WarrantyRecordRow(TypedDict):

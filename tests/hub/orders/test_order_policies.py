@@ -20,7 +20,7 @@ from hub.orders import Shipment, duplicates
 from hub.reconciliation import comparison, order_comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
-from hub.sync import listings
+from hub.sync import bindings, listings
 from hub.sync.channels import Oversell
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import relay
@@ -189,7 +189,7 @@ class TestUnmapped:
             world.accept(shop, world.order(ref, lines=[line]))
         assert world.open_cases() == [("unmapped_listing", "THEIRS")]
         product = world.value("SELECT id FROM product WHERE sku = 'CAM'")
-        world.write(lambda tx: listings.bind(tx, shop["id"], product, "THEIRS", {}, world.now))
+        world.write(lambda tx: bindings.bind(tx, shop["id"], product, "THEIRS", {}, world.now))
         swept(world)
         assert promised(world) == ["SN-1", "SN-2"]
         assert world.open_cases() == []
@@ -211,7 +211,7 @@ class TestUnmapped:
         sold = world.order(lines=[line], state=OrderState.FULFILLED, at_counter=True)
         world.accept(till, sold)
         product = world.value("SELECT id FROM product WHERE sku = 'CAM'")
-        world.write(lambda tx: listings.bind(tx, till["id"], product, "THEIRS", {}, world.now))
+        world.write(lambda tx: bindings.bind(tx, till["id"], product, "THEIRS", {}, world.now))
         swept(world)
         assert world.unit("SN-1")["status"] == "sold"
         assert world.open_cases() == []
@@ -234,7 +234,7 @@ class TestOneUnit:
     def listed(self, world: World, channel: Row, serial: str = "SN-2") -> str:
         unit = world.unit(serial)
         return world.write(
-            lambda tx: listings.bind(
+            lambda tx: bindings.bind(
                 tx,
                 channel["id"],
                 unit["product_id"],

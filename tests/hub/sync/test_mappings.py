@@ -12,7 +12,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.reconciliation import order_comparison
-from hub.reconciliation.differences import Difference, Kind
+from hub.reconciliation.kinds import Kind
 from hub.storage.sql import Row
 from hub.sync import channels, mappings
 from hub.sync.mappings import Mapping, MappingKind, Word
@@ -79,8 +79,8 @@ def test_what_was_read_before_is_seen_by_reconciliation(world: World) -> None:
             tx, channels.by_id(tx, channel["id"]), order, world.now, timedelta(0)
         )
     )
-    assert isinstance(found, Difference)
-    assert found.kind is Kind.ORDER_STATE
+    assert found.difference is not None
+    assert found.difference.kind is Kind.ORDER_STATE
 
 
 def test_the_words_of_a_channel_are_listed_with_what_they_are_taken_for(world: World) -> None:

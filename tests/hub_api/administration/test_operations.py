@@ -41,7 +41,7 @@ RESOLVE = f"""mutation($id: ID!, $text: String!) {{
 RECONCILE = f"""mutation {{ done: reconcile(idempotencyKey: "NEW", channel: "shop") {{ __typename
   ... on ReconciliationStarted {{ runs {{ id scope state trigger compared matched inFlight
     differencesFound healed error }} }} {PROBLEM} }} }}"""
-DIFFERENCES = """query($state: String) { differences(state: $state) { nodes {
+DIFFERENCES = """query($state: DifferenceState) { differences(state: $state) { nodes {
   id kind subject sku cause fix state evidence ledgerClaim remoteClaim resolvedBy } } }"""
 DISMISS = f"""mutation($id: ID!, $why: String!) {{
   done: dismissDifference(idempotencyKey: "NEW", id: $id, reason: $why) {{
@@ -406,7 +406,7 @@ async def runs_of(ops: Caller) -> Any:
 
 
 async def dismissed(ops: Caller) -> None:
-    healed = (await ops.ask(DIFFERENCES, state="healed"))["differences"]["nodes"]
+    healed = (await ops.ask(DIFFERENCES, state="HEALED"))["differences"]["nodes"]
     edited = next(each for each in healed if each["cause"] == "FOREIGN_EDIT")
     assert (edited["kind"], edited["sku"], edited["fix"]) == ("QUANTITY", "CAM", "PUSH_LEVEL")
     (foreign,) = (await ops.ask(DIFFERENCES))["differences"]["nodes"]
@@ -415,7 +415,7 @@ async def dismissed(ops: Caller) -> None:
     given = {"id": foreign["id"]}
     assert (await ops.ask(DISMISS, **given, why=" "))["done"]["field"] == "reason"
     done = (await ops.ask(DISMISS, **given, why="It was handed over by hand."))["done"]
-    assert (done["state"], done["resolvedBy"]) == ("dismissed", "olga")
+    assert (done["state"], done["resolvedBy"]) == ("DISMISSED", "olga")
     again = (await ops.ask(DISMISS, **given, why="Again."))["done"]
     assert again["__typename"] == "StepNotAllowed"
     assert (await ops.ask(DIFFERENCES))["differences"]["nodes"] == []

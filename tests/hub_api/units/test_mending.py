@@ -22,7 +22,7 @@ from hub.ledger import hash_chain
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.proof import conservation
-from hub.sync import listings
+from hub.sync import bindings
 from hub.unit_records import costs
 from recalling import open_recall
 from world import NOON, World
@@ -225,7 +225,7 @@ def test_a_promised_unit_and_one_that_a_listing_sells_keep_their_product(world: 
     product = world.rows("SELECT id FROM product WHERE sku = 'CAM'")[0]["id"]
     unit_id = world.unit("SN-2")["id"]
     world.write(
-        lambda tx: listings.bind(tx, channel["id"], product, "ONE", {}, world.now, unit_id=unit_id)
+        lambda tx: bindings.bind(tx, channel["id"], product, "ONE", {}, world.now, unit_id=unit_id)
     )
 
     async def story(hub: Hub) -> None:

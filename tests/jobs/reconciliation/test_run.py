@@ -16,8 +16,8 @@ from hub.inbound import unserialized_stock
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import differences
-from hub.reconciliation.differences import Fix, Scope
+from hub.reconciliation import healing as fixes
+from hub.reconciliation.kinds import Fix, Scope
 from hub.storage.sql import Row
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import relay
@@ -25,6 +25,7 @@ from jobs.reconciliation import healing
 from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
+from jobs.services import JobServices
 from recording import Recording, stage
 from world import World
 
@@ -36,13 +37,20 @@ def run(
     world: World, runtime: Runtime, channel: Row, scope: Scope, policy: RunOptions = NOW
 ) -> tuple[Row, list[Row]]:
     asyncio.run(reconcile.reconcile(runtime, channel, policy, scope))
-    (last,) = world.rows("SELECT * FROM reconciliation_run ORDER BY id DESC LIMIT 1")
+    (last,) = world.rows(
+        "SELECT * FROM reconciliation_run WHERE scope = :scope ORDER BY id DESC LIMIT 1",
+        scope=str(scope),
+    )
     found = world.rows(
-        "SELECT * FROM reconciliation_difference WHERE run_id = :run ORDER BY id", run=last["id"]
+        "SELECT difference.* FROM reconciliation_difference AS difference "
+        "JOIN reconciliation_finding ON difference_id = difference.id "
+        "WHERE reconciliation_finding.run_id = :run ORDER BY difference.id",
+        run=last["id"],
     )
     if last["state"] == "finished":
-        assert last["compared"] == last["matched"] + last["in_flight"] + last["differences"]
-        assert last["differences"] == len(found)
+        parts = ("matched", "in_flight", "explained", "differences")
+        assert last["compared"] == sum(last[each] for each in parts)
+        assert last["differences"] + last["explained"] <= len(found)
     return last, found
 
 
@@ -88,12 +96,13 @@ def test_a_dry_run_only_looks_and_a_person_heals(world: World) -> None:
     _, (again,) = run(world, runtime, channel, Scope.LEVELS, LOOK)
     assert again["first_seen_at"] == found["first_seen_at"]  # its age counts from the first look
     assert world.value("SELECT COUNT(*) FROM reconciliation_difference WHERE state = 'open'") == 1
-    asyncio.run(healing.heal_one(runtime, channel, again["id"], world.context(actor="ann")))
-    asyncio.run(relay.drain(runtime, channel["id"]))
+    assert (again["id"], again["times"]) == (found["id"], 2)  # the claims are as they were
+    person = world.context(actor="ann")
+    asyncio.run(JobServices(runtime).heal(channel, again["id"], None, person))
     assert connector.shown == {"CAM": 3}
     assert world.value("SELECT state FROM reconciliation_difference ORDER BY id DESC") == "healed"
     with pytest.raises(StepNotAllowed):
-        world.write(lambda tx: differences.dismiss(tx, world.context(), found, "old"))
+        world.write(lambda tx: fixes.dismiss(tx, world.context(), found, "old"))
 
 
 def test_what_the_channel_refuses_is_a_failed_push(
@@ -200,7 +209,7 @@ def test_a_shipment_that_only_the_channel_knows_is_a_question(world: World) -> N
     _, (found,) = run(world, runtime, channel, Scope.ORDERS)
     assert (found["kind"], found["state"]) == ("foreign_fulfillment", "open")
     assert world.value("SELECT kind FROM exception_case") == "disagreement"
-    world.write(lambda tx: differences.dismiss(tx, world.context(), found, "sent by the supplier"))
+    world.write(lambda tx: fixes.dismiss(tx, world.context(), found, "sent by the supplier"))
     assert world.value("SELECT state FROM exception_case") == "resolved"
 
 
@@ -312,8 +321,9 @@ def test_a_sku_that_is_listed_twice_stops_no_other(world: World) -> None:
     last, found = run(world, runtime, channel, Scope.LEVELS)
     assert last["state"] == "finished"
     assert [(each["kind"], each["subject"]) for each in found] == [
-        ("ambiguous_listing", "LENS"),
         ("unbound_listing", "CAM"),
+        ("duplicate_listing", "LENS"),
+        ("duplicate_listing", "LENS"),
     ]
     assert world.rows("SELECT sku FROM listing") == [{"sku": "CAM"}]
     assert [subject for _, subject in world.open_cases()] == ["LENS"]
@@ -334,19 +344,19 @@ def test_a_difference_that_can_not_be_healed_stops_no_other(
 ) -> None:
     connector, runtime, channel = stage(world)
     connector.shown |= {"CAM": 1, "LENS": 1, "SAW": 1}
-    heal = differences.heal
+    heal = fixes.heal
 
-    def refuses(tx, context, difference_id):
-        if differences.get(tx, difference_id)["subject"] == "LENS":
-            raise StepNotAllowed("not this one", allowed=[])
-        heal(tx, context, difference_id)
+    def breaks(tx, context, difference_id, **choice):
+        if fixes.get(tx, difference_id)["subject"] == "LENS":
+            raise ZeroDivisionError
+        heal(tx, context, difference_id, **choice)
 
-    monkeypatch.setattr(differences, "heal", refuses)
+    monkeypatch.setattr(fixes, "heal", breaks)
     last, _ = run(world, runtime, channel, Scope.LEVELS)
     assert last["state"] == "finished"
     assert world.rows("SELECT sku FROM listing ORDER BY sku") == [{"sku": "CAM"}, {"sku": "SAW"}]
-    state = "SELECT state FROM reconciliation_difference WHERE subject = 'LENS'"
-    assert world.value(state) == "open"
+    left = "SELECT state, heal_error FROM reconciliation_difference WHERE subject = 'LENS'"
+    assert world.rows(left) == [{"state": "open", "heal_error": "ZeroDivisionError"}]
 
 
 def test_near_matches_are_accepted_one_by_one_or_all_at_once(world: World) -> None:
@@ -355,17 +365,15 @@ def test_near_matches_are_accepted_one_by_one_or_all_at_once(world: World) -> No
     world.receive("SN-1")
     _, found = run(world, runtime, channel, Scope.LEVELS)
     assert {each["fix"] for each in found} == {"bind_near_match"}
-    assert len(world.open_cases()) == 3
+    assert world.open_cases() == [("disagreement", "listings with a similar SKU")]
     one = next(each["id"] for each in found if each["subject"] == " cam")
-    asyncio.run(healing.heal_one(runtime, channel, one, world.context()))
-    heal = lambda tx: differences.heal_all(  # noqa: E731
-        tx, world.context(), channel["id"], Fix.BIND_NEAR_MATCH, limit=10
-    )
-    assert world.write(heal) == (2, 0)
-    asyncio.run(relay.drain(runtime, channel["id"]))
+    services, person = JobServices(runtime), world.context()
+    asyncio.run(services.heal(channel, one, None, person))
+    fix = Fix.BIND_NEAR_MATCH
+    assert asyncio.run(services.heal_many(channel, fix, person, limit=10)) == (2, 2, 0)
     assert connector.shown == {" cam": 1, "Lens ": 0, "saw": 0}
     assert world.open_cases() == []
     states = world.rows("SELECT DISTINCT state FROM reconciliation_difference")
     assert states == [{"state": "healed"}]
     with pytest.raises(InvalidInput):
-        world.write(lambda tx: differences.heal_all(tx, world.context(), "x", Fix.ASK, limit=1))
+        world.write(lambda tx: fixes.healable(tx, "x", Fix.ASK, limit=1))

@@ -1866,6 +1866,7 @@ def _reconciliation_difference() -> None:
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("heal_attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("repeats", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("heal_error", sa.Text(), nullable=True),
         sa.Column("healed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
