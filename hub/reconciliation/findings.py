@@ -111,6 +111,7 @@ def settle(
             totals.count(outcome, explained=explained)
     _note_repeats(tx, run, changes, now)
     _write(tx, run, changes, now)
+    _close_lasting_cases(tx, run, batch, now)
     return _open(tx, [*changes.found])
 
 
@@ -146,6 +147,27 @@ def _live(
         abouts=sorted({each[:TEXT_MAX] for each in abouts}),
     )
     return {row["about"]: row for row in rows}
+
+
+def _close_lasting_cases(
+    tx: Transaction, run: Run, batch: Sequence[Compared], now: datetime
+) -> None:
+    """Close the cases of what keeps coming back, once a later run finds that it stayed right."""
+    rows = tx.rows_as(
+        ReconciliationDifferenceRow,
+        "SELECT * FROM reconciliation_difference WHERE channel_id = :channel AND scope = :scope "
+        "AND case_id IS NOT NULL AND NOT live AND closed_run_id <> :run AND about IN (:abouts...)",
+        channel=run.channel["id"],
+        scope=str(run.scope),
+        run=run.id,
+        abouts=[each.about[:TEXT_MAX] for each in batch if each.result is Result.MATCHED],
+    )
+    if rows:
+        tx.run(
+            "UPDATE reconciliation_difference SET case_id = NULL WHERE id IN (:ids...)",
+            ids=[row["id"] for row in rows],
+        )
+        questions.close(tx, rows, run, now)
 
 
 def _differs(
@@ -328,7 +350,9 @@ def _end(
     healed = state is State.HEALED
     tx.run(
         # One that a person dismissed stays dismissed in the history; it does not hold any longer.
-        "UPDATE reconciliation_difference SET live = FALSE, case_id = NULL, "
+        # The case of what keeps coming back lasts until a later run finds that it stayed right.
+        "UPDATE reconciliation_difference SET live = FALSE, "
+        "case_id = CASE WHEN repeats > 0 THEN case_id END, "
         "state = CASE WHEN state = 'dismissed' THEN state ELSE :state END, "
         "healed_at = :healed_at, closed_at = :now, closed_run_id = :run WHERE id IN (:ids...)",
         state=str(state),
@@ -342,7 +366,7 @@ def _end(
         count=sum(row["state"] != State.DISMISSED for row in rows),
         run=run.id,
     )
-    questions.close(tx, rows, run, now)
+    questions.close(tx, [row for row in rows if row["repeats"] == 0], run, now)
 
 
 def _open(tx: Transaction, ids: Sequence[str]) -> list[ReconciliationDifferenceRow]:
