@@ -1,4 +1,4 @@
-"""Policies: rules as data that decide about returns, routes, claims and what is done first.
+"""Policies: rules as data that decide about returns, claims, fixes and what is done first.
 
 The rule of the smallest rank that fits decides. Fixed rules come before all others and can not be
 changed: no policy pays for a stolen unit or for another one than was sold. Rules of our own come
@@ -33,6 +33,7 @@ class Topic(StrEnum):
     ROUTE = "route"  # what becomes of it?
     CLAIM = "claim"  # does the warranty pay?
     PRIORITY = "priority"  # what is done first?
+    FIX = "fix"  # is a difference healed without a person?
 
 
 class ReturnDecision(StrEnum):
@@ -64,6 +65,17 @@ class ClaimDecision(StrEnum):
     REFER = "refer"  # a person decides
 
 
+class FixDecision(StrEnum):
+    """Decision on a difference between a channel and the ledger."""
+
+    HEAL = "heal"  # by the fix that it proposes
+    ASK = "ask"  # a person decides
+    BIND_NEAR_MATCH = "bind_near_match"
+    SELL_ON_ONE = "sell_on_one"
+    SHARE_FIGURE = "share_figure"
+    UNBIND_LISTING = "unbind_listing"
+
+
 class Priority(StrEnum):
     """How soon a piece of work is to be done; the most urgent first."""
 
@@ -78,6 +90,7 @@ DECISIONS: dict[Topic, type[StrEnum]] = {
     Topic.ROUTE: Route,
     Topic.CLAIM: ClaimDecision,
     Topic.PRIORITY: Priority,
+    Topic.FIX: FixDecision,
 }
 
 
@@ -85,9 +98,10 @@ DECISIONS: dict[Topic, type[StrEnum]] = {
 class Facts:
     """What is known of one matter; None is not known, and fits no condition.
 
-    `days` are those since the sale, or for a priority since the order was placed. `value` is that
-    of the product in the smallest part of its currency, `cover` says whether a warranty covers it:
-    yes, no or unknown.
+    `days` are those since the sale, for a priority since the order was placed, for a fix since the
+    difference was first seen. `value` is that of the product in the smallest part of its currency,
+    for a fix that of all units concerned. `cover` says whether a warranty covers it: yes, no or
+    unknown. `units` is by how many units two sides differ.
     """
 
     reason: str | None = None
@@ -100,6 +114,7 @@ class Facts:
     findings: frozenset[str] = frozenset()
     days: int | None = None
     value: int | None = None
+    units: int | None = None
     recalled: bool | None = None
 
 
@@ -119,6 +134,8 @@ class Conditions:
     days_to: int | None = None
     value_from: int | None = None
     value_to: int | None = None
+    units_from: int | None = None
+    units_to: int | None = None
     recalled: bool | None = None
 
     def fit(self, facts: Facts) -> bool:
@@ -133,6 +150,7 @@ class Conditions:
             for low, fact, high in (
                 (self.days_from, facts.days, self.days_to),
                 (self.value_from, facts.value, self.value_to),
+                (self.units_from, facts.units, self.units_to),
             )
         )
         return lists and ranges and self.recalled in {None, facts.recalled}
@@ -264,6 +282,7 @@ def _validate(rule: Rule, built_in: Sequence[Rule]) -> None:
     for low, high, name in (
         (rule.conditions.days_from, rule.conditions.days_to, "days"),
         (rule.conditions.value_from, rule.conditions.value_to, "value"),
+        (rule.conditions.units_from, rule.conditions.units_to, "units"),
     ):
         if low is not None and high is not None and low > high:
             raise InvalidInput(f"the {name} end before they begin", field="conditions")

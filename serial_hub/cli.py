@@ -21,7 +21,7 @@ from hub.settings import SettingMissing, Settings, from_environment
 from hub.storage.database import Database, DatabaseAway
 from hub_api.console import certificates
 from hub_api.schema import schema
-from serial_hub import demo
+from serial_hub import demo, reconciling
 from serial_hub.compose import bring_up_to_date, compose, prepare, set_up
 from serial_hub.serving import serve
 
@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
         "import": lambda: import_file(settings, options),
+        "reconcile": lambda: sys.exit(reconciling.run(settings, options)),
         "demo": lambda: demo.run(compose, once=options.once, port=options.port),
     }
     asked = options.command
@@ -181,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     key_actions.add_parser("list", help="list the keys")
     key_actions.add_parser("revoke", help="refuse a key from now on").add_argument("id")
     importing.add_arguments(commands.add_parser("import", help="read a file of units in"))
+    reconciling.add_arguments(
+        commands.add_parser("reconcile", help="compare channels with the ledger now")
+    )
     showing = commands.add_parser("demo", help="the hub with three simulated channels")
     showing.add_argument("--once", action="store_true", help="end when the story is told")
     showing.add_argument("--port", type=int, default=8000)

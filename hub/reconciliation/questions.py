@@ -10,12 +10,11 @@ from typing import TypedDict
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
-from hub.reconciliation.kinds import ASKED, Fix, Kind, Scope
+from hub.reconciliation.kinds import Fix, Kind, Scope
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 
-NOT_HELD_MAX = 2  # fixes that did not hold, after which a person hears of it
 GROUPED = {Fix.ASK: "unknown listings", Fix.BIND_NEAR_MATCH: "listings with a similar SKU"}
 
 
@@ -33,18 +32,13 @@ class _Group(TypedDict):
     sample: str
 
 
-def is_asked(row: ReconciliationDifferenceRow) -> bool:
-    """Return whether a person has to look at a difference."""
-    return Fix(row["fix"]) in ASKED or row["heal_attempts"] >= NOT_HELD_MAX or row["repeats"] > 0
-
-
 def ask(
     tx: Transaction, run: Run, rows: Sequence[ReconciliationDifferenceRow], now: datetime
 ) -> None:
     """Open or update the cases of differences that a person has to look at."""
     for row in rows:
-        if not is_asked(row) or row["kind"] == Kind.UNKNOWN_LISTING:
-            continue
+        if row["kind"] == Kind.UNKNOWN_LISTING:
+            continue  # asked about as a group
         kind = CaseKind.DISAGREEMENT
         if row["kind"] == Kind.UNKNOWN_SERIAL:
             kind = CaseKind.UNKNOWN_SERIAL

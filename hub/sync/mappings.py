@@ -177,6 +177,7 @@ def carrier(channel: ChannelLike, ours: str | None) -> str | None:
 def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
     """Return the terms of a kind that a channel used recently, the most frequent first.
 
+    A term that is not mapped is named once for each meaning that it has had, with its number.
     Mapped terms without recent use follow. Carriers are our own terms, of the shipments that were
     sent to the channel. Raises UnknownReference for an unknown channel.
     """
@@ -185,15 +186,18 @@ def words(tx: Transaction, code: str, kind: MappingKind) -> list[Word]:
     named = of(channel, kind)
     targets = {_key(each.source): each.target for each in named}
     used = {_key(source) for source, _ in seen}
+    counted = Counter[tuple[str, str]]()
+    for (source, target), times in seen.items():
+        counted[source, targets.get(_key(source), target)] += times
     unused = [each for each in named if _key(each.source) not in used]
     return [
         Word(
             source=source,
-            target=targets.get(_key(source), target),
+            target=target,
             times=times,
             mapped=_key(source) in targets,
         )
-        for (source, target), times in seen.most_common()
+        for (source, target), times in counted.most_common()
     ] + [Word(each.source, each.target, times=0, mapped=True) for each in unused]
 
 
@@ -227,9 +231,9 @@ def _states(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[
     }[kind]
     rows = tx.rows_as(
         _SeenState,  # the names are constants of this module, never input
-        "SELECT remote_state, MIN(state) AS state, COUNT(*) AS times FROM "
+        "SELECT remote_state, state, COUNT(*) AS times FROM "
         f"(SELECT remote_state, state FROM {table} WHERE channel_id = :channel "
-        f"ORDER BY {newest} DESC LIMIT :limit) AS lately GROUP BY remote_state",
+        f"ORDER BY {newest} DESC LIMIT :limit) AS lately GROUP BY remote_state, state",
         channel=channel["id"],
         limit=LOOKED_AT_MAX,
     )

@@ -13,8 +13,8 @@ from hub import orders
 from hub.commands.context import CommandContext
 from hub.errors import Refused
 from hub.reconciliation import healing
-from hub.reconciliation.kinds import AUTOMATIC, Fix
-from hub.reconciliation.questions import NOT_HELD_MAX
+from hub.reconciliation.fix_rules import Decided
+from hub.reconciliation.kinds import Fix
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from jobs import intake, relay
@@ -24,52 +24,45 @@ logger = logging.getLogger(__name__)
 
 HEAL_SECONDS_MAX = 5.0
 HEAL_POLL_SECONDS = 0.05
-RULE = "automatic"
 
 
-def is_safe(row: ReconciliationDifferenceRow) -> bool:
-    """Return whether the hub heals a difference by itself.
-
-    What did not hold several times is left to a person: something else writes it.
-    """
-    return Fix(row["fix"]) in AUTOMATIC and row["heal_attempts"] < NOT_HELD_MAX
-
-
-def raises_offer(row: ReconciliationDifferenceRow) -> bool:
+def raises_offer(decided: Decided) -> bool:
     """Return whether healing a difference makes the channel offer more than it does now."""
-    return row["surplus"] is not None and row["surplus"] < 0
+    surplus = decided.difference["surplus"]
+    return surplus is not None and surplus < 0
 
 
-async def heal(
-    runtime: Runtime, channel: ChannelRow, rows: Sequence[ReconciliationDifferenceRow]
-) -> list[str]:
+async def heal(runtime: Runtime, channel: ChannelRow, decided: Sequence[Decided]) -> list[str]:
     """Apply the fixes of differences, send what this queued; return the ids of those applied.
 
     A fix that is refused, or that fails, leaves its difference open with the reason, and stops no
     other one.
     """
-    if not rows:
+    if not decided:
         return []
     context = runtime.context("reconcile")
 
-    def queue(some: Sequence[ReconciliationDifferenceRow], tx: Transaction) -> None:
-        for row in some:
-            healing.heal(tx, context, row["id"], rule=RULE)
+    def queue(some: Sequence[Decided], tx: Transaction) -> None:
+        for each in some:
+            healing.heal(tx, context, each.difference["id"], choice=each.fix, rule=each.rule)
 
-    read = [row for row in rows if Fix(row["fix"]) is Fix.ACCEPT_ORDER]
-    queued = [row for row in rows if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
-    applied = [row["id"] for row in queued]
+    read = [each for each in decided if each.fix is Fix.ACCEPT_ORDER]
+    queued = [each for each in decided if each.fix is not Fix.ACCEPT_ORDER]
+    applied = [each.difference["id"] for each in queued]
     try:
         await runtime.database.write(partial(queue, queued))
     except Exception:  # each is a transaction of its own then
         applied = [
-            row["id"]
-            for row in queued
-            if await _applied(runtime, row, runtime.database.write(partial(queue, [row])))
+            each.difference["id"]
+            for each in queued
+            if await _applied(
+                runtime, each.difference, runtime.database.write(partial(queue, [each]))
+            )
         ]
-    for row in read:
-        if await _applied(runtime, row, _accept(runtime, channel, row, context, RULE)):
-            applied.append(row["id"])
+    for each in read:
+        accept = _accept(runtime, channel, each.difference, context, each.rule)
+        if await _applied(runtime, each.difference, accept):
+            applied.append(each.difference["id"])
     await send(runtime, channel, applied)
     return applied
 

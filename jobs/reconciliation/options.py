@@ -1,12 +1,12 @@
 """What a run of reconciliation is asked to do, and what each scope offers to it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from connectors import Connector
-from hub.reconciliation.kinds import Compared
+from hub.reconciliation.kinds import Compared, Scope, Totals
 from hub.reconciliation.runs import Run
 from jobs.runtime import Runtime
 
@@ -19,12 +19,20 @@ Outcomes = AsyncIterator[Sequence[Compared]]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of a run: trigger, healing, period of orders, time an order may be in flight."""
+    """Options of a run: trigger, healing, period of orders, time an order may be in flight.
+
+    `progress` is called with the scope and the sums after each batch.
+    """
 
     trigger: str = "schedule"
     heal: bool = True
     window: timedelta = WINDOW
     grace: timedelta = GRACE
+    progress: Callable[[Scope, Totals], None] | None = None
+
+    def over(self, window: timedelta) -> "RunOptions":
+        """Return the options for another period of orders."""
+        return replace(self, window=window)
 
 
 SCHEDULED = RunOptions()

@@ -11,8 +11,9 @@ from functools import partial
 
 from connectors import LookupWarranty, SnapshotOrders, SnapshotStock
 from connectors.remote import rate_limit_wait
-from hub.reconciliation import findings, questions, run_views, runs
+from hub.reconciliation import findings, fix_rules, questions, run_views, runs
 from hub.reconciliation import healing as fixes
+from hub.reconciliation.fix_rules import Decided
 from hub.reconciliation.kinds import Compared, Scope, Totals
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
@@ -108,9 +109,11 @@ class _Reconciliation:
         database, run = self.runtime.database, self.run
         comparison = COMPARISONS[run.scope]
         async for batch in comparison.compare(self.runtime, run, self.options):
-            rows = await database.write(partial(self._settle, batch, self.totals))
+            decided = await database.write(partial(self._settle, batch, self.totals))
+            if self.options.progress is not None:
+                self.options.progress(run.scope, self.totals)
             if self.options.heal:
-                await self._heal(rows)
+                await self._heal(decided)
         await self._look_again()
 
         def finish(tx: Transaction) -> None:
@@ -125,18 +128,21 @@ class _Reconciliation:
 
     def _settle(
         self, batch: Sequence[Compared], totals: Totals | None, tx: Transaction
-    ) -> list[ReconciliationDifferenceRow]:
+    ) -> list[Decided]:
+        """Store outcomes, ask a person what the policy leaves to one, and return the rest."""
         now = self.runtime.clock()
         rows = findings.settle(tx, self.run, batch, now, totals)
-        questions.ask(tx, self.run, rows, now)
-        return rows
+        decided = fix_rules.decide(tx, self.run.channel, rows, now)
+        asked = [each.difference for each in decided if each.fix is None]
+        repeated = [each.difference for each in decided if each.difference["repeats"]]
+        questions.ask(tx, self.run, asked + repeated, now)
+        return [each for each in decided if each.fix is not None]
 
-    async def _heal(self, rows: Sequence[ReconciliationDifferenceRow]) -> None:
-        safe = [row for row in rows if healing.is_safe(row)]
-        raising = [row for row in safe if healing.raises_offer(row)]
-        ready = [row for row in safe if not healing.raises_offer(row)]
+    async def _heal(self, decided: Sequence[Decided]) -> None:
+        raising = [each for each in decided if healing.raises_offer(each)]
+        ready = [each for each in decided if not healing.raises_offer(each)]
         if raising and await self._orders_are_known():
-            ready += await self._still_open(raising)
+            ready += await self._still_open([each.difference for each in raising])
         self.applied += await healing.heal(self.runtime, self.run.channel, ready)
 
     async def _orders_are_known(self) -> bool:
@@ -155,10 +161,8 @@ class _Reconciliation:
                 self.may_raise = row is not None and row["state"] == "finished"
         return self.may_raise
 
-    async def _still_open(
-        self, rows: Sequence[ReconciliationDifferenceRow]
-    ) -> list[ReconciliationDifferenceRow]:
-        """Look at subjects again, and return those of their differences that are still open."""
+    async def _still_open(self, rows: Sequence[ReconciliationDifferenceRow]) -> list[Decided]:
+        """Look at subjects again, and return what the policy decides about what is still open."""
         outcomes = await self._second_look(rows)
         return await self.runtime.database.write(partial(self._settle, outcomes, None))
 

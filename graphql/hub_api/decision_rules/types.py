@@ -9,6 +9,7 @@ from hub import decision_rules as policies
 from hub.after_sales.claim_rules import CLAIM_RULES
 from hub.decision_rules import Conditions, Facts, Rule, Topic
 from hub.fulfillment.priorities import PRIORITY_RULES
+from hub.reconciliation.fix_rules import FIX_RULES
 from hub.returns.findings import RETURN_RULES, ROUTE_RULES
 from hub_api.common.context import Info
 
@@ -17,6 +18,7 @@ BUILT_IN = {
     Topic.ROUTE: ROUTE_RULES,
     Topic.CLAIM: CLAIM_RULES,
     Topic.PRIORITY: PRIORITY_RULES,
+    Topic.FIX: FIX_RULES,
 }
 
 
@@ -44,6 +46,12 @@ class RuleConditionsInput:
         description="Of the product, in the smallest part of its currency.", default=None
     )
     value_to: int | None = None
+    units_from: int | None = strawberry.field(
+        description="Units by which two sides differ; of a fix.", default=None
+    )
+    units_to: int | None = strawberry.field(
+        description="Most units by which two sides differ; of a fix.", default=None
+    )
     recalled: bool | None = None
 
     def plain(self) -> Conditions:
@@ -69,6 +77,9 @@ class RuleFactsInput:
     findings: list[str] = strawberry.field(default_factory=list)
     days: int | None = None
     value: int | None = None
+    units: int | None = strawberry.field(
+        description="Units by which two sides differ; of a fix.", default=None
+    )
     recalled: bool | None = None
 
     def plain(self) -> Facts:
@@ -90,6 +101,12 @@ class RuleConditions:
     days_to: int | None
     value_from: int | None
     value_to: int | None
+    units_from: int | None = strawberry.field(
+        description="Fewest units by which two sides differ; of a fix."
+    )
+    units_to: int | None = strawberry.field(
+        description="Most units by which two sides differ; of a fix."
+    )
     recalled: bool | None
 
 

@@ -329,6 +329,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "ROUTE": "Route of a returned unit.",
         "CLAIM": "Decision about a warranty claim.",
         "PRIORITY": "Priority of an order.",
+        "FIX": "Whether a difference is healed without a person.",
     },
     "AdvanceShipNoticeState": {
         "OPEN": "Units may still arrive.",

@@ -7,11 +7,12 @@ import strawberry
 from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import UnknownReference
-from hub.reconciliation import run_views
+from hub.reconciliation import plans, run_views
 from hub.reconciliation.kinds import Kind, State
+from hub.reconciliation.plans import PLANNED_MAX
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.reconciliation.types import Difference, DifferenceGroup, ReconciliationRun
+from hub_api.reconciliation.types import Difference, DifferenceGroup, PlannedFix, ReconciliationRun
 
 
 @strawberry.type
@@ -77,6 +78,17 @@ class ReconciliationQuery:
             lambda tx: run_views.groups(tx, state=state, channel=channel)
         )
         return [DifferenceGroup.of(row) for row in rows]
+
+    @strawberry.field(
+        description="Fixes that the policy would apply to the open differences of a channel; nothing is "
+        "changed by it.",
+        metadata={"size": PLANNED_MAX},
+    )
+    async def fix_plan(self, info: Info, channel: str) -> list[PlannedFix]:
+        info.context.require(Scope.OPS)
+        now = info.context.clock()
+        found = await info.context.read(lambda tx: plans.plan(tx, channel, now))
+        return [PlannedFix.of(each) for each in found]
 
     @strawberry.field(description="Since when the oldest open difference is known.")
     async def oldest_open_difference_at(self, info: Info) -> datetime | None:

@@ -10,6 +10,7 @@ from hub.clock import moment
 from hub.reconciliation import run_views
 from hub.reconciliation.kinds import CHOICES, Cause, Fix, Kind, State
 from hub.reconciliation.kinds import Scope as Comparison
+from hub.reconciliation.plans import Planned
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 
@@ -170,6 +171,32 @@ class DifferenceGroup:
             shortage=row["shortage"] or 0,
             oldest_at=moment(row["oldest"]),
             sample=row["sample"],
+        )
+
+
+@strawberry.type(description="A difference with the fix that the policy would apply to it.")
+class PlannedFix:
+    difference_id: strawberry.ID = strawberry.field(description="Id of the difference.")
+    kind: Kind
+    subject: str
+    fix: Fix | None = strawberry.field(description="Fix to apply; null: a person decides.")
+    rule: str = strawberry.field(description="Code of the rule that decides.")
+    effect: str = strawberry.field(description="Result of the fix, in words.")
+    surplus: int | None = strawberry.field(
+        description="Units that the channel has more than the ledger; fewer are negative."
+    )
+
+    @classmethod
+    def of(cls, planned: Planned) -> "PlannedFix":
+        """Show a planned fix."""
+        return cls(
+            difference_id=strawberry.ID(planned.difference["id"]),
+            kind=Kind(planned.difference["kind"]),
+            subject=planned.difference["subject"],
+            fix=planned.fix,
+            rule=planned.rule,
+            effect=planned.effect,
+            surplus=planned.difference["surplus"],
         )
 
 

@@ -52,6 +52,7 @@ from hub.storage.rows.review import (
     ObservedListingRow,
     QualityMarkRow,
     ReconciliationDifferenceRow,
+    ReconciliationFindingRow,
     ReconciliationRunRow,
     WarrantyRecordRow,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "RecallRow",
     "RecallUnitRow",
     "ReconciliationDifferenceRow",
+    "ReconciliationFindingRow",
     "ReconciliationRunRow",
     "ReturnCaseRow",
     "SensorReadingRow",

@@ -163,6 +163,13 @@ class ReconciliationRunRow(TypedDict):
     finished_at: int | None
 
 
+class ReconciliationFindingRow(TypedDict):
+    """A row of `reconciliation_finding`."""
+
+    run_id: str
+    difference_id: str
+
+
 class ObservedListingRow(TypedDict):
     """A row of `observed_listing`."""
 

@@ -17,7 +17,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, duplicates
-from hub.reconciliation import comparison, order_comparison
+from hub.reconciliation import level_comparison, order_comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
 from hub.sync import bindings, listings
@@ -175,7 +175,7 @@ class TestTwice:
         found = world.read(
             lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0))
         )
-        assert found == "matched"
+        assert found.result == "matched"
 
 
 class TestUnmapped:
@@ -314,12 +314,12 @@ class TestOneUnit:
                 id=listing,
             )
         )
-        for quantity, matched in ((1, 1), (2, 0)):
+        for quantity, result in ((1, "matched"), (2, "different")):
             seen = [ObservedLevel(sku="CAM-SN-2", quantity=quantity, remote={})]
             outcome = world.write(
-                lambda tx, seen=seen: comparison.levels(tx, used, seen, world.now)
+                lambda tx, seen=seen: level_comparison.levels(tx, used, seen, world.now)
             )
-            assert outcome.matched == matched
+            assert [each.result for each in outcome.compared] == [result]
 
 
 class TestTooMuch:

@@ -289,4 +289,6 @@ def test_what_came_back_is_no_difference_whichever_way_the_channel_counts(world:
 
 
 def compared(world: World, shop: Row, remote: Order) -> object:
-    return world.read(lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0)))
+    return world.read(
+        lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0))
+    ).result

@@ -83,6 +83,18 @@ def test_what_was_read_before_is_seen_by_reconciliation(world: World) -> None:
     assert found.difference.kind is Kind.ORDER_STATE
 
 
+def test_a_word_with_several_meanings_is_shown_with_each_and_its_number(world: World) -> None:
+    _, _, channel = stage(world)
+    for number, state in enumerate((OrderState.OPEN, OrderState.CANCELLED, OrderState.OPEN)):
+        order = world.order(f"o-{number}", remote_state="PAID UNFULFILLED", state=state)
+        world.accept(channel, order)
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert [(each.target, each.times) for each in words] == [("open", 2), ("cancelled", 1)]
+    put(world, MappingKind.ORDER_STATE, **{"PAID UNFULFILLED": "pending"})
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert [(each.target, each.times) for each in words] == [("pending", 3)]
+
+
 def test_the_words_of_a_channel_are_listed_with_what_they_are_taken_for(world: World) -> None:
     _, _, channel = stage(world)
     for number, word in enumerate(("open", "open", "odd")):

@@ -22,7 +22,7 @@ import yaml
 
 from hub.settings import PREFIX, Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 COMPOSE_FILES = ("compose.yaml", "compose.postgres.yaml")
 SETTINGS = {PREFIX + each.name.upper() for each in fields(Settings)}

@@ -1,0 +1,62 @@
+"""The command `serial-hub reconcile`, run as people and a cron run it."""
+
+import asyncio
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.shopify.simulator.server import ShopifySimulator
+from connectors.testing.serving import serve
+from hub.settings import Settings
+from serial_hub.compose import prepare
+from world import World
+
+
+async def hub(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run the command in a process of its own; return its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "serial_hub", "reconcile", *arguments),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert "Traceback" not in err.decode()
+    return process.returncode or 0, out.decode() + err.decode()
+
+
+@pytest.mark.slow
+def test_the_exit_code_says_whether_both_sides_agree(tmp_path: Path) -> None:
+    asyncio.run(_story(tmp_path))
+
+
+async def _story(folder: Path) -> None:
+    twin = ShopifySimulator()
+    item = twin.add_item("CAM", 0)
+    async with serve(twin.app) as url:
+        settings = Settings(database=f"sqlite:///{folder}/serial-hub.db")
+        with closing(prepare(settings)) as database:
+            world = World.build(database)
+            world.vault = settings.vault()
+            channel = world.channel(settings=twin.settings(url))
+            world.receive("SN-1", "SN-2")
+            world.list_product(channel, remote={"inventory_item_id": item})
+        code, text = await hub(folder, "shop")
+        assert (code, twin.quantity("CAM")) == (0, 2), text
+        assert "Shop, levels: 1 compared, 1 match" in text
+        twin.set_quantity("CAM", 9)
+        code, text = await hub(folder, "shop", "--scope", "levels", "--preview")
+        assert (code, twin.quantity("CAM")) == (1, 9), text
+        assert "open      quantity  CAM: We set 2" in text
+        code, text = await hub(folder)
+        assert (code, twin.quantity("CAM")) == (0, 2), text
+        assert "1 differ, 1 healed" in text
+        code, text = await hub(folder, "nowhere")
+        assert code == 1
+        assert text.startswith("UNKNOWN_REFERENCE")
+        twin.access_token = "another"
+        code, text = await hub(folder, "shop")
+        assert code == 2
+        assert "not compared: AuthFailed" in text
