@@ -253,6 +253,9 @@ class SnapshotStock(ABC):
 class SnapshotOrders(ABC):
     """The channel lists orders by the time they were placed."""
 
+    shows_serials: ClassVar[bool] = False
+    """Whether its orders show the serials of their shipments (`shown_serials`)."""
+
     @abstractmethod
     def snapshot_orders(
         self, since: datetime, until: datetime

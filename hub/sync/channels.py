@@ -33,6 +33,13 @@ class Oversell(StrEnum):
     CANCEL = "cancel"  # the channel is asked to cancel the order
 
 
+class GoneOrders(StrEnum):
+    """Action about an order that its channel no longer has."""
+
+    CANCEL = "cancel"  # it is cancelled here, which frees its units
+    ASK = "ask"  # a person decides
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCard:
     """Settings of a channel; `settings` are sealed (`hub.access.vault`), sites are codes."""
@@ -50,6 +57,8 @@ class ChannelCard:
     safety_buffer: int = 0
     oversell: Oversell = Oversell.BACK_ORDER
     unpaid_promise_hours: int | None = None  # None: promises of unpaid orders have no end
+    gone_orders: GoneOrders = GoneOrders.CANCEL
+    gone_order_minutes: int = 0  # between the looks that prove that an order is gone
     serves_test_orders: bool = False
     policy: PolicyCard | None = None  # None: keeps the current policy
 
@@ -104,15 +113,17 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         _Registered,
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, account, "
         "shares_account, manufacturer_id, client_id, site_ids, safety_buffer, oversell, "
-        "unpaid_promise_hours, serves_test_orders, policy, state, created_at) VALUES(:id, "
-        ":code, :name, :connector, :settings, :capabilities, :account, :shares, :manufacturer, "
-        ":client, :sites, :buffer, :oversell, :unpaid, :tests, :policy, 'active', :now) "
+        "unpaid_promise_hours, gone_orders, gone_order_minutes, serves_test_orders, policy, state, "
+        "created_at) VALUES(:id, :code, :name, :connector, :settings, :capabilities, :account, "
+        ":shares, :manufacturer, :client, :sites, :buffer, :oversell, :unpaid, :gone, "
+        ":gone_minutes, :tests, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, account = excluded.account, "
         "shares_account = excluded.shares_account, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
         "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
+        "gone_orders = excluded.gone_orders, gone_order_minutes = excluded.gone_order_minutes, "
         "serves_test_orders = excluded.serves_test_orders, "
         "policy = COALESCE(excluded.policy, channel.policy) "
         "RETURNING id, connector",
@@ -130,6 +141,8 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
         unpaid=card.unpaid_promise_hours,
+        gone=str(card.gone_orders),
+        gone_minutes=card.gone_order_minutes,
         tests=card.serves_test_orders,
         policy=policy,
         now=micros(context.now),
@@ -151,6 +164,8 @@ def _check(card: ChannelCard) -> None:
         raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
     if card.unpaid_promise_hours is not None and not 0 < card.unpaid_promise_hours <= HOURS_MAX:
         raise InvalidInput(f"promises last 1 to {HOURS_MAX} hours", field="unpaidPromiseHours")
+    if not 0 <= card.gone_order_minutes <= HOURS_MAX * 60:
+        raise InvalidInput(f"0 to {HOURS_MAX * 60} minutes", field="goneOrderMinutes")
 
 
 def _check_account(tx: Transaction, card: ChannelCard) -> None:

@@ -18,6 +18,7 @@ from hub.reconciliation.questions import NOT_HELD_MAX
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from jobs import intake, relay
+from jobs.reconciliation import returns
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ async def heal(
         for row in some:
             healing.heal(tx, context, row["id"], rule=RULE)
 
-    read = [row for row in rows if Fix(row["fix"]) is Fix.ACCEPT_ORDER]
-    queued = [row for row in rows if Fix(row["fix"]) is not Fix.ACCEPT_ORDER]
+    read = [row for row in rows if Fix(row["fix"]) in READ_AGAIN]
+    queued = [row for row in rows if Fix(row["fix"]) not in READ_AGAIN]
     applied = [row["id"] for row in queued]
     try:
         await runtime.database.write(partial(queue, queued))
@@ -68,7 +69,9 @@ async def heal(
             if await _applied(runtime, row, runtime.database.write(partial(queue, [row])))
         ]
     for row in read:
-        if await _applied(runtime, row, _accept(runtime, channel, row, context, RULE)):
+        if await _applied(
+            runtime, row, READ_AGAIN[Fix(row["fix"])](runtime, channel, row, context, RULE)
+        ):
             applied.append(row["id"])
     await send(runtime, channel, applied)
     return applied
@@ -112,8 +115,9 @@ async def heal_one(
     InvalidInput for a choice that does not fit.
     """
     difference = await runtime.database.read(lambda tx: healing.get(tx, difference_id))
-    if healing.chosen(difference, choice) is Fix.ACCEPT_ORDER:
-        await _accept(runtime, channel, difference, context, None)
+    fix = healing.chosen(difference, choice)
+    if fix in READ_AGAIN:
+        await READ_AGAIN[fix](runtime, channel, difference, context, None)
         return
     await runtime.database.write(lambda tx: healing.heal(tx, context, difference_id, choice=choice))
 
@@ -156,3 +160,7 @@ async def _accept(
         orders.accept(tx, context, channel, order)
 
     await runtime.database.write(accept)
+
+
+# Fixes that read the channel again and accept what it states.
+READ_AGAIN = {Fix.ACCEPT_ORDER: _accept, Fix.ACCEPT_RETURN: returns.accept}

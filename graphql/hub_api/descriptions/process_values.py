@@ -74,6 +74,10 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "PUT_AWAY": "Put a received unit away.",
         "INSPECT": "Inspect a returned unit.",
     },
+    "GoneOrders": {
+        "CANCEL": "It is cancelled here, which frees its units.",
+        "ASK": "A person decides.",
+    },
     "Oversell": {
         "BACK_ORDER": "The order waits for new stock.",
         "ALTERNATIVE": "An alternative product is sent.",
