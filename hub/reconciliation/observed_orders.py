@@ -44,6 +44,11 @@ class _Ref(TypedDict):
     ref: str
 
 
+class _Unseen(TypedDict):
+    ref: str
+    seen_at: int
+
+
 class _Shown(TypedDict):
     ref: str
     serials: str
@@ -165,17 +170,20 @@ def miss(tx: Transaction, run: Run, refs: Sequence[str], now: datetime) -> None:
 
 
 def unseen(tx: Transaction, run: Run, until: datetime, *, limit: int) -> list[str]:
-    """Return orders that are open here and that the run has not seen, the longest unread first."""
+    """Return orders that the run has not seen, the longest unread first.
+
+    These are the orders that are open here, and those of the live differences of the scope.
+    """
     rows = tx.rows_as(
-        _Ref,
-        "SELECT sales_order.ref FROM sales_order "
-        "LEFT JOIN observed_order ON observed_order.channel_id = sales_order.channel_id "
-        "AND observed_order.scope = :scope AND observed_order.ref = sales_order.ref "
-        "WHERE sales_order.channel_id = :channel AND sales_order.state IN (:states...) "
-        "AND sales_order.placed_at <= :until "
-        "AND (observed_order.run_id IS NULL OR observed_order.run_id <> :run) "
-        "ORDER BY COALESCE(observed_order.seen_at, 0), sales_order.placed_at, sales_order.id "
-        "LIMIT :limit",
+        _Unseen,
+        "SELECT wanted.ref, COALESCE(observed_order.seen_at, 0) AS seen_at FROM ("
+        "SELECT ref FROM sales_order WHERE channel_id = :channel AND state IN (:states...) "
+        "AND placed_at <= :until UNION SELECT about AS ref FROM reconciliation_difference "
+        "WHERE channel_id = :channel AND scope = :scope AND live) AS wanted "
+        "LEFT JOIN observed_order ON observed_order.channel_id = :channel "
+        "AND observed_order.scope = :scope AND observed_order.ref = wanted.ref "
+        "WHERE observed_order.run_id IS NULL OR observed_order.run_id <> :run "
+        "ORDER BY 2, 1 LIMIT :limit",
         channel=run.channel["id"],
         scope=str(run.scope),
         states=list(OPEN),

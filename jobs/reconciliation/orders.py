@@ -105,18 +105,15 @@ async def _unseen(runtime: Runtime, run: Run, look: Look) -> Outcomes:
     These are the orders that are open here, and those that differed at an earlier run.
     """
     reads = 0
-    while refs := await runtime.database.read(partial(_next_unseen, run, look, READ_BATCH)):
+    until = look.at - look.grace
+    while refs := await runtime.database.read(
+        lambda tx: observed_orders.unseen(tx, run, until, limit=READ_BATCH)
+    ):
         if reads >= READS_MAX:
             yield await runtime.database.write(partial(_skip, run, refs, TOO_MANY))
             continue
         reads += len(refs)
         yield await _look_at(runtime, run, look, refs)
-
-
-def _next_unseen(run: Run, look: Look, limit: int, tx: Transaction) -> list[str]:
-    refs = observed_orders.unseen_differences(tx, run, limit=limit)
-    more = observed_orders.unseen(tx, run, look.at - look.grace, limit=limit)
-    return list(dict.fromkeys([*refs, *more]))[:limit]
 
 
 async def _look_at(
