@@ -49,6 +49,16 @@ class ReturnRef(TypedDict):
     order_ref: str
 
 
+class _Unseen(TypedDict):
+    ref: str
+    seen_at: int
+
+
+class _Claimed(TypedDict):
+    about: str
+    remote_claim: str
+
+
 Amounts = Mapping[str, list[int]]  # quantity, refunded and taken off, by reference of the line
 
 
@@ -205,20 +215,22 @@ def _unknown_return(known: ChannelReturnRow, missing: GoneOrder) -> Difference:
     )
 
 
-def unseen(tx: Transaction, run: Run, since: datetime, *, limit: int) -> list[ReturnRef]:
-    """Return returns that the run has not seen: unfinished ones, and those recorded since a time.
+def unseen(tx: Transaction, run: Run, since: datetime, *, limit: int) -> list[str]:
+    """Return returns that the run has not seen, the longest unread first.
 
-    The longest unread come first.
+    These are the unfinished ones, those recorded since a time, and those of live differences.
     """
-    return tx.rows_as(
-        ReturnRef,
-        "SELECT channel_return.ref, channel_return.order_ref FROM channel_return "
-        "LEFT JOIN observed_order ON observed_order.channel_id = channel_return.channel_id "
-        "AND observed_order.scope = :scope AND observed_order.ref = channel_return.ref "
-        "WHERE channel_return.channel_id = :channel AND channel_return.state <> 'cancelled' "
-        "AND (channel_return.state IN (:unfinished...) OR channel_return.recorded_at >= :since) "
-        "AND (observed_order.run_id IS NULL OR observed_order.run_id <> :run) "
-        "ORDER BY COALESCE(observed_order.seen_at, 0), channel_return.id LIMIT :limit",
+    rows = tx.rows_as(
+        _Unseen,
+        "SELECT wanted.ref, COALESCE(observed_order.seen_at, 0) AS seen_at FROM ("
+        "SELECT ref FROM channel_return WHERE channel_id = :channel AND state <> 'cancelled' "
+        "AND (state IN (:unfinished...) OR recorded_at >= :since) "
+        "UNION SELECT about AS ref FROM reconciliation_difference "
+        "WHERE channel_id = :channel AND scope = :scope AND live) AS wanted "
+        "LEFT JOIN observed_order ON observed_order.channel_id = :channel "
+        "AND observed_order.scope = :scope AND observed_order.ref = wanted.ref "
+        "WHERE observed_order.run_id IS NULL OR observed_order.run_id <> :run "
+        "ORDER BY 2, 1 LIMIT :limit",
         channel=run.channel["id"],
         scope=str(run.scope),
         unfinished=list(UNFINISHED),
@@ -226,6 +238,7 @@ def unseen(tx: Transaction, run: Run, since: datetime, *, limit: int) -> list[Re
         run=run.id,
         limit=limit,
     )
+    return [row["ref"] for row in rows]
 
 
 def orders_of(tx: Transaction, run: Run, refs: Sequence[str]) -> list[ReturnRef]:
@@ -250,8 +263,3 @@ def orders_of(tx: Transaction, run: Run, refs: Sequence[str]) -> list[ReturnRef]
         if row["about"] not in found and order_ref:
             found[row["about"]] = ReturnRef(ref=row["about"], order_ref=order_ref)
     return list(found.values())
-
-
-class _Claimed(TypedDict):
-    about: str
-    remote_claim: str

@@ -13,7 +13,7 @@ from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.reconciliation import healing, observed_orders, return_comparison
 from hub.reconciliation.kinds import Compared, not_compared
-from hub.reconciliation.return_comparison import ReturnLook, ReturnRef
+from hub.reconciliation.return_comparison import ReturnLook
 from hub.reconciliation.runs import Run
 from hub.returns import channel_returns
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
@@ -24,13 +24,14 @@ from jobs import intake, unreadable
 from jobs.intake import RETURN, RETURNS
 from jobs.poll import message_of
 from jobs.reconciliation.options import Outcomes, RunOptions
-from jobs.reconciliation.orders import BATCH, READ_BATCH, READS_MAX, look_of
+from jobs.reconciliation.orders import READ_BATCH, READS_MAX, look_of
 from jobs.runtime import Runtime
 
 LAST, BEFORE = "reconciled returns", "reconciled returns before"  # cursors: one run overlaps
 PAGES_MAX = 500  # of one run; the next run goes on
 NO_PERMISSION = "the channel does not permit the hub to read its returns"
 MORE_PAGES = f"a run reads {PAGES_MAX} pages of returns; the next run goes on"
+NO_ORDER = "its order is not known"
 TOO_MANY = f"the list does not show it, and a run reads {READS_MAX} returns by their orders"
 
 
@@ -115,8 +116,10 @@ def _compare(
 
 async def _unseen(runtime: Runtime, run: Run, look: ReturnLook) -> Outcomes:
     """Yield the outcomes of returns that the list did not show: they are read by their orders."""
-    reads = 0
-    while refs := await runtime.database.read(partial(_next_unseen, run, look)):
+    reads, since = 0, look.look.at - observed_orders.FIRST_WINDOW
+    while refs := await runtime.database.read(
+        lambda tx: return_comparison.unseen(tx, run, since, limit=READ_BATCH)
+    ):
         if reads >= READS_MAX:
             yield await runtime.database.write(partial(_skip, run, refs, TOO_MANY))
             continue
@@ -124,45 +127,41 @@ async def _unseen(runtime: Runtime, run: Run, look: ReturnLook) -> Outcomes:
         yield await _look_at(runtime, run, look, refs)
 
 
-def _next_unseen(run: Run, look: ReturnLook, tx: Transaction) -> list[ReturnRef]:
-    differing = observed_orders.unseen_differences(tx, run, limit=READ_BATCH)
-    found = return_comparison.orders_of(tx, run, differing)
-    since = look.look.at - observed_orders.FIRST_WINDOW
-    found += return_comparison.unseen(tx, run, since, limit=READ_BATCH)
-    return list({each["ref"]: each for each in found}.values())
-
-
-def _skip(run: Run, refs: Sequence[ReturnRef], reason: str, tx: Transaction) -> list[Compared]:
-    observed_orders.skip(tx, run, [each["ref"] for each in refs])
-    return [not_compared(each["ref"], each["ref"], reason) for each in refs]
+def _skip(run: Run, refs: Sequence[str], reason: str, tx: Transaction) -> list[Compared]:
+    observed_orders.skip(tx, run, refs)
+    return [not_compared(ref, ref, reason) for ref in refs]
 
 
 async def _look_at(
-    runtime: Runtime, run: Run, look: ReturnLook, refs: Sequence[ReturnRef]
+    runtime: Runtime, run: Run, look: ReturnLook, refs: Sequence[str]
 ) -> Sequence[Compared]:
     """Read the returns of orders, and compare those that are asked for."""
     connector = _connector(runtime, run.channel)
-    wanted = {each["ref"] for each in refs}
-    found: dict[str, Return] = {}
-    skipped = list[Compared]()
-    for order_ref in dict.fromkeys(each["order_ref"] for each in refs):
+    known = await runtime.database.read(lambda tx: return_comparison.orders_of(tx, run, refs))
+    order_refs = {each["ref"]: each["order_ref"] for each in known}
+    found, unread = dict[str, Return](), dict[str, str]()
+    for order_ref in dict.fromkeys(order_refs.values()):
         try:
             good, odd = unreadable.sort(await connector.read_returns(order_ref), unreadable.RETURN)
         except NotFound:
             continue
         except Unreadable as error:
             good, odd = [], [error.record]
-        found |= {each.ref: each for each in good if each.ref in wanted}
+        found |= {each.ref: each for each in good if each.ref in order_refs}
         if odd:
-            reason = f"a return of its order cannot be read: {odd[0]}"
-            of_order = [each["ref"] for each in refs if each["order_ref"] == order_ref]
-            skipped += [not_compared(r, r, reason) for r in of_order if r not in found]
-    left = {each.about for each in skipped}
-    missing = sorted(wanted - found.keys() - left)
+            unread[order_ref] = f"a return of its order cannot be read: {odd[0]}"
+    skipped = [
+        not_compared(ref, ref, unread[order_ref])
+        for ref, order_ref in order_refs.items()
+        if ref not in found and order_ref in unread
+    ]
+    skipped += [not_compared(ref, ref, NO_ORDER) for ref in refs if ref not in order_refs]
+    left = [each.about for each in skipped]
+    missing = sorted(set(refs) - found.keys() - set(left))
 
     def work(tx: Transaction) -> Sequence[Compared]:
         observed_orders.see(tx, run, list(found), look.look.at)
-        observed_orders.skip(tx, run, sorted(left))
+        observed_orders.skip(tx, run, left)
         observed_orders.miss(tx, run, missing, look.look.at)
         gone = return_comparison.gone(tx, look, observed_orders.gone_of(tx, run, missing))
         return [*return_comparison.compare(tx, look, list(found.values())), *skipped, *gone]
@@ -175,12 +174,9 @@ async def look_again(
 ) -> Sequence[Compared]:
     """Return the outcomes of some returns, each read with its order."""
     look = return_look(runtime, run.channel, options)
-    refs = await runtime.database.read(
-        lambda tx: return_comparison.orders_of(tx, run, list(abouts))
-    )
     outcomes = list[Compared]()
-    for first in range(0, len(refs), BATCH):
-        outcomes += await _look_at(runtime, run, look, refs[first : first + BATCH])
+    for first in range(0, len(abouts), READ_BATCH):
+        outcomes += await _look_at(runtime, run, look, abouts[first : first + READ_BATCH])
     return outcomes
 
 
