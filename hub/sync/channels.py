@@ -102,11 +102,6 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     """
     _check(card)
     _check_account(tx, card)
-    manufacturer = None
-    if card.manufacturer is not None:
-        named = reference(tx, "manufacturer", "code", card.manufacturer)
-        manufacturer = named["id"]
-    client = reference(tx, "client", "code", card.client)["id"] if card.client else None
     policy = _policy(tx, context, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row_as(
@@ -135,8 +130,8 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         capabilities=orjson.dumps(list(card.capabilities)).decode(),
         account=orjson.dumps(list(card.account)).decode(),
         shares=card.share_account,
-        manufacturer=manufacturer,
-        client=client,
+        manufacturer=_id_of(tx, "manufacturer", card.manufacturer),
+        client=_id_of(tx, "client", card.client or None),
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
@@ -153,6 +148,10 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     rate_limits.forget_token(tx, row["id"])  # its credentials may have changed
     listings.touch_channel(tx, row["id"], context.now)
     return row["id"]
+
+
+def _id_of(tx: Transaction, table: str, code: str | None) -> str | None:
+    return None if code is None else str(reference(tx, table, "code", code)["id"])
 
 
 def _check(card: ChannelCard) -> None:
