@@ -9,8 +9,11 @@ from typing import Any
 import orjson
 
 from connectors import NotFound, Page
-from hub.reconciliation.kinds import Scope
+from hub.reconciliation import order_comparison
+from hub.reconciliation.kinds import Compared, Scope
+from hub.reconciliation.order_causes import Look
 from hub.storage.sql import Row
+from hub.sync import channels
 from hub.vocabulary import Fulfillment, Order, Return
 from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
@@ -104,6 +107,20 @@ def run(
     parts = ("matched", "in_flight", "explained", "differences")
     assert last["compared"] == sum(last[each] for each in parts)
     return last, found
+
+
+def compared(
+    world: World, channel: Row, remote: Order, at: datetime, grace: timedelta = timedelta()
+) -> Compared:
+    """Compare one order as its channel states it, looked at some time."""
+    look = Look(channels_by_id(world, channel), at, grace, lambda order: f"pull:{order.ref}")
+    (outcome,) = world.read(lambda tx: order_comparison.compare(tx, look, [remote]))
+    return outcome
+
+
+def channels_by_id(world: World, channel: Row) -> Any:
+    """Return the channel as it is now."""
+    return world.read(lambda tx: channels.by_id(tx, channel["id"]))
 
 
 def only(found: Sequence[Row]) -> Row:

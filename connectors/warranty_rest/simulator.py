@@ -90,7 +90,7 @@ class WarrantySimulator(Simulator):
         if unit.sold_on is not None:
             return JSONResponse({"error": "already registered"}, status_code=409)
         unit.sold_on = date.fromisoformat(said["sold_on"])
-        unit.reference = said["reference"]
+        unit.reference = str(said.get("reference") or "")
         unit.starts_on = unit.starts_on or unit.sold_on
         answer = self._shown(unit)
         self._registrations[key] = (body.decode(), answer)

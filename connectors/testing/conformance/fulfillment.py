@@ -114,6 +114,7 @@ async def an_unknown_order_is_not_shipped(harness: Harness) -> None:
 CASES = (
     a_shipment_is_reported_once,
     serials_are_shown_there,
+    shown_serials_are_read_back,
     an_order_in_two_parcels,
     a_shipment_whose_answer_is_lost,
     an_unknown_order_is_not_shipped,
