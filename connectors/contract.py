@@ -196,10 +196,7 @@ class PullReturns(ABC):
 
     @abstractmethod
     async def read_returns(self, order_ref: str) -> Sequence[Return]:
-        """Return all returns and refunds of one order in their present state.
-
-        Raises NotFound for an unknown order, Unreadable for a record that cannot be read.
-        """
+        """Return the returns and refunds of one order; raise NotFound for an unknown one."""
 
 
 class CancelOrders(ABC):
@@ -252,6 +249,9 @@ class SnapshotStock(ABC):
 
 class SnapshotOrders(ABC):
     """The channel lists orders by the time they were placed."""
+
+    shows_serials: ClassVar[bool] = False
+    """Whether its orders show the serials of their shipments (`shown_serials`)."""
 
     @abstractmethod
     def snapshot_orders(

@@ -161,6 +161,8 @@ class OrderLine:
     quantity: int  # ordered, less what was cancelled or refunded before it left
     fulfilled: int = 0  # what the channel believes has left
     serials: tuple[str, ...] = ()  # named by the channel: a POS that sold a known unit
+    # What the channel shows as shipped, whoever wrote it; None: it does not show serials by line.
+    shown_serials: tuple[str, ...] | None = None
     title: str = ""
     kind: LineKind = LineKind.GOODS
     unit_price: Decimal | None = None  # of one unit before discounts, in the order's currency
@@ -201,6 +203,8 @@ class Order:
     is_gift: bool = False
     has_note: bool = False  # the buyer wrote something: read it in the channel
     location_ref: str | None = None  # where the channel wants it fulfilled, in its own reference
+    # What the channel shows as shipped of the whole order, where it does not show it by line.
+    shown_serials: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +308,9 @@ class Warranty:
     starts_on: date | None = None
     ends_on: date | None = None
     coverages: tuple[Coverage, ...] = field(default=())
+    sold_on: date | None = None  # the day of the sale on record; None: not stated
+    product: str = ""  # its own number of the product that has the serial; empty: not stated
+    reference: str = ""  # of the registration on record, as it was given; empty: not stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

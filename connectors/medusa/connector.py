@@ -114,6 +114,7 @@ class Medusa(
 ):
     """One shop: its orders, and the stock of one location."""
 
+    shows_serials: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.DIGITAL, LineKind.GIFT_CARD}

@@ -39,7 +39,8 @@ PAYABLE = frozenset(
 def parse_order(order: Mapping[str, Any]) -> Order:
     """Read an order."""
     items = records(order, "items", required=True)
-    lines = tuple(_line(item) for item in items)
+    shown = _shown_serials(order)
+    lines = tuple(_line(item, shown) for item in items)
     read = Order(
         ref=identity(order, "id"),
         number=text(order, "display_id") or identity(order, "id"),
@@ -86,7 +87,20 @@ def _hold(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> HoldReason | 
     return HoldReason.REFUNDED if waits and paid_back and untouched else None
 
 
-def _line(item: Mapping[str, Any]) -> OrderLine:
+def _shown_serials(order: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """Return the serials that the fulfillments of an order name by line; odd metadata none."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in records(order, "fulfillments"):
+        named = (each.get("metadata") or {}).get("serials")
+        if each.get("canceled_at") or not isinstance(named, dict):
+            continue
+        for line, serials in named.items():
+            if isinstance(serials, list):
+                found[line] = (*found.get(line, ()), *(str(serial) for serial in serials))
+    return found
+
+
+def _line(item: Mapping[str, Any], shown: Mapping[str, tuple[str, ...]]) -> OrderLine:
     detail = child(item, "detail")
     quantity = whole(item, "quantity") - whole(detail, "written_off_quantity", 0)
     left = max(whole(detail, "shipped_quantity", 0), whole(detail, "delivered_quantity", 0))
@@ -95,6 +109,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
         sku=text(item, "variant_sku"),
         quantity=quantity,
         fulfilled=min(left, quantity),
+        shown_serials=shown.get(identity(item, "id"), ()),
         title=text(item, "product_title") or text(item, "title"),
     )
     return with_price(read, item)

@@ -112,6 +112,7 @@ class Saleor(
 ):
     """One shop: its orders, and the stock of one warehouse."""
 
+    shows_serials: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.DIGITAL, LineKind.GIFT_CARD}

@@ -6,6 +6,7 @@ fragment OrderParts on Order {
   user { id } channel { slug } customerNote displayGrossPrices
   total { currency ...Taxed } undiscountedTotal { ...Taxed } shippingPrice { ...Taxed }
   totalRefunded { amount }
+  fulfillments { status serials: privateMetafield(key: "serial_hub.serials") }
   lines {
     id productSku productName variantName quantity quantityFulfilled quantityToFulfill
     isShippingRequired

@@ -11,11 +11,10 @@ from typing import Any
 
 from connectors.errors import Conflict, NotFound
 from connectors.saleor import documents
-from connectors.saleor.mapping import BACK, PAID_BACK, first_error
+from connectors.saleor.mapping import NOT_SHIPPED, first_error, recorded_serials
 from hub.vocabulary import Fulfillment
 
 REFERENCE, SERIALS = "serial_hub.reference", "serial_hub.serials"
-NOT_SHIPPED = frozenset({"CANCELED"}) | BACK | PAID_BACK
 Execute = Callable[..., Awaitable[Any]]
 
 
@@ -40,15 +39,6 @@ async def push_fulfillment(
         if refusal := first_error(data["updatePrivateMetadata"]["errors"]):
             raise refusal
     return str(known["id"])
-
-
-def recorded_serials(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Read the serials that a fulfillment names, by order line; what is not ours is left out."""
-    try:
-        found = json.loads(fulfillment.get("serials") or "{}")
-        return {str(line): [str(serial) for serial in named] for line, named in found.items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}
 
 
 def _known(

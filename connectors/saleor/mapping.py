@@ -39,6 +39,7 @@ STATES = {
 # What a fulfillment becomes when its goods come back, or are paid back.
 BACK = frozenset({"RETURNED", "REFUNDED_AND_RETURNED", "REPLACED"})
 PAID_BACK = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
+NOT_SHIPPED = frozenset({"CANCELED"}) | BACK | PAID_BACK
 SHIPPED = frozenset({"FULFILLED", "CANCELED", "WAITING_FOR_APPROVAL"})
 NOT_LET_IN = frozenset(
     {"PermissionDenied", "InvalidTokenError", "ExpiredSignatureError", "InvalidSignatureError"}
@@ -100,6 +101,7 @@ def next_page(connection: Mapping[str, Any]) -> str | None:
 
 def parse_order(node: Mapping[str, Any]) -> Order:
     """Read an order. Only the pseudonym of a customer is kept."""
+    shown = _shown_serials(node)
     read = Order(
         ref=identity(node, "id"),
         number=identity(node, "number"),
@@ -107,7 +109,7 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         # The shop confirms it first.
         hold=HoldReason.ON_HOLD if node["status"] == "UNCONFIRMED" else None,
         remote_state=f"{node['status']} {node['chargeStatus']}",
-        lines=tuple(_line(line, node) for line in records(node, "lines", required=True)),
+        lines=tuple(_line(line, node, shown) for line in records(node, "lines", required=True)),
         placed_at=moment(node["created"]),
         updated_at=changed_at(node),
         customer_ref=text(child(node, "user"), "id") or None,
@@ -131,7 +133,28 @@ def _state(node: Mapping[str, Any]) -> OrderState:
     return OrderState.PENDING if unpaid else OrderState.OPEN
 
 
-def _line(line: Mapping[str, Any], order: Mapping[str, Any]) -> OrderLine:
+def recorded_serials(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Read the serials that a fulfillment names, by order line; what is not ours is left out."""
+    try:
+        found = json.loads(fulfillment.get("serials") or "{}")
+        return {str(line): [str(serial) for serial in named] for line, named in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _shown_serials(order: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """Return the serials that the shipped fulfillments of an order name, by line."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in records(order, "fulfillments"):
+        for line, serials in recorded_serials(each).items():
+            if each["status"] not in NOT_SHIPPED:
+                found[line] = (*found.get(line, ()), *serials)
+    return found
+
+
+def _line(
+    line: Mapping[str, Any], order: Mapping[str, Any], shown: Mapping[str, tuple[str, ...]]
+) -> OrderLine:
     parts = (text(line, "productName"), text(line, "variantName"))
     quantity = whole(line, "quantity")
     read = OrderLine(
@@ -139,6 +162,7 @@ def _line(line: Mapping[str, Any], order: Mapping[str, Any]) -> OrderLine:
         sku=text(line, "productSku"),
         quantity=quantity,
         fulfilled=min(quantity, whole(line, "quantityFulfilled")),
+        shown_serials=shown.get(identity(line, "id"), ()),
         title=" ".join(part for part in parts if part),
     )
     return with_price(read, line, order)

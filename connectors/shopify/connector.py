@@ -145,6 +145,7 @@ class Shopify(
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
 
+    shows_serials: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = KINDS
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(

@@ -1,7 +1,7 @@
 """Shopify documents: every GraphQL document, checked in tests against the official schema."""
 
 # A query's cost is the product of its nested page sizes, a thousand points at most: an order is
-# five objects without its lines, and a line nine with its taxes. Most orders have few lines.
+# six objects without its lines, and a line nine with its taxes. Most orders have few lines.
 ORDERS_PER_PAGE = 10
 LINES_PER_PAGE = 8
 MORE_LINES = 50  # of one order
@@ -14,6 +14,7 @@ fragment OrderParts on Order {
   retailLocation { id }
   currencyCode taxesIncluded totalPrice totalDiscounts totalTax totalShippingPrice totalRefunded
   note
+  metafield(namespace: "serial_hub", key: "serials") { value }
   lineItems(first: $lines) { ...LineParts }
 }
 """
@@ -229,6 +230,7 @@ query BulkOrders($query: String) {
         retailLocation { id }
         currencyCode taxesIncluded totalPrice totalDiscounts totalTax totalShippingPrice
         totalRefunded note
+        metafield(namespace: "serial_hub", key: "serials") { value }
         lineItems {
           edges {
             node {

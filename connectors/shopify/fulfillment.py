@@ -13,10 +13,9 @@ from typing import Any
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.shopify import documents
-from connectors.shopify.mapping import execute, pages, said
+from connectors.shopify.mapping import METAFIELD, execute, pages, recorded_serials, said
 from hub.vocabulary import Fulfillment
 
-METAFIELD = ("serial_hub", "serials")
 METAFIELD_ATTEMPTS_MAX = 3
 DEAD_FULFILLMENTS = frozenset({"CANCELLED", "ERROR", "FAILURE"})
 OPEN_FULFILLMENT_ORDERS = frozenset({"OPEN", "IN_PROGRESS"})
@@ -44,15 +43,6 @@ async def push_fulfillment(
         if await _record(api, order, merged):
             return
     raise Conflict(f"somebody else keeps writing the serials of order {ref}")
-
-
-def recorded_serials(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
-    """Read the serials that an order's metafield names, by line; what is not ours is left out."""
-    try:
-        entries = json.loads(metafield["value"]) if metafield else []
-        return {entry["line"]: tuple(entry["serials"]) for entry in entries}
-    except (ValueError, TypeError, KeyError):
-        return {}
 
 
 def merge_serials(

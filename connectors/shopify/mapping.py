@@ -1,5 +1,6 @@
 """Shopify requests and mapping: orders, refusals and errors in the hub vocabulary."""
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ ITEMS = RecordReader("listing", ref="id")
 # The quantity was not set because of what happened before: say what is there now.
 LOOK_AGAIN = frozenset({"CHANGE_FROM_QUANTITY_STALE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
 UNKNOWN_LISTING = frozenset({"INVALID_INVENTORY_ITEM", "INVALID_LOCATION"})
+METAFIELD = ("serial_hub", "serials")  # of an order: namespace and key
 UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED", "PARTIALLY_PAID"})
 THROTTLE_SECONDS_DEFAULT = 2.0
 PARTS_PER_PAGE = 100
@@ -85,6 +87,7 @@ async def pages(
 def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order with all its lines."""
     fulfillment = node["displayFulfillmentStatus"]
+    shown = recorded_serials(node.get("metafield"))
     left = sum(whole(line, "unfulfilledQuantity") for line in lines)
     read = Order(
         ref=identity(node, "id"),
@@ -93,7 +96,7 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
         hold=_hold(node, left),
         test=bool(node.get("test")),
         remote_state=f"{node['displayFinancialStatus'] or 'NONE'} {fulfillment}",
-        lines=tuple(_line(line) for line in lines),
+        lines=tuple(_line(line, shown) for line in lines),
         placed_at=moment(node["createdAt"]),
         updated_at=changed_at(node),
         # A till can also take an order that is to be shipped.
@@ -129,12 +132,22 @@ def _hold(node: Mapping[str, Any], left: int) -> HoldReason | None:
     return HoldReason.ON_HOLD if node["displayFulfillmentStatus"] == "ON_HOLD" else None
 
 
-def _line(node: Mapping[str, Any]) -> OrderLine:
+def recorded_serials(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
+    """Read the serials that an order's metafield names, by line; what is not ours is left out."""
+    try:
+        entries = json.loads(metafield["value"]) if metafield else []
+        return {entry["line"]: tuple(entry["serials"]) for entry in entries}
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _line(node: Mapping[str, Any], shown: Mapping[str, tuple[str, ...]]) -> OrderLine:
     read = OrderLine(
         ref=identity(node, "id"),
         sku=text(node, "sku"),
         quantity=whole(node, "currentQuantity"),
         fulfilled=max(0, whole(node, "currentQuantity") - whole(node, "unfulfilledQuantity")),
+        shown_serials=shown.get(identity(node, "id"), ()),
         title=text(node, "name"),
     )
     return with_price(read, node)

@@ -118,6 +118,7 @@ class Vendure(
 ):
     """One server: its orders, and the stock of one location."""
 
+    shows_serials: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
         {HoldReason.PAYMENT_PENDING, HoldReason.ON_HOLD}

@@ -90,6 +90,13 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         placed_at=placed_at(node),
         updated_at=changed_at(node),
         customer_ref=text(child(node, "customer"), "id") or None,
+        # A fulfillment names its serials without saying of which line each is.
+        shown_serials=tuple(
+            serial
+            for each in records(node, "fulfillments")
+            if each["state"] != "Cancelled"
+            for serial in fulfillment_serials(each)
+        ),
     )
     return with_money(read, node)
 

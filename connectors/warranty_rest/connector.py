@@ -39,6 +39,9 @@ class WarrantyFields(BaseModel):
     registered: str = "registered"
     starts_on: str = "starts_on"
     ends_on: str = "ends_on"
+    sold_on: str = Field("", description="The day of the sale on record; empty: not stated")
+    product: str = Field("", description="Its own product number; empty: not stated")
+    reference: str = Field("", description="Of the registration on record; empty: not stated")
     coverages: str = "coverages"
     coverage_name: str = "name"
     coverage_starts_on: str = "starts_on"
@@ -210,7 +213,15 @@ class WarrantyRest(Connector[WarrantyRestSettings], LookupWarranty, RegisterWarr
             starts_on=self._day(_reach(item, fields.starts_on)) or min(starts, default=None),
             ends_on=ends_on,
             coverages=coverages,
+            sold_on=self._day(_reach(item, fields.sold_on)) if fields.sold_on else None,
+            product=self._text(item, fields.product),
+            reference=self._text(item, fields.reference),
         )
+
+    def _text(self, item: Any, path: str) -> str:
+        """Read a text; empty where the settings name no place of it, or nothing stands there."""
+        said = _reach(item, path) if path else None
+        return "" if said is None else str(said)
 
     def _coverage(self, item: Any) -> Coverage:
         fields = self.settings.fields

@@ -20,6 +20,7 @@ class _Unit:
     ends_on: date | None
     starts_on: date | None
     sold_on: date | None = None
+    reference: str = ""
 
 
 class WarrantySimulator(Simulator):
@@ -89,6 +90,7 @@ class WarrantySimulator(Simulator):
         if unit.sold_on is not None:
             return JSONResponse({"error": "already registered"}, status_code=409)
         unit.sold_on = date.fromisoformat(said["sold_on"])
+        unit.reference = str(said.get("reference") or "")
         unit.starts_on = unit.starts_on or unit.sold_on
         answer = self._shown(unit)
         self._registrations[key] = (body.decode(), answer)
@@ -111,6 +113,8 @@ class WarrantySimulator(Simulator):
             "product": unit.product,
             "status": status,
             "registered": unit.sold_on is not None,
+            "sold_on": unit.sold_on.isoformat() if unit.sold_on else None,
+            "reference": unit.reference,
             "starts_on": starts_on,
             "ends_on": ends_on,
             "coverages": [covered] if ends_on else [],

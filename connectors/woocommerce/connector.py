@@ -122,6 +122,7 @@ class WooCommerce(
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     orders_name_serials: ClassVar[bool] = True
+    shows_serials: ClassVar[bool] = True
 
     @classmethod
     def account(cls, settings: WooCommerceSettings) -> Sequence[str]:

@@ -90,13 +90,14 @@ def changed_at(order: Mapping[str, Any]) -> datetime:
 
 def _line(line: Mapping[str, Any], done: bool, dialect: Dialect) -> OrderLine:
     quantity = whole(line, "quantity")
-    message = len(serials_from_hub(line, dialect.written)[0])
+    shown, _ = serials_from_hub(line, dialect.written)
     read = OrderLine(
         ref=identity(line, "id"),
         sku=text(line, "sku"),
         quantity=quantity,
-        fulfilled=quantity if done else min(message, quantity),
+        fulfilled=quantity if done else min(len(shown), quantity),
         serials=serials_from_till(line, dialect),
+        shown_serials=shown,
         title=text(line, "name"),
     )
     return with_price(read, line)

@@ -73,11 +73,14 @@ def remember(
     fresh = FRESH_UNKNOWN if warranty.status is WarrantyStatus.UNKNOWN else FRESH
     tx.run(
         "INSERT INTO warranty_record(unit_id, channel_id, status, registered, starts_on, ends_on, "
-        "coverages, observed_at, stale_at) VALUES(:unit, :channel, :status, :registered, :starts, "
-        ":ends, :coverages, :now, :stale) ON CONFLICT(unit_id) DO UPDATE SET "
+        "latest_ends_on, coverages, observed_at, stale_at) VALUES(:unit, :channel, :status, "
+        ":registered, :starts, :ends, :ends, :coverages, :now, :stale) "
+        "ON CONFLICT(unit_id) DO UPDATE SET "
         "channel_id = excluded.channel_id, status = excluded.status, "
         "registered = excluded.registered, starts_on = excluded.starts_on, "
-        "ends_on = excluded.ends_on, coverages = excluded.coverages, "
+        "latest_ends_on = CASE WHEN warranty_record.latest_ends_on > excluded.ends_on "
+        "OR excluded.ends_on IS NULL THEN warranty_record.latest_ends_on "
+        "ELSE excluded.ends_on END, ends_on = excluded.ends_on, coverages = excluded.coverages, "
         "observed_at = excluded.observed_at, stale_at = excluded.stale_at",
         unit=unit_id,
         channel=channel_id,

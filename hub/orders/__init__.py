@@ -5,6 +5,7 @@ Nothing here raises for an order that cannot be served: the order is stored, and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypedDict
 
 from hub import cases, ledger
@@ -74,10 +75,11 @@ class _ShippedUnit(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """Carrier and tracking number of a parcel."""
+    """Carrier and tracking number of a parcel, and when it left if that was before."""
 
     carrier: str | None = None
     tracking: str | None = None
+    left_at: datetime | None = None
 
 
 def accept(
@@ -257,8 +259,13 @@ def push_fulfillment(
     shipment: Shipment,
     *,
     reference: str,
+    repeat: str = "",
 ) -> None:
-    """Queue one fulfillment message for each order of the units."""
+    """Queue one fulfillment message for each order of the units.
+
+    `reference` names the shipment to the channels; `repeat` makes a message about the same shipment
+    another message.
+    """
     rows = tx.rows_as(
         _ShippedUnit,
         "SELECT unit.serial, order_line.ref AS line_ref, sales_order.id AS order_id, "
@@ -283,7 +290,7 @@ def push_fulfillment(
                 channel_id=units[0]["channel_id"],
                 topic=TOPIC,
                 subject=order_id,
-                key=f"{TOPIC}:{reference}:{order_id}",
+                key=f"{TOPIC}:{reference}:{order_id}{repeat and f':{repeat}'}",
                 payload={
                     "reference": f"{reference}-{order_id[-12:]}",
                     "order_ref": units[0]["order_ref"],
@@ -291,7 +298,7 @@ def push_fulfillment(
                     "other_lines": line_status.refs_without_units(tx, order_id),
                     "carrier": shipment.carrier,
                     "tracking": shipment.tracking,
-                    "shipped_at": micros(context.now),
+                    "shipped_at": micros(shipment.left_at or context.now),
                 },
             )
         )

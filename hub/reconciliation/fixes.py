@@ -3,18 +3,28 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 import orjson
 
 from hub import orders
+from hub.clock import moment
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
+from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.reconciliation.kinds import Fix
 from hub.reconciliation.rows import Identified
 from hub.storage.rows import ObservedListingRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import bindings, channels, listings, outbox, registrations
+
+
+class _LeftUnit(TypedDict):
+    id: str
+    command_id: str
+    details: str | None
+    occurred_at: int
 
 
 def listing_of(difference: ReconciliationDifferenceRow) -> str:
@@ -129,7 +139,11 @@ def cancel(
 def push_again(
     tx: Transaction, context: CommandContext, difference: ReconciliationDifferenceRow
 ) -> None:
-    """Queue the shipments of an order again: those that were given up, else all of them."""
+    """Queue the shipments of an order again: those that were given up, else all of them.
+
+    Each keeps its reference, carrier, tracking number and time, as the events of its units state
+    them: a channel that still has one of them does not get it twice.
+    """
     dead = [
         row["id"]
         for row in tx.rows_as(
@@ -144,15 +158,36 @@ def push_again(
     if dead:
         outbox.replay(tx, dead, context.now)
         return
-    units = tx.rows_as(
-        Identified,
-        "SELECT unit.id FROM unit JOIN order_line ON order_line.id = unit.order_line_id "
-        "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold')",
+    parcels: dict[str, list[_LeftUnit]] = {}
+    for row in tx.rows_as(
+        _LeftUnit,
+        "SELECT unit.id, event.command_id, event.details, event.occurred_at FROM unit "
+        "JOIN order_line ON order_line.id = unit.order_line_id "
+        "JOIN event ON event.unit_id = unit.id AND event.version = (SELECT MAX(last.version) "
+        "FROM event AS last WHERE last.unit_id = unit.id AND last.action IN (:leaving...)) "
+        "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold') "
+        "ORDER BY event.occurred_at, unit.id",
         order_id=difference["order_id"],
-    )
-    orders.push_fulfillment(
-        tx, context, [row["id"] for row in units], Shipment(), reference=difference["id"]
-    )
+        leaving=[str(Action.SHIP), str(Action.SELL), str(Action.COLLECT)],
+    ):
+        parcels.setdefault(row["command_id"], []).append(row)
+    for command_id, units in parcels.items():
+        ids = [row["id"] for row in units]
+        repeat = _attempt(difference)
+        orders.push_fulfillment(
+            tx, context, ids, _parcel(units[0]), reference=command_id, repeat=repeat
+        )
+
+
+def _parcel(unit: _LeftUnit) -> Shipment:
+    details = orjson.loads(unit["details"]) if unit["details"] else {}
+    left_at = moment(unit["occurred_at"])
+    return Shipment(details.get("carrier"), details.get("tracking"), left_at)
+
+
+def _attempt(difference: ReconciliationDifferenceRow) -> str:
+    """Return what names the next attempt to heal a difference."""
+    return f"{difference['id']}:{difference['heal_attempts']}"
 
 
 def push_level(
@@ -169,7 +204,7 @@ def register_again(
     """Queue the registration of a unit again."""
     unit_id = difference["unit_id"]
     assert unit_id is not None  # as comparison finds it
-    registrations.again(tx, unit_id, difference["id"], context.now)
+    registrations.again(tx, unit_id, _attempt(difference), context.now)
 
 
 Apply = Callable[[Transaction, CommandContext, ReconciliationDifferenceRow], None]

@@ -17,7 +17,9 @@ from hub.storage.rows import ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 
 # Their effect on the ledger is immediate; the channel is sent nothing.
-AT_ONCE = frozenset({Fix.ACCEPT_ORDER, Fix.CANCEL_ORDER, Fix.RENAME_LISTING, Fix.UNBIND_LISTING})
+AT_ONCE = frozenset(
+    {Fix.ACCEPT_ORDER, Fix.ACCEPT_RETURN, Fix.CANCEL_ORDER, Fix.RENAME_LISTING, Fix.UNBIND_LISTING}
+)
 
 
 def get(tx: Transaction, difference_id: str) -> ReconciliationDifferenceRow:
@@ -124,7 +126,7 @@ def healable(tx: Transaction, channel_id: str, fix: Fix, *, limit: int) -> list[
 
     Raises InvalidInput for a fix that is applied order by order, or by a person only.
     """
-    if fix in (Fix.ASK, Fix.ACCEPT_ORDER):
+    if fix in (Fix.ASK, Fix.ACCEPT_ORDER, Fix.ACCEPT_RETURN):
         raise InvalidInput(f"{fix} is not applied to many at once", field="fix")
     rows = tx.rows_as(
         Identified,

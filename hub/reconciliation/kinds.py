@@ -16,6 +16,8 @@ class Scope(StrEnum):
 
     LEVELS = "levels"
     ORDERS = "orders"
+    SHIPMENTS = "shipments"  # the serials that the channel shows
+    RETURNS = "returns"
     WARRANTIES = "warranties"
 
 
@@ -45,8 +47,18 @@ class Kind(StrEnum):
     MISSING_FULFILLMENT = "missing_fulfillment"  # it left, and the channel does not know
     FOREIGN_FULFILLMENT = "foreign_fulfillment"  # the channel says it left, the ledger does not
     UNKNOWN_ORDER = "unknown_order"  # an order that the channel no longer has
+    MISSING_SERIALS = "missing_serials"  # they left, and the channel does not show them
+    FOREIGN_SERIALS = "foreign_serials"  # the channel shows what did not leave on the order
+    SWAPPED_SERIALS = "swapped_serials"  # two lines or orders show each other's serials
+    SERIAL_ON_TWO_ORDERS = "serial_on_two_orders"  # the channel shows a serial on two orders
+    MISSING_RETURN = "missing_return"  # a return or refund that never reached the ledger
+    UNKNOWN_RETURN = "unknown_return"  # a return that the channel no longer has
+    RETURN_STATE = "return_state"  # changed there, not here
     MISSING_REGISTRATION = "missing_registration"  # sold, and the manufacturer does not know
     UNKNOWN_SERIAL = "unknown_serial"  # the manufacturer never issued it
+    WARRANTY_DATES = "warranty_dates"  # the manufacturer's days are not those of the sale
+    WARRANTY_PRODUCT = "warranty_product"  # the manufacturer knows another product by the serial
+    FOREIGN_REGISTRATION = "foreign_registration"  # not sold here, and registered to somebody
 
 
 class Cause(StrEnum):
@@ -60,6 +72,7 @@ class Cause(StrEnum):
     MISSED_ORDER = "missed_order"
     FAILED_PUSH = "failed_push"
     UNPUSHED_CHANGE = "unpushed_change"
+    CORRECTED_HERE = "corrected_here"  # the channel took it, and it was taken back here
     MAPPING_GAP = "mapping_gap"
     UNKNOWN_SERIAL = "unknown_serial"
     UNEXPLAINED = "unexplained"
@@ -79,6 +92,7 @@ class Fix(StrEnum):
     ACCEPT_ORDER = "accept_order"
     CANCEL_ORDER = "cancel_order"
     PUSH_FULFILLMENT = "push_fulfillment"
+    ACCEPT_RETURN = "accept_return"
     REGISTER_AGAIN = "register_again"
     ASK = "ask"
 
@@ -89,6 +103,7 @@ CHOICES: Mapping[Kind, tuple[Fix, ...]] = {
     Kind.MISSING_LISTING: (Fix.UNBIND_LISTING,),
     Kind.LISTING_RENAMED: (Fix.RENAME_LISTING,),
     Kind.LISTING_REPLACED: (Fix.REBIND_LISTING, Fix.UNBIND_LISTING),
+    Kind.UNKNOWN_ORDER: (Fix.CANCEL_ORDER,),
 }
 # Only a person decides on these; ASK has no fix that the hub could apply.
 ASKED = frozenset({Fix.ASK, Fix.BIND_NEAR_MATCH, Fix.SELL_ON_ONE, Fix.SHARE_FIGURE})

@@ -33,6 +33,13 @@ class Oversell(StrEnum):
     CANCEL = "cancel"  # the channel is asked to cancel the order
 
 
+class GoneOrders(StrEnum):
+    """Action about an order that its channel no longer has."""
+
+    CANCEL = "cancel"  # it is cancelled here, which frees its units
+    ASK = "ask"  # a person decides
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCard:
     """Settings of a channel; `settings` are sealed (`hub.access.vault`), sites are codes."""
@@ -50,6 +57,8 @@ class ChannelCard:
     safety_buffer: int = 0
     oversell: Oversell = Oversell.BACK_ORDER
     unpaid_promise_hours: int | None = None  # None: promises of unpaid orders have no end
+    gone_orders: GoneOrders = GoneOrders.CANCEL
+    gone_order_minutes: int = 0  # between the looks that prove that an order is gone
     serves_test_orders: bool = False
     policy: PolicyCard | None = None  # None: keeps the current policy
 
@@ -93,26 +102,23 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     """
     _check(card)
     _check_account(tx, card)
-    manufacturer = None
-    if card.manufacturer is not None:
-        named = reference(tx, "manufacturer", "code", card.manufacturer)
-        manufacturer = named["id"]
-    client = reference(tx, "client", "code", card.client)["id"] if card.client else None
     policy = _policy(tx, context, card)
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row_as(
         _Registered,
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, account, "
         "shares_account, manufacturer_id, client_id, site_ids, safety_buffer, oversell, "
-        "unpaid_promise_hours, serves_test_orders, policy, state, created_at) VALUES(:id, "
-        ":code, :name, :connector, :settings, :capabilities, :account, :shares, :manufacturer, "
-        ":client, :sites, :buffer, :oversell, :unpaid, :tests, :policy, 'active', :now) "
+        "unpaid_promise_hours, gone_orders, gone_order_minutes, serves_test_orders, policy, state, "
+        "created_at) VALUES(:id, :code, :name, :connector, :settings, :capabilities, :account, "
+        ":shares, :manufacturer, :client, :sites, :buffer, :oversell, :unpaid, :gone, "
+        ":gone_minutes, :tests, :policy, 'active', :now) "
         "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
         "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
         "client_id = excluded.client_id, account = excluded.account, "
         "shares_account = excluded.shares_account, "
         "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
         "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
+        "gone_orders = excluded.gone_orders, gone_order_minutes = excluded.gone_order_minutes, "
         "serves_test_orders = excluded.serves_test_orders, "
         "policy = COALESCE(excluded.policy, channel.policy) "
         "RETURNING id, connector",
@@ -124,12 +130,14 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
         capabilities=orjson.dumps(list(card.capabilities)).decode(),
         account=orjson.dumps(list(card.account)).decode(),
         shares=card.share_account,
-        manufacturer=manufacturer,
-        client=client,
+        manufacturer=_id_of(tx, "manufacturer", card.manufacturer),
+        client=_id_of(tx, "client", card.client or None),
         sites=orjson.dumps(sites).decode() if sites else None,
         buffer=card.safety_buffer,
         oversell=str(card.oversell),
         unpaid=card.unpaid_promise_hours,
+        gone=str(card.gone_orders),
+        gone_minutes=card.gone_order_minutes,
         tests=card.serves_test_orders,
         policy=policy,
         now=micros(context.now),
@@ -142,6 +150,10 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     return row["id"]
 
 
+def _id_of(tx: Transaction, table: str, code: str | None) -> str | None:
+    return None if code is None else str(reference(tx, table, "code", code)["id"])
+
+
 def _check(card: ChannelCard) -> None:
     if not CODE.fullmatch(card.code):
         raise InvalidInput("a code has 1 to 64 of a-z, 0-9, - and _", field="code")
@@ -151,6 +163,8 @@ def _check(card: ChannelCard) -> None:
         raise InvalidInput("a safety buffer is not negative", field="safetyBuffer")
     if card.unpaid_promise_hours is not None and not 0 < card.unpaid_promise_hours <= HOURS_MAX:
         raise InvalidInput(f"promises last 1 to {HOURS_MAX} hours", field="unpaidPromiseHours")
+    if not 0 <= card.gone_order_minutes <= HOURS_MAX * 60:
+        raise InvalidInput(f"0 to {HOURS_MAX * 60} minutes", field="goneOrderMinutes")
 
 
 def _check_account(tx: Transaction, card: ChannelCard) -> None:

@@ -18,6 +18,7 @@ from hub.reconciliation.kinds import Fix
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from jobs import intake, relay
+from jobs.reconciliation import returns
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -46,8 +47,8 @@ async def heal(runtime: Runtime, channel: ChannelRow, decided: Sequence[Decided]
         for each in some:
             healing.heal(tx, context, each.difference["id"], choice=each.fix, rule=each.rule)
 
-    read = [each for each in decided if each.fix is Fix.ACCEPT_ORDER]
-    queued = [each for each in decided if each.fix is not Fix.ACCEPT_ORDER]
+    read = [each for each in decided if each.fix in READ_AGAIN]
+    queued = [each for each in decided if each.fix not in READ_AGAIN]
     applied = [each.difference["id"] for each in queued]
     try:
         await runtime.database.write(partial(queue, queued))
@@ -60,8 +61,9 @@ async def heal(runtime: Runtime, channel: ChannelRow, decided: Sequence[Decided]
             )
         ]
     for each in read:
-        accept = _accept(runtime, channel, each.difference, context, each.rule)
-        if await _applied(runtime, each.difference, accept):
+        assert each.fix is not None  # as they are chosen above
+        again = READ_AGAIN[each.fix](runtime, channel, each.difference, context, each.rule)
+        if await _applied(runtime, each.difference, again):
             applied.append(each.difference["id"])
     await send(runtime, channel, applied)
     return applied
@@ -105,8 +107,9 @@ async def heal_one(
     InvalidInput for a choice that does not fit.
     """
     difference = await runtime.database.read(lambda tx: healing.get(tx, difference_id))
-    if healing.chosen(difference, choice) is Fix.ACCEPT_ORDER:
-        await _accept(runtime, channel, difference, context, None)
+    fix = healing.chosen(difference, choice)
+    if fix in READ_AGAIN:
+        await READ_AGAIN[fix](runtime, channel, difference, context, None)
         return
     await runtime.database.write(lambda tx: healing.heal(tx, context, difference_id, choice=choice))
 
@@ -149,3 +152,7 @@ async def _accept(
         orders.accept(tx, context, channel, order)
 
     await runtime.database.write(accept)
+
+
+# Fixes that read the channel again and accept what it states.
+READ_AGAIN = {Fix.ACCEPT_ORDER: _accept, Fix.ACCEPT_RETURN: returns.accept}

@@ -11,7 +11,6 @@ from hub.reconciliation.runs import Run
 from jobs.runtime import Runtime
 
 BATCH = 500
-WINDOW = timedelta(days=2)
 GRACE = timedelta(seconds=60)  # a younger order may be in flight
 
 Outcomes = AsyncIterator[Sequence[Compared]]
@@ -21,12 +20,14 @@ Outcomes = AsyncIterator[Sequence[Compared]]
 class RunOptions:
     """Options of a run: trigger, healing, period of orders, time an order may be in flight.
 
+    Without a period, a run lists the orders since the last clean run of the channel, and further
+    back to the oldest open one.
     `progress` is called with the scope and the sums after each batch.
     """
 
     trigger: str = "schedule"
     heal: bool = True
-    window: timedelta = WINDOW
+    window: timedelta | None = None
     grace: timedelta = GRACE
     progress: Callable[[Scope, Totals], None] | None = None
 

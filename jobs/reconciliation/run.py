@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from connectors import LookupWarranty, SnapshotOrders, SnapshotStock
+from connectors import LookupWarranty, PullReturns, SnapshotOrders, SnapshotStock
 from connectors.remote import rate_limit_wait
 from hub.reconciliation import findings, fix_rules, questions, run_views, runs
 from hub.reconciliation import healing as fixes
@@ -22,7 +22,7 @@ from hub.sync import channels
 from jobs import poll
 from jobs.channel_runs import run_each
 from jobs.probes import judged
-from jobs.reconciliation import healing, levels, orders, warranties
+from jobs.reconciliation import healing, levels, orders, returns, shipments, warranties
 from jobs.reconciliation.options import SCHEDULED, Comparison, RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
@@ -39,6 +39,10 @@ COMPARISONS: dict[Scope, Comparison] = {
         levels.compare,
         levels.look_again,
         is_whole=True,
+    ),
+    Scope.SHIPMENTS: Comparison(shipments.is_possible, shipments.compare, shipments.look_again),
+    Scope.RETURNS: Comparison(
+        lambda connector: isinstance(connector, PullReturns), returns.compare, returns.look_again
     ),
     Scope.WARRANTIES: Comparison(
         lambda connector: isinstance(connector, LookupWarranty),

@@ -166,7 +166,7 @@ def test_a_hanging_host_delays_no_other_reconciliation(
 
     async def play() -> None:
         assert "still at work" in await reconcile.reconcile_all(runtime)
-        await until(lambda: world.value(finished) == 3)
+        await until(lambda: world.value(finished) == 4)
         of = world.rows("SELECT DISTINCT channel_id FROM reconciliation_run WHERE state='finished'")
         assert of == [{"channel_id": rows["shop"]["id"]}]
         await ended(runtime)

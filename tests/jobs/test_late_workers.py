@@ -12,7 +12,7 @@ from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import healing, order_comparison, runs
+from hub.reconciliation import healing, runs
 from hub.reconciliation.kinds import Compared, Kind, Scope
 from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction
@@ -23,6 +23,7 @@ from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
+from reconciling_orders import compared
 from recording import stage
 from world import World
 
@@ -198,9 +199,7 @@ def test_a_shipment_that_was_told_since_the_channel_was_looked_at_is_not_missing
     told(runtime, channel)
 
     def compare() -> Compared:
-        return world.read(
-            lambda tx: order_comparison.order(tx, channel, seen, looked_at, timedelta(minutes=1))
-        )
+        return compared(world, channel, seen, looked_at, timedelta(minutes=1))
 
     assert compare().result == "in_flight"
     looked_at += timedelta(minutes=10)

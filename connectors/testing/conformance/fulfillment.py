@@ -45,6 +45,22 @@ async def serials_are_shown_there(harness: Harness) -> None:
         require_equal(sorted(shown), sorted(serials), "the serials there")
 
 
+@case(PushFulfillment, PullOrders, unless=unless_flag("shows_serials", "its orders show none"))
+async def shown_serials_are_read_back(harness: Harness) -> None:
+    """The serials of a shipment are read with the order again: none before, all of them after."""
+    harness.driver.list_article("CAM", 9)
+    order = await _sold(harness, 3)
+    require_equal(_shown(order), [], "the serials before")
+    await harness.connector.push_fulfillment(harness.shipment(order, ("SN-1", "SN-2"), "F1"))
+    read = await harness.connector.read_order(order.ref)
+    require_equal(_shown(read), ["SN-1", "SN-2"], "the serials afterwards")
+
+
+def _shown(order: Order) -> list[str]:
+    by_line = [serial for line in order.lines for serial in line.shown_serials or ()]
+    return sorted([*by_line, *(order.shown_serials or ())])
+
+
 @case(PushFulfillment, PullOrders, unless=NO_PLACE)
 async def an_order_in_two_parcels(harness: Harness) -> None:
     """Two shipments of one order are both seen, with the serials of both."""
@@ -98,6 +114,7 @@ async def an_unknown_order_is_not_shipped(harness: Harness) -> None:
 CASES = (
     a_shipment_is_reported_once,
     serials_are_shown_there,
+    shown_serials_are_read_back,
     an_order_in_two_parcels,
     a_shipment_whose_answer_is_lost,
     an_unknown_order_is_not_shipped,

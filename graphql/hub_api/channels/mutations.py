@@ -176,6 +176,8 @@ def _card(context: Context, channel: ChannelInput) -> ChannelCard:
         safety_buffer=channel.safety_buffer if kept is None else kept,
         oversell=channel.oversell,
         unpaid_promise_hours=_hours(channel, found),
+        gone_orders=channel.gone_orders,
+        gone_order_minutes=channel.gone_order_minutes,
         serves_test_orders=channel.serves_test_orders,
         policy=policy if channel.policy else None,
     )

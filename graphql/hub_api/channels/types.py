@@ -10,7 +10,7 @@ from hub.clock import moment
 from hub.storage.rows import ChannelStreamRow
 from hub.storage.sql import Row
 from hub.sync import channels, circuit, streams
-from hub.sync.channels import Health, Oversell
+from hub.sync.channels import GoneOrders, Health, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.common.context import Info
@@ -113,6 +113,12 @@ class Channel:
     unpaid_promise_hours: int | None = strawberry.field(
         description="Hours for which an unpaid order keeps its units; null: without end."
     )
+    gone_orders: GoneOrders = strawberry.field(
+        description="Action about an order that the channel no longer has."
+    )
+    gone_order_minutes: int = strawberry.field(
+        description="Minutes between the two looks that prove that an order is gone."
+    )
     serves_test_orders: bool = strawberry.field(description="Whether test orders take units.")
     waits_until: datetime | None = strawberry.field(description="It asked us to slow down.")
     client_id: strawberry.Private[str | None]
@@ -134,6 +140,8 @@ class Channel:
             safety_buffer=row["safety_buffer"],
             oversell=Oversell(row["oversell"]),
             unpaid_promise_hours=row["unpaid_promise_hours"],
+            gone_orders=GoneOrders(row["gone_orders"]),
+            gone_order_minutes=row["gone_order_minutes"],
             serves_test_orders=bool(row["serves_test_orders"]),
             waits_until=moment(row["waits_until"]) if row["waits_until"] else None,
             client_id=row["client_id"],
@@ -218,6 +226,15 @@ class ChannelInput:
         description="Hours for which an unpaid order keeps its units; 0: without end; null: as "
         "its connector advises.",
         default=None,
+    )
+    gone_orders: GoneOrders = strawberry.field(
+        description="Action about an order that the channel no longer has.",
+        default=GoneOrders.CANCEL,
+    )
+    gone_order_minutes: int = strawberry.field(
+        description="Minutes between the two looks that prove that an order is gone; 0: the next "
+        "look is enough.",
+        default=0,
     )
     serves_test_orders: bool = strawberry.field(
         description="Whether test orders take units.", default=False

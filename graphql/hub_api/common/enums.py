@@ -41,7 +41,7 @@ from hub.reconciliation.kinds import Scope as ReconciliationScope
 from hub.reconciliation.kinds import State as DifferenceState
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal
-from hub.sync.channels import Oversell
+from hub.sync.channels import GoneOrders, Oversell
 from hub.sync.circuit import CircuitState
 from hub.sync.mappings import MappingKind
 from hub.sync.push_log import PushOutcome
@@ -100,6 +100,7 @@ strawberry.enum(
     description="Kind of mapped values: order states, return states or carriers.",
 )
 strawberry.enum(PushOutcome, description="Outcome of an attempt to push something to a channel.")
+strawberry.enum(GoneOrders, description="Action about an order that its channel no longer has.")
 strawberry.enum(Oversell, description="Handling of orders for more than there is.")
 strawberry.enum(CircuitState, description="Whether a channel is talked to.")
 strawberry.enum(ReportColumn, description="Column of a report about units.")

@@ -203,7 +203,13 @@ CASE_KIND: Words = {
     "WEBHOOK_FAILING": "Webhooks not taken",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}
-SCOPE: Words = {"LEVELS": "Stock levels", "ORDERS": "Orders", "WARRANTIES": "Warranties"}
+SCOPE: Words = {
+    "LEVELS": "Stock levels",
+    "ORDERS": "Orders",
+    "SHIPMENTS": "Serials of shipments",
+    "RETURNS": "Returns",
+    "WARRANTIES": "Warranties",
+}
 RUN_STATE: Words = {"running": "Running", "finished": "Finished", "failed": "Failed"}
 DIFFERENCE: Words = {
     "QUANTITY": "Quantity differs",
@@ -218,8 +224,18 @@ DIFFERENCE: Words = {
     "MISSING_FULFILLMENT": "Fulfillment missing there",
     "FOREIGN_FULFILLMENT": "Fulfilled there, not here",
     "UNKNOWN_ORDER": "Order gone there",
+    "MISSING_SERIALS": "Serials missing there",
+    "FOREIGN_SERIALS": "Foreign serials there",
+    "SWAPPED_SERIALS": "Serials swapped there",
+    "SERIAL_ON_TWO_ORDERS": "Serial on two orders there",
+    "MISSING_RETURN": "Return missing here",
+    "UNKNOWN_RETURN": "Return gone there",
+    "RETURN_STATE": "Return changed there",
     "MISSING_REGISTRATION": "Sale not registered",
     "UNKNOWN_SERIAL": "Serial unknown to the maker",
+    "WARRANTY_DATES": "Warranty dates differ",
+    "WARRANTY_PRODUCT": "Other product at the maker",
+    "FOREIGN_REGISTRATION": "Registered to somebody else",
 }
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",
@@ -230,6 +246,7 @@ CAUSE: Words = {
     "MISSED_ORDER": "The change was never taken in",
     "FAILED_PUSH": "The channel refused what we sent",
     "UNPUSHED_CHANGE": "Our change has not reached the channel",
+    "CORRECTED_HERE": "It was corrected here after the channel had it",
     "MAPPING_GAP": "The listing is not bound to a product",
     "UNKNOWN_SERIAL": "The manufacturer does not know the serial",
     "UNEXPLAINED": "No cause could be proved",
@@ -244,6 +261,7 @@ FIX: Words = {
     "SHARE_FIGURE": "Bind this copy and divide our figure among all copies",
     "UNBIND_LISTING": "End the binding of our listing",
     "ACCEPT_ORDER": "Read the order again and take it in",
+    "ACCEPT_RETURN": "Read the return again and take it in",
     "CANCEL_ORDER": "Cancel the order here",
     "PUSH_FULFILLMENT": "Tell the channel again what left",
     "REGISTER_AGAIN": "Register the sale again",

@@ -29,6 +29,9 @@ class Channel(SQLModel, table=True):
     # What happens when it sold more than there is: back_order, alternative, cancel.
     oversell: str = Field(default="back_order", max_length=20)
     unpaid_promise_hours: int | None = Field(default=None)  # None: the promise has no end
+    # What becomes of an order that the channel no longer has: cancel, ask.
+    gone_orders: str = Field(default="cancel", max_length=20)
+    gone_order_minutes: int = Field(default=0)  # between the looks that prove that it is gone
     serves_test_orders: bool = Field(default=False)
     site_ids: str | None = words()  # JSON list: only units at these sites count; None: at all
     policy: str | None = words()  # JSON: the other points of its availability policy

@@ -23,6 +23,7 @@ class WarrantyRecord(SQLModel, table=True):
     registered: bool = Field(default=False)
     starts_on: str | None = Field(default=None, max_length=10)
     ends_on: str | None = Field(default=None, max_length=10)
+    latest_ends_on: str | None = Field(default=None, max_length=10)  # of all answers so far
     coverages: str = words(nullable=False, default="[]")
     observed_at: int = instant()
     stale_at: int = instant()
@@ -262,6 +263,23 @@ class ObservedListing(SQLModel, table=True):
     quantity: int = integer()
     run_id: str = to("reconciliation_run")
     seen_at: int = instant()
+    suspect: bool = Field(default=False)  # at its first look in the run it did not match
+
+
+class ObservedOrder(SQLModel, table=True):
+    """The newest look of a scope at an order on its channel: listed or read, or not found."""
+
+    __tablename__ = "observed_order"
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    scope: str = Field(primary_key=True, max_length=20)
+    ref: str = Field(primary_key=True, max_length=200)
+    run_id: str = to("reconciliation_run")
+    seen_at: int = instant()
+    gone_since: int | None = instant(nullable=True)  # when it was not found first
+    serials: str | None = words()  # JSON: the serials that the channel shows, by line
     suspect: bool = Field(default=False)  # at its first look in the run it did not match
 
 

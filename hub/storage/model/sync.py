@@ -38,6 +38,14 @@ class Outbox(SQLModel, table=True):
             "seq",
             **where("state IN ('waiting', 'leased')"),
         ),
+        # Reconciliation walks the registrations of units, and reads the shipments of orders.
+        Index(
+            "outbox_of_subject",
+            "channel_id",
+            "topic",
+            "subject",
+            **where("topic IN ('registration', 'fulfillment')"),
+        ),
         Index("outbox_told", "settled_at", **where("state = 'sent' AND topic = 'event'")),
     )
 

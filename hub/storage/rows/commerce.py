@@ -19,6 +19,8 @@ class ChannelRow(TypedDict):
     safety_buffer: int
     oversell: str
     unpaid_promise_hours: int | None
+    gone_orders: str
+    gone_order_minutes: int
     serves_test_orders: bool
     site_ids: str | None
     policy: str | None

@@ -86,6 +86,19 @@ class DeviceRecordRow(TypedDict):
     stale_at: int
 
 
+class ObservedOrderRow(TypedDict):
+    """A row of `observed_order`."""
+
+    channel_id: str
+    scope: str
+    ref: str
+    run_id: str
+    seen_at: int
+    gone_since: int | None
+    serials: str | None
+    suspect: bool
+
+
 class QualityMarkRow(TypedDict):
     """A row of `quality_mark`."""
 
@@ -193,6 +206,7 @@ class WarrantyRecordRow(TypedDict):
     registered: bool
     starts_on: str | None
     ends_on: str | None
+    latest_ends_on: str | None
     coverages: str
     observed_at: int
     stale_at: int

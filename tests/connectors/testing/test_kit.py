@@ -244,6 +244,13 @@ class DropsOddSigns(Medusa):
         return await super().push_fulfillment(replace(fulfillment, lines=lines))
 
 
+class SeesNoSerials(Medusa):
+    async def read_order(self, ref: str) -> Order:
+        order = await super().read_order(ref)
+        lines = tuple(replace(line, shown_serials=()) for line in order.lines)
+        return replace(order, lines=lines)
+
+
 class ShipsOnce(Medusa):
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         order = await self.read_order(fulfillment.order_ref)
@@ -442,6 +449,7 @@ PLANTED: list[tuple[str, type[Connector[Any]], type[SimulatorDriver]]] = [
     ("every-article-is-seen", SeesHalf, MedusaDriver),
     ("a-shipment-is-reported-once", ShipsAgain, MedusaDriver),
     ("serials-are-shown-there", DropsOddSigns, MedusaDriver),
+    ("shown-serials-are-read-back", SeesNoSerials, MedusaDriver),
     ("an-order-in-two-parcels", ShipsOnce, MedusaDriver),
     ("a-shipment-whose-answer-is-lost", ShipsAgain, MedusaDriver),
     ("a-shipment-whose-answer-is-lost", CallsSilenceTransient, MedusaDriver),

@@ -1,7 +1,6 @@
 """Mappings: what a channel's words mean here is data, and holds for what is read and told."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -11,13 +10,13 @@ from hub.errors import InvalidInput, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import order_comparison
 from hub.reconciliation.kinds import Kind
 from hub.storage.sql import Row
 from hub.sync import channels, mappings
 from hub.sync.mappings import Mapping, MappingKind, Word
 from hub.vocabulary import OrderState, ReturnState
 from jobs import relay
+from reconciling_orders import compared
 from recording import stage
 from world import World
 
@@ -74,11 +73,7 @@ def test_what_was_read_before_is_seen_by_reconciliation(world: World) -> None:
     order = world.order("o-1", remote_state="void")
     world.accept(channel, order)
     put(world, MappingKind.ORDER_STATE, void="cancelled")
-    found = world.read(
-        lambda tx: order_comparison.order(
-            tx, channels.by_id(tx, channel["id"]), order, world.now, timedelta(0)
-        )
-    )
+    found = compared(world, channel, order, world.now)
     assert found.difference is not None
     assert found.difference.kind is Kind.ORDER_STATE
 

@@ -401,7 +401,7 @@ async def runs_of(ops: Caller) -> Any:
     for run in done["runs"]:
         assert (run["state"], run["error"]) == ("finished", None)
         assert run["compared"] == run["matched"] + run["inFlight"] + run["differencesFound"]
-    assert {run["scope"] for run in done["runs"]} == {"ORDERS", "LEVELS"}
+    assert {run["scope"] for run in done["runs"]} == {"ORDERS", "LEVELS", "SHIPMENTS", "RETURNS"}
     return done["runs"]
 
 

@@ -75,6 +75,7 @@ def upgrade() -> None:
     _recall_unit()
     _reconciliation_difference()
     _observed_listing()
+    _observed_order()
     _reconciliation_finding()
     _return_case()
     _sensor_reading()
@@ -337,6 +338,10 @@ def _channel() -> None:
             "oversell", sa.String(length=20), server_default=sa.text("'back_order'"), nullable=False
         ),
         sa.Column("unpaid_promise_hours", sa.Integer(), nullable=True),
+        sa.Column(
+            "gone_orders", sa.String(length=20), server_default=sa.text("'cancel'"), nullable=False
+        ),
+        sa.Column("gone_order_minutes", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "serves_test_orders", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
         ),
@@ -755,6 +760,14 @@ def _outbox() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('waiting', 'leased')"),
         postgresql_where=sa.text("state IN ('waiting', 'leased')"),
+    )
+    op.create_index(
+        "outbox_of_subject",
+        "outbox",
+        ["channel_id", "topic", "subject"],
+        unique=False,
+        sqlite_where=sa.text("topic IN ('registration', 'fulfillment')"),
+        postgresql_where=sa.text("topic IN ('registration', 'fulfillment')"),
     )
     op.create_index(
         "outbox_order",
@@ -1990,6 +2003,29 @@ def _observed_listing() -> None:
     op.create_index("observed_listing_sku", "observed_listing", ["channel_id", "sku"], unique=False)
 
 
+def _observed_order() -> None:
+    op.create_table(
+        "observed_order",
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=20), nullable=False),
+        sa.Column("ref", sa.String(length=200), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("gone_since", sa.BigInteger(), nullable=True),
+        sa.Column("serials", sa.Text(), nullable=True),
+        sa.Column("suspect", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["reconciliation_run.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "scope", "ref"),
+    )
+
+
 def _reconciliation_finding() -> None:
     op.create_table(
         "reconciliation_finding",
@@ -2152,6 +2188,7 @@ def _warranty_record() -> None:
         sa.Column("registered", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("starts_on", sa.String(length=10), nullable=True),
         sa.Column("ends_on", sa.String(length=10), nullable=True),
+        sa.Column("latest_ends_on", sa.String(length=10), nullable=True),
         sa.Column("coverages", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
         sa.Column("stale_at", sa.BigInteger(), nullable=False),
