@@ -48,6 +48,7 @@ class Settings:
     log_level: str = "info"
     """How much is logged: debug, info, warning, error."""
     reconcile_seconds: int = 900
+    reconcile_grace_seconds: int = 60  # a younger order may still be on its way
     """How often every channel is compared with the ledger."""
     poll_seconds: int = 60
     """How often orders are pulled from channels; webhooks make it sooner."""

@@ -45,6 +45,8 @@ class Runtime:
     """What each channel announced of the end of its API, as far as it was reported."""
     runs: "set[asyncio.Task[Any]]" = field(default_factory=set)
     """Runs of jobs over single channels that outlast their firing."""
+    grace: timedelta = timedelta(seconds=60)
+    """How long an order or a shipment may be on its way before it is missed."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -37,7 +37,7 @@ class JobServices:
 
     async def reconcile(self, channel: ChannelLike, scope: Scope | None, actor: str) -> list[str]:
         """Reconcile a channel now and return the ids of the runs."""
-        options = RunOptions(trigger=actor)
+        options = RunOptions(trigger=actor, grace=self._runtime.grace)
         current = await self._current(channel)
         return await reconcile.reconcile(self._runtime, current, options, scope)
 

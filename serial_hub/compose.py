@@ -30,6 +30,7 @@ def runtime_of(settings: Settings, database: Database) -> Runtime:
         database,
         settings.vault(),
         lease=lease,
+        grace=timedelta(seconds=settings.reconcile_grace_seconds),
         webhooks_to_private_networks=private,
         silence=SilencePolicy(
             failures=settings.silence_failures,

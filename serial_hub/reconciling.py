@@ -94,8 +94,13 @@ def _options(runtime: Runtime, channel: ChannelRow, options: argparse.Namespace)
             sys.stderr.flush()
 
     window = None if options.since is None else runtime.clock() - options.since
-    given = RunOptions(trigger="command line", heal=not options.preview, progress=progress)
-    return given if window is None else given.over(window)
+    return RunOptions(
+        trigger="command line",
+        heal=not options.preview,
+        window=window,
+        grace=runtime.grace,
+        progress=progress,
+    )
 
 
 async def _report(runtime: Runtime, run_id: str) -> Outcome:

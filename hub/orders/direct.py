@@ -23,7 +23,6 @@ from hub.sync import channels
 from hub.vocabulary import HoldReason, LineKind, Order, OrderLine, OrderState
 
 CHANNEL = "direct"
-CONNECTOR = "direct"  # no package: nothing is called
 LINES_MAX = 500
 QUANTITY_MAX = 100_000  # of one line
 REF_CHARS_MAX = 200
@@ -135,20 +134,8 @@ def _own(tx: Transaction, order_id: str) -> ChannelOrderRow:
 
 
 def _channel(tx: Transaction, context: CommandContext) -> ChannelRow:
-    """Return the hub's own channel; the first order makes it."""
-    tx.run(
-        "INSERT INTO channel(id, code, name, connector, settings, capabilities, state, created_at) "
-        "VALUES(:id, :code, 'Direct orders', :connector, '', '[]', 'active', :now) "
-        "ON CONFLICT(code) DO NOTHING",
-        id=new_id(),
-        code=CHANNEL,
-        connector=CONNECTOR,
-        now=micros(context.now),
-    )
-    channel = channels.get(tx, CHANNEL)
-    if channel["connector"] != CONNECTOR:
-        raise StepNotAllowed(f"the channel {CHANNEL} is one of {channel['connector']}", allowed=[])
-    return channel
+    """Return the hub's own channel of orders; the first order makes it."""
+    return channels.own(tx, CHANNEL, "Direct orders", context.now)
 
 
 def _store(work: Work, channel: ChannelRow, stated: Order, *, whole: bool) -> str:

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     SHIPMENTS = "shipments"  # the serials that the channel shows
     RETURNS = "returns"
     WARRANTIES = "warranties"
+    LEDGER = "ledger"  # events, units, checkpoints and balances with each other
 
 
 class State(StrEnum):
@@ -56,6 +57,8 @@ class Kind(StrEnum):
     RETURN_STATE = "return_state"  # changed there, not here
     MISSING_REGISTRATION = "missing_registration"  # sold, and the manufacturer does not know
     UNKNOWN_SERIAL = "unknown_serial"  # the manufacturer never issued it
+    LEDGER_SEAL = "ledger_seal"  # an event, a unit or a checkpoint differs from what was sealed
+    LEDGER_BALANCE = "ledger_balance"  # counts, places or holds of units do not add up
     WARRANTY_DATES = "warranty_dates"  # the manufacturer's days are not those of the sale
     WARRANTY_PRODUCT = "warranty_product"  # the manufacturer knows another product by the serial
     FOREIGN_REGISTRATION = "foreign_registration"  # not sold here, and registered to somebody

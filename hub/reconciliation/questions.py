@@ -4,6 +4,7 @@ Listings of a channel that are no products of ours are one case with their numbe
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
@@ -15,7 +16,24 @@ from hub.reconciliation.runs import Run
 from hub.storage.rows import ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 
-GROUPED = {Fix.ASK: "unknown listings", Fix.BIND_NEAR_MATCH: "listings with a similar SKU"}
+
+@dataclass(frozen=True, slots=True)
+class _GroupForm:
+    subject: str
+    several: str
+
+
+GROUPED = {
+    Kind.UNKNOWN_LISTING: _GroupForm(
+        "unknown listings", "it lists {number} things that are no products of ours."
+    ),
+    Kind.LEDGER_SEAL: _GroupForm(
+        "ledger", "{number} units or checkpoints differ from what was sealed."
+    ),
+    Kind.LEDGER_BALANCE: _GroupForm(
+        "conservation", "{number} counts, places or holds of units do not add up."
+    ),
+}
 
 
 class _CaseId(TypedDict):
@@ -27,6 +45,7 @@ class _Id(TypedDict):
 
 
 class _Group(TypedDict):
+    kind: str
     fix: str
     number: int
     sample: str
@@ -37,8 +56,8 @@ def ask(
 ) -> None:
     """Open or update the cases of differences that a person has to look at."""
     for row in rows:
-        if row["kind"] == Kind.UNKNOWN_LISTING:
-            continue  # asked about as a group
+        if Kind(row["kind"]) in GROUPED:
+            continue
         kind = CaseKind.DISAGREEMENT
         if row["kind"] == Kind.UNKNOWN_SERIAL:
             kind = CaseKind.UNKNOWN_SERIAL
@@ -59,39 +78,50 @@ def ask(
 
 
 def ask_in_groups(tx: Transaction, run: Run, now: datetime) -> None:
-    """Keep one case for all listings of a channel that are no products of ours."""
-    if run.scope is not Scope.LEVELS:
-        return
+    """Keep one case for all open differences of a grouped kind, with their number."""
     groups = tx.rows_as(
         _Group,
-        "SELECT fix, COUNT(*) AS number, MIN(evidence) AS sample FROM reconciliation_difference "
-        "WHERE channel_id = :channel AND scope = :scope AND live AND state = 'open' "
-        "AND kind = :kind GROUP BY fix",
+        "SELECT kind, fix, COUNT(*) AS number, MIN(evidence) AS sample "
+        "FROM reconciliation_difference WHERE channel_id = :channel AND scope = :scope AND live "
+        "AND state = 'open' AND kind IN (:kinds...) GROUP BY kind, fix",
         channel=run.channel["id"],
-        scope=str(Scope.LEVELS),
-        kind=str(Kind.UNKNOWN_LISTING),
+        scope=str(run.scope),
+        kinds=[str(kind) for kind in GROUPED],
     )
     for group in groups:
-        number, name = group["number"], GROUPED[Fix(group["fix"])]
-        several = f"it lists {number} things that are no products of ours. {group['sample']}"
         ids = tx.rows_as(
             _Id,
             "SELECT id FROM reconciliation_difference WHERE channel_id = :channel "
             "AND scope = :scope AND live AND state = 'open' AND kind = :kind AND fix = :fix",
             channel=run.channel["id"],
-            scope=str(Scope.LEVELS),
-            kind=str(Kind.UNKNOWN_LISTING),
+            scope=str(run.scope),
+            kind=group["kind"],
             fix=group["fix"],
         )
-        finding = Finding(
-            kind=CaseKind.DISAGREEMENT,
-            subject=name,
-            channel_id=run.channel["id"],
-            severity=Severity.LOW,
-            summary=f"{run.channel['name']}: {group['sample'] if number == 1 else several}",
+        _report(tx, _grouped(run, group), [row["id"] for row in ids], now)
+
+
+def _grouped(run: Run, group: _Group) -> Finding:
+    number, sample = group["number"], group["sample"]
+    form = GROUPED[Kind(group["kind"])]
+    several = f"{form.several.format(number=number)} {sample}"
+    if run.scope is Scope.LEDGER:
+        return Finding(
+            kind=CaseKind.LEDGER_BROKEN,
+            subject=form.subject,
+            severity=Severity.HIGH,
+            summary=several,
             details={"run": run.id, "number": number},
         )
-        _report(tx, finding, [row["id"] for row in ids], now)
+    similar = Fix(group["fix"]) is Fix.BIND_NEAR_MATCH
+    return Finding(
+        kind=CaseKind.DISAGREEMENT,
+        subject="listings with a similar SKU" if similar else form.subject,
+        channel_id=run.channel["id"],
+        severity=Severity.LOW,
+        summary=f"{run.channel['name']}: {sample if number == 1 else several}",
+        details={"run": run.id, "number": number},
+    )
 
 
 def _report(

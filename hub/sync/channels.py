@@ -23,6 +23,7 @@ ACCOUNT_SEPARATOR = " / "  # between the parts of an account, the widest first
 HOURS_MAX = 8_760  # a year
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # part of the address of webhooks
 ACTIVE, PAUSED = "active", "paused"
+OWN_CONNECTOR = "direct"  # no package: nothing is called
 
 
 class Oversell(StrEnum):
@@ -230,6 +231,27 @@ def ids(tx: Transaction) -> list[str]:
     """Return the ids of all channels, oldest first."""
     rows = tx.rows_as(_Id, "SELECT id FROM channel ORDER BY created_at")
     return [row["id"] for row in rows]
+
+
+def own(tx: Transaction, code: str, name: str, now: datetime) -> ChannelRow:
+    """Return a channel that is the hub itself, and make it where there is none yet.
+
+    Raises StepNotAllowed where a channel of another system has the code.
+    """
+    tx.run(
+        "INSERT INTO channel(id, code, name, connector, settings, capabilities, state, created_at) "
+        "VALUES(:id, :code, :name, :connector, '', '[]', 'active', :now) "
+        "ON CONFLICT(code) DO NOTHING",
+        id=new_id(),
+        code=code,
+        name=name,
+        connector=OWN_CONNECTOR,
+        now=micros(now),
+    )
+    channel = get(tx, code)
+    if channel["connector"] != OWN_CONNECTOR:
+        raise StepNotAllowed(f"the channel {code} is one of {channel['connector']}", allowed=[])
+    return channel
 
 
 def with_capability(tx: Transaction, *capabilities: str) -> list[ChannelRow]:

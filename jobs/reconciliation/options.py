@@ -1,7 +1,7 @@
 """What a run of reconciliation is asked to do, and what each scope offers to it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -30,13 +30,6 @@ class RunOptions:
     window: timedelta | None = None
     grace: timedelta = GRACE
     progress: Callable[[Scope, Totals], None] | None = None
-
-    def over(self, window: timedelta) -> "RunOptions":
-        """Return the options for another period of orders."""
-        return replace(self, window=window)
-
-
-SCHEDULED = RunOptions()
 
 
 Compare = Callable[[Runtime, Run, RunOptions], Outcomes]

@@ -23,7 +23,7 @@ from jobs import poll
 from jobs.channel_runs import run_each
 from jobs.probes import judged
 from jobs.reconciliation import healing, levels, orders, returns, shipments, warranties
-from jobs.reconciliation.options import SCHEDULED, Comparison, RunOptions
+from jobs.reconciliation.options import Comparison, RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
@@ -62,13 +62,14 @@ async def reconcile_all(runtime: Runtime) -> str:
 async def reconcile(
     runtime: Runtime,
     channel: ChannelRow,
-    options: RunOptions = SCHEDULED,
+    options: RunOptions | None = None,
     scope: Scope | None = None,
 ) -> list[str]:
     """Reconcile one channel; return the ids of its runs, failed ones included."""
     connector = runtime.connections.of(channel)
+    given = options or RunOptions(grace=runtime.grace)
     return [
-        await _reconcile(runtime, channel, each, options)
+        await _reconcile(runtime, channel, each, given)
         for each, comparison in COMPARISONS.items()
         if scope in (None, each) and comparison.is_possible(connector)
     ]
@@ -192,7 +193,7 @@ async def look_again(runtime: Runtime, channel: ChannelRow, ids: Sequence[str]) 
         if sent and comparison.is_possible(connector):
             run = Run(sent[0]["last_run_id"], channel, scope)
             outcomes = await comparison.look_again(
-                runtime, run, SCHEDULED, [row["about"] for row in sent]
+                runtime, run, RunOptions(grace=runtime.grace), [row["about"] for row in sent]
             )
             await runtime.database.write(
                 partial(findings.settle, run=run, batch=outcomes, now=runtime.clock())

@@ -15,7 +15,7 @@ from hub.orders.direct import DirectLine, DirectOrder
 from hub.proof.checkpoints import Signer
 from hub.settings import Settings
 from hub.storage.sql import Row
-from hub.sync import job_runs
+from hub.sync import channels, job_runs
 from hub.vocabulary import WarrantyStatus
 from jobs import relay, schedule
 from jobs.maintenance import integrity, sweep
@@ -144,10 +144,18 @@ def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
     signed = 0
     while signed < 2:  # another test's transaction may still hold the newest events back
         signed += int(asyncio.run(integrity.sign(signer, runtime)).split()[0])
-    assert asyncio.run(integrity.verify(signer, runtime)) == "2 events of 1 units hold"
+    assert asyncio.run(integrity.verify(signer, runtime)) == "1 subjects compared, 0 differ"
     world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-9'"))
-    assert asyncio.run(integrity.verify(signer, runtime)) == "1 breaks"
-    assert world.value("SELECT kind FROM exception_case") == "ledger_broken"
+    found = "1 subjects compared, 1 differ"
+    assert asyncio.run(integrity.verify(signer, runtime)) == found
+    assert asyncio.run(integrity.verify(signer, runtime)) == found
+    assert world.open_cases() == [("ledger_broken", "ledger")]
+    (broken,) = world.rows("SELECT kind, state, times FROM reconciliation_difference")
+    assert broken == {"kind": "ledger_seal", "state": "open", "times": 2}
+    world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-1'"))
+    asyncio.run(integrity.verify(signer, runtime))
+    assert world.open_cases() == []
+    assert world.value("SELECT state FROM reconciliation_difference") == "closed"
 
 
 @pytest.mark.req("R98", "R155")
@@ -219,7 +227,7 @@ def test_every_job_works_beside_a_channel_that_is_the_hub_itself(world: World) -
     opened = runtime.connections.of
 
     def of(row: Row) -> object:
-        assert row["connector"] != direct.CONNECTOR, "there is nothing to call"
+        assert row["connector"] != channels.OWN_CONNECTOR, "there is nothing to call"
         return opened(row)
 
     runtime.connections.of = of  # type: ignore[method-assign, assignment]

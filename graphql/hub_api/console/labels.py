@@ -209,6 +209,7 @@ SCOPE: Words = {
     "SHIPMENTS": "Serials of shipments",
     "RETURNS": "Returns",
     "WARRANTIES": "Warranties",
+    "LEDGER": "The ledger itself",
 }
 RUN_STATE: Words = {"running": "Running", "finished": "Finished", "failed": "Failed"}
 DIFFERENCE: Words = {
@@ -236,6 +237,8 @@ DIFFERENCE: Words = {
     "WARRANTY_DATES": "Warranty dates differ",
     "WARRANTY_PRODUCT": "Other product at the maker",
     "FOREIGN_REGISTRATION": "Registered to somebody else",
+    "LEDGER_SEAL": "Changed after it was sealed",
+    "LEDGER_BALANCE": "Does not add up",
 }
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",

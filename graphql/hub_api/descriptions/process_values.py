@@ -186,6 +186,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "SHIPMENTS": "Serials that the channel shows on its orders.",
         "RETURNS": "Returns and refunds.",
         "WARRANTIES": "Registrations at the manufacturer.",
+        "LEDGER": "Events, units, checkpoints and balances of the ledger with each other.",
     },
     "DifferenceKind": {
         "QUANTITY": "The quantities differ.",
@@ -212,6 +213,8 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "WARRANTY_DATES": "The manufacturer states another day of sale, or a shorter cover.",
         "WARRANTY_PRODUCT": "The manufacturer knows another product by the serial.",
         "FOREIGN_REGISTRATION": "The unit is registered under a reference that is not ours.",
+        "LEDGER_SEAL": "An event, a unit or a checkpoint differs from what was sealed.",
+        "LEDGER_BALANCE": "Counts, places or holds of units do not add up.",
     },
     "DifferenceState": {
         "OPEN": "Both sides disagree.",

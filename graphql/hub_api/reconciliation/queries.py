@@ -80,8 +80,8 @@ class ReconciliationQuery:
         return [DifferenceGroup.of(row) for row in rows]
 
     @strawberry.field(
-        description="Fixes that the policy would apply to the open differences of a channel; nothing is "
-        "changed by it.",
+        description="Fixes that the policy would apply to the open differences of a channel; "
+        "nothing is changed by it.",
         metadata={"size": PLANNED_MAX},
     )
     async def fix_plan(self, info: Info, channel: str) -> list[PlannedFix]:

@@ -1,0 +1,49 @@
+"""Reconciliation of the ledger with itself, as a run with differences and a case."""
+
+from functools import partial
+from itertools import islice
+
+from hub.ledger import hash_chain
+from hub.proof import checkpoints, conservation
+from hub.proof.checkpoints import Signer
+from hub.reconciliation import findings, ledger_comparison, questions, runs
+from hub.reconciliation.kinds import Scope, Totals
+from hub.reconciliation.runs import Run
+from hub.storage.sql import Transaction
+from hub.sync import channels
+from jobs.reconciliation.options import BATCH
+from jobs.runtime import Runtime
+
+CODE, NAME = "ledger", "Ledger"
+
+
+async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule") -> str:
+    """Compare events, units, checkpoints and balances with each other; return the run's id."""
+
+    def start(tx: Transaction) -> Run:
+        channel = channels.own(tx, CODE, NAME, runtime.clock())
+        return runs.start(tx, channel, Scope.LEDGER, trigger, runtime.clock())
+
+    run = await runtime.database.write(start)
+    try:
+        proof = await runtime.database.report(hash_chain.verify)
+        signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
+        balance = await runtime.database.report(conservation.check)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        await runtime.database.write(lambda tx: runs.fail(tx, run, text, runtime.clock()))
+        raise
+    totals = Totals(matched=ledger_comparison.matched(proof))
+    broken = iter(ledger_comparison.differences(proof, signed, balance))
+    while batch := list(islice(broken, BATCH)):
+        settle = partial(findings.settle, run=run, batch=batch, now=runtime.clock(), totals=totals)
+        await runtime.database.write(settle)
+
+    def finish(tx: Transaction) -> None:
+        now = runtime.clock()
+        findings.end_unfound(tx, run, now)
+        questions.ask_in_groups(tx, run, now)
+        runs.finish(tx, run, totals, now)
+
+    await runtime.database.write(finish)
+    return run.id
