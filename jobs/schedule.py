@@ -25,6 +25,7 @@ from hub.sync.job_runs import JobRun
 from jobs import intake, leases, poll, queues, relay, unreadable
 from jobs.leases import LeaseLost
 from jobs.maintenance import integrity, quality, sweep
+from jobs.reconciliation import ledger
 from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from jobs.warranty import batch_jobs, lookup
@@ -63,7 +64,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("quality", timedelta(hours=24), quality.examine),
         Job("sign", timedelta(minutes=1), partial(integrity.sign, signer)),
         Job("conserve", timedelta(minutes=10), integrity.conserve),
-        Job("integrity", timedelta(hours=24), partial(integrity.verify, signer)),
+        Job("integrity", timedelta(hours=24), partial(ledger.verify, signer)),
     ]
 
 

@@ -82,6 +82,7 @@ RECONCILE = """mutation($key: String!, $channel: String!) {
     } } } } ... on Problem { code message } } }"""
 AVAILABILITY = """query($skus: [String!]!) { availability(skus: $skus) { sku available
   channels { channel desired isPending } } }"""
+DECISIONS = """query { differences { nodes { channel kind subject evidence } } }"""
 LAG = """query { channels { code state lag { levelsWaiting factsWaiting inboxWaiting dead } } }"""
 
 
@@ -168,6 +169,7 @@ async def _play(compose: Compose, settings: Settings, *, once: bool, port: int) 
         await _break(stage)
         await _reconcile(stage)
         agreed = await _agree(stage)
+        await _leave_decisions(stage)
         _where_to_look(stage, agreed=agreed, once=once)
         if not once:
             await _go_on(stage)
@@ -207,6 +209,8 @@ async def _raise_curtain(
             "connector": connector,
             "settings": remote_settings,
             "manufacturer": maker_code,
+            # An order that its channel erased is a question here, so that it can be seen.
+            "goneOrders": "ASK",
         }
         await api.ask(CHANNEL, channel=channel)
     shop.subscribers.append(f"{url}/webhooks/webshop")
@@ -369,12 +373,45 @@ async def _agree(stage: Stage) -> bool:
     return agreed and not missing and not proof.breaks
 
 
+async def _leave_decisions(stage: Stage) -> None:
+    """Bring about what only a person can decide, and show that it waits for one."""
+    stage.shop.add_item("CAM-X2", 5, "Mirrorless camera X2, copy")
+    erased = stage.shop.place_order({"LENS-85": 1})
+    await _settle(stage)
+    stage.shop.erase_order(erased)
+    sold = await stage.database.report(
+        lambda tx: tx.value(
+            "SELECT unit.serial FROM unit JOIN outbox ON outbox.subject = unit.id "
+            "WHERE outbox.topic = 'registration' AND outbox.state = 'sent' ORDER BY unit.serial"
+        )
+    )
+    stage.maker.forget_unit(str(sold))
+    await asyncio.sleep(2 * GRACE_SECONDS)
+    for _ in range(2):  # what is gone is gone at two looks
+        for code in ("webshop", "lumen"):
+            await stage.hub.ask(RECONCILE, channel=code)
+        await asyncio.sleep(2 * GRACE_SECONDS)
+    data = await stage.hub.ask(DECISIONS)
+    table = Table("channel", "what", "subject", "evidence", title="Decisions for you")
+    for each in data["differences"]["nodes"]:
+        kind = each["kind"].lower().replace("_", " ")
+        table.add_row(each["channel"], kind, each["subject"], each["evidence"])
+    stage.console.print(table)
+    kinds = {each["kind"] for each in data["differences"]["nodes"]}
+    if kinds != {"DUPLICATE_LISTING", "UNKNOWN_ORDER", "UNKNOWN_SERIAL"}:
+        raise DemoFailed(f"other decisions than expected are open: {sorted(kinds)}")
+
+
 def _where_to_look(stage: Stage, *, agreed: bool, once: bool) -> None:
-    verdict = "[green]agree[/]" if agreed else "[red]do not agree[/]"
-    lines = [f"The ledger and all channels {verdict}."]
+    verdict = "[green]agreed[/]" if agreed else "[red]did not agree[/]"
+    lines = [
+        f"The ledger and all channels {verdict}.",
+        "Since then three things happened that only you can decide.",
+    ]
     if not once:
         lines += [
             "",
+            f"Decisions  {stage.url}/console/differences",
             f"Console    {stage.url}/console/",
             f"GraphiQL   {stage.url}/graphql  (with ready operations)",
             f"API key    {stage.secret}",

@@ -60,6 +60,10 @@ class WarrantySimulator(Simulator):
         """Make a unit known; without a last day it is known and not covered."""
         self.units[serial] = _Unit(serial, product, ends_on, starts_on)
 
+    def forget_unit(self, serial: str) -> None:
+        """Lose the record of a unit."""
+        del self.units[serial]
+
     def sold_on(self, serial: str) -> date | None:
         """Return the day of sale that was registered for a serial."""
         return self.units[serial].sold_on

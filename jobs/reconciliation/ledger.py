@@ -6,7 +6,7 @@ from itertools import islice
 from hub.ledger import hash_chain
 from hub.proof import checkpoints, conservation
 from hub.proof.checkpoints import Signer
-from hub.reconciliation import findings, ledger_comparison, questions, runs
+from hub.reconciliation import findings, ledger_comparison, questions, run_views, runs
 from hub.reconciliation.kinds import Scope, Totals
 from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction
@@ -47,3 +47,11 @@ async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule")
 
     await runtime.database.write(finish)
     return run.id
+
+
+async def verify(signer: Signer, runtime: Runtime) -> str:
+    """Reconcile the ledger with itself; return a summary."""
+    run_id = await reconcile(signer, runtime)
+    run = await runtime.database.read(lambda tx: run_views.run(tx, run_id))
+    assert run is not None  # it was just made
+    return f"{run['compared']} subjects compared, {run['differences']} differ"

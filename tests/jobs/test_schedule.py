@@ -19,6 +19,7 @@ from hub.sync import channels, job_runs
 from hub.vocabulary import WarrantyStatus
 from jobs import relay, schedule
 from jobs.maintenance import integrity, sweep
+from jobs.reconciliation import ledger
 from jobs.runtime import Runtime
 from jobs.schedule import Job
 from jobs.warranty import lookup as warranties
@@ -144,16 +145,16 @@ def test_a_broken_ledger_is_a_case_at_once(world: World) -> None:
     signed = 0
     while signed < 2:  # another test's transaction may still hold the newest events back
         signed += int(asyncio.run(integrity.sign(signer, runtime)).split()[0])
-    assert asyncio.run(integrity.verify(signer, runtime)) == "1 subjects compared, 0 differ"
+    assert asyncio.run(ledger.verify(signer, runtime)) == "1 subjects compared, 0 differ"
     world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-9'"))
     found = "1 subjects compared, 1 differ"
-    assert asyncio.run(integrity.verify(signer, runtime)) == found
-    assert asyncio.run(integrity.verify(signer, runtime)) == found
+    assert asyncio.run(ledger.verify(signer, runtime)) == found
+    assert asyncio.run(ledger.verify(signer, runtime)) == found
     assert world.open_cases() == [("ledger_broken", "ledger")]
     (broken,) = world.rows("SELECT kind, state, times FROM reconciliation_difference")
     assert broken == {"kind": "ledger_seal", "state": "open", "times": 2}
     world.write(lambda tx: tx.run("UPDATE unit SET serial = 'SN-1'"))
-    asyncio.run(integrity.verify(signer, runtime))
+    asyncio.run(ledger.verify(signer, runtime))
     assert world.open_cases() == []
     assert world.value("SELECT state FROM reconciliation_difference") == "closed"
 

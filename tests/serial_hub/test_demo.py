@@ -21,7 +21,8 @@ def test_the_demo_ends_in_agreement(tmp_path: Path) -> None:
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "The ledger and all channels agree." in told.stdout
+    assert "The ledger and all channels agreed." in told.stdout
+    assert "Decisions for you" in told.stdout
     assert "lost webhook" in told.stdout
     assert "foreign edit" in told.stdout
     assert "Traceback" not in told.stderr

@@ -198,6 +198,11 @@ class Shop(Simulator):
         order.cancelled_at = self.now()
         self.touch(order, "orders/cancelled")
 
+    def erase_order(self, order_id: str) -> None:
+        """Erase an order, without a webhook; its units are for sale again."""
+        for line in self.orders.pop(order_id).lines:
+            self._item(line.sku).available += line.current
+
     def remove_units(self, order_id: str, sku: str, quantity: int) -> None:
         """Edit an order: so many units of a line are no longer wanted."""
         order = self.orders[order_id]
