@@ -49,6 +49,15 @@ class _Moved(TypedDict):
 Moves = dict[str, list[_Moved]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What moved units of the wrong products on the channel, by product."""
+
+    sold: Moves
+    restocked: Moves
+    gone: Moves  # orders that the channel does not find any more
+
+
 def explain(
     tx: Transaction, channel: ChannelRow, wrong: Sequence[WrongLevel]
 ) -> dict[str, Explained]:
@@ -60,9 +69,10 @@ def explain(
     pushed = _pushed(tx, channel, wrong, since)
     sold = _grouped(tx, _SOLD, channel, products, since)
     restocked = _grouped(tx, _RESTOCKED, channel, products, since)
+    gone = _grouped(tx, _GONE, channel, products, 0)
     return {
         each.level["listing_id"]: _explain(
-            each, pushed.get(each.level["listing_id"]), sold, restocked
+            each, pushed.get(each.level["listing_id"]), _Moves(sold, restocked, gone)
         )
         for each in wrong
     }
@@ -85,6 +95,18 @@ _RESTOCKED = (
     "WHERE channel_return.channel_id = :channel AND order_line.product_id IN (:products...) "
     "AND channel_return.remote_updated_at >= :since AND channel_return_line.restock "
     "ORDER BY channel_return.remote_updated_at, channel_return.id"
+)
+
+_GONE = (
+    "SELECT order_line.product_id, sales_order.id, sales_order.number AS name, "
+    "observed_order.gone_since AS at, order_line.quantity FROM observed_order "
+    "JOIN sales_order ON sales_order.channel_id = observed_order.channel_id "
+    "AND sales_order.ref = observed_order.ref "
+    "JOIN order_line ON order_line.order_id = sales_order.id "
+    "WHERE observed_order.channel_id = :channel AND observed_order.scope = 'orders' "
+    "AND order_line.product_id IN (:products...) AND observed_order.gone_since > :since "
+    "AND sales_order.state IN ('open', 'pending', 'draft') "
+    "ORDER BY observed_order.gone_since, sales_order.id"
 )
 
 
@@ -116,7 +138,7 @@ def _pushed(
     return {row["key"].partition(":")[0]: row for row in rows}
 
 
-def _explain(wrong: WrongLevel, pushed: _Pushed | None, sold: Moves, restocked: Moves) -> Explained:
+def _explain(wrong: WrongLevel, pushed: _Pushed | None, moves: _Moves) -> Explained:
     level, seen = wrong.level, wrong.seen
     sent, at = level["acknowledged"], level["acknowledged_at"]
     proofs = _push_proof(pushed, sent)
@@ -130,21 +152,44 @@ def _explain(wrong: WrongLevel, pushed: _Pushed | None, sold: Moves, restocked: 
     if seen == sent:
         evidence = f"The channel still shows the {sent} that we set at {since}."
         return Explained(Cause.UNPUSHED_CHANGE, evidence, proofs)
-    for moves, change, cause, text in (
-        (sold, sent - seen, Cause.CHANNEL_SALE, "deducted its own orders"),
-        (restocked, seen - sent, Cause.CHANNEL_RESTOCK, "put its own returns on sale again"),
+    product, less = level["product_id"], sent - seen
+    for fitting, change, cause, record, text in (
+        (
+            _after(moves.sold, product, at),
+            less,
+            Cause.CHANNEL_SALE,
+            "sales_order",
+            "deducted its own orders since",
+        ),
+        (
+            _after(moves.restocked, product, at),
+            -less,
+            Cause.CHANNEL_RESTOCK,
+            "channel_return",
+            "put its own returns on sale since",
+        ),
+        (
+            moves.gone.get(product, []),
+            -less,
+            Cause.CHANNEL_RESTOCK,
+            "sales_order",
+            "does not find orders any more whose units it offers again",
+        ),
     ):
-        fitting = [each for each in moves.get(level["product_id"], []) if each["at"] >= at]
         if fitting and sum(each["quantity"] for each in fitting) == change:
             names = ", ".join(each["name"] for each in fitting[:PROOFS_MAX])
-            evidence = f"We set {sent} at {since}; the channel {text} since: {names}."
-            return Explained(cause, evidence, proofs + _move_proofs(fitting, cause))
+            evidence = f"We set {sent} at {since}; the channel {text}: {names}."
+            return Explained(cause, evidence, proofs + _move_proofs(fitting, record))
     return Explained(
         Cause.FOREIGN_EDIT,
         f"We set {sent} at {since} and sent nothing since; no order and no return that came in "
         f"explains {seen}: somebody else changed it.",
         proofs,
     )
+
+
+def _after(moves: Moves, product_id: str, at: int) -> list[_Moved]:
+    return [each for each in moves.get(product_id, []) if each["at"] > at]
 
 
 def _push_proof(pushed: _Pushed | None, sent: int | None) -> tuple[Proof, ...]:
@@ -154,8 +199,7 @@ def _push_proof(pushed: _Pushed | None, sent: int | None) -> tuple[Proof, ...]:
     return (Proof(record="push_attempt", id=pushed["id"], at=moment(pushed["at"]), text=text),)
 
 
-def _move_proofs(moves: Sequence[_Moved], cause: Cause) -> tuple[Proof, ...]:
-    record = "sales_order" if cause is Cause.CHANNEL_SALE else "channel_return"
+def _move_proofs(moves: Sequence[_Moved], record: str) -> tuple[Proof, ...]:
     return tuple(
         Proof(
             record=record,

@@ -36,9 +36,10 @@ class _Product(TypedDict):
     tracking: str
 
 
-class _Bound(TypedDict):
-    id: str
-    sku: str
+class _Bound(_Product):
+    """A bound listing with its product; `sku` is the channel's, which may differ from ours."""
+
+    listing_id: str
     reference: str
     seen: int | None
 
@@ -117,8 +118,10 @@ def decide(
         row["sku"]: row
         for row in tx.rows_as(
             _Bound,
-            "SELECT listing.id, listing.sku, listing.reference, listing_level.observed_at AS seen "
+            "SELECT product.id, listing.sku, product.name, product.tracking, "
+            "listing.id AS listing_id, listing.reference, listing_level.observed_at AS seen "
             "FROM listing JOIN listing_level ON listing_level.listing_id = listing.id "
+            "JOIN product ON product.id = listing.product_id "
             "WHERE listing.channel_id = :channel AND listing.sku IN (:skus...) "
             "AND listing.copy_of IS NULL",
             channel=run.channel["id"],
@@ -127,7 +130,8 @@ def decide(
     }
     outcomes, replaced = list[Compared](), list[str]()
     for sku, group in groupby(page, lambda row: row["sku"]):
-        rows, product, listing = list(group), products.get(sku), bound.get(sku)
+        rows, listing = list(group), bound.get(sku)
+        product = listing or products.get(sku)
         if product is None:
             outcomes += [_unknown(tx, row) for row in rows]
         elif product["tracking"] not in SERIAL_TRACKED:
@@ -135,7 +139,7 @@ def decide(
         elif listing is not None and (listing["seen"] is None or listing["seen"] < micros(started)):
             outcomes.append(_replaced(rows[0], product, listing))
             outcomes += [_duplicate(row, product, len(rows)) for row in rows[1:]]
-            replaced.append(listing["id"])
+            replaced.append(listing["listing_id"])
         elif listing is not None or len(rows) > 1:
             number = len(rows) + (listing is not None)
             outcomes += [_duplicate(row, product, number) for row in rows]
@@ -182,7 +186,7 @@ def _replaced(row: ObservedListingRow, product: _Product, listing: _Bound) -> Co
             f"the channel does not list any more; it lists {row['sku']} as {row['about']} now.",
             fix=Fix.REBIND_LISTING,
             severity=Severity.HIGH,
-            listing_id=listing["id"],
+            listing_id=listing["listing_id"],
             product_id=product["id"],
         )
     )

@@ -126,6 +126,19 @@ def test_a_renamed_sku_is_one_difference_and_sells_as_before(world: World) -> No
     assert connector.shows() == {"a": 3}
 
 
+def test_a_listing_that_was_renamed_is_made_anew_and_copied_as_any_other(world: World) -> None:
+    connector, runtime, channel = shop(world, a=("CAM", 4))
+    run(world, runtime, channel, Scope.LEVELS)
+    connector.listed = {"a": ("CAM-NEW", 4)}
+    run(world, runtime, channel, Scope.LEVELS)
+    connector.listed = {"z": ("CAM-NEW", 9)}  # no product of ours has this SKU
+    _, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert (found["kind"], found["state"]) == ("listing_replaced", "healed")
+    connector.listed["y"] = ("CAM-NEW", 9)
+    _, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert (found["kind"], found["about"]) == ("duplicate_listing", "id=y")
+
+
 def test_a_listing_renamed_to_another_sku_of_ours_is_a_question(world: World) -> None:
     connector, runtime, channel = shop(world, a=("CAM", 4))
     run(world, runtime, channel, Scope.LEVELS)
