@@ -287,6 +287,7 @@ class Simulation:
         def decide(row: Row) -> None:
             fix = self.random.choice([Fix.SELL_ON_ONE, Fix.SHARE_FIGURE])
             self.heal(row, fix)
+            self.check_offers()
             del self.shop.listed[ref]  # and somebody tidies up later
 
         drift = Drift(Kind.DUPLICATE_LISTING, frozenset({Cause.MAPPING_GAP}), sku, decide)
