@@ -477,3 +477,28 @@ def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(world: Wo
         return len(counted)
 
     assert statements(listed[:4]) == statements(listed) < 16
+
+
+def test_a_lower_quantity_is_not_raised_while_an_order_may_be_on_its_way(world: World) -> None:
+    connector, runtime, channel = shop(world)
+    options = RunOptions(trigger="test", grace=timedelta(minutes=1))
+    connector.orders["young"] = world.order("young")
+    connector.shown["CAM"] = 2  # the shop deducted its order, and its webhook is on its way
+    assert only(run(world, runtime, channel, Scope.LEVELS, options)[1])["state"] == "open"
+    assert connector.shown["CAM"] == 2
+    world.pass_time(minutes=5)
+    run(world, runtime, channel, Scope.LEVELS, options)
+    assert (connector.shown["CAM"], promised(world)) == (2, 1)
+
+
+def test_a_lower_quantity_is_not_raised_while_an_order_cannot_be_read(world: World) -> None:
+    class Odd(Shop):
+        async def snapshot_orders(self, since, until):
+            yield UnreadableRecord(
+                kind="order", ref="odd", field="total", value="x", reason="no amount", raw="{}"
+            )
+
+    connector, runtime, channel = shop(world, Odd)
+    connector.shown["CAM"] = 2
+    assert only(run(world, runtime, channel, Scope.LEVELS)[1])["state"] == "open"
+    assert connector.shown["CAM"] == 2
