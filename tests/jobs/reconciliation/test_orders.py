@@ -502,3 +502,18 @@ def test_a_lower_quantity_is_not_raised_while_an_order_cannot_be_read(world: Wor
     connector.shown["CAM"] = 2
     assert only(run(world, runtime, channel, Scope.LEVELS)[1])["state"] == "open"
     assert connector.shown["CAM"] == 2
+
+
+def test_an_order_that_comes_back_unchanged_is_served_again(world: World) -> None:
+    connector, runtime, channel = shop(world)
+    order = taken_in(world, connector, channel, "trashed")
+    del connector.orders["trashed"]
+    world.pass_time(minutes=5)
+    run(world, runtime, channel, Scope.ORDERS)
+    assert promised(world) == 0
+    connector.orders["trashed"] = order  # restored, and its time of change did not move
+    world.pass_time(minutes=5)
+    back = only(run(world, runtime, channel, Scope.ORDERS)[1])
+    assert (back["kind"], back["cause"], back["state"]) == ("order_state", "unexplained", "healed")
+    assert "is there again" in back["evidence"]
+    assert promised(world) == 1
