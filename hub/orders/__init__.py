@@ -83,11 +83,17 @@ class Shipment:
 
 
 def accept(
-    tx: Transaction, context: CommandContext, channel: ChannelRow, order: Order
+    tx: Transaction,
+    context: CommandContext,
+    channel: ChannelRow,
+    order: Order,
+    *,
+    is_back: bool = False,
 ) -> str | None:
     """Store the current state of an order from its channel and allocate its units; return its id.
 
-    Returns None for a state older than the stored one. The same state again changes nothing.
+    Returns None for a state older than the stored one. The same state again changes nothing, unless
+    `is_back`: the channel had deleted the order, and was just seen to have it again.
     """
     order = mappings.order(channel, order)
     known = tx.row_as(
@@ -96,7 +102,8 @@ def accept(
         channel=channel["id"],
         ref=order.ref,
     )
-    if order_store.is_old(known, order):
+    returns = is_back and known is not None and known["remote_state"] == order_holds.DELETED
+    if not returns and order_store.is_old(known, order):
         return None
     order_id = order_store.store(tx, context, channel, order)
     if known is None:

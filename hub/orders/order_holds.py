@@ -24,6 +24,7 @@ from hub.storage.sql import Transaction
 from hub.vocabulary import HoldReason
 
 REASON_CHARS_MAX = 200
+DELETED = "deleted"  # in the place of the channel's word for the state of an order
 HOUR_MICROS = 3_600_000_000
 # A person has to act on these: the buyer waits for an answer, or money went back.
 ASKS_FOR_A_PERSON = (
@@ -194,6 +195,6 @@ def cancel_deleted(tx: Transaction, channel_id: str, ref: str) -> str | None:
         "WHERE channel_id = :channel AND ref = :ref AND state <> 'cancelled' RETURNING id",
         channel=channel_id,
         ref=ref,
-        deleted="deleted",
+        deleted=DELETED,
     )
     return None if row is None else row["id"]

@@ -12,7 +12,7 @@ from typing import TypedDict
 import orjson
 
 from hub.clock import micros, moment
-from hub.orders import TOPIC
+from hub.orders import TOPIC, order_holds
 from hub.reconciliation.kinds import Cause, Proof
 from hub.storage.rows import ChannelRow, CursorRow, OrderRow, OutboxRow
 from hub.storage.sql import Transaction
@@ -101,7 +101,7 @@ class Records:
         before = moment(known["remote_updated_at"])
         stored = _proof_of_order(known)
         if remote.updated_at <= before:
-            if known["remote_state"] == "deleted":
+            if known["remote_state"] == order_holds.DELETED:
                 text = "It was gone from its channel, and is there again."
                 return Known(Cause.UNEXPLAINED, text, (stored,))
             text = "The channel changed it without moving its time of change."

@@ -149,7 +149,7 @@ async def _accept(
 
     def accept(tx: Transaction) -> None:
         healing.heal(tx, context, difference["id"], rule=rule)
-        orders.accept(tx, context, channel, order)
+        orders.accept(tx, context, channel, order, is_back=True)
 
     await runtime.database.write(accept)
 

@@ -27,6 +27,7 @@ from jobs.runtime import Runtime
 BATCH = 500
 READ_BATCH = 50  # orders that are read one by one between two steps of the run
 READS_MAX = 1_000  # orders that a run reads one by one; the next run begins with the others
+UNREADABLE = "the channel's record of it cannot be read"
 NO_ORDER_READ = "the channel does not list it, and cannot be asked for a single order"
 TOO_MANY = f"the channel does not list it, and a run reads {READS_MAX} orders one by one"
 
@@ -38,7 +39,7 @@ async def compare(runtime: Runtime, run: Run, options: RunOptions) -> Outcomes:
     look = look_of(runtime, run.channel, options)
     period = await begin(runtime, run, options, look.at)
     async for batch in listed(runtime, run.channel, period):
-        yield await runtime.database.write(partial(_compare_listed, run, look, batch))
+        yield await runtime.database.write(partial(_compare_listed, runtime, run, look, batch))
     async for outcomes in _unseen(runtime, run, look):
         yield outcomes
     async for outcomes in _gone(runtime, run, look):
@@ -66,37 +67,50 @@ async def begin(runtime: Runtime, run: Run, options: RunOptions, now: datetime) 
     return await runtime.database.write(work)
 
 
-async def listed(
-    runtime: Runtime, channel: ChannelRow, period: Window
-) -> AsyncIterator[Sequence[Order]]:
-    """Yield the orders that a channel lists for a period, in batches without a repeated one.
+@dataclass(slots=True)
+class Listed:
+    """A batch of a channel's list: orders by reference, and records that cannot be read."""
 
-    One that cannot be read is kept aside.
-    """
+    orders: dict[str, Order] = field(default_factory=dict)
+    odd: dict[str, UnreadableRecord] = field(default_factory=dict)
+
+
+async def listed(runtime: Runtime, channel: ChannelRow, period: Window) -> AsyncIterator[Listed]:
+    """Yield the orders that a channel lists for a period, in batches."""
     connector = runtime.connections.of(channel)
     assert isinstance(connector, SnapshotOrders)
-    batch: dict[str, Order] = {}
+    batch = Listed()
     async for item in connector.snapshot_orders(period.since, period.until):
         good, odd = unreadable.sort([item], unreadable.ORDER)
-        if odd:
-            await runtime.database.write(partial(_keep_aside, runtime, channel, odd))
-        for order in good:
-            batch[order.ref] = order
-        if len(batch) == BATCH:
-            yield list(batch.values())
-            batch = {}
-    if batch:
-        yield list(batch.values())
+        batch.orders |= {order.ref: order for order in good}
+        batch.odd |= {unreadable.subject_of(record): record for record in odd}
+        if len(batch.orders) + len(batch.odd) >= BATCH:
+            yield batch
+            batch = Listed()
+    yield batch
+
+
+def new_orders(
+    runtime: Runtime, run: Run, batch: Listed, tx: Transaction
+) -> tuple[list[Order], list[Compared]]:
+    """Return the orders of a batch that the run has not seen, and the outcomes of odd records.
+
+    A record that cannot be read is kept aside.
+    """
+    unreadable.keep(tx, runtime, run.channel, list(batch.odd.values()))
+    new = observed_orders.new_of(tx, run, [*batch.orders, *batch.odd])
+    odd = [ref for ref in batch.odd if ref in new and ref not in batch.orders]
+    observed_orders.skip(tx, run, odd)
+    orders = [order for ref, order in batch.orders.items() if ref in new]
+    return orders, [not_compared(ref, ref, UNREADABLE) for ref in odd]
 
 
 def _compare_listed(
-    run: Run, look: Look, batch: Sequence[Order], tx: Transaction
+    runtime: Runtime, run: Run, look: Look, batch: Listed, tx: Transaction
 ) -> Sequence[Compared]:
-    new = observed_orders.new_of(tx, run, [order.ref for order in batch])
-    orders = [order for order in batch if order.ref in new]
-    outcomes = order_comparison.compare(tx, look, orders)
+    orders, odd = new_orders(runtime, run, batch, tx)
     observed_orders.see(tx, run, [order.ref for order in orders], look.at)
-    return outcomes
+    return [*order_comparison.compare(tx, look, orders), *odd]
 
 
 async def _unseen(runtime: Runtime, run: Run, look: Look) -> Outcomes:
@@ -162,7 +176,7 @@ async def _read(connector: PullOrders, ref: str, found: _Found) -> None:
         found.orders += good
     else:
         found.odd += odd
-        found.skipped.append(not_compared(ref, ref, "the channel's record of it cannot be read"))
+        found.skipped.append(not_compared(ref, ref, UNREADABLE))
 
 
 async def _gone(runtime: Runtime, run: Run, look: Look) -> Outcomes:
@@ -200,9 +214,3 @@ async def look_again(
         return order_comparison.gone(tx, look, missing, observed_orders.count_gone(tx, run))
 
     return [*outcomes, *await runtime.database.read(gone)]
-
-
-def _keep_aside(
-    runtime: Runtime, channel: ChannelRow, odd: Sequence[UnreadableRecord], tx: Transaction
-) -> None:
-    unreadable.keep(tx, runtime, channel, odd)

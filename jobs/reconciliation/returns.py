@@ -108,10 +108,14 @@ def _compare(
     tx: Transaction,
 ) -> Sequence[Compared]:
     unreadable.keep(tx, runtime, run.channel, odd)
-    new = observed_orders.new_of(tx, run, [each.ref for each in returns])
+    unread = {unreadable.subject_of(record): str(record) for record in odd}
+    new = observed_orders.new_of(tx, run, [*(each.ref for each in returns), *unread])
     fresh = [each for each in returns if each.ref in new]
+    unread = {ref: reason for ref, reason in unread.items() if ref in new}
     observed_orders.see(tx, run, [each.ref for each in fresh], look.look.at)
-    return return_comparison.compare(tx, look, fresh)
+    observed_orders.skip(tx, run, list(unread))
+    skipped = [not_compared(ref, ref, reason) for ref, reason in unread.items()]
+    return [*return_comparison.compare(tx, look, fresh), *skipped]
 
 
 async def _unseen(runtime: Runtime, run: Run, look: ReturnLook) -> Outcomes:

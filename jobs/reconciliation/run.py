@@ -153,8 +153,8 @@ class _Reconciliation:
     async def _orders_are_known(self) -> bool:
         """Return whether no order that is not known here can explain a lower quantity there.
 
-        The orders of the channel are compared first, once a run; a channel that cannot list them
-        was polled before.
+        The orders of the channel are compared first, once a run: none may be on its way, and none
+        left out. A channel that cannot list them was polled before.
         """
         if self.may_raise is None:
             connector = self.runtime.connections.of(self.run.channel)
@@ -163,7 +163,12 @@ class _Reconciliation:
                 options = replace(self.options, trigger=f"run {self.run.id}")
                 run_id = await _reconcile(self.runtime, self.run.channel, Scope.ORDERS, options)
                 row = await self.runtime.database.read(lambda tx: run_views.run(tx, run_id))
-                self.may_raise = row is not None and row["state"] == "finished"
+                self.may_raise = (
+                    row is not None
+                    and row["state"] == "finished"
+                    and not row["in_flight"]
+                    and not row["not_compared"]
+                )
         return self.may_raise
 
     async def _still_open(self, rows: Sequence[ReconciliationDifferenceRow]) -> list[Decided]:

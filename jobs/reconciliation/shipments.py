@@ -17,7 +17,7 @@ from hub.storage.sql import Transaction
 from hub.vocabulary import Order
 from jobs import intake, relay, unreadable
 from jobs.reconciliation.options import Outcomes, RunOptions
-from jobs.reconciliation.orders import BATCH, READ_BATCH, begin, listed, look_of
+from jobs.reconciliation.orders import BATCH, READ_BATCH, Listed, begin, listed, look_of, new_orders
 from jobs.runtime import Runtime
 
 
@@ -35,7 +35,7 @@ async def compare(runtime: Runtime, run: Run, options: RunOptions) -> Outcomes:
     look = look_of(runtime, run.channel, options)
     period = await begin(runtime, run, options, look.at)
     async for batch in listed(runtime, run.channel, period):
-        yield await runtime.database.write(partial(_first_look, run, look, batch))
+        yield await runtime.database.write(partial(_first_look, runtime, run, look, batch))
     after = ""
     while suspects := await runtime.database.read(
         partial(observed_orders.suspects, run=run, after=after, limit=BATCH)
@@ -52,11 +52,11 @@ async def compare(runtime: Runtime, run: Run, options: RunOptions) -> Outcomes:
 
 
 def _first_look(
-    run: Run, look: Look, batch: Sequence[Order], tx: Transaction
+    runtime: Runtime, run: Run, look: Look, batch: Listed, tx: Transaction
 ) -> Sequence[Compared]:
     """Compare a batch; leave what differs for the second look."""
-    new = observed_orders.new_of(tx, run, [order.ref for order in batch])
-    outcomes = _compared(run, look, [order for order in batch if order.ref in new], tx)
+    orders, odd = new_orders(runtime, run, batch, tx)
+    outcomes = [*_compared(run, look, orders, tx), *odd]
     return [each for each in outcomes if each.result is not Result.DIFFERENT]
 
 

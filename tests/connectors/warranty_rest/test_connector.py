@@ -71,6 +71,25 @@ def test_each_serial_gets_its_answer_in_order() -> None:
     run(scenario)
 
 
+def test_what_a_registration_states_is_read_where_the_settings_name_its_place() -> None:
+    async def scenario(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
+        simulator.add_unit("SN/1", "P-1", date(2027, 1, 1))
+        plain = await connector.register_warranty(sold())
+        assert (plain.sold_on, plain.product, plain.reference) == (None, "", "")
+        names = {name: name for name in ("sold_on", "product", "reference")}
+        settings = simulator.settings(str(connector.settings.base_url)) | {"fields": names}
+        more: Any = connect("warranty_rest", settings)
+        (stated,) = await more.lookup_warranty(ask("SN/1"))
+        await more.api.aclose()
+        assert (stated.sold_on, stated.product, stated.reference) == (
+            date(2026, 10, 31),
+            "P-1",
+            "sale-1",
+        )
+
+    run(scenario)
+
+
 def test_a_registration_happens_once_even_when_its_answer_gets_lost() -> None:
     async def scenario(simulator: WarrantySimulator, connector: WarrantyRest) -> None:
         simulator.add_unit("SN/1", "P-1", date(2027, 1, 1))

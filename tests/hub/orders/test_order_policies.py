@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -17,7 +16,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, duplicates
-from hub.reconciliation import level_comparison, order_comparison
+from hub.reconciliation import level_comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
 from hub.sync import bindings, listings
@@ -25,6 +24,7 @@ from hub.sync.channels import Oversell
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import relay
 from jobs.maintenance import sweep
+from reconciling_orders import compared
 from recording import stage
 from world import World
 
@@ -172,10 +172,7 @@ class TestTwice:
         world.accept(shop, world.order("o-1", origin_ref="111-22"))
         shipped = OrderLine(ref="l-1", sku="CAM", quantity=1, fulfilled=1)
         remote = world.order("o-1", lines=[shipped], origin_ref="111-22")
-        found = world.read(
-            lambda tx: order_comparison.order(tx, shop, remote, world.now, timedelta(0))
-        )
-        assert found.result == "matched"
+        assert compared(world, shop, remote, world.now).result == "matched"
 
 
 class TestUnmapped:

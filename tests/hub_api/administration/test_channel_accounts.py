@@ -10,7 +10,7 @@ from world import World
 
 CHANNEL = """mutation($channel: ChannelInput!) {
   done: registerChannel(idempotencyKey: "NEW", channel: $channel) { __typename
-  ... on Channel { code account sharesAccount }
+  ... on Channel { code account sharesAccount goneOrders goneOrderMinutes }
   ... on AccountInUse { code message channel } ... on Problem { code message } } }"""
 STREAMS = """query($code: String!) { channel(code: $code) { streams {
   name attempts failures failingSince lastSuccessAt error pageDivisor } } }"""
@@ -43,6 +43,17 @@ def registered(world: World, *given: dict[str, Any]) -> list[dict[str, Any]]:
 
     play(world, story)
     return found
+
+
+def test_what_becomes_of_orders_that_are_gone_is_a_policy_of_the_channel(world: World) -> None:
+    given = channel("shop", "shopify", SHOPIFY)
+    asked = {"goneOrders": "ASK", "goneOrderMinutes": 30}
+    default, chosen, wrong = registered(
+        world, given, {**given, **asked}, {**given, "goneOrderMinutes": -1}
+    )
+    assert (default["goneOrders"], default["goneOrderMinutes"]) == ("CANCEL", 0)
+    assert {name: chosen[name] for name in asked} == asked
+    assert (wrong["code"], wrong["message"]) == ("INVALID_INPUT", "0 to 525600 minutes")
 
 
 def test_a_second_channel_of_the_same_account_is_refused_and_names_the_first(world: World) -> None:

@@ -7,16 +7,17 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from connectors import NotFound, Rejected
+from connectors import NotFound, Rejected, UnreadableRecord
 from hub import orders as ledger_orders
 from hub.clock import micros
 from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, order_holds
-from hub.reconciliation import observed_orders
+from hub.reconciliation import observed_orders, order_comparison
 from hub.reconciliation.kinds import Scope
-from hub.storage.sql import Row
+from hub.reconciliation.order_causes import Look
+from hub.storage.sql import Row, Transaction
 from hub.sync import inbox
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState, ReturnLine
 from jobs import intake, poll, relay
@@ -433,3 +434,86 @@ def test_a_shipment_that_nobody_pushed_is_a_change_that_was_not_pushed(world: Wo
     found = only(run(world, runtime, channel, Scope.ORDERS, LOOK)[1])
     assert (found["kind"], found["cause"]) == ("missing_fulfillment", "unpushed_change")
     assert proofs(found) == ["sales_order"]
+
+
+def test_a_record_that_cannot_be_read_is_counted_and_stops_no_other(world: World) -> None:
+    class Odd(Shop):
+        async def snapshot_orders(self, since, until):
+            yield UnreadableRecord(
+                kind="order", ref="odd", field="total", value="x", reason="no amount", raw="{}"
+            )
+            async for order in super().snapshot_orders(since, until):
+                yield order
+
+    connector, runtime, channel = shop(world, Odd)
+    taken_in(world, connector, channel, "good")
+    world.pass_time(minutes=5)
+    last, found = run(world, runtime, channel, Scope.ORDERS)
+    assert (last["matched"], last["not_compared"], found) == (1, 1, [])
+    assert world.open_cases() == [("unreadable_record", "odd")]
+
+
+def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(world: World) -> None:
+    connector, _, channel = shop(world)
+    for number in range(30):
+        taken_in(world, connector, channel, f"o-{number}")
+    listed = [
+        replace(order, lines=(replace(order.lines[0], fulfilled=number % 2),))
+        for number, order in enumerate(connector.orders.values())
+    ]
+    look = Look(channel, world.now, timedelta(), lambda order: order.ref)
+
+    def statements(some: list[Order]) -> int:
+        counted = []
+
+        def work(tx: Transaction) -> None:
+            ask = tx.rows
+            tx.rows = lambda statement, **values: (
+                counted.append(statement) or ask(statement, **values)
+            )
+            order_comparison.compare(tx, look, some)
+
+        world.read(work)
+        return len(counted)
+
+    assert statements(listed[:4]) == statements(listed) < 16
+
+
+def test_a_lower_quantity_is_not_raised_while_an_order_may_be_on_its_way(world: World) -> None:
+    connector, runtime, channel = shop(world)
+    options = RunOptions(trigger="test", grace=timedelta(minutes=1))
+    connector.orders["young"] = world.order("young")
+    connector.shown["CAM"] = 2  # the shop deducted its order, and its webhook is on its way
+    assert only(run(world, runtime, channel, Scope.LEVELS, options)[1])["state"] == "open"
+    assert connector.shown["CAM"] == 2
+    world.pass_time(minutes=5)
+    run(world, runtime, channel, Scope.LEVELS, options)
+    assert (connector.shown["CAM"], promised(world)) == (2, 1)
+
+
+def test_a_lower_quantity_is_not_raised_while_an_order_cannot_be_read(world: World) -> None:
+    class Odd(Shop):
+        async def snapshot_orders(self, since, until):
+            yield UnreadableRecord(
+                kind="order", ref="odd", field="total", value="x", reason="no amount", raw="{}"
+            )
+
+    connector, runtime, channel = shop(world, Odd)
+    connector.shown["CAM"] = 2
+    assert only(run(world, runtime, channel, Scope.LEVELS)[1])["state"] == "open"
+    assert connector.shown["CAM"] == 2
+
+
+def test_an_order_that_comes_back_unchanged_is_served_again(world: World) -> None:
+    connector, runtime, channel = shop(world)
+    order = taken_in(world, connector, channel, "trashed")
+    del connector.orders["trashed"]
+    world.pass_time(minutes=5)
+    run(world, runtime, channel, Scope.ORDERS)
+    assert promised(world) == 0
+    connector.orders["trashed"] = order  # restored, and its time of change did not move
+    world.pass_time(minutes=5)
+    back = only(run(world, runtime, channel, Scope.ORDERS)[1])
+    assert (back["kind"], back["cause"], back["state"]) == ("order_state", "unexplained", "healed")
+    assert "is there again" in back["evidence"]
+    assert promised(world) == 1
