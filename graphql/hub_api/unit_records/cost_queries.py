@@ -6,6 +6,7 @@ import strawberry
 
 from hub.access.keys import Scope
 from hub.errors import InvalidInput
+from hub.history.as_of import FOREVER
 from hub.ledger import units
 from hub.storage import paging
 from hub.storage.sql import Row, Transaction
@@ -27,14 +28,17 @@ def _position(cursor: str | None) -> tuple[int, int]:
 class CostQuery:
     """Reading costs."""
 
-    @strawberry.field(description="Cost lines of a unit, and their totals.")
+    @strawberry.field(
+        description="Cost lines of a unit, and their totals. Of a record that was merged into it "
+        "count the kinds of which the unit has none in force itself."
+    )
     async def unit_costs(self, info: Info, identifier: str, sku: str | None = None) -> UnitCosts:
         """Read the costs of one unit."""
         info.context.require(Scope.OPS)
 
         def read(tx: Transaction) -> list[Row]:
             unit_id = units.find(tx, identifier, sku)["id"]
-            return ledger_costs.of_units(tx, [unit_id])[unit_id]
+            return ledger_costs.borne(tx, [unit_id], FOREVER)[unit_id]
 
         lines = await info.context.read(read)
         return UnitCosts(

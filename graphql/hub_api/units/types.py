@@ -22,7 +22,7 @@ from hub.lifecycle import Action, Status
 from hub.orders import order_views
 from hub.storage.documents import document
 from hub.storage.sql import Row
-from hub.unit_records import further_identifiers
+from hub.unit_records import further_identifiers, merging
 from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue.types import Location, Product
@@ -202,6 +202,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     origin: RecordOrigin = strawberry.field(description="Where its record began.")
     supplier: str | None
     purchase_order: str | None
+    root_id: strawberry.Private[str | None]
     advance_ship_notice_id: strawberry.ID | None = strawberry.field(
         description="Id of the advance ship notice that announced it or that it arrived with."
     )
@@ -240,7 +241,26 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
             if row["delivery_id"]
             else None,
             client_id=row["client_id"],
+            root_id=row["merged_into"],
         )
+
+    @strawberry.field(
+        description="Records of the same unit that were merged into it, each with its history.",
+        metadata={"size": 2},
+    )
+    async def absorbed(self, info: Info) -> "list[Unit]":
+        """Load the records that this one absorbed."""
+        info.context.require(*STAFF)
+        ids = await info.context.loaders.of(merging.absorbed_by).load(str(self.id))
+        rows = await info.context.loaders.of(unit_views.units_by_id).load_many(ids)
+        return [Unit.of(row) for row in rows if row]
+
+    @strawberry.field(description="The unit that a merged record goes on as.")
+    async def merged_into(self, info: Info) -> "Unit | None":
+        if self.root_id is None:
+            return None
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.root_id)
+        return Unit.of(row) if row else None
 
     @strawberry.field(description="Movements that the unit permits next.")
     def allowed_actions(self) -> list[Action]:
