@@ -32,7 +32,8 @@ _RESTATED = {
         "json_extract(entry.value, '$.status') AS status, "
         "json_extract(entry.value, '$.location_to') AS location_id FROM newest "
         "JOIN event ON event.unit_id = newest.unit_id AND event.version = newest.version, "
-        "json_each(event.details, '$.as_corrected') AS entry"
+        "json_each(CASE WHEN json_valid(event.details) THEN event.details ELSE '{}' END, "
+        "'$.as_corrected') AS entry"
     ),
     "postgresql": (
         "SELECT event.unit_id, (entry.value ->> 'version')::bigint AS version, "
@@ -191,7 +192,8 @@ def _called(tx: Transaction, what: str, recorded_by: datetime | None) -> str:
     if recorded_by is None:
         return column
     was = {
-        "sqlite": f"json_extract(event.details, '$.was.{what}')",
+        "sqlite": "CASE WHEN json_valid(event.details) "
+        f"THEN json_extract(event.details, '$.was.{what}') END",
         "postgresql": f"event.details::jsonb -> 'was' ->> '{what}'",
     }[tx.dialect]
     return (

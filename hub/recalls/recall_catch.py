@@ -24,6 +24,7 @@ from hub.ledger.rules.recall import DESTROYED, MERGED, unresolved
 from hub.ledger.units import Scan
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.recalls import notices, recall_predicates
+from hub.storage.documents import readable
 from hub.storage.rows import OrderLineRow, RecallRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
@@ -84,12 +85,14 @@ def catch(work: Work, unit_ids: Sequence[str]) -> int:
         return 0
     if work.tx.dialect == "postgresql":  # SQLite has a single writer
         work.tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
-    return sum(
-        take(work, recall, unit_ids)
-        for recall in work.tx.rows_as(
-            RecallRow, "SELECT * FROM recall WHERE state = 'open' ORDER BY id"
-        )
-    )
+    rows = work.tx.rows_as(RecallRow, "SELECT * FROM recall WHERE state = 'open' ORDER BY id")
+    return sum(take(work, recall, unit_ids) for recall in readable(_compiled, rows))
+
+
+def _compiled(recall: RecallRow) -> RecallRow:
+    """Return a recall whose predicate can be read; raises one of `UNREADABLE`."""
+    recall_predicates.condition(orjson.loads(recall["predicate"]))
+    return recall
 
 
 def catch_recorded(work: Work, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:

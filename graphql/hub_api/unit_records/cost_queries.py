@@ -13,6 +13,7 @@ from hub.storage.sql import Row, Transaction
 from hub.unit_records import costs as ledger_costs
 from hub.unit_records.costs import By
 from hub_api.common.context import Info
+from hub_api.common.stored import each
 from hub_api.unit_records.cost_types import FinancialEvent, UnitCost, UnitCosts, Valuation, sums
 
 
@@ -41,9 +42,7 @@ class CostQuery:
             return ledger_costs.borne(tx, [unit_id], FOREVER)[unit_id]
 
         lines = await info.context.read(read)
-        return UnitCosts(
-            lines=[UnitCost.of(row) for row in lines], totals=sums(ledger_costs.totals(lines))
-        )
+        return UnitCosts(lines=each(UnitCost.of, lines), totals=sums(ledger_costs.totals(lines)))
 
     @strawberry.field(
         description="Value of the stock at an instant: units and costs.", metadata={"cost": 100}
@@ -65,4 +64,4 @@ class CostQuery:
         info.context.require(Scope.OPS)
         here, limit = _position(after), paging.page_size(first)
         rows = await info.context.read(lambda tx: ledger_costs.booked_after(tx, *here, limit=limit))
-        return [FinancialEvent.of(row) for row in rows]
+        return each(FinancialEvent.of, rows)

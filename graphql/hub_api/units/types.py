@@ -27,6 +27,7 @@ from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue.types import Location, Product
 from hub_api.common.context import Info
+from hub_api.common.stored import each
 from hub_api.units.client_facts import ClientFacts
 from hub_api.units.coverage import CoverAnswer, ServiceRecord
 from hub_api.units.labels import UnitLabel
@@ -270,7 +271,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
         info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(VIEWS[view]).load(self.id)
-        return [UnitEvent.of(row) for row in info.context.own_history(rows)]
+        return each(UnitEvent.of, info.context.own_history(rows))
 
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
@@ -312,7 +313,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def kit_members(self, info: Info, as_of: datetime | None = None) -> list[KitLink]:
         """Load what is part of it."""
         rows = await _kit_links(info, self.id, "parent_id", as_of)
-        return [KitLink.of(row) for row in rows]
+        return each(KitLink.of, rows)
 
     @strawberry.field(description="Kit that the unit is part of, now or at an instant.")
     async def kit(self, info: Info, as_of: datetime | None = None) -> KitLink | None:
@@ -327,7 +328,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         """Load its kits and parts, oldest first."""
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(kit_reports.links).load(self.id)
-        return [KitLink.of(row) for row in rows]
+        return each(KitLink.of, rows)
 
     @strawberry.field(description="The promises and blocks in force.")
     async def holds(self, info: Info) -> list[Hold]:
@@ -387,7 +388,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def service_history(self, info: Info) -> list[ServiceRecord]:
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(service_history).load(self.id)
-        return [ServiceRecord.of(row) for row in rows]
+        return each(ServiceRecord.of, rows)
 
 
 def _details(text: str | None) -> Any:
