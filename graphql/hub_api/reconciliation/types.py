@@ -263,7 +263,7 @@ class ReconciliationRun:
             in_flight=row["in_flight"],
             explained=row["explained"],
             not_compared=row["not_compared"],
-            skipped=[NotCompared(**each) for each in orjson.loads(row["skipped"])],
+            skipped=[NotCompared(**one) for one in values(row["skipped"])],
             closed=row["closed"],
             window_from=moment(row["window_from"]) if row["window_from"] else None,
             window_until=moment(row["window_until"]) if row["window_until"] else None,
