@@ -15,7 +15,7 @@ from hub.identifiers.labels import LabelFormat
 from hub.ledger import units
 from hub_api.capture.types import Capture, CaptureCount, CaptureStatistics, ReadTag, TagReading
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.labels import UnitLabel
 
 

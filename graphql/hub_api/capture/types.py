@@ -11,7 +11,7 @@ from hub.capture.bulk import Tag
 from hub.vocabulary import CaptureMethod
 from hub_api.catalogue.types import Product
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.types import Identifier, Unit
 
 

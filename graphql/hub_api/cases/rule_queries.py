@@ -16,7 +16,7 @@ from hub_api.cases.rule_types import (
 )
 from hub_api.cases.types import Case
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ from hub.cases.quality import Check, Find
 from hub.cases.rules import CaseRule, Conditions, Parameters, RuleAction
 from hub.clock import moment
 from hub.storage.sql import Row, Transaction
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.input(

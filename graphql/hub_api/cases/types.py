@@ -12,7 +12,7 @@ from hub.clock import moment
 from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Step that was taken on a case, with its actor and instant.")

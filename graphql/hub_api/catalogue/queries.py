@@ -13,7 +13,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import listing_views, listings
 from hub_api.catalogue.types import Availability, ChannelStock, Location, LocationStock, Product
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 SKUS_MAX = 200
 

@@ -7,7 +7,7 @@ from hub.catalogue import tracking_advice as advice
 from hub.catalogue.tracking_advice import Advice, Criterion
 from hub_api.catalogue.types import Product
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Whether a product should be followed by serial.")

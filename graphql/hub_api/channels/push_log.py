@@ -14,7 +14,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import channels, push_log
 from hub.sync.push_log import PushOutcome
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 FIRST_MAX = 500
 

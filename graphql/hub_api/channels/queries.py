@@ -8,7 +8,7 @@ from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.channels.types import Channel, DeadLetter
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type

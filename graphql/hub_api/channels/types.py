@@ -14,7 +14,7 @@ from hub.sync.channels import GoneOrders, Health, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="How far a channel is behind.")

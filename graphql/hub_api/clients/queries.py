@@ -15,7 +15,7 @@ from hub.unit_records.costs import By
 from hub_api.clients.types import MIDDLE, Client, ClientReport, ClientStockLine
 from hub_api.common.context import Context, Info
 from hub_api.common.paging import cursor, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.unit_records.cost_types import Valuation
 
 USUAL_LINES = 20

@@ -8,7 +8,7 @@ import strawberry
 
 from hub.errors import InvalidInput
 from hub.identifiers.numbers import is_id
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 Node = TypeVar("Node")
 RowT = TypeVar("RowT", bound=Mapping[str, Any])

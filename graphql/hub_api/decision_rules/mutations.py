@@ -7,7 +7,6 @@ from hub.access.keys import Scope
 from hub.decision_rules import Conditions, Rule, Topic
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
-from hub_api.common.stored import each
 from hub_api.decision_rules.types import (
     BUILT_IN,
     DecisionRule,
@@ -15,6 +14,7 @@ from hub_api.decision_rules.types import (
     RuleConditionsInput,
     rules,
 )
+from hub_api.engine.stored import each
 
 DecisionRulesResult = answer("DecisionRulesResult", DecisionRules)
 

@@ -6,8 +6,8 @@ from hub import decision_rules as policies
 from hub.access.keys import Scope
 from hub.decision_rules import Topic
 from hub_api.common.context import Info
-from hub_api.common.stored import each
 from hub_api.decision_rules.types import DecisionRule, RuleFactsInput, rules
+from hub_api.engine.stored import each
 
 
 @strawberry.type

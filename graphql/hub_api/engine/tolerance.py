@@ -24,8 +24,8 @@ from graphql.pyutils import Path, is_awaitable
 from strawberry import Schema
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from hub_api.common.stored import UNREADABLE, left_out
 from hub_api.engine.documents import core_schema
+from hub_api.engine.stored import UNREADABLE, left_out
 
 logger = logging.getLogger(__name__)
 

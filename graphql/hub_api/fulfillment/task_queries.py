@@ -13,7 +13,7 @@ from hub.orders import order_lookup
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.fulfillment.task_types import Pick, Task, Transfer
 
 

@@ -13,7 +13,7 @@ from hub.inbound.ship_notices import DeliveryState
 from hub.ledger.event_writer import SCANS_MAX
 from hub.storage.sql import Row
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.results import UnitResult
 
 

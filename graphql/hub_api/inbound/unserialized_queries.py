@@ -7,7 +7,7 @@ from hub.inbound import unserialized_stock as unserialized_stock
 from hub.inbound.unserialized_stock import SerializationOrder
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.inbound.unserialized_types import SerializationPriority, UnserializedStock
 
 

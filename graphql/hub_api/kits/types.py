@@ -12,7 +12,7 @@ from hub.ledger.units import Scan
 from hub.storage.sql import Row
 from hub_api.common.command_inputs import UnitInput
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.results import UnitResult
 from hub_api.units.types import Unit
 

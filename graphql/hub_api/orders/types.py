@@ -14,7 +14,7 @@ from hub.returns.views import returns_of_orders
 from hub.storage.rows import OrderLineRow
 from hub.vocabulary import HoldReason, LineKind, OrderState
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.returns.channel_returns import ChannelReturn
 from hub_api.units.types import Unit
 

@@ -9,7 +9,7 @@ from hub.recalls.containment import listed, of_unit, shown
 from hub.recalls.opening import affected_units, edges
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.recalls.types import (
     Recall,
     RecallEdges,

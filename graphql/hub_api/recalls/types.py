@@ -20,7 +20,7 @@ from hub.storage.sql import Row
 from hub_api.common.command_inputs import AdvanceShipNoticeReference
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.types import Unit
 
 

@@ -14,7 +14,7 @@ from hub.reconciliation.plans import Planned
 from hub.storage.documents import document, values
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="A record that proves the cause of a difference.")

@@ -11,7 +11,7 @@ from hub.storage.sql import Row
 from hub.vocabulary import ReturnState
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Returned and refunded pieces of one order line.")

@@ -13,7 +13,7 @@ from hub.storage.sql import Row, Transaction
 from hub.unit_records import costs as ledger_costs
 from hub.unit_records.costs import By
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.unit_records.cost_types import FinancialEvent, UnitCost, UnitCosts, Valuation, sums
 
 

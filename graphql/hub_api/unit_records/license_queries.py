@@ -7,7 +7,7 @@ from hub.ledger import units
 from hub.storage.sql import Row, Transaction
 from hub.unit_records import licenses as licenses
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.unit_records.license_types import UnitLicense
 from hub_api.units.types import Unit
 

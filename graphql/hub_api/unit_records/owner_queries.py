@@ -12,7 +12,7 @@ from hub.unit_records import ownership, sensors
 from hub.unit_records.ownership import Period
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.unit_records.owner_types import Exposure, OwnerPeriod, SensorReading
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

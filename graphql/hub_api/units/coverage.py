@@ -12,7 +12,7 @@ from hub.clock import moment
 from hub.history.sales import Sale
 from hub.lifecycle import Action
 from hub.storage.sql import Row
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="One cover of a unit; both days belong to it.")

@@ -11,7 +11,7 @@ from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.types import STAFF, Unit, UnitEvent, UnitFieldInput
 
 

@@ -27,7 +27,7 @@ from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue.types import Location, Product
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.units.client_facts import ClientFacts
 from hub_api.units.coverage import CoverAnswer, ServiceRecord
 from hub_api.units.labels import UnitLabel

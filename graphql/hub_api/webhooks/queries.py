@@ -10,7 +10,7 @@ from hub.storage.sql import Row, Transaction
 from hub.webhooks import messages
 from hub_api.common import paging
 from hub_api.common.context import Context, Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 from hub_api.webhooks.types import WebhookDelivery, WebhookEndpoint
 
 DELIVERY_STATES = ("waiting", "delivered", "given_up")

@@ -11,7 +11,7 @@ from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub.webhooks import EndpointCard, EndpointState, messages, signing
 from hub_api.common.context import Info
-from hub_api.common.stored import each
+from hub_api.engine.stored import each
 
 
 @strawberry.input(

@@ -1,9 +1,10 @@
 """One record with a stored value that nobody can read stops no query, no page and no job."""
 
 import asyncio
+import random
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    Undefined,
+    get_named_type,
+    is_leaf_type,
+)
 
-import poisoning
 from api_client import Hub
-from commanding import SERIALS, Situation, document, mutations
+from commanding import CORE, SERIALS, Situation, document, mutations
 from hub import catalogue
 from hub.access import keys
 from hub.access.keys import Scope
@@ -29,8 +39,8 @@ from hub_api import app
 from hub_api.engine.limits import Limits
 from jobs import intake, relay, schedule
 from jobs.runtime import Runtime
-from poisoning import Dice, columns, poison, questions
 from recording import Recording, _Fixed, stage
+from tampering import VALUES, columns, poison
 from world import KEY, NOON, World
 
 # About the hub itself; the rest fills tables.
@@ -46,7 +56,86 @@ STORIES = (
     ("captureUnserializedStock", "reportFailedCapture", "putAlternatives", "recordService"),
 )
 PATHS = ("/", "/runs", "/differences", "/units", "/cases", "/orders", "/channels", "/webhooks")
+GIVEN = {
+    "identifier": "OK-1", "location": "WH", "channel": "rec", "code": "rec",
+    "sku": "CAM", "skus": ["CAM"], "at": "2026-12-20T00:00:00Z", "ref": "R-1",
+    "since": "2026-11-01T00:00:00Z", "until": "2026-12-20T00:00:00Z", "reads": ["OK-1"],
+    "readings": ["OK-1"], "scanned": ["OK-1"], "predicate": {"products": ["CAM"]},
+}  # fmt: skip
 EXPECTED = {"INVALID_INPUT", "UNKNOWN_REFERENCE", "UNKNOWN_UNIT"}
+
+
+def questions() -> Iterator[str]:
+    """Yield a document for each query of the schema whose arguments are known."""
+    assert CORE.query_type is not None
+    for name, field in CORE.query_type.fields.items():
+        given: dict[str, Any] = {}
+        for argument, each in field.args.items():
+            needed = isinstance(each.type, GraphQLNonNull) and each.default_value is Undefined
+            named = get_named_type(each.type)
+            if argument == "first":
+                given[argument] = 100
+            elif argument in GIVEN and needed:
+                given[argument] = GIVEN[argument]
+            elif needed and isinstance(named, GraphQLEnumType):
+                given[argument] = f"<{next(iter(named.values))}>"
+            elif needed:
+                break
+        else:
+            passed = ", ".join(f"{key}: {_literal(value)}" for key, value in given.items())
+            chosen = _chosen(get_named_type(field.type), 1)
+            yield f"{{ {name}{f'({passed})' if passed else ''} {chosen} }}"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(each) for each in value) + "]"
+    if not isinstance(value, str):
+        return str(value)
+    return value[1:-1] if value.startswith("<") else f'"{value}"'
+
+
+def _chosen(type_: Any, depth: int) -> str:
+    if is_leaf_type(type_):
+        return ""
+    if isinstance(type_, GraphQLUnionType | GraphQLInterfaceType):
+        return "{ __typename }"
+    assert isinstance(type_, GraphQLObjectType)
+    found = ["__typename"]
+    for name, each in type_.fields.items():
+        if any(
+            isinstance(arg.type, GraphQLNonNull) and arg.default_value is Undefined
+            for arg in each.args.values()
+        ):
+            continue
+        named = get_named_type(each.type)
+        if is_leaf_type(named):
+            found.append(name)
+        elif name == "nodes" or (depth < 2 and name != "warranty"):
+            found.append(f"{name} {_chosen(named, depth + (name != 'nodes'))}")
+    return "{ " + " ".join(found) + " }"
+
+
+class Dice:
+    """Draws from strategies of Hypothesis as a seed has it, for a world that is always the same."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def draw_from(self, values: Sequence[Any]) -> Any:
+        """Return one of some values."""
+        return self._random.choice(values)
+
+    def draw(self, strategy: Any) -> Any:
+        """Return a value of an integers, sampled_from or booleans strategy."""
+        plain = getattr(strategy, "wrapped_strategy", strategy)
+        if hasattr(plain, "elements"):
+            return self._random.choice(list(plain.elements))
+        if hasattr(plain, "start"):
+            return self._random.randint(plain.start, plain.end)
+        return self._random.random() < 0.5
 
 
 @dataclass(frozen=True)
@@ -237,7 +326,7 @@ def test_most_tables_have_a_row(full: Full, tmp_path: Path) -> None:
     ("kind", "value"),
     [
         pytest.param(kind, value, marks=() if value == values[0] else pytest.mark.slow)
-        for kind, values in poisoning.VALUES.items()
+        for kind, values in VALUES.items()
         for value in values
     ],
 )
@@ -258,7 +347,7 @@ def test_no_record_of_a_table_hides_the_others(
     path = tmp_path / "hub.db"
     shutil.copy(full.path, path)
     changed = 0
-    for kind, values in poisoning.VALUES.items():
+    for kind, values in VALUES.items():
         wanted = [each for each in EVERY if (each.kind, each.table) == (kind, table)]
         changed += len(poison(path, wanted, values[0]))
     if not changed:
