@@ -11,7 +11,7 @@ import pytest
 
 from api_client import Hub, play
 from correcting import never
-from hub import imports
+from hub import imports, kits
 from hub.access.keys import Scope
 from hub.capture import bulk, capture
 from hub.capture.answers import CaptureCode, Purpose
@@ -27,8 +27,9 @@ from hub.lifecycle import Action
 from hub.proof import checkpoints, conservation
 from hub.proof.checkpoints import Signer
 from hub.recalls import Resolution
-from hub.sync import listings
-from hub.unit_records import costs, further_identifiers, merging
+from hub.sync import bindings, listings
+from hub.unit_records import costs, further_identifiers, licenses, merging
+from hub.unit_records.licenses import License
 from recalling import caught, open_recall, resolve
 from world import NOON, World
 
@@ -294,7 +295,7 @@ def listed(world: World) -> None:
     channel = world.channel()
     unit = world.unit("SN-2")
     world.write(
-        lambda tx: listings.bind(
+        lambda tx: bindings.bind(
             tx, channel["id"], unit["product_id"], "ONE", {}, world.now, unit_id=unit["id"]
         )
     )
@@ -302,6 +303,17 @@ def listed(world: World) -> None:
 
 def stolen(world: World) -> None:
     world.do(Action.REPORT_STOLEN, "SN-2")
+
+
+def licensed(world: World) -> None:
+    given = License(reference="K-1", provider="Soft")
+    world.write(lambda tx: licenses.link(Work(tx, world.context(), new_id()), Scan("SN-2"), given))
+
+
+def in_a_kit(world: World) -> None:
+    world.receive("BODY", sku="SAW")
+    parts = [kits.Part(Scan("SN-2"))]
+    world.write(lambda tx: kits.assemble(Work(tx, world.context(), new_id()), Scan("BODY"), parts))
 
 
 def absorbing(world: World) -> None:
@@ -316,6 +328,8 @@ def absorbing(world: World) -> None:
         (sold, ["sale"]),
         (listed, ["listing"]),
         (stolen, ["status"]),
+        (licensed, ["entitlement"]),
+        (in_a_kit, ["kit"]),
         (absorbing, ["merged"]),
     ],
 )
