@@ -16,6 +16,7 @@ import orjson
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
+from hub.storage.documents import readable
 from hub.storage.rows import DecisionRuleRow
 from hub.storage.sql import Transaction
 
@@ -236,12 +237,10 @@ def remove(tx: Transaction, topic: Topic, code: str) -> None:
 
 def rules(tx: Transaction, topic: Topic, built_in: Sequence[Rule]) -> list[Rule]:
     """Return the rules of a topic in the order of their evaluation."""
-    own = [
-        _rule(row)
-        for row in tx.rows_as(
-            DecisionRuleRow, "SELECT * FROM decision_rule WHERE topic = :topic", topic=str(topic)
-        )
-    ]
+    rows = tx.rows_as(
+        DecisionRuleRow, "SELECT * FROM decision_rule WHERE topic = :topic", topic=str(topic)
+    )
+    own = readable(_rule, rows)
     replaced = {rule.code for rule in own}
     # The default rule stays, so that every case is decided.
     kept = [

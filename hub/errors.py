@@ -117,6 +117,15 @@ class ContradictsHistory(Refused):
     code = "CONTRADICTS_HISTORY"
 
 
+class CannotMerge(Refused):
+    """The two records are not plainly those of one unit; `reasons` names what stands against it.
+
+    `other_way` says that the other record could end in this one.
+    """
+
+    code = "CANNOT_MERGE"
+
+
 class KeyReused(Refused):
     """The idempotency key was used for another input: use a new key for a new command."""
 

@@ -30,6 +30,7 @@ class Status(StrEnum):
     CONDEMNED = "condemned"  # inspected and given up, to be written off
     AT_SUPPLIER = "at_supplier"  # returned to its supplier: it may come again
     WRITTEN_OFF = "written_off"
+    MERGED = "merged"  # a second record of a unit, absorbed by the first: no unit of its own
 
 
 class Action(StrEnum):
@@ -75,6 +76,8 @@ class Action(StrEnum):
     SENSE = "sense"
     ANNOTATE = "annotate"
     REIDENTIFY = "reidentify"
+    MERGE = "merge"
+    ABSORB = "absorb"
     CORRECT = "correct"
 
 
@@ -114,8 +117,10 @@ DISPOSABLE = FREE | GONE | {S.AT_SUPPLIER}
 RECEIVABLE = frozenset({S.EXPECTED, S.AT_SUPPLIER, S.WRITTEN_OFF})
 LOSABLE = MOVABLE | {S.EXPECTED, S.IN_TRANSFER}
 LEAVING = frozenset({A.SHIP, A.SELL, A.COLLECT})  # to a customer: a sale is fulfilled
-ANY = frozenset(S)
+ANY = frozenset(S) - {S.MERGED}  # every unit; a merged record is none
 LIVING = ANY - {S.WRITTEN_OFF}
+# A record of which nothing else depends on what it says: it may end in another one.
+MERGEABLE = FREE | {S.EXPECTED, S.IN_TRANSFER, S.MISSING, S.AT_SUPPLIER, S.WRITTEN_OFF}
 
 
 def _in(*statuses: Status) -> frozenset[Status]:
@@ -174,6 +179,10 @@ LIFECYCLE: dict[Action, Rule] = {
     A.ANNOTATE:      Rule(B.ANNOTATING, ANY, None, P.STAYS, blocked=True),
     # What it is called was wrong; whom it is promised to expects another product or serial.
     A.REIDENTIFY:    Rule(B.ANNOTATING, ANY, None, P.STAYS, promised=False, blocked=True),
+    # Two records of one unit: one ends, the other takes its names.
+    A.MERGE:         Rule(B.DECOMMISSIONING, MERGEABLE, S.MERGED, P.STAYS, promised=False,
+                          blocked=True),
+    A.ABSORB:        Rule(B.ANNOTATING, LIVING, None, P.STAYS, blocked=True),
 }
 # fmt: on
 
@@ -193,6 +202,7 @@ DISPOSITIONS = {
     S.CONDEMNED: Disposition.DAMAGED,
     S.AT_SUPPLIER: Disposition.RETURNED,
     S.WRITTEN_OFF: Disposition.DESTROYED,
+    S.MERGED: Disposition.INACTIVE,
 }
 
 

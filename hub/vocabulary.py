@@ -32,6 +32,7 @@ class BizStep(StrEnum):
     ASSEMBLING = "assembling"  # a unit becomes part of a kit
     DISASSEMBLING = "disassembling"
     CYCLE_COUNTING = "cycle_counting"  # a count: seen, missed, found
+    DECOMMISSIONING = "decommissioning"  # a record ends: the unit goes on under another one
     INSTALLING = "installing"  # taken into use: its warranty may start
     SENSOR_REPORTING = "sensor_reporting"
     ANNOTATING = "annotating"  # house word: something is linked to the unit, its state stays
@@ -41,6 +42,7 @@ class Disposition(StrEnum):
     """What a unit is after the step (GS1 CBV disposition)."""
 
     ACTIVE = "active"  # commissioned, not yet received
+    INACTIVE = "inactive"  # decommissioned: a record that was merged into another
     IN_PROGRESS = "in_progress"  # received, picked or packed: on its way through the building
     SELLABLE_NOT_ACCESSIBLE = "sellable_not_accessible"  # in the warehouse or the back room
     SELLABLE_ACCESSIBLE = "sellable_accessible"  # on the shelf of a shop

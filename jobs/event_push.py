@@ -16,6 +16,7 @@ import orjson
 from connectors import Connector, PushedEvent, PushEvents
 from hub.history import event_feed
 from hub.history.event_feed import FeedEvent, Position
+from hub.storage.documents import restriction
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, outbox
@@ -83,7 +84,7 @@ def _feed(runtime: Runtime, channel: ChannelRow, connector: PushEvents, tx: Tran
 
 def _of_channel(tx: Transaction, channel: ChannelRow, rows: Sequence[FeedEvent]) -> list[FeedEvent]:
     own = event_feed.shown_to(tx, rows, channel["client_id"])
-    sites = set(orjson.loads(channel["site_ids"] or "[]"))
+    sites = restriction(channel["site_ids"])
     return [row for row in own if not sites or sites & {row["to_site"], row["from_site"]}]
 
 

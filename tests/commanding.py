@@ -80,7 +80,7 @@ PREDICATES = (
     {"lots": ["L-1"]},
 )
 # Arguments that name a second unit beside the one that a command is about.
-OTHERS = {"parts", "new", "replacement"}
+OTHERS = {"parts", "new", "replacement", "absorb"}
 DEPTH_MAX = 3  # a predicate of a recall holds another one
 LEAVES: dict[str, tuple[Any, Any]] = {
     "String": ("a", "b"),

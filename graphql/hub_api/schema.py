@@ -36,6 +36,7 @@ from hub_api.counts.queries import CountQuery
 from hub_api.decision_rules.mutations import PolicyMutation
 from hub_api.decision_rules.queries import PolicyQuery
 from hub_api.descriptions import describe
+from hub_api.engine.tolerance import TolerantExecutor, within_int
 from hub_api.fulfillment.mutations import FulfillmentMutation
 from hub_api.fulfillment.queries import FulfillmentQuery
 from hub_api.fulfillment.task_mutations import WorkMutation
@@ -160,17 +161,20 @@ class Mutation(
     """Commands."""
 
 
-schema = require_zones(
-    describe(
-        strawberry.Schema(
-            query=Query,
-            mutation=Mutation,
-            subscription=Subscription,
-            types=list(TYPES.values()),
-            exception_handlers=HANDLERS,
-            config=StrawberryConfig(
-                disable_field_suggestions=True, scalar_map={AmountValue: Amount}
-            ),
+schema = within_int(
+    require_zones(
+        describe(
+            strawberry.Schema(
+                query=Query,
+                mutation=Mutation,
+                subscription=Subscription,
+                types=list(TYPES.values()),
+                exception_handlers=HANDLERS,
+                execution_context_class=TolerantExecutor,
+                config=StrawberryConfig(
+                    disable_field_suggestions=True, scalar_map={AmountValue: Amount}
+                ),
+            )
         )
     )
 )

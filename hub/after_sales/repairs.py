@@ -6,20 +6,19 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypedDict
 
-import orjson
-
 from hub import ledger
 from hub.catalogue import CURRENCY
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history import unit_history
 from hub.history.sales import story_of
-from hub.identifiers.numbers import canonical
+from hub.identifiers.numbers import canonical, verbatim
 from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
 from hub.ledger.units import Scan, UnitState, locate
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
+from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 from hub.sync import registrations
 
@@ -35,6 +34,7 @@ class _UnitId(TypedDict):
 
 class _SerialUnit(TypedDict):
     serial_canonical: str
+    serial_exact: str
     id: str
 
 
@@ -176,9 +176,7 @@ def service_history(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[
     """Return the service events of units after corrections, oldest first."""
     return {
         unit_id: [
-            {**row, "told": orjson.loads(row["details"]) if row["details"] else {}}
-            for row in rows
-            if row["action"] in SERVICE
+            {**row, "told": document(row["details"])} for row in rows if row["action"] in SERVICE
         ]
         for unit_id, rows in unit_history.as_corrected(tx, unit_ids).items()
     }
@@ -191,25 +189,33 @@ def _parts(tx: Transaction, parts: Sequence[Part]) -> list[dict[str, Any]]:
         for serial in (part.serial_out, part.serial_in)
         if serial
     }
-    # Two manufacturers may use one serial: only an unambiguous one is linked.
-    units = {
-        row["serial_canonical"]: row["id"]
-        for row in tx.rows_as(
-            _SerialUnit,
-            "SELECT serial_canonical, MIN(id) AS id FROM unit "
-            "WHERE serial_canonical IN (:serials...) GROUP BY serial_canonical "
-            "HAVING COUNT(*) = 1",
-            serials=sorted(serials),
-        )
-    }
+    rows = tx.rows_as(
+        _SerialUnit,
+        "SELECT serial_canonical, serial_exact, COALESCE(merged_into, id) AS id FROM unit "
+        "WHERE serial_canonical IN (:serials...)",
+        serials=sorted(serials),
+    )
+
+    def unit(serial: str | None) -> str | None:
+        """Two manufacturers may use one serial: only an unambiguous one is linked."""
+        if not serial:
+            return None
+        key, exact = canonical(serial), {"", verbatim(serial)}
+        found = {
+            row["id"]
+            for row in rows
+            if row["serial_canonical"] == key and row["serial_exact"] in exact
+        }
+        return found.pop() if len(found) == 1 else None
+
     return [
         {
             "part": part.part.strip(),
             "quantity": part.quantity,
             "serial_out": part.serial_out,
             "serial_in": part.serial_in,
-            "unit_out": units.get(canonical(part.serial_out)) if part.serial_out else None,
-            "unit_in": units.get(canonical(part.serial_in)) if part.serial_in else None,
+            "unit_out": unit(part.serial_out),
+            "unit_in": unit(part.serial_in),
         }
         for part in parts
     ]

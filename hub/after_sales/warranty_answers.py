@@ -8,6 +8,7 @@ from typing import TypedDict
 import orjson
 
 from hub.clock import micros, moment
+from hub.storage.documents import readable
 from hub.storage.rows import WarrantyRecordRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import Coverage, Warranty, WarrantyQuestion, WarrantyStatus
@@ -105,7 +106,7 @@ def known(tx: Transaction, unit_ids: Sequence[str], now: datetime) -> dict[str, 
         "JOIN unit ON unit.id = warranty_record.unit_id WHERE unit_id IN (:ids...)",
         ids=list(unit_ids),
     )
-    return {row["unit_id"]: _known(row, now) for row in rows}
+    return dict(readable(lambda row: (row["unit_id"], _known(row, now)), rows))
 
 
 def _known(row: _AnswerRow, now: datetime) -> Known:

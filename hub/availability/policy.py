@@ -5,6 +5,7 @@ select the units, for counting and for allocation alike. Share, safety buffer, c
 the quantity that is shown only: orders beyond it are still served.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -16,6 +17,7 @@ from hub.catalogue import reference
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
+from hub.storage.documents import UNREADABLE, document
 from hub.storage.rows import ListingRow
 from hub.storage.sql import Transaction
 
@@ -23,6 +25,8 @@ CONDITIONS = ("new", "open_box", "refurbished", "used")
 UNITS_MAX = 1_000_000
 VALUES_MAX = 50
 GRADE_CHARS_MAX = 20
+logger = logging.getLogger(__name__)
+
 MARK = "changed"  # actor and time of the last change, stored with the policy
 
 
@@ -61,9 +65,12 @@ class PolicyCard:
 
 def of_channel(channel: ChannelLike) -> Policy:
     """Return the policy of the listings of a channel that override nothing."""
-    sites = orjson.loads(channel["site_ids"]) if channel["site_ids"] else ()
-    base = {"safety_buffer": channel["safety_buffer"], "site_ids": sites}
-    return _policy(channel, base | points(channel["policy"]))
+    try:
+        sites = _stored(channel["site_ids"], list) or ()
+        base = {"safety_buffer": channel["safety_buffer"], "site_ids": sites}
+        return _policy(channel, base | _points(channel["policy"]))
+    except UNREADABLE as error:
+        return _closed(channel, error)
 
 
 def of_listing(channel: ChannelLike, own: str | None) -> Policy:
@@ -71,7 +78,16 @@ def of_listing(channel: ChannelLike, own: str | None) -> Policy:
     base = of_channel(channel)
     if not own:
         return base
-    return _policy(channel, asdict(base) | points(own))
+    try:
+        return _policy(channel, asdict(base) | _points(own))
+    except UNREADABLE as error:
+        return _closed(channel, error)
+
+
+def _closed(channel: ChannelLike, error: Exception) -> Policy:
+    """Return the policy in the place of one that cannot be read: nothing is offered."""
+    logger.warning("a policy of %s cannot be read, and offers nothing: %s", channel["code"], error)
+    return Policy(selling_paused=True, client_id=channel["client_id"])
 
 
 def _policy(channel: ChannelLike, given: dict[str, Any]) -> Policy:
@@ -109,14 +125,28 @@ def by_policy(policies: dict[str, Policy]) -> list[tuple[Policy, list[str]]]:
 
 def points(stored: str | None) -> dict[str, Any]:
     """Return the values that a stored policy sets."""
-    given: dict[str, Any] = orjson.loads(stored) if stored else {}
+    given = document(stored)
     given.pop(MARK, None)
     return given
 
 
+def _points(stored: str | None) -> dict[str, Any]:
+    """Return the values that a stored policy sets; raises ValueError for one that is unreadable."""
+    given: dict[str, Any] = _stored(stored, dict) or {}
+    given.pop(MARK, None)
+    return given
+
+
+def _stored(text: str | None, kind: type) -> Any:
+    found = orjson.loads(text) if text else None
+    if found is not None and not isinstance(found, kind):
+        raise ValueError(f"no {kind.__name__}: {text}")
+    return found
+
+
 def changed(stored: str | None) -> tuple[str, int] | None:
     """Return the actor and the time of the last change of a stored policy."""
-    mark = orjson.loads(stored).get(MARK) if stored else None
+    mark = document(stored).get(MARK)
     return (mark[0], mark[1]) if mark else None
 
 

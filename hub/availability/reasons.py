@@ -87,7 +87,8 @@ def explain(tx: Transaction, channel: ChannelLike, product_id: str, now: datetim
         ReasonCount,
         f"SELECT reason, COUNT(*) AS units FROM (SELECT {case} AS reason FROM unit "
         "JOIN location ON location.id = unit.location_id WHERE unit.product_id = :product "
-        "AND unit.status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off')) AS each "
+        "AND unit.status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off', 'merged'"
+        ")) AS each "
         "GROUP BY reason",
         product=product_id,
         **values,
@@ -124,7 +125,7 @@ def units(
         "JOIN location ON location.id = unit.location_id "
         "LEFT JOIN client ON client.id = unit.client_id "
         "LEFT JOIN hold ON hold.id = unit.promised_to WHERE unit.product_id = :product "
-        "AND unit.status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off') "
+        "AND unit.status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off', 'merged') "
         "AND unit.id > :after) AS each "
         "WHERE :reason = '' OR reason = :reason ORDER BY id LIMIT :limit",
         product=product_id,

@@ -57,6 +57,13 @@ def capture(
 
 def _agreeing(workspace: Workspace) -> None:
     content = workspace.content
+    if content.checks and not content.links <= content.checks:
+        wrong = ", ".join(sorted(content.links - content.checks))
+        workspace.refuse(
+            CaptureCode.CONTRADICTION,
+            f"the secondary label belongs to another primary label (link character {wrong}): "
+            "scan both labels of one unit",
+        )
     for read, what in (
         (content.lots, "lots"),
         (content.expiries, "days of expiry"),

@@ -9,6 +9,7 @@ from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
 from hub.identifiers.names import Name, UnitCode, is_tag_digits, names_of, unit_of
 from hub.identifiers.numbers import serial_key, verbatim
+from hub.ledger.unit_views import by_their_names
 from hub.ledger.units import UNITS, written_so
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
@@ -117,7 +118,7 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
         keys=keys,
     )
     ids = sorted({row["id"] for row in names})
-    units = {row["id"]: row for row in tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids)}
+    units = by_their_names(tx, tx.rows(f"{UNITS}WHERE unit.id IN (:ids...)", ids=ids))
     for row in names:
         found.setdefault(row["name"], {})[row["id"]] = units[row["id"]]
     return {name: list(bearing.values()) for name, bearing in found.items()}

@@ -39,7 +39,8 @@ def _named(workspace: Workspace) -> dict[str, Row]:
     keys |= {key for _, value in content.identifiers if (key := key_of(value))}
     keys |= {key for digits in content.presumed.values() if (key := key_of(digits))}
     found = workspace.units_named(keys)
-    found |= {unit_id: unit for unit_id, unit in workspace.met.items() if unit_id in content.ids}
+    labelled = {key: unit for key, unit in workspace.met.items() if key in content.ids}
+    found |= {unit["id"]: unit for unit in labelled.values()}
     return found
 
 

@@ -19,7 +19,9 @@ MIXED_CHARS_MAX = 6
 FILLED_CHARS_MAX = 40
 
 _CLOSER = (CaptureCode.LOOK_ALIKE, CaptureCode.TRANSPOSED, CaptureCode.TRUNCATED)
-LIKE = "SELECT id, product_id, serial, serial_canonical FROM unit WHERE "
+LIKE = (
+    "SELECT COALESCE(merged_into, id) AS id, product_id, serial, serial_canonical FROM unit WHERE "
+)
 
 
 class _SimilarUnit(TypedDict):

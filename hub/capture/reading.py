@@ -47,6 +47,8 @@ class ScanContent:
     splits: dict[str, str] = field(default_factory=dict)  # what a serial may be if a lot hides
     broken: set[str] = field(default_factory=set)  # what is wrong with barcodes
     doubts: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)  # HIBC: of secondary labels
+    checks: set[str] = field(default_factory=set)  # HIBC: of primary labels
 
 
 def parse_readings(readings: Sequence[str]) -> ScanContent:
@@ -85,6 +87,8 @@ def _sort(content: ScanContent, barcode: Barcode) -> None:
             content.identifiers.add((SCHEMES[kind], verbatim(value)))
         else:
             _values_of(content, kind).add(value)
+    content.links |= {barcode.link} if barcode.link else set()
+    content.checks |= {barcode.check} if barcode.check else set()
     if barcode.doubt is not None:
         content.doubts.add(barcode.doubt)
         content.splits |= _splits(barcode)

@@ -69,5 +69,5 @@ def count_captures(
         until=micros(until),
         **values,
     )
-    found = {CaptureMethod(row["captured_by"]): int(row["events"]) for row in rows}
+    found = {row["captured_by"]: int(row["events"]) for row in rows}
     return CaptureCounts(by_method={method: found.get(method, 0) for method in CaptureMethod})

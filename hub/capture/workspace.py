@@ -16,6 +16,7 @@ from hub.errors import InvalidBarcode
 from hub.identifiers.device_numbers import keys_of, normalized
 from hub.identifiers.numbers import canonical
 from hub.identifiers.serials import own_code
+from hub.ledger.unit_views import by_their_names
 from hub.ledger.units import UNITS
 from hub.storage.sql import Row, Transaction
 
@@ -55,7 +56,7 @@ class Workspace:
         """Return the units with any of these canonical identifiers, by id."""
         wanted = set(keys)
         return {
-            unit_id: unit
+            unit["id"]: unit
             for unit_id, unit in self.met.items()
             if unit["serial_canonical"] in wanted
             or any(values & wanted for values in self.names.get(unit_id, {}).values())
@@ -97,7 +98,7 @@ def _load_units(workspace: Workspace) -> None:
         keys=sorted(keys),
         ids=sorted(content.ids),
     )
-    workspace.met = {row["id"]: row for row in rows}
+    workspace.met = by_their_names(workspace.tx, rows)
     for unit_id in [each for each in content.ids if each not in workspace.met]:
         # No label of ours: another maker's number of the same form, such as a SMBIOS UUID.
         text = content.ids.pop(unit_id)
@@ -108,7 +109,7 @@ def _load_units(workspace: Workspace) -> None:
     for row in workspace.tx.rows_as(
         _CanonicalName,
         "SELECT unit_id, scheme, space, canonical FROM identifier WHERE unit_id IN (:ids...)",
-        ids=list(workspace.met),
+        ids=sorted({unit["id"] for unit in workspace.met.values()}),
     ):
         schemes = workspace.names.setdefault(row["unit_id"], {})
         for scheme in {row["scheme"], row["space"]}:

@@ -115,8 +115,9 @@ def _look_alikes(tx: Transaction, after: str, until: str, limit: int) -> list[Fi
         "AND other.product_id || '' = unit.product_id AND other.id < unit.id "
         "AND other.serial_canonical <> unit.serial_canonical "
         "JOIN product ON product.id = unit.product_id "
-        "WHERE unit.id > :after AND unit.id <= :until AND unit.status <> 'written_off' "
-        "AND other.status <> 'written_off' ORDER BY unit.id LIMIT :limit",
+        "WHERE unit.id > :after AND unit.id <= :until "
+        "AND unit.status NOT IN ('written_off', 'merged') "
+        "AND other.status NOT IN ('written_off', 'merged') ORDER BY unit.id LIMIT :limit",
         after=after,
         until=until,
         limit=limit,
@@ -138,7 +139,7 @@ def _without_receipt(tx: Transaction, limit: int) -> list[Find]:
         "SELECT unit.id, unit.serial, location.code FROM unit "
         "JOIN location ON location.id = unit.location_id "
         "WHERE unit.received_at IS NULL "
-        "AND unit.status NOT IN ('expected', 'missing', 'stolen', 'written_off') "
+        "AND unit.status NOT IN ('expected', 'missing', 'stolen', 'written_off', 'merged') "
         "ORDER BY unit.id LIMIT :limit",
         limit=limit,
     )

@@ -21,6 +21,7 @@ from hub.cases.trail import CaseAction
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, UnknownReference
+from hub.storage.documents import readable
 from hub.storage.rows import CaseOwnerRow, CaseRow, CaseRuleRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox
@@ -119,9 +120,8 @@ def remove(tx: Transaction, code: str) -> None:
 
 def rules(tx: Transaction) -> list[CaseRule]:
     """Return all rules in the order in which they are applied."""
-    return [
-        _rule(row) for row in tx.rows_as(CaseRuleRow, "SELECT * FROM case_rule ORDER BY rank, code")
-    ]
+    rows = tx.rows_as(CaseRuleRow, "SELECT * FROM case_rule ORDER BY rank, code")
+    return readable(_rule, rows)
 
 
 def _rule(row: CaseRuleRow) -> CaseRule:

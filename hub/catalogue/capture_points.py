@@ -22,7 +22,7 @@ READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
 NO_POINTS = frozenset({
     Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
-    Action.ANNOTATE, Action.REIDENTIFY,
+    Action.ANNOTATE, Action.REIDENTIFY, Action.MERGE, Action.ABSORB,
 })  # fmt: skip
 _ACTIONS = frozenset(str(action) for action in Action)
 

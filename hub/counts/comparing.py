@@ -16,7 +16,7 @@ from hub.storage.sql import Transaction
 UNSEEN = (
     Action.ALLOCATE, Action.RELEASE, Action.HOLD, Action.UNBLOCK, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
-    Action.ANNOTATE, Action.REIDENTIFY, Action.CORRECT,
+    Action.ANNOTATE, Action.REIDENTIFY, Action.MERGE, Action.ABSORB, Action.CORRECT,
 )  # fmt: skip
 RESULT_COLUMNS = (
     "id", "count_id", "subject", "identifier", "unit_id", "kind", "expected_at", "found_at",

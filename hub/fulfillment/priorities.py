@@ -16,6 +16,7 @@ from hub.catalogue import reference
 from hub.clock import moment
 from hub.decision_rules import Conditions, Facts, Priority, Rule, Topic
 from hub.errors import InvalidInput
+from hub.storage.documents import values
 from hub.storage.sql import Transaction
 
 TAGS_MAX = 10
@@ -86,7 +87,7 @@ class Ranking:
         return Priority(rule.decision), rule.code
 
     def _tags(self, row: PriorityFacts) -> frozenset[str]:
-        tags = set(orjson.loads(row["tags"] or "[]"))
+        tags = set(values(row["tags"]))
         if promised := row["promised_on"]:
             today = self._now.date().isoformat()
             tags |= {"overdue"} if promised < today else {"due"} if promised == today else set()

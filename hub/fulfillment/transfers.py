@@ -20,6 +20,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded
 from hub.ledger.units import UNITS, Scan, UnitState, UnitViewRow, locate
 from hub.lifecycle import Action, Status
+from hub.storage.documents import document
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import LocationRow
 from hub.storage.sql import Transaction
@@ -110,7 +111,7 @@ def _sent_to(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, Destination 
 
 
 def _destination(stored: str | None) -> str | None:
-    details: dict[str, Any] = orjson.loads(stored) if stored else {}
+    details: dict[str, Any] = document(stored)
     return details.get("destination")
 
 

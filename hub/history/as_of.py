@@ -32,7 +32,8 @@ _RESTATED = {
         "json_extract(entry.value, '$.status') AS status, "
         "json_extract(entry.value, '$.location_to') AS location_id FROM newest "
         "JOIN event ON event.unit_id = newest.unit_id AND event.version = newest.version, "
-        "json_each(event.details, '$.as_corrected') AS entry"
+        "json_each(CASE WHEN json_valid(event.details) THEN event.details ELSE '{}' END, "
+        "'$.as_corrected') AS entry"
     ),
     "postgresql": (
         "SELECT event.unit_id, (entry.value ->> 'version')::bigint AS version, "
@@ -113,7 +114,8 @@ def stock_as_of(
         f"standing.occurred_at AS since, {_called(tx, 'serial', recorded_by)} AS serial, "
         "product.sku FROM standing JOIN unit ON unit.id = standing.unit_id "
         f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
-        "WHERE standing.location_id = :place AND standing.unit_id > :after "
+        "WHERE standing.location_id = :place AND standing.status <> 'merged' "
+        "AND standing.unit_id > :after "
         "ORDER BY standing.unit_id LIMIT :limit",
         place=place["id"],
         after=after or "",
@@ -155,7 +157,8 @@ def trial_balance(
         "location.name AS location_name, standing.status, COUNT(*) AS units FROM standing "
         "JOIN unit ON unit.id = standing.unit_id "
         f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
-        f"JOIN location ON location.id = standing.location_id WHERE 1 = 1 {only}"
+        "JOIN location ON location.id = standing.location_id "
+        f"WHERE standing.status <> 'merged' {only}"
         "GROUP BY product.sku, location.code, location.name, standing.status "
         "ORDER BY product.sku, location.code, standing.status LIMIT :limit",
         limit=LINES_MAX + 1,
@@ -164,7 +167,8 @@ def trial_balance(
     if len(lines) > LINES_MAX:
         raise InvalidInput(f"more than {LINES_MAX} lines: name a product", field="sku")
     existed = tx.value(
-        f"{_told(tx)}SELECT COUNT(DISTINCT told.unit_id) FROM told "
+        f"{_told(tx)}SELECT COUNT(DISTINCT told.unit_id) "
+        "- COUNT(DISTINCT CASE WHEN told.status = 'merged' THEN told.unit_id END) FROM told "
         "JOIN unit ON unit.id = told.unit_id "
         f"JOIN product ON product.id = {_called(tx, 'product', recorded_by)} "
         f"WHERE told.occurred_at <= :at {only}",
@@ -188,7 +192,8 @@ def _called(tx: Transaction, what: str, recorded_by: datetime | None) -> str:
     if recorded_by is None:
         return column
     was = {
-        "sqlite": f"json_extract(event.details, '$.was.{what}')",
+        "sqlite": "CASE WHEN json_valid(event.details) "
+        f"THEN json_extract(event.details, '$.was.{what}') END",
         "postgresql": f"event.details::jsonb -> 'was' ->> '{what}'",
     }[tx.dialect]
     return (

@@ -57,6 +57,8 @@ INSTEAD = {
     Action.PACK: "release the unit instead: it goes back into stock",
     Action.LOSE: "find the unit instead",
     Action.REPORT_STOLEN: "find the unit instead",
+    Action.MERGE: "split the unit instead",
+    Action.ABSORB: "split the unit instead",
     Action.REIDENTIFY: "correct the product or serial again instead",
     Action.ENTER_KIT: "take the unit out of its kit instead",
     Action.LEAVE_KIT: "put the unit into the kit again instead",
@@ -100,6 +102,22 @@ def correct(
     impossible, StepNotAllowed if another step is right, VersionConflict for another version,
     InvalidInput for invalid values, UnknownReference for an unknown event.
     """
+    return _correct(work, event_id, reason, changes or Changes(), expected_version, INSTEAD)
+
+
+def withdraw(work: Work, event_id: str) -> Corrected:
+    """Declare that an event of a merge did not occur; only a split may call this."""
+    return _correct(work, event_id, Declaration.DID_NOT_OCCUR, Changes(), None, {})
+
+
+def _correct(
+    work: Work,
+    event_id: str,
+    reason: Declaration,
+    changes: Changes,
+    expected_version: int | None,
+    instead: Mapping[Action, str],
+) -> Corrected:
     if not (work.context.reason or "").strip() or len(work.context.reason or "") > REASON_CHARS_MAX:
         raise InvalidInput(
             f"say why, in 1 to {REASON_CHARS_MAX} characters: a correction needs its reason",
@@ -112,7 +130,10 @@ def correct(
         )
     event = next(row for row in rows if row["id"] == event_id)
     known = corrections(rows)
-    correction = _correction(work.tx, work.context, event, reason, changes or Changes(), known)
+    if reason is Declaration.DID_NOT_OCCUR and event["action"] in instead:
+        what = event["action"].replace("_", " ")
+        raise StepNotAllowed(f"{what}: {instead[Action(event['action'])]}", allowed=[])
+    correction = _correction(work.tx, work.context, event, reason, changes, known)
     places = places_of(work.tx, rows, correction["restated"].get("location"))
     before = replay(rows, known, places)
     after = replay(rows, known | {event_id: correction}, places)
@@ -145,7 +166,7 @@ def _history(tx: Transaction, event_id: str) -> tuple[UnitState, Sequence[Row]]:
     unit_id = tx.value("SELECT unit_id FROM event WHERE id = :id", id=event_id)
     if unit_id is None:
         raise UnknownReference(f"there is no event {event_id!r}", field="eventId")
-    (unit,) = locate(tx, [Scan(unit_id)])
+    (unit,) = locate(tx, [Scan(unit_id, itself=True)])
     assert isinstance(unit, UnitState)  # an event has a unit, and units are never deleted
     if unit.version > EVENTS_MAX:
         raise InvalidInput(f"the unit has more than {EVENTS_MAX} events", field="eventId")
@@ -171,8 +192,6 @@ def _correction(
             raise InvalidInput("what did not occur has nothing to restate", field="changes")
         if client.title_of(event):
             raise StepNotAllowed("title passed: transfer it back instead", allowed=[])
-        if action in INSTEAD:
-            raise StepNotAllowed(f"{action.replace('_', ' ')}: {INSTEAD[action]}", allowed=[])
     elif not restated and earlier is None:
         raise InvalidInput("say what was right instead", field="changes")
     if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEAVING:
@@ -276,6 +295,8 @@ def _carry(unit: UnitState, old: UnitSnapshot, new: UnitSnapshot) -> None:
         unit.grade = new.grade
     if old.sold_at != new.sold_at:
         unit.sold_at = new.sold_at
+    if old.merged_into != new.merged_into:
+        unit.merged_into = new.merged_into
 
 
 def _hold(

@@ -65,6 +65,7 @@ class UnitSnapshot:
     blocks: frozenset[str] = frozenset()
     grade: str | None = None
     sold_at: int | None = None
+    merged_into: str | None = None
 
 
 class HistoryPlace(TypedDict):
@@ -258,6 +259,8 @@ def _held(standing: UnitSnapshot, event: ReplayedEvent) -> UnitSnapshot:
             return replace(standing, blocks=standing.blocks | {kind})
         case Action.UNBLOCK:
             return replace(standing, blocks=standing.blocks - {kind})
+        case Action.MERGE:
+            return replace(standing, blocks=frozenset(), merged_into=event.details.get("into"))
         case Action.QUARANTINE:
             return replace(standing, blocks=standing.blocks | {str(HoldKind.QUALITY)})
     return standing

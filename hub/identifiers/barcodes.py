@@ -67,6 +67,8 @@ class Barcode:
     elements: tuple[Element, ...]
     symbology: str | None = None
     doubt: str | None = None
+    link: str | None = None  # of a HIBC secondary label: the check character of its primary
+    check: str | None = None  # of a HIBC primary label: its check character
 
     def values(self, *kinds: Kind) -> list[str]:
         """Return the values of these kinds, in order."""
@@ -185,7 +187,7 @@ def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barc
             (Kind.PRODUCTION_DATE, udi.produced),
         ]
         elements = tuple(Element(kind, str(value)) for kind, value in found if value is not None)
-        return Barcode(raw, form, elements)
+        return Barcode(raw, form, elements, link=udi.link, check=udi.check)
 
     return read_medical
 

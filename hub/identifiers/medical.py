@@ -25,6 +25,7 @@ class Udi:
     expiry: date | None = None
     produced: date | None = None
     link: str | None = None  # of a secondary label: the check character of its primary
+    check: str | None = None  # of a primary label or part: its check character
 
 
 def hibc_check(text: str) -> str:
@@ -71,7 +72,8 @@ def _hibc_part(part: str, udi: Udi, text: str) -> Udi:
     primary = _PRIMARY.fullmatch(part)
     if primary is None:
         raise InvalidBarcode(f"{part!r} is no part of a HIBC label", read=text)
-    return replace(udi, device=f"HIBCC:{primary['labeler']}{primary['product']}{primary['unit']}")
+    device = f"HIBCC:{primary['labeler']}{primary['product']}{primary['unit']}"
+    return replace(udi, device=device, check=hibc_check(f"+{part}"))
 
 
 _DATES = {

@@ -128,8 +128,13 @@ def compare(tx: Transaction, delivery_id: str) -> DeliveryCheck:
     }
     units = tx.rows_as(
         DeliveredUnit,
-        "SELECT id, serial, serial_canonical, serial_exact, product_id, lot, "
-        "delivery_line_id, received_at FROM unit WHERE delivery_id = :id ORDER BY received_at, id",
+        # What arrived under another name is the unit that absorbed the announced record.
+        "SELECT unit.id, unit.serial, unit.serial_canonical, unit.serial_exact, unit.product_id, "
+        "unit.lot, unit.delivery_line_id, COALESCE(unit.received_at, root.received_at) "
+        "AS received_at FROM unit LEFT JOIN unit AS root ON root.id = unit.merged_into "
+        "WHERE unit.delivery_id = :id AND NOT (unit.delivery_line_id IS NULL AND EXISTS ("
+        "SELECT 1 FROM unit AS announced WHERE announced.merged_into = unit.id "
+        "AND announced.delivery_id = :id)) ORDER BY received_at, unit.id",
         id=delivery_id,
     )
     check = DeliveryCheck(list(lines.values()))

@@ -82,7 +82,7 @@ def report(
     )
     wanted = Filter()
     wanted.add(counted)
-    wanted.add("unit.status <> 'written_off'")
+    wanted.add("unit.status NOT IN ('written_off', 'merged')")
     wanted.add("unit.product_id > :after", after=after)
     wanted.add("product.sku = :sku", sku=sku)
     wanted.add(

@@ -26,6 +26,7 @@ class _BearerRow(TypedDict):
     status: str
     received_at: int | None
     lot: str | None
+    merged_into: str | None
 
 
 class _BorneName(TypedDict):
@@ -41,6 +42,7 @@ class Taken(NamedTuple):
     unit_id: str | None = None
     expected: bool = False  # the unit has a record, and is not with us: it may arrive
     lot: str | None = None
+    merged: bool = False  # the serial is that of a record that the unit absorbed
 
 
 def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Taken]:
@@ -57,11 +59,16 @@ def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str,
     taken: dict[tuple[str, str], Taken] = {}
     for row in tx.rows_as(
         _BearerRow,
-        "SELECT unit.id, product_id, serial, serial_case, status, received_at, lot FROM unit "
-        "JOIN product ON product.id = product_id WHERE serial_canonical IN (:serials...)",
+        # A merged record is the unit that absorbed it, under its own serial.
+        "SELECT root.id, unit.product_id, unit.serial, serial_case, root.status, "
+        "root.received_at, root.lot, unit.merged_into FROM unit "
+        "JOIN unit AS root ON root.id = COALESCE(unit.merged_into, unit.id) "
+        "JOIN product ON product.id = unit.product_id WHERE unit.serial_canonical IN (:serials...)",
         serials=sorted(serials | names),
     ):
-        bearer = Taken(row["status"], row["id"], _is_expected(row), row["lot"])
+        bearer = Taken(
+            row["status"], row["id"], _is_expected(row), row["lot"], row["merged_into"] is not None
+        )
         taken[row["product_id"], serial_key(row["serial"], row["serial_case"])] = bearer
         for space, key in device_names(row["serial"]):
             taken[f"{SERIAL_IN}{space}", key] = bearer
@@ -109,7 +116,9 @@ def claim(
     others = [(f"{SERIAL_IN}{space}", key) for space, key in further]
     for claim in [own, *further, *serial_names, *others]:
         known = taken.get(claim)
-        if known is not None and (unit_id is None or known.unit_id != unit_id):
+        # Its serial stays that of the merged record: a unit is found by both.
+        absorbed = known is not None and known.merged and own_id is not None and claim == own
+        if known is not None and (unit_id is None or known.unit_id != unit_id or absorbed):
             raise DuplicateSerial(
                 f"a unit of {product['sku']} with {claim[1]} is known already ({known.status})",
                 status=known.status,

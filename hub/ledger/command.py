@@ -24,8 +24,9 @@ class UnitCommand:
     """One action with its location, allocation, hold, grade and further details for the event.
 
     `kit` is the id of the unit that the units become part of, `members` the number of parts of the
-    unit afterwards; `identity` is what a unit is from now on. `step` overrides the business step
-    of the action. `line` is the id of an order line, `expires_at` in microseconds since 1970.
+    unit afterwards; `into` is the id of the record that absorbs this one, `identity` what a unit is
+    from now on. `step` overrides the business step of the action. `line` is the id of an order
+    line, `expires_at` in microseconds since 1970.
     """
 
     action: Action
@@ -38,6 +39,7 @@ class UnitCommand:
     condition: str | None = None
     kit: str | None = None
     members: int | None = None
+    into: str | None = None
     step: BizStep | None = None
     details: dict[str, Any] | None = None
     identity: Identity | None = None

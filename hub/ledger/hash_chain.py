@@ -146,9 +146,22 @@ def _against_unit(tx: Transaction, last: EventRow) -> list[Break]:
         "serial": sealed.get("serial"),
         "product_id": sealed.get("product"),
         "manufacturer_id": sealed.get("manufacturer"),
+        "merged_into": _absorbed_by(tx, last),
     }
     return [
         Break(unit["id"], unit["version"], f"{name} of the unit differs from its events")
         for name, value in claims.items()
         if unit[name] != value
     ]
+
+
+def _absorbed_by(tx: Transaction, last: EventRow) -> str | None:
+    """Return the record that the merge of a record names, where its last event leaves it merged."""
+    if last["status"] != "merged":
+        return None
+    merge = tx.value(
+        "SELECT details FROM event WHERE unit_id = :id AND action = 'merge' "
+        "ORDER BY version DESC LIMIT 1",
+        id=last["unit_id"],
+    )
+    return document(merge).get("into")

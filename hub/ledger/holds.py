@@ -74,6 +74,9 @@ class Holds:
                 self._block(command, unit, _blocking(command.hold_kind))
             case Action.UNBLOCK:
                 self._unblock(unit, _blocking(command.hold_kind))
+            case Action.MERGE:  # they go over to the record that absorbs it
+                for kind in [HoldKind(each) for each in unit.holds]:
+                    self._unblock(unit, kind)
             case Action.QUARANTINE if HoldKind.QUALITY not in unit.holds:
                 self._block(command, unit, HoldKind.QUALITY)
 

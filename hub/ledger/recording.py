@@ -207,6 +207,8 @@ def _apply(
     unchanged(scan, unit)
     if command.action is Action.REIDENTIFY and command.identity is None:
         raise InvalidInput("say the right serial or product", field="serial")
+    if command.action is Action.MERGE and command.into is None:
+        raise InvalidInput("name the record that stays", field="keep")
     promised = unit.promised_to is not None
     rule = check(command.action, unit.status, promised=promised, blocked=unit.blocks > 0)
     _same_promise(command, unit)
@@ -335,6 +337,8 @@ def _mark(context: CommandContext, command: UnitCommand, unit: UnitState) -> Non
             unit.serial, unit.sku = command.identity.serial, command.identity.sku
             unit.product_id = command.identity.product_id
             unit.manufacturer_id = command.identity.manufacturer_id
+        case Action.MERGE:
+            unit.merged_into = command.into
         case Action.ENTER_KIT | Action.LEAVE_KIT:
             unit.kit_id = command.kit
         case Action.ASSEMBLE | Action.DISASSEMBLE:
@@ -359,7 +363,16 @@ def _details(
             details["utc_offset"] = context.occurred_at.strftime("%z")
     if command.action is Action.TRANSFER_OUT and command.location is not None:
         details["destination"] = command.location["code"]
-    for name in ("line", "hold_kind", "hold_reference", "grade", "condition", "kit", "members"):
+    for name in (
+        "line",
+        "hold_kind",
+        "hold_reference",
+        "grade",
+        "condition",
+        "kit",
+        "members",
+        "into",
+    ):
         if (value := getattr(command, name)) is not None:
             details[name] = value
     return details or None

@@ -7,7 +7,7 @@ from hub.catalogue import SELLING_KINDS
 from hub.ledger.units import UNITS, UnitViewRow
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import HoldRow, IdentifierRow, UnitFieldRow
-from hub.storage.sql import Transaction
+from hub.storage.sql import Row, Transaction
 
 RowOfUnit = TypeVar("RowOfUnit", bound=Mapping[str, Any])
 
@@ -29,6 +29,29 @@ def units_by_id(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, UnitViewR
     """Return units with product, manufacturer and location, by id."""
     rows = tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=list(unit_ids))
     return {row["id"]: row for row in rows}
+
+
+def by_their_names(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
+    """Return rows of `UNITS` by id; a merged record as the unit that absorbed it, under its name.
+
+    Such a row has the id and the state of that unit, and the serial that the record was found by.
+    """
+    merged = {row["id"]: row["merged_into"] for row in rows if row["merged_into"] is not None}
+    if not merged:
+        return {row["id"]: row for row in rows}
+    roots = {
+        row["id"]: row
+        for row in tx.rows_as(
+            UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=sorted(set(merged.values()))
+        )
+    }
+    own = ("serial_canonical", "serial_exact")
+    return {
+        row["id"]: {**roots[merged[row["id"]]], **{name: row[name] for name in own}}
+        if row["id"] in merged
+        else row
+        for row in rows
+    }
 
 
 def units(

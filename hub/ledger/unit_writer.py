@@ -15,7 +15,8 @@ def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitSt
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
         "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
         "blocks = :blocks, grade = :grade, condition = :condition, "
-        "kit_id = :kit_id, members = :members, received_at = :received_at, sold_at = :sold_at, "
+        "kit_id = :kit_id, members = :members, merged_into = :merged_into, "
+        "received_at = :received_at, sold_at = :sold_at, "
         "changed_at = :now, hash = :hash "
         "WHERE id = :id",
         [
@@ -32,6 +33,7 @@ def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitSt
                 "condition": unit.condition,
                 "kit_id": unit.kit_id,
                 "members": unit.members,
+                "merged_into": unit.merged_into,
                 "received_at": unit.received_at,
                 "sold_at": unit.sold_at,
                 "now": micros(context.now),

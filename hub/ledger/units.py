@@ -15,7 +15,8 @@ from hub.storage.sql import Row, Transaction
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
     "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
-    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.received_at, unit.expires_on, "
+    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.merged_into, "
+    "unit.received_at, unit.expires_on, "
     "unit.sold_at, unit.hash, unit.serial_canonical, unit.serial_exact, unit.client_id, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number, product.capture_points"
@@ -32,8 +33,17 @@ LOCKED_BY_NAME = "SELECT {columns} FROM {locked}".format(
     columns=COLUMNS,
     locked=LOCKED.format(
         ids="SELECT id FROM unit WHERE serial_canonical = :name "
-        "UNION ALL SELECT unit_id FROM identifier WHERE canonical = :name"
+        "UNION ALL SELECT unit_id FROM identifier WHERE canonical = :name "
+        "UNION ALL SELECT merged_into FROM unit WHERE serial_canonical = :name "
+        "AND merged_into IS NOT NULL"
     ),
+)
+
+# The units that bear names, and the records that absorbed them.
+UNIT_NAMES = (
+    "SELECT serial_canonical AS name, id, merged_into FROM unit "
+    "WHERE serial_canonical IN (:names...) UNION ALL "
+    "SELECT canonical, unit_id, NULL FROM identifier WHERE canonical IN (:names...) "
 )
 
 # Units as views show them: with product, manufacturer and location.
@@ -99,6 +109,7 @@ class LockedUnitRow(TypedDict):
     condition: str
     kit_id: str | None
     members: int
+    merged_into: str | None
     received_at: int | None
     expires_on: str | None
     sold_at: int | None
@@ -118,6 +129,7 @@ class LockedUnitRow(TypedDict):
 class _UnitName(TypedDict):
     name: str
     id: str
+    merged_into: str | None
 
 
 # Look-ups choose among rows of either shape.
@@ -131,7 +143,8 @@ Bearing = Sequence[tuple[Sequence[UnitLike], Name]]
 class Scan:
     """A scan of a unit: any identifier, and the product if one was read too.
 
-    `facts` go into the details of the event. `at` is the code of the location of the scan.
+    `facts` go into the details of the event. `at` is the code of the location of the scan. `itself`
+    finds a merged record by its own name, and not the unit that absorbed it.
     """
 
     identifier: str
@@ -139,6 +152,7 @@ class Scan:
     expected_version: int | None = None
     facts: dict[str, Any] | None = field(default=None, hash=False)
     at: str | None = None
+    itself: bool = False
 
 
 @dataclass(slots=True)
@@ -166,6 +180,7 @@ class UnitState:
     condition: str = "new"
     kit_id: str | None = None  # the unit that this one is part of
     members: int = 0  # how many units are part of this one
+    merged_into: str | None = None  # the record that absorbed this one
     expires_on: str | None = None  # its last day, as ISO text
     client_id: str | None = None  # owner of the goods; None: our own
     capture_points: str = "[]"  # of its product, as JSON
@@ -189,7 +204,7 @@ def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
     return [
         names
         if isinstance(names, Refused)
-        else _one(scan, [(_bearing(name, ids, rows), name) for name in names], states)
+        else _one(scan, [(_bearing(name, ids, rows), name) for name in names], rows, states)
         for scan, names in zip(scans, sought, strict=True)
     ]
 
@@ -209,7 +224,7 @@ def identify(tx: Transaction, scans: Sequence[Scan]) -> list[UnitViewRow | Refus
             if isinstance(names, Refused):
                 raise names
             bearing = [(_bearing(name, ids, rows), name) for name in names]
-            found.append(_choose(scan.identifier, bearing, scan.sku))
+            found.append(_choose(scan, bearing, rows))
         except Refused as refusal:
             found.append(refusal)
     return found
@@ -230,7 +245,8 @@ def find(
         for row in tx.rows_as(UnitViewRow, f"{UNITS}WHERE unit.id IN (:ids...)", ids=wanted)
         if client is None or row["client_id"] == client
     }
-    return _choose(identifier, [(_bearing(name, ids, rows), name) for name in names], sku)
+    bearing = [(_bearing(name, ids, rows), name) for name in names]
+    return _choose(Scan(identifier, sku), bearing, rows)
 
 
 def key_of(identifier: str) -> str:
@@ -282,12 +298,12 @@ def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
     if found:
         for row in tx.rows_as(
             _UnitName,
-            "SELECT serial_canonical AS name, id FROM unit WHERE serial_canonical IN (:names...) "
-            "UNION ALL "
-            "SELECT canonical, unit_id FROM identifier WHERE canonical IN (:names...)",
+            f"{UNIT_NAMES}UNION ALL SELECT id, id, merged_into FROM unit "
+            "WHERE id IN (:ids...) AND merged_into IS NOT NULL",
             names=list(found),
+            ids=[key for key in found if is_id(key)],
         ):
-            found[row["name"]].add(row["id"])
+            found[row["name"]] |= {row["id"], row["merged_into"] or row["id"]}
     return found
 
 
@@ -297,28 +313,49 @@ def _locked(
     """Find and lock the units of keys; return their ids by key and their rows by id."""
     if len(keys) == 1 and not is_id(keys[0]):  # one scan, the common case: one statement
         found = {row["id"]: row for row in tx.rows_as(LockedUnitRow, LOCKED_BY_NAME, name=keys[0])}
-        return {keys[0]: set(found)}, {**found}
+        return {keys[0]: set(found)}, _with_roots(tx, found)
     names = _unit_ids(tx, keys)
     ids = sorted({unit_id for each in names.values() for unit_id in each})
-    rows = tx.rows_as(LockedUnitRow, LOCKED_BY_ID, ids=ids)
-    return names, dict.fromkeys(ids) | {row["id"]: row for row in rows}
+    rows = {row["id"]: row for row in tx.rows_as(LockedUnitRow, LOCKED_BY_ID, ids=ids)}
+    return names, dict.fromkeys(ids) | _with_roots(tx, rows)
+
+
+def _with_roots(tx: Transaction, rows: dict[str, LockedUnitRow]) -> dict[str, LockedUnitRow | None]:
+    """Add the records that absorbed one of the rows while this command waited for its lock."""
+    late = {root for row in rows.values() if (root := row["merged_into"]) and root not in rows}
+    if not late:
+        return {**rows}
+    known: dict[str, LockedUnitRow | None] = {**rows}
+    return known | {
+        row["id"]: row for row in tx.rows_as(LockedUnitRow, LOCKED_BY_ID, ids=sorted(late))
+    }
 
 
 def _one(
-    scan: Scan, bearing: Bearing[LockedUnitRow], states: dict[str, UnitState]
+    scan: Scan,
+    bearing: Bearing[LockedUnitRow],
+    rows: Mapping[str, LockedUnitRow | None],
+    states: dict[str, UnitState],
 ) -> UnitState | Refused:
     try:
-        row = _choose(scan.identifier, bearing, scan.sku)
+        row = _choose(scan, bearing, rows)
     except Refused as refusal:
         return refusal
     # The same unit twice in one batch is one state: the second scan sees what the first did.
     return states.setdefault(row["id"], _state(row))
 
 
-def _choose(identifier: str, bearing: Bearing[UnitLike], sku: str | None) -> UnitLike:
+def _choose(
+    scan: Scan, bearing: Bearing[UnitLike], known: Mapping[str, UnitLike | None]
+) -> UnitLike:
     """Return the unit that bears the first name that any unit bears."""
+    identifier, sku = scan.identifier, scan.sku
     for units, name in bearing:
         rows = written_so(_fitting(units, sku, name.gtin), name)
+        if scan.itself:
+            rows = [row for row in rows if row["merged_into"] is not None] or rows
+        else:
+            rows = absorbers(rows, known)
         if len(rows) > 1:
             rows = _preferred(rows, name, sku)
         if len(rows) > 1:
@@ -348,6 +385,12 @@ def written_so(rows: list[Named], name: Name) -> list[Named]:
         if row["serial_exact"] in {"", name.exact} or row["serial_canonical"] not in name.keys
     ]
     return exact or rows
+
+
+def absorbers(rows: Iterable[UnitLike], known: Mapping[str, UnitLike | None]) -> list[UnitLike]:
+    """Return the units of records, each once: for a merged record, the one that absorbed it."""
+    roots = [known.get(row["merged_into"] or row["id"]) for row in rows]
+    return list({root["id"]: root for root in roots if root is not None}.values())
 
 
 def _preferred(rows: list[UnitLike], name: Name, sku: str | None) -> list[UnitLike]:
@@ -385,6 +428,7 @@ def _state(row: LockedUnitRow) -> UnitState:
         condition=row["condition"],
         kit_id=row["kit_id"],
         members=row["members"],
+        merged_into=row["merged_into"],
         expires_on=row["expires_on"],
         client_id=row["client_id"],
         capture_points=row["capture_points"],

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-import orjson
-
 from hub import cases, ledger
 from hub.cases import CaseKind, Finding, Severity
 from hub.clock import new_id
@@ -20,6 +18,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import allocation, line_status, order_holds, oversell, pre_orders, unmapped
 from hub.orders.line_status import LineStatus
+from hub.storage.documents import values
 from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import CaptureMethod
@@ -116,7 +115,7 @@ def _hand_over(
     line = one.line
     served = {one.key(unit["serial"]) for unit in one.left}
     served |= {one.key(serial) for serial in _came_back(tx, line)}
-    serials = orjson.loads(line["serials"])
+    serials = values(line["serials"])
     for serial in serials:
         if one.key(serial) not in served:
             _sell(tx, context, channel, order, line, serial)

@@ -20,7 +20,7 @@ OUTSIDE = {
     "in_transit": (Status.IN_TRANSFER,),
     "supplier": (Status.EXPECTED, Status.AT_SUPPLIER),
 }
-ANYWHERE = (Status.IN_KIT, Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF)
+ANYWHERE = (Status.IN_KIT, Status.MISSING, Status.STOLEN, Status.WRITTEN_OFF, Status.MERGED)
 
 _LAST = (
     "last AS (SELECT unit_id, status, location_to AS location_id FROM ("
@@ -39,6 +39,7 @@ class Law(StrEnum):
     PROMISE = "promise"  # a promised unit has its own active promise, and the reverse
     BLOCK = "block"  # a unit counts as many blocks as there are active blocking holds
     KIT = "kit"  # a part is where its one kit is, and a kit counts the parts that it has
+    MERGE = "merge"  # a merged record names the one record that absorbed it, which is a unit
     AVAILABLE = "available"  # per product and place: as many sellable units by events and holds
 
 
@@ -115,7 +116,8 @@ def check(tx: Transaction) -> Balance:
         "SUM(CASE WHEN promised_to IS NULL AND blocks > 0 THEN 1 ELSE 0 END) AS blocked, "
         "SUM(CASE WHEN promised_to IS NULL AND blocks = 0 AND NOT (status = 'in_stock' "
         "AND location.kind IN (:kinds...)) THEN 1 ELSE 0 END) AS elsewhere "
-        "FROM unit LEFT JOIN location ON location.id = unit.location_id",
+        "FROM unit LEFT JOIN location ON location.id = unit.location_id "
+        "WHERE unit.status <> 'merged'",
         kinds=_selling(),
     )
     assert totals is not None  # a count without a group always has its row
@@ -126,7 +128,7 @@ def check(tx: Transaction) -> Balance:
         kinds=_selling(),
     )
     breaches = [*_places(tx), *_counts(tx), *_promises(tx), *_blocks(tx), *_available(tx)]
-    breaches += _kits(tx)
+    breaches += [*_kits(tx), *_merges(tx)]
     return Balance(
         units=totals["units"],
         available=available,
@@ -269,3 +271,17 @@ def _kits(tx: Transaction) -> list[Breach]:
         limit=BREAKS_MAX,
     )
     return [Breach(Law.KIT, row["id"], f"{row['serial']} {row['message']}") for row in rows]
+
+
+def _merges(tx: Transaction) -> list[Breach]:
+    rows = tx.rows_as(
+        _Named,
+        "SELECT unit.id, unit.serial FROM unit "
+        "LEFT JOIN unit AS root ON root.id = unit.merged_into "
+        "WHERE (unit.status = 'merged' OR unit.merged_into IS NOT NULL) AND (unit.status <> "
+        "'merged' OR root.id IS NULL OR root.status = 'merged' OR unit.blocks <> 0 "
+        "OR unit.promised_to IS NOT NULL) ORDER BY unit.id LIMIT :limit",
+        limit=BREAKS_MAX,
+    )
+    message = "and the record that absorbed it do not agree"
+    return [Breach(Law.MERGE, row["id"], f"{row['serial']} {message}") for row in rows]

@@ -11,7 +11,11 @@ Step = tuple[str, str]  # "left" or "right", and the neighbour's digest there
 
 
 def _leaf(value: str) -> bytes:
-    return hashlib.sha256(b"\x00" + bytes.fromhex(value)).digest()
+    try:
+        content = bytes.fromhex(value)
+    except ValueError:  # a stored digest that was changed: it is found out, and stops no other
+        content = value.encode()
+    return hashlib.sha256(b"\x00" + content).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:

@@ -102,7 +102,7 @@ def containment(
         "AND hold.released_at IS NULL "
         "LEFT JOIN notice ON notice.recall_id = recall_unit.recall_id "
         "AND notice.customer_ref = recall_unit.customer_ref "
-        "WHERE recall_unit.recall_id = :recall GROUP BY channel.code",
+        "WHERE recall_unit.recall_id = :recall AND unit.merged_into IS NULL GROUP BY channel.code",
         recall=recall_id,
         customer=CUSTOMER,
     )

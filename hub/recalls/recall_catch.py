@@ -20,16 +20,18 @@ from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.holds import HoldKind
-from hub.ledger.rules.recall import DESTROYED
+from hub.ledger.rules.recall import DESTROYED, MERGED, unresolved
 from hub.ledger.units import Scan
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
 from hub.recalls import notices, recall_predicates
+from hub.storage.documents import readable
 from hub.storage.rows import OrderLineRow, RecallRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
 
 BATCH = 5_000
 REASON_CHARS_MAX = 200
+RECALL_HOLD = "SELECT id FROM hold WHERE unit_id = :id AND kind = 'recall' AND released_at IS NULL"
 LOCK = 7_201_118  # PostgreSQL's number of the lock between opening and catching
 COLUMNS = (
     "id", "recall_id", "unit_id", "why", "status_when_caught", "channel_id", "customer_ref",
@@ -83,12 +85,14 @@ def catch(work: Work, unit_ids: Sequence[str]) -> int:
         return 0
     if work.tx.dialect == "postgresql":  # SQLite has a single writer
         work.tx.run("SELECT pg_advisory_xact_lock_shared(:lock)", lock=LOCK)
-    return sum(
-        take(work, recall, unit_ids)
-        for recall in work.tx.rows_as(
-            RecallRow, "SELECT * FROM recall WHERE state = 'open' ORDER BY id"
-        )
-    )
+    rows = work.tx.rows_as(RecallRow, "SELECT * FROM recall WHERE state = 'open' ORDER BY id")
+    return sum(take(work, recall, unit_ids) for recall in readable(_compiled, rows))
+
+
+def _compiled(recall: RecallRow) -> RecallRow:
+    """Return a recall whose predicate can be read; raises one of `UNREADABLE`."""
+    recall_predicates.condition(orjson.loads(recall["predicate"]))
+    return recall
 
 
 def catch_recorded(work: Work, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
@@ -132,18 +136,93 @@ def take(
     values = fits.values if unit_ids is None else {**fits.values, "among": sorted(set(unit_ids))}
     found = work.tx.rows_as(
         _Id,
-        f"SELECT unit.id FROM unit WHERE ({fits.sql}) {among}AND NOT EXISTS ("
+        f"SELECT unit.id FROM unit WHERE ({fits.sql}) {among}AND unit.merged_into IS NULL "
+        "AND NOT EXISTS ("
         "SELECT 1 FROM recall_unit WHERE recall_unit.recall_id = :recall "
         "AND recall_unit.unit_id = unit.id) ORDER BY unit.id",
         recall=recall["id"],
         **values,
     )
-    ids = [row["id"] for row in found]
+    ids = sorted(
+        {row["id"] for row in found} | _under_former_names(work.tx, recall, fits, unit_ids)
+    )
     why = recall_predicates.reasons(predicate)
     context = replace(work.context, reason=f"{recall['ref']}: {recall['title']}"[:REASON_CHARS_MAX])
     for start in range(0, len(ids), BATCH):
         _batch(work.within(context), recall, ids[start : start + BATCH], why)
     return len(ids)
+
+
+def _under_former_names(
+    tx: Transaction,
+    recall: RecallRow,
+    fits: recall_predicates.Condition,
+    unit_ids: Sequence[str] | None,
+) -> set[str]:
+    """Return the units, not caught yet, of which a record that they absorbed matches a recall."""
+    rows = tx.rows_as(
+        _UnitId,
+        "SELECT unit.merged_into AS unit_id FROM unit WHERE unit.merged_into IS NOT NULL "
+        f"AND ({fits.sql}) AND NOT EXISTS (SELECT 1 FROM recall_unit "
+        "WHERE recall_unit.recall_id = :recall AND recall_unit.unit_id = unit.merged_into)",
+        recall=recall["id"],
+        **fits.values,
+    )
+    found = {row["unit_id"] for row in rows}
+    return found if unit_ids is None else found & set(unit_ids)
+
+
+def follow_merge(work: Work, kept: str, absorbed: str) -> None:
+    """Let the kept record of a unit stand for an absorbed one in its open recalls."""
+    work.tx.run(
+        "UPDATE recall_unit SET resolution = :merged, resolved_by = :actor, resolved_at = :now "
+        "WHERE unit_id = :absorbed AND resolution IS NULL",
+        merged=MERGED,
+        actor=work.context.actor,
+        now=micros(work.context.now),
+        absorbed=absorbed,
+    )
+    catch(work, [kept])
+
+
+def follow_split(work: Work, kept: str, split_off: str, *, since: int) -> None:
+    """Reopen the recalls of a record that was split off, and clear the kept one of those.
+
+    What a recall caught since the merge (`since`, in microseconds) by a name that was not the kept
+    record's is under that recall no longer.
+    """
+    work.tx.run(
+        "UPDATE recall_unit SET resolution = NULL, resolved_by = NULL, resolved_at = NULL "
+        "WHERE unit_id = :id AND resolution = :merged",
+        id=split_off,
+        merged=MERGED,
+    )
+    catch(work, [split_off])
+    for row in work.tx.rows_as(
+        RecallRow,
+        "SELECT recall.* FROM recall JOIN recall_unit ON recall_unit.recall_id = recall.id "
+        "WHERE recall_unit.unit_id = :id AND resolution IS NULL AND caught_at >= :since",
+        id=kept,
+        since=since,
+    ):
+        fits = recall_predicates.condition(orjson.loads(row["predicate"]))
+        query = f"SELECT unit.id FROM unit WHERE unit.id = :kept AND ({fits.sql})"
+        if work.tx.value(query, kept=kept, **fits.values) is None:
+            _clear(work, row["id"], kept)
+    if work.tx.value(RECALL_HOLD, id=kept) and not unresolved(work.tx, [kept]):
+        command = UnitCommand(action=Action.UNBLOCK, hold_kind=str(HoldKind.RECALL))
+        ledger.record(work, command, [Scan(kept)])
+
+
+def _clear(work: Work, recall_id: str, unit_id: str) -> None:
+    work.tx.run(
+        "UPDATE recall_unit SET resolution = 'cleared', resolved_by = :actor, "
+        "resolved_at = :now WHERE recall_id = :recall AND unit_id = :unit",
+        actor=work.context.actor,
+        now=micros(work.context.now),
+        recall=recall_id,
+        unit=unit_id,
+    )
 
 
 def _batch(

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 from hub.clock import micros
 from hub.errors import InvalidInput, UnknownReference
-from hub.identifiers.numbers import canonical
+from hub.identifiers.numbers import canonical, verbatim
 from hub.recalls import serial_periods, serial_ranges
 from hub.storage.sql import Transaction
 
@@ -182,7 +182,10 @@ def _text(name: str, value: Any) -> str:
 def _serials(name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not 0 < len(value) <= SERIALS_MAX:
         raise InvalidInput(f"name 1 to {SERIALS_MAX} serials", field=name)
-    return sorted({canonical(_text(name, each)) for each in value})
+    for each in value:
+        canonical(_text(name, each))
+    # As they are written: products with exact serials compare them so.
+    return sorted({verbatim(each) for each in value})
 
 
 def _day(name: str, value: Any) -> str:
@@ -257,7 +260,8 @@ def _named(predicate: Predicate, name: str) -> Iterator[Any]:
 _PLAIN = {
     "products": "{unit}.product_id IN (SELECT id FROM product WHERE sku IN (:{name}...))",
     "manufacturer": "{unit}.manufacturer_id IN (SELECT id FROM manufacturer WHERE code = :{name})",
-    "serials": "({unit}.serial_canonical IN (:{name}...) OR {unit}.id IN ("
+    "serials": "({unit}.serial_canonical IN (:{name}...) AND ({unit}.serial_exact = '' "
+    "OR {unit}.serial_exact IN (:{name}exact...)) OR {unit}.id IN ("
     "SELECT unit_id FROM identifier WHERE canonical IN (:{name}...)))",
     "lots": "{unit}.lot IN (:{name}...)",
     "produced_from": "{unit}.produced_on >= :{name}",
@@ -284,6 +288,10 @@ def _told(node: Predicate, unit: str, values: dict[str, Any], count: Iterator[in
                 texts.append(serial_ranges.compiled(name, value, serial, values, count))
             case "periods":
                 texts.append(_made(value, unit, values, count))
+            case "serials":
+                values[f"p{number}"] = sorted({canonical(each) for each in value})
+                values[f"p{number}exact"] = value
+                texts.append(_PLAIN[name].format(unit=unit, name=f"p{number}"))
             case "deliveries":
                 texts.append(_delivered(value, unit, values, count))
             case _:

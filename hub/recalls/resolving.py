@@ -40,6 +40,7 @@ class Resolution(StrEnum):
     REFUNDED = "refunded"
     DESTROYED = "destroyed"
     RETURNED = "returned"  # it came back, and no more is to be done
+    MERGED = "merged"  # the record that absorbed its record stands for it; set by the merge
     UNREACHABLE = "unreachable"  # its place is unknown, or the customer does not answer
 
 
@@ -112,6 +113,8 @@ def _resolvable(
 ) -> None:
     if row is None:
         raise UnknownReference(f"the unit is not under recall {ref}", field="units")
+    if resolution is Resolution.MERGED:
+        raise StepNotAllowed("merge the two records of the unit", allowed=[])
     if row["resolution"] is not None:
         raise StepNotAllowed(f"the unit is {row['resolution']} already", allowed=[])
     if resolution in FREES and unit.status in NOT_AT_HAND:

@@ -8,17 +8,33 @@ blanks.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from hub.errors import InvalidInput
 from hub.recalls import serial_ranges
 from hub.recalls.serial_ranges import DIGITS, Values
+from hub.storage.sql import Transaction
 
 RULE_CHARS_MAX = 100
 _PERIOD = re.compile(r"(?P<year>[0-9]{4})(?:-W(?P<week>[0-9]{2})|-(?P<month>[0-9]{2}))?")
 _PARTS = {"y": ("y", (2, 4)), "m": ("m", (2,)), "w": ("w", (2,))}
 _HIGHEST = {"m": 12, "w": 53}
+
+
+class _Rule(TypedDict):
+    code: str
+    serial_period: str | None
+
+
+def rules_of(tx: Transaction, codes: Sequence[str]) -> dict[str, str | None]:
+    """Return the rules of manufacturers by their codes; None where no rule is registered."""
+    rows = tx.rows_as(
+        _Rule,
+        "SELECT code, serial_period FROM manufacturer WHERE code IN (:codes...)",
+        codes=list(codes),
+    )
+    return dict.fromkeys(codes) | {row["code"]: row["serial_period"] for row in rows}
 
 
 def check_rule(rule: str) -> str:

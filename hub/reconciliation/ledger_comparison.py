@@ -19,12 +19,18 @@ def differences(proof: Proof, signed: Checked, balance: Balance) -> Iterator[Com
     by_unit = sorted(proof.breaks, key=lambda each: each.unit_id)
     for unit_id, breaks in groupby(by_unit, key=lambda each: each.unit_id):
         yield _unit(unit_id, list(breaks))
+    # One subject may break in several ways, and is one difference all the same.
+    by_checkpoint: dict[str, list[str]] = {}
     for text in signed.breaks:
-        about = text.partition(":")[0]
-        yield _broken(Kind.LEDGER_SEAL, f"checkpoint:{about}", about, text)
+        by_checkpoint.setdefault(text.partition(":")[0], []).append(text)
+    for about, texts in by_checkpoint.items():
+        yield _broken(Kind.LEDGER_SEAL, f"checkpoint:{about}", about, "; ".join(texts))
+    by_law: dict[tuple[str, str], list[str]] = {}
     for breach in balance.breaches:
-        about = f"{breach.law}:{breach.subject}"
-        yield _broken(Kind.LEDGER_BALANCE, about, breach.subject, f"{breach.law}: {breach.message}")
+        by_law.setdefault((str(breach.law), breach.subject), []).append(breach.message)
+    for (law, subject), texts in by_law.items():
+        evidence = f"{law}: {'; '.join(texts)}"
+        yield _broken(Kind.LEDGER_BALANCE, f"{law}:{subject}", subject, evidence)
 
 
 def matched(proof: Proof) -> int:

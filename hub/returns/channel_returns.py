@@ -18,6 +18,7 @@ from hub.orders import line_status, order_lookup
 from hub.orders.line_status import LineStatus
 from hub.orders.order_lookup import ChannelOrderRow
 from hub.returns import refunds
+from hub.storage.documents import values
 from hub.storage.rows import (
     ChannelReturnLineRow,
     ChannelReturnRow,
@@ -257,7 +258,7 @@ def _wrong_serials(
     for line in reported:
         one = statuses[line["order_line_ref"]]
         left = {one.key(unit["serial"]) for unit in [*one.left, *_back(tx, one)]}
-        wrong += [each for each in orjson.loads(line["serials"]) if one.key(each) not in left]
+        wrong += [each for each in values(line["serials"]) if one.key(each) not in left]
     return wrong
 
 
@@ -377,7 +378,7 @@ def of_unit(tx: Transaction, line_id: str, unit: _SerialOfUnit) -> ChannelReturn
     line = order_lookup.line_of(tx, line_id)
     (one,) = line_status.of_lines(tx, order_lookup.order_of(tx, line["order_id"]), [line])
     for row in rows:
-        if one.key(unit["serial"]) in {one.key(each) for each in orjson.loads(row["serials"])}:
+        if one.key(unit["serial"]) in {one.key(each) for each in values(row["serials"])}:
             return _announced(row)
     back = one.back
     for row in (each for each in rows if each["comes_back"]):

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-import orjson
-
+from hub.storage.documents import values
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import ChannelReturnLineRow, ChannelReturnRow
 from hub.storage.sql import Transaction
@@ -136,12 +135,12 @@ def _with_lines(tx: Transaction, rows: Sequence[_ReturnRow]) -> list[ReturnView]
         "WHERE channel_return_line.return_id IN (:ids...) ORDER BY channel_return_line.id",
         ids=list(lines),
     ):
-        lines[line["return_id"]].append({**line, "serials": orjson.loads(line["serials"])})
+        lines[line["return_id"]].append({**line, "serials": values(line["serials"])})
     return [
         {
             **row,
             "lines": lines[row["id"]],
-            "exchange_line_refs": orjson.loads(row["exchange_line_refs"]),
+            "exchange_line_refs": values(row["exchange_line_refs"]),
         }
         for row in rows
     ]

@@ -15,6 +15,7 @@ from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import AccountInUse, InvalidInput, StepNotAllowed, UnknownReference
+from hub.storage.documents import values
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox, listings, outbox, rate_limits
@@ -180,7 +181,7 @@ def _check_account(tx: Transaction, card: ChannelCard) -> None:
         code=card.code,
     )
     for other in others:
-        parts = orjson.loads(other["account"])
+        parts = values(other["account"])
         both = [each for each in card.account for part in parts if _overlap(each, part)]
         if both and not other["shares_account"]:
             raise AccountInUse(
@@ -192,9 +193,7 @@ def _check_account(tx: Transaction, card: ChannelCard) -> None:
 
 def accounts_of(channel: ChannelRow) -> frozenset[str]:
     """Return the accounts that a channel serves parts of: the widest name of each part."""
-    return frozenset(
-        part.partition(ACCOUNT_SEPARATOR)[0] for part in orjson.loads(channel["account"] or "[]")
-    )
+    return frozenset(part.partition(ACCOUNT_SEPARATOR)[0] for part in values(channel["account"]))
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -262,13 +261,13 @@ def with_capability(tx: Transaction, *capabilities: str) -> list[ChannelRow]:
     return [
         row
         for row in rows
-        if has_remote(row) and set(capabilities) <= set(orjson.loads(row["capabilities"]))
+        if has_remote(row) and set(capabilities) <= set(values(row["capabilities"]))
     ]
 
 
 def has_remote(channel: ChannelLike) -> bool:
     """Return whether a system is at the other end; the hub's own channel has none."""
-    return bool(orjson.loads(channel["capabilities"]))
+    return bool(values(channel["capabilities"]))
 
 
 def require_remote(channel: ChannelLike) -> None:
@@ -279,7 +278,7 @@ def require_remote(channel: ChannelLike) -> None:
 
 def can(channel: ChannelLike, capability: str) -> bool:
     """Return whether a channel's connector has a capability."""
-    return capability in orjson.loads(channel["capabilities"])
+    return capability in values(channel["capabilities"])
 
 
 def pause(tx: Transaction, channel_id: str, reason: str) -> None:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-import orjson
-
 from hub.availability import counting
 from hub.availability.policy import of_channel
 from hub.availability.rows import ChannelLike
 from hub.clock import micros
+from hub.storage.documents import document
 from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
@@ -227,7 +226,7 @@ def _leased(row: ListingLevelRow, binding: _Binding, counts: dict[str, int]) -> 
     return LeasedLevel(
         listing_id=row["listing_id"],
         sku=binding["sku"],
-        remote=orjson.loads(binding["remote"]),
+        remote=document(binding["remote"]),
         desired=counts[row["listing_id"]],
         observed=row["observed"],
         version=row["wanted_version"],

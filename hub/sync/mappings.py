@@ -15,6 +15,7 @@ import orjson
 
 from hub.availability.rows import ChannelLike
 from hub.errors import InvalidInput
+from hub.storage.documents import document
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
@@ -248,7 +249,7 @@ def _carriers(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
         channel=channel["id"],
         limit=SHIPMENTS_MAX,
     )
-    named = (orjson.loads(row["payload"]).get("carrier") for row in rows)
+    named = (document(row["payload"]).get("carrier") for row in rows)
     return Counter((each, each) for each in named if each)
 
 
@@ -265,4 +266,4 @@ def _key(term: str) -> str:
 
 
 def _all(channel: ChannelLike) -> dict[str, list[dict[str, str]]]:
-    return orjson.loads(channel["mappings"]) if channel["mappings"] else {}
+    return document(channel["mappings"])

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol, TypedDict
 
-import orjson
-
+from hub.storage.documents import document
 from hub.storage.rows import OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync import outbox
@@ -74,5 +73,5 @@ def again(tx: Transaction, unit_id: str, reference: str, now: datetime) -> None:
     elif facts:
         newest = facts[0]
         key = f"{TOPIC}:{unit_id}:{reference}"
-        payload = orjson.loads(newest["payload"])
+        payload = document(newest["payload"])
         outbox.put(tx, [outbox.Fact(newest["channel_id"], TOPIC, unit_id, key, payload)], now)

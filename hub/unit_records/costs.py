@@ -27,7 +27,7 @@ AMOUNT_MAX = 10**12
 BOOKED = (
     Action.RECEIVE, Action.SELL, Action.SHIP, Action.COLLECT, Action.ACCEPT_RETURN,
     Action.WRITE_OFF, Action.RETURN_TO_SUPPLIER, Action.LOSE, Action.REPORT_STOLEN,
-    Action.FIND, Action.CORRECT,
+    Action.FIND, Action.CORRECT, Action.MERGE,
 )  # fmt: skip
 # Statuses outside our stock; a lost unit counts until it is written off.
 NOT_ON_HAND = (
@@ -36,6 +36,7 @@ NOT_ON_HAND = (
     Status.SOLD,
     Status.AT_SUPPLIER,
     Status.WRITTEN_OFF,
+    Status.MERGED,
 )
 
 
@@ -71,6 +72,10 @@ class BookedCost(BookedEvent):
     """An event for accounting with the costs of its unit up to then, by currency."""
 
     costs: dict[str, int]
+
+
+class _BorneCost(UnitCostRow):
+    bearer_id: str
 
 
 class _CountedPart(TypedDict):
@@ -190,6 +195,25 @@ def of_units(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Row]]:
     return found
 
 
+def borne(tx: Transaction, unit_ids: Sequence[str], at: int) -> dict[str, list[Row]]:
+    """Return the cost lines that count for units at an instant, in microseconds.
+
+    They are those of the units up to then, and those of merged records as a valuation counts them.
+    """
+    found: dict[str, list[Row]] = {unit_id: [] for unit_id in unit_ids}
+    for row in tx.rows_as(
+        _BorneCost,
+        f"WITH inside AS (SELECT id AS unit_id FROM unit WHERE id IN (:ids...)), {_bearing('')} "
+        "SELECT unit_cost.*, bearing.unit_id AS bearer_id FROM unit_cost JOIN bearing "
+        "ON bearing.record_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at "
+        f"AND {_COUNTS} ORDER BY unit_cost.recorded_at, unit_cost.id",
+        ids=list(unit_ids),
+        at=at,
+    ):
+        found[row["bearer_id"]].append(row)
+    return found
+
+
 def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = None) -> Valuation:
     """Value the stock at an instant, by the current knowledge.
 
@@ -208,9 +232,10 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
         "LEFT JOIN client ON client.id = unit.client_id "
         "WHERE NOT standing.status IN (:outside...) AND NOT location.kind IN (:kinds...)"
         f"{own}), "
-        "paid AS (SELECT unit_cost.* FROM unit_cost JOIN inside "
-        "ON inside.unit_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at"
-        f"{paid_since}) "
+        f"{_bearing(since)}, paid AS (SELECT bearing.unit_id, unit_cost.id, unit_cost.kind, "
+        "unit_cost.amount, unit_cost.currency, unit_cost.takes_back FROM unit_cost JOIN bearing "
+        "ON bearing.record_id = unit_cost.unit_id WHERE unit_cost.occurred_at <= :at "
+        f"AND {_COUNTS}{paid_since}) "
     )
     away = [str(kind) for kind in OUTSIDE_KINDS if kind is not LocationKind.IN_TRANSIT]
     values: dict[str, Any] = as_of.times(at, None) | {
@@ -243,6 +268,35 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
     )
 
 
+# Of a merged record count the costs of the kinds of which the unit has none in force itself, nor a
+# record that it absorbed before: one unit was bought once.
+_COUNTS = (
+    "(bearing.record_id = bearing.unit_id OR NOT EXISTS (SELECT 1 FROM unit_cost AS own "
+    "JOIN unit AS record ON record.id = own.unit_id WHERE (record.id = bearing.unit_id "
+    "OR record.merged_into = bearing.unit_id AND record.id < bearing.record_id) "
+    "AND own.kind = unit_cost.kind AND own.takes_back IS NULL AND own.occurred_at <= :at "
+    "AND NOT EXISTS (SELECT 1 FROM unit_cost AS reversal WHERE reversal.takes_back = own.id)))"
+)
+_MERGED_BY = (
+    "EXISTS (SELECT 1 FROM event WHERE event.unit_id = merged.id AND event.action = 'merge' "
+    "AND event.occurred_at <= :at)"
+)
+
+
+def _bearing(since: str) -> str:
+    """Return the SQL of the records whose costs the units inside bear: their own, and merged ones.
+
+    `since` is the column of a client's valuation, or empty.
+    """
+    more = ", inside.since" if since else ""
+    return (
+        f"bearing AS (SELECT inside.unit_id, inside.unit_id AS record_id{more} FROM inside "
+        f"UNION ALL SELECT inside.unit_id, merged.id{more} FROM unit AS merged "
+        "JOIN inside ON inside.unit_id = merged.merged_into "
+        f"WHERE merged.merged_into IS NOT NULL AND {_MERGED_BY})"
+    )
+
+
 def _counted(tx: Transaction, inside: str, values: dict[str, Any]) -> list[_CountedPart]:
     """Count the units of each part, and those without an acquisition that still holds."""
     return tx.rows_as(
@@ -263,7 +317,7 @@ def _own(client: str | None) -> tuple[str, str, str]:
     return (
         " AND unit.client_id = :client AND (unit.client_since IS NULL OR unit.client_since <= :at)",
         ", unit.client_since AS since",
-        " AND (inside.since IS NULL OR unit_cost.recorded_at >= inside.since)",
+        " AND (bearing.since IS NULL OR unit_cost.recorded_at >= bearing.since)",
     )
 
 
@@ -288,9 +342,19 @@ def booked_after(tx: Transaction, transaction_id: int, seq: int, *, limit: int) 
         limit=limit,
     )
     paid = of_units(tx, sorted({row["unit_id"] for row in rows}))
-    return [
-        {**row, "costs": _costs_until(paid[row["unit_id"]], row["occurred_at"])} for row in rows
-    ]
+    return [{**row, "costs": _costs_at(tx, row, paid[row["unit_id"]])} for row in rows]
+
+
+def _costs_at(tx: Transaction, event: BookedEvent, lines: Sequence[Row]) -> dict[str, int]:
+    """Return the costs of an event's unit; of a record that is merged, those that end with it."""
+    unit_id, instant = event["unit_id"], event["occurred_at"]
+    root = tx.value("SELECT merged_into FROM unit WHERE id = :id", id=unit_id)
+    if event["action"] == Action.MERGE and root is not None:
+        goes_on = {line["id"] for line in borne(tx, [root], instant)[root]}
+        return _costs_until([line for line in lines if line["id"] not in goes_on], instant)
+    if tx.value("SELECT id FROM unit WHERE merged_into = :id LIMIT 1", id=unit_id) is not None:
+        return totals(borne(tx, [unit_id], instant)[unit_id])
+    return _costs_until(lines, instant)
 
 
 def _costs_until(lines: Iterable[Row], instant: int) -> dict[str, int]:

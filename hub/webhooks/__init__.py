@@ -21,6 +21,7 @@ from hub.commands.context import CommandContext
 from hub.errors import Forbidden, InvalidInput, StepNotAllowed, UnknownReference
 from hub.history import event_feed
 from hub.history.event_feed import FeedEvent, Position
+from hub.storage.documents import restriction
 from hub.storage.rows import WebhookEndpointRow
 from hub.storage.sql import Row, Transaction
 from hub.webhooks import addresses, payload, signing
@@ -72,9 +73,9 @@ class Filter:
     def of(cls, endpoint: WebhookEndpointRow) -> "Filter":
         """Return the filter of an endpoint."""
         return cls(
-            topics=frozenset(orjson.loads(endpoint["topics"])),
+            topics=restriction(endpoint["topics"]),
             product_id=endpoint["product_id"],
-            site_ids=frozenset(orjson.loads(endpoint["site_ids"] or "[]")),
+            site_ids=restriction(endpoint["site_ids"]),
             client_id=endpoint["client_id"],
         )
 

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 
-import orjson
 import strawberry
 
 from hub.after_sales.claim_rules import ClaimFinding
@@ -10,6 +9,7 @@ from hub.after_sales.cover import CoverKind, CoverStatus, Entitled
 from hub.clock import moment
 from hub.decision_rules import ClaimDecision
 from hub.errors import UnknownReference
+from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
 from hub_api.units.coverage import UnitCover
@@ -49,7 +49,7 @@ class WarrantyClaim:
     @classmethod
     def of(cls, row: Row) -> "WarrantyClaim":
         """Show a row."""
-        told = orjson.loads(row["evidence"])
+        told = document(row["evidence"])
         return cls(
             id=strawberry.ID(row["id"]),
             fault=row["fault"],

@@ -15,6 +15,7 @@ from hub.identifiers.labels import LabelFormat
 from hub.ledger import units
 from hub_api.capture.types import Capture, CaptureCount, CaptureStatistics, ReadTag, TagReading
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.labels import UnitLabel
 
 
@@ -60,7 +61,7 @@ class CaptureQuery:
         return TagReading(
             reads=len(reads),
             known=sum(tag.code is CaptureCode.OK for tag in tags),
-            tags=[ReadTag.of(tag) for tag in tags],
+            tags=each(ReadTag.of, tags),
         )
 
     @strawberry.field(

@@ -11,6 +11,7 @@ from hub.capture.bulk import Tag
 from hub.vocabulary import CaptureMethod
 from hub_api.catalogue.types import Product
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.types import Identifier, Unit
 
 
@@ -81,7 +82,7 @@ class Capture:
             expires_on=parts.expires_on,
             ssccs=list(parts.ssccs),
             others=list(parts.others),
-            suggestions=[CaptureSuggestion.of(each) for each in found.suggestions],
+            suggestions=each(CaptureSuggestion.of, found.suggestions),
         )
 
 

@@ -16,6 +16,7 @@ from hub_api.cases.rule_types import (
 )
 from hub_api.cases.types import Case
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.type
@@ -61,4 +62,4 @@ class CaseRuleQuery:
         found = await info.context.read(
             lambda tx: quality.look(tx, check, now, limit=page_size(first))
         )
-        return [QualityFind.of(each) for each in found]
+        return each(QualityFind.of, found)

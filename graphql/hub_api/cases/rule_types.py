@@ -11,6 +11,7 @@ from hub.cases.quality import Check, Find
 from hub.cases.rules import CaseRule, Conditions, Parameters, RuleAction
 from hub.clock import moment
 from hub.storage.sql import Row, Transaction
+from hub_api.engine.stored import each
 
 
 @strawberry.input(
@@ -167,9 +168,9 @@ class QualityFind:
 
 def shown_rules(tx: Transaction) -> list[CaseRuleShown]:
     """Return all rules for cases, in the order in which they apply."""
-    return [CaseRuleShown.of(each) for each in rules.rules(tx)]
+    return each(CaseRuleShown.of, rules.rules(tx))
 
 
 def shown_owners(tx: Transaction) -> list[CaseOwner]:
     """Return the owner of each kind of case that has one."""
-    return [CaseOwner.of(row) for row in rules.owners(tx)]
+    return each(CaseOwner.of, rules.owners(tx))

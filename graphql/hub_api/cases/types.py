@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
-import orjson
 import strawberry
+from strawberry.scalars import JSON
 
 from hub.cases import CaseKind, Severity
 from hub.cases import trail as trails
 from hub.cases.trail import CaseAction
 from hub.clock import moment
+from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Step that was taken on a case, with its actor and instant.")
@@ -65,7 +67,7 @@ class Case:
     )
     async def trail(self, info: Info) -> list[CaseEvent]:
         rows = await info.context.loaders.of(trails.of_cases).load(str(self.id))
-        return [CaseEvent.of(row) for row in rows]
+        return each(CaseEvent.of, rows)
 
     @classmethod
     def of(cls, row: Row, now: datetime) -> "Case":
@@ -79,7 +81,7 @@ class Case:
             severity=Severity(row["severity"]),
             state=row["state"],
             summary=row["summary"],
-            details=orjson.loads(row["details"]),
+            details=JSON(document(row["details"])),
             owner=row["owner"],
             occurrences=row["occurrences"],
             opened_at=moment(row["opened_at"]),

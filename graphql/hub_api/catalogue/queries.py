@@ -13,6 +13,7 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import listing_views, listings
 from hub_api.catalogue.types import Availability, ChannelStock, Location, LocationStock, Product
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 SKUS_MAX = 200
 
@@ -44,7 +45,7 @@ class CatalogueQuery:
                 limit=paging.page_size(first),
             )
         )
-        return [Product.of(row) for row in rows]
+        return each(Product.of, rows)
 
     @strawberry.field(description="All places, by code.")
     async def locations(self, info: Info) -> list[Location]:
@@ -52,7 +53,7 @@ class CatalogueQuery:
         rows = await info.context.read(
             lambda tx: tx.rows("SELECT * FROM location ORDER BY code LIMIT 10000")
         )
-        return [Location.of(row) for row in rows]
+        return each(Location.of, rows)
 
 
 def _availability(tx: Transaction, skus: list[str], now: datetime) -> list[Availability]:

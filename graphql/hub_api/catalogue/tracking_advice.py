@@ -7,6 +7,7 @@ from hub.catalogue import tracking_advice as advice
 from hub.catalogue.tracking_advice import Advice, Criterion
 from hub_api.catalogue.types import Product
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Whether a product should be followed by serial.")
@@ -49,4 +50,4 @@ class AdviceQuery:
         found = await info.context.read(
             lambda tx: advice.advise(tx, skus, value_above=value_above, currency=currency)
         )
-        return [TrackingAdvice.of(each) for each in found]
+        return each(TrackingAdvice.of, found)

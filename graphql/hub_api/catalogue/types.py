@@ -16,6 +16,7 @@ from hub.catalogue import (
 )
 from hub.catalogue.serial_case import SerialCase
 from hub.lifecycle import Action
+from hub.recalls import serial_periods
 from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub_api.common.context import Info
@@ -33,6 +34,15 @@ _TRAITS = frozenset(str(each) for each in Trait)
 class Manufacturer:
     code: str
     name: str
+
+    @strawberry.field(
+        description="Where year, month or week of production stand in its serials, as registered: "
+        "`LTyyyyww*`; null: no rule is known."
+    )
+    async def serial_period(self, info: Info) -> str | None:
+        """Load its rule."""
+        found: str | None = await info.context.loaders.of(serial_periods.rules_of).load(self.code)
+        return found
 
 
 @strawberry.type(description="A place where units are.")

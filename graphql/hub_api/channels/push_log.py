@@ -4,14 +4,17 @@ from datetime import datetime
 
 import orjson
 import strawberry
+from strawberry.scalars import JSON
 
 from hub.access.keys import Scope
 from hub.clock import moment
 from hub.errors import InvalidInput
+from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 from hub.sync import channels, push_log
 from hub.sync.push_log import PushOutcome
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 FIRST_MAX = 500
 
@@ -35,7 +38,7 @@ class Push:
     def of(cls, row: Row) -> "Push":
         """Show a row."""
         try:
-            sent = orjson.loads(row["sent"])
+            sent = JSON(document(row["sent"]))
         except orjson.JSONDecodeError:
             sent = None
         return cls(
@@ -74,4 +77,4 @@ class PushQuery:
             found = channels.get(tx, channel)
             return push_log.recent(tx, found["id"], subject, before, first)
 
-        return [Push.of(row) for row in await info.context.read(work)]
+        return each(Push.of, await info.context.read(work))

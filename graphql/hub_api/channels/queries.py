@@ -8,6 +8,7 @@ from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.channels.types import Channel, DeadLetter
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.type
@@ -20,7 +21,7 @@ class ChannelQuery:
         rows = await info.context.read(
             lambda tx: tx.rows("SELECT * FROM channel ORDER BY code LIMIT 1000")
         )
-        return [Channel.of(row) for row in rows]
+        return each(Channel.of, rows)
 
     @strawberry.field(description="One channel by its code.")
     async def channel(self, info: Info, code: str) -> Channel:

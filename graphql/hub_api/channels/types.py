@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-import orjson
 import strawberry
 
 from hub import clients
 from hub.clock import moment
+from hub.storage.documents import values
 from hub.storage.rows import ChannelStreamRow
 from hub.storage.sql import Row
 from hub.sync import channels, circuit, streams
@@ -14,6 +14,7 @@ from hub.sync.channels import GoneOrders, Health, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="How far a channel is behind.")
@@ -132,10 +133,10 @@ class Channel:
             code=row["code"],
             name=row["name"],
             connector=row["connector"],
-            capabilities=orjson.loads(row["capabilities"]),
+            capabilities=values(row["capabilities"]),
             state=row["state"],
             paused_reason=row["paused_reason"],
-            account=orjson.loads(row["account"]),
+            account=values(row["account"]),
             shares_account=bool(row["shares_account"]),
             safety_buffer=row["safety_buffer"],
             oversell=Oversell(row["oversell"]),
@@ -169,7 +170,7 @@ class Channel:
     @strawberry.field(description="How its pulls and pushes go, by name, and since when they fail.")
     async def streams(self, info: Info) -> list[ChannelStream]:
         rows = await info.context.read(lambda tx: streams.of_channel(tx, self.id))
-        return [ChannelStream.of(row) for row in rows]
+        return each(ChannelStream.of, rows)
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:

@@ -15,6 +15,7 @@ from hub.unit_records.costs import By
 from hub_api.clients.types import MIDDLE, Client, ClientReport, ClientStockLine
 from hub_api.common.context import Context, Info
 from hub_api.common.paging import cursor, position
+from hub_api.engine.stored import each
 from hub_api.unit_records.cost_types import Valuation
 
 USUAL_LINES = 20
@@ -34,7 +35,7 @@ class ClientQuery:
                 limit=paging.page_size(first),
             )
         )
-        return [Client.of(row) for row in rows]
+        return each(Client.of, rows)
 
     @strawberry.field(
         description="A client's stock by product and place. A client's own key names none.",
@@ -51,7 +52,7 @@ class ClientQuery:
             client_id = _client_id(tx, info.context, asked)
             return clients.stock(tx, client_id, after=(sku, place), limit=limit)
 
-        return [ClientStockLine.of(row) for row in await info.context.database.report(read)]
+        return each(ClientStockLine.of, await info.context.database.report(read))
 
     @strawberry.field(
         description="Value of the goods of a client at an instant: units and costs since the "

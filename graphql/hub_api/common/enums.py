@@ -47,6 +47,7 @@ from hub.sync.mappings import MappingKind
 from hub.sync.push_log import PushOutcome
 from hub.unit_records.costs import By, CostKind
 from hub.unit_records.further_identifiers import Audience
+from hub.unit_records.merging import MergeObstacle
 from hub.unit_records.ownership import OwnerKind
 from hub.vocabulary import (
     BizStep,
@@ -117,6 +118,7 @@ strawberry.enum(
     name="ErrorReason",
     description="Reason for a correction, by EPCIS 2.0.",
 )
+strawberry.enum(MergeObstacle, name="MergeObstacle", description="Obstacle to merging two records.")
 strawberry.enum(Law, name="ConservationLaw", description="Law that the ledger always keeps.")
 strawberry.enum(
     DeliveryState, name="AdvanceShipNoticeState", description="State of an advance ship notice."

@@ -8,6 +8,7 @@ import strawberry
 
 from hub.errors import InvalidInput
 from hub.identifiers.numbers import is_id
+from hub_api.engine.stored import each
 
 Node = TypeVar("Node")
 RowT = TypeVar("RowT", bound=Mapping[str, Any])
@@ -45,14 +46,15 @@ def page(
     rows: Sequence[RowT], first: int, after: str | None, make: Callable[[RowT], Node]
 ) -> Connection[Node]:
     """Make a page of rows, of which one more than `first` was read."""
-    edges = [Edge(node=make(row), cursor=cursor(str(row["id"]))) for row in rows[:first]]
+    shown = rows[:first]
+    edges = each(lambda row: Edge(node=make(row), cursor=cursor(str(row["id"]))), shown)
     return Connection(
         edges=edges,
         page_info=PageInfo(
             has_next_page=len(rows) > first,
-            end_cursor=edges[-1].cursor if edges else None,
+            end_cursor=cursor(str(shown[-1]["id"])) if shown else None,
             has_previous_page=after is not None,
-            start_cursor=edges[0].cursor if edges else None,
+            start_cursor=cursor(str(shown[0]["id"])) if shown else None,
         ),
     )
 

@@ -13,6 +13,7 @@ from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub import errors
 from hub.errors import Refused
 from hub.storage.database import TROUBLES, ReadTooLong
+from hub.unit_records.merging import MergeObstacle
 from hub.vocabulary import HoldReason
 from hub_api.engine.wire import TRY_AGAIN
 
@@ -118,6 +119,16 @@ class ContradictsHistory(Problem):
     )
 
 
+@strawberry.type(description="The two records are not plainly those of one unit.")
+class CannotMerge(Problem):
+    reasons: list[MergeObstacle] = strawberry.field(
+        description="Obstacles, each of its kind.", default_factory=list
+    )
+    other_way: bool = strawberry.field(
+        description="The other record could end in this one: exchange the two.", default=False
+    )
+
+
 @strawberry.type(description="The idempotency key was used for another input.")
 class IdempotencyKeyReused(Problem):
     key: str | None = None
@@ -156,6 +167,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.OutOfOrder: OutOfOrder,
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
+    errors.CannotMerge: CannotMerge,
     errors.KeyReused: IdempotencyKeyReused,
     errors.NotEnoughStock: NotEnoughStock,
     errors.AccountInUse: AccountInUse,
@@ -187,6 +199,8 @@ def problem(code: str, message: str, details: Mapping[str, Any] | None) -> Probl
     given = dict(details or {})
     if shown is OrderOnHold and given.get("hold"):
         given["hold"] = HoldReason(given["hold"])
+    if shown is CannotMerge:
+        given["reasons"] = [MergeObstacle(each) for each in given.get("reasons", ())]
     names = shown.__dataclass_fields__.keys() & given.keys()
     return shown(code=code, message=message, **{name: given[name] for name in names})
 

@@ -21,6 +21,7 @@ STATUS: Words = {
     "STOLEN": "Stolen",
     "CONDEMNED": "Condemned",
     "AT_SUPPLIER": "Back at the supplier",
+    "MERGED": "Merged",
     "WRITTEN_OFF": "Written off",
 }
 # What happened, as a line of a history; what may be done next.
@@ -64,6 +65,8 @@ HAPPENED: Words = {
     "CHANGE_OWNER": "Owner changed",
     "SENSE": "Measured",
     "ANNOTATE": "Noted",
+    "MERGE": "Merged into another record",
+    "ABSORB": "Took over a second record",
     "REIDENTIFY": "Serial or product put right",
     "CORRECT": "Corrected",
 }
@@ -107,6 +110,8 @@ ACTION: Words = {
     "CHANGE_OWNER": "Change the owner",
     "SENSE": "Measure",
     "ANNOTATE": "Note",
+    "MERGE": "Merge into another record",
+    "ABSORB": "Take over a second record",
     "REIDENTIFY": "Put serial or product right",
     "CORRECT": "Correct",
 }
@@ -125,6 +130,7 @@ DISPOSITION: Words = {
     "UNKNOWN": "Whereabouts unknown",
     "STOLEN": "Stolen",
     "UNAVAILABLE": "Part of a kit",
+    "INACTIVE": "Merged into another record",
 }
 HOLD: Words = {
     "SALE": "Promised",

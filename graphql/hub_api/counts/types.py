@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
 import strawberry
 
 from hub import counts
@@ -11,6 +10,7 @@ from hub.access.keys import Scope
 from hub.clock import moment
 from hub.counts import Adjusted, Answer, Kind, Noted, Tally
 from hub.lifecycle import Action
+from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
@@ -78,7 +78,7 @@ class CountResult:
     @classmethod
     def of(cls, row: Row) -> "CountResult":
         """Show a row."""
-        evidence = orjson.loads(row["evidence"])
+        evidence = document(row["evidence"])
         seen = evidence.get("last_seen")
         return cls(
             id=strawberry.ID(row["id"]),

@@ -14,6 +14,7 @@ from hub_api.decision_rules.types import (
     RuleConditionsInput,
     rules,
 )
+from hub_api.engine.stored import each
 
 DecisionRulesResult = answer("DecisionRulesResult", DecisionRules)
 
@@ -45,7 +46,7 @@ class PolicyMutation:
         done = await call.once(
             context, lambda work: policies.put(work.tx, context, rule, BUILT_IN[topic])
         )
-        shown = [DecisionRule.of(each) for each in await rules(call.info, topic)]
+        shown = each(DecisionRule.of, await rules(call.info, topic))
         return DecisionRules(rules=shown, replayed=done.replayed)
 
     @command(
@@ -57,5 +58,5 @@ class PolicyMutation:
         done = await call.once(
             call.context.command_context(), lambda work: policies.remove(work.tx, topic, code)
         )
-        shown = [DecisionRule.of(each) for each in await rules(call.info, topic)]
+        shown = each(DecisionRule.of, await rules(call.info, topic))
         return DecisionRules(rules=shown, replayed=done.replayed)

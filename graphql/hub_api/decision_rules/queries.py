@@ -7,6 +7,7 @@ from hub.access.keys import Scope
 from hub.decision_rules import Topic
 from hub_api.common.context import Info
 from hub_api.decision_rules.types import DecisionRule, RuleFactsInput, rules
+from hub_api.engine.stored import each
 
 
 @strawberry.type
@@ -19,7 +20,7 @@ class PolicyQuery:
     )
     async def decision_rules(self, info: Info, topic: Topic) -> list[DecisionRule]:
         info.context.require(Scope.POS, Scope.SCANNER)
-        return [DecisionRule.of(rule) for rule in await rules(info, topic)]
+        return each(DecisionRule.of, await rules(info, topic))
 
     @strawberry.field(description="The rule that would decide. Nothing is changed by it.")
     async def preview_rule(self, info: Info, topic: Topic, facts: RuleFactsInput) -> DecisionRule:

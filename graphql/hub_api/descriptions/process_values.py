@@ -260,6 +260,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "PROMISE": "Each promised unit has its own active promise, and the reverse.",
         "BLOCK": "Each unit counts as many blocks as there are active blocking holds.",
         "KIT": "Each part is where its kit is, and each kit counts its parts.",
+        "MERGE": "Each merged record names the unit that absorbed it.",
         "AVAILABLE": "Events and holds give the same number of available units.",
     },
     "ReturnDecision": {
@@ -306,6 +307,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "DESTROYED": "The unit was destroyed.",
         "RETURNED": "The unit went back to the supplier.",
         "UNREACHABLE": "The customer could not be reached.",
+        "MERGED": "The record was merged: the unit that absorbed it stands for it.",
     },
     "NoticeState": {
         "UNREACHABLE": "There is no address of the customer.",

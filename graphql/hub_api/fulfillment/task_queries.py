@@ -13,6 +13,7 @@ from hub.orders import order_lookup
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.fulfillment.task_types import Pick, Task, Transfer
 
 
@@ -41,7 +42,7 @@ class WorkQuery:
                 order_lookup.order_of(tx, order_id)
             return picking.pick_list(tx, now, order_id=order_id, site_id=site, first=first)
 
-        return [Pick.of(row) for row in await info.context.read(read)]
+        return each(Pick.of, await info.context.read(read))
 
     @strawberry.field(
         description="Open tasks at the site of a location, the most urgent first.",
@@ -56,7 +57,7 @@ class WorkQuery:
         def read(tx: Transaction) -> Sequence[Row]:
             return tasks.tasks(tx, now, catalogue.location(tx, location), first=first, kind=kind)
 
-        return [Task.of(row) for row in await info.context.read(read)]
+        return each(Task.of, await info.context.read(read))
 
     @strawberry.field(
         description="Units under way between our sites: from where, to where, since when.",

@@ -2,13 +2,13 @@
 
 from datetime import date, datetime
 
-import orjson
 import strawberry
 
 from hub.clock import moment
 from hub.decision_rules import Priority
 from hub.fulfillment.tasks import TaskKind
 from hub.orders import order_views
+from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub_api.common.context import Info
 from hub_api.orders.types import Order
@@ -89,7 +89,7 @@ class Task:
             order_id=strawberry.ID(row["order_id"]) if row["order_id"] else None,
             order=row["number"],
             line_id=strawberry.ID(row["line_id"]) if row["line_id"] else None,
-            tags=orjson.loads(row["tags"] or "[]"),
+            tags=values(row["tags"]),
             promised_on=_day(row["promised_on"]),
             unit_id=strawberry.ID(row["id"]),
         )

@@ -13,6 +13,7 @@ from hub.inbound.ship_notices import DeliveryState
 from hub.ledger.event_writer import SCANS_MAX
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.results import UnitResult
 
 
@@ -94,7 +95,7 @@ class AdvanceShipNoticeCheck:
             over=AdvanceShipNoticeSerials.of(check.over),
             unexpected=AdvanceShipNoticeSerials.of(check.unexpected),
             missing=check.missing,
-            lines=[AdvanceShipNoticeLine.of(line) for line in check.lines],
+            lines=each(AdvanceShipNoticeLine.of, check.lines),
         )
 
 

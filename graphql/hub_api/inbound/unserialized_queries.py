@@ -7,6 +7,7 @@ from hub.inbound import unserialized_stock as unserialized_stock
 from hub.inbound.unserialized_stock import SerializationOrder
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.inbound.unserialized_types import SerializationPriority, UnserializedStock
 
 
@@ -47,4 +48,4 @@ class SerializationQuery:
         rows = await info.context.read(
             lambda tx: unserialized_stock.priorities(tx, by, first=first, skip=skip)
         )
-        return [SerializationPriority.of(row) for row in rows]
+        return each(SerializationPriority.of, rows)

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
 import strawberry
 
 from hub.catalogue import Tracking, Trait
 from hub.clock import moment
 from hub.inbound import unserialized_stock as unserialized_stock
+from hub.storage.documents import values
 from hub.storage.sql import Row
 
 
@@ -80,7 +80,7 @@ class SerializationPriority:
             category=row["category"],
             value=row["value"],
             currency=row["currency"],
-            traits=[Trait(each) for each in orjson.loads(row["traits"])],
+            traits=[Trait(each) for each in values(row["traits"])],
             unread=int(row["unread"]),
             tracking=Tracking(row["tracking"]),
             tracked_since=_moment(row["tracked_since"]),

@@ -12,6 +12,7 @@ from hub.ledger.units import Scan
 from hub.storage.sql import Row
 from hub_api.common.command_inputs import UnitInput
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.results import UnitResult
 from hub_api.units.types import Unit
 
@@ -91,7 +92,7 @@ class KitStock:
 
 async def _units(info: Info, unit_ids: list[str]) -> list[Unit]:
     loader = info.context.loaders.of(unit_views.units_by_id)
-    return [Unit.of(row) for row in await loader.load_many(unit_ids)]
+    return each(Unit.of, await loader.load_many(unit_ids))
 
 
 def plain(check: Check) -> dict[str, Any]:

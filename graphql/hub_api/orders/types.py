@@ -14,6 +14,7 @@ from hub.returns.views import returns_of_orders
 from hub.storage.rows import OrderLineRow
 from hub.vocabulary import HoldReason, LineKind, OrderState
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.returns.channel_returns import ChannelReturn
 from hub_api.units.types import Unit
 
@@ -60,7 +61,7 @@ class OrderLine:
     )
     async def units(self, info: Info) -> list[Unit]:
         rows = await info.context.loaders.of(order_views.line_units).load(self.id)
-        return [Unit.of(row) for row in rows]
+        return each(Unit.of, rows)
 
 
 @strawberry.type(description="A unit that an order had, or has: the link stays for good.")
@@ -225,7 +226,7 @@ class Order:
     async def lines(self, info: Info) -> list[OrderLine]:
         """Load the lines."""
         rows = await info.context.loaders.of(order_views.order_lines).load(self.id)
-        return [OrderLine.of(row) for row in rows]
+        return each(OrderLine.of, rows)
 
     @strawberry.field(
         description="Every unit that it ever had, the first first: also what came back or was "
@@ -235,7 +236,7 @@ class Order:
     async def units(self, info: Info) -> list[OrderUnit]:
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         found = await info.context.loaders.of(bindings.of_orders).load(self.id)
-        return [OrderUnit.of(each) for each in found]
+        return each(OrderUnit.of, found)
 
     @strawberry.field(
         description="Returns and refunds that the channel reports, oldest first.",
@@ -243,4 +244,4 @@ class Order:
     )
     async def returns(self, info: Info) -> list[ChannelReturn]:
         rows = await info.context.loaders.of(returns_of_orders).load(self.id)
-        return [ChannelReturn.of(row) for row in rows]
+        return each(ChannelReturn.of, rows)

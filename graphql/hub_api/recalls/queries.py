@@ -9,6 +9,7 @@ from hub.recalls.containment import listed, of_unit, shown
 from hub.recalls.opening import affected_units, edges
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.recalls.types import (
     Recall,
     RecallEdges,
@@ -57,7 +58,7 @@ class RecallQuery:
         info.context.require(Scope.OPS)
         plain = predicate.plain()
         found = await info.context.database.report(lambda tx: edges(tx, plain))
-        shown = [Unit.of(row) if row else None for row in found]
+        shown = [next(iter(each(Unit.of, [row] if row else ())), None) for row in found]
         return RecallEdges(
             first=shown[0], last=shown[1], nearest_before=shown[2], nearest_after=shown[3]
         )
@@ -87,4 +88,4 @@ class RecallQuery:
         rows = await info.context.read(
             lambda tx: of_unit(tx, units.find(tx, identifier, sku)["id"])
         )
-        return [RecalledUnit.of(row) for row in rows]
+        return each(RecalledUnit.of, rows)

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import orjson
 import strawberry
+from strawberry.scalars import JSON
 
 from hub.access.keys import Scope
 from hub.clock import moment
@@ -15,10 +15,12 @@ from hub.recalls import Resolution, Standing, containment, recall_predicates
 from hub.recalls import Scope as Counted
 from hub.recalls.containment import customers, orders_of, units
 from hub.recalls.notices import NoticeState
+from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.command_inputs import AdvanceShipNoticeReference
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.units.types import Unit
 
 
@@ -136,6 +138,10 @@ class RecallStatusCount:
     units: int
 
 
+def _of_status(counted: tuple[str, int]) -> RecallStatusCount:
+    return RecallStatusCount(status=Status(counted[0]), units=counted[1])
+
+
 @strawberry.type(description="How many affected units are at a place.")
 class RecallPlaceCount:
     location: str
@@ -172,7 +178,7 @@ class RecallScope:
             affected=scope.affected,
             of_products=scope.of_products,
             customers=scope.customers,
-            statuses=[RecallStatusCount(status=Status(s), units=n) for s, n in scope.statuses],
+            statuses=each(_of_status, scope.statuses),
             places=[RecallPlaceCount(location=code, units=n) for code, n in scope.places],
             channels=[RecallChannelCount(channel=code, units=n) for code, n in scope.channels],
             products=[RecallProductCount(sku=s, affected=n, units=m) for s, n, m in scope.products],
@@ -313,7 +319,7 @@ class Recall:
     @classmethod
     def of(cls, row: Row) -> "Recall":
         """Show a row."""
-        predicate = orjson.loads(row["predicate"])
+        predicate = document(row["predicate"])
         first = _moment(row["first_contact_at"])
         opened = moment(row["opened_at"])
         return cls(
@@ -323,7 +329,7 @@ class Recall:
             instructions=row["instructions"],
             state=row["state"],
             product=row["sku"],
-            predicate=predicate,
+            predicate=JSON(predicate),
             describes=recall_predicates.words(predicate),
             channel=row["channel_code"],
             opened_by=row["opened_by"],

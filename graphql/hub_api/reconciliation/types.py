@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-import orjson
 import strawberry
+from strawberry.scalars import JSON
 
 from hub.cases import Severity
 from hub.clock import moment
@@ -11,8 +11,10 @@ from hub.reconciliation import run_views
 from hub.reconciliation.kinds import CHOICES, Cause, Fix, Kind, State
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.reconciliation.plans import Planned
+from hub.storage.documents import document, values
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="A record that proves the cause of a difference.")
@@ -100,12 +102,12 @@ class Difference:
             sku=row["sku"],
             unit_id=identity(row["unit_id"]),
             order_id=identity(row["order_id"]),
-            ledger_claim=orjson.loads(row["ledger_claim"]),
-            remote_claim=orjson.loads(row["remote_claim"]),
+            ledger_claim=JSON(document(row["ledger_claim"])),
+            remote_claim=JSON(document(row["remote_claim"])),
             surplus=row["surplus"],
             cause=Cause(row["cause"]),
             evidence=row["evidence"],
-            proofs=[_proof(each) for each in orjson.loads(row["proofs"])],
+            proofs=each(_proof, values(row["proofs"])),
             severity=Severity(row["severity"]),
             fix=Fix(row["fix"]),
             choices=list(CHOICES.get(Kind(row["kind"]), ())),
@@ -261,7 +263,7 @@ class ReconciliationRun:
             in_flight=row["in_flight"],
             explained=row["explained"],
             not_compared=row["not_compared"],
-            skipped=[NotCompared(**each) for each in orjson.loads(row["skipped"])],
+            skipped=[NotCompared(**one) for one in values(row["skipped"])],
             closed=row["closed"],
             window_from=moment(row["window_from"]) if row["window_from"] else None,
             window_until=moment(row["window_until"]) if row["window_until"] else None,

@@ -11,6 +11,7 @@ from hub.storage.sql import Row
 from hub.vocabulary import ReturnState
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="Returned and refunded pieces of one order line.")
@@ -91,7 +92,7 @@ class ChannelReturn:
             exchange_line_refs=row["exchange_line_refs"],
             exchange_order_ref=row["exchange_order_ref"],
             exchange_order_id=_id(row["exchange_order_id"]),
-            lines=[ChannelReturnLine.of(line) for line in row["lines"]],
+            lines=each(ChannelReturnLine.of, row["lines"]),
             recorded_at=moment(row["recorded_at"]),
         )
 

@@ -4,13 +4,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import orjson
 import strawberry
 
 from hub.clock import moment
 from hub.decision_rules import ReturnDecision, Route
 from hub.errors import UnknownReference
 from hub.returns.findings import ReturnFinding
+from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
 from hub_api.units.types import Unit
@@ -117,7 +117,7 @@ class ReturnCase:
     @classmethod
     def of(cls, row: Row) -> "ReturnCase":
         """Show a row."""
-        told = orjson.loads(row["evidence"])
+        told = document(row["evidence"])
         sale = told["sale"]
         until = told["may_return_until"]
         return cls(

@@ -6,12 +6,14 @@ import strawberry
 
 from hub.access.keys import Scope
 from hub.errors import InvalidInput
+from hub.history.as_of import FOREVER
 from hub.ledger import units
 from hub.storage import paging
 from hub.storage.sql import Row, Transaction
 from hub.unit_records import costs as ledger_costs
 from hub.unit_records.costs import By
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.unit_records.cost_types import FinancialEvent, UnitCost, UnitCosts, Valuation, sums
 
 
@@ -27,19 +29,20 @@ def _position(cursor: str | None) -> tuple[int, int]:
 class CostQuery:
     """Reading costs."""
 
-    @strawberry.field(description="Cost lines of a unit, and their totals.")
+    @strawberry.field(
+        description="Cost lines of a unit, and their totals. Of a record that was merged into it "
+        "count the kinds of which the unit has none in force itself."
+    )
     async def unit_costs(self, info: Info, identifier: str, sku: str | None = None) -> UnitCosts:
         """Read the costs of one unit."""
         info.context.require(Scope.OPS)
 
         def read(tx: Transaction) -> list[Row]:
             unit_id = units.find(tx, identifier, sku)["id"]
-            return ledger_costs.of_units(tx, [unit_id])[unit_id]
+            return ledger_costs.borne(tx, [unit_id], FOREVER)[unit_id]
 
         lines = await info.context.read(read)
-        return UnitCosts(
-            lines=[UnitCost.of(row) for row in lines], totals=sums(ledger_costs.totals(lines))
-        )
+        return UnitCosts(lines=each(UnitCost.of, lines), totals=sums(ledger_costs.totals(lines)))
 
     @strawberry.field(
         description="Value of the stock at an instant: units and costs.", metadata={"cost": 100}
@@ -61,4 +64,4 @@ class CostQuery:
         info.context.require(Scope.OPS)
         here, limit = _position(after), paging.page_size(first)
         rows = await info.context.read(lambda tx: ledger_costs.booked_after(tx, *here, limit=limit))
-        return [FinancialEvent.of(row) for row in rows]
+        return each(FinancialEvent.of, rows)

@@ -7,6 +7,7 @@ from hub.ledger import units
 from hub.storage.sql import Row, Transaction
 from hub.unit_records import licenses as licenses
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.unit_records.license_types import UnitLicense
 from hub_api.units.types import Unit
 
@@ -28,7 +29,7 @@ class LicenseQuery:
         def read(tx: Transaction) -> list[Row]:
             return licenses.of_unit(tx, units.find(tx, identifier, sku)["id"])
 
-        return [UnitLicense.of(row) for row in await info.context.read(read)]
+        return each(UnitLicense.of, await info.context.read(read))
 
     @strawberry.field(description="The unit that a license runs on now.")
     async def license_holder(self, info: Info, reference: str, provider: str) -> Unit | None:

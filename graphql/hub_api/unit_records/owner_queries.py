@@ -12,6 +12,7 @@ from hub.unit_records import ownership, sensors
 from hub.unit_records.ownership import Period
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.unit_records.owner_types import Exposure, OwnerPeriod, SensorReading
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ class OwnerQuery:
             unit_id = units.find(tx, identifier, sku)["id"]
             return ownership.periods(tx, [unit_id])[unit_id]
 
-        return [OwnerPeriod.of(each) for each in await info.context.read(read)]
+        return each(OwnerPeriod.of, await info.context.read(read))
 
     @strawberry.field(
         description="Summary of the sensor readings of a unit in a period.",

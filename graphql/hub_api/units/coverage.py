@@ -12,6 +12,7 @@ from hub.clock import moment
 from hub.history.sales import Sale
 from hub.lifecycle import Action
 from hub.storage.sql import Row
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="One cover of a unit; both days belong to it.")
@@ -107,7 +108,7 @@ class CoverAnswer:
             on=found.on,
             entitled=found.entitled,
             basis=found.basis,
-            covers=[UnitCover.of(each) for each in found.covers],
+            covers=each(UnitCover.of, found.covers),
             sale=UnitSale.of(story.sale) if story.sale else None,
             lot=found.lot,
             produced_on=date.fromisoformat(found.produced_on) if found.produced_on else None,

@@ -11,6 +11,7 @@ from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.units.types import STAFF, Unit, UnitEvent, UnitFieldInput
 
 
@@ -72,7 +73,7 @@ class UnitQuery:
         client = info.context.caller.client_id
         unit = await info.context.read(lambda tx: units.find(tx, identifier, sku, client=client))
         rows = await info.context.loaders.of(VIEWS[view]).load(unit["id"])
-        return [UnitEvent.of(row) for row in info.context.own_history(rows)]
+        return each(UnitEvent.of, info.context.own_history(rows))
 
 
 def _find(tx: Transaction, identifier: str, sku: str | None, client: str | None) -> Row | None:

@@ -22,11 +22,12 @@ from hub.lifecycle import Action, Status
 from hub.orders import order_views
 from hub.storage.documents import document
 from hub.storage.sql import Row
-from hub.unit_records import further_identifiers
+from hub.unit_records import further_identifiers, merging
 from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue.types import Location, Product
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.client_facts import ClientFacts
 from hub_api.units.coverage import CoverAnswer, ServiceRecord
 from hub_api.units.labels import UnitLabel
@@ -202,6 +203,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     origin: RecordOrigin = strawberry.field(description="Where its record began.")
     supplier: str | None
     purchase_order: str | None
+    root_id: strawberry.Private[str | None]
     advance_ship_notice_id: strawberry.ID | None = strawberry.field(
         description="Id of the advance ship notice that announced it or that it arrived with."
     )
@@ -240,7 +242,26 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
             if row["delivery_id"]
             else None,
             client_id=row["client_id"],
+            root_id=row["merged_into"],
         )
+
+    @strawberry.field(
+        description="Records of the same unit that were merged into it, each with its history.",
+        metadata={"size": 2},
+    )
+    async def absorbed(self, info: Info) -> "list[Unit]":
+        """Load the records that this one absorbed."""
+        info.context.require(*STAFF)
+        ids = await info.context.loaders.of(merging.absorbed_by).load(str(self.id))
+        rows = await info.context.loaders.of(unit_views.units_by_id).load_many(ids)
+        return [Unit.of(row) for row in rows if row]
+
+    @strawberry.field(description="The unit that a merged record goes on as.")
+    async def merged_into(self, info: Info) -> "Unit | None":
+        if self.root_id is None:
+            return None
+        row = await info.context.loaders.of(unit_views.units_by_id).load(self.root_id)
+        return Unit.of(row) if row else None
 
     @strawberry.field(description="Movements that the unit permits next.")
     def allowed_actions(self) -> list[Action]:
@@ -250,7 +271,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
         info.context.require(*STAFF, Scope.CLIENT)
         rows = await info.context.loaders.of(VIEWS[view]).load(self.id)
-        return [UnitEvent.of(row) for row in info.context.own_history(rows)]
+        return each(UnitEvent.of, info.context.own_history(rows))
 
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
@@ -292,7 +313,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def kit_members(self, info: Info, as_of: datetime | None = None) -> list[KitLink]:
         """Load what is part of it."""
         rows = await _kit_links(info, self.id, "parent_id", as_of)
-        return [KitLink.of(row) for row in rows]
+        return each(KitLink.of, rows)
 
     @strawberry.field(description="Kit that the unit is part of, now or at an instant.")
     async def kit(self, info: Info, as_of: datetime | None = None) -> KitLink | None:
@@ -307,7 +328,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         """Load its kits and parts, oldest first."""
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(kit_reports.links).load(self.id)
-        return [KitLink.of(row) for row in rows]
+        return each(KitLink.of, rows)
 
     @strawberry.field(description="The promises and blocks in force.")
     async def holds(self, info: Info) -> list[Hold]:
@@ -367,7 +388,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def service_history(self, info: Info) -> list[ServiceRecord]:
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(service_history).load(self.id)
-        return [ServiceRecord.of(row) for row in rows]
+        return each(ServiceRecord.of, rows)
 
 
 def _details(text: str | None) -> Any:

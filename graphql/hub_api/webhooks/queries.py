@@ -10,6 +10,7 @@ from hub.storage.sql import Row, Transaction
 from hub.webhooks import messages
 from hub_api.common import paging
 from hub_api.common.context import Context, Info
+from hub_api.engine.stored import each
 from hub_api.webhooks.types import WebhookDelivery, WebhookEndpoint
 
 DELIVERY_STATES = ("waiting", "delivered", "given_up")
@@ -34,7 +35,7 @@ class WebhookQuery:
     async def webhooks(self, info: Info) -> list[WebhookEndpoint]:
         client = _reader(info.context)
         rows = await info.context.read(lambda tx: webhooks.listed(tx, client))
-        return [WebhookEndpoint.of(row) for row in rows]
+        return each(WebhookEndpoint.of, rows)
 
     @strawberry.field(description="One webhook endpoint.")
     async def webhook(self, info: Info, id: strawberry.ID) -> WebhookEndpoint:

@@ -7,9 +7,11 @@ import strawberry
 
 from hub import webhooks
 from hub.clock import moment
+from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub.webhooks import EndpointCard, EndpointState, messages, signing
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 
 
 @strawberry.input(
@@ -99,7 +101,7 @@ class WebhookDelivery:
     )
     async def attempts(self, info: Info) -> list[WebhookAttempt]:
         found = await info.context.loaders.of(messages.attempts).load(self.id)
-        return [WebhookAttempt.of(row) for row in found or []]
+        return each(WebhookAttempt.of, found or [])
 
 
 @strawberry.type(description="Endpoint that receives events.")
@@ -128,7 +130,7 @@ class WebhookEndpoint:
             id=strawberry.ID(row["id"]),
             url=row["url"],
             description=row["description"],
-            topics=orjson.loads(row["topics"]),
+            topics=values(row["topics"]),
             state=EndpointState(row["state"]),
             disabled_reason=row["disabled_reason"],
             disabled_at=moment(row["disabled_at"]) if row["disabled_at"] else None,
@@ -164,7 +166,7 @@ class WebhookEndpoint:
         description="Codes of the sites that the endpoint receives events of; empty: all."
     )
     async def sites(self, info: Info) -> list[str]:
-        ids = orjson.loads(self.row["site_ids"] or "[]")
+        ids = values(self.row["site_ids"])
         rows = await info.context.read(
             lambda tx: tx.rows(
                 "SELECT code FROM location WHERE id IN (:ids...) ORDER BY 1", ids=ids

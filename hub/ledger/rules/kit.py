@@ -19,7 +19,7 @@ from hub.storage.sql import Transaction
 ON_PARTS = frozenset({
     Action.LEAVE_KIT, Action.FOLLOW_KIT, Action.HOLD, Action.UNBLOCK, Action.COUNT,
     Action.MAINTAIN, Action.ACTIVATE, Action.SENSE, Action.ANNOTATE,
-    Action.REIDENTIFY,
+    Action.REIDENTIFY, Action.ABSORB,
 })  # fmt: skip
 # These concern the parts even where the kit stays where it is.
 ALWAYS_FOLLOWED = LEAVING | {Action.RESTOCK, Action.WRITE_OFF, Action.FOLLOW_KIT}

@@ -19,6 +19,7 @@ from hub.storage.sql import Transaction
 
 CAME_BACK = frozenset({Action.ACCEPT_RETURN, Action.TAKE_IN})
 DESTROYED = "destroyed"
+MERGED = "merged"
 
 
 def unresolved(tx: Transaction, unit_ids: Iterable[str]) -> set[str]:

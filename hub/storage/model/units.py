@@ -66,6 +66,9 @@ class Location(SQLModel, table=True):
     created_at: int = instant()
 
 
+INDEXED_IF_SET = ("lot", "order_line_id", "delivery_id", "client_id", "kit_id", "merged_into")
+
+
 class Unit(SQLModel, table=True):
     """One physical unit: the fold of its events, kept for reading.
 
@@ -105,7 +108,7 @@ class Unit(SQLModel, table=True):
         # Most units have none of these: an index of the others costs nothing at the dock.
         *(
             Index(f"unit_{column}", f"{column}", **where(f"{column} IS NOT NULL"))
-            for column in ("lot", "order_line_id", "delivery_id", "client_id", "kit_id")
+            for column in INDEXED_IF_SET
         ),
     )
 
@@ -135,6 +138,8 @@ class Unit(SQLModel, table=True):
     client_since: int | None = instant(nullable=True)  # since its title passed; None: its origin
     kit_id: str | None = Field(default=None, max_length=36)  # the unit it is part of
     members: int = Field(default=0)  # units that are part of it
+    # The record that absorbed this one; that one is merged into none.
+    merged_into: str | None = Field(default=None, max_length=36)
     # Look-alikes folded (0/O, 1/I/L …): finds a serial that would be taken for a known one.
     skeleton: str = Field(max_length=100, index=True)
     lot: str | None = Field(default=None, max_length=50)

@@ -163,6 +163,7 @@ class UnitRow(TypedDict):
     client_since: int | None
     kit_id: str | None
     members: int
+    merged_into: str | None
     skeleton: str
     lot: str | None
     produced_on: str | None

@@ -137,3 +137,18 @@ def test_both_labels_of_a_device_give_its_serial(world: World) -> None:
     secondary = "+$+SN0001" + primary[-1]
     said = judged(world, primary, secondary + hibc_check(secondary), product="LENS")
     assert (said.signal, said.parts.serial) == ("accept", "SN0001")
+
+
+def test_the_secondary_label_of_another_device_is_refused(world: World) -> None:
+    primary = "+A123BJC5D6E71" + hibc_check("+A123BJC5D6E71")
+    other = "+A123BJC5D6E81" + hibc_check("+A123BJC5D6E81")
+    secondary = "+$+SN0001" + other[-1]
+    secondary += hibc_check(secondary)
+    said = judged(world, primary, secondary, product="LENS")
+    assert (said.signal, said.code) == ("refuse", CaptureCode.CONTRADICTION)
+    assert judged(world, other, secondary, product="LENS").signal == "accept"
+    # A label with both parts states its primary too.
+    both = "+A123BJC5D6E71/$+SN0001"
+    said = judged(world, both + hibc_check(both), secondary, product="LENS")
+    assert said.code is CaptureCode.CONTRADICTION
+    assert judged(world, secondary, product="LENS").parts.serial == "SN0001"

@@ -39,6 +39,7 @@ def test_a_unit_that_was_written_off_stays_so_until_it_is_received_again() -> No
         for each in allowed(Status.WRITTEN_OFF, promised=False, blocked=False)
     }
     assert ways.pop(Action.RECEIVE) is Status.RECEIVED
+    assert ways.pop(Action.MERGE) is Status.MERGED  # it was no unit of its own
     assert set(ways.values()) == {None}
 
 

@@ -387,7 +387,7 @@ def test_the_first_alternative_that_fits_says_why(world: World) -> None:
     receive_lot(world, "L2", "A-2", "A-3")
     open_recall(world, products=["CAM"], any=[{"lots": ["L1"]}, {"serials": ["A-1", "A-2"]}])
     assert row_of(world, "A-1")["why"] == "product CAM; lot L1"
-    assert row_of(world, "A-2")["why"] == "product CAM; serial A1, A2"
+    assert row_of(world, "A-2")["why"] == "product CAM; serial A-1, A-2"
     assert caught(world) == ["A-1", "A-2"]
 
 

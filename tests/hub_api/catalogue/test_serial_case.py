@@ -9,10 +9,15 @@ import pytest
 from api_client import Hub, play
 from hub import imports
 from hub.access.keys import Scope
+from hub.after_sales import repairs
+from hub.after_sales.repairs import Part, WorkDone, WorkKind
 from hub.capture import bulk, capture
 from hub.capture.answers import CaptureCode, Purpose
+from hub.clock import new_id
+from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
+from recalling import caught, open_recall
 from world import World
 
 REGISTER = """mutation($key: String!, $products: [ProductInput!]!) {
@@ -151,3 +156,29 @@ def test_a_correction_moves_a_unit_between_the_two_kinds_of_products(world: Worl
     assert world.unit(to)["serial"] == to
     assert codes(world.receive(to)) == ["DUPLICATE_SERIAL"]
     assert world.value("SELECT COUNT(*) FROM unit WHERE serial_exact = serial") == 2
+
+
+def test_recalls_compare_a_list_of_serials_as_the_product_says(world: World) -> None:
+    switch(world, "EXACT")
+    world.receive("5AHBHN", "5ahbhn", "5Ahbhn")
+    world.receive("5AHBHN", sku="LENS")
+    open_recall(world, serials=["5ahbhn", "5AHBHN"])
+    assert caught(world) == ["5AHBHN", "5AHBHN", "5ahbhn"]
+    held = "SELECT COUNT(*) FROM unit WHERE serial = :serial AND blocks > 0"
+    assert world.value(held, serial="5Ahbhn") == 0
+
+
+def test_a_repair_links_the_part_that_is_written_so(world: World) -> None:
+    switch(world, "EXACT")
+    world.receive("5AHBHN", "5ahbhn")
+    world.receive("BODY", sku="SAW")
+    world.do(Action.SELL, "BODY")
+    parts = (Part(part="shutter", serial_in="5ahbhn"), Part(part="cap", serial_out="5aHbhn"))
+    done = WorkDone(kind=WorkKind.REPAIR, work="repaired", parts=parts)
+    world.write(
+        lambda tx: repairs.record_work(Work(tx, world.context(), new_id()), Scan("BODY"), done)
+    )
+    unit_id = world.unit("BODY")["id"]
+    (row,) = world.read(lambda tx: repairs.service_history(tx, [unit_id]))[unit_id]
+    linked = [(part["unit_in"], part["unit_out"]) for part in row["told"]["parts"]]
+    assert linked == [(world.unit("5ahbhn")["id"], None), (None, None)]

@@ -111,3 +111,14 @@ def test_a_period_that_can_not_be_decoded_opens_no_recall(
 
     play(world, story)
     assert world.value("SELECT COUNT(*) FROM recall") == 0
+
+
+def test_the_rule_of_a_maker_is_shown_with_its_products(world: World) -> None:
+    async def story(hub: Hub) -> None:
+        admin = await hub.caller(Scope.ADMIN, Scope.OPS)
+        await admin.ask(REGISTER, key="a", rule="LT-yyyy-ww??")
+        found = await admin.ask("{ products { sku manufacturer { code serialPeriod } } }")
+        rules = {each["sku"]: each["manufacturer"]["serialPeriod"] for each in found["products"]}
+        assert rules == {"CAM": "LT-yyyy-ww??", "LENS": "LT-yyyy-ww??", "SAW": None}
+
+    play(world, story)

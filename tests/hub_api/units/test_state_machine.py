@@ -110,6 +110,8 @@ STORIES = (
     ("recordCosts", "reverseCost"),
     ("recordReadings", "linkLicense", "unlinkLicense"),
     ("sellUnits", "changeOwner", "acceptReturns"),
+    ("receiveUnits", "mergeUnits", "moveUnits", "splitUnit"),
+    ("linkIdentifier", "mergeUnits", "openRecall", "splitUnit"),
     ("startTracking", "captureUnserializedStock", "moveUnits"),
 )  # fmt: skip
 

@@ -1367,6 +1367,7 @@ def _unit() -> None:
         sa.Column("client_since", sa.BigInteger(), nullable=True),
         sa.Column("kit_id", sa.String(length=36), nullable=True),
         sa.Column("members", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("merged_into", sa.String(length=36), nullable=True),
         sa.Column("skeleton", sa.String(length=100), nullable=False),
         sa.Column("lot", sa.String(length=50), nullable=True),
         sa.Column("produced_on", sa.String(length=10), nullable=True),
@@ -1475,6 +1476,14 @@ def _unit() -> None:
         unique=False,
         sqlite_where=sa.text("lot IS NOT NULL"),
         postgresql_where=sa.text("lot IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_merged_into",
+        "unit",
+        ["merged_into"],
+        unique=False,
+        sqlite_where=sa.text("merged_into IS NOT NULL"),
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
     )
     op.create_index(
         "unit_order_line_id",

@@ -1,0 +1,99 @@
+"""Lists that leave out an item with a stored value that cannot be shown, as a word of no enum.
+
+The specification would put an error in the place of the whole list. Only what reading a stored
+value raises is left out, and logged; any other error is one, as in every server.
+"""
+
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
+    GraphQLError,
+    GraphQLInt,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    is_non_null_type,
+)
+from graphql.pyutils import Path, is_awaitable
+from strawberry import Schema
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from hub_api.engine.documents import core_schema
+from hub_api.engine.stored import UNREADABLE, left_out
+
+logger = logging.getLogger(__name__)
+
+
+class TolerantExecutor(StrawberryGraphQLCoreExecutionContext):
+    """graphql-core's executor, for which an unreadable item is not the end of its list."""
+
+    def handle_field_error(
+        self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path
+    ) -> None:
+        """Make null what is unreadable: an item, which its list leaves out, or a part that may be.
+
+        Other errors are raised or noted, and so is that of the very record that was asked for.
+        """
+        is_part = path.prev is not None and not is_non_null_type(return_type)
+        if (isinstance(path.key, int) or is_part) and _unreadable(raw_error):
+            left_out({"id": path.as_list()}, raw_error)
+            return
+        super().handle_field_error(raw_error, return_type, field_details_list, path)
+
+    def complete_iterable_value(self, item_type: Any, *others: Any) -> Any:
+        """Complete a list, and leave out what `handle_field_error` made null."""
+        items: Any = super().complete_iterable_value(item_type, *others)
+        if not is_non_null_type(item_type):
+            return items
+        return _later(items) if is_awaitable(items) else _present(items)
+
+
+async def _later(items: Awaitable[list[Any]]) -> list[Any]:
+    return _present(await items)
+
+
+def _present(items: list[Any]) -> list[Any]:
+    return items if None not in items else [item for item in items if item is not None]
+
+
+def _unreadable(error: BaseException) -> bool:
+    while isinstance(error, GraphQLError) and error.original_error is not None:
+        error = error.original_error
+    # An error of graphql-core itself is about a value that its scalar or enum does not have.
+    return isinstance(error, (*UNREADABLE, GraphQLError))
+
+
+def within_int(schema: Schema) -> Schema:
+    """Show a stored number beyond the 32 bits of `Int` as the nearest that can be shown."""
+    own = GraphQLScalarType(**GraphQLInt.to_kwargs() | {"name": "OurInt"})
+    own.name = GraphQLInt.name  # graphql-core makes no second scalar of this name
+    exact = GraphQLInt.coerce_output_value
+
+    def nearest(value: Any) -> int:
+        if type(value) is int and not GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT:
+            logger.warning("the number %s is shown as the nearest that can be", value)
+            value = min(max(value, GRAPHQL_MIN_INT), GRAPHQL_MAX_INT)
+        return int(exact(value))
+
+    own.coerce_output_value = nearest
+
+    def replaced(type_: Any) -> Any:
+        """Return a type with our scalar in the place of graphql-core's, which all schemas share."""
+        if type_ is GraphQLInt:
+            return own
+        if not isinstance(type_, GraphQLNonNull | GraphQLList):
+            return type_
+        inner = replaced(type_.of_type)
+        return type_ if inner is type_.of_type else type(type_)(inner)
+
+    for type_ in core_schema(schema).type_map.values():
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            for field in type_.fields.values():
+                field.type = replaced(field.type)
+    return schema
