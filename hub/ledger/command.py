@@ -26,6 +26,7 @@ class UnitCommand:
     `kit` is the id of the unit that the units become part of, `members` the number of parts of the
     unit afterwards; `identity` is what a unit is from now on. `step` overrides the business step
     of the action. `line` is the id of an order line, `expires_at` in microseconds since 1970.
+    `owner` is the API key whose promise it becomes: others may not pick, sell or release it.
     """
 
     action: Action
@@ -34,6 +35,7 @@ class UnitCommand:
     hold_kind: str | None = None
     hold_reference: str | None = None
     expires_at: int | None = None
+    owner: str | None = None
     grade: str | None = None
     condition: str | None = None
     kit: str | None = None

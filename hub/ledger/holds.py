@@ -29,8 +29,8 @@ class HoldKind(StrEnum):
 BLOCKING = frozenset({HoldKind.QUALITY, HoldKind.RECALL, HoldKind.FRAUD})
 LOOKS_AT_HOLDS = frozenset(Action) - {Action.ALLOCATE, Action.TRANSFER_OUT}
 COLUMNS = (
-    "id", "unit_id", "kind", "reference", "order_line_id", "reason", "placed_by", "placed_at",
-    "expires_at",
+    "id", "unit_id", "kind", "reference", "order_line_id", "owner", "reason", "placed_by",
+    "placed_at", "expires_at",
 )  # fmt: skip
 
 
@@ -60,6 +60,10 @@ class Holds:
         """Place or release the holds of an action; raise StepNotAllowed or InvalidInput."""
         match command.action:
             case Action.ALLOCATE:
+                unit.promised_to = self._place(command, unit, HoldKind.SALE)
+                unit.order_line_id = command.line
+            case Action.REALLOCATE:
+                self._release(unit, HoldKind.SALE)
                 unit.promised_to = self._place(command, unit, HoldKind.SALE)
                 unit.order_line_id = command.line
             case Action.LOSE | Action.REPORT_STOLEN if unit.promised_to is not None:
@@ -113,6 +117,7 @@ class Holds:
             "kind": str(kind),
             "reference": command.hold_reference,
             "order_line_id": command.line,
+            "owner": command.owner,
             "reason": self._context.reason,
             "placed_by": self._context.actor,
             "placed_at": micros(self._context.now),
@@ -120,6 +125,8 @@ class Holds:
             "released_at": None,
         }
         unit.holds[kind] = hold
+        if kind is HoldKind.SALE:
+            unit.promised_until = command.expires_at
         self._placed.append(tuple(value for name, value in hold.items() if name in COLUMNS))
         return hold["id"]
 

@@ -11,7 +11,8 @@ from functools import partial
 
 from hub import orders
 from hub.cases import rules
-from hub.fulfillment import expiry, reservations
+from hub.fulfillment import expiry
+from hub.ledger import lapsing
 from hub.orders import pre_orders
 from hub.returns import channel_returns
 from hub.storage.sql import Transaction
@@ -30,7 +31,7 @@ def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) 
 async def sweep(runtime: Runtime) -> str:
     """Release expired allocations, block expired units, allocate again; return a summary."""
     released = await runtime.database.write(
-        lambda tx: reservations.release_expired(tx, runtime.context("sweep"), limit=ROWS_MAX)
+        lambda tx: lapsing.release_expired(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )
     expired = await runtime.database.write(
         lambda tx: expiry.set_aside(tx, runtime.context("sweep"), limit=ROWS_MAX)
