@@ -34,7 +34,7 @@ def release_expired(tx: Transaction, context: CommandContext, *, limit: int) -> 
         now=micros(context.now),
         limit=limit,
     )
-    return _release(Work(tx, context, new_id()), expired)
+    return release(Work(tx, context, new_id()), [row["id"] for row in expired])
 
 
 def release_expired_of(work: Work, product_ids: Sequence[str], *, limit: int) -> int:
@@ -50,12 +50,13 @@ def release_expired_of(work: Work, product_ids: Sequence[str], *, limit: int) ->
         now=micros(work.context.now),
         limit=limit,
     )
-    return _release(work, expired)
+    return release(work, [row["id"] for row in expired])
 
 
-def _release(work: Work, expired: Sequence[_Id]) -> int:
-    if not expired:
+def release(work: Work, unit_ids: Sequence[str]) -> int:
+    """End the promises of locked units, which are past their end; return their number."""
+    if not unit_ids:
         return 0
-    scans = [Scan(row["id"]) for row in expired]
+    scans = [Scan(unit_id) for unit_id in unit_ids]
     verdicts = record(promises.ending(work), UnitCommand(action=Action.RELEASE), scans)
     return sum(verdict.accepted for verdict in verdicts)

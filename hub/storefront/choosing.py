@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from hub.availability.counting import FREE, sellable
+from hub.availability.counting import FREE, LAPSED, sellable
 from hub.availability.policy import Policy
 from hub.catalogue import Picking
+from hub.clock import micros
+from hub.commands.work import Work
+from hub.ledger import lapsing
 from hub.orders.allocation import NEVER
-from hub.storage.sql import Transaction
 
 NEW = "new"
 
@@ -43,62 +45,68 @@ def condition_of(policy: Policy, asked: str | None) -> str:
     return NEW if not policy.conditions or NEW in policy.conditions else policy.conditions[0]
 
 
-def choose(
-    tx: Transaction,
-    policy: Policy,
-    wish: Wish,
-    *,
-    today: str,
-    near: Sequence[str],
-    taken: Sequence[str],
-) -> list[str]:
-    """Lock up to `wish.quantity` units and return their ids, in leaving order.
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """From what units are chosen: the command, the policy, and the sites to prefer, by id."""
 
-    `near` are ids of sites, the preferred one first; `taken` are units that are chosen already.
+    work: Work
+    policy: Policy
+    near: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look: at one site or all, and whether it skips what others are choosing."""
+
+    site_id: str | None
+    skips: bool
+
+
+def choose(shelf: Shelf, wish: Wish, taken: Sequence[str]) -> list[str]:
+    """Lock up to `wish.quantity` units that are not `taken`; return their ids, in leaving order.
+
+    Promises past their end are ended as far as their units are wanted: first in line are they.
     """
     chosen: list[str] = []
-    sites: list[str | None] = [wish.site_id] if wish.site_id else [*near, None]
-    # Where too few are left, the last look waits for those who are choosing.
-    looks = [(site, True) for site in sites] + [(sites[-1], False)]
-    for site, skips in looks:
+    sites: list[str | None] = [wish.site_id] if wish.site_id else [*shelf.near, None]
+    looks = [_Look(site, skips=True) for site in sites]
+    if shelf.work.tx.dialect != "sqlite":  # a single writer has nobody to wait for
+        looks.append(_Look(sites[-1], skips=False))
+    for look in looks:
         missing = wish.quantity - len(chosen)
         if missing <= 0:
             break
-        if not skips and tx.dialect == "sqlite":
-            break  # a single writer: there is nobody to wait for
         gone = [*taken, *chosen]
-        chosen += _free(tx, policy, wish, missing, site, today, gone, skips=skips)
+        lapsed = _units(shelf, wish, LAPSED, missing, look, gone)
+        lapsing.release(shelf.work, lapsed)
+        chosen += _units(shelf, wish, FREE, missing, look, gone)
     return chosen
 
 
-def _free(
-    tx: Transaction,
-    policy: Policy,
-    wish: Wish,
-    quantity: int,
-    site: str | None,
-    today: str,
-    gone: Sequence[str],
-    *,
-    skips: bool,
+def _units(
+    shelf: Shelf, wish: Wish, free: str, quantity: int, look: _Look, gone: Sequence[str]
 ) -> list[str]:
-    condition, values = sellable(policy, today)
-    if site is not None:
+    """Lock units that are free, or whose promise has lapsed, in leaving order; return their ids."""
+    now = shelf.work.context.now
+    condition, values = sellable(shelf.policy, now.date().isoformat())
+    if look.site_id is not None:
         condition += " AND location.site_id = :site"
-        values["site"] = site
+        values["site"] = look.site_id
     if gone:
         condition += " AND NOT (unit.id IN (:gone...))"
         values["gone"] = list(gone)
+    if free is LAPSED:
+        values["now"] = micros(now)
     order = "unit.received_at, unit.id"  # the order of the index
     if wish.picking is Picking.FEFO:
         order = f"COALESCE(unit.expires_on, :never), {order}"
         values["never"] = NEVER
-    rows = tx.rows_as(
+    rows = shelf.work.tx.rows_as(
         _Id,
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id = :product AND {condition} AND {FREE} "
+        f"WHERE unit.product_id = :product AND {condition} AND {free} "
         f"AND unit.condition = :condition ORDER BY {order} LIMIT :quantity "
-        f"FOR UPDATE OF unit{' SKIP LOCKED' if skips else ''}",
+        f"FOR UPDATE OF unit{' SKIP LOCKED' if look.skips else ''}",
         product=wish.product_id,
         condition=wish.condition,
         quantity=quantity,

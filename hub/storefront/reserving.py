@@ -1,7 +1,7 @@
 """Reserving: choose and promise the units of all lines of a cart, in one command."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypedDict
 
@@ -12,7 +12,6 @@ from hub.catalogue import Picking
 from hub.clock import micros
 from hub.commands.work import Work
 from hub.errors import NotEnoughStock, Refused, UnknownReference
-from hub.ledger import lapsing
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
@@ -21,10 +20,8 @@ from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.storefront import carts
 from hub.storefront.carts import CartLine
-from hub.storefront.choosing import Wish, choose, condition_of
+from hub.storefront.choosing import Shelf, Wish, choose, condition_of
 from hub.sync import own_channels
-
-LAPSED_MAX = 1_000  # promises past their end that one reservation releases
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +46,7 @@ class _Site(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
+class _Wanted:
     """What is read once for all lines."""
 
     channel: ChannelRow
@@ -74,13 +71,13 @@ def reserve(
     """
     carts.check_lines(lines)
     outcomes = [Outcome(line=line) for line in lines]
-    shelf = _shelf(work, lines, near)
+    known = _read(work, lines, near)
     # The lines that ask for most come first: others would take what alone fits them.
     strict = sorted(
         outcomes,
         key=lambda each: (each.line.site is None, each.line.condition is None, each.line.sku),
     )
-    chosen = _choose(work, shelf, strict, _near(work, shelf, lines, near))
+    chosen = _choose(work, known, strict, _near(work, known, lines, near))
     if not partial:
         _require_all(outcomes)
     _promise(work, cart, ttl, chosen)
@@ -92,7 +89,7 @@ def policy_of(tx: Transaction, channel: ChannelRow, product_id: str) -> Policy:
     return of_products(tx, channel, [product_id])[product_id]
 
 
-def _shelf(work: Work, lines: Sequence[CartLine], near: Sequence[str]) -> _Shelf:
+def _read(work: Work, lines: Sequence[CartLine], near: Sequence[str]) -> _Wanted:
     tx = work.tx
     channel = own_channels.ensure(tx, own_channels.STOREFRONT, work.context.now)
     found = tx.rows_as(
@@ -103,8 +100,9 @@ def _shelf(work: Work, lines: Sequence[CartLine], near: Sequence[str]) -> _Shelf
     codes = sorted({line.site for line in lines if line.site} | set(near))
     sites = _sites(tx, codes) if codes else {}
     ids = sorted(row["id"] for row in found)
-    lapsing.release_expired_of(work, ids, limit=LAPSED_MAX)
-    return _Shelf(channel, {row["sku"]: row for row in found}, sites, of_products(tx, channel, ids))
+    return _Wanted(
+        channel, {row["sku"]: row for row in found}, sites, of_products(tx, channel, ids)
+    )
 
 
 def _sites(tx: Transaction, codes: Sequence[str]) -> dict[str, str]:
@@ -115,50 +113,39 @@ def _sites(tx: Transaction, codes: Sequence[str]) -> dict[str, str]:
 
 
 def _near(
-    work: Work, shelf: _Shelf, lines: Sequence[CartLine], near: Sequence[str]
+    work: Work, known: _Wanted, lines: Sequence[CartLine], near: Sequence[str]
 ) -> Sequence[str]:
     """Return the ids of the preferred sites: as asked, else one that has the whole cart."""
-    unknown = [code for code in near if code not in shelf.sites]
+    unknown = [code for code in near if code not in known.sites]
     if unknown:
         raise UnknownReference(f"there is no site {unknown[0]!r}", field="near")
     if near:
-        return [shelf.sites[code] for code in near]
+        return [known.sites[code] for code in near]
     wanted: dict[str, int] = {}
     for line in lines:
-        if line.sku in shelf.products and line.site is None:
-            product_id = shelf.products[line.sku]["id"]
+        if line.sku in known.products and line.site is None:
+            product_id = known.products[line.sku]["id"]
             wanted[product_id] = wanted.get(product_id, 0) + line.quantity
-    site = whole_site(work.tx, work.context, shelf.channel, wanted)
+    site = whole_site(work.tx, work.context, known.channel, wanted)
     return [site] if site else []
 
 
 def _choose(
-    work: Work, shelf: _Shelf, outcomes: Sequence[Outcome], near: Sequence[str]
+    work: Work, known: _Wanted, outcomes: Sequence[Outcome], near: Sequence[str]
 ) -> list[str]:
     """Choose the units of each line; note in its outcome what it lacks."""
     chosen: list[str] = []
-    shown = _shown(work, shelf)
+    shown = _shown(work, known)
     for each in outcomes:
         try:
-            wish = _wish(shelf, each.line)
+            wish = _wish(known, each.line)
         except Refused as refusal:
             each.code, each.message = refusal.code, str(refusal)
             continue
-        policy, product_id = shelf.policies[wish.product_id], wish.product_id
+        product_id = wish.product_id
         may = min(wish.quantity, shown.get(product_id, wish.quantity))
         units = choose(
-            work.tx,
-            policy,
-            Wish(
-                product_id=product_id,
-                quantity=may,
-                picking=wish.picking,
-                condition=wish.condition,
-                site_id=wish.site_id,
-            ),
-            today=work.context.now.date().isoformat(),
-            near=near,
-            taken=chosen,
+            Shelf(work, known.policies[product_id], near), replace(wish, quantity=may), chosen
         )
         chosen += units
         each.reserved = len(units)
@@ -170,26 +157,26 @@ def _choose(
     return chosen
 
 
-def _wish(shelf: _Shelf, line: CartLine) -> Wish:
-    product = shelf.products.get(line.sku)
+def _wish(known: _Wanted, line: CartLine) -> Wish:
+    product = known.products.get(line.sku)
     if product is None:
         raise UnknownReference(f"there is no product {line.sku!r}", field="sku")
-    if line.site is not None and line.site not in shelf.sites:
+    if line.site is not None and line.site not in known.sites:
         raise UnknownReference(f"there is no site {line.site!r}", field="site")
     return Wish(
         product_id=product["id"],
         quantity=line.quantity,
         picking=Picking(product["picking"]),
-        condition=condition_of(shelf.policies[product["id"]], line.condition),
-        site_id=shelf.sites[line.site] if line.site else None,
+        condition=condition_of(known.policies[product["id"]], line.condition),
+        site_id=known.sites[line.site] if line.site else None,
     )
 
 
-def _shown(work: Work, shelf: _Shelf) -> dict[str, int]:
+def _shown(work: Work, known: _Wanted) -> dict[str, int]:
     """Return how many may be sold of the products whose policy keeps some back."""
     kept_back = {
         product_id: policy
-        for product_id, policy in shelf.policies.items()
+        for product_id, policy in known.policies.items()
         if policy.safety_buffer
         or policy.share < 100
         or policy.cap is not None

@@ -127,7 +127,7 @@ class StorefrontQuery:
     """Reading as a shop."""
 
     @strawberry.field(
-        description="Stock that a shop may sell, by SKU in the given order; null for an unknown SKU.",
+        description="Stock that a shop may sell, by SKU as they are asked; null for an unknown SKU.",
         metadata={"cost": 5},
     )
     async def availability(
@@ -149,8 +149,8 @@ class StorefrontQuery:
         return [None if each is None else Availability.of(each, exact=exact) for each in found]
 
     @strawberry.field(
-        description="Reservation of a cart of the caller; null: there is none. A key with the scope "
-        "`override` sees the carts of others too.",
+        description="Reservation of a cart of the caller; null: there is none. A key with the "
+        "scope `override` sees the carts of others too.",
         metadata={"cost": 3},
     )
     async def reservation(self, info: Info, cart: str) -> Reservation | None:

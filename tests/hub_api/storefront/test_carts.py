@@ -1,64 +1,14 @@
 """Carts over the API: who gets which units, until when, and who may touch them."""
 
-import itertools
 from datetime import date, timedelta
 from typing import Any
 
-from api_client import Caller, Hub, play
+from api_client import Hub, play
 from hub.access.keys import Scope
 from hub.catalogue import Picking, ProductCard, register_product
 from hub.ledger.arrivals import Condition
+from shopping import EXTEND, RELEASE, SHOW, STEPS, VERDICT, promised, reserve, step
 from world import World
-
-PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
-RESERVATION = """reservation { cart expiresAt ttlSeconds lines { sku quantity site condition
-  expiresAt } }"""
-RESERVE = f"""mutation($key: String!, $cart: String!, $lines: [CartLineInput!]!, $ttl: Int!,
-  $partial: Boolean!, $near: [String!]) {{ done: reserve(idempotencyKey: $key, cart: $cart,
-  lines: $lines, ttlSeconds: $ttl, partial: $partial, near: $near) {{
-  ... on ReserveOutcome {{ replayed {RESERVATION} lines {{ sku requested reserved
-  problem {{ code message }} }} }} {PROBLEM} ... on NotEnoughStock {{ available skus }} }} }}"""
-EXTEND = f"""mutation($cart: String!, $ttl: Int!) {{ done: extendReservation(
-  idempotencyKey: "NEW", cart: $cart, ttlSeconds: $ttl) {{ ... on ReservationChange {{ units
-  replayed {RESERVATION} }} {PROBLEM} }} }}"""
-RELEASE = f"""mutation($cart: String!, $lines: [CartLineInput!]) {{ done: releaseReservation(
-  idempotencyKey: "NEW", cart: $cart, lines: $lines) {{ ... on ReservationChange {{ units
-  replayed {RESERVATION} }} {PROBLEM} }} }}"""
-SHOW = (
-    f"query($cart: String!) {{ {RESERVATION.replace('reservation', 'reservation(cart: $cart)')} }}"
-)
-VERDICT = """{ ... on CommandResult { results { accepted problem { code
-  ... on UnitPromised { reference } } } } ... on Problem { code message } }"""
-KEYS = itertools.count()
-STEPS = {
-    "release": f"""mutation($unit: String!) {{ done: releaseUnits(idempotencyKey: "NEW",
-      units: [{{ identifier: $unit }}], kind: SALE) {VERDICT} }}""",
-    "pick": f"""mutation($unit: String!) {{ done: pickUnits(idempotencyKey: "NEW",
-      units: [{{ identifier: $unit }}]) {VERDICT} }}""",
-    "sell": f"""mutation($unit: String!) {{ done: sellUnits(idempotencyKey: "NEW",
-      units: [{{ identifier: $unit }}], receipt: "R-1", holdReference: "c-1") {VERDICT} }}""",
-}
-
-
-async def reserve(caller: Caller, cart: str, *lines: tuple[str, int], **more: Any) -> Any:
-    given = [{"sku": sku, "quantity": quantity} for sku, quantity in lines]
-    asked = {"ttl": 600, "partial": False, "near": None, "lines": given, **more}
-    asked.setdefault("key", f"k-{next(KEYS)}")
-    return (await caller.ask(RESERVE, cart=cart, **asked))["done"]
-
-
-async def step(caller: Caller, name: str, unit: str) -> Any:
-    done = (await caller.ask(STEPS[name], unit=unit))["done"]
-    return done["results"][0] if "results" in done else done
-
-
-def promised(world: World, sku: str = "CAM") -> list[str]:
-    rows = world.rows(
-        "SELECT serial FROM unit JOIN product ON product.id = unit.product_id "
-        "WHERE promised_to IS NOT NULL AND sku = :sku ORDER BY serial",
-        sku=sku,
-    )
-    return [row["serial"] for row in rows]
 
 
 def test_a_cart_is_reserved_in_one_call_and_the_hub_chooses(world: World) -> None:
