@@ -127,7 +127,7 @@ class StorefrontQuery:
     """Reading as a shop."""
 
     @strawberry.field(
-        description="Stock that a shop may sell, by SKU as they are asked; null for an unknown SKU.",
+        description="Stock that a shop may sell, by SKU as asked; null for an unknown SKU.",
         metadata={"cost": 5},
     )
     async def availability(
