@@ -36,5 +36,5 @@ class CommandContext:
     overrides: bool = False
 
     def by_hub(self) -> "CommandContext":
-        """Return the same circumstances for what the hub itself does as a consequence."""
+        """Return the same context for what the hub itself does as a consequence."""
         return replace(self, key_id=None)

@@ -23,7 +23,7 @@ BOUND = LEAVING | {Action.PICK, Action.PACK, Action.REALLOCATE, Action.RELEASE}
 
 
 def ending(work: Work) -> Work:
-    """Return the command in the circumstances of the hub, which ends promises at their time."""
+    """Return the command in the context of the hub, which ends promises at their time."""
     context = replace(work.context.by_hub(), actor=ACTOR, reason=REASON, occurred_at=None)
     return work.within(context)
 

@@ -7,7 +7,7 @@ from api_client import Hub, play
 from hub.access.keys import Scope
 from hub.catalogue import Picking, ProductCard, register_product
 from hub.ledger.arrivals import Condition
-from shopping import EXTEND, RELEASE, SHOW, STEPS, VERDICT, promised, reserve, step
+from shopping.steps import EXTEND, RELEASE, SHOW, STEPS, VERDICT, promised, reserve, step
 from world import World
 
 

@@ -9,7 +9,7 @@ from hub.commands.work import Work
 from hub.inbound import ship_notices
 from hub.inbound.ship_notices import DeliveryCard, LineCard
 from hub.lifecycle import Action
-from shopping import RELEASE, check_out, promised, reserve, status, step
+from shopping.steps import RELEASE, check_out, promised, reserve, status, step
 from world import World
 
 ADDRESS = {"name": "Ada L.", "lines": ["Hauptstr. 1"], "city": "Berlin", "country": "DE"}

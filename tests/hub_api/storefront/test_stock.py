@@ -18,7 +18,7 @@ from hub.ledger.arrivals import Condition
 from hub.lifecycle import Action
 from hub.storage.sql import Transaction
 from hub.storefront import stock
-from shopping import AVAILABILITY, reserve
+from shopping.steps import AVAILABILITY, reserve
 from world import World
 
 POLICY = """mutation($policy: AvailabilityPolicyInput!) { setAvailabilityPolicy(
