@@ -22,6 +22,11 @@ REASON = "expired"
 BOUND = LEAVING | {Action.PICK, Action.PACK, Action.REALLOCATE, Action.RELEASE}
 
 
+def binds(context: CommandContext, unit: UnitState) -> bool:
+    """Return whether a unit is promised to anybody now; a promise past its end binds nobody."""
+    return unit.promised_to is not None and not unit.has_lapsed(micros(context.now))
+
+
 def ending(work: Work) -> Work:
     """Return the command in the context of the hub, which ends promises at their time."""
     context = replace(work.context.by_hub(), actor=ACTOR, reason=REASON, occurred_at=None)

@@ -6,7 +6,8 @@ from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros
-from hub.ledger.units import UNITS, UnitViewRow
+from hub.errors import Refused
+from hub.ledger.units import UNITS, Scan, UnitViewRow, identify
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import HoldRow, IdentifierRow, UnitFieldRow
 from hub.storage.sql import Transaction
@@ -45,8 +46,12 @@ def units(
     serial_prefix: str | None = None,
     custom: tuple[str, str] | None = None,
     client: str | None = None,
+    identifiers: Sequence[str] | None = None,
 ) -> list[UnitViewRow]:
-    """Return units by id, up to `first` plus one: the last row shows that a next page exists."""
+    """Return units by id, up to `first` plus one: the last row shows that a next page exists.
+
+    Of `identifiers` those that name no unit, or several, are left out.
+    """
     wanted = Filter()
     wanted.add("unit.id > :after", after=after)
     wanted.add("unit.client_id = :client", client=client)
@@ -57,6 +62,10 @@ def units(
         "unit.order_line_id IN (SELECT id FROM order_line WHERE order_id = :order_id)",
         order_id=order,
     )
+    if identifiers is not None:
+        named = identify(tx, [Scan(name) for name in identifiers])
+        ids = [each["id"] for each in named if not isinstance(each, Refused)]
+        wanted.add("unit.id IN (:named...)", named=ids)
     if custom is not None:
         wanted.add(
             "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value)",

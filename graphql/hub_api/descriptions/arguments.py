@@ -20,6 +20,8 @@ ARGUMENTS: dict[str, str] = {
     "cart": "Name of the cart, at most 200 characters; each API key has its own names.",
     "token": "Public token of the order, from its checkout.",
     "ttlSeconds": "Seconds that the reservation lasts from now, 1 to 86,400.",
+    "units.identifiers": "Names of units in any notation, at most 200; those that name no "
+    "unit, or several, are left out.",
     "near": "Codes of sites to take units from first, the nearest first.",
     "reserve.partial": "Reserve as much of each line as there is; else all lines or nothing.",
     "releaseReservation.lines": "Lines to free; leave them out to free the whole cart.",

@@ -241,3 +241,24 @@ def test_the_policy_of_the_storefront_keeps_units_back(world: World) -> None:
         assert (await reserve(shop, "b", ("CAM", 1)))["code"] == "NOT_ENOUGH_STOCK"
 
     play(world, story)
+
+
+def test_a_promise_past_its_end_is_shown_to_nobody_and_holds_nobody_up(world: World) -> None:
+    world.receive("SN-1", "SN-2", place="SHOP")
+    look = """{ unit(identifier: "SN-1") { isPromised allowedActions holds { reference } } }"""
+    move = """mutation { done: transferOutUnits(idempotencyKey: "NEW", destination: "WH",
+      units: [{ identifier: "SN-1" }]) { ... on CommandResult { accepted } } }"""
+
+    async def story(hub: Hub) -> None:
+        shop, dock = await hub.caller(Scope.CARTS), await hub.caller(Scope.SCANNER)
+        await reserve(shop, "c", ("CAM", 2), ttl=60)
+        unit = (await dock.ask(look))["unit"]
+        assert (unit["isPromised"], unit["holds"]) == (True, [{"reference": "c"}])
+        assert (await dock.ask(move))["done"] == {"accepted": 0}
+        world.pass_time(seconds=60)
+        unit = (await dock.ask(look))["unit"]
+        assert (unit["isPromised"], unit["holds"]) == (False, [])
+        assert "TRANSFER_OUT" in unit["allowedActions"]
+        assert (await dock.ask(move))["done"] == {"accepted": 1}
+
+    play(world, story)

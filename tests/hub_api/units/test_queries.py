@@ -187,6 +187,26 @@ def test_units_are_filtered_by_product_status_place_order_and_serial(world: Worl
     play(world, story)
 
 
+def test_many_units_are_looked_up_at_once_by_any_of_their_names(world: World) -> None:
+    arrival = Arrival(serial="SN-1", product="CAM", identifiers=(("imei", "490154203237518"),))
+    place = world.rows("SELECT * FROM location WHERE code = 'WH'")[0]
+    world.write(lambda tx: receive(Work(tx, world.context(), new_id()), [arrival], place))
+    world.receive("SN-2", "SN-3", "BOTH")
+    world.receive("BOTH", sku="LENS")
+    look = """query($names: [String!]!) { units(identifiers: $names) { nodes { serial } } }"""
+
+    async def story(hub: Hub) -> None:
+        dock = await hub.caller(Scope.SCANNER)
+        names = ["490154203237518", "sn-2", world.unit("SN-3")["id"], "NONE", "BOTH", "\x00"]
+        found = await dock.ask(look, names=names)
+        assert set(serials(found["units"])) == {"SN-1", "SN-2", "SN-3"}
+        assert serials((await dock.ask(look, names=[]))["units"]) == []
+        many = await dock.error(look, names=["SN-1"] * 201)
+        assert (many["code"], many["field"]) == ("INVALID_INPUT", "identifiers")
+
+    play(world, story)
+
+
 # --- Stock and orders -----------------------------------------------------------------------------
 
 
