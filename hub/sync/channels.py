@@ -238,7 +238,8 @@ def own(
 ) -> ChannelRow:
     """Return a channel that is the hub itself, and make it where there is none yet.
 
-    `policy` is the availability policy that it begins with, as stored. Raises StepNotAllowed where a channel of another system has the code.
+    `policy` is the availability policy that it begins with, as stored. Raises StepNotAllowed where
+    a channel of another system has the code.
     """
     tx.run(
         "INSERT INTO channel(id, code, name, connector, settings, capabilities, policy, state, "
