@@ -15,7 +15,7 @@ from hub.clock import micros, moment, new_id
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnitPromised, UnknownReference
-from hub.ledger import unit_views
+from hub.ledger import promises, unit_views
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.rules.client import TITLE
@@ -109,7 +109,8 @@ def transfer_title(
         try:
             if isinstance(unit, Refused):
                 raise unit
-            _check_transfer(unit, to, again=unit.id in seen)
+            promised = promises.binds(work.context, unit)
+            _check_transfer(unit, to, again=unit.id in seen, promised=promised)
         except Refused as refusal:
             verdicts[index] = refused(index, scan.identifier, refusal, unit)
             continue
@@ -127,8 +128,8 @@ def _codes(tx: Transaction, units: Sequence[UnitState]) -> dict[str, str]:
     return codes(tx, ids) if ids else {}
 
 
-def _check_transfer(unit: UnitState, to: ClientRow | None, *, again: bool) -> None:
-    if unit.promised_to is not None:
+def _check_transfer(unit: UnitState, to: ClientRow | None, *, again: bool, promised: bool) -> None:
+    if promised:
         raise UnitPromised("the unit is promised: its order takes its owner's goods")
     if unit.kit_id is not None or unit.members:
         raise StepNotAllowed("a kit and its parts have one owner: take it apart first", allowed=[])

@@ -45,6 +45,7 @@ class Action(StrEnum):
     HOLD = "hold"
     UNBLOCK = "unblock"
     ALLOCATE = "allocate"
+    REALLOCATE = "reallocate"
     RELEASE = "release"
     PICK = "pick"
     PACK = "pack"
@@ -137,6 +138,8 @@ LIFECYCLE: dict[Action, Rule] = {
     A.HOLD:          Rule(B.HOLDING, LIVING, None, P.STAYS, blocked=True),
     A.UNBLOCK:       Rule(B.RELEASING, ANY, None, P.STAYS, blocked=True),
     A.ALLOCATE:      Rule(B.ALLOCATING, _in(S.IN_STOCK), None, P.STAYS, promised=False),
+    # The promise goes on, with another end or for the order of its cart.
+    A.REALLOCATE:    Rule(B.ALLOCATING, PROMISABLE, None, P.STAYS, promised=True),
     A.RELEASE:       Rule(B.RELEASING, PROMISABLE, S.IN_STOCK, P.STAYS, promised=True,
                           blocked=True),
     A.PICK:          Rule(B.PICKING, _in(S.IN_STOCK), S.PICKED, P.STAYS, promised=True),

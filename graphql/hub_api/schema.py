@@ -63,6 +63,8 @@ from hub_api.reconciliation.queries import ReconciliationQuery
 from hub_api.returns.channel_returns import ChannelReturnQuery
 from hub_api.returns.mutations import ReturnMutation
 from hub_api.returns.queries import ReturnQuery
+from hub_api.storefront.mutations import StorefrontMutation
+from hub_api.storefront.queries import StorefrontQuery
 from hub_api.unit_records.cost_mutations import CostMutation
 from hub_api.unit_records.cost_queries import CostQuery
 from hub_api.unit_records.cost_types import Amount, AmountValue
@@ -93,6 +95,7 @@ class Query(
     AlternativeQuery,
     MappingQuery,
     OrderQuery,
+    StorefrontQuery,
     FulfillmentQuery,
     WorkQuery,
     ChannelQuery,
@@ -135,6 +138,7 @@ class Mutation(
     HistoryMutation,
     ReturnMutation,
     DirectOrderMutation,
+    StorefrontMutation,
     OrderMutation,
     RecallMutation,
     PersonMutation,

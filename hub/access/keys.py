@@ -22,11 +22,13 @@ class Scope(StrEnum):
     """Permission of a key, named after its typical holder."""
 
     STOREFRONT = "storefront"  # availability and public facts of a unit
+    QUANTITIES = "quantities"  # exact numbers of units that may be sold
+    CARTS = "carts"  # reserves units for carts, and checks out what it reserved
     SCANNER = "scanner"  # everything that is done to a unit in the warehouse
     POS = "pos"  # sales and returns at a counter
     ORDERS = "orders"  # places, edits and cancels orders at the hub itself
     OPS = "ops"  # channels, cases, reconciliation, the console
-    OVERRIDE = "override"  # lets an order leave that is on hold
+    OVERRIDE = "override"  # lets an order leave that is on hold, acts on carts of other keys
     ADMIN = "admin"  # the catalogue, channels' settings, keys
     CLIENT = "client"  # owner of goods that we keep: reads its own data only
 
@@ -34,10 +36,12 @@ class Scope(StrEnum):
 # A wider scope contains narrower ones.
 CONTAINS = {
     Scope.STOREFRONT: {Scope.STOREFRONT},
-    Scope.SCANNER: {Scope.SCANNER, Scope.STOREFRONT},
-    Scope.POS: {Scope.POS, Scope.STOREFRONT},
-    Scope.ORDERS: {Scope.ORDERS},
-    Scope.OPS: {Scope.OPS, Scope.ORDERS, Scope.SCANNER, Scope.POS, Scope.STOREFRONT},
+    Scope.QUANTITIES: {Scope.QUANTITIES, Scope.STOREFRONT},
+    Scope.CARTS: {Scope.CARTS, Scope.STOREFRONT},
+    Scope.SCANNER: {Scope.SCANNER, Scope.QUANTITIES, Scope.STOREFRONT},
+    Scope.POS: {Scope.POS, Scope.QUANTITIES, Scope.STOREFRONT},
+    Scope.ORDERS: {Scope.ORDERS, Scope.CARTS, Scope.QUANTITIES, Scope.STOREFRONT},
+    Scope.OPS: set(Scope) - {Scope.OVERRIDE, Scope.ADMIN, Scope.CLIENT},
     Scope.OVERRIDE: {Scope.OVERRIDE},
     Scope.ADMIN: set(Scope) - {Scope.CLIENT},
     Scope.CLIENT: {Scope.CLIENT},

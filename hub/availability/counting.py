@@ -12,6 +12,7 @@ from hub.availability import incoming
 from hub.availability.policy import Policy, by_policy, of_products
 from hub.availability.rows import ChannelLike, ProductUnits
 from hub.catalogue import SELLING_KINDS
+from hub.clock import micros
 from hub.storage.sql import Transaction
 
 
@@ -27,16 +28,20 @@ class Figure:
     shown: int
 
 
+# Of a unit: nobody is promised it. The index `unit_available` holds these.
+FREE = "unit.promised_to IS NULL"
+# Its promise is past its end, and binds nobody. The index `unit_lapsing` finds these.
+LAPSED = "unit.promised_until <= :now"
+FREE_OR_LAPSED = f"({FREE} OR {LAPSED})"
+
+
 def sellable(policy: Policy, today: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Return the SQL condition, with its values, of the units that may be sold.
+    """Return the SQL condition, with its values, of the units that may be sold if they are free.
 
     It expects units joined with their locations; the index `unit_available` covers its columns.
-    With `today` (an ISO date) expired units are excluded.
+    `FREE` or `LAPSED` says who is free. With `today` (an ISO date) expired units are excluded.
     """
-    condition = (
-        "unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
-        "AND location.kind IN (:kinds...)"
-    )
+    condition = "unit.status = 'in_stock' AND unit.blocks = 0 AND location.kind IN (:kinds...)"
     values: dict[str, Any] = {"kinds": [str(kind) for kind in SELLING_KINDS]}
     if policy.client_id is None:
         condition += " AND unit.client_id IS NULL"
@@ -58,19 +63,26 @@ def sellable(policy: Policy, today: str | None = None) -> tuple[str, dict[str, A
 
 
 def counted(
-    tx: Transaction, policy: Policy, product_ids: Sequence[str], today: str | None = None
+    tx: Transaction, policy: Policy, product_ids: Sequence[str], now: datetime | None = None
 ) -> dict[str, int]:
-    """Count the units of products that may be sold."""
-    condition, values = sellable(policy, today)
-    rows = tx.rows_as(
-        ProductUnits,
-        "SELECT unit.product_id, COUNT(*) AS units FROM unit "
-        "JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id",
-        ids=list(product_ids),
-        **values,
-    )
-    return {row["product_id"]: row["units"] for row in rows}
+    """Count the units of products that may be sold; at `now` neither expired nor promised ones."""
+    condition, values = sellable(policy, now.date().isoformat() if now else None)
+    found: dict[str, int] = {}
+    # Two counts, each on an index of its own, and both as large as what is free.
+    for free in (FREE, LAPSED) if now else (FREE,):
+        rows = tx.rows_as(
+            ProductUnits,
+            "SELECT unit.product_id, COUNT(*) AS units FROM unit "
+            "JOIN location ON location.id = unit.location_id "
+            f"WHERE unit.product_id IN (:ids...) AND {condition} AND {free} "
+            "GROUP BY unit.product_id",
+            ids=list(product_ids),
+            **values,
+            **({"now": micros(now)} if now and free is LAPSED else {}),
+        )
+        for row in rows:
+            found[row["product_id"]] = found.get(row["product_id"], 0) + row["units"]
+    return found
 
 
 def figure(policy: Policy, units: int, pre_order: int) -> Figure:
@@ -93,10 +105,9 @@ def figures(
     tx: Transaction, channel: ChannelLike, product_ids: Sequence[str], now: datetime | None = None
 ) -> dict[str, Figure]:
     """Calculate the quantity that a channel shows of each product, with one count per policy."""
-    today = now.date().isoformat() if now else None
     found: dict[str, Figure] = {}
     for policy, ids in by_policy(of_products(tx, channel, product_ids)):
-        units = counted(tx, policy, ids, today)
+        units = counted(tx, policy, ids, now)
         early = incoming.open_to(tx, channel, policy, ids) if policy.pre_order else {}
         for each in ids:
             found[each] = figure(policy, units.get(each, 0), early.get(each, 0))

@@ -35,7 +35,8 @@ class Policy:
     """The effective policy of one listing: its own values, else those of its channel.
 
     `share` is a percentage of the units in stock, rounded down; `pre_order` is the number of units
-    that may be sold before they arrive. Without sites, grades or conditions all of them count.
+    that may be sold before they arrive; at `low_stock` units or fewer a shop shows that few are
+    left. Without sites, grades or conditions all of them count.
     """
 
     safety_buffer: int = 0
@@ -46,6 +47,7 @@ class Policy:
     grades: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     pre_order: int = 0
+    low_stock: int = 3
     client_id: str | None = None
 
 
@@ -61,6 +63,7 @@ class PolicyCard:
     grades: tuple[str, ...] | None = None
     conditions: tuple[str, ...] | None = None
     pre_order: int | None = None
+    low_stock: int | None = None
 
 
 def of_channel(channel: ChannelLike) -> Policy:
@@ -193,6 +196,7 @@ def _validate(card: PolicyCard) -> None:
         ("cap", 0, UNITS_MAX),
         ("share", 0, 100),
         ("pre_order", 0, UNITS_MAX),
+        ("low_stock", 0, UNITS_MAX),
     ):
         value = getattr(card, name)
         if value is not None and not least <= value <= most:

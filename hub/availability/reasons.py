@@ -157,7 +157,10 @@ def _reason(policy: Policy, now: datetime) -> tuple[str, dict[str, Any]]:
     kinds = ", ".join(f"'{kind}'" for kind in SELLING_KINDS)
     asked = [
         ("COALESCE(unit.client_id, '') <> :client", Reason.OTHER_OWNER),
-        ("unit.promised_to IS NOT NULL", Reason.PROMISED),
+        (
+            "unit.promised_to IS NOT NULL AND COALESCE(unit.promised_until, :now + 1) > :now",
+            Reason.PROMISED,
+        ),
     ]
     later = [
         ("unit.blocks > 0", Reason.BLOCKED),
@@ -166,6 +169,7 @@ def _reason(policy: Policy, now: datetime) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {
         "client": policy.client_id or "",
         "today": now.date().isoformat(),
+        "now": micros(now),
     }
     for column, name, wanted, reason in (
         ("location.site_id", "sites", policy.site_ids, Reason.OTHER_SITE),

@@ -20,7 +20,7 @@ from hub.vocabulary import CaptureMethod
 READ_FROM_THE_UNIT = frozenset({CaptureMethod.SCAN, CaptureMethod.RFID})
 # Actions without handling of the unit: made at a desk, or consequences of another action.
 NO_POINTS = frozenset({
-    Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.RELEASE, Action.LOSE,
+    Action.HOLD, Action.UNBLOCK, Action.ALLOCATE, Action.REALLOCATE, Action.RELEASE, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
     Action.ANNOTATE, Action.REIDENTIFY, Action.MERGE, Action.ABSORB,
 })  # fmt: skip

@@ -1,6 +1,6 @@
 """Who does something, when, how and why: what every command and every event carries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.vocabulary import CaptureMethod
@@ -20,7 +20,8 @@ class CommandContext:
 
     `now` is when the ledger learns of it, `occurred_at` when it happened (None: now). `scope` is
     where idempotency keys live: the API key's id, or a job's name. `approved_by` is who answers
-    for a serial that was not read where it must be.
+    for a serial that was not read where it must be. `key_id` is the API key that gives the command
+    (None: the hub itself), and `overrides` says that it may act on promises of other keys.
     """
 
     actor: str
@@ -31,3 +32,9 @@ class CommandContext:
     document: Document | None = None
     reason: str | None = None
     approved_by: str | None = None
+    key_id: str | None = None
+    overrides: bool = False
+
+    def by_hub(self) -> "CommandContext":
+        """Return the same context for what the hub itself does as a consequence."""
+        return replace(self, key_id=None)

@@ -14,7 +14,7 @@ from hub.storage.sql import Transaction
 
 # Actions that involve no sight of the unit.
 UNSEEN = (
-    Action.ALLOCATE, Action.RELEASE, Action.HOLD, Action.UNBLOCK, Action.LOSE,
+    Action.ALLOCATE, Action.REALLOCATE, Action.RELEASE, Action.HOLD, Action.UNBLOCK, Action.LOSE,
     Action.REPORT_STOLEN, Action.FOLLOW_KIT, Action.ACTIVATE, Action.CHANGE_OWNER, Action.SENSE,
     Action.ANNOTATE, Action.REIDENTIFY, Action.MERGE, Action.ABSORB, Action.CORRECT,
 )  # fmt: skip

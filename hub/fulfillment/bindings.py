@@ -14,6 +14,7 @@ from hub.lifecycle import LEAVING, Action
 from hub.storage.sql import Row, Transaction
 
 BACK = frozenset({Action.ACCEPT_RETURN, Action.LEAVE_KIT})
+PROMISES = frozenset({Action.ALLOCATE, Action.REALLOCATE})
 FREED = frozenset({Action.RELEASE, Action.LOSE, Action.REPORT_STOLEN})
 
 
@@ -107,7 +108,7 @@ def _bindings(unit_id: str, rows: Sequence[Row]) -> list[Binding]:
     for row in rows:
         details, at = details_of(row), row["occurred_at"]
         action, line = _action(row, details), details.get("line")
-        if action is Action.ALLOCATE and line:
+        if action in PROMISES and line:
             now = Binding(unit_id=unit_id, line_id=line, bound_at=at)
             found.append(now)
         elif action in LEAVING:

@@ -11,7 +11,7 @@ from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed
 from hub.history.sales import story_of
-from hub.ledger import record_one
+from hub.ledger import promises, record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict
 from hub.ledger.units import Scan, UnitState, locate
@@ -81,7 +81,7 @@ def exchange(
 
 def _check_replacement(context: CommandContext, scan: Scan, unit: UnitState) -> None:
     """Raise the refusal of a replacement that cannot be sold, such as an allocated unit."""
-    promised = unit.promised_to is not None
+    promised = promises.binds(context, unit)
     check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
     ledger.unchanged(scan, unit)
     ledger.fresh(context, unit)

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import TypedDict
 
 from hub import ledger
-from hub.catalogue import Picking, capture_points, reference
+from hub.catalogue import SELLING_KINDS, Picking, capture_points, reference
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.decision_rules import Priority
 from hub.errors import InvalidInput, Refused, StepNotAllowed, WrongUnit
 from hub.fulfillment.priorities import ORDER, PriorityFacts, Ranking, day_of
-from hub.ledger import record_one
+from hub.ledger import promises, record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, bounded, refused
 from hub.ledger.rules import Attempt, order
@@ -286,12 +286,12 @@ def _may_replace(
             f"the line asks for {line['product_sku'] or line['sku']}, and this is a {unit.sku}",
             directed=[each["serial"] for each in own],
         )
-    promised = unit.promised_to is not None
+    promised = promises.binds(context, unit)
     check(Action.ALLOCATE, unit.status, promised=promised, blocked=unit.blocks > 0)
     ledger.unchanged(scan, unit)
     ledger.fresh(context, unit)
     capture_points.demand(context, reference(tx, "product", "id", unit.product_id), Action.PICK)
-    if not unit.is_available:
+    if unit.location_kind not in SELLING_KINDS:
         raise StepNotAllowed(f"nothing is sold from {unit.location_kind}", allowed=["move"])
 
 

@@ -52,6 +52,7 @@ INSTEAD = {
     Action.COMMISSION: "a unit that has a record can not be unborn: write it off",
     Action.RECEIVE: "a unit that has a record can not be unborn: write it off",
     Action.ALLOCATE: "release the promise instead",
+    Action.REALLOCATE: "release the promise instead",
     Action.RELEASE: "allocate the unit again instead",
     Action.PICK: "release the unit instead: it goes back into stock",
     Action.PACK: "release the unit instead: it goes back into stock",

@@ -246,7 +246,7 @@ def _held(standing: UnitSnapshot, event: ReplayedEvent) -> UnitSnapshot:
     """Apply an event to the allocation and the blocks of a unit."""
     line, kind = event.details.get("line"), event.details.get("hold_kind", "")
     match event.action:
-        case Action.ALLOCATE:
+        case Action.ALLOCATE | Action.REALLOCATE:
             return replace(standing, promised=True, line=line)
         case Action.RELEASE | Action.LOSE | Action.REPORT_STOLEN if standing.promised:
             return replace(standing, promised=False, line=None)

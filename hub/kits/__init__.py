@@ -13,6 +13,7 @@ from hub.catalogue import CUSTOMER
 from hub.clock import micros, new_id
 from hub.commands.work import Work
 from hub.errors import InvalidInput, Refused, StepNotAllowed, UnknownReference
+from hub.ledger import promises
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
 from hub.ledger.rules import client
@@ -88,7 +89,7 @@ def replace_part(
     lifecycle.check(
         Action.ENTER_KIT,
         entering.status,
-        promised=entering.promised_to is not None,
+        promised=promises.binds(work.context, entering),
         blocked=entering.blocks > 0,
     )
     roles = _roles(work.tx, [leaving.id])

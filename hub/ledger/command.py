@@ -26,7 +26,8 @@ class UnitCommand:
     `kit` is the id of the unit that the units become part of, `members` the number of parts of the
     unit afterwards; `into` is the id of the record that absorbs this one, `identity` what a unit is
     from now on. `step` overrides the business step of the action. `line` is the id of an order
-    line, `expires_at` in microseconds since 1970.
+    line, `expires_at` in microseconds since 1970. `owner` is the API key whose promise it becomes:
+    others may not pick, sell or release it.
     """
 
     action: Action
@@ -35,6 +36,7 @@ class UnitCommand:
     hold_kind: str | None = None
     hold_reference: str | None = None
     expires_at: int | None = None
+    owner: str | None = None
     grade: str | None = None
     condition: str | None = None
     kit: str | None = None

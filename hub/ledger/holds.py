@@ -29,8 +29,8 @@ class HoldKind(StrEnum):
 BLOCKING = frozenset({HoldKind.QUALITY, HoldKind.RECALL, HoldKind.FRAUD})
 LOOKS_AT_HOLDS = frozenset(Action) - {Action.ALLOCATE, Action.TRANSFER_OUT}
 COLUMNS = (
-    "id", "unit_id", "kind", "reference", "order_line_id", "reason", "placed_by", "placed_at",
-    "expires_at",
+    "id", "unit_id", "kind", "reference", "order_line_id", "owner", "reason", "placed_by",
+    "placed_at", "expires_at",
 )  # fmt: skip
 
 
@@ -62,12 +62,14 @@ class Holds:
             case Action.ALLOCATE:
                 unit.promised_to = self._place(command, unit, HoldKind.SALE)
                 unit.order_line_id = command.line
-            case Action.LOSE | Action.REPORT_STOLEN if unit.promised_to is not None:
+            case Action.REALLOCATE:
                 self._release(unit, HoldKind.SALE)
-                unit.promised_to = unit.order_line_id = None
-            case Action.RELEASE:
-                self._release(unit, HoldKind.SALE)
-                unit.promised_to = unit.order_line_id = None
+                unit.promised_to = self._place(command, unit, HoldKind.SALE)
+                unit.order_line_id = command.line
+            case Action.RELEASE | Action.LOSE | Action.REPORT_STOLEN:
+                if command.action is Action.RELEASE or unit.promised_to is not None:
+                    self._release(unit, HoldKind.SALE)
+                    unit.promised_to = unit.order_line_id = None
             case Action.SHIP | Action.SELL | Action.COLLECT:
                 self._fulfill(command, unit)
             case Action.HOLD:
@@ -116,6 +118,7 @@ class Holds:
             "kind": str(kind),
             "reference": command.hold_reference,
             "order_line_id": command.line,
+            "owner": command.owner,
             "reason": self._context.reason,
             "placed_by": self._context.actor,
             "placed_at": micros(self._context.now),
@@ -123,6 +126,8 @@ class Holds:
             "released_at": None,
         }
         unit.holds[kind] = hold
+        if kind is HoldKind.SALE:
+            unit.promised_until = command.expires_at
         self._placed.append(tuple(value for name, value in hold.items() if name in COLUMNS))
         return hold["id"]
 

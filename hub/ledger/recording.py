@@ -20,10 +20,10 @@ from hub.errors import (
     Refused,
     StepNotAllowed,
     UnitExpired,
-    UnitPromised,
     UnknownUnit,
     VersionConflict,
 )
+from hub.ledger import promises
 from hub.ledger.chronology import Chronology
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
@@ -43,6 +43,7 @@ EXPECTED_ENDS = frozenset(
 ) | {Action.FIND, Action.HOLD, Action.UNBLOCK}
 # Actions towards a customer: refused for expired units.
 OUTWARD = LEAVING | {Action.ALLOCATE, Action.PICK, Action.PACK}
+
 
 RAISED_AS_THEY_ARE = {
     each.code: each for each in (AmbiguousUnit, InvalidBarcode, InvalidInput, UnknownUnit)
@@ -108,6 +109,8 @@ def _record(
     """Apply one action with a command for each scan; `follows`: to parts after their kit."""
     command = commands[0]
     units = [each for each in found if isinstance(each, UnitState)]
+    if command.action is not Action.RELEASE:
+        _end_lapsed(work, units)
     attempt = Attempt(work, commands, units, follows)
     rules = [rule.prepare(attempt) for rule in RULES]
     holds = Holds(work.tx, work.context)
@@ -136,6 +139,20 @@ def _record(
         write_units(work.tx, work.context, changed.values())
         _follow_up(work, command, changed.values(), before)
     return verdicts
+
+
+def _end_lapsed(work: Work, units: Sequence[UnitState]) -> None:
+    """Release promises that are past their end before anything else is done to their units.
+
+    So a promise ends at its time, whether or not a sweep has come by.
+    """
+    now = micros(work.context.now)
+    lapsed = list({unit.id: unit for unit in units if unit.has_lapsed(now)}.values())
+    if lapsed:
+        release = [UnitCommand(action=Action.RELEASE)] * len(lapsed)
+        _record(promises.ending(work), release, [Scan(unit.id) for unit in lapsed], lapsed)
+        for unit in lapsed:
+            unit.holds.clear()  # each command loads them anew
 
 
 class Before:
@@ -211,7 +228,7 @@ def _apply(
         raise InvalidInput("name the record that stays", field="keep")
     promised = unit.promised_to is not None
     rule = check(command.action, unit.status, promised=promised, blocked=unit.blocks > 0)
-    _same_promise(command, unit)
+    promises.same(context, command, unit)
     if command.action in OUTWARD:
         fresh(context, unit)
     place = _place(command, rule, unit)
@@ -258,24 +275,6 @@ def fresh(context: CommandContext, unit: UnitState) -> None:
     today = (context.occurred_at or context.now).date().isoformat()
     if unit.expires_on is not None and unit.expires_on < today:
         raise UnitExpired(f"the unit expired on {unit.expires_on}", expires_on=unit.expires_on)
-
-
-def _same_promise(command: UnitCommand, unit: UnitState) -> None:
-    bound = command.action in {
-        Action.PICK,
-        Action.PACK,
-        *LEAVING,
-        Action.RELEASE,
-    }
-    if not bound or unit.promised_to is None:
-        return
-    promise = unit.holds["sale"]
-    same_line = command.line is None or command.line == promise["order_line_id"]
-    mine = command.hold_reference is not None and command.hold_reference == promise["reference"]
-    if command.action is Action.SELL and not (mine or (command.line and same_line)):
-        raise UnitPromised("the unit is promised to somebody else", reference=promise["reference"])
-    if not same_line:
-        raise UnitPromised("the unit is promised to another order", reference=promise["reference"])
 
 
 def _place(command: UnitCommand, rule: Rule, unit: UnitState) -> tuple[str, str, str]:

@@ -1,10 +1,13 @@
 """Unit reads: units with product and location, identifiers, fields and holds; stock by location."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
-from hub.ledger.units import UNITS, UnitViewRow
+from hub.clock import micros
+from hub.errors import Refused
+from hub.ledger.units import UNITS, Scan, UnitViewRow, identify
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import HoldRow, IdentifierRow, UnitFieldRow
 from hub.storage.sql import Row, Transaction
@@ -66,8 +69,12 @@ def units(
     serial_prefix: str | None = None,
     custom: tuple[str, str] | None = None,
     client: str | None = None,
+    identifiers: Sequence[str] | None = None,
 ) -> list[UnitViewRow]:
-    """Return units by id, up to `first` plus one: the last row shows that a next page exists."""
+    """Return units by id, up to `first` plus one: the last row shows that a next page exists.
+
+    Of `identifiers` those that name no unit, or several, are left out.
+    """
     wanted = Filter()
     wanted.add("unit.id > :after", after=after)
     wanted.add("unit.client_id = :client", client=client)
@@ -78,6 +85,10 @@ def units(
         "unit.order_line_id IN (SELECT id FROM order_line WHERE order_id = :order_id)",
         order_id=order,
     )
+    if identifiers is not None:
+        named = identify(tx, [Scan(name) for name in identifiers])
+        ids = [each["id"] for each in named if not isinstance(each, Refused)]
+        wanted.add("unit.id IN (:named...)", named=ids)
     if custom is not None:
         wanted.add(
             "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value)",
@@ -132,25 +143,39 @@ def _grouped(rows: Iterable[RowOfUnit], unit_ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def stock(tx: Transaction, skus: Sequence[str]) -> dict[str, list[StockRow]]:
+# A promise without an end binds, and one with an end until then.
+PROMISED = (
+    "(unit.promised_to IS NOT NULL AND (unit.promised_until IS NULL OR unit.promised_until > :now))"
+)
+# As the index `unit_in_house` has it.
+IN_HOUSE = "status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off')"
+
+
+def stock(tx: Transaction, skus: Sequence[str], now: datetime) -> dict[str, list[StockRow]]:
     """Return the numbers of units by SKU and location: available, promised, blocked, in total.
 
-    Only our own goods count as available: goods of clients are sold by the clients' channels.
+    Units that have left are not read. Only our own goods count as available: goods of clients are
+    sold by the clients' channels. Expired units do not count, and promises past their end do not
+    bind.
     """
     rows = tx.rows_as(
         StockRow,
         "SELECT product.sku, location.code, location.name, location.kind, "
-        "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL "
+        f"SUM(CASE WHEN unit.status = 'in_stock' AND NOT {PROMISED} "
         "AND unit.blocks = 0 AND unit.client_id IS NULL AND location.kind IN (:kinds...) "
+        "AND (unit.expires_on IS NULL OR unit.expires_on >= :today) "
         "THEN 1 ELSE 0 END) AS available, "
-        "SUM(CASE WHEN unit.promised_to IS NOT NULL THEN 1 ELSE 0 END) AS promised, "
+        f"SUM(CASE WHEN {PROMISED} THEN 1 ELSE 0 END) AS promised, "
         "SUM(CASE WHEN unit.blocks > 0 THEN 1 ELSE 0 END) AS blocked, COUNT(*) AS units "
         "FROM unit JOIN product ON product.id = unit.product_id "
         "JOIN location ON location.id = unit.location_id WHERE product.sku IN (:skus...) "
+        f"AND unit.{IN_HOUSE} "
         "GROUP BY product.sku, location.code, location.name, location.kind "
         "ORDER BY product.sku, location.code",
         skus=list(skus),
         kinds=[str(kind) for kind in SELLING_KINDS],
+        today=now.date().isoformat(),
+        now=micros(now),
     )
     found: dict[str, list[StockRow]] = {sku: [] for sku in skus}
     for row in rows:

@@ -14,6 +14,8 @@ def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitSt
     tx.run_many(
         "UPDATE unit SET version = :version, status = :status, disposition = :disposition, "
         "location_id = :location_id, promised_to = :promised_to, order_line_id = :line, "
+        # Always as the hold says, so that the two never differ.
+        "promised_until = (SELECT expires_at FROM hold WHERE hold.id = :hold), "
         "blocks = :blocks, grade = :grade, condition = :condition, "
         "kit_id = :kit_id, members = :members, merged_into = :merged_into, "
         "received_at = :received_at, sold_at = :sold_at, "
@@ -27,6 +29,7 @@ def write_units(tx: Transaction, context: CommandContext, units: Iterable[UnitSt
                 "disposition": str(unit.disposition),
                 "location_id": unit.location_id,
                 "promised_to": unit.promised_to,
+                "hold": unit.promised_to,  # again: PostgreSQL takes the two for different types
                 "line": unit.order_line_id,
                 "blocks": unit.blocks,
                 "grade": unit.grade,

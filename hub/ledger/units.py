@@ -14,9 +14,9 @@ from hub.storage.sql import Row, Transaction
 
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
-    "unit.disposition, unit.location_id, unit.promised_to, unit.order_line_id, unit.blocks, "
-    "unit.grade, unit.condition, unit.kit_id, unit.members, unit.merged_into, "
-    "unit.received_at, unit.expires_on, "
+    "unit.disposition, unit.location_id, unit.promised_to, unit.promised_until, "
+    "unit.order_line_id, unit.blocks, unit.grade, unit.condition, unit.kit_id, unit.members, "
+    "unit.merged_into, unit.received_at, unit.expires_on, "
     "unit.sold_at, unit.hash, unit.serial_canonical, unit.serial_exact, unit.client_id, "
     "location.kind AS location_kind, location.site_id, location.code AS location_code, "
     "product.sku, product.gtin, product.model_number, product.capture_points"
@@ -103,6 +103,7 @@ class LockedUnitRow(TypedDict):
     disposition: str
     location_id: str
     promised_to: str | None
+    promised_until: int | None
     order_line_id: str | None
     blocks: int
     grade: str | None
@@ -178,6 +179,7 @@ class UnitState:
     sold_at: int | None
     hash: str
     condition: str = "new"
+    promised_until: int | None = None  # end of its promise as it was read, in microseconds
     kit_id: str | None = None  # the unit that this one is part of
     members: int = 0  # how many units are part of this one
     merged_into: str | None = None  # the record that absorbed this one
@@ -191,6 +193,11 @@ class UnitState:
         """Return whether the unit can be allocated now, and so counts for channels."""
         free = self.promised_to is None and self.blocks == 0
         return self.status is Status.IN_STOCK and free and self.location_kind in SELLING_KINDS
+
+    def has_lapsed(self, now: int) -> bool:
+        """Return whether its promise is past its end (microseconds), and so binds nobody."""
+        ends = self.promised_until
+        return self.promised_to is not None and ends is not None and ends <= now
 
 
 def locate(tx: Transaction, scans: Sequence[Scan]) -> list[UnitState | Refused]:
@@ -419,6 +426,7 @@ def _state(row: LockedUnitRow) -> UnitState:
         location_kind=row["location_kind"],
         site_id=row["site_id"],
         promised_to=row["promised_to"],
+        promised_until=row["promised_until"],
         order_line_id=row["order_line_id"],
         blocks=row["blocks"],
         grade=row["grade"],

@@ -3,7 +3,7 @@
 Nothing here raises for an order that cannot be served: the order is stored, and a case is opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
@@ -89,11 +89,14 @@ def accept(
     order: Order,
     *,
     is_back: bool = False,
+    bind: Callable[[str], None] | None = None,
 ) -> str | None:
     """Store the current state of an order from its channel and allocate its units; return its id.
 
     Returns None for a state older than the stored one. The same state again changes nothing, unless
-    `is_back`: the channel had deleted the order, and was just seen to have it again.
+    `is_back`: the channel had deleted the order, and was just seen to have it again. `bind` is
+    called with the id once the order is stored: it gives the lines units that are promised to the
+    buyer already, and only what then lacks is allocated.
     """
     order = mappings.order(channel, order)
     known = tx.row_as(
@@ -115,6 +118,8 @@ def accept(
             channel=channel["id"],
             ref=order.ref,
         )
+    if bind is not None:
+        bind(order_id)
     settle(tx, context, order_id)
     if known is None or micros(order.updated_at) > known["remote_updated_at"]:
         # Orders that wait for incoming units reduce the quantity for pre-orders.

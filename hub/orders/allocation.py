@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from hub import ledger
-from hub.availability.counting import sellable
+from hub.availability.counting import FREE, FREE_OR_LAPSED, sellable
 from hub.availability.policy import by_policy, of_products
 from hub.catalogue import Picking
-from hub.clock import new_id
+from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
+from hub.ledger import lapsing
 from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 
+LAPSED_MAX = 1_000  # promises past their end that one allocation releases
 NEVER = "9999-12-31"  # units without a last day leave last
 
 
@@ -129,10 +131,11 @@ def _by_site(
             "SELECT location.site_id, unit.product_id, COUNT(*) AS units, "
             "MIN(COALESCE(unit.expires_on, :never)) AS expires, MIN(unit.received_at) AS received "
             "FROM unit JOIN location ON location.id = unit.location_id "
-            f"WHERE unit.product_id IN (:products...) AND {condition} "
+            f"WHERE unit.product_id IN (:products...) AND {condition} AND {FREE_OR_LAPSED} "
             "GROUP BY location.site_id, unit.product_id",
             products=ids,
             never=NEVER,
+            now=micros(context.now),
             **values,
         )
     return rows
@@ -153,11 +156,12 @@ def choose(
     Units locked by another transaction are skipped: that transaction is allocating them.
     """
     policy = of_products(tx, channel, [product_id])[product_id]
+    lapsing.release_expired_of(Work(tx, context, new_id()), [product_id], limit=LAPSED_MAX)
     condition, values = sellable(policy, _today(context))
     rows = tx.rows_as(
         _Id,
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id = :product AND {condition} "
+        f"WHERE unit.product_id = :product AND {condition} AND {FREE} "
         f"{'' if unit_id is None else 'AND unit.id = :unit '}"
         "ORDER BY CASE WHEN location.site_id = :site THEN 0 ELSE 1 END, "
         "CASE WHEN :rule = 'fefo' THEN COALESCE(unit.expires_on, :never) ELSE '' END, "

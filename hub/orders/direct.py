@@ -1,7 +1,8 @@
 """Orders placed at the hub itself: by an own shop, a B2B desk or an order management system.
 
-The hub is the channel `direct` of these orders. They are stored, allocated and guarded exactly as
-the orders of any other channel, and only these commands change them.
+The hub is their channel: `direct`, or `storefront` where a cart was checked out. They are stored,
+allocated and guarded exactly as the orders of any other channel, and only these commands change
+them.
 """
 
 from collections.abc import Sequence
@@ -12,17 +13,15 @@ from typing import TypedDict
 
 from hub import orders
 from hub.clock import micros, moment, new_id
-from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, NotEnoughStock, StepNotAllowed
 from hub.orders import duplicates, line_status, order_lookup
 from hub.orders.order_lookup import ChannelOrderRow
 from hub.storage.rows import ChannelRow, OrderLineRow
 from hub.storage.sql import Transaction
-from hub.sync import channels
+from hub.sync import channels, own_channels
 from hub.vocabulary import HoldReason, LineKind, Order, OrderLine, OrderState
 
-CHANNEL = "direct"
 LINES_MAX = 500
 QUANTITY_MAX = 100_000  # of one line
 REF_CHARS_MAX = 200
@@ -76,9 +75,9 @@ def place(
     lacks units is refused; otherwise it waits as a back-order with a case. Raises InvalidInput for
     a malformed order or a reference that is taken, NotEnoughStock.
     """
-    channel = _channel(work.tx, work.context)
-    ref = _text(ref or new_id(), "ref", REF_CHARS_MAX)
-    number = _text(number or ref[:NUMBER_CHARS_MAX], "number", NUMBER_CHARS_MAX)
+    channel = own_channels.ensure(work.tx, own_channels.DIRECT, work.context.now)
+    ref = text(ref or new_id(), "ref", REF_CHARS_MAX)
+    number = text(number or ref[:NUMBER_CHARS_MAX], "number", NUMBER_CHARS_MAX)
     duplicates.lock_names(work.tx, [ref])  # two placings of one reference wait for each other
     taken = work.tx.row_as(
         _Ref,
@@ -88,8 +87,8 @@ def place(
     )
     if taken is not None:
         raise InvalidInput(f"an order {ref!r} was placed already: edit it", field="ref")
-    stated = _stated(order, ref, number, work.context.now, work.context.now)
-    return _store(work, channel, stated, whole=whole)
+    said = stated(order, ref, number, work.context.now, work.context.now)
+    return _store(work, channel, said, whole=whole)
 
 
 def edit(work: Work, order_id: str, order: DirectOrder, *, whole: bool) -> str:
@@ -101,8 +100,8 @@ def edit(work: Work, order_id: str, order: DirectOrder, *, whole: bool) -> str:
     known = _own(work.tx, order_id)
     # The clocks of two processes differ: an edit is never older than what it edits.
     now = max(work.context.now, moment(known["remote_updated_at"]))
-    stated = _stated(order, known["ref"], known["number"], moment(known["placed_at"]), now)
-    return _store(work, channels.by_id(work.tx, known["channel_id"]), stated, whole=whole)
+    said = stated(order, known["ref"], known["number"], moment(known["placed_at"]), now)
+    return _store(work, channels.by_id(work.tx, known["channel_id"]), said, whole=whole)
 
 
 def cancel(work: Work, order_id: str) -> str:
@@ -123,7 +122,7 @@ def cancel(work: Work, order_id: str) -> str:
 
 def _own(tx: Transaction, order_id: str) -> ChannelOrderRow:
     order = order_lookup.order_of(tx, order_id)
-    if order["channel_code"] != CHANNEL:
+    if order["channel_code"] not in own_channels.NAMES:
         raise StepNotAllowed(
             f"the order {order['number']} belongs to {order['channel_code']}: change it there",
             allowed=[],
@@ -131,11 +130,6 @@ def _own(tx: Transaction, order_id: str) -> ChannelOrderRow:
     if order["state"] == OrderState.CANCELLED:
         raise StepNotAllowed(f"the order {order['number']} is cancelled", allowed=[])
     return order
-
-
-def _channel(tx: Transaction, context: CommandContext) -> ChannelRow:
-    """Return the hub's own channel of orders; the first order makes it."""
-    return channels.own(tx, CHANNEL, "Direct orders", context.now)
 
 
 def _store(work: Work, channel: ChannelRow, stated: Order, *, whole: bool) -> str:
@@ -161,7 +155,8 @@ def _require_units(tx: Transaction, order_id: str) -> None:
             )
 
 
-def _stated(order: DirectOrder, ref: str, number: str, placed_at: datetime, now: datetime) -> Order:
+def stated(order: DirectOrder, ref: str, number: str, placed_at: datetime, now: datetime) -> Order:
+    """Return an order as a channel would state it; raise InvalidInput for a malformed one."""
     if not 0 < len(order.lines) <= LINES_MAX:
         raise InvalidInput(f"an order has 1 to {LINES_MAX} lines", field="lines")
     lines = tuple(_line(line, place) for place, line in enumerate(order.lines, start=1))
@@ -181,7 +176,7 @@ def _stated(order: DirectOrder, ref: str, number: str, placed_at: datetime, now:
         lines=lines,
         placed_at=placed_at,
         updated_at=now,
-        customer_ref=order.customer_ref and _text(order.customer_ref, "customerRef", REF_CHARS_MAX),
+        customer_ref=order.customer_ref and text(order.customer_ref, "customerRef", REF_CHARS_MAX),
         currency=order.currency,
         total=order.total,
         shipping=order.shipping,
@@ -195,7 +190,7 @@ def _line(line: DirectLine, place: int) -> OrderLine:
     if not 0 < line.quantity <= QUANTITY_MAX:
         raise InvalidInput(f"a quantity is 1 to {QUANTITY_MAX}", field="quantity")
     if line.kind is LineKind.GOODS or line.sku:
-        _text(line.sku, "sku", SKU_CHARS_MAX)
+        text(line.sku, "sku", SKU_CHARS_MAX)
     if len(line.title) > TITLE_CHARS_MAX:
         raise InvalidInput(f"at most {TITLE_CHARS_MAX} characters", field="title")
     for name, amount in (
@@ -205,7 +200,7 @@ def _line(line: DirectLine, place: int) -> OrderLine:
     ):
         _amount(amount, name)
     return OrderLine(
-        ref=_text(line.ref or str(place), "ref", REF_CHARS_MAX),
+        ref=text(line.ref or str(place), "ref", REF_CHARS_MAX),
         sku=line.sku,
         quantity=line.quantity,
         title=line.title,
@@ -216,7 +211,8 @@ def _line(line: DirectLine, place: int) -> OrderLine:
     )
 
 
-def _text(value: str, field: str, most: int) -> str:
+def text(value: str, field: str, most: int) -> str:
+    """Return a text without the space around it; raise InvalidInput if it is empty or long."""
     if not 0 < len(value.strip()) <= most:
         raise InvalidInput(f"1 to {most} characters", field=field)
     return value.strip()

@@ -113,8 +113,9 @@ def erase(
     """Delete the contact of a person and the personal data in notices; cancel waiting messages.
 
     Deliveries of channels that hold the address or the number of the person lose it (`unseal`
-    opens the contact for that). The pseudonym and the time stay. Raises InvalidInput without a
-    reason, UnknownReference for an unknown person, StepNotAllowed for an erased one.
+    opens the contact for that), and the person's orders lose their addresses. The pseudonym and the
+    time stay. Raises InvalidInput without a reason, UnknownReference for an unknown person,
+    StepNotAllowed for an erased one.
     """
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")
@@ -130,6 +131,11 @@ def erase(
     if not done:
         raise StepNotAllowed("this person was erased already")
     notices.forget(tx, ref)
+    tx.run(
+        "UPDATE checkout SET address = NULL WHERE order_id IN "
+        "(SELECT id FROM sales_order WHERE customer_ref = :ref)",
+        ref=ref,
+    )
     if known["contact"]:
         contact = contact_of(unseal(known["contact"]))
         said = [each for each in (contact.email, contact.phone) if each]

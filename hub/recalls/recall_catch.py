@@ -327,7 +327,9 @@ def _release_promises(work: Work, ids: list[str]) -> None:
         "WHERE unit.promised_to IS NOT NULL ORDER BY unit.id",
         ids=ids,
     )
-    _all(work, UnitCommand(action=Action.RELEASE), [row["id"] for row in rows])
+    # A recall takes its units from carts too, whoever they are promised to.
+    of_hub = work.within(work.context.by_hub())
+    _all(of_hub, UnitCommand(action=Action.RELEASE), [row["id"] for row in rows])
     lines: dict[str, int] = {}
     for row in rows:
         if row["order_line_id"] is not None:

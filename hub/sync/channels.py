@@ -232,19 +232,23 @@ def ids(tx: Transaction) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def own(tx: Transaction, code: str, name: str, now: datetime) -> ChannelRow:
+def own(
+    tx: Transaction, code: str, name: str, now: datetime, *, policy: str | None = None
+) -> ChannelRow:
     """Return a channel that is the hub itself, and make it where there is none yet.
 
-    Raises StepNotAllowed where a channel of another system has the code.
+    `policy` is the availability policy that it begins with, as stored. Raises StepNotAllowed where
+    a channel of another system has the code.
     """
     tx.run(
-        "INSERT INTO channel(id, code, name, connector, settings, capabilities, state, created_at) "
-        "VALUES(:id, :code, :name, :connector, '', '[]', 'active', :now) "
+        "INSERT INTO channel(id, code, name, connector, settings, capabilities, policy, state, "
+        "created_at) VALUES(:id, :code, :name, :connector, '', '[]', :policy, 'active', :now) "
         "ON CONFLICT(code) DO NOTHING",
         id=new_id(),
         code=code,
         name=name,
         connector=OWN_CONNECTOR,
+        policy=policy,
         now=micros(now),
     )
     channel = get(tx, code)

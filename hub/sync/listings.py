@@ -173,8 +173,9 @@ def _free(tx: Transaction, channel: ChannelRow, unit_ids: Sequence[str], now: da
     rows = tx.rows_as(
         _Id,
         "SELECT unit.id FROM unit JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.id IN (:ids...) AND {condition}",
+        f"WHERE unit.id IN (:ids...) AND {condition} AND {counting.FREE_OR_LAPSED}",
         ids=list(unit_ids),
+        now=micros(now),
         **values,
     )
     return {row["id"] for row in rows}

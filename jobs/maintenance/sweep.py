@@ -11,7 +11,8 @@ from functools import partial
 
 from hub import orders
 from hub.cases import rules
-from hub.fulfillment import expiry, reservations
+from hub.fulfillment import expiry
+from hub.ledger import lapsing
 from hub.orders import pre_orders
 from hub.returns import channel_returns
 from hub.storage.sql import Transaction
@@ -27,11 +28,23 @@ def _reviewed(runtime: Runtime, review: Callable[..., object], tx: Transaction) 
     return review(tx, runtime.context("sweep"), limit=ROWS_MAX)
 
 
+async def _release_lapsed(runtime: Runtime) -> int:
+    """Release every promise that is past its end, in short transactions; return their number.
+
+    Carts end by the thousand, and channels show their units again only once these are released.
+    """
+    released, more = 0, True
+    while more and not runtime.stopping.is_set():
+        found = await runtime.database.write(
+            lambda tx: lapsing.release_expired(tx, runtime.context("sweep"), limit=ROWS_MAX)
+        )
+        released, more = released + found, found == ROWS_MAX
+    return released
+
+
 async def sweep(runtime: Runtime) -> str:
     """Release expired allocations, block expired units, allocate again; return a summary."""
-    released = await runtime.database.write(
-        lambda tx: reservations.release_expired(tx, runtime.context("sweep"), limit=ROWS_MAX)
-    )
+    released = await _release_lapsed(runtime)
     expired = await runtime.database.write(
         lambda tx: expiry.set_aside(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )

@@ -12,6 +12,7 @@ from tests.benchmarks.push_latency import push_latency, push_latency_loaded
 from tests.benchmarks.push_throughput import push_throughput
 from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
 from tests.benchmarks.scan_concurrent import scan_concurrent
+from tests.benchmarks.storefront import availability_sold, expire
 from tests.benchmarks.vs_stateset import vs_stateset
 
 Benchmark = Callable[[str], Measurement | list[Measurement]]
@@ -29,6 +30,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "push_throughput": push_throughput,
     "backfill": backfill,
     "push_latency_loaded": push_latency_loaded,
+    "availability_sold": availability_sold,
+    "expire": expire,
 }
 
 

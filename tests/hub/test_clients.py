@@ -212,7 +212,7 @@ def test_a_channel_counts_and_takes_the_goods_of_its_client_alone(two: World) ->
     two.receive("SN-B", client="BEE")
     two.receive("SN-H")
     assert (available(two, house), available(two, ant)) == (1, 2)
-    (line,) = two.read(lambda tx: unit_views.stock(tx, ["CAM"]))["CAM"]
+    (line,) = two.read(lambda tx: unit_views.stock(tx, ["CAM"], two.now))["CAM"]
     assert (line["available"], line["units"]) == (1, 4)
     three = [OrderLine(ref="l-1", sku="CAM", quantity=3)]
     two.accept(ant, two.order("o-ant", lines=three))

@@ -15,7 +15,7 @@ from hub.orders.direct import DirectLine, DirectOrder
 from hub.proof.checkpoints import Signer
 from hub.settings import Settings
 from hub.storage.sql import Row
-from hub.sync import channels, job_runs
+from hub.sync import channels, job_runs, own_channels
 from hub.vocabulary import WarrantyStatus
 from jobs import relay, schedule
 from jobs.maintenance import integrity, sweep
@@ -234,7 +234,7 @@ def test_every_job_works_beside_a_channel_that_is_the_hub_itself(world: World) -
     runtime.connections.of = of  # type: ignore[method-assign, assignment]
     for job in schedule.timetable(Settings(secret_key=KEY)):
         assert asyncio.run(job.work(runtime))
-    for code in (direct.CHANNEL, channel["code"]):
+    for code in (own_channels.DIRECT, channel["code"]):
         row = world.rows("SELECT id FROM channel WHERE code = :code", code=code)[0]
         asyncio.run(relay.drain(runtime, row["id"]))
     assert connector.shown == {"CAM": 1}

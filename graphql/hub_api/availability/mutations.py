@@ -8,7 +8,7 @@ from hub.access.keys import Scope
 from hub.availability import policy as policies
 from hub.commands.work import Work
 from hub.storage.sql import Transaction
-from hub.sync import availability_settings, channels
+from hub.sync import availability_settings, channels, own_channels
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput, PolicySet
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
@@ -35,7 +35,7 @@ class AvailabilityMutation:
         context, card = call.context.command_context(), policy.plain()
 
         def do(work: Work) -> dict[str, Any]:
-            row = channels.get(work.tx, channel)
+            row = own_channels.get_or_make(work.tx, channel, context.now)
             if sku is None:
                 return availability_settings.set_for_channel(work.tx, context, row, card)
             return availability_settings.set_for_listing(work.tx, context, row, sku, card)

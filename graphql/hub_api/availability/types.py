@@ -47,6 +47,10 @@ class AvailabilityPolicyInput:
         "of advance ship notices. Their orders are served when the units arrive.",
         default=None,
     )
+    low_stock: int | None = strawberry.field(
+        description="At so many units or fewer the band is LOW; 3 where nobody sets it.",
+        default=None,
+    )
 
     def plain(self) -> PolicyCard:
         """Return what is set."""
@@ -67,6 +71,7 @@ class AvailabilityPolicy:
     grades: list[str]
     conditions: list[Condition]
     pre_order: int
+    low_stock: int = strawberry.field(description="At so many units or fewer the band is LOW.")
     changed_by: str | None = strawberry.field(description="Who set it last; null: nobody did.")
     changed_at: datetime | None
 

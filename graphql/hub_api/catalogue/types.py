@@ -15,6 +15,7 @@ from hub.catalogue import (
     capture_points,
 )
 from hub.catalogue.serial_case import SerialCase
+from hub.clock import moment
 from hub.lifecycle import Action
 from hub.recalls import serial_periods
 from hub.storage.documents import values
@@ -153,13 +154,20 @@ class ChannelStock:
     is_pending: bool = strawberry.field(description="A newer figure is on its way.")
     last_error: str | None
 
-
-@strawberry.type(description="How many units of a product can be promised, and where.")
-class Availability:
-    sku: str
-    available: int
-    locations: list[LocationStock] = strawberry.field(metadata={"size": USUAL_PLACES})
-    channels: list[ChannelStock] = strawberry.field(metadata={"size": USUAL_CHANNELS})
+    @classmethod
+    def of(cls, row: Row, desired: int) -> "ChannelStock":
+        """Show a level of a listing."""
+        return cls(
+            channel=row["code"],
+            name=row["name"],
+            desired=desired,
+            acknowledged=row["acknowledged"],
+            acknowledged_at=moment(row["acknowledged_at"]) if row["acknowledged_at"] else None,
+            observed=row["observed"],
+            observed_at=moment(row["observed_at"]) if row["observed_at"] else None,
+            is_pending=row["wanted_version"] > row["done_version"] and row["level"] == "live",
+            last_error=row["last_error"],
+        )
 
 
 @strawberry.input(description="A manufacturer; the same code again changes it.")

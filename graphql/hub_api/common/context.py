@@ -138,6 +138,8 @@ class Context:
             captured_by=captured_by,
             document=document,
             reason=reason,
+            key_id=self.caller.key_id,
+            overrides=self.caller.may(Scope.OVERRIDE),
         )
 
     async def units(self, unit_id: str) -> Row | None:

@@ -41,6 +41,8 @@ from hub.reconciliation.kinds import Scope as ReconciliationScope
 from hub.reconciliation.kinds import State as DifferenceState
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal
+from hub.storefront.order_status import Progress
+from hub.storefront.stock import Band
 from hub.sync.channels import GoneOrders, Oversell
 from hub.sync.circuit import CircuitState
 from hub.sync.mappings import MappingKind
@@ -169,6 +171,12 @@ strawberry.enum(HoldKind, description="Why a unit is held: promised (SALE), or b
 strawberry.enum(OrderState, description="Where an order stands; FULFILLED: all its units left.")
 strawberry.enum(HoldReason, description="Why nothing of an order may leave now.")
 strawberry.enum(LineKind, description="Kind of an order line; only GOODS take units.")
+strawberry.enum(
+    Band,
+    name="StockBand",
+    description="How much of a product there is, without a number.",
+)
+strawberry.enum(Progress, name="OrderProgress", description="How far an order of a shop is.")
 strawberry.enum(Condition, name="UnitCondition", description="How worn a unit is.")
 strawberry.enum(RecordOrigin, description="Where the record of a unit began.")
 strawberry.enum(Audience, description="Who a serial is shown to.")

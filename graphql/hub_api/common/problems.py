@@ -136,7 +136,12 @@ class IdempotencyKeyReused(Problem):
 
 @strawberry.type(description="Fewer units are available than are asked for.")
 class NotEnoughStock(Problem):
-    available: int | None = None
+    available: int | None = strawberry.field(
+        description="How many there are; null without the scope `quantities`.", default=None
+    )
+    skus: list[str] = strawberry.field(
+        description="SKUs of which there are too few.", default_factory=list
+    )
 
 
 @strawberry.type(description="Another channel serves this account: each order would come twice.")

@@ -17,6 +17,7 @@ UNIT_VALUES: dict[str, dict[str, str]] = {
         "HOLD": "A hold is placed on a unit.",
         "UNBLOCK": "A blocking hold is lifted.",
         "ALLOCATE": "A unit is promised to an order line.",
+        "REALLOCATE": "The promise of a unit gets another end, or goes from a cart to its order.",
         "RELEASE": "A promise ends.",
         "PICK": "A unit is taken from its place for an order.",
         "PACK": "A picked unit is packed.",

@@ -12,6 +12,7 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.orders import direct, order_views
 from hub.orders.direct import DirectLine, DirectOrder
+from hub.storefront import checkout
 from hub.vocabulary import HoldReason, LineKind
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, NotEnoughStock
@@ -143,14 +144,19 @@ class DirectOrderMutation:
 
     @command(
         Scope.ORDERS,
-        description="Cancel a direct order and free its units; units that left are reported as "
-        "a case.",
+        Scope.CARTS,
+        description="Cancel an order that was placed at the hub and free its units; units that "
+        "left are reported as a case. With the scope `carts` alone, an order that the key checked "
+        "out.",
         result=DirectOrderResult,
     )
     async def cancel_order(self, call: Call, order_id: strawberry.ID, reason: str) -> Order:
         """Cancel an order."""
+        caller = call.context.caller
 
         def do(work: Work) -> str:
+            if not caller.may(Scope.ORDERS):
+                checkout.require_own(work.tx, order_id, caller.key_id)
             context = replace(work.context, reason=reason)
             return direct.cancel(work.within(context), order_id)
 

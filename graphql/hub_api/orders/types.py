@@ -12,6 +12,7 @@ from hub.orders import order_views
 from hub.orders.order_views import OrderViewRow
 from hub.returns.views import returns_of_orders
 from hub.storage.rows import OrderLineRow
+from hub.storefront import addresses
 from hub.vocabulary import HoldReason, LineKind, OrderState
 from hub_api.common.context import Info
 from hub_api.engine.stored import each
@@ -147,6 +148,16 @@ def _money(row: OrderViewRow) -> OrderMoney:
     )
 
 
+@strawberry.type(description="Where an order goes.")
+class DeliveryAddress:
+    name: str = strawberry.field(description="Name of the recipient.")
+    lines: list[str] = strawberry.field(description="Street and house.")
+    city: str = strawberry.field(description="Town or city.")
+    country: str = strawberry.field(description="ISO 3166-1 code.")
+    postal_code: str = strawberry.field(description="Postal code as its country writes it.")
+    region: str = strawberry.field(description="State or province.")
+
+
 @strawberry.type(description="An order of a channel.")
 class Order:
     id: strawberry.ID
@@ -237,6 +248,26 @@ class Order:
         info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
         found = await info.context.loaders.of(bindings.of_orders).load(self.id)
         return each(OrderUnit.of, found)
+
+    @strawberry.field(
+        description="Where it goes, of an order that was checked out here with an address; null: "
+        "its channel keeps the address, or its buyer was erased.",
+        metadata={"cost": 5},
+    )
+    async def delivery_address(self, info: Info) -> DeliveryAddress | None:
+        info.context.require(Scope.ORDERS, Scope.OPS)
+        sealed = await info.context.loaders.of(addresses.of_orders).load(self.id)
+        if sealed is None:
+            return None
+        opened = addresses.opened(info.context.vault.open(sealed))
+        return DeliveryAddress(
+            name=opened.name,
+            lines=list(opened.lines),
+            city=opened.city,
+            country=opened.country,
+            postal_code=opened.postal_code,
+            region=opened.region,
+        )
 
     @strawberry.field(
         description="Returns and refunds that the channel reports, oldest first.",

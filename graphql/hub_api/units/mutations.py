@@ -151,7 +151,9 @@ class UnitCommandMutation:
     @command(
         Scope.SCANNER,
         Scope.POS,
-        description="Hold units: SALE promises them to one buyer, the other kinds block them.",
+        description="Hold units: SALE promises them to one buyer, the other kinds block them. A "
+        "promise without an order line is the key's own: another key needs the scope `override` "
+        "to release, pick or sell it.",
         result=CommandOutcome,
     )
     async def hold_units(
@@ -178,6 +180,8 @@ class UnitCommandMutation:
                 hold_reference=reference,
                 line=order_line_of(work.tx, order_line_id),
                 expires_at=micros(expires_at) if expires_at else None,
+                # A promise to a buyer is of the key that made it; one for an order is the order's.
+                owner=call.context.caller.key_id if sale and order_line_id is None else None,
             )
             return ledger.record(work, unit_command, scans_of(units))
 

@@ -14,6 +14,8 @@ from hub_api.common.paging import Connection, page, position
 from hub_api.engine.stored import each
 from hub_api.units.types import STAFF, Unit, UnitEvent, UnitFieldInput
 
+IDENTIFIERS_MAX = 200
+
 
 @strawberry.type
 class UnitQuery:
@@ -42,11 +44,14 @@ class UnitQuery:
         order_id: strawberry.ID | None = None,
         serial_prefix: str | None = None,
         field: UnitFieldInput | None = None,
+        identifiers: list[str] | None = None,
     ) -> Connection[Unit]:
         info.context.require(*STAFF, Scope.CLIENT)
         client = info.context.caller.client_id
         if field is not None and field.value is None:
             raise InvalidInput("say the value to search by", field="field")
+        if len(identifiers or ()) > IDENTIFIERS_MAX:
+            raise InvalidInput(f"at most {IDENTIFIERS_MAX} at once", field="identifiers")
         rows = await info.context.read(
             lambda tx: unit_views.units(
                 tx,
@@ -59,6 +64,7 @@ class UnitQuery:
                 serial_prefix=canonical(serial_prefix) if serial_prefix else None,
                 custom=(field.name, field.value) if field and field.value is not None else None,
                 client=client,
+                identifiers=identifiers,
             )
         )
         shown = [row for each in rows if (row := info.context.own(each))]

@@ -38,6 +38,9 @@ from hub_api.units.warranty import Warranty
 STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
 
+MICROS_A_SECOND = 1_000_000
+
+
 @strawberry.type(description="A further name of a unit.")
 class Identifier:
     scheme: str
@@ -65,6 +68,9 @@ class Hold:
     placed_by: str
     placed_at: datetime
     expires_at: datetime | None
+    ttl_seconds: int | None = strawberry.field(
+        description="Whole seconds left until its end; null: it has none."
+    )
 
 
 @strawberry.type(description="One thing that happened to one unit. Never changed.")
@@ -193,7 +199,8 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     lot: str | None
     produced_on: date | None
     expires_on: date | None
-    is_promised: bool
+    promised_to: strawberry.Private[str | None]
+    promised_until: strawberry.Private[int | None]
     is_blocked: bool
     received_at: datetime | None
     sold_at: datetime | None
@@ -228,7 +235,8 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
             lot=row["lot"],
             produced_on=date.fromisoformat(row["produced_on"]) if row["produced_on"] else None,
             expires_on=date.fromisoformat(row["expires_on"]) if row["expires_on"] else None,
-            is_promised=row["promised_to"] is not None,
+            promised_to=row["promised_to"],
+            promised_until=row["promised_until"],
             is_blocked=row["blocks"] > 0,
             received_at=_moment(row["received_at"]),
             sold_at=_moment(row["sold_at"]),
@@ -263,9 +271,21 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         row = await info.context.loaders.of(unit_views.units_by_id).load(self.root_id)
         return Unit.of(row) if row else None
 
+    @strawberry.field(
+        description="Whether the unit is promised to an order or a cart whose time is not over."
+    )
+    def is_promised(self, info: Info) -> bool:
+        return self._is_promised(info)
+
+    def _is_promised(self, info: Info) -> bool:
+        if self.promised_to is None or self.promised_until is None:
+            return self.promised_to is not None
+        return self.promised_until > micros(info.context.clock())
+
     @strawberry.field(description="Movements that the unit permits next.")
-    def allowed_actions(self) -> list[Action]:
-        return lifecycle.allowed(self.status, promised=self.is_promised, blocked=self.is_blocked)
+    def allowed_actions(self, info: Info) -> list[Action]:
+        promised = self._is_promised(info)
+        return lifecycle.allowed(self.status, promised=promised, blocked=self.is_blocked)
 
     @strawberry.field(description="Everything that happened to it, oldest first.")
     async def history(self, info: Info, view: View = View.BOTH) -> list[UnitEvent]:
@@ -334,6 +354,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
     async def holds(self, info: Info) -> list[Hold]:
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(unit_views.holds).load(self.id)
+        now = micros(info.context.clock())
         return [
             Hold(
                 kind=HoldKind(row["kind"]),
@@ -342,8 +363,12 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
                 placed_by=row["placed_by"],
                 placed_at=moment(row["placed_at"]),
                 expires_at=_moment(row["expires_at"]),
+                ttl_seconds=None
+                if row["expires_at"] is None
+                else (row["expires_at"] - now) // MICROS_A_SECOND,
             )
             for row in rows
+            if row["expires_at"] is None or row["expires_at"] > now
         ]
 
     @strawberry.field(description="The order that it is promised to or was sold on.")

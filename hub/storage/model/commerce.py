@@ -131,6 +131,7 @@ class Order(SQLModel, table=True):
         UniqueConstraint("channel_id", "ref"),
         Index("sales_order_placed", "placed_at"),
         Index("sales_order_origin", "origin_ref", **where("origin_ref IS NOT NULL")),
+        Index("sales_order_customer", "customer_ref", **where("customer_ref IS NOT NULL")),
     )
 
     id: str = own_id()
@@ -176,6 +177,22 @@ class Order(SQLModel, table=True):
     is_gift: bool = Field(default=False)
     has_note: bool = Field(default=False)
     location_ref: str | None = Field(default=None, max_length=200)
+
+
+class Checkout(SQLModel, table=True):
+    """What a shop's order has beside the order: who checked it out, its public token, its address.
+
+    The token is stored as its digest; the address is sealed, and gone once its person is erased.
+    """
+
+    order_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("sales_order.id"), primary_key=True)
+    )
+    owner: str = Field(max_length=36)  # the API key
+    cart: str = Field(max_length=200)
+    token_digest: str = Field(unique=True, max_length=64)
+    address: str | None = words()
+    created_at: int = instant()
 
 
 class OrderLine(SQLModel, table=True):

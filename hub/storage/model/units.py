@@ -12,6 +12,9 @@ from sqlmodel import Field, SQLModel
 
 from hub.storage.model.columns import Sequence, instant, integer, own_id, to, where, words
 
+# Units that are not sold, written off or back at their supplier; an index holds these alone.
+IN_HOUSE = "status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off')"
+
 
 class Manufacturer(SQLModel, table=True):
     """Who issues the serials."""
@@ -79,16 +82,18 @@ class Unit(SQLModel, table=True):
         # Identity: database-held, so that no race can make two records of one unit.
         UniqueConstraint("serial_canonical", "manufacturer_id", "product_id", "serial_exact"),
         # All that counting asks of a unit, so that it reads the index alone; SQLite looks up what
-        # the condition names too, unless it is here.
+        # the condition names too, unless it is here. Units stand in it in the order in which they
+        # leave, so that the first of many is found without sorting them.
         Index(
             "unit_available",
             "product_id",
+            "received_at",
+            "id",
             "location_id",
             "client_id",
             "condition",
             "grade",
             "expires_on",
-            "received_at",
             "blocks",
             "promised_to",
             "status",
@@ -103,6 +108,12 @@ class Unit(SQLModel, table=True):
             **where("status = 'in_stock' AND blocks = 0 AND expires_on IS NOT NULL"),
         ),
         Index("unit_promised", "promised_to", **where("promised_to IS NOT NULL")),
+        # A promise that is past its end binds nobody: such units count as free at once.
+        Index(
+            "unit_lapsing", "product_id", "promised_until", **where("promised_until IS NOT NULL")
+        ),
+        # Stock in the house: what has left for good is not read again to count it.
+        Index("unit_in_house", "product_id", "location_id", **where(IN_HOUSE)),
         Index("unit_at", "location_id", "product_id"),
         Index("unit_serial", "serial"),
         # Most units have none of these: an index of the others costs nothing at the dock.
@@ -124,6 +135,7 @@ class Unit(SQLModel, table=True):
     disposition: str = Field(max_length=40)
     location_id: str = to("location")
     promised_to: str | None = Field(default=None, max_length=36)  # hold of kind sale
+    promised_until: int | None = instant(nullable=True)  # end of that hold; None: it has none
     order_line_id: str | None = to("order_line", nullable=True)
     blocks: int = Field(default=0)  # active holds that block
     grade: str | None = Field(default=None, max_length=20)
@@ -257,6 +269,12 @@ class Hold(SQLModel, table=True):
             "expires_at",
             **where("released_at IS NULL AND expires_at IS NOT NULL"),
         ),
+        Index(
+            "hold_of_cart",
+            "owner",
+            "reference",
+            **where("released_at IS NULL AND owner IS NOT NULL"),
+        ),
     )
 
     id: str = own_id()
@@ -264,6 +282,7 @@ class Hold(SQLModel, table=True):
     kind: str = Field(max_length=20)
     reference: str | None = Field(default=None, max_length=200)
     order_line_id: str | None = to("order_line", nullable=True, index=True)
+    owner: str | None = Field(default=None, max_length=36)  # the API key whose promise it is
     reason: str | None = Field(default=None, max_length=300)
     placed_by: str = Field(max_length=100)
     placed_at: int = instant()

@@ -186,6 +186,17 @@ class ProductAlternativeRow(TypedDict):
     rank: int
 
 
+class CheckoutRow(TypedDict):
+    """A row of `checkout`."""
+
+    order_id: str
+    owner: str
+    cart: str
+    token_digest: str
+    address: str | None
+    created_at: int
+
+
 class SubstitutionRow(TypedDict):
     """A row of `substitution`."""
 

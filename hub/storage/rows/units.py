@@ -68,6 +68,7 @@ class HoldRow(TypedDict):
     kind: str
     reference: str | None
     order_line_id: str | None
+    owner: str | None
     reason: str | None
     placed_by: str
     placed_at: int
@@ -150,6 +151,7 @@ class UnitRow(TypedDict):
     disposition: str
     location_id: str
     promised_to: str | None
+    promised_until: int | None
     order_line_id: str | None
     blocks: int
     grade: str | None

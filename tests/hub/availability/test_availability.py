@@ -484,7 +484,8 @@ def test_counting_reads_the_index_alone(world: World) -> None:
     statement = (
         "SELECT unit.product_id, COUNT(*) AS units FROM unit "
         "JOIN location ON location.id = unit.location_id "
-        f"WHERE unit.product_id IN (:ids...) AND {condition} GROUP BY unit.product_id"
+        f"WHERE unit.product_id IN (:ids...) AND {condition} AND {counting.FREE} "
+        "GROUP BY unit.product_id"
     )
 
     def plan(tx: Transaction) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from correcting import correct, never, restate
 from hub import catalogue, ledger
 from hub.catalogue import location
-from hub.clock import moment, new_id
+from hub.clock import micros, moment, new_id
 from hub.commands.context import Document
 from hub.commands.work import Work
 from hub.errors import (
@@ -187,11 +187,14 @@ def test_what_has_a_better_way_says_it(world: World, steps: list[Action], words:
 
 def test_a_promise_that_ran_out_meanwhile_comes_back_to_be_swept(world: World) -> None:
     world.receive("SN-1")
-    world.do(Action.ALLOCATE, "SN-1", hold_reference="cart", expires_at=12345)
+    ends = micros(world.now + timedelta(minutes=5))
+    world.do(Action.ALLOCATE, "SN-1", hold_reference="cart", expires_at=ends)
     world.do(Action.SELL, "SN-1", hold_reference="cart")
+    world.pass_time(hours=1)
     never(world, "SN-1", 4)
     hold = world.rows("SELECT * FROM hold WHERE released_at IS NULL")[0]
-    assert (hold["reference"], hold["expires_at"]) == ("cart", 12345)
+    assert (hold["reference"], hold["expires_at"]) == ("cart", ends)
+    assert world.unit("SN-1")["promised_until"] == ends
     whole(world)
 
 

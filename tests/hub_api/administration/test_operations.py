@@ -77,7 +77,7 @@ def test_a_key_works_from_when_it_is_made_until_it_is_revoked(world: World) -> N
         dock = await hub.with_secret(made["secret"])
         assert (await dock.ask(VIEWER))["viewer"] == {
             "name": "dock 3",
-            "scopes": ["SCANNER", "STOREFRONT"],
+            "scopes": ["QUANTITIES", "SCANNER", "STOREFRONT"],
         }
         listing = await admin.post("{ apiKeys { id name scopes revokedAt } }")
         assert made["secret"] not in listing.text

@@ -9,6 +9,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+IN_HOUSE = "status NOT IN ('shipped', 'sold', 'at_supplier', 'written_off')"
 PLACES = (
     ("00000000-0000-7000-8000-000000000001", "CUSTOMER", "With a customer", "customer"),
     ("00000000-0000-7000-8000-000000000002", "IN-TRANSIT", "Between two sites", "in_transit"),
@@ -56,6 +57,7 @@ def upgrade() -> None:
     _webhook_endpoint()
     _case_event()
     _channel_return()
+    _checkout()
     _listing_level()
     _notice()
     _order_line()
@@ -954,6 +956,14 @@ def _sales_order() -> None:
     )
     op.create_index(op.f("ix_sales_order_number"), "sales_order", ["number"], unique=False)
     op.create_index(
+        "sales_order_customer",
+        "sales_order",
+        ["customer_ref"],
+        unique=False,
+        sqlite_where=sa.text("customer_ref IS NOT NULL"),
+        postgresql_where=sa.text("customer_ref IS NOT NULL"),
+    )
+    op.create_index(
         "sales_order_origin",
         "sales_order",
         ["origin_ref"],
@@ -1210,6 +1220,24 @@ def _notice() -> None:
     op.create_index("notice_state", "notice", ["recall_id", "state"], unique=False)
 
 
+def _checkout() -> None:
+    op.create_table(
+        "checkout",
+        sa.Column("order_id", sa.String(length=36), nullable=False),
+        sa.Column("owner", sa.String(length=36), nullable=False),
+        sa.Column("cart", sa.String(length=200), nullable=False),
+        sa.Column("token_digest", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["sales_order.id"],
+        ),
+        sa.PrimaryKeyConstraint("order_id"),
+        sa.UniqueConstraint("token_digest"),
+    )
+
+
 def _order_line() -> None:
     op.create_table(
         "order_line",
@@ -1350,6 +1378,7 @@ def _unit() -> None:
         sa.Column("disposition", sa.String(length=40), nullable=False),
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("promised_to", sa.String(length=36), nullable=True),
+        sa.Column("promised_until", sa.BigInteger(), nullable=True),
         sa.Column("order_line_id", sa.String(length=36), nullable=True),
         sa.Column("blocks", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("grade", sa.String(length=20), nullable=True),
@@ -1415,12 +1444,13 @@ def _unit() -> None:
         "unit",
         [
             "product_id",
+            "received_at",
+            "id",
             "location_id",
             "client_id",
             "condition",
             "grade",
             "expires_on",
-            "received_at",
             "blocks",
             "promised_to",
             "status",
@@ -1492,6 +1522,22 @@ def _unit() -> None:
         unique=False,
         sqlite_where=sa.text("order_line_id IS NOT NULL"),
         postgresql_where=sa.text("order_line_id IS NOT NULL"),
+    )
+    op.create_index(
+        "unit_in_house",
+        "unit",
+        ["product_id", "location_id"],
+        unique=False,
+        sqlite_where=sa.text(IN_HOUSE),
+        postgresql_where=sa.text(IN_HOUSE),
+    )
+    op.create_index(
+        "unit_lapsing",
+        "unit",
+        ["product_id", "promised_until"],
+        unique=False,
+        sqlite_where=sa.text("promised_until IS NOT NULL"),
+        postgresql_where=sa.text("promised_until IS NOT NULL"),
     )
     op.create_index(
         "unit_promised",
@@ -1707,6 +1753,7 @@ def _hold() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("reference", sa.String(length=200), nullable=True),
         sa.Column("order_line_id", sa.String(length=36), nullable=True),
+        sa.Column("owner", sa.String(length=36), nullable=True),
         sa.Column("reason", sa.String(length=300), nullable=True),
         sa.Column("placed_by", sa.String(length=100), nullable=False),
         sa.Column("placed_at", sa.BigInteger(), nullable=False),
@@ -1737,6 +1784,14 @@ def _hold() -> None:
         unique=False,
         sqlite_where=sa.text("released_at IS NULL AND expires_at IS NOT NULL"),
         postgresql_where=sa.text("released_at IS NULL AND expires_at IS NOT NULL"),
+    )
+    op.create_index(
+        "hold_of_cart",
+        "hold",
+        ["owner", "reference"],
+        unique=False,
+        sqlite_where=sa.text("released_at IS NULL AND owner IS NOT NULL"),
+        postgresql_where=sa.text("released_at IS NULL AND owner IS NOT NULL"),
     )
     op.create_index(op.f("ix_hold_order_line_id"), "hold", ["order_line_id"], unique=False)
 

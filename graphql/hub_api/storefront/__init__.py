@@ -1,0 +1,1 @@
+"""Storefront: availability, carts, checkout and the status of orders."""

@@ -1,0 +1,1 @@
+"""Storefront: carts that reserve units, checkout, and what a shop may show of stock and orders."""
