@@ -67,9 +67,7 @@ class Holds:
                 unit.promised_to = self._place(command, unit, HoldKind.SALE)
                 unit.order_line_id = command.line
             case Action.RELEASE | Action.LOSE | Action.REPORT_STOLEN:
-                if command.action is Action.RELEASE or unit.promised_to is not None:
-                    self._release(unit, HoldKind.SALE)
-                    unit.promised_to = unit.order_line_id = None
+                self._end_promise(command, unit)
             case Action.SHIP | Action.SELL | Action.COLLECT:
                 self._fulfill(command, unit)
             case Action.HOLD:
@@ -91,6 +89,11 @@ class Holds:
                 ids=self._released,
             )
         self._tx.insert("hold", COLUMNS, self._placed)
+
+    def _end_promise(self, command: UnitCommand, unit: UnitState) -> None:
+        if command.action is Action.RELEASE or unit.promised_to is not None:
+            self._release(unit, HoldKind.SALE)
+            unit.promised_to = unit.order_line_id = None
 
     def _fulfill(self, command: UnitCommand, unit: UnitState) -> None:
         if unit.promised_to is not None:
