@@ -46,7 +46,8 @@ from world import World
 # They are about the hub itself or its channels, not about units; each has tests of its own.
 ELSEWHERE = {
     "assignCase", "bindListings", "checkChannel", "createApiKey", "decideDuplicateOrder",
-    "dismissDifference", "healDifference", "pauseChannel", "putAlternatives", "putDecisionRule",
+    "dismissDifference", "healDifference", "healDifferences",
+    "pauseChannel", "putAlternatives", "putDecisionRule",
     "reconcile", "registerCatalogue", "registerChannel",
     "removeDecisionRule", "replayDeadLetters", "resolveCase", "resumeChannel", "revokeApiKey",
 }  # fmt: skip
