@@ -47,6 +47,8 @@ class Runtime:
     """Runs of jobs over single channels that outlast their firing."""
     grace: timedelta = timedelta(seconds=60)
     """How long an order or a shipment may be on its way before it is missed."""
+    reconcile_every: timedelta = timedelta(minutes=15)
+    """Interval of the runs of a scope that has no schedule of its own."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

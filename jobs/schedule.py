@@ -34,6 +34,7 @@ from jobs.worker_loop import keep_working
 
 logger = logging.getLogger(__name__)
 
+DUE_EVERY = timedelta(seconds=30)  # between two looks at what is due to be reconciled
 CATCH_UP_SECONDS = 5.0  # between two searches for abandoned runs
 
 
@@ -53,10 +54,11 @@ class Job:
 def timetable(settings: Settings) -> list[Job]:
     """Return all jobs with their periods."""
     signer = Signer(settings.vault())
+    every = timedelta(seconds=settings.reconcile_seconds)
     return [
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
         Job("queues", timedelta(seconds=10), queues.empty_all, needs="receive_queue"),
-        Job("reconcile", timedelta(seconds=settings.reconcile_seconds), reconcile.reconcile_all),
+        Job("reconcile", min(DUE_EVERY, every), partial(reconcile.reconcile_due, every)),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), lookup.refresh),
         Job("warranty-jobs", timedelta(minutes=1), batch_jobs.collect, "bulk_warranty"),

@@ -10,6 +10,7 @@ from hub.catalogue import medical_devices as _devices
 from hub.commands.context import CommandContext
 from hub.reconciliation import healing as fixes
 from hub.reconciliation.kinds import Fix, Scope
+from hub.reconciliation.schedules import Planned, planned
 from hub.storage.rows import ChannelRow
 from hub.sync import channels
 from jobs import backfill
@@ -65,6 +66,14 @@ class JobServices:
         await reconcile.look_again(self._runtime, current, applied)
         healed = await self._runtime.database.read(lambda tx: fixes.healed(tx, applied))
         return len(applied), healed, refused
+
+    async def schedules(self, channel: ChannelRow) -> list[Planned]:
+        """Return when each scope of a channel is compared."""
+        scopes = {channel["id"]: reconcile.supported_if_connected(self._runtime, channel)}
+        found = await self._runtime.database.read(
+            lambda tx: planned(tx, [channel], scopes, self._runtime.reconcile_every)
+        )
+        return found[channel["id"]]
 
     async def pull_orders(
         self, channel: ChannelLike, since: datetime, until: datetime

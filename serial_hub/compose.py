@@ -30,6 +30,7 @@ def runtime_of(settings: Settings, database: Database) -> Runtime:
         database,
         settings.vault(),
         lease=lease,
+        reconcile_every=timedelta(seconds=settings.reconcile_seconds),
         grace=timedelta(seconds=settings.reconcile_grace_seconds),
         webhooks_to_private_networks=private,
         silence=SilencePolicy(

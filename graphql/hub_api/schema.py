@@ -60,6 +60,7 @@ from hub_api.recalls.mutations import RecallMutation
 from hub_api.recalls.queries import RecallQuery
 from hub_api.reconciliation.mutations import ReconciliationMutation
 from hub_api.reconciliation.queries import ReconciliationQuery
+from hub_api.reconciliation.schedules import ScheduleMutation, ScheduleQuery
 from hub_api.returns.channel_returns import ChannelReturnQuery
 from hub_api.returns.mutations import ReturnMutation
 from hub_api.returns.queries import ReturnQuery
@@ -104,6 +105,7 @@ class Query(
     CaseQuery,
     CaseRuleQuery,
     ReconciliationQuery,
+    ScheduleQuery,
     ProofQuery,
     HistoryQuery,
     ReturnQuery,
@@ -155,6 +157,7 @@ class Mutation(
     CaseMutation,
     CaseRuleMutation,
     ReconciliationMutation,
+    ScheduleMutation,
     ShipNoticeMutation,
     FailureMutation,
     ImportMutation,

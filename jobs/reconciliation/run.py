@@ -7,11 +7,13 @@ Batches keep the memory bounded.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from connectors import LookupWarranty, PullReturns, SnapshotOrders, SnapshotStock
+from connectors.registry import SettingsInvalid
 from connectors.remote import rate_limit_wait
-from hub.reconciliation import findings, fix_rules, questions, run_views, runs
+from hub.reconciliation import findings, fix_rules, questions, run_views, runs, schedules
 from hub.reconciliation import healing as fixes
 from hub.reconciliation.fix_rules import Decided
 from hub.reconciliation.kinds import Compared, Scope, Totals
@@ -52,11 +54,40 @@ COMPARISONS: dict[Scope, Comparison] = {
 }
 
 
-async def reconcile_all(runtime: Runtime) -> str:
-    """Reconcile every active channel in every scope that it supports; return a summary."""
+async def reconcile_due(every: timedelta, runtime: Runtime) -> str:
+    """Reconcile what is due by its schedule, or by the interval of the hub; return a summary."""
     rows = await runtime.database.read(channels.with_capability)
-    found = await run_each(runtime, "reconcile", rows, partial(reconcile, runtime))
-    return f"{sum(map(len, found.results))} runs over {len(rows)} channels{found}"
+    scopes = {row["id"]: supported_if_connected(runtime, row) for row in rows}
+    found = await runtime.database.read(lambda tx: schedules.planned(tx, rows, scopes, every))
+    now = runtime.clock()
+    due = {
+        channel_id: [each.scope for each in plans if schedules.is_due(each, now)]
+        for channel_id, plans in found.items()
+    }
+
+    async def compare(channel: ChannelRow) -> int:
+        for scope in due[channel["id"]]:
+            await reconcile(runtime, channel, scope=scope)
+        return len(due[channel["id"]])
+
+    wanted = [row for row in rows if due[row["id"]]]
+    done = await run_each(runtime, "reconcile", wanted, compare)
+    return f"{sum(done.results)} runs over {len(wanted)} channels{done}"
+
+
+def supported(runtime: Runtime, channel: ChannelRow) -> list[Scope]:
+    """Return the scopes that the connector of a channel supports."""
+    connector = runtime.connections.of(channel)
+    return [scope for scope, comparison in COMPARISONS.items() if comparison.is_possible(connector)]
+
+
+def supported_if_connected(runtime: Runtime, channel: ChannelRow) -> list[Scope]:
+    """Return the scopes of a channel; none where its settings are not valid any more."""
+    try:
+        return supported(runtime, channel)
+    except SettingsInvalid as error:
+        logger.warning("%s cannot be reconciled: %s", channel["code"], error)
+        return []
 
 
 async def reconcile(
@@ -66,12 +97,11 @@ async def reconcile(
     scope: Scope | None = None,
 ) -> list[str]:
     """Reconcile one channel; return the ids of its runs, failed ones included."""
-    connector = runtime.connections.of(channel)
     given = options or RunOptions(grace=runtime.grace)
     return [
         await _reconcile(runtime, channel, each, given)
-        for each, comparison in COMPARISONS.items()
-        if scope in (None, each) and comparison.is_possible(connector)
+        for each in supported(runtime, channel)
+        if scope in (None, each)
     ]
 
 

@@ -165,7 +165,7 @@ def test_a_hanging_host_delays_no_other_reconciliation(
     finished = "SELECT COUNT(*) FROM reconciliation_run WHERE state = 'finished'"
 
     async def play() -> None:
-        assert "still at work" in await reconcile.reconcile_all(runtime)
+        assert "still at work" in await reconcile.reconcile_due(timedelta(), runtime)
         await until(lambda: world.value(finished) == 4)
         of = world.rows("SELECT DISTINCT channel_id FROM reconciliation_run WHERE state='finished'")
         assert of == [{"channel_id": rows["shop"]["id"]}]

@@ -7,6 +7,7 @@ hold by itself. Then with reconciliation, which must leave nothing that nobody c
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import orjson
 
@@ -57,7 +58,7 @@ class Ending:
         self._orders_are_known()
         await asyncio.sleep(GRACE_SECONDS)
         for _ in range(3):
-            await reconcile.reconcile_all(self.runtime)
+            await reconcile.reconcile_due(timedelta(), self.runtime)
             await self._settle()
         self._all_is_told()
         self._orders_are_known()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from hub.storage.sql import Row
 from hub.sync import inbox
@@ -23,7 +24,11 @@ Note = Callable[[str, str], None]
 TIMETABLE = (
     Job("poll", timedelta(seconds=25), poll.poll_all),
     Job("sweep", timedelta(seconds=30), sweep.sweep),
-    Job("reconcile", timedelta(seconds=110), reconcile.reconcile_all),
+    Job(
+        "reconcile",
+        timedelta(seconds=110),
+        partial(reconcile.reconcile_due, timedelta(seconds=100)),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from hub.ledger import unit_views
 from hub.ledger.rules import client as client_rules
 from hub.reconciliation.kinds import Fix
 from hub.reconciliation.kinds import Scope as Comparison
+from hub.reconciliation.schedules import Planned
 from hub.storage.database import Database
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Row, Transaction
@@ -50,6 +51,9 @@ class Services(Protocol):
         self, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
     ) -> tuple[int, int, int]:
         """Apply a fix to many differences; return how many, how many hold, and how many refused."""
+
+    async def schedules(self, channel: ChannelRow) -> list[Planned]:
+        """Return when each scope of a channel is compared."""
 
     async def pull_orders(self, channel: Row, since: datetime, until: datetime) -> tuple[int, int]:
         """Read a channel's orders of a period again; return how many, and how many were new."""

@@ -233,6 +233,22 @@ class ReconciliationDifference(SQLModel, table=True):
     case_id: str | None = to("exception_case", nullable=True)
 
 
+class ReconciliationSchedule(SQLModel, table=True):
+    """When one scope of a channel is compared, where that is not the hub's interval."""
+
+    __tablename__ = "reconciliation_schedule"
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    scope: str = Field(primary_key=True, max_length=20)
+    every_seconds: int = integer()
+    jitter_seconds: int = integer()
+    blackouts: str = words(nullable=False, default="[]")  # JSON
+    changed_by: str = Field(max_length=100)
+    changed_at: int = instant()
+
+
 class ReconciliationFinding(SQLModel, table=True):
     """That a run found a difference."""
 

@@ -56,6 +56,7 @@ from hub.storage.rows.review import (
     ReconciliationDifferenceRow,
     ReconciliationFindingRow,
     ReconciliationRunRow,
+    ReconciliationScheduleRow,
     WarrantyRecordRow,
 )
 from hub.storage.rows.sync import (
@@ -137,6 +138,7 @@ __all__ = [
     "ReconciliationDifferenceRow",
     "ReconciliationFindingRow",
     "ReconciliationRunRow",
+    "ReconciliationScheduleRow",
     "ReturnCaseRow",
     "SensorReadingRow",
     "StockCountRow",

@@ -176,6 +176,18 @@ class ReconciliationRunRow(TypedDict):
     finished_at: int | None
 
 
+class ReconciliationScheduleRow(TypedDict):
+    """A row of `reconciliation_schedule`."""
+
+    channel_id: str
+    scope: str
+    every_seconds: int
+    jitter_seconds: int
+    blackouts: str
+    changed_by: str
+    changed_at: int
+
+
 class ReconciliationFindingRow(TypedDict):
     """A row of `reconciliation_finding`."""
 

@@ -443,7 +443,7 @@ def test_job_runs_are_shown_with_their_outcome(world: World) -> None:
             "integrity",
         }
         (run,) = (await ops.ask(document, job="integrity"))["jobRuns"]
-        assert run["outcome"] == "0 events of 0 units hold"
+        assert run["outcome"] == "0 subjects compared, 0 differ"
         assert run["holder"] == hub.runtime.holder
         assert run["finishedAt"] is not None
 

@@ -245,7 +245,7 @@ def test_a_run_that_breaks_off_is_kept_with_its_reason(world: World) -> None:
 @pytest.mark.req("R145")
 def test_every_scope_runs_for_every_channel_by_schedule(world: World) -> None:
     _, runtime, _ = stocked(world)
-    assert asyncio.run(reconcile.reconcile_all(runtime)) == "4 runs over 1 channels"
+    assert asyncio.run(reconcile.reconcile_due(timedelta(), runtime)) == "4 runs over 1 channels"
     states = world.rows("SELECT scope, state FROM reconciliation_run ORDER BY scope")
     assert {row["state"] for row in states} == {"finished"}
 

@@ -79,6 +79,7 @@ def upgrade() -> None:
     _observed_listing()
     _observed_order()
     _reconciliation_finding()
+    _reconciliation_schedule()
     _return_case()
     _sensor_reading()
     _unit_cost()
@@ -2107,6 +2108,24 @@ def _reconciliation_finding() -> None:
     )
     op.create_index(
         "finding_of_difference", "reconciliation_finding", ["difference_id"], unique=False
+    )
+
+
+def _reconciliation_schedule() -> None:
+    op.create_table(
+        "reconciliation_schedule",
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("scope", sa.String(length=20), nullable=False),
+        sa.Column("every_seconds", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("jitter_seconds", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("blackouts", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("changed_by", sa.String(length=100), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "scope"),
     )
 
 
