@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from connectors import NotFound, Page
-from hub.reconciliation import order_comparison
+from hub.reconciliation.comparison import order_comparison
+from hub.reconciliation.comparison.order_causes import Look
 from hub.reconciliation.kinds import Compared, Scope
-from hub.reconciliation.order_causes import Look
 from hub.storage.sql import Row
 from hub.sync import channels
 from hub.vocabulary import Fulfillment, Order, Return

@@ -6,7 +6,8 @@ from itertools import islice
 from hub.ledger import hash_chain
 from hub.proof import checkpoints, conservation
 from hub.proof.checkpoints import Signer
-from hub.reconciliation import findings, ledger_comparison, questions, run_views, runs
+from hub.reconciliation import findings, questions, run_views, runs
+from hub.reconciliation.comparison import ledger_comparison
 from hub.reconciliation.kinds import Scope, Totals
 from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction

@@ -5,9 +5,9 @@ from datetime import datetime
 from functools import partial
 
 from connectors import SnapshotStock, UnreadableRecord
-from hub.reconciliation import level_comparison, unbound_listings
+from hub.reconciliation.comparison import level_comparison, unbound_listings
+from hub.reconciliation.comparison.level_comparison import Seen
 from hub.reconciliation.kinds import Compared, Result, not_compared
-from hub.reconciliation.level_comparison import Seen
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction

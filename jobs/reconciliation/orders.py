@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from connectors import NotFound, NotOurs, PullOrders, SnapshotOrders, Unreadable, UnreadableRecord
-from hub.reconciliation import observed_orders, order_comparison
+from hub.reconciliation.comparison import observed_orders, order_comparison
+from hub.reconciliation.comparison.observed_orders import Window
+from hub.reconciliation.comparison.order_causes import Look
 from hub.reconciliation.kinds import Compared, not_compared
-from hub.reconciliation.observed_orders import Window
-from hub.reconciliation.order_causes import Look
 from hub.reconciliation.runs import Run, note_window
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction

@@ -11,9 +11,10 @@ from functools import partial
 from connectors import AuthFailed, NotFound, PullReturns, Unreadable, UnreadableRecord
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
-from hub.reconciliation import healing, observed_orders, return_comparison
+from hub.reconciliation import healing
+from hub.reconciliation.comparison import observed_orders, return_comparison
+from hub.reconciliation.comparison.return_comparison import ReturnLook
 from hub.reconciliation.kinds import Compared, not_compared
-from hub.reconciliation.return_comparison import ReturnLook
 from hub.reconciliation.runs import Run
 from hub.returns import channel_returns
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from connectors import Connector, NotFound, NotOurs, PullOrders, SnapshotOrders, Unreadable
-from hub.reconciliation import observed_orders, shipment_comparison
+from hub.reconciliation.comparison import observed_orders, shipment_comparison
+from hub.reconciliation.comparison.order_causes import Look
 from hub.reconciliation.kinds import Compared, Result, matched, not_compared
-from hub.reconciliation.order_causes import Look
 from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction
 from hub.vocabulary import Order

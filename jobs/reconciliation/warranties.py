@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from connectors import LookupWarranty, UnreadableRecord
-from hub.reconciliation import registration_comparison
+from hub.reconciliation.comparison import registration_comparison
+from hub.reconciliation.comparison.registration_comparison import Answered, RegisteredUnit
 from hub.reconciliation.kinds import Compared, not_compared
-from hub.reconciliation.registration_comparison import Answered, RegisteredUnit
 from hub.reconciliation.runs import Run
 from hub.storage.rows import OutboxRow
 from hub.storage.sql import Transaction

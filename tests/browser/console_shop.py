@@ -22,7 +22,7 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import findings, healing, questions, runs
+from hub.reconciliation import findings, fix_rules, healing, questions, runs
 from hub.reconciliation.kinds import Cause, Difference, Fix, Kind, Totals, different, matched
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.reconciliation.runs import Run
@@ -339,7 +339,8 @@ class Shop:
         at = self.ago(**past)
         run = runs.start(tx, channels.get(tx, code), scope, "schedule", at)
         rows = findings.settle(tx, run, [different(each) for each in found], at, totals)
-        questions.ask(tx, run, rows, at)
+        decided = fix_rules.decide(tx, run.channel, rows, at)
+        questions.ask(tx, run, [each.difference for each in decided if each.fix is None], at)
         runs.finish(tx, run, totals, at + timedelta(seconds=3.4))
         self.ids[f"{code}-{scope}"] = run.id
         return rows

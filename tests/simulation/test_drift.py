@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.reconciliation import findings, level_causes
+from hub.reconciliation import findings
+from hub.reconciliation.comparison import level_causes
 from hub.reconciliation.kinds import Cause
 from hub.storage.database import open_database
 from hub.storage.migrations import migrate

@@ -16,7 +16,7 @@ from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, duplicates
-from hub.reconciliation import level_comparison
+from hub.reconciliation.comparison import level_comparison
 from hub.storage.database import open_database
 from hub.storage.sql import Row, Transaction
 from hub.sync import bindings, listings

@@ -14,9 +14,9 @@ from hub.commands.work import Work
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment, order_holds
-from hub.reconciliation import observed_orders, order_comparison
+from hub.reconciliation.comparison import observed_orders, order_comparison
+from hub.reconciliation.comparison.order_causes import Look
 from hub.reconciliation.kinds import Scope
-from hub.reconciliation.order_causes import Look
 from hub.storage.sql import Row, Transaction
 from hub.sync import inbox
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState, ReturnLine

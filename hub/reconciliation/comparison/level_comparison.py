@@ -1,8 +1,8 @@
 """Comparison of the listings of a channel with those that are bound, batch by batch.
 
 Listings are compared by the channel's own reference, never by their SKU alone. What is not bound is
-decided at the end (`hub.reconciliation.unbound_listings`), when all listings were seen: then it is
-known whether a listing was replaced, or is listed twice.
+decided at the end (`unbound_listings`), when all listings were seen: then it is known whether a
+listing was replaced, or is listed twice.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ import orjson
 from hub.cases import Severity
 from hub.catalogue import SERIAL_TRACKED
 from hub.clock import micros
-from hub.reconciliation import level_causes
+from hub.reconciliation.comparison import level_causes
+from hub.reconciliation.comparison.level_causes import Explained, WrongLevel
 from hub.reconciliation.kinds import (
     Cause,
     Compared,
@@ -27,7 +28,6 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.level_causes import Explained, WrongLevel
 from hub.reconciliation.rows import BoundLevel
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow

@@ -14,7 +14,14 @@ from hub.cases import Severity
 from hub.catalogue import SERIAL_TRACKED
 from hub.errors import InvalidBarcode
 from hub.identifiers.numbers import FOLDED, serial_key
-from hub.reconciliation import order_causes
+from hub.reconciliation.comparison import order_causes
+from hub.reconciliation.comparison.order_causes import (
+    PROOFS_MAX,
+    Known,
+    Look,
+    proof_of_fact,
+    serials_sent,
+)
 from hub.reconciliation.kinds import (
     Cause,
     Compared,
@@ -25,7 +32,6 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.order_causes import PROOFS_MAX, Known, Look, proof_of_fact, serials_sent
 from hub.storage.rows import OrderRow, OutboxRow
 from hub.storage.sql import Transaction
 from hub.vocabulary import Order

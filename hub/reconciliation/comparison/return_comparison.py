@@ -9,7 +9,9 @@ import orjson
 
 from hub.cases import Severity
 from hub.clock import micros, moment
-from hub.reconciliation import order_causes
+from hub.reconciliation.comparison import order_causes
+from hub.reconciliation.comparison.observed_orders import GoneOrder
+from hub.reconciliation.comparison.order_causes import Look, Records
 from hub.reconciliation.kinds import (
     Cause,
     Compared,
@@ -22,8 +24,6 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.observed_orders import GoneOrder
-from hub.reconciliation.order_causes import Look, Records
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelReturnLineRow, ChannelReturnRow
 from hub.storage.sql import Transaction

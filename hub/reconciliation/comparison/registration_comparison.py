@@ -13,6 +13,7 @@ import orjson
 
 from hub.cases import Severity
 from hub.clock import moment
+from hub.reconciliation.comparison.order_causes import proof_of_fact
 from hub.reconciliation.kinds import (
     Cause,
     Compared,
@@ -24,7 +25,6 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.order_causes import proof_of_fact
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync.registrations import TOPIC

@@ -1,7 +1,7 @@
 """Comparison of the orders of a channel with those of the ledger, a batch at a time.
 
 Each batch costs a fixed number of statements, whatever its size. Causes are looked up for orders
-that differ only (`hub.reconciliation.order_causes`).
+that differ only (`hub.reconciliation.comparison.order_causes`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,9 @@ from typing import TypedDict
 from hub.cases import Severity
 from hub.clock import moment
 from hub.orders.line_status import REPEATED
-from hub.reconciliation import order_causes
+from hub.reconciliation.comparison import order_causes
+from hub.reconciliation.comparison.observed_orders import GoneOrder
+from hub.reconciliation.comparison.order_causes import Look, Records
 from hub.reconciliation.kinds import (
     Cause,
     Compared,
@@ -24,8 +26,6 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.observed_orders import GoneOrder
-from hub.reconciliation.order_causes import Look, Records
 from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, mappings
