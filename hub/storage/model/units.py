@@ -113,7 +113,7 @@ class Unit(SQLModel, table=True):
             "unit_lapsing", "product_id", "promised_until", **where("promised_until IS NOT NULL")
         ),
         # Stock in the house: what has left for good is not read again to count it.
-        Index("unit_in_house", "product_id", "location_id", **where(IN_HOUSE)),
+        Index("unit_in_house", "product_id", **where(IN_HOUSE)),
         Index("unit_at", "location_id", "product_id"),
         Index("unit_serial", "serial"),
         # Most units have none of these: an index of the others costs nothing at the dock.

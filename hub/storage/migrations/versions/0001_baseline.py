@@ -1527,7 +1527,7 @@ def _unit() -> None:
     op.create_index(
         "unit_in_house",
         "unit",
-        ["product_id", "location_id"],
+        ["product_id"],
         unique=False,
         sqlite_where=sa.text(IN_HOUSE),
         postgresql_where=sa.text(IN_HOUSE),
