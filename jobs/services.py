@@ -36,9 +36,11 @@ class JobServices:
         """Return the record of a medical device, asking the registry if necessary."""
         return await device_lookup.answer(self._runtime, identifier)
 
-    async def reconcile(self, channel: ChannelLike, scope: Scope | None, actor: str) -> list[str]:
-        """Reconcile a channel now and return the ids of the runs."""
-        options = RunOptions(trigger=actor, grace=self._runtime.grace)
+    async def reconcile(
+        self, channel: ChannelLike, scope: Scope | None, actor: str, *, heal: bool = True
+    ) -> list[str]:
+        """Reconcile a channel now and return the ids of the runs; without `heal` compare only."""
+        options = RunOptions(trigger=actor, grace=self._runtime.grace, heal=heal)
         current = await self._current(channel)
         return await reconcile.reconcile(self._runtime, current, options, scope)
 

@@ -5,7 +5,7 @@ goes on and refers to the older one. Where both sides agree, it ends: healed if 
 before, closed otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
@@ -115,10 +115,10 @@ def settle(
     return _open(tx, [*changes.found])
 
 
-def end_unfound(tx: Transaction, run: Run, now: datetime, but: Sequence[str] = ()) -> None:
+def end_unfound(tx: Transaction, run: Run, now: datetime, but: Collection[str] = ()) -> None:
     """Close the live differences that a run of a whole scope did not find.
 
-    `but` are subjects that the run could not read.
+    `but` are the references of subjects that the run could not compare.
     """
     rows = tx.rows_as(
         ReconciliationDifferenceRow,
@@ -130,7 +130,7 @@ def end_unfound(tx: Transaction, run: Run, now: datetime, but: Sequence[str] = (
     )
     changes = _Changes()
     for row in rows:
-        if row["subject"] not in but:
+        if row["about"] not in but:
             _agrees(row, changes)
     _write(tx, run, changes, now)
 

@@ -8,6 +8,7 @@ from connectors import SnapshotStock, UnreadableRecord
 from hub.reconciliation.comparison import level_comparison, unbound_listings
 from hub.reconciliation.comparison.level_comparison import Seen
 from hub.reconciliation.kinds import Compared, Result, not_compared
+from hub.reconciliation.rows import BoundLevel
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
@@ -16,6 +17,8 @@ from hub.vocabulary import ObservedLevel
 from jobs import intake, poll, relay, unreadable
 from jobs.reconciliation.options import BATCH, Outcomes, RunOptions
 from jobs.runtime import Runtime
+
+UNREADABLE = "its listing cannot be read"
 
 
 async def compare(runtime: Runtime, run: Run, _options: RunOptions) -> Outcomes:
@@ -81,18 +84,29 @@ async def _not_bound(
         )
         replaced.update(gone)
         yield outcomes
-    last = ""
+    last, explained = "", set[int]()
     while levels := await runtime.database.read(
         partial(level_comparison.missing, run=run, since=started, after=last, limit=BATCH)
     ):
         last = levels[-1]["listing_id"]
         missing = [each for each in levels if each["listing_id"] not in replaced]
         # A listing that could not be read is there.
-        hidden = [e for e in missing if any(unreadable.mentions(one, e["sku"]) for one in odd)]
+        hidden = list[BoundLevel]()
+        for each in missing:
+            about = [n for n, one in enumerate(odd) if unreadable.mentions(one, each["sku"])]
+            explained.update(about)
+            hidden += [each] if about else []
         yield [
-            *[not_compared(e["reference"], e["sku"], "its listing cannot be read") for e in hidden],
+            *[not_compared(e["reference"], e["sku"], UNREADABLE) for e in hidden],
             *[level_comparison.missing_listing(each) for each in missing if each not in hidden],
         ]
+
+    # Those that are no bound listing that was missed.
+    yield [
+        not_compared(f"unreadable {each.ref or number}", each.ref or "", UNREADABLE)
+        for number, each in enumerate(odd)
+        if number not in explained
+    ]
 
 
 async def look_again(

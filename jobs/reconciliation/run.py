@@ -16,7 +16,7 @@ from connectors.remote import rate_limit_wait
 from hub.reconciliation import findings, fix_rules, questions, run_views, runs, schedules
 from hub.reconciliation import healing as fixes
 from hub.reconciliation.fix_rules import Decided
-from hub.reconciliation.kinds import Compared, Scope, Totals
+from hub.reconciliation.kinds import Compared, Result, Scope, Totals
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
@@ -138,6 +138,7 @@ class _Reconciliation:
     totals: Totals = field(default_factory=Totals)
     applied: list[str] = field(default_factory=list)
     may_raise: bool | None = None  # None: not known yet
+    unread: set[str] = field(default_factory=set)  # subjects that could not be compared
 
     async def perform(self) -> None:
         """Compare all subjects, heal what is safe, look again at what was healed, and close."""
@@ -154,8 +155,7 @@ class _Reconciliation:
         def finish(tx: Transaction) -> None:
             now = self.runtime.clock()
             if comparison.is_whole:
-                unread = [each["subject"] for each in self.totals.skipped]
-                findings.end_unfound(tx, run, now, unread)
+                findings.end_unfound(tx, run, now, self.unread)
             questions.ask_in_groups(tx, run, now)
             runs.finish(tx, run, self.totals, now)
 
@@ -166,6 +166,7 @@ class _Reconciliation:
     ) -> list[Decided]:
         """Store outcomes, ask a person what the policy leaves to one, and return the rest."""
         now = self.runtime.clock()
+        self.unread.update(each.about for each in batch if each.result is Result.NOT_COMPARED)
         rows = findings.settle(tx, self.run, batch, now, totals)
         decided = fix_rules.decide(tx, self.run.channel, rows, now)
         asked = [each.difference for each in decided if each.fix is None]

@@ -76,7 +76,9 @@ class FakeServices:
             lambda tx: warranty.known(tx, [unit_id], self.now).get(unit_id)
         )
 
-    async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
+    async def reconcile(
+        self, channel: Row, scope: Comparison | None, actor: str, *, heal: bool = True
+    ) -> list[str]:
         if self.problem is not None:
             raise self.problem
         wanted = [scope] if scope else [Comparison.LEVELS, Comparison.ORDERS]

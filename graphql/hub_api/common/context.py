@@ -39,8 +39,10 @@ class Services(Protocol):
     async def device(self, identifier: str) -> KnownDevice | None:
         """Answer what is registered of a medical device, asking the registry if need be."""
 
-    async def reconcile(self, channel: Row, scope: Comparison | None, actor: str) -> list[str]:
-        """Reconcile a channel now and return the ids of the runs."""
+    async def reconcile(
+        self, channel: Row, scope: Comparison | None, actor: str, *, heal: bool = True
+    ) -> list[str]:
+        """Reconcile a channel now and return the ids of the runs; without `heal` compare only."""
 
     async def heal(
         self, channel: ChannelRow, difference_id: str, fix: Fix | None, context: CommandContext

@@ -1,5 +1,7 @@
 """Mutations for reconciliation."""
 
+from typing import Annotated
+
 import strawberry
 
 from hub.access.keys import Scope
@@ -50,13 +52,21 @@ class ReconciliationMutation:
         result=answer("ReconcileResult", ReconciliationStarted),
     )
     async def reconcile(
-        self, call: Call, channel: str, scope: Comparison | None = None
+        self,
+        call: Call,
+        channel: str,
+        scope: Comparison | None = None,
+        preview: Annotated[
+            bool, strawberry.argument(description="Compare only, and heal nothing.")
+        ] = False,
     ) -> ReconciliationStarted:
         """Reconcile, heal what is safe, and answer with the finished runs."""
         row = await call.context.read(lambda tx: channels.get(tx, channel))
 
         async def compare() -> list[str]:
-            return await call.context.services.reconcile(row, scope, call.context.caller.name)
+            return await call.context.services.reconcile(
+                row, scope, call.context.caller.name, heal=not preview
+            )
 
         run_ids = (await call.once_outside(call.context.command_context(), compare)).value
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from connectors import UnreadableRecord
 from hub.reconciliation import healing
 from hub.reconciliation.kinds import Fix, Scope
 from hub.storage.sql import Row
@@ -15,6 +16,13 @@ from recording import stage
 from world import World
 
 pytestmark = pytest.mark.req("R145")
+
+
+def record(ref: str, raw: str) -> UnreadableRecord:
+    """Return a listing that could not be read."""
+    return UnreadableRecord(
+        kind="listing", ref=ref, field="quantity", value='"x"', reason="no number", raw=raw
+    )
 
 
 def shop(world: World, **listed: tuple[str, int]) -> tuple[Shop, Runtime, Row]:
@@ -286,3 +294,33 @@ def test_a_quantity_is_not_raised_when_the_orders_cannot_be_read(world: World) -
     connector.listed["a"] = ("CAM", 1)
     _, (found,) = run(world, runtime, channel, Scope.LEVELS)
     assert (found["state"], connector.shows()) == ("open", {"a": 1})
+
+
+def test_listings_that_cannot_be_read_are_counted_and_close_nothing(world: World) -> None:
+    class Odd(Shop):
+        odd: int = 0
+
+        async def snapshot_stock(self):
+            for number in range(self.odd):
+                yield record(ref=f"odd-{number}", raw=f'{{"sku": "X{number}"}}')
+            if self.odd:
+                yield record(ref="a", raw='{"sku": "CAM"}')
+            async for each in super().snapshot_stock():
+                if not (self.odd and each.sku == "CAM"):
+                    yield each
+
+    connector, runtime, channel = stage(world, Odd)
+    assert isinstance(connector, Odd)
+    world.receive("SN-1")
+    connector.listed = {"a": ("CAM", 1)}
+    run(world, runtime, channel, Scope.LEVELS)
+    listed, connector.listed = connector.listed, {}
+    _, (missing,) = run(world, runtime, channel, Scope.LEVELS)
+    connector.listed, connector.odd = listed, 120
+    last, _ = run(world, runtime, channel, Scope.LEVELS)
+    assert (last["not_compared"], last["compared"], last["closed"]) == (121, 0, 0)
+    state = "SELECT state FROM reconciliation_difference WHERE id = :id"
+    assert world.value(state, id=missing["id"]) == "open"  # nobody knows
+    connector.odd = 0
+    run(world, runtime, channel, Scope.LEVELS)
+    assert world.value(state, id=missing["id"]) == "closed"
