@@ -142,6 +142,6 @@ async def heals_a_foreign_edit(api: Api, channel: str, ours: int, theirs: int) -
     assert [run["state"] for run in runs] == ["finished"] * len(runs), runs
     found = [each for run in runs for each in run["differences"]["nodes"]]
     (edit,) = [each for each in found if each["kind"] == "QUANTITY"]
-    assert (edit["subject"], edit["cause"], edit["state"]) == ("CAM-X1", "FOREIGN_EDIT", "healed")
+    assert (edit["subject"], edit["cause"], edit["state"]) == ("CAM-X1", "FOREIGN_EDIT", "HEALED")
     claims = ({"quantity": ours}, {"quantity": theirs})
     assert (edit["ledgerClaim"], edit["remoteClaim"]) == claims
