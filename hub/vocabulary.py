@@ -376,6 +376,15 @@ class EventError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedUnit:
+    """A unit by what it is named: serial, SKU, and GTIN of 14 digits where it has one."""
+
+    serial: str
+    sku: str
+    gtin: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEvent:
     """One thing that happened to one unit, for those outside who keep histories too.
 
@@ -397,6 +406,8 @@ class LedgerEvent:
     location: str | None = None
     document_type: str | None = None  # CBV
     document_ref: str | None = None
+    # The unit that this one becomes a part of, or stops being a part of (EPCIS aggregation).
+    parent: NamedUnit | None = None
     error: EventError | None = None
     restated: "LedgerEvent | None" = None
 

@@ -7,9 +7,8 @@ reported in
 halves, down to the one event that is refused. Some repositories dress a refusal as 500 (an object
 that "has already been commissioned"): that is looked up too, and never tried for ever.
 
-It cannot: tell aggregations (a kit's parts are reported as events of their own), or read what
-others
-capture. The credential needs to capture and to query events.
+A unit that enters or leaves a kit is reported as an aggregation with the kit as its parent. It
+cannot read what others capture. The credential needs to capture and to query events.
 """
 
 import re

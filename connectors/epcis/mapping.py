@@ -2,7 +2,8 @@
 
 A unit is named by its GS1 Digital Link, or, where it has no GTIN, by an address of our own (CBV
 2.0, section 8.2). An event of ours is an ObjectEvent about one unit, known by ``urn:uuid:`` and its
-id; a correction is the event in error once more with an error declaration, and what was right as an
+id; where the unit enters or leaves a kit it is an AggregationEvent with the kit as its parent. A
+correction is the event in error once more with an error declaration, and what was right as an
 event of its own that the declaration names.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.errors import Rejected
-from hub.vocabulary import LedgerEvent
+from hub.vocabulary import LedgerEvent, NamedUnit
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 GS1_ADDRESS = "https://id.gs1.org"
@@ -26,6 +27,7 @@ BIZ_STEPS = frozenset(
     }
 )  # fmt: skip
 ADDS, DELETES = frozenset({"commissioning"}), frozenset({"destroying"})
+SEPARATES = frozenset({"disassembling"})
 TRANSACTIONS = frozenset({"bol", "desadv", "inv", "po", "prodorder", "recadv", "rma"})
 _GLN = re.compile(r"\d{13}")
 _SERIAL = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")  # application identifier 21
@@ -39,7 +41,7 @@ class Namer:
         self._own = own_address.rstrip("/") if own_address else None
         self._locations = locations
 
-    def unit(self, event: LedgerEvent) -> str:
+    def unit(self, event: LedgerEvent | NamedUnit) -> str:
         """Name a unit, or raise Rejected: an event about nothing can not be reported."""
         if event.gtin and _SERIAL.fullmatch(event.serial):
             return f"{GS1_ADDRESS}/01/{event.gtin}/21/{quote(event.serial, safe='')}"
@@ -72,8 +74,8 @@ def event_id(ours: str) -> str:
 def build_events(event: LedgerEvent, namer: Namer) -> list[dict[str, Any]]:
     """Return what one event of ours is reported as: one event, or an error and what was right."""
     if event.error is None:
-        return [_object_event(event, event.id, namer)]
-    wrong = _object_event(event, event.error.event, namer)
+        return [_event(event, event.id, namer)]
+    wrong = _event(event, event.error.event, namer)
     wrong["errorDeclaration"] = {
         "declarationTime": _instant(event.error.declared_at),
         "reason": event.error.reason,
@@ -81,22 +83,32 @@ def build_events(event: LedgerEvent, namer: Namer) -> list[dict[str, Any]]:
     if event.restated is None:
         return [wrong]
     wrong["errorDeclaration"]["correctiveEventIDs"] = [event_id(event.id)]
-    return [wrong, _object_event(event.restated, event.id, namer)]
+    return [wrong, _event(event.restated, event.id, namer)]
 
 
-def _object_event(event: LedgerEvent, ours: str, namer: Namer) -> dict[str, Any]:
+def _subject(event: LedgerEvent, namer: Namer) -> dict[str, Any]:
+    """Return what an event is about: one unit, or a unit and the kit that it enters or leaves."""
+    if event.parent is not None:
+        return {
+            "type": "AggregationEvent",
+            "parentID": namer.unit(event.parent),
+            "childEPCs": [namer.unit(event)],
+            "action": "DELETE" if event.biz_step in SEPARATES else "ADD",
+        }
     action = "OBSERVE"
     if event.biz_step in ADDS:
         action = "ADD"
     elif event.biz_step in DELETES:
         action = "DELETE"
+    return {"type": "ObjectEvent", "epcList": [namer.unit(event)], "action": action}
+
+
+def _event(event: LedgerEvent, ours: str, namer: Namer) -> dict[str, Any]:
     event_json: dict[str, Any] = {
-        "type": "ObjectEvent",
+        **_subject(event, namer),
         "eventID": event_id(ours),
         "eventTime": _instant(event.occurred_at),
         "eventTimeZoneOffset": "+00:00",  # we keep UTC, and not where the clock hung
-        "epcList": [namer.unit(event)],
-        "action": action,
         "bizStep": event.biz_step,
         "disposition": event.disposition,
     }

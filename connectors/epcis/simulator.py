@@ -18,7 +18,8 @@ from starlette.routing import Route
 from connectors.testing.simulator import Simulator
 
 PER_PAGE_MAX = 30
-REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "epcList", "action")
+REQUIRED = ("type", "eventID", "eventTime", "eventTimeZoneOffset", "action")
+EPCS = {"ObjectEvent": "epcList", "AggregationEvent": "childEPCs"}
 
 
 @dataclass(slots=True)
@@ -72,7 +73,10 @@ class EpcisSimulator(Simulator):
         if len(events) > self.capture_limit:
             return _problem(413, "epcisException:CaptureLimitExceededException", "too many events")
         for event in events:
-            if missing := [name for name in REQUIRED if name not in event]:
+            names = [*REQUIRED, EPCS.get(str(event.get("type")), "epcList")]
+            if event.get("type") == "AggregationEvent":
+                names.append("parentID")
+            if missing := [name for name in names if name not in event]:
                 return _problem(400, "epcisException:ValidationException", f"without {missing}")
         if self.dresses_refusals:
             return self._at_once(events)
@@ -143,11 +147,14 @@ class EpcisSimulator(Simulator):
             for each in known
         ):
             return f"The event {event['eventID']} exists already."
-        (epc,) = event["epcList"]
+        (epc,) = event[EPCS[event["type"]]]
         if epc in self.refused_epcs:
             return f"The epc {epc} is not of this partner."
-        born = [each for each in known if each["action"] == "ADD" and epc in each["epcList"]]
-        if event["action"] == "ADD" and born and not declares:
+        born = [
+            each for each in known if each["action"] == "ADD" and epc in each.get("epcList", ())
+        ]
+        commissions = event["type"] == "ObjectEvent" and event["action"] == "ADD"
+        if commissions and born and not declares:
             return f"The epc {epc} has already been commissioned."
         return ""
 

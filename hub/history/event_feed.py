@@ -13,10 +13,11 @@ from typing import Any, TypedDict
 from hub.clock import micros, moment
 from hub.ledger import event_views
 from hub.ledger.rules import client
+from hub.lifecycle import Action
 from hub.storage.documents import document
 from hub.storage.rows import EventRow
 from hub.storage.sql import Transaction
-from hub.vocabulary import EventError, LedgerEvent
+from hub.vocabulary import EventError, LedgerEvent, NamedUnit
 
 # Nodes of a cluster have clocks of their own, and a command may have waited for its turn.
 SKEW = timedelta(minutes=1)
@@ -152,6 +153,8 @@ def shown_to(tx: Transaction, rows: Sequence[FeedEvent], client_id: str | None) 
 
 # --- Events for external receivers -----------------------------------------------------------
 
+# The detail of an event that holds the id of the kit.
+_KIT_DETAIL = {str(Action.ENTER_KIT): "kit", str(Action.LEAVE_KIT): "left"}
 AWAY = frozenset({"customer", "in_transit", "supplier"})  # kinds of places that are not ours
 
 
@@ -161,20 +164,62 @@ def ledger_events(tx: Transaction, rows: Sequence[FeedEvent]) -> list[LedgerEven
     A correction is sent as the erroneous event with its corrected values.
     """
     wrong = by_id(tx, sorted({row["corrects"] for row in rows if row["corrects"] is not None}))
-    return [_ledger_event(tx, row, wrong.get(row["corrects"] or "")) for row in rows]
+    parents = _parents(tx, [*rows, *wrong.values()])
+    return [_ledger_event(tx, row, wrong.get(row["corrects"] or ""), parents) for row in rows]
 
 
-def _ledger_event(tx: Transaction, row: FeedEvent, wrong: FeedEvent | None) -> LedgerEvent:
+Parents = Mapping[str, NamedUnit]
+
+
+class _Parent(TypedDict):
+    id: str
+    serial: str
+    sku: str
+    gtin: str | None
+
+
+def _parents(tx: Transaction, rows: Sequence[FeedEvent]) -> Parents:
+    """Return the kits that units entered or left, by the id of the event."""
+    kits = {row["id"]: kit for row in rows if (kit := _kit_of(row)) is not None}
+    if not kits:
+        return {}
+    units = {
+        row["id"]: NamedUnit(serial=row["serial"], sku=row["sku"], gtin=row["gtin"])
+        for row in tx.rows_as(
+            _Parent,
+            "SELECT unit.id, unit.serial, product.sku, product.gtin FROM unit "
+            "JOIN product ON product.id = unit.product_id WHERE unit.id IN (:ids...)",
+            ids=sorted(set(kits.values())),
+        )
+    }
+    return {event_id: units[kit] for event_id, kit in kits.items() if kit in units}
+
+
+def _kit_of(row: FeedEvent) -> str | None:
+    name = _KIT_DETAIL.get(row["action"])
+    found = document(row["details"]).get(name) if name else None
+    return found if isinstance(found, str) else None
+
+
+def _ledger_event(
+    tx: Transaction, row: FeedEvent, wrong: FeedEvent | None, parents: Parents
+) -> LedgerEvent:
     if wrong is None:
-        return _plain(row)
+        return replace(_plain(row), parent=parents.get(row["id"]))
     details = document(row["details"])
     error = EventError(
         event=wrong["id"],
         declared_at=moment(row["recorded_at"]),
         reason=str(details.get("declaration", "")),
     )
+    parent = parents.get(wrong["id"])
+    restated = _restated(tx, row, wrong, details)
     return replace(
-        _plain(wrong), id=row["id"], error=error, restated=_restated(tx, row, wrong, details)
+        _plain(wrong),
+        id=row["id"],
+        error=error,
+        parent=parent,
+        restated=None if restated is None else replace(restated, parent=parent),
     )
 
 

@@ -11,11 +11,12 @@ from connectors.epcis.simulator import EpcisSimulator
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from correcting import never, restate
-from hub import clients
+from hub import catalogue, clients, kits
 from hub.clock import new_id
 from hub.commands.context import Document
 from hub.commands.work import Work
 from hub.history import event_feed
+from hub.kits import Part
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row
@@ -47,7 +48,9 @@ class Stage:
     def steps(self) -> list[tuple[str, str]]:
         """The steps that were told, with the serials of their units."""
         return [
-            (each["bizStep"], each["epcList"][0].rpartition("/")[2]) for each in self.twin.events
+            (each["bizStep"], each["epcList"][0].rpartition("/")[2])
+            for each in self.twin.events
+            if each["type"] == "ObjectEvent"
         ]
 
     def states(self) -> dict[str, int]:
@@ -88,6 +91,29 @@ def test_what_happens_from_now_on_is_told_in_order(world: World) -> None:
         (event,) = [each for each in stage.twin.events if each["bizStep"] == "receiving"][:1]
         assert event["epcList"][0].startswith("https://id.gs1.org/01/04006381333931/21/SN-")
         assert event["bizLocation"] == {"id": "https://id.example.com/loc/WH"}
+
+    play(world, story)
+
+
+def test_a_kit_is_told_as_an_aggregation_and_so_is_its_end(world: World) -> None:
+    async def story(stage: Stage) -> None:
+        world.receive("KIT-1", "SN-1", "SN-2")
+        parts = [Part(Scan("SN-1")), Part(Scan("SN-2"))]
+        work = lambda tx: Work(tx, world.context(), new_id())  # noqa: E731
+        world.write(lambda tx: kits.assemble(work(tx), Scan("KIT-1"), parts))
+        place = world.read(lambda tx: catalogue.location(tx, "WH"))
+        world.write(lambda tx: kits.disassemble(work(tx), Scan("KIT-1"), place, [Scan("SN-1")]))
+        await stage.tell(seconds=180)
+        assert stage.states().keys() == {"sent"}
+        told = [each for each in stage.twin.events if each["type"] == "AggregationEvent"]
+        name = "https://id.gs1.org/01/04006381333931/21/"
+        assert [
+            (each["action"], each["bizStep"], each["parentID"], each["childEPCs"]) for each in told
+        ] == [
+            ("ADD", "assembling", f"{name}KIT-1", [f"{name}SN-1"]),
+            ("ADD", "assembling", f"{name}KIT-1", [f"{name}SN-2"]),
+            ("DELETE", "disassembling", f"{name}KIT-1", [f"{name}SN-1"]),
+        ]
 
     play(world, story)
 

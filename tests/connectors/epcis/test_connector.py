@@ -21,7 +21,7 @@ from connectors.registry import SettingsInvalid, connect
 from connectors.remote import RemoteApi
 from connectors.toolkit.rate_limits import NoRateLimits
 from contracts import EXAMPLES, SPECS, Contract
-from hub.vocabulary import BizStep, Disposition, EventError, LedgerEvent
+from hub.vocabulary import BizStep, Disposition, EventError, LedgerEvent, NamedUnit
 
 AT = datetime(2026, 11, 2, 12, 0, 0, 123_000, tzinfo=UTC)
 OWN = "https://id.example.com"
@@ -132,6 +132,25 @@ async def reported(
 
 
 # --- Documents ------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_kit_is_an_aggregation_that_the_schema_takes() -> None:
+    kit = NamedUnit(serial="KIT-1", sku="KIT", gtin=None)
+    enters = event(action="enter_kit", biz_step="assembling", parent=kit)
+    leaves = event(action="leave_kit", biz_step="disassembling", parent=kit)
+
+    async def scenario(epcis: Epcis, transport: FaultyTransport) -> None:
+        found = await reported(epcis, [enters, leaves])
+        assert [each.error for each in found.values()] == [None, None]
+        first, second = (
+            each for document in transport.captured for each in document["epcisBody"]["eventList"]
+        )
+        assert first["type"] == second["type"] == "AggregationEvent"
+        assert (first["action"], second["action"]) == ("ADD", "DELETE")
+        assert first["parentID"] == "https://id.example.com/obj/KIT.KIT-1"
+        assert first["childEPCs"] == ["https://id.gs1.org/01/04006381333931/21/SN-1"]
+
+    play(EpcisSimulator(), scenario)
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (EXAMPLES / "epcis").glob("*.jsonld")))
