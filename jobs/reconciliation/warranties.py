@@ -56,10 +56,15 @@ async def _ask(
         WarrantyQuestion(serial=row["serial"], product=row["model_number"] or row["sku"])
         for row in units
     ]
+    ids = [unit["id"] for unit in units]
+    before = await runtime.database.read(
+        lambda tx: registration_comparison.facts_of(tx, run.channel, ids)
+    )
+    settled = registration_comparison.settled_of(before)
     answers = list(zip(units, await connector.lookup_warranty(questions), strict=True))
 
     def work(tx: Transaction) -> list[Compared]:
-        facts = registration_comparison.facts_of(tx, run.channel, [unit["id"] for unit in units])
+        facts = registration_comparison.facts_of(tx, run.channel, ids)
         of_units = [(unit["id"], answer) for unit, answer in answers]
         unreadable_answers.remember(tx, runtime, run.channel, of_units)
         return [_outcome(unit, facts[unit["id"]], answer) for unit, answer in answers]
@@ -68,7 +73,7 @@ async def _ask(
         unit: RegisteredUnit, facts: Sequence[OutboxRow], answer: Warranty | UnreadableRecord
     ) -> Compared:
         if isinstance(answer, Warranty):
-            return registration_comparison.compare(Answered(unit, facts, answer))
+            return registration_comparison.compare(Answered(unit, facts, answer, settled))
         return not_compared(unit["id"], unit["serial"], f"its answer cannot be read: {answer}")
 
     return await runtime.database.write(work)

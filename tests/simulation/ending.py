@@ -25,6 +25,7 @@ from tests.simulation.people import People, shops
 
 ROUNDS_MAX = 80
 QUIET_SECONDS = 130.0  # until what was late has come: webhooks, effects, orders not yet visible
+LOOKS_SECONDS = 65.0  # an order is gone after two looks, one grace apart
 GRACE_SECONDS = 3_700.0  # clocks differ, and a run that hangs is given up after an hour
 
 
@@ -60,6 +61,7 @@ class Ending:
         for _ in range(3):
             await reconcile.reconcile_due(timedelta(), self.runtime)
             await self._settle()
+            await asyncio.sleep(LOOKS_SECONDS)
         self._all_is_told()
         self._orders_are_known()
         self._deleted_are_cancelled()

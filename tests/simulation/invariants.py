@@ -160,7 +160,8 @@ class Monitor:
         """No cursor passes an order that is neither in the inbox nor in the ledger."""
         for row in tx.rows(
             "SELECT channel.id, channel.code, cursor.value FROM cursor "
-            "JOIN channel ON channel.id = cursor.channel_id ORDER BY channel.code"
+            "JOIN channel ON channel.id = cursor.channel_id WHERE cursor.stream = 'orders' "
+            "ORDER BY channel.code"
         ):
             shop = self.far[row["code"]]
             if self.cursors.get(row["code"]) == row["value"]:

@@ -4,7 +4,7 @@ What the manufacturer states of a registration is compared with what it was sent
 sale, the product, the reference. What it does not state is not compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
@@ -30,6 +30,9 @@ from hub.storage.sql import Transaction
 from hub.sync.registrations import TOPIC
 from hub.vocabulary import Warranty, WarrantyStatus
 
+WAITING = frozenset({"waiting", "leased"})
+Settled = tuple[str, str, int | None]  # id, state and time of a fact
+
 
 class RegisteredUnit(TypedDict):
     """A unit with the newest last day of its cover that the manufacturer stated so far."""
@@ -47,11 +50,16 @@ class RegisteredUnit(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A unit, what its manufacturer was sent about it, newest first, and what it answers now."""
+    """A unit, what its manufacturer was sent about it, newest first, and what it answers now.
+
+    `settled` are the facts that were sent or given up before it was asked, as they were then: what
+    was sent later, the answer cannot know.
+    """
 
     unit: RegisteredUnit
     facts: Sequence[OutboxRow]
     answer: Warranty
+    settled: frozenset[Settled]
 
     @property
     def sent(self) -> list[OutboxRow]:
@@ -111,13 +119,24 @@ def facts_of(
     return found
 
 
+def settled_of(facts: Mapping[str, Sequence[OutboxRow]]) -> frozenset[Settled]:
+    """Return the facts that were sent or given up."""
+    return frozenset(
+        _settled(each) for some in facts.values() for each in some if each["state"] not in WAITING
+    )
+
+
+def _settled(fact: OutboxRow) -> Settled:
+    return fact["id"], fact["state"], fact["settled_at"]
+
+
 def compare(one: Answered) -> Compared:
     """Compare one unit with the answer of its manufacturer; its unit id identifies it."""
     about, answer = one.unit["id"], one.answer
     if one.unit["status"] == "in_stock":
         foreign = answer.registered and not one.sent
         return different(_not_sold(one)) if foreign else matched(about)
-    if any(each["state"] in ("waiting", "leased") for each in one.facts):
+    if any(_settled(each) not in one.settled for each in one.facts):
         return in_flight(about)
     if not answer.registered:
         return different(_unregistered(one))

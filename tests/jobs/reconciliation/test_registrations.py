@@ -13,6 +13,7 @@ from connectors import Rejected, UnreadableRecord
 from hub.lifecycle import Action
 from hub.reconciliation.kinds import Scope
 from hub.storage.sql import Row
+from hub.sync import outbox
 from hub.vocabulary import Registration, Warranty, WarrantyQuestion, WarrantyStatus
 from jobs import relay
 from jobs.runtime import Runtime
@@ -213,3 +214,33 @@ def test_an_answer_that_cannot_be_read_is_not_compared(world: World) -> None:
     last, found = run(world, runtime, channel, Scope.WARRANTIES)
     assert (last["matched"], last["not_compared"], found) == (1, 1, [])
     assert "is no day" in last["skipped"]
+
+
+def test_a_registration_that_is_sent_after_the_question_is_on_its_way(world: World) -> None:
+    class Slow(Maker):
+        meanwhile: Callable[[], Any] | None = None
+
+        async def lookup_warranty(self, questions: Sequence[WarrantyQuestion]) -> Sequence[Any]:
+            answers = await super().lookup_warranty(questions)
+            if self.meanwhile is not None:
+                await self.meanwhile()  # another worker sends it before the answer arrives
+            return answers
+
+    connector, runtime, channel = stage(world, Slow, manufacturer="ACME")
+    assert isinstance(connector, Slow)
+    world.receive("SN-1", place="SHOP")
+    connector.serials = {"SN-1"}
+    world.do(Action.SELL, "SN-1")
+    connector.failures = [Rejected("not now")]  # the run's own push is refused
+    asyncio.run(relay.drain(runtime, channel["id"]))
+    (dead,) = world.rows("SELECT id FROM outbox")
+
+    async def send() -> None:
+        connector.meanwhile = None
+        await asyncio.to_thread(world.write, lambda tx: outbox.replay(tx, [dead["id"]], world.now))
+        await relay.drain(runtime, channel["id"])
+
+    connector.meanwhile = send
+    last, found = run(world, runtime, channel, Scope.WARRANTIES, LOOK)
+    assert len(connector.registrations) == 1
+    assert (last["in_flight"], found) == (0, [])
