@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.settings import Settings
+from hub.storage.sql import PostgresTransaction, Row, SqliteTransaction
 from hub_api.app import Parts, create_app
 from jobs.services import JobServices
 from world import KEY, World
@@ -164,3 +166,25 @@ def dump(world: World) -> dict[str, Any]:
         lines = sorted(orjson.dumps(row, option=orjson.OPT_SORT_KEYS, default=str) for row in rows)
         found[table] = hashlib.sha256(b"\n".join(lines)).hexdigest()
     return found
+
+
+class Counter:
+    """Counts the statements that read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.statements: list[str] = []
+        for kind in (SqliteTransaction, PostgresTransaction):
+            monkeypatch.setattr(kind, "rows", self._counted(kind.rows))
+
+    def _counted(self, rows: Any) -> Any:
+        def counted(tx: Any, statement: str, **values: Any) -> list[Row]:
+            self.statements.append(statement)
+            found: list[Row] = rows(tx, statement, **values)
+            return found
+
+        return counted
+
+    async def of(self, caller: Caller, document: str, **variables: Any) -> tuple[Any, int]:
+        self.statements.clear()
+        data = await caller.ask(document, **variables)
+        return data, len(self.statements)

@@ -109,6 +109,16 @@ def known(tx: Transaction, unit_ids: Sequence[str], now: datetime) -> dict[str, 
     return dict(readable(lambda row: (row["unit_id"], _known(row, now)), rows))
 
 
+def known_at(
+    tx: Transaction, asked: Sequence[tuple[str, datetime]]
+) -> dict[tuple[str, datetime], Known]:
+    """Return the cached answers of units, each as it is at a time, in one read."""
+    if not asked:
+        return {}
+    found = known(tx, [unit_id for unit_id, _ in asked], max(at for _, at in asked))
+    return {each: found[each[0]] for each in asked if each[0] in found}
+
+
 def _known(row: _AnswerRow, now: datetime) -> Known:
     coverages = tuple(
         Coverage(name=name, starts_on=_day(starts), ends_on=_day(ends))

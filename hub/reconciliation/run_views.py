@@ -1,5 +1,7 @@
 """Reconciliation runs and their differences, page by page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 from hub.reconciliation.kinds import Kind, State
@@ -97,8 +99,54 @@ def differences(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page of the differences of a run: the first so many after a difference."""
+
+    run: str
+    first: int
+    after: str | None
+
+
+class _Found(DifferenceRow):
+    finding_run: str
+    place: int
+
+
+def differences_of_runs(
+    tx: Transaction, wanted: Sequence[Wanted]
+) -> dict[Wanted, list[DifferenceRow]]:
+    """Return pages of differences of several runs, one more than asked for of each.
+
+    Pages of one size that begin alike are read together.
+    """
+    found: dict[Wanted, list[DifferenceRow]] = {each: [] for each in wanted}
+    for first, after in {(each.first, each.after) for each in wanted}:
+        rows = tx.rows_as(
+            _Found,
+            "SELECT * FROM (SELECT difference.*, channel.code AS channel_code, "
+            "channel.name AS channel_name, product.sku, finding.run_id AS finding_run, "
+            "ROW_NUMBER() OVER (PARTITION BY finding.run_id ORDER BY difference.id) AS place "
+            "FROM reconciliation_finding AS finding "
+            "JOIN reconciliation_difference AS difference "
+            "ON difference.id = finding.difference_id "
+            "JOIN channel ON channel.id = difference.channel_id "
+            "LEFT JOIN product ON product.id = difference.product_id "
+            "WHERE finding.run_id IN (:runs...) AND difference.id > :after) AS placed "
+            "WHERE place <= :limit ORDER BY finding_run, id",
+            runs=[each.run for each in wanted if (each.first, each.after) == (first, after)],
+            after=after or "",
+            limit=page_size(first) + 1,
+        )
+        for row in rows:
+            found[Wanted(row["finding_run"], first, after)].append(row)
+    return found
+
+
 class GroupRow(TypedDict):
-    """Differences of one kind, cause and fix on one channel."""
+    """Differences of one kind, cause and fix on one channel; of one run where runs are asked."""
+
+    run_id: str
 
     channel_code: str
     channel_name: str
@@ -112,34 +160,45 @@ class GroupRow(TypedDict):
     sample: str
 
 
+_GROUP = (
+    "channel.code AS channel_code, channel.name AS channel_name, difference.kind, "
+    "difference.cause, difference.fix, COUNT(*) AS number, "
+    "SUM(CASE WHEN difference.surplus > 0 THEN difference.surplus ELSE 0 END) AS surplus, "
+    "SUM(CASE WHEN difference.surplus < 0 THEN -difference.surplus ELSE 0 END) AS shortage, "
+    "MIN(difference.first_seen_at) AS oldest, MIN(difference.evidence) AS sample "
+)
+_BY = "channel.code, channel.name, difference.kind, difference.cause, difference.fix"
+
+
 def groups(
-    tx: Transaction,
-    *,
-    state: State = State.OPEN,
-    channel: str | None = None,
-    run: str | None = None,
+    tx: Transaction, *, state: State = State.OPEN, channel: str | None = None
 ) -> list[GroupRow]:
     """Return how many differences there are of each kind, cause and fix, the most first."""
     wanted = Filter()
-    wanted.add("difference.state = :state", state=None if run else str(state))
-    wanted.add(
-        "difference.id IN (SELECT difference_id FROM reconciliation_finding WHERE run_id = :run)",
-        run=run,
-    )
+    wanted.add("difference.state = :state", state=str(state))
     wanted.add("channel.code = :channel", channel=channel)
     return tx.rows_as(
         GroupRow,
-        "SELECT channel.code AS channel_code, channel.name AS channel_name, difference.kind, "
-        "difference.cause, difference.fix, COUNT(*) AS number, "
-        "SUM(CASE WHEN difference.surplus > 0 THEN difference.surplus ELSE 0 END) AS surplus, "
-        "SUM(CASE WHEN difference.surplus < 0 THEN -difference.surplus ELSE 0 END) AS shortage, "
-        "MIN(difference.first_seen_at) AS oldest, MIN(difference.evidence) AS sample "
-        "FROM reconciliation_difference AS difference "
+        f"SELECT '' AS run_id, {_GROUP}FROM reconciliation_difference AS difference "
         f"JOIN channel ON channel.id = difference.channel_id {wanted.where()}"
-        "GROUP BY channel.code, channel.name, difference.kind, difference.cause, difference.fix "
-        "ORDER BY COUNT(*) DESC, channel.code, difference.kind, difference.cause, difference.fix",
+        f"GROUP BY {_BY} ORDER BY COUNT(*) DESC, {_BY}",
         **wanted.values,
     )
+
+
+def groups_of_runs(tx: Transaction, run_ids: Sequence[str]) -> dict[str, list[GroupRow]]:
+    """Return the differences of runs by kind, cause and fix, the most first, for each run."""
+    found: dict[str, list[GroupRow]] = {each: [] for each in run_ids}
+    for row in tx.rows_as(
+        GroupRow,
+        f"SELECT finding.run_id, {_GROUP}FROM reconciliation_finding AS finding "
+        "JOIN reconciliation_difference AS difference ON difference.id = finding.difference_id "
+        "JOIN channel ON channel.id = difference.channel_id WHERE finding.run_id IN (:ids...) "
+        f"GROUP BY finding.run_id, {_BY} ORDER BY COUNT(*) DESC, {_BY}",
+        ids=list(run_ids),
+    ):
+        found[row["run_id"]].append(row)
+    return found
 
 
 def oldest_open(tx: Transaction) -> int | None:

@@ -65,18 +65,6 @@ class ChannelCard:
     policy: PolicyCard | None = None  # None: keeps the current policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Backlog of a channel: waiting work, its age, and dead letters."""
-
-    levels_waiting: int
-    facts_waiting: int
-    inbox_waiting: int
-    dead: int
-    oldest_unsent_at: int | None
-    last_success_at: int | None
-
-
 class _Account(TypedDict):
     code: str
     account: str
@@ -86,11 +74,6 @@ class _Account(TypedDict):
 class _Registered(TypedDict):
     id: str
     connector: str
-
-
-class _Backlog(TypedDict):
-    waiting: int
-    oldest: int | None
 
 
 class _Id(TypedDict):
@@ -354,60 +337,6 @@ def move_cursor(tx: Transaction, channel_id: str, stream: str, value: str, now: 
         value=value,
         now=micros(now),
     )
-
-
-def health(tx: Transaction, channel_id: str) -> Health:
-    """Measure the backlog of a channel."""
-    levels = tx.row_as(
-        _Backlog,
-        "SELECT COUNT(*) AS waiting, MIN(wanted_at) AS oldest FROM listing_level "
-        "WHERE channel_id = :id AND wanted_version > done_version AND state = 'live'",
-        id=channel_id,
-    )
-    facts = tx.row_as(
-        _Backlog,
-        "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM outbox "
-        "WHERE channel_id = :id AND state IN ('waiting', 'leased')",
-        id=channel_id,
-    )
-    assert levels is not None
-    assert facts is not None
-    oldest = [row["oldest"] for row in (levels, facts) if row["oldest"] is not None]
-    return Health(
-        levels_waiting=levels["waiting"],
-        facts_waiting=facts["waiting"],
-        inbox_waiting=tx.value(
-            "SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state IN ('waiting', 'leased')",
-            id=channel_id,
-        ),
-        dead=tx.value(
-            "SELECT (SELECT COUNT(*) FROM outbox WHERE channel_id = :id AND state = 'dead') + "
-            "(SELECT COUNT(*) FROM inbox WHERE channel_id = :id AND state = 'dead') + "
-            "(SELECT COUNT(*) FROM listing_level WHERE channel_id = :id AND state = 'dead')",
-            id=channel_id,
-        ),
-        oldest_unsent_at=min(oldest, default=None),
-        last_success_at=_last_success(tx, channel_id),
-    )
-
-
-def _last_success(tx: Transaction, channel_id: str) -> int | None:
-    moments = [
-        tx.value(
-            "SELECT MAX(acknowledged_at) FROM listing_level WHERE channel_id = :id", id=channel_id
-        ),
-        tx.value(
-            # Streams that are read from the channel; the others are our own.
-            "SELECT MAX(moved_at) FROM cursor WHERE channel_id = :id "
-            "AND stream NOT IN ('events', 'warranty_job')",
-            id=channel_id,
-        ),
-        tx.value(
-            "SELECT MAX(settled_at) FROM outbox WHERE channel_id = :id AND state = 'sent'",
-            id=channel_id,
-        ),
-    ]
-    return max((each for each in moments if each is not None), default=None)
 
 
 def replay(tx: Transaction, code: str, ids: Sequence[str] | None, now: datetime) -> int:

@@ -5,6 +5,7 @@ that message is the cause. While it is open, no message spends an attempt. One w
 probes the channel (half open); an answer closes the circuit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,10 +46,21 @@ class Circuit:
 
 def of(tx: Transaction, channel_id: str) -> Circuit:
     """Return the circuit of a channel."""
-    row = _row(tx, channel_id)
-    if row is None:
-        return Circuit()
-    return Circuit(row["failures"], row["openings"], row["opened_at"], row["probe_at"])
+    return circuits_of(tx, [channel_id])[channel_id]
+
+
+def circuits_of(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, Circuit]:
+    """Return the circuits of channels, by id."""
+    rows = tx.rows_as(
+        CircuitRow, "SELECT * FROM circuit WHERE channel_id IN (:ids...)", ids=list(channel_ids)
+    )
+    found = {
+        row["channel_id"]: Circuit(
+            row["failures"], row["openings"], row["opened_at"], row["probe_at"]
+        )
+        for row in rows
+    }
+    return {each: found.get(each, Circuit()) for each in channel_ids}
 
 
 def failed(tx: Transaction, channel_id: str, subject: str, now: datetime) -> bool:

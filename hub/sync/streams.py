@@ -6,6 +6,7 @@ failures in a row, so that silence is noticed, and it is the lease of a run: eac
 own, and one that hangs holds up no other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -49,15 +50,18 @@ class _Claimed(TypedDict):
     fence: int
 
 
-def of_channel(tx: Transaction, channel_id: str) -> list[ChannelStreamRow]:
-    """Return the streams of a channel that a person sees, by name."""
-    return tx.rows_as(
+def streams_of(tx: Transaction, channel_ids: Sequence[str]) -> dict[str, list[ChannelStreamRow]]:
+    """Return the streams of channels that a person sees, by name, for each channel."""
+    found: dict[str, list[ChannelStreamRow]] = {each: [] for each in channel_ids}
+    for row in tx.rows_as(
         ChannelStreamRow,
-        "SELECT * FROM channel_stream WHERE channel_id = :id AND stream IN (:shown...) "
+        "SELECT * FROM channel_stream WHERE channel_id IN (:ids...) AND stream IN (:shown...) "
         "ORDER BY stream",
-        id=channel_id,
+        ids=list(channel_ids),
         shown=list(SHOWN),
-    )
+    ):
+        found[row["channel_id"]].append(row)
+    return found
 
 
 def get(tx: Transaction, channel_id: str, stream: str) -> ChannelStreamRow | None:

@@ -208,7 +208,7 @@ def test_a_hanging_queue_delays_no_other(world: World, monkeypatch: pytest.Monke
         await ended(runtime)
 
     asyncio.run(play())
-    (row,) = world.read(lambda tx: streams.of_channel(tx, rows["shop"]["id"]))
+    (row,) = world.read(lambda tx: streams.streams_of(tx, [rows["shop"]["id"]]))[rows["shop"]["id"]]
     assert row["stream"] == "queue"
 
 

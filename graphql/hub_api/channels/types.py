@@ -9,8 +9,9 @@ from hub.clock import moment
 from hub.storage.documents import values
 from hub.storage.rows import ChannelStreamRow
 from hub.storage.sql import Row
-from hub.sync import channels, circuit, streams
-from hub.sync.channels import GoneOrders, Health, Oversell
+from hub.sync import channel_health, circuit, streams
+from hub.sync.channel_health import Health
+from hub.sync.channels import GoneOrders, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.common.context import Info
@@ -164,17 +165,17 @@ class Channel:
     @strawberry.field(description="State of the circuit breaker; pushes wait while it is open.")
     async def circuit(self, info: Info) -> Circuit:
         """Say how it has been failing."""
-        found = await info.context.read(lambda tx: circuit.of(tx, self.id))
+        found = await info.context.loaders.of(circuit.circuits_of).load(str(self.id))
         return Circuit.of(found, info.context.clock())
 
     @strawberry.field(description="How its pulls and pushes go, by name, and since when they fail.")
     async def streams(self, info: Info) -> list[ChannelStream]:
-        rows = await info.context.read(lambda tx: streams.of_channel(tx, self.id))
+        rows = await info.context.loaders.of(streams.streams_of).load(str(self.id))
         return each(ChannelStream.of, rows)
 
     @strawberry.field(description="How far it is behind.")
     async def lag(self, info: Info) -> ChannelLag:
-        health = await info.context.read(lambda tx: channels.health(tx, self.id))
+        health = await info.context.loaders.of(channel_health.healths_of).load(str(self.id))
         return ChannelLag.of(health, info.context.clock())
 
 

@@ -278,14 +278,13 @@ class ReconciliationRun:
     async def differences(
         self, info: Info, first: int = 100, after: str | None = None
     ) -> Connection[Difference]:
-        rows = await info.context.read(
-            lambda tx: run_views.differences(tx, first=first, after=position(after), run=self.id)
-        )
+        wanted = run_views.Wanted(str(self.id), first, position(after))
+        rows = await info.context.loaders.of(run_views.differences_of_runs).load(wanted)
         return page(rows, first, after, Difference.of)
 
     @strawberry.field(description="Differences that the run found, by kind, cause and fix.")
     async def groups(self, info: Info) -> list[DifferenceGroup]:
-        rows = await info.context.read(lambda tx: run_views.groups(tx, run=self.id))
+        rows = await info.context.loaders.of(run_views.groups_of_runs).load(str(self.id))
         return [DifferenceGroup.of(row) for row in rows]
 
 

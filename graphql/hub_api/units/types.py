@@ -7,6 +7,7 @@ import strawberry
 
 from hub import lifecycle
 from hub.access.keys import Scope
+from hub.after_sales import warranty_answers
 from hub.after_sales.cover import Asked, covers
 from hub.after_sales.repairs import service_history
 from hub.clock import micros, moment
@@ -392,7 +393,10 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         metadata={"cost": 50},
     )
     async def warranty(self, info: Info) -> Warranty | None:
-        known = await info.context.services.warranty(self.id)
+        asked = (str(self.id), info.context.clock())
+        known = await info.context.loaders.of(warranty_answers.known_at).load(asked)
+        if known is None or known.is_stale:
+            known = await info.context.services.warranty(self.id)
         return Warranty.of(known) if known else None
 
     @strawberry.field(

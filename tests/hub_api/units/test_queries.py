@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from api_client import Caller, Hub, play
+from api_client import Counter, Hub, play
 from hub.access.keys import Scope
 from hub.clock import new_id
 from hub.commands.work import Work
 from hub.inbound.receiving import Arrival, receive
 from hub.lifecycle import Action
-from hub.storage.sql import PostgresTransaction, Row, SqliteTransaction
 from hub.vocabulary import OrderLine
 from world import World
 
@@ -328,28 +327,6 @@ NESTED = {
 }
 NESTED_ORDERS = """query($first: Int!) { orders(first: $first) { nodes { number
   lines { sku units { serial location { code } product { sku } } } } } }"""
-
-
-class Counter:
-    """Counts the statements that read."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.statements: list[str] = []
-        for kind in (SqliteTransaction, PostgresTransaction):
-            monkeypatch.setattr(kind, "rows", self._counted(kind.rows))
-
-    def _counted(self, rows: Any) -> Any:
-        def counted(tx: Any, statement: str, **values: Any) -> list[Row]:
-            self.statements.append(statement)
-            found: list[Row] = rows(tx, statement, **values)
-            return found
-
-        return counted
-
-    async def of(self, caller: Caller, document: str, **variables: Any) -> tuple[Any, int]:
-        self.statements.clear()
-        data = await caller.ask(document, **variables)
-        return data, len(self.statements)
 
 
 @pytest.mark.parametrize(
