@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Connector
+from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub.after_sales import warranty_answers as _warranty
 from hub.availability.rows import ChannelLike
 from hub.catalogue import medical_devices as _devices
 from hub.commands.context import CommandContext
+from hub.errors import StepNotAllowed
 from hub.reconciliation import healing as fixes
 from hub.reconciliation.kinds import Fix, Scope
 from hub.reconciliation.schedules import Planned, planned
@@ -92,10 +94,16 @@ class JobServices:
         """Return a channel as it is now; raises StepNotAllowed where there is nothing to call."""
         channel_id = channel["id"]
         current = await self._runtime.database.read(lambda tx: channels.by_id(tx, channel_id))
-        channels.require_remote(current)
+        self.connector(current)
         return current
 
     def connector(self, channel: ChannelLike) -> Connector[Any]:
-        """Return the open connector of a channel; raises StepNotAllowed where it has none."""
+        """Return the open connector of a channel; raises StepNotAllowed if it cannot be called."""
         channels.require_remote(channel)
-        return self._runtime.connections.of(channel)
+        try:
+            return self._runtime.connections.of(channel)
+        except (SettingsInvalid, ConnectorUnknown) as error:
+            raise StepNotAllowed(
+                f"channel {channel['code']!r} cannot be called: {error}",
+                allowed=["registerChannel"],
+            ) from error

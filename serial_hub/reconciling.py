@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub.errors import InvalidInput
 from hub.reconciliation import run_views
 from hub.reconciliation.kinds import Scope, Totals
@@ -74,9 +75,14 @@ async def _reconcile(runtime: Runtime, options: argparse.Namespace) -> Outcome:
             raise InvalidInput("the time is not in the past", field="since")
         outcome = Outcome.AGREE
         for row in rows:
-            ids = await reconciliation.reconcile(
-                runtime, row, _options(runtime, row, options), _scope(options)
-            )
+            try:
+                ids = await reconciliation.reconcile(
+                    runtime, row, _options(runtime, row, options), _scope(options)
+                )
+            except (SettingsInvalid, ConnectorUnknown) as error:
+                sys.stdout.write(f"{row['name']}: not compared: {error}\n")
+                outcome = Outcome.FAILED
+                continue
             for run_id in ids:
                 outcome = max(outcome, await _report(runtime, run_id))
         return outcome

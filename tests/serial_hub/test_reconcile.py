@@ -43,6 +43,7 @@ async def _story(folder: Path) -> None:
             channel = world.channel(settings=twin.settings(url))
             world.receive("SN-1", "SN-2")
             world.list_product(channel, remote={"inventory_item_id": item})
+            world.channel("broken")  # without settings; it stops no other
         code, text = await hub(folder, "shop")
         assert (code, twin.quantity("CAM")) == (0, 2), text
         assert "Shop, levels: 1 compared, 1 match" in text
@@ -51,7 +52,8 @@ async def _story(folder: Path) -> None:
         assert (code, twin.quantity("CAM")) == (1, 9), text
         assert "open      quantity  CAM: We set 2" in text
         code, text = await hub(folder)
-        assert (code, twin.quantity("CAM")) == (0, 2), text
+        assert (code, twin.quantity("CAM")) == (2, 2), text
+        assert "Broken: not compared: settings of shopify" in text
         assert "1 differ, 1 healed" in text
         code, text = await hub(folder, "nowhere")
         assert code == 1
