@@ -25,7 +25,7 @@ from hub.sync.job_runs import JobRun
 from jobs import intake, leases, poll, queues, relay, unreadable
 from jobs.leases import LeaseLost
 from jobs.maintenance import integrity, quality, sweep
-from jobs.reconciliation import ledger
+from jobs.reconciliation import ledger, service_levels
 from jobs.reconciliation import run as reconcile
 from jobs.runtime import Runtime
 from jobs.warranty import batch_jobs, lookup
@@ -59,6 +59,7 @@ def timetable(settings: Settings) -> list[Job]:
         Job("poll", timedelta(seconds=settings.poll_seconds), poll.poll_all),
         Job("queues", timedelta(seconds=10), queues.empty_all, needs="receive_queue"),
         Job("reconcile", min(DUE_EVERY, every), partial(reconcile.reconcile_due, every)),
+        Job("service-levels", timedelta(minutes=5), service_levels.check),
         Job("sweep", timedelta(seconds=30), sweep.sweep),
         Job("warranty", timedelta(hours=1), lookup.refresh),
         Job("warranty-jobs", timedelta(minutes=1), batch_jobs.collect, "bulk_warranty"),

@@ -11,7 +11,7 @@ from hub.catalogue import medical_devices as _devices
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
 from hub.reconciliation import healing as fixes
-from hub.reconciliation.kinds import Fix, Scope
+from hub.reconciliation.kinds import Fix, Kind, Scope
 from hub.reconciliation.schedules import Planned, planned
 from hub.storage.rows import ChannelRow
 from hub.sync import channels
@@ -56,7 +56,13 @@ class JobServices:
         await reconcile.look_again(self._runtime, current, [difference_id])
 
     async def heal_many(
-        self, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+        self,
+        channel: ChannelRow,
+        fix: Fix,
+        context: CommandContext,
+        kind: Kind | None = None,
+        *,
+        limit: int,
     ) -> tuple[int, int, int]:
         """Apply one fix to many differences, and look at the channel again.
 
@@ -64,7 +70,7 @@ class JobServices:
         """
         current = await self._current(channel)
         applied, refused = await healing.heal_many(
-            self._runtime, current, fix, context, limit=limit
+            self._runtime, current, fix, context, kind, limit=limit
         )
         await healing.send(self._runtime, current, applied)
         await reconcile.look_again(self._runtime, current, applied)

@@ -61,6 +61,7 @@ from hub_api.recalls.queries import RecallQuery
 from hub_api.reconciliation.mutations import ReconciliationMutation
 from hub_api.reconciliation.queries import ReconciliationQuery
 from hub_api.reconciliation.schedules import ScheduleMutation, ScheduleQuery
+from hub_api.reconciliation.service_levels import ServiceLevelMutation, ServiceLevelQuery
 from hub_api.returns.channel_returns import ChannelReturnQuery
 from hub_api.returns.mutations import ReturnMutation
 from hub_api.returns.queries import ReturnQuery
@@ -106,6 +107,7 @@ class Query(
     CaseRuleQuery,
     ReconciliationQuery,
     ScheduleQuery,
+    ServiceLevelQuery,
     ProofQuery,
     HistoryQuery,
     ReturnQuery,
@@ -158,6 +160,7 @@ class Mutation(
     CaseRuleMutation,
     ReconciliationMutation,
     ScheduleMutation,
+    ServiceLevelMutation,
     ShipNoticeMutation,
     FailureMutation,
     ImportMutation,

@@ -54,6 +54,7 @@ class CaseKind(StrEnum):
     API_RETIRING = "api_retiring"  # a channel announces the end of an API that we call
     PRIVACY_REQUEST = "privacy_request"  # a customer asks for data or erasure, by a channel
     WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
+    SERVICE_LEVEL = "service_level"  # a promise about reconciliation is broken
 
 
 class Severity(StrEnum):
@@ -155,6 +156,19 @@ def find_open(tx: Transaction, case_id: str) -> CaseRow | None:
         "SELECT * FROM exception_case WHERE id = :id AND state <> 'resolved'",
         id=case_id,
     )
+
+
+def open_id(tx: Transaction, kind: CaseKind, subject: str, channel_id: str | None) -> str | None:
+    """Return the id of the open case of an identity, if any."""
+    found = tx.row_as(
+        _Identified,
+        "SELECT id FROM exception_case WHERE kind = :kind AND subject = :subject "
+        "AND channel_key = :channel AND state <> 'resolved'",
+        kind=str(kind),
+        subject=subject[:200],
+        channel=channel_id or "",
+    )
+    return None if found is None else found["id"]
 
 
 def settle_one(tx: Transaction, case_id: str, reason: str, now: datetime) -> None:

@@ -121,21 +121,27 @@ def _apply(
         apply(tx, context, difference)
 
 
-def healable(tx: Transaction, channel_id: str, fix: Fix, *, limit: int) -> list[str]:
+def healable(
+    tx: Transaction, channel_id: str, fix: Fix, kind: Kind | None = None, *, limit: int
+) -> list[str]:
     """Return the ids of the open differences of a channel that a fix settles, oldest first.
 
-    Raises InvalidInput for a fix that is applied order by order, or by a person only.
+    `kind` limits them to one kind. Raises InvalidInput for a fix that is applied order by order, or
+    by a person only.
     """
     if fix in (Fix.ASK, Fix.ACCEPT_ORDER, Fix.ACCEPT_RETURN):
         raise InvalidInput(f"{fix} is not applied to many at once", field="fix")
+    wanted = "" if kind is None else " AND kind = :kind"
     rows = tx.rows_as(
         Identified,
         "SELECT id FROM reconciliation_difference WHERE channel_id = :channel "
-        "AND (fix = :fix OR kind IN (:kinds...)) AND state = 'open' ORDER BY id LIMIT :limit",
+        f"AND (fix = :fix OR kind IN (:kinds...)) AND state = 'open'{wanted} "
+        "ORDER BY id LIMIT :limit",
         channel=channel_id,
         fix=str(fix),
-        kinds=[str(kind) for kind, fitting in CHOICES.items() if fix in fitting],
+        kinds=[str(each) for each, fitting in CHOICES.items() if fix in fitting],
         limit=limit,
+        **({} if kind is None else {"kind": str(kind)}),
     )
     return [row["id"] for row in rows]
 

@@ -106,6 +106,7 @@ class Wanted:
     run: str
     first: int
     after: str | None
+    kind: Kind | None = None
 
 
 class _Found(DifferenceRow):
@@ -121,7 +122,8 @@ def differences_of_runs(
     Pages of one size that begin alike are read together.
     """
     found: dict[Wanted, list[DifferenceRow]] = {each: [] for each in wanted}
-    for first, after in {(each.first, each.after) for each in wanted}:
+    for page in {(each.first, each.after, each.kind) for each in wanted}:
+        first, after, kind = page
         rows = tx.rows_as(
             _Found,
             "SELECT * FROM (SELECT difference.*, channel.code AS channel_code, "
@@ -132,14 +134,16 @@ def differences_of_runs(
             "ON difference.id = finding.difference_id "
             "JOIN channel ON channel.id = difference.channel_id "
             "LEFT JOIN product ON product.id = difference.product_id "
-            "WHERE finding.run_id IN (:runs...) AND difference.id > :after) AS placed "
+            "WHERE finding.run_id IN (:runs...) AND difference.id > :after "
+            "AND difference.kind = COALESCE(:kind, difference.kind)) AS placed "
             "WHERE place <= :limit ORDER BY finding_run, id",
-            runs=[each.run for each in wanted if (each.first, each.after) == (first, after)],
+            runs=[each.run for each in wanted if (each.first, each.after, each.kind) == page],
+            kind=kind and str(kind),
             after=after or "",
             limit=page_size(first) + 1,
         )
         for row in rows:
-            found[Wanted(row["finding_run"], first, after)].append(row)
+            found[Wanted(row["finding_run"], first, after, kind)].append(row)
     return found
 
 

@@ -337,6 +337,14 @@ def recover(tx: Transaction, context: CommandContext, endpoint_id: str, since: d
     if back < Position(endpoint["cursor_transaction"], endpoint["cursor_seq"]):
         _move(tx, endpoint_id, back)
     tx.run(
+        # Messages about the hub's service are in no feed.
+        "UPDATE webhook_message SET state = 'waiting', settled_at = NULL "
+        "WHERE endpoint_id = :id AND topic IN (:topics...) AND created_at >= :since",
+        id=endpoint_id,
+        topics=[str(topic) for topic in payload.ServiceTopic],
+        since=micros(since),
+    )
+    tx.run(
         "UPDATE webhook_endpoint SET rests_until = 0, changed_at = :now WHERE id = :id",
         now=micros(context.now),
         id=endpoint_id,

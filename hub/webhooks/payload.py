@@ -4,7 +4,9 @@ All of it derives from the event, which never changes: a message that is sent or
 the same payload.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -14,7 +16,16 @@ from hub.history.event_feed import FeedEvent
 from hub.lifecycle import Action
 
 TEST = "webhook.test"
-TOPICS = tuple(f"unit.{action}" for action in Action)
+
+
+class ServiceTopic(StrEnum):
+    """Topic of a message about the hub's own service."""
+
+    BROKEN = "service_level.broken"  # a promise is not kept any more
+    KEPT = "service_level.kept"  # a broken promise is kept again
+
+
+TOPICS = (*(f"unit.{action}" for action in Action), *ServiceTopic)
 
 
 def topic_of(event: FeedEvent) -> str:
@@ -57,6 +68,11 @@ def of_event(event: FeedEvent) -> str:
 def of_test(now: datetime, endpoint_id: str) -> str:
     """Return the JSON of the message that tests an endpoint."""
     return _message(TEST, now, {"endpointId": endpoint_id})
+
+
+def of_service(topic: ServiceTopic, now: datetime, data: Mapping[str, str | float | None]) -> str:
+    """Return the JSON of a message about the hub's own service."""
+    return _message(topic, now, dict(data))
 
 
 def _message(topic: str, at: datetime, data: dict[str, Any]) -> str:

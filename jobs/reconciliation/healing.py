@@ -14,7 +14,7 @@ from hub.commands.context import CommandContext
 from hub.errors import Refused
 from hub.reconciliation import healing
 from hub.reconciliation.fix_rules import Decided
-from hub.reconciliation.kinds import Fix
+from hub.reconciliation.kinds import Fix, Kind
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from jobs import intake, relay
@@ -115,15 +115,21 @@ async def heal_one(
 
 
 async def heal_many(
-    runtime: Runtime, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+    runtime: Runtime,
+    channel: ChannelRow,
+    fix: Fix,
+    context: CommandContext,
+    kind: Kind | None = None,
+    *,
+    limit: int,
 ) -> tuple[list[str], int]:
-    """Apply one fix to all open differences of a channel that it settles.
+    """Apply one fix to all open differences of a channel, or of one kind, that it settles.
 
     Returns the ids of those to which it is applied, and how many refused it; these stay open with
     the reason. Raises InvalidInput for a fix that is applied one by one only.
     """
     ids = await runtime.database.read(
-        lambda tx: healing.healable(tx, channel["id"], fix, limit=limit)
+        lambda tx: healing.healable(tx, channel["id"], fix, kind, limit=limit)
     )
     rows = await runtime.database.read(lambda tx: healing.by_id(tx, ids))
     applied = [

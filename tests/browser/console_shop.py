@@ -68,6 +68,7 @@ class FakeServices:
     now: datetime
     problem: Exception | None = None
     checked: list[str] = field(default_factory=list)
+    healed_kinds: list[Kind | None] = field(default_factory=list)
 
     async def warranty(self, unit_id: str) -> Any:
         if self.problem is not None:
@@ -104,6 +105,30 @@ class FakeServices:
             see_healed(tx, channel, difference_id, self.now)
 
         await self.database.write(work)
+
+    async def heal_many(
+        self,
+        channel: Row,
+        fix: Fix,
+        context: CommandContext,
+        kind: Kind | None = None,
+        *,
+        limit: int,
+    ) -> tuple[int, int, int]:
+        self.healed_kinds.append(kind)
+
+        def work(tx: Transaction) -> int:
+            ids = healing.healable(tx, channel["id"], fix, kind, limit=limit)
+            for each in ids:
+                tx.run(
+                    "UPDATE reconciliation_difference SET state = 'healing' WHERE id = :id",
+                    id=each,
+                )
+                see_healed(tx, channel, each, self.now)
+            return len(ids)
+
+        count = await self.database.write(work)
+        return count, count, 0
 
     async def check(self, channel: Row) -> None:
         self.checked.append(channel["code"])

@@ -161,6 +161,8 @@ def test_an_ops_person_signs_in_and_finds_what_happened(
     for name, path in (
         ("runs", "/runs"),
         ("differences", "/differences"),
+        ("run-orders", f"/runs/{shop.ids['northwind-orders']}"),
+        ("run-print", f"/runs/{shop.ids['northwind-orders']}/print"),
         ("units", "/units"),
         ("units-unknown", "/units?q=nobody"),
         ("units-several", "/units?q=twin-1"),
@@ -204,6 +206,13 @@ def test_everything_works_without_scripts(shop: Shop, origin: str, browser: Brow
     open_one.get_by_role("button", name="Dismiss").click()
     assert "is dismissed" in page.get_by_role("status").inner_text()
     assert "Dismissed" in open_one.inner_text()
+
+    visitor.open("/console/differences")
+    bundle = page.get_by_role("region", name="Fulfilled there, not here on Northwind Online")
+    bundle.get_by_role("textbox").fill("the maker ships these itself")
+    bundle.get_by_role("button", name="Dismiss all").click()
+    assert "1 dismissed." in page.get_by_role("status").inner_text()
+    assert not bundle.is_visible()
 
     page.get_by_role("button", name="Sign out").click()
     assert page.url == f"{origin}/console/login"

@@ -98,6 +98,7 @@ def test_the_timetable_can_be_set(tmp_path: Path) -> None:
     assert set(jobs) == {
         "poll",
         "reconcile",
+        "service-levels",
         "queues",
         "warranty-jobs",
         "sweep",

@@ -17,7 +17,7 @@ from hub.catalogue.medical_devices import Known as KnownDevice
 from hub.commands.context import CommandContext, Document
 from hub.ledger import unit_views
 from hub.ledger.rules import client as client_rules
-from hub.reconciliation.kinds import Fix
+from hub.reconciliation.kinds import Fix, Kind
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.reconciliation.schedules import Planned
 from hub.storage.database import Database
@@ -50,7 +50,13 @@ class Services(Protocol):
         """Apply the proposed fix of a difference, or another one, and look at the channel again."""
 
     async def heal_many(
-        self, channel: ChannelRow, fix: Fix, context: CommandContext, *, limit: int
+        self,
+        channel: ChannelRow,
+        fix: Fix,
+        context: CommandContext,
+        kind: Kind | None = None,
+        *,
+        limit: int,
     ) -> tuple[int, int, int]:
         """Apply a fix to many differences; return how many, how many hold, and how many refused."""
 

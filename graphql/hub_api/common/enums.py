@@ -39,6 +39,7 @@ from hub.reconciliation.kinds import Cause, Fix
 from hub.reconciliation.kinds import Kind as DifferenceKind
 from hub.reconciliation.kinds import Scope as ReconciliationScope
 from hub.reconciliation.kinds import State as DifferenceState
+from hub.reconciliation.promises import Measure
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal
 from hub.storefront.order_status import Progress
@@ -145,6 +146,9 @@ strawberry.enum(
 )
 strawberry.enum(DifferenceState, name="DifferenceState", description="State of a difference.")
 strawberry.enum(Cause, name="DifferenceCause", description="Why, where it can be proved.")
+strawberry.enum(
+    Measure, name="ReconciliationMeasure", description="Subject of a promised service level."
+)
 strawberry.enum(Fix, name="DifferenceFix", description="Fix that would remove the difference.")
 strawberry.enum(ReturnState, description="Where a return of a channel stands.")
 strawberry.enum(ReturnDecision, description="Decision about a return; REFER: a person decides.")

@@ -79,6 +79,24 @@ async def _dismiss(visit: Visit, form: Form) -> tuple[str, str, str]:
     return "", "ok", f"{result['subject']} is dismissed."
 
 
+async def _heal_all(visit: Visit, form: Form) -> tuple[str, str, str]:
+    given = {name: value(form, name) for name in ("channel", "kind", "fix")}
+    result = await _do(visit, "heal_all", **given)
+    applied, healed, refused = (int(result[each]) for each in ("applied", "healed", "refused"))
+    if not applied and not refused:
+        return "", "attention", "No open difference is settled by this fix."
+    text = f"The fix is applied to {number(applied)}; {number(healed)} are seen to be healed."
+    if refused:
+        text += f" {number(refused)} refused it and say why."
+    return "", "attention" if refused else "ok", text
+
+
+async def _dismiss_all(visit: Visit, form: Form) -> tuple[str, str, str]:
+    given = {name: value(form, name) for name in ("channel", "kind", "reason")}
+    count = int((await _do(visit, "dismiss_all", **given))["dismissed"])
+    return "", "ok" if count else "attention", f"{number(count)} dismissed."
+
+
 async def _assign(visit: Visit, _: Form) -> tuple[str, str, str]:
     result = await _do(visit, "assign", id=visit.part("id"), owner=visit.context.caller.name)
     return "", "ok", f"The case belongs to {result['owner']} now."
@@ -151,6 +169,8 @@ async def _replay_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
 
 ACTIONS: Mapping[str, Act] = {
     "/runs": _action("runs", _reconcile),
+    "/differences/heal": _action("differences", _heal_all),
+    "/differences/dismiss": _action("differences", _dismiss_all),
     "/differences/{id}/heal": _action("differences", _heal),
     "/differences/{id}/dismiss": _action("differences", _dismiss),
     "/cases/{id}/assign": _action("cases/{id}", _assign),

@@ -209,6 +209,7 @@ CASE_KIND: Words = {
     "API_RETIRING": "API is retired soon",
     "PRIVACY_REQUEST": "Privacy request",
     "WEBHOOK_FAILING": "Webhooks not taken",
+    "SERVICE_LEVEL": "Promise broken",
 }
 CASE_STATE: Words = {"open": "Open", "assigned": "Assigned", "resolved": "Resolved"}
 SCOPE: Words = {

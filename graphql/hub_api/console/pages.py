@@ -13,9 +13,9 @@ from hub_api.console import certificates
 from hub_api.console.actions import ACTIONS
 from hub_api.console.auth import Gate, to_login
 from hub_api.console.client import Client, Unanswered
-from hub_api.console.csv_export import run_csv
 from hub_api.console.page_request import Visit
 from hub_api.console.rendering import Looks, files, guarded
+from hub_api.console.run_export import run_csv, run_json, run_print
 from hub_api.engine.execution import Execution
 from hub_api.http.access import Access
 
@@ -139,8 +139,10 @@ PAGES: Mapping[str, Page] = {
     "/": _overview,
     "/runs": _plain("runs", filters=("channel", *PAGED)),
     "/runs/{id}.csv": run_csv,
+    "/runs/{id}.json": run_json,
+    "/runs/{id}/print": run_print,
     "/runs/{id}": _plain("run", parts=("id",), filters=PAGED),
-    "/differences": _plain("differences", filters=("state", "channel", *PAGED)),
+    "/differences": _plain("differences", filters=("state", "kind", "channel", *PAGED)),
     "/units": _units,
     "/units/{id}/certificate": certificates.show,
     "/units/{id}": _unit,

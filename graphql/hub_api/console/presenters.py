@@ -53,16 +53,80 @@ def shares(run: Mapping[str, Any]) -> list[Share]:
     open_ = run["differencesFound"] - healed
     small = [
         (name, max(SHARE_MIN, count * 1000 // max(1, run["compared"])))
-        for name, count in (("info", run["inFlight"]), ("healed", healed), ("danger", open_))
+        for name, count in (
+            ("info", run["inFlight"]),
+            ("explained", run["explained"]),
+            ("healed", healed),
+            ("danger", open_),
+        )
         if count
     ]
     rest = 1000 - sum(width for _, width in small)
+    if rest < 0:  # what is raised to be seen is taken from the widest
+        widest = max(range(len(small)), key=lambda place: small[place][1])
+        small[widest] = (small[widest][0], small[widest][1] + rest)
     parts = [("ok", rest), *small] if run["matched"] and rest > 0 else small
     found, x = [], 0
     for name, width in parts:
         found.append(Share(name, x, width))
         x += width
     return found
+
+
+def by_kind(groups: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the number of differences of each kind, the most first."""
+    found: dict[str, int] = {}
+    for group in groups:
+        found[group["kind"]] = found.get(group["kind"], 0) + group["number"]
+    return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+
+class Bundle(NamedTuple):
+    """The differences of one kind on one channel: what can be done about all of them at once."""
+
+    channel: str
+    channel_name: str
+    kind: str
+    number: int
+    surplus: int
+    shortage: int
+    oldest_at: str
+    causes: dict[str, int]
+    fixes: dict[str, int]  # those that one command applies to many, with their number
+    sample: str
+
+
+ONE_BY_ONE = frozenset({"ASK", "ACCEPT_ORDER", "ACCEPT_RETURN"})
+
+
+def bundles(groups: Iterable[Mapping[str, Any]]) -> list[Bundle]:
+    """Put groups of one channel and kind together, the largest first."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for group in groups:
+        found.setdefault((group["channel"], group["kind"]), []).append(group)
+    return sorted(map(_bundle, found.values()), key=lambda bundle: -bundle.number)
+
+
+def _bundle(groups: list[Mapping[str, Any]]) -> Bundle:
+    causes: dict[str, int] = {}
+    fixes: dict[str, int] = {}
+    for group in groups:
+        causes[group["cause"]] = causes.get(group["cause"], 0) + group["number"]
+        for fix in dict.fromkeys((group["fix"], *group["choices"])):
+            if fix not in ONE_BY_ONE:
+                fixes[fix] = fixes.get(fix, 0) + group["number"]
+    return Bundle(
+        channel=groups[0]["channel"],
+        channel_name=groups[0]["channelName"],
+        kind=groups[0]["kind"],
+        number=sum(group["number"] for group in groups),
+        surplus=sum(group["surplus"] for group in groups),
+        shortage=sum(group["shortage"] for group in groups),
+        oldest_at=min(group["oldestAt"] for group in groups),
+        causes=causes,
+        fixes=fixes,
+        sample=groups[0]["sample"],
+    )
 
 
 class Claim(NamedTuple):

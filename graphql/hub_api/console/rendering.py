@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context as TemplateContext
 from markupsafe import Markup
 from starlette.requests import Request
@@ -61,6 +61,7 @@ def _environment() -> Environment:
         "ago": _ago,
         "day": lambda text: labels.moment(text).strftime("%-d %b %Y") if text else "",
         "stamp": lambda text: labels.moment(text).strftime("%-d %b %Y, %H:%M UTC"),
+        "exact": labels.exact,
         "humane": labels.humane,
     }
     environment.globals |= {
@@ -78,6 +79,10 @@ class Looks:
 
     def __init__(self) -> None:
         self._environment = _environment()
+
+    def template(self, name: str) -> Template:
+        """Return a template, for a page that is sent in parts."""
+        return self._environment.get_template(name)
 
     def page(
         self,

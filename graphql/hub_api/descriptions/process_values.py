@@ -153,6 +153,12 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "API_RETIRING": "A channel announces the end of an API version that the hub calls.",
         "PRIVACY_REQUEST": "A customer asks, through a channel, for their data or its erasure.",
         "WEBHOOK_FAILING": "An endpoint does not accept its messages.",
+        "SERVICE_LEVEL": "A promised service level of reconciliation is not kept.",
+    },
+    "ReconciliationMeasure": {
+        "DETECT": "Seconds in which 95 % of the differences are detected.",
+        "HEAL": "Seconds in which 95 % of the differences end.",
+        "UNATTENDED": "Percent of the differences that no person works on.",
     },
     "Severity": {
         "LOW": "It can wait.",

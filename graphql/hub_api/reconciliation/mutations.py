@@ -104,13 +104,22 @@ class ReconciliationMutation:
         "whose SKU differs in case and blanks.",
         result=answer("HealDifferencesResult", DifferencesHealed),
     )
-    async def heal_differences(self, call: Call, channel: str, fix: Fix) -> DifferencesHealed:
+    async def heal_differences(
+        self,
+        call: Call,
+        channel: str,
+        fix: Fix,
+        kind: Annotated[
+            Kind | None, strawberry.argument(description="Only differences of this kind.")
+        ] = None,
+    ) -> DifferencesHealed:
         """Heal up to 1,000 differences at once; those that are refused stay open."""
         row = await call.context.read(lambda tx: channels.get(tx, channel))
         context = call.context.command_context()
 
         async def heal() -> list[int]:
-            return list(await call.context.services.heal_many(row, fix, context, limit=HEALED_MAX))
+            services = call.context.services
+            return list(await services.heal_many(row, fix, context, kind, limit=HEALED_MAX))
 
         applied, healed, refused = (await call.once_outside(context, heal)).value
         return DifferencesHealed(applied=applied, healed=healed, refused=refused)

@@ -1,6 +1,7 @@
 """Reconciliation: runs, the differences they found, and what became of them."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
@@ -149,6 +150,9 @@ class DifferenceGroup:
     kind: Kind
     cause: Cause
     fix: Fix
+    choices: list[Fix] = strawberry.field(
+        metadata={"size": 5}, description="Fixes that a person may choose instead."
+    )
     number: int = strawberry.field(description="Number of differences.")
     surplus: int = strawberry.field(
         description="Units that the channel offers more than the ledger has, over all of them."
@@ -168,6 +172,7 @@ class DifferenceGroup:
             kind=Kind(row["kind"]),
             cause=Cause(row["cause"]),
             fix=Fix(row["fix"]),
+            choices=list(CHOICES.get(Kind(row["kind"]), ())),
             number=row["number"],
             surplus=row["surplus"] or 0,
             shortage=row["shortage"] or 0,
@@ -276,9 +281,15 @@ class ReconciliationRun:
 
     @strawberry.field(description="Differences that the run found.")
     async def differences(
-        self, info: Info, first: int = 100, after: str | None = None
+        self,
+        info: Info,
+        first: int = 100,
+        after: str | None = None,
+        kind: Annotated[
+            Kind | None, strawberry.argument(description="Only differences of this kind.")
+        ] = None,
     ) -> Connection[Difference]:
-        wanted = run_views.Wanted(str(self.id), first, position(after))
+        wanted = run_views.Wanted(str(self.id), first, position(after), kind)
         rows = await info.context.loaders.of(run_views.differences_of_runs).load(wanted)
         return page(rows, first, after, Difference.of)
 

@@ -21,7 +21,9 @@ class WebhookInput:
     url: str = strawberry.field(description="https, and of the public internet.")
     description: str = ""
     topics: list[str] = strawberry.field(
-        description="As in unit.ship: unit and the action of the event.", default_factory=list
+        description="As in unit.ship: unit and the action of the event; or service_level.broken, "
+        "service_level.kept.",
+        default_factory=list,
     )
     sku: str | None = strawberry.field(description="Units of one product.", default=None)
     sites: list[str] = strawberry.field(

@@ -187,6 +187,9 @@ class ReconciliationDifference(SQLModel, table=True):
         Index("difference_live", "channel_id", "scope", "about", unique=True, **where("live")),
         Index("difference_with_case", "case_id", **where("case_id IS NOT NULL")),
         Index("difference_past", "channel_id", "scope", "about", "id"),
+        # Service levels read what was found and what ended in a period.
+        Index("difference_found", "channel_id", "found_at"),
+        Index("difference_ended", "channel_id", "closed_at", **where("closed_at IS NOT NULL")),
         # What a channel has taken is looked for at every push.
         Index("difference_of_listing", "listing_id", **where("state = 'healing'")),
         Index("difference_of_order", "order_id", **where("state = 'healing'")),
@@ -245,6 +248,21 @@ class ReconciliationSchedule(SQLModel, table=True):
     every_seconds: int = integer()
     jitter_seconds: int = integer()
     blackouts: str = words(nullable=False, default="[]")  # JSON
+    changed_by: str = Field(max_length=100)
+    changed_at: int = instant()
+
+
+class ReconciliationPromise(SQLModel, table=True):
+    """A service level that is promised for a channel, and since when it is broken."""
+
+    __tablename__ = "reconciliation_promise"
+
+    channel_id: str = Field(
+        sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)
+    )
+    measure: str = Field(primary_key=True, max_length=20)  # see hub.reconciliation.promises
+    promised: int = integer()  # seconds at most, or percent at least
+    broken_since: int | None = instant(nullable=True)
     changed_by: str = Field(max_length=100)
     changed_at: int = instant()
 

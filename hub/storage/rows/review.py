@@ -188,6 +188,17 @@ class ReconciliationScheduleRow(TypedDict):
     changed_at: int
 
 
+class ReconciliationPromiseRow(TypedDict):
+    """A row of `reconciliation_promise`."""
+
+    channel_id: str
+    measure: str
+    promised: int
+    broken_since: int | None
+    changed_by: str
+    changed_at: int
+
+
 class ReconciliationFindingRow(TypedDict):
     """A row of `reconciliation_finding`."""
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -25,7 +26,7 @@ from hub.history import event_feed
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row
-from hub.webhooks import EndpointCard, messages, signing
+from hub.webhooks import EndpointCard, announcements, messages, payload, signing
 from hub.webhooks.messages import DeliveryAttempt
 from hub.webhooks.signing import Signature
 from jobs.maintenance import sweep
@@ -775,3 +776,25 @@ async def _until(came: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not came():
             await asyncio.sleep(0.02)
+
+
+def test_messages_about_the_service_are_delivered_signed_and_recovered(world: World) -> None:
+    async def story(stage: Stage) -> None:
+        endpoint = stage.endpoint()
+        world.receive("SN-1")
+        await stage.deliver()
+        begun = world.now
+        world.pass_time(minutes=1)
+        data: dict[str, str | float | None] = {"channel": "shop", "promised": 3600}
+        told = partial(announcements.announce, topic=payload.ServiceTopic.BROKEN, subject=endpoint)
+        assert world.write(lambda tx: told(tx, data=data, now=world.now)) == 1
+        assert await stage.deliver() == 1
+        assert stage.partner.got[-1]["type"] == "service_level.broken"
+        assert stage.partner.got[-1]["data"] == data
+        stage.do(webhooks.recover, endpoint, begun)
+        assert await stage.deliver() >= 1
+        again = [each for each in stage.partner.got if each["type"] == "service_level.broken"]
+        assert len(again) == 2
+        assert stage.partner.ids[-1] in stage.partner.ids[:-1]
+
+    play(world, story)

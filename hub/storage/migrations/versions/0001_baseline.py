@@ -79,6 +79,7 @@ def upgrade() -> None:
     _observed_listing()
     _observed_order()
     _reconciliation_finding()
+    _reconciliation_promise()
     _reconciliation_schedule()
     _return_case()
     _sensor_reading()
@@ -1993,6 +1994,20 @@ def _reconciliation_difference() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
+        "difference_ended",
+        "reconciliation_difference",
+        ["channel_id", "closed_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
+    )
+    op.create_index(
+        "difference_found",
+        "reconciliation_difference",
+        ["channel_id", "found_at"],
+        unique=False,
+    )
+    op.create_index(
         "difference_live",
         "reconciliation_difference",
         ["channel_id", "scope", "about"],
@@ -2108,6 +2123,23 @@ def _reconciliation_finding() -> None:
     )
     op.create_index(
         "finding_of_difference", "reconciliation_finding", ["difference_id"], unique=False
+    )
+
+
+def _reconciliation_promise() -> None:
+    op.create_table(
+        "reconciliation_promise",
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("measure", sa.String(length=20), nullable=False),
+        sa.Column("promised", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("broken_since", sa.BigInteger(), nullable=True),
+        sa.Column("changed_by", sa.String(length=100), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "measure"),
     )
 
 
