@@ -54,6 +54,7 @@ class CaseKind(StrEnum):
     API_RETIRING = "api_retiring"  # a channel announces the end of an API that we call
     PRIVACY_REQUEST = "privacy_request"  # a customer asks for data or erasure, by a channel
     WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
+    UNUSABLE_RULE = "unusable_rule"  # a rule for serials that the hub does not match
 
 
 class Severity(StrEnum):
