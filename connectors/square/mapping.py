@@ -1,7 +1,6 @@
 """Square requests and mapping: orders, notes, counts and errors in the hub vocabulary."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,7 +20,16 @@ from connectors.errors import (
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.square.money import with_money, with_price
 from connectors.square.patterns import Pattern
-from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, time, whole
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    time,
+    whole,
+)
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
@@ -202,7 +210,7 @@ def _count(count: Mapping[str, Any]) -> tuple[str, int] | None:
 def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook's event; what is not an object is an empty one."""
     try:
-        event = json.loads(body)
+        event = parsed_json(body)
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}

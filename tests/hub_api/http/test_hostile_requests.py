@@ -1,16 +1,22 @@
 """Requests that are made to cost much or to break the reading: refused with a typed error, soon."""
 
+import base64
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api_client import Hub, play
+from connectors.ebay.simulator import EbaySimulator
+from connectors.saleor.simulator import SaleorSimulator
 from hub.access.keys import Scope
 from world import World
 
 STOCK = "query($skus: [String!]!) { availability(skus: $skus) { sku } }"
 SECONDS_MAX = 1.0
+ROOT = Path(__file__).parent.parent.parent.parent
+SIMULATORS: dict[str, Any] = {"ebay": EbaySimulator, "saleor": SaleorSimulator}
 DIGITS = "9" * 5_000
 DEEP = 480
 
@@ -118,3 +124,38 @@ def test_a_number_that_no_type_has_is_refused_in_variables(world: World, number:
         assert "INTERNAL" not in codes, answer.text
 
     play(world, story)
+
+
+DEEP_JSON = b"[" * 100_000 + b"]" * 100_000
+ENCODED = base64.urlsafe_b64encode(DEEP_JSON[:1_500] + DEEP_JSON[-1_500:]).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("connector", ["ebay", "saleor"])
+def test_a_signature_nested_too_deeply_is_refused_like_any_wrong_one(
+    world: World, connector: str
+) -> None:
+    simulator = SIMULATORS[connector]()
+    world.channel("shop", connector, simulator.settings("https://channel.test"))
+    headers = {
+        "x-ebay-signature": base64.b64encode(DEEP_JSON[:1_500] + DEEP_JSON[-1_500:]).decode(),
+        "saleor-signature": f"{ENCODED}..{ENCODED[:40]}",
+    }
+
+    async def story(hub: Hub) -> None:
+        stranger = await hub.with_secret(None)
+        answer = await stranger.http.post("/webhooks/shop", content=b"{}", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "BAD_SIGNATURE")
+
+    play(world, story)
+
+
+def test_no_connector_decodes_what_it_did_not_write_by_itself() -> None:
+    """`json.loads` raises RecursionError; only cursors, which are the hub's own, may use it."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "connectors").rglob("*.py")
+        if "json.loads(" in path.read_text()
+        and not {"simulator", "simulator.py", "driver.py", "testing", "template"} & {*path.parts}
+    }
+    own = ("json_fields", "cursors", "time_windows")
+    assert found == {f"connectors/toolkit/{name}.py" for name in own}
