@@ -240,7 +240,7 @@ class RemoteApi:
             return None
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             # A proxy's page with status 200 says nothing about what the remote did.
             raise Unknown(f"{_what(response)}: the answer is not JSON") from error
 
@@ -369,7 +369,7 @@ def _what(response: httpx.Response) -> str:
 def _object_in(response: httpx.Response) -> Mapping[str, Any] | None:
     try:
         found = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

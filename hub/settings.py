@@ -6,13 +6,27 @@ Every variable starts with SERIAL_HUB_; README.md lists them all, and a test kee
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub.access.vault import Vault, key_beside
 from hub.storage.database import Database, open_database
 
 PREFIX = "SERIAL_HUB_"
 PROCESSES_MAX = 4  # that are started without being asked for
+LOOPBACK = ("localhost", "127.0.0.1", "::1")  # health checks come from the machine itself
+AT_LEAST_ONE = (
+    "silence_failures",
+    "silence_seconds",
+    "inbox_days",
+    "head_seconds",
+    "body_seconds",
+    "body_bytes_per_second",
+    "answer_seconds",
+    "connections_max",
+    "connections_per_address",
+)
 
 
 class SettingMissing(RuntimeError):
@@ -45,6 +59,24 @@ class Settings:
     """How long a file that came over HTTP is read in; sent again, it goes on."""
     imports_at_once: int = 2
     """How many files that came over HTTP a process reads in at once; others wait."""
+    head_seconds: int = 10
+    """How long a client may take from its connection to the end of a request's head."""
+    body_seconds: int = 20
+    """How long a body may take, beside its time at `body_bytes_per_second`."""
+    body_bytes_per_second: int = 1_024
+    """How fast a body has to come on average, after `body_seconds`."""
+    answer_seconds: int = 60
+    """How long a client may stop reading its answer."""
+    connections_max: int = 800
+    """How many connections a process keeps; a new one then closes the oldest without a request."""
+    connections_per_address: int = 100
+    """How many connections, with WebSockets, one address may have in a process."""
+    proxies: str = "127.0.0.1,::1"
+    """Proxies in front, by address or network: they name the client, and have no limit."""
+    hosts: str = ""
+    """Names by which this hub is asked, by commas; empty: that of `public_url`, or any."""
+    private_hosts: str = ""
+    """Hosts and networks that are not public, to which connectors may connect, also by http."""
     log_level: str = "info"
     """How much is logged: debug, info, warning, error."""
     reconcile_seconds: int = 900
@@ -74,13 +106,28 @@ class Settings:
         """Refuse what can not be, with ValueError."""
         if self.processes < 0:
             raise ValueError(f"{PREFIX}PROCESSES is 0 or more, not {self.processes}")
-        for name in ("silence_failures", "silence_seconds", "inbox_days"):
+        for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{PREFIX}{name.upper()} is 1 or more")
+        try:
+            for each in self.proxy_addresses():
+                ip_network(each, strict=False)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}PROXIES names addresses and networks: {error}") from error
         if self.inbox_body_hours < 0:
             raise ValueError(f"{PREFIX}INBOX_BODY_HOURS is 0 or more")
         if self.processes > 1 and self.database.startswith("sqlite:///"):
             raise ValueError(f"{PREFIX}PROCESSES: one process serves a SQLite file")
+
+    def proxy_addresses(self) -> tuple[str, ...]:
+        """Return the addresses and networks of the proxies in front."""
+        return _listed(self.proxies)
+
+    def host_names(self) -> tuple[str, ...]:
+        """Return the names by which this hub may be asked; empty where any may be used."""
+        public = urlsplit(self.public_url).hostname
+        named = _listed(self.hosts) or ((public,) if public else ())
+        return (*named, *LOOPBACK) if named else ()
 
     def vault(self) -> Vault:
         """Open the vault with the key that was set, or with the one kept beside the database.
@@ -129,6 +176,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         else:
             values[each.name] = text
     return Settings(**values)  # type: ignore[arg-type] # each value was read by its field's type
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
 def _switch(name: str, text: str) -> bool:

@@ -15,6 +15,7 @@ from hub_api.app import Parts, create_app
 from jobs import schedule
 from jobs.runtime import Runtime
 from jobs.services import JobServices
+from serial_hub.secret_free_logs import hide_secrets
 
 # How long a thread that waits for the interpreter lets another run. A command is a dozen short
 # statements on the writer's thread, and has to get its turn again after each of them: with Python's
@@ -85,5 +86,6 @@ def set_up(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    for chatty in ("httpx", "apscheduler", "alembic"):
+    for chatty in ("httpx", "httpcore", "apscheduler", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    hide_secrets()

@@ -15,8 +15,12 @@ from jobs import schedule
 from jobs.runtime import Runtime
 from serial_hub import processes
 from serial_hub.compose import application, prepare, runtime_of, set_up
+from serial_hub.connection_limits import ConnectionLimits, bounded
+from serial_hub.secret_free_logs import hide_secrets
 
 logger = logging.getLogger("serial_hub")
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # of a WebSocket: as a request's body
 
 
 def serve(settings: Settings, role: str) -> None:
@@ -52,22 +56,30 @@ def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> Non
         # uvicorn raises the signal again when it has shut down: leave by the door, and close up.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         runtime = runtime_of(settings, database)
-        server = _Server(
-            uvicorn.Config(
-                application(settings, runtime, works=role == "all"),
-                host=settings.host,
-                port=settings.port,
-                log_level=settings.log_level,
-                timeout_graceful_shutdown=settings.drain_seconds,
-            ),
-            runtime,
-        )
+        server = _Server(configured(settings, runtime, works=role == "all"), runtime)
         _settle_memory()
         server.run([*listening] or None)
         if not server.started:
             sys.exit("The hub could not start: see above.")
     finally:
         database.close()
+
+
+def configured(settings: Settings, runtime: Runtime, *, works: bool) -> uvicorn.Config:
+    """Return how uvicorn serves the application: its limits, its logs, whom it believes."""
+    config = uvicorn.Config(
+        application(settings, runtime, works=works),
+        host=settings.host,
+        port=settings.port,
+        http=bounded(ConnectionLimits.of(settings)),
+        ws_max_size=MESSAGE_BYTES_MAX,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        forwarded_allow_ips=list(settings.proxy_addresses()),
+        server_header=False,
+    )
+    hide_secrets()  # uvicorn has made its own handlers by now
+    return config
 
 
 def _settle_memory() -> None:

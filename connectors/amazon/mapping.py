@@ -1,6 +1,5 @@
 """Amazon mapping: orders, notices, listings; and how much may be asked of each operation."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from connectors.amazon.money import with_money, with_price
 from connectors.contract import OrderRef, WebhookCall
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import FieldError, RecordReader
 from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
@@ -213,7 +212,7 @@ def stocked_by_amazon(item: Mapping[str, Any]) -> bool:
 def parse_notice(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
     """Read a notice of a queue, also one that came by EventBridge; None where it is none."""
     try:
-        said = json.loads(body)
+        said = parsed_json(body)
     except ValueError:
         return None
     if isinstance(said, dict) and isinstance(said.get("detail"), dict):

@@ -41,7 +41,7 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.toolkit.cursors import moment, stamp
-from connectors.toolkit.json_fields import identity, nodes_of, records
+from connectors.toolkit.json_fields import identity, nodes_of, parsed_json, records
 from connectors.unreadable import Unreadable
 from hub.vocabulary import StockLevel
 
@@ -295,7 +295,7 @@ async def _issues(shop: Shop, document: str) -> dict[int, list[Mapping[str, Any]
     try:
         if place.get("compressionAlgorithm") == "GZIP" and content[:2] == b"\x1f\x8b":
             content = _unpacked(content)
-        report = json.loads(content)
+        report = parsed_json(content)
         found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for issue in report["issues"]:
             if issue.get("severity") == "ERROR":

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from connectors.bigcommerce.mapping import request_list
 from connectors.errors import NotFound, Unknown
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import parsed_json
 from hub.vocabulary import Fulfillment, FulfillmentLine
 
 NAMESPACE, KEY = "serial_hub", "serials"
@@ -81,7 +82,7 @@ async def _record(api: RemoteApi, ref: str, fulfillment: Fulfillment) -> None:
 
 def _serials_in(value: Any) -> dict[str, list[str]]:
     try:
-        named = json.loads(value)
+        named = parsed_json(value)
         return {str(line): [str(each) for each in serials] for line, serials in named.items()}
     except (ValueError, TypeError, AttributeError):
         return {}  # somebody typed over it

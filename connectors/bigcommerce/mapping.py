@@ -1,6 +1,5 @@
 """BigCommerce requests and mapping: orders of v2, levels of v3, webhooks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,7 +10,15 @@ from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    whole,
+)
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
@@ -137,7 +144,7 @@ def parse_time(text: str) -> datetime:
 def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook; what is not an object is an empty one."""
     try:
-        event = json.loads(body)
+        event = parsed_json(body)
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}

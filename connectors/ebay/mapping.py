@@ -1,6 +1,5 @@
 """eBay mapping: orders, quantities, refusals of single items."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,7 @@ from connectors.ebay.money import with_money, with_price
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
@@ -132,7 +131,7 @@ def first_error(responses: Iterable[Mapping[str, Any]]) -> ConnectorError | None
 def parse_notification(body: bytes) -> tuple[str, str, Any]:
     """Decode a notification: its id, its topic and its data."""
     try:
-        event = json.loads(body)
+        event = parsed_json(body)
     except ValueError:
         return "", "", None
     event = event if isinstance(event, dict) else {}

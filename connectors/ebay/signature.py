@@ -7,7 +7,6 @@ one unknown key a minute is asked for; eBay delivers again what came too early.
 import base64
 import binascii
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import parsed_json
 
 KEY_PATH = "/commerce/notification/v1/public_key"
 KEY_SECONDS = 3600.0
@@ -78,7 +78,7 @@ class Keys:
 def signature_in(headers: Mapping[str, str]) -> Mapping[str, Any]:
     """Decode the header of the signature; what cannot be read is empty."""
     try:
-        given = json.loads(base64.b64decode(headers.get(HEADER, ""), validate=True))
+        given = parsed_json(base64.b64decode(headers.get(HEADER, ""), validate=True))
     except ValueError:
         return {}
     return given if isinstance(given, dict) else {}

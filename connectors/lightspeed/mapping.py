@@ -1,6 +1,5 @@
 """Lightspeed X-Series mapping: sales, serial numbers and levels in the hub vocabulary."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from connectors.contract import OrderRef
 from connectors.errors import Unknown
 from connectors.lightspeed.money import with_money, with_price
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import identity, records, text, whole
+from connectors.toolkit.json_fields import identity, parsed_json, records, text, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
 
@@ -134,7 +133,7 @@ def parse_payload(body: bytes) -> tuple[str, Mapping[str, Any]]:
     """Decode a webhook, a form whose field ``payload`` is JSON: its topic and its object."""
     form = parse_qs(body.decode("utf-8", errors="replace"))
     try:
-        payload = json.loads(form.get("payload", ["{}"])[0])
+        payload = parsed_json(form.get("payload", ["{}"])[0])
     except ValueError:
         payload = {}
     payload = payload if isinstance(payload, dict) else {}

@@ -1,6 +1,5 @@
 """Medusa requests and mapping: orders, levels, events."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from connectors.contract import OrderRef
 from connectors.medusa.money import TOTALS, with_money, with_price
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import HoldReason, ObservedLevel, Order, OrderLine, OrderState
 
@@ -139,7 +138,7 @@ def parse_level(item: Mapping[str, Any], location: str) -> ObservedLevel | None:
 def order_refs(body: bytes) -> Sequence[OrderRef]:
     """Name the order that the data of an event speaks of."""
     try:
-        data = json.loads(body)
+        data = parsed_json(body)
     except ValueError:
         return ()
     if not isinstance(data, dict):

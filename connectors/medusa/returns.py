@@ -14,7 +14,15 @@ from typing import Any
 from connectors.medusa.mapping import ORDER_FIELDS, changed_at
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import moment, stamp
-from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    whole,
+)
 from connectors.toolkit.records import FieldError, Record, RecordReader
 from hub.vocabulary import Return, ReturnLine, ReturnState
 
@@ -34,7 +42,7 @@ RETURNED = ("return_requested_quantity", "return_received_quantity", "return_dis
 
 def split_cursor(cursor: str) -> tuple[str, int]:
     """Return the cursor of the changed orders, and how many received returns were looked at."""
-    stored = json.loads(cursor) if cursor else {}
+    stored = parsed_json(cursor) if cursor else {}
     return str(stored.get("changed", "")), int(stored.get("looked", 0))
 
 

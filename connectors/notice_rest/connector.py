@@ -7,7 +7,6 @@ webhook-signature): a provider that signs otherwise wants a connector of its own
 It cannot: attach files, or ask for the state of a message again when its webhook got lost.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -18,6 +17,7 @@ from connectors.contract import Connector, OrderRef, ReceiveWebhooks, SendNotice
 from connectors.errors import Rejected, Unknown
 from connectors.remote import Remote
 from connectors.toolkit import signatures
+from connectors.toolkit.json_fields import parsed_json
 from hub.vocabulary import Notice, NoticeOutcome, NoticeReceipt
 
 # How old a signed webhook may be, and how far a sender's clock may run ahead.
@@ -124,7 +124,7 @@ class NoticeRest(Connector[NoticeRestSettings], SendNotice, ReceiveWebhooks):
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(content)
+        found = parsed_json(content)
     except ValueError as error:
         raise Unknown("the service's answer is not JSON") from error
     if not isinstance(found, dict):

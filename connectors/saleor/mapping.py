@@ -1,7 +1,6 @@
 """Saleor requests and mapping: orders, stock, returns, refusals."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,15 @@ from connectors.errors import AuthFailed, Conflict, ConnectorError, NotFound, Re
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.saleor.money import with_money, with_price
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    whole,
+)
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import (
     HoldReason,
@@ -136,7 +143,7 @@ def _state(node: Mapping[str, Any]) -> OrderState:
 def recorded_serials(fulfillment: Mapping[str, Any]) -> dict[str, list[str]]:
     """Read the serials that a fulfillment names, by order line; what is not ours is left out."""
     try:
-        found = json.loads(fulfillment.get("serials") or "{}")
+        found = parsed_json(fulfillment.get("serials") or "{}")
         return {str(line): [str(serial) for serial in named] for line, named in found.items()}
     except (ValueError, TypeError, AttributeError):
         return {}
@@ -256,7 +263,7 @@ def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     if not topic.startswith(("order_", "fulfillment_")):
         return ()
     try:
-        said = json.loads(body)
+        said = parsed_json(body)
     except ValueError:
         return ()
     ref = _order_in(said)

@@ -6,7 +6,6 @@ Anybody can name a key that is not known: the keys are fetched again at most onc
 
 import base64
 import binascii
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from connectors.errors import AuthFailed
 from connectors.remote import RemoteApi
+from connectors.toolkit.json_fields import parsed_json
 
 KEYS_PATH = "/.well-known/jwks.json"
 HEADER = "saleor-signature"
@@ -74,7 +74,7 @@ def _read(headers: Mapping[str, str]) -> tuple[Mapping[str, Any], bytes, bytes]:
     given = headers.get(HEADER, "")[:HEADER_CHARS_MAX]
     try:
         protected, payload, signature = given.encode("ascii").split(b".")
-        head = json.loads(_decoded(protected))
+        head = parsed_json(_decoded(protected))
         made = _decoded(signature)
     except (ValueError, UnicodeError) as error:
         raise AuthFailed("the webhook is not signed") from error

@@ -16,6 +16,7 @@ from connectors.remote import RemoteApi
 from connectors.shopify import documents
 from connectors.shopify.mapping import execute, said
 from connectors.toolkit.cursors import stamp
+from connectors.toolkit.json_fields import parsed_json
 
 LONG = timedelta(days=31)  # shorter periods are paged through
 SLICE = timedelta(days=92)
@@ -82,7 +83,7 @@ async def _read(api: RemoteApi, address: str) -> list[tuple[Node, list[Node]]]:
     found, lines = list[Node](), defaultdict[str, list[Node]](list)
     for text in answer.text.splitlines():
         try:
-            each = json.loads(text)
+            each = parsed_json(text)
         except ValueError as error:
             raise Unknown("the file of a bulk operation can not be read") from error
         if not isinstance(each, dict) or "id" not in each:

@@ -74,7 +74,7 @@ from connectors.shopify.selection import Selection, Sold, account_of
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import child, identity, records, text
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch, Record
 from connectors.toolkit.tokens import TokenAuth, oauth
@@ -319,7 +319,7 @@ class Shopify(
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order of ``orders/*``, ``fulfillments/*``, ``refunds/*`` and ``returns/*``."""
         try:
-            payload = json.loads(body)
+            payload = parsed_json(body)
         except ValueError:
             return ()
         if not isinstance(payload, dict):

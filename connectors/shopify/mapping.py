@@ -1,6 +1,5 @@
 """Shopify requests and mapping: orders, refusals and errors in the hub vocabulary."""
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,7 +19,7 @@ from connectors.errors import (
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.shopify.money import with_money, with_price
 from connectors.toolkit.cursors import moment
-from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
@@ -135,7 +134,7 @@ def _hold(node: Mapping[str, Any], left: int) -> HoldReason | None:
 def recorded_serials(metafield: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
     """Read the serials that an order's metafield names, by line; what is not ours is left out."""
     try:
-        entries = json.loads(metafield["value"]) if metafield else []
+        entries = parsed_json(metafield["value"]) if metafield else []
         return {entry["line"]: tuple(entry["serials"]) for entry in entries}
     except (ValueError, TypeError, KeyError):
         return {}

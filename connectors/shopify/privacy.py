@@ -1,11 +1,11 @@
 """Shopify's three mandatory privacy webhooks."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.shopify.mapping import order_refs
+from connectors.toolkit.json_fields import parsed_json
 
 KINDS: Mapping[str, PrivacyKind] = {
     "customers/data_request": PrivacyKind.DATA,
@@ -38,7 +38,7 @@ class ShopifyPrivacy(ReceivePrivacyRequests):
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        payload = json.loads(body)
+        payload = parsed_json(body)
     except ValueError:
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -17,7 +17,6 @@ out).
 """
 
 import json
-import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -57,6 +56,7 @@ from connectors.square.mapping import (
     parse_order,
     variation_ids,
 )
+from connectors.square.patterns import Pattern, PatternRefused, compiled
 from connectors.square.returns import is_only_a_return, parse_returns
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -76,7 +76,7 @@ from hub.vocabulary import (
 
 API_VERSION = "2025-08-20"
 ORDERS_PER_PAGE = 100
-SERIAL_INTRODUCER = r"(?i)(?<![A-Za-z0-9])(?:S/?N|serials?(?:\s*(?:numbers?|nos?\.?))?)\b\s*[:#]?"
+SERIAL_INTRODUCER = r"(?i)\b(?:S/?N|serials?(?:\s*(?:numbers?|nos?\.?))?)\b\s*[:#]?"
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)  # older than any Square order
 
 
@@ -100,9 +100,9 @@ class SquareSettings(BaseModel):
     @classmethod
     def _compiles(cls, value: str) -> str:
         try:
-            re.compile(value)
-        except re.error:
-            raise ValueError("is not a regular expression") from None
+            compiled(value)
+        except PatternRefused as error:
+            raise ValueError(f"is not a regular expression that the hub matches: {error}") from None
         return value
 
 
@@ -267,8 +267,8 @@ class Square(
         return text(order, "location_id") in ("", self.settings.location_id)
 
     @property
-    def _introducer(self) -> re.Pattern[str]:
-        return re.compile(self.settings.serial_introducer)
+    def _introducer(self) -> Pattern:
+        return compiled(self.settings.serial_introducer)
 
     def _returns(self, order: Mapping[str, Any]) -> list[Return]:
         return parse_returns(order, self._introducer) if self._is_ours(order) else []

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
 from connectors.square.mapping import KeyReused, call, digest, parse_error
-from connectors.toolkit.json_fields import whole
+from connectors.toolkit.json_fields import parsed_json, whole
 from hub.vocabulary import Fulfillment
 
 ATTRIBUTE = "serial-hub-serials"
@@ -114,7 +114,7 @@ async def _recorded(api: RemoteApi, order_path: str) -> tuple[Serials, int | Non
         return {}, None
     attribute = answer.get("custom_attribute") or {}
     try:
-        named = json.loads(attribute.get("value") or "{}")["serials"]
+        named = parsed_json(attribute.get("value") or "{}")["serials"]
         return {line: tuple(serials) for line, serials in named.items()}, attribute.get("version")
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}, attribute.get("version")  # somebody typed over it

@@ -1,7 +1,6 @@
 """Square requests and mapping: orders, notes, counts and errors in the hub vocabulary."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,7 +19,17 @@ from connectors.errors import (
 )
 from connectors.remote import ERROR_TEXT_CHARS_MAX, RemoteApi
 from connectors.square.money import with_money, with_price
-from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, time, whole
+from connectors.square.patterns import Pattern
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    time,
+    whole,
+)
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_DEFAULT
 from hub.vocabulary import HoldReason, Order, OrderLine, OrderState
@@ -80,9 +89,7 @@ def parse_error(answer: Mapping[str, Any], status: int = 200) -> ConnectorError:
     return Rejected(message)
 
 
-def parse_order(
-    order: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str]
-) -> Order:
+def parse_order(order: Mapping[str, Any], skus: Mapping[str, str], introducer: Pattern) -> Order:
     """Read an order; `skus` are those of the catalog objects that its lines name."""
     fulfillments = records(order, "fulfillments")
     at_counter = order.get("state") == "COMPLETED" and not fulfillments
@@ -134,7 +141,7 @@ def _hold(order: Mapping[str, Any], lines: Sequence[OrderLine]) -> HoldReason | 
 
 
 def _line(
-    line: Mapping[str, Any], skus: Mapping[str, str], introducer: re.Pattern[str], fulfilled: int
+    line: Mapping[str, Any], skus: Mapping[str, str], introducer: Pattern, fulfilled: int
 ) -> OrderLine:
     read = OrderLine(
         ref=text(line, "uid"),
@@ -164,7 +171,7 @@ def _fulfilled(
     return min(done, quantity)
 
 
-def parse_serials(note: str, introducer: re.Pattern[str]) -> tuple[str, ...]:
+def parse_serials(note: str, introducer: Pattern) -> tuple[str, ...]:
     """Read the serials that a cashier typed: after each introducer, up to a word without digit."""
     starts = list(introducer.finditer(note))
     found: list[str] = []
@@ -203,7 +210,7 @@ def _count(count: Mapping[str, Any]) -> tuple[str, int] | None:
 def parse_event(body: bytes) -> Mapping[str, Any]:
     """Decode a webhook's event; what is not an object is an empty one."""
     try:
-        event = json.loads(body)
+        event = parsed_json(body)
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}

@@ -5,11 +5,11 @@ and the lines that they are from; if it sells something too, it is an exchange. 
 alone stands with the order that it is of. Square lowers no line for any of it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.square.mapping import changed_at, parse_serials
+from connectors.square.patterns import Pattern
 from connectors.toolkit.cursors import moment
 from connectors.toolkit.json_fields import identity, records, text, whole
 from hub.vocabulary import Return, ReturnLine, ReturnState
@@ -23,7 +23,7 @@ def is_only_a_return(order: Mapping[str, Any]) -> bool:
     return bool(order.get("returns")) and not order.get("line_items")
 
 
-def parse_returns(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list[Return]:
+def parse_returns(order: Mapping[str, Any], introducer: Pattern) -> list[Return]:
     """Read the returns of an order of Square, or the refunds of money alone that it had."""
     returns = records(order, "returns")
     if returns:
@@ -31,9 +31,7 @@ def parse_returns(order: Mapping[str, Any], introducer: re.Pattern[str]) -> list
     return [_refund(order, each) for each in records(order, "refunds")]
 
 
-def _return(
-    order: Mapping[str, Any], said: Mapping[str, Any], introducer: re.Pattern[str]
-) -> Return:
+def _return(order: Mapping[str, Any], said: Mapping[str, Any], introducer: Pattern) -> Return:
     state = STATES.get(order.get("state") or "", ReturnState.OPEN)
     refunds = [each for each in records(order, "refunds") if each.get("status") not in FAILED]
     paid = bool(refunds) or state is ReturnState.CLOSED
@@ -56,7 +54,7 @@ def _return(
 
 
 def _line(
-    line: Mapping[str, Any], state: ReturnState, introducer: re.Pattern[str], *, refunded: bool
+    line: Mapping[str, Any], state: ReturnState, introducer: Pattern, *, refunded: bool
 ) -> ReturnLine:
     quantity, note = whole(line, "quantity"), text(line, "note")
     done = state is ReturnState.CLOSED

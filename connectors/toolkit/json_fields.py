@@ -8,6 +8,7 @@ The others read one record of a list. They raise FieldError, which names the fie
 is harmless: a number written as text, null in place of an empty list.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +21,17 @@ from connectors.toolkit.records import FieldError
 from connectors.toolkit.value_checks import WHOLE_MAX, storable
 
 EMPTY: Mapping[str, Any] = {}
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """Decode JSON of a remote; raises ValueError, also where it is nested too deeply for Python.
+
+    Python's own decoder raises RecursionError there, which no caller expects.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
 
 
 def object_field(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -48,7 +48,7 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
-from connectors.toolkit.json_fields import nodes_of
+from connectors.toolkit.json_fields import nodes_of, parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch
 from connectors.unreadable import UnreadableRecord
@@ -154,7 +154,7 @@ class Vendure(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return orders placed since, then those that were changed, as far as can be reported."""
-        stored = json.loads(cursor) if cursor else {}
+        stored = parsed_json(cursor) if cursor else {}
         known: dict[str, str] = stored.get("open", {})
         position = IncrementalCursor.resume(stored.get("walk", ""), datetime.now(UTC))
         since = (position.since or BEGINNING) - CLOCK_GRAIN
@@ -226,7 +226,7 @@ class Vendure(
 
         Nothing in Vendure says when an order was refunded: orders are looked at again and again.
         """
-        stored = json.loads(cursor) if cursor else {}
+        stored = parsed_json(cursor) if cursor else {}
         horizon = datetime.now(UTC) - RETURNABLE
         since = max(horizon, moment(stored["since"])) if "since" in stored else horizon
         skip = int(stored.get("skip", 0)) if since != horizon else 0
@@ -287,7 +287,7 @@ class Vendure(
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the order, if the event is about one."""
         try:
-            payload = json.loads(body)
+            payload = parsed_json(body)
         except ValueError:
             return ()
         named = payload.get("orderId") if isinstance(payload, dict) else None

@@ -47,7 +47,7 @@ from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.toolkit.json_fields import identity, nodes_of, parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -168,7 +168,7 @@ class Walmart(
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Acknowledge what was stored, then return the orders of the next span of changes."""
-        stored = json.loads(cursor) if cursor else {}
+        stored = parsed_json(cursor) if cursor else {}
         for ref in stored.get("new", []):
             await acknowledge(self.api, ref)
         found, following, more = await read_span(
@@ -181,7 +181,7 @@ class Walmart(
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns of the next span of changes."""
-        stored = json.loads(cursor) if cursor else {}
+        stored = parsed_json(cursor) if cursor else {}
         found, following, more = await read_span(
             stored,
             "returnLastModified",

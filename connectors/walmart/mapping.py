@@ -1,7 +1,6 @@
 """Walmart requests and mapping: orders, quantities, notices, and how many calls are left."""
 
 import hashlib
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import httpx
 
 from connectors.contract import OrderRef, WebhookCall
 from connectors.remote import RemoteApi
-from connectors.toolkit.json_fields import child, identity, records, text, whole
+from connectors.toolkit.json_fields import child, identity, parsed_json, records, text, whole
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
 from connectors.walmart.money import with_money, with_price
@@ -216,7 +215,7 @@ def leaves_from(order: Mapping[str, Any], ship_node: str | None) -> bool:
 def parse_notice(body: bytes) -> tuple[WebhookCall, str | None]:
     """Read a notice: its id, its topic, and the order that it names anywhere in it."""
     try:
-        said = json.loads(body)
+        said = parsed_json(body)
     except ValueError:
         said = None
     said = said if isinstance(said, dict) else {}

@@ -8,7 +8,6 @@ It cannot: get tokens by OAuth (give it a token that lasts), read dates that are
 nor in the one configured format, or prune coverages by product-specific codes.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_val
 from connectors.contract import Connector, LookupWarranty, RegisterWarranty
 from connectors.errors import Conflict, Rejected, Unknown
 from connectors.remote import Remote
+from connectors.toolkit.json_fields import parsed_json
 from connectors.toolkit.warranty_status import NO_DAY, READER
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import Coverage, Registration, Warranty, WarrantyQuestion, WarrantyStatus
@@ -264,7 +264,7 @@ def _filled(template: str, serials: Sequence[str], product: str) -> str:
 
 def _decoded(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return parsed_json(content)
     except ValueError as error:
         raise Unknown("the manufacturer's answer is not JSON") from error
 

@@ -12,7 +12,15 @@ from typing import Any
 from connectors.contract import OrderRef
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
-from connectors.toolkit.json_fields import identity, nodes_of, records, text, time, whole
+from connectors.toolkit.json_fields import (
+    identity,
+    nodes_of,
+    parsed_json,
+    records,
+    text,
+    time,
+    whole,
+)
 from connectors.toolkit.records import RecordReader
 from connectors.woocommerce.money import with_money, with_price
 from hub.vocabulary import Order, OrderLine, OrderState
@@ -131,7 +139,7 @@ def _read_back(value: Any) -> list[str]:
     """Read what `serials_as_text` wrote, or what somebody made of it."""
     if isinstance(value, str) and value.startswith("["):
         try:
-            return [str(each) for each in json.loads(value)]
+            return [str(each) for each in parsed_json(value)]
         except ValueError:
             pass  # typed by somebody, or a serial that begins so
     return _serials(value)
@@ -179,7 +187,7 @@ def order_refs(topic: str, body: bytes) -> Sequence[OrderRef]:
     if not topic.startswith("order."):
         return ()
     try:
-        payload = json.loads(body)
+        payload = parsed_json(body)
     except ValueError:
         return ()
     named = payload.get("id") if isinstance(payload, dict) else None

@@ -30,6 +30,7 @@ from hub_api.http import graphiql
 from hub_api.http.access import Access
 from hub_api.http.channel_webhooks import Webhooks
 from hub_api.http.graphiql import GraphiQL
+from hub_api.http.hygiene import Hygiene
 from hub_api.http.limiter import Limiter
 from hub_api.http.sockets import GraphQLSockets
 from hub_api.http.uploads import Uploads
@@ -110,6 +111,7 @@ def create_app(parts: Parts) -> Starlette:
             Route("/readyz", _ready(parts.database)),
             Mount("/console", routes=console.routes(), middleware=[session]),
         ],
+        middleware=[Middleware(Hygiene, hosts=parts.settings.host_names())],
         lifespan=lifespan,
         exception_handlers=dict.fromkeys(TROUBLES, _try_again),
     )

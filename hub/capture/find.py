@@ -6,7 +6,7 @@ from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.hints import is_cut, near_expected, near_known, other_layouts
 from hub.capture.workspace import Workspace, is_other, key_of
 from hub.identifiers.device_numbers import keys_of
-from hub.identifiers.serials import obeys
+from hub.identifiers.serials import violates
 from hub.storage.sql import Row
 
 SLIP_MESSAGES = {
@@ -170,7 +170,7 @@ def _not_found(workspace: Workspace) -> None:
 def against_rule(workspace: Workspace, serial: str, product: Row) -> None:
     """Add a finding for a serial that violates the manufacturer's rule or is truncated."""
     rule, maker = product["serial_pattern"], product["manufacturer_code"]
-    if not rule or obeys(serial, rule):
+    if not rule or not violates(serial, rule):
         return
     if is_cut(serial, rule):
         workspace.refuse(

@@ -55,6 +55,7 @@ class CaseKind(StrEnum):
     PRIVACY_REQUEST = "privacy_request"  # a customer asks for data or erasure, by a channel
     WEBHOOK_FAILING = "webhook_failing"  # a partner's address rejects messages
     SERVICE_LEVEL = "service_level"  # a promise about reconciliation is broken
+    UNUSABLE_RULE = "unusable_rule"  # a rule for serials that the hub does not match
 
 
 class Severity(StrEnum):

@@ -15,6 +15,7 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.catalogue import IN_TRANSIT
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
+from hub.identifiers.serials import is_usable
 from hub.storage.rows import CaseRow
 from hub.storage.sql import Transaction
 
@@ -33,6 +34,7 @@ class Check(StrEnum):
     WITHOUT_RECEIPT = "without_receipt"
     STUCK_IN_TRANSIT = "stuck_in_transit"  # no event since it left a site
     SHIPPED_WITHOUT_SERIAL = "shipped_without_serial"  # a channel says more left than we know
+    UNUSABLE_RULE = "unusable_rule"  # stored before rules were limited to a linear-time engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ KINDS = {
     Check.WITHOUT_RECEIPT: CaseKind.MISSING_RECORD,
     Check.STUCK_IN_TRANSIT: CaseKind.MISSING_RECORD,
     Check.SHIPPED_WITHOUT_SERIAL: CaseKind.MISSING_CAPTURE,
+    Check.UNUSABLE_RULE: CaseKind.UNUSABLE_RULE,
 }
 
 
@@ -72,6 +75,11 @@ class _StuckUnit(TypedDict):
     id: str
     serial: str
     changed_at: int
+
+
+class _Rule(TypedDict):
+    code: str
+    serial_pattern: str
 
 
 class _UnreadLine(TypedDict):
@@ -104,6 +112,8 @@ def look(
             return _stuck(tx, now, limit)
         case Check.SHIPPED_WITHOUT_SERIAL:
             return _without_serial(tx, limit)
+        case Check.UNUSABLE_RULE:
+            return _unusable_rules(tx, limit)
 
 
 def _look_alikes(tx: Transaction, after: str, until: str, limit: int) -> list[Find]:
@@ -203,6 +213,25 @@ def _without_serial(tx: Transaction, limit: int) -> list[Find]:
             channel_id=row["channel_id"],
         )
         for row in rows
+    ]
+
+
+def _unusable_rules(tx: Transaction, limit: int) -> list[Find]:
+    rows = tx.rows_as(
+        _Rule,
+        "SELECT code, serial_pattern FROM manufacturer WHERE serial_pattern <> '' "
+        "UNION ALL SELECT sku, serial_pattern FROM product WHERE serial_pattern <> '' "
+        "ORDER BY code",
+    )
+    unusable = [row for row in rows if not is_usable(row["serial_pattern"])]
+    return [
+        Find(
+            Check.UNUSABLE_RULE,
+            row["code"],
+            f"The rule for serials of {row['code']} is not matched, and no serial is checked by "
+            "it: register one without back-references and look-around.",
+        )
+        for row in unusable[:limit]
     ]
 
 

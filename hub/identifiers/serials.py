@@ -3,6 +3,9 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol, cast
+
+import re2
 
 from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers.barcodes import luhn
@@ -14,6 +17,8 @@ PATTERN_CHARS_MAX = 200
 
 _CHECK = re.compile(r"\(\?#(\w*)\)")
 # A rule names the check of its last character in a comment of the expression: (?#luhn).
+_COMMENT = re.compile(r"\(\?#[^)]*\)")
+RULE_BYTES_MAX = 1024 * 1024  # of one compiled rule, with what its matching remembers
 CHECKS: dict[str, Callable[[str], bool]] = {
     "luhn": lambda text: text.isascii() and text.isdigit() and luhn(text),
     "gs1": lambda text: text.isascii() and text.isdigit() and check_digit(text[:-1]) == text[-1],
@@ -24,13 +29,20 @@ CHECKS: dict[str, Callable[[str], bool]] = {
 
 
 def check_pattern(pattern: str) -> None:
-    """Validate a manufacturer's rule; raises InvalidInput if it is no regular expression."""
+    r"""Validate a manufacturer's rule; raises InvalidInput if RE2 takes it for no expression.
+
+    RE2 matches in time linear in the text. It therefore has no back-references and no look-around,
+    and repeats a part at most 1,000 times; its classes, such as ``\d``, are of ASCII.
+    """
     if len(pattern) > PATTERN_CHARS_MAX:
         raise InvalidInput(f"at most {PATTERN_CHARS_MAX} characters", field="serialPattern")
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise InvalidInput(f"not a regular expression: {error}", field="serialPattern") from error
+        _compile(pattern)
+    except re2.error as error:
+        raise InvalidInput(
+            f"not a regular expression that the hub matches: {_words(error)}",
+            field="serialPattern",
+        ) from error
     for name in _CHECK.findall(pattern):
         if name not in CHECKS:
             known = ", ".join(CHECKS)
@@ -50,7 +62,18 @@ def own_code(key: str, product: Row) -> str | None:
 
 def matches(text: str, rule: str) -> bool:
     """Return whether a text matches the form of a rule, without its check digit."""
-    return _compiled(rule).fullmatch(text) is not None
+    compiled = _compiled(rule)
+    return compiled is not None and compiled.fullmatch(text) is not None
+
+
+def is_usable(rule: str) -> bool:
+    """Return whether a stored rule can be matched; `check_pattern` lets no other one in."""
+    return _compiled(rule) is not None
+
+
+def violates(text: str, rule: str) -> bool:
+    """Return whether a text breaks a rule; nothing breaks a rule that cannot be matched."""
+    return is_usable(rule) and not obeys(text, rule)
 
 
 def obeys(text: str, rule: str) -> bool:
@@ -68,12 +91,16 @@ def follows_rule(serial: str, product: Row) -> None:
     if (what := own_code(canonical(serial), product)) is not None:
         raise InvalidBarcode(f"this is the product's {what}: scan the serial label", read=text)
     pattern = product["serial_pattern"]
-    if pattern and not obeys(text, pattern):
+    if pattern and violates(text, pattern):
         raise InvalidBarcode(
             f"{text!r} does not follow {product['manufacturer_code']}'s rule for serials",
             read=text,
             pattern=pattern,
         )
+
+
+class _Compiled(Protocol):
+    def fullmatch(self, text: str) -> object | None: ...
 
 
 @lru_cache(1_000)
@@ -82,5 +109,20 @@ def _checks(rule: str) -> list[Callable[[str], bool]]:
 
 
 @lru_cache(1_000)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _compiled(pattern: str) -> _Compiled | None:
+    try:
+        return _compile(pattern)
+    except re2.error:
+        return None
+
+
+def _compile(pattern: str) -> _Compiled:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = RULE_BYTES_MAX
+    return cast("_Compiled", re2.compile(_COMMENT.sub("", pattern), options))
+
+
+def _words(error: Exception) -> str:
+    text = error.args[0] if error.args else ""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

@@ -175,8 +175,9 @@ class ManufacturerInput:
     code: str
     name: str
     serial_pattern: str | None = strawberry.field(
-        description="A regular expression that its serials follow; a check digit is asked for by "
-        "(?#luhn), (?#gs1) or (?#mod43) in it.",
+        description="A regular expression that its serials follow, in the syntax of RE2: without "
+        "back-references and look-around. A check digit is asked for by (?#luhn), (?#gs1) or "
+        "(?#mod43) in it.",
         default=None,
     )
     serial_period: str | None = strawberry.field(

@@ -207,6 +207,7 @@ CASE_KIND: Words = {
     "UNREADABLE_RECORD": "Record not readable",
     "UNREACHABLE_CUSTOMER": "Customer not reached",
     "API_RETIRING": "API is retired soon",
+    "UNUSABLE_RULE": "Rule for serials cannot be matched",
     "PRIVACY_REQUEST": "Privacy request",
     "WEBHOOK_FAILING": "Webhooks not taken",
     "SERVICE_LEVEL": "Promise broken",

@@ -150,6 +150,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "MISSING_RECORD": "An event that must exist was not recorded.",
         "UNREADABLE_RECORD": "A channel sent a record that cannot be read.",
         "UNREACHABLE_CUSTOMER": "A recall notice did not reach its customer.",
+        "UNUSABLE_RULE": "A rule for serials is not matched: no serial is checked by it.",
         "API_RETIRING": "A channel announces the end of an API version that the hub calls.",
         "PRIVACY_REQUEST": "A customer asks, through a channel, for their data or its erasure.",
         "WEBHOOK_FAILING": "An endpoint does not accept its messages.",
@@ -181,6 +182,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "ESCALATE": "Raise the severity.",
     },
     "QualityCheck": {
+        "UNUSABLE_RULE": "A stored rule for serials uses what the hub does not match.",
         "LOOK_ALIKE": "Serials that differ in similar characters only.",
         "WITHOUT_RECEIPT": "Units that have moved and were never received.",
         "STUCK_IN_TRANSIT": "Units that have been in transfer for too long.",

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    TokenKind,
     parse,
     specified_rules,
     validate,
@@ -36,6 +37,7 @@ from hub_api.engine.limits import (
     Variables,
     check_cost,
     check_shape,
+    items_in,
     measure,
 )
 from hub_api.engine.plan import Planner
@@ -51,6 +53,8 @@ RULES = (
 VALIDATION_ERRORS_MAX = 8
 #: Measures kept per operation, one for each combination of page sizes.
 MEASURES_MAX = 64
+
+NUMBERS = frozenset({TokenKind.INT, TokenKind.FLOAT})
 
 Formatted = Mapping[str, Any]
 V = TypeVar("V")
@@ -91,7 +95,7 @@ class Operation:
         return self.node.name.value if self.node.name else None
 
     def cost(self, variables: Variables) -> int:
-        """Return the cost with these variables, or raise `LimitExceeded`."""
+        """Return the cost with these variables and of them, or raise `LimitExceeded`."""
         measured = self.static
         if measured.sizes:
             given = (variables.get(name, "") for name in measured.sizes)
@@ -99,8 +103,9 @@ class Operation:
                 value if isinstance(value, (int, float)) or value == "" else None for value in given
             )
             measured = self.measures.get(key) or self._measure(key, variables)
-        check_cost(measured, self.limits)
-        return measured.cost
+        cost = measured.cost + items_in(variables, self.limits)
+        check_cost(cost, self.limits)
+        return cost
 
     def _measure(self, key: tuple[object, ...], variables: Variables) -> Measure:
         if len(self.measures) >= MEASURES_MAX:
@@ -253,13 +258,27 @@ class Documents:
         if len(text) > chars_max:
             raise LimitExceeded("DOCUMENT_LIMIT", "a document of characters", len(text), chars_max)
         try:
-            return parse(text, max_lexical_tokens=tokens_max, max_comments=tokens_max)
+            ast = parse(text, max_lexical_tokens=tokens_max, max_comments=tokens_max)
         except GraphQLSyntaxError as error:
             if error.description.startswith("Document contains more than"):
                 raise LimitExceeded(
                     "TOKEN_LIMIT", "more tokens than allowed:", tokens_max + 1, tokens_max
                 ) from None
             raise
+        except RecursionError:
+            maximum = self.limits.depth_max
+            raise LimitExceeded("DEPTH_LIMIT", "a depth above", maximum, maximum) from None
+        self._check_numbers(ast)
+        return ast
+
+    def _check_numbers(self, ast: DocumentNode) -> None:
+        """Refuse a number that Python would not read (a ValueError wherever it stands)."""
+        token = ast.loc.start_token if ast.loc else None
+        while token is not None:
+            if token.kind in NUMBERS and token.end - token.start > self.limits.number_chars_max:
+                chars, maximum = token.end - token.start, self.limits.number_chars_max
+                raise LimitExceeded("NUMBER_LIMIT", "a number of characters:", chars, maximum)
+            token = token.next
 
     def _operations(self, ast: DocumentNode) -> dict[str | None, Operation]:
         operations: dict[str | None, Operation] = {}

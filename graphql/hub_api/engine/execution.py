@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 #: What the limiter takes for reading a document never seen before: about 2 ms.
 DOCUMENT_MISS_COST = 100
+#: What it takes for variables that are read and refused: up to 4 MiB of JSON, about 50 ms.
+REFUSED_COST = 2_000
 #: A page of a thousand broken fields is one bug, not a thousand log entries.
 LOGGED_ERRORS_MAX = 5
 
@@ -150,6 +152,7 @@ class Execution:
             operation = document.operation(asked.operation_name)
             cost = operation.cost(asked.variables)
         except LimitExceeded as error:
+            await self._charge(context, REFUSED_COST)
             raise RequestError([formatted(error, error.code)]) from None
         except GraphQLError as error:
             raise RequestError([formatted(error, "OPERATION_RESOLUTION_FAILURE")]) from None

@@ -55,6 +55,10 @@ class Limits:
     tokens_max: int = 1_000
     #: Characters of one document; a comment is no token, and neither is what stands in a string.
     document_chars_max: int = 100_000
+    #: Characters of one number: no type of the schema has longer ones, and Python reads none.
+    number_chars_max: int = 100
+    #: Levels of lists and objects in the variables; the deepest input has six.
+    variables_depth_max: int = 32
     #: 100 units of 10 fields cost 1,101; each field value costs about 5 microseconds or more.
     cost_max: int = 20_000
     #: Assumed length of a list nobody gave a size to.
@@ -70,6 +74,37 @@ class LimitExceeded(GraphQLError):
             f"This operation has {what} {measured}; at most {maximum} is allowed.",
             extensions={"code": code, "measured": measured, "max": maximum},
         )
+
+
+#: Entries of an object that cost nothing: no input has more fields.
+OBJECT_ENTRIES_FREE = 100
+
+
+def items_in(variables: Variables, limits: Limits) -> int:
+    """Count the items of all lists in the variables, before anything is made of them.
+
+    Counting ends above `cost_max`, since each item costs 1. Raises LimitExceeded (DEPTH_LIMIT)
+    where they are nested too deeply.
+    """
+    count, level = 0, 0
+    values: list[Any] = [variables]
+    while values:
+        if level > limits.variables_depth_max:
+            maximum = limits.variables_depth_max
+            raise LimitExceeded("DEPTH_LIMIT", "variables of a depth above", maximum, maximum)
+        inner: list[Any] = []
+        for value in values:
+            if isinstance(value, list):
+                count += len(value)
+                children: Any = value
+            else:
+                count += max(0, len(value) - OBJECT_ENTRIES_FREE)
+                children = value.values()
+            if count > limits.cost_max:
+                return count
+            inner += [each for each in children if isinstance(each, (list, dict))]
+        values, level = inner, level + 1
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +325,7 @@ def check_shape(measured: Measure, limits: Limits) -> None:
             raise LimitExceeded(code, what, value, maximum)
 
 
-def check_cost(measured: Measure, limits: Limits) -> None:
+def check_cost(cost: int, limits: Limits) -> None:
     """Raise `LimitExceeded` when the operation costs more than one operation may."""
-    if measured.cost > limits.cost_max:
-        raise LimitExceeded("COST_LIMIT", "a cost of", measured.cost, limits.cost_max)
+    if cost > limits.cost_max:
+        raise LimitExceeded("COST_LIMIT", "a cost of", cost, limits.cost_max)

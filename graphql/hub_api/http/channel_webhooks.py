@@ -58,6 +58,9 @@ class Webhooks:
         except ConnectorError as error:  # it could not be looked at: the channel sends it again
             logger.warning("a webhook for %s could not be verified: %s", code, error)
             return _refusal(503, "NOT_VERIFIED", "The signature could not be verified now.")
+        except (ValueError, RecursionError) as error:  # what a stranger sent broke the reading
+            logger.warning("a webhook for %s was not readable: %s", code, type(error).__name__)
+            return _refusal(401, "BAD_SIGNATURE", "The signature is not right.")
         message = inbox.Message(channel["id"], delivery.id, "webhook", delivery.topic, body)
         new = await self._database.write(lambda tx: inbox.accept(tx, [message], now))
         return JSONResponse({"accepted": True, "duplicate": not new}, status_code=202)

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from connectors import AuthFailed, Conflict, OrderRef, RateLimited, RemoteApi
 from connectors.square.connector import SERIAL_INTRODUCER, Square, SquareSettings
 from connectors.square.fulfillment import ATTRIBUTE_CHARS_MAX, attribute_value
 from connectors.square.mapping import parse_order, parse_serials
+from connectors.square.patterns import compiled
 from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.serving import serve
 from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState, StockLevel
@@ -46,13 +48,20 @@ HOW = "set SERIAL_HUB_SPECS to the folder that holds the channels' official cont
     ],
 )
 def test_serials_are_read_from_a_note(note: str, serials: tuple[str, ...]) -> None:
-    assert parse_serials(note, re.compile(SERIAL_INTRODUCER)) == serials
+    assert parse_serials(note, compiled(SERIAL_INTRODUCER)) == serials
 
 
 def test_the_introducer_is_configurable_and_checked() -> None:
-    assert parse_serials("#A1 A2", re.compile("#")) == ("A1", "A2")
-    with pytest.raises(ValueError, match="regular expression"):
-        settings(serial_introducer="(")
+    assert parse_serials("#A1 A2", compiled("#")) == ("A1", "A2")
+    for wrong in ("(", r"(S)\1", "(?=S)N"):
+        with pytest.raises(ValueError, match="regular expression"):
+            settings(serial_introducer=wrong)
+
+
+def test_no_introducer_takes_longer_than_its_note() -> None:
+    began = time.perf_counter()
+    assert parse_serials("A" * 5_000, compiled("(A+)+B")) == ()
+    assert time.perf_counter() - began < 1
 
 
 def test_unknown_words_do_not_stop_an_import() -> None:
@@ -64,7 +73,7 @@ def test_unknown_words_do_not_stop_an_import() -> None:
         "fulfillments": [{"type": "DRONE", "state": "FLYING"}],
         "net_amount_due_money": {"amount": 100},
     }
-    read = parse_order(order, {}, re.compile(SERIAL_INTRODUCER))
+    read = parse_order(order, {}, compiled(SERIAL_INTRODUCER))
     assert (read.state, read.lines[0].quantity, read.lines[0].sku) == (OrderState.PENDING, 2, "")
 
 
