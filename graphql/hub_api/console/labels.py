@@ -253,7 +253,7 @@ DIFFERENCE: Words = {
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",
     "CHANNEL_SALE": "The channel deducted its own orders",
-    "CHANNEL_RESTOCK": "The channel put its own returns on sale",
+    "CHANNEL_RESTOCK": "The channel put units on sale again by itself",
     "REMOVED_THERE": "It was there before and was removed",
     "LOST_WEBHOOK": "The channel's webhook never arrived",
     "MISSED_ORDER": "The change was never taken in",

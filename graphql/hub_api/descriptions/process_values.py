@@ -235,7 +235,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
     "DifferenceCause": {
         "FOREIGN_EDIT": "Neither pushes nor orders and returns explain it: it was edited there.",
         "CHANNEL_SALE": "The channel deducted its own orders by itself.",
-        "CHANNEL_RESTOCK": "The channel put its own returns on sale by itself.",
+        "CHANNEL_RESTOCK": "The channel put units on sale again by itself.",
         "REMOVED_THERE": "It was seen there before, and is not there now.",
         "LOST_WEBHOOK": "A webhook call did not arrive.",
         "MISSED_ORDER": "An order was not read.",
