@@ -59,6 +59,7 @@ class Kind(StrEnum):
     UNKNOWN_SERIAL = "unknown_serial"  # the manufacturer never issued it
     LEDGER_SEAL = "ledger_seal"  # an event, a unit or a checkpoint differs from what was sealed
     LEDGER_BALANCE = "ledger_balance"  # counts, places or holds of units do not add up
+    LEDGER_FORMAT = "ledger_format"  # a serial breaks the rule that its product has by now
     WARRANTY_DATES = "warranty_dates"  # the manufacturer's days are not those of the sale
     WARRANTY_PRODUCT = "warranty_product"  # the manufacturer knows another product by the serial
     FOREIGN_REGISTRATION = "foreign_registration"  # not sold here, and registered to somebody

@@ -11,7 +11,7 @@ from typing import TypedDict
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
 from hub.commands.context import CommandContext
-from hub.reconciliation.kinds import Fix, Kind, Scope
+from hub.reconciliation.kinds import Fix, Kind
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
@@ -33,7 +33,11 @@ GROUPED = {
     Kind.LEDGER_BALANCE: _GroupForm(
         "conservation", "{number} counts, places or holds of units do not add up."
     ),
+    Kind.LEDGER_FORMAT: _GroupForm(
+        "serials that break their rule", "{number} serials break the rules of their products."
+    ),
 }
+BROKEN = frozenset({Kind.LEDGER_SEAL, Kind.LEDGER_BALANCE})
 
 
 class _CaseId(TypedDict):
@@ -105,7 +109,7 @@ def _grouped(run: Run, group: _Group) -> Finding:
     number, sample = group["number"], group["sample"]
     form = GROUPED[Kind(group["kind"])]
     several = f"{form.several.format(number=number)} {sample}"
-    if run.scope is Scope.LEDGER:
+    if Kind(group["kind"]) in BROKEN:
         return Finding(
             kind=CaseKind.LEDGER_BROKEN,
             subject=form.subject,

@@ -1,7 +1,7 @@
 """Reconciliation of the ledger with itself, as a run with differences and a case."""
 
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from hub.ledger import hash_chain
 from hub.proof import checkpoints, conservation
@@ -19,7 +19,7 @@ CODE, NAME = "ledger", "Ledger"
 
 
 async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule") -> str:
-    """Compare events, units, checkpoints and balances with each other; return the run's id."""
+    """Compare events, units, checkpoints, balances and serials; return the run's id."""
 
     def start(tx: Transaction) -> Run:
         channel = channels.own(tx, CODE, NAME, runtime.clock())
@@ -30,12 +30,15 @@ async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule")
         proof = await runtime.database.report(hash_chain.verify)
         signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
         balance = await runtime.database.report(conservation.check)
+        drift = await runtime.database.report(ledger_comparison.drift)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         await runtime.database.write(lambda tx: runs.fail(tx, run, text, runtime.clock()))
         raise
-    totals = Totals(matched=ledger_comparison.matched(proof))
-    broken = iter(ledger_comparison.differences(proof, signed, balance))
+    totals = Totals(matched=ledger_comparison.matched(proof, drift))
+    broken = chain(
+        ledger_comparison.differences(proof, signed, balance), ledger_comparison.drifted(drift)
+    )
     while batch := list(islice(broken, BATCH)):
         settle = partial(findings.settle, run=run, batch=batch, now=runtime.clock(), totals=totals)
         await runtime.database.write(settle)

@@ -240,3 +240,20 @@ def test_every_job_works_beside_a_channel_that_is_the_hub_itself(world: World) -
         asyncio.run(relay.drain(runtime, row["id"]))
     assert connector.shown == {"CAM": 1}
     assert world.open_cases() == []
+
+
+@pytest.mark.req("R151")
+def test_serials_that_break_a_rule_that_came_later_are_named(world: World) -> None:
+    world.receive("CAM-1", "CAM-2", "0AM-3")
+    signer, runtime = Signer(world.vault), world.runtime()
+    assert asyncio.run(ledger.verify(signer, runtime)) == "3 subjects compared, 0 differ"
+    rule = "UPDATE product SET serial_pattern = :rule WHERE sku = 'CAM'"
+    world.write(lambda tx: tx.run(rule, rule="CAM-[0-9]+"))
+    assert asyncio.run(ledger.verify(signer, runtime)) == "3 subjects compared, 1 differ"
+    (found,) = world.rows("SELECT kind, subject, unit_id FROM reconciliation_difference")
+    assert (found["kind"], found["subject"]) == ("ledger_format", "0AM-3")
+    assert found["unit_id"] == world.unit("0AM-3")["id"]
+    assert world.open_cases() == [("disagreement", "serials that break their rule")]
+    world.write(lambda tx: tx.run(rule, rule="[C0]AM-[0-9]+"))
+    asyncio.run(ledger.verify(signer, runtime))
+    assert world.open_cases() == []

@@ -249,6 +249,7 @@ DIFFERENCE: Words = {
     "FOREIGN_REGISTRATION": "Registered to somebody else",
     "LEDGER_SEAL": "Changed after it was sealed",
     "LEDGER_BALANCE": "Does not add up",
+    "LEDGER_FORMAT": "Serial breaks its rule",
 }
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",

@@ -223,6 +223,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "FOREIGN_REGISTRATION": "The unit is registered under a reference that is not ours.",
         "LEDGER_SEAL": "An event, a unit or a checkpoint differs from what was sealed.",
         "LEDGER_BALANCE": "Counts, places or holds of units do not add up.",
+        "LEDGER_FORMAT": "A serial breaks the rule that its product has by now.",
     },
     "DifferenceState": {
         "OPEN": "Both sides disagree.",
