@@ -28,7 +28,7 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.rows import BoundLevel
+from hub.reconciliation.rows import BoundLevel, Identified
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
@@ -95,6 +95,17 @@ def levels(
     _note_adopted(tx, batch)
     listings.saw(tx, [level["listing_id"] for _, level in bound], now)
     return outcome
+
+
+def saw(tx: Transaction, channel: ChannelRow, references: Sequence[str], now: datetime) -> None:
+    """Record that a channel shows listings, without comparing them."""
+    rows = tx.rows_as(
+        Identified,
+        "SELECT id FROM listing WHERE channel_id = :channel AND reference IN (:references...)",
+        channel=channel["id"],
+        references=list(references),
+    )
+    listings.saw(tx, [row["id"] for row in rows], now)
 
 
 def _bound(tx: Transaction, channel: ChannelRow, observed: Sequence[ObservedLevel]) -> _Batch:
