@@ -111,6 +111,12 @@ class VersionConflict(Refused):
     code = "VERSION_CONFLICT"
 
 
+class RunUnderWay(Refused):
+    """The same comparison is under way: `run` names it, and its result will do for both."""
+
+    code = "RUN_UNDER_WAY"
+
+
 class ContradictsHistory(Refused):
     """A correction would make a later event impossible: correct the event it names first."""
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from connectors.registry import ConnectorUnknown, SettingsInvalid
-from hub.errors import InvalidInput
+from hub.clock import moment
+from hub.errors import InvalidInput, RunUnderWay
 from hub.reconciliation import run_views
 from hub.reconciliation.kinds import Scope, Totals
 from hub.reconciliation.run_views import RunRow
@@ -76,20 +77,27 @@ async def _reconcile(runtime: Runtime, options: argparse.Namespace) -> Outcome:
         outcome = Outcome.AGREE
         for row in rows:
             try:
-                ids = await reconciliation.reconcile(
-                    runtime, row, _options(runtime, row, options), _scope(options)
-                )
+                scopes = reconciliation.supported(runtime, row)
             except (SettingsInvalid, ConnectorUnknown) as error:
                 sys.stdout.write(f"{row['name']}: not compared: {error}\n")
                 outcome = Outcome.FAILED
                 continue
-            for run_id in ids:
-                outcome = max(outcome, await _report(runtime, run_id))
+            for scope in scopes:
+                if options.scope in (None, scope):
+                    outcome = max(outcome, await _compare(runtime, row, scope, options))
         return outcome
 
 
-def _scope(options: argparse.Namespace) -> Scope | None:
-    return None if options.scope is None else Scope(options.scope)
+async def _compare(
+    runtime: Runtime, row: ChannelRow, scope: Scope, options: argparse.Namespace
+) -> Outcome:
+    try:
+        given = _options(runtime, row, options)
+        (run_id,) = await reconciliation.reconcile(runtime, row, given, scope)
+    except RunUnderWay as error:  # what others compare stops no other comparison
+        sys.stdout.write(f"{row['name']}, {scope}: not compared: {error}\n")
+        return Outcome.FAILED
+    return await _report(runtime, run_id)
 
 
 def _options(runtime: Runtime, channel: ChannelRow, options: argparse.Namespace) -> RunOptions:
@@ -128,6 +136,8 @@ _LEFT = frozenset({"open", "healing"})
 
 def _lines(run: RunRow, found: Sequence[run_views.DifferenceRow]) -> list[str]:
     name = f"{run['channel_name']}, {run['scope']}"
+    if run["state"] == "running":
+        return [f"{name}: another process goes on with run {run['id']}"]
     if run["state"] != "finished":
         return [f"{name}: not compared: {run['error']}"]
     lines = [
@@ -136,6 +146,12 @@ def _lines(run: RunRow, found: Sequence[run_views.DifferenceRow]) -> list[str]:
         f"{run['differences']:,} differ, {run['healed']:,} healed, {run['closed']:,} closed, "
         f"{run['not_compared']:,} not compared"
     ]
+    if run["resumed_at"]:
+        began, again = moment(run["started_at"]), moment(run["resumed_at"])
+        lines.append(
+            f"  begun at {began:%Y-%m-%d %H:%M:%S} UTC by a process that ended, continued at "
+            f"{again:%Y-%m-%d %H:%M:%S} UTC"
+        )
     lines += [
         f"  {each['state']:<9} {each['kind']}  {each['subject']}: {each['evidence']}"
         for each in found[:DIFFERENCES_SHOWN]

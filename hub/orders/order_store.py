@@ -150,7 +150,9 @@ def sold_as(tx: Transaction, channel_id: str, sku: str) -> tuple[str | None, str
     """Return the product id of a channel's SKU, and the unit id of a single-unit listing."""
     listing = tx.row_as(
         _ListedItem,
-        "SELECT product_id, unit_id FROM listing WHERE channel_id = :channel AND sku = :sku",
+        # A copy sells what its original does.
+        "SELECT product_id, unit_id FROM listing WHERE channel_id = :channel AND sku = :sku "
+        "AND copy_of IS NULL",
         channel=channel_id,
         sku=sku,
     )

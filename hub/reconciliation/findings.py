@@ -42,6 +42,13 @@ class _Repeat(TypedDict):
     times: int
 
 
+class Sent(TypedDict):
+    """A difference whose fix the channel took, with the reference of its subject."""
+
+    id: str
+    about: str
+
+
 class _NewDifference(TypedDict):
     id: str
     run_id: str
@@ -133,6 +140,37 @@ def end_unfound(tx: Transaction, run: Run, now: datetime, but: Collection[str] =
         if row["about"] not in but:
             _agrees(row, changes)
     _write(tx, run, changes, now)
+
+
+def open_of(
+    tx: Transaction, run: Run, after: str, *, limit: int
+) -> list[ReconciliationDifferenceRow]:
+    """Return the next open differences that a run found, by their ids."""
+    return tx.rows_as(
+        ReconciliationDifferenceRow,
+        "SELECT difference.* FROM reconciliation_finding AS finding "
+        "JOIN reconciliation_difference AS difference ON difference.id = finding.difference_id "
+        "WHERE finding.run_id = :run AND finding.difference_id > :after AND difference.live "
+        "AND difference.state = 'open' ORDER BY finding.difference_id LIMIT :limit",
+        run=run.id,
+        after=after,
+        limit=limit,
+    )
+
+
+def sent_of(tx: Transaction, run: Run, after: str, *, limit: int) -> list[Sent]:
+    """Return the next differences of a run whose fix the channel took, by their ids."""
+    return tx.rows_as(
+        Sent,
+        "SELECT difference.id, difference.about FROM reconciliation_finding AS finding "
+        "JOIN reconciliation_difference AS difference ON difference.id = finding.difference_id "
+        "WHERE finding.run_id = :run AND finding.difference_id > :after AND difference.live "
+        "AND difference.state = 'healing' AND difference.sent_at IS NOT NULL "
+        "ORDER BY finding.difference_id LIMIT :limit",
+        run=run.id,
+        after=after,
+        limit=limit,
+    )
 
 
 def _live(

@@ -141,7 +141,8 @@ def order(channel: ChannelLike, reported: Order) -> Order:
     cancel, which no state states.
     """
     lines = tuple(_line(channel, line) for line in reported.lines)
-    reported = replace(reported, lines=lines)
+    if any(new is not old for new, old in zip(lines, reported.lines, strict=True)):
+        reported = replace(reported, lines=lines)
     found = _target(channel, MappingKind.ORDER_STATE, reported.remote_state)
     if found is None:
         return reported

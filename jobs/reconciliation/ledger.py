@@ -12,6 +12,7 @@ from hub.reconciliation.kinds import Scope, Totals
 from hub.reconciliation.runs import Run
 from hub.storage.sql import Transaction
 from hub.sync import channels
+from jobs.reconciliation import claims
 from jobs.reconciliation.options import BATCH
 from jobs.runtime import Runtime
 
@@ -20,12 +21,15 @@ CODE, NAME = "ledger", "Ledger"
 
 async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule") -> str:
     """Compare events, units, checkpoints, balances and serials; return the run's id."""
+    channel = await runtime.database.write(lambda tx: channels.own(tx, CODE, NAME, runtime.clock()))
+    # Its sums are taken of the whole ledger at one time: none of a dead process goes on.
+    run = await claims.begin(runtime, channel, Scope.LEDGER, trigger, asked=None)
+    async with claims.held(runtime, run):
+        await _perform(signer, runtime, run)
+    return run.id
 
-    def start(tx: Transaction) -> Run:
-        channel = channels.own(tx, CODE, NAME, runtime.clock())
-        return runs.start(tx, channel, Scope.LEDGER, trigger, runtime.clock())
 
-    run = await runtime.database.write(start)
+async def _perform(signer: Signer, runtime: Runtime, run: Run) -> None:
     try:
         proof = await runtime.database.report(hash_chain.verify)
         signed = await runtime.database.report(lambda tx: checkpoints.verify(tx, signer.trusted))
@@ -50,7 +54,6 @@ async def reconcile(signer: Signer, runtime: Runtime, trigger: str = "schedule")
         runs.finish(tx, run, totals, now)
 
     await runtime.database.write(finish)
-    return run.id
 
 
 async def verify(signer: Signer, runtime: Runtime) -> str:

@@ -5,8 +5,9 @@ from datetime import datetime
 from functools import partial
 
 from connectors import SnapshotStock, UnreadableRecord
+from hub.reconciliation import marks
 from hub.reconciliation.comparison import level_comparison, unbound_listings
-from hub.reconciliation.comparison.level_comparison import Seen
+from hub.reconciliation.comparison.level_comparison import about_of
 from hub.reconciliation.kinds import Compared, Result, not_compared
 from hub.reconciliation.rows import BoundLevel
 from hub.reconciliation.runs import Run
@@ -26,27 +27,21 @@ async def compare(runtime: Runtime, run: Run, _options: RunOptions) -> Outcomes:
 
     The channel is read twice where anything does not match, and only what does not match at both
     looks differs: a change that was on its way at the first look has arrived at the second one.
-    Memory holds the references of the suspects alone.
     """
     started = runtime.clock()
     await catch_up(runtime, run.channel)
     odd: list[UnreadableRecord] = []
-    suspects = set[str]()
     async for batch in _batches(_stock(runtime, run.channel), odd):
-        seen = await runtime.database.write(partial(_look, runtime, run, batch, False))
-        suspects.update(each.about for each in seen.compared if each.result is Result.DIFFERENT)
-        suspects.update(reference_of(each.remote, each.sku) for each in seen.unbound)
-        yield [each for each in seen.compared if each.result is not Result.DIFFERENT]
+        yield await runtime.database.write(partial(_first_look, runtime, run, batch))
     await runtime.database.write(lambda tx: unreadable.compared(tx, runtime, run.channel, odd))
-    if suspects:
+    if await runtime.database.read(lambda tx: unbound_listings.has_suspects(tx, run)):
         await catch_up(runtime, run.channel)
-
-        def suspected(each: ObservedLevel) -> bool:
-            return reference_of(each.remote, each.sku) in suspects
-
-        async for batch in _batches(_stock(runtime, run.channel), [], suspected):
-            seen = await runtime.database.write(partial(_look, runtime, run, batch, True))
-            yield seen.compared
+        async for batch in _batches(_stock(runtime, run.channel), []):
+            suspects = await runtime.database.read(
+                partial(unbound_listings.suspects, run=run, observed=batch)
+            )
+            if suspects:
+                yield await runtime.database.write(partial(_second_look, runtime, run, suspects))
     async for outcomes in _not_bound(runtime, run, started, odd):
         yield outcomes
     await runtime.database.write(lambda tx: unbound_listings.forget(tx, run))
@@ -60,13 +55,29 @@ def _stock(
     return connector.snapshot_stock()
 
 
-def _look(
-    runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], again: bool, tx: Transaction
-) -> Seen:
+def _first_look(
+    runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], tx: Transaction
+) -> Sequence[Compared]:
+    """Compare a batch; leave what does not match for the second look."""
+    now, observed = runtime.clock(), {reference_of(each.remote, each.sku): each for each in batch}
+    if run.is_resumed:
+        new = marks.unmarked(tx, run, list(observed))
+        level_comparison.saw(tx, run.channel, sorted(observed.keys() - new), now)
+        batch = [each for about, each in observed.items() if about in new]
+    seen = level_comparison.levels(tx, run.channel, batch, now)
+    different = [each.about for each in seen.compared if each.result is Result.DIFFERENT]
+    suspects = [*seen.unbound, *(observed[about] for about in different)]
+    unbound_listings.note(tx, run, suspects, now, unbound=False)
+    return [each for each in seen.compared if each.result is not Result.DIFFERENT]
+
+
+def _second_look(
+    runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], tx: Transaction
+) -> Sequence[Compared]:
     now = runtime.clock()
     seen = level_comparison.levels(tx, run.channel, batch, now)
-    unbound_listings.note(tx, run, seen.unbound, now, again=again)
-    return seen
+    unbound_listings.note(tx, run, seen.unbound, now, unbound=True)
+    return seen.compared
 
 
 async def _not_bound(
@@ -97,10 +108,9 @@ async def _not_bound(
             explained.update(about)
             hidden += [each] if about else []
         yield [
-            *[not_compared(e["reference"], e["sku"], UNREADABLE) for e in hidden],
+            *[not_compared(about_of(each), each["sku"], UNREADABLE) for each in hidden],
             *[level_comparison.missing_listing(each) for each in missing if each not in hidden],
         ]
-
     # Those that are no bound listing that was missed.
     yield [
         not_compared(f"unreadable {each.ref or number}", each.ref or "", UNREADABLE)

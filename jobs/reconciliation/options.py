@@ -31,6 +31,12 @@ class RunOptions:
     grace: timedelta = GRACE
     progress: Callable[[Scope, Totals], None] | None = None
 
+    @property
+    def asked(self) -> str:
+        """Return what a run is asked for as a text: another process goes on with the same only."""
+        period = "" if self.window is None else f" of {self.window}"
+        return f"{'compare and heal' if self.heal else 'compare'}{period}"
+
 
 Compare = Callable[[Runtime, Run, RunOptions], Outcomes]
 LookAgain = Callable[[Runtime, Run, RunOptions, Sequence[str]], Awaitable[Sequence[Compared]]]
@@ -43,9 +49,11 @@ class Comparison:
     `compare` yields the outcome of each subject once, in batches; `look_again` returns those of
     some subjects, named by their references, after they were healed.
     `is_whole` says that its outcomes cover every subject, so that what it did not find is over.
+    `looks_at_once` subjects are looked at again in one reading of the channel.
     """
 
     is_possible: Callable[[Connector[Any]], bool]
     compare: Compare
     look_again: LookAgain
     is_whole: bool = False
+    looks_at_once: int = BATCH

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors import NotFound, NotOurs, PullOrders, SnapshotOrders, Unreadable, UnreadableRecord
+from hub.reconciliation import marks
 from hub.reconciliation.comparison import observed_orders, order_comparison
 from hub.reconciliation.comparison.observed_orders import Window
 from hub.reconciliation.comparison.order_causes import Look
@@ -27,6 +28,7 @@ from jobs.runtime import Runtime
 BATCH = 500
 READ_BATCH = 50  # orders that are read one by one between two steps of the run
 READS_MAX = 1_000  # orders that a run reads one by one; the next run begins with the others
+SKIP_BATCH = 5_000  # of these others, that are noted at a time
 UNREADABLE = "the channel's record of it cannot be read"
 NO_ORDER_READ = "the channel does not list it, and cannot be asked for a single order"
 TOO_MANY = f"the channel does not list it, and a run reads {READS_MAX} orders one by one"
@@ -98,7 +100,7 @@ def new_orders(
     A record that cannot be read is kept aside.
     """
     unreadable.keep(tx, runtime, run.channel, list(batch.odd.values()))
-    new = observed_orders.new_of(tx, run, [*batch.orders, *batch.odd])
+    new = marks.unmarked(tx, run, [*batch.orders, *batch.odd])
     odd = [ref for ref in batch.odd if ref in new and ref not in batch.orders]
     observed_orders.skip(tx, run, odd)
     orders = [order for ref, order in batch.orders.items() if ref in new]
@@ -119,15 +121,15 @@ async def _unseen(runtime: Runtime, run: Run, look: Look) -> Outcomes:
     These are the orders that are open here, and those that differed at an earlier run.
     """
     reads = 0
-    until = look.at - look.grace
-    while refs := await runtime.database.read(
-        lambda tx: observed_orders.unseen(tx, run, until, limit=READ_BATCH)
-    ):
-        if reads >= READS_MAX:
-            yield await runtime.database.write(partial(_skip, run, refs, TOO_MANY))
-            continue
+    unseen = partial(observed_orders.unseen, run=run, until=look.at - look.grace)
+    while reads < READS_MAX:
+        refs = await runtime.database.read(partial(unseen, limit=READ_BATCH))
+        if not refs:
+            return
         reads += len(refs)
         yield await _look_at(runtime, run, look, refs)
+    while refs := await runtime.database.read(partial(unseen, limit=SKIP_BATCH)):
+        yield await runtime.database.write(partial(_skip, run, refs, TOO_MANY))
 
 
 async def _look_at(

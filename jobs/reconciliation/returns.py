@@ -11,7 +11,7 @@ from functools import partial
 from connectors import AuthFailed, NotFound, PullReturns, Unreadable, UnreadableRecord
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
-from hub.reconciliation import healing
+from hub.reconciliation import healing, marks
 from hub.reconciliation.comparison import observed_orders, return_comparison
 from hub.reconciliation.comparison.return_comparison import ReturnLook
 from hub.reconciliation.kinds import Compared, not_compared
@@ -110,7 +110,7 @@ def _compare(
 ) -> Sequence[Compared]:
     unreadable.keep(tx, runtime, run.channel, odd)
     unread = {unreadable.subject_of(record): str(record) for record in odd}
-    new = observed_orders.new_of(tx, run, [*(each.ref for each in returns), *unread])
+    new = marks.unmarked(tx, run, [*(each.ref for each in returns), *unread])
     fresh = [each for each in returns if each.ref in new]
     unread = {ref: reason for ref, reason in unread.items() if ref in new}
     observed_orders.see(tx, run, [each.ref for each in fresh], look.look.at)

@@ -13,23 +13,28 @@ from functools import partial
 from connectors import LookupWarranty, PullReturns, SnapshotOrders, SnapshotStock
 from connectors.registry import SettingsInvalid
 from connectors.remote import rate_limit_wait
-from hub.reconciliation import findings, fix_rules, questions, run_views, runs, schedules
+from hub.errors import RunUnderWay
+from hub.reconciliation import findings, fix_rules, marks, questions, run_views, runs, schedules
 from hub.reconciliation import healing as fixes
+from hub.reconciliation.comparison import observed_orders
 from hub.reconciliation.fix_rules import Decided
 from hub.reconciliation.kinds import Compared, Result, Scope, Totals
-from hub.reconciliation.runs import Run
+from hub.reconciliation.runs import Run, RunLost
 from hub.storage.rows import ChannelRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from jobs import poll
 from jobs.channel_runs import run_each
+from jobs.leases import LeaseLost
 from jobs.probes import judged
-from jobs.reconciliation import healing, levels, orders, returns, shipments, warranties
-from jobs.reconciliation.options import Comparison, RunOptions
+from jobs.reconciliation import claims, healing, levels, orders, returns, shipments, warranties
+from jobs.reconciliation.options import BATCH, Comparison, RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
 
 logger = logging.getLogger(__name__)
+
+LISTINGS_AT_ONCE = 10_000  # that are looked at again in one reading of the whole list
 
 # Orders first: an order that never came in explains a quantity that is lower there.
 COMPARISONS: dict[Scope, Comparison] = {
@@ -41,6 +46,7 @@ COMPARISONS: dict[Scope, Comparison] = {
         levels.compare,
         levels.look_again,
         is_whole=True,
+        looks_at_once=LISTINGS_AT_ONCE,
     ),
     Scope.SHIPMENTS: Comparison(shipments.is_possible, shipments.compare, shipments.look_again),
     Scope.RETURNS: Comparison(
@@ -60,14 +66,22 @@ async def reconcile_due(every: timedelta, runtime: Runtime) -> str:
     scopes = {row["id"]: supported_if_connected(runtime, row) for row in rows}
     found = await runtime.database.read(lambda tx: schedules.planned(tx, rows, scopes, every))
     now = runtime.clock()
+    abandoned = await runtime.database.read(lambda tx: runs.abandoned(tx, now))
     due = {
-        channel_id: [each.scope for each in plans if schedules.is_due(each, now)]
+        channel_id: [
+            each.scope
+            for each in plans
+            if schedules.is_due(each, now) or (channel_id, each.scope) in abandoned
+        ]
         for channel_id, plans in found.items()
     }
 
     async def compare(channel: ChannelRow) -> int:
         for scope in due[channel["id"]]:
-            await reconcile(runtime, channel, scope=scope)
+            try:
+                await reconcile(runtime, channel, scope=scope)
+            except RunUnderWay as error:  # it was started by hand
+                logger.info("not reconciled twice: %s", error)
         return len(due[channel["id"]])
 
     wanted = [row for row in rows if due[row["id"]]]
@@ -96,7 +110,10 @@ async def reconcile(
     options: RunOptions | None = None,
     scope: Scope | None = None,
 ) -> list[str]:
-    """Reconcile one channel; return the ids of its runs, failed ones included."""
+    """Reconcile one channel; return the ids of its runs, failed ones included.
+
+    Raises RunUnderWay where another process works on the same scope.
+    """
     given = options or RunOptions(grace=runtime.grace)
     return [
         await _reconcile(runtime, channel, each, given)
@@ -108,13 +125,15 @@ async def reconcile(
 async def _reconcile(
     runtime: Runtime, channel: ChannelRow, scope: Scope, options: RunOptions
 ) -> str:
-    run = await runtime.database.write(
-        lambda tx: runs.start(tx, channel, scope, options.trigger, runtime.clock())
-    )
+    run = await claims.begin(runtime, channel, scope, options.trigger, options.asked)
     try:
         with rate_limit_wait(poll.PATIENCE_SECONDS):
-            await _Reconciliation(runtime, run, options).perform()
+            async with claims.held(runtime, run):
+                await _Reconciliation(runtime, run, options).perform()
         await poll.note_retirements(runtime, channel)
+    except (LeaseLost, RunLost):
+        logger.warning("%s of %s is continued by another process", scope, channel["code"])
+        return run.id
     except Exception as error:
         decision = decide(await judged(runtime, channel, error), 0, runtime.clock())
 
@@ -125,18 +144,18 @@ async def _reconcile(
 
         await runtime.database.write(failed)
         logger.warning("%s of %s not reconciled: %s", scope, channel["code"], decision.error)
+    await claims.forget_marks(runtime, run)
     return run.id
 
 
 @dataclass(slots=True)
 class _Reconciliation:
-    """One run under way: its sums, and the differences to which it applied fixes."""
+    """One run under way: its sums."""
 
     runtime: Runtime
     run: Run
     options: RunOptions
     totals: Totals = field(default_factory=Totals)
-    applied: list[str] = field(default_factory=list)
     may_raise: bool | None = None  # None: not known yet
     unread: set[str] = field(default_factory=set)  # subjects that could not be compared
 
@@ -144,8 +163,10 @@ class _Reconciliation:
         """Compare all subjects, heal what is safe, look again at what was healed, and close."""
         database, run = self.runtime.database, self.run
         comparison = COMPARISONS[run.scope]
+        if run.is_resumed:
+            await self._go_on()
         async for batch in comparison.compare(self.runtime, run, self.options):
-            decided = await database.write(partial(self._settle, batch, self.totals))
+            decided = await database.write(partial(self._count, batch))
             if self.options.progress is not None:
                 self.options.progress(run.scope, self.totals)
             if self.options.heal:
@@ -161,13 +182,43 @@ class _Reconciliation:
 
         await database.write(finish)
 
+    async def _go_on(self) -> None:
+        """Go on with the run of a process that died: what it counted is not compared again.
+
+        What it found and did not come to heal is healed.
+        """
+        database, run = self.runtime.database, self.run
+        self.totals = await database.read(lambda tx: runs.totals_of(tx, run))
+        await database.write(lambda tx: observed_orders.forget_uncounted(tx, run))
+        last = ""
+        while self.options.heal and (
+            rows := await database.read(partial(findings.open_of, run=run, after=last, limit=BATCH))
+        ):
+            last = rows[-1]["id"]
+            await self._heal(await database.write(partial(self._decide, rows)))
+
+    def _count(self, batch: Sequence[Compared], tx: Transaction) -> list[Decided]:
+        """Count outcomes of subjects that the run has not counted yet, and settle them."""
+        self.unread.update(each.about for each in batch if each.result is Result.NOT_COMPARED)
+        new = marks.unmarked(tx, self.run, [each.about for each in batch])
+        fresh = list({each.about: each for each in batch if each.about in new}.values())
+        decided = self._settle(fresh, self.totals, tx)
+        marks.add(tx, self.run, sorted(new))
+        runs.count(tx, self.run, self.totals)
+        return decided
+
     def _settle(
         self, batch: Sequence[Compared], totals: Totals | None, tx: Transaction
     ) -> list[Decided]:
-        """Store outcomes, ask a person what the policy leaves to one, and return the rest."""
+        """Store outcomes, and return what the policy decides about what is open."""
+        rows = findings.settle(tx, self.run, batch, self.runtime.clock(), totals)
+        return self._decide(rows, tx)
+
+    def _decide(
+        self, rows: Sequence[ReconciliationDifferenceRow], tx: Transaction
+    ) -> list[Decided]:
+        """Ask a person what the policy leaves to one, and return the rest."""
         now = self.runtime.clock()
-        self.unread.update(each.about for each in batch if each.result is Result.NOT_COMPARED)
-        rows = findings.settle(tx, self.run, batch, now, totals)
         decided = fix_rules.decide(tx, self.run.channel, rows, now)
         asked = [each.difference for each in decided if each.fix is None]
         repeated = [each.difference for each in decided if each.difference["repeats"]]
@@ -179,7 +230,7 @@ class _Reconciliation:
         ready = [each for each in decided if not healing.raises_offer(each)]
         if raising and await self._orders_are_known():
             ready += await self._still_open([each.difference for each in raising])
-        self.applied += await healing.heal(self.runtime, self.run.channel, ready)
+        await healing.heal(self.runtime, self.run.channel, ready)
 
     async def _orders_are_known(self) -> bool:
         """Return whether no order that is not known here can explain a lower quantity there.
@@ -192,7 +243,11 @@ class _Reconciliation:
             self.may_raise = True
             if COMPARISONS[Scope.ORDERS].is_possible(connector):
                 options = replace(self.options, trigger=f"run {self.run.id}")
-                run_id = await _reconcile(self.runtime, self.run.channel, Scope.ORDERS, options)
+                try:
+                    run_id = await _reconcile(self.runtime, self.run.channel, Scope.ORDERS, options)
+                except RunUnderWay:  # its end is not known here: nothing is raised in this run
+                    self.may_raise = False
+                    return False
                 row = await self.runtime.database.read(lambda tx: run_views.run(tx, run_id))
                 self.may_raise = (
                     row is not None
@@ -204,20 +259,24 @@ class _Reconciliation:
 
     async def _still_open(self, rows: Sequence[ReconciliationDifferenceRow]) -> list[Decided]:
         """Look at subjects again, and return what the policy decides about what is still open."""
-        outcomes = await self._second_look(rows)
+        outcomes = await self._second_look([row["about"] for row in rows])
         return await self.runtime.database.write(partial(self._settle, outcomes, None))
 
-    async def _second_look(self, rows: Sequence[ReconciliationDifferenceRow]) -> Sequence[Compared]:
+    async def _second_look(self, abouts: Sequence[str]) -> Sequence[Compared]:
         look = COMPARISONS[self.run.scope].look_again
-        abouts = [row["about"] for row in rows]
         return await look(self.runtime, self.run, self.options, abouts)
 
     async def _look_again(self) -> None:
         """Look at the subjects whose fix the channel took: healed is what is seen to agree."""
-        rows = await self.runtime.database.read(lambda tx: fixes.by_id(tx, self.applied))
-        sent = [row for row in rows if row["live"] and row["sent_at"] is not None]
-        if sent:
-            await self._still_open(sent)
+        database, last = self.runtime.database, ""
+        limit = COMPARISONS[self.run.scope].looks_at_once
+        while sent := await database.read(
+            partial(findings.sent_of, run=self.run, after=last, limit=limit)
+        ):
+            last = sent[-1]["id"]
+            outcomes = await self._second_look([each["about"] for each in sent])
+            for start in range(0, len(outcomes), BATCH):
+                await database.write(partial(self._settle, outcomes[start : start + BATCH], None))
 
 
 async def look_again(runtime: Runtime, channel: ChannelRow, ids: Sequence[str]) -> None:

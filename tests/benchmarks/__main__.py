@@ -11,6 +11,7 @@ from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
 from tests.benchmarks.push_throughput import push_throughput
 from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
+from tests.benchmarks.reconciling import reconcile_1m, reconcile_100k
 from tests.benchmarks.scan_concurrent import scan_concurrent
 from tests.benchmarks.storefront import availability_sold, expire
 from tests.benchmarks.vs_stateset import vs_stateset
@@ -29,10 +30,14 @@ BENCHMARKS: dict[str, Benchmark] = {
     "push_latency": push_latency,
     "push_throughput": push_throughput,
     "backfill": backfill,
+    "reconcile_100k": reconcile_100k,
+    "reconcile_1m": reconcile_1m,
     "push_latency_loaded": push_latency_loaded,
     "availability_sold": availability_sold,
     "expire": expire,
 }
+LONG = frozenset({"reconcile_1m"})
+"""Benchmarks of many minutes, which `--list` leaves out: they run when they are named."""
 
 
 def main() -> None:
@@ -43,7 +48,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=("sqlite", "postgresql"), default="sqlite")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(BENCHMARKS))
+        print("\n".join(name for name in BENCHMARKS if name not in LONG))
         return
     if options.name is None:
         parser.error("name a benchmark, or ask for --list")

@@ -3,12 +3,14 @@
 import asyncio
 import sys
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.serving import serve
+from hub.clock import micros, now
 from hub.settings import Settings
 from serial_hub.compose import prepare
 from world import World
@@ -55,6 +57,24 @@ async def _story(folder: Path) -> None:
         assert (code, twin.quantity("CAM")) == (2, 2), text
         assert "Broken: not compared: settings of shopify" in text
         assert "1 differ, 1 healed" in text
+        with closing(prepare(settings)) as database:
+            end = micros(now() + timedelta(hours=1))
+            database.write_now(
+                lambda tx: tx.run(
+                    "UPDATE reconciliation_run SET state = 'running', lease_until = :end WHERE id "
+                    "= (SELECT MAX(id) FROM reconciliation_run WHERE scope = 'levels')",
+                    end=end,
+                )
+            )
+        code, text = await hub(folder, "shop")  # the other scopes are compared all the same
+        assert code == 2, text
+        assert "Shop, levels: not compared: a run of levels of Shop is under way since" in text
+        assert "Shop, orders: 0 compared" in text
+        with closing(prepare(settings)) as database:
+            database.write_now(lambda tx: tx.run("UPDATE reconciliation_run SET lease_until = 0"))
+        code, text = await hub(folder, "shop", "--scope", "levels")
+        assert code == 0, text
+        assert "by a process that ended, continued at" in text
         code, text = await hub(folder, "nowhere")
         assert code == 1
         assert text.startswith("UNKNOWN_REFERENCE")

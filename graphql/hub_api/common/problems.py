@@ -129,6 +129,11 @@ class CannotMerge(Problem):
     )
 
 
+@strawberry.type(description="The same comparison is under way: its result will do for both.")
+class RunUnderWay(Problem):
+    run: str | None = strawberry.field(description="The id of that run.", default=None)
+
+
 @strawberry.type(description="The idempotency key was used for another input.")
 class IdempotencyKeyReused(Problem):
     key: str | None = None
@@ -173,6 +178,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.VersionConflict: VersionConflict,
     errors.ContradictsHistory: ContradictsHistory,
     errors.CannotMerge: CannotMerge,
+    errors.RunUnderWay: RunUnderWay,
     errors.KeyReused: IdempotencyKeyReused,
     errors.NotEnoughStock: NotEnoughStock,
     errors.AccountInUse: AccountInUse,

@@ -1,6 +1,6 @@
 """Mutations for reconciliation."""
 
-from typing import Annotated
+from typing import Annotated, Union
 
 import strawberry
 
@@ -13,7 +13,7 @@ from hub.reconciliation.kinds import Scope as Comparison
 from hub.storage.sql import Transaction
 from hub.sync import channels
 from hub_api.common.commands import Call, command
-from hub_api.common.problems import answer
+from hub_api.common.problems import AnyProblem, RunUnderWay, answer
 from hub_api.reconciliation.types import (
     Difference,
     DifferencesDismissed,
@@ -22,6 +22,10 @@ from hub_api.reconciliation.types import (
     ReconciliationStarted,
 )
 
+ReconcileResult = Annotated[
+    Union[ReconciliationStarted, AnyProblem, RunUnderWay],  # noqa: UP007 # of a computed union
+    strawberry.union("ReconcileResult"),
+]
 HEALED_MAX = 1_000  # by one command
 REASON_MAX = 2_000  # characters
 
@@ -49,7 +53,7 @@ class ReconciliationMutation:
     @command(
         Scope.OPS,
         description="Reconcile a channel now, in one scope or in all.",
-        result=answer("ReconcileResult", ReconciliationStarted),
+        result=ReconcileResult,
     )
     async def reconcile(
         self,

@@ -251,6 +251,13 @@ class ReconciliationRun:
     )
     started_at: datetime
     finished_at: datetime | None
+    resumes: int = strawberry.field(
+        description="Times that another process went on with it, as the one before had died."
+    )
+    resumed_at: datetime | None = strawberry.field(
+        description="When another process went on with it last; what was counted before is not "
+        "compared again."
+    )
 
     @classmethod
     def of(cls, row: run_views.RunRow) -> "ReconciliationRun":
@@ -277,6 +284,8 @@ class ReconciliationRun:
             error=row["error"],
             started_at=moment(row["started_at"]),
             finished_at=moment(row["finished_at"]) if row["finished_at"] else None,
+            resumes=row["resumes"],
+            resumed_at=moment(row["resumed_at"]) if row["resumed_at"] else None,
         )
 
     @strawberry.field(description="Differences that the run found.")

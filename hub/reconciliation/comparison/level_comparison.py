@@ -28,7 +28,7 @@ from hub.reconciliation.kinds import (
     in_flight,
     matched,
 )
-from hub.reconciliation.rows import BoundLevel
+from hub.reconciliation.rows import BoundLevel, Identified
 from hub.reconciliation.runs import Run
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
@@ -95,6 +95,17 @@ def levels(
     _note_adopted(tx, batch)
     listings.saw(tx, [level["listing_id"] for _, level in bound], now)
     return outcome
+
+
+def saw(tx: Transaction, channel: ChannelRow, references: Sequence[str], now: datetime) -> None:
+    """Record that a channel shows listings, without comparing them."""
+    rows = tx.rows_as(
+        Identified,
+        "SELECT id FROM listing WHERE channel_id = :channel AND reference IN (:references...)",
+        channel=channel["id"],
+        references=list(references),
+    )
+    listings.saw(tx, [row["id"] for row in rows], now)
 
 
 def _bound(tx: Transaction, channel: ChannelRow, observed: Sequence[ObservedLevel]) -> _Batch:
@@ -212,6 +223,11 @@ def missing(
     )
 
 
+def about_of(level: BoundLevel) -> str:
+    """Return the reference of a bound listing, also of one that was never seen."""
+    return level["reference"] or reference_of(orjson.loads(level["remote"]), level["sku"])
+
+
 def missing_listing(level: BoundLevel) -> Compared:
     """Return the difference of a bound listing that the channel does not show."""
     seen_before = bool(level["reference"])
@@ -219,7 +235,7 @@ def missing_listing(level: BoundLevel) -> Compared:
     return different(
         Difference(
             kind=Kind.MISSING_LISTING,
-            about=level["reference"] or reference_of(orjson.loads(level["remote"]), level["sku"]),
+            about=about_of(level),
             subject=level["sku"],
             ledger={"sku": level["sku"], "reference": level["reference"]},
             remote={},

@@ -102,18 +102,20 @@ def _mark(scope: Scope) -> str:
     return f"reconciled {scope}"
 
 
-def new_of(tx: Transaction, run: Run, refs: Sequence[str]) -> set[str]:
-    """Return the references that the run has not seen yet: lists may name an order twice."""
-    known = tx.rows_as(
-        _Ref,
-        "SELECT ref FROM observed_order WHERE channel_id = :channel AND scope = :scope "
-        "AND run_id = :run AND ref IN (:refs...)",
+def forget_uncounted(tx: Transaction, run: Run) -> None:
+    """Forget the looks of a resumed run whose outcomes were not counted: they are done again.
+
+    An order that was not found keeps the time of that look.
+    """
+    tx.run(
+        "DELETE FROM observed_order WHERE channel_id = :channel AND scope = :scope "
+        "AND run_id = :run AND gone_since IS NULL AND NOT EXISTS (SELECT 1 "
+        "FROM reconciliation_mark AS mark WHERE mark.run_id = :run "
+        "AND mark.about = observed_order.ref)",
         channel=run.channel["id"],
         scope=str(run.scope),
         run=run.id,
-        refs=list(refs),
     )
-    return set(refs) - {row["ref"] for row in known}
 
 
 def see(

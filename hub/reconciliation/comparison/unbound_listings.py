@@ -22,6 +22,10 @@ from hub.sync.bindings import reference_of
 from hub.vocabulary import ObservedLevel
 
 
+class _About(TypedDict):
+    about: str
+
+
 class NearMatch(TypedDict):
     """A product whose SKU is written almost like another one."""
 
@@ -45,15 +49,20 @@ class _Bound(_Product):
 
 
 def note(
-    tx: Transaction, run: Run, unbound: Sequence[ObservedLevel], now: datetime, *, again: bool
+    tx: Transaction, run: Run, suspects: Sequence[ObservedLevel], now: datetime, *, unbound: bool
 ) -> None:
-    """Keep listings that are not bound, as the channel shows them, for the end of the run."""
+    """Keep listings that did not match, as the channel shows them.
+
+    At the first look these are all for the second one; at the second one they are those that are
+    not bound (`unbound`), for the end of the run.
+    """
     tx.run_many(
         "INSERT INTO observed_listing(channel_id, about, sku, title, remote, quantity, run_id, "
-        "seen_at, suspect) VALUES(:channel, :about, :sku, :title, :remote, :quantity, :run, :now, "
-        ":again) ON CONFLICT(channel_id, about) DO UPDATE SET sku = excluded.sku, "
-        "title = excluded.title, remote = excluded.remote, quantity = excluded.quantity, "
-        "run_id = excluded.run_id, seen_at = excluded.seen_at, suspect = excluded.suspect",
+        "seen_at, suspect, unbound) VALUES(:channel, :about, :sku, :title, :remote, :quantity, "
+        ":run, :now, TRUE, :unbound) ON CONFLICT(channel_id, about) DO UPDATE "
+        "SET sku = excluded.sku, title = excluded.title, remote = excluded.remote, "
+        "quantity = excluded.quantity, run_id = excluded.run_id, seen_at = excluded.seen_at, "
+        "suspect = TRUE, unbound = excluded.unbound",
         [
             {
                 "channel": run.channel["id"],
@@ -64,11 +73,36 @@ def note(
                 "quantity": each.quantity,
                 "run": run.id,
                 "now": micros(now),
-                "again": again,
+                "unbound": unbound,
             }
-            for each in unbound
+            for each in suspects
         ],
     )
+
+
+def suspects(tx: Transaction, run: Run, observed: Sequence[ObservedLevel]) -> list[ObservedLevel]:
+    """Return those listings that did not match at the first look of the run, in their order."""
+    rows = tx.rows_as(
+        _About,
+        "SELECT about FROM observed_listing WHERE channel_id = :channel AND run_id = :run "
+        "AND suspect AND about IN (:abouts...)",
+        channel=run.channel["id"],
+        run=run.id,
+        abouts=[reference_of(each.remote, each.sku) for each in observed],
+    )
+    found = {row["about"] for row in rows}
+    return [each for each in observed if reference_of(each.remote, each.sku) in found]
+
+
+def has_suspects(tx: Transaction, run: Run) -> bool:
+    """Return whether any listing did not match at the first look of the run."""
+    found = tx.value(
+        "SELECT 1 FROM observed_listing WHERE channel_id = :channel AND run_id = :run "
+        "AND suspect LIMIT 1",
+        channel=run.channel["id"],
+        run=run.id,
+    )
+    return found is not None
 
 
 def forget(tx: Transaction, run: Run) -> None:
@@ -89,7 +123,7 @@ def next_page(
     """
     rows = tx.rows_as(
         ObservedListingRow,
-        "SELECT * FROM observed_listing WHERE channel_id = :channel AND run_id = :run AND suspect "
+        "SELECT * FROM observed_listing WHERE channel_id = :channel AND run_id = :run AND unbound "
         "AND (sku > :sku OR sku = :sku AND about > :about) ORDER BY sku, about LIMIT :limit",
         channel=run.channel["id"],
         run=run.id,
@@ -128,12 +162,13 @@ def decide(
             skus=skus,
         )
     }
+    near = _near_matches(tx, [sku for sku in skus if sku not in products and sku not in bound])
     outcomes, replaced = list[Compared](), list[str]()
     for sku, group in groupby(page, lambda row: row["sku"]):
         rows, listing = list(group), bound.get(sku)
         product = listing or products.get(sku)
         if product is None:
-            outcomes += [_unknown(tx, row) for row in rows]
+            outcomes += [_unknown(row, near.get(sku)) for row in rows]
         elif product["tracking"] not in SERIAL_TRACKED:
             outcomes += [Compared(about=row["about"], result=Result.NOT_KEPT) for row in rows]
         elif listing is not None and (listing["seen"] is None or listing["seen"] < micros(started)):
@@ -210,8 +245,7 @@ def _duplicate(row: ObservedListingRow, product: _Product, number: int) -> Compa
     )
 
 
-def _unknown(tx: Transaction, row: ObservedListingRow) -> Compared:
-    near = near_match(tx, row["sku"])
+def _unknown(row: ObservedListingRow, near: NearMatch | None) -> Compared:
     hint = f" It is written like our {near['sku']}." if near else ""
     return different(
         Difference(
@@ -230,11 +264,16 @@ def _unknown(tx: Transaction, row: ObservedListingRow) -> Compared:
     )
 
 
-def near_match(tx: Transaction, sku: str) -> NearMatch | None:
-    """Return our only product whose SKU differs from this one in case and blanks alone, if any."""
-    rows = tx.rows_as(
+def _near_matches(tx: Transaction, skus: Sequence[str]) -> dict[str, NearMatch]:
+    """Return by SKU our only product whose SKU differs from it in case and blanks alone, if any."""
+    plain = {sku: sku.strip().replace(" ", "").lower() for sku in skus if sku.strip()}
+    if not plain:
+        return {}
+    found: dict[str, list[NearMatch]] = {}
+    for row in tx.rows_as(
         NearMatch,
-        "SELECT id, sku FROM product WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) = :plain LIMIT 2",
-        plain=sku.strip().replace(" ", "").lower(),
-    )
-    return rows[0] if len(rows) == 1 and sku.strip() else None
+        "SELECT id, sku FROM product WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) IN (:plain...)",
+        plain=sorted(set(plain.values())),
+    ):
+        found.setdefault(row["sku"].strip().replace(" ", "").lower(), []).append(row)
+    return {sku: found[text][0] for sku, text in plain.items() if len(found.get(text, ())) == 1}

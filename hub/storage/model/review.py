@@ -146,6 +146,13 @@ class ReconciliationRun(SQLModel, table=True):
     __table_args__ = (
         Index("reconciliation_run_recent", "started_at"),
         Index("reconciliation_run_of_channel", "channel_id", "scope", "started_at"),
+        Index(
+            "reconciliation_run_running",
+            "channel_id",
+            "scope",
+            unique=True,
+            **where("state = 'running'"),
+        ),
         CheckConstraint(
             "state <> 'finished' OR compared = matched + in_flight + explained + differences",
             name="reconciliation_run_adds_up",
@@ -172,6 +179,21 @@ class ReconciliationRun(SQLModel, table=True):
     window_until: int | None = instant(nullable=True)
     started_at: int = instant()
     finished_at: int | None = instant(nullable=True)
+    # What it was asked for; a later process goes on with the same only. None: with nothing.
+    asked: str | None = Field(default=None, max_length=200)
+    lease_until: int = integer()  # its process is alive until then
+    fence: int = integer()  # counts the processes that worked on it
+    resumes: int = integer()  # times that a later process went on with it
+    resumed_at: int | None = instant(nullable=True)
+
+
+class ReconciliationMark(SQLModel, table=True):
+    """That a run which is under way has counted a subject; deleted when the run has ended."""
+
+    __tablename__ = "reconciliation_mark"
+
+    run_id: str = Field(primary_key=True, max_length=36)
+    about: str = Field(primary_key=True, max_length=200)
 
 
 class ReconciliationDifference(SQLModel, table=True):
@@ -298,12 +320,22 @@ class ObservedListing(SQLModel, table=True):
     run_id: str = to("reconciliation_run")
     seen_at: int = instant()
     suspect: bool = Field(default=False)  # at its first look in the run it did not match
+    unbound: bool = Field(default=False)  # at both looks of the run nothing was bound to it
 
 
 class ObservedOrder(SQLModel, table=True):
     """The newest look of a scope at an order on its channel: listed or read, or not found."""
 
     __tablename__ = "observed_order"
+    __table_args__ = (
+        Index(
+            "observed_order_gone",
+            "channel_id",
+            "scope",
+            "ref",
+            **where("gone_since IS NOT NULL"),
+        ),
+    )
 
     channel_id: str = Field(
         sa_column=Column(String(36), ForeignKey("channel.id"), primary_key=True)

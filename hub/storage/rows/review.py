@@ -174,6 +174,18 @@ class ReconciliationRunRow(TypedDict):
     window_until: int | None
     started_at: int
     finished_at: int | None
+    asked: str | None
+    lease_until: int
+    fence: int
+    resumes: int
+    resumed_at: int | None
+
+
+class ReconciliationMarkRow(TypedDict):
+    """A row of `reconciliation_mark`."""
+
+    run_id: str
+    about: str
 
 
 class ReconciliationScheduleRow(TypedDict):
@@ -218,6 +230,7 @@ class ObservedListingRow(TypedDict):
     run_id: str
     seen_at: int
     suspect: bool
+    unbound: bool
 
 
 class WarrantyRecordRow(TypedDict):

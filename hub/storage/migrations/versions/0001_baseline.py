@@ -51,6 +51,7 @@ def upgrade() -> None:
     _push_attempt()
     _recall()
     _reconciliation_run()
+    _reconciliation_mark()
     _sales_order()
     _stock_count()
     _unserialized_stock()
@@ -889,6 +890,11 @@ def _reconciliation_run() -> None:
         sa.Column("window_until", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("asked", sa.String(length=200), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("resumes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "state <> 'finished' OR compared = matched + in_flight + explained + differences",
             name="reconciliation_run_adds_up",
@@ -906,6 +912,23 @@ def _reconciliation_run() -> None:
         unique=False,
     )
     op.create_index("reconciliation_run_recent", "reconciliation_run", ["started_at"], unique=False)
+    op.create_index(
+        "reconciliation_run_running",
+        "reconciliation_run",
+        ["channel_id", "scope"],
+        unique=True,
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
+    )
+
+
+def _reconciliation_mark() -> None:
+    op.create_table(
+        "reconciliation_mark",
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "about"),
+    )
 
 
 def _sales_order() -> None:
@@ -2070,6 +2093,7 @@ def _observed_listing() -> None:
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("suspect", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("unbound", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
@@ -2103,6 +2127,14 @@ def _observed_order() -> None:
             ["reconciliation_run.id"],
         ),
         sa.PrimaryKeyConstraint("channel_id", "scope", "ref"),
+    )
+    op.create_index(
+        "observed_order_gone",
+        "observed_order",
+        ["channel_id", "scope", "ref"],
+        unique=False,
+        sqlite_where=sa.text("gone_since IS NOT NULL"),
+        postgresql_where=sa.text("gone_since IS NOT NULL"),
     )
 
 
