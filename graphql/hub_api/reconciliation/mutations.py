@@ -1,13 +1,15 @@
 """Mutations for reconciliation."""
 
-from typing import Annotated, Union
+from dataclasses import asdict
+from typing import Annotated, Any, Union
 
 import strawberry
 
 from hub.access.keys import Scope
+from hub.catalogue import Tracking
 from hub.commands.work import Work
 from hub.errors import InvalidInput, UnknownReference
-from hub.reconciliation import healing, run_views
+from hub.reconciliation import healing, listing_imports, run_views
 from hub.reconciliation.kinds import Fix, Kind
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.storage.sql import Transaction
@@ -18,6 +20,8 @@ from hub_api.reconciliation.types import (
     Difference,
     DifferencesDismissed,
     DifferencesHealed,
+    ListingRefused,
+    ListingsImported,
     ReconciliationRun,
     ReconciliationStarted,
 )
@@ -166,3 +170,41 @@ class ReconciliationMutation:
 
         await call.once(context, do)
         return await call.context.read(lambda tx: _difference(tx, id))
+
+    @command(
+        Scope.ADMIN,
+        description="Register products from the open unknown listings of a channel; the next run "
+        "binds them. Up to 500 at once.",
+        result=answer("ImportListingsResult", ListingsImported),
+    )
+    async def import_listings(
+        self,
+        call: Call,
+        channel: str,
+        manufacturer: Annotated[
+            str, strawberry.argument(description="Code of the manufacturer of all of them.")
+        ],
+        tracking: Annotated[
+            Tracking, strawberry.argument(description="Level of tracking of all of them.")
+        ],
+        skus: Annotated[
+            list[str] | None,
+            strawberry.argument(description="Only these SKUs; null: all."),
+        ] = None,
+    ) -> ListingsImported:
+        """Register up to 500 products at once; those that are refused are named."""
+        context = call.context.command_context()
+
+        def do(work: Work) -> dict[str, Any]:
+            row = channels.get(work.tx, channel)
+            return asdict(
+                listing_imports.register(
+                    work, row, manufacturer=manufacturer, tracking=tracking, skus=skus
+                )
+            )
+
+        done = (await call.once(context, do)).value
+        return ListingsImported(
+            registered=done["registered"],
+            refused=[ListingRefused(**each) for each in done["refused"]],
+        )

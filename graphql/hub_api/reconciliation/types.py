@@ -11,6 +11,7 @@ from hub.clock import moment
 from hub.reconciliation import run_views
 from hub.reconciliation.kinds import CHOICES, Cause, Fix, Kind, State
 from hub.reconciliation.kinds import Scope as Comparison
+from hub.reconciliation.listing_imports import IMPORTED_MAX
 from hub.reconciliation.plans import Planned
 from hub.storage.documents import document, values
 from hub_api.common.context import Info
@@ -325,3 +326,19 @@ class DifferencesHealed:
 @strawberry.type(description="How many differences one command dismissed.")
 class DifferencesDismissed:
     dismissed: int = strawberry.field(description="Differences that are dismissed now.")
+
+
+@strawberry.type(description="A listing that became no product, with the reason.")
+class ListingRefused:
+    sku: str
+    reason: str = strawberry.field(description="Why it became no product.")
+
+
+@strawberry.type(description="Products that were made of listings.")
+class ListingsImported:
+    registered: list[str] = strawberry.field(
+        metadata={"size": IMPORTED_MAX}, description="SKUs that became products."
+    )
+    refused: list[ListingRefused] = strawberry.field(
+        metadata={"size": IMPORTED_MAX}, description="Listings that became no products."
+    )

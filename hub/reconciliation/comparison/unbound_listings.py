@@ -33,6 +33,11 @@ class NearMatch(TypedDict):
     sku: str
 
 
+class _Alike(TypedDict):
+    plain: str
+    sku: str
+
+
 class _Product(TypedDict):
     id: str
     sku: str
@@ -262,6 +267,21 @@ def _unknown(row: ObservedListingRow, near: NearMatch | None) -> Compared:
             product_id=near["id"] if near else None,
         )
     )
+
+
+def written_alike(tx: Transaction, skus: Sequence[str]) -> dict[str, str]:
+    """Return our SKUs that differ from some only in case and blanks, by their plain form.
+
+    The plain form has neither blanks nor capitals; of several SKUs the first by the alphabet.
+    """
+    rows = tx.rows_as(
+        _Alike,
+        "SELECT LOWER(REPLACE(TRIM(sku), ' ', '')) AS plain, MIN(sku) AS sku FROM product "
+        "WHERE LOWER(REPLACE(TRIM(sku), ' ', '')) IN (:plains...) "
+        "GROUP BY LOWER(REPLACE(TRIM(sku), ' ', ''))",
+        plains=sorted({each.strip().replace(" ", "").lower() for each in skus if each.strip()}),
+    )
+    return {row["plain"]: row["sku"] for row in rows}
 
 
 def _near_matches(tx: Transaction, skus: Sequence[str]) -> dict[str, NearMatch]:
