@@ -126,7 +126,7 @@ class ReconciliationLevels:
     )
     promises: list[ReconciliationPromise] = strawberry.field(
         metadata={"size": len(Measure)},
-        description="What is promised for the channel; it is always measured over 30 days.",
+        description="Promises for the channel; they are always measured over 30 days.",
     )
 
     @classmethod
