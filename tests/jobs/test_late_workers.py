@@ -24,7 +24,7 @@ from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
 from jobs.recovery import apply_to_channel, decide
 from jobs.runtime import Runtime
-from reconciling.orders import compared
+from reconciling_orders import compared
 from recording import stage
 from world import World
 

@@ -24,7 +24,7 @@ from hub.sync.channels import Oversell
 from hub.vocabulary import ObservedLevel, OrderLine, OrderState
 from jobs import relay
 from jobs.maintenance import sweep
-from reconciling.orders import compared
+from reconciling_orders import compared
 from recording import stage
 from world import World
 

@@ -19,7 +19,7 @@ from hub.returns.facts import Question
 from hub.storage.sql import Row
 from hub.vocabulary import OrderLine, OrderState, ReturnLine, ReturnState
 from jobs.maintenance import sweep
-from reconciling.orders import compared
+from reconciling_orders import compared
 from world import World
 
 COMING = ReturnLine(order_line_ref="l-1", quantity=1, reason="too small")

@@ -16,7 +16,7 @@ from hub.sync import channels, mappings
 from hub.sync.mappings import Mapping, MappingKind, Word
 from hub.vocabulary import OrderState, ReturnState
 from jobs import relay
-from reconciling.orders import compared
+from reconciling_orders import compared
 from recording import stage
 from world import World
 

@@ -28,7 +28,7 @@ from jobs.reconciliation import levels, orders
 from jobs.reconciliation import run as reconcile
 from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
-from reconciling.orders import LOOK, NOW, Shop, run
+from reconciling_orders import LOOK, NOW, Shop, run
 from recording import stage
 from world import World
 

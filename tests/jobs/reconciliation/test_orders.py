@@ -25,7 +25,7 @@ from jobs.maintenance import sweep
 from jobs.reconciliation import orders
 from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
-from reconciling.orders import LOOK, NOW, CallingShop, Shop, is_live, only, proofs, run
+from reconciling_orders import LOOK, NOW, CallingShop, Shop, is_live, only, proofs, run
 from recording import stage
 from world import World
 

@@ -18,7 +18,7 @@ from hub.vocabulary import Registration, Warranty, WarrantyQuestion, WarrantySta
 from jobs import relay
 from jobs.runtime import Runtime
 from jobs.warranty.unreadable_answers import remember
-from reconciling.orders import LOOK, is_live, only, proofs, run
+from reconciling_orders import LOOK, is_live, only, proofs, run
 from recording import Recording, stage
 from world import World
 

@@ -15,7 +15,7 @@ from jobs import poll
 from jobs.reconciliation import returns
 from jobs.reconciliation.options import RunOptions
 from jobs.runtime import Runtime
-from reconciling.orders import LOOK, Shop, is_live, only, proofs, run
+from reconciling_orders import LOOK, Shop, is_live, only, proofs, run
 from recording import stage
 from world import World
 

@@ -20,7 +20,7 @@ from hub.vocabulary import OrderLine
 from jobs import relay
 from jobs.reconciliation.shipments import is_possible
 from jobs.runtime import Runtime
-from reconciling.orders import LOOK, NOW, Shop, is_live, only, proofs, run
+from reconciling_orders import LOOK, NOW, Shop, is_live, only, proofs, run
 from recording import Recording, stage
 from world import World
 

@@ -7,7 +7,7 @@ import subprocess
 import tokenize
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # Terms that the glossary replaced: none of them comes back anywhere.
 REPLACED = re.compile(
     r"\b(occasion|circumstances|fulfilment|licence|retrofit|old stock|takeApartKit|putPerson"
