@@ -20,6 +20,7 @@ AT_LEAST_ONE = (
     "silence_failures",
     "silence_seconds",
     "inbox_days",
+    "reconciliation_days",
     "head_seconds",
     "body_seconds",
     "body_bytes_per_second",
@@ -93,6 +94,8 @@ class Settings:
     """How long the body of an understood delivery of a channel is kept; it may name a person."""
     inbox_days: int = 180
     """How long it is known that a delivery arrived, so that it is not taken twice."""
+    reconciliation_days: int = 90
+    """How long it is kept which run of reconciliation found which difference."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks; for development."""
     drain_seconds: int = 20

@@ -14,6 +14,7 @@ from connectors.toolkit.retirements import Retirement
 from hub.access.vault import Vault
 from hub.clock import now
 from hub.commands.context import CommandContext
+from hub.reconciliation.retention import KEPT
 from hub.storage.database import Database
 from hub.sync.inbox_retention import Retention
 from hub.sync.leases import LEASE
@@ -49,6 +50,8 @@ class Runtime:
     """How long an order or a shipment may be on its way before it is missed."""
     reconcile_every: timedelta = timedelta(minutes=15)
     """Interval of the runs of a scope that has no schedule of its own."""
+    reconciliation_kept: timedelta = KEPT
+    """How long it is kept which run found which difference."""
     webhooks_to_private_networks: bool = False
     """Whether webhooks may go to http and to addresses of private networks: for development."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -38,6 +38,7 @@ def runtime_of(settings: Settings, database: Database) -> Runtime:
             failures=settings.silence_failures,
             longest=timedelta(seconds=settings.silence_seconds),
         ),
+        reconciliation_kept=timedelta(days=settings.reconciliation_days),
         retention=Retention(
             bodies=timedelta(hours=settings.inbox_body_hours),
             rows=timedelta(days=settings.inbox_days),

@@ -3,7 +3,7 @@
 It ends the promises of orders that were not paid in time, serves order lines whose SKU has become
 known, closes cases of orders and returns that are resolved by later events, applies the case
 rules, and deletes lines of the push log, sent event facts and webhook messages that are older than
-a month.
+a month, and old runs of reconciliation.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from hub.cases import rules
 from hub.fulfillment import expiry
 from hub.ledger import lapsing
 from hub.orders import pre_orders
+from hub.reconciliation import retention
 from hub.returns import channel_returns
 from hub.storage.sql import Transaction
 from hub.sync import inbox_retention, outbox, push_log
@@ -67,6 +68,11 @@ async def sweep(runtime: Runtime) -> str:
         lambda tx: inbox_retention.prune(tx, runtime.retention, runtime.clock(), limit=LINES_MAX)
     )
     await runtime.database.write(lambda tx: messages.forget(tx, runtime.clock(), limit=LINES_MAX))
+    await runtime.database.write(
+        lambda tx: retention.prune(
+            tx, runtime.reconciliation_kept, runtime.clock(), limit=LINES_MAX
+        )
+    )
     acted = await runtime.database.write(
         lambda tx: rules.apply(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )

@@ -208,6 +208,8 @@ class ReconciliationDifference(SQLModel, table=True):
         Index("difference_run", "run_id", "subject"),
         Index("difference_live", "channel_id", "scope", "about", unique=True, **where("live")),
         Index("difference_with_case", "case_id", **where("case_id IS NOT NULL")),
+        Index("difference_last_run", "last_run_id"),
+        Index("difference_closed_run", "closed_run_id", **where("closed_run_id IS NOT NULL")),
         Index("difference_past", "channel_id", "scope", "about", "id"),
         # Service levels read what was found and what ended in a period.
         Index("difference_found", "channel_id", "found_at"),
@@ -317,7 +319,7 @@ class ObservedListing(SQLModel, table=True):
     title: str = words(nullable=False, default="")
     remote: str = words(nullable=False)  # JSON
     quantity: int = integer()
-    run_id: str = to("reconciliation_run")
+    run_id: str = Field(max_length=36)  # a mark only: old runs are deleted
     seen_at: int = instant()
     suspect: bool = Field(default=False)  # at its first look in the run it did not match
     unbound: bool = Field(default=False)  # at both looks of the run nothing was bound to it
@@ -342,7 +344,7 @@ class ObservedOrder(SQLModel, table=True):
     )
     scope: str = Field(primary_key=True, max_length=20)
     ref: str = Field(primary_key=True, max_length=200)
-    run_id: str = to("reconciliation_run")
+    run_id: str = Field(max_length=36)  # a mark only: old runs are deleted
     seen_at: int = instant()
     gone_since: int | None = instant(nullable=True)  # when it was not found first
     serials: str | None = words()  # JSON: the serials that the channel shows, by line

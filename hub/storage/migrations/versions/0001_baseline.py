@@ -2063,6 +2063,17 @@ def _reconciliation_difference() -> None:
         postgresql_where=sa.text("state = 'healing'"),
     )
     op.create_index(
+        "difference_closed_run",
+        "reconciliation_difference",
+        ["closed_run_id"],
+        unique=False,
+        sqlite_where=sa.text("closed_run_id IS NOT NULL"),
+        postgresql_where=sa.text("closed_run_id IS NOT NULL"),
+    )
+    op.create_index(
+        "difference_last_run", "reconciliation_difference", ["last_run_id"], unique=False
+    )
+    op.create_index(
         "difference_past",
         "reconciliation_difference",
         ["channel_id", "scope", "about", "id"],
@@ -2098,10 +2109,6 @@ def _observed_listing() -> None:
             ["channel_id"],
             ["channel.id"],
         ),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["reconciliation_run.id"],
-        ),
         sa.PrimaryKeyConstraint("channel_id", "about"),
     )
     op.create_index("observed_listing_sku", "observed_listing", ["channel_id", "sku"], unique=False)
@@ -2121,10 +2128,6 @@ def _observed_order() -> None:
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["run_id"],
-            ["reconciliation_run.id"],
         ),
         sa.PrimaryKeyConstraint("channel_id", "scope", "ref"),
     )
