@@ -1,4 +1,4 @@
-"""Service levels of reconciliation: how soon differences are detected and healed, and by whom.
+"""Service levels of reconciliation: how soon differences are detected and healed, and by what.
 
 Percentiles are by nearest rank: the smallest time that at least this share of the times does not
 exceed. A difference whose claims changed is measured once, from the first run that found it.

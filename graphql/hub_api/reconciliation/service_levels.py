@@ -170,7 +170,8 @@ class ServiceLevelQuery:
     """Reading service levels."""
 
     @strawberry.field(
-        description="How soon differences of a channel are detected and healed, and by whom."
+        description="How soon differences of a channel are detected and healed, and with or "
+        "without a person."
     )
     async def reconciliation_levels(
         self,
