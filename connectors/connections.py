@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from connectors.contract import Connector
 from connectors.registry import connect
 from connectors.toolkit.rate_limits import RateLimitStore
@@ -23,13 +25,18 @@ class Connections:
     """Connectors by channel id.
 
     `unseal` decrypts the settings of a channel. `stores` returns, for a channel id, where its rate
-    limits and its token are kept; without it each process keeps its own.
+    limits and its token are kept; without it each process keeps its own. `transport` makes the way
+    out of each of them; without it there is no rule where they may connect.
     """
 
     def __init__(
-        self, unseal: Callable[[str], Mapping[str, Any]], stores: Stores | None = None
+        self,
+        unseal: Callable[[str], Mapping[str, Any]],
+        stores: Stores | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self._unseal = unseal
+        self._transport = transport
         self._stores = stores
         self._open: dict[str, _OpenConnector] = {}
         self._retired: list[Connector[Any]] = []
@@ -45,6 +52,7 @@ class Connections:
         connector = connect(
             channel["connector"],
             self._unseal(channel["settings"]),
+            transport=self._transport() if self._transport else None,
             rate_limits=rate_limits,
             tokens=tokens,
         )

@@ -1,11 +1,12 @@
 """Registry of connectors: found by their entry points, ours and those of other packages."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.contract import Connector
 from connectors.remote import RemoteApi
@@ -57,13 +58,20 @@ def connect(
     rate_limits: RateLimitStore | None = None,
     tokens: TokenStore | None = None,
 ) -> Connector[Any]:
-    """Build the connector of one account. No call is made; close it with ``api.aclose()``."""
+    """Build the connector of one account. No call is made; close it with ``api.aclose()``.
+
+    Raises SettingsInvalid, also for a secret that is empty: anybody could sign with it.
+    """
     connector = _load(key, entry_points(group=GROUP))
     try:
         valid = connector.settings_model.model_validate(dict(settings))
     except ValidationError as error:
         raise SettingsInvalid(key, _problems(error)) from None
+    secrets = _secrets_of(valid)
+    if empty := {name: "may not be empty" for name, secret in secrets.items() if not secret}:
+        raise SettingsInvalid(key, empty)
     remote = connector.remote(valid)
+    remote = replace(remote, secrets=(*remote.secrets, *secrets.values()))
     api = RemoteApi(remote, transport=transport, rate_limits=rate_limits, tokens=tokens)
     return connector(valid, api)
 
@@ -79,6 +87,15 @@ def _load(key: str, points: EntryPoints) -> type[Connector[Any]]:
     if connector.key != key:
         raise ValueError(f"entry point {key!r} loads connector {connector.key!r}")
     return connector
+
+
+def _secrets_of(settings: BaseModel) -> dict[str, str]:
+    """Return the secrets of an account by the names of their fields, without blanks around."""
+    return {
+        name: value.get_secret_value().strip()
+        for name, value in settings
+        if isinstance(value, SecretStr)
+    }
 
 
 def _problems(error: ValidationError) -> dict[str, str]:

@@ -5,6 +5,7 @@ raises one of the six errors; slow retries belong to the jobs.
 """
 
 import asyncio
+import json
 import re
 import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from tenacity import (
@@ -48,6 +50,7 @@ ERROR_TEXT_CHARS_MAX = 200
 NO_CONTENT = frozenset({204, 205})
 RETIREMENTS_MAX = 50  # calls of one client whose retirement is remembered
 SECRET_CHARS_MIN = 6  # shorter header values are words, not secrets
+ECHOED_CHARS_MIN = 12  # of a secret that is looked for in whole answers
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -334,7 +337,7 @@ class RemoteApi:
                 # The same call, now encrypted; the later ones begin there.
                 self._client.base_url = self._client.base_url.copy_with(scheme="https", port=None)
                 response = await self._client.request(method, path, **options)
-            return response
+            return self._without_secrets(response)
         except _NEVER_SENT as error:
             raise Transient(f"{method} {_bare(path)}: {type(error).__name__}") from error
         except httpx.RequestError as error:
@@ -351,6 +354,38 @@ class RemoteApi:
         details = f"{what} {self._clean(response.text)}"[:ERROR_TEXT_CHARS_MAX].rstrip()
         raise status_error(response, what, details)
 
+    def _without_secrets(self, response: httpx.Response) -> httpx.Response:
+        """Return a response in which the remote repeats none of our secrets.
+
+        This is the one place that texts of a remote pass, so that no error, record, log or case
+        has to be cleaned. Short words may be part of any text, and stay.
+        """
+        fetched: tuple[str, ...] = getattr(self._auth, "used", ())
+        secrets = {
+            form
+            for each in (*self._secrets, *fetched)
+            if len(each) >= ECHOED_CHARS_MIN
+            for form in _forms(each)
+        }
+        content, found = response.content, False
+        for secret in sorted(secrets, key=len, reverse=True):
+            if secret in content:
+                content, found = content.replace(secret, b"***"), True
+        if not found:
+            return response
+        plain = {
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"content-encoding", "content-length", "transfer-encoding"}
+        }
+        return httpx.Response(
+            response.status_code,
+            headers=plain,
+            content=content,
+            request=response.request,
+            extensions={k: v for k, v in response.extensions.items() if k != "network_stream"},
+        )
+
     def _clean(self, text: str) -> str:
         """Remove our own secrets and query strings from the remote's text."""
         head = text[: 4 * ERROR_TEXT_CHARS_MAX]
@@ -358,6 +393,13 @@ class RemoteApi:
         for secret in (*self._secrets, *fetched):
             head = head.replace(secret, "***")
         return " ".join(_QUERY_OF_A_URL.sub("", head).split())
+
+
+def _forms(secret: str) -> tuple[bytes, ...]:
+    """Return how a secret stands in a body: plain, in JSON, with escaped slashes, in an address."""
+    in_json = json.dumps(secret)[1:-1]
+    forms = {secret, in_json, in_json.replace("/", r"\/"), quote(secret, safe="")}
+    return tuple(form.encode() for form in forms)
 
 
 def _what(response: httpx.Response) -> str:

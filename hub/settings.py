@@ -126,6 +126,10 @@ class Settings:
         """Return the addresses and networks of the proxies in front."""
         return _listed(self.proxies)
 
+    def private_host_names(self) -> tuple[str, ...]:
+        """Return the hosts and networks that are not public and that connectors may reach."""
+        return _listed(self.private_hosts)
+
     def host_names(self) -> tuple[str, ...]:
         """Return the names by which this hub may be asked; empty where any may be used."""
         public = urlsplit(self.public_url).hostname

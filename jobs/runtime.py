@@ -20,6 +20,7 @@ from hub.sync.inbox_retention import Retention
 from hub.sync.leases import LEASE
 from hub.sync.streams import SilencePolicy
 from jobs import shared_rate_limits
+from jobs.egress import Egress
 from jobs.single_flight import SingleFlight
 
 
@@ -59,10 +60,22 @@ class Runtime:
 
     @classmethod
     def over(
-        cls, database: Database, vault: Vault, clock: Callable[[], datetime] = now, **more: Any
+        cls,
+        database: Database,
+        vault: Vault,
+        clock: Callable[[], datetime] = now,
+        egress: Egress | None = None,
+        **more: Any,
     ) -> "Runtime":
-        """Return a runtime that shares its channel accounts with the other processes."""
-        connections = Connections(vault.open, shared_rate_limits.stores(database, vault, clock))
+        """Return a runtime that shares its channel accounts with the other processes.
+
+        `egress` says where connectors may connect; without it, to the public internet only.
+        """
+        connections = Connections(
+            vault.open,
+            shared_rate_limits.stores(database, vault, clock),
+            (egress or Egress()).transport,
+        )
         return cls(database, connections, clock=clock, **more)
 
     @asynccontextmanager

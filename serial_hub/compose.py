@@ -13,6 +13,7 @@ from hub.sync.inbox_retention import Retention
 from hub.sync.streams import SilencePolicy
 from hub_api.app import Parts, create_app
 from jobs import schedule
+from jobs.egress import Egress
 from jobs.runtime import Runtime
 from jobs.services import JobServices
 from serial_hub.secret_free_logs import hide_secrets
@@ -30,6 +31,7 @@ def runtime_of(settings: Settings, database: Database) -> Runtime:
     return Runtime.over(
         database,
         settings.vault(),
+        egress=Egress(settings.private_host_names()),
         lease=lease,
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
         grace=timedelta(seconds=settings.reconcile_grace_seconds),

@@ -150,6 +150,7 @@ def run(compose: Compose, *, once: bool, port: int) -> None:
         poll_seconds=3_600,
         reconcile_seconds=3_600,
         reconcile_grace_seconds=GRACE_SECONDS,
+        private_hosts="127.0.0.1",  # where the simulated channels are
     )
     migrate(settings.database)
     agreed = asyncio.run(_play(compose, settings, once=once, port=0 if once else port))

@@ -29,10 +29,12 @@ from hub.storage.sql import Row, Transaction
 from hub.sync import bindings, channels
 from hub.sync.channels import ChannelCard
 from hub.vocabulary import Order, OrderLine, OrderState, Return, ReturnLine, ReturnState
+from jobs.egress import Egress
 from jobs.runtime import Runtime
 
 Result = TypeVar("Result")
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+SIMULATED_HOSTS = ("127.0.0.0/8", "localhost", ".test")
 KEY = Fernet.generate_key().decode()
 
 
@@ -226,4 +228,5 @@ class World:
 
     def runtime(self, **more: Any) -> Runtime:
         """Return a runtime for jobs; the clock is this world's."""
+        more.setdefault("egress", Egress(SIMULATED_HOSTS))
         return Runtime.over(self.database, self.vault, lambda: self.now, **more)

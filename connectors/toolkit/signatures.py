@@ -21,8 +21,10 @@ STANDARD_WEBHOOKS_TOLERANCE = timedelta(minutes=5)
 
 
 def hmac_sha256(key: SecretStr | bytes, signed: bytes) -> bytes:
-    """Return the HMAC-SHA256 digest of the signed bytes: 32 bytes."""
+    """Return the HMAC-SHA256 digest of the signed bytes; raises AuthFailed for an empty key."""
     secret = key if isinstance(key, bytes) else key.get_secret_value().encode()
+    if not secret.strip():
+        raise AuthFailed("the secret of the webhooks is empty: anybody could sign with it")
     return hmac.new(secret, signed, hashlib.sha256).digest()
 
 

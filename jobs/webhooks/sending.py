@@ -6,40 +6,28 @@ proxies of the environment, and reads only the beginning of an answer.
 """
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from types import TracebackType
 
 import httpx
 
 from hub.webhooks.addresses import Address, is_public, literal_of
 from hub.webhooks.messages import DeliveryAttempt
+from jobs.egress import ADDRESSES_MAX, Resolve, resolved
 
 SECONDS_MAX = 20.0  # of one attempt, from the look-up of the name to the answer
 CONNECT_SECONDS_MAX = 4.0
-ADDRESSES_MAX = 4  # of a name, tried one after the other
 ANSWER_BYTES_MAX = 4_096
 TEXT_CHARS_MAX = 200
 USER_AGENT = "serial-hub-webhooks/1"
 
-Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
-
 
 class AddressRefused(Exception):
     """The address is not allowed. Next: it counts as a failed attempt."""
-
-
-async def resolved(host: str, port: int) -> Sequence[Address]:
-    """Return every address of a host, as the system resolves it; raises OSError without one."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # A scope (``%eth0``) belongs to link-local addresses only.
-    return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
 
 
 class Sender:

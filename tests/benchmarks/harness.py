@@ -148,6 +148,7 @@ def hub_server(ground: Ground, role: str = "all") -> Iterator[Server]:
         "SERIAL_HUB_SECRET_KEY": Fernet.generate_key().decode(),
         "SERIAL_HUB_PORT": str(port),
         "SERIAL_HUB_LOG_LEVEL": "warning",
+        "SERIAL_HUB_PRIVATE_HOSTS": "127.0.0.1",
     }
     command = [sys.executable, "-m", "serial_hub", "serve", "--role", role]
     with _process(command, port, "/readyz", environment) as server:

@@ -55,7 +55,11 @@ class Hub:
 async def working_hub(database_url: str) -> AsyncIterator[Hub]:
     """Run a hub with its jobs; nothing but what the story is about happens by schedule."""
     settings = Settings(
-        database=database_url, secret_key=KEY, poll_seconds=3600, reconcile_seconds=3600
+        database=database_url,
+        secret_key=KEY,
+        poll_seconds=3600,
+        reconcile_seconds=3600,
+        private_hosts="127.0.0.1,localhost",
     )
     database = open_database(database_url)
     _, secret = database.write_now(lambda tx: keys.create(tx, "e2e", [Scope.ADMIN], now()))

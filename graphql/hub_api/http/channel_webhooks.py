@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from connectors import AuthFailed, Connector, ConnectorError, ReceiveWebhooks
+from connectors.registry import SettingsInvalid
 from hub.errors import UnknownReference
 from hub.storage.database import Database
 from hub.storage.sql import Row
@@ -82,7 +83,11 @@ class Webhooks:
             return None
         if not channels.has_remote(channel):
             return None  # the hub itself: nobody calls
-        connector = self._connector(channel)
+        try:
+            connector = self._connector(channel)
+        except SettingsInvalid as error:  # stored before the rule that they break
+            logger.warning("webhooks for %s are not taken: %s", code, error)
+            return None
         return (channel, connector) if isinstance(connector, ReceiveWebhooks) else None
 
 

@@ -1,5 +1,7 @@
 """The tables' history: numbered, forward only, the same on SQLite and on PostgreSQL."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -18,6 +20,8 @@ def engine_for(url: str) -> Engine:
 
 def migrate(url: str) -> None:
     """Bring the tables to the newest revision; nothing happens if they are there already."""
+    if url.startswith("sqlite:///"):
+        _keep_private(Path(url.removeprefix("sqlite:///")))
     config = Config()
     config.set_main_option("script_location", str(HERE))
     engine = engine_for(url)
@@ -27,6 +31,15 @@ def migrate(url: str) -> None:
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def _keep_private(file: Path) -> None:
+    """Have a database file readable by its owner only; the files beside it take over its mode."""
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        with suppress(PermissionError):  # of another owner, who decides about it
+            file.chmod(file.stat().st_mode & 0o700)
 
 
 def is_current(url: str) -> bool:
