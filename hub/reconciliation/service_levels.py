@@ -97,26 +97,30 @@ class _BegunDay(TypedDict):
     begun: int
 
 
-# What took so long is `took` of `times`; the places of equal times do not matter.
+# `times` holds what took so long, and for how many differences.
 _RANKED = (
-    ", ranked AS (SELECT took, ROW_NUMBER() OVER (ORDER BY took) AS place, "
-    "COUNT(*) OVER () AS number FROM times) SELECT COUNT(*) AS number, "
+    ", ranked AS (SELECT took, weight, SUM(weight) OVER (ORDER BY took "
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place, SUM(weight) OVER () AS number "
+    "FROM times WHERE took IS NOT NULL) "
+    "SELECT CAST(COALESCE(SUM(weight), 0) AS BIGINT) AS number, "
     "MIN(CASE WHEN place * 100 >= number * 50 THEN took END) AS p50, "
     "MIN(CASE WHEN place * 100 >= number * 95 THEN took END) AS p95 FROM ranked"
 )
+# The run before is looked for once for each batch of a run, not for each of its differences.
 _DETECT = (
-    "WITH begun AS (SELECT run_id, found_at FROM reconciliation_difference "
-    "WHERE channel_id = :channel AND found_at >= :since AND found_at = first_seen_at), "
-    "looks AS (SELECT run.id, (SELECT MAX(earlier.started_at) FROM reconciliation_run AS earlier "
-    "WHERE earlier.channel_id = run.channel_id AND earlier.scope = run.scope "
-    "AND earlier.state = 'finished' AND earlier.started_at < run.started_at) AS before "
-    "FROM reconciliation_run AS run WHERE run.id IN (SELECT run_id FROM begun)), "
-    "times AS (SELECT begun.found_at - looks.before AS took FROM begun "
-    "JOIN looks ON looks.id = begun.run_id WHERE looks.before IS NOT NULL)"
+    "WITH begun AS (SELECT run_id, found_at, COUNT(*) AS weight FROM reconciliation_difference "
+    "WHERE channel_id = :channel AND found_at >= :since AND found_at = first_seen_at "
+    "GROUP BY run_id, found_at), "
+    "times AS MATERIALIZED (SELECT begun.weight, begun.found_at - (SELECT earlier.started_at "
+    "FROM reconciliation_run AS earlier WHERE earlier.channel_id = run.channel_id "
+    "AND earlier.scope = run.scope AND earlier.state = 'finished' "
+    "AND earlier.started_at < run.started_at ORDER BY earlier.started_at DESC LIMIT 1) AS took "
+    "FROM begun JOIN reconciliation_run AS run ON run.id = begun.run_id)"
 )
 _HEAL = (
-    "WITH times AS (SELECT closed_at - first_seen_at AS took FROM reconciliation_difference "
-    "WHERE channel_id = :channel AND closed_at >= :since AND state IN ('healed', 'closed'))"
+    "WITH times AS (SELECT 1 AS weight, closed_at - first_seen_at AS took "
+    "FROM reconciliation_difference WHERE channel_id = :channel AND closed_at >= :since "
+    "AND state IN ('healed', 'closed'))"
 )
 
 
