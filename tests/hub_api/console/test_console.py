@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from browser.console_shop import HOSTILE, SERIAL, Shop
-from console_visits import Visitor, text_of, visit
+from browser.console_visits import Visitor, text_of, visit
 from hub import webhooks
 from hub.access import keys
 from hub.cases import CaseKind, Severity

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from browser.console_shop import HOSTILE, Shop
-from console_visits import Visitor, text_of, visit
+from browser.console_visits import Visitor, text_of, visit
 from hub.reconciliation import findings, runs
 from hub.reconciliation.kinds import (
     Cause,
