@@ -10,7 +10,7 @@ from hub.reconciliation.kinds import Scope
 from hub.reconciliation.runs import start
 from jobs import relay
 from jobs.maintenance import sweep
-from reconciling_orders import LOOK, run
+from reconciling.orders import LOOK, run
 from recording import stage
 from world import World
 
