@@ -225,7 +225,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return self._head_until
 
     def _is_ours(self) -> bool:
-        """Return whether it is the hub that is awaited: it answers, or has stopped reading."""
+        """Return whether the client waits for the hub: it answers, or has stopped reading."""
         if self._body_since is not None:
             return self.flow.read_paused
         return self.cycle is not None and not self.cycle.response_complete

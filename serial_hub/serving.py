@@ -66,7 +66,7 @@ def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> Non
 
 
 def configured(settings: Settings, runtime: Runtime, *, works: bool) -> uvicorn.Config:
-    """Return how uvicorn serves the application: its limits, its logs, whom it believes."""
+    """Return how uvicorn serves the application: its limits, logs and trusted proxies."""
     config = uvicorn.Config(
         application(settings, runtime, works=works),
         host=settings.host,
