@@ -142,16 +142,31 @@ def end_unfound(tx: Transaction, run: Run, now: datetime, but: Collection[str] =
     _write(tx, run, changes, now)
 
 
+_OPEN_OF = (
+    "SELECT difference.* FROM reconciliation_finding AS finding "
+    "JOIN reconciliation_difference AS difference ON difference.id = finding.difference_id "
+    "WHERE finding.run_id = :run AND finding.difference_id > :after AND difference.live "
+    "AND difference.state = 'open' "
+)
+_NEXT = "ORDER BY finding.difference_id LIMIT :limit"
+
+
 def open_of(
     tx: Transaction, run: Run, after: str, *, limit: int
 ) -> list[ReconciliationDifferenceRow]:
     """Return the next open differences that a run found, by their ids."""
     return tx.rows_as(
+        ReconciliationDifferenceRow, f"{_OPEN_OF}{_NEXT}", run=run.id, after=after, limit=limit
+    )
+
+
+def lower_of(
+    tx: Transaction, run: Run, after: str, *, limit: int
+) -> list[ReconciliationDifferenceRow]:
+    """Return the next open differences of a run where the channel has less, by their ids."""
+    return tx.rows_as(
         ReconciliationDifferenceRow,
-        "SELECT difference.* FROM reconciliation_finding AS finding "
-        "JOIN reconciliation_difference AS difference ON difference.id = finding.difference_id "
-        "WHERE finding.run_id = :run AND finding.difference_id > :after AND difference.live "
-        "AND difference.state = 'open' ORDER BY finding.difference_id LIMIT :limit",
+        f"{_OPEN_OF}AND difference.surplus < 0 {_NEXT}",
         run=run.id,
         after=after,
         limit=limit,

@@ -171,6 +171,8 @@ class _Reconciliation:
                 self.options.progress(run.scope, self.totals)
             if self.options.heal:
                 await self._heal(decided)
+        if self.options.heal:
+            await self._raise()
         await self._look_again()
 
         def finish(tx: Transaction) -> None:
@@ -226,11 +228,34 @@ class _Reconciliation:
         return [each for each in decided if each.fix is not None]
 
     async def _heal(self, decided: Sequence[Decided]) -> None:
-        raising = [each for each in decided if healing.raises_offer(each)]
+        """Heal what raises no offer; the rest waits for the end of the comparison."""
         ready = [each for each in decided if not healing.raises_offer(each)]
-        if raising and await self._orders_are_known():
-            ready += await self._still_open([each.difference for each in raising])
         await healing.heal(self.runtime, self.run.channel, ready)
+
+    async def _raise(self) -> None:
+        """Heal what raises an offer: after the orders, and after one more look at all of it.
+
+        A look reads the whole list of a channel, so that there is one for many differences.
+        """
+        database, last = self.runtime.database, ""
+        limit = COMPARISONS[self.run.scope].looks_at_once
+        while lower := await database.read(
+            partial(findings.lower_of, run=self.run, after=last, limit=limit)
+        ):
+            last = lower[-1]["id"]
+            raising = await database.read(partial(self._raising, lower))
+            if not raising or not await self._orders_are_known():
+                continue
+            outcomes = await self._second_look(raising)
+            for start in range(0, len(outcomes), BATCH):
+                batch = outcomes[start : start + BATCH]
+                ready = await database.write(partial(self._settle, batch, None))
+                await healing.heal(self.runtime, self.run.channel, ready)
+
+    def _raising(self, rows: Sequence[ReconciliationDifferenceRow], tx: Transaction) -> list[str]:
+        """Return the references of those subjects that the policy heals without a person."""
+        decided = fix_rules.decide(tx, self.run.channel, rows, self.runtime.clock())
+        return [each.difference["about"] for each in decided if each.fix is not None]
 
     async def _orders_are_known(self) -> bool:
         """Return whether no order that is not known here can explain a lower quantity there.
@@ -256,11 +281,6 @@ class _Reconciliation:
                     and not row["not_compared"]
                 )
         return self.may_raise
-
-    async def _still_open(self, rows: Sequence[ReconciliationDifferenceRow]) -> list[Decided]:
-        """Look at subjects again, and return what the policy decides about what is still open."""
-        outcomes = await self._second_look([row["about"] for row in rows])
-        return await self.runtime.database.write(partial(self._settle, outcomes, None))
 
     async def _second_look(self, abouts: Sequence[str]) -> Sequence[Compared]:
         look = COMPARISONS[self.run.scope].look_again
