@@ -37,7 +37,7 @@ from hub_api.engine.limits import (
     Variables,
     check_cost,
     check_shape,
-    items_in,
+    items_cost,
     measure,
 )
 from hub_api.engine.plan import Planner
@@ -103,7 +103,7 @@ class Operation:
                 value if isinstance(value, (int, float)) or value == "" else None for value in given
             )
             measured = self.measures.get(key) or self._measure(key, variables)
-        cost = measured.cost + items_in(variables, self.limits)
+        cost = measured.cost + items_cost(variables, self.limits)
         check_cost(cost, self.limits)
         return cost
 

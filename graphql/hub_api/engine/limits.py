@@ -78,12 +78,14 @@ class LimitExceeded(GraphQLError):
 
 #: Entries of an object that cost nothing: no input has more fields.
 OBJECT_ENTRIES_FREE = 100
+#: Items of lists that cost 1 together: the largest command, of 20,000 units, has to fit.
+ITEMS_A_POINT = 4
 
 
-def items_in(variables: Variables, limits: Limits) -> int:
-    """Count the items of all lists in the variables, before anything is made of them.
+def items_cost(variables: Variables, limits: Limits) -> int:
+    """Return the cost of the items of all lists in the variables, before anything is made of them.
 
-    Counting ends above `cost_max`, since each item costs 1. Raises LimitExceeded (DEPTH_LIMIT)
+    Counting ends above what `cost_max` allows. Raises LimitExceeded (DEPTH_LIMIT)
     where they are nested too deeply.
     """
     count, level = 0, 0
@@ -100,11 +102,11 @@ def items_in(variables: Variables, limits: Limits) -> int:
             else:
                 count += max(0, len(value) - OBJECT_ENTRIES_FREE)
                 children = value.values()
-            if count > limits.cost_max:
-                return count
+            if count > limits.cost_max * ITEMS_A_POINT:
+                return limits.cost_max + 1
             inner += [each for each in children if isinstance(each, (list, dict))]
         values, level = inner, level + 1
-    return count
+    return -(-count // ITEMS_A_POINT)
 
 
 @dataclass(frozen=True, slots=True)

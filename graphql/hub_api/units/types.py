@@ -1,6 +1,7 @@
 """Units: what they are, where they are, and how it came to be so."""
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -356,21 +357,8 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(unit_views.holds).load(self.id)
         now = micros(info.context.clock())
-        return [
-            Hold(
-                kind=HoldKind(row["kind"]),
-                reference=row["reference"],
-                reason=row["reason"],
-                placed_by=row["placed_by"],
-                placed_at=moment(row["placed_at"]),
-                expires_at=_moment(row["expires_at"]),
-                ttl_seconds=None
-                if row["expires_at"] is None
-                else (row["expires_at"] - now) // MICROS_A_SECOND,
-            )
-            for row in rows
-            if row["expires_at"] is None or row["expires_at"] > now
-        ]
+        in_force = [row for row in rows if row["expires_at"] is None or row["expires_at"] > now]
+        return each(partial(_hold, now=now), in_force)
 
     @strawberry.field(description="The order that it is promised to or was sold on.")
     async def order(self, info: Info) -> UnitOrder | None:
@@ -418,6 +406,19 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         info.context.require(*STAFF)
         rows = await info.context.loaders.of(service_history).load(self.id)
         return each(ServiceRecord.of, rows)
+
+
+def _hold(row: Row, now: int) -> Hold:
+    ends = row["expires_at"]
+    return Hold(
+        kind=HoldKind(row["kind"]),
+        reference=row["reference"],
+        reason=row["reason"],
+        placed_by=row["placed_by"],
+        placed_at=moment(row["placed_at"]),
+        expires_at=_moment(ends),
+        ttl_seconds=None if ends is None else (ends - now) // MICROS_A_SECOND,
+    )
 
 
 def _details(text: str | None) -> Any:
