@@ -69,6 +69,7 @@ def start(role: str, database_url: str, folder: Path, **more: str) -> HubProcess
         **{name: value for name, value in os.environ.items() if "SERIAL_HUB" not in name},
         "SERIAL_HUB_DATABASE": database_url,
         "SERIAL_HUB_SECRET_KEY": KEY,
+        "SERIAL_HUB_PRIVATE_HOSTS": "127.0.0.1",
         "SERIAL_HUB_PORT": str(port),
         # Nothing but what the test is about happens by schedule.
         "SERIAL_HUB_POLL_SECONDS": "3600",
