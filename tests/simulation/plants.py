@@ -45,13 +45,8 @@ class Bug:
 
 def _two_promises(patch: pytest.MonkeyPatch) -> None:
     """Nothing looks whether a unit is promised already."""
-    sellable = allocation.sellable
-
-    def careless(*given: Any) -> tuple[str, dict[str, Any]]:
-        condition, values = sellable(*given)
-        return condition.replace("unit.promised_to IS NULL", "1 = 1"), values
-
-    patch.setattr(allocation, "sellable", careless)
+    patch.setattr(allocation, "FREE", "1 = 1")
+    patch.setattr(allocation, "FREE_OR_LAPSED", "1 = 1")
     rule = replace(LIFECYCLE[Action.ALLOCATE], promised=None)
     patch.setitem(LIFECYCLE, Action.ALLOCATE, rule)
 

@@ -13,10 +13,9 @@ from hub.reconciliation.kinds import CHOICES, Cause, Fix, Kind, State
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.reconciliation.listing_imports import IMPORTED_MAX
 from hub.reconciliation.plans import Planned
-from hub.storage.documents import document, values
+from hub.storage.documents import document, readable, values
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
-from hub_api.engine.stored import each
 
 
 @strawberry.type(description="A record that proves the cause of a difference.")
@@ -109,7 +108,7 @@ class Difference:
             surplus=row["surplus"],
             cause=Cause(row["cause"]),
             evidence=row["evidence"],
-            proofs=each(_proof, values(row["proofs"])),
+            proofs=readable(_proof, values(row["proofs"])),
             severity=Severity(row["severity"]),
             fix=Fix(row["fix"]),
             choices=list(CHOICES.get(Kind(row["kind"]), ())),
@@ -142,6 +141,10 @@ def _proof(stored: dict[str, str]) -> DifferenceProof:
         at=datetime.fromisoformat(stored["at"]),
         text=stored["text"],
     )
+
+
+def _not_compared(stored: dict[str, str]) -> "NotCompared":
+    return NotCompared(subject=stored["subject"], reason=stored["reason"])
 
 
 @strawberry.type(description="Differences of one kind, cause and fix on one channel.")
@@ -276,7 +279,7 @@ class ReconciliationRun:
             in_flight=row["in_flight"],
             explained=row["explained"],
             not_compared=row["not_compared"],
-            skipped=[NotCompared(**one) for one in values(row["skipped"])],
+            skipped=readable(_not_compared, values(row["skipped"])),
             closed=row["closed"],
             window_from=moment(row["window_from"]) if row["window_from"] else None,
             window_until=moment(row["window_until"]) if row["window_until"] else None,

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconciling.orders import LOOK, run
 
 from hub.reconciliation.kinds import Scope
 from hub.reconciliation.runs import start
 from jobs import relay
 from jobs.maintenance import sweep
+from reconciling_orders import LOOK, run
 from recording import stage
 from world import World
 
