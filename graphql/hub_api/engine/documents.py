@@ -37,7 +37,7 @@ from hub_api.engine.limits import (
     Variables,
     check_cost,
     check_shape,
-    items_cost,
+    items_in,
     measure,
 )
 from hub_api.engine.plan import Planner
@@ -103,9 +103,8 @@ class Operation:
                 value if isinstance(value, (int, float)) or value == "" else None for value in given
             )
             measured = self.measures.get(key) or self._measure(key, variables)
-        cost = measured.cost + items_cost(variables, self.limits)
-        check_cost(cost, self.limits)
-        return cost
+        check_cost(measured.cost, self.limits)
+        return measured.cost + items_in(variables, self.limits)
 
     def _measure(self, key: tuple[object, ...], variables: Variables) -> Measure:
         if len(self.measures) >= MEASURES_MAX:

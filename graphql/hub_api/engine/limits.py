@@ -78,14 +78,14 @@ class LimitExceeded(GraphQLError):
 
 #: Entries of an object that cost nothing: no input has more fields.
 OBJECT_ENTRIES_FREE = 100
-#: Items of lists that cost 1 together: the largest command, of 20,000 units, has to fit.
-ITEMS_A_POINT = 4
+#: Items of all lists in the variables: 20,000 units, each with a further name, have to fit.
+ITEMS_MAX = 50_000
 
 
-def items_cost(variables: Variables, limits: Limits) -> int:
-    """Return the cost of the items of all lists in the variables, before anything is made of them.
+def items_in(variables: Variables, limits: Limits) -> int:
+    """Count the items of all lists in the variables, before anything is made of them.
 
-    Counting ends above what `cost_max` allows. Raises LimitExceeded (DEPTH_LIMIT)
+    Each costs 1. Raises LimitExceeded: COST_LIMIT for more than ITEMS_MAX, DEPTH_LIMIT
     where they are nested too deeply.
     """
     count, level = 0, 0
@@ -102,11 +102,11 @@ def items_cost(variables: Variables, limits: Limits) -> int:
             else:
                 count += max(0, len(value) - OBJECT_ENTRIES_FREE)
                 children = value.values()
-            if count > limits.cost_max * ITEMS_A_POINT:
-                return limits.cost_max + 1
+            if count > ITEMS_MAX:
+                raise LimitExceeded("COST_LIMIT", "list items in its variables,", count, ITEMS_MAX)
             inner += [each for each in children if isinstance(each, (list, dict))]
         values, level = inner, level + 1
-    return -(-count // ITEMS_A_POINT)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
