@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import partial
 
 from connectors import LookupWarranty, PullReturns, SnapshotOrders, SnapshotStock
-from connectors.registry import SettingsInvalid
 from connectors.remote import rate_limit_wait
 from hub.errors import RunUnderWay
 from hub.reconciliation import findings, fix_rules, marks, questions, run_views, runs, schedules
@@ -96,11 +95,16 @@ def supported(runtime: Runtime, channel: ChannelRow) -> list[Scope]:
 
 
 def supported_if_connected(runtime: Runtime, channel: ChannelRow) -> list[Scope]:
-    """Return the scopes of a channel; none where its settings are not valid any more."""
+    """Return the scopes of a channel; none where its connector cannot be made.
+
+    Whatever the reason, such a channel stops no other one.
+    """
     try:
         return supported(runtime, channel)
-    except SettingsInvalid as error:
-        logger.warning("%s cannot be reconciled: %s", channel["code"], error)
+    except Exception as error:
+        logger.warning(
+            "%s cannot be reconciled: %s: %s", channel["code"], type(error).__name__, error
+        )
         return []
 
 

@@ -57,6 +57,16 @@ def test_a_channel_that_cannot_be_opened_stops_no_other(world: World) -> None:
     assert asyncio.run(reconcile.reconcile_due(QUARTER, runtime)) == "0 runs over 0 channels"
 
 
+def test_a_channel_whose_connector_is_not_installed_stops_no_other(world: World) -> None:
+    gone = world.channel("orphan")
+    world.write(
+        lambda tx: tx.run("UPDATE channel SET connector = 'gone' WHERE id = :id", id=gone["id"])
+    )
+    runtime = world.runtime()
+    world.pass_time(hours=1)
+    assert asyncio.run(reconcile.reconcile_due(QUARTER, runtime)) == "0 runs over 0 channels"
+
+
 @pytest.mark.parametrize(
     ("at", "covered"),
     [
