@@ -35,12 +35,18 @@ def add(tx: Transaction, run: Run, abouts: Sequence[str]) -> None:
     tx.insert("reconciliation_mark", ("run_id", "about"), [(run.id, each) for each in short])
 
 
-def forget(tx: Transaction, run: Run, *, limit: int) -> int:
-    """Delete marks of a run that has ended; return their number."""
+def forget(tx: Transaction, run_id: str, *, limit: int) -> int:
+    """Delete the first marks of a run that has ended, in the order of references.
+
+    Returns their number.
+    """
+    # A range of the key, not `IN (SELECT … LIMIT)`: PostgreSQL compares each mark with each of
+    # these while it has no statistics of a table that fills and empties.
     return tx.run(
-        "DELETE FROM reconciliation_mark WHERE run_id = :run AND about IN ("
-        "SELECT about FROM reconciliation_mark WHERE run_id = :run LIMIT :limit)",
-        run=run.id,
+        "DELETE FROM reconciliation_mark WHERE run_id = :run AND about <= (SELECT MAX(about) FROM ("
+        "SELECT about FROM reconciliation_mark WHERE run_id = :run ORDER BY about LIMIT :limit"
+        ") AS first)",
+        run=run_id,
         limit=limit,
     )
 
@@ -52,11 +58,4 @@ def forget_ended(tx: Transaction, *, limit: int) -> int:
         "JOIN reconciliation_run ON reconciliation_run.id = mark.run_id "
         "WHERE reconciliation_run.state <> 'running' LIMIT 1"
     )
-    if ended is None:
-        return 0
-    return tx.run(
-        "DELETE FROM reconciliation_mark WHERE run_id = :run AND about IN ("
-        "SELECT about FROM reconciliation_mark WHERE run_id = :run LIMIT :limit)",
-        run=ended,
-        limit=limit,
-    )
+    return 0 if ended is None else forget(tx, ended, limit=limit)

@@ -41,8 +41,9 @@ def _findings(tx: Transaction, before: datetime, limit: int) -> int:
     if not found:
         return 0
     return tx.run(
-        "DELETE FROM reconciliation_finding WHERE run_id = :run AND difference_id IN ("
-        "SELECT difference_id FROM reconciliation_finding WHERE run_id = :run LIMIT :limit)",
+        "DELETE FROM reconciliation_finding WHERE run_id = :run AND difference_id <= ("
+        "SELECT MAX(difference_id) FROM (SELECT difference_id FROM reconciliation_finding "
+        "WHERE run_id = :run ORDER BY difference_id LIMIT :limit) AS first)",
         run=found[0]["run_id"],
         limit=limit,
     )

@@ -51,5 +51,5 @@ async def held(runtime: Runtime, run: Run) -> AsyncIterator[None]:
 
 async def forget_marks(runtime: Runtime, run: Run) -> None:
     """Delete the marks of a run that has ended, in short transactions."""
-    while await runtime.database.write(lambda tx: marks.forget(tx, run, limit=MARKS_AT_ONCE)):
+    while await runtime.database.write(lambda tx: marks.forget(tx, run.id, limit=MARKS_AT_ONCE)):
         pass
