@@ -60,6 +60,8 @@ class Kind(StrEnum):
     LEDGER_SEAL = "ledger_seal"  # an event, a unit or a checkpoint differs from what was sealed
     LEDGER_BALANCE = "ledger_balance"  # counts, places or holds of units do not add up
     LEDGER_FORMAT = "ledger_format"  # a serial breaks the rule that its product has by now
+    LEDGER_DUPLICATE = "ledger_duplicate"  # serials of two units look alike: they may be one unit
+    LEDGER_ORPHAN = "ledger_orphan"  # a unit in stock or sold whose receipt was never recorded
     WARRANTY_DATES = "warranty_dates"  # the manufacturer's days are not those of the sale
     WARRANTY_PRODUCT = "warranty_product"  # the manufacturer knows another product by the serial
     FOREIGN_REGISTRATION = "foreign_registration"  # not sold here, and registered to somebody

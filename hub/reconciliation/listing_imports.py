@@ -25,10 +25,6 @@ class _Listing(TypedDict):
     title: str | None
 
 
-class _Sku(TypedDict):
-    sku: str
-
-
 @dataclass(frozen=True, slots=True)
 class RefusedListing:
     """A listing that became no product, with the reason."""
@@ -63,14 +59,14 @@ def register(
         raise InvalidInput(f"name 1 to {IMPORTED_MAX} SKUs", field="skus")
     reference(work.tx, "manufacturer", "code", manufacturer)
     listings = _unknown(work, channel, skus)
-    found = [row["sku"] or "" for row in listings]
-    alike, known = written_alike(work.tx, found), _known(work, found)
+    alike = written_alike(work.tx, [row["sku"] or "" for row in listings])
+    known = set[str]()
     done = ImportedListings([], [])
     for row in listings:
         sku = (row["sku"] or "").strip()
         plain = sku.replace(" ", "").lower()
         if sku in known:
-            continue  # a second listing of the same SKU, or a product since the last run
+            continue  # a second listing of the same SKU
         reason = _refusal(row, alike.get(plain)) or _registered(
             work,
             ProductCard(
@@ -89,11 +85,6 @@ def register(
     return done
 
 
-def _known(work: Work, skus: Sequence[str]) -> set[str]:
-    rows = work.tx.rows_as(_Sku, "SELECT sku FROM product WHERE sku IN (:skus...)", skus=list(skus))
-    return {row["sku"] for row in rows}
-
-
 def _unknown(work: Work, channel: ChannelRow, skus: Sequence[str] | None) -> list[_Listing]:
     wanted = "" if skus is None else " AND seen.sku IN (:skus...)"
     return work.tx.rows_as(
@@ -102,7 +93,9 @@ def _unknown(work: Work, channel: ChannelRow, skus: Sequence[str] | None) -> lis
         "FROM reconciliation_difference AS difference LEFT JOIN observed_listing AS seen "
         "ON seen.channel_id = difference.channel_id AND seen.about = difference.about "
         "WHERE difference.channel_id = :channel AND difference.kind = 'unknown_listing' "
-        f"AND difference.state = 'open' AND live{wanted} ORDER BY difference.id LIMIT :limit",
+        f"AND difference.state = 'open' AND live{wanted} AND NOT EXISTS ("
+        "SELECT 1 FROM product WHERE product.sku = seen.sku) "
+        "ORDER BY difference.id LIMIT :limit",
         channel=channel["id"],
         limit=IMPORTED_MAX,
         **({} if skus is None else {"skus": list(skus)}),

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TypedDict
 
 from hub import cases
-from hub.cases import CaseKind, Finding, Severity
+from hub.cases import CaseKind, Finding, Severity, quality
+from hub.cases.quality import Check
 from hub.commands.context import CommandContext
 from hub.reconciliation.kinds import Fix, Kind
 from hub.reconciliation.runs import Run
@@ -38,6 +39,7 @@ GROUPED = {
     ),
 }
 BROKEN = frozenset({Kind.LEDGER_SEAL, Kind.LEDGER_BALANCE})
+CHECKED = {Kind.LEDGER_DUPLICATE: Check.LOOK_ALIKE, Kind.LEDGER_ORPHAN: Check.WITHOUT_RECEIPT}
 
 
 class _CaseId(TypedDict):
@@ -75,6 +77,32 @@ def ask(
                 severity=Severity(row["severity"]),
                 summary=f"{run.channel['name']}: {row['evidence']}{error}",
                 details={"difference": row["id"], "run": run.id},
+            ),
+            [row["id"]],
+            now,
+        )
+
+
+def ask_of_records(
+    tx: Transaction, rows: Sequence[ReconciliationDifferenceRow], now: datetime
+) -> None:
+    """Open or update the cases of records that may be wrong: those of their data quality checks."""
+    for row in rows:
+        check = CHECKED.get(Kind(row["kind"]))
+        if check is None:
+            continue
+        _report(
+            tx,
+            Finding(
+                kind=quality.KINDS[check],
+                subject=row["subject"],
+                severity=Severity(row["severity"]),
+                summary=row["evidence"],
+                details={
+                    "check": str(check),
+                    "unit": row["unit_id"],
+                    "difference": row["id"],
+                },
             ),
             [row["id"]],
             now,

@@ -22,13 +22,15 @@ from hub.ledger.command import UnitCommand
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
-from hub.reconciliation import findings, fix_rules, healing, questions, runs
+from hub.reconciliation import findings, fix_rules, healing, questions, runs, schedules
 from hub.reconciliation.kinds import Cause, Difference, Fix, Kind, Totals, different, matched
 from hub.reconciliation.kinds import Scope as Comparison
 from hub.reconciliation.runs import Run
+from hub.reconciliation.schedules import Planned
 from hub.settings import Settings
 from hub.storage.database import Database, open_database
 from hub.storage.migrations import migrate
+from hub.storage.rows import ChannelRow
 from hub.storage.sql import Row, Transaction
 from hub.sync import bindings, channels, inbox, job_runs, listings, outbox
 from hub.sync.channels import ChannelCard
@@ -130,6 +132,12 @@ class FakeServices:
         count = await self.database.write(work)
         return count, count, 0
 
+    async def schedules(self, channel: ChannelRow) -> list[Planned]:
+        scopes = {channel["id"]: [Comparison.LEVELS, Comparison.ORDERS]}
+        every = timedelta(minutes=15)
+        found = await self.database.read(lambda tx: schedules.planned(tx, [channel], scopes, every))
+        return found[channel["id"]]
+
     async def check(self, channel: Row) -> None:
         self.checked.append(channel["code"])
         if self.problem is not None:
@@ -194,8 +202,13 @@ class Shop:
         )
 
     def _keys(self, tx: Transaction) -> None:
-        for name, scope in (("Mara, day shift", "ops"), ("Dock scanner 3", "scanner")):
-            key_id, secret = keys.create(tx, name, [keys.Scope(scope)], self.now)
+        for name, scope, *more in (
+            ("Mara, day shift", "ops"),
+            ("Dock scanner 3", "scanner"),
+            ("Iva, back office", "admin", "ops"),
+        ):
+            scopes = [keys.Scope(each) for each in (scope, *more)]
+            key_id, secret = keys.create(tx, name, scopes, self.now)
             self.ids[scope], self.secrets[scope] = key_id, secret
 
     def fill(self) -> "Shop":

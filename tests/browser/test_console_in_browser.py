@@ -161,6 +161,7 @@ def test_an_ops_person_signs_in_and_finds_what_happened(
     for name, path in (
         ("runs", "/runs"),
         ("differences", "/differences"),
+        ("service-levels", "/service-levels?channel=northwind"),
         ("run-orders", f"/runs/{shop.ids['northwind-orders']}"),
         ("run-print", f"/runs/{shop.ids['northwind-orders']}/print"),
         ("units", "/units"),

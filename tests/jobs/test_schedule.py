@@ -18,7 +18,7 @@ from hub.storage.sql import Row
 from hub.sync import channels, job_runs, own_channels
 from hub.vocabulary import WarrantyStatus
 from jobs import relay, schedule
-from jobs.maintenance import integrity, sweep
+from jobs.maintenance import integrity, quality, sweep
 from jobs.reconciliation import ledger
 from jobs.runtime import Runtime
 from jobs.schedule import Job
@@ -239,6 +239,35 @@ def test_every_job_works_beside_a_channel_that_is_the_hub_itself(world: World) -
         row = world.rows("SELECT id FROM channel WHERE code = :code", code=code)[0]
         asyncio.run(relay.drain(runtime, row["id"]))
     assert connector.shown == {"CAM": 1}
+    assert world.open_cases() == []
+
+
+@pytest.mark.req("R151")
+def test_look_alikes_and_units_without_a_receipt_are_differences_of_the_ledger(
+    world: World,
+) -> None:
+    world.receive("SN-100", "SN-200", "SN-300")
+    world.receive("SN-10O")
+    world.receive("SN-1O0")  # looks like two others, and is one subject
+    receipt = "UPDATE unit SET received_at = :at WHERE serial = 'SN-300'"
+    world.write(lambda tx: tx.run(receipt, at=None))
+    signer, runtime = Signer(world.vault), world.runtime()
+    assert asyncio.run(ledger.verify(signer, runtime)) == "5 subjects compared, 3 differ"
+    found = "SELECT kind, subject, state FROM reconciliation_difference ORDER BY kind, subject"
+    assert [tuple(row.values()) for row in world.rows(found)] == [
+        ("ledger_duplicate", "SN-10O", "open"),
+        ("ledger_duplicate", "SN-1O0", "open"),
+        ("ledger_orphan", "SN-300", "open"),
+    ]
+    asked = [("duplicate_serial", "SN-10O"), ("duplicate_serial", "SN-1O0"),
+             ("missing_record", "SN-300")]  # fmt: skip
+    assert sorted(world.open_cases()) == asked
+    asyncio.run(quality.examine(runtime))
+    assert sorted(world.open_cases()) == asked  # the check and the run share the case
+    world.write(lambda tx: tx.run(receipt, at=1))
+    world.do(Action.WRITE_OFF, "SN-10O", "SN-1O0", reason="typing errors")
+    asyncio.run(ledger.verify(signer, runtime))
+    assert {row["state"] for row in world.rows(found)} == {"closed"}
     assert world.open_cases() == []
 
 

@@ -3,8 +3,9 @@
 import strawberry
 
 from hub.access.keys import Scope
+from hub.catalogue import manufacturers
 from hub.storage import paging
-from hub_api.catalogue.types import Location, Product
+from hub_api.catalogue.types import Location, Manufacturer, Product
 from hub_api.common.context import Info
 from hub_api.engine.stored import each
 
@@ -28,6 +29,12 @@ class CatalogueQuery:
             )
         )
         return each(Product.of, rows)
+
+    @strawberry.field(description="All manufacturers, by code.")
+    async def manufacturers(self, info: Info) -> list[Manufacturer]:
+        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        rows = await info.context.read(manufacturers.every)
+        return [Manufacturer(code=row["code"], name=row["name"]) for row in rows]
 
     @strawberry.field(description="All places, by code.")
     async def locations(self, info: Info) -> list[Location]:

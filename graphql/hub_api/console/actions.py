@@ -15,6 +15,7 @@ from hub_api.console.session import HOME, Form, read_form, value
 
 Act = Callable[[Visit], Awaitable[Response]]
 Result = Mapping[str, Any]
+REASONS_SHOWN = 3  # of refused listings, in a message
 
 
 def _key() -> str:
@@ -97,6 +98,44 @@ async def _dismiss_all(visit: Visit, form: Form) -> tuple[str, str, str]:
     return "", "ok" if count else "attention", f"{number(count)} dismissed."
 
 
+async def _import_listings(visit: Visit, form: Form) -> tuple[str, str, str]:
+    given = {name: value(form, name) for name in ("channel", "manufacturer", "tracking")}
+    result = await _do(visit, "import_listings", **given)
+    registered, refused = len(result["registered"]), result["refused"]
+    became = "listing is a product" if registered == 1 else "listings are products"
+    text = f"{number(registered)} {became} now"
+    text += "; the next run of stock levels binds what is listed." if registered else "."
+    if refused:
+        shown = "; ".join(f"{each['sku']}: {each['reason']}" for each in refused[:REASONS_SHOWN])
+        more = f"; and {number(len(refused) - REASONS_SHOWN)} more" * (len(refused) > REASONS_SHOWN)
+        text += f" {number(len(refused))} refused: {shown}{more}."
+    return "", "attention" if refused or not registered else "ok", text
+
+
+async def _promise(visit: Visit, form: Form) -> tuple[str, str, str]:
+    channel = value(form, "channel")
+    await _do(
+        visit,
+        "promise",
+        channel=channel,
+        detect=_whole(form, "detect", 60),
+        heal=_whole(form, "heal", 60),
+        unattended=_whole(form, "unattended", 1),
+    )
+    where = f"service-levels?channel={quote(channel)}"
+    return HOME + where, "ok", "The promises apply from now on; they are checked every few minutes."
+
+
+def _whole(form: Form, name: str, factor: int) -> int | None:
+    """Read a number of a form, times a factor; None for an empty one."""
+    if not (text := value(form, name)):
+        return None
+    try:
+        return round(float(text) * factor)
+    except (ValueError, OverflowError):
+        raise Unanswered(f"{text} is no number.", "INVALID_INPUT") from None
+
+
 async def _assign(visit: Visit, _: Form) -> tuple[str, str, str]:
     result = await _do(visit, "assign", id=visit.part("id"), owner=visit.context.caller.name)
     return "", "ok", f"The case belongs to {result['owner']} now."
@@ -170,6 +209,8 @@ async def _replay_webhook(visit: Visit, form: Form) -> tuple[str, str, str]:
 ACTIONS: Mapping[str, Act] = {
     "/runs": _action("runs", _reconcile),
     "/differences/heal": _action("differences", _heal_all),
+    "/differences/import": _action("differences", _import_listings),
+    "/service-levels": _action("service-levels", _promise),
     "/differences/dismiss": _action("differences", _dismiss_all),
     "/differences/{id}/heal": _action("differences", _heal),
     "/differences/{id}/dismiss": _action("differences", _dismiss),

@@ -221,6 +221,17 @@ SCOPE: Words = {
     "WARRANTIES": "Warranties",
     "LEDGER": "The ledger itself",
 }
+TRACKING: Words = {
+    "NONE": "Quantities only",
+    "LOT": "By lot",
+    "SERIAL": "By serial",
+    "SERIAL_LOT": "By serial and lot",
+}
+MEASURE: Words = {
+    "DETECT": "Detected within",
+    "HEAL": "Ended within",
+    "UNATTENDED": "Healed without a person",
+}
 RUN_STATE: Words = {"running": "Running", "finished": "Finished", "failed": "Failed"}
 DIFFERENCE: Words = {
     "QUANTITY": "Quantity differs",
@@ -250,6 +261,8 @@ DIFFERENCE: Words = {
     "LEDGER_SEAL": "Changed after it was sealed",
     "LEDGER_BALANCE": "Does not add up",
     "LEDGER_FORMAT": "Serial breaks its rule",
+    "LEDGER_DUPLICATE": "Two serials look alike",
+    "LEDGER_ORPHAN": "Receipt not recorded",
 }
 CAUSE: Words = {
     "FOREIGN_EDIT": "Somebody edited it on the channel",
@@ -327,6 +340,8 @@ VOCABULARIES: Mapping[str, Words] = {
     "case_state": CASE_STATE,
     "scope": SCOPE,
     "run_state": RUN_STATE,
+    "tracking": TRACKING,
+    "measure": MEASURE,
     "difference": DIFFERENCE,
     "cause": CAUSE,
     "fix": FIX,

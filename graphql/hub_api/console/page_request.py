@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.access.keys import Scope
 from hub_api.common.context import Context
 from hub_api.console.client import Answer, Client, Unanswered
 from hub_api.console.rendering import Looks
@@ -51,6 +52,7 @@ class Visit:
             **values,
             **more,
             "me": self.context.caller,
+            "may_administer": self.context.caller.may(Scope.ADMIN),
             "next_page": self._next_page,
             "first_page": self._first_page,
         }

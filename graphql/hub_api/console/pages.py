@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -134,6 +135,18 @@ async def _unit(visit: Visit) -> Response:
     )
 
 
+async def _service_levels(visit: Visit) -> Response:
+    channel = visit.given("channel")["channel"]
+    if channel is None:
+        channels = (await visit.ask("first_channel")).data["channels"]
+        if not channels:
+            return visit.show("service_levels.html", {"reconciliationLevels": None})
+        first = quote(str(channels[0]["code"]))
+        return RedirectResponse(f"/console/service-levels?channel={first}", 303)
+    answer = await visit.ask("service_levels", channel=channel)
+    return visit.show("service_levels.html", answer.data)
+
+
 PAGED = ("after",)
 PAGES: Mapping[str, Page] = {
     "/": _overview,
@@ -143,6 +156,7 @@ PAGES: Mapping[str, Page] = {
     "/runs/{id}/print": run_print,
     "/runs/{id}": _plain("run", parts=("id",), filters=PAGED),
     "/differences": _plain("differences", filters=("state", "kind", "channel", *PAGED)),
+    "/service-levels": _service_levels,
     "/units": _units,
     "/units/{id}/certificate": certificates.show,
     "/units/{id}": _unit,

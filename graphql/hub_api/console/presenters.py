@@ -1,7 +1,7 @@
 """Readings: what an answer of the API means to somebody who looks at it."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from hub_api.console import labels as words
@@ -127,6 +127,39 @@ def _bundle(groups: list[Mapping[str, Any]]) -> Bundle:
         fixes=fixes,
         sample=groups[0]["sample"],
     )
+
+
+class TrendBar(NamedTuple):
+    """One day of a chart: where it stands, and how high its two bars are, of a hundred."""
+
+    on: str
+    x: int
+    begun: int
+    ended: int
+
+
+DAY_WIDTH = 30  # of which the bars take twenty
+
+
+def trend(levels: Mapping[str, Any]) -> list[TrendBar]:
+    """Return a bar for each day of a period: differences that began, and those that ended."""
+    first = words.moment(levels["since"]).date()
+    last = words.moment(levels["until"]).date()
+    days = {day["on"]: day for day in levels["days"]}
+    begun = {on: day["begun"] for on, day in days.items()}
+    ended = {on: day["healed"] + day["closed"] for on, day in days.items()}
+    highest = max([*begun.values(), *ended.values(), 1])
+    found = []
+    for number in range((last - first).days + 1):
+        on = (first + timedelta(days=number)).isoformat()
+        heights = [-(-100 * each.get(on, 0) // highest) for each in (begun, ended)]
+        found.append(TrendBar(on, number * DAY_WIDTH, *heights))
+    return found
+
+
+def promised(levels: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the promises for a channel by what they are about."""
+    return {promise["measure"]: promise for promise in levels["promises"]}
 
 
 class Claim(NamedTuple):

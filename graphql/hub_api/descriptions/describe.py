@@ -22,9 +22,10 @@ from graphql import (
 from hub_api.descriptions.arguments import ARGUMENTS
 from hub_api.descriptions.fields import FIELDS
 from hub_api.descriptions.process_values import PROCESS_VALUES
+from hub_api.descriptions.reconciliation_values import RECONCILIATION_VALUES
 from hub_api.descriptions.unit_values import UNIT_VALUES
 
-VALUES = UNIT_VALUES | PROCESS_VALUES
+VALUES = UNIT_VALUES | PROCESS_VALUES | RECONCILIATION_VALUES
 PAGES = {"Connection": "Page of a list.", "Edge": "Item of a page, with its cursor."}
 
 

@@ -101,10 +101,10 @@ def differences(proof: Proof, signed: Checked, balance: Balance) -> Iterator[Com
         yield _broken(Kind.LEDGER_BALANCE, f"{law}:{subject}", subject, evidence)
 
 
-def matched(proof: Proof, found: Drift) -> int:
-    """Return the number of units whose events, state and serial hold."""
+def matched(proof: Proof, found: Drift, suspects: int) -> int:
+    """Return the number of units whose events, state and serial hold and that no check suspects."""
     broken = {each.unit_id for each in proof.breaks}
-    return max(0, proof.units - len(broken) - found.number)
+    return max(0, proof.units - len(broken) - found.number - suspects)
 
 
 def _unit(unit_id: str, breaks: Sequence[Break]) -> Compared:

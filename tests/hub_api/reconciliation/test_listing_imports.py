@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from api_client import Caller, Hub, play
 from hub.access.keys import Scope as Right
+from hub.reconciliation import listing_imports
 from hub.reconciliation.kinds import Scope
 from hub.storage.sql import Row
 from jobs.runtime import Runtime
@@ -12,8 +15,8 @@ from recording import stage
 from world import World
 
 IMPORT = """mutation($tracking: Tracking! = SERIAL, $skus: [String!], $maker: String! = "ACME",
-    $channel: String! = "rec") {
-  done: importListings(idempotencyKey: "NEW", channel: $channel, manufacturer: $maker,
+    $channel: String! = "rec", $key: String! = "NEW") {
+  done: importListings(idempotencyKey: $key, channel: $channel, manufacturer: $maker,
     tracking: $tracking, skus: $skus) { __typename
     ... on ListingsImported { registered refused { sku reason } }
     ... on InvalidInput { field } ... on UnknownReference { field } } }"""
@@ -102,3 +105,12 @@ def test_only_named_skus_are_imported_and_a_product_is_never_overwritten(world: 
     assert ask(world, skus=["X"] * 501)["field"] == "skus"
     assert ask(world, maker="NOBODY")["__typename"] == "UnknownReference"
     assert ask(world, channel="none")["__typename"] == "UnknownReference"
+
+
+def test_an_import_goes_on_where_the_last_one_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_imports, "IMPORTED_MAX", 2)
+    shop(world, "LENS-1", "LENS-2", "LENS-3", "LENS-4", "LENS-5")
+    taken = [ask(world, key=f"K{number}")["registered"] for number in range(4)]
+    assert taken == [["LENS-1", "LENS-2"], ["LENS-3", "LENS-4"], ["LENS-5"], []]
