@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from api_client import Hub, play
 from connectors.testing.serving import serve
@@ -81,11 +81,13 @@ class Listener:
 
 
 @asynccontextmanager
-async def socket_to(url: str) -> AsyncIterator[Listener]:
-    """Open a socket."""
+async def socket_to(url: str, origin: str | None = None) -> AsyncIterator[Listener]:
+    """Open a socket, as a page of an origin would."""
     address = url.replace("http://", "ws://") + "/graphql"
     protocol = Subprotocol("graphql-transport-ws")
-    async with connect(address, subprotocols=[protocol]) as socket:
+    async with connect(
+        address, subprotocols=[protocol], origin=None if origin is None else Origin(origin)
+    ) as socket:
         assert socket.subprotocol == protocol
         yield Listener(socket)
 

@@ -29,12 +29,14 @@ from hub_api.engine.wire import TRY_AGAIN, TRY_AGAIN_WORDS
 from hub_api.http import graphiql
 from hub_api.http.access import Access
 from hub_api.http.channel_webhooks import Webhooks
+from hub_api.http.cors import CrossOrigin, KnownOrigins
 from hub_api.http.graphiql import GraphiQL
 from hub_api.http.hygiene import Hygiene
 from hub_api.http.limiter import Limiter
 from hub_api.http.sockets import GraphQLSockets
 from hub_api.http.uploads import Uploads
 from hub_api.http.view import GraphQLView
+from hub_api.public.gate import PublicGate
 from hub_api.schema import schema
 
 OPERATIONS = Path(__file__).parent / "operations"
@@ -73,14 +75,16 @@ def create_app(parts: Parts) -> Starlette:
     )
     examples = read_documents(OPERATIONS)
     execution = _execution(examples)
+    origins = KnownOrigins(access.origins)
     view = GraphQLView(
         execution,
         access.by_request,
         body_bytes_max=parts.settings.body_bytes_max,
         graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
-        sockets=GraphQLSockets(execution, access.by_socket),
+        sockets=GraphQLSockets(execution, access.by_socket, origins=origins),
         stopping=parts.stopping,
     )
+    endpoint = CrossOrigin(view, origins)
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
     uploads = Uploads(parts.database, access, parts.settings)
     console = Console(execution, access, examples)
@@ -101,8 +105,8 @@ def create_app(parts: Parts) -> Starlette:
     return Starlette(
         routes=[
             Route("/", lambda _: RedirectResponse("/console/")),
-            Route("/graphql", view),
-            WebSocketRoute("/graphql", view),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
             Mount("/static/graphiql", graphiql.files()),
             Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
             Route("/webhooks/{channel}", webhooks.answer, methods=["GET"]),
@@ -130,6 +134,7 @@ def _execution(examples: Mapping[str, str]) -> Execution:
         expose=expose,
         may_introspect=_may_introspect,
         spend=Limiter().spend,
+        gate=PublicGate(),
     )
 
 

@@ -54,6 +54,8 @@ from hub_api.kits.queries import KitQuery
 from hub_api.orders.direct_orders import DirectOrderMutation
 from hub_api.orders.mutations import OrderMutation
 from hub_api.orders.queries import OrderQuery
+from hub_api.public.mutations import PublicMutation
+from hub_api.public.queries import PublicQuery
 from hub_api.recalls.contact_mutations import PersonMutation
 from hub_api.recalls.contact_queries import PersonQuery
 from hub_api.recalls.mutations import RecallMutation
@@ -122,6 +124,7 @@ class Query(
     AdviceQuery,
     DeviceQuery,
     WebhookQuery,
+    PublicQuery,
     AdministrationQuery,
 ):
     """Questions."""
@@ -166,6 +169,7 @@ class Mutation(
     ImportMutation,
     NamingMutation,
     WebhookMutation,
+    PublicMutation,
     AdministrationMutation,
 ):
     """Commands."""

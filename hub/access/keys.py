@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,12 +10,15 @@ from typing import TypedDict
 
 import orjson
 
+from hub.access import web_origins
 from hub.catalogue import reference
 from hub.clock import micros, new_id
 from hub.errors import Forbidden, InvalidInput
 from hub.storage.sql import Transaction
 
 PREFIX = "shk_"
+PUBLISHABLE_PREFIX = "shp_"
+ORIGINS_MAX = 20  # of one publishable key
 
 
 class Scope(StrEnum):
@@ -57,6 +60,12 @@ class Caller:
     scopes: frozenset[Scope]
     client_id: str | None = None
     client: str | None = None  # its code
+    origins: frozenset[str] | None = None  # of web pages that a publishable key stands in
+
+    @property
+    def is_publishable(self) -> bool:
+        """Return whether anybody may read the key in a web page."""
+        return self.origins is not None
 
     def may(self, scope: Scope) -> bool:
         """Return whether the caller has a scope."""
@@ -103,6 +112,43 @@ def create(
     return key_id, secret
 
 
+def create_publishable(
+    tx: Transaction, name: str, origins: Sequence[str], now: datetime
+) -> tuple[str, str]:
+    """Create a key that stands in web pages; return its id and the key, which is no secret.
+
+    It reserves and checks out carts, by trusted documents over public fields, for pages of
+    `origins` such as ``https://shop.example``. Raises InvalidInput for a bad name or origin.
+    """
+    if not name.strip() or len(name) > 100:
+        raise InvalidInput("a key needs a name, at most 100 characters", field="name")
+    allowed = [web_origins.checked(each) for each in origins]
+    if not 0 < len(set(allowed)) <= ORIGINS_MAX:
+        raise InvalidInput(f"name 1 to {ORIGINS_MAX} origins", field="origins")
+    key_id, secret = new_id(), PUBLISHABLE_PREFIX + secrets.token_urlsafe(24)
+    tx.run(
+        "INSERT INTO api_key(id, name, digest, scopes, origins, created_at) "
+        "VALUES(:id, :name, :digest, :scopes, :origins, :now)",
+        id=key_id,
+        name=name,
+        digest=_digest(secret),
+        scopes=orjson.dumps([str(Scope.CARTS)]).decode(),
+        origins=orjson.dumps(sorted(set(allowed))).decode(),
+        now=micros(now),
+    )
+    return key_id, secret
+
+
+def origins(tx: Transaction) -> frozenset[str]:
+    """Return the origins of all publishable keys that were not revoked."""
+    rows = tx.rows_as(
+        _Origins,
+        "SELECT origins FROM api_key WHERE origins IS NOT NULL AND revoked_at IS NULL "
+        "ORDER BY id DESC LIMIT 1000",
+    )
+    return frozenset(each for row in rows for each in orjson.loads(row["origins"]))
+
+
 def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
     """Revoke a key; raises UnknownReference."""
     reference(tx, "api_key", "id", key_id)
@@ -122,6 +168,11 @@ class ListedKey(TypedDict):
     created_at: int
     revoked_at: int | None
     client: str | None
+    origins: str | None
+
+
+class _Origins(TypedDict):
+    origins: str
 
 
 class _CallerRow(TypedDict):
@@ -130,6 +181,7 @@ class _CallerRow(TypedDict):
     scopes: str
     client_id: str | None
     client: str | None
+    origins: str | None
 
 
 def listed(tx: Transaction) -> list[ListedKey]:
@@ -137,7 +189,8 @@ def listed(tx: Transaction) -> list[ListedKey]:
     return tx.rows_as(
         ListedKey,
         "SELECT api_key.id, api_key.name, api_key.scopes, api_key.created_at, api_key.revoked_at, "
-        "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
+        "client.code AS client, api_key.origins FROM api_key "
+        "LEFT JOIN client ON client.id = api_key.client_id "
         "ORDER BY api_key.id DESC LIMIT 1000",
     )
 
@@ -156,7 +209,8 @@ def _caller(tx: Transaction, condition: str, value: str) -> Caller | None:
     row = tx.row_as(
         _CallerRow,
         "SELECT api_key.id, api_key.name, api_key.scopes, api_key.client_id, "
-        "client.code AS client FROM api_key LEFT JOIN client ON client.id = api_key.client_id "
+        "client.code AS client, api_key.origins FROM api_key "
+        "LEFT JOIN client ON client.id = api_key.client_id "
         f"WHERE {condition} AND api_key.revoked_at IS NULL",
         value=value,
     )
@@ -164,7 +218,8 @@ def _caller(tx: Transaction, condition: str, value: str) -> Caller | None:
         return None
     granted = (CONTAINS[Scope(scope)] for scope in orjson.loads(row["scopes"]))
     scopes = frozenset[Scope]().union(*granted)
-    return Caller(row["id"], row["name"], scopes, row["client_id"], row["client"])
+    allowed = None if row["origins"] is None else frozenset[str](orjson.loads(row["origins"]))
+    return Caller(row["id"], row["name"], scopes, row["client_id"], row["client"], allowed)
 
 
 def _digest(secret: str) -> str:

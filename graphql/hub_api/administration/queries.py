@@ -28,6 +28,7 @@ class AdministrationQuery:
                 name=row["name"],
                 scopes=[Scope(scope) for scope in orjson.loads(row["scopes"])],
                 client=row["client"],
+                origins=None if row["origins"] is None else orjson.loads(row["origins"]),
                 created_at=moment(row["created_at"]),
                 revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
             )

@@ -27,6 +27,9 @@ class ApiKey:
     name: str
     scopes: list[Scope]
     client: str | None = strawberry.field(description="The client that it is bound to, by code.")
+    origins: list[str] | None = strawberry.field(
+        description="Origins of the pages that it may stand in; null: it is a secret key."
+    )
     created_at: datetime
     revoked_at: datetime | None
 

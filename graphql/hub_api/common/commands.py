@@ -24,6 +24,7 @@ from hub.commands import idempotency
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput
+from hub.storefront import shoppers
 from hub_api.common.context import Context, Info
 
 KEY = "idempotency_key"
@@ -161,7 +162,7 @@ def command(
         @functools.wraps(resolver)
         async def run(self: Any, info: Info, **arguments: Any) -> Any:
             info.context.require(*scopes)
-            key = arguments.pop(KEY)
+            key = shoppers.checked_name(info.context.caller, arguments.pop(KEY), "idempotencyKey")
             call = Call(info, declared, key, declared.digest(info.context, arguments))
             answer = await resolver(self, call, **arguments)
             assert call.is_recorded, declared.name  # a mutation without its key is our mistake

@@ -119,6 +119,7 @@ class Context:
     clock: Callable[[], datetime]
     loaders: Loaders
     private_webhooks: bool = False  # may go to http and to private networks
+    address: str = ""  # of the client, as far as proxies state it
 
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, TypeGuard, cast
+from typing import Any, Protocol, TypeGuard, cast
 
 from graphql import ExecutionResult, GraphQLError, execute_root_selection_set, subscribe
 from strawberry import Schema
@@ -39,6 +39,8 @@ DOCUMENT_MISS_COST = 100
 REFUSED_COST = 2_000
 #: A page of a thousand broken fields is one bug, not a thousand log entries.
 LOGGED_ERRORS_MAX = 5
+#: Fields that are not public, named in one refusal.
+FIELDS_NAMED = 5
 
 Expose = Callable[[BaseException], Mapping[str, Any] | None]
 Spend = Callable[[Any, int], Awaitable[float | None]]
@@ -90,6 +92,19 @@ class Asked:
         return sha256.lower()
 
 
+class Gate(Protocol):
+    """Holds some callers to trusted documents over some fields."""
+
+    fields: frozenset[str]
+    """The fields that they may select, as schema coordinates."""
+
+    def holds(self, context: Any) -> bool:
+        """Return whether the caller is held."""
+
+    async def text(self, context: Any, sha256: str) -> str | None:
+        """Return the trusted document of a hash; None if it is not trusted."""
+
+
 class Execution:
     """The one way in which this process answers GraphQL."""
 
@@ -101,6 +116,7 @@ class Execution:
         expose: Expose,
         may_introspect: Callable[[Any], bool],
         spend: Spend | None = None,
+        gate: Gate | None = None,
         timeout_seconds: float = 30.0,
         plans: bool = True,
     ) -> None:
@@ -112,11 +128,14 @@ class Execution:
         self._expose = expose
         self._may_introspect = may_introspect
         self._spend = spend
+        self._gate = gate
         self._timeout_seconds = timeout_seconds
         self._plans = plans
 
     async def find(self, asked: Asked, context: Any) -> Document:
         """Return the valid document that is meant, or raise `RequestError`."""
+        if self._gate is not None and self._gate.holds(context):
+            return await self._trusted(self._gate, asked, context)
         sha256 = asked.sha256()
         document = self._by_hash(sha256) if asked.query is None else None
         if document is None:
@@ -130,6 +149,34 @@ class Execution:
         if document.errors:
             raise RequestError(document.errors)
         return document
+
+    async def _trusted(self, gate: Gate, asked: Asked, context: Any) -> Document:
+        """Return the trusted document that is meant, by its text or its hash."""
+        sha256 = digest(asked.query) if asked.query is not None else asked.sha256()
+        if sha256 is None:
+            raise RequestError.of("There is no query in this request.")
+        text = await gate.text(context, sha256)
+        if text is None:
+            await self._charge(context, DOCUMENT_MISS_COST)
+            raise RequestError.of(
+                "This key asks trusted documents only, and this is none: push it with "
+                "`serial-hub documents push`.",
+                "DOCUMENT_NOT_TRUSTED",
+                403,
+                forced=False,
+            )
+        document = self.documents.load(text)
+        if document.errors:
+            raise RequestError(document.errors)
+        return document
+
+    def _check_fields(self, operation: Operation, context: Any) -> None:
+        gate = self._gate
+        if gate is None or not gate.holds(context):
+            return
+        if hidden := sorted(operation.static.coordinates - gate.fields):
+            names = ", ".join(hidden[:FIELDS_NAMED])
+            raise RequestError.of(f"Not public: {names}.", "FIELD_NOT_PUBLIC", 403, forced=False)
 
     def _by_hash(self, sha256: str | None) -> Document:
         if sha256 is None:
@@ -156,6 +203,7 @@ class Execution:
             raise RequestError([formatted(error, error.code)]) from None
         except GraphQLError as error:
             raise RequestError([formatted(error, "OPERATION_RESOLUTION_FAILURE")]) from None
+        self._check_fields(operation, context)
         if operation.static.introspection and not self._may_introspect(context):
             raise RequestError.of(
                 "You may not ask about the schema.", "INTROSPECTION_DISABLED", forced=False

@@ -120,6 +120,8 @@ class Measure:
     #: Variables that decide about the size of a page; without any the measure is static.
     sizes: tuple[str, ...]
     introspection: bool
+    #: Fields that it selects, as schema coordinates (`Availability.band`).
+    coordinates: frozenset[str]
     #: Nodes looked at: the work of measuring, which stays linear in the document.
     visits: int
 
@@ -169,6 +171,7 @@ class _Walk:
         self.open: set[str] = set()
         self.sizes: set[str] = set()
         self.introspection = False
+        self.coordinates: set[str] = set()
         self.visits = 0
 
     def selections(
@@ -218,6 +221,8 @@ class _Walk:
         if definition is None:
             below = self.below(node, None, level)
             return _Sum(1 + below.flat, 0, 1 + below.depth, aliases + below.aliases, 1)
+        assert parent is not None  # it has the field
+        self.coordinates.add(f"{parent.name}.{name}")
         below = self.below(node, get_named_type(definition.type), level)
         flat, per_item = self.priced(node, definition, below)
         depth, aliases = 1 + below.depth, aliases + below.aliases
@@ -312,6 +317,7 @@ def measure(
         cost=min(total.flat + total.per_item * limits.list_size_default, COST_CEILING),
         sizes=tuple(sorted(walk.sizes)),
         introspection=walk.introspection,
+        coordinates=frozenset(walk.coordinates),
         visits=walk.visits,
     )
 

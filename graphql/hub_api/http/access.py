@@ -12,6 +12,7 @@ from hub.access.keys import Caller
 from hub.access.vault import Vault
 from hub.storage.database import Database
 from hub_api.common.context import Context, Loaders, Services
+from hub_api.engine.wire import RequestError
 from hub_api.http.view import Unauthenticated
 
 
@@ -35,13 +36,13 @@ class Access:
 
     async def by_request(self, request: Request) -> Context:
         """Find the caller by ``Authorization: Bearer``, or raise Unauthenticated."""
-        return self.of(await self._caller(_bearer(request.headers.get("authorization"))))
+        return await self._opened(request, request.headers.get("authorization"))
 
     async def by_socket(self, socket: WebSocket, parameters: Mapping[str, Any]) -> Context:
         """Find the caller by the socket's header, or by ``authorization`` in connection_init."""
         given = parameters.get("authorization") or parameters.get("Authorization")
         header = given if isinstance(given, str) else socket.headers.get("authorization")
-        return self.of(await self._caller(_bearer(header)))
+        return await self._opened(socket, header)
 
     async def by_session(self, connection: HTTPConnection) -> Context | None:
         """Find the caller of a console session; None if there is none, or its key was revoked."""
@@ -54,6 +55,17 @@ class Access:
     async def by_secret(self, secret: str) -> Caller | None:
         """Find the caller of a secret; None if there is none."""
         return await self._database.read(lambda tx: keys.caller(tx, secret))
+
+    async def origins(self) -> frozenset[str]:
+        """Return the origins of pages that may call."""
+        return await self._database.read(keys.origins)
+
+    async def _opened(self, connection: HTTPConnection, header: str | None) -> Context:
+        caller = await self._caller(_bearer(header))
+        check_origin(caller, connection.headers.get("origin"))
+        context = self.of(caller)
+        context.address = connection.client.host if connection.client else ""
+        return context
 
     def of(self, caller: Caller) -> Context:
         """Make a context for a caller."""
@@ -74,8 +86,20 @@ class Access:
         return caller
 
 
+def check_origin(caller: Caller, origin: str | None) -> None:
+    """Raise RequestError where a publishable key does not come from a page of its origins."""
+    if caller.origins is None or origin in caller.origins:
+        return
+    shown = origin or "none"
+    raise RequestError.of(
+        f"This key is for pages of other origins, and the request states {shown[:200]}.",
+        "ORIGIN_NOT_ALLOWED",
+        403,
+    )
+
+
 def _bearer(header: str | None) -> str:
     scheme, _, secret = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise Unauthenticated("Send an API key: Authorization: Bearer shk_…")
+        raise Unauthenticated("Send an API key: Authorization: Bearer shk_… or shp_…")
     return secret.strip()

@@ -1,41 +1,89 @@
-"""The rate limiter: each API key has a bucket of cost that fills again by itself."""
+"""The rate limiter: buckets of cost that fill again by themselves.
 
+Each secret key has a bucket. A publishable key stands in the pages of all shoppers: each address
+that uses it has a bucket, and the key has a larger one, so that nobody spends what staff has.
+"""
+
+import ipaddress
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hub_api.common.context import Context
 
-COST_MAX = 200_000
-COST_PER_SECOND = 40_000.0
-KEYS_MAX = 10_000
+BUCKETS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How much cost fits, and how much of it comes back in a second."""
+
+    cost_max: int
+    cost_per_second: float
+
+
+SECRET_KEY = Bucket(200_000, 40_000.0)
+PUBLISHABLE_KEY = Bucket(400_000, 80_000.0)
+ADDRESS = Bucket(10_000, 500.0)  # about 50 product pages at once, then two or three a second
 
 
 class Limiter:
-    """Buckets by API key; the fullest are forgotten first, since a full one is as good as new."""
+    """Buckets by their names; those with the largest share left are forgotten first."""
 
     def __init__(
         self,
         *,
-        cost_max: int = COST_MAX,
-        cost_per_second: float = COST_PER_SECOND,
+        cost_max: int = SECRET_KEY.cost_max,
+        cost_per_second: float = SECRET_KEY.cost_per_second,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cost_max = cost_max
-        self._cost_per_second = cost_per_second
+        self._secret_key = Bucket(cost_max, cost_per_second)
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}  # what is left, and as of when
+        self._left: dict[str, tuple[float, float, Bucket]] = {}  # what is left, and as of when
 
     async def spend(self, context: Context, cost: int) -> float | None:
-        """Take a cost from the caller's bucket; None if it was there, else seconds to wait."""
-        now = self._clock()
+        """Take a cost from the caller's buckets; None if it was there, else seconds to wait."""
         key = context.caller.key_id
-        left, since = self._left.get(key, (float(self._cost_max), now))
-        left = min(float(self._cost_max), left + (now - since) * self._cost_per_second)
+        if not context.caller.is_publishable:
+            return self._spend({key: self._secret_key}, cost)
+        address = f"{key} {network(context.address)}"
+        return self._spend({address: ADDRESS, key: PUBLISHABLE_KEY}, cost)
+
+    def _spend(self, buckets: dict[str, Bucket], cost: int) -> float | None:
+        now = self._clock()
+        left = {name: self._in(name, bucket, now) for name, bucket in buckets.items()}
         # An operation dearer than a full bucket passes when it is full, and is paid off afterwards.
-        if left < min(cost, self._cost_max):
-            self._left[key] = (left, now)
-            return (min(cost, self._cost_max) - left) / self._cost_per_second
-        self._left[key] = (left - cost, now)
-        if len(self._left) > KEYS_MAX:
-            del self._left[max(self._left, key=lambda each: self._left[each][0])]
-        return None
+        wait = max(
+            (min(cost, bucket.cost_max) - left[name]) / bucket.cost_per_second
+            for name, bucket in buckets.items()
+        )
+        for name, bucket in buckets.items():
+            self._left[name] = (left[name] - (0 if wait > 0 else cost), now, bucket)
+        if len(self._left) > BUCKETS_MAX:
+            self._forget()
+        return wait if wait > 0 else None
+
+    def _in(self, name: str, bucket: Bucket, now: float) -> float:
+        left, since, _ = self._left.get(name, (float(bucket.cost_max), now, bucket))
+        return min(float(bucket.cost_max), left + (now - since) * bucket.cost_per_second)
+
+    def _forget(self) -> None:
+        """Forget half of the buckets at once: a full one is as good as a new one."""
+
+        def share(name: str) -> float:
+            left, _, bucket = self._left[name]
+            return left / bucket.cost_max
+
+        for name in sorted(self._left, key=share, reverse=True)[: BUCKETS_MAX // 2]:
+            del self._left[name]
+
+
+def network(address: str) -> str:
+    """Return what counts as one client: an IPv4 address, or a network /64 of IPv6."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(ipaddress.ip_network((found, 64), strict=False))

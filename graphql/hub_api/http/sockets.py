@@ -27,9 +27,11 @@ from strawberry.types.unset import UNSET, UnsetType
 from hub.storage.database import TROUBLES
 from hub_api.engine.execution import Asked, Execution, Payload, log_bug, masked
 from hub_api.engine.wire import RequestError, request_id, try_again
+from hub_api.http.cors import KnownOrigins
 from hub_api.http.view import Unauthenticated
 
 MESSAGE_CHARS_MAX = 1024 * 1024
+KNOWN = "known_origin"
 #: What the protocol wants in a message, beside its type.
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
 
@@ -132,7 +134,8 @@ class GraphQLSockets(GraphQL[_Connection, None]):
 
     `connect` makes the context from the socket's headers and its connection_params, and raises
     `Unauthenticated` for strangers; it is asked when the connection opens and for every operation.
-    `allowed_origins` are other sites whose pages may connect; our own origin always may.
+    `allowed_origins` are other sites whose pages may connect, as may those of `origins`; our own
+    origin always may.
     """
 
     def __init__(
@@ -145,6 +148,7 @@ class GraphQLSockets(GraphQL[_Connection, None]):
         init_timeout_seconds: float = 10.0,
         message_chars_max: int = MESSAGE_CHARS_MAX,
         allowed_origins: Sequence[str] = (),
+        origins: KnownOrigins | None = None,
     ) -> None:
         super().__init__(
             cast("BaseSchema", _Operations(execution, connect)),
@@ -158,6 +162,7 @@ class GraphQLSockets(GraphQL[_Connection, None]):
         self._connections_max = connections_max
         self._connections = 0
         self._message_chars_max = message_chars_max
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -166,6 +171,10 @@ class GraphQLSockets(GraphQL[_Connection, None]):
         if self._connections >= self._connections_max:
             await send({"type": "websocket.close", "code": 1013, "reason": "Too many sockets"})
             return
+
+        origin = dict(scope["headers"]).get(b"origin")
+        if self._origins is not None and origin is not None:
+            scope.setdefault("state", {})[KNOWN] = await self._origins.includes(origin)
 
         async def bounded() -> Message:
             message = await receive()
@@ -180,6 +189,11 @@ class GraphQLSockets(GraphQL[_Connection, None]):
         finally:
             self._connections -= 1
 
+    def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
+        """Return whether a page of another origin may connect."""
+        known = bool(request.scope.get("state", {}).get(KNOWN))
+        return known or super().is_websocket_origin_allowed(request, origin)
+
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> _Connection:
@@ -192,7 +206,7 @@ class GraphQLSockets(GraphQL[_Connection, None]):
         """Let the connection in, or refuse it."""
         try:
             await self._connect(context.socket, context.connection_params)
-        except Unauthenticated:
+        except (Unauthenticated, RequestError):
             raise ConnectionRejectionError from None
         except Exception as error:
             log_bug(error, context.correlation)

@@ -12,7 +12,7 @@ from hub.commands.work import Work
 from hub.errors import NotEnoughStock as TooFew
 from hub.orders import order_views
 from hub.orders.direct import DirectOrder
-from hub.storefront import addresses, carts, checkout, reserving
+from hub.storefront import addresses, carts, checkout, reserving, shoppers
 from hub.storefront.checkout import Purchase
 from hub_api.common.commands import Call, command
 from hub_api.common.context import Context
@@ -58,9 +58,10 @@ class CheckoutInput:
         "the cart has reserved.",
         default_factory=list,
     )
-    paid: bool = strawberry.field(
-        description="False: its units are promised and nothing leaves until an edit says true.",
-        default=True,
+    paid: bool | None = strawberry.field(
+        description="False: its units are promised and nothing leaves until an edit says true. "
+        "Null: true, and with a publishable key false.",
+        default=None,
     )
     customer_ref: str | None = strawberry.field(
         description="Pseudonym of a known customer; null: a guest, who gets one for this order.",
@@ -82,12 +83,12 @@ class CheckoutInput:
     )
     is_gift: bool = strawberry.field(description="Whether it is a gift.", default=False)
 
-    def plain(self) -> Purchase:
+    def plain(self, *, paid: bool) -> Purchase:
         """Return the purchase for the hub."""
         return Purchase(
             order=DirectOrder(
                 lines=[line.plain() for line in self.lines],
-                paid=self.paid,
+                paid=paid,
                 customer_ref=self.customer_ref,
                 currency=self.currency,
                 total=self.total,
@@ -122,8 +123,10 @@ class StorefrontMutation:
         near: list[str] | None = None,
     ) -> ReserveOutcome:
         """Reserve all lines or none of them; with `partial`, as much of each as there is."""
-        cart, ttl = carts.checked_cart(cart), carts.checked_ttl(ttl_seconds)
+        caller = call.context.caller
+        cart, ttl = shoppers.checked_cart(caller, cart), carts.checked_ttl(ttl_seconds)
         wanted = [line.plain() for line in lines]
+        shoppers.check_size(caller, wanted, ttl_seconds)
 
         def do(work: Work) -> list[dict[str, Any]]:
             outcomes = reserving.reserve(work, cart, wanted, ttl, partial=partial, near=near or ())
@@ -155,7 +158,9 @@ class StorefrontMutation:
         self, call: Call, cart: str, ttl_seconds: int = 900
     ) -> ReservationChange:
         """Extend what is still reserved."""
-        cart, ttl = carts.checked_cart(cart), carts.checked_ttl(ttl_seconds)
+        caller = call.context.caller
+        cart, ttl = shoppers.checked_cart(caller, cart), carts.checked_ttl(ttl_seconds)
+        shoppers.check_size(caller, (), ttl_seconds)
         return await _changed(call, cart, lambda work: carts.extend(work, cart, ttl))
 
     @command(
@@ -168,7 +173,7 @@ class StorefrontMutation:
         self, call: Call, cart: str, lines: list[CartLineInput] | None = None
     ) -> ReservationChange:
         """Release a reservation."""
-        cart = carts.checked_cart(cart)
+        cart = shoppers.checked_cart(call.context.caller, cart)
         wanted = None if lines is None else [line.plain() for line in lines]
         return await _changed(call, cart, lambda work: carts.release(work, cart, wanted))
 
@@ -188,7 +193,10 @@ class StorefrontMutation:
         number: str | None = None,
     ) -> CheckedOut:
         """Check out."""
-        cart, purchase, vault = carts.checked_cart(cart), order.plain(), call.context.vault
+        caller, vault = call.context.caller, call.context.vault
+        cart = shoppers.checked_cart(caller, cart)
+        purchase = order.plain(paid=shoppers.is_paid(caller, order.paid))
+        shoppers.check_customer(caller, order.customer_ref)
 
         def do(work: Work) -> str:
             return checkout.checkout(work, vault, cart, purchase, ref=ref, number=number)

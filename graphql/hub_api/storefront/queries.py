@@ -11,7 +11,7 @@ from hub.ledger import unit_views
 from hub.ledger.arrivals import Condition
 from hub.ledger.unit_views import StockRow
 from hub.storage.sql import Row, Transaction
-from hub.storefront import carts, order_status, stock
+from hub.storefront import carts, order_status, shoppers, stock
 from hub.storefront.stock import Band, Stock
 from hub.sync import listing_views, listings
 from hub_api.catalogue.types import (
@@ -156,6 +156,7 @@ class StorefrontQuery:
     async def reservation(self, info: Info, cart: str) -> Reservation | None:
         info.context.require(Scope.CARTS, Scope.POS)
         context = info.context.command_context()
+        cart = shoppers.checked_cart(info.context.caller, cart)
         units = await info.context.read(lambda tx: carts.held(tx, context, cart))
         return Reservation.of(cart, units, context.now)
 

@@ -52,6 +52,7 @@ from hub.storage.model.review import (
     QualityMark,
     ReconciliationDifference,
     ReconciliationRun,
+    TrustedDocument,
     WarrantyRecord,
 )
 from hub.storage.model.sync import (
@@ -136,6 +137,7 @@ __all__ = [
     "SensorReading",
     "StockCount",
     "Substitution",
+    "TrustedDocument",
     "Unit",
     "UnitCost",
     "UnitField",

@@ -361,5 +361,18 @@ class ApiKey(SQLModel, table=True):
     digest: str = Field(max_length=64, unique=True)
     scopes: str = words(nullable=False)  # JSON list
     client_id: str | None = to("client", nullable=True)  # sees this client's goods only
+    origins: str | None = words()  # JSON list of web origins: the key is publishable
     created_at: int = instant()
     revoked_at: int | None = instant(nullable=True)
+
+
+class TrustedDocument(SQLModel, table=True):
+    """A GraphQL document that publishable keys may ask, by the SHA-256 of its text."""
+
+    __tablename__ = "trusted_document"
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    name: str = Field(max_length=200)
+    text: str = words(nullable=False)
+    pushed_by: str = Field(max_length=100)
+    pushed_at: int = instant()

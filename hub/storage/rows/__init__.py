@@ -59,6 +59,7 @@ from hub.storage.rows.review import (
     ReconciliationPromiseRow,
     ReconciliationRunRow,
     ReconciliationScheduleRow,
+    TrustedDocumentRow,
     WarrantyRecordRow,
 )
 from hub.storage.rows.sync import (
@@ -147,6 +148,7 @@ __all__ = [
     "SensorReadingRow",
     "StockCountRow",
     "SubstitutionRow",
+    "TrustedDocumentRow",
     "UnitCostRow",
     "UnitFieldRow",
     "UnitRow",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api_client import Hub, play
-from hub.access.keys import Scope
+from hub.access.keys import Caller, Scope
 from hub_api.http import limiter
 from hub_api.http.limiter import Limiter
 from world import World
@@ -25,7 +25,7 @@ class Bucket:
         self.limiter = Limiter(cost_max=100, cost_per_second=10.0, clock=lambda: self.now)
 
     def spend(self, cost: int, key: str = "k") -> float | None:
-        context: Any = SimpleNamespace(caller=SimpleNamespace(key_id=key))
+        context: Any = SimpleNamespace(caller=Caller(key, key, frozenset()))
         return asyncio.run(self.limiter.spend(context, cost))
 
 
@@ -79,12 +79,32 @@ def test_two_keys_have_two_buckets() -> None:
 
 
 def test_of_too_many_buckets_the_fullest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limiter, "KEYS_MAX", 3)
+    monkeypatch.setattr(limiter, "BUCKETS_MAX", 3)
     bucket = Bucket()
     for number in range(50):
         assert bucket.spend(100 if number == 0 else 1, f"k{number}") is None
     assert len(bucket.limiter._left) <= 3
     assert bucket.spend(1, "k0") is not None  # who has spent all is remembered
+
+
+def test_shoppers_share_a_key_and_each_address_has_a_bucket_of_its_own() -> None:
+    shared = Limiter(clock=lambda: 0.0)
+    key = Caller("p", "shop", frozenset(), origins=frozenset({"https://shop.example"}))
+
+    def spend(address: str, cost: int) -> float | None:
+        context: Any = SimpleNamespace(caller=key, address=address)
+        return asyncio.run(shared.spend(context, cost))
+
+    most = limiter.ADDRESS.cost_max
+    assert spend("192.0.2.1", most) is None
+    assert spend("192.0.2.1", 1) is not None
+    assert spend("192.0.2.2", 1) is None
+    assert spend("2001:db8::1", most) is None
+    assert spend("2001:db8::2", 1) is not None  # of the same network
+    assert spend("2001:db8:1::1", most) is None
+    # Many addresses together spend what the key has, and no more.
+    others = [spend(f"198.51.100.{number}", most) for number in range(100)]
+    assert others.count(None) == (limiter.PUBLISHABLE_KEY.cost_max - 3 * most - 1) // most
 
 
 def test_who_has_spent_too_much_hears_429_and_when_to_come_back(

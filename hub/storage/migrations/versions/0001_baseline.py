@@ -32,6 +32,7 @@ def upgrade() -> None:
     _manufacturer()
     _person()
     _quality_mark()
+    _trusted_document()
     _api_key()
     _channel()
     _import_row()
@@ -304,6 +305,18 @@ def _quality_mark() -> None:
     )
 
 
+def _trusted_document() -> None:
+    op.create_table(
+        "trusted_document",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("pushed_by", sa.String(length=100), nullable=False),
+        sa.Column("pushed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+    )
+
+
 def _api_key() -> None:
     op.create_table(
         "api_key",
@@ -312,6 +325,7 @@ def _api_key() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("client_id", sa.String(length=36), nullable=True),
+        sa.Column("origins", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
