@@ -14,6 +14,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette_compress import CompressMiddleware, remove_compress_type
 
 from hub.access.keys import Scope
 from hub.clock import now
@@ -25,7 +26,7 @@ from hub_api.console.pages import Console
 from hub_api.engine.documents import Document, Documents, read_documents
 from hub_api.engine.execution import Execution
 from hub_api.engine.limits import Limits
-from hub_api.engine.wire import TRY_AGAIN, TRY_AGAIN_WORDS
+from hub_api.engine.wire import EVENT_STREAM, TRY_AGAIN, TRY_AGAIN_WORDS
 from hub_api.http import graphiql
 from hub_api.http.access import Access
 from hub_api.http.channel_webhooks import Webhooks
@@ -33,6 +34,7 @@ from hub_api.http.cors import CrossOrigin, KnownOrigins
 from hub_api.http.graphiql import GraphiQL
 from hub_api.http.hygiene import Hygiene
 from hub_api.http.limiter import Limiter
+from hub_api.http.schema_files import SchemaFiles
 from hub_api.http.sockets import GraphQLSockets
 from hub_api.http.uploads import Uploads
 from hub_api.http.view import GraphQLView
@@ -42,6 +44,13 @@ from hub_api.schema import schema
 OPERATIONS = Path(__file__).parent / "operations"
 READY_SECONDS_MAX = 2.0  # to see the database; longer is away
 SESSION_SECONDS = 12 * 3600
+# A stream would keep a compressor of its own for each of a thousand clients.
+remove_compress_type(EVENT_STREAM)
+# Each costs about 0.1 ms for 10 kB. Pages of the console are left as they are: they bear tokens
+# beside texts of others, whose lengths compression would give away (BREACH).
+_COMPRESSED = Middleware(
+    CompressMiddleware, minimum_size=1_400, gzip_level=4, brotli_quality=4, zstd_level=3
+)
 
 
 @asynccontextmanager
@@ -74,7 +83,8 @@ def create_app(parts: Parts) -> Starlette:
         private_webhooks=parts.settings.webhooks_to_private_networks,
     )
     examples = read_documents(OPERATIONS)
-    execution = _execution(examples)
+    limiter = Limiter()
+    execution = _execution(examples, limiter)
     origins = KnownOrigins(access.origins)
     view = GraphQLView(
         execution,
@@ -83,8 +93,10 @@ def create_app(parts: Parts) -> Starlette:
         graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
         sockets=GraphQLSockets(execution, access.by_socket, origins=origins),
         stopping=parts.stopping,
+        allowance=limiter.left,
     )
     endpoint = CrossOrigin(view, origins)
+    schema_files = SchemaFiles(execution.schema, access.by_request, _may_introspect)
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
     uploads = Uploads(parts.database, access, parts.settings)
     console = Console(execution, access, examples)
@@ -105,8 +117,9 @@ def create_app(parts: Parts) -> Starlette:
     return Starlette(
         routes=[
             Route("/", lambda _: RedirectResponse("/console/")),
-            Route("/graphql", endpoint),
+            Route("/graphql", endpoint, middleware=[_COMPRESSED]),
             WebSocketRoute("/graphql", endpoint),
+            *schema_files.routes(),
             Mount("/static/graphiql", graphiql.files()),
             Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
             Route("/webhooks/{channel}", webhooks.answer, methods=["GET"]),
@@ -127,13 +140,13 @@ async def _try_again(_: Request, __: Exception) -> Response:
     return JSONResponse({"error": error}, status_code=503, headers={"retry-after": "1"})
 
 
-def _execution(examples: Mapping[str, str]) -> Execution:
+def _execution(examples: Mapping[str, str], limiter: Limiter) -> Execution:
     return Execution(
         schema,
         Documents(schema, Limits(), trusted=_validated(tuple(examples.values()))),
         expose=expose,
         may_introspect=_may_introspect,
-        spend=Limiter().spend,
+        spend=limiter.spend,
         gate=PublicGate(),
     )
 

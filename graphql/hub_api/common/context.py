@@ -120,6 +120,7 @@ class Context:
     loaders: Loaders
     private_webhooks: bool = False  # may go to http and to private networks
     address: str = ""  # of the client, as far as proxies state it
+    cost: int = 0  # of what the request has asked so far
 
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub_api.common.context import Context
+from hub_api.engine.wire import ReplyHeaders
 
 BUCKETS_MAX = 20_000
 
@@ -20,6 +21,25 @@ class Bucket:
 
     cost_max: int
     cost_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A bucket and what is left in it."""
+
+    bucket: Bucket
+    left: float
+
+    def headers(self) -> ReplyHeaders:
+        """Return it as the fields `RateLimit` and `RateLimit-Policy` (IETF httpapi draft)."""
+        most, rate = self.bucket.cost_max, self.bucket.cost_per_second
+        left = max(0, int(self.left))
+        wait = -int(-(most - self.left) // rate)
+        window = -int(-most // rate)
+        return (
+            (b"ratelimit", f'"cost";r={left};t={max(0, wait)}'.encode()),
+            (b"ratelimit-policy", f'"cost";q={most};w={window}'.encode()),
+        )
 
 
 SECRET_KEY = Bucket(200_000, 40_000.0)
@@ -44,10 +64,20 @@ class Limiter:
     async def spend(self, context: Context, cost: int) -> float | None:
         """Take a cost from the caller's buckets; None if it was there, else seconds to wait."""
         key = context.caller.key_id
+        context.cost += cost
         if not context.caller.is_publishable:
             return self._spend({key: self._secret_key}, cost)
         address = f"{key} {network(context.address)}"
         return self._spend({address: ADDRESS, key: PUBLISHABLE_KEY}, cost)
+
+    def left(self, context: Context) -> "Allowance":
+        """Return what the caller has left of the bucket that empties first."""
+        key, now = context.caller.key_id, self._clock()
+        buckets = {key: self._secret_key}
+        if context.caller.is_publishable:
+            buckets = {f"{key} {network(context.address)}": ADDRESS}
+        ((name, bucket),) = buckets.items()
+        return Allowance(bucket, self._in(name, bucket, now))
 
     def _spend(self, buckets: dict[str, Bucket], cost: int) -> float | None:
         now = self._clock()

@@ -34,7 +34,9 @@ from hub_api.engine.wire import (
     request_id,
     try_again,
 )
+from hub_api.http.conditional import conditional
 from hub_api.http.graphiql import GraphiQL
+from hub_api.http.limiter import Allowance
 
 MIB = 1024 * 1024
 _POST_ONLY = ((b"allow", b"POST"),)
@@ -64,6 +66,7 @@ class GraphQLView:
         keep_alive_seconds: float = 12.0,
         sockets: ASGIApp | None = None,
         stopping: asyncio.Event | None = None,
+        allowance: Callable[[Any], Allowance] | None = None,
     ) -> None:
         self._execution = execution
         self._context = context
@@ -75,6 +78,7 @@ class GraphQLView:
         self._keep_alive_seconds = keep_alive_seconds
         self._sockets = sockets
         self._stopping = stopping
+        self._allowance = allowance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or hand a WebSocket on."""
@@ -132,7 +136,10 @@ class GraphQLView:
         if get:
             self._check_get(document, asked)
         operation = await self._execution.admit(document, asked, context)
-        return await self._run(operation, asked, context, accepts, correlation)
+        reply = await self._run(operation, asked, context, accepts, correlation)
+        if get and isinstance(reply, Reply):
+            return conditional(reply.body, reply.media, headers, reply.headers)
+        return reply
 
     def _check_get(self, document: Document, asked: Asked) -> None:
         if self._get_trusted_only and not document.trusted:
@@ -170,7 +177,13 @@ class GraphQLView:
         if accepts.media == EVENT_STREAM:
             return self._stream(_once(payload))
         media = JSON if accepts.media == HTML else accepts.media
-        return Reply(200, media, orjson.dumps(payload))
+        if self._allowance is None:
+            return Reply(200, media, orjson.dumps(payload))
+        allowance = self._allowance(context)
+        if asked.extensions.get("cost") is True:
+            left = max(0, int(allowance.left))
+            payload["extensions"] = {"cost": {"asked": context.cost, "left": left}}
+        return Reply(200, media, orjson.dumps(payload), allowance.headers())
 
     def _check_streams(self) -> None:
         if self._streams >= self._streams_max:

@@ -25,7 +25,7 @@ class Bucket:
         self.limiter = Limiter(cost_max=100, cost_per_second=10.0, clock=lambda: self.now)
 
     def spend(self, cost: int, key: str = "k") -> float | None:
-        context: Any = SimpleNamespace(caller=Caller(key, key, frozenset()))
+        context: Any = SimpleNamespace(caller=Caller(key, key, frozenset()), cost=0)
         return asyncio.run(self.limiter.spend(context, cost))
 
 
@@ -92,7 +92,7 @@ def test_shoppers_share_a_key_and_each_address_has_a_bucket_of_its_own() -> None
     key = Caller("p", "shop", frozenset(), origins=frozenset({"https://shop.example"}))
 
     def spend(address: str, cost: int) -> float | None:
-        context: Any = SimpleNamespace(caller=key, address=address)
+        context: Any = SimpleNamespace(caller=key, address=address, cost=0)
         return asyncio.run(shared.spend(context, cost))
 
     most = limiter.ADDRESS.cost_max
