@@ -30,6 +30,7 @@ lint: $(STAMP)  ## style, types, import contracts, schema snapshot
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/yamllint --strict docker
 	$(BIN)/serial-hub schema | diff graphql/schema.graphql - || (echo "graphql/schema.graphql is old: make schema" && exit 1)
+	$(BIN)/serial-hub schema --public | diff graphql/public.graphql - || (echo "graphql/public.graphql is old: make schema" && exit 1)
 
 # A word with a slash, a dot or a colon names files or tests; anything else is an expression for -k.
 t: $(STAMP)     ## some tests, at once: T=tests/hub/kits, T=path::test, T='kits and not returns'
@@ -68,8 +69,9 @@ simulate: $(STAMP) ## the sync engine in hostile weather: SEEDS=10000 schedules,
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-schema: $(STAMP) ## write graphql/schema.graphql from the code
+schema: $(STAMP) ## write graphql/schema.graphql and public.graphql from the code
 	$(BIN)/serial-hub schema > graphql/schema.graphql
+	$(BIN)/serial-hub schema --public > graphql/public.graphql
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache artefacts

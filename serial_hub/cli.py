@@ -19,9 +19,12 @@ from hub.proof import certificate, checkpoints
 from hub.proof.checkpoints import Signer
 from hub.settings import SettingMissing, Settings, from_environment
 from hub.storage.database import Database, DatabaseAway
+from hub.storage.sql import Transaction
 from hub_api.console import certificates
+from hub_api.engine.documents import core_schema
+from hub_api.public.public_schema import public_sdl
 from hub_api.schema import schema
-from serial_hub import demo, reconciling
+from serial_hub import demo, documents, reconciling
 from serial_hub.compose import bring_up_to_date, compose, prepare, set_up
 from serial_hub.serving import serve
 
@@ -81,15 +84,19 @@ def opened(settings: Settings) -> Iterator[Database]:
         database.close()
 
 
-def create_key(
-    settings: Settings, name: str, scopes: Sequence[str], client: str | None = None
-) -> None:
-    """Make an API key and print its secret."""
-    wanted = [Scope(scope) for scope in scopes]
+def create_key(settings: Settings, options: argparse.Namespace) -> None:
+    """Make an API key and print it; with origins a publishable one."""
+    if bool(options.scope) == bool(options.origin):
+        sys.exit("give a key scopes, or origins where it stands in web pages")
+    wanted = [Scope(scope) for scope in options.scope or ()]
+
+    def make(tx: Transaction) -> tuple[str, str]:
+        if options.origin:
+            return keys.create_publishable(tx, options.name, options.origin, now())
+        return keys.create(tx, options.name, wanted, now(), client=options.client)
+
     with opened(settings) as database:
-        _, secret = database.write_now(
-            lambda tx: keys.create(tx, name, wanted, now(), client=client)
-        )
+        _, secret = database.write_now(make)
     sys.stdout.write(f"{secret}\n")
 
 
@@ -101,6 +108,7 @@ def list_keys(settings: Settings) -> None:
         state = "revoked" if row["revoked_at"] else "active"
         made = f"{moment(row['created_at']):%Y-%m-%d}"
         whose = f" of {row['client']}" if row["client"] else ""
+        whose += f" for pages of {row['origins']}" if row["origins"] else ""
         sys.stdout.write(f"{row['id']}  {made}  {state:8}{row['scopes']}{whose}  {row['name']}\n")
 
 
@@ -108,6 +116,23 @@ def revoke_key(settings: Settings, key_id: str) -> None:
     """Refuse an API key from now on."""
     with opened(settings) as database:
         database.write_now(lambda tx: keys.revoke(tx, key_id, now()))
+
+
+def print_schema(*, public: bool) -> None:
+    """Print the schema, or its public part, as SDL."""
+    if public:
+        sys.stdout.write(public_sdl(core_schema(schema)))
+    else:
+        print(schema.as_str())
+
+
+def trust_documents(settings: Settings, options: argparse.Namespace) -> None:
+    """Push, list or remove trusted documents."""
+    if options.action == "push" and options.url:
+        documents.push_remotely(options)
+        return
+    with opened(settings) as database:
+        documents.run(database, options)
 
 
 def import_file(settings: Settings, options: argparse.Namespace) -> None:
@@ -127,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands: dict[str, Callable[[], None]] = {
         "serve": lambda: serve(settings, options.role),
         "migrate": lambda: bring_up_to_date(settings),
-        "schema": lambda: print(schema.as_str()),
+        "schema": lambda: print_schema(public=options.public),
         "verify": lambda: verify(settings),
         "certificate": lambda: issue_certificate(
             settings, options.identifier, options.sku, as_page=options.html
@@ -135,9 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "check-certificate": lambda: check_certificate(options.file, options.public_key),
         "public-key": lambda: print(Signer(settings.vault()).public_key),
         "connectors": lambda: connector_kit.run(options),
-        "keys create": lambda: create_key(settings, options.name, options.scope, options.client),
+        "keys create": lambda: create_key(settings, options),
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
+        "documents": lambda: trust_documents(settings, options),
         "import": lambda: import_file(settings, options),
         "reconcile": lambda: sys.exit(reconciling.run(settings, options)),
         "demo": lambda: demo.run(compose, once=options.once, port=options.port),
@@ -160,7 +186,8 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="run the hub")
     serving.add_argument("--role", choices=ROLES, default="all")
     commands.add_parser("migrate", help="bring the tables to this version")
-    commands.add_parser("schema", help="print the GraphQL schema")
+    printing = commands.add_parser("schema", help="print the GraphQL schema")
+    printing.add_argument("--public", action="store_true", help="what publishable keys may ask")
     commands.add_parser("verify", help="verify every seal, unit and signature")
     issuing = commands.add_parser("certificate", help="print the custody certificate of a unit")
     issuing.add_argument("identifier")
@@ -177,10 +204,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     making = key_actions.add_parser("create", help="make a key; its secret is printed once")
     making.add_argument("name")
-    making.add_argument("--scope", action="append", required=True, choices=[*Scope])
+    making.add_argument("--scope", action="append", choices=[*Scope])
+    making.add_argument(
+        "--origin", action="append", metavar="URL", help="of web pages that a public key stands in"
+    )
     making.add_argument("--client", metavar="CODE", help="whose goods a key of scope client reads")
     key_actions.add_parser("list", help="list the keys")
     key_actions.add_parser("revoke", help="refuse a key from now on").add_argument("id")
+    documents.add_arguments(
+        commands.add_parser("documents", help="GraphQL documents that web pages may ask")
+    )
     importing.add_arguments(commands.add_parser("import", help="read a file of units in"))
     reconciling.add_arguments(
         commands.add_parser("reconcile", help="compare channels with the ledger now")
