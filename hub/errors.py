@@ -159,6 +159,12 @@ class Forbidden(Refused):
     code = "FORBIDDEN"
 
 
+class KeyRevoked(Refused):
+    """The API key was revoked while its stream ran: connect again with another one."""
+
+    code = "KEY_REVOKED"
+
+
 class LimitExceeded(Refused):
     """More was asked for than one request may carry."""
 

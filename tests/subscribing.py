@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
@@ -90,6 +91,31 @@ async def socket_to(url: str, origin: str | None = None) -> AsyncIterator[Listen
     ) as socket:
         assert socket.subprotocol == protocol
         yield Listener(socket)
+
+
+@asynccontextmanager
+async def server_sent(
+    url: str, secret: str, document: str, *, last: str | None = None, **variables: Any
+) -> AsyncIterator[AsyncIterator[tuple[str | None, Any]]]:
+    """Open a stream of server-sent events; yields the id and the payload of each."""
+    headers = {"authorization": f"Bearer {secret}", "accept": "text/event-stream"}
+    if last is not None:
+        headers["last-event-id"] = last
+    body = {"query": document, "variables": variables}
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=SECONDS_MAX) as http,
+        http.stream("POST", "/graphql", json=body) as answer,
+    ):
+
+        async def events() -> AsyncIterator[tuple[str | None, Any]]:
+            event_id = None
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    event_id = line[4:]
+                elif line.startswith("data: "):
+                    yield event_id, json.loads(line[6:])
+
+        yield events()
 
 
 @asynccontextmanager

@@ -85,17 +85,7 @@ def create_app(parts: Parts) -> Starlette:
     examples = read_documents(OPERATIONS)
     limiter = Limiter()
     execution = _execution(examples, limiter)
-    origins = KnownOrigins(access.origins)
-    view = GraphQLView(
-        execution,
-        access.by_request,
-        body_bytes_max=parts.settings.body_bytes_max,
-        graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
-        sockets=GraphQLSockets(execution, access.by_socket, origins=origins),
-        stopping=parts.stopping,
-        allowance=limiter.left,
-    )
-    endpoint = CrossOrigin(view, origins)
+    endpoint = _endpoint(parts, access, execution, limiter, examples)
     schema_files = SchemaFiles(execution.schema, access.by_request, _may_introspect)
     webhooks = Webhooks(parts.database, parts.services.connector, parts.clock)
     uploads = Uploads(parts.database, access, parts.settings)
@@ -132,6 +122,27 @@ def create_app(parts: Parts) -> Starlette:
         lifespan=lifespan,
         exception_handlers=dict.fromkeys(TROUBLES, _try_again),
     )
+
+
+def _endpoint(
+    parts: Parts,
+    access: Access,
+    execution: Execution,
+    limiter: Limiter,
+    examples: Mapping[str, str],
+) -> CrossOrigin:
+    """Make the endpoint of GraphQL, over HTTP and WebSockets."""
+    origins = KnownOrigins(access.origins)
+    view = GraphQLView(
+        execution,
+        access.by_request,
+        body_bytes_max=parts.settings.body_bytes_max,
+        graphiql=GraphiQL(_for_people(examples)) if parts.settings.graphiql else None,
+        sockets=GraphQLSockets(execution, access.by_socket, origins=origins),
+        stopping=parts.stopping,
+        allowance=limiter.left,
+    )
+    return CrossOrigin(view, origins)
 
 
 async def _try_again(_: Request, __: Exception) -> Response:

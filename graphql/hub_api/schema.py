@@ -69,6 +69,7 @@ from hub_api.returns.mutations import ReturnMutation
 from hub_api.returns.queries import ReturnQuery
 from hub_api.storefront.mutations import StorefrontMutation
 from hub_api.storefront.queries import StorefrontQuery
+from hub_api.storefront.subscriptions import StockSubscription
 from hub_api.unit_records.cost_mutations import CostMutation
 from hub_api.unit_records.cost_queries import CostQuery
 from hub_api.unit_records.cost_types import Amount, AmountValue
@@ -80,7 +81,7 @@ from hub_api.unit_records.owner_queries import OwnerQuery
 from hub_api.units.losses import LossMutation
 from hub_api.units.mutations import UnitCommandMutation
 from hub_api.units.queries import UnitQuery
-from hub_api.units.subscriptions import Subscription
+from hub_api.units.subscriptions import EventQuery, EventSubscription
 from hub_api.webhooks.mutations import WebhookMutation
 from hub_api.webhooks.queries import WebhookQuery
 
@@ -88,6 +89,7 @@ from hub_api.webhooks.queries import WebhookQuery
 @strawberry.type(description="Questions. None of them changes anything.")
 class Query(
     UnitQuery,
+    EventQuery,
     KitQuery,
     ClientQuery,
     CostQuery,
@@ -173,6 +175,11 @@ class Mutation(
     AdministrationMutation,
 ):
     """Commands."""
+
+
+@strawberry.type(description="Streams: what happens, as it happens.")
+class Subscription(EventSubscription, StockSubscription):
+    """Streams."""
 
 
 schema = within_int(

@@ -121,6 +121,9 @@ class Context:
     private_webhooks: bool = False  # may go to http and to private networks
     address: str = ""  # of the client, as far as proxies state it
     cost: int = 0  # of what the request has asked so far
+    is_key_active: Callable[[], Awaitable[bool]] | None = None  # asked again while a stream runs
+    resume_after: str | None = None  # cursor of the last event that the client of a stream has
+    cursor: str | None = None  # of the event that a stream sends now
 
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""

@@ -319,12 +319,17 @@ class Execution:
             raise self._out_of_time(limit) from None
         if isinstance(source, ExecutionResult):
             raise RequestError(self.payload(source, correlation)["errors"])
-        return self._events(source, correlation)
+        return self._events(source, context, correlation)
 
-    async def _events(self, source: Any, correlation: str) -> AsyncGenerator[Payload, None]:
+    async def _events(
+        self, source: Any, context: Any, correlation: str
+    ) -> AsyncGenerator[Payload, None]:
         try:
             async for result in source:
-                yield self.payload(result, correlation)
+                payload = self.payload(result, correlation)
+                if (cursor := getattr(context, "cursor", None)) is not None:
+                    payload["extensions"] = {"cursor": cursor}
+                yield payload
         except Exception as error:
             failure = GraphQLError(str(error), original_error=error)
             yield {"data": None, "errors": self._shown([failure], correlation)}

@@ -281,7 +281,7 @@ class EventStream:
                     payload = upcoming.result()
                     if payload is None:
                         break
-                    event = b"event: next\ndata: " + orjson.dumps(payload) + b"\n\n"
+                    event = _event(payload)
                     upcoming = asyncio.ensure_future(_next(self.payloads))
                 await send({"type": "http.response.body", "body": event, "more_body": True})
         finally:
@@ -290,6 +290,13 @@ class EventStream:
         # Browsers drop an event that has no data line.
         complete = b"event: complete\ndata:\n\n"
         await send({"type": "http.response.body", "body": complete, "more_body": True})
+
+
+def _event(payload: Mapping[str, Any]) -> bytes:
+    """Write an event; its id is its cursor, which a client sends back as `Last-Event-ID`."""
+    cursor = payload.get("extensions", {}).get("cursor")
+    name = b"" if cursor is None else b"id: " + str(cursor).encode() + b"\n"
+    return name + b"event: next\ndata: " + orjson.dumps(payload) + b"\n\n"
 
 
 async def _next(payloads: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
@@ -14,6 +15,9 @@ from hub.storage.database import Database
 from hub_api.common.context import Context, Loaders, Services
 from hub_api.engine.wire import RequestError
 from hub_api.http.view import Unauthenticated
+
+KEY_SECONDS = 2.0
+KEYS_KNOWN_MAX = 10_000
 
 
 class Access:
@@ -33,6 +37,7 @@ class Access:
         self._vault = vault
         self._clock = clock
         self._private_webhooks = private_webhooks
+        self._active: dict[str, tuple[bool, float]] = {}
 
     async def by_request(self, request: Request) -> Context:
         """Find the caller by ``Authorization: Bearer``, or raise Unauthenticated."""
@@ -65,7 +70,20 @@ class Access:
         check_origin(caller, connection.headers.get("origin"))
         context = self.of(caller)
         context.address = connection.client.host if connection.client else ""
+        context.is_key_active = lambda: self._is_active(caller.key_id)
+        context.resume_after = connection.headers.get("last-event-id")
         return context
+
+    async def _is_active(self, key_id: str) -> bool:
+        """Return whether a key is good still; read once in KEY_SECONDS for all its streams."""
+        known = self._active.get(key_id)
+        if known is not None and known[1] > monotonic():
+            return known[0]
+        found = await self._database.read(lambda tx: keys.caller_by_id(tx, key_id)) is not None
+        if len(self._active) > KEYS_KNOWN_MAX:
+            self._active.clear()
+        self._active[key_id] = (found, monotonic() + KEY_SECONDS)
+        return found
 
     def of(self, caller: Caller) -> Context:
         """Make a context for a caller."""

@@ -88,7 +88,11 @@ class _Operations:
         try:
             async for payload in self._payloads(query, variables, connection, operation_name):
                 errors = [_Shown(entry) for entry in payload.get("errors", ())]
-                yield ExecutionResult(data=payload["data"], errors=cast("Any", errors) or None)
+                yield ExecutionResult(
+                    data=payload["data"],
+                    errors=cast("Any", errors) or None,
+                    extensions=payload.get("extensions"),
+                )
         except RequestError as error:
             yield _refusal(error.errors)
         except Unauthenticated as error:

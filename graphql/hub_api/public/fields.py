@@ -8,6 +8,8 @@ _PROBLEM = ("code", "message")
 PUBLIC: dict[str, tuple[str, ...]] = {
     "Query": ("availability", "products", "reservation", "orderStatus"),
     "Mutation": ("reserve", "extendReservation", "releaseReservation", "checkout"),
+    "Subscription": ("availability",),
+    "AvailabilityUpdate": ("changed",),
     "Availability": (
         "sku",
         "condition",

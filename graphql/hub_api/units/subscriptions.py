@@ -1,56 +1,78 @@
 """Subscriptions: events as they are recorded, in the order of their commits."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from functools import partial
 
 import strawberry
 
 from hub.access.keys import Scope
 from hub.ledger import event_views
-from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
+from hub_api.common.streams import Stream
+from hub_api.units import feed
+from hub_api.units.feed import EventFeed, cursor_of, position_of
 from hub_api.units.types import UnitEvent
 
-Position = tuple[int, int]  # of the feed: transaction and sequence number
-
-EVENTS_MAX = 200  # read at a time
-IDLE_SECONDS = 1.0  # another process may have written without telling this one
+STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
 
-@strawberry.type(description="Streams of events.")
-class Subscription:
-    """What is told as it happens."""
+@strawberry.type
+class EventSubscription:
+    """Events of units as they occur."""
 
     @strawberry.subscription(
-        description="Every event from now on, of all units or of one product or place."
+        description="Every event from now on, or after a cursor, of all units or of one product "
+        "or place. Each answer bears its cursor in `extensions.cursor`, and as the id of a "
+        "server-sent event: a client that comes back with the last one misses nothing."
     )
     async def unit_events(
-        self, info: Info, sku: str | None = None, location: str | None = None
+        self,
+        info: Info,
+        sku: str | None = None,
+        location: str | None = None,
+        after: str | None = None,
     ) -> AsyncGenerator[UnitEvent, None]:
-        """Tell events until the client goes."""
-        info.context.require(Scope.SCANNER, Scope.POS, Scope.OPS)
+        """Send events until the client goes, or its key is revoked."""
+        info.context.require(*STAFF)
         database = info.context.database
+        given = after if after is not None else info.context.resume_after
+        here = None if given is None else position_of(given)
         with database.signals.listen("events") as woken:
-            here = await database.read(event_views.feed_end)
+            stream = Stream(info.context, woken)
+            if here is None:
+                here = await database.read(event_views.feed_end)
             while True:
                 woken.clear()
-                rows, here = await database.read(partial(_next, here=here))
+                rows, end = await database.read(partial(feed.after, here=here))
                 for row in rows:
-                    if sku in (None, row["sku"]) and location in (None, row["to_code"]):
+                    if feed.is_asked_for(row, sku, location):
+                        await stream.ready(cursor_of((row["transaction_id"], row["seq"])))
                         yield UnitEvent.of(row)
+                here = end
                 if not rows:
-                    await _wait(woken)
+                    await stream.wait()
 
 
-def _next(tx: Transaction, here: Position) -> tuple[Sequence[Row], Position]:
-    rows = event_views.events_after(tx, *here, limit=EVENTS_MAX)
-    return rows, (rows[-1]["transaction_id"], rows[-1]["seq"]) if rows else here
+@strawberry.type
+class EventQuery:
+    """Reading the feed of events."""
 
-
-async def _wait(woken: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            await woken.wait()
-    except TimeoutError:
-        return
+    @strawberry.field(
+        description="Events of all units in the order of their commits: after a cursor, or from "
+        "the first one on.",
+        metadata={"cost": 10},
+    )
+    async def events(
+        self,
+        info: Info,
+        first: int = 100,
+        after: str | None = None,
+        sku: str | None = None,
+        location: str | None = None,
+    ) -> EventFeed:
+        """Read a part of the feed."""
+        info.context.require(*STAFF)
+        here = (0, 0) if after is None else position_of(after)
+        return await info.context.read(
+            lambda tx: feed.page(tx, here, first, sku=sku, location=location)
+        )
