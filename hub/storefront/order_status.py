@@ -76,6 +76,16 @@ class _Left(TypedDict):
     occurred_at: int
 
 
+def order_of_token(tx: Transaction, token: str) -> str | None:
+    """Return the id of the order whose public token this is; None for any other text."""
+    if not 0 < len(token) <= TOKEN_CHARS_MAX:
+        return None
+    found: str | None = tx.value(
+        "SELECT order_id FROM checkout WHERE token_digest = :digest", digest=digest(token)
+    )
+    return found
+
+
 def by_token(tx: Transaction, token: str) -> OrderStatus | None:
     """Return the status of the order whose public token this is; None for any other text."""
     if not 0 < len(token) <= TOKEN_CHARS_MAX:

@@ -5,6 +5,7 @@ warehouse off the market.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from hub.access.keys import Caller
 from hub.errors import InvalidInput
@@ -52,13 +53,20 @@ def is_paid(caller: Caller, paid: bool | None) -> bool:
         return paid is not False
     if paid:
         raise InvalidInput(
-            "a page cannot confirm a payment: your server does, with editOrder and a secret key",
+            "a page cannot confirm a payment: your server does, with confirmPayment",
             field="order",
         )
     return False
 
 
-def check_customer(caller: Caller, customer_ref: str | None) -> None:
-    """Raise InvalidInput where a page names a known customer: anybody could."""
-    if caller.is_publishable and customer_ref is not None:
+def check_order(caller: Caller, customer_ref: str | None, total: Decimal | None) -> None:
+    """Raise InvalidInput where a page names a known customer, or that nothing is to be paid.
+
+    Anybody could: an order of which nothing is to be paid leaves at once.
+    """
+    if not caller.is_publishable:
+        return
+    if customer_ref is not None:
         raise InvalidInput("a page orders as a guest: leave customerRef out", field="order")
+    if total is not None and total <= 0:
+        raise InvalidInput("a page leaves the total of a free order out", field="order")

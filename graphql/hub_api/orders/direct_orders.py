@@ -12,7 +12,7 @@ from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.orders import direct, order_views
 from hub.orders.direct import DirectLine, DirectOrder
-from hub.storefront import checkout
+from hub.storefront import checkout, payments
 from hub.vocabulary import HoldReason, LineKind
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import AnyProblem, NotEnoughStock
@@ -161,6 +161,23 @@ class DirectOrderMutation:
             return direct.cancel(work.within(context), order_id)
 
         return await _done(call, do)
+
+    @command(
+        Scope.ORDERS,
+        description="Confirm that the buyer of a checked-out order has paid: its units may leave. "
+        "Only a server says so, when its payment provider has told it; a confirmed order stays as "
+        "it is.",
+        result=DirectOrderResult,
+    )
+    async def confirm_payment(
+        self,
+        call: Call,
+        token: str,
+        amount: Decimal | None = None,
+        currency: str | None = None,
+    ) -> Order:
+        """Confirm a payment, of the amount that the order states."""
+        return await _done(call, lambda work: payments.confirm(work, token, amount, currency))
 
 
 async def _done(call: Call, do: Callable[[Work], str]) -> Order:

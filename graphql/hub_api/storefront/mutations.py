@@ -196,7 +196,7 @@ class StorefrontMutation:
         caller, vault = call.context.caller, call.context.vault
         cart = shoppers.checked_cart(caller, cart)
         purchase = order.plain(paid=shoppers.is_paid(caller, order.paid))
-        shoppers.check_customer(caller, order.customer_ref)
+        shoppers.check_order(caller, order.customer_ref, order.total)
 
         def do(work: Work) -> str:
             return checkout.checkout(work, vault, cart, purchase, ref=ref, number=number)

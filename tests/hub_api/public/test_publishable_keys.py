@@ -263,6 +263,8 @@ def test_a_publishable_key_is_shown_once_and_listed_with_its_origins(world: Worl
         (CHECKOUT, {"cart": "cart-1"}, "cart"),
         (CHECKOUT, {"order": {"paid": True}}, "order"),
         (CHECKOUT, {"order": {"customerRef": "c-1"}}, "order"),
+        (CHECKOUT, {"order": {"total": "0.00"}}, "order"),
+        (CHECKOUT, {"order": {"total": "-1"}}, "order"),
     ],
 )
 def test_what_shoppers_share_is_not_theirs_to_spoil(

@@ -67,7 +67,7 @@ def check(answers: dict[str, Any]) -> None:
     assert answers["OneLess"]["releaseReservation"]["units"] == 1
     assert answers["Cart"]["reservation"]["lines"][0]["quantity"] == 1
     assert answers["Buy"]["checkout"]["order"]["hold"] == "PAYMENT_PENDING"
-    assert answers["Paid"]["editOrder"]["hold"] is None
+    assert answers["Paid"]["confirmPayment"]["hold"] is None
     assert answers["Label"]["order"]["deliveryAddress"]["city"] == "Berlin"
     assert answers["Ship"]["ship"] == {"accepted": 1, "refused": 0}
     followed = answers["Follow"]["orderStatus"]
