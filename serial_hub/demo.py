@@ -34,6 +34,7 @@ from hub.ledger import hash_chain
 from hub.settings import Settings
 from hub.storage.database import Database
 from hub.storage.migrations import migrate
+from serial_hub.shop.opening import opened_shop
 
 FOLDER = Path("demo-data")
 UNITS = 1_000
@@ -171,9 +172,12 @@ async def _play(compose: Compose, settings: Settings, *, once: bool, port: int) 
         await _reconcile(stage)
         agreed = await _agree(stage)
         await _leave_decisions(stage)
-        _where_to_look(stage, agreed=agreed, once=once)
-        if not once:
-            await _go_on(stage)
+        if once:
+            _where_to_look(stage, agreed=agreed)
+            return agreed
+        shop = opened_shop(stage.url, stage.hub.ask, port + 1 if port else 0)
+        _where_to_look(stage, agreed=agreed, shop_url=await stack.enter_async_context(shop))
+        await _go_on(stage)
     return agreed
 
 
@@ -403,19 +407,20 @@ async def _leave_decisions(stage: Stage) -> None:
         raise DemoFailed(f"other decisions than expected are open: {sorted(kinds)}")
 
 
-def _where_to_look(stage: Stage, *, agreed: bool, once: bool) -> None:
+def _where_to_look(stage: Stage, *, agreed: bool, shop_url: str | None = None) -> None:
     verdict = "[green]agreed[/]" if agreed else "[red]did not agree[/]"
     lines = [
         f"The ledger and all channels {verdict}.",
         "Since then three things happened that only you can decide.",
     ]
-    if not once:
+    if shop_url is not None:
         lines += [
             "",
             f"Decisions  {stage.url}/console/differences",
             f"Console    {stage.url}/console/",
             f"GraphiQL   {stage.url}/graphql  (with ready operations)",
             f"API key    {stage.secret}",
+            f"Shop       {shop_url}/  (an example storefront, with a publishable key)",
             "",
             "Orders keep arriving; stop with Ctrl+C.",
         ]

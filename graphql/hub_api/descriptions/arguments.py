@@ -40,6 +40,10 @@ ARGUMENTS: dict[str, str] = {
     "check": "Data quality check to run.",
     "claimId": "Id of the warranty claim.",
     "client": "Code of the client that owns the goods.",
+    "createPublishableKey.origins": "Origins of the pages that it may stand in, 1 to 20, such as "
+    "`https://shop.example`; http only for this machine.",
+    "pushDocuments.documents": "Documents, 1 to 200, each with a name of its own.",
+    "removeDocument.sha256": "Hash of the document.",
     "createApiKey.client": "Code of the client that the key is bound to; needed for scope CLIENT.",
     "transferTitle.client": "Code of the client that becomes the owner; null for ourselves.",
     "code": "Code that identifies the record.",

@@ -254,13 +254,16 @@ def test_no_command_is_a_clients(house: World) -> None:
 @pytest.mark.req("R84")
 def test_no_subscription_is_a_clients(house: World) -> None:
     assert CORE.subscription_type is not None
-    assert list(CORE.subscription_type.fields) == ["unitEvents"]
+    assert set(CORE.subscription_type.fields) == {"unitEvents", "availability"}
     _, secret = house.write(
         lambda tx: keys.create(tx, "ant", [Scope.CLIENT], house.now, client="ANT")
     )
 
     async def refused(listener: Listener) -> None:
         await listener.subscribe()
+        assert await listener.refusal() == "FORBIDDEN"
+        stock = 'subscription { availability(skus: ["CAM"]) { changed { sku } } }'
+        await listener.say(type="subscribe", id="2", payload={"query": stock})
         assert await listener.refusal() == "FORBIDDEN"
 
     async def story(url: str) -> None:

@@ -14,7 +14,7 @@ from graphql import (
 
 from api_client import Hub, play
 from commanding import CORE, KEY, LEAVES, base, document, mutations
-from hub.access.keys import Scope
+from hub.access.keys import Caller, Scope
 from hub.errors import Forbidden
 from hub_api.common import commands
 from hub_api.common.commands import COMMANDS, Command
@@ -42,6 +42,7 @@ class Stub:
     """All that the decorator asks of a request."""
 
     vault = Vault()
+    caller = Caller("k", "key", frozenset())
 
     def require(self, *scopes: Scope) -> None:
         assert scopes
