@@ -14,6 +14,7 @@ from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
 from tests.benchmarks.reconciling import reconcile_1m, reconcile_100k
 from tests.benchmarks.scan_concurrent import scan_concurrent
 from tests.benchmarks.storefront import availability_sold, expire
+from tests.benchmarks.streams import stream_memory
 from tests.benchmarks.vs_stateset import vs_stateset
 
 Benchmark = Callable[[str], Measurement | list[Measurement]]
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "push_latency_loaded": push_latency_loaded,
     "availability_sold": availability_sold,
     "expire": expire,
+    "stream_memory": stream_memory,
 }
 LONG = frozenset({"reconcile_1m"})
 """Benchmarks of many minutes, which `--list` leaves out: they run when they are named."""

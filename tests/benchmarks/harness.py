@@ -140,8 +140,11 @@ def opened(ground: Ground) -> Iterator[Database]:
 
 
 @contextmanager
-def hub_server(ground: Ground, role: str = "all") -> Iterator[Server]:
-    """Run the product as `serial-hub serve` does; only its log of requests is off."""
+def hub_server(ground: Ground, role: str = "all", **settings: str) -> Iterator[Server]:
+    """Run the product as `serial-hub serve` does; only its log of requests is off.
+
+    `settings` are variables of the environment without their prefix `SERIAL_HUB_`.
+    """
     port = free_port()
     environment = {
         "SERIAL_HUB_DATABASE": ground.url,
@@ -149,7 +152,7 @@ def hub_server(ground: Ground, role: str = "all") -> Iterator[Server]:
         "SERIAL_HUB_PORT": str(port),
         "SERIAL_HUB_LOG_LEVEL": "warning",
         "SERIAL_HUB_PRIVATE_HOSTS": "127.0.0.1",
-    }
+    } | {f"SERIAL_HUB_{name}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "serial_hub", "serve", "--role", role]
     with _process(command, port, "/readyz", environment) as server:
         yield server

@@ -53,6 +53,16 @@ class TolerantExecutor(StrawberryGraphQLCoreExecutionContext):
             return items
         return _later(items) if is_awaitable(items) else _present(items)
 
+    def build_per_event_executor(self, payload: Any) -> Any:
+        """Return the executor of one event of a subscription.
+
+        graphql-core 3.3.2 has all events share the memory of collected fields, which it keys by
+        lists that each event makes anew: a stream would grow by some 3 KB with every event.
+        """
+        executor = super().build_per_event_executor(payload)
+        executor._relevant_sub_fields = {}
+        return executor
+
 
 async def _later(items: Awaitable[list[Any]]) -> list[Any]:
     return _present(await items)
