@@ -9,7 +9,7 @@ connector, as an entry point of the group ``serial_hub.drivers`` under the same 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 from connectors.privacy import PrivacyKind
@@ -37,6 +37,17 @@ class PricedOrder:
     tax: str
     total: str
     quantity: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """A person who buys, as a channel knows one. `number` identifies an account; 0: a guest."""
+
+    number: int
+    name: str
+    email: str
+    phone: str
+    street: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,20 @@ class SimulatorDriver:
         """Sell several articles, as SKU and quantity, in one order; return its reference."""
         raise self._missing("place_order_of")
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        """Write a buyer into an order as the channel does: account, name, mail, phone, address.
+
+        Returns the channel's id of the account, as the connector names it; None for a guest, and
+        where the channel hides who bought.
+        """
+        return None
+
+    def shop_in(self, zone: tzinfo) -> None:
+        """Let the shop keep local time: what the channel writes and reads in it is of `zone`.
+
+        Most channels write UTC or an offset, and need nothing.
+        """
+
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         """Sell an article by another channel of the account, as another marketplace or location.
 
@@ -207,6 +232,10 @@ class SimulatorDriver:
         """Return the serials that a person sees at an order."""
         raise self._missing("serials_shown")
 
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        """Return those serials by order line; None where the channel does not say of which."""
+        return None
+
     # PullReturns.
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
@@ -216,6 +245,13 @@ class SimulatorDriver:
         channel cannot name them.
         """
         raise self._missing("take_back")
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        """Refund shipped units of one line of an order (its index), which the customer keeps.
+
+        Returns the return's reference; None where the channel does not say what is kept.
+        """
+        return None
 
     def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
         """Refund units of one line of an order (its index) that have not left.

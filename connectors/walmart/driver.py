@@ -111,6 +111,11 @@ class WalmartDriver(SkuSimulatorDriver):
         made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **paid)
         return f"{made}/{ref}"
 
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        kept = {"refundedQty": quantity, "isKeepIt": True}
+        made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **kept)
+        return f"{made}/{ref}"
+
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         def event(topic: str, said: Any) -> Any:
             return {"source": {"eventType": topic, "eventId": f"e-{topic}"}, "payload": said}

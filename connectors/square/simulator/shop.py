@@ -42,6 +42,7 @@ class Sale:
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     location_id: str | None = None  # another location of the seller
+    customer_id: str | None = None
 
 
 class Shop(Simulator):

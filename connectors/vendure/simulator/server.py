@@ -179,7 +179,7 @@ class VendureSimulator(VendureShop):
             "createdAt": _instant(sale.placed_at),
             "updatedAt": _instant(sale.updated_at),
             "orderPlacedAt": _instant(sale.placed_at),
-            "customer": {"id": "7"},
+            "customer": {"id": sale.customer} if sale.customer else None,
             "currencyCode": sale.currency,
             "total": paid - sum(line.tax for line in sale.lines),
             "totalWithTax": paid,

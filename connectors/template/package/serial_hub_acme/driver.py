@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.testing.simulator_driver import Buyer, SimulatorDriver
 from hub.vocabulary import HoldReason
 
 from .simulator import AcmeSimulator
@@ -50,6 +50,12 @@ class AcmeDriver(SimulatorDriver):
 
     def free_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "to_ship")
+
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        account = str(buyer.number) if buyer.number else None
+        person = {"id": account, "name": buyer.name, "email": buyer.email}
+        self.simulator.orders[ref]["customer"] = {**person, "address": buyer.street}
+        return account
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")

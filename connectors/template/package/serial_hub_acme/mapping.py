@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.toolkit.json_fields import identity, records, text, time, whole
+from connectors.toolkit.json_fields import child, identity, records, text, time, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import (
     ObservedLevel,
@@ -58,6 +58,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
         ),
         placed_at=time(order, "placed_at"),
         updated_at=changed_at(order),
+        customer_ref=text(child(order, "customer"), "id") or None,
     )
 
 
