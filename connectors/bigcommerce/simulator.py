@@ -290,7 +290,12 @@ class BigCommerceSimulator(Simulator):
         asked = request.query_params
         wanted = asked.get("variant_id:in", "").split(",") if "variant_id:in" in asked else None
         found = [
-            {**item, "available_to_sell": self.quantity(variant)}
+            {
+                "identity": item["identity"],
+                "settings": item["settings"],
+                "total_inventory_onhand": item["on_hand"],
+                "available_to_sell": self.quantity(variant),
+            }
             for variant, item in self.items.items()
             if wanted is None or str(variant) in wanted
         ]

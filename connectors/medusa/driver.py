@@ -26,6 +26,20 @@ class MedusaDriver(SkuSimulatorDriver):
             trimmed=True,
             # The contract is of April 2025; 2.21.2 takes it (AdminGetOrdersParams of returns).
             newer_queries=frozenset({"/admin/returns?order_id"}),
+            # Named by its data models and seen in 2.21.2, where times that are to come are null.
+            looser=frozenset(
+                {
+                    "returns.updated_at",
+                    "return.updated_at",
+                    *("order.items.is_giftcard", "orders.items.is_giftcard"),
+                    *(
+                        f"{order}.fulfillments.{field}"
+                        for order in ("order", "orders")
+                        for field in ("items", "labels", "canceled_at", "shipped_at")
+                    ),
+                    *("order.customer_id", "orders.customer_id"),  # null of a guest
+                }
+            ),
         ),
     )
     simulator: MedusaSimulator

@@ -57,12 +57,15 @@ class Clock:
 class FaultyTransport(httpx.AsyncBaseTransport):
     """Transport to the simulator. `requests` were sent; responses may be lost or changed.
 
+    `exchanges` are the requests that the simulator answered, with its own answers.
+
     `recorded` keeps the answers; `replay` gives kept answers, and nothing is sent.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.requests: list[httpx.Request] = []
+        self.exchanges: list[tuple[httpx.Request, httpx.Response]] = []
         self.rewrite: Rewrite | None = None
         self.rewritten = 0
         self._answers: list[Answer] = []
@@ -107,8 +110,9 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         if self._answers:
             return self._answers.pop(0)(request)
         answer = await self.inner.handle_async_request(request)
+        await answer.aread()
+        self.exchanges.append((request, answer))
         if self.recorded is not None:
-            await answer.aread()
             self.recorded.add(request, answer)
         return await self._rewritten(answer) if self.rewrite else answer
 
@@ -231,6 +235,7 @@ class Harness:
                     )
                     yield loss
                     self.transport.requests.extend(fresh.transport.requests)
+                    self.transport.exchanges.extend(fresh.transport.exchanges)
                 if loss.ended:
                     require(number > 1, "the story makes no call at all")
                     break
@@ -320,8 +325,13 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
 
     Raises ConformanceFailure, or NotApplicable where only the case can say.
     """
+    return play_case(case, connector, driver).requests
 
-    async def outcome() -> list[httpx.Request]:
+
+def play_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> FaultyTransport:
+    """Run one case as `run_case` does; return the transport: what was sent, and answered."""
+
+    async def outcome() -> FaultyTransport:
         clock = Clock()
         async with open_harness(connector, driver(clock), clock) as harness:
             try:
@@ -334,6 +344,6 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
                 raise ConformanceFailure(_explained(case, harness, said)) from error
             except ConformanceFailure as error:
                 raise ConformanceFailure(_explained(case, harness, str(error))) from error
-            return harness.transport.requests
+            return harness.transport
 
     return asyncio.run(outcome())

@@ -67,12 +67,19 @@ class OfficialContract:
     declared: Mapping[str, str] = field(default_factory=dict)
     """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
+    document: str = ""
+    """A JSON Schema of what is sent, where the OpenAPI document says it in choices only."""
+
     when_query: str = ""
     """Only requests with this query parameter: one that another edition of the contract names."""
 
     newer_queries: frozenset[str] = frozenset()
     """Query parameters that only a newer edition names, each as ``/path?name``: seen in a server
     of that edition, and left out before a request is validated."""
+
+    looser: frozenset[str] = frozenset()
+    """Parts of answers, as paths without indices, that the contract describes otherwise than the
+    real server answers: what the simulator says there is not held against it."""
 
 
 class SimulatorDriver:
@@ -327,6 +334,10 @@ class SimulatorDriver:
         Each ends with an id of ours.
         """
         raise self._missing("events")
+
+    def refuse_events_of(self, serial: str) -> bool:
+        """Refuse every event about a serial from now on; False where the channel never does."""
+        return False
 
     # LookupDevice.
 

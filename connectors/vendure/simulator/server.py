@@ -259,7 +259,8 @@ def _or_refusal(work: Callable[[], View]) -> View:
     try:
         return work()
     except SimulatorError as refusal:
-        return {"__typename": "Refusal", "errorCode": refusal.code, "message": str(refusal)}
+        kind = "".join(word.capitalize() for word in refusal.code.split("_"))
+        return {"__typename": kind, "errorCode": refusal.code, "message": str(refusal)}
 
 
 def _error(code: str, message: str) -> GraphQLError:
