@@ -285,9 +285,8 @@ class AddsWhatItWants:
 
 class NeedsReferences:
     async def push_stock(self, levels: Sequence[Any]) -> Sequence[PushedLevel]:
-        for level in levels:
-            if not level.remote:
-                raise KeyError("listing")
+        if any(not level.remote for level in levels):
+            raise Rejected("a level names no listing")
         return await super().push_stock(levels)
 
 
@@ -440,7 +439,7 @@ class SaysItAll:
         try:
             await super().check()
         except Exception as error:
-            raise Rejected(f"{error} {secrets}"[:200]) from error
+            raise Rejected(f"{secrets} {error}"[:200]) from error
 
 
 NoHurry = of_errors("check", RateLimited, lambda error: Transient(str(error)))
