@@ -88,11 +88,18 @@ class QueueMessage:
 
 @dataclass(frozen=True, slots=True)
 class PushedLevel:
-    """Result of pushing one level: the quantity that the channel now shows, or the error."""
+    """Result of pushing one level: the quantity that the channel now shows, or the error.
+
+    `remote` is what the push learned of the listing, such as its new version: it is kept with the
+    listing's references, and comes back in `StockLevel.remote` with the next push.
+    """
 
     listing: str
     quantity: int | None = None
     error: ConnectorError | None = None
+    remote: Mapping[str, str] | None = None
+    job: str | None = None
+    """The channel processes the level as this job: it is neither set nor refused yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +232,10 @@ class PushStock(ABC):
     compares_in_one_step: ClassVar[bool] = False
     """Whether the channel itself compares, so that even an edit during the call is kept."""
 
+    settles_seconds: ClassVar[float] = 0
+    """Seconds until a quantity that was set shows in `snapshot_stock`: reconciliation finds no
+    difference in one that was set since."""
+
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set, never add, the quantities shown; return one result for each level.
@@ -232,8 +243,18 @@ class PushStock(ABC):
         `levels` has at most `levels_max` items. Results name the listing and may come in any order.
         Safe to repeat with the same keys. A failure of one level is its `error` (NotFound,
         Rejected, or Conflict with the quantity that is shown instead), so that one bad listing
-        never blocks the others; a failure of the whole call is raised.
+        never blocks the others; a failure of the whole call is raised. A level that the channel
+        processes later is answered with a `job`.
         """
+
+    async def read_stock_push(
+        self, job: str, levels: Sequence[StockLevel]
+    ) -> Sequence[PushedLevel]:
+        """Return the results of levels that were processing; `job` is set while they still are.
+
+        Raises NotFound for a job that the channel does not know: its levels are pushed again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} pushes no levels as jobs")
 
 
 class SnapshotStock(ABC):
@@ -268,6 +289,10 @@ class PushFulfillment(ABC):
 
     stores_serials: ClassVar[bool] = True
     """Whether the channel shows the serials of each order line of a shipment."""
+
+    ships_without_serials: ClassVar[bool] = True
+    """Whether it takes lines that name a quantity only; one that recognizes a shipment by its
+    serials refuses them (`toolkit.shipments.require_serials`)."""
 
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:

@@ -260,10 +260,19 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FulfillmentLine:
-    """Which units of one order line left."""
+    """Which units of one order line left.
+
+    `quantity` counts goods that have no serials; 0 means as many as there are serials.
+    """
 
     order_line_ref: str
-    serials: tuple[str, ...]
+    serials: tuple[str, ...] = ()
+    quantity: int = 0
+
+    @property
+    def units(self) -> int:
+        """Return how many units left, with serials or without."""
+        return max(self.quantity, len(self.serials))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

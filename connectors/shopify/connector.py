@@ -154,6 +154,7 @@ class Shopify(
 
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
+    ships_without_serials: ClassVar[bool] = False
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     compares_in_one_step: ClassVar[bool] = True

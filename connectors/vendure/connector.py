@@ -51,6 +51,7 @@ from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.json_fields import nodes_of, parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch
+from connectors.toolkit.shipments import require_serials
 from connectors.unreadable import UnreadableRecord
 from connectors.vendure import documents
 from connectors.vendure.mapping import (
@@ -126,6 +127,7 @@ class Vendure(
 
     key: ClassVar[str] = "vendure"
     settings_model: ClassVar[type[BaseModel]] = VendureSettings
+    ships_without_serials: ClassVar[bool] = False
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
 
@@ -261,6 +263,7 @@ class Vendure(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the fulfillment if there is none with exactly our serials, and ship it."""
+        require_serials(fulfillment)
         ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
         serials = sorted(serial for named in ours.values() for serial in named)
         order = await self._order(fulfillment.order_ref)

@@ -113,6 +113,10 @@ class ListingLevelRow(TypedDict):
     attempts: int
     state: str
     last_error: str | None
+    job: str | None
+    job_version: int
+    job_quantity: int | None
+    job_at: int | None
 
 
 class OrderRow(TypedDict):

@@ -321,6 +321,11 @@ def serials_swapped(fulfillment: Any) -> Any:
     return replace(fulfillment, lines=tuple(replace(a, serials=b) for a, b in lines))
 
 
+NeedsSerials = of_shipments(
+    lambda each: replace(
+        each, lines=tuple(replace(line, quantity=len(line.serials)) for line in each.lines)
+    )
+)
 DropsOddSigns = of_shipments(alnum)
 ShipsTheFirstLine = of_shipments(the_first_line)
 ShipsAgain = of_shipments(

@@ -178,6 +178,7 @@ TABLE: tuple[Row, ...] = (
     ("an-order-in-two-parcels", f.ShipsOnce, ("medusa", "woocommerce", "saleor")),
     ("a-shipment-whose-answer-is-lost", f.CallsSilenceTransient, ("medusa", "square", "amazon")),
     ("an-unknown-order-is-not-shipped", f.ShipsIntoTheVoid, ("medusa", "ebay", "walmart")),
+    ("goods-without-serials-leave", f.NeedsSerials, ("medusa", "ebay", "shopify", "walmart")),
     # Returns.
     ("refunded-before-leaving-is-not-to-pick", as_mixin(still_two), SHOPS),
     ("empty-pages-of-returns", f.SeesNoReturns, ("shopify", "medusa", "walmart")),

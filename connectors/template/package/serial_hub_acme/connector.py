@@ -165,7 +165,11 @@ class Acme(
         """Report a shipment. The key makes a repeat the same shipment."""
         body = {
             "lines": [
-                {"line_id": line.order_line_ref, "serials": list(line.serials)}
+                {
+                    "line_id": line.order_line_ref,
+                    "quantity": line.units,
+                    "serials": list(line.serials),
+                }
                 for line in fulfillment.lines
             ],
             "carrier": fulfillment.carrier,

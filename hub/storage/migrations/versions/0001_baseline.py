@@ -1197,6 +1197,10 @@ def _listing_level() -> None:
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=20), server_default=sa.text("'live'"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("job", sa.String(length=500), nullable=True),
+        sa.Column("job_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("job_quantity", sa.Integer(), nullable=True),
+        sa.Column("job_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
