@@ -144,6 +144,8 @@ class Order(SQLModel, table=True):
     number: str = Field(max_length=100, index=True)
     state: str = Field(max_length=20)
     remote_state: str = Field(max_length=100)
+    payment_state: str = Field(default="", max_length=100)
+    shipment_state: str = Field(default="", max_length=100)
     at_counter: bool = Field(default=False)
     customer_ref: str | None = Field(default=None, max_length=200)
     placed_at: int = instant()

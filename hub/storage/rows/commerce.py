@@ -128,6 +128,8 @@ class OrderRow(TypedDict):
     number: str
     state: str
     remote_state: str
+    payment_state: str
+    shipment_state: str
     at_counter: bool
     customer_ref: str | None
     placed_at: int

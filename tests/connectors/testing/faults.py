@@ -218,8 +218,12 @@ def knows_all_words(method: str) -> Fault:
 
     def known(page: Page[Any]) -> Page[Any]:
         new = "a_word_of_tomorrow"
-        items = (each for each in page.items if new not in each.remote_state.casefold())
+        items = (each for each in page.items if new not in _words(each).casefold())
         return replace(page, items=tuple(items))
+
+    def _words(each: Any) -> str:
+        shown = (getattr(each, name, "") for name in ("payment_state", "shipment_state"))
+        return " ".join((each.remote_state, *shown))
 
     return of_pages(known, method)
 

@@ -954,6 +954,12 @@ def _sales_order() -> None:
         sa.Column("number", sa.String(length=100), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("remote_state", sa.String(length=100), nullable=False),
+        sa.Column(
+            "payment_state", sa.String(length=100), server_default=sa.text("''"), nullable=False
+        ),
+        sa.Column(
+            "shipment_state", sa.String(length=100), server_default=sa.text("''"), nullable=False
+        ),
         sa.Column("at_counter", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("customer_ref", sa.String(length=200), nullable=True),
         sa.Column("placed_at", sa.BigInteger(), nullable=False),
