@@ -54,6 +54,13 @@ class Refusal(Exception):
         self.status, self.body = status, body
 
 
+class Missing(Refusal, KeyError):
+    """There is no such record: 404."""
+
+    def __init__(self, kind: str, ref: str) -> None:
+        super().__init__(404, {"error": f"no such {kind}", "id": ref})
+
+
 class Records(Mapping[str, Record]):
     """Records of one kind, by id: each has `id`, `version`, `createdAt` and `lastModifiedAt`."""
 
@@ -62,9 +69,9 @@ class Records(Mapping[str, Record]):
         self._records: dict[str, Record] = {}
 
     def __getitem__(self, ref: str) -> Record:
-        """Return a record; one that is not there is a Refusal with 404."""
+        """Return a record; raises Missing, which is a Refusal with 404."""
         if ref not in self._records:
-            raise Refusal(404, {"error": f"no such {self._kind}", "id": ref})
+            raise Missing(self._kind, ref)
         return self._records[ref]
 
     def __iter__(self) -> Iterator[str]:
@@ -189,7 +196,7 @@ class RecordTwin(Simulator):
             raise Refusal(422, {"error": "the key was used for other content"})
         return answer
 
-    def emit(self, topic: str, payload: Mapping[str, Any]) -> None:
+    def announce(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Send a webhook with an id of its own."""
         self.send_webhook(topic, f"hook-{self.next_id()}", json.dumps(payload).encode())
 
@@ -228,7 +235,8 @@ class TwinDriver(SimulatorDriver):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(clock)
         for name in self.given:
-            if callable(getattr(type(self.simulator), name, None)) and name != "throttle":
+            own = name in vars(type(self)) or name in vars(TwinDriver)
+            if not own and callable(getattr(type(self.simulator), name, None)):
                 setattr(self, name, getattr(self.simulator, name))
 
     def build(self) -> RecordTwin:

@@ -56,7 +56,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
             )
             for line in records(order, "lines", required=True)
         ),
-        placed_at=time(order, "placed_at"),
+        placed_at=time(order, "createdAt"),
         updated_at=changed_at(order),
         customer_ref=text(child(order, "customer"), "id") or None,
     )
@@ -64,7 +64,7 @@ def parse_order(order: Mapping[str, Any]) -> Order:
 
 def changed_at(record: Mapping[str, Any]) -> datetime:
     """Return when an order or a return changed last."""
-    return time(record, "changed_at", "placed_at")
+    return time(record, "lastModifiedAt", "createdAt")
 
 
 def parse_return(back: Mapping[str, Any]) -> Return:
