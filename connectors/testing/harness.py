@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Page
+from connectors.contract import Page, PushedLevel
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
 from connectors.testing.broken_records import Recorded, Replay
@@ -29,6 +29,7 @@ from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
 SIMULATOR_URL = "http://twin.test"
 PAGES_MAX = 200
 CALLS_MAX = 40
+LOOKS_MAX = 10  # at a job
 CASE_SECONDS_MAX = 60.0
 ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
@@ -197,6 +198,24 @@ class Harness:
                 return found, cursor
         require(False, f"after {PAGES_MAX} pages there was still more")
         return found, cursor
+
+    async def push(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Push levels, and read those that the channel processes as jobs until each is settled."""
+        found = {each.listing: each for each in await self.connector.push_stock(levels)}
+        for _ in range(LOOKS_MAX):
+            by_job: dict[str, list[StockLevel]] = {}
+            for level in levels:
+                answer = found.get(level.listing)
+                if answer is not None and answer.job is not None and answer.error is None:
+                    by_job.setdefault(answer.job, []).append(level)
+            if not by_job:
+                return list(found.values())
+            self.driver.work_off_jobs()
+            for job, some in by_job.items():
+                answers = await self.connector.read_stock_push(job, some)
+                found |= {each.listing: each for each in answers}
+        require(False, f"after {LOOKS_MAX} looks a job of levels was not at its end")
+        return []
 
     async def stock(self) -> dict[str, int]:
         """Take a snapshot; return quantities by SKU. An article twice fails the case."""

@@ -161,6 +161,9 @@ class SimulatorDriver:
         """Change the stock outside the hub."""
         raise self._missing("foreign_edit")
 
+    def work_off_jobs(self) -> None:
+        """Let the channel get on with the levels that it processes as jobs."""
+
     # PullOrders, SnapshotOrders, PushFulfillment.
 
     def place_order(self, sku: str, quantity: int) -> str:

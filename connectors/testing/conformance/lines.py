@@ -216,7 +216,7 @@ async def a_push_beside_an_open_order(harness: Harness) -> None:
     require_equal(before, driver.quantity_shown("CAM"), "the snapshot beside an open order")
     for quantity, expected in ((5, before), (0, 5), (4, 0)):
         level = harness.level("CAM", quantity, remote, expected, key=str(quantity))
-        pushed = require_one(await harness.connector.push_stock([level]), "the answers")
+        pushed = require_one(await harness.push([level]), "the answers")
         require_equal((pushed.error, pushed.quantity), (None, quantity), "the answer")
         require_equal(driver.quantity_shown("CAM"), quantity, "what can be sold there")
         require_equal((await harness.stock())["CAM"], quantity, "the snapshot after the push")
