@@ -12,9 +12,9 @@ from typing import Any
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.shopify import documents
 from connectors.shopify.mapping import METAFIELD, execute, pages, recorded_serials, said
-from connectors.toolkit.shipments import require_serials
 from hub.vocabulary import Fulfillment
 
 METAFIELD_ATTEMPTS_MAX = 3

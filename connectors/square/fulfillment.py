@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.square.mapping import KeyReused, call, digest, parse_error
 from connectors.toolkit.json_fields import parsed_json, whole
-from connectors.toolkit.shipments import require_serials
 from hub.vocabulary import Fulfillment
 
 ATTRIBUTE = "serial-hub-serials"

@@ -122,7 +122,7 @@ class OAuthDoor(Door):
 
 
 class HmacDoor(Door):
-    """Each request is signed: see `toolkit.request_signing.HmacAuth`."""
+    """Each request is signed: see `toolkit.signatures.HmacAuth`."""
 
     def __init__(
         self, key: str = "twin-key-id", secret: str = "twin-signing-secret", prefix: str = "x-twin"

@@ -12,7 +12,16 @@ from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
 
-from connectors import contract, errors, registry, remote, stock_levels, unreadable
+from connectors import (
+    contract,
+    errors,
+    exchanged,
+    registry,
+    remote,
+    shipments,
+    stock_levels,
+    unreadable,
+)
 from connectors.testing import (
     case,
     doors,
@@ -33,8 +42,6 @@ from connectors.toolkit import (
     page_size,
     rate_limits,
     records,
-    request_signing,
-    shipments,
     signatures,
     status_errors,
     time_windows,
@@ -49,10 +56,10 @@ reference.
 """
 
 SECTIONS: tuple[tuple[str, tuple[ModuleType, ...]], ...] = (
-    ("Contract", (contract, stock_levels, shipments, unreadable)),
+    ("Contract", (contract, exchanged, stock_levels, shipments, unreadable)),
     ("Errors", (errors, status_errors)),
     ("Remote calls", (remote, rate_limits)),
-    ("Credentials", (tokens, bearer_auth, request_signing, signatures, accounts)),
+    ("Credentials", (tokens, bearer_auth, signatures, accounts)),
     ("Cursors and pages", (cursors, keyset_pages, time_windows, page_size)),
     ("Records and amounts", (json_fields, records, amounts)),
     ("Registry", (registry,)),

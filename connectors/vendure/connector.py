@@ -44,6 +44,7 @@ from connectors.contract import (
 )
 from connectors.errors import NotFound
 from connectors.remote import Remote
+from connectors.shipments import require_serials
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
@@ -51,7 +52,6 @@ from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.json_fields import nodes_of, parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch
-from connectors.toolkit.shipments import require_serials
 from connectors.unreadable import UnreadableRecord
 from connectors.vendure import documents
 from connectors.vendure.mapping import (

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.toolkit.records import Record
-from connectors.toolkit.shipments import require_serials
 from connectors.woocommerce.mapping import (
     expect_list,
     expect_object,

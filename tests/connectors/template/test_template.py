@@ -19,7 +19,7 @@ from connectors.testing.case import NotApplicable
 from connectors.testing.conformance import CASES
 from connectors.testing.doors import HmacDoor
 from connectors.testing.harness import run_case
-from connectors.toolkit.request_signing import HmacAuth
+from connectors.toolkit.signatures import HmacAuth
 from e2e.processes import api_process
 from hub.access import keys
 from hub.access.keys import Scope

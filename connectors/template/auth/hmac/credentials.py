@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from connectors.remote import Remote
-from connectors.toolkit.request_signing import HmacAuth
+from connectors.toolkit.signatures import HmacAuth
 
 
 class Credentials(BaseModel):
