@@ -4,12 +4,14 @@ The table names the row, the fault, and the connectors that it is planted into; 
 records and about lines have tests of their own as well.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from connectors.contract import OrderRef
 from connectors.privacy import PrivacyKind, ReceivePrivacyRequests
 from connectors.registry import connector_class, keys
 from connectors.template.package.serial_hub_acme.connector import Acme
@@ -19,6 +21,8 @@ from connectors.testing.conformance.buyers import ANNA
 from connectors.testing.scorecard import driver_of
 from connectors.toolkit import warranty_status
 from hub.vocabulary import LineKind
+from tests.connectors.template.versioned_connector import Versioned
+from tests.connectors.template.versioned_twin import VersionedDriver
 
 from . import faults as f
 from .test_kit_holds import for_good, goes, placed
@@ -119,6 +123,13 @@ class NumbersEvents:
         from connectors.contract import PushedEvent
 
         return [PushedEvent(each.id, answer="done") for each in events]
+
+
+class TakesAnyNotice:
+    """Take whatever a queue holds for a notice about an order."""
+
+    def read(self, topic: str, body: bytes) -> Any:
+        return (OrderRef(json.loads(body)["resource"]["id"]),)
 
 
 class ClaimsPrivacy(ReceivePrivacyRequests):
@@ -247,6 +258,20 @@ ABLE: Mapping[str, int] = {
     "events-of-every-kind-are-pushed": 1,
     "a-device-is-found-by-identifier": 1,
 }
+
+
+QUEUES = (
+    ("a-message-returns-until-acknowledged", f.AcknowledgesAtOnce),
+    ("a-message-returns-until-acknowledged", f.AcknowledgesNothing),
+    ("a-message-returns-until-acknowledged", f.NumbersNotices),
+    ("an-unreadable-message-is-skipped", TakesAnyNotice),
+)
+
+
+@pytest.mark.parametrize(("name", "fault"), QUEUES)
+def test_a_queue_of_another_cloud_fails_the_rows_too(name: str, fault: Any) -> None:
+    """The example connector pulls and acknowledges as Google Pub/Sub does."""
+    f.assert_caught(name, f.plant(fault, Versioned), VersionedDriver)
 
 
 def installed(key: str) -> tuple[Any, Any]:
