@@ -10,13 +10,17 @@ unknown field or enum value of the remote never stops an import.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from connectors.errors import ConnectorError
+from connectors.exchanged import OrderRef as OrderRef
+from connectors.exchanged import Page as Page
+from connectors.exchanged import PushedEvent as PushedEvent
+from connectors.exchanged import PushedLevel as PushedLevel
+from connectors.exchanged import QueueMessage as QueueMessage
+from connectors.exchanged import WebhookCall as WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
@@ -38,71 +42,7 @@ from hub.vocabulary import (
     WarrantyQuestion,
 )
 
-Item = TypeVar("Item")
 Settings = TypeVar("Settings", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """Items of one page, and the cursor of the page after it.
-
-    A cursor is an opaque string that only its connector reads. Items may repeat across pages (the
-    inbox drops duplicates) but are never skipped. `more` asks for the next page at once.
-    `unreadable` are the records of the page that could not be read; the cursor is past them too.
-    """
-
-    items: tuple[Item, ...]
-    cursor: str
-    more: bool = False
-    unreadable: tuple[UnreadableRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookCall:
-    """A verified inbound webhook call: the id that the channel gives it, and its topic."""
-
-    id: str
-    topic: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRef:
-    """The order that a stored webhook call or queue message is about.
-
-    The jobs read the order again; they never trust the payload. `deleted` means that the channel
-    reports its end: if it can no longer be read, it is cancelled here.
-    """
-
-    order_ref: str
-    deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
-    """One message received from a queue, and the receipt that deletes it."""
-
-    call: WebhookCall
-    body: bytes
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class PushedLevel:
-    """Result of pushing one level: the quantity that the channel now shows, or the error."""
-
-    listing: str
-    quantity: int | None = None
-    error: ConnectorError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PushedEvent:
-    """Result of pushing one event: accepted, refused, or processing: `read_push` takes `job`."""
-
-    event: str
-    job: str | None = None
-    error: ConnectorError | None = None
-    answer: str = ""
 
 
 class Connector(ABC, Generic[Settings]):
@@ -225,6 +165,10 @@ class PushStock(ABC):
     compares_in_one_step: ClassVar[bool] = False
     """Whether the channel itself compares, so that even an edit during the call is kept."""
 
+    settles_seconds: ClassVar[float] = 0
+    """Seconds until a quantity that was set shows in `snapshot_stock`: reconciliation finds no
+    difference in one that was set since."""
+
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set, never add, the quantities shown; return one result for each level.
@@ -232,8 +176,18 @@ class PushStock(ABC):
         `levels` has at most `levels_max` items. Results name the listing and may come in any order.
         Safe to repeat with the same keys. A failure of one level is its `error` (NotFound,
         Rejected, or Conflict with the quantity that is shown instead), so that one bad listing
-        never blocks the others; a failure of the whole call is raised.
+        never blocks the others; a failure of the whole call is raised. A level that the channel
+        processes later is answered with a `job`.
         """
+
+    async def read_stock_push(
+        self, job: str, levels: Sequence[StockLevel]
+    ) -> Sequence[PushedLevel]:
+        """Return the results of levels that were processing; `job` is set while they still are.
+
+        Raises NotFound for a job that the channel does not know: its levels are pushed again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} pushes no levels as jobs")
 
 
 class SnapshotStock(ABC):
@@ -268,6 +222,10 @@ class PushFulfillment(ABC):
 
     stores_serials: ClassVar[bool] = True
     """Whether the channel shows the serials of each order line of a shipment."""
+
+    ships_without_serials: ClassVar[bool] = True
+    """Whether it takes lines that name a quantity only; one that recognizes a shipment by its
+    serials refuses them (`shipments.require_serials`)."""
 
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:

@@ -1,9 +1,9 @@
 """Stock levels without references: reported as NotFound before a batch is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.contract import PushedLevel
-from connectors.errors import NotFound
+from connectors.errors import ConnectorError, NotFound
 from hub.vocabulary import StockLevel
 
 
@@ -21,3 +21,16 @@ def bound(
         if not level.remote.get(reference)
     ]
     return able, lost
+
+
+async def push_each(
+    levels: Sequence[StockLevel], push: Callable[[StockLevel], Awaitable[PushedLevel]]
+) -> list[PushedLevel]:
+    """Push levels one after another; the error of one is its result, and stops no other."""
+    pushed = []
+    for level in levels:
+        try:
+            pushed.append(await push(level))
+        except ConnectorError as error:
+            pushed.append(PushedLevel(level.listing, error=error))
+    return pushed

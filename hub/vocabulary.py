@@ -1,8 +1,7 @@
 """The words of the house: GS1 terms for what happens to a unit, and what crosses its borders.
 
-Everything here is a frozen value. This module imports nothing but the standard library, so that a
-connector author can read it in one sitting and a test can build any of it in one line. Business
-steps and dispositions are those of the GS1 Core Business Vocabulary (CBV 2.0) unless marked.
+Everything here is a frozen value, and nothing but the standard library is imported. Business steps
+and dispositions are those of the GS1 Core Business Vocabulary (CBV 2.0) unless marked.
 """
 
 from collections.abc import Mapping
@@ -163,8 +162,7 @@ class OrderLine:
     quantity: int  # ordered, less what was cancelled or refunded before it left
     fulfilled: int = 0  # what the channel believes has left
     serials: tuple[str, ...] = ()  # named by the channel: a POS that sold a known unit
-    # What the channel shows as shipped, whoever wrote it; None: it does not show serials by line.
-    shown_serials: tuple[str, ...] | None = None
+    shown_serials: tuple[str, ...] | None = None  # as shipped, whoever wrote it; None: not by line
     title: str = ""
     kind: LineKind = LineKind.GOODS
     unit_price: Decimal | None = None  # of one unit before discounts, in the order's currency
@@ -176,9 +174,10 @@ class OrderLine:
 class Order:
     """An order as the channel states it now. Personal data stays in the channel.
 
-    `remote_state` is the channel's own word, kept for people; `state` is what we make of it, `hold`
-    why nothing may leave. `at_counter` means that the goods were handed over when the order was
-    made. Amounts are exact decimals in `currency` (ISO 4217); None where the channel hides them.
+    `remote_state`, `payment_state` and `shipment_state` are the channel's own words for people and
+    mappings; `state` is what we make of them, `hold` why nothing may leave. `at_counter` means that
+    the goods were handed over when the order was made. Amounts are exact decimals in `currency`
+    (ISO 4217); None where the channel hides them.
     """
 
     ref: str
@@ -205,8 +204,9 @@ class Order:
     is_gift: bool = False
     has_note: bool = False  # the buyer wrote something: read it in the channel
     location_ref: str | None = None  # where the channel wants it fulfilled, in its own reference
-    # What the channel shows as shipped of the whole order, where it does not show it by line.
-    shown_serials: tuple[str, ...] | None = None
+    payment_state: str = ""
+    shipment_state: str = ""
+    shown_serials: tuple[str, ...] | None = None  # of the whole order, where not by line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +263,13 @@ class FulfillmentLine:
     """Which units of one order line left."""
 
     order_line_ref: str
-    serials: tuple[str, ...]
+    serials: tuple[str, ...] = ()
+    quantity: int = 0  # of goods that have no serials; 0: as many as there are serials
+
+    @property
+    def units(self) -> int:
+        """Return how many units left, with serials or without."""
+        return max(self.quantity, len(self.serials))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

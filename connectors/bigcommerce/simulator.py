@@ -290,7 +290,12 @@ class BigCommerceSimulator(Simulator):
         asked = request.query_params
         wanted = asked.get("variant_id:in", "").split(",") if "variant_id:in" in asked else None
         found = [
-            {**item, "available_to_sell": self.quantity(variant)}
+            {
+                "identity": item["identity"],
+                "settings": item["settings"],
+                "total_inventory_onhand": item["on_hand"],
+                "available_to_sell": self.quantity(variant),
+            }
             for variant, item in self.items.items()
             if wanted is None or str(variant) in wanted
         ]
@@ -321,6 +326,7 @@ class BigCommerceSimulator(Simulator):
     def _shown(self, order: Mapping[str, Any], request: Request) -> Record:
         shown = {name: order[name] for name in ("id", "customer_id", "channel_id", "status_id")}
         shown |= order.get("money", {})
+        shown["billing_address"] = order.get("billing_address", {})
         shown["status"] = STATUSES.get(order["status_id"], "Awaiting Fulfillment")
         for name in ("created", "modified"):
             shown[f"date_{name}"] = format_datetime(order[name].astimezone(UTC))

@@ -82,6 +82,7 @@ class Sale:
     refunds: list[PaidBack] = field(default_factory=list)
     currency: str = "EUR"
     total: int | None = None  # None: what its lines cost
+    customer: str | None = "7"
 
     def sent(self, line_id: str) -> int:
         """Return how many units of a line are in parcels."""
