@@ -25,7 +25,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"(\d{15})/\d{2}")  # an IMEI with its software version
+_GROUPS = re.compile(r"[\s-]")  # what people put between the groups of a number
 _HEX = re.compile(r"[0-9A-F]{12}|[0-9A-F]{16}")
+_MEID = re.compile(r"[0-9A-F]{14,15}|[0-9]{18,19}")  # with or without its check digit
 _MAC_WRITTEN = re.compile(
     r"(?:[0-9A-F]{2}([:-]))(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}|[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}",
     re.IGNORECASE,
@@ -75,12 +77,12 @@ def _forms(text: str) -> dict[str, str]:
     """Return the normal forms of a text by the name spaces whose number it can be."""
     if not CHARS_MIN <= len(text) <= CHARS_MAX:
         return {}
-    plain = re.sub(r"[\s-]", "", text).upper()
+    plain = _GROUPS.sub("", text).upper()
     read = {
         IMEI: _imei(plain),
         MEID: _meid(plain),
-        EID: plain if is_eid(plain) else None,
-        MAC: _mac(text),
+        EID: plain if _is_eid(plain) else None,
+        MAC: _mac(plain),
         VIN: _vin(plain),
     }
     return {space: form for space, form in read.items() if form is not None}
@@ -101,6 +103,8 @@ def _imei(plain: str) -> str | None:
 
 def _meid(plain: str) -> str | None:
     """Return 14 hexadecimal digits without check digit, of any way of writing an MEID."""
+    if not _MEID.fullmatch(plain):
+        return None
     try:
         found = str(meid.validate(plain, strip_check_digit=True)).upper()
     except (ValidationError, ValueError):
@@ -110,19 +114,22 @@ def _meid(plain: str) -> str | None:
 
 def is_meid(text: str) -> bool:
     """Return whether a text is an MEID: 14 hexadecimal digits that begin as none of an IMEI."""
-    plain = re.sub(r"[\s-]", "", without_label(text)).upper()
+    plain = _GROUPS.sub("", without_label(text)).upper()
     return len(plain) == 14 and _meid(plain) == plain
 
 
 def is_imei(text: str) -> bool:
     """Return whether a text is an IMEI: 15 digits with a Luhn check digit (3GPP TS 23.003)."""
-    plain = re.sub(r"[\s-]", "", without_label(text))
+    plain = _GROUPS.sub("", without_label(text))
     return len(_VERSION.sub(r"\1", plain)) == 15 and _imei(plain) is not None
 
 
 def is_eid(text: str) -> bool:
     """Return whether a text is an EID: 32 digits, two of them a check (GSMA SGP.29)."""
-    plain = re.sub(r"\s", "", without_label(text))
+    return _is_eid(re.sub(r"\s", "", without_label(text)))
+
+
+def _is_eid(plain: str) -> bool:
     right_form = len(plain) == 32 and plain.isascii() and plain.isdigit()
     return right_form and plain.startswith("89") and int(plain) % 97 == 1
 
@@ -132,8 +139,8 @@ def is_mac(text: str) -> bool:
     return _MAC_WRITTEN.fullmatch(without_label(text)) is not None
 
 
-def _mac(text: str) -> str | None:
-    digits = re.sub(r"[\s:.-]", "", text).upper()
+def _mac(plain: str) -> str | None:
+    digits = plain.replace(":", "").replace(".", "")
     return digits if _HEX.fullmatch(digits) else None
 
 
@@ -145,7 +152,7 @@ def _vin(plain: str) -> str | None:
 
 def is_vin(text: str) -> bool:
     """Return whether a text is a VIN with a valid check digit (49 CFR 565.15)."""
-    vin = _vin(re.sub(r"[\s-]", "", without_label(text)).upper())
+    vin = _vin(_GROUPS.sub("", without_label(text)).upper())
     if vin is None:
         return False
     values = (int(_VIN_VALUES.get(letter, letter)) for letter in vin)

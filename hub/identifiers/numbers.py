@@ -23,7 +23,8 @@ def verbatim(text: str) -> str:
     or more than `SERIAL_CHARS_MAX` characters.
     """
     serial = _LABEL.sub("", _SYMBOLOGY.sub("", text.strip())).strip()
-    if serial.isalnum() and serial.isascii() and len(serial) <= SERIAL_CHARS_MAX:
+    plain = serial.isascii() and serial.isprintable() and serial[:1].isalnum()
+    if plain and len(serial) <= SERIAL_CHARS_MAX:
         return serial  # most are so plain that nothing more can be wrong with them
     if not serial or not _SEPARATORS.sub("", serial):
         raise InvalidBarcode("nothing was read: scan the serial label again", read=text)
