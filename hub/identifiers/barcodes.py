@@ -209,6 +209,7 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+_EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _SSCC_LABEL = re.compile(r"^SSCC\s*[:#]?\s*", re.IGNORECASE)
 
 
@@ -244,6 +245,8 @@ def _envelope(raw: str, text: str) -> Barcode:
 
 def _iso_day(value: str, raw: str) -> str:
     try:
+        if not _EIGHT_DIGITS.fullmatch(value):  # strptime takes fewer digits, and other scripts'
+            raise ValueError(value)
         return datetime.strptime(value, "%Y%m%d").date().isoformat()  # noqa: DTZ007 # a day
     except ValueError as error:
         raise InvalidBarcode(f"{value!r} is no date", read=raw) from error

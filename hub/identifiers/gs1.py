@@ -22,6 +22,7 @@ _SHOWN = re.compile(
     r"\{GS\}|<GS>|\[GS\]|\{FNC1\}|<FNC1>|\[FNC1\]|\\x1d|\\u001d|~d?0?29|~1|\^\]|␝|[|^@~#¬]",
     re.IGNORECASE,
 )
+_NO_SIGN = dict.fromkeys(map(ord, f"{FNC1} \t\r\n"))  # between elements
 _BRACKETED = re.compile(r"\(\d{2,4}\)")
 _PREFIXED_PATH = re.compile(
     r"^https?://[^?#]*?(/01/\d{8,14}(?:/[^?#]*)?(?:\?[^#]*)?)", re.IGNORECASE
@@ -68,6 +69,11 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     found = list(message.element_strings)
     if not found:
         raise InvalidBarcode("the GS1 barcode is empty", read=raw)
+    written = "".join(
+        f"({each.ai.ai}){each.value}" if bracketed else each.ai.ai + each.value for each in found
+    )
+    if written != text.translate(_NO_SIGN):
+        raise InvalidBarcode("this is no whole GS1 barcode: a part is no element", read=raw)
     if not bracketed:
         _check_ends(raw, text, found)
     _check_digits(raw, found)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 
 SERIAL_CHARS_MAX = 100
+FOLDS_MAX = 10
 FOLDED = "folded"  # of a product: case, blanks and dashes of its serials do not count
 EXACT = "exact"  # of a product: each character of its serials counts
 
@@ -40,8 +41,24 @@ def verbatim(text: str) -> str:
 
 @lru_cache(50_000)
 def canonical(text: str) -> str:
-    """Return the one form that all ways of writing a serial share: case, blanks, dashes folded."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()
+    """Return the one form that all ways of writing a serial share: case, blanks, dashes folded.
+
+    The form of a form is itself. Raises InvalidBarcode.
+    """
+    key = _folded(verbatim(text))
+    if key.isascii() and key.isalnum():
+        return key
+    # Folding can lay a label bare (``S N: 7``), and capitals can be composed anew.
+    for _ in range(FOLDS_MAX):
+        again = _folded(verbatim(key))
+        if again == key:
+            return key
+        key = again
+    raise InvalidBarcode("the serial has too many labels in front: scan it again", read=text)
+
+
+def _folded(text: str) -> str:
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def serial_key(text: str, serial_case: str) -> str:

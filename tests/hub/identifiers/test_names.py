@@ -294,6 +294,36 @@ def test_an_envelope_without_its_separators_says_so() -> None:
     assert read.values(Kind.SERIAL, Kind.PRODUCTION_DATE) == ["FOC1234X1Y2", "2026-01-31"]
 
 
+@pytest.mark.parametrize(
+    "raw", ["(10)0(|10)0", "(01)04006381333931(2x)7(21)S1", "(10)A(21", "x(01)04006381333931\x1d"]
+)
+def test_what_is_no_element_is_passed_over_in_no_code(raw: str) -> None:
+    with pytest.raises(InvalidBarcode):
+        barcodes._gs1(raw, raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "&,10",  # a lot of nothing but what fills it up
+        "=/A9999XYZ100T0944=>025366",  # 2025 has 365 days
+        "=/A9999XYZ100T0944=>025000",
+        "[)>\x1e06\x1dSFOC1\x1d16D2026111\x1e\x04",
+        "[)>\x1e06\x1dSFOC1\x1d16D٢٠٢٦١١٣٠\x1e\x04",
+        "[)>\x1e06\x1dSFOC1\x1d14D20261301\x1e\x04",
+    ],
+)
+def test_a_date_or_lot_that_is_none_is_refused(raw: str) -> None:
+    with pytest.raises(InvalidBarcode):
+        barcodes.read(raw)
+
+
+@pytest.mark.parametrize("secondary", ["+A123BJC5D6E71/$$5281", "+A123BJC5D6E71/$$312311"])
+def test_a_date_of_a_hibc_label_has_all_its_digits(secondary: str) -> None:
+    with pytest.raises(InvalidBarcode, match="no date"):
+        read_hibc(hibc(secondary))
+
+
 # --- No parser fails, and what is taken prints back to the same content ---------------------------
 
 
