@@ -40,8 +40,19 @@ CONDITIONS = tuple(str(each) for each in Condition)
 IGNORED = "-"
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-# The errors of a spreadsheet in any language: #REF!, #BEZUG!, #¿NOMBRE?, #NV, ####.
-_ERROR = re.compile(r"#[¡¿]?[^\W_][\w/ ]{0,20}[!?]|#[^\W_]/[^\W_]|#(?:NV|NA|HIÁNYZIK)|#{3,}")
+# The errors of a spreadsheet in any language: #REF!, #BEZUG!, #¿NOMBRE?, #NV, ####, Err:502.
+_ERROR = re.compile(
+    r"#[¡¿]?[^\W_][\w/ ]{0,20}[!?]|#[^\W_]/[^\W_]|#{3,}|#(?:NV|NA|НД|BRAK|YOK|HIÁNYZIK|"
+    r"NENÍ_K_DISPOZICI|NEDOSTUPNÝ|GETTING_DATA)|(?:Err|Error|Erreur|Fehler|Chyba) ?: ?\d{3}",
+    re.IGNORECASE,
+)
+# The truth values of a spreadsheet, in the languages that people mostly have theirs in.
+_TRUTH = frozenset({
+    "true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "onwaar",
+    "waar", "sant", "sand", "falskt", "falsk", "usann", "tosi", "epätosi", "prawda", "fałsz",
+    "pravda", "nepravda", "igaz", "hamis", "adevărat", "doğru", "yanliş", "yanlış", "истина",
+    "ложь", "істина", "хибність", "αληθησ", "ψευδησ", "verdadeiro"
+})  # fmt: skip
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # how people keep a spreadsheet from counting
 # What people write where they know nothing.
 _NOTHING = frozenset(
@@ -202,6 +213,9 @@ def _plain(name: str, cell: str) -> str | None:
         return None
     if cell[0] in "=@" or _ERROR.fullmatch(cell):
         raise BadRow(RowCode.FORMULA, f"{name} is a formula or its error: {cell[:60]!r}")
+    if cell.casefold() in _TRUTH and _names(name):
+        text = f"{name} is a truth value of a spreadsheet, {cell!r}: save the column as text"
+        raise BadRow(RowCode.NOT_TEXT, text)
     if _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+") and _names(name):
         text = f"a spreadsheet has shortened {name} to {cell!r}: save the column as text"
         raise BadRow(RowCode.ROUNDED_NUMBER, text)
