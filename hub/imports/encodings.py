@@ -134,8 +134,8 @@ def _by_letters(sample: bytes) -> str | None:
 
 
 def _guess(sample: bytes) -> str:
-    if (found := _by_letters(sample)) is not None:
-        return found
+    if (by_letters := _by_letters(sample)) is not None:
+        return by_letters
     if _WORD.search(sample) is None:
         found = from_bytes(sample, cp_isolation=[WESTERN, CENTRAL], enable_fallback=False)
         likely = {each.encoding: each.coherence for each in found}
