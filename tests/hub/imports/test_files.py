@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import imports
@@ -93,7 +93,6 @@ def test_a_first_column_may_have_line_breaks(world: World, tmp_path: Path) -> No
 cells = st.text(st.sampled_from('ab,;"\n\r '), max_size=8)
 
 
-@settings(deadline=None)
 @given(
     written=st.lists(st.tuples(cells, cells), max_size=12),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
