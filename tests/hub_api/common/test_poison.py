@@ -244,4 +244,5 @@ def test_no_value_of_a_single_column_stops_a_reader_or_a_job(
                 check(stand, before, change, with_feed=table in OF_THE_FEED)
             except Exception as error:
                 wrong[column.name, repr(value)[:30]] = str(error)[:600]
+                print(column, repr(value)[:30], str(error)[:600], flush=True)
     assert wrong == {}
