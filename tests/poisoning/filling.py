@@ -201,8 +201,8 @@ def _recalled(world: World, channel: Row) -> None:
             )
         )
         sell(world, channel, f"s-{number}", serial, customer=f"c-{number}")
-    recall = open_recall(world, serials=["RE-1", "RE-2"])
-    open_recall(world, "R-9", serials=["RE-3"])
+    recall = open_recall(world, "F-1", serials=["RE-1", "RE-2"])
+    open_recall(world, "F-2", serials=["RE-3"])
     world.write(lambda tx: notices.tell_customers(tx, world.context(), recall, channel))
 
 
