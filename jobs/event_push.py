@@ -6,6 +6,8 @@ refused one becomes a dead letter with a case, and is skipped. An event that the
 as a job is requeued and polled later, so that no worker waits with a lease.
 """
 
+import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +16,7 @@ from typing import Any
 import orjson
 
 from connectors import Connector, PushedEvent, PushEvents
+from hub.clock import moment
 from hub.history import event_feed
 from hub.history.event_feed import FeedEvent, Position
 from hub.storage.documents import restriction
@@ -30,6 +33,10 @@ STREAM = "events"
 WAITING_MAX = 500  # facts of a channel; what follows waits in the ledger
 EVENTS_MAX = 200  # of the feed, read at a time
 JOB_SECONDS = 5  # between two polls of a job
+
+logger = logging.getLogger(__name__)
+
+_POSITION = re.compile(r"(\d{1,18}):(\d{1,18})")
 
 Failed = Callable[[Transaction, OutboxRow, BaseException], None]
 Arrived = Callable[[Transaction, OutboxRow, str], None]
@@ -52,8 +59,11 @@ def _position(tx: Transaction, channel: ChannelRow) -> Position | None:
     value = channels.cursor(tx, channel["id"], STREAM)
     if not value:
         return None
-    transaction, _, seq = value.partition(":")
-    return Position(int(transaction), int(seq))
+    if (kept := _POSITION.fullmatch(value)) is not None:
+        return Position(int(kept[1]), int(kept[2]))
+    # The channel takes an event twice without harm, and must not miss one.
+    logger.warning("%s receives its events again: its position %.60r", channel["code"], value)
+    return event_feed.at(tx, moment(channel["created_at"]))
 
 
 def _is_full(tx: Transaction, channel: ChannelRow) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import postgres
 from hub.storage import sql
@@ -43,8 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Put the folders of tests into memory, where there is room: a commit there is soon done."""
+    """Put the folders of tests into memory, where there is room; examples have no deadline."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(postgres.folder()))
+    # How long an example takes says more of the machine than of what is tested.
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

@@ -43,11 +43,11 @@ class Vault:
         return self._fernet.encrypt(orjson.dumps(settings)).decode()
 
     def open(self, sealed: str) -> dict[str, Any]:
-        """Decrypt settings; raises WrongKey."""
+        """Decrypt settings; raises WrongKey, also for what was never sealed."""
         try:
             opened: dict[str, Any] = orjson.loads(self._fernet.decrypt(sealed.encode()))
-        except InvalidToken as error:
-            raise WrongKey("the secret key can not open the settings of this channel") from error
+        except (InvalidToken, ValueError) as error:  # what is no base64 is a ValueError
+            raise WrongKey("the secret key can not open what is stored here") from error
         return opened
 
 

@@ -69,6 +69,11 @@ INSTEAD = {
 }
 
 
+OF_TWO = {Action.MERGE, Action.ABSORB}
+WITH_OTHERS = LEAVING | OF_TWO | {Action.ACCEPT_RETURN}
+"""Actions that change more than one history: once withdrawn, no correction brings them back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """Corrected values; None: as recorded. `location` is a code."""
@@ -195,8 +200,12 @@ def _correction(
             raise StepNotAllowed("title passed: transfer it back instead", allowed=[])
     elif not restated and earlier is None:
         raise InvalidInput("say what was right instead", field="changes")
-    if earlier and earlier["declaration"] == Declaration.DID_NOT_OCCUR and action in LEAVING:
-        raise StepNotAllowed("the sale was declared not to have occurred: record it again")
+    withdrawn = earlier is not None and earlier["declaration"] == Declaration.DID_NOT_OCCUR
+    if withdrawn and action in WITH_OTHERS:
+        what = "the sale" if action in LEAVING else str(action).replace("_", " ")
+        raise StepNotAllowed(f"{what} was declared not to have occurred: record it again")
+    if action in OF_TWO and "occurred_at" in restated:
+        raise StepNotAllowed("it is of two records at once: split the unit, and merge it again")
     return {"declaration": str(declaration), "restated": restated}
 
 

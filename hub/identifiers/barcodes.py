@@ -171,9 +171,18 @@ def _elements(raw: str, strings: Iterable[GS1ElementString]) -> tuple[Element, .
             found.append(Element(kind, string.date.isoformat()))
         elif kind is Kind.GTIN:
             found.append(Element(kind, _gtin(string.value)))
+        elif kind is Kind.IMEI:
+            found.append(_device(string.value))
         elif kind is not None:
             found.append(Element(kind, string.value))
     return tuple(found)
+
+
+def _device(text: str) -> Element:
+    """Read the serial number of a mobile device (AI 8002); raises InvalidBarcode."""
+    kind = Kind.MEID if is_meid(text) else Kind.IMEI
+    normalized(kind, text)
+    return Element(kind, text)
 
 
 def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barcode]:
@@ -209,6 +218,8 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+_TRADE_LABEL = re.compile(r"^(?:EAN|UPC|GTIN|JAN)(?:-?(?:8|12|13|14|A))?\s*[:#]?\s*", re.IGNORECASE)
+_EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _SSCC_LABEL = re.compile(r"^SSCC\s*[:#]?\s*", re.IGNORECASE)
 
 
@@ -244,9 +255,21 @@ def _envelope(raw: str, text: str) -> Barcode:
 
 def _iso_day(value: str, raw: str) -> str:
     try:
+        if not _EIGHT_DIGITS.fullmatch(value):  # strptime takes fewer digits, and other scripts'
+            raise ValueError(value)
         return datetime.strptime(value, "%Y%m%d").date().isoformat()  # noqa: DTZ007 # a day
     except ValueError as error:
         raise InvalidBarcode(f"{value!r} is no date", read=raw) from error
+
+
+def _is_labelled(text: str) -> bool:
+    label = _TRADE_LABEL.match(text)
+    return label is not None and is_trade_number(text[label.end() :])
+
+
+def _labelled(raw: str, text: str) -> Barcode:
+    """Read a trade number with its label: it is no serial."""
+    return _retail(raw, _TRADE_LABEL.sub("", text), "")
 
 
 def _retail(raw: str, text: str, symbology: str | None = None) -> Barcode:
@@ -273,6 +296,7 @@ FORMS: tuple[tuple[Callable[[str], bool], Callable[[str, str], Barcode]], ...] =
     (_is_link, _digital_link),
     (_is_tag, _epc),
     (is_trade_number, _retail),
+    (_is_labelled, _labelled),
     (is_imei, _one("imei", Kind.IMEI)),
     (_is_sscc, _sscc),
     (is_envelope, _envelope),

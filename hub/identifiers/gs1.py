@@ -22,12 +22,17 @@ _SHOWN = re.compile(
     r"\{GS\}|<GS>|\[GS\]|\{FNC1\}|<FNC1>|\[FNC1\]|\\x1d|\\u001d|~d?0?29|~1|\^\]|␝|[|^@~#¬]",
     re.IGNORECASE,
 )
+_NO_SIGN = dict.fromkeys(map(ord, f"{FNC1} \t\r\n"))  # between elements
+_LEADING = re.compile(rf"(?:{_SHOWN.pattern})+", re.IGNORECASE)  # of a scanner that sends it first
+_LEADS = frozenset("{<[\\~^␝|@#¬")
 _BRACKETED = re.compile(r"\(\d{2,4}\)")
 _PREFIXED_PATH = re.compile(
     r"^https?://[^?#]*?(/01/\d{8,14}(?:/[^?#]*)?(?:\?[^#]*)?)", re.IGNORECASE
 )
-# The elements that are a number with a check digit at this place: GRAI, GLN, GSIN, GSRN.
+# The elements that are a number with a check digit at this place: GDTI, GCN, GLN, GSIN, GRAI, GSRN,
+# the GTIN of a piece in a logistic unit.
 _CHECKED = {
+    "253": 13, "255": 13, "8026": 14,
     "402": 17, "410": 13, "411": 13, "412": 13, "413": 13, "414": 13, "415": 13, "416": 13,
     "417": 13, "8003": 14, "8017": 18, "8018": 18,
 }  # fmt: skip
@@ -46,7 +51,9 @@ def begins_with_gtin(text: str) -> bool:
 
 def is_element_string(text: str) -> bool:
     """Return whether a text has the form of an element string, for people or for machines."""
-    return FNC1 in text or _BRACKETED.match(text) is not None or begins_with_gtin(text)
+    if FNC1 in text or _BRACKETED.match(text) is not None:
+        return True
+    return begins_with_gtin(_LEADING.sub("", text) if text[:1] in _LEADS else text)
 
 
 def with_separators(text: str) -> str:
@@ -68,6 +75,11 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     found = list(message.element_strings)
     if not found:
         raise InvalidBarcode("the GS1 barcode is empty", read=raw)
+    written = "".join(
+        f"({each.ai.ai}){each.value}" if bracketed else each.ai.ai + each.value for each in found
+    )
+    if written != text.translate(_NO_SIGN):
+        raise InvalidBarcode("this is no whole GS1 barcode: a part is no element", read=raw)
     if not bracketed:
         _check_ends(raw, text, found)
     _check_digits(raw, found)

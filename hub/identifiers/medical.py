@@ -114,8 +114,15 @@ def _hibc_date(rest: str, text: str) -> tuple[date | None, str]:
     return None, rest
 
 
+_WRITTEN = {
+    "%y%j": 5, "%y%m%d": 6, "%m%d%y": 6, "%m%y": 4, "%Y%m%d": 8, "%y%m%d%H": 8, "%y%j%H": 7,
+}  # fmt: skip
+
+
 def _day(value: str, form: str, text: str) -> date:
     try:
+        if len(value) != _WRITTEN[form] or not value.isdigit():  # strptime takes fewer digits
+            raise ValueError(value)
         return datetime.strptime(value, form).date()  # noqa: DTZ007 # a day has no zone
     except ValueError as error:
         raise InvalidBarcode(f"{value!r} is no date", read=text) from error
@@ -134,12 +141,13 @@ _ICCBBA = {
 def read_iccbba(text: str) -> Udi:
     """Parse an ISBT 128 label; raises InvalidBarcode."""
     found = {name: match[1] for name, form in _ICCBBA.items() if (match := form.search(text))}
-    if not found:
+    lot = found.pop("lot", "").lstrip("0")  # zeros fill it up in front
+    if not found and not lot:
         raise InvalidBarcode("this is no ISBT 128 label of a device", read=text)
     return Udi(
         device=f"ICCBBA:{found['device']}" if "device" in found else None,
         serial=found.get("serial"),
-        lot=found["lot"].lstrip("0") if "lot" in found else None,
+        lot=lot or None,
         expiry=_ordinal(found.get("expiry"), text),
         produced=_ordinal(found.get("produced"), text),
     )
@@ -150,6 +158,7 @@ def _ordinal(value: str | None, text: str) -> date | None:
     if value is None:
         return None
     year, day = 2000 + int(value[1:3]), int(value[3:])
-    if not 1 <= day <= 366:
+    found = date(year, 1, 1) + timedelta(days=day - 1)
+    if day < 1 or found.year != year:
         raise InvalidBarcode(f"{value!r} is no date", read=text)
-    return date(year, 1, 1) + timedelta(days=day - 1)
+    return found

@@ -7,11 +7,22 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 
 SERIAL_CHARS_MAX = 100
+FOLDS_MAX = 10
 FOLDED = "folded"  # of a product: case, blanks and dashes of its serials do not count
 EXACT = "exact"  # of a product: each character of its serials counts
 
 _SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # AIM identifier that a scanner puts in front
-_LABEL = re.compile(r"^(?:S/?N|SERIAL(?: ?(?:NO|NUMBER))?)\.?\s*[:#]\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^(?:S/?N|SERIAL(?: ?(?:NO|NUMBER))?)\.?\s*[:#]\s*"
+    r"|^(?:S/N|SERIAL ?(?:NO|NUMBER))\.?\s+(?=\S)",  # so plain that they need no colon
+    re.IGNORECASE,
+)
+_STOPS = re.compile(r"\*([^*]+)\*")  # the start and stop of Code 39, as some scanners send them
+MAC_WRITTEN = re.compile(
+    r"(?:[0-9A-F]{2}([:-]))(?:[0-9A-F]{2}\1){4,6}[0-9A-F]{2}|(?:[0-9A-F]{4}\.){2,3}[0-9A-F]{4}",
+    re.IGNORECASE,
+)
+"""A MAC address of 48 or 64 bits with separators; however they are set, it is one number."""
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -23,7 +34,10 @@ def verbatim(text: str) -> str:
     or more than `SERIAL_CHARS_MAX` characters.
     """
     serial = _LABEL.sub("", _SYMBOLOGY.sub("", text.strip())).strip()
-    if serial.isalnum() and serial.isascii() and len(serial) <= SERIAL_CHARS_MAX:
+    if (inner := _STOPS.fullmatch(serial)) is not None:
+        serial = inner[1].strip()
+    plain = serial.isascii() and serial.isprintable() and serial[:1].isalnum()
+    if plain and len(serial) <= SERIAL_CHARS_MAX:
         return serial  # most are so plain that nothing more can be wrong with them
     if not serial or not _SEPARATORS.sub("", serial):
         raise InvalidBarcode("nothing was read: scan the serial label again", read=text)
@@ -39,8 +53,26 @@ def verbatim(text: str) -> str:
 
 @lru_cache(50_000)
 def canonical(text: str) -> str:
-    """Return the one form that all ways of writing a serial share: case, blanks, dashes folded."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", verbatim(text))).upper()
+    """Return the one form that all ways of writing a serial share: case, blanks, dashes folded.
+
+    The form of a form is itself. Raises InvalidBarcode.
+    """
+    key = _folded(verbatim(text))
+    if key.isascii() and key.isalnum():
+        return key
+    # Folding can lay a label bare (``S N: 7``), and capitals can be composed anew.
+    for _ in range(FOLDS_MAX):
+        again = _folded(verbatim(key))
+        if again == key:
+            return key
+        key = again
+    raise InvalidBarcode("the serial has too many labels in front: scan it again", read=text)
+
+
+def _folded(text: str) -> str:
+    if MAC_WRITTEN.fullmatch(text):
+        text = text.replace(":", "").replace(".", "")
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def serial_key(text: str, serial_case: str) -> str:

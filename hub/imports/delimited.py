@@ -61,9 +61,17 @@ def header(path: Path, encoding: str, delimiter: str | None) -> tuple[list[str],
         raise InvalidInput(f"the file can not be read: {error}", field="file") from error
     named, text = _named_delimiter(text)
     candidates = [delimiter or named] if delimiter or named else list(DELIMITERS)
-    read = {each: _first_row(text, str(each)) for each in candidates}
+    read: dict[str, list[str]] = {}
+    wrong: InvalidInput | None = None
+    for each in map(str, candidates):
+        try:
+            read[each] = _first_row(text, each)
+        except InvalidInput as error:  # by this delimiter only, where another one reads it
+            wrong = wrong or error
+    if not read and wrong is not None:
+        raise wrong
     best = max(read, key=lambda each: len(read[each]))
-    return read[best], str(best)
+    return read[best], best
 
 
 def _named_delimiter(text: str) -> tuple[str | None, str]:

@@ -24,6 +24,8 @@ CHAOS_MAX = 0.2  # of a text that is one, by the measure of charset-normalizer
 LIKELIER = 0.1  # by so much must Central European be more likely than Western
 NAMES = "utf-8, cp1252, cp1250, cp1251, shift_jis, gb18030"
 
+# A sign within a word that no language has there; U+0080 to U+009F are no signs at all.
+_BROKEN = re.compile(r"\w[®¾¹³±¿¡¶§¦¢£¥¤˝˛ˇ˘¨´¸¬°×÷]\w|[\x80-\x9f\ufffd]")
 _WORD = re.compile(rb"[\x80-\xff]{3,}")
 
 
@@ -87,7 +89,53 @@ def _foreign_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
+# The letters of languages beside those of ASCII, by the encoding in which Windows writes them.
+_WESTERN_LETTERS = (
+    "äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúüïç", "áâãàçéêíóôõúü", "àèéìíîòóùú", "åäöéüæø",
+    "áðéíóúýþæö", "áéëïíöóüúèê",
+)  # fmt: skip
+_CENTRAL_LETTERS = (
+    "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćđšž", "ăâîşţșț",
+)  # fmt: skip
+
+
+_GERMAN = dict.fromkeys(map(ord, "äöüßÄÖÜ"))
+
+
+def _letters(text: str) -> set[str]:
+    return {sign for sign in text.lower() if sign.isalpha() and not sign.isascii()}
+
+
+def _is_written(text: str, languages: tuple[str, ...]) -> bool:
+    """Return whether every letter beside those of ASCII is one of a single language.
+
+    Its words mix them with letters of ASCII: what does not is of another script.
+    """
+    letters = _letters(text)
+    words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
+    mixed = sum(any(sign.isascii() for sign in word) for word in words)
+    return 0 < len(words) <= 2 * mixed and any(letters <= set(each) for each in languages)
+
+
+def _by_letters(sample: bytes) -> str | None:
+    """Return the encoding by which a sample is of one language, where by the Western it is none."""
+    western = sample.decode(WESTERN, "replace")
+    if _is_written(western, _WESTERN_LETTERS) and _BROKEN.search(western) is None:
+        return None
+    for encoding in (CENTRAL, "iso8859_2"):
+        text = sample.decode(encoding, "replace")
+        if _letters(text) == _letters(western):
+            continue  # they have the same letters: nothing speaks for this one
+        # Firms of Germany are in the lists of their neighbours; ä, ö, ü, ß are the same in both.
+        plain = text.translate(_GERMAN)
+        if _is_written(plain, _CENTRAL_LETTERS) and _BROKEN.search(text) is None:
+            return encoding
+    return None
+
+
 def _guess(sample: bytes) -> str:
+    if (by_letters := _by_letters(sample)) is not None:
+        return by_letters
     if _WORD.search(sample) is None:
         found = from_bytes(sample, cp_isolation=[WESTERN, CENTRAL], enable_fallback=False)
         likely = {each.encoding: each.coherence for each in found}

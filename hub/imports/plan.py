@@ -1,7 +1,7 @@
 """Import plan: mapping of the columns of a file, and conversion of a row into an arrival."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -40,8 +40,19 @@ CONDITIONS = tuple(str(each) for each in Condition)
 IGNORED = "-"
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-# The errors of a spreadsheet in any language: #REF!, #BEZUG!, #¿NOMBRE?, #NV, ####.
-_ERROR = re.compile(r"#[¡¿]?[^\W_][\w/ ]{0,20}[!?]|#[^\W_]/[^\W_]|#(?:NV|NA|HIÁNYZIK)|#{3,}")
+# The errors of a spreadsheet in any language: #REF!, #BEZUG!, #¿NOMBRE?, #NV, ####, Err:502.
+_ERROR = re.compile(
+    r"#[¡¿]?[^\W_][\w/ ]{0,20}[!?]|#[^\W_]/[^\W_]|#{3,}|#(?:NV|NA|НД|BRAK|YOK|HIÁNYZIK|"
+    r"NENÍ_K_DISPOZICI|NEDOSTUPNÝ|GETTING_DATA)|(?:Err|Error|Erreur|Fehler|Chyba) ?: ?\d{3}",
+    re.IGNORECASE,
+)
+# The truth values of a spreadsheet, in the languages that people mostly have theirs in.
+_TRUTH = frozenset({
+    "true", "false", "wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "onwaar",
+    "waar", "sant", "sand", "falskt", "falsk", "usann", "tosi", "epätosi", "prawda", "fałsz",
+    "pravda", "nepravda", "igaz", "hamis", "adevărat", "doğru", "yanliş", "yanlış", "истина",
+    "ложь", "істина", "хибність", "αληθησ", "ψευδησ", "verdadeiro"
+})  # fmt: skip
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # how people keep a spreadsheet from counting
 # What people write where they know nothing.
 _NOTHING = frozenset(
@@ -109,6 +120,8 @@ class Columns:
             for column in source.columns
         ]
         chosen = [each for each in self.fields if each is not None]
+        self._identifiers = [each for each in chosen if each.startswith("identifier:")]
+        self._custom = sorted(each for each in chosen if each.startswith("field:"))
         twice = next((each for each in chosen if chosen.count(each) > 1), None)
         if twice is not None:
             raise InvalidInput(f"two columns hold {twice}: map one to '-'", field="map")
@@ -144,11 +157,11 @@ class Columns:
         if received_on and received_on < EARLIEST.date():
             raise BadRow(RowCode.BAD_DATE, f"received on {received_on}, which is too long ago")
         return Wanted(
-            arrival=_arrival(values, self.plan.product),
+            arrival=_arrival(values, self.plan.product, self._identifiers),
             location=location,
             gtin=values.get("gtin") if "product" in values else None,
             received_on=received_on,
-            fields=_custom(values),
+            fields=_custom(values, self._custom),
         )
 
     def _values(self, raw: Raw) -> dict[str, str]:
@@ -157,7 +170,7 @@ class Columns:
         for index, (name, cell) in enumerate(zip(self.fields, raw.cells, strict=True)):
             if name is None or not cell:
                 continue
-            if _names(name) and index in raw.typed:
+            if index in raw.typed and _names(name):
                 text = f"the file holds {raw.typed[index]} as {name}: save the column as text"
                 raise BadRow(RowCode.NOT_TEXT, text)
             if (plain := _plain(name, cell)) is not None:
@@ -200,25 +213,23 @@ def _plain(name: str, cell: str) -> str | None:
         return None
     if cell[0] in "=@" or _ERROR.fullmatch(cell):
         raise BadRow(RowCode.FORMULA, f"{name} is a formula or its error: {cell[:60]!r}")
-    if _names(name) and _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+"):
+    if cell.casefold() in _TRUTH and _names(name):
+        text = f"{name} is a truth value of a spreadsheet, {cell!r}: save the column as text"
+        raise BadRow(RowCode.NOT_TEXT, text)
+    if _SCIENTIFIC.fullmatch(cell) and any(sign in cell for sign in ".,+") and _names(name):
         text = f"a spreadsheet has shortened {name} to {cell!r}: save the column as text"
         raise BadRow(RowCode.ROUNDED_NUMBER, text)
     return cell
 
 
-def _arrival(values: Mapping[str, str], product: str | None) -> Arrival:
+def _arrival(values: Mapping[str, str], product: str | None, identifiers: Sequence[str]) -> Arrival:
     condition = values.get("condition", "new").lower().replace(" ", "_").replace("-", "_")
     if condition not in CONDITIONS:
         raise BadRow(RowCode.BAD_CONDITION, f"{condition!r} is none of {', '.join(CONDITIONS)}")
-    identifiers = tuple(
-        (name.partition(":")[2], value)
-        for name, value in values.items()
-        if name.startswith("identifier:")
-    )
     return Arrival(
         serial=values["serial"],
         product=values.get("product") or values.get("gtin") or product or "",
-        identifiers=identifiers,
+        identifiers=_named(values, identifiers),
         lot=values.get("lot"),
         batch=values.get("batch"),
         produced_on=_day(values, "produced_on"),
@@ -230,12 +241,15 @@ def _arrival(values: Mapping[str, str], product: str | None) -> Arrival:
     )
 
 
-def _custom(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    fields = tuple(
-        (name.partition(":")[2], value)
-        for name, value in sorted(values.items())
-        if name.startswith("field:")
-    )
+def _named(values: Mapping[str, str], columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return what a row has in columns such as ``identifier:imei``, as scheme or name and value."""
+    if not columns:
+        return ()
+    return tuple((each.partition(":")[2], values[each]) for each in columns if each in values)
+
+
+def _custom(values: Mapping[str, str], columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    fields = _named(values, columns)
     for name, value in fields:
         check_field(name, value)
     return fields

@@ -18,6 +18,7 @@ from hub.imports.rows import BadRow, Raw, RowCode, counted, header_of
 __all__ = ["BadRow", "Raw", "RowCode", "Source", "look"]
 
 CHUNK_BYTES = 1024 * 1024
+PARQUET_ROWS_PER_BYTE = 4  # serials that differ take some room, however they are packed
 PARQUET_ROWS = 2_000  # read at once
 OLE = b"\xd0\xcf\x11\xe0"  # Excel's files before 2007, and files with a password
 EXPORTED = ("import row", "import code", "import message")
@@ -137,7 +138,14 @@ def _parquet_file(path: Path) -> Any:
     groups = [file.metadata.row_group(each) for each in range(file.metadata.num_row_groups)]
     if any(each.total_byte_size > workbooks.UNPACKED_BYTES_MAX for each in groups):
         raise InvalidInput("a row group of the file is too large unpacked", field="file")
-    counted(file.metadata.num_rows)
+    packed = path.stat().st_size
+    workbooks.check_ratio(sum(each.total_byte_size for each in groups), packed)
+    if counted(file.metadata.num_rows) > PARQUET_ROWS_PER_BYTE * packed:
+        raise InvalidInput(
+            f"the file states {file.metadata.num_rows} rows in {packed} bytes: their serials can "
+            "not differ",
+            field="file",
+        )
     return file
 
 

@@ -68,20 +68,19 @@ def checked(number: int, cells: Sequence[str], width: int) -> Raw:
     """Return a row whose cells are as many as the columns; what is wrong with it is noted."""
     wrong = None
     if len(cells) < width:
-        text = f"{len(cells)} cells where the header has {width}"
-        wrong = BadRow(RowCode.SHORT_LINE, text)
+        wrong = BadRow(RowCode.SHORT_LINE, f"{len(cells)} cells where the header has {width}")
     elif len(cells) > width:
         if any(cells[width:]):
-            text = f"{len(cells)} cells where the header has {width}"
-            wrong = BadRow(RowCode.LONG_LINE, text)
+            wrong = BadRow(RowCode.LONG_LINE, f"{len(cells)} cells where the header has {width}")
         cells = cells[:width]
-    if any("\x00" in cell for cell in cells):
+    text = "".join(cells)  # one look for what is in few rows
+    if "\x00" in text:
         wrong = BadRow(RowCode.UNREADABLE, "a cell holds the character U+0000")
         cells = [cell.replace("\x00", "") for cell in cells]
-    if any("\ufffd" in cell for cell in cells):
-        text = "a character is none of the file's encoding: save it as UTF-8, or name its encoding"
-        wrong = BadRow(RowCode.UNREADABLE, text)
-    if any(len(cell) > CELL_CHARS_MAX for cell in cells):
+    if "\ufffd" in text:
+        words = "a character is none of the file's encoding: save it as UTF-8, or name its encoding"
+        wrong = BadRow(RowCode.UNREADABLE, words)
+    if len(text) > CELL_CHARS_MAX and any(len(cell) > CELL_CHARS_MAX for cell in cells):
         wrong = BadRow(RowCode.UNREADABLE, f"a cell has at most {CELL_CHARS_MAX} characters")
         cells = [cell[:CELL_CHARS_MAX] for cell in cells]
     return Raw(number, tuple(cells), wrong)

@@ -19,6 +19,10 @@ from hub.imports.rows import COLUMNS_MAX, BadRow, Raw, RowCode, checked, counted
 
 UNPACKED_BYTES_MAX = 2 * 1024**3
 STRINGS_BYTES_MAX = 512 * 1024**2  # they are held in memory
+OTHERS_BYTES_MAX = 64 * 1024**2  # of what is neither a sheet nor its texts, and held in memory too
+RATIO_MAX = 200  # of unpacked bytes to packed ones; sheets of units have 5 to 40
+RATIO_FREE_BYTES = 64 * 1024**2  # so many may be unpacked at any ratio
+SHEET_ROWS_MAX = 1_048_576  # of the format: a higher row number is a mistake, or a trap
 # A spreadsheet holds 15 digits of a number: what is longer was rounded.
 SPREADSHEET_DIGITS = 15
 
@@ -63,12 +67,38 @@ def _check_size(path: Path) -> None:
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidInput(f"this is no XLSX workbook: {error}", field="file") from error
     strings = sum(each.file_size for each in members if "sharedStrings" in each.filename)
-    if sum(each.file_size for each in members) > UNPACKED_BYTES_MAX or strings > STRINGS_BYTES_MAX:
+    others = sum(each.file_size for each in members if _is_held(each.filename))
+    unpacked = sum(each.file_size for each in members)
+    check_ratio(unpacked, path.stat().st_size)
+    if unpacked > UNPACKED_BYTES_MAX or strings > STRINGS_BYTES_MAX or others > OTHERS_BYTES_MAX:
         raise InvalidInput(
             f"unpacked, a workbook has at most {UNPACKED_BYTES_MAX // 1024**2} MiB, "
             f"{STRINGS_BYTES_MAX // 1024**2} of them texts: save it as CSV",
             field="file",
         )
+
+
+def _is_held(name: str) -> bool:
+    """Return whether a part of a workbook is read as a whole: its styles, its list of sheets."""
+    return name.endswith((".xml", ".rels")) and not re.search(r"sharedStrings|/worksheets/", name)
+
+
+def check_ratio(unpacked: int, packed: int) -> None:
+    """Raise InvalidInput for a file that unpacks to far more bytes than a file of units does."""
+    if unpacked > RATIO_FREE_BYTES and unpacked > RATIO_MAX * packed:
+        raise InvalidInput(
+            f"the file unpacks to {unpacked // 1024**2} MiB, {unpacked // max(packed, 1)} times "
+            f"its size, and may to {RATIO_MAX} times: save it as CSV",
+            field="file",
+        )
+
+
+def _rows_of(opened: Any, columns_max: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a sheet, blank ones too; raises InvalidInput behind the format's last."""
+    for number, cells in enumerate(opened.iter_rows(max_col=columns_max), start=1):
+        if number > SHEET_ROWS_MAX:
+            raise InvalidInput(f"a sheet has at most {SHEET_ROWS_MAX} rows", field="file")
+        yield cells
 
 
 def _chosen(book: Any, name: str | None) -> Any:
@@ -87,8 +117,8 @@ def _chosen(book: Any, name: str | None) -> Any:
 def header(path: Path, sheet: str | None) -> tuple[tuple[str, ...], int | None]:
     """Return the columns of a sheet, and how many rows it has; raises InvalidInput."""
     with sheet_of(path, sheet) as opened:
-        for values in opened.iter_rows(values_only=True, max_col=COLUMNS_MAX + 1):
-            cells = [text_of(value) for value in values]
+        for row in _rows_of(opened, COLUMNS_MAX + 1):
+            cells = [text_of(cell.value) for cell in row]
             while cells and not cells[-1]:
                 cells.pop()
             if cells:
@@ -100,7 +130,9 @@ def rows(path: Path, sheet: str | None, width: int) -> Iterator[Raw]:
     """Yield the rows below the header; blank ones are left out and not counted."""
     with sheet_of(path, sheet) as opened:
         number, is_header = 0, True
-        for cells in opened.iter_rows(max_col=COLUMNS_MAX + 1):
+        # As many cells as the sheet says that it has: a row is filled up to that number.
+        stated = min(opened.max_column or COLUMNS_MAX, COLUMNS_MAX)
+        for cells in _rows_of(opened, max(width, stated) + 1):
             values = [cell.value for cell in cells]
             if all(value is None or value == "" for value in values):
                 continue

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from hub.catalogue import SELLING_KINDS
+from hub.kits import PARTS_MAX
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import KitMembershipRow
 from hub.storage.sql import Row, Transaction
@@ -95,7 +96,8 @@ def report(
         "SELECT product.id, product.sku, product.name, "
         f"SUM({_one('in_kit' if level is Level.COMPONENT else None)}) AS units, "
         f"SUM({_one('loose' if level is Level.COMPONENT else 'never')}) AS loose, "
-        "SUM(unit.members) AS parts, "
+        "SUM(CASE WHEN unit.members BETWEEN 0 AND :parts_max THEN unit.members ELSE 0 END) "
+        "AS parts, "
         "SUM(CASE WHEN unit.status = 'in_stock' AND unit.promised_to IS NULL AND unit.blocks = 0 "
         "AND location.kind IN (:kinds...) THEN 1 ELSE 0 END) AS available, "
         "SUM(CASE WHEN location.kind = 'customer' THEN 1 ELSE 0 END) AS with_customers, "
@@ -104,6 +106,7 @@ def report(
         f"JOIN location ON location.id = unit.location_id {wanted.where()}"
         "GROUP BY product.id, product.sku, product.name ORDER BY product.id LIMIT :limit",
         kinds=[str(kind) for kind in SELLING_KINDS],
+        parts_max=PARTS_MAX,
         limit=page_size(first) + 1,
         **wanted.values,
     )

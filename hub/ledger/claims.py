@@ -11,7 +11,13 @@ from hub.catalogue import CatalogueProductRow
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import DuplicateSerial, InvalidBarcode, InvalidInput
-from hub.identifiers.device_numbers import device_names, normalized, space_of
+from hub.identifiers.device_numbers import (
+    IMEI,
+    device_names,
+    normalized,
+    serial_names,
+    space_of,
+)
 from hub.identifiers.numbers import canonical, serial_key
 from hub.ledger.arrivals import Arrival
 from hub.lifecycle import RECEIVABLE, Status
@@ -52,7 +58,8 @@ def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str,
     for arrival in arrivals:
         try:
             serials.add(canonical(arrival.serial))
-            names.update(key for _, key in device_names(arrival.serial))
+            for space, key in device_names(arrival.serial):
+                names |= {key, key[:14]} if space == IMEI else {key}  # or without its check digit
             names.update(normalized(*each) for each in arrival.identifiers)
         except InvalidBarcode:
             continue  # refused by its own check below
@@ -72,6 +79,8 @@ def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str,
         taken[row["product_id"], serial_key(row["serial"], row["serial_case"])] = bearer
         for space, key in device_names(row["serial"]):
             taken[f"{SERIAL_IN}{space}", key] = bearer
+        for space, key in serial_names(row["serial"]):
+            taken.setdefault((f"{row['product_id']} {space}", key), bearer)
     if names:
         for borne in tx.rows_as(
             _BorneName,
@@ -108,13 +117,14 @@ def claim(
     Raise DuplicateSerial for a name in use, InvalidInput for a lot that differs from the announced.
     """
     own = (product["id"], serial_key(arrival.serial, product["serial_case"]))
-    bearer = taken.get(own)
+    same = [(f"{product['id']} {space}", key) for space, key in serial_names(arrival.serial)]
+    bearer = next((found for each in (own, *same) if (found := taken.get(each))), None)
     unit_id = bearer.unit_id if bearer and bearer.expected and expected else own_id
     further = [(space_of(scheme), normalized(scheme, each)) for scheme, each in arrival.identifiers]
-    serial_names = device_names(arrival.serial)
+    as_device = device_names(arrival.serial)
     # What the names of this unit must not be: a name of the same kind, or another unit's serial.
     others = [(f"{SERIAL_IN}{space}", key) for space, key in further]
-    for claim in [own, *further, *serial_names, *others]:
+    for claim in [own, *same, *further, *as_device, *others]:
         known = taken.get(claim)
         # Its serial stays that of the merged record: a unit is found by both.
         absorbed = known is not None and known.merged and own_id is not None and claim == own
@@ -132,8 +142,8 @@ def claim(
         and bearer.lot != arrival.lot
     ):
         raise InvalidInput(f"lot {bearer.lot} was announced, not {arrival.lot}", field="lot")
-    own_serial = [(f"{SERIAL_IN}{space}", key) for space, key in serial_names]
-    taken.update(dict.fromkeys([own, *further, *own_serial], Taken("in this batch")))
+    own_serial = [(f"{SERIAL_IN}{space}", key) for space, key in as_device]
+    taken.update(dict.fromkeys([own, *same, *further, *own_serial], Taken("in this batch")))
     return unit_id
 
 

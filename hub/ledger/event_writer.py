@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ EVENT_COLUMNS = (
     "actor", "captured_by", "command_id", "corrects", "details", "occurred_at", "recorded_at",
     "previous_hash", "hash",
 )  # fmt: skip
+_in_order = itemgetter(*EVENT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class EventWriter:
         event.setdefault("corrects", None)
         event["details"] = orjson.dumps(details).decode() if details else None
         event["hash"] = seal(event)
-        self.rows.append(tuple(event[name] for name in EVENT_COLUMNS))
+        self.rows.append(_in_order(event))
         return str(event["hash"])
 
     def write(self, tx: Transaction) -> None:

@@ -7,6 +7,7 @@ as UTF-8 without blanks. The first event of a unit seals 64 zeros.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypedDict
 
 import orjson
@@ -42,11 +43,12 @@ SEALED = (
     "occurred_at",
     "recorded_at",
 )
+_sealed = itemgetter(*SEALED)
 
 
 def seal(event: Mapping[str, Any]) -> str:
     """Return the hash of an event, computed from its fields and its predecessor's hash."""
-    return hashlib.sha256(orjson.dumps([event[name] for name in SEALED])).hexdigest()
+    return hashlib.sha256(orjson.dumps(_sealed(event))).hexdigest()
 
 
 class _UnitVersion(TypedDict):

@@ -19,6 +19,7 @@ from hub.clock import micros, moment
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
 from hub.reconciliation.kinds import Scope
+from hub.storage.documents import readable
 from hub.storage.rows import ChannelRow, ReconciliationScheduleRow
 from hub.storage.sql import Transaction
 
@@ -122,17 +123,20 @@ def planned(
 ) -> dict[str, list[Planned]]:
     """Return the scopes of channels with their next runs, by the id of the channel.
 
-    `scopes` names those that each channel supports; `every` is the interval of the hub.
+    `scopes` names those that each channel supports; `every` is the interval of the hub, and of a
+    schedule that cannot be read.
     """
     ids = [channel["id"] for channel in channels]
-    own = {
-        (row["channel_id"], row["scope"]): _schedule(row)
-        for row in tx.rows_as(
-            ReconciliationScheduleRow,
-            "SELECT * FROM reconciliation_schedule WHERE channel_id IN (:ids...)",
-            ids=ids,
+    own = dict(
+        readable(
+            lambda row: ((row["channel_id"], row["scope"]), _schedule(row)),
+            tx.rows_as(
+                ReconciliationScheduleRow,
+                "SELECT * FROM reconciliation_schedule WHERE channel_id IN (:ids...)",
+                ids=ids,
+            ),
         )
-    }
+    )
     last = {
         (row["channel_id"], row["scope"]): moment(row["started_at"])
         for row in tx.rows_as(
@@ -171,7 +175,8 @@ def _planned(channel: ChannelRow, scope: Scope, schedule: Schedule, last: dateti
 
 
 def _schedule(row: ReconciliationScheduleRow) -> Schedule:
-    return Schedule(
+    """Read a stored schedule; raises ValueError or another error of `UNREADABLE`."""
+    schedule = Schedule(
         every=timedelta(seconds=row["every_seconds"]),
         jitter=timedelta(seconds=row["jitter_seconds"]),
         blackouts=tuple(
@@ -180,6 +185,11 @@ def _schedule(row: ReconciliationScheduleRow) -> Schedule:
         ),
         changed_by=row["changed_by"],
     )
+    try:
+        _validate(schedule)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+    return schedule
 
 
 def _validate(schedule: Schedule) -> None:

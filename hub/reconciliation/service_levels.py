@@ -5,7 +5,7 @@ exceed. A difference whose claims changed is measured once, from the first run t
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypedDict
 
 from hub.clock import micros, moment
@@ -114,13 +114,14 @@ _DETECT = (
     "times AS MATERIALIZED (SELECT begun.weight, begun.found_at - (SELECT earlier.started_at "
     "FROM reconciliation_run AS earlier WHERE earlier.channel_id = run.channel_id "
     "AND earlier.scope = run.scope AND earlier.state = 'finished' "
-    "AND earlier.started_at < run.started_at ORDER BY earlier.started_at DESC LIMIT 1) AS took "
+    "AND earlier.started_at >= 0 AND earlier.started_at < run.started_at "
+    "ORDER BY earlier.started_at DESC LIMIT 1) AS took "
     "FROM begun JOIN reconciliation_run AS run ON run.id = begun.run_id)"
 )
 _HEAL = (
     "WITH times AS (SELECT 1 AS weight, closed_at - first_seen_at AS took "
     "FROM reconciliation_difference WHERE channel_id = :channel AND closed_at >= :since "
-    "AND state IN ('healed', 'closed'))"
+    "AND state IN ('healed', 'closed') AND first_seen_at BETWEEN 0 AND closed_at)"
 )
 
 
@@ -237,7 +238,7 @@ def _days(tx: Transaction, channel_id: str, since: datetime) -> tuple[Day, ...]:
 
 
 def _day(day: int, runs: _RunDay | None, begun: int) -> Day:
-    on = datetime.fromtimestamp(day * DAY // 1_000_000, UTC).date()
+    on = moment(day * DAY).date()
     if runs is None:
         return Day(on=on, begun=begun)
     return Day(

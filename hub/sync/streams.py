@@ -19,6 +19,7 @@ ORDERS, RETURNS, QUEUE, PUSHES = "orders", "returns", "queue", "pushes"
 SHOWN = (ORDERS, RETURNS, QUEUE, PUSHES)
 """Streams that a person sees; the others are runs, whose parts these are."""
 NOTED_EVERY = timedelta(minutes=1)
+COUNT_MAX = 10**9
 DIVISOR_MAX = 16  # a page of 100 shrinks to 6; one item that times out is no matter of its page
 SHRUNK = timedelta(hours=24)
 """After this time a larger page is tried again: what was slow was often a busy day."""
@@ -85,7 +86,7 @@ def succeeded(tx: Transaction, channel_id: str, stream: str, now: datetime) -> N
     tx.run(
         "INSERT INTO channel_stream(channel_id, stream, attempts, succeeded_at) "
         "VALUES(:id, :stream, 1, :now) ON CONFLICT(channel_id, stream) DO UPDATE "
-        "SET attempts = channel_stream.attempts + 1, failures = 0, failing_since = NULL, "
+        f"SET attempts = {_one_more('attempts')}, failures = 0, failing_since = NULL, "
         "last_error = NULL, succeeded_at = :now, page_divisor = :divisor, shrunk_at = :shrunk",
         id=channel_id,
         stream=stream,
@@ -93,6 +94,12 @@ def succeeded(tx: Transaction, channel_id: str, stream: str, now: datetime) -> N
         divisor=divisor,
         shrunk=shrunk,
     )
+
+
+def _one_more(count: str) -> str:
+    """Return the SQL that counts one more; a count that can be none begins anew."""
+    count = f"channel_stream.{count}"
+    return f"CASE WHEN {count} BETWEEN 0 AND {COUNT_MAX} THEN {count} + 1 ELSE 1 END"
 
 
 def recovered(tx: Transaction, channel_id: str, stream: str, now: datetime) -> bool:
@@ -118,8 +125,8 @@ def failed(
         ChannelStreamRow,
         "INSERT INTO channel_stream(channel_id, stream, attempts, failures, failing_since, "
         "last_error) VALUES(:id, :stream, 1, 1, :now, :error) "
-        "ON CONFLICT(channel_id, stream) DO UPDATE SET attempts = channel_stream.attempts + 1, "
-        "failures = channel_stream.failures + 1, "
+        f"ON CONFLICT(channel_id, stream) DO UPDATE SET attempts = {_one_more('attempts')}, "
+        f"failures = {_one_more('failures')}, "
         "failing_since = COALESCE(channel_stream.failing_since, :now), last_error = :error "
         "RETURNING *",
         id=channel_id,
@@ -128,7 +135,7 @@ def failed(
         now=micros(now),
     )
     assert row is not None
-    if timed_out and row["page_divisor"] < DIVISOR_MAX:
+    if timed_out and 0 < row["page_divisor"] < DIVISOR_MAX:
         tx.run(
             "UPDATE channel_stream SET page_divisor = page_divisor * 2, shrunk_at = :now "
             "WHERE channel_id = :id AND stream = :stream",

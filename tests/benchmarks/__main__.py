@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tests.benchmarks.backfill import backfill
 from tests.benchmarks.harness import Measurement
 from tests.benchmarks.hold_ship_concurrent import hold_ship_concurrent, hold_ship_steady
+from tests.benchmarks.import_file import import_100k
 from tests.benchmarks.lookup_http import lookup_http
 from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
@@ -22,6 +23,7 @@ Benchmark = Callable[[str], Measurement | list[Measurement]]
 BENCHMARKS: dict[str, Benchmark] = {
     "receive_bulk": receive_bulk,
     "receive_100k": receive_100k,
+    "import_100k": import_100k,
     "lookup_http": lookup_http,
     "lookup_scale": lookup_scale,
     "hold_ship_concurrent": hold_ship_concurrent,

@@ -54,7 +54,7 @@ def _measure(
             secret = make_keys(database, 1)[0]
         with hub_server(ground) as server:
             taken = run(lambda: _rounds(server.port, server.pid, secret, skus, rounds))
-        seconds, yardstick = together(taken), together(_bare(ground, rounds))
+        seconds, yardstick = together(taken), together(bare(ground, rounds))
     return Measurement(name, seconds, "s", yardstick, seconds / yardstick)
 
 
@@ -82,10 +82,10 @@ async def _rounds(
     return taken
 
 
-def _bare(ground: Ground, rounds: int) -> list[float]:
+def bare(ground: Ground, rounds: int) -> list[float]:
     """Write the rows of one command into tables of the same columns, without anything else."""
-    bare = _bare_sqlite if ground.backend == "sqlite" else _bare_postgresql
-    return bare(ground, rounds)
+    written = _bare_sqlite if ground.backend == "sqlite" else _bare_postgresql
+    return written(ground, rounds)
 
 
 def _chosen(table: str) -> str:

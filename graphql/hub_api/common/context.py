@@ -89,13 +89,14 @@ class Loaders:
     """Batches of one request: what many rows ask for is read once."""
 
     database: Database
-    _made: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+    _made: dict[tuple[str, str], DataLoader[Any, Any]] = field(default_factory=dict)
 
     def of(self, read: Callable[[Transaction, list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
         """Return the loader of a batch read, such as `hub.ledger.event_views.history`."""
-        if read.__name__ not in self._made:
-            self._made[read.__name__] = Shared(load_fn=_batched(self.database, read))
-        return self._made[read.__name__]
+        name = (read.__module__, read.__qualname__)  # several modules have an `of_orders`
+        if name not in self._made:
+            self._made[name] = Shared(load_fn=_batched(self.database, read))
+        return self._made[name]
 
 
 def _batched(

@@ -11,6 +11,7 @@ import strawberry
 
 from connectors.registry import ConnectorUnknown, SettingsInvalid
 from hub import errors
+from hub.access.vault import WrongKey
 from hub.errors import Refused
 from hub.storage.database import TROUBLES, ReadTooLong
 from hub.unit_records.merging import MergeObstacle
@@ -232,6 +233,8 @@ def expose(error: BaseException) -> Mapping[str, Any] | None:
     """Say what a query's error may show: refusals are meant for the caller, bugs are not."""
     if isinstance(error, Refused):
         return {"code": error.code, **error.details}
+    if isinstance(error, WrongKey):
+        return {"code": "WRONG_KEY"}
     if isinstance(error, ReadTooLong):
         return {"code": "TIMEOUT"}
     if isinstance(error, TROUBLES):

@@ -4,12 +4,12 @@ The page needs nothing beside itself. It carries the record that it shows, so th
 file has the proof; what it shows is made anew from the record when the file is verified.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
@@ -77,9 +77,22 @@ def read(text: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def _record(text: str) -> dict[str, Any]:
-    found = orjson.loads(text)
+    """Parse a certificate; a name that is there twice would show one value and prove another."""
+    try:
+        found = json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError as error:
+        raise ValueError("this is no certificate: it is nested too deeply") from error
     if not isinstance(found, dict):
         raise TypeError("a certificate is a JSON object")
+    return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is stated twice")
     return found
 
 

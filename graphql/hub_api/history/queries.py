@@ -9,9 +9,10 @@ from hub.history import as_of
 from hub.ledger import units
 from hub.lifecycle import Status
 from hub.proof import conservation
-from hub.storage.sql import Transaction
+from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.history.types import (
     Conservation,
     StockedUnit,
@@ -20,6 +21,10 @@ from hub_api.history.types import (
     UnitStanding,
 )
 from hub_api.units.types import STAFF
+
+
+def _line(line: Row) -> TrialLine:
+    return TrialLine(**{**line, "status": Status(line["status"])})
 
 
 @strawberry.type
@@ -88,7 +93,7 @@ class HistoryQuery:
         return TrialBalance(
             existed=found.existed,
             adds_up=found.adds_up,
-            lines=[TrialLine(**{**line, "status": Status(line["status"])}) for line in found.lines],
+            lines=each(_line, found.lines),
         )
 
     @strawberry.field(

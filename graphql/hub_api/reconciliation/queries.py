@@ -12,6 +12,7 @@ from hub.reconciliation.kinds import Kind, State
 from hub.reconciliation.plans import PLANNED_MAX
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 from hub_api.reconciliation.types import Difference, DifferenceGroup, PlannedFix, ReconciliationRun
 
 
@@ -77,7 +78,7 @@ class ReconciliationQuery:
         rows = await info.context.read(
             lambda tx: run_views.groups(tx, state=state, channel=channel)
         )
-        return [DifferenceGroup.of(row) for row in rows]
+        return each(DifferenceGroup.of, rows)
 
     @strawberry.field(
         description="Fixes that the policy would apply to the open differences of a channel; "

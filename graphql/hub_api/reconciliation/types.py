@@ -16,6 +16,7 @@ from hub.reconciliation.plans import Planned
 from hub.storage.documents import document, readable, values
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
+from hub_api.engine.stored import each
 
 
 @strawberry.type(description="A record that proves the cause of a difference.")
@@ -309,7 +310,7 @@ class ReconciliationRun:
     @strawberry.field(description="Differences that the run found, by kind, cause and fix.")
     async def groups(self, info: Info) -> list[DifferenceGroup]:
         rows = await info.context.loaders.of(run_views.groups_of_runs).load(str(self.id))
-        return [DifferenceGroup.of(row) for row in rows]
+        return each(DifferenceGroup.of, rows)
 
 
 @strawberry.type(description="The runs that were started.")

@@ -9,6 +9,7 @@ from hub.access.keys import Scope
 from hub.ledger import event_views
 from hub_api.common.context import Info
 from hub_api.common.streams import Stream
+from hub_api.engine.stored import each
 from hub_api.units import feed
 from hub_api.units.feed import EventFeed, cursor_of, position_of
 from hub_api.units.types import UnitEvent
@@ -45,9 +46,11 @@ class EventSubscription:
                 woken.clear()
                 rows, end = await database.read(partial(feed.after, here=here))
                 for row in rows:
-                    if feed.is_asked_for(row, sku, location):
+                    if not feed.is_asked_for(row, sku, location):
+                        continue
+                    for event in each(UnitEvent.of, [row]):  # none, if nobody can read it
                         await stream.ready(cursor_of((row["transaction_id"], row["seq"])))
-                        yield UnitEvent.of(row)
+                        yield event
                 here = end
                 if not rows:
                     await stream.wait()

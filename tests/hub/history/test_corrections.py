@@ -522,3 +522,16 @@ def test_the_correction_is_sealed_with_all_that_it_says(world: World) -> None:
         "restated": {},
         "as_corrected": [{"version": 3, "occurred": False}],
     }
+
+
+def test_a_return_that_did_not_occur_is_brought_back_by_no_correction(world: World) -> None:
+    world.receive("SN-1")
+    world.do(Action.SELL, "SN-1")
+    world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
+    never(world, "SN-1", 4)
+    for changes in ({}, {"location": "SHOP"}):
+        with pytest.raises(StepNotAllowed, match="record it again"):
+            restate(world, "SN-1", 4, **changes)
+    assert world.unit("SN-1")["status"] == "sold"
+    (again,) = world.do(Action.ACCEPT_RETURN, "SN-1", place="RETURNS")
+    assert again.accepted

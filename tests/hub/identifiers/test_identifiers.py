@@ -25,6 +25,18 @@ def test_the_canonical_form_is_its_own_canonical_form(serial: str) -> None:
     assert canonical(canonical(serial)) == canonical(serial)
 
 
+@pytest.mark.parametrize(
+    "text", ["S N: 7", "-]C1100", "ser-ial no: 7", "ΐ-1", "s/n: s/n: 7", "SN: ŉ"]
+)
+def test_what_folding_lays_bare_is_folded_too(text: str) -> None:
+    assert canonical(canonical(text)) == canonical(text)
+
+
+def test_a_serial_behind_labels_without_end_is_refused() -> None:
+    with pytest.raises(InvalidBarcode, match="labels"):
+        canonical("-" + "]C1" * 20 + "7")
+
+
 @given(PRINTED, st.sampled_from(["{}", " {} ", "S/N: {}", "SN:{}", "Serial No: {}", "]d2{}"]))
 def test_case_blanks_labels_and_scanner_prefixes_do_not_matter(serial: str, way: str) -> None:
     assert canonical(way.format(serial.lower())) == canonical(serial.upper())

@@ -294,6 +294,36 @@ def test_an_envelope_without_its_separators_says_so() -> None:
     assert read.values(Kind.SERIAL, Kind.PRODUCTION_DATE) == ["FOC1234X1Y2", "2026-01-31"]
 
 
+@pytest.mark.parametrize(
+    "raw", ["(10)0(|10)0", "(01)04006381333931(2x)7(21)S1", "(10)A(21", "x(01)04006381333931\x1d"]
+)
+def test_what_is_no_element_is_passed_over_in_no_code(raw: str) -> None:
+    with pytest.raises(InvalidBarcode):
+        barcodes._gs1(raw, raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "&,10",  # a lot of nothing but what fills it up
+        "=/A9999XYZ100T0944=>025366",  # 2025 has 365 days
+        "=/A9999XYZ100T0944=>025000",
+        "[)>\x1e06\x1dSFOC1\x1d16D2026111\x1e\x04",
+        "[)>\x1e06\x1dSFOC1\x1d16D٢٠٢٦١١٣٠\x1e\x04",
+        "[)>\x1e06\x1dSFOC1\x1d14D20261301\x1e\x04",
+    ],
+)
+def test_a_date_or_lot_that_is_none_is_refused(raw: str) -> None:
+    with pytest.raises(InvalidBarcode):
+        barcodes.read(raw)
+
+
+@pytest.mark.parametrize("secondary", ["+A123BJC5D6E71/$$5281", "+A123BJC5D6E71/$$312311"])
+def test_a_date_of_a_hibc_label_has_all_its_digits(secondary: str) -> None:
+    with pytest.raises(InvalidBarcode, match="no date"):
+        read_hibc(hibc(secondary))
+
+
 # --- No parser fails, and what is taken prints back to the same content ---------------------------
 
 
@@ -351,3 +381,81 @@ def test_a_serial_of_any_letters_is_read_as_it_was_printed(serial: str) -> None:
     tag = unit_of(epc.of_gtin(CAM, serial, 7).uri)
     assert tag is not None
     assert (tag.gtin, tag.serial) == (CAM, serial)
+
+
+# --- Other writings of one serial, which nobody announced -----------------------------------------
+
+SAME = (
+    ("00:00:5E:00:53:01", "00-00-5e-00-53-01", "0000.5e00.5301", "MAC: 00:00:5e:00:53:01"),
+    ("00:00:5E:FF:FE:00:53:01", "0000.5eff.fe00.5301", "00-00-5e-ff-fe-00-53-01"),
+    (IMEI, "49015420323751", "49-015420-323751-8",
+     f"IMEI (slot 1): {IMEI}", f"IMEI/MEID {IMEI}"),
+    ("1M8GDM9AXKP042788", "I1M8GDM9AXKP042788", "*1M8GDM9AXKP042788*", "VIN: 1M8GDM9AXKP042788"),
+    ("S80", "S/N S80", "Serial No S80", "SN:S80", "*S80*", "s-80"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [(first, again) for same in SAME for first in same for again in same if first != again],
+)
+def test_a_serial_in_another_writing_is_no_second_record(
+    world: World, first: str, again: str
+) -> None:
+    (made,) = world.receive(first, sku="LENS")
+    assert made.accepted, made
+    (refused,) = world.receive(again, sku="LENS")
+    assert refused.code == "DUPLICATE_SERIAL"
+    assert world.unit(again)["id"] == made.unit_id
+
+
+@pytest.mark.parametrize(
+    "serials",
+    [
+        ("1000000000000001", "1000000000000002"),  # as an IMEI with its version, they are one
+        ("S/NA-1", "NA-1"),
+        ("EAN-7", "7"),
+        ("A*1", "A1"),
+        ("00:00:5E:00:53", "0000 5E00 53"),
+    ],
+)
+def test_serials_that_only_look_like_two_writings_are_two(
+    world: World, serials: tuple[str, str]
+) -> None:
+    assert [each.accepted for each in world.receive(*serials, sku="LENS")] == [True, True]
+
+
+def test_a_shown_separator_in_front_of_an_element_string_is_none_of_its_signs(world: World) -> None:
+    world.receive("S80")
+    for lead in ("{GS}", "~1", "|", "<FNC1>", "␝", "{GS}{GS}"):
+        (verdict,) = world.receive(f"{lead}01{CAM}21S80", sku="CAM")
+        assert verdict.code == "DUPLICATE_SERIAL"
+    (plain,) = world.receive("|01-7", sku="CAM")
+    assert plain.accepted
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["EAN: 4006381333931", "GTIN-14 04006381333931", "UPC-A: 614141000036", "ean 4006381333931"],
+)
+def test_a_trade_number_with_its_label_is_no_serial(raw: str) -> None:
+    assert barcodes.read(raw).values(Kind.GTIN)
+    assert not barcodes.read(raw).values(Kind.TEXT)
+    assert barcodes.read("EAN: 4006381333932").values(Kind.TEXT)
+
+
+@pytest.mark.parametrize(
+    "raw", ["(253)4006381333932", "(255)4006381333932123", "(8026)040063813339320102"]
+)
+def test_check_digits_of_coupons_documents_and_pieces_are_checked(raw: str) -> None:
+    with pytest.raises(InvalidBarcode, match="check digit"):
+        barcodes.read(raw)
+
+
+def test_a_broken_number_of_a_device_is_one_broken_reading_of_several(world: World) -> None:
+    readings = ["(8002)490154203237517", f"01{CAM}21S9"]
+    answer = world.read(lambda tx: capture(tx, readings, purpose=Purpose.RECEIVE))
+    assert answer.signal == "warn"  # the other reading is whole
+    assert any("IMEI" in each.message for each in answer.findings)
+    meid = barcodes.read("(8002)A0000000002329")
+    assert meid.values(Kind.MEID) == ["A0000000002329"]

@@ -284,6 +284,54 @@ def test_what_is_too_large_or_no_workbook_is_refused(
         look(save(tmp_path, packed.getvalue()))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1250", "Čeněk Dvořák a syn, Žižkov"),
+        ("cp1250", "Łódź – Kraków"),
+        ("cp1250", "Müller Brno, Dvořák"),
+        ("iso8859_2", "Čeněk Dvořák, Žižkov"),
+        ("cp1252", "Søren Ærø & Müller"),
+        ("cp1252", "Città è perché"),
+        ("cp1252", "Škoda, 5 € – ½ Zoll"),
+        ("cp1251", "Завод «Ромашка»"),
+        ("shift_jis", "株式会社テスト"),
+        ("gb18030", "深圳市测试电子"),
+    ],
+)
+def test_few_letters_of_a_language_show_the_encoding(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
+    lines = "".join(f'S-{number},CAM,"{text}"\n' for number in range(3))
+    source = look(save(tmp_path, f"serial,sku,supplier\n{lines}", encoding))
+    assert {row.cells[2] for row in source.rows()} == {text}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_header_in_quotes_with_a_line_break_is_read_with_any_delimiter(
+    world: World, tmp_path: Path, delimiter: str
+) -> None:
+    header = delimiter.join(('"serial\nnumber"', '"sku"', '"remark; a, b|c"'))
+    row = delimiter.join(("S-1", "CAM", '"x"'))
+    assert verdicts(world, save(tmp_path, f"{header}\n{row}\n")) == [("S-1", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("serial", "code"),
+    [
+        ("#YOK", "FORMULA"), ("#NENÍ_K_DISPOZICI", "FORMULA"), ("#GETTING_DATA", "FORMULA"),
+        ("#N/D", "FORMULA"), ("Err:502", "FORMULA"), ("#0042", "ok"), ("#A-17", "ok"),
+        ("TRUE", "NOT_TEXT"), ("Falsch", "NOT_TEXT"), ("VRAI", "NOT_TEXT"), ("ИСТИНА", "NOT_TEXT"),
+        ("TRUE-1", "ok"), ("ERR-502", "ok"),
+    ],
+)  # fmt: skip
+def test_errors_and_truth_values_of_a_spreadsheet_are_no_serials(
+    world: World, tmp_path: Path, serial: str, code: str
+) -> None:
+    found = verdicts(world, save(tmp_path, f"serial,sku\n{serial},CAM\nS-2,CAM\n"))
+    assert found == [(serial, code), ("S-2", "ok")]
+
+
 # --- Values -------------------------------------------------------------------------------------
 
 

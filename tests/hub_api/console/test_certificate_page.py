@@ -1,6 +1,7 @@
 """The custody certificate as a page: it shows its record, proves it, and hides nothing else."""
 
 import hashlib
+import json
 import re
 from base64 import b64encode
 from typing import Any
@@ -115,3 +116,17 @@ def test_events_that_are_not_signed_yet_are_told(world: World, paper: dict[str, 
     assert "1 of the 4 events are sealed, but not yet signed" in html
     assert certificates.read(html) == (later, [])
     assert paper != later
+
+
+def test_a_fact_that_is_stated_twice_is_found_out(paper: dict[str, Any]) -> None:
+    text = json.dumps(paper)
+    assert certificates.read(text) == (paper, [])
+    for name in ("to", "serial", "issued_at", "signature"):
+        forged = text.replace(f'"{name}":', f'"{name}": "Fort Knox", "{name}":', 1)
+        with pytest.raises(ValueError, match="twice"):
+            certificates.read(forged)
+
+
+def test_a_file_that_is_nested_without_end_is_no_certificate() -> None:
+    with pytest.raises(ValueError, match="deep"):
+        certificates.read('{"events": ' + "[" * 100_000 + "]" * 100_000 + "}")

@@ -19,7 +19,8 @@ CANCEL = """mutation($id: ID!) { done: cancelOrder(idempotencyKey: "NEW", orderI
 CHANGE = """mutation($id: ID!, $address: AddressInput!) { done: changeDeliveryAddress(
   idempotencyKey: "NEW", orderId: $id, address: $address) { ... on Order { id }
   ... on Problem { code } ... on InvalidInput { field } } }"""
-WHERE = "query($id: ID!) { order(id: $id) { deliveryAddress { name lines city country } } }"
+WHERE = """query($id: ID!) { order(id: $id) {
+  units { unitId } deliveryAddress { name lines city country } } }"""
 SHIP = """mutation($unit: String!) {
   pick: pickUnits(idempotencyKey: "NEW", units: [{ identifier: $unit }]) { __typename }
   pack: packUnits(idempotencyKey: "NEW", units: [{ identifier: $unit }]) { __typename }

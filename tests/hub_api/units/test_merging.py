@@ -418,6 +418,32 @@ def test_a_merge_is_undone_by_a_split_only_and_early_events_can_be_corrected(wor
     whole(world)
 
 
+@pytest.mark.parametrize("action", ["merge", "absorb"])
+def test_a_merge_that_was_split_is_brought_back_by_no_correction(world: World, action: str) -> None:
+    two(world)
+    merge(world)
+    earlier = Changes(occurred_at=world.now - timedelta(minutes=1))
+    with pytest.raises(StepNotAllowed, match="two records"):
+        correct(world, action, changes=earlier)
+    split(world)
+    for changes in (Changes(), Changes(reason="after all")):
+        with pytest.raises(StepNotAllowed, match="declared not to have occurred"):
+            correct(world, action, changes=changes)
+    assert world.unit("SN-2")["serial"] == "SN-2"
+    whole(world)
+
+
+def correct(world: World, action: str, changes: Changes) -> None:
+    event = world.value("SELECT id FROM event WHERE action = :action", action=action)
+    context = world.context(reason="x")
+    reason = Declaration.INCORRECT_DATA
+    world.write(
+        lambda tx: corrections.correct(
+            Work(tx, context, new_id()), event, reason=reason, changes=changes
+        )
+    )
+
+
 def test_an_exact_serial_leads_to_its_own_unit(world: World) -> None:
     world.receive("SN-1", "SN-2")
     merge(world)

@@ -1,0 +1,1 @@
+"""Fuzzing of what parses: codes of scanners, descriptions of recalls, files, certificates."""
