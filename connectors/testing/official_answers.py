@@ -44,6 +44,7 @@ from connectors.testing.simulator_driver import OfficialContract
 Exchange = tuple[httpx.Request, httpx.Response]
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
 _JSON = re.compile(r"application/(.*\+)?json")
+_REF = re.compile(r"(?<=/)[^/]*\d[^/]*(?=/|$)")  # a part of a path that names one thing
 
 
 class AnswerContract(Contract):
@@ -231,7 +232,7 @@ def hold_answers(
             broken = [f"no JSON: {error}"]
         found.problems.extend(f"{request.method} {path}: {each}" for each in broken)
         found.checked += not broken
-        found.operations.add(f"{request.method} {re.sub(r'[0-9]+', '#', path)}")
+        found.operations.add(f"{request.method} {_REF.sub('#', path)}")
     return found
 
 
