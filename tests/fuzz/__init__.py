@@ -1,1 +1,0 @@
-"""Fuzzing of what parses: codes of scanners, descriptions of recalls, files, certificates."""
