@@ -201,7 +201,8 @@ def route(database: Database) -> Route:
         rows = database.read_now(partial(_ids, statement=statement))
         chosen = dict.fromkeys(rows[each(len(rows))] for each in ENDS)
         pages += [path.format(each) for each in chosen]
-        if len(chosen) == len(ENDS):
+        # A unit is shown with its product, place and further records, any of which may be changed.
+        if len(chosen) == len(ENDS) and not path.startswith("/units"):
             whole.add(path.format(rows[len(rows) // 2]))
     ids = {}
     for name, table in ASKED.items():
