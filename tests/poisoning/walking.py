@@ -38,14 +38,19 @@ from subscribing import listening
 from world import KEY, World
 
 PATHS = ("/", "/runs", "/differences", "/units", "/cases", "/orders", "/channels", "/webhooks")
+# Of a product between the oldest and the newest: a unit is shown with its product, or not at all.
+OF_CAM = (
+    "SELECT unit.id FROM unit JOIN product ON product.id = product_id WHERE sku = 'CAM' "
+    "ORDER BY unit.id"
+)
 # Pages of one record, by the statement that finds the oldest and the newest.
 RECORDS = {
     "/runs/{}": "SELECT id FROM reconciliation_run ORDER BY id",
     "/runs/{}.csv": "SELECT id FROM reconciliation_run ORDER BY id",
     "/runs/{}.json": "SELECT id FROM reconciliation_run ORDER BY id",
     "/runs/{}/print": "SELECT id FROM reconciliation_run ORDER BY id",
-    "/units/{}": "SELECT id FROM unit ORDER BY id",
-    "/units/{}/certificate": "SELECT id FROM unit ORDER BY id",
+    "/units/{}": OF_CAM,
+    "/units/{}/certificate": OF_CAM,
     "/cases/{}": "SELECT id FROM exception_case ORDER BY id",
     "/orders/{}": "SELECT id FROM sales_order ORDER BY id",
     "/channels/{}": "SELECT code FROM channel WHERE code = 'rec'",
@@ -196,7 +201,8 @@ def route(database: Database) -> Route:
         rows = database.read_now(partial(_ids, statement=statement))
         chosen = dict.fromkeys(rows[each(len(rows))] for each in ENDS)
         pages += [path.format(each) for each in chosen]
-        if len(chosen) == len(ENDS):
+        # A unit is shown with its product, place and further records, any of which may be changed.
+        if len(chosen) == len(ENDS) and not path.startswith("/units"):
             whole.add(path.format(rows[len(rows) // 2]))
     ids = {}
     for name, table in ASKED.items():
