@@ -13,14 +13,18 @@ which unit left for which line. No name or mark of a buyer is kept.
 Notifications are signed with keys that are fetched by their id, and the challenge of a new address
 is answered. EU and UK sellers must sign calls for refunds; none is made here.
 
+Returns are read with Post-Order (`connectors.ebay.returns`), which eBay's sandbox does not have.
+
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), set what an
-offer limits on its own unless the listing names its ``offer_id``, sell items listed outside the
-Inventory API, or read refunds and returns.
+offer limits on its own unless the listing names its ``offer_id``, or sell items listed outside the
+Inventory API.
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -32,6 +36,7 @@ from connectors.contract import (
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -55,23 +60,42 @@ from connectors.ebay.mapping import (
     shown_quantity,
     sold_on,
 )
+from connectors.ebay.returns import (
+    RETURNS,
+    attach_returns,
+    names_refunds,
+    parse_returns,
+    summaries,
+)
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.cursors import stamp
+from connectors.toolkit.changed_refs import ChangedRefs
+from connectors.toolkit.cursors import OVERLAP, moment, stamp
+from connectors.toolkit.json_fields import parsed_json
 from connectors.toolkit.page_size import page_size
+from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
 ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
+RETURNED_PER_PAGE = 20  # orders that are read again for their returns: two calls or more each
 KEPT = timedelta(days=729)  # eBay refuses to look further back than two years
 SCOPES = " ".join(
     f"https://api.ebay.com/oauth/{name}"
@@ -103,6 +127,7 @@ class EbaySettings(BaseModel):
 class Ebay(
     Connector[EbaySettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -169,9 +194,52 @@ class Ebay(
         orders = ORDERS.each(found, self._ours)
         return Page(orders.items, window.cursor(), more, orders.unreadable)
 
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the refunds of the next changed orders, then the returns that changed."""
+        stored = parsed_json(cursor) if cursor else {}
+        changed = ChangedRefs.restore(stored)
+        if changed.waiting:
+            return await self._changed_returns(stored, changed)
+        now, size = datetime.now(UTC), page_size(ORDERS_PER_PAGE)
+        window = TimeWindow.resume(stored.get("orders", ""), now, size)
+        since = max(window.since or window.until - KEPT, window.until - KEPT)
+        found, total = await self._orders("lastmodifieddate", since, window.until, window.number)
+        window, more = window.step(ORDERS.times(found, changed_at), total, size)
+        stored = {**stored, "orders": window.cursor()}
+        read = await RETURNS.each_async(found, self._refunds)
+        unreadable = read.unreadable
+        if not more:
+            looked, odd = await summaries(self.api, _since(stored), now)
+            unreadable += odd
+            changed = changed.compare(_by_order(looked))
+            newest = max((at for _, at, _ in looked), default=None)
+            stored |= {"newest": newest.isoformat()} if newest else {}
+        stored |= changed.stored()
+        returns = tuple(each for some in read.items for each in some)
+        return Page(returns, json.dumps(stored), more or bool(changed.waiting), unreadable)
+
+    async def _changed_returns(
+        self, stored: Mapping[str, Any], changed: ChangedRefs
+    ) -> Page[Return]:
+        """Read the next orders whose returns changed."""
+        refs, changed = changed.take(RETURNED_PER_PAGE)
+        found = []
+        for ref in refs:
+            with suppress(NotFound):  # older than what eBay shows
+                found.append(await self._raw_order(ref))
+        read = await RETURNS.each_async(found, self._returns)
+        returns = tuple(each for some in read.items for each in some)
+        stored = {**stored, **changed.stored()}
+        return Page(returns, json.dumps(stored), bool(changed.waiting), read.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order."""
+        order = await self._raw_order(order_ref)
+        return await RETURNS.one_async(order, self._returns, order_ref)
+
     async def read_order(self, ref: str) -> Order:
         """Read one order of our marketplaces by its id."""
-        found = await self.api.json_object("GET", f"{ORDERS_PATH}/{quote(ref, safe='')}")
+        found = await self._raw_order(ref)
         order = ORDERS.one(found, self._ours, ref)
         if order is None:
             raise NotOurs(f"order {ref} was bought on another marketplace")
@@ -281,6 +349,19 @@ class Ebay(
             raise Unknown("the answer holds no total: pages would be lost")
         return found, int(answer.get("total") or len(found))
 
+    async def _raw_order(self, ref: str) -> Mapping[str, Any]:
+        return await self.api.json_object("GET", f"{ORDERS_PATH}/{quote(ref, safe='')}")
+
+    async def _refunds(self, order: Record) -> Sequence[Return]:
+        """Read the returns and refunds of an order that was paid back; of others none."""
+        return await self._returns(order) if names_refunds(order) else ()
+
+    async def _returns(self, order: Record) -> Sequence[Return]:
+        if not sold_on(order, self.settings.marketplace_ids):
+            return ()
+        await attach_returns(self.api, order)
+        return parse_returns(order)
+
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that was bought on another marketplace."""
         return parse_order(order) if sold_on(order, self.settings.marketplace_ids) else None
@@ -308,6 +389,22 @@ class Ebay(
             shown = level.available if refusal is None else None
             results.append(PushedLevel(level.listing, shown, refusal))
         return results
+
+
+def _since(stored: Mapping[str, Any]) -> datetime | None:
+    """Return the time from which returns are new: shortly before the newest that was seen."""
+    return moment(stored["newest"]) - OVERLAP if "newest" in stored else None
+
+
+def _by_order(
+    looked: Sequence[tuple[str, datetime, Sequence[str]]],
+) -> dict[str, list[Sequence[str]]]:
+    """Return the states of the returns of each order."""
+    states: dict[str, list[Sequence[str]]] = defaultdict(list)
+    for ref, _, state in sorted(looked):
+        if state not in states[ref]:
+            states[ref].append(state)
+    return states
 
 
 def _request(level: StockLevel) -> dict[str, Any]:
