@@ -73,8 +73,7 @@ from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyReques
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.changed_refs import ChangedRefs
-from connectors.toolkit.cursors import OVERLAP, moment, stamp
+from connectors.toolkit.cursors import OVERLAP, ChangedRefs, moment, stamp
 from connectors.toolkit.json_fields import parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record

@@ -2,7 +2,7 @@
 
 import json
 
-from connectors.toolkit.changed_refs import ChangedRefs
+from connectors.toolkit.cursors import ChangedRefs
 
 
 def restored(changed: ChangedRefs) -> ChangedRefs:
