@@ -13,8 +13,11 @@ programme: its shipments are the orders, and their packages are named with seria
 
 Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
 
+Returns come by a report that is ordered every so often (`connectors.amazon.returns`), those of a
+location of External Fulfillment by their own list (`connectors.amazon.external_returns`).
+
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
-shipment without a tracking number, see orders older than two years, or read returns.
+shipment without a tracking number, see orders older than two years, cancel or pay back.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +27,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
+from connectors.amazon.external_returns import LocationReturns
 from connectors.amazon.fulfillment import EasyShipParcel, fetch_order, push_fulfillment
 from connectors.amazon.mapping import (
     BUDGETS,
@@ -41,6 +45,7 @@ from connectors.amazon.mapping import (
     sold_by_seller,
 )
 from connectors.amazon.queue import Queue, region_of
+from connectors.amazon.returns import ReturnReports
 from connectors.amazon.stock import (
     FEED_POLL_SECONDS,
     Shop,
@@ -52,6 +57,7 @@ from connectors.contract import (
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -69,7 +75,14 @@ from connectors.toolkit.json_fields import nodes_of
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # Amazon shows two years of orders
@@ -102,6 +115,9 @@ class AmazonSettings(BaseModel):
     queue_region: str | None = Field(None, description="Where the queue's address names none")
     queue_access_key_id: str | None = None
     queue_secret_access_key: SecretStr | None = None
+    returns_report_minutes: float = Field(
+        60.0, ge=0, description="How often a report of returns is ordered"
+    )
     feed_poll_seconds: float = Field(FEED_POLL_SECONDS, gt=0, le=30)
     calls_per_second: float = Field(10.0, gt=0)
 
@@ -123,6 +139,7 @@ class AmazonSettings(BaseModel):
 class Amazon(
     Connector[AmazonSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -151,6 +168,12 @@ class Amazon(
         self._location: Location | None = None
         if settings.external_fulfillment:
             self._location = Location(api, settings.external_fulfillment)
+        self._reports = ReturnReports(
+            api=api,
+            marketplaces=settings.marketplace_ids,
+            every=timedelta(minutes=settings.returns_report_minutes),
+            poll_seconds=settings.feed_poll_seconds,
+        )
         self._queue: Queue | None = None
         if settings.queue_url and settings.queue_secret_access_key:
             self._queue = Queue(
@@ -242,6 +265,20 @@ class Amazon(
         orders = READER.each(found, self._ours)
         return Page(orders.items, walk_.cursor(), more, orders.unreadable)
 
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns that changed: of the location, or of the report that is done."""
+        now = datetime.now(UTC)
+        if self._location is not None:
+            return await self._returns_of_location().pull(cursor, now - SETTLED)
+        return await self._reports.pull(cursor, now)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns of one shipment of the location; the report alone knows the others."""
+        if self._location is not None:
+            return await self._returns_of_location().of_shipment(order_ref)
+        await self.read_order(order_ref)
+        return ()
+
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships, or one shipment of the location."""
         if self._location is not None:
@@ -315,6 +352,10 @@ class Amazon(
             **({"paginationToken": after} if after else {}),
         )
         return nodes_of(answer, "orders", required=False), next_token(answer)
+
+    def _returns_of_location(self) -> LocationReturns:
+        assert self._location is not None
+        return LocationReturns(self.api, self._location.id, self._location.shipment)
 
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that Amazon ships, or of another marketplace."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.amazon.fulfillment import parcel_number
 from connectors.amazon.mapping import next_token, request_object, serial_numbers
 from connectors.amazon.shipment_money import with_money, with_price
+from connectors.amazon.status_walk import next_page, window
 from connectors.errors import NotOurs, Rejected
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
@@ -73,6 +74,11 @@ class Location:
         self._api = api
         self._settings = settings
 
+    @property
+    def id(self) -> str:
+        """Return the location as Amazon names it."""
+        return self._settings.location_id
+
     async def check(self) -> None:
         """Read one shipment that is new."""
         await self._page("ACCEPTED", maxResults="1")
@@ -80,30 +86,15 @@ class Location:
     async def pull(
         self, position: IncrementalCursor
     ) -> tuple[Batch[Order], IncrementalCursor, bool]:
-        """Read the next page of a pass: its shipments, the pass after it, and whether it goes on.
+        """Read the next page of a pass: its shipments, what comes after it, and whether at once."""
+        ends = window(position, "lastUpdatedAfter", "lastUpdatedBefore")
+        asked = {name: stamp(at) for name, at in ends.items()}
 
-        The cursor of a page is its status, and the token that Amazon gave for it, if any.
-        """
-        status, _, token = (position.after or f"{STATUSES[0]} ").partition(" ")
-        asked = {"lastUpdatedBefore": stamp(position.until - timedelta(milliseconds=1))}
-        asked |= {"lastUpdatedAfter": stamp(position.since)} if position.since else {}
-        try:
-            shipments, token = await self._listed(status, asked, token)
-        except Rejected:
-            if not token:
-                raise
-            # Nobody says how long a token lives: after a long outage the status is read anew.
-            shipments, token = await self._listed(status, asked, "")
-        following = STATUSES.index(status) + 1
-        after = f"{status} {token}" if token else None
-        if after is None and following < len(STATUSES):
-            after = f"{STATUSES[following]} "
-        # A pass that has seen its own end ends early; this one has to come past every status.
-        last = position.until - timedelta(milliseconds=1)
-        times = READER.times(shipments, changed_at)
-        newest = max((min(each, last) for each in times), default=None)
-        position, more = position.step(newest, after)
-        return READER.each(shipments, self._ours), position, more
+        async def ask(status: str, token: str) -> tuple[Sequence[Any], str]:
+            return await self._listed(status, asked, token)
+
+        found, position, more = await next_page(position, STATUSES, ask, READER, changed_at)
+        return READER.each(found, self._ours), position, more
 
     async def placed(
         self, since: datetime, until: datetime
@@ -126,7 +117,7 @@ class Location:
 
     async def read(self, ref: str) -> Order:
         """Read one shipment."""
-        return READER.one(await self._shipment(ref), parse_order, ref)
+        return READER.one(await self.shipment(ref), parse_order, ref)
 
     def _ours(self, shipment: Shipment) -> Order | None:
         """Read a shipment; None for one of another location."""
@@ -135,7 +126,7 @@ class Location:
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> None:
         """Name the package of a shipment and its serials, and tell that it left."""
-        shipment = await self._shipment(fulfillment.order_ref)
+        shipment = await self.shipment(fulfillment.order_ref)
         if shipment["status"] == "CANCELLED":
             raise Rejected("the shipment was cancelled at Amazon")
         wanted = self._package(shipment, fulfillment)
@@ -219,7 +210,8 @@ class Location:
             "packageLineItems": [_item(lines[ref], named) for ref, named in serials.items()],
         }
 
-    async def _shipment(self, ref: str) -> Shipment:
+    async def shipment(self, ref: str) -> Shipment:
+        """Return a shipment as Amazon has it now; raises NotOurs for one of another location."""
         shipment = await request_object(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
         if shipment.get("locationId") != self._settings.location_id:
             raise NotOurs(f"shipment {ref} is of another location")

@@ -19,6 +19,8 @@ ORDERS = "/orders/2026-01-01/orders"
 LISTINGS = "/listings/2021-08-01/items"
 FEEDS = "/feeds/2021-06-30/feeds"
 DOCUMENTS = "/feeds/2021-06-30/documents"
+REPORTS = "/reports/2021-06-30/reports"
+REPORT_DOCUMENTS = "/reports/2021-06-30/documents"
 CONFIRMATIONS = "/orders/v0/orders"
 SELLERS = "/sellers/v1/marketplaceParticipations"
 EASY_SHIP = "/easyShip/2022-03-23"
@@ -56,6 +58,9 @@ PLANS: Mapping[str, tuple[float, float]] = {
     f"DELETE {FEEDS}/": (2, 15),
     f"POST {DOCUMENTS}": (0.5, 15),
     f"GET {DOCUMENTS}/": (0.0222, 10),
+    f"POST {REPORTS}": (0.0167, 15),
+    f"GET {REPORTS}/": (2, 15),
+    f"GET {REPORT_DOCUMENTS}/": (0.0167, 15),
     f"POST {CONFIRMATIONS}/": (2, 10),
     f"GET {SELLERS}": (0.016, 15),
     f"GET {EASY_SHIP}/": (1, 5),

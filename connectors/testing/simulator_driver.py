@@ -78,12 +78,16 @@ class SimulatorDriver:
     """So many articles fill more than one page of its snapshot."""
     time_resolution: ClassVar[timedelta] = timedelta(seconds=1)
     """How finely the channel writes times."""
+    returns_resolution: ClassVar[timedelta | None] = None
+    """How finely it writes the times of returns, where that is coarser: a report names days."""
     quantity_max: ClassVar[int] = INT32_MAX
     """The largest quantity that the channel can show."""
     enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
     returns_name_their_channel: ClassVar[bool] = True
     """Whether a list of returns says by which marketplace or location each was sold."""
+    returns_are_json: ClassVar[bool] = True
+    """Whether returns come as JSON; a report in another form is broken by the connector's tests."""
     optional_fields: ClassVar[frozenset[str]] = frozenset()
     """The lists of an order that the channel leaves out where they are empty."""
     official: ClassVar[Sequence[OfficialContract]] = ()

@@ -14,8 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.amazon.simulator.external import LocationDesk
+from connectors.amazon.simulator.external_returns import ReturnDesk
 from connectors.amazon.simulator.feeds import FeedDesk
 from connectors.amazon.simulator.queue import QueueSimulator
+from connectors.amazon.simulator.reports import ReportDesk
 from connectors.testing.simulator import Fault, Simulator
 
 ORDERS, LISTINGS = "/orders/2026-01-01/orders", "/listings/2021-08-01/items"
@@ -45,6 +47,8 @@ class AmazonSimulator(Simulator):
         self.past = timedelta()  # so long ago happens what is reported: Amazon shows orders late
         self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
+        self.report_desk = ReportDesk(self.feed_desk.documents, self.next_id, lambda: self._then())
+        self.return_desk = ReturnDesk(self.next_id, lambda: iso(self._then()))
         self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
         self.queue = QueueSimulator(self.now, self.next_id)
@@ -60,6 +64,7 @@ class AmazonSimulator(Simulator):
             "seller_id": self.seller,
             "marketplace_ids": [self.marketplace],
             "feed_poll_seconds": 0.01,
+            "returns_report_minutes": 0,
             "calls_per_second": 1000,
             "queue_url": f"{url}{self.queue.path}",
             "queue_region": self.queue.region,
@@ -172,7 +177,9 @@ class AmazonSimulator(Simulator):
             ("GET", f"{LISTINGS}/{{seller}}", self._search_listings),
             ("PATCH", f"{LISTINGS}/{{seller}}/{{sku:path}}", self._patch),
             *self.feed_desk.table(),
+            *self.report_desk.table(),
             *self.location_desk.table(),
+            *self.return_desk.table(),
             ("POST", f"{EASY_SHIP}/timeSlot", self._slots),
             ("GET", f"{EASY_SHIP}/package", self._parcel),
             ("POST", f"{EASY_SHIP}/package", self._book),

@@ -11,6 +11,7 @@ import pytest
 from connectors import AuthFailed, NotFound, Rejected, Unknown
 from connectors.amazon.connector import Amazon
 from connectors.amazon.external_fulfillment import parse_order
+from connectors.amazon.external_returns import parse_return
 from connectors.amazon.simulator.external import LocationDesk
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.registry import SettingsInvalid, connect
@@ -18,7 +19,7 @@ from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from connectors.toolkit.rate_limits import NoRateLimits
 from contracts import Contract, example
-from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState
+from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState, ReturnState
 from pulling import pull_all
 
 CaseFunction = Callable[[LocationDesk, Amazon], Awaitable[None]]
@@ -319,3 +320,94 @@ def test_every_request_keeps_to_the_official_contract() -> None:
         "generateShipLabels",
         "updatePackageStatus",
     }
+
+
+def test_returns_to_the_location_are_followed_by_their_status() -> None:
+    simulator = AmazonSimulator()
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        returns = simulator.return_desk
+        shipment = desk.shipments[desk.place({"CAM": 2, "LENS": 1}, status="DELIVERED")]
+        first = returns.take_back(shipment, 0, 2)
+        elsewhere = returns.take_back(shipment, 1, 1, returnLocationId="LOC2")
+        odd = returns.take_back(shipment, 1, 1)
+        returns.returns[odd]["merchantSku"] = "another"
+        page, seen, unreadable = await connector.pull_returns(""), dict[str, Any](), list[Any]()
+        while True:
+            seen |= {each.ref: each for each in page.items}
+            unreadable += page.unreadable
+            if not page.more:
+                break
+            page = await connector.pull_returns(page.cursor)
+        assert set(seen) == {first}
+        assert elsewhere not in seen
+        assert [(each.ref, each.field) for each in unreadable] == [(shipment["id"], "merchantSku")]
+        back = seen[first]
+        assert (back.order_ref, back.state, back.refunded) == (
+            shipment["id"],
+            ReturnState.OPEN,
+            False,
+        )
+        assert [(e.order_line_ref, e.quantity, e.arrived, e.reason) for e in back.lines] == [
+            ("1", 2, 0, "Defective")
+        ]
+        returns.change(first, "PROCESSED")
+        del returns.returns[odd]
+        simulator.past = timedelta(minutes=5)
+        returns.change(first, "PROCESSED")
+        found = await pulled_returns(connector, page.cursor)
+        assert (found[first].state, found[first].lines[0].arrived) == (ReturnState.CLOSED, 2)
+        assert [each.ref for each in await connector.read_returns(shipment["id"])] == [first]
+        with pytest.raises(NotFound):
+            await connector.read_returns("nothing")
+
+    run(scenario, simulator)
+
+
+async def pulled_returns(connector: Amazon, cursor: str) -> dict[str, Any]:
+    """Pull until there is no more."""
+    found: dict[str, Any] = {}
+    while True:
+        page = await connector.pull_returns(cursor)
+        found |= {each.ref: each for each in page.items}
+        cursor = page.cursor
+        if not page.more:
+            return found
+
+
+def test_many_returns_come_page_by_page() -> None:
+    simulator = AmazonSimulator()
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        shipment = desk.shipments[desk.place({"CAM": 250}, status="SHIPPED")]
+        made = {simulator.return_desk.take_back(shipment, 0, 1) for _ in range(230)}
+        assert set(await pulled_returns(connector, "")) == made
+        assert {each.ref for each in await connector.read_returns(shipment["id"])} == made
+
+    run(scenario, simulator)
+
+
+def test_returns_keep_to_the_official_contract() -> None:
+    contract = Contract.at("amazon-sp-api", "oas3", "externalFulfillmentReturns_2024-09-11.json")
+    simulator = AmazonSimulator()
+
+    async def heard(request: httpx.Request) -> None:
+        if "/returns" in request.url.path:
+            contract.check(request, "")
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        shipment = desk.shipments[desk.place({"CAM": 120}, status="SHIPPED")]
+        for _ in range(110):
+            simulator.return_desk.take_back(shipment, 0, 1)
+        cursor = (await connector.pull_returns("")).cursor
+        await pulled_returns(connector, cursor)
+        await connector.read_returns(shipment["id"])
+
+    run(scenario, simulator, heard)
+    assert set(contract.checked) == {"listReturns"}
+    assert len(contract.checked) > 15
+    for each in example("amazon-sp-api", "externalFulfillmentReturns_2024-09-11.sandbox.json"):
+        for found in each["response"].get("returns", []):
+            line = {"shipmentLineItemId": "1", "merchantSku": found["merchantSku"]}
+            read = parse_return({**found, "shipment": {"id": "S", "lineItems": [line]}})
+            assert read.lines[0].quantity == found["numberOfUnits"]
