@@ -130,7 +130,7 @@ class ReturnReports:
             "dataEndTime": stamp(now),
         }
         answer = await request_object(self.api, "POST", REPORTS, json=body)
-        return identity(answer, "reportId")
+        return _required(answer, "reportId")
 
     async def _look(self, report: str, asked: datetime, now: datetime) -> tuple[bool, str]:
         """Return whether a report is done, and its document; it has none where it is empty."""
@@ -144,7 +144,7 @@ class ReturnReports:
                 return True, ""  # too old to be known: the next one is ordered in its time
             status = state.get("processingStatus")
             if status == "DONE":
-                return True, identity(state, "reportDocumentId")
+                return True, _required(state, "reportDocumentId")
             if status == "CANCELLED":  # there is nothing to report
                 return True, ""
             if status == "FATAL":
@@ -157,6 +157,14 @@ class ReturnReports:
         path = f"{REPORT_DOCUMENTS}/{quote(document, safe='')}"
         place = await request_object(self.api, "GET", path)
         return rows_of(await document_text(self.api, place))
+
+
+def _required(answer: Mapping[str, Any], name: str) -> str:
+    """Return a reference out of the envelope of an answer; raises Unknown where there is none."""
+    found = answer.get(name)
+    if not isinstance(found, str) or not found:
+        raise Unknown(f"the answer about a report holds no {name}")
+    return found
 
 
 def rows_of(report: str) -> dict[str, list[Row]]:
