@@ -269,6 +269,9 @@ class PushFulfillment(ABC):
     stores_serials: ClassVar[bool] = True
     """Whether the channel shows the serials of each order line of a shipment."""
 
+    reports_whole_orders: ClassVar[bool] = False
+    """Whether it wants `other_parcels`: the channel takes all parcels of an order at once."""
+
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Report a shipment; return a link or reference that a person can follow.

@@ -7,6 +7,7 @@ only the worker that still holds the lease writes the outcome.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -31,6 +32,7 @@ from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
 from hub.clock import micros, moment
 from hub.orders import TOPIC as FULFILLMENT
+from hub.orders import parcels
 from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
 from hub.recalls import notices, people
@@ -55,6 +57,7 @@ from hub.vocabulary import (
     Fulfillment,
     FulfillmentLine,
     Notice,
+    Parcel,
     Registration,
     StockLevel,
     Warranty,
@@ -351,7 +354,12 @@ async def _deliver(
 ) -> str | Warranty:
     payload = orjson.loads(fact["payload"])
     if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
-        return await connector.push_fulfillment(_fulfillment(channel, payload))
+        others: tuple[Parcel, ...] = ()
+        if connector.reports_whole_orders:
+            others = await runtime.database.read(
+                lambda tx: parcels.others(tx, fact["subject"], payload["reference"])
+            )
+        return await connector.push_fulfillment(_fulfillment(channel, payload, others))
     if fact["topic"] == CANCELLATION and isinstance(connector, CancelOrders):
         if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
             return "no longer needed: the order can be served, or is cancelled"
@@ -391,7 +399,9 @@ async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) 
         raise
 
 
-def _fulfillment(channel: ChannelRow, payload: dict[str, Any]) -> Fulfillment:
+def _fulfillment(
+    channel: ChannelRow, payload: dict[str, Any], others: Sequence[Parcel]
+) -> Fulfillment:
     return Fulfillment(
         reference=payload["reference"],
         order_ref=payload["order_ref"],
@@ -403,6 +413,9 @@ def _fulfillment(channel: ChannelRow, payload: dict[str, Any]) -> Fulfillment:
         carrier=mappings.carrier(channel, payload["carrier"]),
         tracking=payload["tracking"],
         other_line_refs=tuple(payload.get("other_lines", ())),
+        other_parcels=tuple(
+            replace(each, carrier=mappings.carrier(channel, each.carrier)) for each in others
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
+from connectors.amazon.external_inventory import LocationInventory
 from connectors.amazon.external_returns import LocationReturns
 from connectors.amazon.fulfillment import EasyShipParcel, fetch_order, push_fulfillment
 from connectors.amazon.mapping import (
@@ -42,6 +43,7 @@ from connectors.amazon.mapping import (
     parse_order,
     read_rate_limits,
     request_object,
+    shipment_refs,
     sold_by_seller,
 )
 from connectors.amazon.queue import Queue, region_of
@@ -129,8 +131,6 @@ class AmazonSettings(BaseModel):
             raise ValueError(f"a queue needs {missing} too")
         if self.queue_url and not (self.queue_region or region_of(self.queue_url)):
             raise ValueError("queue_region must name the region of the queue")
-        if self.external_fulfillment and self.queue_url:
-            raise ValueError("ORDER_CHANGE names no shipments: external_fulfillment has no queue")
         if self.external_fulfillment and self.easy_ship:
             raise ValueError("a shipment of external_fulfillment is booked without easy_ship")
         return self
@@ -158,6 +158,7 @@ class Amazon(
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
     orders_name_serials: ClassVar[bool] = True
+    reports_whole_orders: ClassVar[bool] = True  # those of External Fulfillment
     stores_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
@@ -312,7 +313,11 @@ class Amazon(
                 return
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
-        """Yield the quantity of every listing that the seller serves."""
+        """Yield the quantity of every listing that the seller, or the location, serves."""
+        if self._location is not None:
+            async for level in self._inventory().snapshot(iterate_listings(self._shop)):
+                yield level
+            return
         async for item in iterate_listings(self._shop):
             for level in ITEMS.either(item, parse_listing):
                 yield level
@@ -320,13 +325,14 @@ class Amazon(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
         able, lost = bound(levels, "sku")
+        if self._location is not None:
+            return [*lost, *(await self._inventory().push(able) if able else [])]
         return [*lost, *(await push_levels(self._shop, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Confirm the shipment, book the Easy Ship parcel, or name the packages of a location."""
         if self._location is not None:
-            await self._location.push_fulfillment(fulfillment)
-            return f"Amazon shipment {fulfillment.order_ref}"
+            return await self._location.push_fulfillment(fulfillment)
         await push_fulfillment(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
 
@@ -340,7 +346,9 @@ class Amazon(
             await self._queue.delete(receipts)
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
-        """Name the order of an ORDER_CHANGE."""
+        """Name the order of an ORDER_CHANGE, or the shipment whose status changed."""
+        if self._location is not None:
+            return shipment_refs(topic, body, self._location.id)
         return order_refs(topic, body)
 
     async def _orders(
@@ -352,6 +360,10 @@ class Amazon(
             **({"paginationToken": after} if after else {}),
         )
         return nodes_of(answer, "orders", required=False), next_token(answer)
+
+    def _inventory(self) -> LocationInventory:
+        assert self._location is not None
+        return LocationInventory(self.api, self._location.id)
 
     def _returns_of_location(self) -> LocationReturns:
         assert self._location is not None

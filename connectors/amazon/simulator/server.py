@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.amazon.simulator.external import LocationDesk
+from connectors.amazon.simulator.external_inventory import InventoryDesk
 from connectors.amazon.simulator.external_returns import ReturnDesk
 from connectors.amazon.simulator.feeds import FeedDesk
 from connectors.amazon.simulator.queue import QueueSimulator
@@ -48,6 +49,7 @@ class AmazonSimulator(Simulator):
         self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
         self.report_desk = ReportDesk(self.feed_desk.documents, self.next_id, lambda: self._then())
+        self.inventory_desk = InventoryDesk()
         self.return_desk = ReturnDesk(self.next_id, lambda: iso(self._then()))
         self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
@@ -179,6 +181,7 @@ class AmazonSimulator(Simulator):
             *self.feed_desk.table(),
             *self.report_desk.table(),
             *self.location_desk.table(),
+            *self.inventory_desk.table(),
             *self.return_desk.table(),
             ("POST", f"{EASY_SHIP}/timeSlot", self._slots),
             ("GET", f"{EASY_SHIP}/package", self._parcel),
