@@ -10,13 +10,17 @@ unknown field or enum value of the remote never stops an import.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from connectors.errors import ConnectorError
+from connectors.exchanged import OrderRef as OrderRef
+from connectors.exchanged import Page as Page
+from connectors.exchanged import PushedEvent as PushedEvent
+from connectors.exchanged import PushedLevel as PushedLevel
+from connectors.exchanged import QueueMessage as QueueMessage
+from connectors.exchanged import WebhookCall as WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
@@ -38,71 +42,7 @@ from hub.vocabulary import (
     WarrantyQuestion,
 )
 
-Item = TypeVar("Item")
 Settings = TypeVar("Settings", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """Items of one page, and the cursor of the page after it.
-
-    A cursor is an opaque string that only its connector reads. Items may repeat across pages (the
-    inbox drops duplicates) but are never skipped. `more` asks for the next page at once.
-    `unreadable` are the records of the page that could not be read; the cursor is past them too.
-    """
-
-    items: tuple[Item, ...]
-    cursor: str
-    more: bool = False
-    unreadable: tuple[UnreadableRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookCall:
-    """A verified inbound webhook call: the id that the channel gives it, and its topic."""
-
-    id: str
-    topic: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRef:
-    """The order that a stored webhook call or queue message is about.
-
-    The jobs read the order again; they never trust the payload. `deleted` means that the channel
-    reports its end: if it can no longer be read, it is cancelled here.
-    """
-
-    order_ref: str
-    deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
-    """One message received from a queue, and the receipt that deletes it."""
-
-    call: WebhookCall
-    body: bytes
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class PushedLevel:
-    """Result of pushing one level: the quantity that the channel now shows, or the error."""
-
-    listing: str
-    quantity: int | None = None
-    error: ConnectorError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PushedEvent:
-    """Result of pushing one event: accepted, refused, or processing: `read_push` takes `job`."""
-
-    event: str
-    job: str | None = None
-    error: ConnectorError | None = None
-    answer: str = ""
 
 
 class Connector(ABC, Generic[Settings]):
@@ -204,6 +144,9 @@ class CancelOrders(ABC):
 
     restocks_cancelled: ClassVar[bool] = True
     """Whether the channel itself adds the cancelled units to what it shows."""
+
+    pays_back_cancelled: ClassVar[bool] = False
+    """Whether the channel pays back what was paid for an order that it cancels."""
 
     @abstractmethod
     async def cancel_order(self, cancellation: Cancellation) -> str:

@@ -41,20 +41,18 @@ from connectors.bigcommerce.mapping import (
 from connectors.bigcommerce.returns import RETURNS, read_refunds
 from connectors.bigcommerce.stock import items, push_levels
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound, NotOurs
+from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -66,6 +64,7 @@ from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -76,6 +75,8 @@ from hub.vocabulary import (
 )
 
 ORDERS_PER_PAGE = 50
+CANCELLED = 5
+SHIPPED = frozenset({2, 3, 10})  # shipped, partially shipped, completed
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
 WITH_LINES = {"include": "consignments.line_items", "consignment_structure": "object"}
 
@@ -100,6 +101,7 @@ class BigCommerce(
     Connector[BigCommerceSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -108,6 +110,7 @@ class BigCommerce(
 ):
     """One store: its orders, and the stock of one location."""
 
+    restocks_cancelled: ClassVar[bool] = False  # unless a setting of the store says so
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.DIGITAL, LineKind.GIFT_CARD}
@@ -171,6 +174,16 @@ class BigCommerce(
         path = f"/v2/orders/{quote(order_ref, safe='')}"
         order = await self.api.json_object("GET", path, params=WITH_LINES)
         return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is; what was paid is for a person to pay back."""
+        path = f"/v2/orders/{quote(cancellation.order_ref, safe='')}"
+        order = await self.api.json_object("GET", path)
+        if order.get("status_id") in SHIPPED:
+            raise Rejected("the order is shipped, in part or in full")
+        if order.get("status_id") != CANCELLED:
+            await self.api.json_object("PUT", path, json={"status_id": CANCELLED})
+        return f"BigCommerce order {cancellation.order_ref}"
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""

@@ -11,7 +11,8 @@ order of its list; it keeps two years of them. eBay has no field for serials: th
 which unit left for which line. No name or mark of a buyer is kept.
 
 Notifications are signed with keys that are fetched by their id, and the challenge of a new address
-is answered. EU and UK sellers must sign calls for refunds; none is made here.
+is answered. EU and UK sellers must sign calls that pay back; none is signed here, so that eBay
+refuses their cancellations.
 
 Returns are read with Post-Order (`connectors.ebay.returns`), which eBay's sandbox does not have.
 
@@ -32,18 +33,15 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.ebay.auth import RefreshTokenAuth
 from connectors.ebay.fulfillment import push_fulfillment
@@ -69,17 +67,19 @@ from connectors.ebay.returns import (
 )
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import OVERLAP, ChangedRefs, moment, stamp
-from connectors.toolkit.json_fields import parsed_json
+from connectors.toolkit.json_fields import child, parsed_json
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -89,6 +89,9 @@ from hub.vocabulary import (
     StockLevel,
 )
 
+CANCELLATIONS = "/post-order/v2/cancellation"
+OUT_OF_STOCK = "OUT_OF_STOCK_OR_CANNOT_FULFILL"
+CANCELLING = frozenset({"CANCELED", "IN_PROGRESS"})
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
 ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
@@ -127,6 +130,7 @@ class Ebay(
     Connector[EbaySettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -136,6 +140,8 @@ class Ebay(
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
+    restocks_cancelled: ClassVar[bool] = False
+    pays_back_cancelled: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.GIFT_CARD})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
@@ -244,6 +250,15 @@ class Ebay(
             raise NotOurs(f"order {ref} was bought on another marketplace")
         return order
 
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order for want of stock; eBay pays back what was paid."""
+        order = await self._raw_order(cancellation.order_ref)
+        state = child(order, "cancelStatus").get("cancelState")
+        if state not in CANCELLING:
+            body = {"legacyOrderId": cancellation.order_ref, "cancelReason": OUT_OF_STOCK}
+            await self.api.json_object("POST", CANCELLATIONS, json=body)
+        return self._page_of(cancellation.order_ref)
+
     async def snapshot_orders(
         self, since: datetime, until: datetime
     ) -> AsyncIterator[Order | UnreadableRecord]:
@@ -294,7 +309,7 @@ class Ebay(
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
         await push_fulfillment(self.api, ORDERS_PATH, fulfillment)
-        return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
+        return self._page_of(fulfillment.order_ref)
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
         """Fetch the public key that a notification names."""
@@ -332,6 +347,9 @@ class Ebay(
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
         """Name the orders of a notification."""
         return order_refs(parse_notification(body)[2])
+
+    def _page_of(self, ref: str) -> str:
+        return f"https://www.ebay.com/mesh/ord/details?orderid={ref}"
 
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int

@@ -62,7 +62,9 @@ class EbayDriver(SkuSimulatorDriver):
     official: ClassVar[Sequence[OfficialContract]] = (
         *(OfficialContract(f"ebay/{name}_oas3.json", root) for name, root in _ROOTS.items()),
         # The file names no query at all; eBay's page of the call does.
-        OfficialContract("ebay/return_oas3.json", POST_ORDER, newer_queries=_OF_THE_PAGE),
+        OfficialContract(
+            "ebay/return_oas3.json", POST_ORDER, newer_queries=_OF_THE_PAGE, trimmed=True
+        ),
     )
     simulator: EbaySimulator
 

@@ -14,7 +14,8 @@ Returns and refunds are read with their order (`connectors.medusa.returns`); rec
 last 90 days are looked at in turn, because a refund need not move a time of change.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), or ship one
-fulfillment from several locations. A return that is received restocks by itself.
+fulfillment from several locations, or cancel an order whose payment was captured: Medusa refuses
+before it was paid back. A return that is received restocks by itself.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,20 +27,18 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     ITEMS,
@@ -72,6 +71,7 @@ from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Cancellation,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -106,6 +106,7 @@ class Medusa(
     Connector[MedusaSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -178,6 +179,14 @@ class Medusa(
         """Read the returns and refunds of one order."""
         order = await self._raw_order(order_ref)
         return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is cancelled."""
+        order = await self._raw_order(cancellation.order_ref)
+        if order.get("status") != "canceled":
+            path = f"/admin/orders/{quote(cancellation.order_ref, safe='')}/cancel"
+            await self.api.json_object("POST", path)
+        return f"Medusa order {order.get('display_id') or cancellation.order_ref}"
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""

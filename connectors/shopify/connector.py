@@ -31,17 +31,13 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 from connectors.contract import (
     CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import (
     AuthFailed,
@@ -49,6 +45,7 @@ from connectors.errors import (
     NotOurs,
     Transient,
 )
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
 from connectors.shopify import bulk, documents, returns
 from connectors.shopify.fulfillment import push_fulfillment
@@ -146,6 +143,7 @@ class Shopify(
     """One shop: online orders, orders of its POS, and the stock of one location."""
 
     shows_serials: ClassVar[bool] = True
+    pays_back_cancelled: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = KINDS
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
 
-from connectors import contract, errors, registry, remote
+from connectors import contract, errors, exchanged, registry, remote
 from connectors.testing import harness, served, simulator, simulator_driver, suite
 from connectors.toolkit import (
     bearer_auth,
@@ -34,7 +34,7 @@ reference.
 """
 
 SECTIONS: tuple[tuple[str, tuple[ModuleType, ...]], ...] = (
-    ("Contract", (contract,)),
+    ("Contract", (contract, exchanged)),
     ("Errors", (errors, status_errors)),
     ("Remote calls", (remote, rate_limits)),
     ("Credentials", (tokens, bearer_auth, signatures)),

@@ -29,20 +29,18 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotOurs
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -52,7 +50,13 @@ from connectors.toolkit.page_size import page_size
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
 from connectors.walmart import returns
-from connectors.walmart.fulfillment import CREATED, acknowledge, fetch_order, push_fulfillment
+from connectors.walmart.fulfillment import (
+    CREATED,
+    acknowledge,
+    cancel_order,
+    fetch_order,
+    push_fulfillment,
+)
 from connectors.walmart.mapping import (
     BUDGETS,
     ORDERS,
@@ -73,7 +77,15 @@ from connectors.walmart.mapping import (
 from connectors.walmart.mapping import ORDERS_READER as READER
 from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 PER_PAGE = 200
 NEEDED = ("orders", "inventory")
@@ -111,6 +123,7 @@ class Walmart(
     Connector[WalmartSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -119,6 +132,7 @@ class Walmart(
 ):
     """One seller: the orders that it ships itself, and its items by SKU."""
 
+    pays_back_cancelled: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.CANCELLATION_REQUESTED})
     unpaid_promise_hours: ClassVar[int | None] = None  # Orders arrive paid.
@@ -207,6 +221,11 @@ class Walmart(
             read += batch.items
             if after is None:
                 return [each for each in read if each.order_ref == order_ref]
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel what is left of an order; Walmart charges the buyer for what was shipped only."""
+        await cancel_order(self.api, cancellation)
+        return f"Walmart order {cancellation.order_ref}"
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""

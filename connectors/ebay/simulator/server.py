@@ -168,6 +168,7 @@ class EbaySimulator(Simulator):
             ("POST", f"{inventory}/bulk_get_inventory_item", self._get_items),
             ("POST", f"{inventory}/bulk_update_price_quantity", self._set_items),
             ("GET", "/commerce/notification/v1/public_key/{id}", self._public_key),
+            ("POST", "/post-order/v2/cancellation", self._cancel),
             *self.returns.table(),
         ]
         guarded = [Route(path, self._guard(call), methods=[verb]) for verb, path, call in table]
@@ -244,6 +245,21 @@ class EbaySimulator(Simulator):
         self.change(ref, orderFulfillmentStatus="FULFILLED" if done else "IN_PROGRESS")
         place = f"{request.url}/{parcel['fulfillmentId']}"
         return Response(status_code=201, headers={"Location": place})
+
+    async def _cancel(self, request: Request) -> Response:
+        asked = await request.json()
+        order = self.orders.get(asked["legacyOrderId"])
+        if order is None:
+            return _failed(404, 32100, "Invalid order ID")
+        shipped = order["orderFulfillmentStatus"] != "NOT_STARTED"
+        if shipped or order["cancelStatus"]["cancelState"] == "CANCELED":
+            return _failed(409, 1700, "The order is not eligible to be cancelled.")
+        self.change(
+            order["orderId"],
+            cancelStatus={"cancelState": "CANCELED"},
+            orderPaymentStatus="FULLY_REFUNDED",
+        )
+        return JSONResponse({"cancelId": str(self.next_id()), "cancelStatus": "CANCEL_PENDING"})
 
     async def _list_items(self, request: Request) -> Response:
         limit, page = (int(request.query_params.get(name, "0")) for name in ("limit", "offset"))
