@@ -60,7 +60,7 @@ from connectors.lightspeed.mapping import (
 )
 from connectors.lightspeed.returns import RETURNS, parse_return
 from connectors.remote import Remote
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.amounts import currency_code
@@ -349,6 +349,8 @@ class Lightspeed(
         present = outlet_quantity(records, outlet)
         if present == level.available:
             return present
+        if not (await self._get(f"/products/{product}", dict)).get("has_inventory", True):
+            raise untracked(f"product {level.remote['product_id']}")
         if None not in (level.expected, present) and level.expected != present:
             raise Conflict("the quantity has changed", observed=present)
         record = {"outlet_id": outlet, "current_amount": level.available}

@@ -35,6 +35,15 @@ class LightspeedDriver(SimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         return {"product_id": self.simulator.add_product(sku, quantity), "outlet_id": OUTLET}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        remote = {"product_id": self.simulator.add_product(sku, 50), "outlet_id": OUTLET}
+        self.simulator.products[remote["product_id"]]["has_inventory"] = False
+        return remote
+
+    def is_tracked(self, sku: str) -> bool:
+        (found,) = (each for each in self.simulator.products.values() if each["sku"] == sku)
+        return bool(found["has_inventory"]) or self.quantity_shown(sku) != 50
+
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": self.missing_order(), "outlet_id": OUTLET}
 

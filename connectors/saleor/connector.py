@@ -56,10 +56,11 @@ from connectors.saleor.mapping import (
     parse_order,
     parse_returns,
     parse_variant,
+    untracked_ref,
     variant_stock,
 )
 from connectors.saleor.signature import ShopKeys
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, text
@@ -304,11 +305,15 @@ class Saleor(
         shelves = VARIANTS.keyed(
             found, lambda each: (identity(each, "id"), variant_stock(each, warehouse))
         )
+        loose = VARIANTS.each(found, untracked_ref).items
         answers, wanted = list[PushedLevel](), list[tuple[StockLevel, VariantStock]]()
         for level in levels:
             shelf = shelves.get(level.remote["variant_id"])
             if isinstance(shelf, Unreadable):
                 answers.append(PushedLevel(level.listing, error=shelf))
+            elif level.remote["variant_id"] in loose:
+                refused = untracked(f"variant {level.remote['variant_id']}")
+                answers.append(PushedLevel(level.listing, error=refused))
             elif shelf is None:
                 lost = NotFound(f"the warehouse holds no {level.remote['variant_id']}")
                 answers.append(PushedLevel(level.listing, error=lost))

@@ -19,8 +19,6 @@ It cannot: see orders older than 60 days (without ``read_all_orders``), see more
 fulfillment is; where one of equal size exists without serials on record, it is taken for ours.
 """
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,7 +41,6 @@ from connectors.errors import (
     AuthFailed,
     NotFound,
     NotOurs,
-    Transient,
 )
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
@@ -51,23 +48,21 @@ from connectors.shopify import bulk, documents, returns
 from connectors.shopify.fulfillment import push_fulfillment
 from connectors.shopify.mapping import (
     ITEMS,
-    LOOK_AGAIN,
     ORDERS,
     POINTS,
     available,
     changed_at,
     execute,
-    explain_refusal,
     next_page,
     order_refs,
     parse_order,
     read_points,
-    refused_index,
     webhook_header,
 )
 from connectors.shopify.money import KINDS
 from connectors.shopify.privacy import ShopifyPrivacy
 from connectors.shopify.selection import Selection, Sold, account_of
+from connectors.shopify.stock import ItemStock
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
@@ -280,26 +275,7 @@ class Shopify(
         (or by halving, where it names none) and the others are sent again under their own key.
         """
         able, lost = bound(levels, "inventory_item_id")
-        return [*lost, *await self._push(able)]
-
-    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        if not levels:
-            return []
-        problems = await self._set_quantities(levels)
-        if not problems:
-            return [PushedLevel(level.listing, level.available) for level in levels]
-        named = {
-            index: problem for problem in problems if (index := refused_index(problem)) is not None
-        }
-        named = {index: problem for index, problem in named.items() if index < len(levels)}
-        if not named and len(levels) == 1:
-            named = {0: problems[0]}
-        if not named:
-            half = len(levels) // 2
-            return [*await self._push(levels[:half]), *await self._push(levels[half:])]
-        refused = await self._explain([levels[index] for index in named], list(named.values()))
-        others = [level for index, level in enumerate(levels) if index not in named]
-        return [*await self._push(others), *refused]
+        return [*lost, *await ItemStock(self.api, self.settings.location_id).push(able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Fulfil what is not fulfilled yet and name the serials in the order's metafield."""
@@ -395,54 +371,3 @@ class Shopify(
             },
             title=text(variants[0], "displayName") if variants else "",
         )
-
-    async def _set_quantities(self, levels: Sequence[StockLevel]) -> list[dict[str, Any]]:
-        quantities = [
-            {
-                "inventoryItemId": item,
-                "locationId": location,
-                "quantity": level.available,
-                "changeFromQuantity": level.expected,
-            }
-            for level in levels
-            for item, location in [self._place(level)]
-        ]
-        # The key follows from the keys of the levels and from what is sent: another selection of
-        # levels is another request, the same one is the same request for ever.
-        request = json.dumps([[level.key for level in levels], quantities], sort_keys=True)
-        key = hashlib.sha256(request.encode()).hexdigest()[:40]
-        data = await execute(
-            self.api,
-            documents.SET_QUANTITIES,
-            key=key,
-            input={
-                "name": "available",
-                "reason": "correction",
-                "referenceDocumentUri": f"gid://serial-hub/StockLevels/{key}",
-                "quantities": quantities,
-            },
-        )
-        problems: list[dict[str, Any]] = data["inventorySetQuantities"]["userErrors"]
-        if any(each["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for each in problems):
-            raise Transient("the same quantities are being set by another request")
-        return problems
-
-    async def _explain(
-        self, levels: Sequence[StockLevel], problems: Sequence[Mapping[str, Any]]
-    ) -> list[PushedLevel]:
-        """Say why each level was refused; read the quantity where the remote moved on."""
-        pairs = list(zip(levels, problems, strict=True))
-        present: dict[tuple[str, str], int | None] = {}
-        stale = [self._place(level) for level, problem in pairs if problem["code"] in LOOK_AGAIN]
-        for location in {location for _, location in stale}:
-            ids = [item for item, at in stale if at == location]
-            data = await execute(self.api, documents.QUANTITIES, ids=ids, location=location)
-            present |= {(node["id"], location): available(node) for node in data["nodes"] if node}
-        return [
-            explain_refusal(level, problem, present.get(self._place(level)))
-            for level, problem in pairs
-        ]
-
-    def _place(self, level: StockLevel) -> tuple[str, str]:
-        location = level.remote.get("location_id", self.settings.location_id)
-        return level.remote["inventory_item_id"], location

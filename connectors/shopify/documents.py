@@ -97,6 +97,10 @@ query Quantities($ids: [ID!]!, $location: ID!) {
     + _QUANTITY
 )
 
+TRACKED = """
+query Tracked($ids: [ID!]!) { nodes(ids: $ids) { ... on InventoryItem { id tracked } } }
+"""
+
 SET_QUANTITIES = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {

@@ -66,6 +66,15 @@ class ShopifyDriver(SkuSimulatorDriver):
         item = self.simulator.add_item(sku, quantity)
         return {"inventory_item_id": item, "location_id": self.simulator.location_id}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        remote = self.list_article(sku, 0)
+        self.simulator.items[remote["inventory_item_id"]].tracked = False
+        return remote
+
+    def is_tracked(self, sku: str) -> bool:
+        (item,) = (each for each in self.simulator.items.values() if each.sku == sku)
+        return item.tracked or item.available != 0
+
     def missing_article(self) -> Mapping[str, str]:
         gone = "gid://shopify/InventoryItem/9"
         return {"inventory_item_id": gone, "location_id": self.simulator.location_id}

@@ -50,6 +50,7 @@ from connectors.square.mapping import (
     call,
     changed_at,
     digest,
+    is_counted,
     order_refs,
     parse_counts,
     parse_event,
@@ -58,7 +59,7 @@ from connectors.square.mapping import (
 )
 from connectors.square.patterns import Pattern, PatternRefused, compiled
 from connectors.square.returns import is_only_a_return, parse_returns
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
@@ -225,7 +226,27 @@ class Square(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set counts, in one call where none is refused; else by halves, to find the bad one."""
         able, lost = bound(levels, "catalog_object_id")
-        return [*lost, *await self._push(able)]
+        loose = await self._untracked([level.remote["catalog_object_id"] for level in able])
+        refused = [
+            PushedLevel(level.listing, error=untracked(level.remote["catalog_object_id"]))
+            for level in able
+            if level.remote["catalog_object_id"] in loose
+        ]
+        counted = [each for each in able if each.remote["catalog_object_id"] not in loose]
+        return [*lost, *refused, *await self._push(counted)]
+
+    async def _untracked(self, ids: Sequence[str]) -> frozenset[str]:
+        """Find the articles whose stock the seller does not keep at the location."""
+        if not ids:
+            return frozenset()
+        body = {"object_ids": list(dict.fromkeys(ids))}
+        answer = await call(self.api, "POST", "/v2/catalog/batch-retrieve", json=body, repeat=True)
+        location = self.settings.location_id
+        found = ARTICLES.each(
+            nodes_of(answer, "objects", required=False),
+            lambda each: None if is_counted(each, location) else identity(each, "id"),
+        )
+        return frozenset(found.items)
 
     async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         if not levels:
@@ -278,7 +299,9 @@ class Square(
     ) -> ObservedLevel | None:
         """Read an article; None for one whose stock is not kept, or could not be read."""
         data, ref = child(article, "item_variation_data"), identity(article, "id")
-        if ref in odd or (ref not in counts and not data.get("track_inventory")):
+        if ref in odd or not is_counted(article, self.settings.location_id):
+            return None
+        if ref not in counts and not data.get("track_inventory"):
             return None
         return ObservedLevel(
             sku=text(data, "sku"),

@@ -41,6 +41,15 @@ class SquareDriver(SkuSimulatorDriver):
         variation = self.simulator.add_variation(sku, quantity)
         return {"catalog_object_id": variation, "location_id": self.simulator.location_id}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        variation = self.simulator.add_variation(sku, None)
+        self.simulator.variations[variation].tracked = False
+        return {"catalog_object_id": variation, "location_id": self.simulator.location_id}
+
+    def is_tracked(self, sku: str) -> bool:
+        (found,) = (each for each in self.simulator.variations.values() if each.sku == sku)
+        return found.tracked or found.count is not None
+
     def missing_article(self) -> Mapping[str, str]:
         return {"catalog_object_id": "GONE", "location_id": self.simulator.location_id}
 

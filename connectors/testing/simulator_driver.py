@@ -139,6 +139,17 @@ class SimulatorDriver:
         """Return the references of a listing that does not exist there."""
         raise self._missing("missing_article")
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        """Put an article on sale whose quantity the channel does not keep; return its references.
+
+        None where the channel keeps one of every listing.
+        """
+        return None
+
+    def is_tracked(self, sku: str) -> bool:
+        """Return whether the channel keeps a quantity of an article."""
+        raise self._missing("is_tracked")
+
     def quantity_shown(self, sku: str) -> int:
         """Return the quantity that the channel shows."""
         raise self._missing("quantity_shown")

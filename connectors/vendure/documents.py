@@ -46,9 +46,10 @@ query Order($id: ID!) { ...Precision order(id: $id) { ...OrderParts } }
 
 VARIANTS = """
 query Variants($options: ProductVariantListOptions) {
+  globalSettings { trackInventory }
   productVariants(options: $options) {
     totalItems
-    items { id sku name stockLevels { stockLocationId stockOnHand stockAllocated } }
+    items { id sku name trackInventory stockLevels { stockLocationId stockOnHand stockAllocated } }
   }
 }
 """

@@ -27,6 +27,13 @@ class WooCommerceDriver(SkuSimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         return {"product_id": str(self.simulator.add_product(sku, quantity))}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        return {"product_id": str(self.simulator.add_product(sku, None))}
+
+    def is_tracked(self, sku: str) -> bool:
+        found = (p for p in self.simulator.products.values() if p["sku"] == sku)
+        return any(each["manage_stock"] for each in found)
+
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": "9"}
 

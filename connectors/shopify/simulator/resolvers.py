@@ -374,7 +374,7 @@ def _item(simulator: Shop, item: Item) -> View:
         "__typename": "InventoryItem",
         "id": item.id,
         "sku": item.sku,
-        "tracked": True,
+        "tracked": item.tracked,
         "inventoryLevel": level,
         "variants": {"nodes": [variant]},
     }

@@ -31,6 +31,7 @@ class Item:
     sku: str
     title: str
     available: int
+    tracked: bool = True
 
 
 @dataclass(slots=True)

@@ -236,7 +236,7 @@ class SquareSimulator(Shop):
 
     def _object(self, variation_id: str) -> dict[str, Any]:
         variation = self.variations[variation_id]
-        data = {"sku": variation.sku, "name": variation.title, "track_inventory": True}
+        data = {"sku": variation.sku, "name": variation.title, "track_inventory": variation.tracked}
         return {"type": "ITEM_VARIATION", "id": variation.id, "item_variation_data": data}
 
     def _count(self, variation_id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Variation:
     sku: str
     title: str
     count: int | None
+    tracked: bool = True
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ class Variant:
     sku: str
     on_hand: int
     allocated: int = 0
+    tracked: str = "INHERIT"
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class VendureShop(Simulator):
     """The state of one server with one stock location, and what people do there."""
 
     location_id = "1"
+    tracks = True  # whether variants are counted that do not say so themselves
     precision = 2  # decimals of every amount, whatever its currency
 
     def open(self) -> None:
