@@ -94,6 +94,9 @@ class PullOrders(ABC):
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset()
     """The reasons that it states why nothing of an order may leave; it hides the others."""
 
+    states_staff: ClassVar[bool] = False
+    """Whether its orders can name who sold them at the counter (`staff_ref`)."""
+
     states_drafts: ClassVar[bool] = False
     """Whether it lists orders that are not placed, such as abandoned checkouts."""
 

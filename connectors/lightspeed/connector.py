@@ -110,6 +110,7 @@ class Lightspeed(
 ):
     """One outlet: what its registers sell, under which serials, and what it stocks."""
 
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.FEE})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(

@@ -102,6 +102,9 @@ class LightspeedDriver(SimulatorDriver):
             self.simulator.add_serial(self._product(sku), serial)
         return self.simulator.sell(self._product(sku), len(serials), serials)
 
+    def sell_by(self, sku: str, staff: str) -> str:
+        return self.simulator.sell(self._product(sku), user=staff)
+
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         return self.simulator.create_return(ref, line, quantity)
 

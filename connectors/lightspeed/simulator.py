@@ -94,6 +94,7 @@ class LightspeedSimulator(Simulator):
         status: str = "CLOSED",
         outlet: str = OUTLET,
         more: Sequence[tuple[str, int]] = (),
+        user: str = "user-1",
     ) -> str:
         """Sell at a register; the cashier picks serials from the list. Returns the sale's id.
 
@@ -108,6 +109,7 @@ class LightspeedSimulator(Simulator):
             status=status,
             source="USER",
             customer_id="c-1",
+            user_id=user,
             line_items=lines,
             sale_date=stamped,
             created_at=stamped,

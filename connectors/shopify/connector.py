@@ -113,6 +113,9 @@ class ShopifySettings(BaseModel):
     api_version: str = Field("2026-10", pattern=r"^\d{4}-\d{2}$")
     notify_customer: bool = False
     orders: Sold = Field(Sold.ALL, description="counter: only what is sold at the location")
+    reads_staff: bool = Field(
+        False, description="Who sold at the till: needs read_users, and a plan that has it"
+    )
     bulk_poll_seconds: float = Field(bulk.POLL_SECONDS, gt=0, le=60)
     calls_per_second: float = Field(4.0, gt=0)
 
@@ -139,6 +142,7 @@ class Shopify(
 
     shows_serials: ClassVar[bool] = True
     pays_back_cancelled: ClassVar[bool] = True
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = KINDS
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
@@ -201,7 +205,13 @@ class Shopify(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
-        data = await execute(self.api, documents.ORDER, id=ref, lines=documents.MORE_LINES)
+        data = await execute(
+            self.api,
+            documents.ORDER,
+            id=ref,
+            lines=documents.MORE_LINES,
+            staff=self.settings.reads_staff,
+        )
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
         order = await ORDERS.one_async(data["order"], self._ours, ref)
@@ -327,6 +337,7 @@ class Shopify(
         data = await execute(
             self.api,
             documents.ORDERS,
+            staff=self.settings.reads_staff,
             first=page_size(documents.ORDERS_PER_PAGE),
             after=after,
             sort=sort,

@@ -47,10 +47,11 @@ query Check($location: ID!) {
 ORDERS = (
     """
 query Orders(
-  $first: Int!, $after: String, $sort: OrderSortKeys!, $query: String, $lines: Int!
+  $first: Int!, $after: String, $sort: OrderSortKeys!, $query: String, $lines: Int!,
+  $staff: Boolean!
 ) {
   orders(first: $first, after: $after, sortKey: $sort, query: $query) {
-    nodes { ...OrderParts }
+    nodes { ...OrderParts staffMember @include(if: $staff) { id } }
     pageInfo { hasNextPage endCursor }
   }
 }
@@ -61,7 +62,9 @@ query Orders(
 
 ORDER = (
     """
-query Order($id: ID!, $lines: Int!) { order(id: $id) { ...OrderParts } }
+query Order($id: ID!, $lines: Int!, $staff: Boolean!) {
+  order(id: $id) { ...OrderParts staffMember @include(if: $staff) { id } }
+}
 """
     + _ORDER
     + _LINES

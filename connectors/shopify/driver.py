@@ -45,6 +45,14 @@ class ShopifyDriver(SkuSimulatorDriver):
     def build(self) -> ShopifySimulator:
         return ShopifySimulator(clock=self.clock)
 
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return {**self.simulator.settings(url), "reads_staff": True}
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        ref = self.simulator.place_order({sku: 1}, at_counter=True)
+        self.simulator.orders[ref].staff_member = staff
+        return ref
+
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         static = {k: v for k, v in self.simulator.settings(url).items() if k != "access_token"}
         return {**static, "client_id": self.simulator.app_id}

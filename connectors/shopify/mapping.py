@@ -101,6 +101,7 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
         # A till can also take an order that is to be shipped.
         at_counter=node["sourceName"] == "pos" and left == 0,
         customer_ref=text(child(node, "customer"), "id") or None,
+        staff_ref=text(child(node, "staffMember"), "id") or None,
         # A till numbers its own receipts in the same field.
         origin_ref=None if node["sourceName"] == "pos" else text(node, "sourceIdentifier") or None,
     )

@@ -18,6 +18,7 @@ out).
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -62,8 +63,15 @@ from connectors.square.returns import is_only_a_return, parse_returns
 from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
-from connectors.toolkit.records import Batch
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    object_field,
+    records,
+    text,
+)
+from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
     Fulfillment,
@@ -95,6 +103,9 @@ class SquareSettings(BaseModel):
     serial_introducer: str = Field(
         SERIAL_INTRODUCER, description="Regular expression for what comes before serials in a note"
     )
+    reads_team_members: bool = Field(
+        False, description="Who took the payment at the till: one more call for each sale"
+    )
     calls_per_second: float = Field(8.0, gt=0)
 
     @field_validator("serial_introducer")
@@ -119,6 +130,7 @@ class Square(
 ):
     """One location: what its till and its online store sell, and what it stocks."""
 
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.CUSTOM, LineKind.GIFT_CARD}
@@ -174,7 +186,7 @@ class Square(
         """Read one order of this location by its id."""
         order = await self._raw_order(ref)
         parse = partial(parse_order, skus=await self._skus([order]), introducer=self._introducer)
-        return ORDERS.one(order, parse, ref)
+        return await self._with_staff(order, ORDERS.one(order, parse, ref))
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
@@ -330,12 +342,24 @@ class Square(
         """Read what was sold; the SKUs of the lines are looked up for the page."""
         skus, introducer = await self._skus(found), self._introducer
 
-        def parse(order: Mapping[str, Any]) -> Order | None:
+        async def parse(order: Record) -> Order | None:
             if is_only_a_return(order) or not self._is_ours(order):
                 return None
-            return parse_order(order, skus, introducer)
+            return await self._with_staff(order, parse_order(order, skus, introducer))
 
-        return ORDERS.each(found, parse)
+        return await ORDERS.each_async(found, parse)
+
+    async def _with_staff(self, raw: Mapping[str, Any], order: Order) -> Order:
+        """Return an order of the till with who took its payment, where the settings want that."""
+        payments = [text(each, "id") for each in records(raw, "tenders")]
+        if not (self.settings.reads_team_members and order.at_counter and any(payments)):
+            return order
+        try:
+            answer = await call(self.api, "GET", f"/v2/payments/{quote(payments[0], safe='')}")
+        except NotFound:  # cash is no payment to Square
+            return order
+        member = text(object_field(answer, "payment"), "team_member_id")
+        return replace(order, staff_ref=member or None)
 
     async def _skus(self, found: Sequence[Any]) -> dict[str, str]:
         """Look up the SKUs of the catalog objects that orders name."""

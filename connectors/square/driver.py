@@ -32,7 +32,8 @@ class SquareDriver(SkuSimulatorDriver):
         return SquareSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url, NOTIFICATION_URL)
+        settings = self.simulator.settings(url, NOTIFICATION_URL)
+        return {**settings, "reads_team_members": True}
 
     def revoke(self) -> None:
         self.simulator.access_token = "another-token"
@@ -107,6 +108,11 @@ class SquareDriver(SkuSimulatorDriver):
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.simulator.sell(sku, len(serials), serials)
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        ref = self.simulator.sell(sku)
+        self.simulator.orders[ref].taken_by = staff
+        return ref
 
     def shipments(self, ref: str) -> int:
         shipments = self.simulator.orders[ref].fulfillments

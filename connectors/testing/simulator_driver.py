@@ -210,6 +210,10 @@ class SimulatorDriver:
         """Sell units whose serials the channel knows; return the order's reference."""
         raise self._missing("sell_with_serials")
 
+    def sell_by(self, sku: str, staff: str) -> str:
+        """Sell one article at the counter by someone of the staff; return the order."""
+        raise self._missing("sell_by")
+
     def missing_order(self) -> str:
         """Return a reference of no order, in the shape of the channel's references."""
         return "9999999"

@@ -77,6 +77,7 @@ class Order:
     updated_at: datetime
     at_counter: bool = False
     customer_ref: str | None = None  # the channel's id of the customer, a pseudonym
+    staff_ref: str | None = None  # the channel's id of who sold it at the counter, a pseudonym
     origin_ref: str | None = None  # imported from another channel: that channel's reference
     hold: HoldReason | None = None
     test: bool = False  # made to try the shop: nobody bought anything

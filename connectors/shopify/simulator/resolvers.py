@@ -284,6 +284,9 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         "test": order.test,
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
+        "staffMember": {"__typename": "StaffMember", "id": order.staff_member}
+        if order.staff_member
+        else None,
         "retailLocation": _location(simulator, order.retail_location)
         if order.retail_location
         else None,

@@ -105,6 +105,7 @@ class PlacedOrder:
     source_identifier: str | None = None
     test: bool = False
     retail_location: str | None = None
+    staff_member: str | None = None
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False

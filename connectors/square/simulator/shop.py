@@ -43,6 +43,7 @@ class Sale:
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     location_id: str | None = None  # another location of the seller
+    taken_by: str | None = None  # the team member who took the payment
 
 
 class Shop(Simulator):

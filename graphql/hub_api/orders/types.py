@@ -191,6 +191,9 @@ class Order:
     remote_state: str = strawberry.field(description="In the channel's own word.")
     at_counter: bool
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
+    staff_ref: str | None = strawberry.field(
+        description="Who sold it at the counter: the channel's own reference, a pseudonym."
+    )
     placed_at: datetime
     recorded_at: datetime
     origin_ref: str | None = strawberry.field(
@@ -226,6 +229,7 @@ class Order:
             remote_state=row["remote_state"],
             at_counter=bool(row["at_counter"]),
             customer_ref=row["customer_ref"],
+            staff_ref=row["staff_ref"],
             placed_at=moment(row["placed_at"]),
             recorded_at=moment(row["recorded_at"]),
             origin_ref=row["origin_ref"],

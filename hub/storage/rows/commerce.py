@@ -126,6 +126,7 @@ class OrderRow(TypedDict):
     remote_state: str
     at_counter: bool
     customer_ref: str | None
+    staff_ref: str | None
     placed_at: int
     remote_updated_at: int
     recorded_at: int
