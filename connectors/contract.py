@@ -24,7 +24,9 @@ from connectors.exchanged import WebhookCall as WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    BuyerMessage,
     Cancellation,
+    Contact,
     Device,
     DeviceQuestion,
     Fulfillment,
@@ -357,6 +359,32 @@ class LookupDevice(ABC):
         """Return the registered record of a device; None where it is not registered."""
 
 
+class ReadContacts(ABC):
+    """The channel shows how to reach the buyer of an order; asked only when a recall needs it."""
+
+    @abstractmethod
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Return how to reach the buyer of an order; None where the order shows no address.
+
+        Raises NotFound for an unknown order. Errors name no part of a contact.
+        """
+
+
+class MessageBuyers(ABC):
+    """The channel hides how to reach its buyers, and carries messages to them itself."""
+
+    message_chars_max: ClassVar[int] = 2_000
+    """Most characters of one message; the connector shortens a longer one."""
+
+    @abstractmethod
+    async def message_buyer(self, message: BuyerMessage) -> str:
+        """Send one message to the buyer of an order, and return a reference of it.
+
+        Safe to repeat where the channel lets that be seen. Raises NotFound for an unknown order,
+        Rejected where the channel does not carry messages about it.
+        """
+
+
 class SendNotice(ABC):
     """The channel carries messages to people: mail, text messages, an app."""
 
@@ -384,6 +412,8 @@ CAPABILITIES: tuple[type, ...] = (
     RegisterWarranty,
     PushEvents,
     LookupDevice,
+    ReadContacts,
+    MessageBuyers,
     SendNotice,
 )
 

@@ -23,7 +23,7 @@ from hub import cases
 from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
 from hub.clock import micros
-from hub.recalls import notices
+from hub.recalls import contacts, notices
 from hub.reconciliation import healing
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
@@ -43,7 +43,7 @@ from hub.vocabulary import (
     Warranty,
 )
 from jobs import event_push, leases, probes, push_attempts
-from jobs.facts.delivery import deliver
+from jobs.facts.delivery import Answer, ShownContact, deliver
 from jobs.probes import judged, judged_levels
 from jobs.recovery import (
     Decision,
@@ -331,15 +331,18 @@ async def _push_fact(
 
 
 def _fact_arrived(
-    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, answer: str | Warranty
+    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, answer: Answer
 ) -> None:
     now = runtime.clock()
-    text = answer if isinstance(answer, str) else str(answer.status)
+    text = str(answer.status) if isinstance(answer, Warranty) else str(answer)
     if not outbox.sent(tx, fact, text, now):
         return
     push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, None, text)], now)
     if fact["topic"] == notices.TOPIC and text:
         notices.sent(tx, fact["subject"], text, now)
+    if isinstance(answer, ShownContact) and runtime.vault is not None:
+        context = runtime.context("contacts")
+        contacts.keep(tx, context, runtime.vault, fact["subject"], answer.contact)
     if isinstance(answer, Warranty):
         warranty_answers.remember(tx, fact["subject"], channel["id"], answer, now)
     reached(tx, channel, now, fact["topic"])
@@ -358,7 +361,7 @@ def _fact_failed(
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):
         healing.refused_fact(tx, fact, decision.error)
-        if fact["topic"] == notices.TOPIC:
+        if fact["topic"] in notices.TOPICS:
             notices.failed(tx, fact["subject"], now)
         what = f"a {fact['topic']}"
         report_dead(tx, channel, fact["subject"], what, decision, now)

@@ -46,6 +46,7 @@ from connectors.amazon.mapping import (
     shipment_refs,
     sold_by_seller,
 )
+from connectors.amazon.messages import message_buyer
 from connectors.amazon.queue import Queue, region_of
 from connectors.amazon.returns import ReturnReports
 from connectors.amazon.stock import (
@@ -56,6 +57,7 @@ from connectors.amazon.stock import (
 )
 from connectors.contract import (
     Connector,
+    MessageBuyers,
     OrderRef,
     Page,
     PullOrders,
@@ -78,6 +80,7 @@ from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    BuyerMessage,
     Fulfillment,
     HoldReason,
     ObservedLevel,
@@ -145,6 +148,7 @@ class Amazon(
     SnapshotOrders,
     PushFulfillment,
     ReceiveQueue,
+    MessageBuyers,
 ):
     """One seller: the orders that it ships itself, and its listings by SKU."""
 
@@ -335,6 +339,12 @@ class Amazon(
             return await self._location.push_fulfillment(fulfillment)
         await push_fulfillment(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
+
+    async def message_buyer(self, message: BuyerMessage) -> str:
+        """Send a message to the buyer of an order; a location's shipments have no such call."""
+        if self._location is not None:
+            raise Rejected("a shipment of External Fulfillment: Amazon carries no message about it")
+        return await message_buyer(self.api, message)
 
     async def receive(self) -> Sequence[QueueMessage]:
         """Take notices from the queue of the seller, where there is one."""

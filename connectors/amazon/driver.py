@@ -102,6 +102,9 @@ class AmazonDriver(SkuSimulatorDriver):
         desk = self.simulator.report_desk
         return desk.take_back(ref, item["product"]["sellerSku"], quantity, delivered=True)
 
+    def buyer_messages(self) -> int:
+        return len(self.simulator.messages)
+
     def write_to_queue(self, body: str) -> None:
         self.simulator.queue.put(body)
 

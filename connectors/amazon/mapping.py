@@ -22,6 +22,7 @@ DOCUMENTS = "/feeds/2021-06-30/documents"
 REPORTS = "/reports/2021-06-30/reports"
 REPORT_DOCUMENTS = "/reports/2021-06-30/documents"
 CONFIRMATIONS = "/orders/v0/orders"
+MESSAGES = "/messaging/v1/orders"
 SELLERS = "/sellers/v1/marketplaceParticipations"
 EASY_SHIP = "/easyShip/2022-03-23"
 
@@ -63,6 +64,7 @@ PLANS: Mapping[str, tuple[float, float]] = {
     f"GET {REPORTS}/": (2, 15),
     f"GET {REPORT_DOCUMENTS}/": (0.0167, 15),
     f"POST {CONFIRMATIONS}/": (2, 10),
+    f"POST {MESSAGES}/": (1, 5),
     f"GET {SELLERS}": (0.016, 15),
     f"GET {EASY_SHIP}/": (1, 5),
     f"POST {EASY_SHIP}/": (1, 5),

@@ -40,6 +40,7 @@ from connectors.bigcommerce.mapping import (
 )
 from connectors.bigcommerce.returns import RETURNS, read_refunds
 from connectors.bigcommerce.stock import items, push_levels
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -47,6 +48,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -58,13 +60,14 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import identity, records, whole
+from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -107,6 +110,7 @@ class BigCommerce(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One store: its orders, and the stock of one location."""
 
@@ -184,6 +188,11 @@ class BigCommerce(
         if order.get("status_id") != CANCELLED:
             await self.api.json_object("PUT", path, json={"status_id": CANCELLED})
         return f"BigCommerce order {cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the buyer of an order is billed."""
+        path = f"/v2/orders/{quote(order_ref, safe='')}"
+        return ORDERS.one(await self.api.json_object("GET", path), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -297,3 +306,11 @@ class BigCommerce(
             order.attach("products", await request_list(self.api, path, limit=250))
             lines = records(order, "products")
         return lines
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    billed = child(order, "billing_address")
+    language = text(order, "customer_locale", "en")
+    return shown_contact(
+        text(billed, "email"), text(billed, "phone"), full_name(billed), language or "en"
+    )

@@ -327,6 +327,7 @@ class BigCommerceSimulator(Simulator):
     def _shown(self, order: Mapping[str, Any], request: Request) -> Record:
         shown = {name: order[name] for name in ("id", "customer_id", "channel_id", "status_id")}
         shown |= order.get("money", {})
+        shown |= {name: order[name] for name in ("billing_address",) if name in order}
         shown["status"] = STATUSES.get(order["status_id"], "Awaiting Fulfillment")
         for name in ("created", "modified"):
             shown[f"date_{name}"] = format_datetime(order[name].astimezone(UTC))

@@ -32,6 +32,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -39,6 +40,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -62,7 +64,9 @@ from connectors.ebay.returns import (
     RETURNS,
     attach_returns,
     names_refunds,
+    newest_seen,
     parse_returns,
+    states_by_order,
     summaries,
 )
 from connectors.ebay.signature import Keys, challenge_response
@@ -72,14 +76,15 @@ from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyReques
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.cursors import OVERLAP, ChangedRefs, moment, stamp
-from connectors.toolkit.json_fields import child, parsed_json
+from connectors.toolkit.cursors import ChangedRefs, stamp
+from connectors.toolkit.json_fields import child, parsed_json, records, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -137,6 +142,7 @@ class Ebay(
     PushFulfillment,
     ReceiveWebhooks,
     ReceivePrivacyRequests,
+    ReadContacts,
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
@@ -214,9 +220,9 @@ class Ebay(
         read = await RETURNS.each_async(found, self._refunds)
         unreadable = read.unreadable
         if not more:
-            looked, odd = await summaries(self.api, _since(stored), now)
+            looked, odd = await summaries(self.api, newest_seen(stored), now)
             unreadable += odd
-            changed = changed.compare(_by_order(looked))
+            changed = changed.compare(states_by_order(looked))
             newest = max((at for _, at, _ in looked), default=None)
             stored |= {"newest": newest.isoformat()} if newest else {}
         stored |= changed.stored()
@@ -241,6 +247,10 @@ class Ebay(
         """Read the returns and refunds of one order."""
         order = await self._raw_order(order_ref)
         return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read to whom an order goes: eBay shows the address 14 days long, the number 90."""
+        return ORDERS.one(await self._raw_order(order_ref), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order of our marketplaces by its id."""
@@ -408,22 +418,6 @@ class Ebay(
         return results
 
 
-def _since(stored: Mapping[str, Any]) -> datetime | None:
-    """Return the time from which returns are new: shortly before the newest that was seen."""
-    return moment(stored["newest"]) - OVERLAP if "newest" in stored else None
-
-
-def _by_order(
-    looked: Sequence[tuple[str, datetime, Sequence[str]]],
-) -> dict[str, list[Sequence[str]]]:
-    """Return the states of the returns of each order."""
-    states: dict[str, list[Sequence[str]]] = defaultdict(list)
-    for ref, _, state in sorted(looked):
-        if state not in states[ref]:
-            states[ref].append(state)
-    return states
-
-
 def _request(level: StockLevel) -> dict[str, Any]:
     request: dict[str, Any] = {
         "sku": level.remote["sku"],
@@ -439,3 +433,13 @@ def _seller(settings: EbaySettings) -> str:
     """Name the seller without its name, which the settings do not hold."""
     consent = settings.refresh_token.get_secret_value()
     return hashlib.sha256(f"{settings.client_id}:{consent}".encode()).hexdigest()[:16]
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    for each in records(order, "fulfillmentStartInstructions"):
+        to = child(child(each, "shippingStep"), "shipTo")
+        number = text(child(to, "primaryPhone"), "phoneNumber")
+        found = shown_contact(text(to, "email"), number, text(to, "fullName"))
+        if found is not None:
+            return found
+    return None

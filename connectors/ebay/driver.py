@@ -95,6 +95,11 @@ class EbayDriver(SkuSimulatorDriver):
         self.simulator.add_item(sku, quantity)
         return {"sku": sku}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        to = {"fullName": name, "email": email, "primaryPhone": {"phoneNumber": phone}}
+        start = [{"shippingStep": {"shipTo": to}}]
+        self.simulator.orders[ref]["fulfillmentStartInstructions"] = start
+
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
 

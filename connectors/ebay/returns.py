@@ -13,6 +13,7 @@ eBay's pages state how returns are searched; whether an offset counts pages or e
 So no page but the first is asked for: a span of time with more entries than a page is halved.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +25,7 @@ from connectors.ebay.money import refunded_in_full
 from connectors.errors import Unknown
 from connectors.remote import RemoteApi
 from connectors.toolkit.amounts import amount
-from connectors.toolkit.cursors import moment, stamp
+from connectors.toolkit.cursors import OVERLAP, moment, stamp
 from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.records import FieldError, Record, RecordReader
 from connectors.unreadable import UnreadableRecord
@@ -66,6 +67,22 @@ def _summary(found: Found) -> tuple[str, datetime, Sequence[str]]:
     state = (identity(found, "returnId"), text(found, "state"), text(found, "status"))
     paid = str(_paid(found))
     return identity(found, "orderId"), _created_at(found), (*state, paid)
+
+
+def newest_seen(stored: Mapping[str, Any]) -> datetime | None:
+    """Return the time from which returns are new: shortly before the newest that was seen."""
+    return moment(stored["newest"]) - OVERLAP if "newest" in stored else None
+
+
+def states_by_order(
+    looked: Sequence[tuple[str, datetime, Sequence[str]]],
+) -> dict[str, list[Sequence[str]]]:
+    """Return the states of the returns of each order."""
+    states: dict[str, list[Sequence[str]]] = defaultdict(list)
+    for ref, _, state in sorted(looked):
+        if state not in states[ref]:
+            states[ref].append(state)
+    return states
 
 
 async def attach_returns(api: RemoteApi, order: Record) -> None:

@@ -26,6 +26,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -33,6 +34,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -65,13 +67,14 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import nodes_of, object_field, text
+from connectors.toolkit.json_fields import child, nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -112,6 +115,7 @@ class Medusa(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One shop: its orders, and the stock of one location."""
 
@@ -187,6 +191,13 @@ class Medusa(
             path = f"/admin/orders/{quote(cancellation.order_ref, safe='')}/cancel"
             await self.api.json_object("POST", path)
         return f"Medusa order {order.get('display_id') or cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address that an order was placed with."""
+        path = f"/admin/orders/{quote(order_ref, safe='')}"
+        params = {"fields": "id,email,*shipping_address,*billing_address"}
+        answer = await self.api.json_object("GET", path, params=params)
+        return ORDERS.one(object_field(answer, "order"), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -305,3 +316,8 @@ class Medusa(
         if times and min(times) < since - CLOCK_GRAIN:
             raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")
         return orders
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    address = child(order, "billing_address") or child(order, "shipping_address")
+    return shown_contact(text(order, "email"), text(address, "phone"), full_name(address))

@@ -33,6 +33,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -55,6 +56,7 @@ from connectors.shopify.mapping import (
     execute,
     next_page,
     order_refs,
+    parse_contact,
     parse_order,
     read_points,
     webhook_header,
@@ -73,6 +75,7 @@ from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -136,6 +139,7 @@ class Shopify(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
     ShopifyPrivacy,
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
@@ -234,6 +238,13 @@ class Shopify(
         """Cancel an order for want of stock, and refund what was paid."""
         await returns.cancel_order(self.api, cancellation)
         return self._page_of(cancellation.order_ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address that an order was placed with; it needs protected customer data."""
+        data = await execute(self.api, documents.BUYER, id=order_ref)
+        if data["order"] is None:
+            raise NotFound(f"no order {order_ref}")
+        return ORDERS.one(data["order"], parse_contact, order_ref)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime

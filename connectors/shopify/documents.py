@@ -100,6 +100,12 @@ query Quantities($ids: [ID!]!, $location: ID!) {
     + _QUANTITY
 )
 
+BUYER = """
+query Buyer($id: ID!) {
+  order(id: $id) { id email phone customerLocale billingAddress { name phone } }
+}
+"""
+
 TRACKED = """
 query Tracked($ids: [ID!]!) { nodes(ids: $ids) { ... on InventoryItem { id tracked } } }
 """

@@ -48,6 +48,10 @@ class ShopifyDriver(SkuSimulatorDriver):
     def settings(self, url: str) -> Mapping[str, Any]:
         return {**self.simulator.settings(url), "reads_staff": True}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        buyer = {"name": name or None, "email": email or None, "phone": phone or None}
+        self.simulator.orders[ref].buyer = buyer
+
     def sell_by(self, sku: str, staff: str) -> str:
         ref = self.simulator.place_order({sku: 1}, at_counter=True)
         self.simulator.orders[ref].staff_member = staff

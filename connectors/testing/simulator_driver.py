@@ -210,6 +210,14 @@ class SimulatorDriver:
         """Sell units whose serials the channel knows; return the order's reference."""
         raise self._missing("sell_with_serials")
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        """Name the buyer of an order: an address, a number (E.164), or "" for none."""
+        raise self._missing("set_buyer")
+
+    def buyer_messages(self) -> int:
+        """Return how many messages the channel carried to buyers."""
+        raise self._missing("buyer_messages")
+
     def sell_by(self, sku: str, staff: str) -> str:
         """Sell one article at the counter by someone of the staff; return the order."""
         raise self._missing("sell_by")

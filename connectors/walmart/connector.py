@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -35,6 +36,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -45,7 +47,7 @@ from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.json_fields import identity, nodes_of, parsed_json
+from connectors.toolkit.json_fields import child, identity, nodes_of, parsed_json, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -79,6 +81,7 @@ from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     ObservedLevel,
@@ -129,6 +132,7 @@ class Walmart(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One seller: the orders that it ships itself, and its items by SKU."""
 
@@ -227,6 +231,10 @@ class Walmart(
         await cancel_order(self.api, cancellation)
         return f"Walmart order {cancellation.order_ref}"
 
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address at which Walmart relays messages to the buyer, and the number."""
+        return READER.one(await fetch_order(self.api, order_ref), _contact, order_ref)
+
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""
         order = READER.one(await fetch_order(self.api, ref), self._ours, ref)
@@ -318,3 +326,9 @@ class Walmart(
 
 def _next(answer: Mapping[str, Any]) -> str | None:
     return (answer.get("meta") or {}).get("nextCursor") or None
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    shipping = child(order, "shippingInfo")
+    name = text(child(shipping, "postalAddress"), "name")
+    return shown_contact(text(order, "customerEmailId"), text(shipping, "phone"), name)

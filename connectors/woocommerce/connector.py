@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -32,6 +33,7 @@ from connectors.contract import (
     PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -42,7 +44,7 @@ from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
-from connectors.toolkit.json_fields import identity, nodes_of, text
+from connectors.toolkit.json_fields import child, identity, nodes_of, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
@@ -70,6 +72,7 @@ from connectors.woocommerce.returns import (
 from connectors.woocommerce.stock import push_levels
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     ObservedLevel,
@@ -117,6 +120,7 @@ class WooCommerce(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One shop: its orders, online and from its tills, and the stock that it counts."""
 
@@ -197,6 +201,11 @@ class WooCommerce(
         if order.get("status") not in CANCELLED:
             await self.api.json("PUT", path, json={"status": "cancelled"})
         return f"WooCommerce order {order.get('number') or cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the buyer of an order is billed."""
+        answer = await self.api.json("GET", f"/orders/{quote(order_ref, safe='')}")
+        return ORDERS.one(expect_object(answer), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -321,3 +330,8 @@ def _observed(product: Mapping[str, Any], parent: str | None = None) -> Observed
     return ObservedLevel(
         sku=text(product, "sku"), quantity=quantity, remote=variation, title=text(product, "name")
     )
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    billed = child(order, "billing")
+    return shown_contact(text(billed, "email"), text(billed, "phone"), full_name(billed))

@@ -7,7 +7,7 @@ connector author can read it in one sitting and a test can build any of it in on
 from hub.vocabulary.devices import Device, DeviceQuestion
 from hub.vocabulary.events import EventError, LedgerEvent, NamedUnit
 from hub.vocabulary.gs1 import SELLABLE, BizStep, CaptureMethod, Disposition
-from hub.vocabulary.messages import Contact, Notice, NoticeOutcome, NoticeReceipt
+from hub.vocabulary.messages import BuyerMessage, Contact, Notice, NoticeOutcome, NoticeReceipt
 from hub.vocabulary.orders import Cancellation, HoldReason, LineKind, Order, OrderLine, OrderState
 from hub.vocabulary.returns import Return, ReturnLine, ReturnState
 from hub.vocabulary.shipments import Fulfillment, FulfillmentLine, Parcel
@@ -23,6 +23,7 @@ from hub.vocabulary.warranties import (
 __all__ = [
     "SELLABLE",
     "BizStep",
+    "BuyerMessage",
     "Cancellation",
     "CaptureMethod",
     "Contact",

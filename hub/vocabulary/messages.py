@@ -25,6 +25,16 @@ class Notice:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuyerMessage:
+    """One message to the buyer of an order, which the channel carries that sold it."""
+
+    reference: str  # ours; the same for every repeat
+    order_ref: str
+    subject: str
+    text: str
+
+
 class NoticeOutcome(StrEnum):
     """What became of a message after it was sent."""
 

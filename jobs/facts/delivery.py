@@ -1,7 +1,7 @@
 """Delivery of one fact: read what it is about at the moment of sending, and call the connector."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -10,7 +10,9 @@ from connectors import (
     CancelOrders,
     Connector,
     ConnectorError,
+    MessageBuyers,
     PushFulfillment,
+    ReadContacts,
     RegisterWarranty,
     SendNotice,
 )
@@ -20,11 +22,12 @@ from hub.orders import TOPIC as FULFILLMENT
 from hub.orders import parcels
 from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
-from hub.recalls import notices, people
+from hub.recalls import buyers, notices, people
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.sync import mappings, registrations
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     FulfillmentLine,
     Notice,
@@ -35,9 +38,22 @@ from hub.vocabulary import (
 from jobs.runtime import Runtime
 
 
+@dataclass(frozen=True, slots=True)
+class ShownContact:
+    """How a channel lets a buyer be reached, if it shows that; it shows in no text."""
+
+    contact: Contact | None = field(repr=False)
+
+    def __str__(self) -> str:
+        return "no contact is shown" if self.contact is None else "a contact was read"
+
+
+Answer = str | Warranty | ShownContact
+
+
 async def deliver(
     runtime: Runtime, channel: ChannelRow, connector: Connector[Any], fact: OutboxRow
-) -> str | Warranty:
+) -> Answer:
     """Send one fact to its channel; return what the channel answers.
 
     Raises what the connector raises, and TypeError for a fact that the connector cannot take.
@@ -69,6 +85,13 @@ async def deliver(
         )
     if fact["topic"] == notices.TOPIC and isinstance(connector, SendNotice):
         return await _send_notice(runtime, connector, payload["notice"])
+    if fact["topic"] == notices.TOPIC and isinstance(connector, MessageBuyers):
+        message = await runtime.database.read(
+            lambda tx: notices.carried_message(tx, payload["notice"])
+        )
+        return "" if message is None else await connector.message_buyer(message)
+    if fact["topic"] == buyers.CONTACT and isinstance(connector, ReadContacts):
+        return ShownContact(await connector.read_contact(payload["order_ref"]))
     raise TypeError(f"{channel['connector']} can not be sent a {fact['topic']}")
 
 

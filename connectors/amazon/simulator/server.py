@@ -27,6 +27,7 @@ LISTINGS_MAX = 1000  # of one search
 PAGE_MAX = 20
 YOUNG = timedelta(minutes=2)
 SERIALS_MAX = 100
+MESSAGE_MAX = 2000
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
@@ -44,6 +45,7 @@ class AmazonSimulator(Simulator):
         self.tokens: set[str] = set()
         self.pages: dict[str, tuple[dict[str, str], int]] = {}
         self.tokens_issued = 0
+        self.messages: list[tuple[str, str]] = []  # to buyers: the order, and the text
         self.wall: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self.past = timedelta()  # so long ago happens what is reported: Amazon shows orders late
         self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
@@ -178,6 +180,7 @@ class AmazonSimulator(Simulator):
             ("POST", "/orders/v0/orders/{id}/shipmentConfirmation", self._confirm),
             ("GET", f"{LISTINGS}/{{seller}}", self._search_listings),
             ("PATCH", f"{LISTINGS}/{{seller}}/{{sku:path}}", self._patch),
+            ("POST", "/messaging/v1/orders/{id}/messages/unexpectedProblem", self._message),
             *self.feed_desk.table(),
             *self.report_desk.table(),
             *self.location_desk.table(),
@@ -348,6 +351,15 @@ class AmazonSimulator(Simulator):
         status, issues = ("INVALID", [problem]) if problem else ("ACCEPTED", [])
         said = {"sku": sku, "status": status, "submissionId": str(self.next_id())}
         return JSONResponse({**said, "issues": issues})
+
+    async def _message(self, request: Request) -> Response:
+        ref, text = request.path_params["id"], (await request.json()).get("text", "")
+        if ref not in self.orders:
+            return _failed(404, "NotFound", "The order does not exist.")
+        if not 1 <= len(text) <= MESSAGE_MAX or "marketplaceIds" not in request.query_params:
+            return _failed(400, "InvalidInput", "The message is not valid.")
+        self.messages.append((ref, text))
+        return JSONResponse({}, status_code=201)
 
     async def _slots(self, request: Request) -> Response:
         asked = await request.json()

@@ -284,6 +284,10 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         "test": order.test,
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": None,
+        "email": order.buyer.get("email"),
+        "phone": order.buyer.get("phone"),
+        "customerLocale": "de",
+        "billingAddress": {"__typename": "MailingAddress", "name": order.buyer.get("name")},
         "staffMember": {"__typename": "StaffMember", "id": order.staff_member}
         if order.staff_member
         else None,

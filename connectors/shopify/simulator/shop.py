@@ -106,6 +106,7 @@ class PlacedOrder:
     test: bool = False
     retail_location: str | None = None
     staff_member: str | None = None
+    buyer: dict[str, str | None] = field(default_factory=dict)  # name, email, phone
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False

@@ -3,6 +3,7 @@
 from connectors.testing.case import Case
 from connectors.testing.conformance import (
     amounts,
+    contacts,
     errors,
     events,
     fulfillment,
@@ -28,6 +29,7 @@ SIMULATOR_CASES: tuple[Case, ...] = (
     *webhooks.CASES,
     *queues.CASES,
     *warranties.CASES,
+    *contacts.CASES,
     *events.CASES,
     *routes.CASES,
 )
