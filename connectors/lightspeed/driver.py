@@ -102,6 +102,13 @@ class LightspeedDriver(SimulatorDriver):
             self.simulator.add_serial(self._product(sku), serial)
         return self.simulator.sell(self._product(sku), len(serials), serials)
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        customer = f"customer-of-{ref}"
+        self.simulator.sales[ref]["customer_id"] = customer
+        named = {"id": customer, "first_name": first, "last_name": last}
+        self.simulator.customers[customer] = {**named, "email": email, "phone": phone}
+
     def sell_by(self, sku: str, staff: str) -> str:
         return self.simulator.sell(self._product(sku), user=staff)
 

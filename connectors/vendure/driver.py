@@ -36,6 +36,11 @@ class VendureDriver(SimulatorDriver):
         variant = self.simulator.add_variant(sku, quantity)
         return {"variant_id": variant.id, "location_id": self.simulator.location_id}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        named = {"firstName": first, "lastName": last, "phoneNumber": phone, "emailAddress": email}
+        self.simulator.sales[ref].buyer = named
+
     def list_untracked(self, sku: str) -> Mapping[str, str] | None:
         variant = self.simulator.add_variant(sku, 50)
         variant.tracked = "FALSE"

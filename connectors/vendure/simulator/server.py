@@ -183,7 +183,7 @@ class VendureSimulator(VendureShop):
             "createdAt": _instant(sale.placed_at),
             "updatedAt": _instant(sale.updated_at),
             "orderPlacedAt": _instant(sale.placed_at),
-            "customer": {"id": "7"},
+            "customer": {"id": "7", **sale.buyer},
             "currencyCode": sale.currency,
             "total": paid - sum(line.tax for line in sale.lines),
             "totalWithTax": paid,

@@ -83,6 +83,11 @@ class Sale:
     refunds: list[PaidBack] = field(default_factory=list)
     currency: str = "EUR"
     total: int | None = None  # None: what its lines cost
+    buyer: dict[str, str] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("firstName", "lastName", "phoneNumber", "emailAddress"), ""
+        )
+    )
 
     def sent(self, line_id: str) -> int:
         """Return how many units of a line are in parcels."""
