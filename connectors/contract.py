@@ -173,6 +173,10 @@ class PushStock(ABC):
     compares_in_one_step: ClassVar[bool] = False
     """Whether the channel itself compares, so that even an edit during the call is kept."""
 
+    settles_seconds: ClassVar[float] = 0
+    """Seconds until a quantity that was set shows in `snapshot_stock`: reconciliation finds no
+    difference in one that was set since."""
+
     @abstractmethod
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set, never add, the quantities shown; return one result for each level.
@@ -180,8 +184,18 @@ class PushStock(ABC):
         `levels` has at most `levels_max` items. Results name the listing and may come in any order.
         Safe to repeat with the same keys. A failure of one level is its `error` (NotFound,
         Rejected, or Conflict with the quantity that is shown instead), so that one bad listing
-        never blocks the others; a failure of the whole call is raised.
+        never blocks the others; a failure of the whole call is raised. A level that the channel
+        processes later is answered with a `job`.
         """
+
+    async def read_stock_push(
+        self, job: str, levels: Sequence[StockLevel]
+    ) -> Sequence[PushedLevel]:
+        """Return the results of levels that were processing; `job` is set while they still are.
+
+        Raises NotFound for a job that the channel does not know: its levels are pushed again.
+        """
+        raise NotImplementedError(f"{type(self).__name__} pushes no levels as jobs")
 
 
 class SnapshotStock(ABC):
@@ -219,6 +233,10 @@ class PushFulfillment(ABC):
 
     reports_whole_orders: ClassVar[bool] = False
     """Whether it wants `other_parcels`: the channel takes all parcels of an order at once."""
+
+    ships_without_serials: ClassVar[bool] = True
+    """Whether it takes lines that name a quantity only; one that recognizes a shipment by its
+    serials refuses them (`shipments.require_serials`)."""
 
     @abstractmethod
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:

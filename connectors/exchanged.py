@@ -1,5 +1,6 @@
-"""Values that capabilities exchange beside the vocabulary: pages, calls, results of pushes."""
+"""Values that connectors and jobs exchange: pages, webhook calls, queue messages, results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -55,11 +56,18 @@ class QueueMessage:
 
 @dataclass(frozen=True, slots=True)
 class PushedLevel:
-    """Result of pushing one level: the quantity that the channel now shows, or the error."""
+    """Result of pushing one level: the quantity that the channel now shows, or the error.
+
+    `remote` is what the push learned of the listing, such as its new version: it is kept with the
+    listing's references, and comes back in `StockLevel.remote` with the next push.
+    """
 
     listing: str
     quantity: int | None = None
     error: ConnectorError | None = None
+    remote: Mapping[str, str] | None = None
+    job: str | None = None
+    """The channel processes the level as this job: it is neither set nor refused yet."""
 
 
 @dataclass(frozen=True, slots=True)

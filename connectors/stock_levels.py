@@ -1,9 +1,9 @@
 """Stock levels that are not sent: those without references, and those of untracked listings."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.contract import PushedLevel
-from connectors.errors import NotFound, Rejected
+from connectors.errors import ConnectorError, NotFound, Rejected
 from hub.vocabulary import StockLevel
 
 
@@ -32,3 +32,16 @@ def untracked(what: str) -> Rejected:
         f"the channel keeps no quantity of {what}: switch that on there, or take the listing off "
         "this channel"
     )
+
+
+async def push_each(
+    levels: Sequence[StockLevel], push: Callable[[StockLevel], Awaitable[PushedLevel]]
+) -> list[PushedLevel]:
+    """Push levels one after another; the error of one is its result, and stops no other."""
+    pushed = []
+    for level in levels:
+        try:
+            pushed.append(await push(level))
+        except ConnectorError as error:
+            pushed.append(PushedLevel(level.listing, error=error))
+    return pushed

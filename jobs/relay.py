@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from connectors import (
-    Conflict,
     Connector,
     PushedLevel,
     PushEvents,
@@ -39,10 +38,9 @@ from hub.sync.circuit import CircuitState
 from hub.sync.leases import FACTS, LEVELS, Fences
 from hub.sync.listings import LeasedLevel
 from hub.vocabulary import (
-    StockLevel,
     Warranty,
 )
-from jobs import event_push, leases, probes, push_attempts
+from jobs import event_push, leases, level_push, probes, push_attempts
 from jobs.facts.delivery import Answer, ShownContact, deliver
 from jobs.probes import judged, judged_levels
 from jobs.recovery import (
@@ -148,7 +146,7 @@ async def _push_levels(runtime: Runtime, channel: ChannelRow, connector: PushSto
     fences: Fences = {level.listing_id: level.fence for level in leased}
     async with leases.held(runtime, LEVELS, fences) as batch:
         batch.begin(*fences)
-        outcomes = await judged_levels(runtime, channel, await _pushed(connector, leased))
+        outcomes = await judged_levels(runtime, channel, await level_push.pushed(connector, leased))
         await batch.settle(fences, lambda tx: _settle(tx, runtime, channel, leased, outcomes))
     return len(leased)
 
@@ -157,29 +155,6 @@ async def _anything_due(runtime: Runtime, channel: ChannelRow) -> bool:
     """Check without a write transaction: most wake-ups concern another channel."""
     now = runtime.clock()
     return await runtime.database.read(lambda tx: listings.anything_due(tx, channel["id"], now))
-
-
-async def _pushed(
-    connector: PushStock, leased: Sequence[LeasedLevel]
-) -> dict[str, PushedLevel | BaseException]:
-    """Push levels; return the outcome of each by its listing."""
-    wanted = [
-        StockLevel(
-            listing=level.listing_id,
-            sku=level.sku,
-            available=level.desired,
-            remote=level.remote,
-            expected=level.observed,
-            key=level.key,
-        )
-        for level in leased
-    ]
-    try:
-        async with leases.one_call():
-            answers = await connector.push_stock(wanted)
-    except Exception as error:
-        return {level.listing_id: error for level in leased}
-    return {answer.listing: answer for answer in answers}
 
 
 def _settle(
@@ -191,13 +166,16 @@ def _settle(
 ) -> None:
     now = runtime.clock()
     arrived, pushes = [], []
+    level_push.learn(tx, leased, outcomes)
     for level in leased:
         outcome = outcomes.get(level.listing_id)
+        if level_push.waits(tx, level, outcome, now):
+            continue
         if isinstance(outcome, PushedLevel) and outcome.quantity == level.desired:
             arrived += _acknowledged(tx, level, now)
             pushes.append(push_attempts.of_level(level, None))
             continue
-        error, observed = _failure(outcome)
+        error, observed = level_push.failure(outcome)
         if observed is not None and observed == level.desired:
             # The channel shows the desired quantity by itself: most likely after its own sale.
             arrived += _acknowledged(tx, level, now)
@@ -206,7 +184,8 @@ def _settle(
         decision = decide(error, level.attempts, now)
         pushes.append(push_attempts.of_level(level, decision))
         _apply(tx, runtime, channel, decision, level.sku, LEVELS_PART)
-        _requeue(tx, channel, level, decision, observed, runtime)
+        keeps = level_push.keeps_job(level, outcome)
+        _requeue(tx, channel, level, decision, observed, runtime, keeps_job=keeps)
     push_log.note(tx, channel["id"], pushes, now)
     if arrived:
         reached(tx, channel, now, LEVELS_PART)
@@ -243,17 +222,6 @@ def _acknowledged(tx: Transaction, level: LeasedLevel, now: datetime) -> list[st
     return [level.sku]
 
 
-def _failure(outcome: PushedLevel | BaseException | None) -> tuple[BaseException, int | None]:
-    if outcome is None:
-        return RuntimeError("the connector did not answer for this listing"), None
-    if isinstance(outcome, BaseException):
-        return outcome, None
-    if outcome.error is not None:
-        observed = outcome.error.observed if isinstance(outcome.error, Conflict) else None
-        return outcome.error, observed
-    return Conflict("the channel shows another quantity", outcome.quantity), outcome.quantity
-
-
 def _requeue(
     tx: Transaction,
     channel: ChannelRow,
@@ -261,6 +229,8 @@ def _requeue(
     decision: Decision,
     observed: int | None,
     runtime: Runtime,
+    *,
+    keeps_job: bool,
 ) -> None:
     if decision.due_at is not None:
         kept = listings.retry(
@@ -270,6 +240,7 @@ def _requeue(
             decision.due_at,
             counted=decision.counted,
             observed=observed,
+            keeps_job=keeps_job,
         )
         if not kept:  # it may have taken effect after the figure of the next worker
             listings.touch_listing(tx, level.listing_id, runtime.clock())

@@ -101,7 +101,7 @@ async def _confirm(
         # Never before the order, whatever our clocks say.
         "shipDate": stamp(max(fulfillment.shipped_at, moment(order["createdTime"]))),
         "orderItems": [
-            {"orderItemId": line.order_line_ref, "quantity": len(line.serials)}
+            {"orderItemId": line.order_line_ref, "quantity": line.units}
             for line in fulfillment.lines
         ],
     }

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from connectors.bigcommerce.simulator import BigCommerceSimulator
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SimulatorDriver,
+)
 from hub.vocabulary import HoldReason, LineKind
 
 _ROOT = "/stores/twin1"
@@ -95,6 +100,14 @@ class BigCommerceDriver(SimulatorDriver):
         self.simulator.lines[int(ref)][1]["type"] = "giftcertificate" if gift else "digital"
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        billing = {"first_name": buyer.name, "email": buyer.email, "phone": buyer.phone}
+        self.simulator.orders[int(ref)] |= {
+            "customer_id": buyer.number,
+            "billing_address": {**billing, "street_1": buyer.street},
+        }
+        return str(buyer.number) if buyer.number else None
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, 5)
 
@@ -103,6 +116,9 @@ class BigCommerceDriver(SimulatorDriver):
 
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        return self.simulator.serials(ref)
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         for each in self.simulator.lines[int(ref)]:

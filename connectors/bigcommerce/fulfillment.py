@@ -46,8 +46,7 @@ def _shipment(
     body: dict[str, Any] = {
         "order_address_id": address,
         "items": [
-            {"order_product_id": int(line.order_line_ref), "quantity": len(line.serials)}
-            for line in lines
+            {"order_product_id": int(line.order_line_ref), "quantity": line.units} for line in lines
         ],
         "comments": f"{mark} Serial numbers: {serials}"[:TEXT_CHARS_MAX],
     }

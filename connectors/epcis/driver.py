@@ -1,4 +1,4 @@
-"""Driver of the an EPCIS repository simulator for the conformance cases."""
+"""Driver of the EPCIS repository simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,11 +11,13 @@ class EpcisDriver(SimulatorDriver):
     """One repository."""
 
     key = "epcis"
-    # What is captured is validated against GS1's JSON Schema in
-    # tests/connectors/test_epcis.py: it is
-    # made of choices that the check of OpenAPI does not follow.
     official: ClassVar[Sequence[OfficialContract]] = (
-        OfficialContract("epcis/openapi.json", within="/events"),
+        # What the fields of an event are depends on its type, which its JSON Schema follows.
+        OfficialContract(
+            "epcis/openapi.json",
+            looser=frozenset({"epcisBody.queryResults.resultsBody.eventList"}),
+            document="epcis/EPCIS-JSON-Schema.json",
+        ),
     )
     simulator: EpcisSimulator
 
@@ -27,6 +29,10 @@ class EpcisDriver(SimulatorDriver):
 
     def revoke(self) -> None:
         self.simulator.token = "another-token"
+
+    def refuse_events_of(self, serial: str) -> bool:
+        self.simulator.refused_serials.add(serial)
+        return True
 
     def events(self) -> Sequence[str]:
         """Work off what is under way, and return the ids of the events that it has."""

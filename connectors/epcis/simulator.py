@@ -47,6 +47,7 @@ class EpcisSimulator(Simulator):
         self.dresses_refusals = False
         self.ignores_proceed = False
         self.refused_epcs: set[str] = set()
+        self.refused_serials: set[str] = set()
         routes = [
             Route("/capture", self._capture, methods=["POST"]),
             Route("/capture/{job}", self._job),
@@ -148,7 +149,7 @@ class EpcisSimulator(Simulator):
         ):
             return f"The event {event['eventID']} exists already."
         (epc,) = event[EPCS[event["type"]]]
-        if epc in self.refused_epcs:
+        if epc in self.refused_epcs or epc.rpartition("/")[2] in self.refused_serials:
             return f"The epc {epc} is not of this partner."
         born = [
             each for each in known if each["action"] == "ADD" and epc in each.get("epcList", ())

@@ -6,7 +6,12 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.lightspeed.simulator import ELSEWHERE, OUTLET, LightspeedSimulator
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SimulatorDriver,
+)
 from hub.vocabulary import HoldReason, LineKind
 
 
@@ -93,6 +98,12 @@ class LightspeedDriver(SimulatorDriver):
         ref = self.place_order_of([(sku, 1), ("vend-discount", 1)])
         self.simulator.sales[ref]["line_items"][1] |= {"price": -5, "discount": 0}
         return ref
+
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        account = f"c-{buyer.number}" if buyer.number else None
+        address = f"{buyer.name}, {buyer.street}, {buyer.phone}, {buyer.email}"
+        self.simulator.sales[ref] |= {"customer_id": account, "note": address}
+        return account
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "VOIDED")

@@ -25,7 +25,7 @@ async def push_fulfillment(api: RemoteApi, root: str, fulfillment: Fulfillment, 
         product = products[line.order_line_ref].get("product_id") or ""
         for serial in line.serials:
             await _take_off(api, root, product, outlet, serial)
-        left += len(line.serials)
+        left += line.units
     known = response_data(await api.json("GET", f"{path}/fulfillments"), list)
     number = sale.get("invoice_number") or sale["id"]
     kind = WAITING.get(str(sale.get("status")))

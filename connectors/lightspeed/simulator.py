@@ -199,7 +199,7 @@ class LightspeedSimulator(Simulator):
             ("GET", "/2.0/products/{id}/inventory", self._levels),
             ("PUT", "/2.1/products/{id}", self._set_level),
             ("GET", "/2.0/customers/{id}", self._customer),
-            ("GET", "/2.0/inventory", self._list_of(lambda: self.inventory)),
+            ("GET", "/2.0/inventory", self._list_of(lambda: self.inventory, _unversioned)),
         ]
         return [
             Route(f"/api{path}", self._guard(call), methods=[method])
@@ -214,7 +214,11 @@ class LightspeedSimulator(Simulator):
 
         return guarded
 
-    def _list_of(self, records: Callable[[], Mapping[Any, Record]]) -> Handler:
+    def _list_of(
+        self,
+        records: Callable[[], Mapping[Any, Record]],
+        shape: Callable[[Record], Record] = dict,
+    ) -> Handler:
         """Answer with a page by version, filtered by whatever field is named."""
 
         async def page(request: Request) -> Response:
@@ -230,7 +234,7 @@ class LightspeedSimulator(Simulator):
             shown = found[: int(asked.get("page_size", "50"))]
             versions = [each["version"] for each in shown] or [0]
             version = {"min": min(versions), "max": max(versions)}
-            return JSONResponse({"data": shown, "version": version})
+            return JSONResponse({"data": [shape(each) for each in shown], "version": version})
 
         return page
 
@@ -252,7 +256,8 @@ class LightspeedSimulator(Simulator):
         product = request.path_params["id"]
         if product not in self.products:
             return _failed(404, "product not found")
-        levels = [each for each in self.inventory.values() if each["product_id"] == product]
+        of_it = (each for each in self.inventory.values() if each["product_id"] == product)
+        levels = [_unversioned(each) for each in of_it]
         return JSONResponse({"data": levels})
 
     async def _set_level(self, request: Request) -> Response:
@@ -284,7 +289,7 @@ class LightspeedSimulator(Simulator):
 
     async def _fulfillments_of(self, request: Request) -> Response:
         sale = request.path_params["id"]
-        found = [each for each in self.fulfillments if each["sale_id"] == sale]
+        found = [_unversioned(each) for each in self.fulfillments if each["sale_id"] == sale]
         return JSONResponse({"data": found})
 
     async def _fulfill(self, request: Request) -> Response:
@@ -295,7 +300,7 @@ class LightspeedSimulator(Simulator):
         self.fulfillments.append(done)
         kind = {"SHIPPED": "DISPATCHED_CLOSED", "PICKED_UP": "PICKED_UP_CLOSED"}
         self.set_status(sale["id"], kind[asked["fulfillment_type"]])
-        return JSONResponse({"data": done})
+        return JSONResponse({"data": _unversioned(done)})
 
     async def _delete_serial(self, request: Request) -> Response:
         if self.serials.pop(request.path_params["id"], None) is None:
@@ -314,6 +319,11 @@ class LightspeedSimulator(Simulator):
     def _next_version(self) -> int:
         self.version += 1
         return self.version
+
+
+def _unversioned(record: Record) -> Record:
+    """Return a record as the API shows those whose version it keeps to itself."""
+    return {name: value for name, value in record.items() if name != "version"}
 
 
 def _one(record: Record | None) -> Response:

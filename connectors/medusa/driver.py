@@ -5,7 +5,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.medusa.simulator import LOCATION, SALES_CHANNEL, MedusaSimulator
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SkuSimulatorDriver
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SkuSimulatorDriver,
+)
 from hub.vocabulary import HoldReason, LineKind
 
 
@@ -21,6 +26,20 @@ class MedusaDriver(SkuSimulatorDriver):
             trimmed=True,
             # The contract is of April 2025; 2.21.2 takes it (AdminGetOrdersParams of returns).
             newer_queries=frozenset({"/admin/returns?order_id"}),
+            # Named by its data models and seen in 2.21.2, where times that are to come are null.
+            looser=frozenset(
+                {
+                    "returns.updated_at",
+                    "return.updated_at",
+                    *("order.items.is_giftcard", "orders.items.is_giftcard"),
+                    *(
+                        f"{order}.fulfillments.{field}"
+                        for order in ("order", "orders")
+                        for field in ("items", "labels", "canceled_at", "shipped_at")
+                    ),
+                    *("order.customer_id", "orders.customer_id"),  # null of a guest
+                }
+            ),
         ),
     )
     simulator: MedusaSimulator
@@ -76,6 +95,13 @@ class MedusaDriver(SkuSimulatorDriver):
         self.simulator.orders[ref]["items"][1] |= gift
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        account = f"cus_{buyer.number}" if buyer.number else None
+        address = {"first_name": buyer.name, "phone": buyer.phone, "address_1": buyer.street}
+        written = {"customer_id": account, "email": buyer.email, "shipping_address": address}
+        self.simulator.orders[ref] |= written
+        return account
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)
 
@@ -90,6 +116,10 @@ class MedusaDriver(SkuSimulatorDriver):
         made = self.simulator.orders[ref]["fulfillments"]
         named = [each["metadata"]["serials"].values() for each in made]
         return [serial for lines in named for serials in lines for serial in serials]
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        made = self.simulator.orders[ref]["fulfillments"]
+        return {line: named for each in made for line, named in each["metadata"]["serials"].items()}
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         back = self.simulator.create_return(ref, line, quantity)

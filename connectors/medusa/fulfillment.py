@@ -51,9 +51,10 @@ def _ours(order: Mapping[str, Any], reference: str) -> Mapping[str, Any] | None:
 
 
 def _items(fulfillment: Fulfillment) -> dict[str, Any]:
-    serials = {line.order_line_ref: list(line.serials) for line in fulfillment.lines}
+    lines = fulfillment.lines
+    serials = {line.order_line_ref: list(line.serials) for line in lines}
     return {
-        "items": [{"id": ref, "quantity": len(named)} for ref, named in serials.items()],
+        "items": [{"id": line.order_line_ref, "quantity": line.units} for line in lines],
         "metadata": {MARK: fulfillment.reference, "serials": serials},
     }
 

@@ -1,26 +1,15 @@
-"""Driver of the a message service simulator for the conformance cases."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Driver of the simulator of a message service for the conformance cases."""
 
 from connectors.notice_rest.simulator import NoticeSimulator
-from connectors.testing.simulator_driver import SimulatorDriver
+from connectors.testing.record_twin import TwinDriver
 
 
-class NoticeDriver(SimulatorDriver):
+class NoticeDriver(TwinDriver):
     """One service that carries messages."""
 
     key = "notice_rest"
+    twin = NoticeSimulator
     simulator: NoticeSimulator
-
-    def build(self) -> NoticeSimulator:
-        return NoticeSimulator(clock=self.clock)
-
-    def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url)
-
-    def revoke(self) -> None:
-        self.simulator.token = "another-token"
 
     def messages(self) -> int:
         return len(self.simulator.messages)

@@ -10,12 +10,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from connectors.testing.simulator import Simulator, Webhook
+from connectors.testing.doors import KeyDoor
+from connectors.testing.record_twin import RecordTwin, route
+from connectors.testing.simulator import Webhook
 
 
-class NoticeSimulator(Simulator):
+class NoticeSimulator(RecordTwin):
     """Keeps every message once; `tell` says what became of it, to whoever listens."""
 
     def __init__(
@@ -24,20 +25,13 @@ class NoticeSimulator(Simulator):
         secret: str = "whsec_dHdpbi1ub3RpY2Utc2VjcmV0",
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self.token, self.secret = token, secret
+        self.secret = secret
         self.messages: dict[str, dict[str, Any]] = {}
-        self._keys: dict[str, tuple[bytes, str]] = {}
-        routes = [Route("/messages", self._messages, methods=["GET", "POST"])]
-        super().__init__(routes, clock)
+        super().__init__(KeyDoor(token, "token"), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
         """Return the settings with which the connector `notice_rest` reaches this simulator."""
-        return {
-            "base_url": url,
-            "token": self.token,
-            "webhook_secret": self.secret,
-            "calls_per_second": 1000,
-        }
+        return {**super().settings(url), "webhook_secret": self.secret}
 
     def emit(self, message: str, what: str, detail: str = "") -> None:
         """Send the status of a message, such as ``message.delivered`` or ``message.bounced``."""
@@ -60,20 +54,18 @@ class NoticeSimulator(Simulator):
             "webhook-signature": f"v1,{digest}",
         }
 
-    async def _messages(self, request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {self.token}":
-            return JSONResponse({"error": "unauthorized"}, status_code=401)
-        if request.method == "GET":
-            return JSONResponse({"count": len(self.messages)})
+    @route("GET", "/messages")
+    async def count(self, request: Request) -> Any:
+        """Answer how many messages were taken."""
+        return {"count": len(self.messages)}
+
+    @route("POST", "/messages")
+    async def take(self, request: Request) -> Response:
+        """Take a message; its key makes a repeat the same one."""
         key, body = request.headers.get("idempotency-key"), await request.body()
-        if not key:
-            return JSONResponse({"error": "Idempotency-Key is required"}, status_code=400)
-        if key in self._keys:
-            known, message = self._keys[key]
-            if known != body:
-                return JSONResponse({"error": "key used for other content"}, status_code=422)
-            return JSONResponse({"id": message}, status_code=202)
+        return JSONResponse(self.once(key, body, lambda: self._taken(body)), status_code=202)
+
+    def _taken(self, body: bytes) -> dict[str, str]:
         message = f"msg_{self.next_id()}"
         self.messages[message] = json.loads(body)
-        self._keys[key] = (body, message)
-        return JSONResponse({"id": message}, status_code=202)
+        return {"id": message}

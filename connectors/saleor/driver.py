@@ -7,8 +7,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
-from connectors.saleor.simulator import SaleorSimulator, taxed
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from connectors.saleor.simulator import SaleorSimulator, global_id, taxed
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SimulatorDriver,
+)
 from hub.vocabulary import HoldReason, LineKind
 
 
@@ -107,6 +112,12 @@ class SaleorDriver(SimulatorDriver):
         self.simulator.orders[ref]["lines"][1]["isShippingRequired"] = False
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        account = global_id("User", buyer.number) if buyer.number else None
+        written = {"user": {"id": account} if account else None, "userEmail": buyer.email}
+        self.simulator.orders[ref] |= written
+        return account
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, status="CANCELED")
 
@@ -123,6 +134,14 @@ class SaleorDriver(SimulatorDriver):
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         return self.simulator.create_return(ref, line, quantity, "REFUNDED_AND_RETURNED")
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        return self.simulator.create_return(ref, line, quantity, "REFUNDED")
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        made = self.simulator.orders[ref]["fulfillments"]
+        named = [json.loads(each["metadata"].get("serial_hub.serials", "{}")) for each in made]
+        return {line: serials for lines in named for line, serials in lines.items()}
 
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         order = {"type": "Order", "id": ref}

@@ -48,7 +48,7 @@ def _known(
     for each in alive:
         if each["reference"] == ours.reference:
             return each
-    wanted = {line.order_line_ref: len(line.serials) for line in ours.lines}
+    wanted = {line.order_line_ref: line.units for line in ours.lines}
     for each in alive:
         there = {
             (line["orderLine"] or {}).get("id"): line["quantity"] for line in each["lines"] or ()
@@ -66,7 +66,7 @@ async def _create(
         "lines": [
             {
                 "orderLineId": line.order_line_ref,
-                "stocks": [{"quantity": len(line.serials), "warehouse": warehouse}],
+                "stocks": [{"quantity": line.units, "warehouse": warehouse}],
             }
             for line in fulfillment.lines
         ],

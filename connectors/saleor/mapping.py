@@ -115,7 +115,8 @@ def parse_order(node: Mapping[str, Any]) -> Order:
         state=_state(node),
         # The shop confirms it first.
         hold=HoldReason.ON_HOLD if node["status"] == "UNCONFIRMED" else None,
-        remote_state=f"{node['status']} {node['chargeStatus']}",
+        remote_state=node["status"],
+        payment_state=node["chargeStatus"],
         lines=tuple(_line(line, node, shown) for line in records(node, "lines", required=True)),
         placed_at=moment(node["created"]),
         updated_at=changed_at(node),

@@ -14,9 +14,8 @@ an order line or a fulfillment: they are mirrored into one order metafield, ``se
 A shop with counters (Shopify POS) is connected once for its online orders and once for each
 counter: see ``shopify_selection``. The orders of over a month are read by bulk operations.
 
-It cannot: see orders older than 60 days (without ``read_all_orders``), see more than 20 refunds or
-10 returns of an order or 40 lines of one, or tell whose shipment a
-fulfillment is; where one of equal size exists without serials on record, it is taken for ours.
+It cannot: see orders older than 60 days (without ``read_all_orders``), more than 20 refunds or 10
+returns of an order or 40 lines of one, or whose a fulfillment of equal size without serials is.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -155,6 +154,7 @@ class Shopify(
 
     key: ClassVar[str] = "shopify"
     settings_model: ClassVar[type[BaseModel]] = ShopifySettings
+    ships_without_serials: ClassVar[bool] = False
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     compares_in_one_step: ClassVar[bool] = True

@@ -6,7 +6,12 @@ from typing import Any, ClassVar
 from connectors.privacy import PrivacyKind
 from connectors.shopify.simulator.server import ShopifySimulator
 from connectors.testing.simulator import Fault
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SkuSimulatorDriver
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SkuSimulatorDriver,
+)
 from hub.vocabulary import HoldReason, LineKind
 
 
@@ -119,6 +124,11 @@ class ShopifyDriver(SkuSimulatorDriver):
             line.sku, line.custom = "", True
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        account = f"gid://shopify/Customer/{buyer.number}" if buyer.number else None
+        self.simulator.orders[ref].customer = account
+        return account
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)
 
@@ -153,6 +163,14 @@ class ShopifyDriver(SkuSimulatorDriver):
         self.simulator.process_return(ref, goods)
         self.simulator.refund(ref, {back.id: quantity}, return_id=goods)
         return goods
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        back = self.simulator.orders[ref].lines[line]
+        self.simulator.ship(ref, {back.id: back.current})
+        return self.simulator.refund(ref, {back.id: quantity}, "NO_RESTOCK")
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        return self.simulator.serials(ref)
 
     def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
         self.simulator.refund(ref, {self.simulator.orders[ref].lines[line].id: quantity}, "CANCEL")

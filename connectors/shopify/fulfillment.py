@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.shopify import documents
 from connectors.shopify.mapping import METAFIELD, execute, pages, recorded_serials, said
 from hub.vocabulary import Fulfillment
@@ -25,6 +26,7 @@ async def push_fulfillment(
     api: RemoteApi, fulfillment: Fulfillment, *, notify_customer: bool
 ) -> None:
     """Fulfil what is not fulfilled yet and name the serials. Safe to repeat: it looks first."""
+    require_serials(fulfillment)
     ref = fulfillment.order_ref
     ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
     for _ in range(METAFIELD_ATTEMPTS_MAX):

@@ -86,7 +86,6 @@ async def pages(
 
 def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Read an order with all its lines."""
-    fulfillment = node["displayFulfillmentStatus"]
     shown = recorded_serials(node.get("metafield"))
     left = sum(whole(line, "unfulfilledQuantity") for line in lines)
     read = Order(
@@ -95,7 +94,9 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
         state=_state(node, left),
         hold=_hold(node, left),
         test=bool(node.get("test")),
-        remote_state=f"{node['displayFinancialStatus'] or 'NONE'} {fulfillment}",
+        remote_state="CANCELLED" if node.get("cancelledAt") else "OPEN",
+        payment_state=text(node, "displayFinancialStatus"),
+        shipment_state=text(node, "displayFulfillmentStatus"),
         lines=tuple(_line(line, shown) for line in lines),
         placed_at=moment(node["createdAt"]),
         updated_at=changed_at(node),

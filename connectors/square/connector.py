@@ -142,6 +142,7 @@ class Square(
 
     key: ClassVar[str] = "square"
     settings_model: ClassVar[type[BaseModel]] = SquareSettings
+    ships_without_serials: ClassVar[bool] = False
     levels_max: ClassVar[int] = 100
     orders_name_serials: ClassVar[bool] = True
     returns_name_serials: ClassVar[bool] = True

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from connectors.square.simulator.server import SquareSimulator
 from connectors.testing.simulator_driver import (
     NOTIFICATION_URL,
+    Buyer,
     OfficialContract,
     PricedOrder,
     SkuSimulatorDriver,
@@ -103,6 +104,20 @@ class SquareDriver(SkuSimulatorDriver):
         self.simulator.orders[ref].lines.append(line)
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        sale = self.simulator.orders[ref]
+        sale.customer_id = f"CUST{buyer.number}" if buyer.number else None
+        address = {"address_line_1": buyer.street}
+        sale.fulfillments[0]["shipment_details"] |= {
+            "recipient": {
+                "display_name": buyer.name,
+                "email_address": buyer.email,
+                "phone_number": buyer.phone,
+                "address": address,
+            }
+        }
+        return sale.customer_id
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel_order(ref)
 
@@ -120,6 +135,9 @@ class SquareDriver(SkuSimulatorDriver):
 
     def serials_shown(self, ref: str) -> Sequence[str]:
         return [each for named in self.simulator.serials(ref).values() for each in named]
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        return self.simulator.serials(ref)
 
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:
         def event(topic: str, kind: str, ref_of: str, said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from connectors.errors import Conflict, NotFound, Rejected
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.square.mapping import KeyReused, call, digest, parse_error
 from connectors.toolkit.json_fields import parsed_json, whole
 from hub.vocabulary import Fulfillment
@@ -25,6 +26,7 @@ Serials = dict[str, tuple[str, ...]]
 
 async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
     """Move the shipment and name the serials. Safe to repeat: both are looked at first."""
+    require_serials(fulfillment)
     path = f"/v2/orders/{quote(fulfillment.order_ref, safe='')}"
     order = (await call(api, "GET", path))["order"]
     known, version = await _recorded(api, path)

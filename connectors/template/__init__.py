@@ -21,25 +21,36 @@ class NameRefused(ValueError):
     """The name or the folder cannot be used for a new connector. Choose another."""
 
 
-def begin(name: str, folder: Path) -> list[Path]:
+AUTHS = ("api-key", "oauth2", "hmac")
+"""How the remote knows who calls: a key on every call, tokens that expire, or a signature."""
+
+
+def begin(name: str, folder: Path, auth: str = AUTHS[0]) -> list[Path]:
     """Write a new package for a channel into an empty or new folder; returns its files.
 
-    `name` becomes the connector's key: small letters, digits and single underscores.
+    `name` becomes the connector's key: small letters, digits and single underscores. `auth` is one
+    of `AUTHS`.
     """
+    if auth not in AUTHS:
+        raise NameRefused(f"{auth!r}: the remote knows who calls by {', '.join(AUTHS)}")
     if not _NAME.fullmatch(name) or len(name) > NAME_CHARS_MAX:
         raise NameRefused(f"{name!r}: small letters, digits and underscores, as in big_shop")
     if name in keys():
         raise NameRefused(f"a connector {name!r} is installed already")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NameRefused(f"{folder} is not an empty folder")
-    return list(_copied(files(__name__).joinpath("package"), folder, name))
+    made = _copied(files(__name__).joinpath("package"), folder, name)
+    if auth != AUTHS[0]:  # two files of the package are others
+        other = files(__name__).joinpath("auth", auth)
+        _copied(other, folder / _renamed("serial_hub_acme", name), name)
+    return made
 
 
 def _copied(source: Traversable, target: Path, name: str) -> list[Path]:
     target.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     for each in sorted(source.iterdir(), key=lambda entry: entry.name):
-        if each.name.startswith("__pycache__"):
+        if each.name.startswith("__") and each.name != "__init__.py":
             continue
         known = each.name.removesuffix(".template")
         place = target / _renamed(_PLACES.get(known, known), name)
@@ -58,7 +69,7 @@ def _renamed(text: str, name: str) -> str:
     dashed = name.replace("_", "-")
     for old, new in (
         ("serial-hub-acme", f"serial-hub-{dashed}"),
-        ("x-acme-", f"x-{dashed}-"),
+        ("x-acme", f"x-{dashed}"),
         ("acme", name),
         ("Acme", spoken),
     ):

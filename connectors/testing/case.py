@@ -15,7 +15,7 @@ from connectors.contract import Connector
 Found = TypeVar("Found")
 Class = type[Connector[Any]]
 CaseFunction = Callable[[Any], Awaitable[None]]  # what it is given is a stage
-GUIDE = "docs/connectors/contract.md and docs/connectors/writing.md"
+GUIDE = "docs/connectors/rows.md, contract.md and docs/connectors/writing.md"
 REQUESTS_SHOWN = 4  # of those that were sent
 Condition = Callable[[Class], str | None]
 
@@ -88,7 +88,22 @@ def case(*needs: type, unless: Condition | None = None) -> Callable[[CaseFunctio
 
 def unless_flag(flag: str, why: str) -> Condition:
     """Exclude connectors whose class sets a flag of the contract to False."""
-    return lambda connector: None if getattr(connector, flag) else f"{why} ({flag} is False)"
+
+    def condition(connector: Class) -> str | None:
+        return None if getattr(connector, flag) else f"{why} ({flag} is False)"
+
+    condition.flag, condition.why = flag, why  # type: ignore[attr-defined]
+    return condition
+
+
+def unless_empty(attribute: str, why: str) -> Condition:
+    """Exclude connectors whose class leaves an attribute of the contract empty."""
+
+    def condition(connector: Class) -> str | None:
+        return None if getattr(connector, attribute, None) else why
+
+    condition.why = f"`{attribute}` is empty ({why})"  # type: ignore[attr-defined]
+    return condition
 
 
 def require(condition: object, message: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from connectors.contract import capabilities
 from connectors.registry import ConnectorUnknown, installed
-from connectors.template import NameRefused, begin
+from connectors.template import AUTHS, NameRefused, begin
+from connectors.testing.rows_page import rows_page
 from connectors.testing.scorecard import as_json, as_markdown, score
 
 
@@ -24,8 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     referring = actions.add_parser("reference", help="write the reference page of the contract")
     referring.add_argument("--out", type=Path, help="write the page there instead of printing it")
+    asking = actions.add_parser("rows", help="write the page of what each row asks")
+    asking.add_argument("--out", type=Path, help="write the page there instead of printing it")
     beginning = actions.add_parser("new", help="start a connector of your own from the template")
     beginning.add_argument("name", help="its key, as in big_shop")
+    beginning.add_argument(
+        "--auth", choices=AUTHS, default=AUTHS[0], help="how the remote knows who calls"
+    )
     beginning.add_argument("--out", type=Path, required=True, help="an empty or new folder")
 
 
@@ -38,16 +44,18 @@ def run(options: argparse.Namespace) -> None:
         from connectors.testing.reference import reference
 
         _write(reference(), options.out)
+    elif options.action == "rows":
+        _write(rows_page(), options.out)
     elif options.action == "new":
-        _begin(options.name, options.out)
+        _begin(options.name, options.out, options.auth)
     else:
         for key, connector in installed().items():
             sys.stdout.write(f"{key}: {', '.join(capabilities(connector))}\n")
 
 
-def _begin(name: str, folder: Path) -> None:
+def _begin(name: str, folder: Path, auth: str) -> None:
     try:
-        made = begin(name, folder)
+        made = begin(name, folder, auth)
     except NameRefused as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(2)

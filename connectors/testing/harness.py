@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from connectors.contract import Page
+from connectors.contract import Page, PushedLevel
 from connectors.errors import ConnectorError, Unknown
 from connectors.remote import RemoteApi
 from connectors.testing.broken_records import Recorded, Replay
@@ -29,6 +29,7 @@ from hub.vocabulary import Fulfillment, FulfillmentLine, Order, StockLevel
 SIMULATOR_URL = "http://twin.test"
 PAGES_MAX = 200
 CALLS_MAX = 40
+LOOKS_MAX = 10  # at a job
 CASE_SECONDS_MAX = 60.0
 ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
@@ -57,12 +58,15 @@ class Clock:
 class FaultyTransport(httpx.AsyncBaseTransport):
     """Transport to the simulator. `requests` were sent; responses may be lost or changed.
 
+    `exchanges` are the requests that the simulator answered, with its own answers.
+
     `recorded` keeps the answers; `replay` gives kept answers, and nothing is sent.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.requests: list[httpx.Request] = []
+        self.exchanges: list[tuple[httpx.Request, httpx.Response]] = []
         self.rewrite: Rewrite | None = None
         self.rewritten = 0
         self._answers: list[Answer] = []
@@ -107,8 +111,9 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         if self._answers:
             return self._answers.pop(0)(request)
         answer = await self.inner.handle_async_request(request)
+        await answer.aread()
+        self.exchanges.append((request, answer))
         if self.recorded is not None:
-            await answer.aread()
             self.recorded.add(request, answer)
         return await self._rewritten(answer) if self.rewrite else answer
 
@@ -198,6 +203,24 @@ class Harness:
         require(False, f"after {PAGES_MAX} pages there was still more")
         return found, cursor
 
+    async def push(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
+        """Push levels, and read those that the channel processes as jobs until each is settled."""
+        found = {each.listing: each for each in await self.connector.push_stock(levels)}
+        for _ in range(LOOKS_MAX):
+            by_job: dict[str, list[StockLevel]] = {}
+            for level in levels:
+                answer = found.get(level.listing)
+                if answer is not None and answer.job is not None and answer.error is None:
+                    by_job.setdefault(answer.job, []).append(level)
+            if not by_job:
+                return list(found.values())
+            self.driver.work_off_jobs()
+            for job, some in by_job.items():
+                answers = await self.connector.read_stock_push(job, some)
+                found |= {each.listing: each for each in answers}
+        require(False, f"after {LOOKS_MAX} looks a job of levels was not at its end")
+        return []
+
     async def stock(self) -> dict[str, int]:
         """Take a snapshot; return quantities by SKU. An article twice fails the case."""
         seen: dict[str, int] = {}
@@ -235,6 +258,7 @@ class Harness:
                     )
                     yield loss
                     self.transport.requests.extend(fresh.transport.requests)
+                    self.transport.exchanges.extend(fresh.transport.exchanges)
                 if loss.ended:
                     require(number > 1, "the story makes no call at all")
                     break
@@ -324,8 +348,13 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
 
     Raises ConformanceFailure, or NotApplicable where only the case can say.
     """
+    return play_case(case, connector, driver).requests
 
-    async def outcome() -> list[httpx.Request]:
+
+def play_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> FaultyTransport:
+    """Run one case as `run_case` does; return the transport: what was sent, and answered."""
+
+    async def outcome() -> FaultyTransport:
         clock = Clock()
         async with open_harness(connector, driver(clock), clock) as harness:
             try:
@@ -338,6 +367,6 @@ def run_case(case: Case, connector: Class, driver: type[SimulatorDriver]) -> lis
                 raise ConformanceFailure(_explained(case, harness, said)) from error
             except ConformanceFailure as error:
                 raise ConformanceFailure(_explained(case, harness, str(error))) from error
-            return harness.transport.requests
+            return harness.transport
 
     return asyncio.run(outcome())

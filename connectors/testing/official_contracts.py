@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 from graphql import GraphQLError, GraphQLSchema, build_schema, parse, validate
@@ -42,11 +42,11 @@ class Contract:
 
     def knows(self, request: httpx.Request, base: str) -> bool:
         """Say whether the contract names the method and the path of a request."""
-        return self._operation(request, base) is not None
+        return self.operation(request, base) is not None
 
     def check(self, request: httpx.Request, base: str) -> None:
         """Fail with everything in which a request breaks the contract."""
-        operation = self._operation(request, base)
+        operation = self.operation(request, base)
         require(operation, f"{request.method} {request.url.path} is in no contract")
         assert operation is not None
         found = [*self._in_query(operation, request), *self._in_headers(operation, request)]
@@ -54,7 +54,8 @@ class Contract:
         require(found == [], f"{request.method} {request.url.path}: {found}")
         self.checked.append(operation.get("operationId") or f"{request.method} {request.url.path}")
 
-    def _operation(self, request: httpx.Request, base: str) -> dict[str, Any] | None:
+    def operation(self, request: httpx.Request, base: str) -> dict[str, Any] | None:
+        """Return what the contract says of a request; None where it names no such path."""
         path = request.url.raw_path.decode().partition("?")[0]
         if not path.startswith(base):
             return None
@@ -64,7 +65,7 @@ class Contract:
             if re.fullmatch(pattern, path.removeprefix(base)) and request.method.lower() in item:
                 operation = item[request.method.lower()]
                 shared = [*item.get("parameters", []), *operation.get("parameters", [])]
-                found = {**operation, "parameters": [self._real(each) for each in shared]}
+                found = {**operation, "parameters": [self.real(each) for each in shared]}
                 if "{" not in known:  # a fixed path goes before one with a placeholder
                     return found
         return found
@@ -74,13 +75,13 @@ class Contract:
         sent = dict(request.url.params.multi_items())
         for name, value in sent.items():
             outer, _, inner = name.rstrip("]").partition("[")
-            whole = self._real(known.get(outer, {}).get("schema", {}))
+            whole = self.real(known.get(outer, {}).get("schema", {}))
             if inner and inner in whole.get("properties", {}):
                 continue  # of an object, as in `updated_at[$gte]`
             if name not in known:
                 yield f"query {name}: not in the contract"
                 continue
-            schema = self._real(known[name].get("schema", {}))
+            schema = self.real(known[name].get("schema", {}))
             if name.endswith(":in"):  # a list, as its description says, not the one number
                 schema = {}
             if ":asc" in known[name].get("description", ""):
@@ -102,7 +103,7 @@ class Contract:
                 yield f"header {each['name']} is missing"
 
     def _in_body(self, operation: Mapping[str, Any], request: httpx.Request) -> Iterator[str]:
-        body = self._real(operation.get("requestBody") or {})
+        body = self.real(operation.get("requestBody") or {})
         if not request.content:
             if body.get("required"):
                 yield "the body is missing"
@@ -112,11 +113,13 @@ class Contract:
         if kind not in content:
             yield f"no body of the kind {kind} is wanted"
             return
-        yield from self.problems(content[kind].get("schema", {}), json.loads(request.content), "$")
+        form = kind == "application/x-www-form-urlencoded"
+        sent = dict(parse_qsl(request.content.decode())) if form else json.loads(request.content)
+        yield from self.problems(content[kind].get("schema", {}), sent, "$")
 
     def problems(self, schema: Any, value: Any, at: str) -> Iterator[str]:
         """Say where a value breaks a schema; unknown and read-only fields break it too."""
-        schema = self._whole(schema)
+        schema = self.whole(schema)
         for choice in ("oneOf", "anyOf"):
             if choice in schema:
                 tried = [list(self.problems(each, value, at)) for each in schema[choice]]
@@ -130,39 +133,41 @@ class Contract:
         if not isinstance(value, kind) or boolean:
             yield f"{at}: not a {schema['type']}"
             return
-        yield from self._of_kind(schema, value, at)
+        yield from self.of_kind(schema, value, at)
         if isinstance(value, str | int) and value not in schema.get("enum", [value]):
             yield f"{at}: {value} is no word of the contract"
 
-    def _of_kind(self, schema: Any, value: Any, at: str) -> Iterator[str]:
+    def of_kind(self, schema: Any, value: Any, at: str) -> Iterator[str]:
+        """Say where a value of the right type breaks what is said of such values."""
         if isinstance(value, list):
             for index, each in enumerate(value):
                 yield from self.problems(schema.get("items", {}), each, f"{at}.{index}")
             yield from _in_length(schema, value, at, "Items")
         elif isinstance(value, dict):
-            yield from self._in_object(schema, value, at)
+            yield from self.in_object(schema, value, at)
         elif isinstance(value, str):
             yield from _in_length(schema, value, at, "Length")
         elif isinstance(value, int | float):
             yield from _in_bounds(schema, value, at)
 
-    def _in_object(self, schema: Any, value: dict[str, Any], at: str) -> Iterator[str]:
+    def in_object(self, schema: Any, value: dict[str, Any], at: str) -> Iterator[str]:
+        """Say where the properties of an object break its schema."""
         known = schema.get("properties")
         if known is None or schema.get("additionalProperties"):
             return
         missing = [name for name in schema.get("required", ()) if name not in value]
         yield from (f"{at}: {name} is missing" for name in missing)
         for name, each in value.items():
-            if name not in known or self._real(known[name]).get("readOnly"):
+            if name not in known or self.real(known[name]).get("readOnly"):
                 yield f"{at}.{name}: not to be sent"
             else:
                 yield from self.problems(known[name], each, f"{at}.{name}")
 
-    def _whole(self, schema: Any) -> dict[str, Any]:
+    def whole(self, schema: Any) -> dict[str, Any]:
         """Follow references and put the parts of ``allOf`` together."""
-        real = dict(self._real(schema))
+        real = dict(self.real(schema))
         for part in real.pop("allOf", []):
-            other = self._whole(part)
+            other = self.whole(part)
             for name, each in other.items():
                 if name == "properties":
                     real[name] = {**each, **real.get(name, {})}
@@ -172,7 +177,8 @@ class Contract:
                     real.setdefault(name, each)
         return real
 
-    def _real(self, part: Any) -> Any:
+    def real(self, part: Any) -> Any:
+        """Follow references to what they name."""
         while isinstance(part, dict) and "$ref" in part:
             found: Any = self.spec
             for step in part["$ref"].removeprefix("#/").split("/"):
@@ -189,6 +195,24 @@ def _in_length(schema: Any, value: Any, at: str, kind: str) -> Iterator[str]:
 def _in_bounds(schema: Any, value: float, at: str) -> Iterator[str]:
     if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         yield f"{at}: {value} is out of bounds"
+
+
+class DocumentContract(Contract):
+    """An OpenAPI 3 file whose bodies are documents with a JSON Schema of their own.
+
+    Raises ImportError where `jsonschema` is not installed.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        from jsonschema.validators import validator_for
+
+        super().__init__(spec)
+        self._document = validator_for(schema)(schema)
+
+    def problems(self, schema: Any, value: Any, at: str) -> Iterator[str]:
+        """Say where a document breaks its schema."""
+        for error in self._document.iter_errors(value):
+            yield f"{error.json_path.replace('$', at, 1)}: {error.message[:200]}"
 
 
 class GraphContract:
@@ -236,11 +260,12 @@ def hold(
     found = ContractReport()
     for request in requests:
         path = request.url.raw_path.decode().partition("?")[0]
-        named = next((each for each in official if _fits(each, path, request)), None)
+        named = next((each for each in official if fits(each, path, request)), None)
         if named is None:
             found.outside += 1
             continue
-        contract = _contract(folder / named.file, tuple(named.declared.items()))
+        document = folder / named.document if named.document else None
+        contract = contract_at(folder / named.file, tuple(named.declared.items()), document)
         if named.trimmed and not contract.knows(request, named.base):
             found.outside += 1
             continue
@@ -265,18 +290,23 @@ def _as_of(contract: OfficialContract, request: httpx.Request) -> httpx.Request:
     return httpx.Request(request.method, url, headers=request.headers, content=request.content)
 
 
-def _fits(contract: OfficialContract, path: str, request: httpx.Request) -> bool:
+def fits(contract: OfficialContract, path: str, request: httpx.Request) -> bool:
+    """Say whether a contract is about a request, by its path and its query."""
     if contract.when_query and contract.when_query not in request.url.params:
         return False
     return path.startswith(contract.base) and contract.within in path
 
 
 @lru_cache(maxsize=32)
-def _contract(path: Path, declared: tuple[tuple[str, str], ...]) -> Contract | GraphContract:
+def contract_at(
+    path: Path, declared: tuple[tuple[str, str], ...], document: Path | None = None
+) -> Contract | GraphContract:
+    """Read a contract, once; raises OSError where the folder lacks it."""
     if path.suffix == ".graphql":
         text = _with_declared(path.read_text(), declared)
         return GraphContract(build_schema(text, assume_valid=True, no_location=True))
-    return Contract(json.loads(path.read_text()))
+    spec = json.loads(path.read_text())
+    return DocumentContract(spec, json.loads(document.read_text())) if document else Contract(spec)
 
 
 def _with_declared(text: str, declared: tuple[tuple[str, str], ...]) -> str:

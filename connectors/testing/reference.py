@@ -12,14 +12,36 @@ from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import Any
 
-from connectors import contract, errors, exchanged, registry, remote
-from connectors.testing import harness, served, simulator, simulator_driver, suite
+from connectors import (
+    contract,
+    errors,
+    exchanged,
+    registry,
+    remote,
+    shipments,
+    stock_levels,
+    unreadable,
+)
+from connectors.testing import (
+    case,
+    doors,
+    harness,
+    record_twin,
+    served,
+    simulator,
+    simulator_driver,
+    suite,
+)
 from connectors.toolkit import (
+    accounts,
+    amounts,
     bearer_auth,
     cursors,
     json_fields,
     keyset_pages,
+    page_size,
     rate_limits,
+    records,
     signatures,
     status_errors,
     time_windows,
@@ -34,13 +56,17 @@ reference.
 """
 
 SECTIONS: tuple[tuple[str, tuple[ModuleType, ...]], ...] = (
-    ("Contract", (contract, exchanged)),
+    ("Contract", (contract, exchanged, stock_levels, shipments, unreadable)),
     ("Errors", (errors, status_errors)),
     ("Remote calls", (remote, rate_limits)),
-    ("Credentials", (tokens, bearer_auth, signatures)),
-    ("Cursors and pages", (cursors, keyset_pages, time_windows, json_fields)),
+    ("Credentials", (tokens, bearer_auth, signatures, accounts)),
+    ("Cursors and pages", (cursors, keyset_pages, time_windows, page_size)),
+    ("Records and amounts", (json_fields, records, amounts)),
     ("Registry", (registry,)),
-    ("Simulators and conformance", (simulator, simulator_driver, served, suite, harness)),
+    (
+        "Simulators and conformance",
+        (simulator, record_twin, doors, simulator_driver, served, suite, harness, case),
+    ),
 )
 
 

@@ -6,25 +6,27 @@ and ``serial_hub.drivers``.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import httpx
-
 from connectors import registry
 from connectors.contract import capabilities
 from connectors.testing.case import Case, Class, NotApplicable
 from connectors.testing.conformance import CASES
-from connectors.testing.harness import run_case
-from connectors.testing.official_contracts import PROBLEMS_MAX, hold
+from connectors.testing.harness import FaultyTransport, play_case
+from connectors.testing.official_answers import hold_answers
+from connectors.testing.official_contracts import PROBLEMS_MAX, ContractReport, hold
 from connectors.testing.simulator_driver import SimulatorDriver
 
 DRIVERS = "serial_hub.drivers"
 OFFICIAL = "official-contract"
 OFFICIAL_PROMISE = "Every request keeps to the channel's official contract."
+ANSWERS = "official-answers"
+ANSWERS_PROMISE = "Every answer of its simulator keeps to the channel's official contract."
+OFFICIAL_ROWS = ((OFFICIAL, OFFICIAL_PROMISE), (ANSWERS, ANSWERS_PROMISE))
 DETAIL_CHARS_MAX = 700
 
 
@@ -102,10 +104,11 @@ def score(keys: Sequence[str] = (), specs: Path | None = None) -> Card:
 def score_one(connector: Class, driver: type[SimulatorDriver], specs: Path | None = None) -> Column:
     """Run every case for one connector and its driver."""
     column = Column(connector.key, capabilities(connector))
-    sent: list[httpx.Request] = []
+    played: list[FaultyTransport] = []
     for case in CASES:
-        column.add(_result(case, connector, driver, sent))
-    column.add(_may_send(driver, sent, specs))
+        column.add(_result(case, connector, driver, played))
+    for result in _official(driver, played, specs):
+        column.add(result)
     return column
 
 
@@ -121,19 +124,19 @@ def _column(key: str, specs: Path | None) -> Column:
 
 
 def _blank(column: Column, verdict: Verdict, why: str) -> Column:
-    for name in (*(case.name for case in CASES), OFFICIAL):
+    for name in (*(case.name for case in CASES), OFFICIAL, ANSWERS):
         column.add(Result(name, verdict, why[:DETAIL_CHARS_MAX]))
     return column
 
 
 def _result(
-    case: Case, connector: Class, driver: type[SimulatorDriver], sent: list[httpx.Request]
+    case: Case, connector: Class, driver: type[SimulatorDriver], played: list[FaultyTransport]
 ) -> Result:
     if why := case.not_applicable(connector):
         return Result(case.name, Verdict.NOT_APPLICABLE, why)
     began = time.perf_counter()
     try:
-        sent.extend(run_case(case, connector, driver))
+        played.append(play_case(case, connector, driver))
     except NotApplicable as reason:
         return Result(case.name, Verdict.NOT_APPLICABLE, str(reason))
     except Exception as error:  # a bug of the connector is a row that it fails
@@ -142,26 +145,41 @@ def _result(
     return Result(case.name, Verdict.PASS, seconds=time.perf_counter() - began)
 
 
-def _may_send(
-    driver: type[SimulatorDriver], sent: Sequence[httpx.Request], specs: Path | None
-) -> Result:
-    """Hold what was sent in all rows against the official contracts that the driver names."""
-    if not driver.official:
-        return Result(OFFICIAL, Verdict.NOT_APPLICABLE, "its driver names no official contract")
-    if specs is None:
-        message = "no folder of official contracts was given (--specs)"
-        return Result(OFFICIAL, Verdict.NOT_RUN, message)
+def _official(
+    driver: type[SimulatorDriver], played: Sequence[FaultyTransport], specs: Path | None
+) -> Iterator[Result]:
+    """Hold requests and answers of all rows against the contracts that the driver names."""
+    if not driver.official or specs is None:
+        for name, _ in OFFICIAL_ROWS:
+            if driver.official:
+                message = "no folder of official contracts was given (--specs)"
+                yield Result(name, Verdict.NOT_RUN, message)
+            else:
+                message = "its driver names no official contract"
+                yield Result(name, Verdict.NOT_APPLICABLE, message)
+        return
+    sent = [request for each in played for request in each.requests]
+    answered = [exchange for each in played for exchange in each.exchanges]
     try:
-        found = hold(sent, driver.official, specs)
-    except OSError as error:
-        return Result(OFFICIAL, Verdict.NOT_RUN, f"{error.filename} is not there")
+        requests = hold(sent, driver.official, specs)
+        answers = hold_answers(answered, driver.official, specs)
+    except (OSError, ImportError) as error:
+        lacking = error.filename if isinstance(error, OSError) else f"the package {error.name}"
+        for name, _ in OFFICIAL_ROWS:
+            yield Result(name, Verdict.NOT_RUN, f"{lacking} is not there")
+        return
+    yield _held(OFFICIAL, "requests", requests)
+    yield _held(ANSWERS, "answers", answers)
+
+
+def _held(name: str, what: str, found: ContractReport) -> Result:
     if found.problems:
         first = "; ".join(found.problems[:PROBLEMS_MAX])
-        message = f"{len(found.problems)} requests break it: {first}"
-        return Result(OFFICIAL, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
+        message = f"{len(found.problems)} {what} break it: {first}"
+        return Result(name, Verdict.FAIL, message[:DETAIL_CHARS_MAX])
     operations = f"{len(found.operations)} operations"
-    message = f"{found.checked} requests of {operations} held, {found.outside} of which none speaks"
-    return Result(OFFICIAL, Verdict.PASS if found.checked else Verdict.FAIL, message)
+    message = f"{found.checked} {what} of {operations} held, {found.outside} of which none speaks"
+    return Result(name, Verdict.PASS if found.checked else Verdict.FAIL, message)
 
 
 def as_json(card: Card) -> str:
@@ -204,7 +222,7 @@ def as_markdown(card: Card) -> str:
 
 
 def _promises() -> list[tuple[str, str]]:
-    return [*((case.name, case.promise) for case in CASES), (OFFICIAL, OFFICIAL_PROMISE)]
+    return [*((case.name, case.promise) for case in CASES), *OFFICIAL_ROWS]
 
 
 def _cell(result: Result, notes: dict[str, int]) -> str:

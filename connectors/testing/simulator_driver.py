@@ -9,7 +9,7 @@ connector, as an entry point of the group ``serial_hub.drivers`` under the same 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 from connectors.privacy import PrivacyKind
@@ -40,6 +40,17 @@ class PricedOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Buyer:
+    """A person who buys, as a channel knows one. `number` identifies an account; 0: a guest."""
+
+    number: int
+    name: str
+    email: str
+    phone: str
+    street: str
+
+
+@dataclass(frozen=True, slots=True)
 class OfficialContract:
     """One official contract of the channel, by its path in the folder of contracts.
 
@@ -56,12 +67,19 @@ class OfficialContract:
     declared: Mapping[str, str] = field(default_factory=dict)
     """GraphQL: types whose `customFields` a server declares itself, and how ours must."""
 
+    document: str = ""
+    """A JSON Schema of what is sent, where the OpenAPI document says it in choices only."""
+
     when_query: str = ""
     """Only requests with this query parameter: one that another edition of the contract names."""
 
     newer_queries: frozenset[str] = frozenset()
     """Query parameters that only a newer edition names, each as ``/path?name``: seen in a server
     of that edition, and left out before a request is validated."""
+
+    looser: frozenset[str] = frozenset()
+    """Parts of answers, as paths without indices, that the contract describes otherwise than the
+    real server answers: what the simulator says there is not held against it."""
 
 
 class SimulatorDriver:
@@ -158,6 +176,9 @@ class SimulatorDriver:
         """Change the stock outside the hub."""
         raise self._missing("foreign_edit")
 
+    def work_off_jobs(self) -> None:
+        """Let the channel get on with the levels that it processes as jobs."""
+
     # PullOrders, SnapshotOrders, PushFulfillment.
 
     def place_order(self, sku: str, quantity: int) -> str:
@@ -167,6 +188,20 @@ class SimulatorDriver:
     def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
         """Sell several articles, as SKU and quantity, in one order; return its reference."""
         raise self._missing("place_order_of")
+
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        """Write a buyer into an order as the channel does: account, name, mail, phone, address.
+
+        Returns the channel's id of the account, as the connector names it; None for a guest, and
+        where the channel hides who bought.
+        """
+        return None
+
+    def shop_in(self, zone: tzinfo) -> None:
+        """Let the shop keep local time: what the channel writes and reads in it is of `zone`.
+
+        Most channels write UTC or an offset, and need nothing.
+        """
 
     def place_order_elsewhere(self, sku: str, quantity: int) -> str | None:
         """Sell an article by another channel of the account, as another marketplace or location.
@@ -234,6 +269,10 @@ class SimulatorDriver:
         """Return the serials that a person sees at an order."""
         raise self._missing("serials_shown")
 
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        """Return those serials by order line; None where the channel does not say of which."""
+        return None
+
     # PullReturns.
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
@@ -243,6 +282,13 @@ class SimulatorDriver:
         channel cannot name them.
         """
         raise self._missing("take_back")
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        """Refund shipped units of one line of an order (its index), which the customer keeps.
+
+        Returns the return's reference; None where the channel does not say what is kept.
+        """
+        return None
 
     def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
         """Refund units of one line of an order (its index) that have not left.
@@ -318,6 +364,10 @@ class SimulatorDriver:
         Each ends with an id of ours.
         """
         raise self._missing("events")
+
+    def refuse_events_of(self, serial: str) -> bool:
+        """Refuse every event about a serial from now on; False where the channel never does."""
+        return False
 
     # LookupDevice.
 

@@ -158,6 +158,18 @@ def child(record: Mapping[str, Any], name: str, *, required: bool = False) -> Ma
     return found
 
 
+def name_in(body: bytes, *path: str) -> str | None:
+    """Return the text or number at a path of a JSON body; None where it has none, or is no JSON."""
+    try:
+        found = parsed_json(body)
+    except ValueError:
+        return None
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    named = isinstance(found, str | int) and not isinstance(found, bool)
+    return str(found) if named and found != "" else None
+
+
 def field_path(record: Mapping[str, Any], name: str) -> str:
     """Return the path of a field in its record."""
     path: str = getattr(record, "path", "")

@@ -5,11 +5,20 @@ So whatever goes wrong inside one entry, also in plain code that knows nothing o
 becomes an `UnreadableRecord` that names field and value, and the entries beside it are read.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from connectors.errors import NotFound
 from connectors.toolkit.redaction import as_json, is_personal, redact
 from connectors.toolkit.value_checks import ValueProblem, checked
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -176,6 +185,14 @@ class RecordReader:
         found = self.each([node], parse)
         return (*found.items, *found.unreadable)
 
+    async def walk(
+        self, nodes: AsyncIterator[Any], parse: Callable[[Record], Item]
+    ) -> AsyncIterator["Item | UnreadableRecord"]:
+        """Read records as they come; one that cannot be read is yielded as such."""
+        async for node in nodes:
+            for each in self.either(node, parse):
+                yield each
+
     def keyed(
         self, nodes: Iterable[Any], parse: Callable[[Record], tuple[str, Item]]
     ) -> dict[str, "Item | Unreadable"]:
@@ -192,6 +209,15 @@ class RecordReader:
                 if error.record.ref is not None:
                     found[error.record.ref] = error
         return found
+
+    def found(self, items: Mapping[str, "Item | Unreadable"], ref: str) -> Item:
+        """Return what `keyed` read under a reference; raises NotFound, or Unreadable as it was."""
+        item = items.get(ref)
+        if item is None:
+            raise NotFound(f"no {self.kind} {ref}")
+        if isinstance(item, Unreadable):
+            raise item
+        return item
 
     def each_of_many(
         self,

@@ -197,3 +197,13 @@ def oauth(
 ) -> Exchange:
     """Return an exchange that fetches tokens by OAuth 2.0; see `OAuth`."""
     return OAuth(url, form, basic=basic, headers=headers, clock=clock)
+
+
+def client_credentials_auth(url: str, client_id: str, secret: str) -> TokenAuth:
+    """Return the auth of an application by OAuth 2.0 client credentials (RFC 6749, section 4.4).
+
+    The id and the secret travel in the Authorization header; the token is kept in the store that
+    all workers share.
+    """
+    form = {"grant_type": "client_credentials"}
+    return TokenAuth(OAuth(url, lambda _: form, basic=(client_id, secret)))

@@ -46,6 +46,7 @@ from connectors.contract import (
 )
 from connectors.errors import NotFound
 from connectors.remote import Remote
+from connectors.shipments import require_serials
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
@@ -130,6 +131,7 @@ class Vendure(
 
     key: ClassVar[str] = "vendure"
     settings_model: ClassVar[type[BaseModel]] = VendureSettings
+    ships_without_serials: ClassVar[bool] = False
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 50
 
@@ -272,6 +274,7 @@ class Vendure(
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the fulfillment if there is none with exactly our serials, and ship it."""
+        require_serials(fulfillment)
         ours = {line.order_line_ref: line.serials for line in fulfillment.lines}
         serials = sorted(serial for named in ours.values() for serial in named)
         order = await self._order(fulfillment.order_ref)

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from connectors.testing.simulator_driver import OfficialContract, PricedOrder, SimulatorDriver
+from connectors.testing.simulator_driver import (
+    Buyer,
+    OfficialContract,
+    PricedOrder,
+    SimulatorDriver,
+)
 from connectors.vendure.simulator.server import VendureSimulator
 from hub.vocabulary import HoldReason
 
@@ -93,6 +98,10 @@ class VendureDriver(SimulatorDriver):
         line.tax = units(cost.tax)
         return sale.id
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        self.simulator.sales[ref].customer = str(buyer.number) if buyer.number else None
+        return self.simulator.sales[ref].customer
+
     def cancel_order(self, ref: str) -> None:
         if self.simulator.sales[ref].state != "Cancelled":
             self.simulator.cancel(ref)
@@ -110,6 +119,9 @@ class VendureDriver(SimulatorDriver):
             self.simulator.move(parcel.id, "Shipped")
         self.simulator.cancel(ref, {back.id: quantity})
         return self.simulator.refund(ref, {back.id: quantity}).id
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        return self.simulator.refund(ref, {self.simulator.sales[ref].lines[line].id: quantity}).id
 
     def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
         units = {self.simulator.sales[ref].lines[line].id: quantity}

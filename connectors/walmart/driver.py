@@ -19,7 +19,7 @@ _CONTRACTS = {
     "orders": "/v3/orders",
     "returns": "/v3/returns",
     "inventory": "/v3/inventor",
-    "authentication": "/v3/token/",
+    "authentication": "/v3/token",
 }
 
 
@@ -31,9 +31,20 @@ class WalmartDriver(SkuSimulatorDriver):
     enum_fields = frozenset({"status", "methodCode"})
     official: ClassVar[Sequence[OfficialContract]] = (
         # The query of a next page is Walmart's own; only an older edition names it.
-        OfficialContract("walmart/orders-2023-refs.json", "", "/v3/orders", when_query="poIndex"),
+        OfficialContract(
+            "walmart/orders-2023-refs.json",
+            within="/v3/orders",
+            when_query="poIndex",
+            # It names the fields of a line one level too high.
+            looser=frozenset({"list.elements.order.orderLines.orderLine"}),
+        ),
         *(
-            OfficialContract(f"walmart/walmart-marketplace-{name}.json", "", within)
+            OfficialContract(
+                f"walmart/walmart-marketplace-{name}.json",
+                within=within,
+                # Its schema has nothing around one order; its own example has "order".
+                looser=frozenset({"order"}),
+            )
             for name, within in _CONTRACTS.items()
         ),
     )
@@ -115,6 +126,11 @@ class WalmartDriver(SkuSimulatorDriver):
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         paid = {"refundedQty": quantity}
         made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **paid)
+        return f"{made}/{ref}"
+
+    def refund_kept(self, ref: str, quantity: int, line: int = 0) -> str | None:
+        kept = {"refundedQty": quantity, "isKeepIt": True}
+        made = self.simulator.create_return(ref, quantity, "COMPLETED", line, **kept)
         return f"{made}/{ref}"
 
     def other_payloads(self, ref: str) -> Sequence[tuple[str, Any]]:

@@ -67,8 +67,8 @@ async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
         line = known.get(each.order_line_ref)
         if line is None:
             raise NotFound(f"the order has no line {each.order_line_ref}")
-        if not _told(line, len(each.serials), fulfillment):
-            lines.append(_shipped(each.order_line_ref, len(each.serials), fulfillment, method))
+        if not _told(line, each.units, fulfillment):
+            lines.append(_shipped(each.order_line_ref, each.units, fulfillment, method))
     if lines:
         path = f"{ORDERS}/{quote(fulfillment.order_ref, safe='')}/shipping"
         await request_object(

@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from connectors.testing.simulator import Simulator
+from connectors.testing.doors import KeyDoor
+from connectors.testing.record_twin import RecordTwin, Refusal, route
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class _Unit:
     reference: str = ""
 
 
-class WarrantySimulator(Simulator):
+class WarrantySimulator(RecordTwin):
     """Knows the units that it was reported about; everything else is 404."""
 
     def __init__(
@@ -31,23 +31,15 @@ class WarrantySimulator(Simulator):
         token: str = "twin-warranty-token",
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self.token = token
         self.units: dict[str, _Unit] = {}
-        self._registrations: dict[str, tuple[str, dict[str, Any]]] = {}
-        routes = [
-            Route("/warranties/{serial:path}", self._lookup, methods=["GET"]),
-            Route("/registrations", self._register, methods=["POST"]),
-        ]
-        super().__init__(routes, clock)
+        super().__init__(KeyDoor(token, "token"), clock)
 
     def settings(self, url: str) -> dict[str, Any]:
         """Return the settings with which the connector `warranty_rest` reaches this simulator."""
         return {
-            "base_url": url,
-            "token": self.token,
+            **super().settings(url),
             "lookup_path": "/warranties/{serial}",
             "registration_path": "/registrations",
-            "calls_per_second": 1000,
         }
 
     def add_unit(
@@ -68,42 +60,31 @@ class WarrantySimulator(Simulator):
         """Return the day of sale that was registered for a serial."""
         return self.units[serial].sold_on
 
-    async def _lookup(self, request: Request) -> Response:
-        if (refused := self._refuse(request)) is not None:
-            return refused
-        unit = self.units.get(request.path_params["serial"])
-        if unit is None:
-            return JSONResponse({"error": "serial not known"}, status_code=404)
-        return JSONResponse(self._shown(unit))
+    @route("GET", "/warranties/{serial:path}")
+    async def look_up(self, request: Request) -> Any:
+        """Answer with the warranty of a unit."""
+        return self._shown(self._known(request.path_params["serial"]))
 
-    async def _register(self, request: Request) -> Response:
-        if (refused := self._refuse(request)) is not None:
-            return refused
+    @route("POST", "/registrations")
+    async def register(self, request: Request) -> Response:
+        """Register the sale of a unit; its key makes a repeat the same one."""
         key, body = request.headers.get("idempotency-key"), await request.body()
-        if not key:
-            return JSONResponse({"error": "Idempotency-Key is required"}, status_code=400)
-        if key in self._registrations:
-            known, answer = self._registrations[key]
-            if known != body.decode():
-                return JSONResponse({"error": "key used for other content"}, status_code=422)
-            return JSONResponse(answer, status_code=201)
-        said = json.loads(body)
-        unit = self.units.get(said.get("serial", ""))
-        if unit is None:
-            return JSONResponse({"error": "serial not known"}, status_code=404)
-        if unit.sold_on is not None:
-            return JSONResponse({"error": "already registered"}, status_code=409)
-        unit.sold_on = date.fromisoformat(said["sold_on"])
-        unit.reference = str(said.get("reference") or "")
-        unit.starts_on = unit.starts_on or unit.sold_on
-        answer = self._shown(unit)
-        self._registrations[key] = (body.decode(), answer)
+        answer = self.once(key, body, lambda: self._registered(json.loads(body)))
         return JSONResponse(answer, status_code=201)
 
-    def _refuse(self, request: Request) -> Response | None:
-        if request.headers.get("authorization") == f"Bearer {self.token}":
-            return None
-        return JSONResponse({"error": "unauthorized"}, status_code=401)
+    def _known(self, serial: str) -> _Unit:
+        if serial not in self.units:
+            raise Refusal(404, {"error": "serial not known"})
+        return self.units[serial]
+
+    def _registered(self, asked: dict[str, Any]) -> dict[str, Any]:
+        unit = self._known(asked.get("serial", ""))
+        if unit.sold_on is not None:
+            raise Refusal(409, {"error": "already registered"})
+        unit.sold_on = date.fromisoformat(asked["sold_on"])
+        unit.reference = str(asked.get("reference") or "")
+        unit.starts_on = unit.starts_on or unit.sold_on
+        return self._shown(unit)
 
     def _shown(self, unit: _Unit) -> dict[str, Any]:
         status = "not_covered"

@@ -131,6 +131,7 @@ class WooCommerce(
 
     key: ClassVar[str] = "woocommerce"
     settings_model: ClassVar[type[BaseModel]] = WooCommerceSettings
+    ships_without_serials: ClassVar[bool] = False
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 100
     orders_name_serials: ClassVar[bool] = True

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
 
-from connectors.testing.simulator_driver import PricedOrder, SkuSimulatorDriver
+from connectors.testing.simulator_driver import Buyer, PricedOrder, SkuSimulatorDriver
 from connectors.woocommerce.simulator.server import WooCommerceSimulator
 from hub.vocabulary import HoldReason
 
@@ -67,6 +68,21 @@ class WooCommerceDriver(SkuSimulatorDriver):
         }
         return ref
 
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        self.simulator.orders[int(ref)] |= {
+            "customer_id": buyer.number,
+            "billing": {
+                "first_name": buyer.name,
+                "email": buyer.email,
+                "phone": buyer.phone,
+                "address_1": buyer.street,
+            },
+        }
+        return str(buyer.number) if buyer.number else None
+
+    def shop_in(self, zone: tzinfo) -> None:
+        self.simulator.zone = zone
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.set_status(ref, "cancelled")
 
@@ -101,6 +117,15 @@ class WooCommerceDriver(SkuSimulatorDriver):
         entries = self.simulator.serials(ref)
         lists = [json.loads(each) if each[0] == "[" else each.split(", ") for each in entries]
         return [serial for serials in lists for serial in serials]
+
+    def serials_by_line(self, ref: str) -> Mapping[str, Sequence[str]] | None:
+        lines = self.simulator.orders[int(ref)]["line_items"]
+        return {
+            str(line["id"]): meta["value"].split(", ")
+            for line in lines
+            for meta in line["meta_data"]
+            if meta["key"] == "Shipped serial numbers"
+        }
 
     def trigger_webhook(self, ref: str) -> None:
         self.simulator.emit("order.updated", self.simulator.orders[int(ref)])

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from connectors.errors import NotFound
 from connectors.remote import RemoteApi
+from connectors.shipments import require_serials
 from connectors.toolkit.records import Record
 from connectors.woocommerce.mapping import (
     expect_list,
@@ -24,6 +25,7 @@ async def push_fulfillment(
     api: RemoteApi, fulfillment: Fulfillment, key: str, notify: bool
 ) -> None:
     """Write serials, then the note. Safe to repeat: both are looked at first."""
+    require_serials(fulfillment)
     path = f"/orders/{quote(fulfillment.order_ref, safe='')}"
     order = Record(dict(expect_object(await api.json("GET", path))))
     await attach_refunds(api, order)

@@ -34,6 +34,7 @@ from hub_api.http.cors import CrossOrigin, KnownOrigins
 from hub_api.http.graphiql import GraphiQL
 from hub_api.http.hygiene import Hygiene
 from hub_api.http.limiter import Limiter
+from hub_api.http.openapi import openapi
 from hub_api.http.schema_files import SchemaFiles
 from hub_api.http.sockets import GraphQLSockets
 from hub_api.http.uploads import Uploads
@@ -110,9 +111,9 @@ def create_app(parts: Parts) -> Starlette:
             Route("/graphql", endpoint, middleware=[_COMPRESSED]),
             WebSocketRoute("/graphql", endpoint),
             *schema_files.routes(),
+            Route("/openapi.json", openapi),
             Mount("/static/graphiql", graphiql.files()),
-            Route("/webhooks/{channel}", webhooks.receive, methods=["POST"]),
-            Route("/webhooks/{channel}", webhooks.answer, methods=["GET"]),
+            Route("/webhooks/{channel}", webhooks.serve, methods=["GET", "POST"]),
             Route("/imports", uploads.receive, methods=["POST"]),
             Route("/healthz", lambda _: JSONResponse({"status": "alive"})),
             Route("/readyz", _ready(parts.database)),

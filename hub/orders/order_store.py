@@ -124,6 +124,8 @@ def _facts(channel: ChannelRow, order: Order) -> dict[str, str | int | None]:
         "hold": None if hold is None else str(hold),
         "is_test": order.test,
         "remote_state": order.remote_state[:100],
+        "payment_state": order.payment_state[:100],
+        "shipment_state": order.shipment_state[:100],
         "remote_done": fulfilled,
         "at_counter": order.at_counter,
         "handed_over": order.at_counter and fulfilled and state is OrderState.OPEN,

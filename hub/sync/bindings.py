@@ -19,6 +19,7 @@ from hub.storage.sql import Transaction
 
 REFERENCE_MAX = 200
 COPIES_MAX = 50  # of one listing
+LEARNED_MAX, LEARNED_CHARS_MAX = 20, 500
 _OF_PRODUCT = "product_id) WHERE unit_id IS NULL AND copy_of IS NULL"
 _OF_UNIT = "unit_id) WHERE unit_id IS NOT NULL"
 
@@ -203,6 +204,26 @@ def refer(
     )
     product_id, unit_id = known["product_id"], known["unit_id"]
     _queue_level(tx, listing_id, known["channel_id"], product_id, unit_id, observed, now)
+
+
+def learn(tx: Transaction, listing_id: str, remote: Mapping[str, str]) -> None:
+    """Keep what a push learned of a listing; its reference, which identifies it, stays.
+
+    At most `LEARNED_MAX` facts of `LEARNED_CHARS_MAX` characters are kept; the rest is left out.
+    """
+    known = tx.row_as(ListingRow, "SELECT * FROM listing WHERE id = :id", id=listing_id)
+    if known is None:
+        return  # the binding was ended meanwhile
+    facts = {
+        name: value
+        for name, value in sorted(remote.items())[:LEARNED_MAX]
+        if len(name) <= LEARNED_CHARS_MAX and len(value) <= LEARNED_CHARS_MAX
+    }
+    tx.run(
+        "UPDATE listing SET remote = :remote WHERE id = :id",
+        remote=orjson.dumps(orjson.loads(known["remote"]) | facts).decode(),
+        id=listing_id,
+    )
 
 
 def rename(tx: Transaction, listing_id: str, sku: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ from hub.storage.rows import ChannelRow, ListingLevelRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
+JOB_CHARS_MAX = 500  # the name that a channel gives a job
 # The hub keeps the quantity of this product; the channel keeps that of any other by itself.
 KEPT = (
     "EXISTS (SELECT 1 FROM product WHERE product.id = listing_level.product_id "
@@ -40,6 +41,8 @@ class LeasedLevel:
     attempts: int
     wanted_at: int
     key: str
+    job: str | None = None  # of the channel, which processes the level
+    job_at: int | None = None
 
 
 class ListedProduct(TypedDict):
@@ -225,19 +228,41 @@ def anything_due(tx: Transaction, channel_id: str, now: datetime) -> bool:
 
 
 def _leased(row: ListingLevelRow, binding: _Binding, counts: dict[str, int]) -> LeasedLevel:
+    pending = row["job"] is not None
+    counted = row["job_quantity"] if pending else None
     return LeasedLevel(
         listing_id=row["listing_id"],
         sku=binding["sku"],
         remote=document(binding["remote"]),
-        desired=counts[row["listing_id"]],
+        desired=counts[row["listing_id"]] if counted is None else counted,
         observed=row["observed"],
-        version=row["wanted_version"],
+        version=row["job_version"] if pending else row["wanted_version"],
         fence=row["fence"],
         attempts=row["attempts"],
         wanted_at=row["wanted_at"],
         # From observations and versions, never from the value: writing the same value again
         # after a foreign edit must be a new request.
         key=f"{row['listing_id']}:{row['observations']}:{row['wanted_version']}",
+        job=row["job"],
+        job_at=row["job_at"],
+    )
+
+
+def wait_for(
+    tx: Transaction, level: LeasedLevel, job: str, began: datetime, due_at: datetime
+) -> None:
+    """Record that a channel processes a level as a job since `began`; it is read at `due_at`."""
+    tx.run(
+        "UPDATE listing_level SET job = :job, job_version = :version, job_quantity = :quantity, "
+        "job_at = :began, lease_until = 0, due_at = :due WHERE listing_id = :listing "
+        "AND fence = :fence",
+        job=job[:JOB_CHARS_MAX],
+        version=level.version,
+        quantity=level.desired,
+        began=micros(began),
+        due=micros(due_at),
+        listing=level.listing_id,
+        fence=level.fence,
     )
 
 
@@ -247,6 +272,7 @@ def acknowledge(tx: Transaction, level: LeasedLevel, quantity: int, now: datetim
         "UPDATE listing_level SET done_version = :version, acknowledged = :quantity, "
         "acknowledged_at = :now, observed = :quantity, observed_at = :now, "
         "observations = observations + 1, lease_until = 0, attempts = 0, last_error = NULL, "
+        "job = NULL, "
         "wanted_at = :now WHERE listing_id = :listing AND fence = :fence",
         version=level.version,
         quantity=quantity,
@@ -267,19 +293,23 @@ def retry(
     *,
     counted: bool,
     observed: int | None = None,
+    keeps_job: bool = False,
 ) -> bool:
     """Requeue a level for `due_at`; return False if the lease was lost.
 
-    `observed` is the quantity that the channel showed, `counted` whether an attempt was spent.
+    `observed` is the quantity that the channel showed, `counted` whether an attempt was spent,
+    `keeps_job` whether the job that it waits for is still to be read.
     """
     seen = "" if observed is None else "observed = :observed, observations = observations + 1, "
     values: dict[str, Any] = {} if observed is None else {"observed": observed}
     touched = tx.run(
         f"UPDATE listing_level SET {seen}lease_until = 0, due_at = :due, attempts = :attempts, "
-        "last_error = :error WHERE listing_id = :listing AND fence = :fence",
+        "job = CASE WHEN :keeps = 1 THEN job END, last_error = :error "
+        "WHERE listing_id = :listing AND fence = :fence",
         due=micros(due_at),
         attempts=level.attempts + counted,
         error=error[:500],
+        keeps=int(keeps_job),
         listing=level.listing_id,
         fence=level.fence,
         **values,
@@ -290,7 +320,8 @@ def retry(
 def give_up(tx: Transaction, level: LeasedLevel, error: str) -> bool:
     """Stop sending a level until its product changes or a person replays it."""
     touched = tx.run(
-        "UPDATE listing_level SET state = 'dead', lease_until = 0, last_error = :error, "
+        "UPDATE listing_level SET state = 'dead', job = NULL, lease_until = 0, "
+        "last_error = :error, "
         "attempts = 0 WHERE listing_id = :listing AND fence = :fence",
         error=error[:500],
         listing=level.listing_id,

@@ -33,6 +33,8 @@ MAPPINGS_MAX = 200  # of one kind, for one channel
 CHARS_MAX = 100
 LOOKED_AT_MAX = 10_000  # the latest orders or returns
 SHIPMENTS_MAX = 1_000  # the latest ones
+# How a mapping names a word that is not for the order itself.
+PAYMENT, SHIPMENT = "payment: ", "shipment: "
 
 
 class MappingKind(StrEnum):
@@ -76,6 +78,11 @@ class _SeenState(TypedDict):
     remote_state: str
     state: str
     times: int
+
+
+class _SeenOrderState(_SeenState):
+    payment_state: str
+    shipment_state: str
 
 
 class _SeenLine(TypedDict):
@@ -137,17 +144,29 @@ def of(channel: ChannelLike, kind: MappingKind) -> list[Mapping]:
 def order(channel: ChannelLike, reported: Order) -> Order:
     """Return an order with its state and the kinds of its lines mapped.
 
-    A state that is mapped to open lets the channel's own hold pass, but not a buyer's request to
-    cancel, which no state states.
+    The channel's word for the order is looked up first, then ``payment: WORD``, then ``shipment:
+    WORD``. A state that is mapped to open lets the channel's own hold pass, but not a buyer's
+    request to cancel, which no state states.
     """
     lines = tuple(_line(channel, line) for line in reported.lines)
     if any(new is not old for new, old in zip(lines, reported.lines, strict=True)):
         reported = replace(reported, lines=lines)
-    found = _target(channel, MappingKind.ORDER_STATE, reported.remote_state)
+    targets = (_target(channel, MappingKind.ORDER_STATE, term) for term in order_terms(reported))
+    found = next((each for each in targets if each is not None), None)
     if found is None:
         return reported
     keeps = found == OrderState.PENDING or reported.hold is HoldReason.CANCELLATION_REQUESTED
     return replace(reported, state=OrderState(found), hold=reported.hold if keeps else None)
+
+
+def order_terms(reported: Order) -> list[str]:
+    """Return the terms by which the state of an order can be mapped, the first that wins."""
+    stated = {
+        "": reported.remote_state,
+        PAYMENT: reported.payment_state,
+        SHIPMENT: reported.shipment_state,
+    }
+    return [f"{prefix}{word}" for prefix, word in stated.items() if word or not prefix]
 
 
 def line_kind(channel: ChannelLike, sku: str, title: str) -> LineKind | None:
@@ -208,7 +227,9 @@ def _seen(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[tu
         return _carriers(tx, channel)
     if kind is MappingKind.LINE_KIND:
         return _line_kinds(tx, channel)
-    return _states(tx, channel, kind)
+    if kind is MappingKind.ORDER_STATE:
+        return _order_states(tx, channel)
+    return _return_states(tx, channel)
 
 
 def _line_kinds(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
@@ -226,16 +247,32 @@ def _line_kinds(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]
     return Counter((row["sku"] or row["title"], row["kind"]) for row in rows)
 
 
-def _states(tx: Transaction, channel: ChannelRow, kind: MappingKind) -> Counter[tuple[str, str]]:
-    table, newest = {
-        MappingKind.ORDER_STATE: ("sales_order", "placed_at"),
-        MappingKind.RETURN_STATE: ("channel_return", "remote_updated_at"),
-    }[kind]
+def _order_states(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
+    """Count the recent terms for orders, payments and shipments, each with what it became."""
     rows = tx.rows_as(
-        _SeenState,  # the names are constants of this module, never input
-        "SELECT remote_state, state, COUNT(*) AS times FROM "
-        f"(SELECT remote_state, state FROM {table} WHERE channel_id = :channel "
-        f"ORDER BY {newest} DESC LIMIT :limit) AS lately GROUP BY remote_state, state",
+        _SeenOrderState,
+        "SELECT remote_state, payment_state, shipment_state, state, COUNT(*) AS times FROM "
+        "(SELECT remote_state, payment_state, shipment_state, state FROM sales_order "
+        "WHERE channel_id = :channel ORDER BY placed_at DESC LIMIT :limit) AS lately "
+        "GROUP BY remote_state, payment_state, shipment_state, state",
+        channel=channel["id"],
+        limit=LOOKED_AT_MAX,
+    )
+    found = Counter[tuple[str, str]]()
+    for row in rows:
+        found[row["remote_state"], row["state"]] += row["times"]
+        for prefix, word in ((PAYMENT, row["payment_state"]), (SHIPMENT, row["shipment_state"])):
+            if word:
+                found[f"{prefix}{word}", row["state"]] += row["times"]
+    return found
+
+
+def _return_states(tx: Transaction, channel: ChannelRow) -> Counter[tuple[str, str]]:
+    rows = tx.rows_as(
+        _SeenState,
+        "SELECT remote_state, state, COUNT(*) AS times FROM (SELECT remote_state, state "
+        "FROM channel_return WHERE channel_id = :channel ORDER BY remote_updated_at DESC "
+        "LIMIT :limit) AS lately GROUP BY remote_state, state",
         channel=channel["id"],
         limit=LOOKED_AT_MAX,
     )

@@ -63,9 +63,10 @@ class OrderLine:
 class Order:
     """An order as the channel states it now. Personal data stays in the channel.
 
-    `remote_state` is the channel's own word, kept for people; `state` is what we make of it, `hold`
-    why nothing may leave. `at_counter` means that the goods were handed over when the order was
-    made. Amounts are exact decimals in `currency` (ISO 4217); None where the channel hides them.
+    `remote_state`, `payment_state` and `shipment_state` are the channel's own words for people and
+    mappings; `state` is what we make of them, `hold` why nothing may leave. `at_counter` means that
+    the goods were handed over when the order was made. Amounts are exact decimals in `currency`
+    (ISO 4217); None where the channel hides them.
     """
 
     ref: str
@@ -93,6 +94,8 @@ class Order:
     is_gift: bool = False
     has_note: bool = False  # the buyer wrote something: read it in the channel
     location_ref: str | None = None  # where the channel wants it fulfilled, in its own reference
+    payment_state: str = ""
+    shipment_state: str = ""
     # What the channel shows as shipped of the whole order, where it does not show it by line.
     shown_serials: tuple[str, ...] | None = None
 

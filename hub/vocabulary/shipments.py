@@ -9,7 +9,13 @@ class FulfillmentLine:
     """Which units of one order line left."""
 
     order_line_ref: str
-    serials: tuple[str, ...]
+    serials: tuple[str, ...] = ()
+    quantity: int = 0  # of goods that have no serials; 0: as many as there are serials
+
+    @property
+    def units(self) -> int:
+        """Return how many units left, with serials or without."""
+        return max(self.quantity, len(self.serials))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

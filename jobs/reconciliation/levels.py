@@ -1,7 +1,7 @@
 """Comparison of the quantities that one channel shows with those that it should show."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from connectors import SnapshotStock, UnreadableRecord
@@ -55,6 +55,12 @@ def _stock(
     return connector.snapshot_stock()
 
 
+def _settles(runtime: Runtime, channel: ChannelRow) -> timedelta:
+    """Return how long a pushed quantity takes until the channel shows it."""
+    connector = runtime.connections.of(channel)
+    return timedelta(seconds=getattr(connector, "settles_seconds", 0))
+
+
 def _first_look(
     runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], tx: Transaction
 ) -> Sequence[Compared]:
@@ -64,7 +70,7 @@ def _first_look(
         new = marks.unmarked(tx, run, list(observed))
         level_comparison.saw(tx, run.channel, sorted(observed.keys() - new), now)
         batch = [each for about, each in observed.items() if about in new]
-    seen = level_comparison.levels(tx, run.channel, batch, now)
+    seen = level_comparison.levels(tx, run.channel, batch, now, _settles(runtime, run.channel))
     different = [each.about for each in seen.compared if each.result is Result.DIFFERENT]
     suspects = [*seen.unbound, *(observed[about] for about in different)]
     unbound_listings.note(tx, run, suspects, now, unbound=False)
@@ -75,7 +81,7 @@ def _second_look(
     runtime: Runtime, run: Run, batch: Sequence[ObservedLevel], tx: Transaction
 ) -> Sequence[Compared]:
     now = runtime.clock()
-    seen = level_comparison.levels(tx, run.channel, batch, now)
+    seen = level_comparison.levels(tx, run.channel, batch, now, _settles(runtime, run.channel))
     unbound_listings.note(tx, run, seen.unbound, now, unbound=True)
     return seen.compared
 
@@ -130,7 +136,11 @@ async def look_again(
 
     async for batch in _batches(_stock(runtime, run.channel), [], is_wanted):
         compare_batch = partial(
-            level_comparison.levels, channel=run.channel, observed=batch, now=runtime.clock()
+            level_comparison.levels,
+            channel=run.channel,
+            observed=batch,
+            now=runtime.clock(),
+            settles=_settles(runtime, run.channel),
         )
         seen = await runtime.database.write(compare_batch)
         outcomes += seen.compared

@@ -36,6 +36,9 @@ KINDS = (
 )
 
 
+ONE_ACCOUNT = ("market", "plain")  # two channels that share one account there
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """A shipment that the channel was told of."""
@@ -61,6 +64,7 @@ class Shop:
         self.drifted: set[str] = set()  # orders whose whole page nobody can read at present
         self.odd: set[str] = set()  # orders that nobody can read at present, beside readable ones
         self.deleted: dict[str, Order] = {}
+        self.others: list[Shop] = []  # the other channels of the account
         self.on_change: Callable[[str], None] = lambda _: None
         self.on_push: Callable[[str, int], None] = lambda _, __: None
         self._answers: dict[str, int | str] = {}

@@ -15,6 +15,7 @@ from connectors import (
     ConnectorError,
     LookupWarranty,
     NotFound,
+    NotOurs,
     OrderRef,
     Page,
     PullOrders,
@@ -150,9 +151,25 @@ class _Selling(_Far, PullOrders, PushStock):
     async def pull_orders(self, cursor: str) -> Page[Order]:
         pages = self._by_time if self.shop.kind.by_time else self._by_log
         page = await self.wire.call(f"pull after {cursor or 'nothing'}", lambda: pages(cursor))
-        good = tuple(self._readable(each) for each in page.items if each.ref not in self.shop.odd)
+        found = [each for each in (*self._beside(), *page.items) if self.is_ours(each.ref)]
+        good = tuple(self._readable(each) for each in found if each.ref not in self.shop.odd)
         odd = tuple(_odd(each.ref) for each in page.items if each.ref in self.shop.odd)
         return Page(good, page.cursor, page.more, unreadable=odd)
+
+    def _own(self, order: Order) -> Order:
+        if not self.is_ours(order.ref):
+            raise NotOurs(f"order {order.ref} is of another channel")
+        return order
+
+    def is_ours(self, ref: str) -> bool:
+        """Say whether an order of the account is one of this channel."""
+        return ref.startswith(f"{self.shop.kind.name}-")
+
+    def _beside(self) -> list[Order]:
+        """Return orders of the account's other channels that a page holds beside ours."""
+        if not self.shop.others or not self.wire.process.faults.hits("other_channel"):
+            return []
+        return [order for other in self.shop.others for order in other.listed()[-PAGE:]]
 
     def _by_log(self, cursor: str) -> Page[Order]:
         start = int(cursor or 0)
@@ -182,9 +199,10 @@ class _Selling(_Far, PullOrders, PushStock):
 
     async def read_order(self, ref: str) -> Order:
         def look() -> Order:
-            for order in self.shop.listed():
-                if order.ref == ref:
-                    return order
+            for shop in (self.shop, *self.shop.others):
+                for order in shop.listed():
+                    if order.ref == ref:
+                        return self._own(order)
             raise NotFound(ref)
 
         if ref in self.shop.odd:

@@ -110,7 +110,9 @@ class Ending:
     def _all_is_told(self) -> None:
         """Nothing committed is untold, but for what the far side has a reason to refuse."""
         for row in self.rows("SELECT * FROM inbox WHERE state <> 'done'"):
-            if row["state"] == "dead" and self._never_seen(bytes(row["body"]).decode()):
+            if row["state"] == "dead" and self._never_seen(
+                bytes(row["body"]).decode(), row["channel_id"]
+            ):
                 continue
             raise Violation(f"a delivery was never worked in: {row}")
         for row in self.rows("SELECT * FROM outbox WHERE state <> 'sent'"):
@@ -122,10 +124,14 @@ class Ending:
         ):
             raise Violation(f"a level was never told: {row}")
 
-    def _never_seen(self, ref: str) -> bool:
-        """Say whether an order was deleted before the hub could read it, which nobody reported."""
+    def _never_seen(self, ref: str, channel_id: str) -> bool:
+        """Say whether an order was deleted before a channel could read it, which nobody reported.
+
+        Of an order of another channel of the account, that one alone knows.
+        """
         gone = any(ref in shop.deleted for shop in shops(self.around))
-        return gone and not self.rows("SELECT id FROM sales_order WHERE ref = :ref", ref=ref)
+        known = "SELECT id FROM sales_order WHERE ref = :ref AND channel_id = :channel"
+        return gone and not self.rows(known, ref=ref, channel=channel_id)
 
     def _refusable(self, fact: Row) -> bool:
         """Say whether the order that a shipment is about was changed behind the warehouse."""
@@ -332,7 +338,9 @@ class Ending:
             case "sync_failure":
                 dead = "SELECT id FROM outbox WHERE state = 'dead' AND subject = :subject"
                 ref = case["subject"].split(".")[0]
-                return bool(self.rows(dead, subject=case["subject"])) or self._never_seen(ref)
+                return bool(self.rows(dead, subject=case["subject"])) or self._never_seen(
+                    ref, case["channel_id"]
+                )
             case "disagreement":
                 return self._disagrees(case["subject"])
         return False

@@ -29,6 +29,8 @@ CHANCES: Final = {
     "webhook_twice": 0.4,
     "webhook_late": 0.5,
     "webhook_storm": 0.2,
+    # of an account: it lists and announces the orders of its other channel too
+    "other_channel": 0.3,
 }
 # Kinds of trouble that come to a channel at some moments of a schedule, and how many at most.
 STORMS: Final = {"throttled": 3, "token_expired": 2, "foreign_edit": 4}

@@ -77,6 +77,7 @@ class Monitor:
             self._adds_up(tx)
             self._note_levels(tx)
         self._cursors(tx)
+        self._own_orders(tx)
         if self.commits % CHAIN_EVERY == 0:
             self.sealed(tx)
 
@@ -155,6 +156,15 @@ class Monitor:
                         f"{channel['code']} was told {told} of {skus[product]}, there are {units}, "
                         "and nothing is to be told"
                     )
+
+    def _own_orders(self, tx: Transaction) -> None:
+        """A channel takes the orders that are its own, however many channels its account has."""
+        for row in tx.rows(
+            "SELECT channel.code, sales_order.ref FROM sales_order "
+            "JOIN channel ON channel.id = sales_order.channel_id ORDER BY sales_order.ref"
+        ):
+            if not row["ref"].startswith(f"{row['code']}-"):
+                self._break(f"{row['code']} took {row['ref']}, the order of another channel")
 
     def _cursors(self, tx: Transaction) -> None:
         """No cursor passes an order that is neither in the inbox nor in the ledger."""

@@ -51,6 +51,8 @@ class Market:
                 late = faults.random.uniform(5, 90) if faults.hits("webhook_late") else 0.0
                 wait = faults.random.expovariate(2) + late
                 loop.create_task(self._deliver(shop, delivery, ref, wait, topic))
+                for other in shop.others if faults.hits("other_channel") else ():
+                    loop.create_task(self._deliver(other, delivery, ref, wait, topic))
 
     async def _deliver(self, shop: Shop, delivery: str, ref: str, wait: float, topic: str) -> None:
         body = ref.encode()

@@ -23,6 +23,7 @@ from hub.sync import channels, inbox, listings, outbox
 from hub.vocabulary import Order, OrderState
 from jobs import intake, leases, poll, relay, unreadable
 from jobs.runtime import Runtime
+from tests.simulation import connector
 from tests.simulation.process import Store
 
 
@@ -180,6 +181,16 @@ def _odd_record_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(unreadable, "keep", lambda *_, **__: None)
 
 
+def _takes_all_of_the_account(patch: pytest.MonkeyPatch) -> None:
+    """A channel takes whatever its account lists, also what is of the other channel."""
+    patch.setattr(connector._Selling, "is_ours", lambda *_: True)
+
+
+def _takes_what_it_hears(patch: pytest.MonkeyPatch) -> None:
+    """An order that is read again after a webhook is taken, whosever it is."""
+    patch.setattr(connector._Selling, "_own", lambda _, order: order)
+
+
 NO_INDEX = "DROP INDEX hold_active"
 BUGS = (
     Bug(
@@ -205,5 +216,7 @@ BUGS = (
         _draft_takes_units,
     ),
     Bug("a deletion that is ignored", "was deleted, here it is", _deletion_ignored),
+    Bug("two channels that take one order", "the order of another", _takes_all_of_the_account),
+    Bug("an order taken because it was heard of", "the order of another", _takes_what_it_hears),
     Bug("a lost record", "skipped|is not known|asks for", _odd_record_dropped),
 )

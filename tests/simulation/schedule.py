@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.simulation.channel import KINDS, Maker, Shop
+from tests.simulation.channel import KINDS, ONE_ACCOUNT, Maker, Shop
 from tests.simulation.clock import VirtualLoop, determined
 from tests.simulation.connector import Drifted
 from tests.simulation.ending import Ending
@@ -86,6 +86,10 @@ class Schedule:
             far[kind.name] = Shop(kind, self.loop.present, timedelta(seconds=round(seconds)))
             if skewed:
                 self.faults.happened("clock_skew")
+        shops = [shop for shop in far.values() if isinstance(shop, Shop)]
+        account = [shop for shop in shops if shop.kind.name in ONE_ACCOUNT]
+        for shop in account:
+            shop.others = [other for other in account if other is not shop]
         numbers = range(REGISTERED_SERIALS)
         return far | {"registry": Maker({f"CAM-{number:03}" for number in numbers})}
 

@@ -238,8 +238,9 @@ class EbaySimulator(Simulator):
         self.parcels.setdefault(ref, []).append(parcel)
         for each in asked["lineItems"]:
             line = lines[each["lineItemId"]]
-            line["shipped"] = line.get("shipped", 0) + each["quantity"]
-            whole = line["shipped"] >= line["quantity"]
+            sent = (line for parcel in self.parcels[ref] for line in parcel["lineItems"])
+            gone = sum(one["quantity"] for one in sent if one["lineItemId"] == each["lineItemId"])
+            whole = gone >= line["quantity"]
             line["lineItemFulfillmentStatus"] = "FULFILLED" if whole else "IN_PROGRESS"
         done = {line["lineItemFulfillmentStatus"] for line in lines.values()} == {"FULFILLED"}
         self.change(ref, orderFulfillmentStatus="FULFILLED" if done else "IN_PROGRESS")

@@ -283,7 +283,7 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         "displayFinancialStatus": order.financial_status,
         "test": order.test,
         "displayFulfillmentStatus": order.fulfillment_status,
-        "customer": None,
+        "customer": {"__typename": "Customer", "id": order.customer} if order.customer else None,
         "email": order.buyer.get("email"),
         "phone": order.buyer.get("phone"),
         "customerLocale": "de",

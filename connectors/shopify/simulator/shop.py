@@ -112,6 +112,7 @@ class PlacedOrder:
     on_hold: bool = False
     currency: str = "EUR"
     total: str = "0.00"
+    customer: str | None = None
 
     @property
     def fulfillment_status(self) -> str:

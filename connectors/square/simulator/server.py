@@ -240,6 +240,7 @@ class SquareSimulator(Shop):
             "updated_at": rfc3339(order.updated_at),
             "version": order.version,
             "ticket_name": order.ticket_name,
+            "customer_id": order.customer_id,
         } | order.money
         return {name: value for name, value in shown.items() if value not in (None, [])}
 

@@ -44,6 +44,7 @@ class Sale:
     refunds: list[dict[str, Any]] = field(default_factory=list)
     location_id: str | None = None  # another location of the seller
     taken_by: str | None = None  # the team member who took the payment
+    customer_id: str | None = None
 
 
 class Shop(Simulator):
@@ -135,7 +136,7 @@ class Shop(Simulator):
                 "return_line_items": [item],
             }
         ]
-        sale.refunds = [self._refund("COMPLETED")]
+        sale.refunds = [self._refund("APPROVED")]
         sale.location_id = self.orders[order_id].location_id
         return self._place(sale)
 
@@ -150,10 +151,10 @@ class Shop(Simulator):
         order = self.orders[order_id]
         order.total = 100
         paid_back = {"amount": 100, "currency": "EUR"}
-        order.refunds = [self._refund("COMPLETED") | {"amount_money": paid_back}]
+        order.refunds = [self._refund("APPROVED") | {"amount_money": paid_back}]
         self.touch(order)
 
-    def refund(self, order_id: str, status: str = "COMPLETED") -> str:
+    def refund(self, order_id: str, status: str = "APPROVED") -> str:
         """Pay money back without any goods; returns the refund's id."""
         order = self.orders[order_id]
         order.refunds.append(self._refund(status))

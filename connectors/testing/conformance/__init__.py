@@ -3,6 +3,7 @@
 from connectors.testing.case import Case
 from connectors.testing.conformance import (
     amounts,
+    buyers,
     contacts,
     errors,
     events,
@@ -23,6 +24,7 @@ SIMULATOR_CASES: tuple[Case, ...] = (
     *records.CASES,
     *lines.CASES,
     *amounts.CASES,
+    *buyers.CASES,
     *stock.CASES,
     *fulfillment.CASES,
     *returns.CASES,

@@ -3,7 +3,14 @@
 from decimal import Decimal
 
 from connectors.contract import PullOrders
-from connectors.testing.case import case, require, require_equal, require_one, unless_flag
+from connectors.testing.case import (
+    case,
+    require,
+    require_equal,
+    require_one,
+    unless_empty,
+    unless_flag,
+)
 from connectors.testing.harness import Harness
 from connectors.testing.simulator_driver import PricedOrder
 from hub.vocabulary import LineKind, Order
@@ -15,10 +22,6 @@ COSTS = (
     PricedOrder("KWD", unit_price="0.115", discount="0.006", tax="0.017", total="0.356"),
     PricedOrder("EUR", unit_price="1234567.89", discount="0.07", tax="0.70", total="3703704.30"),
 )
-
-
-def _states_no_kinds(connector: type) -> str | None:
-    return None if getattr(connector, "states_line_kinds", None) else "it marks no kinds of lines"
 
 
 @case(PullOrders, unless=unless_flag("states_money", "it hides what its orders cost"))
@@ -57,7 +60,7 @@ def _require_cost(order: Order, cost: PricedOrder) -> None:
         require_equal(found, Decimal(wanted), what)
 
 
-@case(PullOrders, unless=_states_no_kinds)
+@case(PullOrders, unless=unless_empty("states_line_kinds", "it marks no kinds of lines"))
 async def lines_that_are_no_goods(harness: Harness) -> None:
     """Each kind of line of `states_line_kinds` is read as such, and goods beside it as goods."""
     driver, connector = harness.driver, harness.connector

@@ -1,10 +1,12 @@
 """Cases about shipments: the serials are there, and a repeat never ships twice."""
 
+from dataclasses import replace
+
 from connectors.contract import PullOrders, PushFulfillment
-from connectors.errors import NotFound
+from connectors.errors import NotFound, Rejected
 from connectors.testing.case import case, require, require_equal, require_raises, unless_flag
 from connectors.testing.harness import Harness
-from hub.vocabulary import Order
+from hub.vocabulary import FulfillmentLine, Order
 
 # Signs that GS1 allows in a serial (AI 21, character set 82) and that need care on the way.
 ODD_SERIALS = ('21/A-%3F"x', "A,B;C", "<b>&+_*=")
@@ -111,6 +113,26 @@ async def an_unknown_order_is_not_shipped(harness: Harness) -> None:
     require_equal(harness.driver.shipments(shipment.order_ref), 0, "shipments of the other order")
 
 
+@case(PushFulfillment, PullOrders)
+async def goods_without_serials_leave(harness: Harness) -> None:
+    """A line that names a quantity and no serials leaves once, or is Rejected by a channel."""
+    harness.driver.list_article("CAM", 9)
+    order = await _sold(harness, 2)
+    bare = FulfillmentLine(order_line_ref=order.lines[0].ref, quantity=2)
+    shipment = replace(harness.shipment(order, (), "F1"), lines=(bare,))
+    if not harness.connector.ships_without_serials:
+        with require_raises(Rejected, "units without serials (ships_without_serials is False)"):
+            await harness.connector.push_fulfillment(shipment)
+        require_equal(harness.driver.shipments(order.ref), 0, "shipments after the refusal")
+        return
+    for _ in range(2):
+        await harness.connector.push_fulfillment(shipment)
+    require_equal(harness.driver.shipments(order.ref), 1, "so many shipments")
+    read = await harness.connector.read_order(order.ref)
+    left = (read.state.value, read.lines[0].fulfilled)
+    require_equal(left, ("fulfilled", 2), "the order afterwards (FulfillmentLine.units)")
+
+
 CASES = (
     a_shipment_is_reported_once,
     serials_are_shown_there,
@@ -118,4 +140,5 @@ CASES = (
     an_order_in_two_parcels,
     a_shipment_whose_answer_is_lost,
     an_unknown_order_is_not_shipped,
+    goods_without_serials_leave,
 )

@@ -1,5 +1,7 @@
 """Cases about orders of two lines, orders in one moment, and orders of other channels."""
 
+from dataclasses import replace
+
 from connectors.contract import (
     PullOrders,
     PullReturns,
@@ -119,6 +121,40 @@ async def a_line_leaves_alone(harness: Harness) -> None:
         require_equal(left, {"CAM": 2, "LENS": 3}, "what left of the lines")
 
 
+@case(PushFulfillment, PullOrders)
+async def both_lines_leave_together(harness: Harness) -> None:
+    """One shipment of two lines, reported twice: each left once, with its own serials."""
+    driver = harness.driver
+    order = await harness.connector.read_order(_two_lines(harness))
+    gone = {
+        line.ref: tuple(f"{line.sku}-{number}" for number in range(line.quantity))
+        for line in order.lines
+    }
+    shipment = replace(
+        _part(harness, order, 0, ()),
+        lines=tuple(
+            FulfillmentLine(order_line_ref=ref, serials=serials) for ref, serials in gone.items()
+        ),
+    )
+    for _ in range(2):
+        await harness.connector.push_fulfillment(shipment)
+    after = await harness.connector.read_order(order.ref)
+    require_equal(after.state, OrderState.FULFILLED, "the order after all of it left")
+    left = {line.ref: line.fulfilled for line in after.lines}
+    require_equal(left, {ref: len(serials) for ref, serials in gone.items()}, "what left of lines")
+    if not harness.connector.stores_serials:
+        return
+    shown = sorted(driver.serials_shown(order.ref))
+    require_equal(shown, sorted(each for serials in gone.values() for each in serials), "serials")
+    by_line = driver.serials_by_line(order.ref)
+    for ref, serials in gone.items() if by_line is not None else ():
+        require_equal(sorted(by_line.get(ref, ())), sorted(serials), "the serials of one line")
+    for line in after.lines:
+        if line.shown_serials is not None and getattr(harness.connector, "shows_serials", False):
+            wanted = sorted(gone[line.ref])
+            require_equal(sorted(line.shown_serials), wanted, "the serials read with their line")
+
+
 @case(PullOrders)
 async def packed_is_not_shipped(harness: Harness) -> None:
     """What is packed has not left: nothing of it is fulfilled."""
@@ -152,6 +188,23 @@ async def the_returned_line_is_named(harness: Harness) -> None:
     require_equal(lost, taken_off, "by how many the order's lines were lowered (taken_off)")
 
 
+@case(PullReturns, PullOrders)
+async def kept_goods_do_not_come_back(harness: Harness) -> None:
+    """Money is paid back and the customer keeps the goods: nothing of it arrives or comes back."""
+    driver = harness.driver
+    order = await harness.connector.read_order(_two_lines(harness))
+    harness.clock.advance(30)
+    ref = driver.refund_kept(order.ref, 2, 1)
+    if ref is None:
+        raise NotApplicable("the channel does not say which refunded goods are kept")
+    found, _ = await harness.pull_all(returns=True)
+    back = require_one((each for each in found if each.ref == ref), "the refund")
+    line = require_one(back.lines, "its lines")
+    require_equal(line.order_line_ref, order.lines[1].ref, "its order line")
+    said = (line.quantity, line.refunded, line.comes_back, line.arrived, line.restock)
+    require_equal(said, (2, 2, False, 0, False), "of two units that are kept: the line")
+
+
 @case(PushStock, SnapshotStock, PullOrders)
 async def a_push_beside_an_open_order(harness: Harness) -> None:
     """An open order holds units: what is pushed is what can be sold, and the hold stays beside."""
@@ -163,7 +216,7 @@ async def a_push_beside_an_open_order(harness: Harness) -> None:
     require_equal(before, driver.quantity_shown("CAM"), "the snapshot beside an open order")
     for quantity, expected in ((5, before), (0, 5), (4, 0)):
         level = harness.level("CAM", quantity, remote, expected, key=str(quantity))
-        pushed = require_one(await harness.connector.push_stock([level]), "the answers")
+        pushed = require_one(await harness.push([level]), "the answers")
         require_equal((pushed.error, pushed.quantity), (None, quantity), "the answer")
         require_equal(driver.quantity_shown("CAM"), quantity, "what can be sold there")
         require_equal((await harness.stock())["CAM"], quantity, "the snapshot after the push")
@@ -174,7 +227,9 @@ CASES = (
     orders_in_one_moment,
     orders_of_other_channels,
     a_line_leaves_alone,
+    both_lines_leave_together,
     packed_is_not_shipped,
     the_returned_line_is_named,
+    kept_goods_do_not_come_back,
     a_push_beside_an_open_order,
 )

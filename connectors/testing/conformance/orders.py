@@ -9,6 +9,7 @@ from connectors.testing.case import (
     require_equal,
     require_one,
     require_raises,
+    unless_empty,
     unless_flag,
 )
 from connectors.testing.harness import Harness, in_another_time_zone, with_unknown_enum_values
@@ -276,11 +277,7 @@ async def staff_at_the_counter(harness: Harness) -> None:
     require_equal(alone, wanted, "who sold the orders read alone")
 
 
-def _states_holds(connector: type) -> str | None:
-    return None if getattr(connector, "states_holds", None) else "it states no holds of orders"
-
-
-@case(PullOrders, unless=_states_holds)
+@case(PullOrders, unless=unless_empty("states_holds", "it states no holds of orders"))
 async def held_orders_are_held(harness: Harness) -> None:
     """Nothing leaves of an order that the channel holds: each reason of `states_holds` is read."""
     driver, connector = harness.driver, harness.connector

@@ -141,7 +141,7 @@ async def an_odd_listing_stops_no_push(harness: Harness) -> None:
         levels.append(harness.level(sku, 3, remote, expected=7))
     recorded = Recorded()
     harness.transport.recorded = recorded
-    await harness.connector.push_stock(levels)
+    await harness.push(levels)
     harness.transport.recorded = None
     names = [["ONE", "TWO", "SIX"]] + [
         [level.remote[name] for level in levels] for name in levels[0].remote
@@ -154,7 +154,7 @@ async def an_odd_listing_stops_no_push(harness: Harness) -> None:
         odd = each.apply(place.record)
         harness.transport.replay = recorded.replay(place, odd, alone=True)
         try:
-            pushed = await harness.connector.push_stock(levels)
+            pushed = await harness.push(levels)
         except Exception as error:
             raise ConformanceFailure(f"{each}: the whole push ends with {error!r}") from error
         harness.transport.replay = None

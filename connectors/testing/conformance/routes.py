@@ -33,7 +33,7 @@ async def revoked_access(harness: Harness) -> None:
     if isinstance(harness.connector, PushStock):
         remote = harness.driver.list_article("CAM", 5)
         with require_raises(AuthFailed, "pushing stock"):
-            answers = await harness.connector.push_stock([harness.level("CAM", 6, remote, 5)])
+            answers = await harness.push([harness.level("CAM", 6, remote, 5)])
             if answers[0].error is not None:
                 raise answers[0].error
         require_equal(harness.driver.quantity_shown("CAM"), 5, "what is shown")

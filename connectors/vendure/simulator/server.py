@@ -183,7 +183,7 @@ class VendureSimulator(VendureShop):
             "createdAt": _instant(sale.placed_at),
             "updatedAt": _instant(sale.updated_at),
             "orderPlacedAt": _instant(sale.placed_at),
-            "customer": {"id": "7", **sale.buyer},
+            "customer": {"id": sale.customer, **sale.buyer} if sale.customer else None,
             "currencyCode": sale.currency,
             "total": paid - sum(line.tax for line in sale.lines),
             "totalWithTax": paid,
@@ -263,7 +263,8 @@ def _or_refusal(work: Callable[[], View]) -> View:
     try:
         return work()
     except SimulatorError as refusal:
-        return {"__typename": "Refusal", "errorCode": refusal.code, "message": str(refusal)}
+        kind = "".join(word.capitalize() for word in refusal.code.split("_"))
+        return {"__typename": kind, "errorCode": refusal.code, "message": str(refusal)}
 
 
 def _error(code: str, message: str) -> GraphQLError:

@@ -88,6 +88,7 @@ class Sale:
             ("firstName", "lastName", "phoneNumber", "emailAddress"), ""
         )
     )
+    customer: str | None = "7"
 
     def sent(self, line_id: str) -> int:
         """Return how many units of a line are in parcels."""

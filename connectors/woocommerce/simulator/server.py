@@ -124,13 +124,15 @@ class WooCommerceSimulator(Shop):
         asked = request.query_params
         if not self.knows_modified_after:
             asked = type(asked)([(k, v) for k, v in asked.multi_items() if "modified" not in k])
+        kind = "_gmt" if asked.get("dates_are_gmt") == "true" else ""
+        every = [self.shown_order(order) for order in self.orders.values()]
         found = [
             order
-            for order in self.orders.values()
-            if asked.get("modified_after", "") < order["date_modified_gmt"]
-            and order["date_modified_gmt"] < asked.get("modified_before", "9999")
-            and asked.get("after", "") < order["date_created_gmt"]
-            and order["date_created_gmt"] < asked.get("before", "9999")
+            for order in every
+            if asked.get("modified_after", "") < order[f"date_modified{kind}"]
+            and order[f"date_modified{kind}"] < asked.get("modified_before", "9999")
+            and asked.get("after", "") < order[f"date_created{kind}"]
+            and order[f"date_created{kind}"] < asked.get("before", "9999")
         ]
         return _page(request, found)
 
@@ -138,7 +140,7 @@ class WooCommerceSimulator(Shop):
         order = self.orders.get(request.path_params["id"])
         if order is None:
             return _failed(404, "woocommerce_rest_shop_order_invalid_id")
-        return JSONResponse(shown(order))
+        return JSONResponse(self.shown_order(order))
 
     async def _update_order(self, request: Request) -> Response:
         order, asked = self.orders.get(request.path_params["id"]), await request.json()
@@ -154,7 +156,7 @@ class WooCommerceSimulator(Shop):
             self.put_back(order)
         self.move(order, asked.get("status", order["status"]))
         self.touch(order)
-        return JSONResponse(shown(order))
+        return JSONResponse(self.shown_order(order))
 
     async def _refunds(self, request: Request) -> Response:
         if request.path_params["id"] not in self.orders:

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from starlette.routing import Route
@@ -17,6 +17,7 @@ class Shop(Simulator):
     def __init__(self, routes: list[Route], clock: Callable[[], datetime] | None) -> None:
         super().__init__(routes, clock)
         self.clock_is_fixed = clock is not None
+        self.zone: tzinfo = UTC  # the shop's own, which its times without "gmt" are in
         self.products: dict[int, dict[str, Any]] = {}
         self.orders: dict[int, dict[str, Any]] = {}
         self.notes: dict[int, list[dict[str, Any]]] = {}
@@ -134,7 +135,23 @@ class Shop(Simulator):
 
     def emit(self, topic: str, order: Mapping[str, Any]) -> None:
         """Announce an order with its whole body."""
-        self.send_webhook(topic, f"delivery-{self.next_id()}", json.dumps(shown(order)).encode())
+        self.send_webhook(
+            topic, f"delivery-{self.next_id()}", json.dumps(self.shown_order(order)).encode()
+        )
+
+    def in_local_time(self, stamp: str) -> str:
+        """Write a time of GMT as one of the shop's own zone."""
+        moment = datetime.fromisoformat(stamp).replace(tzinfo=UTC)
+        return moment.astimezone(self.zone).strftime("%Y-%m-%dT%H:%M:%S")
+
+    def shown_order(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy an order, as an answer does: each time stands there in GMT and in local time."""
+        times = ("date_created", "date_modified", "date_paid", "date_completed")
+        stamps = {name: order[f"{name}_gmt"] for name in times if order[f"{name}_gmt"]}
+        return {
+            **shown(order),
+            **{name: self.in_local_time(stamp) for name, stamp in stamps.items()},
+        }
 
     def _place(self, lines: list[dict[str, Any]], status: str, created_via: str) -> str:
         order = {

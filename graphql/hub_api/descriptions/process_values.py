@@ -31,7 +31,8 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "FIND": "Units that have their records are read.",
     },
     "MappingKind": {
-        "ORDER_STATE": "Order states of the channel.",
+        "ORDER_STATE": "Order states of the channel; `payment: WORD` and `shipment: WORD` map its "
+        "words for what is paid and what has left.",
         "RETURN_STATE": "Return states of the channel.",
         "CARRIER": "Carrier names of the channel.",
         "LINE_KIND": "Kinds of order lines, by SKU; by title for a line without one.",

@@ -38,6 +38,12 @@ class Webhooks:
         self._connector = connector
         self._clock = clock
 
+    async def serve(self, request: Request) -> Response:
+        """Answer a delivery, or a channel that asks whose address this is."""
+        if request.method == "POST":
+            return await self.receive(request)
+        return await self.answer(request)
+
     async def receive(self, request: Request) -> Response:
         """Answer one delivery."""
         code = request.path_params["channel"]

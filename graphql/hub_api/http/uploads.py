@@ -22,6 +22,7 @@ from hub.imports import Plan, Run
 from hub.imports.command import mapping
 from hub.settings import Settings
 from hub.storage.database import Database
+from hub_api.engine.wire import RequestError
 from hub_api.http.access import Access
 from hub_api.http.view import Unauthenticated
 
@@ -51,6 +52,8 @@ class Uploads:
             context.require(Scope.OPS, Scope.ADMIN)
         except Unauthenticated as error:
             return _refusal(401, "UNAUTHENTICATED", str(error), {"www-authenticate": "Bearer"})
+        except RequestError as error:  # a publishable key of pages elsewhere
+            return _refusal(error.status, "ORIGIN_NOT_ALLOWED", str(error))
         except Forbidden as refusal:
             return _refusal(403, refusal.code, str(refusal))
         with tempfile.NamedTemporaryFile(prefix="serial-hub-", delete=False) as spool:

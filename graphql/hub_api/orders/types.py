@@ -188,7 +188,13 @@ class Order:
     location_ref: str | None = strawberry.field(
         description="Where the channel wants it fulfilled, in its own reference."
     )
-    remote_state: str = strawberry.field(description="In the channel's own word.")
+    remote_state: str = strawberry.field(description="The channel's own word for the order.")
+    payment_state: str = strawberry.field(
+        description="The channel's own word for what is paid; empty where it has none."
+    )
+    shipment_state: str = strawberry.field(
+        description="The channel's own word for what has left; empty where it has none."
+    )
     at_counter: bool
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
     staff_ref: str | None = strawberry.field(
@@ -227,6 +233,8 @@ class Order:
             has_note=bool(row["has_note"]),
             location_ref=row["location_ref"],
             remote_state=row["remote_state"],
+            payment_state=row["payment_state"],
+            shipment_state=row["shipment_state"],
             at_counter=bool(row["at_counter"]),
             customer_ref=row["customer_ref"],
             staff_ref=row["staff_ref"],

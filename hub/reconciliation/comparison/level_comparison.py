@@ -7,7 +7,7 @@ listing was replaced, or is listed twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 import orjson
@@ -76,9 +76,17 @@ class _Batch:
 
 
 def levels(
-    tx: Transaction, channel: ChannelRow, observed: Sequence[ObservedLevel], now: datetime
+    tx: Transaction,
+    channel: ChannelRow,
+    observed: Sequence[ObservedLevel],
+    now: datetime,
+    settles: timedelta = timedelta(0),
 ) -> Seen:
-    """Compare the quantities that a channel shows with those that it should show."""
+    """Compare the quantities that a channel shows with those that it should show.
+
+    A quantity that the channel accepted within `settles` may not show yet: it is on its way.
+    """
+    settled = micros(now - settles)
     batch = _bound(tx, channel, observed)
     found = [(each, batch.level_of(each)) for each in observed]
     bound = [(each, level) for each, level in found if level is not None]
@@ -87,6 +95,7 @@ def levels(
         WrongLevel(level, each.quantity, desired[level["listing_id"]])
         for each, level in bound
         if _is_wrong(each, level, desired[level["listing_id"]])
+        and not (settles and (level["acknowledged_at"] or 0) > settled)
     ]
     causes = level_causes.explain(tx, channel, wrong)
     outcome = Seen(unbound=[each for each, level in found if level is None])

@@ -121,6 +121,10 @@ class ListingLevel(SQLModel, table=True):
     attempts: int = integer()
     state: str = Field(default="live", max_length=20)  # live, dead
     last_error: str | None = words()
+    job: str | None = Field(default=None, max_length=500)  # in which the channel processes it
+    job_version: int = integer()  # the version and the figure that the job sets
+    job_quantity: int | None = Field(default=None)
+    job_at: int | None = instant(nullable=True)
 
 
 class Order(SQLModel, table=True):
@@ -140,6 +144,8 @@ class Order(SQLModel, table=True):
     number: str = Field(max_length=100, index=True)
     state: str = Field(max_length=20)
     remote_state: str = Field(max_length=100)
+    payment_state: str = Field(default="", max_length=100)
+    shipment_state: str = Field(default="", max_length=100)
     at_counter: bool = Field(default=False)
     customer_ref: str | None = Field(default=None, max_length=200)
     staff_ref: str | None = Field(default=None, max_length=200)  # who sold it at the counter

@@ -113,6 +113,10 @@ class ListingLevelRow(TypedDict):
     attempts: int
     state: str
     last_error: str | None
+    job: str | None
+    job_version: int
+    job_quantity: int | None
+    job_at: int | None
 
 
 class OrderRow(TypedDict):
@@ -124,6 +128,8 @@ class OrderRow(TypedDict):
     number: str
     state: str
     remote_state: str
+    payment_state: str
+    shipment_state: str
     at_counter: bool
     customer_ref: str | None
     staff_ref: str | None

@@ -1,17 +1,25 @@
 """A connector begun from the template is a package of its own: the hub finds it, and it passes."""
 
 import asyncio
+import importlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from connectors.template import NameRefused, begin
+from connectors.template import AUTHS, NameRefused, begin
+from connectors.testing.case import NotApplicable
+from connectors.testing.conformance import CASES
+from connectors.testing.doors import HmacDoor
+from connectors.testing.harness import run_case
+from connectors.toolkit.signatures import HmacAuth
 from e2e.processes import api_process
 from hub.access import keys
 from hub.access.keys import Scope
@@ -67,6 +75,8 @@ def test_nothing_of_the_templates_name_is_left(made: Made) -> None:
         "serial_hub_big_shop/__init__.py",
         "serial_hub_big_shop/mapping.py",
         "serial_hub_big_shop/connector.py",
+        "serial_hub_big_shop/credentials.py",
+        "serial_hub_big_shop/door.py",
         "serial_hub_big_shop/driver.py",
         "serial_hub_big_shop/simulator.py",
         "tests/test_big_shop.py",
@@ -143,6 +153,68 @@ def test_a_running_hub_takes_an_account_of_it(
     assert isinstance(reported, dict)
     assert reported["connector"] == KEY_OF_IT, reported
     assert "push_fulfillment" in reported["capabilities"]
+
+
+ROWS = (
+    *("check-passes", "revoked-access", "expired-tokens-are-replaced", "secrets-do-not-show"),
+    *("errors-contain-no-secret", "every-status-maps-to-an-error", "quantities-are-set"),
+    *("a-shipment-whose-answer-is-lost", "pages-while-orders-change", "retry-after-is-respected"),
+)
+
+
+@pytest.mark.parametrize("auth", AUTHS)
+def test_each_way_to_be_let_in_gives_a_connector_that_passes(
+    auth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"let_in_by_{auth.replace('-', '_')}"
+    files = begin(name, tmp_path, auth)
+    text = "".join(each.read_text() for each in files)
+    assert "acme" not in text.casefold()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = importlib.import_module(f"serial_hub_{name}")
+    driver_module = importlib.import_module(f"serial_hub_{name}.driver")
+    spoken = "".join(part.capitalize() for part in name.split("_"))
+    connector, driver = getattr(package, spoken), getattr(driver_module, f"{spoken}Driver")
+    passed = []
+    for row in (each for each in CASES if each.name in ROWS):
+        try:
+            run_case(row, connector, driver)
+        except NotApplicable:
+            continue
+        passed.append(row.name)
+    left_out = set() if auth == "oauth2" else {"expired-tokens-are-replaced"}
+    assert set(passed) == set(ROWS) - left_out
+
+
+def test_an_unknown_way_to_be_let_in_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NameRefused, match="api-key, oauth2, hmac"):
+        begin("etsy", tmp_path / "new", "password")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("change", ["body", "path", "time"])
+def test_a_signed_request_that_was_changed_is_not_let_in(change: str) -> None:
+    door = HmacDoor()
+    auth = HmacAuth(door.key, door.secret, "x-twin")
+    request = httpx.Request("POST", "http://x/orders?page=1", content=b"{}")
+    signed = next(auth.auth_flow(request))
+    given = {"path": signed.url.path, "query": b"page=1", "body": b"{}"}
+    headers = dict(signed.headers)
+    assert let_in(door, headers, **given)
+    if change == "time":
+        headers["x-twin-timestamp"] = "1"
+    else:
+        given |= {"body": b"{ }"} if change == "body" else {"query": b"page=2"}
+    assert not let_in(door, headers, **given)
+
+
+def let_in(door: HmacDoor, headers: Any, path: str, query: bytes, body: bytes) -> bool:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": query, "headers": raw}
+    return asyncio.run(door.lets_in(Request(scope, receive)))
 
 
 @pytest.mark.parametrize(

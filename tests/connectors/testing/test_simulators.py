@@ -109,7 +109,7 @@ def test_faults_come_in_turn_and_only_where_they_are_meant() -> None:
     async def scenario() -> None:
         simulator = WarrantySimulator()
         simulator.add_unit("SN1", "P1")
-        headers = {"authorization": f"Bearer {simulator.token}"}
+        headers = {"authorization": f"Bearer {simulator.door.key}"}
         async with serve(simulator.app) as url, httpx.AsyncClient(headers=headers) as client:
             simulator.fail_next(Fault.RATE_LIMITED, containing="SN2")
             simulator.fail_next(Fault.SERVER_ERROR)
@@ -130,7 +130,7 @@ def test_a_registration_needs_its_key_and_keeps_it() -> None:
     async def scenario() -> None:
         simulator = WarrantySimulator()
         simulator.add_unit("SN1", "P1")
-        headers = {"authorization": f"Bearer {simulator.token}"}
+        headers = {"authorization": f"Bearer {simulator.door.key}"}
         async with serve(simulator.app) as url, httpx.AsyncClient(headers=headers) as client:
 
             async def register(key: str, sold_on: str) -> int:

@@ -64,7 +64,7 @@ def test_each_serial_gets_its_answer_in_order() -> None:
             WarrantyStatus.EXPIRED,
         ]
         assert answers[2].ends_on == answers[2].coverages[0].ends_on == date(2027, 1, 1)
-        simulator.token = "revoked"
+        simulator.door.revoke()
         with pytest.raises(AuthFailed):
             await connector.check()
 

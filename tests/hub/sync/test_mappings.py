@@ -90,6 +90,43 @@ def test_a_word_with_several_meanings_is_shown_with_each_and_its_number(world: W
     assert [(each.target, each.times) for each in words] == [("pending", 3)]
 
 
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        ("payment: on account", OrderState.OPEN),
+        ("shipment: Queued", OrderState.CANCELLED),
+        ("placed", OrderState.DRAFT),
+    ],
+)
+def test_each_word_of_an_order_is_mapped_by_its_name(
+    world: World, source: str, state: OrderState
+) -> None:
+    _, _, channel = stage(world)
+    put(world, MappingKind.ORDER_STATE, **{source: state})
+    stated = {"payment_state": "ON ACCOUNT", "shipment_state": "QUEUED"}
+    order = world.order("o-1", remote_state="placed", state=OrderState.PENDING, **stated)
+    world.accept(again(world, channel), order)
+    assert world.value("SELECT state FROM sales_order") == state
+    kept = "SELECT remote_state, payment_state, shipment_state FROM sales_order"
+    assert list(world.rows(kept)[0].values()) == ["placed", "ON ACCOUNT", "QUEUED"]
+    words = world.read(lambda tx: mappings.words(tx, "rec", MappingKind.ORDER_STATE))
+    assert {each.source: each.times for each in words} == {
+        "placed": 1,
+        "payment: ON ACCOUNT": 1,
+        "shipment: QUEUED": 1,
+    }
+    assert [each.mapped for each in words if each.source.casefold() == source.casefold()] == [True]
+
+
+def test_the_word_for_the_order_goes_before_the_others(world: World) -> None:
+    _, _, channel = stage(world)
+    wanted = {"placed": "open", "payment: VOIDED": "cancelled"}
+    put(world, MappingKind.ORDER_STATE, **wanted)
+    order = world.order("o-1", remote_state="placed", payment_state="VOIDED")
+    world.accept(again(world, channel), order)
+    assert world.value("SELECT state FROM sales_order") == "open"
+
+
 def test_the_words_of_a_channel_are_listed_with_what_they_are_taken_for(world: World) -> None:
     _, _, channel = stage(world)
     for number, word in enumerate(("open", "open", "odd")):

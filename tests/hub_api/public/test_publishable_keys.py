@@ -1,6 +1,7 @@
 """Publishable keys: pages of their origins ask trusted documents over public fields, no more."""
 
 import hashlib
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -185,6 +186,28 @@ def test_a_key_is_taken_from_pages_of_its_origins_only(world: World) -> None:
             assert error["extensions"]["code"] == "ORIGIN_NOT_ALLOWED"
 
     play(world, story)
+
+
+def test_a_publishable_key_opens_no_other_door(world: World) -> None:
+    async def story(hub: Hub) -> None:
+        shopper = await page(hub)
+        for origin in (SHOP, "https://evil.example"):
+            shopper.http.headers["origin"] = origin
+            answer = await shopper.http.post("/imports?location=WH", content=b"serial\nSN-1\n")
+            assert answer.status_code == 403
+            assert "access-control-allow-origin" not in answer.headers
+            for path in ("/graphql/schema.graphql", "/graphql/possibleTypes.json"):
+                assert (await shopper.http.get(path)).status_code == 403
+        key = shopper.http.headers["authorization"].partition(" ")[2]
+        form = await shopper.http.get("/console/login")
+        token = re.search('name="csrf" value="([^"]+)"', form.text)
+        assert token is not None
+        given = {"csrf": token[1], "key": key, "next": "/console/"}
+        refused = await shopper.http.post("/console/login", data=given)
+        assert refused.status_code == 403
+
+    play(world, story)
+    assert world.rows("SELECT id FROM unit") == []
 
 
 def test_browsers_are_let_through_for_the_origins_of_keys(world: World) -> None:

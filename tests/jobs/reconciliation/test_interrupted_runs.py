@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -82,10 +83,14 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     compare_levels, compare_orders = level_comparison.levels, order_comparison.compare
 
     def levels_compared(
-        tx: Transaction, channel: ChannelRow, observed: Sequence[ObservedLevel], now: datetime
+        tx: Transaction,
+        channel: ChannelRow,
+        observed: Sequence[ObservedLevel],
+        *rest: Any,
+        **named: Any,
     ) -> Seen:
         found.extend(each.sku for each in observed)
-        return compare_levels(tx, channel, observed, now)
+        return compare_levels(tx, channel, observed, *rest, **named)
 
     def orders_compared(tx: Transaction, look: Look, batch: Sequence[Order]) -> list[Compared]:
         found.extend(each.ref for each in batch)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, Field, HttpUrl, SecretStr
 
 from connectors.contract import (
     Connector,
@@ -39,6 +39,7 @@ from connectors.toolkit.json_fields import list_field, nodes_of
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
 
+from .credentials import Credentials, described
 from .mapping import (
     ARTICLES,
     ORDERS,
@@ -53,13 +54,10 @@ from .mapping import (
 PER_PAGE = 50
 
 
-class AcmeSettings(BaseModel):
-    """One shop. Secrets are `SecretStr`; a name that is not here is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class AcmeSettings(Credentials):
+    """One shop: its address, its credentials, and how fast it may be asked."""
 
     base_url: HttpUrl = Field(description="https://shop.example")
-    token: SecretStr
     webhook_secret: SecretStr
     calls_per_second: float = Field(4.0, gt=0)
 
@@ -86,19 +84,16 @@ class Acme(
     @classmethod
     def remote(cls, settings: AcmeSettings) -> Remote:
         """Describe the API. Nothing is asked here."""
-        return Remote(
-            base_url=str(settings.base_url).rstrip("/"),
-            headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
-            calls_per_second=settings.calls_per_second,
-        )
+        base_url = str(settings.base_url).rstrip("/")
+        return described(settings, base_url, settings.calls_per_second)
 
     async def check(self) -> None:
-        """Read one order and one article: the token has to open both."""
+        """Read one order and one article: the credentials have to open both."""
         try:
             for path in ("/orders", "/stock"):
                 await self.api.json_object("GET", path, params={"limit": 1})
         except AuthFailed as refusal:
-            raise AuthFailed(f"{refusal}: the token must read orders and stock") from refusal
+            raise AuthFailed(f"{refusal}: they must open orders and stock") from refusal
 
     async def pull_orders(self, cursor: str) -> Page[Order]:
         """Return the next orders by their time of change."""
@@ -165,7 +160,11 @@ class Acme(
         """Report a shipment. The key makes a repeat the same shipment."""
         body = {
             "lines": [
-                {"line_id": line.order_line_ref, "serials": list(line.serials)}
+                {
+                    "line_id": line.order_line_ref,
+                    "quantity": line.units,
+                    "serials": list(line.serials),
+                }
                 for line in fulfillment.lines
             ],
             "carrier": fulfillment.carrier,
@@ -200,7 +199,7 @@ class Acme(
     async def _changed(self, name: str, cursor: str) -> tuple[list[Any], IncrementalCursor, bool]:
         """Read a page of what changed; the pass overlaps, so that nothing is skipped."""
         position = IncrementalCursor.resume(cursor, datetime.now(UTC))
-        params: dict[str, Any] = {"limit": PER_PAGE, "sort": "changed_at"}
+        params: dict[str, Any] = {"limit": PER_PAGE, "sort": "lastModifiedAt"}
         if position.since is not None:
             params["changed_from"] = stamp(position.since)
         if position.after is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.toolkit.json_fields import identity, records, text, time, whole
+from connectors.toolkit.json_fields import child, identity, records, text, time, whole
 from connectors.toolkit.records import RecordReader
 from hub.vocabulary import (
     ObservedLevel,
@@ -56,14 +56,15 @@ def parse_order(order: Mapping[str, Any]) -> Order:
             )
             for line in records(order, "lines", required=True)
         ),
-        placed_at=time(order, "placed_at"),
+        placed_at=time(order, "createdAt"),
         updated_at=changed_at(order),
+        customer_ref=text(child(order, "customer"), "id") or None,
     )
 
 
 def changed_at(record: Mapping[str, Any]) -> datetime:
     """Return when an order or a return changed last."""
-    return time(record, "changed_at", "placed_at")
+    return time(record, "lastModifiedAt", "createdAt")
 
 
 def parse_return(back: Mapping[str, Any]) -> Return:

@@ -2,152 +2,155 @@
 
 An honest simulator refuses what the real one refuses. Write it from the channel's
 documentation, not
-from your connector: what both get wrong, no test will find.
+from your connector: what both get wrong, no test will find. It has the methods of
+`SimulatorDriver` that say what happens in the shop, so that its driver needs none.
 """
 
-import hashlib
-import hmac
-import json
 import operator
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from connectors.testing.simulator import Simulator, Webhook
+from connectors.testing.record_twin import Record, Records, RecordTwin, Refusal, route
+from connectors.testing.simulator_driver import Buyer
+from hub.vocabulary import HoldReason
 
-Handler = Callable[[Request], Awaitable[Response]]
-Record = dict[str, Any]
+from .door import door
+
+BOUNDS = {
+    "changed_from": ("lastModifiedAt", operator.ge),
+    "placed_from": ("createdAt", operator.ge),
+    "placed_to": ("createdAt", operator.le),
+}
 
 
-class AcmeSimulator(Simulator):
-    """One shop with one token. `articles`, `orders` and `returns` may be looked at."""
+class AcmeSimulator(RecordTwin):
+    """One shop. `articles`, `orders` and `returns` may be looked at."""
 
-    def __init__(
-        self,
-        token: str = "twin-acme-token",
-        webhook_secret: str = "twin-acme-secret",
-        clock: Callable[[], datetime] | None = None,
-    ) -> None:
-        self.token = token
-        self.webhook_secret = webhook_secret
-        self.articles: dict[str, Record] = {}
-        self.orders: dict[str, Record] = {}
-        self.returns: dict[str, Record] = {}
-        self.shipments: dict[str, list[Record]] = {}
-        self._keys: dict[str, tuple[bytes, Record]] = {}
-        super().__init__(self._routes(), clock)
+    webhook_secret = "twin-acme-secret"
+    webhook_prefix = "x-acme"
+
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        super().__init__(door(), clock)
+        self.articles, self.orders = self.records("article"), self.records("order")
+        self.returns = self.records("return")
+        self.parcels: dict[str, list[Record]] = {}
 
     def settings(self, url: str) -> dict[str, Any]:
         """Return the settings with which the connector reaches this simulator."""
-        return {
-            "base_url": url,
-            "token": self.token,
-            "webhook_secret": self.webhook_secret,
-            "calls_per_second": 1000,
-        }
+        return {**super().settings(url), "webhook_secret": self.webhook_secret}
 
-    def add_article(self, sku: str, quantity: int) -> str:
-        """Put an article on sale; returns its id."""
-        ref = str(self.next_id())
-        self.articles[ref] = {"id": ref, "sku": sku, "title": sku, "quantity": quantity}
-        return ref
+    # What happens in the shop.
 
     def article(self, sku: str) -> Record:
         """Return an article by its SKU."""
         return next(each for each in self.articles.values() if each["sku"] == sku)
 
-    def place_order(self, *wanted: tuple[str, int]) -> str:
+    def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
+        """Put an article on sale; returns its references."""
+        return {"article_id": self.articles.add(sku=sku, title=sku, quantity=quantity)["id"]}
+
+    def missing_article(self) -> Mapping[str, str]:
+        """Return the references of no article."""
+        return {"article_id": "9"}
+
+    def quantity_shown(self, sku: str) -> int:
+        """Return the quantity that can be sold."""
+        return int(self.article(sku)["quantity"])
+
+    def foreign_edit(self, sku: str, quantity: int) -> None:
+        """Change the stock behind the hub's back."""
+        self.article(sku)["quantity"] = quantity
+
+    def place_order_of(self, lines: Sequence[tuple[str, int]]) -> str:
         """Sell articles, as SKU and quantity, that are paid; returns the order's id."""
-        ref, at, lines = str(self.next_id()), self._stamp(), []
-        for sku, quantity in wanted:
+        sold = []
+        for sku, quantity in lines:
             self.article(sku)["quantity"] -= quantity
             line = {"id": str(self.next_id()), "sku": sku, "quantity": quantity, "shipped": 0}
-            lines.append(line)
-        times = {"placed_at": at, "changed_at": at}
-        self.orders[ref] = {"id": ref, "status": "to_ship", "lines": lines, **times}
-        self.emit("order.placed", ref)
+            sold.append(line)
+        ref = str(self.orders.add(status="to_ship", lines=sold)["id"])
+        self.announce("order.placed", {"order_id": ref})
         return ref
 
     def set_status(self, ref: str, status: str) -> None:
         """Let somebody move an order."""
-        self.orders[ref] |= {"status": status, "changed_at": self._stamp()}
-        self.emit("order.changed", ref)
+        self.orders.change(ref, status=status)
+        self.trigger_webhook(ref)
 
-    def create_return(
-        self, order: str, quantity: int, serials: Sequence[str] = (), of_line: int = 0
-    ) -> str:
+    def hold_order(self, ref: str, reason: HoldReason) -> None:
+        """Let an order wait for its money."""
+        self.set_status(ref, "unpaid")
+
+    def free_order(self, ref: str) -> None:
+        """Let the money come in."""
+        self.set_status(ref, "to_ship")
+
+    def cancel_order(self, ref: str) -> None:
+        """Let somebody cancel an order."""
+        self.set_status(ref, "cancelled")
+
+    def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
+        """Write down who bought."""
+        account = str(buyer.number) if buyer.number else None
+        person = {"id": account, "name": buyer.name, "email": buyer.email}
+        self.orders[ref]["customer"] = {**person, "address": buyer.street}
+        return account
+
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         """Take units of a line of an order back and refund them; returns the return's id."""
-        line = self.orders[order]["lines"][of_line]
-        back = {"line_id": line["id"], "quantity": quantity, "serials": list(serials)}
-        ref, at = str(self.next_id()), self._stamp()
-        named = {"id": ref, "order_id": order, "status": "done", "lines": [back]}
-        self.returns[ref] = {**named, "refunded_at": at, "changed_at": at}
-        return ref
+        back = {"line_id": self.orders[ref]["lines"][line]["id"], "quantity": quantity}
+        lines = [{**back, "serials": list(serials)}]
+        made = self.returns.add(order_id=ref, status="done", lines=lines, refunded_at=self.stamp())
+        return str(made["id"])
 
-    def emit(self, topic: str, order: str) -> None:
-        """Announce an order."""
-        self.send_webhook(topic, f"hook-{self.next_id()}", json.dumps({"order_id": order}).encode())
+    def shipments(self, ref: str) -> int:
+        """Count the shipments of an order."""
+        return len(self.parcels.get(ref, []))
 
-    def sign(self, webhook: Webhook) -> Mapping[str, str]:
-        """Sign the raw body."""
-        digest = hmac.new(self.webhook_secret.encode(), webhook.body, hashlib.sha256).hexdigest()
-        return {
-            "x-acme-signature": digest,
-            "x-acme-delivery": webhook.id,
-            "x-acme-topic": webhook.topic,
-        }
+    def serials_shown(self, ref: str) -> Sequence[str]:
+        """Return the serials that people see at an order."""
+        lines = [line for each in self.parcels.get(ref, []) for line in each["lines"]]
+        return [serial for line in lines for serial in line["serials"]]
 
-    def _routes(self) -> list[Route]:
-        table: list[tuple[str, str, Handler]] = [
-            ("GET", "/orders", self._list_of("orders", lambda: self.orders)),
-            ("GET", "/orders/{id}", self._order),
-            ("GET", "/orders/{id}/returns", self._returns_of),
-            ("POST", "/orders/{id}/shipments", self._ship),
-            ("GET", "/returns", self._list_of("returns", lambda: self.returns)),
-            ("GET", "/stock", self._list_of("stock", lambda: self.articles)),
-            ("POST", "/stock/batch", self._set),
-        ]
-        return [Route(path, self._guard(call), methods=[verb]) for verb, path, call in table]
+    def trigger_webhook(self, ref: str) -> None:
+        """Announce that an order changed."""
+        self.announce("order.changed", {"order_id": ref})
 
-    def _guard(self, call: Handler) -> Handler:
-        async def guarded(request: Request) -> Response:
-            if request.headers.get("authorization") != f"Bearer {self.token}":
-                return JSONResponse({"error": "unauthorized"}, 401)
-            if "id" in request.path_params and request.path_params["id"] not in self.orders:
-                return JSONResponse({"error": "no such order"}, 404)
-            return await call(request)
+    # What the shop answers.
 
-        return guarded
+    @route("GET", "/orders")
+    async def list_orders(self, request: Request) -> Any:
+        """Answer with a page of orders."""
+        return _page("orders", self.orders, request.query_params)
 
-    def _list_of(self, name: str, records: Callable[[], Mapping[str, Record]]) -> Handler:
-        """Answer with a page; its cursor is the place of its last item in the order of the list."""
+    @route("GET", "/returns")
+    async def list_returns(self, request: Request) -> Any:
+        """Answer with a page of returns."""
+        return _page("returns", self.returns, request.query_params)
 
-        async def page(request: Request) -> Response:
-            asked = request.query_params
-            sort = asked.get("sort", "id")
-            found = [each for each in records().values() if _fits(each, asked)]
-            keyed = sorted((f"{each[sort]}|{each['id']:>20}", each) for each in found)
-            rest = [pair for pair in keyed if pair[0] > asked.get("after", "")]
-            shown = rest[: int(asked.get("limit", "50"))]
-            following = shown[-1][0] if len(rest) > len(shown) else None
-            return JSONResponse({name: [each for _, each in shown], "next": following})
+    @route("GET", "/stock")
+    async def list_stock(self, request: Request) -> Any:
+        """Answer with a page of articles."""
+        return _page("stock", self.articles, request.query_params)
 
-        return page
+    @route("GET", "/orders/{ref}")
+    async def order(self, request: Request) -> Any:
+        """Answer with an order."""
+        return self.orders[request.path_params["ref"]]
 
-    async def _order(self, request: Request) -> Response:
-        return JSONResponse(self.orders[request.path_params["id"]])
+    @route("GET", "/orders/{ref}/returns")
+    async def returns_of(self, request: Request) -> Any:
+        """Answer with the returns of an order."""
+        order = self.orders[request.path_params["ref"]]
+        return {"returns": self.returns.where(f'order_id = "{order["id"]}"')}
 
-    async def _returns_of(self, request: Request) -> Response:
-        order = request.path_params["id"]
-        found = [each for each in self.returns.values() if each["order_id"] == order]
-        return JSONResponse({"returns": found})
-
-    async def _set(self, request: Request) -> Response:
-        return JSONResponse({"results": [self._level(e) for e in (await request.json())["items"]]})
+    @route("POST", "/stock/batch")
+    async def set_stock(self, request: Request) -> Any:
+        """Compare and set quantities; each item is answered for itself."""
+        return {"results": [self._level(each) for each in (await request.json())["items"]]}
 
     def _level(self, asked: Record) -> Record:
         article = self.articles.get(asked["article_id"])
@@ -161,44 +164,42 @@ class AcmeSimulator(Simulator):
         article["quantity"] = asked["quantity"]
         return {"quantity": article["quantity"]}
 
-    async def _ship(self, request: Request) -> Response:
-        order, body = self.orders[request.path_params["id"]], await request.body()
+    @route("POST", "/orders/{ref}/shipments")
+    async def ship(self, request: Request) -> Any:
+        """Record a shipment; its key makes a repeat the same one."""
+        order, asked = self.orders[request.path_params["ref"]], await request.json()
         key = request.headers.get("idempotency-key")
-        if not key:
-            return JSONResponse({"error": "Idempotency-Key is required"}, 400)
-        if key in self._keys:
-            known, made = self._keys[key]
-            if known != body:
-                return JSONResponse({"error": "key used for other content"}, 422)
-            return JSONResponse(made)
-        asked = json.loads(body)
+        return self.once(key, await request.body(), lambda: self._shipped(order, asked))
+
+    def _shipped(self, order: Record, asked: Record) -> Record:
         lines = {line["id"]: line for line in order["lines"]}
         for each in asked["lines"]:
             line = lines.get(each["line_id"])
-            if line is None or line["shipped"] + len(each["serials"]) > line["quantity"]:
-                return JSONResponse({"error": "no such line, or more than it has"}, 422)
+            if line is None or line["shipped"] + each["quantity"] > line["quantity"]:
+                raise Refusal(422, {"error": "no such line, or more than it has"})
         for each in asked["lines"]:
-            lines[each["line_id"]]["shipped"] += len(each["serials"])
-        made = {"id": str(self.next_id()), **asked}
-        self._keys[key] = (body, made)
-        self.shipments.setdefault(order["id"], []).append(made)
+            lines[each["line_id"]]["shipped"] += each["quantity"]
+        parcel = {"id": str(self.next_id()), **asked}
+        self.parcels.setdefault(order["id"], []).append(parcel)
         whole = all(line["shipped"] == line["quantity"] for line in order["lines"])
         self.set_status(order["id"], "shipped" if whole else order["status"])
-        return JSONResponse(made, 201)
+        return parcel
 
-    def _stamp(self) -> str:
-        text = self.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        return text.replace("+00:00", "Z")
+
+def _page(name: str, records: Records, asked: Mapping[str, str]) -> Record:
+    """Return a page; its cursor is the place of its last item in the order of the list."""
+    sort = asked.get("sort", "id")
+    found = [each for each in records.values() if _fits(each, asked)]
+    keyed = sorted((f"{each[sort]}|{each['id']:>20}", each["id"]) for each in found)
+    rest = [pair for pair in keyed if pair[0] > asked.get("after", "")]
+    shown = rest[: int(asked.get("limit", "50"))]
+    following = shown[-1][0] if len(rest) > len(shown) else None
+    return {name: [records[ref] for _, ref in shown], "next": following}
 
 
 def _fits(record: Record, asked: Mapping[str, str]) -> bool:
-    bounds = {
-        "changed_from": ("changed_at", operator.ge),
-        "placed_from": ("placed_at", operator.ge),
-        "placed_to": ("placed_at", operator.le),
-    }
     return all(
         compare(record[field], asked[name])
-        for name, (field, compare) in bounds.items()
+        for name, (field, compare) in BOUNDS.items()
         if name in asked
     )

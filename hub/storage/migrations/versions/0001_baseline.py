@@ -954,6 +954,12 @@ def _sales_order() -> None:
         sa.Column("number", sa.String(length=100), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("remote_state", sa.String(length=100), nullable=False),
+        sa.Column(
+            "payment_state", sa.String(length=100), server_default=sa.text("''"), nullable=False
+        ),
+        sa.Column(
+            "shipment_state", sa.String(length=100), server_default=sa.text("''"), nullable=False
+        ),
         sa.Column("at_counter", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("customer_ref", sa.String(length=200), nullable=True),
         sa.Column("staff_ref", sa.String(length=200), nullable=True),
@@ -1198,6 +1204,10 @@ def _listing_level() -> None:
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=20), server_default=sa.text("'live'"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("job", sa.String(length=500), nullable=True),
+        sa.Column("job_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("job_quantity", sa.Integer(), nullable=True),
+        sa.Column("job_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["channel_id"],
             ["channel.id"],
