@@ -24,7 +24,9 @@ from connectors.exchanged import WebhookCall as WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    BuyerMessage,
     Cancellation,
+    Contact,
     Device,
     DeviceQuestion,
     Fulfillment,
@@ -94,6 +96,9 @@ class PullOrders(ABC):
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset()
     """The reasons that it states why nothing of an order may leave; it hides the others."""
 
+    states_staff: ClassVar[bool] = False
+    """Whether its orders can name who sold them at the counter (`staff_ref`)."""
+
     states_drafts: ClassVar[bool] = False
     """Whether it lists orders that are not placed, such as abandoned checkouts."""
 
@@ -144,6 +149,9 @@ class CancelOrders(ABC):
 
     restocks_cancelled: ClassVar[bool] = True
     """Whether the channel itself adds the cancelled units to what it shows."""
+
+    pays_back_cancelled: ClassVar[bool] = False
+    """Whether the channel pays back what was paid for an order that it cancels."""
 
     @abstractmethod
     async def cancel_order(self, cancellation: Cancellation) -> str:
@@ -222,6 +230,9 @@ class PushFulfillment(ABC):
 
     stores_serials: ClassVar[bool] = True
     """Whether the channel shows the serials of each order line of a shipment."""
+
+    reports_whole_orders: ClassVar[bool] = False
+    """Whether it wants `other_parcels`: the channel takes all parcels of an order at once."""
 
     ships_without_serials: ClassVar[bool] = True
     """Whether it takes lines that name a quantity only; one that recognizes a shipment by its
@@ -366,6 +377,32 @@ class LookupDevice(ABC):
         """Return the registered record of a device; None where it is not registered."""
 
 
+class ReadContacts(ABC):
+    """The channel shows how to reach the buyer of an order; asked only when a recall needs it."""
+
+    @abstractmethod
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Return how to reach the buyer of an order; None where the order shows no address.
+
+        Raises NotFound for an unknown order. Errors name no part of a contact.
+        """
+
+
+class MessageBuyers(ABC):
+    """The channel hides how to reach its buyers, and carries messages to them itself."""
+
+    message_chars_max: ClassVar[int] = 2_000
+    """Most characters of one message; the connector shortens a longer one."""
+
+    @abstractmethod
+    async def message_buyer(self, message: BuyerMessage) -> str:
+        """Send one message to the buyer of an order, and return a reference of it.
+
+        Safe to repeat where the channel lets that be seen. Raises NotFound for an unknown order,
+        Rejected where the channel does not carry messages about it.
+        """
+
+
 class SendNotice(ABC):
     """The channel carries messages to people: mail, text messages, an app."""
 
@@ -393,6 +430,8 @@ CAPABILITIES: tuple[type, ...] = (
     RegisterWarranty,
     PushEvents,
     LookupDevice,
+    ReadContacts,
+    MessageBuyers,
     SendNotice,
 )
 

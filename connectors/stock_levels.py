@@ -1,9 +1,9 @@
-"""Stock levels without references: reported as NotFound before a batch is sent."""
+"""Stock levels that are not sent: those without references, and those of untracked listings."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.contract import PushedLevel
-from connectors.errors import ConnectorError, NotFound
+from connectors.errors import ConnectorError, NotFound, Rejected
 from hub.vocabulary import StockLevel
 
 
@@ -21,6 +21,17 @@ def bound(
         if not level.remote.get(reference)
     ]
     return able, lost
+
+
+def untracked(what: str) -> Rejected:
+    """Return the refusal of a level whose listing's quantity the channel does not keep.
+
+    Keeping it is a decision of the shop: no push switches it on. `what` names the listing there.
+    """
+    return Rejected(
+        f"the channel keeps no quantity of {what}: switch that on there, or take the listing off "
+        "this channel"
+    )
 
 
 async def push_each(

@@ -11,28 +11,18 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-
 from connectors import (
-    CancelOrders,
     Connector,
-    ConnectorError,
     PushedLevel,
     PushEvents,
-    PushFulfillment,
     PushStock,
-    RegisterWarranty,
-    SendNotice,
 )
 from connectors.remote import STARTED_WAIT_SECONDS, rate_limit_wait
 from hub import cases
 from hub.after_sales import warranty_answers
 from hub.cases import CaseKind
-from hub.clock import micros, moment
-from hub.orders import TOPIC as FULFILLMENT
-from hub.orders.oversell import TOPIC as CANCELLATION
-from hub.orders.oversell import still_wanted
-from hub.recalls import notices, people
+from hub.clock import micros
+from hub.recalls import contacts, notices
 from hub.reconciliation import healing
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
@@ -40,24 +30,18 @@ from hub.sync import (
     channels,
     circuit,
     listings,
-    mappings,
     outbox,
     push_log,
-    registrations,
     streams,
 )
 from hub.sync.circuit import CircuitState
 from hub.sync.leases import FACTS, LEVELS, Fences
 from hub.sync.listings import LeasedLevel
 from hub.vocabulary import (
-    Cancellation,
-    Fulfillment,
-    FulfillmentLine,
-    Notice,
-    Registration,
     Warranty,
 )
 from jobs import event_push, leases, level_push, probes, push_attempts
+from jobs.facts.delivery import Answer, ShownContact, deliver
 from jobs.probes import judged, judged_levels
 from jobs.recovery import (
     Decision,
@@ -308,7 +292,7 @@ async def _push_fact(
     batch.begin(fact["seq"])
     try:
         async with leases.one_call():
-            answer = await _deliver(runtime, channel, connector, fact)
+            answer = await deliver(runtime, channel, connector, fact)
     except Exception as error:
         failed = await judged(runtime, channel, error)
         outcome = lambda tx: _fact_failed(tx, runtime, channel, fact, failed)  # noqa: E731
@@ -317,76 +301,19 @@ async def _push_fact(
     await batch.settle([fact["seq"]], outcome)
 
 
-async def _deliver(
-    runtime: Runtime, channel: ChannelRow, connector: Connector[Any], fact: OutboxRow
-) -> str | Warranty:
-    payload = orjson.loads(fact["payload"])
-    if fact["topic"] == FULFILLMENT and isinstance(connector, PushFulfillment):
-        return await connector.push_fulfillment(_fulfillment(channel, payload))
-    if fact["topic"] == CANCELLATION and isinstance(connector, CancelOrders):
-        if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
-            return "no longer needed: the order can be served, or is cancelled"
-        return await connector.cancel_order(Cancellation(**payload))
-    if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
-        asked = await runtime.database.read(
-            lambda tx: warranty_answers.question(tx, payload["unit"])
-        )
-        assert asked is not None  # the channel was chosen by the unit's manufacturer
-        return await connector.register_warranty(
-            Registration(
-                reference=fact["id"],
-                serial=asked[1].serial,
-                product=asked[1].product,
-                sold_on=moment(payload["sold_at"]).date(),
-            )
-        )
-    if fact["topic"] == notices.TOPIC and isinstance(connector, SendNotice):
-        return await _send_notice(runtime, connector, payload["notice"])
-    raise TypeError(f"{channel['connector']} can not be sent a {fact['topic']}")
-
-
-async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) -> str:
-    """Send one message; the contact of the person is unsealed here and stored nowhere."""
-    draft = await runtime.database.read(lambda tx: notices.message(tx, notice_id))
-    if draft is None:
-        return ""  # the person was erased, or was notified meanwhile
-    contact = people.contact_of(runtime.connections.unseal(draft.sealed))
-    notice = Notice(
-        reference=draft.reference, contact=contact, subject=draft.subject, text=draft.text
-    )
-    try:
-        return await connector.send_notice(notice)
-    except ConnectorError as error:
-        # The remote's text may repeat the address, and it ends in logs and cases.
-        error.args = (people.redacted(str(error), contact), *error.args[1:])
-        raise
-
-
-def _fulfillment(channel: ChannelRow, payload: dict[str, Any]) -> Fulfillment:
-    return Fulfillment(
-        reference=payload["reference"],
-        order_ref=payload["order_ref"],
-        lines=tuple(
-            FulfillmentLine(order_line_ref=ref, serials=tuple(serials))
-            for ref, serials in payload["lines"].items()
-        ),
-        shipped_at=moment(payload["shipped_at"]),
-        carrier=mappings.carrier(channel, payload["carrier"]),
-        tracking=payload["tracking"],
-        other_line_refs=tuple(payload.get("other_lines", ())),
-    )
-
-
 def _fact_arrived(
-    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, answer: str | Warranty
+    tx: Transaction, runtime: Runtime, channel: ChannelRow, fact: OutboxRow, answer: Answer
 ) -> None:
     now = runtime.clock()
-    text = answer if isinstance(answer, str) else str(answer.status)
+    text = str(answer.status) if isinstance(answer, Warranty) else str(answer)
     if not outbox.sent(tx, fact, text, now):
         return
     push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, None, text)], now)
     if fact["topic"] == notices.TOPIC and text:
         notices.sent(tx, fact["subject"], text, now)
+    if isinstance(answer, ShownContact) and runtime.vault is not None:
+        context = runtime.context("contacts")
+        contacts.keep(tx, context, runtime.vault, fact["subject"], answer.contact)
     if isinstance(answer, Warranty):
         warranty_answers.remember(tx, fact["subject"], channel["id"], answer, now)
     reached(tx, channel, now, fact["topic"])
@@ -405,7 +332,7 @@ def _fact_failed(
         outbox.retry(tx, fact, decision.error, decision.due_at, now, counted=decision.counted)
     elif outbox.give_up(tx, fact, decision.error, now):
         healing.refused_fact(tx, fact, decision.error)
-        if fact["topic"] == notices.TOPIC:
+        if fact["topic"] in notices.TOPICS:
             notices.failed(tx, fact["subject"], now)
         what = f"a {fact['topic']}"
         report_dead(tx, channel, fact["subject"], what, decision, now)

@@ -35,6 +35,8 @@ class Runtime:
     database: Database
     connections: Connections
     clock: Callable[[], datetime] = now
+    vault: Vault | None = None
+    """What seals contacts that channels show; None where nothing is kept."""
     holder: str = field(default_factory=_own_name)
     flights: SingleFlight = field(default_factory=SingleFlight)
     lease: timedelta = LEASE
@@ -76,7 +78,7 @@ class Runtime:
             shared_rate_limits.stores(database, vault, clock),
             (egress or Egress()).transport,
         )
-        return cls(database, connections, clock=clock, **more)
+        return cls(database, connections, clock=clock, vault=vault, **more)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

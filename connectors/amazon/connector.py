@@ -13,8 +13,11 @@ programme: its shipments are the orders, and their packages are named with seria
 
 Quantities are those of the seller's own stock: what Amazon keeps (FBA) is neither shown nor set.
 
+Returns come by a report that is ordered every so often (`connectors.amazon.returns`), those of a
+location of External Fulfillment by their own list (`connectors.amazon.external_returns`).
+
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), report a
-shipment without a tracking number, see orders older than two years, or read returns.
+shipment without a tracking number, see orders older than two years, cancel or pay back.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +27,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from connectors.amazon.external_fulfillment import ExternalFulfillment, Location
+from connectors.amazon.external_inventory import LocationInventory
+from connectors.amazon.external_returns import LocationReturns
 from connectors.amazon.fulfillment import EasyShipParcel, fetch_order, push_fulfillment
 from connectors.amazon.mapping import (
     BUDGETS,
@@ -38,9 +43,12 @@ from connectors.amazon.mapping import (
     parse_order,
     read_rate_limits,
     request_object,
+    shipment_refs,
     sold_by_seller,
 )
+from connectors.amazon.messages import message_buyer
 from connectors.amazon.queue import Queue, region_of
+from connectors.amazon.returns import ReturnReports
 from connectors.amazon.stock import (
     FEED_POLL_SECONDS,
     Shop,
@@ -49,9 +57,11 @@ from connectors.amazon.stock import (
 )
 from connectors.contract import (
     Connector,
+    MessageBuyers,
     OrderRef,
     Page,
     PullOrders,
+    PullReturns,
     PushedLevel,
     PushFulfillment,
     PushStock,
@@ -69,7 +79,15 @@ from connectors.toolkit.json_fields import nodes_of
 from connectors.toolkit.sigv4 import SigningKey
 from connectors.toolkit.tokens import Token, TokenAuth, oauth
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    BuyerMessage,
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 ORDERS_PER_PAGE = 100
 KEPT = timedelta(days=729)  # Amazon shows two years of orders
@@ -102,6 +120,9 @@ class AmazonSettings(BaseModel):
     queue_region: str | None = Field(None, description="Where the queue's address names none")
     queue_access_key_id: str | None = None
     queue_secret_access_key: SecretStr | None = None
+    returns_report_minutes: float = Field(
+        60.0, ge=0, description="How often a report of returns is ordered"
+    )
     feed_poll_seconds: float = Field(FEED_POLL_SECONDS, gt=0, le=30)
     calls_per_second: float = Field(10.0, gt=0)
 
@@ -113,8 +134,6 @@ class AmazonSettings(BaseModel):
             raise ValueError(f"a queue needs {missing} too")
         if self.queue_url and not (self.queue_region or region_of(self.queue_url)):
             raise ValueError("queue_region must name the region of the queue")
-        if self.external_fulfillment and self.queue_url:
-            raise ValueError("ORDER_CHANGE names no shipments: external_fulfillment has no queue")
         if self.external_fulfillment and self.easy_ship:
             raise ValueError("a shipment of external_fulfillment is booked without easy_ship")
         return self
@@ -123,11 +142,13 @@ class AmazonSettings(BaseModel):
 class Amazon(
     Connector[AmazonSettings],
     PullOrders,
+    PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveQueue,
+    MessageBuyers,
 ):
     """One seller: the orders that it ships itself, and its listings by SKU."""
 
@@ -141,6 +162,7 @@ class Amazon(
     settings_model: ClassVar[type[BaseModel]] = AmazonSettings
     levels_max: ClassVar[int] = LEVELS_MAX
     orders_name_serials: ClassVar[bool] = True
+    reports_whole_orders: ClassVar[bool] = True  # those of External Fulfillment
     stores_serials: ClassVar[bool] = False  # but for Easy Ship and External Fulfillment
 
     def __init__(self, settings: AmazonSettings, api: RemoteApi) -> None:
@@ -151,6 +173,12 @@ class Amazon(
         self._location: Location | None = None
         if settings.external_fulfillment:
             self._location = Location(api, settings.external_fulfillment)
+        self._reports = ReturnReports(
+            api=api,
+            marketplaces=settings.marketplace_ids,
+            every=timedelta(minutes=settings.returns_report_minutes),
+            poll_seconds=settings.feed_poll_seconds,
+        )
         self._queue: Queue | None = None
         if settings.queue_url and settings.queue_secret_access_key:
             self._queue = Queue(
@@ -242,6 +270,20 @@ class Amazon(
         orders = READER.each(found, self._ours)
         return Page(orders.items, walk_.cursor(), more, orders.unreadable)
 
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the returns that changed: of the location, or of the report that is done."""
+        now = datetime.now(UTC)
+        if self._location is not None:
+            return await self._returns_of_location().pull(cursor, now - SETTLED)
+        return await self._reports.pull(cursor, now)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns of one shipment of the location; the report alone knows the others."""
+        if self._location is not None:
+            return await self._returns_of_location().of_shipment(order_ref)
+        await self.read_order(order_ref)
+        return ()
+
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships, or one shipment of the location."""
         if self._location is not None:
@@ -275,7 +317,11 @@ class Amazon(
                 return
 
     async def snapshot_stock(self) -> AsyncIterator[ObservedLevel | UnreadableRecord]:
-        """Yield the quantity of every listing that the seller serves."""
+        """Yield the quantity of every listing that the seller, or the location, serves."""
+        if self._location is not None:
+            async for level in self._inventory().snapshot(iterate_listings(self._shop)):
+                yield level
+            return
         async for item in iterate_listings(self._shop):
             for level in ITEMS.either(item, parse_listing):
                 yield level
@@ -283,15 +329,22 @@ class Amazon(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Read, compare, and set what differs: one by one, or in a feed where it is many."""
         able, lost = bound(levels, "sku")
+        if self._location is not None:
+            return [*lost, *(await self._inventory().push(able) if able else [])]
         return [*lost, *(await push_levels(self._shop, able) if able else [])]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Confirm the shipment, book the Easy Ship parcel, or name the packages of a location."""
         if self._location is not None:
-            await self._location.push_fulfillment(fulfillment)
-            return f"Amazon shipment {fulfillment.order_ref}"
+            return await self._location.push_fulfillment(fulfillment)
         await push_fulfillment(self.api, fulfillment, self.settings.easy_ship)
         return f"Amazon order {fulfillment.order_ref}"
+
+    async def message_buyer(self, message: BuyerMessage) -> str:
+        """Send a message to the buyer of an order; a location's shipments have no such call."""
+        if self._location is not None:
+            raise Rejected("a shipment of External Fulfillment: Amazon carries no message about it")
+        return await message_buyer(self.api, message)
 
     async def receive(self) -> Sequence[QueueMessage]:
         """Take notices from the queue of the seller, where there is one."""
@@ -303,7 +356,9 @@ class Amazon(
             await self._queue.delete(receipts)
 
     def read(self, topic: str, body: bytes) -> Sequence[OrderRef]:
-        """Name the order of an ORDER_CHANGE."""
+        """Name the order of an ORDER_CHANGE, or the shipment whose status changed."""
+        if self._location is not None:
+            return shipment_refs(topic, body, self._location.id)
         return order_refs(topic, body)
 
     async def _orders(
@@ -315,6 +370,14 @@ class Amazon(
             **({"paginationToken": after} if after else {}),
         )
         return nodes_of(answer, "orders", required=False), next_token(answer)
+
+    def _inventory(self) -> LocationInventory:
+        assert self._location is not None
+        return LocationInventory(self.api, self._location.id)
+
+    def _returns_of_location(self) -> LocationReturns:
+        assert self._location is not None
+        return LocationReturns(self.api, self._location.id, self._location.shipment)
 
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that Amazon ships, or of another marketplace."""

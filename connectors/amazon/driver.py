@@ -15,6 +15,7 @@ _CONTRACTS = {
     "ordersV0": "/orders/v0",
     "listingsItems_2021-08-01": "/listings",
     "feeds_2021-06-30": "/feeds",
+    "reports_2021-06-30": "/reports",
     "sellers": "/sellers",
     "easyShip_2022-03-23": "/easyShip",
 }
@@ -26,6 +27,8 @@ class AmazonDriver(SkuSimulatorDriver):
     key = "amazon"
     orders_for_pages = 230
     time_resolution = timedelta(milliseconds=1)
+    returns_resolution = timedelta(days=1)
+    returns_are_json = False
     enum_fields = frozenset({"fulfillmentStatus"})
     official: ClassVar[Sequence[OfficialContract]] = tuple(
         OfficialContract(f"amazon-sp-api/oas3/{name}.json", "", within)
@@ -93,6 +96,14 @@ class AmazonDriver(SkuSimulatorDriver):
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.simulator.place_order({sku: len(serials)}, serials={sku: list(serials)})
+
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        item = self.simulator.orders[ref]["orderItems"][line]
+        desk = self.simulator.report_desk
+        return desk.take_back(ref, item["product"]["sellerSku"], quantity, delivered=True)
+
+    def buyer_messages(self) -> int:
+        return len(self.simulator.messages)
 
     def write_to_queue(self, body: str) -> None:
         self.simulator.queue.put(body)

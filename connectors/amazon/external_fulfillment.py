@@ -11,6 +11,7 @@ The list of shipments is by status, so a pass reads one status after the other, 
 A shipment that changes meanwhile has changed after that window, and is in the next one.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.amazon.fulfillment import parcel_number
 from connectors.amazon.mapping import next_token, request_object, serial_numbers
 from connectors.amazon.shipment_money import with_money, with_price
+from connectors.amazon.status_walk import next_page, window
 from connectors.errors import NotOurs, Rejected
 from connectors.remote import RemoteApi
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
 from connectors.toolkit.json_fields import child, identity, nodes_of, records, text, whole
 from connectors.toolkit.records import Batch, RecordReader
 from connectors.unreadable import UnreadableRecord
-from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState
+from hub.vocabulary import Fulfillment, Order, OrderLine, OrderState, Parcel
 
 READER = RecordReader("order", ref="id")
 SHIPMENTS = "/externalFulfillment/2024-09-11/shipments"
@@ -73,6 +75,11 @@ class Location:
         self._api = api
         self._settings = settings
 
+    @property
+    def id(self) -> str:
+        """Return the location as Amazon names it."""
+        return self._settings.location_id
+
     async def check(self) -> None:
         """Read one shipment that is new."""
         await self._page("ACCEPTED", maxResults="1")
@@ -80,30 +87,15 @@ class Location:
     async def pull(
         self, position: IncrementalCursor
     ) -> tuple[Batch[Order], IncrementalCursor, bool]:
-        """Read the next page of a pass: its shipments, the pass after it, and whether it goes on.
+        """Read the next page of a pass: its shipments, what comes after it, and whether at once."""
+        ends = window(position, "lastUpdatedAfter", "lastUpdatedBefore")
+        asked = {name: stamp(at) for name, at in ends.items()}
 
-        The cursor of a page is its status, and the token that Amazon gave for it, if any.
-        """
-        status, _, token = (position.after or f"{STATUSES[0]} ").partition(" ")
-        asked = {"lastUpdatedBefore": stamp(position.until - timedelta(milliseconds=1))}
-        asked |= {"lastUpdatedAfter": stamp(position.since)} if position.since else {}
-        try:
-            shipments, token = await self._listed(status, asked, token)
-        except Rejected:
-            if not token:
-                raise
-            # Nobody says how long a token lives: after a long outage the status is read anew.
-            shipments, token = await self._listed(status, asked, "")
-        following = STATUSES.index(status) + 1
-        after = f"{status} {token}" if token else None
-        if after is None and following < len(STATUSES):
-            after = f"{STATUSES[following]} "
-        # A pass that has seen its own end ends early; this one has to come past every status.
-        last = position.until - timedelta(milliseconds=1)
-        times = READER.times(shipments, changed_at)
-        newest = max((min(each, last) for each in times), default=None)
-        position, more = position.step(newest, after)
-        return READER.each(shipments, self._ours), position, more
+        async def ask(status: str, token: str) -> tuple[Sequence[Any], str]:
+            return await self._listed(status, asked, token)
+
+        found, position, more = await next_page(position, STATUSES, ask, READER, changed_at)
+        return READER.each(found, self._ours), position, more
 
     async def placed(
         self, since: datetime, until: datetime
@@ -126,35 +118,51 @@ class Location:
 
     async def read(self, ref: str) -> Order:
         """Read one shipment."""
-        return READER.one(await self._shipment(ref), parse_order, ref)
+        return READER.one(await self.shipment(ref), parse_order, ref)
 
     def _ours(self, shipment: Shipment) -> Order | None:
         """Read a shipment; None for one of another location."""
         here = shipment.get("locationId") in (None, self._settings.location_id)
         return parse_order(shipment) if here else None
 
-    async def push_fulfillment(self, fulfillment: Fulfillment) -> None:
-        """Name the package of a shipment and its serials, and tell that it left."""
-        shipment = await self._shipment(fulfillment.order_ref)
+    async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
+        """Name the packages of a shipment and their serials, and report that they left.
+
+        Amazon takes the packages of a shipment together: before the last parcel left, nothing is
+        reported. Returns what was done, for people.
+        """
+        shipment = await self.shipment(fulfillment.order_ref)
         if shipment["status"] == "CANCELLED":
             raise Rejected("the shipment was cancelled at Amazon")
-        wanted = self._package(shipment, fulfillment)
-        known = _known(shipment, wanted)
-        if known is None:
+        parcels: list[Fulfillment | Parcel] = [fulfillment, *fulfillment.other_parcels]
+        parcels = sorted((each for each in parcels if each.lines), key=lambda each: each.reference)
+        if missing := _missing(shipment, parcels):
+            return f"Amazon shipment {fulfillment.order_ref} waits for {missing} more units"
+        wanted = [self._package(shipment, each) for each in parcels]
+        known: Sequence[Package] = _known(shipment, wanted)
+        if not known:
             await self._confirm(shipment)
             path = f"{_path(shipment)}/packages"
-            await self._api.request("POST", path, json={"packages": [wanted]})
+            await self._api.request("POST", path, json={"packages": wanted})
             known = wanted
-        elif _serials(known) != _serials(wanted):
-            if known.get("status") in GONE or shipment["status"] in GONE:
+        for there, package, parcel in zip(known, wanted, parcels, strict=True):
+            await self._told(shipment, there, package, parcel)
+        return f"Amazon shipment {fulfillment.order_ref}"
+
+    async def _told(
+        self, shipment: Shipment, there: Package, wanted: Package, parcel: Fulfillment | Parcel
+    ) -> None:
+        """Correct the serials of a package that is there, and report that it left."""
+        if _serials(there) != _serials(wanted):
+            if there.get("status") in GONE or shipment["status"] in GONE:
                 raise Rejected("the package has left with other serials than these")
-            known = {**known, "packageLineItems": wanted["packageLineItems"]}
-            path = f"{_path(shipment)}/packages/{quote(known['id'], safe='')}"
+            there = {**there, "packageLineItems": wanted["packageLineItems"]}
+            path = f"{_path(shipment)}/packages/{quote(there['id'], safe='')}"
             # One that is left out stays as it is: its state is not for a change of its content.
-            content = {name: value for name, value in known.items() if name != "status"}
+            content = {name: value for name, value in there.items() if name != "status"}
             await self._api.request("PUT", path, json=content)
         if (shipment.get("shippingInfo") or {}).get("shippingType") == OWN_CARRIER:
-            await self._leave(shipment, known, fulfillment)
+            await self._leave(shipment, there, parcel)
 
     async def _confirm(self, shipment: Shipment) -> None:
         if shipment["status"] not in UNCONFIRMED:
@@ -167,7 +175,9 @@ class Location:
         asked = {"operation": "CONFIRM"}
         await self._api.request("POST", _path(shipment), params=asked, json={"lineItems": lines})
 
-    async def _leave(self, shipment: Shipment, package: Package, left: Fulfillment) -> None:
+    async def _leave(
+        self, shipment: Shipment, package: Package, left: Fulfillment | Parcel
+    ) -> None:
         """Tell carrier and tracking number of a package, and that it left."""
         status = package.get("status")
         if status not in LABELLED:
@@ -196,15 +206,10 @@ class Location:
             path = f"{_path(shipment)}/packages/{quote(package['id'], safe='')}"
             await self._api.request("PATCH", path, json={"status": "SHIPPED"})
 
-    def _package(self, shipment: Shipment, left: Fulfillment) -> dict[str, Any]:
-        """Describe the package in which a whole shipment leaves."""
+    def _package(self, shipment: Shipment, left: Fulfillment | Parcel) -> dict[str, Any]:
+        """Describe the package of one parcel."""
         lines = {line["shipmentLineItemId"]: line for line in shipment["lineItems"]}
         serials = {line.order_line_ref: line.serials for line in left.lines if line.serials}
-        for ref in {*lines, *serials}:
-            there, packed = _quantity(lines[ref]) if ref in lines else 0, serials.get(ref, ())
-            if there != len(packed):
-                message = f"line {ref} has {there} units and {len(packed)} are packed"
-                raise Rejected(f"a shipment leaves Amazon's location as a whole: {message}")
         sides = (self._settings.length_cm, self._settings.width_cm, self._settings.height_cm)
         return {
             "id": parcel_number(left.reference),
@@ -219,7 +224,8 @@ class Location:
             "packageLineItems": [_item(lines[ref], named) for ref, named in serials.items()],
         }
 
-    async def _shipment(self, ref: str) -> Shipment:
+    async def shipment(self, ref: str) -> Shipment:
+        """Return a shipment as Amazon has it now; raises NotOurs for one of another location."""
         shipment = await request_object(self._api, "GET", f"{SHIPMENTS}/{quote(ref, safe='')}")
         if shipment.get("locationId") != self._settings.location_id:
             raise NotOurs(f"shipment {ref} is of another location")
@@ -294,17 +300,40 @@ def _item(line: Mapping[str, Any], serials: Sequence[str]) -> dict[str, Any]:
     return item
 
 
-def _known(shipment: Shipment, wanted: Package) -> Package | None:
-    """Find the package that is there: ours, or the only one, if somebody else packed the same."""
-    packages = _live(shipment)
-    for package in packages:
-        if package.get("id") == wanted["id"]:
-            return package
-    if not packages:
-        return None
-    if len(packages) > 1 or _content(packages[0]) != _content(wanted):
+def _missing(shipment: Shipment, parcels: Sequence[Fulfillment | Parcel]) -> int:
+    """Count the units of a shipment that have not left.
+
+    Raises Rejected where more left of a line than it has, or something that it does not have.
+    """
+    packed: Counter[str] = Counter()
+    for parcel in parcels:
+        packed.update({line.order_line_ref: len(line.serials) for line in parcel.lines})
+    there = {line["shipmentLineItemId"]: _quantity(line) for line in shipment["lineItems"]}
+    for ref, units in packed.items():
+        if units > there.get(ref, 0):
+            message = f"line {ref} has {there.get(ref, 0)} units and {units} are packed"
+            raise Rejected(f"a shipment leaves Amazon's location as a whole: {message}")
+    return sum(there.values()) - packed.total()
+
+
+def _known(shipment: Shipment, wanted: Sequence[Package]) -> list[Package]:
+    """Find the packages that are there, in the order of those wanted; none where none is.
+
+    A package is ours by its id, or by its content, if somebody else packed the same.
+    """
+    there = {str(each.get("id")): each for each in _live(shipment)}
+    if not there:
+        return []
+    found = {each["id"]: there.pop(each["id"]) for each in wanted if each["id"] in there}
+    for each in wanted:
+        if each["id"] not in found:
+            same = next((ref for ref in there if _content(there[ref]) == _content(each)), None)
+            if same is None:
+                break
+            found[each["id"]] = there.pop(same)
+    if there or len(found) < len(wanted):
         raise Rejected("the shipment was packed otherwise at Amazon: name its serials there")
-    return packages[0]
+    return [found[each["id"]] for each in wanted]
 
 
 def _live(shipment: Shipment) -> list[Package]:

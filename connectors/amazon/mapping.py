@@ -19,7 +19,10 @@ ORDERS = "/orders/2026-01-01/orders"
 LISTINGS = "/listings/2021-08-01/items"
 FEEDS = "/feeds/2021-06-30/feeds"
 DOCUMENTS = "/feeds/2021-06-30/documents"
+REPORTS = "/reports/2021-06-30/reports"
+REPORT_DOCUMENTS = "/reports/2021-06-30/documents"
 CONFIRMATIONS = "/orders/v0/orders"
+MESSAGES = "/messaging/v1/orders"
 SELLERS = "/sellers/v1/marketplaceParticipations"
 EASY_SHIP = "/easyShip/2022-03-23"
 
@@ -43,6 +46,7 @@ TYPE_DEFAULT = "PRODUCT"  # what every listing is at least
 BY_AMAZON = "AMAZON"
 OWN_STOCK = "DEFAULT"  # the fulfillment channel of what the seller ships
 ORDER_CHANGE = "ORDER_CHANGE"
+SHIPMENT_CHANGE = "EXTERNAL_FULFILLMENT_SHIPMENT_STATUS_CHANGE"
 
 # The default usage plans of the contract: calls a second, and how many may come at once.
 PLANS: Mapping[str, tuple[float, float]] = {
@@ -56,7 +60,11 @@ PLANS: Mapping[str, tuple[float, float]] = {
     f"DELETE {FEEDS}/": (2, 15),
     f"POST {DOCUMENTS}": (0.5, 15),
     f"GET {DOCUMENTS}/": (0.0222, 10),
+    f"POST {REPORTS}": (0.0167, 15),
+    f"GET {REPORTS}/": (2, 15),
+    f"GET {REPORT_DOCUMENTS}/": (0.0167, 15),
     f"POST {CONFIRMATIONS}/": (2, 10),
+    f"POST {MESSAGES}/": (1, 5),
     f"GET {SELLERS}": (0.016, 15),
     f"GET {EASY_SHIP}/": (1, 5),
     f"POST {EASY_SHIP}/": (1, 5),
@@ -202,6 +210,17 @@ def parse_listing(item: Mapping[str, Any]) -> ObservedLevel | None:
     )
 
 
+def parse_named(item: Mapping[str, Any]) -> ObservedLevel:
+    """Read what a listing is called, whoever serves it; its quantity is not its own."""
+    summaries = records(item, "summaries")
+    return ObservedLevel(
+        sku=identity(item, "sku"),
+        quantity=0,
+        remote={"sku": identity(item, "sku"), "product_type": product_type(item, TYPE_DEFAULT)},
+        title=text(summaries[0], "itemName") if summaries else "",
+    )
+
+
 def stocked_by_amazon(item: Mapping[str, Any]) -> bool:
     """Say whether a listing is only served from Amazon's warehouses."""
     places = records(item, "fulfillmentAvailability")
@@ -219,22 +238,39 @@ def parse_notice(body: bytes) -> tuple[WebhookCall, Mapping[str, Any]] | None:
         said = said["detail"]
     if not isinstance(said, dict):
         return None
-    metadata = said.get("NotificationMetadata")
-    ref = metadata.get("NotificationId") if isinstance(metadata, dict) else None
+    metadata = _part(said, "NotificationMetadata")
+    ref = _part(metadata, "NotificationId")
     if not isinstance(ref, str) or not ref:
         return None
-    return WebhookCall(ref, str(said.get("NotificationType") or "")), said
+    return WebhookCall(ref, str(_part(said, "NotificationType") or "")), said
+
+
+def _part(found: Any, name: str) -> Any:
+    """Return a field of a notice; newer kinds of notices begin their names in lower case."""
+    if not isinstance(found, dict):
+        return None
+    return found.get(name, found.get(f"{name[0].lower()}{name[1:]}"))
 
 
 def order_refs(topic: str, body: bytes) -> tuple[OrderRef, ...]:
     """Name the order of an ORDER_CHANGE, unless it leaves Amazon's own warehouses."""
     found = parse_notice(body)
-    payload = found[1].get("Payload") if found and topic == ORDER_CHANGE else None
-    change = payload.get("OrderChangeNotification") if isinstance(payload, dict) else None
-    if not isinstance(change, dict):
+    payload = _part(found[1], "Payload") if found and topic == ORDER_CHANGE else None
+    change = _part(payload, "OrderChangeNotification")
+    if _part(_part(change, "Summary"), "FulfillmentType") == "AFN":
         return ()
-    summary = change.get("Summary")
-    if isinstance(summary, dict) and summary.get("FulfillmentType") == "AFN":
+    return _refs(_part(change, "AmazonOrderId"))
+
+
+def shipment_refs(topic: str, body: bytes, location: str) -> tuple[OrderRef, ...]:
+    """Name the shipment of a change of its status, unless it is of another location."""
+    found = parse_notice(body)
+    payload = _part(found[1], "Payload") if found and topic == SHIPMENT_CHANGE else None
+    change = _part(payload, "ExternalFulfillmentShipmentNotification")
+    if _part(change, "LocationId") not in (None, location):
         return ()
-    ref = change.get("AmazonOrderId")
+    return _refs(_part(change, "ShipmentId"))
+
+
+def _refs(ref: Any) -> tuple[OrderRef, ...]:
     return (OrderRef(ref),) if isinstance(ref, str) and ref else ()

@@ -6,15 +6,14 @@ it was not begun in time. Two feeds at once could arrive in the wrong order: the
 """
 
 import asyncio
-import gzip
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from connectors.amazon.documents import document_content
 from connectors.amazon.mapping import (
     DOCUMENTS,
     FEEDS,
@@ -53,7 +52,6 @@ FEED_KIND = "application/json; charset=UTF-8"
 FEED_SECONDS_MAX = 240.0
 FEED_POLL_SECONDS = 5.0
 ANOTHER_FEED_SECONDS = 60.0
-REPORT_BYTES_MAX = 16 * 1024 * 1024
 ENDED_IN_VAIN = frozenset({"CANCELLED", "FATAL"})
 SHOWN = "summaries,fulfillmentAvailability"
 
@@ -291,25 +289,15 @@ async def _ended(shop: Shop, feed: str) -> Mapping[str, Any]:
 async def _issues(shop: Shop, document: str) -> dict[int, list[Mapping[str, Any]]]:
     """Read the report of a feed: the errors of each message by its number."""
     place = await request_object(shop.api, "GET", f"{DOCUMENTS}/{quote(document, safe='')}")
-    content = (await shop.api.request("GET", place["url"], auth=None)).content
+    content = await document_content(shop.api, place)
     try:
-        if place.get("compressionAlgorithm") == "GZIP" and content[:2] == b"\x1f\x8b":
-            content = _unpacked(content)
         report = parsed_json(content)
         found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for issue in report["issues"]:
             if issue.get("severity") == "ERROR":
                 found[int(issue.get("messageId") or 0)].append(issue)
-    except (ValueError, LookupError, TypeError, EOFError, OSError, zlib.error) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise Unknown("the report of a feed can not be read") from error
     if found[0]:  # about the feed as a whole
         raise _refused(found[0])
     return found
-
-
-def _unpacked(content: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    plain = unpacker.decompress(content, REPORT_BYTES_MAX)
-    if unpacker.unconsumed_tail:
-        raise gzip.BadGzipFile("too long")
-    return plain

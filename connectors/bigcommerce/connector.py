@@ -40,32 +40,34 @@ from connectors.bigcommerce.mapping import (
 )
 from connectors.bigcommerce.returns import RETURNS, read_refunds
 from connectors.bigcommerce.stock import items, push_levels
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
-from connectors.errors import AuthFailed, NotFound, NotOurs
+from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import identity, records, whole
+from connectors.toolkit.json_fields import child, identity, records, text, whole
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -76,6 +78,8 @@ from hub.vocabulary import (
 )
 
 ORDERS_PER_PAGE = 50
+CANCELLED = 5
+SHIPPED = frozenset({2, 3, 10})  # shipped, partially shipped, completed
 BEGINNING = datetime(2009, 1, 1, tzinfo=UTC)
 WITH_LINES = {"include": "consignments.line_items", "consignment_structure": "object"}
 
@@ -100,14 +104,17 @@ class BigCommerce(
     Connector[BigCommerceSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One store: its orders, and the stock of one location."""
 
+    restocks_cancelled: ClassVar[bool] = False  # unless a setting of the store says so
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.DIGITAL, LineKind.GIFT_CARD}
@@ -171,6 +178,21 @@ class BigCommerce(
         path = f"/v2/orders/{quote(order_ref, safe='')}"
         order = await self.api.json_object("GET", path, params=WITH_LINES)
         return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is; what was paid is for a person to pay back."""
+        path = f"/v2/orders/{quote(cancellation.order_ref, safe='')}"
+        order = await self.api.json_object("GET", path)
+        if order.get("status_id") in SHIPPED:
+            raise Rejected("the order is shipped, in part or in full")
+        if order.get("status_id") != CANCELLED:
+            await self.api.json_object("PUT", path, json={"status_id": CANCELLED})
+        return f"BigCommerce order {cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the buyer of an order is billed."""
+        path = f"/v2/orders/{quote(order_ref, safe='')}"
+        return ORDERS.one(await self.api.json_object("GET", path), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -284,3 +306,11 @@ class BigCommerce(
             order.attach("products", await request_list(self.api, path, limit=250))
             lines = records(order, "products")
         return lines
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    billed = child(order, "billing_address")
+    language = text(order, "customer_locale", "en")
+    return shown_contact(
+        text(billed, "email"), text(billed, "phone"), full_name(billed), language or "en"
+    )

@@ -41,6 +41,11 @@ class BigCommerceDriver(SimulatorDriver):
         identity = self.simulator.items[self.simulator.add_item(sku, quantity)]["identity"]
         return {name: str(identity[name]) for name in ("variant_id", "product_id")}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        billed = {"first_name": first, "last_name": last, "email": email, "phone": phone}
+        self.simulator.orders[int(ref)]["billing_address"] = billed
+
     def missing_article(self) -> Mapping[str, str]:
         return {"variant_id": "9", "product_id": "9"}
 

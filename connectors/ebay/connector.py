@@ -11,34 +11,39 @@ order of its list; it keeps two years of them. eBay has no field for serials: th
 which unit left for which line. No name or mark of a buyer is kept.
 
 Notifications are signed with keys that are fetched by their id, and the challenge of a new address
-is answered. EU and UK sellers must sign calls for refunds; none is made here.
+is answered. EU and UK sellers must sign calls that pay back; none is signed here, so that eBay
+refuses their cancellations.
+
+Returns are read with Post-Order (`connectors.ebay.returns`), which eBay's sandbox does not have.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), set what an
-offer limits on its own unless the listing names its ``offer_id``, sell items listed outside the
-Inventory API, or read refunds and returns.
+offer limits on its own unless the listing names its ``offer_id``, or sell items listed outside the
+Inventory API.
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
-    PushedLevel,
+    PullReturns,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.ebay.auth import RefreshTokenAuth
 from connectors.ebay.fulfillment import push_fulfillment
@@ -55,23 +60,49 @@ from connectors.ebay.mapping import (
     shown_quantity,
     sold_on,
 )
+from connectors.ebay.returns import (
+    RETURNS,
+    attach_returns,
+    names_refunds,
+    newest_seen,
+    parse_returns,
+    states_by_order,
+    summaries,
+)
 from connectors.ebay.signature import Keys, challenge_response
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.cursors import stamp
+from connectors.toolkit.cursors import ChangedRefs, stamp
+from connectors.toolkit.json_fields import child, parsed_json, records, text
 from connectors.toolkit.page_size import page_size
+from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
 from connectors.unreadable import Unreadable, UnreadableRecord
-from hub.vocabulary import Fulfillment, HoldReason, LineKind, ObservedLevel, Order, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Contact,
+    Fulfillment,
+    HoldReason,
+    LineKind,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
+CANCELLATIONS = "/post-order/v2/cancellation"
+OUT_OF_STOCK = "OUT_OF_STOCK_OR_CANNOT_FULFILL"
+CANCELLING = frozenset({"CANCELED", "IN_PROGRESS"})
 ORDERS_PATH = "/sell/fulfillment/v1/order"
 INVENTORY = "/sell/inventory/v1"
 ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
+RETURNED_PER_PAGE = 20  # orders that are read again for their returns: two calls or more each
 KEPT = timedelta(days=729)  # eBay refuses to look further back than two years
 SCOPES = " ".join(
     f"https://api.ebay.com/oauth/{name}"
@@ -103,15 +134,20 @@ class EbaySettings(BaseModel):
 class Ebay(
     Connector[EbaySettings],
     PullOrders,
+    PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
     ReceivePrivacyRequests,
+    ReadContacts,
 ):
     """One seller: the orders, and the inventory items by SKU."""
 
+    restocks_cancelled: ClassVar[bool] = False
+    pays_back_cancelled: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.GIFT_CARD})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
@@ -169,13 +205,69 @@ class Ebay(
         orders = ORDERS.each(found, self._ours)
         return Page(orders.items, window.cursor(), more, orders.unreadable)
 
+    async def pull_returns(self, cursor: str) -> Page[Return]:
+        """Return the refunds of the next changed orders, then the returns that changed."""
+        stored = parsed_json(cursor) if cursor else {}
+        changed = ChangedRefs.restore(stored)
+        if changed.waiting:
+            return await self._changed_returns(stored, changed)
+        now, size = datetime.now(UTC), page_size(ORDERS_PER_PAGE)
+        window = TimeWindow.resume(stored.get("orders", ""), now, size)
+        since = max(window.since or window.until - KEPT, window.until - KEPT)
+        found, total = await self._orders("lastmodifieddate", since, window.until, window.number)
+        window, more = window.step(ORDERS.times(found, changed_at), total, size)
+        stored = {**stored, "orders": window.cursor()}
+        read = await RETURNS.each_async(found, self._refunds)
+        unreadable = read.unreadable
+        if not more:
+            looked, odd = await summaries(self.api, newest_seen(stored), now)
+            unreadable += odd
+            changed = changed.compare(states_by_order(looked))
+            newest = max((at for _, at, _ in looked), default=None)
+            stored |= {"newest": newest.isoformat()} if newest else {}
+        stored |= changed.stored()
+        returns = tuple(each for some in read.items for each in some)
+        return Page(returns, json.dumps(stored), more or bool(changed.waiting), unreadable)
+
+    async def _changed_returns(
+        self, stored: Mapping[str, Any], changed: ChangedRefs
+    ) -> Page[Return]:
+        """Read the next orders whose returns changed."""
+        refs, changed = changed.take(RETURNED_PER_PAGE)
+        found = []
+        for ref in refs:
+            with suppress(NotFound):  # older than what eBay shows
+                found.append(await self._raw_order(ref))
+        read = await RETURNS.each_async(found, self._returns)
+        returns = tuple(each for some in read.items for each in some)
+        stored = {**stored, **changed.stored()}
+        return Page(returns, json.dumps(stored), bool(changed.waiting), read.unreadable)
+
+    async def read_returns(self, order_ref: str) -> Sequence[Return]:
+        """Read the returns and refunds of one order."""
+        order = await self._raw_order(order_ref)
+        return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read to whom an order goes: eBay shows the address 14 days long, the number 90."""
+        return ORDERS.one(await self._raw_order(order_ref), _contact, order_ref)
+
     async def read_order(self, ref: str) -> Order:
         """Read one order of our marketplaces by its id."""
-        found = await self.api.json_object("GET", f"{ORDERS_PATH}/{quote(ref, safe='')}")
+        found = await self._raw_order(ref)
         order = ORDERS.one(found, self._ours, ref)
         if order is None:
             raise NotOurs(f"order {ref} was bought on another marketplace")
         return order
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order for want of stock; eBay pays back what was paid."""
+        order = await self._raw_order(cancellation.order_ref)
+        state = child(order, "cancelStatus").get("cancelState")
+        if state not in CANCELLING:
+            body = {"legacyOrderId": cancellation.order_ref, "cancelReason": OUT_OF_STOCK}
+            await self.api.json_object("POST", CANCELLATIONS, json=body)
+        return self._page_of(cancellation.order_ref)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -227,7 +319,7 @@ class Ebay(
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
         await push_fulfillment(self.api, ORDERS_PATH, fulfillment)
-        return f"https://www.ebay.com/mesh/ord/details?orderid={fulfillment.order_ref}"
+        return self._page_of(fulfillment.order_ref)
 
     async def prepare(self, headers: Mapping[str, str]) -> None:
         """Fetch the public key that a notification names."""
@@ -266,6 +358,9 @@ class Ebay(
         """Name the orders of a notification."""
         return order_refs(parse_notification(body)[2])
 
+    def _page_of(self, ref: str) -> str:
+        return f"https://www.ebay.com/mesh/ord/details?orderid={ref}"
+
     async def _orders(
         self, field: str, since: datetime, until: datetime, page: int
     ) -> tuple[list[Any], int]:
@@ -280,6 +375,19 @@ class Ebay(
         if "total" not in answer and len(found) >= limit > 1:
             raise Unknown("the answer holds no total: pages would be lost")
         return found, int(answer.get("total") or len(found))
+
+    async def _raw_order(self, ref: str) -> Mapping[str, Any]:
+        return await self.api.json_object("GET", f"{ORDERS_PATH}/{quote(ref, safe='')}")
+
+    async def _refunds(self, order: Record) -> Sequence[Return]:
+        """Read the returns and refunds of an order that was paid back; of others none."""
+        return await self._returns(order) if names_refunds(order) else ()
+
+    async def _returns(self, order: Record) -> Sequence[Return]:
+        if not sold_on(order, self.settings.marketplace_ids):
+            return ()
+        await attach_returns(self.api, order)
+        return parse_returns(order)
 
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that was bought on another marketplace."""
@@ -325,3 +433,13 @@ def _seller(settings: EbaySettings) -> str:
     """Name the seller without its name, which the settings do not hold."""
     consent = settings.refresh_token.get_secret_value()
     return hashlib.sha256(f"{settings.client_id}:{consent}".encode()).hexdigest()[:16]
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    for each in records(order, "fulfillmentStartInstructions"):
+        to = child(child(each, "shippingStep"), "shipTo")
+        number = text(child(to, "primaryPhone"), "phoneNumber")
+        found = shown_contact(text(to, "email"), number, text(to, "fullName"))
+        if found is not None:
+            return found
+    return None

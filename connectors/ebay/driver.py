@@ -20,6 +20,17 @@ _ROOTS = {
     "sell_inventory_v1": "/sell/inventory/v1",
     "commerce_notification_v1": "/commerce/notification/v1",
 }
+POST_ORDER = "/post-order/v2"
+_OF_THE_PAGE = frozenset(
+    f"{POST_ORDER}/return/search?{name}"
+    for name in (
+        "creation_date_range_from",
+        "creation_date_range_to",
+        "limit",
+        "order_id",
+        "return_state",
+    )
+)
 
 
 class EbayDriver(SkuSimulatorDriver):
@@ -38,10 +49,22 @@ class EbayDriver(SkuSimulatorDriver):
     )
     time_resolution = timedelta(milliseconds=1)
     enum_fields = frozenset(
-        {"orderFulfillmentStatus", "orderPaymentStatus", "cancelState", "lineItemFulfillmentStatus"}
+        {
+            "orderFulfillmentStatus",
+            "orderPaymentStatus",
+            "cancelState",
+            "lineItemFulfillmentStatus",
+            "currentType",
+            "returnCloseReason",
+            "deliveryStatus",
+        }
     )
-    official: ClassVar[Sequence[OfficialContract]] = tuple(
-        OfficialContract(f"ebay/{name}_oas3.json", root) for name, root in _ROOTS.items()
+    official: ClassVar[Sequence[OfficialContract]] = (
+        *(OfficialContract(f"ebay/{name}_oas3.json", root) for name, root in _ROOTS.items()),
+        # The file names no query at all; eBay's page of the call does.
+        OfficialContract(
+            "ebay/return_oas3.json", POST_ORDER, newer_queries=_OF_THE_PAGE, trimmed=True
+        ),
     )
     simulator: EbaySimulator
 
@@ -71,6 +94,11 @@ class EbayDriver(SkuSimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         self.simulator.add_item(sku, quantity)
         return {"sku": sku}
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        to = {"fullName": name, "email": email, "primaryPhone": {"phoneNumber": phone}}
+        start = [{"shippingStep": {"shipTo": to}}]
+        self.simulator.orders[ref]["fulfillmentStartInstructions"] = start
 
     def missing_article(self) -> Mapping[str, str]:
         return {"sku": "GONE"}
@@ -115,6 +143,13 @@ class EbayDriver(SkuSimulatorDriver):
 
     def cancel_order(self, ref: str) -> None:
         self.simulator.change(ref, cancelStatus={"cancelState": "CANCELED"})
+
+    def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
+        returns = self.simulator.returns
+        found = returns.open(self.simulator.orders[ref], line, quantity)
+        returns.move(found, "ITEM_DELIVERED")
+        returns.close(found, f"{quantity * 10}.00")
+        return found
 
     def missing_order(self) -> str:
         return "12-99999-99999"

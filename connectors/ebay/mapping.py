@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.contract import OrderRef
-from connectors.ebay.money import with_money, with_price
+from connectors.ebay.money import refunded_in_full, with_money, with_price
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected, Transient, Unknown
 from connectors.remote import ERROR_TEXT_CHARS_MAX
 from connectors.toolkit.cursors import moment
@@ -81,6 +81,8 @@ def _hold(order: Mapping[str, Any]) -> HoldReason | None:
 
 def _line(line: Mapping[str, Any]) -> OrderLine:
     quantity = whole(line, "quantity")
+    if refunded_in_full(line) and not has_left(line):
+        quantity = 0  # paid back before it left: nobody waits for it
     read = OrderLine(
         ref=identity(line, "lineItemId"),
         sku=text(line, "sku"),
@@ -89,6 +91,11 @@ def _line(line: Mapping[str, Any]) -> OrderLine:
         title=text(line, "title"),
     )
     return with_price(read, line)
+
+
+def has_left(line: Mapping[str, Any]) -> bool:
+    """Say whether a line left, in part or in full."""
+    return line.get("lineItemFulfillmentStatus") in ("FULFILLED", "IN_PROGRESS")
 
 
 def parse_quantity(item: Mapping[str, Any]) -> int | None:

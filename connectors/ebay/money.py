@@ -67,6 +67,15 @@ def with_price(read: OrderLine, line: Mapping[str, Any]) -> OrderLine:
     )
 
 
+def refunded_in_full(line: Mapping[str, Any]) -> bool:
+    """Say whether what a line cost was paid back; the tax that eBay collects is not counted."""
+    cost = amount(line, "discountedLineItemCost", "value")
+    if cost is None:
+        cost = amount(line, "lineItemCost", "value")
+    paid = total(amount(each, "amount", "value") for each in listed(line, "refunds"))
+    return cost is not None and cost > 0 and paid is not None and paid >= cost
+
+
 def _sum(order: Mapping[str, Any], name: str) -> Decimal | None:
     return amount(order, "pricingSummary", name, "value")
 

@@ -30,6 +30,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
     Connector,
     OrderRef,
@@ -39,6 +40,7 @@ from connectors.contract import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -60,15 +62,16 @@ from connectors.lightspeed.mapping import (
 )
 from connectors.lightspeed.returns import RETURNS, parse_return
 from connectors.remote import Remote
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.amounts import currency_code
 from connectors.toolkit.json_fields import identity, records, text
 from connectors.toolkit.page_size import page_size
-from connectors.toolkit.records import Batch, FieldError, Record
+from connectors.toolkit.records import Batch, FieldError, Record, RecordReader
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -83,6 +86,8 @@ STOCK_API = "/api/2.1"
 SALES_PER_PAGE = 25  # each of them costs a call for its serials
 RECORDS_PER_PAGE = 200
 _SIGNED = re.compile(r"^\s*signature=([0-9a-fA-F]{64})\s*,\s*algorithm=HMAC-SHA256\s*$")
+
+CUSTOMERS = RecordReader("customer", ref="id")
 
 
 class LightspeedSettings(BaseModel):
@@ -107,9 +112,11 @@ class Lightspeed(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One outlet: what its registers sell, under which serials, and what it stocks."""
 
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset({LineKind.FEE})
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
@@ -178,6 +185,18 @@ class Lightspeed(
             raise NotOurs(f"sale {ref} belongs to outlet {sale['outlet_id']}")
         parse = partial(self._sale, skus={}, currency=await self._currency())
         return await SALES.one_async(sale, parse, ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the customer of a sale is reached; a sale without a customer has nobody."""
+        sale = await self._get(f"/sales/{quote(order_ref, safe='')}", dict)
+        customer = text(sale, "customer_id")
+        if not customer:
+            return None
+        try:
+            found = await self._get(f"/customers/{quote(customer, safe='')}", dict)
+        except NotFound:  # deleted: the sale stays
+            return None
+        return CUSTOMERS.one(found, _contact, customer)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -349,6 +368,8 @@ class Lightspeed(
         present = outlet_quantity(records, outlet)
         if present == level.available:
             return present
+        if not (await self._get(f"/products/{product}", dict)).get("has_inventory", True):
+            raise untracked(f"product {level.remote['product_id']}")
         if None not in (level.expected, present) and level.expected != present:
             raise Conflict("the quantity has changed", observed=present)
         record = {"outlet_id": outlet, "current_amount": level.available}
@@ -359,3 +380,8 @@ class Lightspeed(
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _contact(customer: Mapping[str, Any]) -> Contact | None:
+    number = text(customer, "mobile") or text(customer, "phone")
+    return shown_contact(text(customer, "email"), number, full_name(customer))

@@ -40,6 +40,15 @@ class LightspeedDriver(SimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         return {"product_id": self.simulator.add_product(sku, quantity), "outlet_id": OUTLET}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        remote = {"product_id": self.simulator.add_product(sku, 50), "outlet_id": OUTLET}
+        self.simulator.products[remote["product_id"]]["has_inventory"] = False
+        return remote
+
+    def is_tracked(self, sku: str) -> bool:
+        (found,) = (each for each in self.simulator.products.values() if each["sku"] == sku)
+        return bool(found["has_inventory"]) or self.quantity_shown(sku) != 50
+
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": self.missing_order(), "outlet_id": OUTLET}
 
@@ -103,6 +112,16 @@ class LightspeedDriver(SimulatorDriver):
         for serial in serials:
             self.simulator.add_serial(self._product(sku), serial)
         return self.simulator.sell(self._product(sku), len(serials), serials)
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        customer = f"customer-of-{ref}"
+        self.simulator.sales[ref]["customer_id"] = customer
+        named = {"id": customer, "first_name": first, "last_name": last}
+        self.simulator.customers[customer] = {**named, "email": email, "phone": phone}
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        return self.simulator.sell(self._product(sku), user=staff)
 
     def create_return(self, ref: str, quantity: int, serials: Sequence[str], line: int = 0) -> str:
         return self.simulator.create_return(ref, line, quantity)

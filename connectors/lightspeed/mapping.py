@@ -89,6 +89,7 @@ def parse_order(
         updated_at=moment(sale["updated_at"]) if sale.get("updated_at") else placed,
         at_counter=done and status in AT_COUNTER and (sale.get("source") or "USER") == "USER",
         customer_ref=text(sale, "customer_id") or None,
+        staff_ref=text(sale, "user_id") or None,
     )
     return with_money(read, sale, currency)
 

@@ -43,6 +43,7 @@ class LightspeedSimulator(Simulator):
         self.secret = secret
         self.version = 0
         self.products: dict[str, Record] = {}
+        self.customers: dict[str, dict[str, Any]] = {}
         self.inventory: dict[tuple[str, str], Record] = {}
         self.currency = "NZD"
         self.sales: dict[str, Record] = {}
@@ -94,6 +95,7 @@ class LightspeedSimulator(Simulator):
         status: str = "CLOSED",
         outlet: str = OUTLET,
         more: Sequence[tuple[str, int]] = (),
+        user: str = "user-1",
     ) -> str:
         """Sell at a register; the cashier picks serials from the list. Returns the sale's id.
 
@@ -108,6 +110,7 @@ class LightspeedSimulator(Simulator):
             status=status,
             source="USER",
             customer_id="c-1",
+            user_id=user,
             line_items=lines,
             sale_date=stamped,
             created_at=stamped,
@@ -195,6 +198,7 @@ class LightspeedSimulator(Simulator):
             ("GET", "/2.0/products/{id}", self._product),
             ("GET", "/2.0/products/{id}/inventory", self._levels),
             ("PUT", "/2.1/products/{id}", self._set_level),
+            ("GET", "/2.0/customers/{id}", self._customer),
             ("GET", "/2.0/inventory", self._list_of(lambda: self.inventory, _unversioned)),
         ]
         return [
@@ -244,6 +248,9 @@ class LightspeedSimulator(Simulator):
 
     async def _product(self, request: Request) -> Response:
         return _one(self.products.get(request.path_params["id"]))
+
+    async def _customer(self, request: Request) -> Response:
+        return _one(self.customers.get(request.path_params["id"]))
 
     async def _levels(self, request: Request) -> Response:
         product = request.path_params["id"]

@@ -14,7 +14,8 @@ Returns and refunds are read with their order (`connectors.medusa.returns`); rec
 last 90 days are looked at in turn, because a refund need not move a time of change.
 
 It cannot: compare and set a quantity in one step (it reads, compares and then sets), or ship one
-fulfillment from several locations. A return that is received restocks by itself.
+fulfillment from several locations, or cancel an order whose payment was captured: Medusa refuses
+before it was paid back. A return that is received restocks by itself.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,21 +26,21 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.medusa.fulfillment import push_fulfillment
 from connectors.medusa.mapping import (
     ITEMS,
@@ -66,12 +67,14 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import nodes_of, object_field, text
+from connectors.toolkit.json_fields import child, nodes_of, object_field, text
 from connectors.toolkit.keyset_pages import KeysetPosition
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -106,11 +109,13 @@ class Medusa(
     Connector[MedusaSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One shop: its orders, and the stock of one location."""
 
@@ -178,6 +183,21 @@ class Medusa(
         """Read the returns and refunds of one order."""
         order = await self._raw_order(order_ref)
         return await RETURNS.one_async(order, self._returns, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is cancelled."""
+        order = await self._raw_order(cancellation.order_ref)
+        if order.get("status") != "canceled":
+            path = f"/admin/orders/{quote(cancellation.order_ref, safe='')}/cancel"
+            await self.api.json_object("POST", path)
+        return f"Medusa order {order.get('display_id') or cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address that an order was placed with."""
+        path = f"/admin/orders/{quote(order_ref, safe='')}"
+        params = {"fields": "id,email,*shipping_address,*billing_address"}
+        answer = await self.api.json_object("GET", path, params=params)
+        return ORDERS.one(object_field(answer, "order"), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -296,3 +316,8 @@ class Medusa(
         if times and min(times) < since - CLOCK_GRAIN:
             raise Rejected(f"the shop ignores the filter {field}: it would be read whole each time")
         return orders
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    address = child(order, "billing_address") or child(order, "shipping_address")
+    return shown_contact(text(order, "email"), text(address, "phone"), full_name(address))

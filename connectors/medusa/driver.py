@@ -60,6 +60,11 @@ class MedusaDriver(SkuSimulatorDriver):
         item = self.simulator.add_item(sku, quantity)
         return {"inventory_item_id": item, "location_id": LOCATION}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        address = {"first_name": first, "last_name": last, "phone": phone}
+        self.simulator.orders[ref] |= {"email": email, "billing_address": address}
+
     def missing_article(self) -> Mapping[str, str]:
         return {"inventory_item_id": "iitem_gone", "location_id": LOCATION}
 

@@ -202,6 +202,7 @@ class MedusaSimulator(Simulator):
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/orders", self._list_orders),
             ("GET", "/orders/{id}", self._order),
+            ("POST", "/orders/{id}/cancel", self._cancel),
             ("POST", "/orders/{id}/fulfillments", self._fulfill),
             ("POST", "/orders/{id}/fulfillments/{fulfillment}/shipments", self._ship),
             ("GET", "/returns", self._list_returns),
@@ -260,6 +261,17 @@ class MedusaSimulator(Simulator):
 
     async def _order(self, request: Request) -> Response:
         return JSONResponse({"order": self.orders[request.path_params["id"]]})
+
+    async def _cancel(self, request: Request) -> Response:
+        order = self.orders[request.path_params["id"]]
+        if order["status"] == "canceled":
+            return _failed(400, "invalid_data", "Order is canceled already")
+        if order["payment_status"] == "captured" or order["fulfillments"]:
+            return _failed(400, "not_allowed", "The order has captured payments or fulfillments")
+        for line in order["items"]:
+            self._level_at(self._item(line["variant_sku"]))["reserved_quantity"] -= line["quantity"]
+        self.cancel_order(order["id"])
+        return JSONResponse({"order": order})
 
     async def _fulfill(self, request: Request) -> Response:
         order, asked = self.orders[request.path_params["id"]], await request.json()

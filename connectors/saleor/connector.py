@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -32,6 +33,7 @@ from connectors.contract import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -56,10 +58,11 @@ from connectors.saleor.mapping import (
     parse_order,
     parse_returns,
     parse_variant,
+    untracked_ref,
     variant_stock,
 )
 from connectors.saleor.signature import ShopKeys
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit.accounts import account_part, address_of
 from connectors.toolkit.cursors import IncrementalCursor, stamp
 from connectors.toolkit.json_fields import child, identity, text
@@ -67,6 +70,7 @@ from connectors.toolkit.page_size import page_size
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -109,6 +113,7 @@ class Saleor(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One shop: its orders, and the stock of one warehouse."""
 
@@ -186,6 +191,13 @@ class Saleor(
         if order is None:
             raise NotFound(f"no order {order_ref}")
         return RETURNS.one(order, self._returns, order_ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address that an order was placed with."""
+        order = (await self._execute(documents.BUYER, id=order_ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {order_ref}")
+        return ORDERS.one(order, _contact, order_ref)
 
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel an order, unless it is cancelled; its money is for a person to pay back."""
@@ -304,11 +316,15 @@ class Saleor(
         shelves = VARIANTS.keyed(
             found, lambda each: (identity(each, "id"), variant_stock(each, warehouse))
         )
+        loose = VARIANTS.each(found, untracked_ref).items
         answers, wanted = list[PushedLevel](), list[tuple[StockLevel, VariantStock]]()
         for level in levels:
             shelf = shelves.get(level.remote["variant_id"])
             if isinstance(shelf, Unreadable):
                 answers.append(PushedLevel(level.listing, error=shelf))
+            elif level.remote["variant_id"] in loose:
+                refused = untracked(f"variant {level.remote['variant_id']}")
+                answers.append(PushedLevel(level.listing, error=refused))
             elif shelf is None:
                 lost = NotFound(f"the warehouse holds no {level.remote['variant_id']}")
                 answers.append(PushedLevel(level.listing, error=lost))
@@ -348,3 +364,9 @@ def _pushed(level: StockLevel, result: Mapping[str, Any]) -> PushedLevel:
     if stock is None or stock["productVariant"]["id"] != level.remote["variant_id"]:
         return PushedLevel(level.listing, error=Unknown("Saleor answers for another variant"))
     return PushedLevel(level.listing, stock["quantity"] - stock["quantityAllocated"])
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    billed = child(order, "billingAddress")
+    name = f"{text(billed, 'firstName')} {text(billed, 'lastName')}"
+    return shown_contact(text(order, "userEmail"), text(billed, "phone"), name)

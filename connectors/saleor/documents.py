@@ -46,6 +46,12 @@ query Orders($first: Int!, $after: String, $filter: OrderFilterInput, $sort: Ord
 
 ORDER = "query Order($id: ID!) { order(id: $id) { ...OrderParts } }\n" + _ORDER
 
+BUYER = """
+query Buyer($id: ID!) {
+  order(id: $id) { id userEmail billingAddress { firstName lastName phone } }
+}
+"""
+
 FULFILLMENTS = (
     """
 query Fulfillments($id: ID!) {
@@ -123,6 +129,7 @@ ALL = (
     CHECK,
     ORDERS,
     ORDER,
+    BUYER,
     FULFILLMENTS,
     CHANGED,
     VARIANTS,

@@ -40,6 +40,21 @@ class SaleorDriver(SimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         return {"variant_id": self.simulator.add_item(sku, quantity)}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        address = {"firstName": first, "lastName": last, "phone": phone}
+        self.simulator.orders[ref] |= {"userEmail": email, "billingAddress": address}
+
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        ref = self.simulator.add_item(sku, 50)
+        self.simulator.variants[ref]["trackInventory"] = False
+        return {"variant_id": ref}
+
+    def is_tracked(self, sku: str) -> bool:
+        (found,) = (each for each in self.simulator.variants.values() if each["sku"] == sku)
+        # Setting its stock is what would count it here: 50 stays 50.
+        return bool(found["trackInventory"]) or found["quantity"] != 50
+
     def missing_article(self) -> Mapping[str, str]:
         return {"variant_id": "UHJvZHVjdFZhcmlhbnQ6OTk5OTk5"}
 

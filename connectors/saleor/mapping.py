@@ -210,6 +210,11 @@ def parse_variant(variant: Mapping[str, Any], warehouse: str) -> ObservedLevel |
     )
 
 
+def untracked_ref(variant: Mapping[str, Any]) -> str | None:
+    """Return the id of a variant whose stock the shop does not keep; None for any other."""
+    return identity(variant, "id") if variant.get("trackInventory") is False else None
+
+
 def parse_returns(order: Mapping[str, Any]) -> list[Return]:
     """Parse the returns and refunds of an order, which Saleor moves to fulfillments of their own.
 

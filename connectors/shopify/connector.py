@@ -18,8 +18,6 @@ It cannot: see orders older than 60 days (without ``read_all_orders``), more tha
 returns of an order or 40 lines of one, or whose a fulfillment of equal size without serials is.
 """
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,46 +28,42 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_val
 from connectors.contract import (
     CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import (
     AuthFailed,
     NotFound,
     NotOurs,
-    Transient,
 )
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
 from connectors.shopify import bulk, documents, returns
 from connectors.shopify.fulfillment import push_fulfillment
 from connectors.shopify.mapping import (
     ITEMS,
-    LOOK_AGAIN,
     ORDERS,
     POINTS,
     available,
     changed_at,
     execute,
-    explain_refusal,
     next_page,
     order_refs,
+    parse_contact,
     parse_order,
     read_points,
-    refused_index,
     webhook_header,
 )
 from connectors.shopify.money import KINDS
 from connectors.shopify.privacy import ShopifyPrivacy
 from connectors.shopify.selection import Selection, Sold, account_of
+from connectors.shopify.stock import ItemStock
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
@@ -80,6 +74,7 @@ from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -120,6 +115,9 @@ class ShopifySettings(BaseModel):
     api_version: str = Field("2026-10", pattern=r"^\d{4}-\d{2}$")
     notify_customer: bool = False
     orders: Sold = Field(Sold.ALL, description="counter: only what is sold at the location")
+    reads_staff: bool = Field(
+        False, description="Who sold at the till: needs read_users, and a plan that has it"
+    )
     bulk_poll_seconds: float = Field(bulk.POLL_SECONDS, gt=0, le=60)
     calls_per_second: float = Field(4.0, gt=0)
 
@@ -140,11 +138,14 @@ class Shopify(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
     ShopifyPrivacy,
 ):
     """One shop: online orders, orders of its POS, and the stock of one location."""
 
     shows_serials: ClassVar[bool] = True
+    pays_back_cancelled: ClassVar[bool] = True
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = KINDS
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset(
@@ -208,7 +209,13 @@ class Shopify(
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its global id."""
-        data = await execute(self.api, documents.ORDER, id=ref, lines=documents.MORE_LINES)
+        data = await execute(
+            self.api,
+            documents.ORDER,
+            id=ref,
+            lines=documents.MORE_LINES,
+            staff=self.settings.reads_staff,
+        )
         if data["order"] is None:
             raise NotFound(f"no order {ref}")
         order = await ORDERS.one_async(data["order"], self._ours, ref)
@@ -231,6 +238,13 @@ class Shopify(
         """Cancel an order for want of stock, and refund what was paid."""
         await returns.cancel_order(self.api, cancellation)
         return self._page_of(cancellation.order_ref)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address that an order was placed with; it needs protected customer data."""
+        data = await execute(self.api, documents.BUYER, id=order_ref)
+        if data["order"] is None:
+            raise NotFound(f"no order {order_ref}")
+        return ORDERS.one(data["order"], parse_contact, order_ref)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime
@@ -282,26 +296,7 @@ class Shopify(
         (or by halving, where it names none) and the others are sent again under their own key.
         """
         able, lost = bound(levels, "inventory_item_id")
-        return [*lost, *await self._push(able)]
-
-    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        if not levels:
-            return []
-        problems = await self._set_quantities(levels)
-        if not problems:
-            return [PushedLevel(level.listing, level.available) for level in levels]
-        named = {
-            index: problem for problem in problems if (index := refused_index(problem)) is not None
-        }
-        named = {index: problem for index, problem in named.items() if index < len(levels)}
-        if not named and len(levels) == 1:
-            named = {0: problems[0]}
-        if not named:
-            half = len(levels) // 2
-            return [*await self._push(levels[:half]), *await self._push(levels[half:])]
-        refused = await self._explain([levels[index] for index in named], list(named.values()))
-        others = [level for index, level in enumerate(levels) if index not in named]
-        return [*await self._push(others), *refused]
+        return [*lost, *await ItemStock(self.api, self.settings.location_id).push(able)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Fulfil what is not fulfilled yet and name the serials in the order's metafield."""
@@ -353,6 +348,7 @@ class Shopify(
         data = await execute(
             self.api,
             documents.ORDERS,
+            staff=self.settings.reads_staff,
             first=page_size(documents.ORDERS_PER_PAGE),
             after=after,
             sort=sort,
@@ -397,54 +393,3 @@ class Shopify(
             },
             title=text(variants[0], "displayName") if variants else "",
         )
-
-    async def _set_quantities(self, levels: Sequence[StockLevel]) -> list[dict[str, Any]]:
-        quantities = [
-            {
-                "inventoryItemId": item,
-                "locationId": location,
-                "quantity": level.available,
-                "changeFromQuantity": level.expected,
-            }
-            for level in levels
-            for item, location in [self._place(level)]
-        ]
-        # The key follows from the keys of the levels and from what is sent: another selection of
-        # levels is another request, the same one is the same request for ever.
-        request = json.dumps([[level.key for level in levels], quantities], sort_keys=True)
-        key = hashlib.sha256(request.encode()).hexdigest()[:40]
-        data = await execute(
-            self.api,
-            documents.SET_QUANTITIES,
-            key=key,
-            input={
-                "name": "available",
-                "reason": "correction",
-                "referenceDocumentUri": f"gid://serial-hub/StockLevels/{key}",
-                "quantities": quantities,
-            },
-        )
-        problems: list[dict[str, Any]] = data["inventorySetQuantities"]["userErrors"]
-        if any(each["code"] == "IDEMPOTENCY_CONCURRENT_REQUEST" for each in problems):
-            raise Transient("the same quantities are being set by another request")
-        return problems
-
-    async def _explain(
-        self, levels: Sequence[StockLevel], problems: Sequence[Mapping[str, Any]]
-    ) -> list[PushedLevel]:
-        """Say why each level was refused; read the quantity where the remote moved on."""
-        pairs = list(zip(levels, problems, strict=True))
-        present: dict[tuple[str, str], int | None] = {}
-        stale = [self._place(level) for level, problem in pairs if problem["code"] in LOOK_AGAIN]
-        for location in {location for _, location in stale}:
-            ids = [item for item, at in stale if at == location]
-            data = await execute(self.api, documents.QUANTITIES, ids=ids, location=location)
-            present |= {(node["id"], location): available(node) for node in data["nodes"] if node}
-        return [
-            explain_refusal(level, problem, present.get(self._place(level)))
-            for level, problem in pairs
-        ]
-
-    def _place(self, level: StockLevel) -> tuple[str, str]:
-        location = level.remote.get("location_id", self.settings.location_id)
-        return level.remote["inventory_item_id"], location

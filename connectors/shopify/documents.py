@@ -47,10 +47,11 @@ query Check($location: ID!) {
 ORDERS = (
     """
 query Orders(
-  $first: Int!, $after: String, $sort: OrderSortKeys!, $query: String, $lines: Int!
+  $first: Int!, $after: String, $sort: OrderSortKeys!, $query: String, $lines: Int!,
+  $staff: Boolean!
 ) {
   orders(first: $first, after: $after, sortKey: $sort, query: $query) {
-    nodes { ...OrderParts }
+    nodes { ...OrderParts staffMember @include(if: $staff) { id } }
     pageInfo { hasNextPage endCursor }
   }
 }
@@ -61,7 +62,9 @@ query Orders(
 
 ORDER = (
     """
-query Order($id: ID!, $lines: Int!) { order(id: $id) { ...OrderParts } }
+query Order($id: ID!, $lines: Int!, $staff: Boolean!) {
+  order(id: $id) { ...OrderParts staffMember @include(if: $staff) { id } }
+}
 """
     + _ORDER
     + _LINES
@@ -96,6 +99,16 @@ query Quantities($ids: [ID!]!, $location: ID!) {
 """
     + _QUANTITY
 )
+
+BUYER = """
+query Buyer($id: ID!) {
+  order(id: $id) { id email phone customerLocale billingAddress { name phone } }
+}
+"""
+
+TRACKED = """
+query Tracked($ids: [ID!]!) { nodes(ids: $ids) { ... on InventoryItem { id tracked } } }
+"""
 
 SET_QUANTITIES = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {

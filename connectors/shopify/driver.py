@@ -50,6 +50,18 @@ class ShopifyDriver(SkuSimulatorDriver):
     def build(self) -> ShopifySimulator:
         return ShopifySimulator(clock=self.clock)
 
+    def settings(self, url: str) -> Mapping[str, Any]:
+        return {**self.simulator.settings(url), "reads_staff": True}
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        buyer = {"name": name or None, "email": email or None, "phone": phone or None}
+        self.simulator.orders[ref].buyer = buyer
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        ref = self.simulator.place_order({sku: 1}, at_counter=True)
+        self.simulator.orders[ref].staff_member = staff
+        return ref
+
     def settings_with_tokens(self, url: str) -> Mapping[str, Any] | None:
         static = {k: v for k, v in self.simulator.settings(url).items() if k != "access_token"}
         return {**static, "client_id": self.simulator.app_id}
@@ -70,6 +82,15 @@ class ShopifyDriver(SkuSimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         item = self.simulator.add_item(sku, quantity)
         return {"inventory_item_id": item, "location_id": self.simulator.location_id}
+
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        remote = self.list_article(sku, 0)
+        self.simulator.items[remote["inventory_item_id"]].tracked = False
+        return remote
+
+    def is_tracked(self, sku: str) -> bool:
+        (item,) = (each for each in self.simulator.items.values() if each.sku == sku)
+        return item.tracked or item.available != 0
 
     def missing_article(self) -> Mapping[str, str]:
         gone = "gid://shopify/InventoryItem/9"

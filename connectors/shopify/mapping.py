@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import OrderRef, PushedLevel
 from connectors.errors import (
     AuthFailed,
@@ -23,7 +24,7 @@ from connectors.toolkit.json_fields import child, identity, parsed_json, records
 from connectors.toolkit.rate_limits import RateLimit, RateLimitReading
 from connectors.toolkit.records import RecordReader
 from connectors.toolkit.retry_after import RETRY_AFTER_SECONDS_MIN
-from hub.vocabulary import HoldReason, Order, OrderLine, OrderState, StockLevel
+from hub.vocabulary import Contact, HoldReason, Order, OrderLine, OrderState, StockLevel
 
 ORDERS = RecordReader("order", ref="id")
 ITEMS = RecordReader("listing", ref="id")
@@ -102,10 +103,22 @@ def parse_order(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> 
         # A till can also take an order that is to be shipped.
         at_counter=node["sourceName"] == "pos" and left == 0,
         customer_ref=text(child(node, "customer"), "id") or None,
+        staff_ref=text(child(node, "staffMember"), "id") or None,
         # A till numbers its own receipts in the same field.
         origin_ref=None if node["sourceName"] == "pos" else text(node, "sourceIdentifier") or None,
     )
     return with_money(read, node)
+
+
+def parse_contact(node: Mapping[str, Any]) -> Contact | None:
+    """Read how the buyer of an order is reached."""
+    billed = child(node, "billingAddress")
+    return shown_contact(
+        text(node, "email"),
+        text(node, "phone") or text(billed, "phone"),
+        text(billed, "name"),
+        text(node, "customerLocale") or "en",
+    )
 
 
 def changed_at(node: Mapping[str, Any]) -> datetime:

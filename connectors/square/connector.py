@@ -18,6 +18,7 @@ out).
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -50,6 +51,7 @@ from connectors.square.mapping import (
     call,
     changed_at,
     digest,
+    is_counted,
     order_refs,
     parse_counts,
     parse_event,
@@ -58,11 +60,18 @@ from connectors.square.mapping import (
 )
 from connectors.square.patterns import Pattern, PatternRefused, compiled
 from connectors.square.returns import is_only_a_return, parse_returns
-from connectors.stock_levels import bound
+from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
-from connectors.toolkit.json_fields import child, identity, nodes_of, object_field, text
-from connectors.toolkit.records import Batch
+from connectors.toolkit.json_fields import (
+    child,
+    identity,
+    nodes_of,
+    object_field,
+    records,
+    text,
+)
+from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
     Fulfillment,
@@ -94,6 +103,9 @@ class SquareSettings(BaseModel):
     serial_introducer: str = Field(
         SERIAL_INTRODUCER, description="Regular expression for what comes before serials in a note"
     )
+    reads_team_members: bool = Field(
+        False, description="Who took the payment at the till: one more call for each sale"
+    )
     calls_per_second: float = Field(8.0, gt=0)
 
     @field_validator("serial_introducer")
@@ -118,6 +130,7 @@ class Square(
 ):
     """One location: what its till and its online store sell, and what it stocks."""
 
+    states_staff: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_line_kinds: ClassVar[frozenset[LineKind]] = frozenset(
         {LineKind.CUSTOM, LineKind.GIFT_CARD}
@@ -174,7 +187,7 @@ class Square(
         """Read one order of this location by its id."""
         order = await self._raw_order(ref)
         parse = partial(parse_order, skus=await self._skus([order]), introducer=self._introducer)
-        return ORDERS.one(order, parse, ref)
+        return await self._with_staff(order, ORDERS.one(order, parse, ref))
 
     async def pull_returns(self, cursor: str) -> Page[Return]:
         """Return the returns and refunds of the next orders by their time of change."""
@@ -226,7 +239,27 @@ class Square(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set counts, in one call where none is refused; else by halves, to find the bad one."""
         able, lost = bound(levels, "catalog_object_id")
-        return [*lost, *await self._push(able)]
+        loose = await self._untracked([level.remote["catalog_object_id"] for level in able])
+        refused = [
+            PushedLevel(level.listing, error=untracked(level.remote["catalog_object_id"]))
+            for level in able
+            if level.remote["catalog_object_id"] in loose
+        ]
+        counted = [each for each in able if each.remote["catalog_object_id"] not in loose]
+        return [*lost, *refused, *await self._push(counted)]
+
+    async def _untracked(self, ids: Sequence[str]) -> frozenset[str]:
+        """Find the articles whose stock the seller does not keep at the location."""
+        if not ids:
+            return frozenset()
+        body = {"object_ids": list(dict.fromkeys(ids))}
+        answer = await call(self.api, "POST", "/v2/catalog/batch-retrieve", json=body, repeat=True)
+        location = self.settings.location_id
+        found = ARTICLES.each(
+            nodes_of(answer, "objects", required=False),
+            lambda each: None if is_counted(each, location) else identity(each, "id"),
+        )
+        return frozenset(found.items)
 
     async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
         if not levels:
@@ -279,7 +312,9 @@ class Square(
     ) -> ObservedLevel | None:
         """Read an article; None for one whose stock is not kept, or could not be read."""
         data, ref = child(article, "item_variation_data"), identity(article, "id")
-        if ref in odd or (ref not in counts and not data.get("track_inventory")):
+        if ref in odd or not is_counted(article, self.settings.location_id):
+            return None
+        if ref not in counts and not data.get("track_inventory"):
             return None
         return ObservedLevel(
             sku=text(data, "sku"),
@@ -308,12 +343,24 @@ class Square(
         """Read what was sold; the SKUs of the lines are looked up for the page."""
         skus, introducer = await self._skus(found), self._introducer
 
-        def parse(order: Mapping[str, Any]) -> Order | None:
+        async def parse(order: Record) -> Order | None:
             if is_only_a_return(order) or not self._is_ours(order):
                 return None
-            return parse_order(order, skus, introducer)
+            return await self._with_staff(order, parse_order(order, skus, introducer))
 
-        return ORDERS.each(found, parse)
+        return await ORDERS.each_async(found, parse)
+
+    async def _with_staff(self, raw: Mapping[str, Any], order: Order) -> Order:
+        """Return an order of the till with who took its payment, where the settings want that."""
+        payments = [text(each, "id") for each in records(raw, "tenders")]
+        if not (self.settings.reads_team_members and order.at_counter and any(payments)):
+            return order
+        try:
+            answer = await call(self.api, "GET", f"/v2/payments/{quote(payments[0], safe='')}")
+        except NotFound:  # cash is no payment to Square
+            return order
+        member = text(object_field(answer, "payment"), "team_member_id")
+        return replace(order, staff_ref=member or None)
 
     async def _skus(self, found: Sequence[Any]) -> dict[str, str]:
         """Look up the SKUs of the catalog objects that orders name."""

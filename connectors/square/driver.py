@@ -33,7 +33,8 @@ class SquareDriver(SkuSimulatorDriver):
         return SquareSimulator(clock=self.clock)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        return self.simulator.settings(url, NOTIFICATION_URL)
+        settings = self.simulator.settings(url, NOTIFICATION_URL)
+        return {**settings, "reads_team_members": True}
 
     def revoke(self) -> None:
         self.simulator.access_token = "another-token"
@@ -41,6 +42,15 @@ class SquareDriver(SkuSimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         variation = self.simulator.add_variation(sku, quantity)
         return {"catalog_object_id": variation, "location_id": self.simulator.location_id}
+
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        variation = self.simulator.add_variation(sku, None)
+        self.simulator.variations[variation].tracked = False
+        return {"catalog_object_id": variation, "location_id": self.simulator.location_id}
+
+    def is_tracked(self, sku: str) -> bool:
+        (found,) = (each for each in self.simulator.variations.values() if each.sku == sku)
+        return found.tracked or found.count is not None
 
     def missing_article(self) -> Mapping[str, str]:
         return {"catalog_object_id": "GONE", "location_id": self.simulator.location_id}
@@ -113,6 +123,11 @@ class SquareDriver(SkuSimulatorDriver):
 
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         return self.simulator.sell(sku, len(serials), serials)
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        ref = self.simulator.sell(sku)
+        self.simulator.orders[ref].taken_by = staff
+        return ref
 
     def shipments(self, ref: str) -> int:
         shipments = self.simulator.orders[ref].fulfillments

@@ -232,3 +232,15 @@ def order_refs(topic: str, event: Mapping[str, Any]) -> tuple[OrderRef, ...]:
 def digest(*parts: str) -> str:
     """Derive an idempotency key (64 characters; Square takes 128) from what makes a call itself."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def is_counted(article: Mapping[str, Any], location: str) -> bool:
+    """Say whether the stock of an article is kept at a location.
+
+    The location's own word goes before that of the article; one that says nothing may be counted.
+    """
+    data = child(article, "item_variation_data")
+    for override in records(data, "location_overrides"):
+        if override.get("location_id") == location and "track_inventory" in override:
+            return override["track_inventory"] is not False
+    return data.get("track_inventory") is not False

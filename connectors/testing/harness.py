@@ -118,7 +118,11 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         return await self._rewritten(answer) if self.rewrite else answer
 
     async def _rewritten(self, answer: httpx.Response) -> httpx.Response:
-        before = (await answer.aread()).decode(errors="replace")
+        content = await answer.aread()
+        try:
+            before = content.decode()
+        except UnicodeDecodeError:  # a file, packed perhaps: there is nothing to rewrite
+            return answer
         after = self.rewrite(before) if self.rewrite else before
         self.rewritten += before != after
         kept = {"content-length", "content-encoding", "transfer-encoding"}

@@ -13,6 +13,7 @@ from connectors.testing.case import Case
 from connectors.testing.conformance import (
     amounts,
     buyers,
+    contacts,
     errors,
     events,
     fulfillment,
@@ -51,6 +52,7 @@ SUBJECTS: tuple[tuple[str, ModuleType], ...] = (
     ("Webhooks", webhooks),
     ("Queues", queues),
     ("Warranties, registrations and messages", warranties),
+    ("Reaching buyers", contacts),
     ("Events and devices", events),
     ("Credentials and limits", routes),
     ("The wire", errors),

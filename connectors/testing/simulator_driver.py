@@ -96,12 +96,16 @@ class SimulatorDriver:
     """So many articles fill more than one page of its snapshot."""
     time_resolution: ClassVar[timedelta] = timedelta(seconds=1)
     """How finely the channel writes times."""
+    returns_resolution: ClassVar[timedelta | None] = None
+    """How finely it writes the times of returns, where that is coarser: a report names days."""
     quantity_max: ClassVar[int] = INT32_MAX
     """The largest quantity that the channel can show."""
     enum_fields: ClassVar[frozenset[str]] = frozenset()
     """The JSON fields of an order, a return or a warranty that hold one of a list of words."""
     returns_name_their_channel: ClassVar[bool] = True
     """Whether a list of returns says by which marketplace or location each was sold."""
+    returns_are_json: ClassVar[bool] = True
+    """Whether returns come as JSON; a report in another form is broken by the connector's tests."""
     optional_fields: ClassVar[frozenset[str]] = frozenset()
     """The lists of an order that the channel leaves out where they are empty."""
     official: ClassVar[Sequence[OfficialContract]] = ()
@@ -152,6 +156,17 @@ class SimulatorDriver:
     def missing_article(self) -> Mapping[str, str]:
         """Return the references of a listing that does not exist there."""
         raise self._missing("missing_article")
+
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        """Put an article on sale whose quantity the channel does not keep; return its references.
+
+        None where the channel keeps one of every listing.
+        """
+        return None
+
+    def is_tracked(self, sku: str) -> bool:
+        """Return whether the channel keeps a quantity of an article."""
+        raise self._missing("is_tracked")
 
     def quantity_shown(self, sku: str) -> int:
         """Return the quantity that the channel shows."""
@@ -229,6 +244,18 @@ class SimulatorDriver:
     def sell_with_serials(self, sku: str, serials: Sequence[str]) -> str:
         """Sell units whose serials the channel knows; return the order's reference."""
         raise self._missing("sell_with_serials")
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        """Name the buyer of an order: an address, a number (E.164), or "" for none."""
+        raise self._missing("set_buyer")
+
+    def buyer_messages(self) -> int:
+        """Return how many messages the channel carried to buyers."""
+        raise self._missing("buyer_messages")
+
+    def sell_by(self, sku: str, staff: str) -> str:
+        """Sell one article at the counter by someone of the staff; return the order."""
+        raise self._missing("sell_by")
 
     def missing_order(self) -> str:
         """Return a reference of no order, in the shape of the channel's references."""

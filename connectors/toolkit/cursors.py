@@ -7,11 +7,15 @@ channel's own cursor, and counts as complete up to the moment at which it starte
 twice for it; the inbox drops duplicates.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 OVERLAP = timedelta(minutes=5)
+DIGEST_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,39 @@ class IncrementalCursor:
         return json.dumps({name: value for name, value in stored.items() if value is not None})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedRefs:
+    """What changed in a list that names no time of change: by what was seen of it last.
+
+    The states of all entries are compared with those that the cursor remembers. What differs, is
+    new or is no longer in the list is to be read again, a few at a time. Only a digest of each
+    state is kept. `seen` are the digests by reference, `waiting` is still to be read.
+    """
+
+    seen: Mapping[str, str] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+
+    @classmethod
+    def restore(cls, stored: Mapping[str, Any]) -> "ChangedRefs":
+        """Restore what `stored` wrote into a cursor."""
+        return cls(seen=stored.get("seen") or {}, waiting=tuple(stored.get("waiting") or ()))
+
+    def compare(self, states: Mapping[str, Sequence[object]]) -> "ChangedRefs":
+        """Return what is to be read after a look at the whole list: its states by reference."""
+        now = {ref: _digest(state) for ref, state in states.items()}
+        changed = [ref for ref, digest in now.items() if self.seen.get(ref) != digest]
+        gone = [ref for ref in self.seen if ref not in now]
+        return ChangedRefs(seen=now, waiting=tuple(dict.fromkeys((*self.waiting, *changed, *gone))))
+
+    def take(self, most: int) -> tuple[tuple[str, ...], "ChangedRefs"]:
+        """Return the next references to read, at most `most`, and what waits after them."""
+        return self.waiting[:most], replace(self, waiting=self.waiting[most:])
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as JSON values, to be a part of a cursor."""
+        return {"seen": dict(self.seen), "waiting": list(self.waiting)}
+
+
 def stamp(moment: datetime) -> str:
     """Return a moment as RFC 3339 text in UTC with milliseconds: ``2026-11-01T08:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -80,3 +117,7 @@ def moment(text: str) -> datetime:
 
 def _moment(text: str | None) -> datetime | None:
     return moment(text) if text else None
+
+
+def _digest(state: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(state, default=str).encode()).hexdigest()[:DIGEST_CHARS]

@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
     CancelOrders,
     Connector,
@@ -37,6 +38,7 @@ from connectors.contract import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -49,7 +51,7 @@ from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
 from connectors.toolkit.cursors import IncrementalCursor, moment, stamp
-from connectors.toolkit.json_fields import nodes_of, parsed_json
+from connectors.toolkit.json_fields import child, nodes_of, parsed_json, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Batch
 from connectors.unreadable import UnreadableRecord
@@ -72,6 +74,7 @@ from connectors.vendure.returns import parse_returns
 from connectors.vendure.stock import LocationStock
 from hub.vocabulary import (
     Cancellation,
+    Contact,
     Fulfillment,
     HoldReason,
     ObservedLevel,
@@ -116,6 +119,7 @@ class Vendure(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One server: its orders, and the stock of one location."""
 
@@ -248,6 +252,13 @@ class Vendure(
         """Read the refunds of one order, and what of it was returned."""
         return RETURNS.one(await self._order(order_ref), parse_returns, order_ref)
 
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the customer of an order is reached."""
+        order = (await self._execute(documents.BUYER, id=order_ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {order_ref}")
+        return ORDERS.one(order, _contact, order_ref)
+
     async def cancel_order(self, cancellation: Cancellation) -> str:
         """Cancel what is left of an order; its payment is refunded by people."""
         order = await self._order(cancellation.order_ref)
@@ -362,3 +373,9 @@ class Vendure(
         }
         data = await self._execute(documents.FULFILL, repeat=False, input=wanted)
         return result_or_raise(data["addFulfillmentToOrder"])
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    buyer = child(order, "customer")
+    name = f"{text(buyer, 'firstName')} {text(buyer, 'lastName')}"
+    return shown_contact(text(buyer, "emailAddress"), text(buyer, "phoneNumber"), name)

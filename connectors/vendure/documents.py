@@ -44,11 +44,18 @@ query Order($id: ID!) { ...Precision order(id: $id) { ...OrderParts } }
     + _ORDER
 )
 
+BUYER = """
+query Buyer($id: ID!) {
+  order(id: $id) { id customer { id firstName lastName phoneNumber emailAddress } }
+}
+"""
+
 VARIANTS = """
 query Variants($options: ProductVariantListOptions) {
+  globalSettings { trackInventory }
   productVariants(options: $options) {
     totalItems
-    items { id sku name stockLevels { stockLocationId stockOnHand stockAllocated } }
+    items { id sku name trackInventory stockLevels { stockLocationId stockOnHand stockAllocated } }
   }
 }
 """
@@ -91,4 +98,4 @@ mutation Cancel($input: CancelOrderInput!) {
 }
 """
 
-ALL = (CHECK, ORDERS, ORDER, VARIANTS, SET_STOCK, FULFILL, SHIP, CANCEL)
+ALL = (CHECK, ORDERS, ORDER, BUYER, VARIANTS, SET_STOCK, FULFILL, SHIP, CANCEL)

@@ -41,6 +41,20 @@ class VendureDriver(SimulatorDriver):
         variant = self.simulator.add_variant(sku, quantity)
         return {"variant_id": variant.id, "location_id": self.simulator.location_id}
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        named = {"firstName": first, "lastName": last, "phoneNumber": phone, "emailAddress": email}
+        self.simulator.sales[ref].buyer = named
+
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        variant = self.simulator.add_variant(sku, 50)
+        variant.tracked = "FALSE"
+        return {"variant_id": variant.id, "location_id": self.simulator.location_id}
+
+    def is_tracked(self, sku: str) -> bool:
+        variant = self.simulator.variant(sku)
+        return variant.tracked != "FALSE" or variant.on_hand != 50
+
     def missing_article(self) -> Mapping[str, str]:
         return {"variant_id": "9999999", "location_id": self.simulator.location_id}
 

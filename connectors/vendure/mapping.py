@@ -143,6 +143,9 @@ def fulfillment_serials(fulfillment: Mapping[str, Any]) -> list[str]:
     return list((fulfillment["customFields"] or {}).get("serials") or [])
 
 
+INHERITED = "inheritedTracking"  # what the settings of the server say, put beside a variant
+
+
 @dataclass(frozen=True, slots=True)
 class VariantStock:
     """One variant at one location."""
@@ -164,10 +167,16 @@ def variant_stock(variant: Mapping[str, Any], location: str) -> VariantStock | N
     return None
 
 
+def is_tracked(variant: Mapping[str, Any]) -> bool:
+    """Say whether the server counts a variant: by its own word, or by that of all (`INHERITED`)."""
+    flag = text(variant, "trackInventory")
+    return flag != "FALSE" and (flag == "TRUE" or variant.get(INHERITED) is not False)
+
+
 def parse_variant(variant: Mapping[str, Any], location: str) -> ObservedLevel | None:
-    """Read what a location has of a variant; None where it was never stocked there."""
+    """Read what a location has of a variant; None where it was never stocked there, or counted."""
     shelf = variant_stock(variant, location)
-    if shelf is None:
+    if shelf is None or not is_tracked(variant):
         return None
     return ObservedLevel(
         sku=text(variant, "sku"),

@@ -5,10 +5,17 @@ from typing import Any, Protocol
 
 from connectors.contract import PushedLevel
 from connectors.errors import Conflict, NotFound, Rejected
-from connectors.toolkit.json_fields import identity, nodes_of
+from connectors.stock_levels import untracked
+from connectors.toolkit.json_fields import child, identity, nodes_of
 from connectors.unreadable import Unreadable
 from connectors.vendure import documents
-from connectors.vendure.mapping import VARIANTS, VariantStock, variant_stock
+from connectors.vendure.mapping import (
+    INHERITED,
+    VARIANTS,
+    VariantStock,
+    is_tracked,
+    variant_stock,
+)
 from hub.vocabulary import StockLevel
 
 VARIANTS_PER_PAGE = 100
@@ -47,11 +54,15 @@ class LocationStock:
         variants, _ = await self._read({"id": {"in": ids}}, 0, len(ids))
         read = VARIANTS.keyed(variants, self._shelf)
         location_stock = {ref: each for ref, each in read.items() if isinstance(each, VariantStock)}
+        loose = set(VARIANTS.each(variants, _untracked_ref).items)
         results, wanted = list[PushedLevel](), list[StockLevel]()
         for level in levels:
             shelf = read.get(level.remote["variant_id"])
             if isinstance(shelf, Unreadable):
                 results.append(PushedLevel(level.listing, error=shelf))
+            elif level.remote["variant_id"] in loose:
+                refused = untracked(f"variant {level.remote['variant_id']}")
+                results.append(PushedLevel(level.listing, error=refused))
             elif shelf is None:
                 error = NotFound(f"no variant {level.remote['variant_id']}")
                 results.append(PushedLevel(level.listing, error=error))
@@ -70,8 +81,9 @@ class LocationStock:
 
     async def _read(self, where: Mapping[str, Any], skip: int, take: int) -> tuple[list[Any], int]:
         options = {"filter": where, "sort": {"id": "ASC"}, "skip": skip, "take": take}
-        found = (await self._execute(documents.VARIANTS, options=options))["productVariants"]
-        return nodes_of(found, "items"), found["totalItems"]
+        data = await self._execute(documents.VARIANTS, options=options)
+        found = data["productVariants"]
+        return _with_settings(nodes_of(found, "items"), data), found["totalItems"]
 
     async def _set(
         self, levels: Sequence[StockLevel], location_stock: Mapping[str, VariantStock]
@@ -110,3 +122,13 @@ class LocationStock:
             for level in levels
             for shelf in [shown.get(level.remote["variant_id"])]
         ]
+
+
+def _with_settings(variants: list[Any], data: Mapping[str, Any]) -> list[Any]:
+    """Put beside each variant what the settings of the server say of counting."""
+    inherited = child(data, "globalSettings").get("trackInventory")
+    return [{**each, INHERITED: inherited} if isinstance(each, dict) else each for each in variants]
+
+
+def _untracked_ref(variant: Mapping[str, Any]) -> str | None:
+    return None if is_tracked(variant) else identity(variant, "id")

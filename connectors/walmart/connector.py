@@ -28,31 +28,37 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
+from connectors.contact_fields import shown_contact
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotOurs
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import account_part
-from connectors.toolkit.json_fields import identity, nodes_of, parsed_json
+from connectors.toolkit.json_fields import child, identity, nodes_of, parsed_json, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.tokens import TokenAuth, oauth
 from connectors.unreadable import Unreadable, UnreadableRecord
 from connectors.walmart import returns
-from connectors.walmart.fulfillment import CREATED, acknowledge, fetch_order, push_fulfillment
+from connectors.walmart.fulfillment import (
+    CREATED,
+    acknowledge,
+    cancel_order,
+    fetch_order,
+    push_fulfillment,
+)
 from connectors.walmart.mapping import (
     BUDGETS,
     ORDERS,
@@ -73,7 +79,16 @@ from connectors.walmart.mapping import (
 from connectors.walmart.mapping import ORDERS_READER as READER
 from connectors.walmart.spans import Listed, iterate_spans, read_span
 from connectors.walmart.stock import FEED_POLL_SECONDS, Store, iterate_items, push_levels
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Contact,
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 PER_PAGE = 200
 NEEDED = ("orders", "inventory")
@@ -111,14 +126,17 @@ class Walmart(
     Connector[WalmartSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One seller: the orders that it ships itself, and its items by SKU."""
 
+    pays_back_cancelled: ClassVar[bool] = True
     states_money: ClassVar[bool] = True
     states_holds: ClassVar[frozenset[HoldReason]] = frozenset({HoldReason.CANCELLATION_REQUESTED})
     unpaid_promise_hours: ClassVar[int | None] = None  # Orders arrive paid.
@@ -207,6 +225,15 @@ class Walmart(
             read += batch.items
             if after is None:
                 return [each for each in read if each.order_ref == order_ref]
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel what is left of an order; Walmart charges the buyer for what was shipped only."""
+        await cancel_order(self.api, cancellation)
+        return f"Walmart order {cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read the address at which Walmart relays messages to the buyer, and the number."""
+        return READER.one(await fetch_order(self.api, order_ref), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order that the seller ships."""
@@ -299,3 +326,9 @@ class Walmart(
 
 def _next(answer: Mapping[str, Any]) -> str | None:
     return (answer.get("meta") or {}).get("nextCursor") or None
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    shipping = child(order, "shippingInfo")
+    name = text(child(shipping, "postalAddress"), "name")
+    return shown_contact(text(order, "customerEmailId"), text(shipping, "phone"), name)

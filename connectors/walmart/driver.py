@@ -108,6 +108,12 @@ class WalmartDriver(SkuSimulatorDriver):
         line["charges"] = {"charge": charges}
         return ref
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        order = self.simulator.orders[ref]
+        order["customerEmailId"] = email
+        shipping = order.setdefault("shippingInfo", {})
+        shipping |= {"phone": phone, "postalAddress": {"name": name}}
+
     def cancel_order(self, ref: str) -> None:
         self.simulator.cancel(ref)
 

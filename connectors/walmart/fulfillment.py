@@ -17,9 +17,11 @@ from connectors.walmart.mapping import (
     lines_by_number,
     request_object,
 )
-from hub.vocabulary import Fulfillment
+from hub.vocabulary import Cancellation, Fulfillment
 
 CREATED, OPEN = frozenset({"Created"}), frozenset({"Created", "Acknowledged"})
+LEFT = frozenset({"Shipped", "Delivered"})
+OUT_OF_STOCK = "SELLER_CANCEL_OUT_OF_STOCK"
 METHODS = frozenset({"Standard", "Express", "OneDay", "Freight", "WhiteGlove", "Value"})
 CARRIERS = {
     name.upper(): name
@@ -72,6 +74,35 @@ async def push_fulfillment(api: RemoteApi, fulfillment: Fulfillment) -> None:
         await request_object(
             api, "POST", path, json={"orderShipment": {"orderLines": {"orderLine": lines}}}
         )
+
+
+async def cancel_order(api: RemoteApi, cancellation: Cancellation) -> None:
+    """Cancel the units of an order that have not left; those that did stay.
+
+    Raises Rejected for an order of which everything left.
+    """
+    order = await fetch_order(api, cancellation.order_ref)
+    lines = [
+        _cancelled(number, units)
+        for number, line in lines_by_number(order).items()
+        if (units := count_units(line, OPEN))
+    ]
+    if not lines:
+        if any(count_units(line, LEFT) for line in lines_by_number(order).values()):
+            raise Rejected("the order has left: it cannot be cancelled")
+        return  # it is cancelled
+    path = f"{ORDERS}/{quote(cancellation.order_ref, safe='')}/cancel"
+    body = {"orderCancellation": {"orderLines": {"orderLine": lines}}}
+    await request_object(api, "POST", path, json=body)
+
+
+def _cancelled(number: str, units: int) -> dict[str, Any]:
+    status = {
+        "status": "Cancelled",
+        "cancellationReason": OUT_OF_STOCK,
+        "statusQuantity": {"unitOfMeasurement": "EACH", "amount": str(units)},
+    }
+    return {"lineNumber": number, "orderLineStatuses": {"orderLineStatus": [status]}}
 
 
 def line_reference(fulfillment: Fulfillment) -> str:

@@ -25,26 +25,26 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from connectors.contact_fields import full_name, shown_contact
 from connectors.contract import (
+    CancelOrders,
     Connector,
-    OrderRef,
-    Page,
     PullOrders,
     PullReturns,
-    PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
-    WebhookCall,
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
+from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
 from connectors.toolkit.accounts import address_of
-from connectors.toolkit.json_fields import identity, nodes_of, text
+from connectors.toolkit.json_fields import child, identity, nodes_of, text
 from connectors.toolkit.page_size import page_size
 from connectors.toolkit.records import Record
 from connectors.toolkit.time_windows import TimeWindow
@@ -70,10 +70,20 @@ from connectors.woocommerce.returns import (
     without_unsent,
 )
 from connectors.woocommerce.stock import push_levels
-from hub.vocabulary import Fulfillment, HoldReason, ObservedLevel, Order, Return, StockLevel
+from hub.vocabulary import (
+    Cancellation,
+    Contact,
+    Fulfillment,
+    HoldReason,
+    ObservedLevel,
+    Order,
+    Return,
+    StockLevel,
+)
 
 API = "/wp-json/wc/v3"
 PER_PAGE = 100
+CANCELLED = frozenset({"cancelled", "refunded", "trash"})
 # `modified_after` and `modified_before` leave their own second out.
 SECOND = timedelta(seconds=1)
 SERIAL_META_KEYS = ("serial number", "serial numbers", "serial", "serials", "sn", "imei")
@@ -104,11 +114,13 @@ class WooCommerce(
     Connector[WooCommerceSettings],
     PullOrders,
     PullReturns,
+    CancelOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One shop: its orders, online and from its tills, and the stock that it counts."""
 
@@ -180,6 +192,21 @@ class WooCommerce(
         """Read the refunds of one order, without those of units that never left."""
         answer = await self.api.json("GET", f"/orders/{quote(order_ref, safe='')}")
         return await RETURNS.one_async(expect_object(answer), self._parse_returns, order_ref)
+
+    async def cancel_order(self, cancellation: Cancellation) -> str:
+        """Cancel an order, unless it is; what was paid is for a person to pay back."""
+        path = f"/orders/{quote(cancellation.order_ref, safe='')}"
+        order = expect_object(await self.api.json("GET", path))
+        if order.get("status") == "completed":
+            raise Rejected("the order is completed: WooCommerce would take the goods back")
+        if order.get("status") not in CANCELLED:
+            await self.api.json("PUT", path, json={"status": "cancelled"})
+        return f"WooCommerce order {order.get('number') or cancellation.order_ref}"
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read how the buyer of an order is billed."""
+        answer = await self.api.json("GET", f"/orders/{quote(order_ref, safe='')}")
+        return ORDERS.one(expect_object(answer), _contact, order_ref)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order by its id."""
@@ -304,3 +331,8 @@ def _observed(product: Mapping[str, Any], parent: str | None = None) -> Observed
     return ObservedLevel(
         sku=text(product, "sku"), quantity=quantity, remote=variation, title=text(product, "name")
     )
+
+
+def _contact(order: Mapping[str, Any]) -> Contact | None:
+    billed = child(order, "billing")
+    return shown_contact(text(billed, "email"), text(billed, "phone"), full_name(billed))

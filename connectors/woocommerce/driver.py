@@ -28,6 +28,18 @@ class WooCommerceDriver(SkuSimulatorDriver):
     def list_article(self, sku: str, quantity: int) -> Mapping[str, str]:
         return {"product_id": str(self.simulator.add_product(sku, quantity))}
 
+    def list_untracked(self, sku: str) -> Mapping[str, str] | None:
+        return {"product_id": str(self.simulator.add_product(sku, None))}
+
+    def is_tracked(self, sku: str) -> bool:
+        found = (p for p in self.simulator.products.values() if p["sku"] == sku)
+        return any(each["manage_stock"] for each in found)
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        first, _, last = name.partition(" ")
+        billed = {"first_name": first, "last_name": last, "email": email, "phone": phone}
+        self.simulator.orders[int(ref)]["billing"] = billed
+
     def missing_article(self) -> Mapping[str, str]:
         return {"product_id": "9"}
 

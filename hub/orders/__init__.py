@@ -25,6 +25,7 @@ from hub.orders import (
     order_holds,
     order_lookup,
     order_store,
+    parcels,
     unmapped,
 )
 from hub.orders.allocation import allocate
@@ -304,7 +305,7 @@ def push_fulfillment(
                 subject=order_id,
                 key=f"{TOPIC}:{reference}:{order_id}{repeat and f':{repeat}'}",
                 payload={
-                    "reference": f"{reference}-{order_id[-12:]}",
+                    "reference": parcels.reference_of(reference, order_id),
                     "order_ref": units[0]["order_ref"],
                     "lines": lines,
                     "other_lines": line_status.refs_without_units(tx, order_id),

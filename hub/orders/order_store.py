@@ -17,6 +17,9 @@ ORDERS = (
     "JOIN channel ON channel.id = sales_order.channel_id "
 )
 
+# What an order said once, and does not say again.
+NEVER_FORGOTTEN = ("customer_ref", "staff_ref", "origin_ref")
+
 
 class _Id(TypedDict):
     id: str
@@ -58,14 +61,16 @@ def store(tx: Transaction, context: CommandContext, channel: ChannelRow, order: 
     columns = {**_facts(channel, order), "recorded_at": micros(context.now)}
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
-    kept = {"channel_id", "ref", "placed_at", "recorded_at", "customer_ref", "origin_ref"}
+    kept = {"channel_id", "ref", "placed_at", "recorded_at", *NEVER_FORGOTTEN}
     changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in kept)
+    remembered = ", ".join(
+        f"{name} = COALESCE(excluded.{name}, sales_order.{name})" for name in NEVER_FORGOTTEN
+    )
     row = tx.row_as(
         _Id,  # the names are constants of this module, never input
         f"INSERT INTO sales_order(id, {names}) VALUES(:id, {values}) "
         f"ON CONFLICT(channel_id, ref) DO UPDATE SET {changed}, "
-        "customer_ref = COALESCE(excluded.customer_ref, sales_order.customer_ref), "
-        "origin_ref = COALESCE(excluded.origin_ref, sales_order.origin_ref), "
+        f"{remembered}, "
         "hold_override = CASE WHEN excluded.hold = sales_order.hold_override "
         "THEN sales_order.hold_override END, "
         "promises_ended_at = CASE WHEN excluded.state = 'pending' "
@@ -125,6 +130,7 @@ def _facts(channel: ChannelRow, order: Order) -> dict[str, str | int | None]:
         "at_counter": order.at_counter,
         "handed_over": order.at_counter and fulfilled and state is OrderState.OPEN,
         "customer_ref": order.customer_ref and order.customer_ref[:200],
+        "staff_ref": order.staff_ref and order.staff_ref[:200],
         "origin_ref": order.origin_ref and order.origin_ref[:200],
         "placed_at": micros(order.placed_at),
         "remote_updated_at": micros(order.updated_at),

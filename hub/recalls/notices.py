@@ -15,7 +15,9 @@ from hub.cases import CaseKind, Finding, Severity
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput
+from hub.recalls import buyers
 from hub.recalls.rows import (
+    CarriedDraft,
     CustomerRef,
     NamedUnit,
     NoticeDraft,
@@ -26,12 +28,13 @@ from hub.recalls.rows import (
 )
 from hub.storage.rows import NoticeRow
 from hub.storage.sql import Row, Transaction
-from hub.sync import outbox
+from hub.sync import channels, outbox
 from hub.sync.channels import can
 from hub.sync.outbox import Fact
-from hub.vocabulary import NoticeReceipt
+from hub.vocabulary import BuyerMessage, NoticeReceipt
 
 TOPIC = "notice"
+TOPICS = (TOPIC, buyers.CONTACT)
 SERIALS_SHOWN_MAX = 20
 DETAIL_CHARS_MAX = 200
 
@@ -66,10 +69,11 @@ def tell_customers(
 ) -> None:
     """Notify every customer of a recall once, now and when more customers are found.
 
-    Customers already notified are skipped; failed notifications are retried. Raises InvalidInput
-    for a channel that sends no messages.
+    Customers already notified are skipped; failed notifications are retried. Buyers of channels
+    whose contact is not kept are reached through the channel that sold (see `buyers`). Raises
+    InvalidInput for a channel that sends no messages.
     """
-    if not can(channel, "send_notice"):
+    if not (can(channel, "send_notice") or can(channel, buyers.CARRIES)):
         raise InvalidInput(f"{channel['code']} carries no messages", field="channel")
     tx.run(
         "UPDATE recall SET channel_id = :channel WHERE id = :id",
@@ -123,16 +127,44 @@ def announce(
         refs=wanted,
         states=[str(NoticeState.UNREACHABLE), str(NoticeState.FAILED)],
     )
-    known = _reachable(tx, [row["customer_ref"] for row in rows])
+    known: set[str] = set()
+    if can(channels.by_id(tx, recall["channel_id"]), "send_notice"):
+        known = _reachable(tx, [row["customer_ref"] for row in rows])
     _queue(
         tx,
         context,
         recall["channel_id"],
         [row for row in rows if row["customer_ref"] in known],
     )
-    for row in rows:
-        if row["customer_ref"] not in known:
+    others = [row for row in rows if row["customer_ref"] not in known]
+    reached = _over_their_channels(tx, context, recall, others)
+    for row in others:
+        if row["id"] not in reached:
             unreachable(tx, recall["ref"], row["customer_ref"], "there is no contact", context.now)
+
+
+def _over_their_channels(
+    tx: Transaction, context: CommandContext, recall: NotifiedRecall, rows: Sequence[NoticeRow]
+) -> set[str]:
+    """Ask the channels that sold to carry notices, or for contacts; return the notices' ids."""
+    carried, facts = buyers.ask(tx, recall, rows, TOPIC, new_id())
+    asked = {fact.subject for fact in facts}
+    for row in rows:
+        if row["id"] in asked:
+            carrier = carried.get(row["id"], recall["channel_id"])
+            assert carrier is not None  # the recall has a channel by now
+            _wait(tx, carrier, [row])
+    outbox.put(tx, facts, context.now)
+    return asked
+
+
+def asked_contact(tx: Transaction, notice_id: str) -> NoticeOfRecall | None:
+    """Take a notice that waits for a contact out of waiting; None if it does no longer."""
+    row = _with_recall(tx, "notice.id = :id", id=notice_id)
+    if row is None or row["state"] != NoticeState.WAITING or row["erased_at"] is not None:
+        return None  # erased, or notified meanwhile
+    tx.run("UPDATE notice SET state = 'unreachable' WHERE id = :id", id=notice_id)
+    return row
 
 
 def reached_again(tx: Transaction, context: CommandContext, ref: str) -> None:
@@ -163,6 +195,40 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
     )
     if row is None:
         return None
+    return Draft(
+        # A changed contact makes a new message.
+        reference=f"{notice_id}-{row['changed_at']}",
+        sealed=row["contact"],
+        subject=f"{row['ref']}: {row['title']}",
+        text=_text(tx, row),
+    )
+
+
+def carried_message(tx: Transaction, notice_id: str) -> BuyerMessage | None:
+    """Return the message of a notice that the channel carries that sold; None as in `message`."""
+    row = tx.row_as(
+        CarriedDraft,
+        "SELECT notice.recall_id, notice.customer_ref, recall.ref, recall.title, "
+        "recall.instructions, person.erased_at FROM notice "
+        "JOIN recall ON recall.id = notice.recall_id "
+        "LEFT JOIN person ON person.ref = notice.customer_ref "
+        "WHERE notice.id = :id AND notice.state = 'waiting'",
+        id=notice_id,
+    )
+    if row is None or row["erased_at"] is not None:
+        return None
+    order_ref = buyers.order_of(tx, row["recall_id"], row["customer_ref"])
+    if order_ref is None:
+        return None
+    return BuyerMessage(
+        reference=notice_id,
+        order_ref=order_ref,
+        subject=f"{row['ref']}: {row['title']}",
+        text=_text(tx, row),
+    )
+
+
+def _text(tx: Transaction, row: NoticeDraft | CarriedDraft) -> str:
     units = tx.rows_as(
         NamedUnit,
         "SELECT unit.serial, product.name FROM recall_unit "
@@ -175,13 +241,7 @@ def message(tx: Transaction, notice_id: str) -> Draft | None:
     )
     lines = [f"- {unit['name']}, {unit['serial']}" for unit in units[:SERIALS_SHOWN_MAX]]
     more = ["- …"] if len(units) > SERIALS_SHOWN_MAX else []
-    return Draft(
-        # A changed contact makes a new message.
-        reference=f"{notice_id}-{row['changed_at']}",
-        sealed=row["contact"],
-        subject=f"{row['ref']}: {row['title']}",
-        text="\n".join([row["instructions"] or row["title"], *lines, *more]),
-    )
+    return "\n".join([row["instructions"] or row["title"], *lines, *more])
 
 
 def sent(tx: Transaction, notice_id: str, remote: str, now: datetime) -> None:
@@ -275,15 +335,15 @@ def forget(tx: Transaction, ref: str) -> None:
         ref=ref,
     )
     tx.run(
-        "UPDATE outbox SET last_error = NULL WHERE topic = :topic AND subject IN (:ids...)",
-        topic=TOPIC,
+        "UPDATE outbox SET last_error = NULL WHERE topic IN (:topics...) AND subject IN (:ids...)",
+        topics=list(TOPICS),
         ids=[row["id"] for row in rows],
     )
     if waiting:
         tx.run(
-            "DELETE FROM outbox WHERE topic = :topic AND subject IN (:ids...) "
+            "DELETE FROM outbox WHERE topic IN (:topics...) AND subject IN (:ids...) "
             "AND state = 'waiting'",
-            topic=TOPIC,
+            topics=list(TOPICS),
             ids=waiting,
         )
 
@@ -337,12 +397,7 @@ def _queue(
 ) -> None:
     if not rows:
         return
-    tx.run(
-        "UPDATE notice SET state = 'waiting', channel_id = :channel, remote_ref = NULL, "
-        "detail = NULL, told_at = NULL WHERE id IN (:ids...)",
-        channel=channel_id,
-        ids=[row["id"] for row in rows],
-    )
+    _wait(tx, channel_id, rows)
     facts = [
         Fact(
             channel_id=channel_id,
@@ -354,6 +409,15 @@ def _queue(
         for row in rows
     ]
     outbox.put(tx, facts, context.now)
+
+
+def _wait(tx: Transaction, channel_id: str, rows: Sequence[NoticeRow]) -> None:
+    tx.run(
+        "UPDATE notice SET state = 'waiting', channel_id = :channel, remote_ref = NULL, "
+        "detail = NULL, told_at = NULL WHERE id IN (:ids...)",
+        channel=channel_id,
+        ids=[row["id"] for row in rows],
+    )
 
 
 def _with_recall(tx: Transaction, condition: str, **values: str) -> NoticeOfRecall | None:

@@ -5,14 +5,15 @@ the time and changes no event, so the hash chain of the ledger stays valid.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hub.access.vault import Vault
 from hub.clock import micros
 from hub.commands.context import CommandContext
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.recalls import notices
+from hub.recalls import buyers, notices
+from hub.recalls.rows import PersonRef
 from hub.storage.rows import PersonRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox_retention
@@ -65,15 +66,29 @@ def _check(contact: Contact) -> None:
         raise InvalidInput(f"a name has at most {NAME_CHARS_MAX} characters", field="name")
     if not contact.email and not contact.phone:
         raise InvalidInput("give an e-mail address or a telephone number", field="email")
-    if contact.email is not None and not (
-        len(contact.email) <= EMAIL_CHARS_MAX and _EMAIL.fullmatch(contact.email)
-    ):
+    if contact.email is not None and not _is_email(contact.email):
         # The message does not repeat the input: it may end in a log.
         raise InvalidInput("this is no e-mail address", field="email")
     if contact.phone is not None and not _PHONE.fullmatch(contact.phone):
         raise InvalidInput("a number is written like +4930123456 (E.164)", field="phone")
     if not _LANGUAGE.fullmatch(contact.language):
         raise InvalidInput("a language is written like de or pt-BR (BCP 47)", field="language")
+
+
+def usable(contact: Contact) -> Contact | None:
+    """Return what can be kept of a contact that a channel showed; None without an address."""
+    email = contact.email if contact.email and _is_email(contact.email) else None
+    phone = re.sub(r"[\s().-]", "", contact.phone or "")
+    number = phone if _PHONE.fullmatch(phone) else None
+    if email is None and number is None:
+        return None
+    language = contact.language if _LANGUAGE.fullmatch(contact.language) else "en"
+    name = contact.name[:NAME_CHARS_MAX]
+    return Contact(name=name, email=email, phone=number, language=language)
+
+
+def _is_email(text: str) -> bool:
+    return len(text) <= EMAIL_CHARS_MAX and _EMAIL.fullmatch(text) is not None
 
 
 def by_ref(tx: Transaction, ref: str) -> PersonRow:
@@ -112,6 +127,7 @@ def erase(
 ) -> None:
     """Delete the contact of a person and the personal data in notices; cancel waiting messages.
 
+    A plain reference also means the buyers of channels who are known by it with the channel's code.
     Deliveries of channels that hold the address or the number of the person lose it (`unseal`
     opens the contact for that), and the person's orders lose their addresses. The pseudonym and the
     time stay. Raises InvalidInput without a reason, UnknownReference for an unknown person,
@@ -119,24 +135,65 @@ def erase(
     """
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
         raise InvalidInput(f"say why, in 1 to {REASON_CHARS_MAX} characters", field="reason")
-    known = by_ref(tx, ref)
+    everywhere = buyers.refs_of(tx, ref)
+    named = tx.rows_as(
+        PersonRef,
+        "SELECT ref FROM person WHERE ref IN (:refs...) UNION "
+        "SELECT customer_ref AS ref FROM recall_unit WHERE customer_ref IN (:refs...)",
+        refs=everywhere,
+    )
+    if not named:
+        by_ref(tx, ref)  # raises
+    done = [_erase(tx, context, each, reason, unseal) for each in {ref, *(r["ref"] for r in named)}]
+    if not any(done):
+        raise StepNotAllowed("this person was erased already")
+
+
+def forget(
+    tx: Transaction,
+    context: CommandContext,
+    refs: Iterable[str],
+    reason: str,
+    unseal: Callable[[str], Mapping[str, Any]],
+) -> None:
+    """Erase those of some people whom the hub knows, by a contact or by a recall, as `erase`."""
+    for ref in refs:
+        recalled = "SELECT 1 FROM recall_unit WHERE customer_ref = :ref"
+        if is_known(tx, ref) or tx.value(recalled, ref=ref):
+            _erase(tx, context, ref, reason, unseal)
+
+
+def _erase(
+    tx: Transaction,
+    context: CommandContext,
+    ref: str,
+    reason: str,
+    unseal: Callable[[str], Mapping[str, Any]],
+) -> bool:
+    """Erase one person, also one of whom nothing was kept yet; return whether that is new."""
+    now = micros(context.now)
+    known = tx.row_as(PersonRow, "SELECT * FROM person WHERE ref = :ref FOR UPDATE", ref=ref)
     done = tx.run(
-        "UPDATE person SET contact = NULL, changed_at = :now, erased_at = :now, "
-        "erased_by = :actor, erased_because = :reason WHERE ref = :ref AND erased_at IS NULL",
-        now=micros(context.now),
+        "INSERT INTO person(ref, contact, changed_at, erased_at, erased_by, erased_because) "
+        "VALUES(:ref, NULL, :now, :now, :actor, :reason) ON CONFLICT(ref) DO UPDATE SET "
+        "contact = NULL, changed_at = excluded.changed_at, erased_at = excluded.erased_at, "
+        "erased_by = excluded.erased_by, erased_because = excluded.erased_because "
+        "WHERE person.erased_at IS NULL",
+        now=now,
         actor=context.actor,
         reason=reason,
         ref=ref,
     )
     if not done:
-        raise StepNotAllowed("this person was erased already")
+        return False
     notices.forget(tx, ref)
     tx.run(
         "UPDATE checkout SET address = NULL WHERE order_id IN "
         "(SELECT id FROM sales_order WHERE customer_ref = :ref)",
         ref=ref,
     )
-    if known["contact"]:
+    if known is not None and known["contact"]:
         contact = contact_of(unseal(known["contact"]))
         said = [each for each in (contact.email, contact.phone) if each]
         inbox_retention.forget_person(tx, said)
+    return True

@@ -23,7 +23,7 @@ from hub.ledger.holds import HoldKind
 from hub.ledger.rules.recall import DESTROYED, MERGED, unresolved
 from hub.ledger.units import Scan
 from hub.lifecycle import WITH_CUSTOMER, Action, Status
-from hub.recalls import notices, recall_predicates
+from hub.recalls import buyers, notices, recall_predicates
 from hub.storage.documents import readable
 from hub.storage.rows import OrderLineRow, RecallRow
 from hub.storage.sql import Transaction
@@ -77,6 +77,7 @@ class _SaleOfUnit(TypedDict):
     channel_id: str
     customer_ref: str | None
     order_id: str
+    order_ref: str
 
 
 def catch(work: Work, unit_ids: Sequence[str]) -> int:
@@ -377,14 +378,19 @@ def _sales(tx: Transaction, rows: Sequence[_CaughtUnit]) -> dict[str, _SaleOfUni
         "UNION SELECT up.id, unit.kit_id FROM unit JOIN up ON up.above = unit.id "
         "WHERE unit.status = 'in_kit' AND unit.kit_id IS NOT NULL) "
         "SELECT up.id, sales_order.channel_id, sales_order.customer_ref, "
-        "sales_order.id AS order_id FROM up JOIN unit ON unit.id = up.above "
+        "sales_order.id AS order_id, sales_order.ref AS order_ref FROM up "
+        "JOIN unit ON unit.id = up.above "
         "JOIN order_line ON order_line.id = unit.order_line_id "
         "JOIN sales_order ON sales_order.id = order_line.order_id "
         "WHERE unit.status IN ('shipped', 'sold')",
         ids=[*there, *parts],
     ):
         found[sale["id"]] = sale
-    return found
+    known_by = buyers.pseudonyms(tx, [*found.values()])
+    return {
+        unit_id: {**sale, "customer_ref": ref}
+        for (unit_id, sale), ref in zip(found.items(), known_by, strict=True)
+    }
 
 
 def _reasons(

@@ -31,6 +31,17 @@ class NoticeDraft(TypedDict):
     changed_at: int
 
 
+class CarriedDraft(TypedDict):
+    """The content of a message that the channel carries that sold."""
+
+    recall_id: str
+    customer_ref: str
+    ref: str
+    title: str
+    instructions: str
+    erased_at: int | None
+
+
 class NamedUnit(TypedDict):
     """A unit with the name of its product."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
 
 import orjson
 
@@ -11,20 +10,13 @@ from hub import orders
 from hub.clock import moment
 from hub.commands.context import CommandContext
 from hub.errors import StepNotAllowed
-from hub.lifecycle import Action
-from hub.orders import Shipment
+from hub.orders import Shipment, parcels
+from hub.orders.parcels import LeftUnit
 from hub.reconciliation.kinds import Fix
 from hub.reconciliation.rows import Identified
 from hub.storage.rows import ObservedListingRow, ReconciliationDifferenceRow
 from hub.storage.sql import Transaction
 from hub.sync import bindings, channels, listings, outbox, registrations
-
-
-class _LeftUnit(TypedDict):
-    id: str
-    command_id: str
-    details: str | None
-    occurred_at: int
 
 
 def listing_of(difference: ReconciliationDifferenceRow) -> str:
@@ -158,20 +150,7 @@ def push_again(
     if dead:
         outbox.replay(tx, dead, context.now)
         return
-    parcels: dict[str, list[_LeftUnit]] = {}
-    for row in tx.rows_as(
-        _LeftUnit,
-        "SELECT unit.id, event.command_id, event.details, event.occurred_at FROM unit "
-        "JOIN order_line ON order_line.id = unit.order_line_id "
-        "JOIN event ON event.unit_id = unit.id AND event.version = (SELECT MAX(last.version) "
-        "FROM event AS last WHERE last.unit_id = unit.id AND last.action IN (:leaving...)) "
-        "WHERE order_line.order_id = :order_id AND unit.status IN ('shipped', 'sold') "
-        "ORDER BY event.occurred_at, unit.id",
-        order_id=difference["order_id"],
-        leaving=[str(Action.SHIP), str(Action.SELL), str(Action.COLLECT)],
-    ):
-        parcels.setdefault(row["command_id"], []).append(row)
-    for command_id, units in parcels.items():
+    for command_id, units in parcels.left(tx, difference["order_id"] or "").items():
         ids = [row["id"] for row in units]
         repeat = _attempt(difference)
         orders.push_fulfillment(
@@ -179,7 +158,7 @@ def push_again(
         )
 
 
-def _parcel(unit: _LeftUnit) -> Shipment:
+def _parcel(unit: LeftUnit) -> Shipment:
     details = orjson.loads(unit["details"]) if unit["details"] else {}
     left_at = moment(unit["occurred_at"])
     return Shipment(details.get("carrier"), details.get("tracking"), left_at)

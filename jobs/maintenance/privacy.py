@@ -8,7 +8,7 @@ asks for their data, is a person's case.
 from connectors import PrivacyKind, PrivacyRequest
 from hub import cases
 from hub.cases import CaseKind, Finding, Severity
-from hub.recalls import people
+from hub.recalls import buyers, people
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
 from hub.sync import inbox_retention
@@ -52,8 +52,16 @@ def _erased(tx: Transaction, runtime: Runtime, channel: ChannelRow, request: Pri
     emptied = inbox_retention.forget_orders(tx, channel["id"], request.order_refs)
     named = [*request.identifiers, request.customer_ref]
     emptied += inbox_retention.forget_person(tx, named, channel["id"])
-    if request.customer_ref and people.is_known(tx, request.customer_ref):
-        context = runtime.context("privacy")
-        reason = f"{channel['code']} asks for it"
-        people.erase(tx, context, request.customer_ref, reason, runtime.connections.unseal)
+    context, reason = runtime.context("privacy"), f"{channel['code']} asks for it"
+    asked = _known_as(channel["code"], request)
+    people.forget(tx, context, asked, reason, runtime.connections.unseal)
     return emptied
+
+
+def _known_as(code: str, request: PrivacyRequest) -> list[str]:
+    """Return the references by which a recall may know the customer of a request."""
+    guests = [f"{buyers.GUEST}{ref}" for ref in request.order_refs]
+    if not request.customer_ref:
+        return [buyers.qualified(code, each) for each in guests]
+    own = [buyers.qualified(code, each) for each in (request.customer_ref, *guests)]
+    return [request.customer_ref, *own]

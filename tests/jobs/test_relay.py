@@ -11,6 +11,7 @@ from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.orders import Shipment
 from hub.sync import channels, outbox
+from hub.vocabulary import OrderLine
 from jobs import relay
 from jobs.recovery import ATTEMPTS_MAX, decide
 from jobs.runtime import Runtime
@@ -305,3 +306,38 @@ def test_the_safety_buffer_and_the_sites_of_a_channel_are_kept(world: World) -> 
     told(runtime, channel["id"])
     assert connector.shown == {"CAM": 0}
     assert isinstance(connector, Recording)
+
+
+def test_a_channel_that_takes_an_order_as_a_whole_gets_its_other_parcels(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector, runtime, channel = stage(world)
+    world.receive("SN-1", "SN-2", "SN-3")
+    lines = [
+        OrderLine(ref="l-1", sku="CAM", quantity=2),
+        OrderLine(ref="l-2", sku="CAM", quantity=1),
+    ]
+    world.accept(channel, world.order("o-1", lines))
+    for number, serial in enumerate(("SN-1", "SN-2", "SN-3")):
+        if number == 2:
+            monkeypatch.setattr(type(connector), "reports_whole_orders", True)
+        world.pass_time(minutes=1)
+        world.do(Action.PICK, serial)
+        world.write(
+            lambda tx, serial=serial, number=number: orders.ship(  # type: ignore[misc]
+                Work(tx, world.context(), f"c-{number}"),
+                [Scan(serial)],
+                Shipment("UPS", f"1Z{number}"),
+            )
+        )
+        told(runtime, channel["id"])
+    first, second, last = connector.fulfillments
+    assert (first.other_parcels, second.other_parcels) == ((), ())
+    assert [each.reference for each in last.other_parcels] == [first.reference, second.reference]
+    assert [each.tracking for each in last.other_parcels] == ["1Z0", "1Z1"]
+    serials = [line.serials for each in last.other_parcels for line in each.lines]
+    assert sorted([*serials, *(line.serials for line in last.lines)]) == [
+        ("SN-1",),
+        ("SN-2",),
+        ("SN-3",),
+    ]

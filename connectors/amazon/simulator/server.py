@@ -14,8 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.amazon.simulator.external import LocationDesk
+from connectors.amazon.simulator.external_inventory import InventoryDesk
+from connectors.amazon.simulator.external_returns import ReturnDesk
 from connectors.amazon.simulator.feeds import FeedDesk
 from connectors.amazon.simulator.queue import QueueSimulator
+from connectors.amazon.simulator.reports import ReportDesk
 from connectors.testing.simulator import Fault, Simulator
 
 ORDERS, LISTINGS = "/orders/2026-01-01/orders", "/listings/2021-08-01/items"
@@ -24,6 +27,7 @@ LISTINGS_MAX = 1000  # of one search
 PAGE_MAX = 20
 YOUNG = timedelta(minutes=2)
 SERIALS_MAX = 100
+MESSAGE_MAX = 2000
 Handler = Callable[[Request], Awaitable[Response]]
 Record = dict[str, Any]
 
@@ -41,10 +45,14 @@ class AmazonSimulator(Simulator):
         self.tokens: set[str] = set()
         self.pages: dict[str, tuple[dict[str, str], int]] = {}
         self.tokens_issued = 0
+        self.messages: list[tuple[str, str]] = []  # to buyers: the order, and the text
         self.wall: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self.past = timedelta()  # so long ago happens what is reported: Amazon shows orders late
         self.rates: dict[str, str] = {}  # what the next answers report their pace, by path
         self.feed_desk = FeedDesk(self._problem, self._set, self.next_id, lambda: iso(self.now()))
+        self.report_desk = ReportDesk(self.feed_desk.documents, self.next_id, lambda: self._then())
+        self.inventory_desk = InventoryDesk()
+        self.return_desk = ReturnDesk(self.next_id, lambda: iso(self._then()))
         self.location_desk = LocationDesk(self.next_id, lambda: iso(self._then()))
         super().__init__(self._routes(), clock)
         self.queue = QueueSimulator(self.now, self.next_id)
@@ -60,6 +68,7 @@ class AmazonSimulator(Simulator):
             "seller_id": self.seller,
             "marketplace_ids": [self.marketplace],
             "feed_poll_seconds": 0.01,
+            "returns_report_minutes": 0,
             "calls_per_second": 1000,
             "queue_url": f"{url}{self.queue.path}",
             "queue_region": self.queue.region,
@@ -171,8 +180,12 @@ class AmazonSimulator(Simulator):
             ("POST", "/orders/v0/orders/{id}/shipmentConfirmation", self._confirm),
             ("GET", f"{LISTINGS}/{{seller}}", self._search_listings),
             ("PATCH", f"{LISTINGS}/{{seller}}/{{sku:path}}", self._patch),
+            ("POST", "/messaging/v1/orders/{id}/messages/unexpectedProblem", self._message),
             *self.feed_desk.table(),
+            *self.report_desk.table(),
             *self.location_desk.table(),
+            *self.inventory_desk.table(),
+            *self.return_desk.table(),
             ("POST", f"{EASY_SHIP}/timeSlot", self._slots),
             ("GET", f"{EASY_SHIP}/package", self._parcel),
             ("POST", f"{EASY_SHIP}/package", self._book),
@@ -338,6 +351,15 @@ class AmazonSimulator(Simulator):
         status, issues = ("INVALID", [problem]) if problem else ("ACCEPTED", [])
         said = {"sku": sku, "status": status, "submissionId": str(self.next_id())}
         return JSONResponse({**said, "issues": issues})
+
+    async def _message(self, request: Request) -> Response:
+        ref, text = request.path_params["id"], (await request.json()).get("text", "")
+        if ref not in self.orders:
+            return _failed(404, "NotFound", "The order does not exist.")
+        if not 1 <= len(text) <= MESSAGE_MAX or "marketplaceIds" not in request.query_params:
+            return _failed(400, "InvalidInput", "The message is not valid.")
+        self.messages.append((ref, text))
+        return JSONResponse({}, status_code=201)
 
     async def _slots(self, request: Request) -> Response:
         asked = await request.json()

@@ -284,6 +284,13 @@ def _order(simulator: Shop, order: PlacedOrder) -> View:
         "test": order.test,
         "displayFulfillmentStatus": order.fulfillment_status,
         "customer": {"__typename": "Customer", "id": order.customer} if order.customer else None,
+        "email": order.buyer.get("email"),
+        "phone": order.buyer.get("phone"),
+        "customerLocale": "de",
+        "billingAddress": {"__typename": "MailingAddress", "name": order.buyer.get("name")},
+        "staffMember": {"__typename": "StaffMember", "id": order.staff_member}
+        if order.staff_member
+        else None,
         "retailLocation": _location(simulator, order.retail_location)
         if order.retail_location
         else None,
@@ -374,7 +381,7 @@ def _item(simulator: Shop, item: Item) -> View:
         "__typename": "InventoryItem",
         "id": item.id,
         "sku": item.sku,
-        "tracked": True,
+        "tracked": item.tracked,
         "inventoryLevel": level,
         "variants": {"nodes": [variant]},
     }

@@ -31,6 +31,7 @@ class Item:
     sku: str
     title: str
     available: int
+    tracked: bool = True
 
 
 @dataclass(slots=True)
@@ -104,6 +105,8 @@ class PlacedOrder:
     source_identifier: str | None = None
     test: bool = False
     retail_location: str | None = None
+    staff_member: str | None = None
+    buyer: dict[str, str | None] = field(default_factory=dict)  # name, email, phone
     metafields: dict[tuple[str, str], str] = field(default_factory=dict)
     cancelled_at: datetime | None = None
     on_hold: bool = False

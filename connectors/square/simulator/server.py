@@ -65,6 +65,7 @@ class SquareSimulator(Shop):
             ("GET", "/v2/orders/{id}/custom-attributes/{key}", self._attribute),
             ("GET", "/v2/orders/{id}", self._order),
             ("PUT", "/v2/orders/{id}", self._update),
+            ("GET", "/v2/payments/{id}", self._payment),
             ("GET", "/v2/catalog/list", self._catalog),
             ("POST", "/v2/catalog/batch-retrieve", self._catalog_by_id),
             ("POST", "/v2/inventory/changes/batch-create", self._change),
@@ -142,6 +143,13 @@ class SquareSimulator(Shop):
         if start + CATALOG_PAGE < len(self.variations):
             answer["cursor"] = str(start + CATALOG_PAGE)
         return JSONResponse(answer)
+
+    async def _payment(self, request: Request) -> Response:
+        ref = request.path_params["id"].removeprefix("pay-")
+        if ref not in self.orders or self.orders[ref].taken_by is None:
+            return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND")
+        paid = {"id": f"pay-{ref}", "order_id": ref, "status": "COMPLETED"}
+        return JSONResponse({"payment": {**paid, "team_member_id": self.orders[ref].taken_by}})
 
     async def _catalog_by_id(self, request: Request) -> Response:
         asked = await request.json()
@@ -224,6 +232,7 @@ class SquareSimulator(Shop):
             "line_items": order.lines,
             "fulfillments": order.fulfillments,
             "returns": order.returns,
+            "tenders": [{"id": f"pay-{order.id}", "type": "CARD"}] if order.taken_by else [],
             "refunds": order.refunds,
             "total_money": {"amount": order.total, "currency": "EUR"},
             "net_amount_due_money": {"amount": order.due, "currency": "EUR"},
@@ -237,7 +246,7 @@ class SquareSimulator(Shop):
 
     def _object(self, variation_id: str) -> dict[str, Any]:
         variation = self.variations[variation_id]
-        data = {"sku": variation.sku, "name": variation.title, "track_inventory": True}
+        data = {"sku": variation.sku, "name": variation.title, "track_inventory": variation.tracked}
         return {"type": "ITEM_VARIATION", "id": variation.id, "item_variation_data": data}
 
     def _count(self, variation_id: str) -> dict[str, Any]:

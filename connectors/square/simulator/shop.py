@@ -21,6 +21,7 @@ class Variation:
     sku: str
     title: str
     count: int | None
+    tracked: bool = True
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Sale:
     returns: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     location_id: str | None = None  # another location of the seller
+    taken_by: str | None = None  # the team member who took the payment
     customer_id: str | None = None
 
 

@@ -4,6 +4,7 @@ from connectors.testing.case import Case
 from connectors.testing.conformance import (
     amounts,
     buyers,
+    contacts,
     errors,
     events,
     fulfillment,
@@ -30,6 +31,7 @@ SIMULATOR_CASES: tuple[Case, ...] = (
     *webhooks.CASES,
     *queues.CASES,
     *warranties.CASES,
+    *contacts.CASES,
     *events.CASES,
     *routes.CASES,
 )

@@ -265,6 +265,18 @@ async def serials_that_the_channel_sold(harness: Harness) -> None:
         require_equal(sorted(order.lines[0].serials), ["C-1", "C-2"], "the serials of the line")
 
 
+@case(PullOrders, unless=unless_flag("states_staff", "its orders name no staff"))
+async def staff_at_the_counter(harness: Harness) -> None:
+    """Who sold at the counter comes in with the order, read alone or in a page."""
+    harness.driver.list_article("CAM", 9)
+    refs = [harness.driver.sell_by("CAM", staff) for staff in ("STAFF-1", "STAFF-2")]
+    pulled = {each.ref: each.staff_ref for each in (await harness.pull_all())[0]}
+    wanted = dict(zip(refs, ("STAFF-1", "STAFF-2"), strict=True))
+    require_equal(pulled, wanted, "who sold the orders of the pages")
+    alone = {ref: (await harness.connector.read_order(ref)).staff_ref for ref in refs}
+    require_equal(alone, wanted, "who sold the orders read alone")
+
+
 @case(PullOrders, unless=unless_empty("states_holds", "it states no holds of orders"))
 async def held_orders_are_held(harness: Harness) -> None:
     """Nothing leaves of an order that the channel holds: each reason of `states_holds` is read."""
@@ -323,6 +335,7 @@ CASES = (
     times_of_other_zones,
     orders_of_a_window,
     serials_that_the_channel_sold,
+    staff_at_the_counter,
     held_orders_are_held,
     drafts_are_no_orders,
 )

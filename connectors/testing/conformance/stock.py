@@ -2,7 +2,13 @@
 
 from connectors.contract import PushStock, SnapshotStock
 from connectors.errors import Conflict, ConnectorError, NotFound, Rejected
-from connectors.testing.case import case, require, require_equal, unless_flag
+from connectors.testing.case import (
+    NotApplicable,
+    case,
+    require,
+    require_equal,
+    unless_flag,
+)
 from connectors.testing.harness import Harness
 
 BEYOND_DOUBLES = 2**53 + 1
@@ -160,6 +166,25 @@ async def every_article_is_seen(harness: Harness) -> None:
     )
 
 
+@case(PushStock, SnapshotStock)
+async def untracked_listings_are_left_alone(harness: Harness) -> None:
+    """A listing whose quantity the channel does not keep is not shown, not set, not switched on."""
+    driver, connector = harness.driver, harness.connector
+    remote = driver.list_untracked("CABLE")
+    if remote is None:
+        raise NotApplicable("the channel keeps a quantity of every listing")
+    beside = driver.list_article("CAM", 5)
+    require_equal(await harness.stock(), {"CAM": 5}, "the snapshot beside an untracked listing")
+    levels = [harness.level("CABLE", 0, remote), harness.level("CAM", 6, beside, expected=5)]
+    for sent in (levels, [harness.level("CABLE", 7, remote, 0, key="2")]):
+        answers = {each.listing: each for each in await connector.push_stock(sent)}
+        error = answers["L-CABLE"].error
+        require(isinstance(error, Rejected), f"a level of an untracked listing: {error!r}")
+        require(not driver.is_tracked("CABLE"), "keeping its quantity was switched on")
+    require_equal(driver.quantity_shown("CAM"), 6, "what is shown of the listing beside it")
+    require_equal(await harness.stock(), {"CAM": 6}, "the snapshot after the push")
+
+
 CASES = (
     quantities_are_set,
     one_bad_level,
@@ -169,4 +194,5 @@ CASES = (
     a_push_whose_answer_is_lost,
     large_quantities,
     every_article_is_seen,
+    untracked_listings_are_left_alone,
 )

@@ -90,7 +90,10 @@ class VendureSimulator(VendureShop):
         return {
             "stockLocation": lambda _info, **asked: self._location(asked["id"]),
             "fulfillmentHandlers": [{"code": "manual-fulfillment"}, {"code": HANDLER}],
-            "globalSettings": {"serverConfig": {"moneyStrategyPrecision": self.precision}},
+            "globalSettings": {
+                "trackInventory": self.tracks,
+                "serverConfig": {"moneyStrategyPrecision": self.precision},
+            },
             "orders": self._orders,
             "order": lambda _info, **asked: self._found(asked["id"]),
             "productVariants": self._variants,
@@ -167,7 +170,8 @@ class VendureSimulator(VendureShop):
             "stockOnHand": variant.on_hand,
             "stockAllocated": variant.allocated,
         }
-        return {"id": variant.id, "sku": variant.sku, "name": variant.sku, "stockLevels": [level]}
+        named = {"id": variant.id, "sku": variant.sku, "name": variant.sku}
+        return {**named, "trackInventory": variant.tracked, "stockLevels": [level]}
 
     def _order(self, sale: Sale) -> View:
         paid = sum(line.cost for line in sale.lines) if sale.total is None else sale.total
@@ -179,7 +183,7 @@ class VendureSimulator(VendureShop):
             "createdAt": _instant(sale.placed_at),
             "updatedAt": _instant(sale.updated_at),
             "orderPlacedAt": _instant(sale.placed_at),
-            "customer": {"id": sale.customer} if sale.customer else None,
+            "customer": {"id": sale.customer, **sale.buyer} if sale.customer else None,
             "currencyCode": sale.currency,
             "total": paid - sum(line.tax for line in sale.lines),
             "totalWithTax": paid,

@@ -27,6 +27,7 @@ class Variant:
     sku: str
     on_hand: int
     allocated: int = 0
+    tracked: str = "INHERIT"
 
 
 @dataclass(slots=True)
@@ -82,6 +83,11 @@ class Sale:
     refunds: list[PaidBack] = field(default_factory=list)
     currency: str = "EUR"
     total: int | None = None  # None: what its lines cost
+    buyer: dict[str, str] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("firstName", "lastName", "phoneNumber", "emailAddress"), ""
+        )
+    )
     customer: str | None = "7"
 
     def sent(self, line_id: str) -> int:
@@ -94,6 +100,7 @@ class VendureShop(Simulator):
     """The state of one server with one stock location, and what people do there."""
 
     location_id = "1"
+    tracks = True  # whether variants are counted that do not say so themselves
     precision = 2  # decimals of every amount, whatever its currency
 
     def open(self) -> None:

@@ -211,6 +211,7 @@ class WalmartSimulator(Simulator):
             ("GET", "/v3/orders", self._list_orders),
             ("GET", "/v3/orders/{id}", self._order),
             ("POST", "/v3/orders/{id}/acknowledge", self._acknowledge),
+            ("POST", "/v3/orders/{id}/cancel", self._cancel),
             ("POST", "/v3/orders/{id}/shipping", self._ship),
             ("PUT", "/v3/inventory", self._set),
             ("GET", "/v3/inventories", self._list_items),
@@ -301,6 +302,25 @@ class WalmartSimulator(Simulator):
                 if part["status"] == "Created":
                     part["status"] = "Acknowledged"
         self._change(order["purchaseOrderId"], "PO_ACKNOWLEDGED")
+        return JSONResponse({"order": order})
+
+    async def _cancel(self, request: Request) -> Response:
+        order = self.orders.get(request.path_params["id"])
+        if order is None:
+            return no_order()
+        asked = (await request.json())["orderCancellation"]["orderLines"]["orderLine"]
+        lines = {line["lineNumber"]: line for line in lines_by_number(order)}
+        for each in asked:
+            (status,) = each["orderLineStatuses"]["orderLineStatus"]
+            line, units = lines[each["lineNumber"]], int(status["statusQuantity"]["amount"])
+            if units > still_open(line):
+                return failed(400, "INVALID_REQUEST.GMP_ORDER_API", "The line is not open")
+            gone = [p for p in parts_of(line) if p["status"] in ("Shipped", "Cancelled")]
+            rest = still_open(line) - units
+            kept = [status_of("Acknowledged", rest)] if rest else []
+            ended = [*gone, *kept, status_of("Cancelled", units)]
+            line["orderLineStatuses"]["orderLineStatus"] = ended
+        self._change(order["purchaseOrderId"], "PO_LINE_CANCELLED")
         return JSONResponse({"order": order})
 
     async def _ship(self, request: Request) -> Response:

@@ -152,6 +152,8 @@ class WooCommerceSimulator(Shop):
                 return _failed(400, "woocommerce_rest_invalid_item_id")
             for meta in change.get("meta_data", []):
                 self.write_meta(line, meta)
+        if asked.get("status") == "cancelled" and order["status"] != "cancelled":
+            self.put_back(order)
         self.move(order, asked.get("status", order["status"]))
         self.touch(order)
         return JSONResponse(self.shown_order(order))

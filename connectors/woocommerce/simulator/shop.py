@@ -108,6 +108,13 @@ class Shop(Simulator):
         if product["stock_quantity"] is not None:
             product["stock_quantity"] += count
 
+    def put_back(self, order: Mapping[str, Any]) -> None:
+        """Put the goods of an order that is cancelled into stock again."""
+        for line in order["line_items"]:
+            product = self._product(line["sku"])
+            if product["stock_quantity"] is not None:
+                product["stock_quantity"] += line["quantity"]
+
     def serials(self, ref: str, key: str = "Shipped serial numbers") -> list[str]:
         """Return what stands under a key on the lines of an order, entry by entry."""
         lines: Sequence[Any] = self.orders[int(ref)]["line_items"]

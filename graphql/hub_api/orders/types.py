@@ -197,6 +197,9 @@ class Order:
     )
     at_counter: bool
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
+    staff_ref: str | None = strawberry.field(
+        description="Who sold it at the counter: the channel's own reference, a pseudonym."
+    )
     placed_at: datetime
     recorded_at: datetime
     origin_ref: str | None = strawberry.field(
@@ -234,6 +237,7 @@ class Order:
             shipment_state=row["shipment_state"],
             at_counter=bool(row["at_counter"]),
             customer_ref=row["customer_ref"],
+            staff_ref=row["staff_ref"],
             placed_at=moment(row["placed_at"]),
             recorded_at=moment(row["recorded_at"]),
             origin_ref=row["origin_ref"],

@@ -53,7 +53,8 @@ class PersonMutation:
     @command(
         Scope.OPS,
         description="Erase a person: their contact is deleted for good, here and in stored "
-        "notices. The ledger does not change and still proves what it proved.",
+        "notices, also where a channel showed it. The ledger does not change and still proves "
+        "what it proved.",
         result=PersonChangeResult,
     )
     async def erase_person(self, call: Call, ref: str, reason: str) -> PersonChange:

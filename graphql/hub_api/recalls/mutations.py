@@ -112,8 +112,9 @@ class RecallMutation:
     @command(
         Scope.OPS,
         description="Notify every customer of a recall through a channel that carries messages, "
-        "also those who are found later. Customers already notified are skipped; "
-        "failed notices are retried.",
+        "also those who are found later. Buyers whose contact is not kept are reached through the "
+        "channel that sold, where it shows a contact or carries messages itself. Customers "
+        "already notified are skipped; failed notices are retried.",
         result=RecallChangeResult,
     )
     async def notify_recall(self, call: Call, ref: str, channel: str) -> RecallChange:

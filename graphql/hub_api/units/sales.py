@@ -22,6 +22,9 @@ class CustomerSale:
     order_number: str | None
     line: str | None = strawberry.field(description="The channel's reference of the order's line.")
     customer_ref: str | None = strawberry.field(description="Who bought: a pseudonym.")
+    staff_ref: str | None = strawberry.field(
+        description="Who sold it at the counter: the channel's own reference, a pseudonym."
+    )
     document_type: str | None
     document_ref: str | None
 
@@ -39,6 +42,7 @@ class CustomerSale:
             order_number=order.get("number"),
             line=order.get("line_ref"),
             customer_ref=order.get("customer_ref"),
+            staff_ref=order.get("staff_ref"),
             document_type=sale.document_type,
             document_ref=sale.document_ref,
         )

@@ -148,6 +148,7 @@ class Order(SQLModel, table=True):
     shipment_state: str = Field(default="", max_length=100)
     at_counter: bool = Field(default=False)
     customer_ref: str | None = Field(default=None, max_length=200)
+    staff_ref: str | None = Field(default=None, max_length=200)  # who sold it at the counter
     placed_at: int = instant()
     remote_updated_at: int = instant()
     recorded_at: int = instant()

@@ -132,6 +132,7 @@ class OrderRow(TypedDict):
     shipment_state: str
     at_counter: bool
     customer_ref: str | None
+    staff_ref: str | None
     placed_at: int
     remote_updated_at: int
     recorded_at: int

@@ -1,16 +1,20 @@
 """An account that serves a location of External Fulfillment: its packages carry serials."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from connectors import AuthFailed, NotFound, Rejected, Unknown
+from connectors import AuthFailed, Conflict, NotFound, Rejected, Unknown, WebhookCall
 from connectors.amazon.connector import Amazon
 from connectors.amazon.external_fulfillment import parse_order
+from connectors.amazon.external_returns import parse_return
+from connectors.amazon.mapping import parse_notice
 from connectors.amazon.simulator.external import LocationDesk
 from connectors.amazon.simulator.server import AmazonSimulator
 from connectors.registry import SettingsInvalid, connect
@@ -18,7 +22,14 @@ from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault
 from connectors.toolkit.rate_limits import NoRateLimits
 from contracts import Contract, example
-from hub.vocabulary import Fulfillment, FulfillmentLine, OrderState
+from hub.vocabulary import (
+    Fulfillment,
+    FulfillmentLine,
+    OrderState,
+    Parcel,
+    ReturnState,
+    StockLevel,
+)
 from pulling import pull_all
 
 CaseFunction = Callable[[LocationDesk, Amazon], Awaitable[None]]
@@ -84,7 +95,6 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
     settings = AmazonSimulator().settings("https://x.test")
     alone = {**settings, **NO_QUEUE}
     for changes, reported in (
-        ({**settings, "external_fulfillment": LOCATION}, "external_fulfillment has no queue"),
         ({**alone, "external_fulfillment": LOCATION, "easy_ship": PARCEL}, "without easy_ship"),
         ({**alone, "external_fulfillment": {**LOCATION, "weight_g": 4}}, "weight_g"),
         ({**alone, "external_fulfillment": PARCEL}, "location_id"),
@@ -222,9 +232,10 @@ def test_what_amazon_fetches_is_packed_with_serials_and_left_to_amazon() -> None
 def test_what_can_not_be_told_rightly_is_refused_before_anything_is_sent() -> None:
     async def scenario(desk: LocationDesk, connector: Amazon) -> None:
         ref = desk.place({"CAM": 2})
-        for lines in ([("1", "SN1")], [("1", "SN1", "SN2"), ("9", "SN3")], []):
+        for lines in ([("1", "SN1", "SN2", "SN3")], [("1", "SN1", "SN2"), ("9", "SN3")]):
             with pytest.raises(Rejected, match="as a whole"):
                 await connector.push_fulfillment(left(ref, *lines))
+        assert "waits for 2 more" in await connector.push_fulfillment(left(ref))
         with pytest.raises(NotFound):
             await connector.push_fulfillment(left("nothing", ("1", "SN1")))
         made = desk.place({"CAM": 1}, rules={"countryOfOrigin": "REQUIRED"})
@@ -319,3 +330,250 @@ def test_every_request_keeps_to_the_official_contract() -> None:
         "generateShipLabels",
         "updatePackageStatus",
     }
+
+
+def test_returns_to_the_location_are_followed_by_their_status() -> None:
+    simulator = AmazonSimulator()
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        returns = simulator.return_desk
+        shipment = desk.shipments[desk.place({"CAM": 2, "LENS": 1}, status="DELIVERED")]
+        first = returns.take_back(shipment, 0, 2)
+        elsewhere = returns.take_back(shipment, 1, 1, returnLocationId="LOC2")
+        odd = returns.take_back(shipment, 1, 1)
+        returns.returns[odd]["merchantSku"] = "another"
+        page, seen, unreadable = await connector.pull_returns(""), dict[str, Any](), list[Any]()
+        while True:
+            seen |= {each.ref: each for each in page.items}
+            unreadable += page.unreadable
+            if not page.more:
+                break
+            page = await connector.pull_returns(page.cursor)
+        assert set(seen) == {first}
+        assert elsewhere not in seen
+        assert [(each.ref, each.field) for each in unreadable] == [(shipment["id"], "merchantSku")]
+        back = seen[first]
+        assert (back.order_ref, back.state, back.refunded) == (
+            shipment["id"],
+            ReturnState.OPEN,
+            False,
+        )
+        assert [(e.order_line_ref, e.quantity, e.arrived, e.reason) for e in back.lines] == [
+            ("1", 2, 0, "Defective")
+        ]
+        returns.change(first, "PROCESSED")
+        del returns.returns[odd]
+        simulator.past = timedelta(minutes=5)
+        returns.change(first, "PROCESSED")
+        found = await pulled_returns(connector, page.cursor)
+        assert (found[first].state, found[first].lines[0].arrived) == (ReturnState.CLOSED, 2)
+        assert [each.ref for each in await connector.read_returns(shipment["id"])] == [first]
+        with pytest.raises(NotFound):
+            await connector.read_returns("nothing")
+
+    run(scenario, simulator)
+
+
+async def pulled_returns(connector: Amazon, cursor: str) -> dict[str, Any]:
+    """Pull until there is no more."""
+    found: dict[str, Any] = {}
+    while True:
+        page = await connector.pull_returns(cursor)
+        found |= {each.ref: each for each in page.items}
+        cursor = page.cursor
+        if not page.more:
+            return found
+
+
+def test_many_returns_come_page_by_page() -> None:
+    simulator = AmazonSimulator()
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        shipment = desk.shipments[desk.place({"CAM": 250}, status="SHIPPED")]
+        made = {simulator.return_desk.take_back(shipment, 0, 1) for _ in range(230)}
+        assert set(await pulled_returns(connector, "")) == made
+        assert {each.ref for each in await connector.read_returns(shipment["id"])} == made
+
+    run(scenario, simulator)
+
+
+def test_returns_keep_to_the_official_contract() -> None:
+    contract = Contract.at("amazon-sp-api", "oas3", "externalFulfillmentReturns_2024-09-11.json")
+    simulator = AmazonSimulator()
+
+    async def heard(request: httpx.Request) -> None:
+        if "/returns" in request.url.path:
+            contract.check(request, "")
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        shipment = desk.shipments[desk.place({"CAM": 120}, status="SHIPPED")]
+        for _ in range(110):
+            simulator.return_desk.take_back(shipment, 0, 1)
+        cursor = (await connector.pull_returns("")).cursor
+        await pulled_returns(connector, cursor)
+        await connector.read_returns(shipment["id"])
+
+    run(scenario, simulator, heard)
+    assert set(contract.checked) == {"listReturns"}
+    assert len(contract.checked) > 15
+    for each in example("amazon-sp-api", "externalFulfillmentReturns_2024-09-11.sandbox.json"):
+        for found in each["response"].get("returns", []):
+            line = {"shipmentLineItemId": "1", "merchantSku": found["merchantSku"]}
+            read = parse_return({**found, "shipment": {"id": "S", "lineItems": [line]}})
+            assert read.lines[0].quantity == found["numberOfUnits"]
+
+
+def also(*parcels: Fulfillment) -> tuple[Parcel, ...]:
+    """Return what else of the order left."""
+    return tuple(
+        Parcel(
+            reference=each.reference,
+            lines=each.lines,
+            shipped_at=each.shipped_at,
+            carrier=each.carrier,
+            tracking=each.tracking,
+        )
+        for each in parcels
+    )
+
+
+def test_a_shipment_in_several_packages_is_reported_with_its_last() -> None:
+    simulator = AmazonSimulator()
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        ref = desk.place({"CAM": 2, "LENS": 1})
+        first = left(ref, ("1", "SN1"), reference="F1", tracking="1Z1")
+        second = left(ref, ("1", "SN2"), ("2", "L1"), reference="F2", tracking="1Z2")
+        said = await connector.push_fulfillment(first)
+        assert "waits for 2 more units" in said
+        assert packed(desk, ref) == []
+        for _ in range(2):  # also the first one again: nothing is reported twice
+            await connector.push_fulfillment(replace(second, other_parcels=also(first)))
+            await connector.push_fulfillment(replace(first, other_parcels=also(second)))
+            assert packed(desk, ref) == [
+                ("SHIPPED", {"1": ["SN1"]}),
+                ("SHIPPED", {"1": ["SN2"], "2": ["L1"]}),
+            ]
+        assert sorted(each["trackingId"] for each in desk.labels.values()) == ["1Z1", "1Z2"]
+        assert (await connector.read_order(ref)).state is OrderState.FULFILLED
+        corrected = left(ref, ("1", "SN9"), reference="F1", tracking="1Z1")
+        with pytest.raises(Rejected, match="other serials"):
+            await connector.push_fulfillment(replace(second, other_parcels=also(corrected)))
+
+    run(scenario, simulator)
+
+
+def test_packages_that_amazon_has_already_are_matched_by_what_they_hold() -> None:
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        ref = desk.place({"CAM": 2, "LENS": 1}, status="CONFIRMED", shipping="MARKETPLACE")
+        items = ({"1": 1}, {"1": 1, "2": 1})
+        desk.shipments[ref] |= {
+            "status": "PACKAGE_CREATED",
+            "packages": [
+                {
+                    "id": f"theirs-{number}",
+                    "weight": {"value": "400", "weightUnit": "G"},
+                    "status": "CREATED",
+                    "packageLineItems": [
+                        {"packageLineItemId": line, "quantity": units, "serialNumbers": ["?"]}
+                        for line, units in held.items()
+                    ],
+                }
+                for number, held in enumerate(items)
+            ],
+        }
+        small = left(ref, ("1", "SN1"), reference="F9")
+        large = left(ref, ("1", "SN2"), ("2", "L1"), reference="F1")
+        await connector.push_fulfillment(replace(small, other_parcels=also(large)))
+        assert packed(desk, ref) == [
+            ("CREATED", {"1": ["SN1"]}),
+            ("CREATED", {"1": ["SN2"], "2": ["L1"]}),
+        ]
+        whole = left(ref, ("1", "SN1", "SN2"), ("2", "L1"), reference="F5")
+        with pytest.raises(Rejected, match="packed otherwise"):
+            await connector.push_fulfillment(whole)
+
+    run(scenario)
+
+
+def test_quantities_of_a_location_are_set_in_their_sequence() -> None:
+    simulator = AmazonSimulator()
+    contract = Contract.at("amazon-sp-api", "oas3", "externalFulfillmentInventory_2024-09-11.json")
+
+    async def heard(request: httpx.Request) -> None:
+        if "/inventory/" in request.url.path:
+            contract.check(request, "")
+
+    def level(sku: str, available: int, expected: int | None = None) -> StockLevel:
+        return StockLevel(
+            listing=f"L-{sku}", sku=sku, available=available, remote={"sku": sku}, expected=expected
+        )
+
+    async def scenario(desk: LocationDesk, connector: Amazon) -> None:
+        inventory = simulator.inventory_desk
+        for number in range(23):
+            simulator.add_item(f"S{number}", 100)  # of the listing: not what the location has
+            inventory.stock("LOC1", f"S{number}", number)
+        simulator.add_item("ELSEWHERE", 5)
+        inventory.stock("LOC2", "ELSEWHERE", 5)
+        shown = [each async for each in connector.snapshot_stock()]
+        assert {each.sku: each.quantity for each in shown} == {f"S{n}": n for n in range(23)}
+        levels = [level(f"S{number}", 7, number) for number in range(23)]
+        answers = await connector.push_stock([*levels, level("ELSEWHERE", 3)])
+        assert {each.listing: type(each.error) for each in answers if each.error} == {
+            "L-ELSEWHERE": NotFound
+        }
+        assert {sku: each["quantity"] for (place, sku), each in inventory.shown.items()} == {
+            **{f"S{number}": 7 for number in range(23)},
+            "ELSEWHERE": 5,
+        }
+        assert max(len(each) for each in inventory.calls) == 10
+        inventory.stock("LOC1", "S1", 2)
+        stale, negative = await connector.push_stock([level("S1", 9, 7), level("S2", -1, 7)])
+        assert isinstance(stale.error, Conflict)
+        assert stale.error.observed == 2
+        assert isinstance(negative.error, Rejected)
+        calls = len(inventory.calls)
+        await connector.push_stock([level("S3", 7, 7)])
+        assert len(inventory.calls) == calls + 1, "what is shown already is not set again"
+        # A later update crosses this one: the number that is too low is refused.
+        inventory.stock("LOC1", "S4", 7)
+        ask = connector.api.json_object
+
+        async def meanwhile(method: str, path: str, **options: Any) -> Any:
+            answer = await ask(method, path, **options)
+            inventory.stock("LOC1", "S4", 3)
+            return answer
+
+        connector.api.json_object = meanwhile  # type: ignore[method-assign]
+        (crossed,) = await connector.push_stock([level("S4", 9, 7)])
+        assert isinstance(crossed.error, Conflict)
+        assert inventory.shown["LOC1", "S4"]["quantity"] == 3
+
+    run(scenario, simulator, heard)
+    assert set(contract.checked) == {"batchInventory"}
+
+
+def test_a_change_of_status_in_the_queue_names_its_shipment() -> None:
+    simulator = AmazonSimulator()
+    queue = {name: simulator.settings("https://x.test")[name] for name in NO_QUEUE}
+    settings = {**simulator.settings("https://x.test"), **queue, "external_fulfillment": LOCATION}
+    connector: Any = connect("amazon", settings)
+
+    def notice(**change: str) -> bytes:
+        said = {
+            "notificationVersion": "1.0",
+            "notificationType": "EXTERNAL_FULFILLMENT_SHIPMENT_STATUS_CHANGE",
+            "payload": {"externalFulfillmentShipmentNotification": change},
+            "notificationMetadata": {"notificationId": "N1"},
+        }
+        return json.dumps(said).encode()
+
+    topic = "EXTERNAL_FULFILLMENT_SHIPMENT_STATUS_CHANGE"
+    ours = notice(locationId="LOC1", shipmentId="S-1", shipmentStatus="ACCEPTED")
+    assert [each.order_ref for each in connector.read(topic, ours)] == ["S-1"]
+    assert parse_notice(ours)[0] == WebhookCall("N1", topic)  # type: ignore[index]
+    assert connector.read(topic, notice(locationId="LOC2", shipmentId="S-1")) == ()
+    assert connector.read("ORDER_CHANGE", ours) == ()
+    for odd in (b"", b"[]", b"{}", notice(shipmentId="")):
+        assert connector.read(topic, odd) == ()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,8 +28,10 @@ from connectors.ebay.signature import Keys
 from connectors.ebay.simulator import EbaySimulator
 from connectors.registry import SettingsInvalid, connect
 from connectors.testing import ServedSimulator
+from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault, Webhook
 from connectors.toolkit.rate_limits import NoRateLimits
+from connectors.toolkit.tokens import LocalTokens
 from contracts import Contract, example
 from hub.vocabulary import Fulfillment, FulfillmentLine, Order, OrderState, StockLevel
 from pulling import pull_all
@@ -70,7 +73,7 @@ def test_check_buys_a_token_and_says_what_is_wrong() -> None:
         assert simulator.calls.count("POST /identity/v1/oauth2/token") == 1
         simulator.refresh_token = "revoked"
         simulator.tokens.clear()
-        with pytest.raises(AuthFailed, match=r"invalid_grant.*sell\.inventory"):
+        with pytest.raises(AuthFailed, match=r"no token was given.*sell\.inventory"):
             await connector.check()
 
     run(scenario)
@@ -107,13 +110,37 @@ def test_a_token_is_renewed_before_it_grows_old() -> None:
     async def scenario() -> None:
         auth = RefreshTokenAuth("https://x.test/token", ("a", "b"), "r", "s", lambda: now[0])
         transport = httpx.MockTransport(answer)
+        auth.use_transport(transport)
         async with httpx.AsyncClient(transport=transport, auth=auth) as client:
-            for moment in (0.0, 7000.0, 7100.0):
+            for moment in (0.0, 7000.0, 7150.0):
                 now[0] = moment
                 await client.get("https://x.test/a")
         assert asked == ["/token", "/a", "/a", "/token", "/a"]
 
     asyncio.run(scenario())
+
+
+def test_processes_of_one_account_share_a_token() -> None:
+    async def scenario(simulator: EbaySimulator, url: str) -> None:
+        simulator.add_item("CAM", 5)
+        ref = simulator.place_order({"CAM": 1})
+        given = EbaySettings.model_validate(simulator.settings(url))
+        shared = LocalTokens()
+        apis = [RemoteApi(Ebay.remote(given), tokens=shared) for _ in range(3)]
+        for api in apis:
+            assert (await Ebay(given, api).read_order(ref)).ref == ref
+            await Ebay(given, api).read_returns(ref)  # the same token under another scheme
+        assert len(simulator.tokens) == 1
+        for api in apis:
+            await api.aclose()
+
+    asyncio.run(served(scenario))
+
+
+async def served(scenario: Callable[[EbaySimulator, str], Awaitable[None]]) -> None:
+    simulator = EbaySimulator()
+    async with serve(simulator.app) as url:
+        await scenario(simulator, url)
 
 
 def test_a_token_endpoint_that_echoes_our_secrets_cannot_make_us_tell_them() -> None:

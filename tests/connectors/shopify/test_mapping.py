@@ -166,7 +166,8 @@ def test_a_refusal_without_a_field_is_the_one_levels_own(
 
 def test_a_concurrent_request_with_our_key_is_waited_for() -> None:
     problem = {"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "field": None, "message": "no"}
-    connector = wired({"data": {"inventorySetQuantities": {"userErrors": [problem]}}})
+    answer = {"inventorySetQuantities": {"userErrors": [problem]}, "nodes": [None]}
+    connector = wired({"data": answer})
     level = StockLevel(listing="A", sku="A", available=1, remote={"inventory_item_id": "I"})
     with pytest.raises(Transient):
         asyncio.run(connector.push_stock([level]))

@@ -175,7 +175,13 @@ class TestAmazon(ConnectorSuite):
         "queue_secret_access_key": "amazon-queue-secret",
     }
     level_remote: ClassVar[Mapping[str, str]] = {"sku": "A-1"}
-    empty_page: ClassVar[Any] = {"access_token": "t", "expires_in": 3600, "orders": []}
+    empty_page: ClassVar[Any] = {
+        "access_token": "t",
+        "expires_in": 3600,
+        "orders": [],
+        "reportId": "R1",
+        "processingStatus": "CANCELLED",  # as a report with nothing in it is
+    }
 
 
 class TestWalmart(ConnectorSuite):

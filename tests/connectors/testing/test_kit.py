@@ -94,7 +94,7 @@ def test_a_channel_that_adds_nothing_back_states_it() -> None:
 
 
 def test_a_row_says_why_it_does_not_concern_a_connector() -> None:
-    assert BY_NAME["cancelled-here"].not_applicable(Medusa) == "not able to cancel orders"
+    assert BY_NAME["cancelled-here"].not_applicable(Square) == "not able to cancel orders"
     assert "compares_stock" in (BY_NAME["foreign-edits-are-seen"].not_applicable(Square) or "")
     assert BY_NAME["check-passes"].not_applicable(Medusa) is None
     with pytest.raises(NotApplicable, match="run out"):

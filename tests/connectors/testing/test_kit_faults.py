@@ -25,10 +25,12 @@ from tests.connectors.template.versioned_connector import Versioned
 from tests.connectors.template.versioned_twin import VersionedDriver
 
 from . import faults as f
+from .test_kit_contacts import always_the_first, loses_it
 from .test_kit_holds import for_good, goes, placed
 from .test_kit_lines import all_gone, first_line_only, one_reference
 from .test_kit_records import choking
 from .test_kit_returns import still_two
+from .test_kit_untracked import says_it_is_done
 
 ENOUGH = 3
 
@@ -137,6 +139,9 @@ class ClaimsPrivacy(ReceivePrivacyRequests):
         return None
 
 
+NOBODY_SOLD = f.of_orders(lambda order: replace(order, staff_ref=None))
+MAILED = ("woocommerce", "shopify", "ebay")
+UNTRACKING = ("shopify", "square", "woocommerce")
 Row = tuple[str, type, tuple[str, ...]]
 TABLE: tuple[Row, ...] = (
     # Orders.
@@ -158,6 +163,8 @@ TABLE: tuple[Row, ...] = (
     ("drafts-are-no-orders", f.of_orders(placed), ("woocommerce", "square", "medusa")),
     ("buyers-are-pseudonyms", BY_MAIL, ("medusa", "square", "vendure")),
     ("buyers-are-pseudonyms", NO_BUYER, ("shopify", "lightspeed")),
+    ("staff-at-the-counter", NOBODY_SOLD, ("shopify", "square", "lightspeed")),
+    ("contacts-are-read-when-asked", as_mixin(always_the_first), MAILED),
     # Lines and moments.
     ("both-lines-are-read", f.of_orders(first_line_only), ("amazon", "shopify")),
     ("both-lines-are-read", f.of_orders(one_reference), ("square",)),
@@ -180,6 +187,7 @@ TABLE: tuple[Row, ...] = (
     ("a-repeated-push-undoes-nothing", f.AddsWhatItWants, ("medusa", "saleor", "ebay")),
     ("a-push-whose-answer-is-lost", f.ThinksAllIsWell, ("medusa", "ebay", "square")),
     ("large-quantities", f.CountsInThousands, ("medusa", "shopify", "square")),
+    ("untracked-listings-are-left-alone", as_mixin(says_it_is_done), UNTRACKING),
     ("every-article-is-seen", f.SeesHalf, ("medusa", "shopify", "vendure")),
     ("a-level-without-references", f.NeedsReferences, ("medusa", "amazon", "square")),
     # Shipments.
@@ -223,6 +231,7 @@ TABLE: tuple[Row, ...] = (
     ("warranty-dates-are-exact", f.ADayLate, ("warranty_rest", "dell", "hp")),
     ("a-registration-happens-once", f.RegistersLater, ("warranty_rest",)),
     ("a-message-goes-out-once", f.SendsAgain, ("notice_rest",)),
+    ("messages-reach-the-buyer", as_mixin(loses_it), ("amazon",)),
     ("an-event-is-pushed-once", f.NeverLooks, ("epcis",)),
     ("one-refused-event-stops-no-others", RefusesAll, ("epcis",)),
     ("events-of-every-kind-are-pushed", EventsWithoutParts, ("epcis",)),
@@ -253,6 +262,7 @@ ABLE: Mapping[str, int] = {
     "an-unreadable-message-is-skipped": 1,
     "a-registration-happens-once": 1,
     "a-message-goes-out-once": 1,
+    "messages-reach-the-buyer": 1,
     "an-event-is-pushed-once": 1,
     "one-refused-event-stops-no-others": 1,
     "events-of-every-kind-are-pushed": 1,

@@ -179,7 +179,7 @@ def test_the_command_writes_json_and_ends_with_1_where_a_row_failed(
     ]
     results = reported["connectors"][0]["results"]
     assert results["foreign-edits-are-seen"] == {"verdict": "pass", "detail": ""}
-    assert results["cancelled-here"]["detail"] == "not able to cancel orders"
+    assert results["an-event-is-pushed-once"]["detail"] == "not able to push events"
     broken = Card((column(check_passes=Verdict.FAIL),))
     monkeypatch.setattr("connectors.testing.command.score", _always(broken))
     with pytest.raises(SystemExit) as ended:
@@ -199,7 +199,7 @@ def test_the_command_names_a_connector_that_is_not_there(
 
 def test_without_an_action_the_connectors_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["connectors"])
-    assert "medusa: pull_orders, pull_returns, push_stock" in capsys.readouterr().out
+    assert "medusa: pull_orders, pull_returns, cancel_orders, push_stock" in capsys.readouterr().out
 
 
 def test_two_packages_claiming_one_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

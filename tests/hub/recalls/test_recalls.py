@@ -82,7 +82,7 @@ def assemble(world: World, kit: str, *parts: str) -> None:
 
 @pytest.mark.req("R115", "R121")
 def test_a_preview_counts_what_is_affected_and_does_nothing(world: World) -> None:
-    shop = world.channel("pos")
+    shop = world.channel("pos", "square")
     world.receive("A-1", "A-2", "A-3", "A-4")
     world.receive("A-5", place="SHOP")
     world.receive("L-1", sku="LENS")
@@ -100,7 +100,7 @@ def test_a_preview_counts_what_is_affected_and_does_nothing(world: World) -> Non
 
 @pytest.mark.req("R117", "R118", "R122")
 def test_what_stands_on_the_shelf_is_blocked_at_once_and_off_every_channel(world: World) -> None:
-    shop = world.channel()
+    shop = world.channel("shop", "square")
     world.list_product(shop)
     world.receive("A-1", "A-2", "A-3")
     world.write(lambda tx: listings.lease(tx, shop, world.now, limit=10))
@@ -120,7 +120,7 @@ def test_what_stands_on_the_shelf_is_blocked_at_once_and_off_every_channel(world
 
 @pytest.mark.req("R117")
 def test_promised_units_are_let_go_and_their_orders_served_from_others(world: World) -> None:
-    shop = world.channel()
+    shop = world.channel("shop", "square")
     world.receive("A-1", "A-2", "A-3")
     two = OrderLine(ref="l-1", sku="CAM", quantity=2)
     world.accept(shop, world.order("o-1", [two]))
@@ -141,7 +141,7 @@ def test_promised_units_are_let_go_and_their_orders_served_from_others(world: Wo
 
 @pytest.mark.req("R115", "R116")
 def test_what_was_sold_is_listed_with_its_customer_and_order(world: World) -> None:
-    shop, other = world.channel("pos"), world.channel("web")
+    shop, other = world.channel("pos", "square"), world.channel("web", "square")
     world.receive("A-1", "A-2", "A-3", "A-4")
     sell(world, shop, "o-1", "A-1", "A-2", customer="c-1")
     sell(world, other, "o-2", "A-3", customer="c-2")
@@ -228,7 +228,7 @@ def test_kits_are_caught_by_what_they_were_ever_built_with(world: World) -> None
 
 @pytest.mark.req("R114", "R116", "R117")
 def test_a_part_that_is_recalled_blocks_its_kit_and_names_who_has_it(world: World) -> None:
-    shop = world.channel("pos")
+    shop = world.channel("pos", "square")
     world.receive("CAM-1", "CAM-2")
     receive_lot(world, "BAD", "L-1", "L-2", sku="LENS")
     assemble(world, "CAM-1", "L-1")
@@ -269,7 +269,7 @@ def test_a_kit_and_its_part_under_one_recall_become_free_together(world: World) 
 
 @pytest.mark.req("R119", "R120")
 def test_the_containment_adds_up_per_channel_and_in_total(world: World) -> None:
-    shop, other = world.channel("pos"), world.channel("web")
+    shop, other = world.channel("pos", "square"), world.channel("web", "square")
     world.receive(*(f"A-{number}" for number in range(1, 9)))
     sell(world, shop, "o-1", "A-1", "A-2", customer="c-1")
     sell(world, other, "o-2", "A-3", customer=None)
@@ -296,7 +296,7 @@ def test_the_containment_adds_up_per_channel_and_in_total(world: World) -> None:
 
 @pytest.mark.req("R120")
 def test_each_unit_is_followed_until_the_recall_can_be_closed(world: World) -> None:
-    shop = world.channel("pos")
+    shop = world.channel("pos", "square")
     world.receive("A-1", "A-2", "A-3", "A-9")
     sell(world, shop, "o-1", "A-1", "A-2", customer="c-1")
     open_recall(world, ranges=[{"first": "A-1", "last": "A-3"}])

@@ -41,7 +41,7 @@ def unit(serial: str) -> dict[str, str]:
 
 def stocked(world: World) -> None:
     """Five cameras, of which c-1 bought two."""
-    shop = world.channel("pos")
+    shop = world.channel("pos", "square")
     world.receive(*(f"A-{number}" for number in range(1, 6)))
     sell(world, shop, "o-1", "A-1", "A-2", customer="c-1")
 

@@ -962,6 +962,7 @@ def _sales_order() -> None:
         ),
         sa.Column("at_counter", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("customer_ref", sa.String(length=200), nullable=True),
+        sa.Column("staff_ref", sa.String(length=200), nullable=True),
         sa.Column("placed_at", sa.BigInteger(), nullable=False),
         sa.Column("remote_updated_at", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.ebay.simulator.returns import Returns
 from connectors.testing.simulator import Fault, Simulator, Webhook
 
 BULK_MAX = 25
@@ -46,6 +47,7 @@ class EbaySimulator(Simulator):
         self.tokens: dict[str, int] = {}
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.key_id = str(uuid.uuid4())
+        self.returns = Returns(lambda: self.now(), lambda: self.next_id())
         super().__init__(self._routes(), clock)
 
     def settings(self, url: str, notification_url: str = "http://hub.test/hook") -> dict[str, Any]:
@@ -83,7 +85,9 @@ class EbaySimulator(Simulator):
                 "sku": sku,
                 "title": f"A {sku}",
                 "quantity": quantity,
+                "legacyItemId": f"item-{sku}",
                 "lineItemFulfillmentStatus": "NOT_STARTED",
+                "lineItemCost": {"value": f"{quantity * 10}.00", "currency": "USD"},
                 "listingMarketplaceId": marketplace,
                 "purchaseMarketplaceId": marketplace,
             }
@@ -107,6 +111,22 @@ class EbaySimulator(Simulator):
     def change(self, ref: str, **fields: Any) -> None:
         """Let something happen to an order."""
         self.orders[ref] |= {**fields, "lastModifiedDate": format_time(self.now())}
+
+    def refund(self, ref: str, value: str, line: int | None = None) -> str:
+        """Pay an amount of an order back, or of one of its lines; return the refund's number."""
+        number, order = str(self.next_id()), self.orders[ref]
+        refund = {
+            "refundId": number,
+            "amount": {"value": value, "currency": "USD"},
+            "refundDate": format_time(self.now()),
+        }
+        if line is None:
+            summary = order.setdefault("paymentSummary", {})
+            summary.setdefault("refunds", []).append({**refund, "refundStatus": "REFUNDED"})
+        else:
+            order["lineItems"][line].setdefault("refunds", []).append(refund)
+        self.change(ref, orderPaymentStatus="PARTIALLY_REFUNDED")
+        return number
 
     def emit(self, topic: str, data: Mapping[str, Any]) -> None:
         """Announce something as eBay does: metadata, and a notification."""
@@ -148,13 +168,17 @@ class EbaySimulator(Simulator):
             ("POST", f"{inventory}/bulk_get_inventory_item", self._get_items),
             ("POST", f"{inventory}/bulk_update_price_quantity", self._set_items),
             ("GET", "/commerce/notification/v1/public_key/{id}", self._public_key),
+            ("POST", "/post-order/v2/cancellation", self._cancel),
+            *self.returns.table(),
         ]
         guarded = [Route(path, self._guard(call), methods=[verb]) for verb, path, call in table]
         return [Route("/identity/v1/oauth2/token", self._token, methods=["POST"]), *guarded]
 
     def _guard(self, call: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
-            token = request.headers.get("authorization", "").removeprefix("Bearer ")
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme != ("IAF" if request.url.path.startswith("/post-order/") else "Bearer"):
+                return _failed(401, 1001, f"Invalid scheme {scheme} of an access token")
             if self.tokens.get(token, 0) < 1:
                 return _failed(401, 1001, "Invalid access token")
             self.tokens[token] -= 1
@@ -222,6 +246,21 @@ class EbaySimulator(Simulator):
         self.change(ref, orderFulfillmentStatus="FULFILLED" if done else "IN_PROGRESS")
         place = f"{request.url}/{parcel['fulfillmentId']}"
         return Response(status_code=201, headers={"Location": place})
+
+    async def _cancel(self, request: Request) -> Response:
+        asked = await request.json()
+        order = self.orders.get(asked["legacyOrderId"])
+        if order is None:
+            return _failed(404, 32100, "Invalid order ID")
+        shipped = order["orderFulfillmentStatus"] != "NOT_STARTED"
+        if shipped or order["cancelStatus"]["cancelState"] == "CANCELED":
+            return _failed(409, 1700, "The order is not eligible to be cancelled.")
+        self.change(
+            order["orderId"],
+            cancelStatus={"cancelState": "CANCELED"},
+            orderPaymentStatus="FULLY_REFUNDED",
+        )
+        return JSONResponse({"cancelId": str(self.next_id()), "cancelStatus": "CANCEL_PENDING"})
 
     async def _list_items(self, request: Request) -> Response:
         limit, page = (int(request.query_params.get(name, "0")) for name in ("limit", "offset"))

@@ -1,0 +1,1 @@
+"""Facts: what the ledger reports to channels, one call for each."""
