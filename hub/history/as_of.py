@@ -42,7 +42,9 @@ _RESTATED = {
         "entry.value ->> 'status' AS status, "
         "entry.value ->> 'location_to' AS location_id FROM newest "
         "JOIN event ON event.unit_id = newest.unit_id AND event.version = newest.version "
-        "CROSS JOIN LATERAL jsonb_array_elements(event.details::jsonb -> 'as_corrected') AS entry"
+        "CROSS JOIN LATERAL jsonb_array_elements("
+        "CASE WHEN pg_input_is_valid(event.details, 'jsonb') "
+        "THEN event.details::jsonb -> 'as_corrected' END) AS entry"
     ),
 }
 
@@ -194,7 +196,8 @@ def _called(tx: Transaction, what: str, recorded_by: datetime | None) -> str:
     was = {
         "sqlite": "CASE WHEN json_valid(event.details) "
         f"THEN json_extract(event.details, '$.was.{what}') END",
-        "postgresql": f"event.details::jsonb -> 'was' ->> '{what}'",
+        "postgresql": "CASE WHEN pg_input_is_valid(event.details, 'jsonb') "
+        f"THEN event.details::jsonb -> 'was' ->> '{what}' END",
     }[tx.dialect]
     return (
         f"COALESCE((SELECT {was} FROM event WHERE event.unit_id = unit.id "

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from decimal import InvalidOperation
 from typing import Any, TypeVar
 
 Shown = TypeVar("Shown")
@@ -10,8 +11,8 @@ Stored = TypeVar("Stored")
 logger = logging.getLogger(__name__)
 
 #: What reading a stored value raises: a word that is no value of its enum, a text that is no day, a
-#: document that lacks a part.
-UNREADABLE = (ValueError, OverflowError, KeyError)
+#: document that lacks a part, an amount that is no number or has too many digits.
+UNREADABLE = (ValueError, OverflowError, KeyError, InvalidOperation)
 
 
 def each(show: Callable[[Stored], Shown], records: Iterable[Stored]) -> list[Shown]:
