@@ -198,6 +198,7 @@ class BigCommerceSimulator(Simulator):
         table: list[tuple[str, str, Handler]] = [
             ("GET", "/v2/orders", self._list_orders),
             ("GET", "/v2/orders/{id:int}", self._order),
+            ("PUT", "/v2/orders/{id:int}", self._change_order),
             ("GET", "/v2/orders/{id:int}/products", self._products),
             ("GET", "/v2/orders/{id:int}/shipments", self._list_shipments),
             ("POST", "/v2/orders/{id:int}/shipments", self._ship),
@@ -239,6 +240,11 @@ class BigCommerceSimulator(Simulator):
 
     async def _order(self, request: Request) -> Response:
         return JSONResponse(self._shown(self.orders[request.path_params["id"]], request))
+
+    async def _change_order(self, request: Request) -> Response:
+        ref, asked = request.path_params["id"], await request.json()
+        self.set_status(str(ref), asked["status_id"])
+        return JSONResponse(self._shown(self.orders[ref], request))
 
     async def _products(self, request: Request) -> Response:
         return _list(self.lines[request.path_params["id"]])

@@ -70,13 +70,21 @@ async def times_in_other_places(harness: Harness) -> None:
             ref = driver.create_return(middle, 1, ())
             returns, _ = await harness.pull_all(returns=True)
             back = require_one((each for each in returns if each.ref == ref), "the return")
-            _same(harness, back.updated_at, at, "when a return changed")
+            finely = harness.driver.returns_resolution or harness.driver.time_resolution
+            _same(harness, back.updated_at, at, "when a return changed", finely)
 
 
-def _same(harness: Harness, found: datetime, wanted: datetime, what: str) -> None:
+def _same(
+    harness: Harness,
+    found: datetime,
+    wanted: datetime,
+    what: str,
+    finely: timedelta | None = None,
+) -> None:
     require(found.tzinfo is not None, f"{what}: a time without a zone")
     apart = abs(found - wanted)
-    require(apart <= harness.driver.time_resolution, f"{what}: {found} is {apart} away")
+    most = finely or harness.driver.time_resolution
+    require(apart <= most, f"{what}: {found} is {apart} away")
 
 
 @contextmanager
