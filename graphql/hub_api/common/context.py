@@ -24,6 +24,7 @@ from hub.storage.database import Database
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
+from hub_api.common.stock_changes import StockChanges
 
 Result = TypeVar("Result")
 Key = TypeVar("Key")
@@ -119,6 +120,7 @@ class Context:
     vault: Vault
     clock: Callable[[], datetime]
     loaders: Loaders
+    stock_changes: StockChanges
     private_webhooks: bool = False  # may go to http and to private networks
     address: str = ""  # of the client, as far as proxies state it
     cost: int = 0  # of what the request has asked so far

@@ -13,6 +13,7 @@ from hub.access.keys import Caller
 from hub.access.vault import Vault
 from hub.storage.database import Database
 from hub_api.common.context import Context, Loaders, Services
+from hub_api.common.stock_changes import StockChanges
 from hub_api.engine.wire import RequestError
 from hub_api.http.view import Unauthenticated
 
@@ -37,6 +38,7 @@ class Access:
         self._vault = vault
         self._clock = clock
         self._private_webhooks = private_webhooks
+        self._stock_changes = StockChanges(database)
         self._active: dict[str, tuple[bool, float]] = {}
 
     async def by_request(self, request: Request) -> Context:
@@ -94,6 +96,7 @@ class Access:
             vault=self._vault,
             clock=self._clock,
             loaders=Loaders(self._database),
+            stock_changes=self._stock_changes,
             private_webhooks=self._private_webhooks,
         )
 

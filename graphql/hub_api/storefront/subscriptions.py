@@ -16,7 +16,6 @@ from hub.storefront import stock
 from hub_api.common.context import Info
 from hub_api.common.streams import Stream
 from hub_api.storefront.queries import Availability
-from hub_api.storefront.stock_changes import StockChanges
 
 SKUS_MAX = 50
 # A reservation that ends frees its units without an event, and a policy changes without one.
@@ -61,7 +60,7 @@ class StockSubscription:
         given = after if after is not None else info.context.resume_after
         seen = {} if given is None else _seen(given, wanted)
         is_first = True
-        with StockChanges.of(info.context.database).listen(wanted) as woken:
+        with info.context.stock_changes.listen(wanted) as woken:
             stream = Stream(info.context, woken)
             while True:
                 woken.clear()

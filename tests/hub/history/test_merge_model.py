@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -51,7 +51,7 @@ STATUS = {
     Action.PUT_AWAY: "in_stock",
     Action.MERGE: "merged",
 }
-EXAMPLES_FOR_ALL = 40
+ROUNDS_MAX = 8  # of so many examples, until all that is wanted was reached
 EXAMPLES = int(os.environ.get("SERIAL_HUB_TEST_EXAMPLES", "8"))
 
 
@@ -426,17 +426,22 @@ class MergedLedger(RuleBasedStateMachine):
 @pytest.mark.req("R36", "R39", "R58")
 def test_whatever_is_merged_split_and_corrected_every_instant_is_true(world: World) -> None:
     MergedLedger.world = world
-    run_state_machine_as_test(
-        MergedLedger,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.reuse, Phase.generate),
-            derandomize="SERIAL_HUB_TEST_EXAMPLES" not in os.environ,
-        ),
-    )
+    REACHED.clear()
+    first = int(os.environ.get("SERIAL_HUB_TEST_SEED", "1"))
+    for number in range(first, first + ROUNDS_MAX):  # few examples may miss a rare step
+        print(f"SERIAL_HUB_TEST_SEED={number}")
+        seed(number)(MergedLedger)
+        run_state_machine_as_test(
+            MergedLedger,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                phases=(Phase.reuse, Phase.generate),
+            ),
+        )
+        if set(REACHED) >= WANTED:
+            break
     print(dict(sorted(REACHED.items())))
-    if EXAMPLES >= EXAMPLES_FOR_ALL:  # a few examples may miss a rare step
-        assert set(REACHED) >= WANTED
+    assert set(REACHED) >= WANTED

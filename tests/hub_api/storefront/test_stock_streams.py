@@ -9,6 +9,8 @@ import pytest
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.lifecycle import Action
+from hub.storage.database import Database
+from hub_api.common.stock_changes import StockChanges
 from hub_api.storefront import subscriptions
 from subscribing import over_a_socket, server_sent
 from world import World
@@ -118,7 +120,16 @@ def test_bad_input_is_refused_before_a_stream_begins(
     over_a_socket(world, story)
 
 
-def test_many_streams_share_one_reader_and_leave_nothing_behind(world: World) -> None:
+def test_many_streams_share_one_reader_and_leave_nothing_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[StockChanges] = []
+
+    def made(database: Database) -> StockChanges:
+        readers.append(StockChanges(database))
+        return readers[-1]
+
+    monkeypatch.setattr("hub_api.http.access.StockChanges", made)
     world.receive("SN-1")
 
     async def story(url: str) -> None:
@@ -136,7 +147,7 @@ def test_many_streams_share_one_reader_and_leave_nothing_behind(world: World) ->
             await opened.acquire()
         await asyncio.to_thread(world.receive, "SN-2")
         assert await asyncio.gather(*watching) == [[("CAM", "LOW", 2)]] * 20
-        reader = subscriptions.StockChanges.of(world.database)
+        (reader,) = readers
         for _ in range(50):
             if not reader._waiting:
                 break

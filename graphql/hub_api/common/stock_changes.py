@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
 
 from hub.ledger import event_views
 from hub.storage.database import TROUBLES, Database
@@ -16,8 +15,6 @@ READ_MAX = 500
 IDLE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
-_readers: "WeakKeyDictionary[Database, StockChanges]" = WeakKeyDictionary()
-
 
 class StockChanges:
     """Wakes those who wait for a change of their products; it reads while anybody waits."""
@@ -26,11 +23,6 @@ class StockChanges:
         self._database = database
         self._waiting: dict[asyncio.Event, frozenset[str]] = {}
         self._task: asyncio.Task[None] | None = None
-
-    @classmethod
-    def of(cls, database: Database) -> "StockChanges":
-        """Return the reader of a database in this process."""
-        return _readers.setdefault(database, cls(database))
 
     @contextmanager
     def listen(self, skus: Collection[str]) -> Iterator[asyncio.Event]:
